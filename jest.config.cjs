@@ -1,0 +1,10 @@
+// One configuration for every package: TypeScript through swc, run under the pinned Node.
+module.exports = {
+  testEnvironment: 'node',
+  testMatch: ['**/src/**/*.test.ts'],
+  testPathIgnorePatterns: ['/node_modules/', '/dist/'],
+  modulePathIgnorePatterns: ['/dist/'],
+  transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { parser: { syntax: 'typescript', decorators: false }, target: 'es2023' }, module: { type: 'commonjs' }, sourceMaps: 'inline' }] },
+  watchman: false,
+  testTimeout: 30000,
+};
