@@ -1,0 +1,50 @@
+#define _GNU_SOURCE
+#include "untar_report.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static void put_string(FILE *out, const char *text)
+{
+    fputc('"', out);
+    for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
+        if (*p == '"' || *p == '\\')
+            fprintf(out, "\\%c", *p);
+        else if (*p < 0x20 || *p >= 0x7f)
+            fprintf(out, "\\u%04x", *p);
+        else
+            fputc(*p, out);
+    }
+    fputc('"', out);
+}
+
+int untar_fail(const char *code, const char *format, ...)
+{
+    char text[8192];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    fprintf(stderr, "{\"code\":\"%s\",\"error\":", code);
+    put_string(stderr, text);
+    fputs("}\n", stderr);
+    fflush(stderr);
+    return -1;
+}
+
+void untar_report(int64_t entries, int64_t bytes, int64_t warnings, const struct untar_tree *tree)
+{
+    printf("{\"entries\":%lld,\"bytes\":%lld,\"warnings\":%lld,\"implicit\":[", (long long)entries, (long long)bytes, (long long)warnings);
+    bool first = true;
+    for (size_t i = 0; i < tree->implicit.cap; i++) {
+        const char *path = tree->implicit.slots[i];
+        if (!path || untar_set_has(&tree->listed, path))
+            continue;
+        if (!first)
+            putchar(',');
+        put_string(stdout, path);
+        first = false;
+    }
+    puts("]}");
+    fflush(stdout);
+}
