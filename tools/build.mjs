@@ -1,0 +1,63 @@
+// Builds everything that is shipped: the C program and one bundle a service.
+//   dist/gantry-native            the static C program
+//   dist/lib/gantry/<name>.cjs    one CommonJS file a service, koffi outside
+//   dist/lib/gantry/descriptors.binpb  for gRPC reflection
+// Usage: tools/node tools/build.mjs [--native | --bundles]
+import { execFileSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const out = join(root, 'dist/lib/gantry');
+const only = process.argv[2];
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+
+export const entries = {
+  gantryd: 'packages/gateway/src/main.ts',
+  'gantry-supervisor': 'packages/supervisor/src/main.ts',
+  'gantry-images': 'packages/images/src/main.ts',
+  'gantry-network': 'packages/network/src/main.ts',
+  'gantry-shim': 'packages/shim/src/main.ts',
+  gantry: 'packages/launcher/src/main.ts',
+  'gantry-runc': 'packages/runtime/src/cli/main.ts',
+};
+
+if (only !== '--bundles') {
+  execFileSync('make', ['-s', '-C', join(root, 'packages/runtime/native'), '-j2'], { stdio: 'inherit' });
+}
+if (only !== '--native') {
+  execFileSync(join(root, 'tools/generate-api'), { stdio: 'inherit' });
+  mkdirSync(out, { recursive: true });
+  await build({
+    absWorkingDir: root,
+    entryPoints: Object.entries(entries).map(([name, path]) => ({ in: path, out: name })),
+    outdir: out,
+    outExtension: { '.js': '.cjs' },
+    bundle: true,
+    platform: 'node',
+    target: 'node24',
+    format: 'cjs',
+    external: ['koffi'],
+    minifySyntax: true,
+    minifyWhitespace: true,
+    keepNames: true,
+    sourcemap: 'linked',
+    legalComments: 'none',
+    logLevel: 'warning',
+    define: { 'process.env.GANTRY_VERSION': JSON.stringify(version) },
+  });
+  // koffi is native: it travels beside the bundles, without its sources.
+  const modules = join(out, 'node_modules');
+  rmSync(modules, { recursive: true, force: true });
+  mkdirSync(join(modules, '@koromix'), { recursive: true });
+  for (const name of ['koffi', '@koromix/koffi-linux-x64', '@koromix/koffi-linux-arm64']) {
+    const from = join(root, 'node_modules', name);
+    if (!existsSync(from)) continue;
+    cpSync(from, join(modules, name), {
+      recursive: true,
+      filter: (path) => !/\/koffi\/(src|vendor|doc)(\/|$)/.test(path),
+    });
+  }
+}
