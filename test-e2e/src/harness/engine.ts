@@ -1,0 +1,168 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { command, ended, until, type CommandOptions, type CommandResult } from './command';
+import { bundles, pinnedNode, projectRoot } from './paths';
+
+/** A running engine, ours or the original, with the real docker CLI in front of it. */
+export interface Engine {
+  readonly kind: 'gantry' | 'dockerd';
+  /** Folder of everything that this engine owns. */
+  readonly folder: string;
+  /** Run root (gantry only). */
+  readonly run: string;
+  /** Data root. */
+  readonly root: string;
+  /** Path of the API socket. */
+  readonly socket: string;
+  /** The network namespace that plays the host. */
+  readonly netns: string;
+  readonly log: string;
+  /** Runs the docker CLI. */
+  docker(args: readonly string[], options?: CommandOptions): Promise<CommandResult>;
+  /** Starts the docker CLI and leaves it running. */
+  dockerSpawn(args: readonly string[]): ChildProcess;
+  /** Runs a command on the network that the engine calls its host's. */
+  onHost(file: string, args: readonly string[], options?: CommandOptions): Promise<CommandResult>;
+  /** Process ids of a service (by the name of its bundle), gantry with separate processes only. */
+  pids(service: string): number[];
+  /** Starts the same engine again after it was stopped or killed. */
+  start(): Promise<void>;
+  /** Sends a signal to the launcher (or dockerd) and waits for its end; containers stay. */
+  halt(signal?: NodeJS.Signals): Promise<void>;
+  /** Removes all containers, stops and removes everything. */
+  destroy(): Promise<void>;
+}
+
+export interface EngineOptions {
+  /** Services as processes of their own, watched by the launcher. */
+  separate?: boolean;
+  /** Text of configuration files by service name (gantry). */
+  config?: Record<string, string>;
+  args?: string[];
+}
+
+export type EngineKind = Engine['kind'];
+
+/** The engines to test: ours, and with GANTRY_E2E_PEER=1 the original too. */
+export const kinds: EngineKind[] = process.env['GANTRY_E2E_PEER'] ? ['gantry', 'dockerd'] : ['gantry'];
+
+/** Starts an engine in a network namespace and folders of its own. */
+export async function startEngine(kind: EngineKind = 'gantry', options: EngineOptions = {}): Promise<Engine> {
+  const folder = mkdtempSync(join(tmpdir(), 'gantry-e2e-'));
+  const netns = folder.slice(folder.lastIndexOf('/') + 1);
+  const root = join(folder, 'data');
+  const run = join(folder, 'run');
+  const socket = join(run, 'docker.sock');
+  const log = join(folder, 'engine.log');
+  mkdirSync(run, { mode: 0o711 });
+  await must('ip', ['netns', 'add', netns]);
+  await must('ip', ['-n', netns, 'link', 'set', 'lo', 'up']);
+  const configFolder = join(folder, 'config');
+  mkdirSync(configFolder);
+  for (const [service, text] of Object.entries(options.config ?? {})) writeFileSync(join(configFolder, `${service}.yaml`), text);
+  const inNet = ['--net=/run/netns/' + netns];
+  let process_: ChildProcess | undefined;
+
+  const argv = kind === 'gantry'
+    ? [pinnedNode, join(bundles, 'gantry.cjs'), 'up', '--root', root, '--run', run, '--config-dir', configFolder, ...(options.separate ? ['--separate'] : []), ...(options.args ?? [])]
+    : ['dockerd', '--data-root', root, '--exec-root', run, '--pidfile', join(folder, 'dockerd.pid'), '-H', `unix://${socket}`, '--storage-driver', 'overlay2', ...(options.args ?? [])];
+
+  const engine: Engine = {
+    kind, folder, run, root, socket, netns, log,
+    docker: (args, commandOptions) => command('docker', ['-H', `unix://${socket}`, ...args], commandOptions),
+    dockerSpawn: (args) => spawn('docker', ['-H', `unix://${socket}`, ...args], { stdio: ['pipe', 'pipe', 'pipe'] }),
+    onHost: (file, args, commandOptions) => command('nsenter', [...inNet, file, ...args], commandOptions),
+    pids: (service) => findProcesses((cmdline) => cmdline.includes(`${service}.cjs`) && cmdline.includes(run)),
+    async start() {
+      const out = openSync(log, 'a');
+      process_ = spawn('nsenter', [...inNet, ...argv], { stdio: ['ignore', out, out], env: cleanEnvironment(), detached: true });
+      process_.on('error', () => undefined);
+      await until(`${kind} to answer (see ${log})`, async () => {
+        if (process_?.exitCode !== null) throw new Error(`${kind} ended at once with ${process_?.exitCode}:\n${readFileSync(log, 'utf8').slice(-4000)}`);
+        return existsSync(socket) && (await ping(socket));
+      }, 60_000);
+    },
+    async halt(signal = 'SIGTERM') {
+      if (!process_) return;
+      process_.kill(signal);
+      await ended(process_);
+      process_ = undefined;
+    },
+    async destroy() {
+      try {
+        if (process_ && process_.exitCode === null) {
+          const all = await engine.docker(['ps', '-aq']);
+          const ids = all.stdout.split('\n').filter(Boolean);
+          if (ids.length > 0) await engine.docker(['rm', '-f', '-v', ...ids], { timeout: 120_000 });
+        }
+        await engine.halt();
+      } finally {
+        for (const pid of findProcesses((cmdline) => cmdline.includes(folder))) kill(pid);
+        for (const line of readFileSync('/proc/self/mountinfo', 'utf8').split('\n').reverse()) {
+          const target = line.split(' ')[4] ?? '';
+          if (target.startsWith(folder)) await command('umount', ['-l', target]);
+        }
+        await command('ip', ['netns', 'del', netns]);
+        if (!process.env['GANTRY_E2E_KEEP']) rmSync(folder, { recursive: true, force: true });
+      }
+    },
+  };
+  try {
+    await engine.start();
+  } catch (error) {
+    await engine.destroy();
+    throw error;
+  }
+  return engine;
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // it ended by itself
+  }
+}
+
+function findProcesses(match: (cmdline: string) => boolean): number[] {
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid).flatMap((pid) => {
+    try {
+      return match(readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')) ? [Number(pid)] : [];
+    } catch {
+      return [];
+    }
+  });
+}
+
+function cleanEnvironment(): NodeJS.ProcessEnv {
+  const { NODE_EXTRA_CA_CERTS: _certs, NODE_OPTIONS: _options, DOCKER_HOST: _host, ...rest } = process.env;
+  return rest;
+}
+
+async function must(file: string, args: string[]): Promise<void> {
+  const result = await command(file, args);
+  if (result.code !== 0) throw new Error(`${file} ${args.join(' ')}: ${result.stderr}`);
+}
+
+function ping(socketPath: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const call = request({ socketPath, path: '/_ping', timeout: 2000 }, (answer) => {
+      answer.resume();
+      resolve(answer.statusCode === 200);
+    });
+    call.on('error', () => resolve(false));
+    call.on('timeout', () => call.destroy());
+    call.end();
+  });
+}
+
+/** Loads the small busybox image (busybox:latest) into an engine. */
+export async function loadBusybox(engine: Engine): Promise<void> {
+  const archive = join(engine.folder, 'busybox.tar');
+  await must(pinnedNode, [join(projectRoot, 'tools/make-image.mjs'), '--out', archive]);
+  const loaded = await engine.docker(['load', '-i', archive]);
+  if (loaded.code !== 0) throw new Error(`docker load: ${loaded.stderr}`);
+}

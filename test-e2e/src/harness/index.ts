@@ -1,0 +1,4 @@
+export { command, ended, until, type CommandOptions, type CommandResult } from './command';
+export { kinds, loadBusybox, startEngine, type Engine, type EngineKind, type EngineOptions } from './engine';
+export { leftovers, takeSnapshot, type MachineSnapshot } from './leftovers';
+export { bundles, pinnedNode, projectRoot, swaggerFolder } from './paths';
