@@ -1,0 +1,1 @@
+export type { TaskEvent, TaskEvents, Tasks } from './contract';
