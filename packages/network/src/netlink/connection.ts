@@ -1,0 +1,73 @@
+import { constants } from 'node:os';
+import type { Reply, Request } from './message';
+import { decode, encode } from './message';
+
+/** A netlink socket, wherever its network namespace is. */
+export interface NetlinkPort {
+  /** Hands the datagram to the kernel, which answers before this settles. May wait for the kernel's rtnl or nft lock, off the event loop. */
+  send(datagram: Buffer): Promise<void>;
+  /** The next queued datagram, or undefined when there is none. */
+  receive(): Buffer | undefined;
+  close(): void;
+}
+
+const ERRNO_NAMES = new Map(Object.entries(constants.errno).map(([name, value]) => [value, name]));
+
+/** The kernel refused one message of a request. */
+export class NetlinkError extends Error {
+  override readonly name = 'NetlinkError';
+
+  constructor(readonly errno: number, readonly purpose: string) {
+    super(`${purpose}: ${ERRNO_NAMES.get(errno) ?? `errno ${errno}`}`);
+  }
+
+  get code(): string {
+    return ERRNO_NAMES.get(this.errno) ?? '';
+  }
+}
+
+export function isNetlinkError(error: unknown, ...codes: string[]): error is NetlinkError {
+  return error instanceof NetlinkError && (codes.length === 0 || codes.includes(error.code));
+}
+
+/**
+ * Sends requests and collects what the kernel says to them. One exchange at a time; others queue.
+ *
+ * The kernel handles a datagram's messages in order within send, and goes on after one that failed, so a batch of dependent
+ * messages either works or reports its first error.
+ */
+export class NetlinkConnection {
+  #sequence = 1;
+  #tail: Promise<unknown> = Promise.resolve();
+
+  constructor(private readonly port: NetlinkPort) {}
+
+  /** All data replies. Rejects with the first NetlinkError of the batch. */
+  request(requests: readonly Request[]): Promise<Reply[]> {
+    const run = this.#tail.then(() => this.#exchange(requests));
+    this.#tail = run.catch(() => undefined);
+    return run;
+  }
+
+  async #exchange(requests: readonly Request[]): Promise<Reply[]> {
+    const start = this.#sequence;
+    this.#sequence += requests.length;
+    await this.port.send(encode(requests, start));
+    const replies: Reply[] = [];
+    let failure: NetlinkError | undefined;
+    for (let datagram = this.port.receive(); datagram !== undefined; datagram = this.port.receive()) {
+      const answer = decode(datagram);
+      replies.push(...answer.replies);
+      for (const outcome of answer.outcomes) {
+        const request = requests[outcome.sequence - start];
+        if (outcome.errno !== 0 && request !== undefined) failure ??= new NetlinkError(outcome.errno, request.purpose);
+      }
+    }
+    if (failure !== undefined) throw failure;
+    return replies;
+  }
+
+  close(): void {
+    this.port.close();
+  }
+}
