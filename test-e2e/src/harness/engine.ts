@@ -42,6 +42,8 @@ export interface EngineOptions {
   /** Text of configuration files by service name (gantry). */
   config?: Record<string, string>;
   args?: string[];
+  /** Path of the dockerd to start. */
+  command?: string;
 }
 
 export type EngineKind = Engine['kind'];
@@ -68,7 +70,7 @@ export async function startEngine(kind: EngineKind = 'gantry', options: EngineOp
 
   const argv = kind === 'gantry'
     ? [pinnedNode, join(bundles, 'gantry.cjs'), 'up', '--root', root, '--run', run, '--config-dir', configFolder, ...(options.separate ? ['--separate'] : []), ...(options.args ?? [])]
-    : ['dockerd', '--data-root', root, '--exec-root', run, '--pidfile', join(folder, 'dockerd.pid'), '-H', `unix://${socket}`, '--storage-driver', 'overlay2', ...(options.args ?? [])];
+    : [options.command ?? 'dockerd', '--data-root', root, '--exec-root', run, '--pidfile', join(folder, 'dockerd.pid'), '-H', `unix://${socket}`, '--storage-driver', 'overlay2', ...(options.args ?? [])];
 
   const engine: Engine = {
     kind, folder, run, root, socket, netns, log,

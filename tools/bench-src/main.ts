@@ -1,0 +1,138 @@
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, release, tmpdir, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { loadBusybox, startEngine, type Engine } from '../../test-e2e/src/harness/engine';
+import { pinnedNode, projectRoot } from '../../test-e2e/src/harness/paths';
+import { cases } from './cases';
+import { median, pss, quantile } from './measure';
+import { parseOptions } from './options';
+
+interface Row {
+  name: string;
+  unit: string;
+  gantry: number;
+  dockerd: number;
+  ratio: number;
+  first?: { gantry: number; dockerd: number; ratio: number };
+  p10?: { gantry: number; dockerd: number };
+}
+
+async function main(): Promise<void> {
+  const options = parseOptions(process.argv.slice(2));
+  const work = mkdtempSync(join(tmpdir(), 'gantry-e2e-bench-'));
+  process.env['PATH'] = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`;
+  const archive = join(work, 'big.tar');
+  execFileSync(pinnedNode, [join(projectRoot, 'tools/make-image.mjs'), '--out', archive, '--name', 'big:latest', '--megabytes', '300', '--layers', '3']);
+  process.env['BENCH_ARCHIVE'] = archive;
+  const engines: Engine[] = [];
+  const registries: ChildProcess[] = [];
+  const rows: Row[] = [];
+  try {
+    engines.push(await startEngine('gantry'), await startEngine('dockerd', { command: options.dockerd }));
+    const [gantry, dockerd] = engines as [Engine, Engine];
+    for (const engine of engines) {
+      await loadBusybox(engine);
+      registries.push(await startRegistry(engine));
+      const driver = (await engine.docker(['info', '-f', '{{.Driver}}'])).stdout.trim();
+      if (!['overlay2', 'overlayfs'].includes(driver)) throw new Error(`${engine.kind} uses ${driver}, not overlay`);
+    }
+    const wanted = cases.filter((one) => options.only.length === 0 || options.only.some((name) => one.name.includes(name)));
+    if (options.only.length === 0) rows.push(idleMemory(gantry, dockerd));
+    for (const one of wanted) {
+      const samples = { gantry: [] as number[], dockerd: [] as number[] };
+      for (const engine of engines) await one.setup?.(engine);
+      const rounds = Math.max(1, Math.round(options.rounds * (one.share ?? 1)));
+      for (let round = 0; round < rounds; round++) {
+        for (const engine of round % 2 === 0 ? engines : [...engines].reverse()) samples[engine.kind].push(await one.sample(engine, round));
+      }
+      for (const engine of engines) await one.teardown?.(engine);
+      const row = summarize(one.name, samples);
+      rows.push(row);
+      print(row);
+    }
+    if (options.only.length === 0) rows.push(...(await containerMemory(gantry, dockerd)));
+    const version = (await dockerd.docker(['version', '-f', '{{.Server.Version}}'])).stdout.trim();
+    const machine = `${cpus().length} x ${cpus()[0]?.model.trim() ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}`;
+    process.stdout.write(`\n${table(rows, version, machine)}\n`);
+    const file = options.json ?? join(projectRoot, 'dist/bench.json');
+    mkdirSync(join(file, '..'), { recursive: true });
+    writeFileSync(file, JSON.stringify({ machine, dockerd: version, date: new Date().toISOString(), rounds: options.rounds, rows }, null, 2));
+    process.stdout.write(`\nJSON: ${file}\n`);
+  } finally {
+    for (const registry of registries) registry.kill();
+    for (const engine of engines) await engine.destroy();
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+function summarize(name: string, samples: { gantry: number[]; dockerd: number[] }): Row {
+  const warm = (list: number[]): number[] => (list.length > 2 ? list.slice(1) : list);
+  const gantry = median(warm(samples.gantry));
+  const dockerd = median(warm(samples.dockerd));
+  const first = { gantry: samples.gantry[0] ?? Number.NaN, dockerd: samples.dockerd[0] ?? Number.NaN };
+  return {
+    name, unit: 'ms', gantry, dockerd, ratio: gantry / dockerd,
+    first: { ...first, ratio: first.gantry / first.dockerd },
+    p10: { gantry: quantile(warm(samples.gantry), 0.1), dockerd: quantile(warm(samples.dockerd), 0.1) },
+  };
+}
+
+const mine = (engine: Engine) => (cmdline: string): boolean => cmdline.includes(engine.folder) && !cmdline.startsWith('docker-registry');
+
+function idleMemory(gantry: Engine, dockerd: Engine): Row {
+  return memoryRow('idle services, PSS (gantry in one process)', pss(mine(gantry)).mib, pss(mine(dockerd)).mib);
+}
+
+async function containerMemory(gantry: Engine, dockerd: Engine): Promise<Row[]> {
+  const count = 20;
+  const grown: number[] = [];
+  for (const engine of [gantry, dockerd]) {
+    const before = pss(mine(engine)).mib + monitors(engine);
+    for (let i = 0; i < count; i++) await engine.docker(['run', '-d', 'busybox', 'sleep', '6000']);
+    grown.push((pss(mine(engine)).mib + monitors(engine) - before) / count);
+    const ids = (await engine.docker(['ps', '-aq'])).stdout.split('\n').filter(Boolean);
+    await engine.docker(['rm', '-f', ...ids], { timeout: 300_000 });
+  }
+  const idle = memoryRow('an idle container, PSS of its monitor or shim', grown[0] ?? 0, grown[1] ?? 0);
+  const separate = await startEngine('gantry', { separate: true });
+  const apart = pss(mine(separate)).mib;
+  await separate.destroy();
+  return [idle, memoryRow('idle services, PSS (gantry in separate processes)', apart, pss(mine(dockerd)).mib)];
+}
+
+/** Monitors and helper carry no path in their command line when they were forked by the helper: found by their executable. */
+function monitors(engine: Engine): number {
+  return engine.kind === 'gantry' ? pss((cmdline) => /gantry-native|gantry-monitor/.test(cmdline) && !cmdline.includes(engine.folder)).mib : 0;
+}
+
+function memoryRow(name: string, gantry: number, dockerd: number): Row {
+  const row = { name, unit: 'MiB', gantry, dockerd, ratio: gantry / dockerd };
+  print(row);
+  return row;
+}
+
+async function startRegistry(engine: Engine): Promise<ChildProcess> {
+  const config = join(engine.folder, 'registry.yml');
+  writeFileSync(config, `version: 0.1\nstorage: {filesystem: {rootdirectory: ${join(engine.folder, 'registry')}}, delete: {enabled: true}}\nhttp: {addr: '127.0.0.1:5000'}\nlog: {level: error}\n`);
+  const child = spawn('nsenter', [`--net=/run/netns/${engine.netns}`, 'docker-registry', 'serve', config], { stdio: 'ignore' });
+  for (let i = 0; i < 200; i++) {
+    if ((await engine.onHost('bash', ['-c', 'exec 3<>/dev/tcp/127.0.0.1/5000'])).code === 0) return child;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error('docker-registry does not listen');
+}
+
+function print(row: Row): void {
+  process.stdout.write(`${row.name}: gantry ${row.gantry.toFixed(1)} ${row.unit}, dockerd ${row.dockerd.toFixed(1)} ${row.unit}, ratio ${row.ratio.toFixed(2)}\n`);
+}
+
+function table(rows: Row[], version: string, machine: string): string {
+  const head = `${machine}; ${readFileSync('/etc/os-release', 'utf8').match(/PRETTY_NAME="(.*)"/)?.[1] ?? ''}; dockerd ${version}\n\n| case | gantry | dockerd | ratio | first run, ratio |\n|---|---|---|---|---|\n`;
+  return head + rows.map((row) => `| ${row.name} | ${row.gantry.toFixed(1)} ${row.unit} | ${row.dockerd.toFixed(1)} ${row.unit} | **${row.ratio.toFixed(2)}** | ${row.first ? row.first.ratio.toFixed(2) : '-'} |`).join('\n');
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`bench: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.exitCode = 1;
+});

@@ -1,0 +1,30 @@
+/** What the command line asks for. */
+export interface BenchOptions {
+  /** Path of the dockerd to measure against. */
+  dockerd: string;
+  /** Samples a case and an engine. */
+  rounds: number;
+  /** Names of the cases to run; empty: all. */
+  only: string[];
+  json: string | undefined;
+}
+
+export function parseOptions(argv: readonly string[]): BenchOptions {
+  const options: BenchOptions = { dockerd: 'dockerd', rounds: 20, only: [], json: undefined };
+  for (let i = 0; i < argv.length; i++) {
+    const value = (): string => {
+      const next = argv[++i];
+      if (next === undefined) throw new Error(`${argv[i - 1]} needs a value`);
+      return next;
+    };
+    switch (argv[i]) {
+      case '--dockerd': options.dockerd = value(); break;
+      case '--rounds': options.rounds = Number(value()); break;
+      case '--only': options.only = value().split(','); break;
+      case '--json': options.json = value(); break;
+      case '--quick': options.rounds = 7; break;
+      default: throw new Error(`unknown option ${argv[i]}`);
+    }
+  }
+  return options;
+}
