@@ -1,0 +1,189 @@
+import { type CallOptions as GrpcCallOptions, Client, ChannelCredentials, connectivityState, type MethodDefinition, type ServiceDefinition } from '@grpc/grpc-js';
+import { setMaxListeners } from 'node:events';
+import { type CallContext, toMetadata } from './context';
+import { asGantryError, cancelled, unavailable } from './errors';
+import { readMessages } from './readable-messages';
+import { MAX_MESSAGE_BYTES } from './server';
+import type { CallOptions, ResponseStream, ServiceClient } from './service-shape';
+import { checkSocketPath } from './short-socket';
+import { fromServiceError } from './status';
+import { sender } from './write-messages';
+
+/** One connection to a service's socket, made on the first call and made again whenever it breaks. */
+export interface Connection {
+  readonly socketPath: string;
+  /** Typed methods of one service; cheap, all clients of a connection share it. */
+  client<D extends ServiceDefinition>(definition: D): ServiceClient<D>;
+  /** Resolves when the server answers; rejects with unavailable after `timeoutMs`. */
+  ready(timeoutMs: number): Promise<void>;
+  /** The grpc-js client below, for pass-through. */
+  readonly raw: Client;
+  close(): void;
+}
+
+export interface ConnectOptions {
+  /** What calls without options of their own get. */
+  readonly defaults?: CallOptions;
+}
+
+export function connect(socketPath: string, options: ConnectOptions = {}): Connection {
+  const raw = new Client(`unix:${checkSocketPath(socketPath)}`, ChannelCredentials.createInsecure(), {
+    'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
+    'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
+    'grpc-node.flow_control_window': 1024 * 1024,
+    'grpc.initial_reconnect_backoff_ms': 50,
+    'grpc.max_reconnect_backoff_ms': 500,
+    // grpc-js shares connections between clients of one target by default; a connection closed here must be closed.
+    'grpc.use_local_subchannel_pool': 1,
+    'grpc.enable_retries': 0,
+    'grpc.default_authority': 'localhost',
+  });
+  return {
+    socketPath,
+    raw,
+    client: (definition) => makeClient(raw, definition, options.defaults ?? {}),
+    ready: (timeoutMs) =>
+      new Promise((resolve, reject) => {
+        raw.waitForReady(Date.now() + timeoutMs, (error) => (error === undefined ? resolve() : reject(unavailable(`nobody answers on ${socketPath} within ${timeoutMs} ms`, { cause: error }))));
+      }),
+    close: () => raw.close(),
+  };
+}
+
+/** True while the connection is established; for health reports only, never to decide whether to call. */
+export function isConnected(connection: Connection): boolean {
+  return connection.raw.getChannel().getConnectivityState(false) === connectivityState.READY;
+}
+
+type Method = MethodDefinition<unknown, unknown>;
+type Start = { readonly client: Client; readonly method: Method; readonly ctx: CallContext; readonly options: CallOptions };
+
+function makeClient<D extends ServiceDefinition>(client: Client, definition: D, defaults: CallOptions): ServiceClient<D> {
+  const entries = Object.keys(definition).map((name) => {
+    const method = definition[name] as Method;
+    const call = (ctx: CallContext, input: unknown, options: CallOptions = {}): unknown => {
+      const start: Start = { client, method, ctx, options: { ...defaults, ...options } };
+      if (method.requestStream) return method.responseStream ? bidi(start, input as AsyncIterable<unknown>) : clientStream(start, input as AsyncIterable<unknown>);
+      return method.responseStream ? serverStream(start, input) : unary(start, input);
+    };
+    return [name, call];
+  });
+  return Object.fromEntries(entries) as ServiceClient<D>;
+}
+
+function grpcOptions({ ctx, options }: Start): GrpcCallOptions {
+  const deadline = Math.min(ctx.deadline ?? Infinity, options.timeoutMs === undefined ? Infinity : Date.now() + options.timeoutMs);
+  return Number.isFinite(deadline) ? { deadline } : {};
+}
+
+/** Cancels the call when the context ends. The returned function stops watching. */
+function tie(signal: AbortSignal, call: { cancel(): void }): () => void {
+  const abort = (): void => call.cancel();
+  setMaxListeners(0, signal);
+  signal.addEventListener('abort', abort, { once: true });
+  return () => signal.removeEventListener('abort', abort);
+}
+
+/** A failed call of an ended context fails with the context's reason, which says more than "cancelled on client". */
+function failureOf(error: unknown, signal: AbortSignal): Error {
+  return signal.aborted ? asGantryError(signal.reason) : fromServiceError(error);
+}
+
+function endedBefore(signal: AbortSignal): Error | undefined {
+  return signal.aborted ? asGantryError(signal.reason) : undefined;
+}
+
+function unary(start: Start, request: unknown): Promise<unknown> {
+  const { client, method, ctx, options } = start;
+  return new Promise((resolve, reject) => {
+    const ended = endedBefore(ctx.signal);
+    if (ended !== undefined) return reject(ended);
+    let untie = (): void => undefined;
+    const call = client.makeUnaryRequest(method.path, method.requestSerialize, method.responseDeserialize, request, toMetadata(ctx, options.waitForReady), grpcOptions(start), (error, response) => {
+      untie();
+      if (error === null) resolve(response);
+      else reject(failureOf(error, ctx.signal));
+    });
+    untie = tie(ctx.signal, call);
+  });
+}
+
+async function clientStream(start: Start, requests: AsyncIterable<unknown>): Promise<unknown> {
+  const { client, method, ctx, options } = start;
+  ctx.signal.throwIfAborted();
+  const over = new AbortController();
+  const result = Promise.withResolvers<unknown>();
+  const call = client.makeClientStreamRequest(method.path, method.requestSerialize, method.responseDeserialize, toMetadata(ctx, options.waitForReady), grpcOptions(start), (error, response) => {
+    untie();
+    over.abort(error);
+    if (error === null) result.resolve(response);
+    else result.reject(failureOf(error, ctx.signal));
+  });
+  const untie = tie(ctx.signal, call);
+  pump(requests, call, over.signal).catch((error: unknown) => {
+    result.reject(asGantryError(error)); // the source failed: that is the reason, the cancelled call only follows
+    call.cancel();
+  });
+  return result.promise;
+}
+
+function serverStream(start: Start, request: unknown): ResponseStream<unknown> {
+  const { client, method, ctx, options } = start;
+  const ended = endedBefore(ctx.signal);
+  if (ended !== undefined) return failedStream(ended);
+  const call = client.makeServerStreamRequest(method.path, method.requestSerialize, method.responseDeserialize, request, toMetadata(ctx, options.waitForReady), grpcOptions(start));
+  return responses(call, ctx.signal, tie(ctx.signal, call));
+}
+
+function bidi(start: Start, requests: AsyncIterable<unknown>): ResponseStream<unknown> {
+  const { client, method, ctx, options } = start;
+  const ended = endedBefore(ctx.signal);
+  if (ended !== undefined) return failedStream(ended);
+  const call = client.makeBidiStreamRequest(method.path, method.requestSerialize, method.responseDeserialize, toMetadata(ctx, options.waitForReady), grpcOptions(start));
+  const over = new AbortController();
+  call.on('status', () => over.abort(cancelled(`${method.path} is over`)));
+  pump(requests, call, over.signal).catch((error: unknown) => call.destroy(asGantryError(error)));
+  return responses(call, ctx.signal, tie(ctx.signal, call));
+}
+
+/** Writes the caller's messages with back-pressure and ends the stream; leaves quietly when the call is over first. */
+async function pump(requests: AsyncIterable<unknown>, call: Parameters<typeof sender>[0], over: AbortSignal): Promise<void> {
+  const send = sender<unknown>(call, over);
+  for await (const message of requests) {
+    try {
+      await send(message);
+    } catch (error) {
+      if (over.aborted) return;
+      throw error;
+    }
+  }
+  if (!over.aborted) call.end();
+}
+
+type ResponseCall = ReturnType<Client['makeServerStreamRequest']> | ReturnType<Client['makeBidiStreamRequest']>;
+
+function responses(call: ResponseCall, signal: AbortSignal, untie: () => void): ResponseStream<unknown> {
+  const opened = Promise.withResolvers<void>();
+  opened.promise.catch(() => undefined); // whoever iterates sees the failure; awaiting `opened` is optional
+  call.on('metadata', () => opened.resolve());
+  call.on('error', (error: Error) => opened.reject(failureOf(error, signal)));
+  call.on('status', () => {
+    untie();
+    opened.resolve();
+  });
+  const messages = readMessages<unknown>(call, {
+    failed: (error) => failureOf(error, signal),
+    left: () => call.cancel(),
+  });
+  return { opened: opened.promise, cancel: () => call.cancel(), [Symbol.asyncIterator]: () => messages[Symbol.asyncIterator]() };
+}
+
+function failedStream(error: Error): ResponseStream<unknown> {
+  const opened = Promise.reject<void>(error);
+  opened.catch(() => undefined);
+  return {
+    opened,
+    cancel: () => undefined,
+    [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(error) }),
+  };
+}

@@ -1,0 +1,69 @@
+import { type handleBidiStreamingCall, Metadata, type MethodDefinition, type ServerDuplexStream, type ServiceDefinition, status as Code, type StatusObject, type UntypedServiceImplementation } from '@grpc/grpc-js';
+import type { Connection } from './client';
+import { unavailable } from './errors';
+import type { RpcServer } from './server';
+import { toStatus } from './status';
+
+const asIs = (bytes: Buffer): Buffer => bytes;
+
+/** Headers that belong to one hop. */
+const hopHeaders = new Set(['user-agent', 'grpc-accept-encoding', 'grpc-encoding', 'accept-encoding', 'grpc-timeout', 'content-type', 'te']);
+
+/**
+ * Serves a whole service by passing every call's bytes to another server: messages are never decoded, so fields that this side does not
+ * know survive. Metadata (namespace, traceparent, lease) and trailers pass, deadlines and cancellation too, with back-pressure both ways.
+ */
+export function forwardService(server: RpcServer, definition: ServiceDefinition, target: Connection): void {
+  // On the wire every kind of call is two message streams, so one two-way pass-through serves them all.
+  const raw = Object.entries(definition).map(([name, method]): [string, MethodDefinition<Buffer, Buffer>] => [
+    name,
+    { path: method.path, requestStream: true, responseStream: true, requestSerialize: asIs, requestDeserialize: asIs, responseSerialize: asIs, responseDeserialize: asIs },
+  ]);
+  const handlers = raw.map(([name, method]) => [name, forwardTo(target, method.path)]);
+  server.addRawService(Object.fromEntries(raw), Object.fromEntries(handlers) as UntypedServiceImplementation);
+}
+
+function forwardTo(target: Connection, path: string): handleBidiStreamingCall<Buffer, Buffer> {
+  return (inbound) => {
+    const deadline = inbound.getDeadline();
+    const outbound = target.raw.makeBidiStreamRequest(path, asIs, asIs, passedOn(inbound.metadata), Number.isFinite(Number(deadline)) ? { deadline } : {});
+
+    inbound.on('cancelled', () => outbound.cancel());
+    inbound.on('data', (message: Buffer) => {
+      if (outbound.write(message)) return;
+      inbound.pause();
+      outbound.once('drain', () => inbound.resume());
+    });
+    inbound.on('end', () => outbound.end());
+    inbound.on('error', () => outbound.cancel());
+
+    outbound.on('metadata', (headers: Metadata) => inbound.sendMetadata(passedOn(headers)));
+    outbound.on('data', (message: Buffer) => {
+      if (inbound.write(message)) return;
+      outbound.pause();
+      inbound.once('drain', () => outbound.resume());
+    });
+    outbound.on('error', () => undefined); // told again as status
+    outbound.on('status', (end: StatusObject) => finish(inbound, end, target));
+  };
+}
+
+function finish(inbound: ServerDuplexStream<Buffer, Buffer>, end: StatusObject, target: Connection): void {
+  if (inbound.cancelled) return;
+  if (end.code === Code.OK) {
+    inbound.end(passedOn(end.metadata));
+  } else if (end.code === Code.UNAVAILABLE && /^No connection established|ECONNREFUSED|ENOENT/.test(end.details)) {
+    inbound.emit('error', toStatus(unavailable(`nobody answers on ${target.socketPath}`)));
+  } else {
+    inbound.emit('error', { code: end.code, details: end.details, metadata: passedOn(end.metadata) });
+  }
+}
+
+function passedOn(metadata: Metadata): Metadata {
+  const copy = new Metadata();
+  for (const key of Object.keys(metadata.getMap())) {
+    if (hopHeaders.has(key) || key.startsWith(':')) continue;
+    for (const value of metadata.get(key)) copy.add(key, value);
+  }
+  return copy;
+}

@@ -1,0 +1,12 @@
+/** Metadata keys that cross gRPC. The first two are containerd's, traceparent is W3C's. */
+export const NAMESPACE_KEY = 'containerd-namespace';
+export const LEASE_KEY = 'containerd-lease';
+export const TRACEPARENT_KEY = 'traceparent';
+/** Identifies one changing operation of a caller; a repeated id means a repeated request. */
+export const OPERATION_KEY = 'gantry-operation-id';
+/** Trailer: our error kind, where several share one gRPC code. */
+export const ERROR_KIND_KEY = 'gantry-error-kind';
+/** Trailer: the error's meta as JSON. */
+export const ERROR_META_KEY = 'gantry-error-meta-bin';
+
+export const DEFAULT_NAMESPACE = 'gantry';

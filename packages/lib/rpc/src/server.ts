@@ -1,0 +1,107 @@
+import { type MethodDefinition, Server, ServerCredentials, type ServiceDefinition, type UntypedHandleCall, type UntypedServiceImplementation } from '@grpc/grpc-js';
+import type { Tracer } from '@opentelemetry/api';
+import { HealthStatus } from './health';
+import type { Logger } from './logger';
+import { DEFAULT_NAMESPACE } from './metadata-names';
+import type { CallObserver } from './observer';
+import { publishSocket, retractSocket } from './private-socket';
+import { addReflection } from './reflection';
+import { type CallSurroundings, serveBidi, serveClientStream, serveServerStream, serveUnary } from './serve-call';
+import { type Handlers, serviceName } from './service-shape';
+
+/** Largest message either way; containerd's clients use the same. */
+export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
+
+export interface ServerOptions {
+  readonly logger: Logger;
+  readonly tracer?: Tracer;
+  readonly observer?: CallObserver;
+  /** Namespace of calls that name none. */
+  readonly defaultNamespace?: string;
+  /** Level of the line that tells a call's success; failures are told in any case. Default debug. */
+  readonly callLogLevel?: 'debug' | 'info';
+}
+
+export interface AddOptions<D> {
+  /** Unary calls that may last for hours (a wait): they are ended when the server begins to stop, as streams are. */
+  readonly longCalls?: readonly (keyof D & string)[];
+}
+
+/** One gRPC server with health and reflection. `addService` everything, then `listen`. */
+export interface RpcServer {
+  addService<D extends ServiceDefinition>(definition: D, handlers: Handlers<D>, options?: AddOptions<D>): void;
+  /** For pass-through: handlers in grpc-js's own form, see forwardService. */
+  addRawService(definition: ServiceDefinition, handlers: UntypedServiceImplementation): void;
+  /** Serves on a unix socket that appears only when it listens. May be called for several paths. Default mode 0600. */
+  listen(socketPath: string, mode?: number): Promise<void>;
+  /** What health says of the whole server; set to serving by listen. */
+  setServing(serving: boolean): void;
+  /** Refuses new work, ends streams and long calls, waits for the rest up to `graceMs`, then cuts. */
+  stop(graceMs?: number): Promise<void>;
+}
+
+export function createServer(options: ServerOptions): RpcServer {
+  const server = new Server({
+    'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
+    'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
+    'grpc-node.flow_control_window': 1024 * 1024,
+  });
+  const stopping = new AbortController();
+  const around: CallSurroundings = {
+    logger: options.logger,
+    defaultNamespace: options.defaultNamespace ?? DEFAULT_NAMESPACE,
+    callLogLevel: options.callLogLevel ?? 'debug',
+    stopping: stopping.signal,
+    ...(options.tracer === undefined ? {} : { tracer: options.tracer }),
+    ...(options.observer === undefined ? {} : { observer: options.observer }),
+  };
+  const names: string[] = [];
+  const sockets: string[] = [];
+  const health = new HealthStatus();
+
+  const addRawService: RpcServer['addRawService'] = (definition, handlers) => {
+    server.addService(definition, handlers);
+    names.push(serviceName(definition));
+  };
+  const addService: RpcServer['addService'] = (definition, handlers, add = {}) => {
+    const long = new Set<string>(add.longCalls);
+    const methods = Object.keys(definition).map((name) => {
+      const method = definition[name] as MethodDefinition<unknown, unknown>;
+      return [name, adapt(around, method, handlers[name as keyof typeof handlers].bind(handlers) as never, long.has(name))];
+    });
+    addRawService(definition, Object.fromEntries(methods) as UntypedServiceImplementation);
+  };
+
+  health.addTo(addService);
+  addReflection(addService, names);
+
+  return {
+    addService,
+    addRawService,
+    async listen(socketPath, mode = 0o600) {
+      await publishSocket(socketPath, mode, (hidden) => bind(server, hidden));
+      sockets.push(socketPath);
+      health.set(names, true);
+    },
+    setServing: (serving) => health.set(names, serving),
+    async stop(graceMs = 5000) {
+      health.set(names, false);
+      await Promise.all(sockets.splice(0).map(retractSocket));
+      stopping.abort();
+      const cut = setTimeout(() => server.forceShutdown(), graceMs);
+      await new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+      clearTimeout(cut);
+    },
+  };
+}
+
+function adapt(around: CallSurroundings, method: MethodDefinition<unknown, unknown>, handler: never, long: boolean): UntypedHandleCall {
+  if (method.requestStream) return method.responseStream ? serveBidi(around, handler) : serveClientStream(around, handler);
+  return method.responseStream ? serveServerStream(around, handler) : serveUnary(around, handler, long);
+}
+
+function bind(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.bindAsync(`unix:${path}`, ServerCredentials.createInsecure(), (error) => (error === null ? resolve() : reject(error)));
+  });
+}

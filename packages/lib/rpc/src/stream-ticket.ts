@@ -1,0 +1,150 @@
+import { randomBytes, timingSafeEqual } from 'node:crypto';
+import { createServer, connect, type Server, type Socket } from 'node:net';
+import { asGantryError, errorText, unavailable } from './errors';
+import type { Logger } from './logger';
+import { publishSocket, retractSocket } from './private-socket';
+import { shortSocketPath } from './short-socket';
+
+/** What crosses gRPC (gantry.types.v1.StreamTicket) in place of bulk bytes. */
+export interface StreamTicket {
+  readonly socket: string;
+  /** 32 hex digits, good for one connection. */
+  readonly token: string;
+}
+
+/**
+ * Gets the raw two-way socket once its client has shown the token. The socket is half-open capable: `end()` says "no more from me" only.
+ * It must be ended or destroyed by the handler; a handler that rejects destroys it.
+ */
+export type StreamHandler = (socket: Socket) => Promise<void>;
+
+/** Milliseconds that a ticket stays good unclaimed, and that a connection may take to show its token. */
+const CLAIM_MS = 30_000;
+const TOKEN_LENGTH = 32;
+
+interface Offer {
+  readonly secret: Buffer;
+  readonly handler: StreamHandler;
+  readonly timer: NodeJS.Timeout;
+  readonly expired?: () => void;
+}
+
+export interface BrokerOptions {
+  readonly runRoot: string;
+  /** Tells brokers of one run root apart; the service's name. */
+  readonly id: string;
+  readonly logger: Logger;
+  readonly claimMs?: number;
+}
+
+/** Hands bulk bytes out over one unix socket (0600 in RUN/s), one connection per ticket. */
+export class StreamBroker {
+  readonly socketPath: string;
+  private readonly offers = new Map<string, Offer>();
+  private readonly open = new Set<Socket>();
+  private readonly server: Server;
+
+  constructor(private readonly options: BrokerOptions) {
+    this.socketPath = shortSocketPath(options.runRoot, `broker/${options.id}`);
+    this.server = createServer({ allowHalfOpen: true }, (socket) => this.admit(socket));
+  }
+
+  /** Connections that are open now, for tests and metrics. */
+  get connections(): number {
+    return this.open.size;
+  }
+
+  /** Tickets that wait to be claimed. */
+  get pending(): number {
+    return this.offers.size;
+  }
+
+  async listen(): Promise<void> {
+    await publishSocket(this.socketPath, 0o600, (hidden) => new Promise((resolve, reject) => {
+      this.server.once('error', reject);
+      this.server.listen(hidden, () => {
+        this.server.off('error', reject);
+        resolve();
+      });
+    }));
+  }
+
+  /** A ticket for one connection. `expired` is called when nobody claims it in time or the broker closes: release what was prepared. */
+  offer(handler: StreamHandler, expired?: () => void): StreamTicket {
+    const token = randomBytes(TOKEN_LENGTH / 2).toString('hex');
+    const key = token.slice(0, 8);
+    if (this.offers.has(key)) return this.offer(handler, expired);
+    const timer = setTimeout(() => this.withdraw(key), this.options.claimMs ?? CLAIM_MS);
+    timer.unref();
+    this.offers.set(key, { secret: Buffer.from(token), handler, timer, ...(expired === undefined ? {} : { expired }) });
+    return { socket: this.socketPath, token };
+  }
+
+  async close(): Promise<void> {
+    await retractSocket(this.socketPath);
+    for (const key of [...this.offers.keys()]) this.withdraw(key);
+    for (const socket of this.open) socket.destroy();
+    if (this.server.listening) await new Promise<void>((resolve) => this.server.close(() => resolve()));
+  }
+
+  private withdraw(key: string): void {
+    const offer = this.offers.get(key);
+    if (offer === undefined) return;
+    clearTimeout(offer.timer);
+    this.offers.delete(key);
+    offer.expired?.();
+  }
+
+  private admit(socket: Socket): void {
+    this.open.add(socket);
+    socket.once('close', () => this.open.delete(socket));
+    socket.on('error', (error) => this.options.logger.debug({ err: error }, 'stream connection failed'));
+    const timer = setTimeout(() => socket.destroy(), this.options.claimMs ?? CLAIM_MS);
+    const read = (): void => {
+      const line = socket.read(TOKEN_LENGTH + 1) as Buffer | null;
+      if (line === null) return;
+      socket.off('readable', read);
+      clearTimeout(timer);
+      const handler = this.claim(line);
+      if (handler === undefined) {
+        this.options.logger.warn('stream connection refused: unknown or expired token');
+        socket.destroy();
+        return;
+      }
+      // off('readable') leaves the stream in paused mode for good unless it is told to flow for its next reader
+      handler(socket).catch((error: unknown) => {
+        const failure = asGantryError(error);
+        this.options.logger.warn({ err: failure }, `stream failed: ${errorText(failure)}`);
+        socket.destroy();
+      });
+    };
+    socket.on('readable', read);
+    socket.once('close', () => clearTimeout(timer));
+  }
+
+  private claim(line: Buffer): StreamHandler | undefined {
+    if (line.length !== TOKEN_LENGTH + 1 || line[TOKEN_LENGTH] !== 0x0a) return undefined;
+    const shown = line.subarray(0, TOKEN_LENGTH);
+    const key = shown.toString('latin1', 0, 8);
+    const offer = this.offers.get(key);
+    if (offer === undefined || !timingSafeEqual(shown, offer.secret)) return undefined;
+    clearTimeout(offer.timer);
+    this.offers.delete(key);
+    return offer.handler;
+  }
+}
+
+/** Claims a ticket: a connected raw socket (half-open capable). Rejects with unavailable when the service is gone. */
+export function openTicket(ticket: StreamTicket, options: { readonly signal?: AbortSignal } = {}): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    options.signal?.throwIfAborted();
+    const socket = connect({ path: ticket.socket, allowHalfOpen: true, ...(options.signal === undefined ? {} : { signal: options.signal }) });
+    const failed = (error: Error): void => reject(options.signal?.aborted === true ? asGantryError(options.signal.reason) : unavailable(`stream socket ${ticket.socket} is gone`, { cause: error }));
+    socket.once('error', failed);
+    socket.once('connect', () => {
+      socket.write(`${ticket.token}\n`);
+      socket.off('error', failed);
+      resolve(socket);
+    });
+  });
+}

@@ -1,0 +1,33 @@
+import { randomBytes } from 'node:crypto';
+
+/** The parts of a W3C trace context header, version 00 (https://www.w3.org/TR/trace-context/). */
+export interface TraceParent {
+  /** 32 lower-case hex digits, not all zero. */
+  readonly traceId: string;
+  /** 16 lower-case hex digits, not all zero. */
+  readonly spanId: string;
+  /** Bit 0: sampled. */
+  readonly flags: number;
+}
+
+const form = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
+
+/** Undefined when the header is malformed: W3C says to start a new trace then. */
+export function parseTraceparent(header: string | undefined): TraceParent | undefined {
+  const match = form.exec(header ?? '');
+  if (match === null) return undefined;
+  const [, version = '', traceId = '', spanId = '', flags = '', rest] = match;
+  if (version === 'ff' || (version === '00' && rest !== undefined)) return undefined;
+  if (/^0+$/.test(traceId) || /^0+$/.test(spanId)) return undefined;
+  return { traceId, spanId, flags: parseInt(flags, 16) };
+}
+
+export function formatTraceparent(trace: TraceParent): string {
+  return `00-${trace.traceId}-${trace.spanId}-${(trace.flags & 0xff).toString(16).padStart(2, '0')}`;
+}
+
+/** A new span below a parent, or the root of a new trace. */
+export function childTrace(parent?: TraceParent): TraceParent {
+  const bytes = randomBytes(24).toString('hex');
+  return { traceId: parent?.traceId ?? bytes.slice(0, 32), spanId: bytes.slice(32), flags: parent?.flags ?? 1 };
+}
