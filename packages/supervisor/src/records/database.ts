@@ -14,7 +14,7 @@ const migrations: readonly string[] = [
    CREATE TABLE namespaces (name TEXT PRIMARY KEY, labels TEXT NOT NULL) STRICT, WITHOUT ROWID;
    CREATE TABLE journal (
      id TEXT PRIMARY KEY, kind TEXT NOT NULL, subject TEXT NOT NULL, started_at TEXT NOT NULL,
-     input TEXT NOT NULL, done INTEGER NOT NULL) STRICT, WITHOUT ROWID;`,
+     input TEXT NOT NULL) STRICT, WITHOUT ROWID;`,
 ];
 
 /**

@@ -1,0 +1,2 @@
+export { type Journal, type JournalEntry, openJournal } from './journal';
+export { runSteps, type Step, undoSteps } from './steps';

@@ -1,0 +1,38 @@
+import { type CallContext, detached, type Logger, asGantryError } from '@gantry/rpc';
+
+/**
+ * One step of an operation. `undo` must do nothing when `run` never ran or did half: recovery undoes all steps of an operation that
+ * was cut short, without knowing how far it came.
+ */
+export interface Step<Input> {
+  readonly name: string;
+  run(ctx: CallContext, input: Input): Promise<void>;
+  undo?(ctx: CallContext, input: Input): Promise<void>;
+}
+
+/** Runs the steps in order; when one throws, undoes it and those before it in reverse order, and throws its error with what failed in undoing. */
+export async function runSteps<Input>(ctx: CallContext, steps: readonly Step<Input>[], input: Input, logger: Logger): Promise<void> {
+  for (const [index, step] of steps.entries()) {
+    try {
+      await step.run(ctx, input);
+    } catch (error) {
+      await undoSteps(ctx, steps.slice(0, index + 1), input, logger);
+      throw asGantryError(error);
+    }
+  }
+}
+
+/** Undoes all steps in reverse order. A failing undo is logged and does not stop the others; answers what failed. */
+export async function undoSteps<Input>(ctx: CallContext, steps: readonly Step<Input>[], input: Input, logger: Logger): Promise<Error[]> {
+  const failures: Error[] = [];
+  const unbroken = detached(ctx);
+  for (const step of [...steps].reverse()) {
+    try {
+      await step.undo?.(unbroken, input);
+    } catch (error) {
+      failures.push(asGantryError(error));
+      logger.warn({ err: error, step: step.name }, 'undoing a step failed');
+    }
+  }
+  return failures;
+}
