@@ -1,0 +1,93 @@
+#define _GNU_SOURCE
+#include "runner.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "json.h"
+
+static int place(int fd, int at) {
+	if (fd < 0) {
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+		if (fd < 0) return -1;
+	}
+	if (fd == at) return fcntl(fd, F_SETFD, 0);
+	return dup2(fd, at);
+}
+
+pid_t runner_spawn(char **argv, int in, int out, int err) {
+	pid_t pid = fork();
+	if (pid != 0) return pid;
+	// Copies above the standard ones first, so that no dup2 overwrites a source.
+	int fds[3] = {in, out, err};
+	for (int i = 0; i < 3; i++)
+		if (fds[i] >= 0 && fds[i] < 3) fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 10);
+	for (int i = 0; i < 3; i++)
+		if (place(fds[i], i) < 0) _exit(126);
+	sigset_t none;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	for (int s = 1; s < 32; s++) signal(s, SIG_DFL);
+	execv(argv[0], argv);
+	dprintf(2, "%s: %s\n", argv[0], strerror(errno));
+	_exit(errno == ENOENT ? 127 : 126);
+}
+
+static int fail(int socket, uint32_t id, const char *what, int err) {
+	char text[512];
+	snprintf(text, sizeof text, "{\"ok\":false,\"code\":\"internal\",\"errno\":%d,\"error\":\"%s: %s\"}", err, what, strerror(err));
+	wire_answer(socket, id, text);
+	return 1;
+}
+
+int runner_command(int socket, struct frame *frame) {
+	prctl(PR_SET_NAME, "gantry-run");
+	size_t len;
+	const char *value = wire_get(frame, "argv", &len);
+	char **argv = wire_words(value, value ? len : 0);
+	if (!argv) return fail(socket, frame->id, "argv", EINVAL);
+	int wants_output = (int)wire_int(frame, "output", 0);
+	int fds[2];
+	if (pipe2(fds, O_CLOEXEC) < 0) return fail(socket, frame->id, "pipe", errno);
+	pid_t pid = runner_spawn(argv, -1, wants_output ? fds[1] : -1, wants_output ? -1 : fds[1]);
+	if (pid < 0) return fail(socket, frame->id, "fork", errno);
+	close(fds[1]);
+	char output[4096];
+	size_t have = 0;
+	for (;;) {
+		char rest[4096];
+		ssize_t n = have < sizeof output - 1 ? read(fds[0], output + have, sizeof output - 1 - have) : read(fds[0], rest, sizeof rest);
+		if (n < 0 && errno == EINTR) continue;
+		if (n <= 0) break;
+		if (have < sizeof output - 1) have += (size_t)n;
+	}
+	for (size_t i = 0; i < have; i++)
+		if (!output[i]) output[i] = ' ';
+	output[have] = 0;
+	int status;
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+	}
+	int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	char escaped[7800], text[8000];
+	snprintf(text, sizeof text, "{\"ok\":true,\"exit_code\":%d,\"output\":\"%s\"}", code, json_escape(output, escaped, sizeof escaped));
+	wire_answer(socket, frame->id, text);
+	return 0;
+}
+
+int runner_umount(int socket, struct frame *frame) {
+	prctl(PR_SET_NAME, "gantry-umount");
+	const char *path = wire_get(frame, "path", NULL);
+	if (!path) return fail(socket, frame->id, "path", EINVAL);
+	if (umount2(path, (int)wire_int(frame, "flags", 0)) < 0) return fail(socket, frame->id, "umount", errno);
+	wire_answer(socket, frame->id, "{\"ok\":true}");
+	return 0;
+}
