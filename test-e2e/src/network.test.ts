@@ -1,0 +1,63 @@
+import { describeEngine, until } from './harness';
+
+describeEngine('networks and published ports', (suite) => {
+  const { ok, docker } = suite;
+  const curl = async (url: string) => (await suite.engine.onHost('busybox', ['wget', '-q', '-T', '5', '-O', '-', url])).stdout;
+  const serve = ['busybox', 'httpd', '-f', '-h', '/var/www'];
+
+  test('a container has an address, a route out, a name and a resolver', async () => {
+    const out = await ok('run', '--rm', '-h', 'box', 'busybox', 'sh', '-c', 'ip -4 -o addr show eth0 | wc -l; ip route | head -1; grep box /etc/hosts; cat /etc/hostname');
+    expect(out).toMatch(/^1\ndefault via [\d.]+ dev eth0\s*\n[\d.]+\s+box\nbox$/);
+  });
+
+  test('a published port answers on every address of the host and on 127.0.0.1', async () => {
+    await ok('run', '-d', '--name', 'web', '-p', '8080:80', ...serve);
+    await until('the server', async () => (await curl('http://127.0.0.1:8080/')) === 'hello from gantry\n');
+    const gateway = await ok('inspect', '-f', '{{range .NetworkSettings.Networks}}{{.Gateway}}{{end}}', 'web');
+    expect(await curl(`http://${gateway}:8080/`)).toBe('hello from gantry\n');
+    expect(await ok('port', 'web')).toMatch(/^80\/tcp -> 0\.0\.0\.0:8080/);
+    const taken = await docker(['run', '--rm', '-p', '8080:80', 'busybox', 'true']);
+    expect(taken.code).toBe(125);
+    expect(taken.stderr).toMatch(/port is already allocated/);
+    await ok('rm', '-f', 'web');
+    expect(await ok('run', '--rm', '-p', '8080:80', 'busybox', 'echo', 'free again')).toBe('free again');
+  });
+
+  test('-P and -p without a host port choose one', async () => {
+    await ok('run', '-d', '--name', 'any', '--expose', '80', '-P', ...serve);
+    const port = /0\.0\.0\.0:(\d+)/.exec(await ok('port', 'any', '80'))?.[1];
+    await until('the server', async () => (await curl(`http://127.0.0.1:${port}/`)) === 'hello from gantry\n');
+    await ok('rm', '-f', 'any');
+  });
+
+  test('none has only a loopback, host is the host', async () => {
+    expect(await ok('run', '--rm', '--network', 'none', 'busybox', 'sh', '-c', 'ls /sys/class/net')).toBe('lo');
+    const host = (await suite.engine.onHost('ip', ['-o', 'link'])).stdout.split('\n').filter(Boolean).length;
+    expect(await ok('run', '--rm', '--network', 'host', 'busybox', 'sh', '-c', 'ip -o link | wc -l')).toBe(String(host));
+  });
+
+  test('a network of its own resolves names and keeps others out', async () => {
+    await ok('network', 'create', 'net1');
+    await ok('network', 'create', '--subnet', '10.99.0.0/24', '--gateway', '10.99.0.1', 'net2');
+    await ok('run', '-d', '--name', 'srv', '--network', 'net1', '--network-alias', 'alias1', ...serve);
+    expect(await ok('run', '--rm', '--network', 'net1', 'busybox', 'wget', '-q', '-T', '5', '-O', '-', 'http://srv/')).toBe('hello from gantry');
+    expect(await ok('run', '--rm', '--network', 'net1', 'busybox', 'wget', '-q', '-T', '5', '-O', '-', 'http://alias1/')).toBe('hello from gantry');
+    const address = await ok('inspect', '-f', '{{(index .NetworkSettings.Networks "net1").IPAddress}}', 'srv');
+    expect((await docker(['run', '--rm', '--network', 'net2', 'busybox', 'wget', '-q', '-T', '2', '-O', '-', `http://${address}/`])).code).not.toBe(0);
+    expect(await ok('run', '--rm', '--network', 'net2', '--ip', '10.99.0.77', 'busybox', 'sh', '-c', 'ip -4 -o addr show eth0')).toMatch(/10\.99\.0\.77\/24/);
+    expect((await docker(['network', 'rm', 'net1'])).stderr).toMatch(/has active endpoints/);
+    await ok('network', 'connect', 'net2', 'srv');
+    expect(await ok('exec', 'srv', 'sh', '-c', 'ip -4 -o addr show eth1')).toMatch(/10\.99\.0\./);
+    await ok('network', 'disconnect', 'net2', 'srv');
+    await ok('rm', '-f', 'srv');
+    await ok('network', 'rm', 'net1', 'net2');
+    expect((await ok('network', 'ls', '--format', '{{.Name}}')).split('\n').sort()).toEqual(['bridge', 'host', 'none']);
+  });
+
+  test('--dns, --add-host and --hostname reach the files', async () => {
+    const out = await ok('run', '--rm', '--dns', '192.0.2.53', '--dns-search', 'example.test', '--add-host', 'db:192.0.2.7', 'busybox', 'cat', '/etc/resolv.conf', '/etc/hosts');
+    expect(out).toMatch(/nameserver 192\.0\.2\.53/);
+    expect(out).toMatch(/search example\.test/);
+    expect(out).toMatch(/192\.0\.2\.7\s+db/);
+  });
+});
