@@ -2,7 +2,7 @@ import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { HealthCheckResponse_ServingStatus as Serving, HealthService } from '@gantry/api/grpc/health/v1/health';
-import { ServerReflectionService } from '@gantry/api/grpc/reflection/v1/reflection';
+import { type ServerReflectionResponse, ServerReflectionService } from '@gantry/api/grpc/reflection/v1/reflection';
 import { NamespacesService } from '@gantry/api/containerd/services/namespaces/v1/namespace';
 import { connect, createServer, newContext, notFound, type RpcServer, silentLogger, type Connection, traceIdOf, withTimeout, type CallContext, isErrorOf } from './index';
 import { EventsService } from '@gantry/api/containerd/services/events/v1/events';
@@ -230,7 +230,9 @@ describe('every server', () => {
       yield { host: '', fileContainingSymbol: 'containerd.services.namespaces.v1.Namespaces.Get' };
       yield { host: '', fileContainingSymbol: 'no.such.Thing' };
     }
-    const [services, file, missing] = await Array.fromAsync(connection.client(ServerReflectionService).serverReflectionInfo(newContext(), ask()));
+    const answers: ServerReflectionResponse[] = [];
+    for await (const answer of connection.client(ServerReflectionService).serverReflectionInfo(newContext(), ask())) answers.push(answer);
+    const [services, file, missing] = answers;
     expect(services?.listServicesResponse?.service.map(({ name }) => name)).toEqual([
       'containerd.services.namespaces.v1.Namespaces',
       'grpc.health.v1.Health',

@@ -1,0 +1,95 @@
+import { readFileSync } from 'node:fs';
+import { invalidArgument } from '@gantry/rpc/errors';
+import { parse } from 'yaml';
+import { commonFlags, type FlagTable, type FlagValue, parseFlags } from './flags';
+import { overlay, treeOf } from './settings';
+
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+/** What every service is told, beside its own configuration. Keys of the file are spelled as the flags are. */
+export interface CommonConfig {
+  readonly root: string;
+  readonly run: string;
+  readonly 'log-level': LogLevel;
+  /** HOST:PORT, an absolute socket path, `off`, or empty for RUN/<service>-metrics.sock. */
+  readonly 'metrics-address': string;
+  readonly tracing: {
+    /** OTLP over HTTP, e.g. http://127.0.0.1:4318; empty: nothing is exported. */
+    readonly endpoint: string;
+    /** Part of the new traces that is recorded, 0 to 1. */
+    readonly 'sample-ratio': number;
+  };
+}
+
+export const commonDefaults: CommonConfig = {
+  root: '/var/lib/gantry',
+  run: '/run/gantry',
+  'log-level': 'info',
+  'metrics-address': '',
+  tracing: { endpoint: '', 'sample-ratio': 1 },
+};
+
+/** What the surroundings of the process say; read here only, once. */
+export interface Environment {
+  readonly notifySocket?: string;
+  readonly watchdogMs?: number;
+  readonly tracingEndpoint?: string;
+}
+
+export function readEnvironment(env: NodeJS.ProcessEnv = process.env, pid: number = process.pid): Environment {
+  const watchdogPid = env['WATCHDOG_PID'];
+  const watchdog = watchdogPid === undefined || watchdogPid === String(pid) ? Number(env['WATCHDOG_USEC']) / 1000 : NaN;
+  const endpoint = env['OTEL_EXPORTER_OTLP_ENDPOINT'];
+  return {
+    ...(env['NOTIFY_SOCKET'] === undefined ? {} : { notifySocket: env['NOTIFY_SOCKET'] }),
+    ...(watchdog > 0 ? { watchdogMs: watchdog } : {}),
+    ...(endpoint === undefined || endpoint === '' ? {} : { tracingEndpoint: endpoint }),
+  };
+}
+
+export interface CommandLine {
+  readonly flags: ReadonlyMap<string, FlagValue>;
+  readonly table: FlagTable;
+}
+
+export function readCommandLine(argv: readonly string[], extra: FlagTable): CommandLine {
+  const table = { ...commonFlags, ...extra };
+  return { table, flags: parseFlags(argv, table) };
+}
+
+/** Defaults, then the file, then the flags. The file's absence matters only when it was named. */
+export function loadConfig<C extends object>(name: string, defaults: C, line: CommandLine, environment: Environment = {}): CommonConfig & C {
+  const named = line.flags.get('config') as string | undefined;
+  const file = named ?? `/etc/gantry/${name}.yaml`;
+  let config = overlay({ ...commonDefaults, ...defaults }, readYaml(file, named !== undefined), file);
+  if (config.tracing.endpoint === '' && environment.tracingEndpoint !== undefined) config = { ...config, tracing: { ...config.tracing, endpoint: environment.tracingEndpoint } };
+  for (const [flag, value] of line.flags) {
+    if (flag === 'config' || flag === 'help' || flag === 'version') continue;
+    config = overlay(config, treeOf(line.table[flag]?.key ?? flag, value), `flag --${flag}`);
+  }
+  return checkCommon(config);
+}
+
+export function checkCommon<C extends CommonConfig>(config: C): C {
+  for (const key of ['root', 'run'] as const) if (!config[key].startsWith('/')) throw invalidArgument(`${key} "${config[key]}" is not an absolute path`);
+  if (!logLevels.includes(config['log-level'])) throw invalidArgument(`log-level "${config['log-level']}" is none of ${logLevels.join(', ')}`);
+  const ratio = config.tracing['sample-ratio'];
+  if (!(ratio >= 0 && ratio <= 1)) throw invalidArgument(`tracing.sample-ratio ${ratio} is not between 0 and 1`);
+  return config;
+}
+
+function readYaml(file: string, required: boolean): unknown {
+  let source: string;
+  try {
+    source = readFileSync(file, 'utf8');
+  } catch (error) {
+    if (!required && (error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw invalidArgument(`cannot read configuration ${file}: ${(error as Error).message}`, { cause: error });
+  }
+  try {
+    return parse(source);
+  } catch (error) {
+    throw invalidArgument(`${file} is not YAML: ${(error as Error).message}`, { cause: error });
+  }
+}

@@ -1,0 +1,79 @@
+import { constants } from 'node:os';
+import { errorText } from '@gantry/rpc/errors';
+import { commonDefaults, type CommonConfig, loadConfig, readCommandLine, readEnvironment } from './config';
+import { helpText } from './flags';
+import { createNotifier } from './notify';
+import { type HostedService, type ServiceSpec, startService } from './service';
+
+/** Exit codes: 0 stopped in good order, 1 failed, 2 wrong command line or configuration, 128+n ended by a second signal n. */
+const FAILED = 1;
+const MISUSED = 2;
+/** Longest graceful stop, ms; systemd's own TimeoutStopSec is longer. */
+const STOP_LIMIT = 20_000;
+
+/** A whole service process: command line, configuration, start, readiness, signals, stop, exit code. Called by main.ts and nothing else. */
+export function runService<C extends object>(spec: ServiceSpec<C>, argv: readonly string[] = process.argv.slice(2)): void {
+  let config: CommonConfig & C;
+  const environment = readEnvironment();
+  try {
+    const line = readCommandLine(argv, spec.flags ?? {});
+    if (line.flags.get('help') === true) {
+      const known = new Map([['root', commonDefaults.root], ['run', commonDefaults.run], ['config', `/etc/gantry/${spec.name}.yaml`], ['log-level', commonDefaults['log-level']], ['metrics-address', `RUN/${spec.name}-metrics.sock`]]);
+      process.stdout.write(helpText(spec.binary, spec.summary, line.table, known));
+      return;
+    }
+    if (line.flags.get('version') === true) {
+      process.stdout.write(`${spec.binary} ${spec.version}\n`);
+      return;
+    }
+    config = loadConfig(spec.name, spec.defaults, line, environment);
+    spec.check?.(config);
+  } catch (error) {
+    process.stderr.write(`${spec.binary}: ${errorText(error)}\nsee ${spec.binary} --help\n`);
+    process.exitCode = MISUSED;
+    return;
+  }
+  live(spec, config, environment).catch((error: unknown) => {
+    process.stderr.write(`${spec.binary}: ${errorText(error)}\n`);
+    process.exit(FAILED);
+  });
+}
+
+async function live<C extends object>(spec: ServiceSpec<C>, config: CommonConfig & C, environment: ReturnType<typeof readEnvironment>): Promise<void> {
+  const asked = Promise.withResolvers<NodeJS.Signals>();
+  let told = false;
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      if (told) process.exit(128 + constants.signals[signal]);
+      told = true;
+      asked.resolve(signal);
+    });
+  }
+  process.on('SIGHUP', () => undefined); // the terminal that started a service may go
+  let service: HostedService | undefined;
+  const fatal = (what: string) => (error: unknown): void => {
+    if (service === undefined) process.stderr.write(`${spec.binary}: ${what}: ${errorText(error)}\n`);
+    else service.logger.fatal({ err: error }, what);
+    process.exit(FAILED);
+  };
+  process.on('unhandledRejection', fatal('unhandled rejection'));
+  process.on('uncaughtException', fatal('uncaught exception'));
+
+  service = await startService(spec, config);
+  const { logger } = service;
+  const notifier = await createNotifier(environment, logger);
+  notifier.ready(`serving below ${config.run}`);
+  logger.info({ run: config.run, root: config.root, metrics: service.metricsAddress, pid: process.pid, node: process.version }, 'ready');
+
+  const signal = await asked.promise;
+  logger.info({ signal }, 'stopping');
+  notifier.stopping();
+  setTimeout(() => {
+    logger.error('stop took too long');
+    process.exit(FAILED);
+  }, STOP_LIMIT).unref();
+  await service.stop();
+  notifier.close();
+  logger.info('stopped');
+  process.exit(0);
+}

@@ -1,0 +1,123 @@
+import { chmod, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { RpcServer, ServerOptions } from '@gantry/rpc';
+import { createServer } from '@gantry/rpc';
+import type { Tracer } from '@opentelemetry/api';
+import type { DestinationStream, Logger } from 'pino';
+import type { CommonConfig } from './config';
+import type { FlagTable } from './flags';
+import { createLogger } from './logger';
+import { createMetrics, type Metrics } from './metrics';
+import { serveMetrics } from './metrics-server';
+import { startTracing } from './tracing';
+
+/** What a composition root hands back. `stop` undoes `start` in reverse order and is called once, also after a failed start. */
+export interface Running {
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** A service as its main.ts and the launcher know it. */
+export interface ServiceSpec<C extends object> {
+  /** Short name: config file /etc/gantry/<name>.yaml, data DATA/<name>, socket RUN/<name>.sock. */
+  readonly name: string;
+  /** What the binary is called. */
+  readonly binary: string;
+  readonly version: string;
+  /** One line for --help. */
+  readonly summary: string;
+  /** The service's own configuration keys with their defaults; they are the schema of the file (see overlay). */
+  readonly defaults: C;
+  /** Flags beside the common ones; each sets a configuration key. */
+  readonly flags?: FlagTable;
+  /** Refuses values that have the right type and make no sense. */
+  readonly check?: (config: CommonConfig & C) => void;
+  /** Constructs everything; no side effect before start. */
+  readonly compose: (service: ServiceContext<C>) => Running | Promise<Running>;
+}
+
+/** What a composition root gets: everything belongs to this one instance, so that many services live in one process. */
+export interface ServiceContext<C extends object = object> {
+  readonly name: string;
+  readonly version: string;
+  readonly config: CommonConfig & C;
+  /** Run root, holds the sockets. */
+  readonly run: string;
+  /** This service's durable directory, DATA/<name>, 0700. */
+  readonly data: string;
+  /** The data root shared by all services. */
+  readonly root: string;
+  /** RUN/<name>.sock of any service; its own when none is named. */
+  socket(name?: string): string;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly tracer?: Tracer;
+  /** A gRPC server wired to this service's log, metrics and traces. */
+  createServer(options?: Partial<ServerOptions>): RpcServer;
+}
+
+export interface HostedService {
+  readonly logger: Logger;
+  readonly metricsAddress: string | undefined;
+  stop(): Promise<void>;
+}
+
+export interface HostOptions {
+  readonly destination?: DestinationStream;
+}
+
+/** Makes the directories, the surroundings and the service, and starts it: the common half of runService and of `gantry up`. */
+export async function startService<C extends object>(spec: ServiceSpec<C>, config: CommonConfig & C, options: HostOptions = {}): Promise<HostedService> {
+  const logger = createLogger({ service: spec.name, version: spec.version, level: config['log-level'], ...options });
+  const undo: (() => Promise<void>)[] = [];
+  let stopped: Promise<void> | undefined;
+  const stop = (): Promise<void> => {
+    stopped ??= (async () => {
+      for (const step of undo.reverse()) await step().catch((error: unknown) => logger.error({ err: error }, 'stop step failed'));
+    })();
+    return stopped;
+  };
+  try {
+    const data = join(config.root, spec.name);
+    await makeRoots(config, data);
+    const metrics = createMetrics(spec.name, spec.version);
+    const tracing = await startTracing(config.tracing, { name: spec.binary, version: spec.version, logger });
+    undo.push(() => tracing.stop());
+    const wiring = { logger, observer: metrics.observer, ...(tracing.tracer === undefined ? {} : { tracer: tracing.tracer }) };
+    const running = await spec.compose({
+      name: spec.name,
+      version: spec.version,
+      config,
+      run: config.run,
+      root: config.root,
+      data,
+      socket: (name = spec.name) => join(config.run, `${name}.sock`),
+      logger,
+      metrics,
+      ...(tracing.tracer === undefined ? {} : { tracer: tracing.tracer }),
+      createServer: (change) => createServer({ ...wiring, ...change }),
+    });
+    undo.push(() => running.stop());
+    await running.start();
+    const exposed = await serveMetrics(metrics, { address: config['metrics-address'], run: config.run, service: spec.name, logger });
+    undo.push(() => exposed.stop());
+    return { logger, metricsAddress: exposed.address, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Run root 0711 (others may pass to docker.sock), everything below it and the data root 0700. */
+async function makeRoots(config: CommonConfig, data: string): Promise<void> {
+  const wanted: [path: string, mode: number][] = [
+    [config.run, 0o711],
+    [join(config.run, 's'), 0o700],
+    [config.root, 0o700],
+    [data, 0o700],
+  ];
+  for (const [path, mode] of wanted) {
+    await mkdir(path, { recursive: true, mode });
+    await chmod(path, mode); // mkdir's mode is cut by the umask, and an older directory may be looser
+  }
+}
