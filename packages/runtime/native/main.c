@@ -12,6 +12,7 @@ typedef int mode_fn(int argc, char **argv); /* argv[0] is the mode's name; the r
 #define MODE(fn) extern mode_fn fn __attribute__((weak))
 MODE(mode_helper);
 MODE(mode_untar);
+MODE(mode_pack);
 MODE(mode_runc_create);
 MODE(mode_runc_exec);
 MODE(mode_plan_check);
@@ -27,6 +28,7 @@ int main(int argc, char **argv)
 	const struct mode modes[] = {
 		{ "helper", mode_helper, true },
 		{ "untar", mode_untar, false },
+		{ "pack", mode_pack, false },
 		{ "runc-create", mode_runc_create, true },
 		{ "runc-exec", mode_runc_exec, true },
 		{ "plan-check", mode_plan_check, false },

@@ -3,6 +3,7 @@
  *
  *   gantry-native untar --root DIR [--overlay] [--max-bytes N] [--max-entries N]
  *   gantry-native untar --root DIR --adopt --parent DIR [--parent DIR]...
+ *   gantry-native untar --root DIR --remove NAME
  *
  * The first form extracts. Every name is resolved with openat2(RESOLVE_IN_ROOT), so neither a symbolic link nor `..` of the
  * archive leads out of DIR. With --overlay, whiteouts become overlayfs' own (character device 0/0, trusted.overlay.opaque);
@@ -10,6 +11,8 @@
  * implicit names directories that the archive used without listing them (bytes >= 0x80 escaped as \u00XX).
  *
  * The second form reads such names, separated by NUL, and gives each the owner, mode and xattrs that the nearest parent has.
+ *
+ * The third form removes the tree NAME that lies directly below DIR; one that is not there is fine.
  *
  * Any failure: exit code 1 and one JSON line on stderr: {"code","error"}; code is unsafe, budget, archive, or io.
  */
@@ -26,6 +29,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
@@ -36,6 +40,7 @@
 
 struct options {
     const char *root;
+    const char *remove;
     const char **parents;
     int parent_count;
     bool overlay;
@@ -541,6 +546,8 @@ static int parse(int argc, char **argv, struct options *o)
             return untar_fail("io", "unknown flag or missing value: %s", argv[i]);
         else if (strcmp(argv[i], "--root") == 0)
             o->root = argv[++i];
+        else if (strcmp(argv[i], "--remove") == 0)
+            o->remove = argv[++i];
         else if (strcmp(argv[i], "--parent") == 0)
             o->parents[o->parent_count++] = argv[++i];
         else if (strcmp(argv[i], "--max-bytes") == 0)
@@ -556,6 +563,11 @@ static int parse(int argc, char **argv, struct options *o)
 int mode_untar(int argc, char **argv)
 {
     static struct state st;
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) { /* deep trees hold one descriptor a level while they are removed */
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
     if (parse(argc, argv, &st.opt) < 0)
         return 1;
     umask(0);
@@ -565,6 +577,11 @@ int mode_untar(int argc, char **argv)
         return 1;
     }
     untar_tree_init(&st.tree, root);
+    if (st.opt.remove) {
+        if (strchr(st.opt.remove, '/') || strcmp(st.opt.remove, ".") == 0 || strcmp(st.opt.remove, "..") == 0)
+            return untar_fail("unsafe", "%s is no plain name", st.opt.remove) < 0;
+        return untar_remove_tree(root, st.opt.remove) < 0 && errno != ENOENT ? fail_at("remove", st.opt.remove) < 0 : 0;
+    }
     if (st.opt.adopt)
         return untar_adopt(&st.tree, st.opt.parents, st.opt.parent_count) < 0;
     if (extract(&st) < 0)

@@ -1,0 +1,305 @@
+/*
+ * Mode `pack`: writes what lies below a directory as a pax tar to stdout.
+ *
+ *   gantry-native pack --root DIR [--path PATH] [--overlay]
+ *
+ * PATH is resolved inside DIR (symbolic links too) and its contents are packed under names relative to it; when it is not a directory,
+ * that one entry is packed under its own name. With --overlay, overlayfs' whiteouts and opaque directories become the `.wh.` names of
+ * image layers. Overlayfs' own xattrs are never written. Failures as in untar.c.
+ */
+#define _GNU_SOURCE
+#include "untar_path.h"
+#include "untar_report.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#define COPY_SIZE (1U << 20)
+
+int mode_pack(int argc, char **argv);
+
+/* First name of each inode with several links. */
+struct link_entry {
+    uint64_t dev, ino;
+    char *path;
+};
+
+struct packer {
+    struct archive *out;
+    bool overlay;
+    struct link_entry *links;
+    size_t link_count, link_cap;
+    unsigned char *buffer;
+};
+
+static int fail_at(const char *what, const char *path)
+{
+    return untar_fail("io", "%s %s: %s", what, path, strerror(errno));
+}
+
+static const char *first_link(struct packer *p, const struct stat *s, const char *path)
+{
+    if (p->link_count * 2 >= p->link_cap) {
+        struct packer grown = {.link_cap = p->link_cap ? p->link_cap * 2 : 256};
+        grown.links = calloc(grown.link_cap, sizeof *grown.links);
+        if (!grown.links)
+            return NULL;
+        for (size_t i = 0; i < p->link_cap; i++) {
+            if (!p->links[i].path)
+                continue;
+            size_t at = (p->links[i].ino * 2654435761U) & (grown.link_cap - 1);
+            while (grown.links[at].path)
+                at = (at + 1) & (grown.link_cap - 1);
+            grown.links[at] = p->links[i];
+        }
+        free(p->links);
+        p->links = grown.links;
+        p->link_cap = grown.link_cap;
+    }
+    size_t at = (s->st_ino * 2654435761U) & (p->link_cap - 1);
+    for (; p->links[at].path; at = (at + 1) & (p->link_cap - 1))
+        if (p->links[at].ino == s->st_ino && p->links[at].dev == s->st_dev)
+            return p->links[at].path;
+    p->links[at] = (struct link_entry){s->st_dev, s->st_ino, strdup(path)};
+    p->link_count++;
+    return NULL;
+}
+
+/* Copies xattrs into the entry. Returns 1 when overlayfs calls the directory opaque. */
+static int add_xattrs(struct archive_entry *e, const char *proc)
+{
+    char names[65536], value[65536];
+    int opaque = 0;
+    ssize_t total = llistxattr(proc, names, sizeof names);
+    for (char *name = names; total > 0 && name < names + total; name += strlen(name) + 1) {
+        ssize_t size = lgetxattr(proc, name, value, sizeof value);
+        if (size < 0)
+            continue;
+        if (strncmp(name, "trusted.overlay.", 16) == 0 || strncmp(name, "user.overlay.", 13) == 0) {
+            const char *key = strchr(strchr(name, '.') + 1, '.') + 1;
+            opaque |= strcmp(key, "opaque") == 0 && size == 1 && value[0] == 'y';
+            continue;
+        }
+        if (strncmp(name, "system.posix_acl_", 17) == 0)
+            continue; /* no form in a pax xattr record that others would restore */
+        archive_entry_xattr_add_entry(e, name, value, (size_t)size);
+    }
+    return opaque;
+}
+
+static int put_header(struct packer *p, struct archive_entry *e, const char *path)
+{
+    int rc = archive_write_header(p->out, e);
+    return rc == ARCHIVE_OK || rc == ARCHIVE_WARN ? 0 : untar_fail("io", "pack %s: %s", path, archive_error_string(p->out));
+}
+
+static int put_marker(struct packer *p, const char *dir, const char *name, const struct stat *s)
+{
+    char *path = NULL;
+    if (asprintf(&path, "%s%s%s", dir, *dir ? "/" : "", name) < 0)
+        return untar_fail("io", "out of memory");
+    struct archive_entry *e = archive_entry_new();
+    archive_entry_set_pathname(e, path);
+    archive_entry_set_filetype(e, AE_IFREG);
+    archive_entry_set_perm(e, 0600);
+    archive_entry_set_size(e, 0);
+    archive_entry_set_mtime(e, s->st_mtim.tv_sec, 0);
+    int rc = put_header(p, e, path);
+    archive_entry_free(e);
+    free(path);
+    return rc;
+}
+
+/* A file that shrinks meanwhile is filled with zeros, one that grows is cut: the header has its size. */
+static int put_data(struct packer *p, int fd, int64_t size, const char *path)
+{
+    while (size > 0) {
+        size_t want = size < COPY_SIZE ? (size_t)size : COPY_SIZE;
+        ssize_t n = read(fd, p->buffer, want);
+        if (n < 0) {
+            if (errno == EINTR)
+                continue;
+            return fail_at("read", path);
+        }
+        if (n == 0) {
+            memset(p->buffer, 0, want);
+            n = (ssize_t)want;
+        }
+        if (archive_write_data(p->out, p->buffer, (size_t)n) < 0)
+            return untar_fail("io", "pack %s: %s", path, archive_error_string(p->out));
+        size -= n;
+    }
+    return 0;
+}
+
+static int pack_dir(struct packer *p, int dir, const char *prefix);
+
+static int pack_entry(struct packer *p, int dir, const char *prefix, const char *name)
+{
+    struct stat s;
+    if (fstatat(dir, name, &s, AT_SYMLINK_NOFOLLOW) < 0)
+        return errno == ENOENT ? 0 : fail_at("stat", name);
+    if (p->overlay && S_ISCHR(s.st_mode) && s.st_rdev == 0) {
+        char whiteout[NAME_MAX + 8];
+        snprintf(whiteout, sizeof whiteout, ".wh.%s", name);
+        return put_marker(p, prefix, whiteout, &s);
+    }
+    if (S_ISSOCK(s.st_mode))
+        return 0; /* tar has no sockets */
+    bool self = strcmp(name, ".") == 0;
+    char *path = NULL;
+    if (asprintf(&path, "%s%s%s", prefix, *prefix ? "/" : "", self ? "./" : name) < 0)
+        return untar_fail("io", "out of memory");
+    char proc[64 + NAME_MAX], target[PATH_MAX + 1];
+    snprintf(proc, sizeof proc, "/proc/self/fd/%d/%s", dir, name);
+    struct archive_entry *e = archive_entry_new();
+    archive_entry_copy_stat(e, &s);
+    archive_entry_unset_atime(e);
+    archive_entry_unset_ctime(e);
+    archive_entry_unset_birthtime(e);
+    archive_entry_set_pathname(e, path);
+    int rc = 0, fd = -1, opaque = 0;
+    const char *linked = !S_ISDIR(s.st_mode) && s.st_nlink > 1 ? first_link(p, &s, path) : NULL;
+    if (linked) {
+        archive_entry_set_hardlink(e, linked);
+        archive_entry_set_size(e, 0);
+    } else {
+        opaque = add_xattrs(e, proc);
+        if (S_ISLNK(s.st_mode)) {
+            ssize_t n = readlinkat(dir, name, target, PATH_MAX);
+            if (n < 0)
+                rc = fail_at("read link", path);
+            else {
+                target[n] = 0;
+                archive_entry_set_symlink(e, target);
+            }
+        } else if (S_ISREG(s.st_mode)) {
+            fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+            if (fd < 0)
+                rc = fail_at("open", path);
+        }
+        if (!S_ISREG(s.st_mode))
+            archive_entry_set_size(e, 0);
+    }
+    if (rc == 0)
+        rc = put_header(p, e, path);
+    archive_entry_free(e);
+    if (rc == 0 && fd >= 0)
+        rc = put_data(p, fd, s.st_size, path);
+    if (fd >= 0)
+        close(fd);
+    if (rc == 0 && S_ISDIR(s.st_mode) && p->overlay && opaque && !self)
+        rc = put_marker(p, path, ".wh..wh..opq", &s);
+    if (rc == 0 && S_ISDIR(s.st_mode) && !self) {
+        int sub = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        rc = sub < 0 ? fail_at("open", path) : pack_dir(p, sub, path);
+        if (sub >= 0)
+            close(sub);
+    }
+    free(path);
+    return rc;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Sorted, so that the same tree gives the same archive. */
+static int pack_dir(struct packer *p, int dir, const char *prefix)
+{
+    int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *stream = fd < 0 ? NULL : fdopendir(fd);
+    char **names = NULL;
+    size_t count = 0, cap = 0;
+    int rc = stream ? 0 : fail_at("read", prefix);
+    for (struct dirent *d; rc == 0 && (d = readdir(stream));) {
+        if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
+            continue;
+        if (count == cap) {
+            cap = cap ? cap * 2 : 64;
+            char **grown = realloc(names, cap * sizeof *names);
+            if (!grown) {
+                rc = untar_fail("io", "out of memory");
+                break;
+            }
+            names = grown;
+        }
+        names[count++] = strdup(d->d_name);
+    }
+    if (stream)
+        closedir(stream);
+    if (count > 1)
+        qsort(names, count, sizeof *names, by_name);
+    for (size_t i = 0; i < count; i++) {
+        if (rc == 0)
+            rc = pack_entry(p, dir, prefix, names[i]);
+        free(names[i]);
+    }
+    free(names);
+    return rc;
+}
+
+int mode_pack(int argc, char **argv)
+{
+    struct packer p = {.out = archive_write_new(), .buffer = malloc(COPY_SIZE)};
+    const char *root = NULL, *path = "";
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--overlay") == 0)
+            p.overlay = true;
+        else if (strcmp(argv[i], "--root") == 0 && i + 1 < argc)
+            root = argv[++i];
+        else if (strcmp(argv[i], "--path") == 0 && i + 1 < argc)
+            path = argv[++i];
+        else
+            return untar_fail("io", "unknown flag or missing value: %s", argv[i]) < 0;
+    }
+    if (!root || !p.out || !p.buffer)
+        return untar_fail("io", root ? "out of memory" : "--root is missing") < 0;
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) { /* one descriptor a level of the tree */
+        files.rlim_cur = files.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &files);
+    }
+    int base = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (base < 0)
+        return fail_at("open", root) < 0;
+    char *clean = untar_clean(path);
+    if (!clean)
+        return untar_fail("unsafe", "path %s leads outside the root", path) < 0;
+    archive_write_set_format_pax(p.out);
+    archive_write_set_options(p.out, "pax:hdrcharset=BINARY");
+    archive_write_set_bytes_in_last_block(p.out, 1);
+    archive_write_set_bytes_per_block(p.out, COPY_SIZE);
+    if (archive_write_open_fd(p.out, STDOUT_FILENO) != ARCHIVE_OK)
+        return untar_fail("io", "%s", archive_error_string(p.out)) < 0;
+    int rc, dir = *clean ? untar_open_in_root(base, clean, O_RDONLY | O_DIRECTORY) : base;
+    if (dir >= 0) {
+        rc = pack_entry(&p, dir, "", ".");
+        if (rc == 0)
+            rc = pack_dir(&p, dir, "");
+    } else if (errno == ENOTDIR) {
+        struct untar_tree tree;
+        const char *name;
+        untar_tree_init(&tree, base);
+        int parent = untar_open_parent(&tree, clean, false, &name);
+        rc = parent < 0 ? fail_at("open", path) : pack_entry(&p, parent, "", name);
+    } else {
+        rc = untar_fail(errno == ENOENT ? "absent" : "io", "open %s: %s", path, strerror(errno));
+    }
+    if (rc == 0 && archive_write_close(p.out) != ARCHIVE_OK)
+        rc = untar_fail("io", "%s", archive_error_string(p.out));
+    return rc < 0;
+}
