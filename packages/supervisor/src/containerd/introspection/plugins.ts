@@ -1,0 +1,39 @@
+import type { Plugin } from '@gantry/api/containerd/services/introspection/v1/introspection';
+import type { Platform } from '@gantry/api/containerd/types/types';
+import { SNAPSHOTTER } from '../snapshotter';
+
+/** Go's name of this machine's architecture, as platforms are written. */
+export function hostArchitecture(): string {
+  const names: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386' };
+  return names[process.arch] ?? process.arch;
+}
+
+const GRPC_SERVICES = ['containers', 'content', 'diff', 'events', 'healthcheck', 'images', 'introspection', 'leases', 'namespaces', 'snapshots', 'tasks', 'transfer', 'version'] as const;
+
+/** What this engine offers in containerd's words. Clients look for a snapshotter and a task runtime here. */
+export function plugins(): Plugin[] {
+  const platform: Platform = { os: 'linux', architecture: hostArchitecture(), variant: '', osVersion: '', osFeatures: [] };
+  const plugin = (type: string, id: string, more: Partial<Plugin> = {}): Plugin => ({
+    type: `io.containerd.${type}`,
+    id,
+    requires: [],
+    platforms: [],
+    exports: {},
+    capabilities: [],
+    initErr: undefined,
+    ...more,
+  });
+  const here = { platforms: [platform] };
+  return [
+    plugin('content.v1', 'content'),
+    plugin('snapshotter.v1', SNAPSHOTTER, here),
+    plugin('metadata.v1', 'sqlite'),
+    plugin('differ.v1', 'walking', here),
+    plugin('event.v1', 'exchange'),
+    plugin('gc.v1', 'scheduler'),
+    plugin('lease.v1', 'manager'),
+    plugin('transfer.v1', 'local'),
+    plugin('runtime.v2', 'task', here),
+    ...GRPC_SERVICES.map((id) => plugin('grpc.v1', id)),
+  ];
+}

@@ -1,0 +1,34 @@
+import type { ContentService } from '@gantry/api/containerd/services/content/v1/content';
+import type { ImagesService } from '@gantry/api/containerd/services/images/v1/images';
+import type { SnapshotsService } from '@gantry/api/containerd/services/snapshots/v1/snapshots';
+import { derive, type ServiceClient } from '@gantry/rpc';
+import { SNAPSHOTTER } from '../snapshotter';
+import type { NamespaceContents } from './namespaces';
+
+interface ContentClients {
+  readonly images: ServiceClient<typeof ImagesService>;
+  readonly content: ServiceClient<typeof ContentService>;
+  readonly snapshots: ServiceClient<typeof SnapshotsService>;
+}
+
+/** Asks the images service what it holds in a namespace; the first object of each kind is enough. */
+export function imagesServiceContents({ images, content, snapshots }: ContentClients): NamespaceContents {
+  return {
+    async inUse(ctx, namespace) {
+      const inside = derive(ctx, { namespace });
+      const found: string[] = [];
+      if ((await images.list(inside, { filters: [] })).images.length > 0) found.push('images');
+      for await (const { info } of content.list(inside, { filters: [] })) {
+        if (info.length === 0) continue;
+        found.push('blobs');
+        break;
+      }
+      for await (const { info } of snapshots.list(inside, { snapshotter: SNAPSHOTTER, filters: [] })) {
+        if (info.length === 0) continue;
+        found.push(`snapshots on "${SNAPSHOTTER}" snapshotter`);
+        break;
+      }
+      return found;
+    },
+  };
+}

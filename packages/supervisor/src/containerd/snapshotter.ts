@@ -1,0 +1,2 @@
+/** Name of the snapshotter that gantry-images serves. */
+export const SNAPSHOTTER = 'overlayfs';

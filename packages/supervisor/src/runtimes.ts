@@ -1,0 +1,81 @@
+import { accessSync, constants } from 'node:fs';
+import { isAbsolute, join } from 'node:path';
+import { CreateOptions } from '@gantry/api/gantry/shim/v1/shim';
+import { invalidArgument } from '@gantry/rpc';
+
+/** One runtime that a container may name (`docker run --runtime`). */
+export interface Runtime {
+  /** Driver of the shim: "native", or "oci" for any runc-like binary. */
+  readonly driver: string;
+  /** Binary of an oci driver: a name looked up in PATH at use, or an absolute path; empty for native. */
+  readonly path: string;
+  /** Arguments before the verb. */
+  readonly args: readonly string[];
+}
+
+/** Runtimes that need no configuration. */
+export const BUILT_IN_RUNTIMES: Readonly<Record<string, Runtime>> = {
+  gantry: { driver: 'native', path: '', args: [] },
+  runc: { driver: 'oci', path: 'runc', args: [] },
+  crun: { driver: 'oci', path: 'crun', args: [] },
+};
+
+const SEARCH_PATH = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+
+/** The configured runtimes, and what the shim must be told to use one. */
+export class RuntimeTable {
+  constructor(
+    readonly entries: Readonly<Record<string, Runtime>>,
+    readonly defaultName: string,
+  ) {
+    if (!Object.hasOwn(entries, defaultName)) throw invalidArgument(`default-runtime "${defaultName}" is not among the runtimes: ${Object.keys(entries).join(', ')}`);
+  }
+
+  has(name: string): boolean {
+    return Object.hasOwn(this.entries, name);
+  }
+
+  /** By configured name; empty: the default. Throws dockerd's error for an unknown name. */
+  get(name: string): Runtime {
+    const found = this.has(name || this.defaultName) ? this.entries[name || this.defaultName] : undefined;
+    if (found === undefined) throw invalidArgument(`unknown or invalid runtime name: ${name}`);
+    return found;
+  }
+
+  /** CreateOptions of the shim for a runtime by name; the caller adds logs and stdin. */
+  createOptions(name: string): CreateOptions {
+    return optionsOf(this.get(name));
+  }
+
+  /** CreateOptions for a binary that a containerd client names (BinaryName of runc's Options): a configured name, a name in PATH or a path. */
+  optionsForBinary(binary: string): CreateOptions {
+    if (this.has(binary)) return this.createOptions(binary);
+    const configured = Object.values(this.entries).find((entry) => entry.path === binary);
+    return optionsOf(configured ?? { driver: 'oci', path: binary, args: [] });
+  }
+}
+
+function optionsOf(runtime: Runtime): CreateOptions {
+  return CreateOptions.fromPartial({
+    driver: runtime.driver,
+    binary: runtime.path === '' ? '' : findBinary(runtime.path),
+    binaryArgs: [...runtime.args],
+  });
+}
+
+/** An executable's absolute path. Throws invalidArgument when there is none. */
+export function findBinary(name: string): string {
+  const candidates = isAbsolute(name) ? [name] : name.includes('/') ? [] : SEARCH_PATH.map((directory) => join(directory, name));
+  const found = candidates.find(isExecutable);
+  if (found === undefined) throw invalidArgument(`runtime binary "${name}" is not found or not executable`);
+  return found;
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false; // absent, or not ours to run: the next candidate is asked
+  }
+}
