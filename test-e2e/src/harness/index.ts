@@ -4,3 +4,4 @@ export { kinds, loadBusybox, startEngine, type Engine, type EngineKind, type Eng
 export { leftovers, takeSnapshot, type MachineSnapshot } from './leftovers';
 export { bundles, pinnedNode, projectRoot, swaggerFolder } from './paths';
 export { describeEngine, type Suite } from './suite';
+export { startRegistry, type Registry } from './registry';

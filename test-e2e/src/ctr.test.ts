@@ -1,0 +1,42 @@
+import { command, hasProgram, loadBusybox, startEngine, testWith, until, type Engine } from './harness';
+
+describe("containerd's ctr on the supervisor's socket", () => {
+  let engine: Engine;
+  const ctrTest = testWith('ctr', hasProgram('ctr'));
+  beforeAll(async () => {
+    engine = await startEngine();
+    await loadBusybox(engine);
+    await engine.docker(['run', '-d', '--name', 'seen', 'busybox', 'sleep', '6000']);
+  }, 120_000);
+  afterAll(() => engine.destroy(), 60_000);
+  const ctr = async (...args: string[]) => {
+    const result = await command('ctr', ['-a', `${engine.run}/supervisor.sock`, '-n', 'gantry', ...args]);
+    if (result.code !== 0) throw new Error(`ctr ${args.join(' ')}: ${result.stderr}`);
+    return result.stdout;
+  };
+  const inspect = async (format: string) => (await engine.docker(['inspect', '-f', format, 'seen'])).stdout.trim();
+
+  ctrTest('version and namespaces', async () => {
+    expect(await ctr('version')).toMatch(/Server:\n\s+Version:/);
+    expect(await ctr('namespaces', 'ls', '-q')).toMatch(/^gantry$/m);
+  });
+
+  ctrTest('the same ids, digests, pid and status', async () => {
+    const id = await inspect('{{.Id}}');
+    expect(await ctr('containers', 'ls', '-q')).toBe(`${id}\n`);
+    expect(await ctr('tasks', 'ls')).toMatch(new RegExp(`^${id}\\s+${await inspect('{{.State.Pid}}')}\\s+RUNNING`, 'm'));
+    expect(await ctr('images', 'ls', '-q')).toBe('docker.io/library/busybox:latest\n');
+    expect(await ctr('snapshots', 'ls')).toMatch(new RegExp(`^${id}\\s+sha256:[0-9a-f]{64}\\s+Active`, 'm'));
+    const config = (await engine.docker(['image', 'inspect', '-f', '{{.Id}}', 'busybox'])).stdout.trim();
+    expect(await ctr('content', 'ls', '-q')).toContain(config);
+  });
+
+  ctrTest('a task killed here is seen there', async () => {
+    const id = await inspect('{{.Id}}');
+    const since = String(Math.floor(Date.now() / 1000) - 1);
+    await ctr('tasks', 'kill', '-s', 'SIGKILL', id);
+    await until('docker to see it', async () => (await inspect('{{.State.Status}} {{.State.ExitCode}}')) === 'exited 137');
+    const events = await engine.docker(['events', '--since', since, '--until', String(Math.ceil(Date.now() / 1000)), '--filter', 'container=seen', '--format', '{{.Action}}']);
+    expect(events.stdout.split('\n')).toContain('die');
+  });
+});

@@ -1,0 +1,29 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ended, until } from './command';
+import type { Engine } from './engine';
+
+/** Debian's docker-registry on the loopback of the engine's host. */
+export interface Registry {
+  /** host:port */
+  readonly name: string;
+  stop(): Promise<void>;
+}
+
+/** Starts a registry; every call needs a port of its own within one engine. */
+export async function startRegistry(engine: Engine, port = 5000): Promise<Registry> {
+  const folder = join(engine.folder, `registry-${port}`);
+  mkdirSync(folder);
+  const config = join(folder, 'config.yml');
+  writeFileSync(config, `version: 0.1\nstorage: {filesystem: {rootdirectory: ${folder}/data}, delete: {enabled: true}}\nhttp: {addr: '127.0.0.1:${port}'}\nlog: {level: error}\n`);
+  const child: ChildProcess = spawn('nsenter', [`--net=/run/netns/${engine.netns}`, 'docker-registry', 'serve', config], { stdio: 'ignore' });
+  await until('the registry to listen', async () => (await engine.onHost('busybox', ['nc', '-z', '127.0.0.1', String(port)])).code === 0);
+  return {
+    name: `127.0.0.1:${port}`,
+    async stop() {
+      child.kill();
+      await ended(child);
+    },
+  };
+}
