@@ -8,11 +8,10 @@
  * image layers. Overlayfs' own xattrs are never written. Failures as in untar.c.
  */
 #define _GNU_SOURCE
+#include "pack_tar.h"
 #include "untar_path.h"
 #include "untar_report.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -37,7 +36,7 @@ struct link_entry {
 };
 
 struct packer {
-    struct archive *out;
+    struct tar_out out;
     bool overlay;
     struct link_entry *links;
     size_t link_count, link_cap;
@@ -77,10 +76,10 @@ static const char *first_link(struct packer *p, const struct stat *s, const char
     return NULL;
 }
 
-/* Copies xattrs into the entry. Returns 1 when overlayfs calls the directory opaque. */
-static int add_xattrs(struct archive_entry *e, const char *proc)
+/* Makes records of the xattrs. Returns 1 when overlayfs calls the directory opaque. */
+static int add_xattrs(struct packer *p, const char *proc)
 {
-    char names[65536], value[65536];
+    char names[65536], value[65536], key[300];
     int opaque = 0;
     ssize_t total = llistxattr(proc, names, sizeof names);
     for (char *name = names; total > 0 && name < names + total; name += strlen(name) + 1) {
@@ -88,21 +87,16 @@ static int add_xattrs(struct archive_entry *e, const char *proc)
         if (size < 0)
             continue;
         if (strncmp(name, "trusted.overlay.", 16) == 0 || strncmp(name, "user.overlay.", 13) == 0) {
-            const char *key = strchr(strchr(name, '.') + 1, '.') + 1;
-            opaque |= strcmp(key, "opaque") == 0 && size == 1 && value[0] == 'y';
+            opaque |= strcmp(name + strcspn(name + 8, ".") + 9, "opaque") == 0 && size == 1 && value[0] == 'y';
             continue;
         }
         if (strncmp(name, "system.posix_acl_", 17) == 0)
-            continue; /* no form in a pax xattr record that others would restore */
-        archive_entry_xattr_add_entry(e, name, value, (size_t)size);
+            continue; /* no form in a pax record that others would restore */
+        snprintf(key, sizeof key, "SCHILY.xattr.%.255s", name); /* the kernel allows 255 */
+        if (tar_record(&p->out, key, value, (size_t)size) < 0)
+            return untar_fail("io", "out of memory");
     }
     return opaque;
-}
-
-static int put_header(struct packer *p, struct archive_entry *e, const char *path)
-{
-    int rc = archive_write_header(p->out, e);
-    return rc == ARCHIVE_OK || rc == ARCHIVE_WARN ? 0 : untar_fail("io", "pack %s: %s", path, archive_error_string(p->out));
 }
 
 static int put_marker(struct packer *p, const char *dir, const char *name, const struct stat *s)
@@ -110,14 +104,8 @@ static int put_marker(struct packer *p, const char *dir, const char *name, const
     char *path = NULL;
     if (asprintf(&path, "%s%s%s", dir, *dir ? "/" : "", name) < 0)
         return untar_fail("io", "out of memory");
-    struct archive_entry *e = archive_entry_new();
-    archive_entry_set_pathname(e, path);
-    archive_entry_set_filetype(e, AE_IFREG);
-    archive_entry_set_perm(e, 0600);
-    archive_entry_set_size(e, 0);
-    archive_entry_set_mtime(e, s->st_mtim.tv_sec, 0);
-    int rc = put_header(p, e, path);
-    archive_entry_free(e);
+    struct stat marker = {.st_mode = 0600, .st_mtim = {.tv_sec = s->st_mtim.tv_sec}};
+    int rc = tar_header(&p->out, path, &marker, '0', NULL, 0) < 0 ? fail_at("pack", path) : 0;
     free(path);
     return rc;
 }
@@ -137,8 +125,8 @@ static int put_data(struct packer *p, int fd, int64_t size, const char *path)
             memset(p->buffer, 0, want);
             n = (ssize_t)want;
         }
-        if (archive_write_data(p->out, p->buffer, (size_t)n) < 0)
-            return untar_fail("io", "pack %s: %s", path, archive_error_string(p->out));
+        if (tar_data(&p->out, p->buffer, (size_t)n) < 0)
+            return fail_at("pack", path);
         size -= n;
     }
     return 0;
@@ -163,41 +151,44 @@ static int pack_entry(struct packer *p, int dir, const char *prefix, const char 
     if (asprintf(&path, "%s%s%s", prefix, *prefix ? "/" : "", self ? "./" : name) < 0)
         return untar_fail("io", "out of memory");
     char proc[64 + NAME_MAX], target[PATH_MAX + 1];
-    snprintf(proc, sizeof proc, "/proc/self/fd/%d/%s", dir, name);
-    struct archive_entry *e = archive_entry_new();
-    archive_entry_copy_stat(e, &s);
-    archive_entry_unset_atime(e);
-    archive_entry_unset_ctime(e);
-    archive_entry_unset_birthtime(e);
-    archive_entry_set_pathname(e, path);
+    const char *link = NULL;
     int rc = 0, fd = -1, opaque = 0;
-    const char *linked = !S_ISDIR(s.st_mode) && s.st_nlink > 1 ? first_link(p, &s, path) : NULL;
+    char type = S_ISDIR(s.st_mode) ? '5' : S_ISLNK(s.st_mode) ? '2' : S_ISCHR(s.st_mode) ? '3' : S_ISBLK(s.st_mode) ? '4' : S_ISFIFO(s.st_mode) ? '6' : '0';
+    snprintf(proc, sizeof proc, "/proc/self/fd/%d/%s", dir, name);
+    const char *linked = type != '5' && s.st_nlink > 1 ? first_link(p, &s, path) : NULL;
     if (linked) {
-        archive_entry_set_hardlink(e, linked);
-        archive_entry_set_size(e, 0);
+        type = '1';
+        link = linked;
     } else {
-        opaque = add_xattrs(e, proc);
-        if (S_ISLNK(s.st_mode)) {
+        opaque = add_xattrs(p, proc);
+        if (opaque < 0)
+            rc = -1;
+        if (type == '2') {
             ssize_t n = readlinkat(dir, name, target, PATH_MAX);
             if (n < 0)
                 rc = fail_at("read link", path);
             else {
                 target[n] = 0;
-                archive_entry_set_symlink(e, target);
+                link = target;
             }
-        } else if (S_ISREG(s.st_mode)) {
+        } else if (type == '0') {
             fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
             if (fd < 0)
                 rc = fail_at("open", path);
         }
-        if (!S_ISREG(s.st_mode))
-            archive_entry_set_size(e, 0);
     }
-    if (rc == 0)
-        rc = put_header(p, e, path);
-    archive_entry_free(e);
+    if (rc == 0) {
+        char *shown = NULL; /* directories end with a slash, as every tar has it */
+        if (asprintf(&shown, "%s%s", path, type == '5' && !self ? "/" : "") < 0)
+            rc = untar_fail("io", "out of memory");
+        else if (tar_header(&p->out, shown, &s, type, link, type == '0' ? (uint64_t)s.st_size : 0) < 0)
+            rc = fail_at("pack", path);
+        free(shown);
+    }
     if (rc == 0 && fd >= 0)
         rc = put_data(p, fd, s.st_size, path);
+    if (rc == 0 && fd >= 0 && tar_pad(&p->out, (uint64_t)s.st_size) < 0)
+        rc = fail_at("pack", path);
     if (fd >= 0)
         close(fd);
     if (rc == 0 && S_ISDIR(s.st_mode) && p->overlay && opaque && !self)
@@ -254,7 +245,7 @@ static int pack_dir(struct packer *p, int dir, const char *prefix)
 
 int mode_pack(int argc, char **argv)
 {
-    struct packer p = {.out = archive_write_new(), .buffer = malloc(COPY_SIZE)};
+    struct packer p = {.out = {.fd = STDOUT_FILENO, .buffer = malloc(COPY_SIZE)}, .buffer = malloc(COPY_SIZE)};
     const char *root = NULL, *path = "";
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--overlay") == 0)
@@ -266,7 +257,7 @@ int mode_pack(int argc, char **argv)
         else
             return untar_fail("io", "unknown flag or missing value: %s", argv[i]) < 0;
     }
-    if (!root || !p.out || !p.buffer)
+    if (!root || !p.out.buffer || !p.buffer)
         return untar_fail("io", root ? "out of memory" : "--root is missing") < 0;
     struct rlimit files;
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) { /* one descriptor a level of the tree */
@@ -279,12 +270,6 @@ int mode_pack(int argc, char **argv)
     char *clean = untar_clean(path);
     if (!clean)
         return untar_fail("unsafe", "path %s leads outside the root", path) < 0;
-    archive_write_set_format_pax(p.out);
-    archive_write_set_options(p.out, "pax:hdrcharset=BINARY");
-    archive_write_set_bytes_in_last_block(p.out, 1);
-    archive_write_set_bytes_per_block(p.out, COPY_SIZE);
-    if (archive_write_open_fd(p.out, STDOUT_FILENO) != ARCHIVE_OK)
-        return untar_fail("io", "%s", archive_error_string(p.out)) < 0;
     int rc, dir = *clean ? untar_open_in_root(base, clean, O_RDONLY | O_DIRECTORY) : base;
     if (dir >= 0) {
         rc = pack_entry(&p, dir, "", ".");
@@ -299,7 +284,7 @@ int mode_pack(int argc, char **argv)
     } else {
         rc = untar_fail(errno == ENOENT ? "absent" : "io", "open %s: %s", path, strerror(errno));
     }
-    if (rc == 0 && archive_write_close(p.out) != ARCHIVE_OK)
-        rc = untar_fail("io", "%s", archive_error_string(p.out));
+    if (rc == 0 && tar_finish(&p.out) < 0)
+        rc = fail_at("pack", path);
     return rc < 0;
 }
