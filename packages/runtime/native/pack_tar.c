@@ -73,9 +73,11 @@ int tar_record(struct tar_out *out, const char *key, const void *value, size_t s
     return 0;
 }
 
+/* width - 1 octal digits and a NUL. */
 static void octal(char *field, size_t width, uint64_t value)
 {
-    snprintf(field, width, "%0*llo", (int)width - 1, (unsigned long long)value);
+    for (size_t i = width - 1; i > 0; i--, value >>= 3)
+        field[i - 1] = (char)('0' + (value & 7));
 }
 
 static int put_block(struct tar_out *out, const char *path, const struct stat *s, char type, const char *link, uint64_t size)
@@ -100,8 +102,8 @@ static int put_block(struct tar_out *out, const char *path, const struct stat *s
     unsigned sum = 0;
     for (size_t i = 0; i < sizeof h; i++)
         sum += (unsigned char)h[i];
-    snprintf(h + 148, 8, "%06o", sum);
-    h[155] = ' ';
+    octal(h + 148, 7, sum);
+    h[154] = 0;
     return tar_data(out, h, sizeof h);
 }
 
