@@ -1,1 +1,3 @@
+export { connectTasks } from './client';
 export type { TaskEvent, TaskEvents, Tasks } from './contract';
+export { subscribeTaskEvents } from './events';
