@@ -5,7 +5,7 @@ import { FLAG } from '../netlink/message';
 import type { Expression } from './expression';
 
 const SUBSYSTEM = 10 << 8;
-const MESSAGE = { newTable: 0, deleteTable: 2, newChain: 3, newRule: 6, deleteRule: 8, newSet: 9, newElement: 12, deleteElement: 14 } as const;
+const MESSAGE = { newTable: 0, getTable: 1, deleteTable: 2, newChain: 3, newRule: 6, deleteRule: 8, newSet: 9, newElement: 12, deleteElement: 14 } as const;
 const BATCH_BEGIN = 16;
 const BATCH_END = 17;
 const SET_MAP = 8;
@@ -35,6 +35,11 @@ export function addTable(family: Family, table: string): Request {
 
 export function deleteTable(family: Family, table: string): Request {
   return message(MESSAGE.deleteTable, 0, family, [attribute.text(1, table)], `delete nft table "${table}"`);
+}
+
+/** Answers with the table, or ENOENT. Not part of a transaction. */
+export function getTable(table: string): Request {
+  return message(MESSAGE.getTable, 0, FAMILY.ip, [attribute.text(1, table)], `find nft table "${table}"`);
 }
 
 export interface BaseChain {

@@ -1,0 +1,75 @@
+import { isIPv4 } from 'node:net';
+import { invalidArgument, notImplemented } from '@gantry/rpc';
+import { MAX_NAME } from '../../link/link';
+
+/** The options of a bridge network, understood. Names are Docker's. */
+export interface BridgeOptions {
+  readonly device: string | undefined;
+  readonly interContainer: boolean;
+  readonly masquerade: boolean;
+  /** Host address for published ports that name none; empty for all. */
+  readonly hostBinding: string;
+  readonly mtu: number | undefined;
+  /** Interfaces in sandboxes are called prefix and a number. */
+  readonly interfacePrefix: string;
+}
+
+const BRIDGE = 'com.docker.network.bridge.';
+
+const DEFAULTS: BridgeOptions = { device: undefined, interContainer: true, masquerade: true, hostBinding: '', mtu: undefined, interfacePrefix: 'eth' };
+
+/** Reads one option into the result; the table is the list of what is honoured. */
+const READERS: Readonly<Record<string, (value: string, key: string) => Partial<BridgeOptions>>> = {
+  [`${BRIDGE}name`]: (value, key) => ({ device: deviceName(value, key) }),
+  [`${BRIDGE}enable_icc`]: (value, key) => ({ interContainer: boolean(value, key) }),
+  [`${BRIDGE}enable_ip_masquerade`]: (value, key) => ({ masquerade: boolean(value, key) }),
+  [`${BRIDGE}host_binding_ipv4`]: (value, key) => ({ hostBinding: hostAddress(value, key) }),
+  [`${BRIDGE}gateway_mode_ipv4`]: (value, key) => {
+    if (value !== 'nat') throw notImplemented(`option ${key}: mode "${value}" is not supported, only "nat"`);
+    return {};
+  },
+  [`${BRIDGE}default_bridge`]: (value, key) => {
+    boolean(value, key);
+    return {};
+  },
+  'com.docker.network.driver.mtu': (value, key) => ({ mtu: mtu(value, key) }),
+  'com.docker.network.container_iface_prefix': (value, key) => ({ interfacePrefix: prefix(value, key) }),
+};
+
+/** Throws invalidArgument or notImplemented with the option's name. */
+export function readBridgeOptions(options: Readonly<Record<string, string>>): BridgeOptions {
+  let result = DEFAULTS;
+  for (const [key, value] of Object.entries(options)) {
+    const reader = Object.hasOwn(READERS, key) ? READERS[key] : undefined;
+    if (reader === undefined) throw notImplemented(`option "${key}" of the bridge driver is not supported`);
+    result = { ...result, ...reader(value, key) };
+  }
+  return result;
+}
+
+function boolean(value: string, key: string): boolean {
+  if (/^(1|t|T|TRUE|true|True)$/.test(value)) return true;
+  if (/^(0|f|F|FALSE|false|False)$/.test(value)) return false;
+  throw invalidArgument(`option ${key}: "${value}" is neither true nor false`);
+}
+
+function deviceName(value: string, key: string): string {
+  if (value.length === 0 || value.length > MAX_NAME || !/^[^\s/:]+$/.test(value) || value === '.' || value === '..') throw invalidArgument(`option ${key}: "${value}" is no interface name`);
+  return value;
+}
+
+function hostAddress(value: string, key: string): string {
+  if (!isIPv4(value)) throw invalidArgument(`option ${key}: "${value}" is no IPv4 address`);
+  return value;
+}
+
+function mtu(value: string, key: string): number {
+  const number = Number(value);
+  if (!/^\d+$/.test(value) || number < 68 || number > 65535) throw invalidArgument(`option ${key}: "${value}" is no MTU between 68 and 65535`);
+  return number;
+}
+
+function prefix(value: string, key: string): string {
+  if (!/^[A-Za-z][A-Za-z0-9_.-]{0,9}$/.test(value) || value === 'lo') throw invalidArgument(`option ${key}: "${value}" is no interface prefix`);
+  return value;
+}

@@ -1,0 +1,69 @@
+import type { Namespace } from '../kernel';
+import type { PortWish } from '../ports/port';
+import type { DriverName, EndpointRecord, NetworkRecord } from '../store/record';
+
+/** A network as a caller wishes it. Everything was checked for its form, nothing for its sense. */
+export interface NetworkWish {
+  readonly id: string;
+  readonly name: string;
+  readonly internal: boolean;
+  readonly options: Readonly<Record<string, string>>;
+  readonly ipamOptions: Readonly<Record<string, string>>;
+  readonly pools: readonly PoolWish[];
+}
+
+export interface PoolWish {
+  readonly subnet: string;
+  readonly gateway: string;
+  readonly ipRange: string;
+  readonly auxAddresses: Readonly<Record<string, string>>;
+}
+
+/** What a driver adds to a network's record. */
+export type NetworkPlan = Pick<NetworkRecord, 'options'> & Partial<Pick<NetworkRecord, 'pool' | 'device'>>;
+
+/** An endpoint as a caller wishes it. */
+export interface EndpointWish {
+  readonly id: string;
+  readonly name: string;
+  readonly sandboxId: string;
+  readonly ipAddress: string;
+  readonly macAddress: string;
+  readonly driverOptions: Readonly<Record<string, string>>;
+  readonly ports: readonly PortWish[];
+  /** Interface names that the sandbox has already. */
+  readonly interfaces: ReadonlySet<string>;
+}
+
+/** What a driver adds to an endpoint's record. */
+export type EndpointPlan = Pick<EndpointRecord, 'interface' | 'hostInterface' | 'mac' | 'address' | 'prefix' | 'gateway' | 'ports'>;
+
+/**
+ * A kind of network. One instance serves all networks of its kind.
+ *
+ * Life of a network: `plan` (decides, changes nothing) → record written → `ensure` … `ensure` again at every start → `remove` → record
+ * deleted. Life of an endpoint: `reserve` → record written → `join` … after a restart `restore`, and `join` again where the namespace
+ * still lives → `leave` → `release`. So `ensure`, `join`, `leave` and `remove` may meet a half-done or done state and must finish it.
+ *
+ * Errors are GantryErrors that name the option, address or device at fault.
+ */
+export interface NetworkDriver {
+  readonly name: DriverName;
+  /** Endpoints of its networks get an interface in a namespace. */
+  readonly usesNamespace: boolean;
+  plan(wish: NetworkWish): Promise<NetworkPlan>;
+  ensure(network: NetworkRecord): Promise<void>;
+  remove(network: NetworkRecord): Promise<void>;
+  /** Chooses and occupies addresses and host ports. All or none. */
+  reserve(network: NetworkRecord, wish: EndpointWish): Promise<EndpointPlan>;
+  /** Gives back what `reserve` or `restore` occupied. Never throws. */
+  release(network: NetworkRecord, endpoint: Pick<EndpointRecord, 'id' | 'address'>): void;
+  /** Occupies again what the record says. Answers with a warning for each thing that could not be had. */
+  restore(network: NetworkRecord, endpoint: EndpointRecord): Promise<string[]>;
+  /** Makes the endpoint work inside its namespace (undefined for drivers that use none, and when it is gone: then only the host's side). */
+  join(network: NetworkRecord, endpoint: EndpointRecord, namespace: Namespace | undefined): Promise<void>;
+  /** Takes the default route of the sandbox over. */
+  route(network: NetworkRecord, endpoint: EndpointRecord, namespace: Namespace): Promise<void>;
+  /** Ends the endpoint. `interface` removes its interface now (slow); otherwise it dies with the namespace or is swept. */
+  leave(network: NetworkRecord, endpoint: EndpointRecord, how: 'interface' | 'namespace dies'): Promise<void>;
+}

@@ -1,0 +1,38 @@
+import type { Socket } from 'node:net';
+import type { NetlinkPort } from './netlink/connection';
+import type { HostPorts } from './ports/publisher';
+
+/** An open network namespace. It stays alive as long as this is open: close it soon. */
+export interface Namespace {
+  readonly descriptor: number;
+  /** Tells namespaces apart, also across a reboot. */
+  readonly identity: string;
+  close(): void;
+}
+
+/** A datagram and whom to answer. */
+export type DatagramHandler = (message: Buffer, answer: (bytes: Buffer) => void) => void;
+
+/** Sockets opened inside a namespace. They keep it alive until closed. */
+export interface NamespaceListeners {
+  readonly udpPort: number;
+  readonly tcpPort: number;
+  close(): void;
+}
+
+/** What the service needs of the kernel; tests on a real kernel use the real one, the rest a literal. */
+export interface NetworkKernel extends HostPorts {
+  /** A netlink socket of the host's namespace, or of another one. Throws an error with an errno `code`. */
+  netlink(protocol: 'route' | 'netfilter', namespace?: Namespace): NetlinkPort;
+  /** Throws an error with `code` ENOENT (or ESRCH) when the namespace is gone. */
+  namespace(path: string): Namespace;
+  /** Identity of the namespace at the path; undefined when there is none. */
+  identityOf(path: string): string | undefined;
+  /** A file below /proc/sys, as the namespace sees it (the host's without one). Undefined when it does not exist. */
+  readSysctl(name: string, namespace?: Namespace): string | undefined;
+  /** False when the file does not exist. Throws when it cannot be written. */
+  writeSysctl(name: string, value: string, namespace?: Namespace): boolean;
+  /** Opens a UDP and a TCP socket on any port of the address inside the namespace. */
+  listenInside(namespace: Namespace, address: string, onDatagram: DatagramHandler, onConnection: (socket: Socket) => void): Promise<NamespaceListeners>;
+}
+

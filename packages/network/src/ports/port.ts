@@ -1,0 +1,48 @@
+import { isIPv4, isIPv6 } from 'node:net';
+import { invalidArgument, notImplemented } from '@gantry/rpc';
+
+export type Protocol = 'tcp' | 'udp';
+
+/** What a caller asks for one container port. */
+export interface PortWish {
+  readonly protocol: Protocol;
+  readonly containerPort: number;
+  /** Empty: all addresses of the host. */
+  readonly hostIp: string;
+  /** 0: any free port. */
+  readonly hostPort: number;
+  /** At least hostPort; greater: the first free one of the range. */
+  readonly hostPortEnd: number;
+}
+
+export interface PublishedPort {
+  readonly protocol: Protocol;
+  readonly containerPort: number;
+  readonly hostIp: string;
+  readonly hostPort: number;
+}
+
+/** More than this in one request is refused: each costs a descriptor. */
+export const MAX_PORTS = 16384;
+
+/** `0.0.0.0:80` or `[::]:80`, as Go prints it. */
+export function hostAndPort(ip: string, port: number): string {
+  return isIPv6(ip) ? `[${ip}]:${port}` : `${ip}:${port}`;
+}
+
+/** Checks what came over the wire. Throws invalidArgument or notImplemented, naming the value. */
+export function parseWish(raw: { protocol: string; containerPort: number; hostIp: string; hostPort: number; hostPortEnd: number }): PortWish {
+  const protocol = raw.protocol === '' ? 'tcp' : raw.protocol.toLowerCase();
+  if (protocol === 'sctp') throw notImplemented(`publishing a sctp port is not supported: ${raw.containerPort}/sctp`);
+  if (protocol !== 'tcp' && protocol !== 'udp') throw invalidArgument(`invalid protocol of a published port: "${raw.protocol}"`);
+  if (!isPort(raw.containerPort)) throw invalidArgument(`invalid container port: ${raw.containerPort}`);
+  if (raw.hostPort !== 0 && !isPort(raw.hostPort)) throw invalidArgument(`invalid host port: ${raw.hostPort}`);
+  const end = raw.hostPortEnd === 0 ? raw.hostPort : raw.hostPortEnd;
+  if (end !== raw.hostPort && (!isPort(end) || end < raw.hostPort || raw.hostPort === 0)) throw invalidArgument(`invalid host port range: ${raw.hostPort}-${end}`);
+  if (raw.hostIp !== '' && !isIPv4(raw.hostIp) && !isIPv6(raw.hostIp)) throw invalidArgument(`invalid host address of a published port: "${raw.hostIp}"`);
+  return { protocol, containerPort: raw.containerPort, hostIp: raw.hostIp, hostPort: raw.hostPort, hostPortEnd: end };
+}
+
+function isPort(value: number): boolean {
+  return Number.isInteger(value) && value >= 1 && value <= 65535;
+}

@@ -1,0 +1,160 @@
+import { isIPv6 } from 'node:net';
+import { internal, resourceExhausted } from '@gantry/rpc';
+import { PortBook } from './book';
+import type { PortWish, Protocol, PublishedPort } from './port';
+import { MAX_PORTS, hostAndPort } from './port';
+
+/** Something that occupies a host port until it is closed. */
+export interface HeldPort {
+  close(): void;
+}
+
+/** Where a published port leads. */
+export interface PortTarget {
+  readonly address: string;
+  readonly port: number;
+}
+
+/** What the publisher needs of the host. */
+export interface HostPorts {
+  /** Occupies an IPv4 port without ever answering on it; nf_tables translates its packets before they get there. Throws an error with an errno `code`. */
+  hold(protocol: Protocol, ip: string, port: number): HeldPort;
+  /** Serves an IPv6 port by relaying to the target: the kernel cannot translate it. Rejects with an error with an errno `code`. */
+  relay(protocol: Protocol, listen: PortTarget, target: PortTarget): Promise<HeldPort>;
+  /** First and last of the ports that any wish may get. */
+  ephemeralRange(): readonly [number, number];
+  /** False when the host has no IPv6: "all addresses" means IPv4 then. */
+  hasIpv6(): boolean;
+}
+
+export interface PublishedSet {
+  readonly ports: readonly PublishedPort[];
+  readonly held: readonly HeldPort[];
+}
+
+/** Names the endpoint in dockerd's error text. */
+export interface EndpointLabel {
+  readonly name: string;
+  readonly id: string;
+}
+
+/** Chooses host ports, occupies them and knows who has them. */
+export class PortPublisher {
+  readonly #book = new PortBook();
+  readonly #held = new Map<string, PublishedSet>();
+  #next: number;
+
+  constructor(private readonly host: HostPorts) {
+    this.#next = host.ephemeralRange()[0];
+  }
+
+  /**
+   * Occupies a port for each wish, all or none, on behalf of the endpoint.
+   * @param defaultIp address for wishes that name none; empty for all addresses
+   */
+  async publish(endpoint: EndpointLabel, wishes: readonly PortWish[], options: { readonly address: string; readonly defaultIp: string }): Promise<readonly PublishedPort[]> {
+    if (wishes.length > MAX_PORTS) throw resourceExhausted(`endpoint ${endpoint.name} wants ${wishes.length} published ports: at most ${MAX_PORTS} are possible`);
+    const sets: PublishedSet[] = [];
+    try {
+      for (const wish of wishes) sets.push(await this.#satisfy(wish, options));
+    } catch (error) {
+      for (const set of sets) this.#undo(set);
+      throw internal(`driver failed programming external connectivity on endpoint ${endpoint.name} (${endpoint.id}): ${(error as Error).message}`, { cause: error });
+    }
+    const all = { ports: sets.flatMap((set) => set.ports), held: sets.flatMap((set) => set.held) };
+    if (all.ports.length > 0) this.#held.set(endpoint.id, all);
+    return all.ports;
+  }
+
+  /** Occupies what the store says the endpoint has. Ports that a foreign process took meanwhile are returned, the rest is held. */
+  async restore(endpoint: EndpointLabel, ports: readonly PublishedPort[], address: string): Promise<readonly PublishedPort[]> {
+    const sets: PublishedSet[] = [];
+    const lost: PublishedPort[] = [];
+    for (const port of ports) {
+      try {
+        sets.push(await this.#occupy(port, address));
+      } catch {
+        lost.push(port);
+      }
+    }
+    if (sets.length > 0) this.#held.set(endpoint.id, { ports: sets.flatMap((set) => set.ports), held: sets.flatMap((set) => set.held) });
+    return lost;
+  }
+
+  release(endpointId: string): void {
+    const set = this.#held.get(endpointId);
+    if (set === undefined) return;
+    this.#held.delete(endpointId);
+    this.#undo(set);
+  }
+
+  close(): void {
+    for (const id of [...this.#held.keys()]) this.release(id);
+  }
+
+  async #satisfy(wish: PortWish, options: { readonly address: string; readonly defaultIp: string }): Promise<PublishedSet> {
+    const ips = this.#addressesOf(wish.hostIp === '' ? options.defaultIp : wish.hostIp);
+    let failure: unknown;
+    for (const hostPort of this.#candidates(wish)) {
+      const done: PublishedSet[] = [];
+      try {
+        for (const hostIp of ips) done.push(await this.#occupy({ protocol: wish.protocol, containerPort: wish.containerPort, hostIp, hostPort }, options.address));
+        return { ports: done.flatMap((set) => set.ports), held: done.flatMap((set) => set.held) };
+      } catch (error) {
+        for (const set of done) this.#undo(set);
+        failure = error;
+      }
+    }
+    throw failure;
+  }
+
+  #addressesOf(ip: string): readonly string[] {
+    if (ip !== '') return [ip];
+    return this.host.hasIpv6() ? ['0.0.0.0', '::'] : ['0.0.0.0'];
+  }
+
+  *#candidates(wish: PortWish): Generator<number> {
+    if (wish.hostPort !== 0) {
+      for (let port = wish.hostPort; port <= wish.hostPortEnd; port++) yield port;
+      return;
+    }
+    const [low, high] = this.host.ephemeralRange();
+    for (let tries = low; tries <= high; tries++) {
+      const port = this.#next < low || this.#next > high ? low : this.#next;
+      this.#next = port + 1;
+      yield port;
+    }
+  }
+
+  async #occupy(port: PublishedPort, address: string): Promise<PublishedSet> {
+    const where = hostAndPort(port.hostIp, port.hostPort);
+    if (!this.#book.reserve(port.protocol, port.hostIp, port.hostPort)) throw new Error(`Bind for ${where} failed: port is already allocated`);
+    try {
+      const held = isIPv6(port.hostIp)
+        ? await this.host.relay(port.protocol, { address: port.hostIp, port: port.hostPort }, { address, port: port.containerPort })
+        : this.host.hold(port.protocol, port.hostIp, port.hostPort);
+      return { ports: [port], held: [held] };
+    } catch (error) {
+      this.#book.release(port.protocol, port.hostIp, port.hostPort);
+      throw foreignConflict(port, error as NodeJS.ErrnoException);
+    }
+  }
+
+  #undo(set: PublishedSet): void {
+    for (const held of set.held) held.close();
+    for (const port of set.ports) this.#book.release(port.protocol, port.hostIp, port.hostPort);
+  }
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'address already in use',
+  EADDRNOTAVAIL: 'cannot assign requested address',
+  EACCES: 'permission denied',
+  EMFILE: 'too many open files',
+};
+
+/** Go's words for a bind that failed: another process has the port, or the host has no such address. */
+function foreignConflict(port: PublishedPort, cause: NodeJS.ErrnoException): Error {
+  const family = isIPv6(port.hostIp) ? 6 : 4;
+  return new Error(`listen ${port.protocol}${family} ${hostAndPort(port.hostIp, port.hostPort)}: bind: ${REASONS[cause.code ?? ''] ?? cause.message}`, { cause });
+}

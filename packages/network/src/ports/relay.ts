@@ -1,0 +1,88 @@
+import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dgram';
+import { connect, createServer, type Socket } from 'node:net';
+import type { HeldPort, PortTarget } from './publisher';
+
+/** Open connections, and clients remembered for UDP, of one relayed port. Beyond it, new ones are turned away. */
+const MAX_PEERS = 1024;
+const CONNECT_TIMEOUT_MS = 10_000;
+const UDP_IDLE_MS = 90_000;
+
+/** Accepts TCP on an IPv6 address and joins each connection with one to the target, half-closes included. */
+export function relayTcp(listen: PortTarget, target: PortTarget): Promise<HeldPort> {
+  const open = new Set<Socket>();
+  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (client) => {
+    const upstream = connect({ host: target.address, port: target.port, allowHalfOpen: true });
+    const timer = setTimeout(() => upstream.destroy(new Error('connect timed out')), CONNECT_TIMEOUT_MS);
+    upstream.once('connect', () => clearTimeout(timer));
+    for (const [from, to] of [[client, upstream], [upstream, client]] as const) {
+      open.add(from);
+      from.once('error', () => to.destroy());
+      from.once('close', () => {
+        clearTimeout(timer);
+        open.delete(from);
+        if (!from.readableEnded) to.destroy();
+      });
+      from.pipe(to);
+    }
+  });
+  server.maxConnections = MAX_PEERS;
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host: listen.address, port: listen.port, ipv6Only: true }, () => {
+      server.off('error', reject);
+      server.on('error', () => undefined);
+      resolve({
+        close: () => {
+          server.close();
+          for (const socket of open) socket.destroy();
+        },
+      });
+    });
+  });
+}
+
+/** Relays UDP: one upstream socket a client, forgotten when idle. */
+export function relayUdp(listen: PortTarget, target: PortTarget): Promise<HeldPort> {
+  const server = createSocket({ type: 'udp6', ipv6Only: true });
+  const peers = new Map<string, UdpSocket>();
+  const timers = new Map<string, NodeJS.Timeout>();
+
+  const forget = (key: string): void => {
+    clearTimeout(timers.get(key));
+    timers.delete(key);
+    peers.get(key)?.close();
+    peers.delete(key);
+  };
+  const touch = (key: string): void => {
+    clearTimeout(timers.get(key));
+    timers.set(key, setTimeout(() => forget(key), UDP_IDLE_MS).unref());
+  };
+  const upstreamOf = (client: RemoteInfo): UdpSocket | undefined => {
+    const key = `${client.address}|${client.port}`;
+    let upstream = peers.get(key);
+    if (upstream === undefined) {
+      if (peers.size >= MAX_PEERS) return undefined;
+      upstream = createSocket('udp4');
+      upstream.on('error', () => forget(key));
+      upstream.on('message', (answer) => server.send(answer, client.port, client.address));
+      peers.set(key, upstream);
+    }
+    touch(key);
+    return upstream;
+  };
+  server.on('message', (message, client) => upstreamOf(client)?.send(message, target.port, target.address));
+
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.bind({ address: listen.address, port: listen.port, exclusive: true }, () => {
+      server.off('error', reject);
+      server.on('error', () => undefined);
+      resolve({
+        close: () => {
+          for (const key of [...peers.keys()]) forget(key);
+          server.close();
+        },
+      });
+    });
+  });
+}

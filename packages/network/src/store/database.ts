@@ -1,0 +1,166 @@
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { chmodSync, mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { EndpointRecord, NetworkRecord } from './record';
+
+/** Each entry brings the schema one version up; applied in one transaction with the version number. */
+const MIGRATIONS = [
+  `CREATE TABLE networks (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, record TEXT NOT NULL) STRICT;
+   CREATE TABLE endpoints (id TEXT PRIMARY KEY, network_id TEXT NOT NULL REFERENCES networks (id), sandbox_id TEXT NOT NULL, record TEXT NOT NULL,
+     UNIQUE (network_id, sandbox_id)) STRICT;
+   CREATE TABLE operations (id TEXT PRIMARY KEY, subject TEXT NOT NULL, at INTEGER NOT NULL) STRICT;
+   CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;`,
+];
+
+/** Answers to repeated operations are kept this long. */
+const OPERATION_LIFE_MS = 24 * 3_600_000;
+
+/**
+ * The durable records: every write is on the disk when the method returns (synchronous=FULL, about 0.3 ms). The whole content is also
+ * held in memory, so reading costs no query.
+ */
+export class NetworkStore {
+  readonly #database: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+  readonly #networks = new Map<string, NetworkRecord>();
+  readonly #endpoints = new Map<string, EndpointRecord>();
+
+  constructor(path: string) {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    this.#database = new DatabaseSync(path);
+    chmodSync(path, 0o600);
+    this.#database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 2000;');
+    this.#migrate();
+    this.#run('DELETE FROM operations WHERE at < ?', Date.now() - OPERATION_LIFE_MS);
+    for (const row of this.#all('SELECT record FROM networks ORDER BY rowid')) this.#rememberNetwork(JSON.parse(row['record'] as string) as NetworkRecord);
+    for (const row of this.#all('SELECT record FROM endpoints ORDER BY rowid')) this.#rememberEndpoint(JSON.parse(row['record'] as string) as EndpointRecord);
+  }
+
+  networks(): NetworkRecord[] {
+    return [...this.#networks.values()];
+  }
+
+  network(id: string): NetworkRecord | undefined {
+    return this.#networks.get(id);
+  }
+
+  endpoints(): EndpointRecord[] {
+    return [...this.#endpoints.values()];
+  }
+
+  endpoint(id: string): EndpointRecord | undefined {
+    return this.#endpoints.get(id);
+  }
+
+  endpointsOfNetwork(networkId: string): EndpointRecord[] {
+    return this.endpoints().filter((endpoint) => endpoint.networkId === networkId);
+  }
+
+  /** In the order of their making. */
+  endpointsOfSandbox(sandboxId: string): EndpointRecord[] {
+    return this.endpoints().filter((endpoint) => endpoint.sandboxId === sandboxId).sort((a, b) => a.order - b.order);
+  }
+
+  /** The id of what the operation made, when it ran already. */
+  subjectOf(operationId: string): string | undefined {
+    return this.#all('SELECT subject FROM operations WHERE id = ?', operationId)[0]?.['subject'] as string | undefined;
+  }
+
+  saveNetwork(record: NetworkRecord, operationId = ''): void {
+    this.#transaction(() => {
+      this.#run('INSERT INTO networks VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET name = excluded.name, record = excluded.record', record.id, record.name, JSON.stringify(record));
+      this.#note(operationId, record.id);
+    });
+    this.#rememberNetwork(record);
+  }
+
+  deleteNetwork(id: string): void {
+    this.#run('DELETE FROM networks WHERE id = ?', id);
+    this.#networks.delete(id);
+  }
+
+  saveEndpoint(record: EndpointRecord, operationId = ''): void {
+    this.#transaction(() => {
+      this.#run(
+        'INSERT INTO endpoints VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET record = excluded.record',
+        record.id, record.networkId, record.sandboxId, JSON.stringify(record),
+      );
+      this.#note(operationId, record.id);
+    });
+    this.#rememberEndpoint(record);
+  }
+
+  saveEndpoints(records: readonly EndpointRecord[]): void {
+    this.#transaction(() => {
+      for (const record of records) this.#run('UPDATE endpoints SET record = ? WHERE id = ?', JSON.stringify(record), record.id);
+    });
+    for (const record of records) this.#rememberEndpoint(record);
+  }
+
+  deleteEndpoints(ids: readonly string[]): void {
+    this.#transaction(() => {
+      for (const id of ids) this.#run('DELETE FROM endpoints WHERE id = ?', id);
+    });
+    for (const id of ids) this.#endpoints.delete(id);
+  }
+
+  setting(key: string): string | undefined {
+    return this.#all('SELECT value FROM settings WHERE key = ?', key)[0]?.['value'] as string | undefined;
+  }
+
+  saveSetting(key: string, value: string): void {
+    this.#run('INSERT INTO settings VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value', key, value);
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+
+  #rememberNetwork(record: NetworkRecord): void {
+    this.#networks.set(record.id, record);
+  }
+
+  #rememberEndpoint(record: EndpointRecord): void {
+    this.#endpoints.set(record.id, record);
+  }
+
+  #note(operationId: string, subject: string): void {
+    if (operationId !== '') this.#run('INSERT OR REPLACE INTO operations VALUES (?, ?, ?)', operationId, subject, Date.now());
+  }
+
+  #migrate(): void {
+    const version = Number(this.#database.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0);
+    if (version > MIGRATIONS.length) throw new Error(`network store has schema version ${version}, newer than ${MIGRATIONS.length}`);
+    MIGRATIONS.slice(version).forEach((sql, index) => {
+      this.#transaction(() => this.#database.exec(`${sql} PRAGMA user_version = ${version + index + 1};`));
+    });
+  }
+
+  #transaction(body: () => void): void {
+    this.#database.exec('BEGIN IMMEDIATE');
+    try {
+      body();
+      this.#database.exec('COMMIT');
+    } catch (error) {
+      this.#database.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  #prepare(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.#database.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  #run(sql: string, ...values: (string | number)[]): void {
+    this.#prepare(sql).run(...values);
+  }
+
+  #all(sql: string, ...values: string[]): Record<string, unknown>[] {
+    return this.#prepare(sql).all(...values);
+  }
+}
