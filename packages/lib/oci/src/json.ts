@@ -1,0 +1,15 @@
+/** JSON.parse that keeps integers beyond 2^53 exact, as bigint (config.json writes RLIM_INFINITY as 18446744073709551615). Throws SyntaxError. */
+export function parseJson(text: string): unknown {
+  return JSON.parse(text, function (this: unknown, _key: string, value: unknown, context?: { source?: string }) {
+    if (typeof value !== 'number' || Number.isSafeInteger(value)) return value;
+    const source = context?.source ?? '';
+    return /^-?\d+$/.test(source) ? BigInt(source) : value;
+  } as (key: string, value: unknown) => unknown);
+}
+
+const raw = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON;
+
+/** JSON.stringify that writes bigint as a plain integer. */
+export function formatJson(value: unknown, indent?: number): string {
+  return JSON.stringify(value, (_key, item: unknown) => (typeof item === 'bigint' ? raw(String(item)) : item), indent);
+}
