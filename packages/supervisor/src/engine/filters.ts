@@ -1,0 +1,69 @@
+import { invalidArgument } from '@gantry/rpc';
+
+/** docker's filters of a request. */
+export type FilterMap = Readonly<Record<string, { values: readonly string[] }>>;
+
+/** Refuses a filter that the endpoint does not know, with dockerd's words. */
+export function checkFilterKeys(filters: FilterMap, known: readonly string[]): void {
+  for (const key of Object.keys(filters)) if (!known.includes(key)) throw invalidArgument(`invalid filter '${key}'`);
+}
+
+export function filterValues(filters: FilterMap, key: string): readonly string[] {
+  return filters[key]?.values ?? [];
+}
+
+/** Values of a filter that is true or false; undefined when it is absent. Throws invalidArgument for another word. */
+export function filterFlag(filters: FilterMap, key: string): boolean | undefined {
+  const values = filterValues(filters, key);
+  if (values.length === 0) return undefined;
+  const read = new Set(values.map((value) => flagOf(key, value, values)));
+  if (read.size > 1) throw invalidArgument(`invalid filter '${key}=[${values.join(' ')}]'`);
+  return read.has(true);
+}
+
+function flagOf(key: string, value: string, values: readonly string[]): boolean {
+  if (['1', 't', 'true', 'True', 'TRUE', 'T'].includes(value)) return true;
+  if (['0', 'f', 'false', 'False', 'FALSE', 'F'].includes(value)) return false;
+  throw invalidArgument(`invalid filter '${key}=[${values.join(' ')}]'`);
+}
+
+/** `label=a`, `label=a=b` (all must hold), and the same with `label!` that must not hold. */
+export function labelsMatch(labels: Readonly<Record<string, string>>, filters: FilterMap): boolean {
+  const has = (wanted: string): boolean => {
+    const equals = wanted.indexOf('=');
+    if (equals < 0) return Object.hasOwn(labels, wanted);
+    const key = wanted.slice(0, equals);
+    return Object.hasOwn(labels, key) && labels[key] === wanted.slice(equals + 1);
+  };
+  return filterValues(filters, 'label').every(has) && !filterValues(filters, 'label!').some(has);
+}
+
+/** Any of the values is a prefix-free match of the name: contained in it, as docker's `name` filters work. No value: all pass. */
+export function nameMatches(name: string, filters: FilterMap, key = 'name'): boolean {
+  const wanted = filterValues(filters, key);
+  return wanted.length === 0 || wanted.some((value) => name.includes(value));
+}
+
+/** `until=<unix time or RFC 3339 or duration>`, in milliseconds since the epoch; undefined when absent. */
+export function untilTime(filters: FilterMap, now: number = Date.now()): number | undefined {
+  const values = filterValues(filters, 'until');
+  if (values.length === 0) return undefined;
+  if (values.length > 1) throw invalidArgument('more than one until filter specified');
+  const value = values[0] ?? '';
+  if (/^\d+(\.\d+)?$/.test(value)) return Number(value) * 1000;
+  const duration = goDuration(value);
+  if (duration !== undefined) return now - duration;
+  const at = Date.parse(value);
+  if (Number.isNaN(at)) throw invalidArgument(`invalid until filter: "${value}" is neither a time nor a duration`);
+  return at;
+}
+
+const UNITS: Readonly<Record<string, number>> = { ns: 1e-6, us: 1e-3, µs: 1e-3, ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/** Go's duration text ("1h30m") in milliseconds; undefined when it is none. */
+function goDuration(text: string): number | undefined {
+  if (!/^(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+$/.test(text)) return undefined;
+  let total = 0;
+  for (const [, number, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g)) total += Number(number) * (UNITS[unit ?? ''] ?? 0);
+  return total;
+}

@@ -1,0 +1,3 @@
+export { type ImagesNeeds, imagesHandlers } from './service';
+export { imageSummary } from './shapes';
+export { containersByImage, imageUses } from './uses';

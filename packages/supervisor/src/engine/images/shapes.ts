@@ -1,0 +1,79 @@
+import type { Image } from '@gantry/api/gantry/images/v1/images';
+import type { DriverData, ImageInspect, ImageManifestSummary, ImageSummary, OCIDescriptor } from '@gantry/api/gantry/engine/v1/types';
+import { imageConfig, parseImageJson } from './image-config';
+
+/** Docker's "not computed" in counts and sizes. */
+const NOT_COMPUTED = -1n;
+
+/** One line of GET /images/json. */
+export function imageSummary(image: Image, options: { readonly sharedSize: boolean; readonly manifests: boolean; readonly containers?: readonly string[] }): ImageSummary {
+  return {
+    Id: image.id,
+    ParentId: image.parent,
+    RepoTags: image.repoTags,
+    RepoDigests: image.repoDigests,
+    Created: unixSeconds(image.created),
+    Size: image.size,
+    SharedSize: options.sharedSize ? image.sharedSize : NOT_COMPUTED,
+    Labels: image.labels,
+    Containers: options.containers === undefined ? NOT_COMPUTED : BigInt(options.containers.length),
+    Manifests: options.manifests ? [manifestSummary(image, options.containers ?? [])] : [],
+    Descriptor: descriptor(image),
+  };
+}
+
+/** GET /images/{name}/json. */
+export function imageInspect(image: Image, options: { readonly manifests: boolean; readonly containers: readonly string[] }): ImageInspect {
+  const { author, config, variant, osVersion } = parseImageJson(image.configJson);
+  return {
+    Id: image.id,
+    Descriptor: descriptor(image),
+    Manifests: options.manifests ? [manifestSummary(image, options.containers)] : [],
+    RepoTags: image.repoTags,
+    RepoDigests: image.repoDigests,
+    Parent: image.parent,
+    Comment: image.comment,
+    Created: image.created === '' ? undefined : image.created,
+    DockerVersion: image.dockerVersion,
+    Author: image.author || author,
+    Config: imageConfig(config),
+    Architecture: image.platform?.architecture ?? '',
+    Variant: image.platform?.variant || variant || undefined,
+    Os: image.platform?.os ?? '',
+    OsVersion: image.platform?.osVersion || osVersion || undefined,
+    Size: image.size,
+    GraphDriver: graphDriver(image),
+    RootFS: { Type: 'layers', Layers: image.diffIds },
+    Metadata: { LastTagTime: image.lastTagTime === '' ? '0001-01-01T00:00:00Z' : image.lastTagTime },
+  };
+}
+
+function graphDriver(image: Image): DriverData {
+  return { Name: image.snapshotter, Data: image.graphDriverData };
+}
+
+function descriptor({ target }: Image): OCIDescriptor | undefined {
+  if (target === undefined) return undefined;
+  const { mediaType, digest, size, annotations } = target;
+  return { mediaType, digest, size, annotations, urls: [], platform: undefined };
+}
+
+/** The one manifest that is here, as `docker image ls --tree` shows it. */
+function manifestSummary(image: Image, containers: readonly string[]): ImageManifestSummary {
+  const target = descriptor(image);
+  const platform = { architecture: image.platform?.architecture ?? '', os: image.platform?.os ?? '', variant: image.platform?.variant ?? '', 'os.version': image.platform?.osVersion ?? '', 'os.features': [] };
+  return {
+    ID: target?.digest ?? image.id,
+    Descriptor: target === undefined ? undefined : { ...target, platform },
+    Available: true,
+    Size: { Total: image.size, Content: 0n },
+    Kind: 'image',
+    ImageData: { Platform: platform, Containers: [...containers], Size: { Unpacked: image.size } },
+    AttestationData: undefined,
+  };
+}
+
+function unixSeconds(created: string): bigint {
+  const ms = Date.parse(created);
+  return Number.isNaN(ms) ? 0n : BigInt(Math.floor(ms / 1000));
+}
