@@ -1,0 +1,78 @@
+import { existsSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { detectCgroups, syscalls } from '@gantry/linux';
+import { purgeNetworks } from '@gantry/network';
+import { invalidArgument } from '@gantry/rpc';
+import { commonFlags, parseFlags } from '@gantry/service';
+
+interface MonitorFile {
+  readonly pid: number;
+  readonly start_time: number;
+  readonly monitor_pid: number;
+  readonly monitor_start_time?: number;
+}
+
+/**
+ * `gantry cleanup`: for an engine that is stopped. Ends its containers and their monitors (by pid and start time), unmounts what lies below its
+ * roots, and removes its cgroups, links and firewall table. Its data stays on disk.
+ */
+export async function cleanup(argv: readonly string[]): Promise<void> {
+  const flags = parseFlags(argv, { root: commonFlags.root, run: commonFlags.run });
+  const root = flags.get('root') as string | undefined;
+  const run = flags.get('run') as string | undefined;
+  if (!root || !run) throw invalidArgument('cleanup needs --root and --run');
+  const ids: string[] = [];
+  for (const folder of taskFolders(join(run, 'tasks'))) {
+    ids.push(folder.slice(folder.lastIndexOf('/') + 1));
+    endTask(folder);
+  }
+  for (const target of mountsBelow([root, run])) await syscalls.async.umount2(target, 2 /* MNT_DETACH */).catch(() => undefined);
+  for (const id of ids) removeGroups(id);
+  await purgeNetworks({ root, run });
+}
+
+function taskFolders(tasks: string): string[] {
+  if (!existsSync(tasks)) return [];
+  return readdirSync(tasks).flatMap((namespace) => readdirSync(join(tasks, namespace)).map((id) => join(tasks, namespace, id)));
+}
+
+function endTask(folder: string): void {
+  for (const file of readdirSync(folder, { recursive: true }) as string[]) {
+    if (!file.endsWith('monitor.json')) continue;
+    const state = JSON.parse(readFileSync(join(folder, file), 'utf8')) as MonitorFile;
+    end(state.pid, state.start_time);
+    end(state.monitor_pid, state.monitor_start_time);
+  }
+}
+
+/** Kills a process only if it is the one that was meant: pids are given again. */
+function end(pid: number, startTime: number | undefined): void {
+  if (pid <= 1) return;
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const started = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]);
+    if (startTime === undefined || started === startTime) process.kill(pid, 'SIGKILL');
+  } catch {
+    // it is gone already
+  }
+}
+
+function mountsBelow(roots: readonly string[]): string[] {
+  return readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' ')[4] ?? '')
+    .filter((target) => roots.some((root) => target.startsWith(`${root}/`)))
+    .reverse();
+}
+
+function removeGroups(id: string): void {
+  for (const hierarchy of detectCgroups().hierarchies) {
+    for (const parent of ['gantry', 'gantry-monitors']) {
+      try {
+        rmdirSync(join(hierarchy.path, parent, id));
+      } catch {
+        // it was not there, or its processes are still leaving
+      }
+    }
+  }
+}

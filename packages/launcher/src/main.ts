@@ -1,0 +1,36 @@
+import { errorText } from '@gantry/rpc';
+import { cleanup } from './cleanup';
+import { up } from './up';
+
+const version = process.env['GANTRY_VERSION'] ?? '0.0.0';
+const usage = `gantry ${version}: a container engine
+
+usage: gantry up [flags]        run the engine (gantry up --help)
+       gantry cleanup --root DIR --run DIR
+                                end the containers of a stopped engine and remove all that it left on the machine
+       gantry --version
+`;
+
+async function main([verb, ...rest]: readonly string[]): Promise<void> {
+  switch (verb) {
+    case 'up':
+      return up(rest, __dirname, version);
+    case 'cleanup':
+      return cleanup(rest);
+    case '--version':
+      process.stdout.write(`gantry ${version}\n`);
+      return;
+    case '--help':
+    case undefined:
+      process.stdout.write(usage);
+      return;
+    default:
+      process.stderr.write(`gantry: unknown command "${verb}"\n${usage}`);
+      process.exitCode = 2;
+  }
+}
+
+main(process.argv.slice(2)).catch((error: unknown) => {
+  process.stderr.write(`gantry: ${errorText(error)}\n`);
+  process.exit(1);
+});

@@ -1,0 +1,69 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ServiceSpec } from '@gantry/service';
+import { serviceArguments, type UpOptions } from './config';
+import type { Host } from './host';
+import { services } from './services';
+
+/** A service that dies this soon after its start, ms, is started again ever more slowly. */
+const QUICK_DEATH = 2000;
+const LONGEST_PAUSE = 5000;
+
+/** Runs every service as a process and starts it again whenever it ends. Containers are not their children and live on. */
+export async function watchServices(options: UpOptions, folder: string): Promise<Host> {
+  const watched = services.map((spec) => new WatchedService(spec, options, folder));
+  for (const service of watched) {
+    service.start();
+    await service.listening();
+  }
+  return {
+    async stop() {
+      for (const service of [...watched].reverse()) await service.stop();
+    },
+  };
+}
+
+class WatchedService {
+  private child: ChildProcess | undefined;
+  private pause = 0;
+  private stopping = false;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly spec: ServiceSpec<object>,
+    private readonly options: UpOptions,
+    private readonly folder: string,
+  ) {}
+
+  start(): void {
+    const begun = Date.now();
+    const child = spawn(process.execPath, [join(this.folder, `${this.spec.binary}.cjs`), ...serviceArguments(this.spec.name, this.options)], { stdio: ['ignore', 'inherit', 'inherit'] });
+    this.child = child;
+    const again = (): void => {
+      if (this.child !== child) return;
+      this.child = undefined;
+      if (this.stopping) return;
+      this.pause = Date.now() - begun < QUICK_DEATH ? Math.min(LONGEST_PAUSE, Math.max(100, this.pause * 2)) : 0;
+      this.timer = setTimeout(() => this.start(), this.pause);
+    };
+    child.on('exit', again);
+    child.on('error', again);
+  }
+
+  /** Until its socket is there: the next service finds it at once. A service that never comes up is not waited for longer than 30 s. */
+  async listening(): Promise<void> {
+    const socket = join(this.options.run, this.spec.name === 'gateway' ? 'docker.sock' : `${this.spec.name}.sock`);
+    for (const end = Date.now() + 30_000; !existsSync(socket) && Date.now() < end; ) await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+
+  async stop(): Promise<void> {
+    this.stopping = true;
+    clearTimeout(this.timer);
+    const child = this.child;
+    if (!child) return;
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGTERM');
+    await ended;
+  }
+}
