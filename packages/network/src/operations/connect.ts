@@ -1,0 +1,118 @@
+import { randomBytes } from 'node:crypto';
+import { conflict, forbidden, invalidArgument, notFound } from '@gantry/rpc';
+import type { EndpointWish } from '../drivers/driver';
+import type { Namespace } from '../kernel';
+import type { EndpointRecord, NetworkRecord } from '../store/record';
+import { findNetwork } from './find-network';
+import type { Parts } from './parts';
+import { driverOf, hasEmbeddedDns, networkOf } from './parts';
+import { dropEndpoints } from './release-sandbox';
+
+export interface Connect extends Pick<EndpointWish, 'sandboxId' | 'ipAddress' | 'macAddress' | 'driverOptions' | 'ports'> {
+  readonly networkRef: string;
+  readonly netnsPath: string;
+  readonly containerName: string;
+  readonly hostname: string;
+  readonly aliases: readonly string[];
+  readonly links: Readonly<Record<string, string>>;
+  readonly dnsServers: readonly string[];
+  readonly defaultGateway: boolean;
+  readonly operationId: string;
+}
+
+export interface Connected {
+  readonly network: NetworkRecord;
+  readonly endpoint: EndpointRecord;
+}
+
+/**
+ * Makes an endpoint: addresses and host ports are occupied, the record is written, then the kernel is told. A crash after the record is
+ * finished at the next start; a failure is undone at once.
+ */
+export function connect(parts: Parts, request: Connect): Promise<Connected> {
+  const network = findNetwork(parts, request.networkRef);
+  return parts.locks.run(request.sandboxId, async () => {
+    const done = parts.store.endpoint(parts.store.subjectOf(request.operationId) ?? '');
+    if (done !== undefined) return { network, endpoint: done };
+    check(parts, network, request);
+    const namespace = openNamespace(parts, network, request);
+    try {
+      await makeWay(parts, network, request, namespace);
+      return { network, endpoint: await make(parts, network, request, namespace) };
+    } finally {
+      namespace?.close();
+    }
+  });
+}
+
+function check(parts: Parts, network: NetworkRecord, request: Connect): void {
+  if (request.sandboxId === '') throw invalidArgument('sandbox id is empty');
+  if (driverOf(parts, network).usesNamespace && request.netnsPath === '') throw invalidArgument(`sandbox ${request.sandboxId} names no network namespace`);
+  const user = hasEmbeddedDns(network);
+  if (!user && request.ipAddress !== '') throw invalidArgument('user specified IP address is supported on user defined networks only');
+  if (request.ipAddress !== '' && network.pool?.configured !== true) throw invalidArgument('user specified IP address is supported only when connecting to networks with user configured subnets');
+  if (!user && request.aliases.length > 0) throw invalidArgument('network-scoped alias is supported only for containers in user defined networks');
+  const others = parts.store.endpointsOfSandbox(request.sandboxId).map((endpoint) => networkOf(parts, endpoint)).filter((other) => other.id !== network.id);
+  if (others.some((other) => other.driver === 'host') || (network.driver === 'host' && others.length > 0)) {
+    throw conflict(`sandbox ${request.sandboxId} in the host's network namespace cannot be connected to any other network`);
+  }
+}
+
+function openNamespace(parts: Parts, network: NetworkRecord, request: Connect): Namespace | undefined {
+  if (network.driver === 'host' || request.netnsPath === '') return undefined;
+  let namespace: Namespace;
+  try {
+    namespace = parts.kernel.namespace(request.netnsPath);
+  } catch (error) {
+    throw notFound(`network namespace ${request.netnsPath} of sandbox ${request.sandboxId} cannot be opened`, { cause: error });
+  }
+  if (namespace.identity !== parts.kernel.identityOf('/proc/self/ns/net')) return namespace;
+  namespace.close();
+  throw invalidArgument(`network namespace ${request.netnsPath} of sandbox ${request.sandboxId} is the host's own`);
+}
+
+/** An endpoint left from an earlier life of the sandbox goes; one of this life stands against the request. */
+async function makeWay(parts: Parts, network: NetworkRecord, request: Connect, namespace: Namespace | undefined): Promise<void> {
+  const stale = parts.store.endpointsOfSandbox(request.sandboxId).filter((endpoint) => endpoint.namespace?.identity !== namespace?.identity);
+  if (stale.length > 0) await dropEndpoints(parts, stale);
+  if (parts.store.endpointsOfSandbox(request.sandboxId).some((endpoint) => endpoint.networkId === network.id)) {
+    throw forbidden(`endpoint with name ${request.containerName} already exists in network ${network.name}`);
+  }
+}
+
+async function make(parts: Parts, network: NetworkRecord, request: Connect, namespace: Namespace | undefined): Promise<EndpointRecord> {
+  const driver = driverOf(parts, network);
+  const id = randomBytes(32).toString('hex');
+  const siblings = parts.store.endpointsOfSandbox(request.sandboxId);
+  const plan = await driver.reserve(network, { ...request, id, name: request.containerName, interfaces: new Set(siblings.map((endpoint) => endpoint.interface)) });
+  const router = siblings.find((endpoint) => endpoint.defaultRoute);
+  const endpoint: EndpointRecord = {
+    ...plan,
+    id,
+    networkId: network.id,
+    sandboxId: request.sandboxId,
+    name: request.containerName,
+    hostname: request.hostname,
+    aliases: request.aliases,
+    links: request.links,
+    dnsServers: request.dnsServers,
+    ...(namespace === undefined ? {} : { namespace: { path: request.netnsPath, identity: namespace.identity } }),
+    defaultRoute: plan.gateway !== '' && (router === undefined || request.defaultGateway),
+    order: (siblings.at(-1)?.order ?? 0) + 1,
+  };
+  try {
+    if (parts.removing.has(network.id)) throw notFound(`network ${network.name} not found`);
+    parts.store.saveEndpoint(endpoint, request.operationId);
+    await driver.join(network, endpoint, namespace);
+    if (router !== undefined && endpoint.defaultRoute) parts.store.saveEndpoints([{ ...router, defaultRoute: false }]);
+    if (namespace !== undefined && hasEmbeddedDns(network)) await parts.resolvers.open(request.sandboxId, namespace);
+    return endpoint;
+  } catch (error) {
+    if (siblings.length === 0) parts.resolvers.close(request.sandboxId);
+    await driver.leave(network, endpoint, 'interface').catch((undo: unknown) => parts.logger.warn({ err: undo, endpoint: id }, 'endpoint could not be undone, the sweep will'));
+    driver.release(network, endpoint);
+    parts.store.deleteEndpoints([id]);
+    parts.sweepSoon();
+    throw error;
+  }
+}

@@ -1,0 +1,73 @@
+import { randomBytes } from 'node:crypto';
+import { alreadyExists, forbidden, invalidArgument, notFound, notImplemented } from '@gantry/rpc';
+import type { NetworkWish } from '../drivers/driver';
+import type { DriverName, NetworkRecord } from '../store/record';
+import type { Parts } from './parts';
+import { driverOf } from './parts';
+
+export interface CreateNetwork extends Omit<NetworkWish, 'id'> {
+  readonly driver: string;
+  readonly scope: string;
+  readonly attachable: boolean;
+  readonly ingress: boolean;
+  readonly enableIpv4: boolean;
+  readonly enableIpv6: boolean;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly ipamDriver: string;
+  readonly operationId: string;
+}
+
+const PREDEFINED = new Set(['bridge', 'host', 'none', 'default']);
+
+/** Makes a user-defined network. The record comes first: a crash after it is finished at the next start. */
+export function createNetwork(parts: Parts, request: CreateNetwork): Promise<NetworkRecord> {
+  return parts.locks.run('networks', async () => {
+    const done = parts.store.network(parts.store.subjectOf(request.operationId) ?? '');
+    if (done !== undefined) return done;
+    const driver = check(parts, request);
+    const id = randomBytes(32).toString('hex');
+    const plan = await parts.drivers[driver].plan({ ...request, id });
+    const record: NetworkRecord = {
+      id,
+      name: request.name,
+      driver,
+      internal: request.internal,
+      attachable: request.attachable,
+      labels: request.labels,
+      ipamOptions: request.ipamOptions,
+      created: timestamp(),
+      predefined: false,
+      ...plan,
+    };
+    parts.store.saveNetwork(record, request.operationId);
+    try {
+      await driverOf(parts, record).ensure(record);
+    } catch (error) {
+      await driverOf(parts, record).remove(record).catch((undo: unknown) => parts.logger.warn({ err: undo, network: record.name }, 'network could not be removed after its creation failed'));
+      parts.store.deleteNetwork(id);
+      throw error;
+    }
+    return record;
+  });
+}
+
+function check(parts: Parts, request: CreateNetwork): DriverName {
+  const { name } = request;
+  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(name)) throw invalidArgument(`invalid network name "${name}": only [a-zA-Z0-9][a-zA-Z0-9_.-]* are allowed`);
+  if (PREDEFINED.has(name)) throw forbidden(`operation is not permitted on predefined ${name} network`);
+  if (parts.store.networks().some((network) => network.name === name)) throw alreadyExists(`network with name ${name} already exists`);
+  if (request.scope !== '' && request.scope !== 'local') throw notImplemented(`network ${name}: scope "${request.scope}" is not supported`);
+  if (request.ingress) throw notImplemented(`network ${name}: ingress networks are not supported`);
+  if (request.enableIpv6) throw notImplemented(`network ${name}: IPv6 is not supported (EnableIPv6)`);
+  if (!request.enableIpv4) throw notImplemented(`network ${name}: a network without IPv4 is not supported (EnableIPv4)`);
+  if (request.ipamDriver !== '' && request.ipamDriver !== 'default') throw notFound(`IPAM driver "${request.ipamDriver}" of network ${name} not found`);
+  const driver = request.driver === '' ? 'bridge' : request.driver;
+  if (driver === 'host' || driver === 'null') throw forbidden(`only one instance of "${driver}" network is allowed`);
+  if (!Object.hasOwn(parts.drivers, driver)) throw notFound(`could not find plugin ${driver} in v1 plugin registry: plugin not found`);
+  return driver as DriverName;
+}
+
+/** RFC 3339 with nanosecond digits, as Docker shows. */
+export function timestamp(): string {
+  return new Date().toISOString().replace('Z', '000000Z');
+}

@@ -1,0 +1,25 @@
+import { liveNamespace } from './disconnect';
+import type { Parts } from './parts';
+import { releaseSandbox } from './release-sandbox';
+
+export interface LiveSandbox {
+  readonly sandboxId: string;
+  readonly netnsPath: string;
+}
+
+/** Releases every sandbox that is not named. Answers with their ids. */
+export async function reconcile(parts: Parts, live: readonly LiveSandbox[]): Promise<string[]> {
+  const named = new Set(live.map((sandbox) => sandbox.sandboxId));
+  const gone = new Set(parts.store.endpoints().map((endpoint) => endpoint.sandboxId).filter((id) => !named.has(id)));
+  for (const id of gone) await releaseSandbox(parts, id);
+  return [...gone];
+}
+
+/** A resolver's sockets keep a dead sandbox's namespace alive: they are closed as soon as its process is gone. */
+export function closeDeadResolvers(parts: Parts): void {
+  for (const id of parts.resolvers.sandboxes()) {
+    const namespaces = parts.store.endpointsOfSandbox(id).map((endpoint) => liveNamespace(parts, endpoint));
+    if (namespaces.every((namespace) => namespace === undefined)) parts.resolvers.close(id);
+    for (const namespace of namespaces) namespace?.close();
+  }
+}
