@@ -1,5 +1,5 @@
 import type { Process, Spec } from '@gantry/oci';
-import type { CgroupPlan } from '../cgroup/contract.js';
+import type { CgroupPlan } from '../cgroup/contract';
 
 /** What config.json does not say and a create plan needs. */
 export interface CreateOptions {

@@ -1,0 +1,115 @@
+/* OCI hooks: a program with the container's state on its stdin. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "child.h"
+
+static long long now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
+}
+
+__attribute__((noreturn)) static void be_hook(const struct plan_op *op, int in, int err)
+{
+	const char **args = plan_strings(&op->f[2], 1), **env = plan_strings(&op->f[3], 0);
+	int null = open("/dev/null", O_WRONLY);
+
+	if (!args || !env || dup2(in, 0) < 0 || dup2(err, 2) < 0)
+		_exit(126);
+	dup2(null >= 0 ? null : err, 1);
+	sys_close_range(3, ~0u, 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (!args[0])
+		args[0] = op->f[1].s;
+	execve(op->f[1].s, (char *const *)args, (char *const *)env);
+	dprintf(2, "%s", strerror(errno));
+	_exit(127);
+}
+
+/* Collects stderr until the hook ends or its time is over. */
+static int watch(pid_t pid, int err, long long deadline, char *text, size_t size)
+{
+	size_t have = 0;
+	bool open_end = true;
+	int status;
+
+	for (;;) {
+		struct pollfd p = { .fd = open_end ? err : -1, .events = POLLIN };
+		long long left = deadline ? deadline - now_ms() : 50;
+
+		if (deadline && left <= 0) {
+			kill(pid, SIGKILL);
+			waitpid(pid, &status, 0);
+			snprintf(text, size, "timed out");
+			return -1;
+		}
+		if (poll(&p, 1, (int)(left < 5 ? left : open_end ? left < 50 ? left : 50 : 5)) > 0) {
+			char chunk[256];
+			ssize_t n = read(err, chunk, sizeof(chunk));
+
+			if (n <= 0)
+				open_end = false;
+			for (ssize_t i = 0; i < n && have + 1 < size; i++)
+				text[have++] = chunk[i];
+			text[have] = 0;
+			if (n > 0)
+				continue;
+		}
+		if (waitpid(pid, &status, WNOHANG) == pid)
+			return status;
+	}
+}
+
+int run_hook(const struct plan_op *op, pid_t pid, char *reason, size_t size)
+{
+	int in[2], err[2], status;
+	char number[32], text[400] = "";
+	pid_t child;
+
+	if (pipe2(in, O_CLOEXEC) || pipe2(err, O_CLOEXEC))
+		goto failed;
+	child = fork();
+	if (child < 0)
+		goto failed;
+	if (child == 0)
+		be_hook(op, in[0], err[1]);
+	close(in[0]);
+	close(err[1]);
+	snprintf(number, sizeof(number), "%d", pid);
+	{
+		void (*before)(int) = signal(SIGPIPE, SIG_IGN);
+
+		if (write(in[1], op->f[5].s, op->f[5].n) < 0 || write(in[1], number, strlen(number)) < 0 ||
+		    write(in[1], op->f[6].s, op->f[6].n) < 0)
+			text[0] = 0; /* a hook need not read its state */
+		signal(SIGPIPE, before);
+	}
+	close(in[1]);
+	status = watch(child, err[0], op->f[4].n ? now_ms() + (long long)op->f[4].n * 1000 : 0, text, sizeof(text));
+	close(err[0]);
+	if (status == 0)
+		return 0;
+	if (status == -1)
+		snprintf(reason, size, "hook \"%s\" %s", op->f[1].s, text);
+	else if (WIFEXITED(status))
+		snprintf(reason, size, "hook \"%s\" exited with status %d: %s", op->f[1].s, WEXITSTATUS(status), text);
+	else
+		snprintf(reason, size, "hook \"%s\" died of signal %d: %s", op->f[1].s, WTERMSIG(status), text);
+	return -1;
+failed:
+	snprintf(reason, size, "hook \"%s\": %s", op->f[1].s, strerror(errno));
+	return -1;
+}

@@ -1,0 +1,346 @@
+/* Mounts: sources and targets are descriptors; a mount is made detached, given its attributes, then attached. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/mount.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "child.h"
+
+#define MS_PRIVATE_FLAG (1 << 18)
+#define MS_SLAVE_FLAG (1 << 19)
+#define MS_REC_FLAG 16384
+extern int mount(const char *, const char *, const char *, unsigned long, const void *);
+extern int umount2(const char *, int);
+
+int open_source(const char *path, bool recursive)
+{
+	return sys_open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0));
+}
+
+static int clone_tree(int fd, bool recursive)
+{
+	return sys_open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0));
+}
+
+int set_attr(int fd, bool recursive, uint64_t set, uint64_t clear, uint64_t propagation)
+{
+	if (!set && !clear && !propagation)
+		return 0;
+	return sys_mount_setattr(fd, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), set, clear, propagation, 0);
+}
+
+int attach(int tree, int target)
+{
+	return sys_move_mount(tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+}
+
+static long magic_of(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) ? 0 : (long)fs.f_type;
+}
+
+/* Whether `fd` is what `path` of the container names now. */
+static bool is_place(struct child *c, int fd, const char *path)
+{
+	struct stat a, b;
+	int other = root_open(c, path, O_PATH, 0);
+	bool same;
+
+	if (other < 0)
+		return false;
+	same = !fstat(fd, &a) && !fstat(other, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+	close(other);
+	return same;
+}
+
+/* /proc and /sys are the kernel's: nothing else may be laid over them or into procfs. */
+static void refuse_kernel_places(struct child *c, int target, long source_magic, bool proc_allowed, const char *path)
+{
+	if (is_place(c, target, "/proc")) {
+		if (source_magic != PROC_SUPER_MAGIC)
+			child_die(c, LAUNCH_INVALID, 0, "\"%s\" cannot be mounted because it is not of type proc", path);
+		return;
+	}
+	if (is_place(c, target, "/sys")) {
+		if (source_magic != SYSFS_MAGIC && source_magic != TMPFS_MAGIC)
+			child_die(c, LAUNCH_INVALID, 0, "\"%s\" cannot be mounted because it is not of type sysfs", path);
+		return;
+	}
+	if (magic_of(target) == PROC_SUPER_MAGIC && !proc_allowed)
+		child_die(c, LAUNCH_INVALID, 0, "\"%s\" cannot be mounted because it is inside /proc", path);
+}
+
+static void option(struct child *c, int fs, const char *text)
+{
+	const char *equals = strchr(text, '=');
+	char key[128];
+
+	(void)c;
+	if (!equals) {
+		sys_fsconfig(fs, FSCONFIG_SET_FLAG, text, NULL, 0);
+		return;
+	}
+	if ((size_t)(equals - text) >= sizeof(key))
+		return;
+	memcpy(key, text, (size_t)(equals - text));
+	key[equals - text] = 0;
+	sys_fsconfig(fs, FSCONFIG_SET_STRING, key, equals + 1, 0);
+}
+
+/* The newest line of the context's log, without its "e " prefix. */
+static void read_log(int fs, char *log, size_t size)
+{
+	char line[256];
+	ssize_t n;
+
+	log[0] = 0;
+	while ((n = read(fs, line, sizeof(line) - 1)) > 0) {
+		line[n] = 0;
+		while (n && line[n - 1] == '\n')
+			line[--n] = 0;
+		snprintf(log, size, ": %s", n > 2 && line[1] == ' ' ? line + 2 : line);
+	}
+}
+
+int new_mount(const char *type, const char *source, const char *const *options, uint64_t attributes, char *log,
+	      size_t log_size)
+{
+	int fs = sys_fsopen(type, FSOPEN_CLOEXEC), fd, saved;
+
+	log[0] = 0;
+	if (fs < 0)
+		return -1;
+	if (source[0])
+		sys_fsconfig(fs, FSCONFIG_SET_STRING, "source", source, 0);
+	for (size_t i = 0; options && options[i]; i++) {
+		errno = 0;
+		option(NULL, fs, options[i]);
+		if (errno) {
+			saved = errno;
+			read_log(fs, log, log_size);
+			if (!log[0])
+				snprintf(log, log_size, ": option \"%s\"", options[i]);
+			close(fs);
+			errno = saved;
+			return -1;
+		}
+	}
+	if (sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0) {
+		saved = errno;
+		read_log(fs, log, log_size);
+		close(fs);
+		errno = saved;
+		return -1;
+	}
+	fd = sys_fsmount(fs, FSMOUNT_CLOEXEC, (unsigned)attributes);
+	saved = errno;
+	close(fs);
+	errno = saved;
+	return fd;
+}
+
+void do_rootfs(struct child *c, struct plan_op *op)
+{
+	int tree = c->sources[op->index], top = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+
+	if (top < 0)
+		child_fail(c, errno, "open /");
+	if (fstat(tree, &st) || !S_ISDIR(st.st_mode))
+		child_die(c, LAUNCH_INVALID, 0, "rootfs \"%s\" is not a directory", op->f[0].s);
+	/* What is mounted on / from here on must not travel to the host. */
+	if (mount(NULL, "/", NULL, MS_PRIVATE_FLAG, NULL))
+		child_fail(c, errno, "make / private");
+	if (set_attr(tree, false, 0, 0, MS_PRIVATE_FLAG))
+		child_fail(c, errno, "make rootfs \"%s\" private", op->f[0].s);
+	if (attach(tree, top))
+		child_fail(c, errno, "mount rootfs \"%s\"", op->f[0].s);
+	close(top);
+	c->root = tree;
+}
+
+static bool has_mode(const char *const *options)
+{
+	for (size_t i = 0; options[i]; i++)
+		if (strncmp(options[i], "mode=", 5) == 0)
+			return true;
+	return false;
+}
+
+void do_mount(struct child *c, struct plan_op *op)
+{
+	const char *type = op->f[0].s, *source = op->f[1].s, *path = op->f[2].s;
+	const char **options = plan_strings(&op->f[3], 0);
+	uint64_t attributes = op->f[4].n, flags = op->f[5].n, propagation = op->f[6].n, late = 0;
+	char log[300];
+	struct stat before;
+	int target, tree;
+	bool existed;
+
+	if (!options)
+		child_fail(c, ENOMEM, "mount \"%s\"", path);
+	target = root_open(c, path, O_PATH, 0);
+	existed = target >= 0 && fstat(target, &before) == 0;
+	if (target < 0)
+		target = root_make(c, path, RESOLVE_MAKE_DIR);
+	if (target < 0)
+		child_fail(c, errno, "make mount point \"%s\"", path);
+	if (flags & PLAN_MOUNT_NO_SYMLINK) {
+		close(target);
+		target = root_open(c, path, O_PATH | O_DIRECTORY | O_NOFOLLOW, RESOLVE_NO_SYMLINKS);
+		if (target < 0)
+			child_die(c, LAUNCH_INVALID, 0, "mount point \"%s\" of type %s must be a directory, not a symbolic link", path, type);
+	} else {
+		refuse_kernel_places(c, target, strcmp(type, "proc") == 0 ? PROC_SUPER_MAGIC : strcmp(type, "sysfs") == 0 ? SYSFS_MAGIC : strcmp(type, "tmpfs") == 0 ? TMPFS_MAGIC : 0, false, path);
+	}
+	if (flags & PLAN_MOUNT_COPY_UP) {
+		late = attributes & MOUNT_ATTR_RDONLY;
+		attributes &= ~(uint64_t)MOUNT_ATTR_RDONLY;
+	}
+	tree = new_mount(type, source, options, attributes, log, sizeof(log));
+	if (tree < 0 && errno == ENODEV && (flags & PLAN_MOUNT_OPTIONAL)) {
+		close(target);
+		free(options);
+		return;
+	}
+	if (tree < 0)
+		child_fail(c, errno, "mount %s at \"%s\"%s", type, path, log);
+	if (strcmp(type, "tmpfs") == 0 && existed && !has_mode(options)) {
+		int dir = openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		if (dir >= 0 && !(attributes & MOUNT_ATTR_RDONLY) && fchmod(dir, before.st_mode & 07777))
+			child_fail(c, errno, "set the mode of \"%s\"", path);
+		if (dir >= 0)
+			close(dir);
+	}
+	if (flags & PLAN_MOUNT_COPY_UP) {
+		int from = root_open(c, path, O_RDONLY | O_DIRECTORY, 0);
+		int to = openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+		if (from < 0 || to < 0 || copy_up(from, to))
+			child_fail(c, errno, "copy \"%s\" into its tmpfs", path);
+		close(from);
+		close(to);
+		if (set_attr(tree, false, late, 0, 0))
+			child_fail(c, errno, "make \"%s\" read-only", path);
+	}
+	if (attach(tree, target))
+		child_fail(c, errno, "mount %s at \"%s\"", type, path);
+	if (set_attr(tree, false, 0, 0, propagation))
+		child_fail(c, errno, "set the propagation of \"%s\"", path);
+	close(tree);
+	close(target);
+	free(options);
+}
+
+void do_bind(struct child *c, struct plan_op *op)
+{
+	const char *source = op->f[0].s, *path = op->f[1].s;
+	uint64_t flags = op->f[2].n;
+	int tree = c->sources[op->index], target;
+	struct stat st;
+
+	if (fstat(tree, &st))
+		child_fail(c, errno, "stat \"%s\"", source);
+	target = root_make(c, path, S_ISDIR(st.st_mode) ? RESOLVE_MAKE_DIR : RESOLVE_MAKE_FILE);
+	if (target < 0)
+		child_fail(c, errno, "make mount point \"%s\"", path);
+	refuse_kernel_places(c, target, magic_of(tree), flags & PLAN_BIND_PROC, path);
+	if (set_attr(tree, false, op->f[3].n, op->f[4].n, 0) || set_attr(tree, true, op->f[5].n, op->f[6].n, 0))
+		child_fail(c, errno, "set the attributes of \"%s\"", path);
+	if (attach(tree, target))
+		child_fail(c, errno, "mount \"%s\" at \"%s\"", source, path);
+	if (set_attr(tree, false, 0, 0, op->f[7].n) || set_attr(tree, true, 0, 0, op->f[8].n))
+		child_fail(c, errno, "set the propagation of \"%s\"", path);
+	close(tree);
+	close(target);
+	c->sources[op->index] = -1;
+}
+
+void do_mask(struct child *c, const char *path)
+{
+	int target = root_open(c, path, O_PATH, 0), tree;
+	char log[300];
+	struct stat st;
+
+	if (target < 0) {
+		if (errno == ENOENT || errno == ENOTDIR)
+			return;
+		child_fail(c, errno, "mask \"%s\"", path);
+	}
+	if (fstat(target, &st))
+		child_fail(c, errno, "mask \"%s\"", path);
+	if (!S_ISDIR(st.st_mode)) {
+		tree = clone_tree(c->null_host, false);
+	} else if (c->mask_dir >= 0) {
+		tree = clone_tree(c->mask_dir, false);
+	} else {
+		const char *options[] = { "nr_blocks=1", "nr_inodes=1", "mode=755", NULL };
+
+		tree = new_mount("tmpfs", "tmpfs", options,
+				 MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, log, sizeof(log));
+	}
+	if (tree < 0 || attach(tree, target))
+		child_fail(c, errno, "mask \"%s\"", path);
+	close(target);
+	if (S_ISDIR(st.st_mode) && c->mask_dir < 0)
+		c->mask_dir = tree;
+	else
+		close(tree);
+}
+
+void do_readonly(struct child *c, const char *path)
+{
+	int target = root_open(c, path, O_PATH, 0), tree;
+
+	if (target < 0) {
+		if (errno == ENOENT || errno == ENOTDIR)
+			return;
+		child_fail(c, errno, "make \"%s\" read-only", path);
+	}
+	tree = clone_tree(target, true);
+	if (tree < 0 || set_attr(tree, true, MOUNT_ATTR_RDONLY, 0, 0) || attach(tree, target))
+		child_fail(c, errno, "make \"%s\" read-only", path);
+	close(tree);
+	close(target);
+}
+
+void do_root_attr(struct child *c, struct plan_op *op)
+{
+	if (set_attr(c->root, false, op->f[0].n, 0, 0))
+		child_fail(c, errno, "make the rootfs read-only");
+	if (set_attr(c->root, op->f[1].n & MS_REC_FLAG, 0, 0, op->f[1].n & ~(uint64_t)MS_REC_FLAG))
+		child_fail(c, errno, "set the propagation of the rootfs");
+}
+
+void do_pivot(struct child *c, bool move)
+{
+	int old = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (old < 0 || fchdir(c->root))
+		child_fail(c, errno, "enter the rootfs");
+	if (move) {
+		if (chroot("."))
+			child_fail(c, errno, "chroot to the rootfs");
+	} else {
+		if (syscall(SYS_pivot_root, ".", "."))
+			child_fail(c, errno, "pivot_root");
+		if (fchdir(old) || mount(NULL, ".", NULL, MS_SLAVE_FLAG | MS_REC_FLAG, NULL) || umount2(".", 2 /* MNT_DETACH */))
+			child_fail(c, errno, "unmount the old root");
+	}
+	if (chdir("/"))
+		child_fail(c, errno, "chdir to /");
+	close(old);
+	c->in_root = true;
+}

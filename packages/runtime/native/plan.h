@@ -1,0 +1,147 @@
+/*
+ * plan.h - the bytes of a launch plan, version 1, and their reader.
+ *
+ * All integers are little-endian and unaligned.
+ *
+ *   header (32 bytes):  u32 magic "GPLN" | u16 version | u16 kind | u32 length of everything | u32 number of operations
+ *                       u64 clone flags  | u32 preserved descriptors | u32 zero
+ *   operation:          u16 code | u16 zero | u32 length of the payload | payload
+ *
+ * A payload is the concatenation of the fields that the operation's format
+ * names, with nothing before, between or after:
+ *
+ *   '4' u32   '8' u64
+ *   's' string: u32 length with its NUL, bytes, NUL; no other NUL inside
+ *   'b' bytes:  u32 length, bytes
+ *   'v' strings: u32 count, then so many 's'
+ *   'w' numbers: u32 count, then so many u32
+ *
+ * plan_open checks all of this for the whole plan before anything runs, so
+ * that the code which executes operations never meets a bad length.
+ */
+#ifndef GANTRY_PLAN_H
+#define GANTRY_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PLAN_MAGIC 0x4e4c5047u
+#define PLAN_VERSION 1
+#define PLAN_HEADER 32
+#define PLAN_FIELDS 10
+#define PLAN_LIMIT (16u << 20)
+
+enum plan_kind { PLAN_CREATE = 1, PLAN_EXEC = 2 };
+
+/* Who runs an operation is its high byte: 1 the parent before clone, 2 the parent after it, 3 the child. */
+#define PLAN_OPERATIONS(X)                                                                                   \
+	/* parent, before */                                                                                 \
+	X(CGROUP_V1, 0x0101, "s")        /* a `tasks` file that the child writes 0 to */                     \
+	X(CGROUP_V2, 0x0102, "ss")       /* directory to clone into, mount point of the hierarchy */         \
+	X(JOIN, 0x0103, "4s")            /* CLONE_NEW*, path of a namespace */                               \
+	X(TARGET, 0x0104, "484")         /* pid, start time, CLONE_NEW* to join (exec) */                    \
+	/* parent, after */                                                                                  \
+	X(UID_MAP, 0x0201, "s")                                                                              \
+	X(GID_MAP, 0x0202, "s")                                                                              \
+	X(OOM_SCORE_ADJ, 0x0203, "4")    /* two's complement */                                              \
+	X(RLIMIT, 0x0204, "488")         /* RLIMIT_*, soft, hard */                                          \
+	/* child, in the order given */                                                                      \
+	X(UNSHARE, 0x0301, "4")                                                                              \
+	X(TIME_OFFSETS, 0x0302, "s")     /* new time namespace, lines for timens_offsets */                  \
+	X(SESSION, 0x0303, "")                                                                               \
+	X(KEYRING, 0x0304, "s")                                                                              \
+	X(HOSTNAME, 0x0305, "s")                                                                             \
+	X(DOMAINNAME, 0x0306, "s")                                                                           \
+	X(LOOPBACK, 0x0307, "")                                                                              \
+	X(PROPAGATION, 0x0308, "8")      /* MS_* for / */                                                    \
+	X(ROOTFS, 0x0309, "s")           /* host directory */                                                \
+	X(MOUNT, 0x030a, "sssv848")      /* type, source, target, options, MOUNT_ATTR_*, PLAN_MOUNT_*, MS_* propagation */ \
+	X(BIND, 0x030b, "ss4888888")     /* source, target, PLAN_BIND_*, set, clear, recursive set, recursive clear, MS_* propagation, MS_* recursive propagation */ \
+	X(SYMLINK, 0x030c, "ss4")        /* target text, link path, PLAN_LINK_* */                           \
+	X(DEVICE, 0x030d, "s444444")     /* path, mode with type, major, minor, uid, gid, PLAN_DEVICE_* */ \
+	X(CONSOLE, 0x030e, "4")          /* 1 = also bind it at /dev/console */                              \
+	X(MASK, 0x030f, "s")                                                                                 \
+	X(READONLY, 0x0310, "s")                                                                             \
+	X(SYSCTL, 0x0311, "ss")          /* path below /proc/sys, value */                                   \
+	X(ROOT_ATTR, 0x0312, "88")       /* MOUNT_ATTR_* to set, MS_* propagation */                         \
+	X(PIVOT, 0x0313, "4")            /* 1 = move and chroot instead */                                   \
+	X(APPARMOR, 0x0314, "s")                                                                             \
+	X(SELINUX, 0x0315, "s")                                                                              \
+	X(PERSONALITY, 0x0316, "8")                                                                          \
+	X(SCHEDULER, 0x0317, "4844888")  /* policy, flags, nice, priority, runtime, deadline, period */      \
+	X(IO_PRIORITY, 0x0318, "4")                                                                          \
+	X(NO_NEW_PRIVS, 0x0319, "")                                                                          \
+	X(CAPS, 0x031a, "88888")         /* bounding, effective, permitted, inheritable, ambient */          \
+	X(USER, 0x031b, "444w")          /* uid, gid, umask (or ~0), additional gids */                      \
+	X(CWD, 0x031c, "s4")             /* directory, 1 = make it when missing */                           \
+	X(SECCOMP, 0x031d, "4b")         /* SECCOMP_FILTER_FLAG_*, struct sock_filter[] */                   \
+	X(HOOK, 0x031e, "4svv4ss")       /* PLAN_HOOK_*, path, args, env, timeout in s, state before and after the pid */ \
+	X(EXEC_CODE, 0x031f, "vv4")           /* args, env, 1 = set HOME from /etc/passwd when missing */
+
+enum plan_code {
+#define X(name, code, format) PLAN_##name = code,
+	PLAN_OPERATIONS(X)
+#undef X
+};
+
+enum {
+	PLAN_MOUNT_NO_SYMLINK = 1, /* proc and sysfs: the target is a real directory of the rootfs */
+	PLAN_MOUNT_COPY_UP = 2,    /* tmpfs: copy what the target directory holds */
+	PLAN_MOUNT_OPTIONAL = 4,   /* a file system that the kernel does not have is skipped */
+
+	PLAN_BIND_RECURSIVE = 1,
+	PLAN_BIND_PROC = 2, /* this target may lie in procfs */
+
+	PLAN_LINK_REPLACE = 1,
+	PLAN_LINK_OPTIONAL = 2,
+
+	PLAN_DEVICE_BIND = 1, /* bind the host's node: user namespaces cannot mknod */
+
+	PLAN_HOOK_RUNTIME = 1,   /* prestart, createRuntime: runs in the caller's namespaces */
+	PLAN_HOOK_CONTAINER = 2, /* createContainer: in the container's namespaces, before pivot_root */
+	PLAN_HOOK_START = 3,     /* startContainer: in the container, after start was asked */
+};
+
+struct plan_field {
+	uint64_t n;           /* '4', '8'; bytes of 's' without NUL and 'b'; count of 'v', 'w' */
+	const char *s;        /* 's' */
+	const uint8_t *bytes; /* 'b'; first element of 'v', 'w' */
+};
+
+struct plan_op {
+	uint16_t code;
+	uint32_t index;
+	struct plan_field f[PLAN_FIELDS];
+};
+
+struct plan {
+	const uint8_t *data;
+	size_t length;
+	uint16_t kind;
+	uint32_t operations;
+	uint64_t clone_flags;
+	uint32_t preserve;
+};
+
+struct plan_cursor {
+	const struct plan *plan;
+	size_t at;
+	uint32_t index;
+};
+
+/* Checks the whole plan. 0, or -1 with a reason. `data` must outlive the plan. */
+int plan_open(const uint8_t *data, size_t length, struct plan *plan, const char **reason);
+
+/* Operations one by one: plan_rewind, then while (plan_next(...)). */
+void plan_rewind(const struct plan *plan, struct plan_cursor *cursor);
+bool plan_next(struct plan_cursor *cursor, struct plan_op *op);
+
+/* The operation's name, for messages. */
+const char *plan_name(uint16_t code);
+
+/* A NULL-terminated array over the strings of a 'v' field; malloc'ed, `extra` more slots; NULL = no memory. */
+const char **plan_strings(const struct plan_field *field, size_t extra);
+uint32_t plan_number(const struct plan_field *field, uint32_t i);
+
+#endif
