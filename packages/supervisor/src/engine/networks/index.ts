@@ -1,0 +1,1 @@
+export { type ContainerNetworks, type NetworksNeeds, networksHandlers } from './service';

@@ -1,0 +1,49 @@
+import type { CreateNetworkRequest } from '@gantry/api/gantry/network/v1/network';
+import type { Network } from '@gantry/api/gantry/engine/v1/types';
+import { forbidden, invalidArgument, notFound, notImplemented } from '@gantry/rpc';
+
+/** Networks that every engine has. */
+const PREDEFINED: ReadonlySet<string> = new Set(['bridge', 'host', 'none', 'default']);
+
+/** Drivers whose one network is made by the engine itself. */
+const SINGLETONS: ReadonlySet<string> = new Set(['host', 'null']);
+
+export function isPredefined(name: string): boolean {
+  return PREDEFINED.has(name);
+}
+
+/**
+ * What the network service is asked for. Throws dockerd's errors: forbidden for names and drivers that are the engine's own, notFound for
+ * an unknown driver, notImplemented for what only a swarm has.
+ */
+export function createRequest(wanted: Network, drivers: readonly string[]): CreateNetworkRequest {
+  const name = wanted.Name;
+  if (name.trim() === '') throw invalidArgument('network name cannot be empty');
+  if (isPredefined(name)) throw forbidden(`operation is not permitted on predefined ${name} network`);
+  if (/^[0-9a-f]{64}$/.test(name)) throw invalidArgument(`Invalid network name: '${name}' is not allowed: it looks like a network's id`);
+  const driver = wanted.Driver || 'bridge';
+  if (SINGLETONS.has(driver)) throw forbidden(`only one instance of "${driver}" network is allowed`);
+  if (wanted.ConfigOnly || (wanted.ConfigFrom?.Network ?? '') !== '') throw notImplemented(`network ${name}: ConfigOnly and ConfigFrom are not supported`);
+  if (wanted.Ingress) throw forbidden('This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.');
+  if (wanted.Scope !== '' && wanted.Scope !== 'local') throw forbidden('This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.');
+  if (!drivers.includes(driver)) throw notFound(`could not find plugin ${driver} in v1 plugin registry: plugin "${driver}" not found`);
+  const ipam = wanted.IPAM;
+  const ipamDriver = ipam?.Driver ?? '';
+  if (ipamDriver !== '' && ipamDriver !== 'default') throw notFound(`IPAM driver "${ipamDriver}" not found`);
+  for (const option of Object.keys(ipam?.Options ?? {})) throw notImplemented(`network ${name}: IPAM option "${option}" is not supported`);
+  return {
+    name,
+    driver,
+    internal: wanted.Internal,
+    attachable: wanted.Attachable,
+    ingress: false,
+    enableIpv4: wanted.EnableIPv4,
+    enableIpv6: wanted.EnableIPv6,
+    options: wanted.Options,
+    labels: wanted.Labels,
+    ipamDriver: 'default',
+    ipamOptions: {},
+    pools: (ipam?.Config ?? []).map(({ Subnet, Gateway, IPRange, AuxiliaryAddresses }) => ({ subnet: Subnet, gateway: Gateway, ipRange: IPRange, auxAddresses: AuxiliaryAddresses })),
+    scope: 'local',
+  };
+}
