@@ -1,0 +1,107 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { basename, dirname } from 'node:path';
+import type { Writable } from 'node:stream';
+import { dataLoss, internal, invalidArgument, resourceExhausted } from '@gantry/rpc';
+
+export interface Budget {
+  /** Bytes of file data that one layer may unpack to. */
+  readonly maxBytes: number;
+  /** Entries that one layer may hold. */
+  readonly maxEntries: number;
+}
+
+export interface Laid {
+  readonly entries: number;
+  readonly bytes: number;
+  readonly warnings: number;
+  /** Directories that the archive used without listing them; each character is one byte of the name. */
+  readonly implicit: readonly string[];
+}
+
+export interface Extraction {
+  /** The tar goes here. Writing fails with EPIPE once the extraction failed: `done` then tells why. */
+  readonly input: Writable;
+  readonly done: Promise<Laid>;
+  kill(): void;
+}
+
+/** The static C program that touches foreign trees: it extracts, packs and removes inside one root. */
+export class NativeTree {
+  constructor(
+    private readonly binary: string,
+    private readonly budget: Budget,
+  ) {}
+
+  /** Extracts a tar stream below root. overlay: whiteouts become overlayfs' own; else they delete. */
+  extract(root: string, overlay: boolean): Extraction {
+    const { maxBytes, maxEntries } = this.budget;
+    const child = this.start(['--root', root, ...(overlay ? ['--overlay'] : []), '--max-bytes', String(maxBytes), '--max-entries', String(maxEntries)]);
+    child.stdin.on('error', () => undefined); // the exit status says more than EPIPE
+    const done = outcome(child).then((text) => JSON.parse(text) as Laid);
+    done.catch(() => undefined);
+    return { input: child.stdin, done, kill: () => child.kill('SIGKILL') };
+  }
+
+  /** Gives directories that a layer only implied the attributes they have in the nearest of the parents. */
+  async adopt(root: string, implicit: readonly string[], parents: readonly string[]): Promise<void> {
+    if (implicit.length === 0 || parents.length === 0) return;
+    const child = this.start(['--root', root, '--adopt', ...parents.flatMap((parent) => ['--parent', parent])]);
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(Buffer.from(`${implicit.join('\0')}\0`, 'latin1'));
+    await outcome(child);
+  }
+
+  /** Removes a tree, and the directory itself. One that is gone already is fine. */
+  async remove(path: string): Promise<void> {
+    const child = this.start(['--root', dirname(path), '--remove', basename(path)]);
+    child.stdin.end();
+    await outcome(child);
+  }
+
+  /** Packs what is below root as a tar; with overlay, overlayfs' whiteouts become the archive's. */
+  pack(root: string, overlay: boolean): { readonly output: NodeJS.ReadableStream & AsyncIterable<Buffer>; readonly done: Promise<void>; kill(): void } {
+    const child = spawn(this.binary, ['pack', '--root', root, ...(overlay ? ['--overlay'] : [])], { stdio: ['ignore', 'pipe', 'pipe'], env: {} });
+    const done = outcome(child, false).then(() => undefined);
+    done.catch(() => undefined);
+    return { output: child.stdout, done, kill: () => child.kill('SIGKILL') };
+  }
+
+  private start(args: readonly string[]) {
+    return spawn(this.binary, ['untar', ...args], { stdio: ['pipe', 'pipe', 'pipe'], env: {} });
+  }
+}
+
+interface Child {
+  readonly stdout: NodeJS.ReadableStream;
+  readonly stderr: NodeJS.ReadableStream;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+}
+
+/** Output of the program when it succeeds; its own words as an error when not. */
+async function outcome(child: Child & NodeJS.EventEmitter, collect = true): Promise<string> {
+  const output: Buffer[] = [];
+  const errors: Buffer[] = [];
+  if (collect) child.stdout.on('data', (part: Buffer) => output.push(part));
+  child.stderr.on('data', (part: Buffer) => errors.push(part));
+  const [code, signal] = (await once(child, 'close')) as [number | null, string | null];
+  if (code === 0) return Buffer.concat(output).toString();
+  const text = Buffer.concat(errors).toString().trim();
+  let report: { code?: string; error?: string } = {};
+  try {
+    report = JSON.parse(text.split('\n').at(-1) ?? '') as typeof report;
+  } catch {
+    report = { error: text };
+  }
+  const message = Buffer.from(report.error ?? '', 'latin1').toString() || `tree program ended with ${signal ?? code}`;
+  switch (report.code) {
+    case 'unsafe':
+      throw invalidArgument(`unsafe archive: ${message}`);
+    case 'archive':
+      throw dataLoss(`broken archive: ${message}`);
+    case 'budget':
+      throw resourceExhausted(message);
+    default:
+      throw internal(message);
+  }
+}

@@ -1,0 +1,116 @@
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import type { Writable } from 'node:stream';
+import { dataLoss, errorText, resourceExhausted } from '@gantry/rpc';
+import { type Compression, decompressor, detectCompression, MAGIC_SIZE } from './decompress';
+import type { Extraction, Laid } from './native';
+
+/** A layer that unpacks to more than this times its size is a bomb, once it is larger than the floor. gzip cannot exceed 1032. */
+const RATIO_LIMIT = 5000;
+const RATIO_FLOOR = 256 << 20;
+
+export interface Sunk {
+  readonly compression: Compression;
+  /** Digest of the uncompressed tar; empty when the layer is not compressed: it is the blob's own digest. */
+  readonly diffId: string;
+  readonly laid: Laid | undefined;
+}
+
+/**
+ * Takes a layer's bytes as they come, decompresses, takes the digest of the tar and feeds the extraction: one pass. `end` or `fail` must be
+ * called.
+ */
+export class LayerSink {
+  private head: Buffer = Buffer.alloc(0);
+  private compression: Compression | undefined;
+  private inflater: ReturnType<typeof decompressor> | undefined;
+  private pumping: Promise<void> | undefined;
+  private failure: unknown;
+  private readonly hash = createHash('sha256');
+  private taken = 0;
+  private given = 0;
+
+  constructor(private readonly extraction: Extraction | undefined) {}
+
+  async write(chunk: Buffer): Promise<void> {
+    this.taken += chunk.length;
+    if (this.compression === undefined) {
+      this.head = this.head.length === 0 ? chunk : Buffer.concat([this.head, chunk]);
+      if (this.head.length < MAGIC_SIZE) return;
+      await this.start();
+      return;
+    }
+    await this.forward(chunk);
+  }
+
+  async end(): Promise<Sunk> {
+    if (this.compression === undefined) await this.start();
+    if (this.inflater !== undefined) {
+      this.inflater.end();
+      await this.pumping;
+      if (this.failure !== undefined) throw this.failure;
+    }
+    this.extraction?.input.end();
+    const laid = await this.extraction?.done;
+    const compression = this.compression ?? 'none';
+    return { compression, diffId: compression === 'none' ? '' : `sha256:${this.hash.digest('hex')}`, laid };
+  }
+
+  /** Ends everything at once; the extraction is gone when it resolves. */
+  async fail(): Promise<void> {
+    this.inflater?.destroy();
+    this.extraction?.kill();
+    await this.pumping?.catch(() => undefined);
+    await this.extraction?.done.catch(() => undefined);
+  }
+
+  private async start(): Promise<void> {
+    this.compression = detectCompression(this.head);
+    if (this.compression !== 'none') {
+      this.inflater = decompressor(this.compression);
+      this.pumping = this.pump(this.inflater);
+    }
+    const first = this.head;
+    this.head = Buffer.alloc(0);
+    if (first.length > 0) await this.forward(first);
+  }
+
+  private async forward(chunk: Buffer): Promise<void> {
+    if (this.inflater === undefined) {
+      await this.give(chunk);
+      return;
+    }
+    if (this.failure !== undefined) throw this.failure;
+    if (!this.inflater.write(chunk)) await Promise.race([once(this.inflater, 'drain').catch(() => undefined), this.pumping]);
+    if (this.failure !== undefined) throw this.failure;
+  }
+
+  /** Never rejects: the failure is thrown by the next write or by end. */
+  private async pump(source: AsyncIterable<Buffer>): Promise<void> {
+    try {
+      for await (const part of source) {
+        this.hash.update(part);
+        this.given += part.length;
+        if (this.given > RATIO_FLOOR && this.given > this.taken * RATIO_LIMIT) throw resourceExhausted(`layer unpacks to more than ${RATIO_LIMIT} times its size`);
+        await this.give(part);
+      }
+    } catch (error) {
+      const code = (error as { code?: string }).code;
+      this.failure = typeof code === 'string' && code.startsWith('Z_') ? dataLoss(`broken compressed layer: ${errorText(error)}`, { cause: error }) : error;
+      this.inflater?.destroy();
+    }
+  }
+
+  private async give(part: Buffer): Promise<void> {
+    if (this.extraction === undefined) return;
+    const { input, done } = this.extraction;
+    await writeTo(input, part, done);
+  }
+}
+
+/** Writes with back-pressure; when the reader is gone, says why it went. */
+async function writeTo(stream: Writable, part: Buffer, reader: Promise<unknown>): Promise<void> {
+  if (!stream.destroyed && stream.write(part)) return;
+  if (!stream.destroyed && stream.writableNeedDrain) await Promise.race([once(stream, 'drain').catch(() => undefined), reader]);
+  if (stream.destroyed) await reader;
+}

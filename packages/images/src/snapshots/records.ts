@@ -1,0 +1,79 @@
+import type { Database } from '../store/database';
+import { type Filter, labelField } from '../store/filters';
+import { type Labels, parseLabels } from '../store/labels';
+import type { Scope } from '../store/namespaced';
+
+export const Kind = { view: 1, active: 2, committed: 3 } as const;
+export type Kind = (typeof Kind)[keyof typeof Kind];
+
+/** containerd's words for the kinds, in filters. */
+const kindNames: Record<Kind, string> = { 1: 'view', 2: 'active', 3: 'committed' };
+
+export interface SnapshotRecord {
+  readonly id: number;
+  readonly name: string;
+  readonly parent: number | null;
+  readonly parentName: string;
+  readonly kind: Kind;
+  readonly labels: Labels;
+  readonly created: number;
+  readonly updated: number;
+  readonly size: number;
+  readonly inodes: number;
+}
+
+interface Row extends Omit<SnapshotRecord, 'labels' | 'parentName'> {
+  labels: string;
+  parentName: string | null;
+}
+
+const SELECT =
+  'SELECT s.id, s.name, s.parent, p.name AS parentName, s.kind, s.labels, s.created, s.updated, s.size, s.inodes FROM snapshots s LEFT JOIN snapshots p ON p.id = s.parent';
+const toRecord = (row: Row): SnapshotRecord => ({ ...row, labels: parseLabels(row.labels), parentName: row.parentName ?? '' });
+
+export class SnapshotTable {
+  constructor(readonly db: Database) {}
+
+  find(scope: Scope, name: string): SnapshotRecord | undefined {
+    const row = this.db.get<Row>(`${SELECT} WHERE s.ns = ? AND s.name = ?`, scope.namespace, name);
+    return row && toRecord(row);
+  }
+
+  byId(id: number): SnapshotRecord | undefined {
+    const row = this.db.get<Row>(`${SELECT} WHERE s.id = ?`, id);
+    return row && toRecord(row);
+  }
+
+  list(scope: Scope, filter?: Filter): SnapshotRecord[] {
+    const records = this.db.all<Row>(`${SELECT} WHERE s.ns = ? ORDER BY s.id`, scope.namespace).map(toRecord);
+    return filter === undefined ? records : records.filter((snapshot) => filter((path) => field(snapshot, path)));
+  }
+
+  /** Ids from the snapshot's parent down to the bottom. */
+  ancestors(record: SnapshotRecord): number[] {
+    const rows = this.db.all<{ id: number }>(
+      'WITH RECURSIVE up (id, parent, depth) AS (SELECT id, parent, 0 FROM snapshots WHERE id = ? UNION ALL SELECT s.id, s.parent, up.depth + 1 FROM snapshots s JOIN up ON s.id = up.parent) SELECT id FROM up WHERE depth > 0 ORDER BY depth',
+      record.id,
+    );
+    return rows.map((row) => row.id);
+  }
+
+  hasChildren(id: number): boolean {
+    return this.db.get('SELECT 1 AS one FROM snapshots WHERE parent = ?', id) !== undefined;
+  }
+}
+
+function field(snapshot: SnapshotRecord, path: readonly string[]): string | undefined {
+  switch (path[0]) {
+    case 'kind':
+      return kindNames[snapshot.kind];
+    case 'name':
+      return snapshot.name;
+    case 'parent':
+      return snapshot.parentName;
+    case 'labels':
+      return labelField(snapshot.labels, path);
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,36 @@
+import type { Labels } from '../store/labels';
+import type { Filter } from '../store/filters';
+import type { Scope } from '../store/namespaced';
+import type { SnapshotRecord } from './records';
+
+export interface Mount {
+  readonly type: string;
+  readonly source: string;
+  readonly options: readonly string[];
+}
+
+export interface Usage {
+  /** Bytes that the snapshot's own layer takes on disk. */
+  readonly size: number;
+  readonly inodes: number;
+}
+
+/**
+ * Layered trees, with containerd's contract. A snapshot is active (writable, by key), a view (read-only, by key) or committed (read-only, by
+ * name, may be a parent). prepare → write into the mounts → commit(name, key); the key is gone then. Mounts are not mounted here: the
+ * caller does that, and unmounts before commit or remove. Errors: notFound, alreadyExists, failedPrecondition (a parent that is not
+ * committed, a snapshot with children).
+ */
+export interface Snapshotter {
+  prepare(scope: Scope, key: string, parent: string, labels: Labels): Promise<readonly Mount[]>;
+  view(scope: Scope, key: string, parent: string, labels: Labels): Promise<readonly Mount[]>;
+  mounts(scope: Scope, key: string): readonly Mount[];
+  /** parent: sets the parent of a snapshot prepared without one ("" leaves it), so that layers may be laid out in any order. */
+  commit(scope: Scope, name: string, key: string, options: { readonly labels: Labels; readonly parent?: string }): Promise<void>;
+  remove(scope: Scope, key: string): Promise<void>;
+  stat(scope: Scope, key: string): SnapshotRecord;
+  update(scope: Scope, key: string, labels: Labels, mask: readonly string[]): SnapshotRecord;
+  list(scope: Scope, filter: Filter): SnapshotRecord[];
+  usage(scope: Scope, key: string): Promise<Usage>;
+  cleanup(): Promise<void>;
+}

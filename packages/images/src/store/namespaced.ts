@@ -1,0 +1,5 @@
+/** What a method of the store needs of a call: namespace, and the lease that new objects are put under. */
+export interface Scope {
+  readonly namespace: string;
+  readonly lease?: string;
+}
