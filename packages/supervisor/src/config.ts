@@ -1,0 +1,69 @@
+import { invalidArgument } from '@gantry/rpc';
+import { BUILT_IN_RUNTIMES, type Runtime, RuntimeTable } from './runtimes';
+
+/** The supervisor's own configuration keys (see deploy/supervisor.yaml). */
+export interface SupervisorConfig {
+  /** Runtime of containers that name none. */
+  readonly 'default-runtime': string;
+  /** Runtimes by name: {driver, path, args}; beside gantry, runc and crun, which may be overridden. */
+  readonly runtimes: Readonly<Record<string, unknown>>;
+  /** containerd namespace of docker's containers. */
+  readonly namespace: string;
+  readonly 'log-driver': string;
+  /** Options of the log driver for containers that name no driver. */
+  readonly 'log-opts': Readonly<Record<string, unknown>>;
+  /** Labels of the engine, key=value, shown by `docker info`. */
+  readonly labels: readonly string[];
+  /** Shown by `docker info`; the images service, which uses them, has keys of the same name. */
+  readonly 'registry-mirrors': readonly string[];
+  readonly 'insecure-registries': readonly string[];
+}
+
+export const defaults: SupervisorConfig = {
+  'default-runtime': 'gantry',
+  runtimes: {},
+  namespace: 'gantry',
+  'log-driver': 'json-file',
+  'log-opts': {},
+  labels: [],
+  'registry-mirrors': [],
+  'insecure-registries': [],
+};
+
+/** The runtimes that a configuration offers. Throws invalidArgument that names the key. */
+export function runtimeTable(config: Pick<SupervisorConfig, 'runtimes' | 'default-runtime'>): RuntimeTable {
+  const own = Object.entries(config.runtimes).map(([name, value]) => [name, readRuntime(name, value)]);
+  return new RuntimeTable({ ...BUILT_IN_RUNTIMES, ...(Object.fromEntries(own) as Record<string, Runtime>) }, config['default-runtime']);
+}
+
+function readRuntime(name: string, value: unknown): Runtime {
+  const where = `runtimes.${name}`;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalidArgument(`${where} must be a map with driver, path and args`);
+  const { driver = 'oci', path = '', args = [], ...rest } = value as Record<string, unknown>;
+  for (const key of Object.keys(rest)) throw invalidArgument(`unknown key "${where}.${key}"`);
+  if (typeof driver !== 'string' || typeof path !== 'string') throw invalidArgument(`${where}: driver and path must be strings`);
+  if (!Array.isArray(args) || !args.every((arg) => typeof arg === 'string')) throw invalidArgument(`${where}.args must be a list of strings`);
+  if (driver === 'oci' && path === '') throw invalidArgument(`${where}.path must name the runtime's binary`);
+  return { driver, path, args };
+}
+
+/** Log options as docker's LogConfig has them. */
+export function logOptions(config: Pick<SupervisorConfig, 'log-opts'>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(config['log-opts']).map(([name, value]) => {
+      if (typeof value === 'object') throw invalidArgument(`log-opts.${name} must be a word or a number`);
+      return [name, String(value)];
+    }),
+  );
+}
+
+/** Refuses values that have the right type and make no sense. */
+export function checkConfig(config: SupervisorConfig): void {
+  runtimeTable(config);
+  logOptions(config);
+  if (config['log-driver'] !== 'json-file' && config['log-driver'] !== 'none') throw invalidArgument(`log-driver "${config['log-driver']}" is not known: json-file and none are`);
+  if (!/^[A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*$/.test(config.namespace)) throw invalidArgument(`namespace "${config.namespace}" is not a valid name`);
+  for (const key of ['labels', 'registry-mirrors', 'insecure-registries'] as const) {
+    for (const value of config[key]) if (typeof value !== 'string') throw invalidArgument(`${key} must be a list of strings`);
+  }
+}

@@ -1,0 +1,4 @@
+export { engineId } from './engine-id';
+export type { EngineFacts } from './info';
+export { type SystemNeeds, systemHandlers } from './service';
+export type { Build, VersionQuestion } from './version';

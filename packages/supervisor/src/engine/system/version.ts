@@ -1,0 +1,41 @@
+import type { SystemVersion } from '@gantry/api/gantry/engine/v1/types';
+import { type CallContext, isGantryError } from '@gantry/rpc';
+import { hostArchitecture } from '../../containerd/introspection/plugins';
+import { hostFacts } from './host';
+
+export interface Build {
+  readonly version: string;
+  readonly revision: string;
+}
+
+/** Asks one service for its version; rejects when it does not tell. */
+export type VersionQuestion = (ctx: CallContext) => Promise<string>;
+
+/** GET /version. ApiVersion and MinAPIVersion are the gateway's to say. */
+export async function systemVersion(build: Build, services: Readonly<Record<string, VersionQuestion>>, ctx: CallContext): Promise<SystemVersion> {
+  const component = (Name: string, Version: string): SystemVersion['Components'][number] => ({ Name, Version, Details: {} });
+  const others = await Promise.all(
+    Object.entries(services).map(async ([name, ask]) => {
+      try {
+        return [component(name, await ask(ctx))];
+      } catch (error) {
+        if (isGantryError(error)) return []; // a service that is down, or of another make, is not listed
+        throw error;
+      }
+    }),
+  );
+  return {
+    Platform: { Name: 'Gantry' },
+    Components: [component('Engine', build.version), component('gantry-supervisor', build.version), ...others.flat()],
+    Version: build.version,
+    ApiVersion: '',
+    MinAPIVersion: '',
+    GitCommit: build.revision,
+    GoVersion: '',
+    Os: 'linux',
+    Arch: hostArchitecture(),
+    KernelVersion: hostFacts().kernel,
+    Experimental: false,
+    BuildTime: '',
+  };
+}
