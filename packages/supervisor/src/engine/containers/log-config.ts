@@ -1,0 +1,53 @@
+import type { ContainerConfig, HostConfigLogConfig } from '@gantry/api/gantry/engine/v1/types';
+import type { LogSink } from '@gantry/api/gantry/shim/v1/shim';
+import { invalidArgument } from '@gantry/rpc';
+
+const OPTIONS = new Set(['max-size', 'max-file', 'labels', 'labels-regex', 'env', 'env-regex', 'tag', 'compress', 'mode', 'max-buffer-size']);
+const UNITS: Readonly<Record<string, bigint>> = { '': 1n, b: 1n, k: 1024n, kb: 1024n, m: 1024n ** 2n, mb: 1024n ** 2n, g: 1024n ** 3n, gb: 1024n ** 3n };
+
+/** `10m` → bytes, 0 for unlimited. Throws invalidArgument. */
+function parseSize(text: string): bigint {
+  if (text === '' || text === '-1') return 0n;
+  const match = /^([0-9]+)\s*([a-z]*)$/i.exec(text);
+  const unit = UNITS[match?.[2]?.toLowerCase() ?? ''];
+  if (match === null || unit === undefined) throw invalidArgument(`invalid size: '${text}'`);
+  return BigInt(match[1] ?? '0') * unit;
+}
+
+/** Throws invalidArgument for a log driver or option that is not honoured. */
+export function validateLogConfig(log: HostConfigLogConfig | undefined): void {
+  const type = log?.Type ?? '';
+  if (type === 'none') return;
+  if (type !== '' && type !== 'json-file') throw invalidArgument(`logger: no log driver named '${type}' is registered`);
+  const config = log?.Config ?? {};
+  for (const name of Object.keys(config)) {
+    if (!OPTIONS.has(name)) throw invalidArgument(`unknown log opt '${name}' for json-file log driver`);
+  }
+  const size = parseSize(config['max-size'] ?? '');
+  const files = config['max-file'];
+  if (files !== undefined && !/^[1-9][0-9]*$/.test(files)) throw invalidArgument(`invalid value for max-file: ${files}: must be a positive number`);
+  if (Number(files ?? 1) > 1 && size === 0n) throw invalidArgument('max-file cannot be configured when max-size is not set');
+  if (config['compress'] === 'true') throw invalidArgument("log opt 'compress' of the json-file log driver is not supported");
+  if (!['', 'blocking', 'non-blocking'].includes(config['mode'] ?? '')) throw invalidArgument(`logger: logging mode not supported: ${config['mode'] ?? ''}`);
+  if (config['max-buffer-size'] !== undefined) {
+    if (config['mode'] !== 'non-blocking') throw invalidArgument("logger: max-buffer-size option is only supported with 'mode=non-blocking'");
+    parseSize(config['max-buffer-size']);
+  }
+}
+
+/** Where and how the monitor writes a container's output; undefined for the driver `none`. */
+export function logSink(log: HostConfigLogConfig | undefined, path: string, config: ContainerConfig, tag: Readonly<Record<string, string>>): LogSink | undefined {
+  if (log?.Type === 'none') return undefined;
+  const options = log?.Config ?? {};
+  const attrs: Record<string, string> = {};
+  const take = (entries: readonly (readonly [string, string])[], names: string | undefined, pattern: string | undefined): void => {
+    const wanted = new Set((names ?? '').split(',').filter((name) => name !== ''));
+    const regex = pattern === undefined || pattern === '' ? undefined : new RegExp(pattern);
+    for (const [name, value] of entries) if (wanted.has(name) || regex?.test(name) === true) attrs[name] = value;
+  };
+  take(Object.entries(config.Labels), options['labels'], options['labels-regex']);
+  const env = config.Env.map((entry) => [entry.split('=', 1)[0] ?? '', entry.includes('=') ? entry.slice(entry.indexOf('=') + 1) : ''] as const);
+  take(env, options['env'], options['env-regex']);
+  if ((options['tag'] ?? '') !== '') attrs['tag'] = (options['tag'] ?? '').replace(/\{\{\s*\.(\w+)\s*\}\}/g, (whole, name: string) => tag[name] ?? whole);
+  return { path, maxSize: parseSize(options['max-size'] ?? ''), maxFile: Number(options['max-file'] ?? 1), attrs };
+}

@@ -1,0 +1,94 @@
+import type { MountRecord } from '@gantry/api/gantry/engine/v1/record';
+import type { ContainerConfig, HostConfig } from '@gantry/api/gantry/engine/v1/types';
+import type { Linux, Process, Spec } from '@gantry/oci';
+import { invalidArgument } from '@gantry/rpc';
+import { effectiveCapabilities } from './capabilities';
+import { deviceSpec } from './devices';
+import { containerEnvironment } from './environment';
+import { type EngineFiles, INIT_DESTINATION, mountsOf, rootPropagation } from './mounts';
+import { type JoinedPids, namespacesOf } from './namespaces';
+import { protectedPaths } from './paths';
+import { capabilitySets, consoleSize, ociUser } from './process';
+import { limitsOf, rlimitsOf } from './resources';
+import { compileSeccomp, type SeccompProfile } from './seccomp';
+import { parseSecurityOptions } from './security-options';
+import type { ResolvedUser } from './user-database';
+
+/** Everything a container's config.json is made of; nothing else is looked at, but device nodes and the kernel's own facts. */
+export interface SpecInput {
+  readonly id: string;
+  readonly command: readonly [string, ...string[]];
+  readonly config: ContainerConfig;
+  readonly host: HostConfig;
+  readonly mounts: readonly MountRecord[];
+  readonly files: EngineFiles;
+  readonly user: ResolvedUser;
+  readonly hostname: string;
+  readonly joined: JoinedPids;
+  readonly cgroupVersion: 1 | 2;
+  /** Docker's default seccomp profile. */
+  readonly defaultSeccomp: SeccompProfile;
+}
+
+export const OCI_VERSION = '1.2.1';
+const DEFAULT_CGROUP_PARENT = '/gantry';
+
+/** Config (already validated and merged) and HostConfig → OCI config.json. Throws invalidArgument that names the field. */
+export async function buildSpec(input: SpecInput): Promise<Spec> {
+  const { config, host } = input;
+  const security = parseSecurityOptions(host.SecurityOpt);
+  const capabilities = effectiveCapabilities(host.CapAdd, host.CapDrop, host.Privileged);
+  const size = consoleSize(host);
+  const rlimits = rlimitsOf(host);
+  const process: Process = {
+    terminal: config.Tty,
+    ...(size === undefined || !config.Tty ? {} : { consoleSize: size }),
+    user: ociUser(input.user),
+    args: input.files.init === undefined ? [...input.command] : [INIT_DESTINATION, '--', ...input.command],
+    env: containerEnvironment(config.Env, { hostname: input.hostname, tty: config.Tty, home: input.user.home }),
+    cwd: config.WorkingDir || '/',
+    capabilities: capabilitySets(capabilities, input.user.uid),
+    ...(rlimits.length === 0 ? {} : { rlimits }),
+    noNewPrivileges: security.noNewPrivileges,
+    oomScoreAdj: Number(host.OomScoreAdj),
+  };
+
+  const { devices, rules } = await deviceSpec(host);
+  const paths = protectedPaths(host, security.systemPathsUnconfined);
+  const propagation = rootPropagation(input.mounts);
+  const seccomp = security.seccomp === 'unconfined' || (host.Privileged && security.seccomp === 'default') ? undefined : security.seccomp === 'default' ? input.defaultSeccomp : security.seccomp;
+  const linux: Linux = {
+    sysctl: sysctlsOf(host),
+    resources: { ...(await limitsOf(host)), devices: rules },
+    cgroupsPath: cgroupsPath(host.CgroupParent, input.id),
+    namespaces: namespacesOf(host, input.joined, input.cgroupVersion),
+    ...(devices.length === 0 ? {} : { devices }),
+    ...(seccomp === undefined ? {} : { seccomp: compileSeccomp(seccomp, capabilities) }),
+    ...(propagation === undefined ? {} : { rootfsPropagation: propagation }),
+    maskedPaths: paths.masked,
+    readonlyPaths: paths.readonly,
+  };
+  return {
+    ociVersion: OCI_VERSION,
+    process,
+    root: { path: 'rootfs', readonly: host.ReadonlyRootfs },
+    ...(host.UTSMode === 'host' ? {} : { hostname: input.hostname, ...(config.Domainname === '' ? {} : { domainname: config.Domainname }) }),
+    mounts: mountsOf(host, input.mounts, input.files),
+    ...(Object.keys(host.Annotations).length === 0 ? {} : { annotations: { ...host.Annotations } }),
+    linux,
+  };
+}
+
+/** The asked ones over docker's defaults for a network namespace of its own. */
+function sysctlsOf(host: HostConfig): Record<string, string> {
+  const ownNetwork = host.NetworkMode !== 'host' && !host.NetworkMode.startsWith('container:');
+  const defaults: Record<string, string> = ownNetwork ? { 'net.ipv4.ip_unprivileged_port_start': '0', 'net.ipv4.ping_group_range': '0 2147483647' } : {};
+  return { ...defaults, ...host.Sysctls };
+}
+
+/** Where the container's cgroup lies in each hierarchy. Throws invalidArgument for a parent that climbs. */
+export function cgroupsPath(parent: string, id: string): string {
+  if (parent.split('/').includes('..')) throw invalidArgument(`invalid cgroup parent "${parent}": it must not contain ".."`);
+  const clean = parent.split('/').filter((part) => part !== '' && part !== '.').join('/');
+  return clean === '' ? `${DEFAULT_CGROUP_PARENT}/${id}` : `/${clean}/${id}`;
+}

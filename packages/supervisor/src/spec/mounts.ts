@@ -1,0 +1,75 @@
+import type { MountRecord } from '@gantry/api/gantry/engine/v1/record';
+import type { HostConfig } from '@gantry/api/gantry/engine/v1/types';
+import type { Mount } from '@gantry/oci';
+
+/** Docker's default size of /dev/shm, bytes. */
+export const DEFAULT_SHM_SIZE = 64n * 1024n * 1024n;
+
+/** Files that the engine makes for a container, by their host paths; absent ones are not mounted. */
+export interface EngineFiles {
+  readonly resolvConf?: string;
+  readonly hostname?: string;
+  readonly hosts?: string;
+  /** Static init of --init. */
+  readonly init?: string;
+  /** Host directory to bind at /dev/shm (shareable and joined IPC). */
+  readonly shm?: string;
+}
+
+/** Where --init's program is mounted; the path that docker uses. */
+export const INIT_DESTINATION = '/sbin/docker-init';
+
+function defaultMounts(host: HostConfig, files: EngineFiles): Mount[] {
+  const readOnly = host.Privileged ? [] : ['ro'];
+  const mounts: Mount[] = [
+    { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
+    { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'strictatime', 'mode=755', 'size=65536k'] },
+    { destination: '/dev/pts', type: 'devpts', source: 'devpts', options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'] },
+    { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', ...readOnly] },
+    { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: [...readOnly, 'nosuid', 'noexec', 'nodev'] },
+  ];
+  if (host.IpcMode === 'host') {
+    mounts.push(bind('/dev/mqueue', '/dev/mqueue'), bind('/dev/shm', '/dev/shm'));
+    return mounts;
+  }
+  mounts.push({ destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: ['nosuid', 'noexec', 'nodev'] });
+  if (files.shm !== undefined) mounts.push(bind('/dev/shm', files.shm));
+  else if (host.IpcMode !== 'none') {
+    const size = host.ShmSize > 0n ? host.ShmSize : DEFAULT_SHM_SIZE;
+    mounts.push({ destination: '/dev/shm', type: 'tmpfs', source: 'shm', options: ['nosuid', 'noexec', 'nodev', 'mode=1777', `size=${size}`] });
+  }
+  return mounts;
+}
+
+function bind(destination: string, source: string, ...options: string[]): Mount {
+  return { destination, type: 'bind', source, options: ['rbind', 'rprivate', ...options] };
+}
+
+function userMount(mount: MountRecord): Mount {
+  const access = mount.rw ? [] : [mount.readOnlyForceRecursive ? 'rro' : 'ro'];
+  if (mount.type === 'tmpfs') return { destination: mount.destination, type: 'tmpfs', source: 'tmpfs', options: [...mount.options, ...access] };
+  const options = [mount.nonRecursive ? 'bind' : 'rbind', mount.propagation || 'rprivate', ...access];
+  return { destination: mount.destination, type: 'bind', source: mount.source, options };
+}
+
+const depth = (path: string): number => path.split('/').length;
+
+/** Every mount of the container, parents before children; a user's mount replaces the engine's at the same place. */
+export function mountsOf(host: HostConfig, mounts: readonly MountRecord[], files: EngineFiles): Mount[] {
+  const result = new Map<string, Mount>(defaultMounts(host, files).map((mount) => [mount.destination, mount]));
+  const access = host.ReadonlyRootfs ? ['ro'] : [];
+  if (files.resolvConf !== undefined) result.set('/etc/resolv.conf', bind('/etc/resolv.conf', files.resolvConf, ...access));
+  if (files.hostname !== undefined) result.set('/etc/hostname', bind('/etc/hostname', files.hostname, ...access));
+  if (files.hosts !== undefined) result.set('/etc/hosts', bind('/etc/hosts', files.hosts, ...access));
+  if (files.init !== undefined) result.set(INIT_DESTINATION, bind(INIT_DESTINATION, files.init, 'ro'));
+  for (const mount of mounts) result.set(mount.destination, userMount(mount));
+  const all = [...result.values()];
+  return all.map((mount, index) => ({ mount, index })).sort((a, b) => depth(a.mount.destination) - depth(b.mount.destination) || a.index - b.index).map(({ mount }) => mount);
+}
+
+/** What the root file system must be so that the asked propagation can work; undefined: the default. */
+export function rootPropagation(mounts: readonly MountRecord[]): 'shared' | 'rslave' | undefined {
+  const asked = mounts.map((mount) => mount.propagation);
+  if (asked.some((mode) => mode === 'shared' || mode === 'rshared')) return 'shared';
+  return asked.some((mode) => mode === 'slave' || mode === 'rslave') ? 'rslave' : undefined;
+}

@@ -1,0 +1,64 @@
+import { readFileSync } from 'node:fs';
+import { invalidArgument } from '@gantry/rpc';
+import { parseSeccompProfile, type SeccompProfile } from './seccomp';
+
+export interface SecurityOptions {
+  readonly noNewPrivileges: boolean;
+  /** The default profile, none, or one given as JSON. */
+  readonly seccomp: 'default' | 'unconfined' | SeccompProfile;
+  /** `systempaths=unconfined`: nothing masked, nothing read-only. */
+  readonly systemPathsUnconfined: boolean;
+}
+
+function hasAppArmor(): boolean {
+  try {
+    return readFileSync('/sys/module/apparmor/parameters/enabled', 'utf8').startsWith('Y');
+  } catch {
+    return false;
+  }
+}
+
+/** Reads HostConfig.SecurityOpt. Throws invalidArgument that names the option. */
+export function parseSecurityOptions(options: readonly string[]): SecurityOptions {
+  let noNewPrivileges = false;
+  let seccomp: SecurityOptions['seccomp'] = 'default';
+  let systemPathsUnconfined = false;
+  for (const option of options) {
+    if (option === 'no-new-privileges') {
+      noNewPrivileges = true;
+      continue;
+    }
+    if (option === 'disable') continue; // label:disable in its oldest spelling: nothing is labelled here
+    const separator = option.includes('=') ? '=' : ':';
+    const at = option.indexOf(separator);
+    if (at < 0) throw invalidArgument(`invalid --security-opt 1: "${option}"`);
+    const [name, value] = [option.slice(0, at), option.slice(at + 1)];
+    switch (name) {
+      case 'no-new-privileges':
+        if (value !== 'true' && value !== 'false') throw invalidArgument(`invalid --security-opt 2: "${option}"`);
+        noNewPrivileges = value === 'true';
+        break;
+      case 'seccomp':
+        seccomp = value === 'unconfined' ? 'unconfined' : value === 'builtin' || value === 'default' ? 'default' : parseSeccompProfile(value);
+        break;
+      case 'apparmor':
+        if (value !== 'unconfined' && value !== '') {
+          throw invalidArgument(`invalid --security-opt: "${option}": ${hasAppArmor() ? 'AppArmor profiles are not supported' : 'AppArmor is not enabled on this host'}`);
+        }
+        break;
+      case 'label':
+        if (value !== 'disable') throw invalidArgument(`invalid --security-opt: "${option}": SELinux labels are not supported`);
+        break;
+      case 'systempaths':
+        if (value !== 'unconfined') throw invalidArgument(`invalid --security-opt 2: "${option}"`);
+        systemPathsUnconfined = true;
+        break;
+      case 'writable-cgroups':
+        if (value !== 'false') throw invalidArgument(`invalid --security-opt: "${option}": writable cgroups are not supported`);
+        break;
+      default:
+        throw invalidArgument(`invalid --security-opt 2: "${option}"`);
+    }
+  }
+  return { noNewPrivileges, seccomp, systemPathsUnconfined };
+}
