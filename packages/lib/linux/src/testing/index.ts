@@ -1,0 +1,1 @@
+export { recordingSyscalls } from './recording-syscalls';
