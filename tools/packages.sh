@@ -1,4 +1,5 @@
 # Debian packages, sourced by tools/quickstart and tools/test: `need PACKAGE…` installs what is missing.
+PATH=$PATH:/usr/sbin:/sbin
 need() {
   missing=
   for p in "$@"; do
