@@ -1,1 +1,2 @@
-export {};
+export type { SupervisorConfig } from './config';
+export { service } from './service';

@@ -1,0 +1,79 @@
+import { join } from 'node:path';
+import { connect } from '@gantry/rpc';
+import type { Running, ServiceContext } from '@gantry/service';
+import { logOptions, runtimeTable, type SupervisorConfig } from './config';
+import { imageEventSource } from './containerd/events/image-events';
+import { publishRecordChanges } from './containerd/events/record-events';
+import { addContainerdFace } from './containerd/face';
+import { absentEngine } from './engine/absent';
+import type { EngineSurroundings } from './engine/contract';
+import { addEngineFace } from './engine/face';
+import { type EngineFacts, engineId } from './engine/system';
+import { EventBus } from './events';
+import { Database, openRecordsOn } from './records';
+import { connectTasks, subscribeTaskEvents } from './tasks';
+
+/** Constructs the supervisor: both faces on one set of records, on one socket. */
+export function compose(service: ServiceContext<SupervisorConfig>): Running {
+  const { config, logger, run, data } = service;
+  const build = { version: service.version, revision: '' };
+  const db = new Database(join(data, 'state.db'));
+  const records = openRecordsOn(db, config.namespace);
+  const bus = new EventBus();
+  const runtimes = runtimeTable(config);
+  const connections = { images: connect(service.socket('images')), network: connect(service.socket('network')), shim: connect(service.socket('shim')) };
+  const tasks = connectTasks(connections.shim);
+  const taskEvents = subscribeTaskEvents(connections.shim, logger);
+  taskEvents.onEvent(({ namespace, topic, timestamp, event }) => bus.envelopes.forward({ namespace, topic, timestamp, event }));
+  const ensureNamespace = (name: string): void => {
+    if (records.namespaces.get(name) === undefined) records.namespaces.create(name, {});
+  };
+  const imageEvents = imageEventSource(connections.images, logger, (envelope) => {
+    if (envelope.namespace !== '') ensureNamespace(envelope.namespace);
+    bus.envelopes.forward(envelope);
+  });
+
+  const surroundings: EngineSurroundings = {
+    db, records, tasks, taskEvents, bus, runtimes, connections, logger, run, data,
+    defaultLog: { Type: config['log-driver'], Config: logOptions(config) },
+  };
+  void surroundings;
+  const containers = absentEngine();
+
+  const facts: EngineFacts = {
+    id: engineId(data),
+    version: service.version,
+    dataRoot: service.root,
+    supervisorSocket: service.socket(),
+    namespace: config.namespace,
+    logDriver: config['log-driver'],
+    labels: config.labels,
+    registryMirrors: config['registry-mirrors'],
+    insecureRegistries: config['insecure-registries'],
+    debug: config['log-level'] === 'debug' || config['log-level'] === 'trace',
+  };
+  // No default namespace: containerd's services must see that none was given.
+  const server = service.createServer({ defaultNamespace: '' });
+  addContainerdFace(server, { records, tasks, envelopes: bus.envelopes, runtimes, docker: containers, images: connections.images, runRoot: run, uuid: facts.id, build });
+  addEngineFace(server, { records, events: bus.docker, runtimes, containers, connections, facts, build });
+
+  let unpublish = (): void => undefined;
+  return {
+    async start() {
+      ensureNamespace(config.namespace);
+      unpublish = publishRecordChanges(records, bus.envelopes);
+      await containers.start();
+      taskEvents.start();
+      imageEvents.start();
+      await server.listen(service.socket());
+    },
+    async stop() {
+      await server.stop();
+      await containers.stop();
+      await Promise.all([taskEvents.stop(), imageEvents.stop()]);
+      unpublish();
+      for (const connection of Object.values(connections)) connection.close();
+      db.close();
+    },
+  };
+}

@@ -1,0 +1,48 @@
+import { EventsService } from '@gantry/api/containerd/services/events/v1/events';
+import type { Envelope } from '@gantry/api/containerd/types/types';
+import { type CallContext, type Connection, errorText, isErrorOf, type Logger, newContext } from '@gantry/rpc';
+
+/** Milliseconds between two tries to reach the images service. */
+const RETRY_MS = 500;
+
+/** Takes the events of the images service (images, snapshots, content) over, for as long as it offers them. */
+export interface ImageEventSource {
+  start(): void;
+  stop(): Promise<void>;
+}
+
+export function imageEventSource(connection: Connection, logger: Logger, deliver: (envelope: Envelope) => void): ImageEventSource {
+  const images = connection.client(EventsService);
+  const stopping = new AbortController();
+  let running: Promise<void> = Promise.resolve();
+
+  /** False when the service does not offer events at all. */
+  const listenOnce = async (ctx: CallContext): Promise<boolean> => {
+    try {
+      for await (const envelope of images.subscribe(ctx, { filters: [] }, { waitForReady: true })) deliver(envelope);
+    } catch (error) {
+      if (isErrorOf(error, 'notImplemented')) return false;
+      if (!stopping.signal.aborted) logger.debug(`the stream of image events broke: ${errorText(error)}`);
+    }
+    return true;
+  };
+  const listen = async (): Promise<void> => {
+    while (!stopping.signal.aborted) {
+      if (!(await listenOnce(newContext({ signal: stopping.signal })))) {
+        logger.info('the images service offers no events');
+        return;
+      }
+      if (stopping.signal.aborted) return;
+      await new Promise<void>((resolve) => setTimeout(resolve, RETRY_MS).unref());
+    }
+  };
+  return {
+    start() {
+      running = listen();
+    },
+    async stop() {
+      stopping.abort();
+      await running;
+    },
+  };
+}

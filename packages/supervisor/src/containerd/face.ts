@@ -1,0 +1,59 @@
+import { ContainersService } from '@gantry/api/containerd/services/containers/v1/containers';
+import { ContentService } from '@gantry/api/containerd/services/content/v1/content';
+import { DiffService } from '@gantry/api/containerd/services/diff/v1/diff';
+import { EventsService } from '@gantry/api/containerd/services/events/v1/events';
+import { ImagesService } from '@gantry/api/containerd/services/images/v1/images';
+import { IntrospectionService } from '@gantry/api/containerd/services/introspection/v1/introspection';
+import { LeasesService } from '@gantry/api/containerd/services/leases/v1/leases';
+import { NamespacesService } from '@gantry/api/containerd/services/namespaces/v1/namespace';
+import { SnapshotsService } from '@gantry/api/containerd/services/snapshots/v1/snapshots';
+import { StreamingService } from '@gantry/api/containerd/services/streaming/v1/streaming';
+import { TasksService } from '@gantry/api/containerd/services/tasks/v1/tasks';
+import { TransferService } from '@gantry/api/containerd/services/transfer/v1/transfer';
+import { VersionService } from '@gantry/api/containerd/services/version/v1/version';
+import { type Connection, forwardService, type RpcServer } from '@gantry/rpc';
+import type { Envelopes } from '../events';
+import type { Records } from '../records';
+import type { RuntimeTable } from '../runtimes';
+import type { Tasks } from '../tasks';
+import { containersHandlers, type DockerContainers } from './containers/containers';
+import { snapshotLeases } from './containers/lease';
+import { eventsHandlers } from './events/events-service';
+import { requireNamespace } from './identifiers';
+import { introspectionHandlers } from './introspection/introspection';
+import { imagesServiceContents } from './namespaces/contents';
+import { namespaceHandlers } from './namespaces/namespaces';
+import { LONG_TASK_CALLS, tasksHandlers } from './tasks/tasks';
+import { versionHandlers } from './version';
+
+export interface FaceNeeds {
+  readonly records: Records;
+  readonly tasks: Tasks;
+  readonly envelopes: Envelopes;
+  readonly runtimes: RuntimeTable;
+  readonly docker: DockerContainers;
+  /** The images service: what this face does not do itself is passed to it byte for byte. */
+  readonly images: Connection;
+  readonly runRoot: string;
+  readonly uuid: string;
+  readonly build: { readonly version: string; readonly revision: string };
+}
+
+/** Services of containerd that the images service answers. */
+const FORWARDED = [ContentService, DiffService, ImagesService, LeasesService, SnapshotsService, StreamingService, TransferService];
+
+/** Adds containerd's services to the server, which must have an empty default namespace. */
+export function addContainerdFace(server: RpcServer, needs: FaceNeeds): void {
+  const { records, tasks, envelopes, runtimes, docker, images, runRoot } = needs;
+  const snapshots = images.client(SnapshotsService);
+  const contents = imagesServiceContents({ images: images.client(ImagesService), content: images.client(ContentService), snapshots });
+  const leases = snapshotLeases(images.client(LeasesService));
+
+  server.addService(VersionService, versionHandlers(needs.build));
+  server.addService(IntrospectionService, introspectionHandlers(needs.uuid));
+  server.addService(NamespacesService, namespaceHandlers({ records, envelopes, contents }));
+  server.addService(EventsService, eventsHandlers(envelopes));
+  server.addService(ContainersService, requireNamespace<typeof ContainersService>(containersHandlers({ records, tasks, leases, docker })));
+  server.addService(TasksService, requireNamespace<typeof TasksService>(tasksHandlers({ records, tasks, snapshots, runtimes, runRoot })), { longCalls: [...LONG_TASK_CALLS] });
+  for (const service of FORWARDED) forwardService(server, service, images);
+}
