@@ -57,7 +57,7 @@ if (only !== '--native') {
     if (!existsSync(from)) continue;
     cpSync(from, join(modules, name), {
       recursive: true,
-      filter: (path) => !/\/koffi\/(vendor|doc|lib)(\/|$)|\/(src\/koffi\/src|musl_x64|musl_arm64)(\/|$)/.test(path),
+      filter: (path) => !/\/koffi\/(vendor|doc|lib)(\/|$)|\/musl_|\.(cc|hh|h|inc|S|asm|md)$/.test(path),
     });
   }
 }
