@@ -50,6 +50,7 @@ static void dispatch(struct frame *frame) {
 	switch (frame->kind) {
 		case WIRE_MONITOR: _exit(monitor_run(SOCKET_FD, frame));
 		case WIRE_RUN: _exit(runner_command(SOCKET_FD, frame));
+		case WIRE_MOUNT: _exit(runner_mount(SOCKET_FD, frame));
 		case WIRE_UMOUNT: _exit(runner_umount(SOCKET_FD, frame));
 		default:
 			wire_answer(SOCKET_FD, frame->id, "{\"ok\":false,\"code\":\"invalid\",\"error\":\"unknown request kind\"}");

@@ -83,6 +83,18 @@ int runner_command(int socket, struct frame *frame) {
 	return 0;
 }
 
+int runner_mount(int socket, struct frame *frame) {
+	prctl(PR_SET_NAME, "gantry-mount");
+	const char *directory = wire_get(frame, "directory", NULL), *path = wire_get(frame, "path", NULL);
+	if (!directory || !path) return fail(socket, frame->id, "path", EINVAL);
+	if (chdir(directory) < 0) return fail(socket, frame->id, "chdir", errno);
+	if (mount(wire_get(frame, "source", NULL), path, wire_get(frame, "type", NULL), (unsigned long)wire_int(frame, "flags", 0),
+						wire_get(frame, "data", NULL)) < 0)
+		return fail(socket, frame->id, "mount", errno);
+	wire_answer(socket, frame->id, "{\"ok\":true}");
+	return 0;
+}
+
 int runner_umount(int socket, struct frame *frame) {
 	prctl(PR_SET_NAME, "gantry-umount");
 	const char *path = wire_get(frame, "path", NULL);

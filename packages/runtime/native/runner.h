@@ -11,6 +11,9 @@
 // Answer: {"ok":true,"exit_code":N,"output":"…"}
 int runner_command(int socket, struct frame *frame);
 
+// Fields: directory, path, source, type, flags, data. Answer as of runner_umount.
+int runner_mount(int socket, struct frame *frame);
+
 // Fields: path, flags (of umount2). Answer: {"ok":true} or {"ok":false,"errno":N,"error":"…"}
 int runner_umount(int socket, struct frame *frame);
 

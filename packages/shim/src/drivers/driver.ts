@@ -1,0 +1,76 @@
+import type { LinuxResources, Process, Spec } from '@gantry/oci';
+import type { GantryError } from '@gantry/rpc';
+import type { CgroupPlan } from '@gantry/runtime';
+import type { Fields } from '../helper/frame';
+
+export type DriverName = 'native' | 'oci';
+
+/** What Create's options say to a driver; plain data, kept in the task's record. */
+export interface RuntimeOptions {
+  /** Absolute path of the runtime binary (oci); empty for native. */
+  readonly binary: string;
+  /** Arguments before the verb. */
+  readonly binaryArgs: readonly string[];
+  /** Directory of the runtime binary's own state. */
+  readonly root: string;
+  readonly noPivot: boolean;
+  readonly noNewKeyring: boolean;
+  readonly systemdCgroup: boolean;
+}
+
+/** A task as a driver sees it. */
+export interface DriverTask {
+  readonly namespace: string;
+  readonly id: string;
+  /** Directory of config.json. */
+  readonly bundle: string;
+  /** The shim's own directory of this task, 0700. */
+  readonly dir: string;
+  /** Where Create's mounts were mounted; undefined when the bundle brings its rootfs. */
+  readonly rootfs: string | undefined;
+  readonly spec: Spec;
+  readonly terminal: boolean;
+  readonly options: RuntimeOptions;
+  /** What `cgroup` answered for it. */
+  readonly cgroup: CgroupPlan | undefined;
+}
+
+export interface DriverExec {
+  readonly execId: string;
+  /** The shim's own directory of this exec process, 0700. */
+  readonly dir: string;
+  readonly process: Process;
+  readonly terminal: boolean;
+  /** Process id of the task's init and its start time (field 22 of /proc/<pid>/stat). */
+  readonly init: { readonly pid: number; readonly startTime: bigint };
+}
+
+/**
+ * A way to make and steer containers. The monitor makes the processes; a driver says what the monitor does (monitor fields, see
+ * native/monitor.h) and does itself what is not a process: cgroups, pause, limits, the runtime's own state.
+ *
+ * Order of calls: `cgroup` (pure) → the shim records the task → `prepare` → the monitor runs → `pause`/`resume`/`update`/`kill`/`prepareExec`
+ * while the task lives → `remove`. `remove` undoes everything that `prepare` and the monitor made, may come at any time after the
+ * record (also in a later shim, for a task whose creation was cut short), and may be repeated.
+ *
+ * Errors are GantryErrors; a task that the driver does not find is `notFound`.
+ */
+export interface Driver {
+  readonly name: DriverName;
+  /** The cgroups that the task will have; undefined when the driver cannot know. Refuses bad cgroup paths. */
+  cgroup(task: Omit<DriverTask, 'cgroup'>): CgroupPlan | undefined;
+  /** Makes what must exist before the process, and answers the monitor's fields and warnings for the log. */
+  prepare(task: DriverTask): Promise<{ readonly fields: Fields; readonly warnings: readonly string[] }>;
+  /** The monitor's fields for one more process in a running task. */
+  prepareExec(task: DriverTask, exec: DriverExec): Promise<Fields>;
+  /** A failure of the monitor with the runtime's own reason, where it left one. */
+  explain(dir: string, error: GantryError): Promise<GantryError>;
+  /** A signal to the task's init, or to all its processes. `deliver` is the monitor's way to init. */
+  kill(task: DriverTask, signal: number, all: boolean, deliver: (signal: number) => Promise<void>): Promise<void>;
+  pause(task: DriverTask): Promise<void>;
+  resume(task: DriverTask): Promise<void>;
+  update(task: DriverTask, resources: LinuxResources): Promise<void>;
+  /** Init has ended: ends what outlived it (a task without a pid namespace of its own). Never rejects for what is gone. */
+  sweep(task: DriverTask): Promise<void>;
+  remove(task: DriverTask): Promise<void>;
+}

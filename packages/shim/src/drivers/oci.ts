@@ -1,0 +1,129 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { formatJson, type LinuxResources } from '@gantry/oci';
+import { GantryError, internal, notFound } from '@gantry/rpc';
+import type { CgroupManager, CgroupPlan } from '@gantry/runtime';
+import type { Fields } from '../helper/frame';
+import type { Helper } from '../helper/helper';
+import type { Driver, DriverExec, DriverTask } from './driver';
+
+export interface OciDriverOptions {
+  readonly helper: Helper;
+  readonly cgroups: CgroupManager;
+  /** A fresh, short path for a console socket. */
+  readonly consoleSocket: (id: string) => string;
+}
+
+const LOG = 'runtime.log';
+
+/**
+ * Any binary with runc's command line. The monitor runs `create`, `start` and `exec`, and is the sub-reaper to which the container's
+ * processes fall; the other verbs run through the helper.
+ */
+export class OciDriver implements Driver {
+  readonly name = 'oci';
+
+  constructor(private readonly options: OciDriverOptions) {}
+
+  cgroup(task: Omit<DriverTask, 'cgroup'>): CgroupPlan | undefined {
+    const path = task.spec.linux?.cgroupsPath ?? '';
+    return path.startsWith('/') && !task.options.systemdCgroup ? this.options.cgroups.plan(path) : undefined;
+  }
+
+  async prepare(task: DriverTask): Promise<{ fields: Fields; warnings: readonly string[] }> {
+    const pidFile = join(task.dir, 'init.pid');
+    const console = task.terminal ? this.options.consoleSocket(`${task.namespace}/${task.id}`) : undefined;
+    const create = [
+      ...this.command(task, task.dir), 'create', '--bundle', task.bundle, '--pid-file', pidFile,
+      ...(console === undefined ? [] : ['--console-socket', console]),
+      ...(task.options.noPivot ? ['--no-pivot'] : []),
+      ...(task.options.noNewKeyring ? ['--no-new-keyring'] : []),
+      task.id,
+    ];
+    return { fields: { driver: 'oci', create, start: [...this.command(task, task.dir), 'start', task.id], pid_file: pidFile, console }, warnings: [] };
+  }
+
+  async prepareExec(task: DriverTask, exec: DriverExec): Promise<Fields> {
+    const file = join(exec.dir, 'process.json');
+    const pidFile = join(exec.dir, 'exec.pid');
+    const console = exec.terminal ? this.options.consoleSocket(`${task.namespace}/${task.id}/${exec.execId}`) : undefined;
+    await writeFile(file, formatJson({ ...exec.process, terminal: exec.terminal }), { mode: 0o600 });
+    const start = [
+      ...this.command(task, exec.dir), 'exec', '--process', file, '--pid-file', pidFile, '--detach',
+      ...(console === undefined ? [] : ['--console-socket', console]),
+      task.id,
+    ];
+    return { driver: 'oci', start, pid_file: pidFile, console };
+  }
+
+  async explain(dir: string, error: GantryError): Promise<GantryError> {
+    const reason = lastMessage(await readFile(join(dir, LOG), 'utf8').catch(() => ''));
+    if (reason === undefined) return error;
+    // The same words by which dockerd tells 126 and 127 apart for any runtime.
+    const missing = /executable file.*not found|no such file or directory|cannot find/i.test(reason);
+    const refused = /permission denied|not executable|is a directory|operation not permitted/i.test(reason);
+    const meta = missing ? { launch: 'not_found', exitCode: 127 } : refused ? { launch: 'permission', exitCode: 126 } : error.meta;
+    return new GantryError(missing || refused ? 'invalidArgument' : error.kind, reason, { cause: error, meta });
+  }
+
+  async kill(task: DriverTask, signal: number, all: boolean): Promise<void> {
+    if (all && task.cgroup !== undefined) {
+      await this.options.cgroups.killAll(task.cgroup, signal);
+      return;
+    }
+    await this.run(task, ['kill', ...(all ? ['--all'] : []), task.id, String(signal)]);
+  }
+
+  async pause(task: DriverTask): Promise<void> {
+    await this.run(task, ['pause', task.id]);
+  }
+
+  async resume(task: DriverTask): Promise<void> {
+    await this.run(task, ['resume', task.id]);
+  }
+
+  async update(task: DriverTask, resources: LinuxResources): Promise<void> {
+    const file = join(task.dir, 'resources.json');
+    await writeFile(file, formatJson(resources), { mode: 0o600 });
+    await this.run(task, ['update', '--resources', file, task.id]);
+  }
+
+  async sweep(task: DriverTask): Promise<void> {
+    if (task.cgroup !== undefined) await this.options.cgroups.killAll(task.cgroup);
+  }
+
+  async remove(task: DriverTask): Promise<void> {
+    await this.run(task, ['delete', '--force', task.id]).catch((error: unknown) => {
+      if (!(error instanceof GantryError) || error.kind !== 'notFound') throw error;
+    });
+    if (task.cgroup !== undefined) await this.options.cgroups.remove(task.cgroup);
+  }
+
+  private command(task: DriverTask, logDir: string): string[] {
+    const { binary, binaryArgs, root, systemdCgroup } = task.options;
+    return [binary, ...binaryArgs, '--root', root, '--log', join(logDir, LOG), '--log-format', 'json', ...(systemdCgroup ? ['--systemd-cgroup'] : [])];
+  }
+
+  private async run(task: DriverTask, args: readonly string[]): Promise<void> {
+    const answer = await this.options.helper.run([...this.command(task, task.dir), ...args]);
+    if (answer.ok && answer.exit_code === 0) return;
+    const reason = lastMessage(answer.output ?? '') ?? lastMessage(await readFile(join(task.dir, LOG), 'utf8').catch(() => '')) ?? answer.error ?? `exit status ${answer.exit_code}`;
+    const text = `${task.options.binary} ${args[0]} ${task.id}: ${reason}`;
+    throw /does not exist|not running|not found|no such process|process already (finished|done)/i.test(reason) ? notFound(text) : internal(text);
+  }
+}
+
+/** The message of the last error in a runtime's JSON log, or its last line of text. */
+function lastMessage(log: string): string | undefined {
+  for (const line of log.trim().split('\n').reverse()) {
+    if (line === '') continue;
+    if (!line.startsWith('{')) return line;
+    try {
+      const entry = JSON.parse(line) as { level?: string; msg?: string };
+      if (entry.msg !== undefined && entry.level !== 'warning' && entry.level !== 'info' && entry.level !== 'debug') return entry.msg;
+    } catch {
+      return line;
+    }
+  }
+  return undefined;
+}

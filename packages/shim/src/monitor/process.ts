@@ -1,0 +1,206 @@
+import { rm } from 'node:fs/promises';
+import { type ErrorKind, failedPrecondition, GantryError, invalidArgument, type Logger, notFound } from '@gantry/rpc';
+import type { Fields, HelperAnswer } from '../helper/frame';
+import type { Helper } from '../helper/helper';
+import { Control, type MonitorAnswer, type MonitorEvent } from './control';
+import { type ExitState, isSameProcess, readExitState, readMonitorState, writeExitState } from './state-files';
+
+export type ProcessStatus = 'created' | 'running' | 'stopped';
+
+export interface ProcessEvents {
+  started(pid: number): void;
+  /** Once, after the exit has been written and all output has been delivered. Not for a process that could not start. */
+  exited(exit: ExitState): void;
+  oom(): void;
+}
+
+export interface ProcessOptions {
+  /** Directory of monitor.json and exit.json. */
+  readonly dir: string;
+  /** The monitor's socket. */
+  readonly socket: string;
+  readonly logger: Logger;
+  readonly events: ProcessEvents;
+  /** Kills all that a lost monitor left running. */
+  readonly killAll: () => Promise<void>;
+}
+
+/** Milliseconds in which a monitor must be acknowledged. */
+const ACK_MS = 15_000;
+/** 128 + SIGKILL: what a process gets whose monitor died. */
+const LOST_CODE = 137;
+
+/**
+ * One process under its monitor, as the shim sees it: made by `create`, or found again by `adopt` after a restart.
+ * created → running → stopped; `exit` resolves once it is stopped.
+ */
+export class MonitoredProcess {
+  pid = 0;
+  status: ProcessStatus = 'created';
+  exitState: ExitState | undefined;
+  private readonly exitPromise = Promise.withResolvers<ExitState>();
+  private control: Control | undefined;
+  private starting: Promise<unknown> = Promise.resolve();
+  private startFailed = false;
+  private released = false;
+
+  constructor(private readonly options: ProcessOptions) {}
+
+  get exit(): Promise<ExitState> {
+    return this.exitPromise.promise;
+  }
+
+  /** Forks the monitor, which makes the process up to "created". `acknowledge` must follow. */
+  async create(helper: Helper, fields: Fields): Promise<void> {
+    const { dir, socket } = this.options;
+    await rm(socket, { force: true }); // left by a monitor that died
+    const answer = await helper.request('monitor', { ...fields, dir, socket, ack_ms: ACK_MS });
+    if (!answer.ok) throw monitorError(answer);
+    this.pid = answer.pid ?? 0;
+    this.connect();
+  }
+
+  /** From now on the process outlives the shim. */
+  async acknowledge(): Promise<void> {
+    await this.ask({ op: 'ack' });
+  }
+
+  /** Takes over what a former shim made: a live monitor, an exit on file, or the loss of a monitor. */
+  async adopt(): Promise<void> {
+    const [state, exit] = await Promise.all([readMonitorState(this.options.dir), readExitState(this.options.dir)]);
+    this.pid = state?.pid ?? 0;
+    this.status = state?.started === true ? 'running' : 'created';
+    if (exit !== undefined) {
+      this.finish(exit);
+      if (state !== undefined && (await isSameProcess(state.monitor_pid, state.monitor_start_time))) this.connect();
+      return;
+    }
+    if (state === undefined || !(await isSameProcess(state.monitor_pid, state.monitor_start_time))) {
+      await this.lost();
+      return;
+    }
+    this.connect();
+    const now = await this.control?.open.catch(() => undefined);
+    if (now?.status !== undefined && now.status !== 'stopped') this.status = now.status;
+  }
+
+  /** created → running. A program that is missing or may not run is an invalidArgument with `meta.exitCode`; the process is then stopped. */
+  async start(): Promise<number> {
+    if (this.status !== 'created' || this.exitState !== undefined) throw failedPrecondition(`the process is ${this.exitState === undefined ? this.status : 'stopped'}, not created`);
+    const start = this.ask({ op: 'start' }).then((answer) => {
+      this.pid = answer.pid ?? this.pid;
+      this.status = 'running';
+      this.options.events.started(this.pid);
+    });
+    this.starting = start.catch(() => {
+      this.startFailed = true;
+    });
+    await start;
+    return this.pid;
+  }
+
+  async signal(signal: number): Promise<void> {
+    if (this.exitState !== undefined) throw notFound('process already finished');
+    const answer = await this.control?.ask({ op: 'signal', signal });
+    if (answer?.code === 'not_found') throw notFound('process already finished');
+    if (answer?.code === 'invalid') throw invalidArgument(`signal ${signal} is not valid`);
+    if (answer?.ok !== true) throw monitorError(answer ?? { ok: false, error: 'the process has no monitor' });
+  }
+
+  async resize(width: number, height: number): Promise<void> {
+    await this.ask({ op: 'resize', width, height });
+  }
+
+  async closeStdin(): Promise<void> {
+    await this.ask({ op: 'close_stdin' });
+  }
+
+  /** Lets the monitor of a stopped process go; it stays only for clients that still read. */
+  async release(): Promise<void> {
+    this.released = true;
+    await this.control?.ask({ op: 'release' }).catch(() => undefined);
+    this.control?.close();
+    await rm(this.options.socket, { force: true });
+  }
+
+  /** Leaves the monitor alone: the shim stops. */
+  detach(): void {
+    this.released = true;
+    this.control?.close();
+  }
+
+  private async ask(request: Readonly<Record<string, unknown>>): Promise<MonitorAnswer> {
+    if (this.control === undefined) throw failedPrecondition('the process has no monitor');
+    const answer = await this.control.ask(request);
+    if (!answer.ok) throw monitorError(answer);
+    return answer;
+  }
+
+  private connect(): void {
+    const control = new Control(this.options.socket, {
+      event: (event) => this.take(event),
+      closed: () => {
+        if (!this.released && this.exitState === undefined) this.lost().catch((error: unknown) => this.options.logger.error({ err: error }, 'cannot end a lost task'));
+      },
+    });
+    this.control = control;
+    control.open.then(
+      (state) => {
+        if (state.status === 'stopped' && state.exited_at !== undefined) this.finish({ exit_code: state.exit_code ?? 0, exited_at: state.exited_at, oom: state.oom === true });
+      },
+      () => undefined,
+    );
+  }
+
+  private take(event: MonitorEvent): void {
+    if (event.event === 'oom') this.options.events.oom();
+    else this.finish(event);
+  }
+
+  private finish(exit: ExitState): void {
+    if (this.exitState !== undefined) return;
+    this.exitState = { exit_code: exit.exit_code, exited_at: exit.exited_at, oom: exit.oom, ...(exit.error === undefined ? {} : { error: exit.error }) };
+    // A start in flight is answered before its exit is told.
+    void this.starting.then(() => {
+      this.status = 'stopped';
+      this.exitPromise.resolve(exit);
+      if (!this.startFailed) this.options.events.exited(exit);
+    });
+  }
+
+  /** The monitor is gone without an exit on file: nobody owns the process's output any more, so the task ends. */
+  private async lost(): Promise<void> {
+    const state = await readMonitorState(this.options.dir);
+    const written = await readExitState(this.options.dir);
+    if (written !== undefined) return this.finish(written);
+    this.options.logger.error({ pid: this.pid, dir: this.options.dir }, 'monitor lost');
+    if (state !== undefined && (await isSameProcess(state.pid, state.start_time))) {
+      try {
+        process.kill(state.pid, 'SIGKILL');
+      } catch {
+        // it ended by itself
+      }
+    }
+    await this.options.killAll();
+    const exit: ExitState = { exit_code: LOST_CODE, exited_at: new Date().toISOString(), oom: false, error: 'monitor lost' };
+    await writeExitState(this.options.dir, exit);
+    this.finish(exit);
+  }
+}
+
+const kinds = {
+  not_found: { kind: 'invalidArgument', exitCode: 127 },
+  permission: { kind: 'invalidArgument', exitCode: 126 },
+  invalid: { kind: 'failedPrecondition', exitCode: 128 },
+  internal: { kind: 'internal', exitCode: 128 },
+} as const satisfies Record<string, { kind: ErrorKind; exitCode: number }>;
+
+/**
+ * A refusal of helper or monitor. What docker answers with 126 and 127 (a program that is missing or may not be run) is an invalid argument;
+ * `meta` carries the exit code and the reason's word.
+ */
+export function monitorError(answer: HelperAnswer | MonitorAnswer): GantryError {
+  const code = (answer.code ?? 'internal') as keyof typeof kinds;
+  const known = kinds[code] ?? kinds.internal;
+  return new GantryError(known.kind, answer.error ?? 'the monitor failed', { meta: { launch: code, exitCode: known.exitCode } });
+}

@@ -1,0 +1,146 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import { isAbsolute, join } from 'node:path';
+import { TaskCreate } from '@gantry/api/containerd/events/events';
+import type { CreateTaskRequest } from '@gantry/api/containerd/task/v3/shim';
+import { type IdMapping, parseJson, type Spec } from '@gantry/oci';
+import { asGantryError, type CallContext, errorText, invalidArgument, isGantryError, notImplemented } from '@gantry/rpc';
+import type { TaskOptions } from '../drivers/options';
+import { readOptions } from '../drivers/options';
+import type { Fields } from '../helper/frame';
+import { writeJson } from '../monitor/state-files';
+import { type Engine, runtimeRoot, socketPath, taskDir } from './engine';
+import { checkIdentifier, type TaskRecord } from './record';
+import { monitorStdio } from './stdio';
+import { driverTask, type Task } from './task';
+import { undoTask } from './undo';
+import { watchProcess } from './watch';
+
+/**
+ * Makes the task up to "created": rootfs mounted, cgroups and namespaces made, init waiting. Everything is undone when a step fails; what a
+ * crash cuts short is undone by the next shim, which knows it by task.json.
+ */
+export async function createTask(engine: Engine, ctx: CallContext, request: CreateTaskRequest): Promise<Task> {
+  const namespace = checkIdentifier('namespace', ctx.namespace);
+  const id = checkIdentifier('container id', request.id);
+  if (!isAbsolute(request.bundle)) throw invalidArgument(`bundle "${request.bundle}" of ${id} is not absolute`);
+  if (request.checkpoint !== '' || request.parentCheckpoint !== '') throw notImplemented(`restoring ${id} from a checkpoint is not supported`);
+  engine.registry.reserve(namespace, id);
+  try {
+    const options = await readOptions(request.options, runtimeRoot(engine.run), namespace);
+    const spec = await readSpec(request.bundle);
+    const task = await makeTask(engine, { namespace, request, options, spec });
+    engine.registry.add(task);
+    engine.publisher.publish(namespace, '/tasks/create', TaskCreate, {
+      containerId: id,
+      bundle: request.bundle,
+      rootfs: request.rootfs,
+      io: { stdin: request.stdin, stdout: request.stdout, stderr: request.stderr, terminal: request.terminal },
+      checkpoint: '',
+      pid: task.init.pid,
+    });
+    return task;
+  } catch (error) {
+    engine.registry.forget(namespace, id);
+    throw error;
+  }
+}
+
+interface Plan {
+  readonly namespace: string;
+  readonly request: CreateTaskRequest;
+  readonly options: TaskOptions;
+  readonly spec: Spec;
+}
+
+async function makeTask(engine: Engine, { namespace, request, options, spec }: Plan): Promise<Task> {
+  const { id, bundle } = request;
+  const dir = taskDir(engine.run, namespace, id);
+  const driver = engine.drivers[options.driver];
+  const uris = { stdin: request.stdin, stdout: request.stdout, stderr: request.stderr, terminal: request.terminal };
+  const stdio = await monitorStdio(uris, options.openStdin, options.stdinOnce);
+  const rootfs = request.rootfs.length === 0 ? undefined : join(bundle, 'rootfs');
+  const known = { namespace, id, bundle, dir, rootfs, spec, terminal: request.terminal, options: options.runtime };
+  const cgroup = driver.cgroup(known);
+  const record: TaskRecord = {
+    namespace, id, bundle, rootfs, cgroup,
+    driver: options.driver,
+    runtime: options.runtime,
+    stdio: uris,
+    socket: stdio.socket ?? socketPath(engine.run, namespace, id),
+    bootId: engine.bootId,
+  };
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  await writeJson(join(dir, 'task.json'), record);
+
+  const init = watchProcess(engine, {
+    namespace, id, dir,
+    execId: '',
+    socket: record.socket,
+    killAll: async () => {
+      if (cgroup !== undefined) await engine.cgroups.killAll(cgroup);
+    },
+    ended: () => void driver.sweep(driverTask(task)).catch((error: unknown) => engine.logger.warn({ err: error, id }, 'cannot end what outlived the task')),
+  });
+  const task: Task = { record, dir, spec, driver, init, execs: new Map(), paused: false, deleting: undefined };
+  try {
+    const [prepared] = await settled([driver.prepare(driverTask(task)), engine.rootfs.mount(rootfs ?? '', request.rootfs)]);
+    for (const warning of prepared.warnings) engine.logger.warn({ id, namespace }, warning);
+    await init.create(engine.helper, { ...stdio.fields, ...prepared.fields, ...taskFields(options, task) });
+    await init.acknowledge();
+    return task;
+  } catch (error) {
+    const explained = isGantryError(error) ? await driver.explain(dir, error) : asGantryError(error);
+    await undoTask(engine, task).catch((undo: unknown) => {
+      engine.logger.error({ err: undo, id, namespace }, `cannot undo a failed create: ${errorText(undo)}`);
+    });
+    throw explained;
+  }
+}
+
+/** Both at once, but neither is left running when the other fails: an undo follows. */
+async function settled<A, B>(work: readonly [Promise<A>, Promise<B>]): Promise<[A, B]> {
+  const [a, b] = await Promise.allSettled(work);
+  if (a.status === 'rejected') throw a.reason as Error;
+  if (b.status === 'rejected') throw b.reason as Error;
+  return [a.value, b.value];
+}
+
+function taskFields(options: TaskOptions, task: Task): Fields {
+  const { log, width, height, ioOwner } = options;
+  const user = task.spec.process?.user;
+  const memory = task.record.cgroup?.directories.find((one) => one.controllers.includes('memory'));
+  return {
+    width: width === 0 ? (task.spec.process?.consoleSize?.width ?? 0) : width,
+    height: height === 0 ? (task.spec.process?.consoleSize?.height ?? 0) : height,
+    uid: ioOwner?.uid ?? hostId(user?.uid ?? 0, task.spec.linux?.uidMappings),
+    gid: ioOwner?.gid ?? hostId(user?.gid ?? 0, task.spec.linux?.gidMappings),
+    ...(log === undefined || log.path === ''
+      ? {}
+      : {
+          log: log.path,
+          log_max_size: String(log.maxSize),
+          log_max_file: log.maxFile,
+          log_attrs: Object.keys(log.attrs).length === 0 ? '' : JSON.stringify(log.attrs),
+        }),
+    ...(memory === undefined ? {} : { oom: memory.directory, oom_version: memory.version }),
+  };
+}
+
+/** An id inside the container as the host sees it; unmapped ids are left (-1). */
+export function hostId(inside: number, mappings: readonly IdMapping[] | undefined): number {
+  if (mappings === undefined || mappings.length === 0) return inside;
+  const map = mappings.find((one) => inside >= one.containerID && inside < one.containerID + one.size);
+  return map === undefined ? -1 : map.hostID + inside - map.containerID;
+}
+
+export async function readSpec(bundle: string): Promise<Spec> {
+  const path = join(bundle, 'config.json');
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    throw invalidArgument(`cannot read ${path}`, { cause: error });
+  });
+  try {
+    return parseJson(text) as Spec;
+  } catch (error) {
+    throw invalidArgument(`${path} is not JSON`, { cause: error });
+  }
+}

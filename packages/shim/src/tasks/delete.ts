@@ -1,0 +1,69 @@
+import { rm } from 'node:fs/promises';
+import { TaskDelete } from '@gantry/api/containerd/events/events';
+import { type CallContext, failedPrecondition } from '@gantry/rpc';
+import type { ExitState } from '../monitor/state-files';
+import type { Engine } from './engine';
+import { driverTask, type Task } from './task';
+import { removeTaskDir } from './undo';
+import { exitedAt } from './watch';
+
+export interface Deleted {
+  readonly pid: number;
+  readonly exit: ExitState;
+}
+
+/** Takes a stopped (or never started) task, or a stopped exec process, away; answers its exit for the last time. */
+export async function deleteProcess(engine: Engine, ctx: CallContext, id: string, execId: string): Promise<Deleted> {
+  return execId === '' ? deleteTask(engine, ctx, id) : deleteExec(engine, ctx, id, execId);
+}
+
+async function deleteExec(engine: Engine, ctx: CallContext, id: string, execId: string): Promise<Deleted> {
+  const task = engine.registry.get(ctx.namespace, id);
+  const exec = engine.registry.exec(ctx.namespace, id, execId);
+  if (exec.process.status === 'created' && exec.process.exitState === undefined) await exec.process.signal(SIGKILL).catch(() => undefined);
+  else if (exec.process.exitState === undefined) throw failedPrecondition(`exec ${execId} of task ${id} is running`);
+  const exit = await exec.process.exit;
+  await exec.process.release();
+  await rm(exec.dir, { recursive: true, force: true });
+  task.execs.delete(execId);
+  return { pid: exec.process.pid, exit };
+}
+
+async function deleteTask(engine: Engine, ctx: CallContext, id: string): Promise<Deleted> {
+  const task = engine.registry.get(ctx.namespace, id);
+  if (task.init.status === 'running' && task.init.exitState === undefined) throw failedPrecondition(`task ${id} is running`);
+  task.deleting ??= removeTask(engine, task).finally(() => {
+    task.deleting = undefined;
+  });
+  await task.deleting;
+  return { pid: task.init.pid, exit: await task.init.exit };
+}
+
+const SIGKILL = 9;
+
+async function removeTask(engine: Engine, task: Task): Promise<void> {
+  const { namespace, id, rootfs } = task.record;
+  if (task.init.exitState === undefined) await task.init.signal(SIGKILL).catch(() => undefined); // created, never started
+  const exit = await task.init.exit;
+  const execs = [...task.execs.values()];
+  // Execs die with init's pid namespace, or by the driver's sweep.
+  await Promise.all(execs.map(async (exec) => {
+    if (exec.process.exitState === undefined) await exec.process.signal(SIGKILL).catch(() => undefined);
+    await exec.process.exit;
+    await exec.process.release();
+  }));
+  await Promise.all([
+    task.driver.remove(driverTask(task)),
+    rootfs === undefined ? undefined : engine.rootfs.unmount(rootfs),
+  ]);
+  await task.init.release();
+  await removeTaskDir(task.dir, rootfs);
+  engine.registry.forget(namespace, id);
+  engine.publisher.publish(namespace, '/tasks/delete', TaskDelete, {
+    containerId: id,
+    id,
+    pid: task.init.pid,
+    exitStatus: exit.exit_code,
+    exitedAt: exitedAt(exit),
+  });
+}

@@ -1,0 +1,85 @@
+import { mkdir } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
+import { TaskExecAdded } from '@gantry/api/containerd/events/events';
+import type { ExecProcessRequest } from '@gantry/api/containerd/task/v3/shim';
+import { parseJson, type Process } from '@gantry/oci';
+import { alreadyExists, asGantryError, type CallContext, failedPrecondition, internal, invalidArgument, isGantryError } from '@gantry/rpc';
+import { startTimeOf, writeJson } from '../monitor/state-files';
+import { hostId } from './create';
+import { type Engine, execDir, socketPath } from './engine';
+import { checkIdentifier, type ExecRecord } from './record';
+import { monitorStdio } from './stdio';
+import { driverTask, type Task } from './task';
+import { endMonitor } from './undo';
+import { watchProcess } from './watch';
+
+/**
+ * Adds a process to a task; it runs at Start. Its monitor serves its socket from now on, so that clients can attach before. stdin is open
+ * when a stdin URI is given, and is closed when the first client leaves.
+ */
+export async function addExec(engine: Engine, ctx: CallContext, request: ExecProcessRequest): Promise<void> {
+  const { id, execId } = request;
+  const task = engine.registry.get(ctx.namespace, id);
+  checkIdentifier('exec id', execId);
+  if (task.init.status === 'stopped' || task.init.exitState !== undefined) throw failedPrecondition(`task ${id} is stopped`);
+  if (task.paused) throw failedPrecondition(`task ${id} is paused`);
+  if (task.execs.has(execId) || adding.has(`${task.dir}/${execId}`)) throw alreadyExists(`exec ${execId} already exists in task ${id}`);
+  adding.add(`${task.dir}/${execId}`);
+  try {
+    await makeExec(engine, task, request);
+  } finally {
+    adding.delete(`${task.dir}/${execId}`);
+  }
+  engine.publisher.publish(ctx.namespace, '/tasks/exec-added', TaskExecAdded, { containerId: id, execId });
+}
+
+/** Names taken by an Exec that has not finished. */
+const adding = new Set<string>();
+
+async function makeExec(engine: Engine, task: Task, request: ExecProcessRequest): Promise<void> {
+  const { namespace } = task.record;
+  const { id, execId, terminal } = request;
+  const process = readProcess(request);
+  const uris = { stdin: request.stdin, stdout: request.stdout, stderr: request.stderr, terminal };
+  const stdio = await monitorStdio(uris, request.stdin !== '', true);
+  const dir = execDir(task.dir, execId);
+  const record: ExecRecord = { execId, stdio: uris, socket: stdio.socket ?? socketPath(engine.run, namespace, id, execId) };
+  const startTime = await startTimeOf(task.init.pid);
+  if (startTime === undefined) throw failedPrecondition(`task ${id} is stopped`);
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  await writeJson(`${dir}/exec.json`, record);
+  const monitored = watchProcess(engine, { namespace, id, execId, dir, socket: record.socket, killAll: async () => undefined, ended: () => undefined });
+  try {
+    const fields = await task.driver.prepareExec(driverTask(task), { execId, dir, process, terminal, init: { pid: task.init.pid, startTime: BigInt(startTime) } });
+    const mappings = task.spec.linux;
+    await monitored.create(engine.helper, {
+      ...stdio.fields,
+      ...fields,
+      exec: true,
+      width: process.consoleSize?.width ?? 0,
+      height: process.consoleSize?.height ?? 0,
+      uid: hostId(process.user?.uid ?? 0, mappings?.uidMappings),
+      gid: hostId(process.user?.gid ?? 0, mappings?.gidMappings),
+    });
+    await monitored.acknowledge();
+  } catch (error) {
+    monitored.detach();
+    await endMonitor(dir);
+    const explained = isGantryError(error) ? await task.driver.explain(dir, error) : asGantryError(error);
+    await rm(dir, { recursive: true, force: true });
+    throw explained;
+  }
+  task.execs.set(execId, { record, dir, process: monitored });
+}
+
+function readProcess(request: ExecProcessRequest): Process {
+  if (request.spec === undefined) throw invalidArgument(`exec ${request.execId} has no process spec`);
+  let value: unknown;
+  try {
+    value = parseJson(Buffer.from(request.spec.value).toString('utf8'));
+  } catch (error) {
+    throw invalidArgument(`process spec of exec ${request.execId} is not JSON`, { cause: error });
+  }
+  if (typeof value !== 'object' || value === null) throw internal(`process spec of exec ${request.execId} is no object`);
+  return value as Process;
+}

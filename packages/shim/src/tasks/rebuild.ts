@@ -1,0 +1,81 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { errorText } from '@gantry/rpc';
+import { type ExitState, isSameProcess, readExitState, readJson, readMonitorState, writeExitState } from '../monitor/state-files';
+import { readSpec } from './create';
+import { type Engine, execDir } from './engine';
+import type { ExecRecord, TaskRecord } from './record';
+import { driverTask, type Task } from './task';
+import { endMonitor, undoTask } from './undo';
+import { watchProcess } from './watch';
+
+/** What processes of an earlier boot are said to have exited with. */
+const REBOOT_CODE = 255;
+
+/**
+ * Finds every task again that a former shim made: those that were acknowledged are adopted, with their monitors or the exits on file;
+ * creations that were cut short are undone. A task that cannot be handled is logged and left for the next start.
+ */
+export async function rebuild(engine: Engine): Promise<void> {
+  const root = join(engine.run, 'tasks');
+  for (const namespace of await list(root)) {
+    for (const id of await list(join(root, namespace))) {
+      const dir = join(root, namespace, id);
+      await rebuildTask(engine, dir).catch((error: unknown) => {
+        engine.logger.error({ err: error, namespace, id }, `cannot rebuild a task: ${errorText(error)}`);
+      });
+    }
+  }
+}
+
+const list = (dir: string): Promise<string[]> => readdir(dir).catch(() => []);
+
+async function rebuildTask(engine: Engine, dir: string): Promise<void> {
+  const record = await readJson<TaskRecord>(join(dir, 'task.json'));
+  if (record === undefined) return; // a bundle without a task: its owner's
+  const { namespace, id } = record;
+  const spec = await readSpec(record.bundle).catch(() => ({ ociVersion: '1.0.0' }));
+  const driver = engine.drivers[record.driver];
+  const init = watchProcess(engine, {
+    namespace, id, dir,
+    execId: '',
+    socket: record.socket,
+    killAll: async () => {
+      if (record.cgroup !== undefined) await engine.cgroups.killAll(record.cgroup);
+    },
+    ended: () => void driver.sweep(driverTask(task)).catch(() => undefined),
+  });
+  const task: Task = { record, dir, spec, driver, init, execs: new Map(), paused: false, deleting: undefined };
+  const state = await readMonitorState(dir);
+  if (state?.acknowledged !== true) {
+    engine.logger.info({ namespace, id }, 'undoing a creation that was cut short');
+    await undoTask(engine, task);
+    return;
+  }
+  if (record.bootId !== engine.bootId) await endedByReboot(dir);
+  engine.registry.reserve(namespace, id);
+  engine.registry.add(task);
+  await init.adopt();
+  if (init.status === 'running' && record.cgroup !== undefined) task.paused = await engine.cgroups.frozen(record.cgroup).catch(() => false);
+  for (const execId of await list(join(dir, 'execs'))) await rebuildExec(engine, task, execId);
+}
+
+async function rebuildExec(engine: Engine, task: Task, execId: string): Promise<void> {
+  const dir = execDir(task.dir, execId);
+  const { namespace, id } = task.record;
+  const [record, state] = await Promise.all([readJson<ExecRecord>(join(dir, 'exec.json')), readMonitorState(dir)]);
+  if (record === undefined || state?.acknowledged !== true) {
+    await endMonitor(dir);
+    return;
+  }
+  const process = watchProcess(engine, { namespace, id, execId, dir, socket: record.socket, killAll: async () => undefined, ended: () => undefined });
+  task.execs.set(execId, { record, dir, process });
+  await process.adopt();
+}
+
+async function endedByReboot(dir: string): Promise<void> {
+  const [state, exit] = await Promise.all([readMonitorState(dir), readExitState(dir)]);
+  if (exit !== undefined || (state !== undefined && (await isSameProcess(state.monitor_pid, state.monitor_start_time)))) return;
+  const ended: ExitState = { exit_code: REBOOT_CODE, exited_at: new Date().toISOString(), oom: false, error: 'the host was restarted' };
+  await writeExitState(dir, ended);
+}

@@ -1,0 +1,39 @@
+import { invalidArgument } from '@gantry/rpc';
+import type { CgroupPlan } from '@gantry/runtime';
+import type { DriverName, RuntimeOptions } from '../drivers/driver';
+import type { StdioUris } from './stdio';
+
+/**
+ * task.json in the task's directory: written before anything is made, so that a restarted shim can finish or undo. A task counts as
+ * created once its monitor was acknowledged (monitor.json); before that, a restart undoes it.
+ */
+export interface TaskRecord {
+  readonly namespace: string;
+  readonly id: string;
+  readonly bundle: string;
+  readonly driver: DriverName;
+  readonly runtime: RuntimeOptions;
+  readonly stdio: StdioUris;
+  /** Mount point of Create's mounts, when there were any. */
+  readonly rootfs: string | undefined;
+  readonly cgroup: CgroupPlan | undefined;
+  readonly socket: string;
+  /** /proc/sys/kernel/random/boot_id: processes of another boot are gone. */
+  readonly bootId: string;
+}
+
+/** exec.json in an exec process's directory. */
+export interface ExecRecord {
+  readonly execId: string;
+  readonly stdio: StdioUris;
+  readonly socket: string;
+}
+
+const IDENTIFIER = /^[A-Za-z0-9]+(?:[._-](?:[A-Za-z0-9]+))*$/;
+const IDENTIFIER_MAX = 76;
+
+/** containerd's rule for ids and namespaces; they become names of directories. */
+export function checkIdentifier(what: string, id: string): string {
+  if (id.length === 0 || id.length > IDENTIFIER_MAX || !IDENTIFIER.test(id)) throw invalidArgument(`${what} ${JSON.stringify(id.slice(0, 100))} is no identifier`);
+  return id;
+}

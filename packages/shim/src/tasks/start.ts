@@ -1,0 +1,15 @@
+import { failedPrecondition, isGantryError } from '@gantry/rpc';
+import type { Engine } from './engine';
+
+/** Lets a created task, or an added exec process, run; answers its pid. */
+export async function startProcess(engine: Engine, namespace: string, id: string, execId: string): Promise<number> {
+  const task = engine.registry.get(namespace, id);
+  const exec = execId === '' ? undefined : engine.registry.exec(namespace, id, execId);
+  const process = exec?.process ?? task.init;
+  if (exec !== undefined && task.init.status === 'stopped') throw failedPrecondition(`task ${id} is stopped`);
+  try {
+    return await process.start();
+  } catch (error) {
+    throw isGantryError(error) ? await task.driver.explain(exec?.dir ?? task.dir, error) : error;
+  }
+}

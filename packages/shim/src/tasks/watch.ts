@@ -1,0 +1,78 @@
+import { access, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseTimestamp, toTimestamp } from '@gantry/api';
+import { TaskExecStarted, TaskExit, TaskOOM, TaskStart } from '@gantry/api/containerd/events/events';
+import type { Timestamp } from '@gantry/api/google/protobuf/timestamp';
+import { MonitoredProcess } from '../monitor/process';
+import type { ExitState } from '../monitor/state-files';
+import type { Engine } from './engine';
+
+export interface Watched {
+  readonly namespace: string;
+  readonly id: string;
+  /** Empty for the task's init. */
+  readonly execId: string;
+  readonly dir: string;
+  readonly socket: string;
+  readonly killAll: () => Promise<void>;
+  /** After the exit was told. */
+  readonly ended: (exit: ExitState) => void;
+}
+
+const PUBLISHED = 'published';
+
+/**
+ * A monitored process whose start, OOM kill and exit become containerd's events. The exit event is journaled before the mark `published` is
+ * set, so that a shim killed between the two tells it twice, but never not at all.
+ */
+export function watchProcess(engine: Engine, watched: Watched): MonitoredProcess {
+  const { namespace, id, execId, dir } = watched;
+  let oomTold = false;
+  const oom = (): void => {
+    if (oomTold || execId !== '') return;
+    oomTold = true;
+    engine.publisher.publish(namespace, '/tasks/oom', TaskOOM, { containerId: id });
+  };
+  const publishExit = async (process: MonitoredProcess, exit: ExitState): Promise<void> => {
+    const mark = join(dir, PUBLISHED);
+    const told = await access(mark).then(() => true, () => false);
+    if (told) return;
+    if (exit.oom) oom();
+    engine.publisher.publish(namespace, '/tasks/exit', TaskExit, {
+      containerId: id,
+      id: execId === '' ? id : execId,
+      pid: process.pid,
+      exitStatus: exit.exit_code,
+      exitedAt: exitedAt(exit),
+    });
+    await writeFile(mark, '', { mode: 0o600 }).catch(() => undefined); // the task may be deleted already
+  };
+  const process: MonitoredProcess = new MonitoredProcess({
+    dir,
+    socket: watched.socket,
+    logger: engine.logger,
+    killAll: watched.killAll,
+    events: {
+      started: (pid) => {
+        if (execId === '') engine.publisher.publish(namespace, '/tasks/start', TaskStart, { containerId: id, pid });
+        else engine.publisher.publish(namespace, '/tasks/exec-started', TaskExecStarted, { containerId: id, execId, pid });
+      },
+      oom,
+      exited: (exit) => {
+        publishExit(process, exit)
+          .catch((error: unknown) => engine.logger.error({ err: error, id, execId }, 'cannot publish an exit'))
+          .finally(() => watched.ended(exit));
+      },
+    },
+  });
+  return process;
+}
+
+/** When it exited, as protobuf says it. */
+export function exitedAt(exit: ExitState): Timestamp {
+  try {
+    return parseTimestamp(exit.exited_at);
+  } catch {
+    return toTimestamp(new Date());
+  }
+}
