@@ -1,4 +1,4 @@
-import type { Namespace } from '../kernel';
+import type { Namespace } from '../kernel/kernel';
 import type { PortWish } from '../ports/port';
 import type { DriverName, EndpointRecord, NetworkRecord } from '../store/record';
 
@@ -7,6 +7,8 @@ export interface NetworkWish {
   readonly id: string;
   readonly name: string;
   readonly internal: boolean;
+  /** One of the networks that every engine has. */
+  readonly predefined: boolean;
   readonly options: Readonly<Record<string, string>>;
   readonly ipamOptions: Readonly<Record<string, string>>;
   readonly pools: readonly PoolWish[];

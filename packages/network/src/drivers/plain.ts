@@ -1,12 +1,17 @@
 import { invalidArgument } from '@gantry/rpc';
+import type { Namespace, NetworkKernel } from '../kernel/kernel';
 import type { EndpointRecord, NetworkRecord } from '../store/record';
+import { bringLoopbackUp } from './bridge/sandbox';
 import type { EndpointPlan, EndpointWish, NetworkDriver, NetworkPlan, NetworkWish } from './driver';
 
 /** The drivers that change nothing: `host` shares the host's namespace, `null` leaves the sandbox with its loopback. */
 export class PlainDriver implements NetworkDriver {
   readonly usesNamespace = false;
 
-  constructor(readonly name: 'host' | 'null') {}
+  constructor(
+    readonly name: 'host' | 'null',
+    private readonly kernel: NetworkKernel,
+  ) {}
 
   plan(wish: NetworkWish): Promise<NetworkPlan> {
     if (wish.pools.length > 0) throw invalidArgument(`network ${wish.name}: driver ${this.name} takes no subnet`);
@@ -37,8 +42,9 @@ export class PlainDriver implements NetworkDriver {
     return Promise.resolve([]);
   }
 
-  join(_network: NetworkRecord, _endpoint: EndpointRecord): Promise<void> {
-    return Promise.resolve();
+  /** A namespace of its own gets its loopback. */
+  async join(_network: NetworkRecord, _endpoint: EndpointRecord, namespace: Namespace | undefined): Promise<void> {
+    if (namespace !== undefined && this.name === 'null') await bringLoopbackUp(this.kernel, namespace);
   }
 
   route(): Promise<void> {

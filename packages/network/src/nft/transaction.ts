@@ -1,6 +1,6 @@
 /** nf_tables messages; a list of them is one atomic transaction. */
 import * as attribute from '../netlink/attribute';
-import type { Request } from '../netlink/message';
+import type { Reply, Request } from '../netlink/message';
 import { FLAG } from '../netlink/message';
 import type { Expression } from './expression';
 
@@ -40,6 +40,15 @@ export function deleteTable(family: Family, table: string): Request {
 /** Answers with the table, or ENOENT. Not part of a transaction. */
 export function getTable(table: string): Request {
   return message(MESSAGE.getTable, 0, FAMILY.ip, [attribute.text(1, table)], `find nft table "${table}"`);
+}
+
+export function listTables(): Request {
+  return message(MESSAGE.getTable, FLAG.dump, FAMILY.ip, [], 'list nft tables');
+}
+
+/** Names of the tables in the answer to `listTables`. */
+export function readTables(replies: readonly Reply[]): string[] {
+  return replies.filter((reply) => reply.type === (SUBSYSTEM | MESSAGE.newTable)).map((reply) => attribute.readText(attribute.read(reply.body.subarray(4)), 1));
 }
 
 export interface BaseChain {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { conflict, forbidden, invalidArgument, notFound } from '@gantry/rpc';
 import type { EndpointWish } from '../drivers/driver';
-import type { Namespace } from '../kernel';
+import type { Namespace } from '../kernel/kernel';
 import type { EndpointRecord, NetworkRecord } from '../store/record';
 import { findNetwork } from './find-network';
 import type { Parts } from './parts';

@@ -5,7 +5,7 @@ import type { DriverName, NetworkRecord } from '../store/record';
 import type { Parts } from './parts';
 import { driverOf } from './parts';
 
-export interface CreateNetwork extends Omit<NetworkWish, 'id'> {
+export interface CreateNetwork extends Omit<NetworkWish, 'id' | 'predefined'> {
   readonly driver: string;
   readonly scope: string;
   readonly attachable: boolean;
@@ -26,7 +26,7 @@ export function createNetwork(parts: Parts, request: CreateNetwork): Promise<Net
     if (done !== undefined) return done;
     const driver = check(parts, request);
     const id = randomBytes(32).toString('hex');
-    const plan = await parts.drivers[driver].plan({ ...request, id });
+    const plan = await parts.drivers[driver].plan({ ...request, id, predefined: false });
     const record: NetworkRecord = {
       id,
       name: request.name,

@@ -1,5 +1,5 @@
 import { notFound } from '@gantry/rpc';
-import type { Namespace } from '../kernel';
+import type { Namespace } from '../kernel/kernel';
 import type { EndpointRecord } from '../store/record';
 import { findNetwork } from './find-network';
 import type { Parts } from './parts';

@@ -1,6 +1,6 @@
 import type { Logger } from '@gantry/rpc';
 import type { NetworkDriver } from '../drivers/driver';
-import type { Namespace, NetworkKernel } from '../kernel';
+import type { Namespace, NetworkKernel } from '../kernel/kernel';
 import type { NetworkStore } from '../store/database';
 import type { DriverName, EndpointRecord, NetworkRecord } from '../store/record';
 import type { KeyedLock } from './lock';

@@ -3,7 +3,7 @@ import type { Cidr } from '../../address/cidr';
 import { formatAddress, macOf, parseAddress, parseCidr, parseMac } from '../../address/cidr';
 import { AddressLeases } from '../../address/leases';
 import type { OwnTable } from '../../firewall/own-table';
-import type { Namespace, NetworkKernel } from '../../kernel';
+import type { Namespace, NetworkKernel } from '../../kernel/kernel';
 import type { NetlinkConnection } from '../../netlink/connection';
 import type { BridgeRules, PortRule } from '../../nft/ruleset';
 import { hostAndPort, type PublishedPort } from '../../ports/port';
@@ -25,6 +25,8 @@ export interface BridgeParts {
   readonly surroundings: () => Promise<Surroundings>;
   /** Device of a network whose options name none. */
   readonly deviceOf: (wish: NetworkWish) => string;
+  /** Rejects when a device that a user named exists already: it is not ours to change. */
+  readonly claim: (device: string) => Promise<void>;
 }
 
 /** Networks on a Linux bridge, translated to the host's addresses. */
@@ -38,6 +40,7 @@ export class BridgeDriver implements NetworkDriver {
   async plan(wish: NetworkWish): Promise<NetworkPlan> {
     const options = readBridgeOptions(wish.options);
     const device = options.device ?? this.parts.deviceOf(wish);
+    if (options.device !== undefined && !wish.predefined) await this.parts.claim(device);
     const pool = choosePool(wish, await this.parts.surroundings());
     return { options: wish.options, pool, device };
   }
@@ -68,7 +71,7 @@ export class BridgeDriver implements NetworkDriver {
     let ports: readonly PublishedPort[] = [];
     try {
       // An internal network is cut off from the host's outside: dockerd publishes nothing there either.
-      if (!network.internal) ports = await this.parts.publisher.publish(wish, wish.ports, { address: text, defaultIp: options.hostBinding });
+      if (!network.internal) ports = await this.parts.publisher.publish(wish, wish.ports, { address: text, defaultIp: options.hostBinding === '0.0.0.0' ? '' : options.hostBinding });
     } catch (error) {
       this.#leasesOf(network).release(address);
       throw error;

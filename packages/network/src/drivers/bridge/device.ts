@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { failedPrecondition } from '@gantry/rpc';
 import type { Cidr } from '../../address/cidr';
 import { formatCidr } from '../../address/cidr';
-import type { NetworkKernel } from '../../kernel';
+import type { NetworkKernel } from '../../kernel/kernel';
 import { addAddress, deleteAddress, dumpAddresses, readAddresses } from '../../link/address';
 import type { Link } from '../../link/link';
 import { createBridge, deleteLink, getLink, readLinks, setUp } from '../../link/link';

@@ -1,5 +1,5 @@
 import type { Cidr } from '../../address/cidr';
-import type { Namespace, NetworkKernel } from '../../kernel';
+import type { Namespace, NetworkKernel } from '../../kernel/kernel';
 import { addAddress, setDefaultRoute } from '../../link/address';
 import { configurePort, createVeth, getLink, readLinks, setUp } from '../../link/link';
 import { NetlinkConnection, isNetlinkError } from '../../netlink/connection';

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
-import type { NetlinkPort } from './netlink/connection';
-import type { HostPorts } from './ports/publisher';
+import type { NetlinkPort } from '../netlink/connection';
+import type { HostPorts } from '../ports/publisher';
 
 /** An open network namespace. It stays alive as long as this is open: close it soon. */
 export interface Namespace {

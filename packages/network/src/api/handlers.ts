@@ -1,0 +1,58 @@
+import type { NetworkServiceService } from '@gantry/api/gantry/network/v1/network';
+import type { Handlers } from '@gantry/rpc';
+import { invalidArgument, notImplemented } from '@gantry/rpc';
+import { connect } from '../operations/connect';
+import { createNetwork } from '../operations/create-network';
+import { disconnect } from '../operations/disconnect';
+import { findNetwork } from '../operations/find-network';
+import type { Parts } from '../operations/parts';
+import { hasEmbeddedDns } from '../operations/parts';
+import { reconcile } from '../operations/reconcile';
+import { releaseSandbox } from '../operations/release-sandbox';
+import { removeNetwork } from '../operations/remove-network';
+import { renameSandbox } from '../operations/rename-sandbox';
+import type { Status } from '../operations/status';
+import { parseWish } from '../ports/port';
+import { endpointMessage, networkMessage } from './wire';
+
+/** gantry.network.v1 over the operations. What was begun is finished, whether the caller stays or not. */
+export function networkHandlers(parts: Parts, status: () => Status): Handlers<NetworkServiceService> {
+  const whole = (ref: string) => {
+    const network = findNetwork(parts, ref);
+    return networkMessage(network, parts.store.endpointsOfNetwork(network.id));
+  };
+  return {
+    createNetwork: async (ctx, request) => {
+      const network = await createNetwork(parts, {
+        ...request,
+        enableIpv4: request.enableIpv4 ?? true,
+        enableIpv6: request.enableIpv6 ?? false,
+        operationId: ctx.operationId,
+      });
+      return { network: networkMessage(network, []), warning: '' };
+    },
+    getNetwork: (_ctx, request) => Promise.resolve().then(() => ({ network: whole(request.ref) })),
+    listNetworks: () => Promise.resolve({ networks: parts.store.networks().map((network) => whole(network.id)) }),
+    removeNetwork: async (_ctx, request) => ({ network: networkMessage(await removeNetwork(parts, request.ref), []) }),
+    connect: async (ctx, request) => {
+      if (request.ipv6Address !== '') throw notImplemented(`endpoint ${request.containerName}: an IPv6 address is not supported (${request.ipv6Address})`);
+      if (request.containerName === '') throw invalidArgument(`sandbox ${request.sandboxId} has no container name`);
+      const { network, endpoint } = await connect(parts, { ...request, ports: request.ports.map(parseWish), operationId: ctx.operationId });
+      return { endpoint: endpointMessage(network, endpoint), embeddedDns: hasEmbeddedDns(network), warnings: [] };
+    },
+    disconnect: async (_ctx, request) => {
+      await disconnect(parts, request);
+      return {};
+    },
+    releaseSandbox: async (_ctx, request) => {
+      await releaseSandbox(parts, request.sandboxId);
+      return {};
+    },
+    reconcile: async (_ctx, request) => ({ releasedSandboxIds: await reconcile(parts, request.sandboxes) }),
+    getStatus: () => Promise.resolve(status()),
+    renameSandbox: async (_ctx, request) => {
+      await renameSandbox(parts, request.sandboxId, request.containerName);
+      return {};
+    },
+  };
+}

@@ -1,0 +1,148 @@
+import { join } from 'node:path';
+import { NetworkServiceService } from '@gantry/api/gantry/network/v1/network';
+import { errorText, invalidArgument } from '@gantry/rpc';
+import type { Running, ServiceContext } from '@gantry/service';
+import { networkHandlers } from './api/handlers';
+import type { NetworkConfig } from './config';
+import { instanceNames, poolsOf } from './config';
+import { HostResolvers } from './dns/host-resolvers';
+import { EmbeddedResolvers } from './dns/sandbox-resolvers';
+import { Upstream } from './dns/upstream';
+import { BridgeDriver } from './drivers/bridge/bridge';
+import { BridgeDevices } from './drivers/bridge/device';
+import { readSurroundings } from './drivers/bridge/surroundings';
+import type { NetworkDriver } from './drivers/driver';
+import { PlainDriver } from './drivers/plain';
+import { restoreForwarding, turnOnForwarding } from './firewall/forwarding';
+import { OwnTable } from './firewall/own-table';
+import { FirewallWatch } from './firewall/watch';
+import { LinuxKernel } from './kernel/linux-kernel';
+import { NetlinkConnection } from './netlink/connection';
+import { KeyedLock } from './operations/lock';
+import type { Parts } from './operations/parts';
+import { ensurePredefined } from './operations/predefined';
+import { restore } from './operations/restore';
+import { readStatus } from './operations/status';
+import { Sweeper, sweepInterfaces } from './operations/sweep';
+import { PortPublisher } from './ports/publisher';
+import { NetworkStore } from './store/database';
+import type { DriverName } from './store/record';
+
+/** The bit of the packet mark by which a foreign chain may tell our packets; used with `firewall: insert` only. */
+export const MARK_BIT = 0x02000000;
+
+export type NetworkContext = ServiceContext<NetworkConfig>;
+
+/** Everything but the gRPC server: what `compose` serves, what purge takes down. */
+export function assemble(context: Pick<NetworkContext, 'config' | 'data' | 'logger'>) {
+  const { config, logger } = context;
+  const names = instanceNames(config);
+  const kernel = new LinuxKernel();
+  const route = new NetlinkConnection(kernel.netlink('route'));
+  const netfilter = new NetlinkConnection(kernel.netlink('netfilter'));
+  const store = new NetworkStore(join(context.data, 'network.db'));
+  const hostResolvers = new HostResolvers();
+  const pools = poolsOf(config);
+  const insert = config.firewall === 'insert';
+  const table = new OwnTable(netfilter, { table: names.table, markBit: insert ? MARK_BIT : 0 });
+  const publisher = new PortPublisher(kernel);
+  const devices = new BridgeDevices(route, kernel);
+  const drivers = {
+    bridge: new BridgeDriver({
+      kernel,
+      route,
+      devices,
+      table,
+      publisher,
+      surroundings: () => readSurroundings({ route, networks: () => store.networks(), pools, ownDevices: [names.device], resolvers: () => hostResolvers.servers() }),
+      deviceOf: (wish) => `br-${wish.id.slice(0, 12)}`,
+      claim: async (device) => {
+        if ((await devices.find(device)) !== undefined) throw invalidArgument(`interface ${device} exists already`);
+      },
+    }),
+    host: new PlainDriver('host', kernel),
+    null: new PlainDriver('null', kernel),
+  } as const satisfies Record<DriverName, NetworkDriver>;
+  const resolvers = new EmbeddedResolvers(kernel, { names: store, upstream: new Upstream(), hostServers: () => hostResolvers.servers() }, logger);
+  const firewall = new FirewallWatch(netfilter, { insert, markBit: MARK_BIT, isOurs: (name) => name === names.table || name.startsWith('gantry') }, logger);
+  const sweeper = new Sweeper(async () => {
+    try {
+      const swept = await sweepInterfaces(parts, route);
+      if (swept > 0) logger.info({ swept }, 'deleted interfaces without endpoint');
+      if (await table.repair()) logger.warn({ table: names.table }, 'the nft table was gone and is back');
+      await firewall.look();
+    } catch (error) {
+      logger.warn({ err: error }, 'sweep failed');
+    }
+  }, config['sweep-interval'] * 1000);
+  const parts: Parts = { store, drivers, kernel, resolvers, locks: new KeyedLock(), removing: new Set(), logger, sweepSoon: () => sweeper.soon() };
+  const close = (): void => {
+    resolvers.closeAll();
+    publisher.close();
+    route.close();
+    netfilter.close();
+    kernel.close();
+    store.close();
+  };
+  return { names, parts, table, firewall, sweeper, devices, route, netfilter, pools, close };
+}
+
+/** The network service. Stopping it changes nothing in the kernel: containers keep their addresses and published ports. */
+export function compose(context: NetworkContext): Running {
+  const { config, logger } = context;
+  const service = assemble(context);
+  const { parts } = service;
+  const server = context.createServer();
+  let warnings: readonly string[] = [];
+  server.addService(NetworkServiceService, networkHandlers(parts, () => readStatus(parts, { warnings: [...warnings, ...service.firewall.warnings], pools: service.pools, table: service.names.table })));
+  return {
+    start: async () => {
+      const options: Record<string, string> = {
+        'com.docker.network.bridge.default_bridge': 'true',
+        'com.docker.network.bridge.name': service.names.device,
+        'com.docker.network.bridge.enable_icc': String(config.bridge.icc),
+        'com.docker.network.bridge.enable_ip_masquerade': 'true',
+        'com.docker.network.bridge.host_binding_ipv4': config['publish-address'] === '' ? '0.0.0.0' : config['publish-address'],
+        'com.docker.network.driver.mtu': String(config.bridge.mtu === 0 ? 1500 : config.bridge.mtu),
+      };
+      await ensurePredefined(parts, { device: service.names.device, subnet: config.bridge.subnet, options });
+      if (config['ip-forward']) turnOnForwarding(parts);
+      warnings = await restore(parts, () => service.table.install());
+      await service.firewall.look();
+      service.sweeper.start();
+      service.sweeper.soon();
+      await server.listen(context.socket());
+    },
+    stop: async () => {
+      await server.stop();
+      await service.sweeper.stop();
+      service.close();
+      logger.debug('network service stopped; the kernel keeps what it has');
+    },
+  };
+}
+
+/** Removes everything that the instance put into the kernel: bridges with their interfaces, table, foreign rules, forwarding. Its store stays. */
+export async function purge(context: Pick<NetworkContext, 'config' | 'data' | 'logger'>): Promise<void> {
+  const service = assemble(context);
+  const { parts } = service;
+  const failures: unknown[] = [];
+  const attempt = async (task: () => Promise<void>): Promise<void> => {
+    try {
+      await task();
+    } catch (error) {
+      failures.push(error);
+    }
+  };
+  try {
+    for (const endpoint of parts.store.endpoints()) if (endpoint.hostInterface !== '') await attempt(() => service.devices.remove(endpoint.hostInterface));
+    parts.store.deleteEndpoints(parts.store.endpoints().map((endpoint) => endpoint.id));
+    for (const network of parts.store.networks()) if (network.device !== undefined) await attempt(() => service.devices.remove(network.device ?? ''));
+    await attempt(() => service.table.remove());
+    await attempt(() => service.firewall.withdraw());
+    await attempt(() => restoreForwarding(parts, service.netfilter, service.names.table));
+  } finally {
+    service.close();
+  }
+  if (failures.length > 0) throw new AggregateError(failures, `not all could be removed: ${failures.map(errorText).join('; ')}`);
+}

@@ -1,0 +1,83 @@
+import { createHash } from 'node:crypto';
+import { isIPv4 } from 'node:net';
+import { invalidArgument } from '@gantry/rpc';
+import type { CommonConfig, FlagTable } from '@gantry/service';
+import { commonDefaults } from '@gantry/service';
+import { first, parseCidr } from './address/cidr';
+import type { AddressPool } from './address/pools';
+import { DEFAULT_POOLS } from './address/pools';
+import { MAX_NAME } from './link/link';
+
+/** Keys of network.yaml beside the common ones. */
+export interface NetworkConfig {
+  readonly bridge: {
+    /** Device of the default bridge; empty: `gantry0`, or a name of its own for a run root that is not the default. */
+    readonly name: string;
+    /** Subnet of the default bridge, CIDR; empty: the first free one of the pools. */
+    readonly subnet: string;
+    /** 0: the kernel's default. */
+    readonly mtu: number;
+    /** Containers on the default bridge may talk to each other. */
+    readonly icc: boolean;
+  };
+  /** Name of the nft table; empty: `gantry`, or a name of its own for a run root that is not the default. */
+  readonly table: string;
+  /** Host address for published ports that name none; empty: all. */
+  readonly 'publish-address': string;
+  /** Where new networks get their subnets from: `{base: CIDR, size: prefix length}`; empty: dockerd's pools. */
+  readonly 'default-address-pools': readonly { readonly base: string; readonly size: number }[];
+  /** `warn` of forward chains of others that drop, or `insert` one rule there. */
+  readonly firewall: 'warn' | 'insert';
+  /** Turn on net.ipv4.ip_forward. */
+  readonly 'ip-forward': boolean;
+  /** Seconds between two looks at leftovers and foreign firewalls. */
+  readonly 'sweep-interval': number;
+}
+
+export const networkDefaults: NetworkConfig = {
+  bridge: { name: '', subnet: '', mtu: 0, icc: true },
+  table: '',
+  'publish-address': '',
+  'default-address-pools': [],
+  firewall: 'warn',
+  'ip-forward': true,
+  'sweep-interval': 15,
+};
+
+export const networkFlags: FlagTable = {
+  bridge: { type: 'string', value: 'NAME', key: 'bridge.name', help: 'device of the default bridge' },
+  bip: { type: 'string', value: 'CIDR', key: 'bridge.subnet', help: 'subnet of the default bridge' },
+  table: { type: 'string', value: 'NAME', help: 'name of the nft table' },
+  firewall: { type: 'string', value: 'warn|insert', help: 'what to do about forward chains of others that drop' },
+};
+
+export function checkNetworkConfig(config: CommonConfig & NetworkConfig): void {
+  const { bridge } = config;
+  if (bridge.name !== '' && (bridge.name.length > MAX_NAME || !/^[^\s/:]+$/.test(bridge.name))) throw invalidArgument(`bridge.name "${bridge.name}" is no interface name`);
+  const subnet = bridge.subnet === '' ? undefined : parseCidr(bridge.subnet);
+  if (bridge.subnet !== '' && (subnet === undefined || subnet.address !== first(subnet))) throw invalidArgument(`bridge.subnet "${bridge.subnet}" is no subnet`);
+  if (bridge.mtu !== 0 && !(bridge.mtu >= 68 && bridge.mtu <= 65535)) throw invalidArgument(`bridge.mtu ${bridge.mtu} is not between 68 and 65535`);
+  if (config.table !== '' && !/^[A-Za-z][A-Za-z0-9_.-]{0,127}$/.test(config.table)) throw invalidArgument(`table "${config.table}" is no nft table name`);
+  if (config['publish-address'] !== '' && !isIPv4(config['publish-address'])) throw invalidArgument(`publish-address "${config['publish-address']}" is no IPv4 address`);
+  if (!['warn', 'insert'].includes(config.firewall)) throw invalidArgument(`firewall "${config.firewall}" is neither warn nor insert`);
+  if (!(config['sweep-interval'] >= 1)) throw invalidArgument(`sweep-interval ${config['sweep-interval']} is less than 1 second`);
+  poolsOf(config);
+}
+
+export function poolsOf(config: NetworkConfig): readonly AddressPool[] {
+  if (config['default-address-pools'].length === 0) return DEFAULT_POOLS;
+  return config['default-address-pools'].map((entry) => {
+    const base = parseCidr(String(entry.base));
+    if (base === undefined || !Number.isInteger(entry.size) || entry.size < base.prefix || entry.size > 30) throw invalidArgument(`default-address-pools: ${JSON.stringify(entry)} is no pool of subnets`);
+    return { base, size: entry.size };
+  });
+}
+
+/** Names that keep engines on one host apart. The default run root has the plain ones. */
+export function instanceNames(config: CommonConfig & NetworkConfig): { readonly device: string; readonly table: string } {
+  const own = config.run === commonDefaults.run ? undefined : createHash('sha256').update(config.run).digest('hex').slice(0, 8);
+  return {
+    device: config.bridge.name !== '' ? config.bridge.name : own === undefined ? 'gantry0' : `gantry-${own}`,
+    table: config.table !== '' ? config.table : own === undefined ? 'gantry' : `gantry-${own}`,
+  };
+}

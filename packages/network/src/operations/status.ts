@@ -1,0 +1,32 @@
+import { formatCidr } from '../address/cidr';
+import type { AddressPool } from '../address/pools';
+import type { Parts } from './parts';
+
+export interface Status {
+  readonly warnings: string[];
+  readonly ipv4Forwarding: boolean;
+  readonly bridgeNfIptables: boolean;
+  readonly bridgeNfIp6tables: boolean;
+  readonly defaultBridge: string;
+  readonly hostGatewayIp: string;
+  readonly drivers: string[];
+  readonly firewallBackend: string[];
+  readonly defaultAddressPools: { subnet: string; gateway: string; ipRange: string; auxAddresses: Record<string, string> }[];
+}
+
+/** What `docker info` says of the network. */
+export function readStatus(parts: Parts, about: { readonly warnings: readonly string[]; readonly pools: readonly AddressPool[]; readonly table: string }): Status {
+  const bridge = parts.store.networks().find((network) => network.predefined && network.driver === 'bridge');
+  const isOn = (name: string): boolean => parts.kernel.readSysctl(name) === '1';
+  return {
+    warnings: [...about.warnings, ...(isOn('net/ipv4/ip_forward') ? [] : ['IPv4 forwarding is disabled'])],
+    ipv4Forwarding: isOn('net/ipv4/ip_forward'),
+    bridgeNfIptables: isOn('net/bridge/bridge-nf-call-iptables'),
+    bridgeNfIp6tables: isOn('net/bridge/bridge-nf-call-ip6tables'),
+    defaultBridge: bridge?.device ?? '',
+    hostGatewayIp: bridge?.pool?.gateway ?? '',
+    drivers: Object.keys(parts.drivers),
+    firewallBackend: ['nftables', `table ip ${about.table}`],
+    defaultAddressPools: about.pools.map((pool) => ({ subnet: formatCidr(pool.base), gateway: '', ipRange: '', auxAddresses: {} })),
+  };
+}

@@ -1,0 +1,61 @@
+import type { NetlinkConnection } from '../netlink/connection';
+import { isNetlinkError } from '../netlink/connection';
+import { deleteLink, dumpLinks, readLinks } from '../link/link';
+import type { Parts } from './parts';
+import { closeDeadResolvers } from './reconcile';
+
+const OUR_VETH = /^veth[0-9a-f]{11}$/;
+
+/** Deletes interfaces on our bridges that no endpoint owns: namespaces that outlived their sandbox keep them. Answers with how many. */
+export async function sweepInterfaces(parts: Parts, route: NetlinkConnection): Promise<number> {
+  closeDeadResolvers(parts);
+  const devices = new Set(parts.store.networks().flatMap((network) => network.device ?? []));
+  const links = readLinks(await route.request([dumpLinks()]));
+  const bridges = new Set(links.filter((link) => devices.has(link.name)).map((link) => link.index));
+  const owned = new Set(parts.store.endpoints().map((endpoint) => endpoint.hostInterface));
+  const orphans = links.filter((link) => bridges.has(link.master) && OUR_VETH.test(link.name) && !owned.has(link.name));
+  for (const orphan of orphans) {
+    try {
+      await route.request([deleteLink(orphan.name)]);
+    } catch (error) {
+      if (!isNetlinkError(error, 'ENODEV')) throw error; // it died with its namespace meanwhile
+    }
+  }
+  return orphans.length;
+}
+
+const SOON_MS = 1_000;
+
+/** Runs a task regularly, and once soon after it was asked for; never twice at a time. */
+export class Sweeper {
+  #timer: NodeJS.Timeout | undefined;
+  #soon: NodeJS.Timeout | undefined;
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly task: () => Promise<void>,
+    private readonly everyMs: number,
+  ) {}
+
+  start(): void {
+    this.#timer = setInterval(() => this.#run(), this.everyMs);
+    this.#timer.unref();
+  }
+
+  soon(): void {
+    this.#soon ??= setTimeout(() => {
+      this.#soon = undefined;
+      this.#run();
+    }, SOON_MS).unref();
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    clearTimeout(this.#soon);
+    await this.#running;
+  }
+
+  #run(): void {
+    this.#running = this.#running.then(this.task);
+  }
+}
