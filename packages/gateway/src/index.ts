@@ -1,1 +1,2 @@
-export {};
+export type { GatewayConfig } from './config';
+export { service } from './service';

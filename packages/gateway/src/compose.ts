@@ -1,0 +1,54 @@
+import { connect } from '@gantry/rpc';
+import type { Running, ServiceContext } from '@gantry/service';
+import { type GatewayConfig, listenAddresses, socketGroup, tlsFiles } from './config';
+import { engineOver } from './engine/engine';
+import { Dispatcher } from './http/dispatch';
+import { Listener } from './http/listener';
+import { Router } from './http/router';
+import { httpMetrics } from './metrics';
+import { routes } from './routes/table';
+
+/** Constructs the gateway: one dispatcher behind every host, and the supervisor's socket behind the dispatcher. */
+export function compose(service: ServiceContext<GatewayConfig>): Running {
+  const { config, logger, run } = service;
+  const connection = connect(service.socket('supervisor'));
+  const dispatcher = new Dispatcher({
+    router: new Router(routes),
+    engine: engineOver(connection),
+    logger,
+    version: service.version,
+    observer: httpMetrics(service.metrics),
+    ...(service.tracer === undefined ? {} : { tracer: service.tracer }),
+  });
+  const gid = socketGroup(config.group);
+  if (gid === undefined && config.group !== '') logger.warn({ group: config.group }, 'group does not exist: only root may use the socket');
+  const tls = tlsFiles(config);
+  const hostNames = config['host-names'].map((name) => name.toLowerCase());
+  const listeners = listenAddresses(config, run).map(
+    (address) =>
+      new Listener({
+        address,
+        dispatcher,
+        logger,
+        hostNames,
+        ...(gid === undefined ? {} : { gid }),
+        ...(tls === undefined || address.kind === 'unix' ? {} : { tls }),
+      }),
+  );
+  // health and reflection
+  const server = service.createServer();
+  return {
+    async start() {
+      await server.listen(service.socket());
+      for (const listener of listeners) {
+        await listener.start();
+        logger.info({ address: listener.address }, 'serving the Engine API');
+      }
+    },
+    async stop() {
+      await Promise.all(listeners.map((listener) => listener.stop(config['shutdown-timeout'] * 1000)));
+      await server.stop();
+      connection.close();
+    },
+  };
+}

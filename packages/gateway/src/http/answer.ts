@@ -1,0 +1,54 @@
+import { errorText, GantryError, httpStatus, isGantryError } from '@gantry/rpc';
+import type { ServerResponse } from 'node:http';
+import type { Exchange } from './exchange';
+
+/** A failure whose HTTP status no error kind has. */
+export class StatusError extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+export function sendJson(x: Pick<Exchange, 'response'>, status: number, value: unknown): void {
+  sendBytes(x.response, status, 'application/json', `${JSON.stringify(value)}\n`);
+}
+
+export function sendText(x: Pick<Exchange, 'response'>, status: number, text: string): void {
+  sendBytes(x.response, status, 'text/plain; charset=utf-8', text);
+}
+
+/** 204, 304, or a 200 and 201 without a body. */
+export function sendEmpty(x: Pick<Exchange, 'response'>, status: number): void {
+  x.response.writeHead(status, status === 204 || status === 304 ? {} : { 'Content-Length': 0 });
+  x.response.end();
+}
+
+function sendBytes(response: ServerResponse, status: number, contentType: string, text: string): void {
+  const bytes = Buffer.from(text);
+  response.writeHead(status, { 'Content-Type': contentType, 'Content-Length': bytes.length });
+  response.end(bytes);
+}
+
+export function statusOf(error: unknown): number {
+  return error instanceof StatusError ? error.status : httpStatus(error);
+}
+
+/** What a client reads as the reason: the message alone for errors that were meant for it, with causes for those that were not. */
+export function messageOf(error: unknown): string {
+  return isGantryError(error) ? error.message : errorText(error);
+}
+
+/** The answer to a failed request, if none has begun; a begun one is cut, so that the client cannot take it for whole. */
+export function sendError(response: ServerResponse, error: unknown): void {
+  if (response.headersSent) {
+    response.destroy(error instanceof Error ? error : new GantryError('internal', String(error)));
+    return;
+  }
+  const status = statusOf(error);
+  if (!response.req.complete) response.setHeader('Connection', 'close'); // the rest of an upload is not waited for
+  if (status === 304) sendEmpty({ response }, 304);
+  else sendJson({ response }, status, { message: messageOf(error) });
+}

@@ -1,0 +1,133 @@
+import type { IncomingMessage } from 'node:http';
+import { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { posix } from 'node:path';
+import { cancelled, errorText, type Logger, newContext, notFound, openSpan, runInCall } from '@gantry/rpc';
+import { SpanKind, type Tracer } from '@opentelemetry/api';
+import type { Engine } from '../engine/engine';
+import { sendError, sendText, statusOf } from './answer';
+import type { Exchange, Route, Upgrade } from './exchange';
+import { Query } from './query';
+import { parseTarget, type Router } from './router';
+import { compareVersions, MAX_API_VERSION, negotiate } from './version';
+
+export interface HttpObserver {
+  started(): void;
+  finished(operation: string, status: number, seconds: number): void;
+}
+
+export interface DispatchOptions {
+  readonly router: Router;
+  readonly engine: Engine;
+  readonly logger: Logger;
+  /** Version of the product, for the Server header. */
+  readonly version: string;
+  readonly tracer?: Tracer;
+  readonly observer?: HttpObserver;
+}
+
+/** Below this a client does not understand JSON errors of version checks. */
+const PLAIN_TEXT_BELOW = '1.24';
+
+/** Answers every request: headers, version, route, span and log line, errors. */
+export class Dispatcher {
+  constructor(private readonly options: DispatchOptions) {}
+
+  /** True when a request that asks to upgrade goes to an operation that can. */
+  wantsUpgrade(request: IncomingMessage): boolean {
+    const target = parseTarget(request.url ?? '/');
+    return target !== undefined && this.options.router.find(request.method ?? '', target.path)?.route.hijacks === true;
+  }
+
+  upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
+    const response = new ServerResponse(request);
+    response.shouldKeepAlive = false;
+    response.assignSocket(socket);
+    response.on('finish', () => {
+      response.detachSocket(socket);
+      socket.destroySoon();
+    });
+    socket.on('error', () => undefined);
+    socket.pause();
+    this.handle(request, response, { socket, head });
+  }
+
+  handle(request: IncomingMessage, response: ServerResponse, upgrade?: Upgrade): void {
+    this.setHeaders(response);
+    const began = performance.now();
+    const target = parseTarget(request.url ?? '/');
+    if (target === undefined) return sendText({ response }, 400, '400 Bad Request');
+    const clean = cleanPath(target.path);
+    if (clean !== target.path) {
+      response.writeHead(301, { Location: `${target.version === undefined ? '' : `/v${target.version}`}${encodeURI(clean)}${target.search === '' ? '' : `?${target.search}`}` }).end();
+      return;
+    }
+    const match = this.options.router.find(request.method ?? '', target.path);
+    if (match === undefined) return sendError(response, notFound('page not found'));
+
+    const gone = new AbortController();
+    const leave = (): void => {
+      if (!response.writableFinished || upgrade !== undefined) gone.abort(cancelled('the client went away'));
+    };
+    response.once('close', leave);
+    request.socket.once('close', leave);
+    const traceparent = header(request, 'traceparent');
+    const base = newContext({ signal: gone.signal, traceparent, logger: this.options.logger });
+    const span = openSpan(base, `${match.route.method} ${match.route.path}`, SpanKind.SERVER, this.options.tracer);
+    this.options.observer?.started();
+
+    void runInCall(span.ctx, async () => {
+      let failure: unknown;
+      try {
+        const version = negotiate(target.version);
+        const x: Exchange = { request, response, version, params: match.params, query: new Query(target.search), ctx: span.ctx, ...(upgrade === undefined ? {} : { upgrade }) };
+        if (match.route.offline !== true) await this.options.engine.ready();
+        await match.route.handle(x, this.options.engine);
+      } catch (error) {
+        failure = error;
+        this.fail(response, error, target.version);
+      } finally {
+        request.socket.off('close', leave);
+        span.end(failure !== undefined && statusOf(failure) >= 500 ? failure : undefined);
+        this.log(match.route, target.path, upgrade !== undefined && failure === undefined ? 101 : failure === undefined ? response.statusCode : statusOf(failure), performance.now() - began, failure);
+      }
+    });
+  }
+
+  private fail(response: ServerResponse, error: unknown, version: string | undefined): void {
+    try {
+      if (version !== undefined && !response.headersSent && compareVersions(version, PLAIN_TEXT_BELOW) < 0) return sendText({ response }, statusOf(error), `${errorText(error)}\n`);
+      sendError(response, error);
+    } catch (secondary) {
+      this.options.logger.error({ err: secondary }, 'answering an error failed');
+      response.destroy();
+    }
+  }
+
+  private setHeaders(response: ServerResponse): void {
+    response.setHeader('Api-Version', MAX_API_VERSION);
+    response.setHeader('Docker-Experimental', 'false');
+    response.setHeader('Ostype', 'linux');
+    response.setHeader('Server', `Docker/${this.options.version} (linux)`);
+  }
+
+  private log(route: Route, path: string, status: number, ms: number, failure: unknown): void {
+    this.options.observer?.finished(route.operation, status, ms / 1000);
+    const fields = { method: route.method, path, operation: route.operation, status, ms: Math.round(ms * 1000) / 1000 };
+    const { logger } = this.options;
+    if (failure === undefined) logger[route.operation.startsWith('SystemPing') ? 'debug' : 'info'](fields, 'request done');
+    else if (status >= 500 && status !== 501 && status !== 503) logger.error({ ...fields, err: failure }, `request failed: ${errorText(failure)}`);
+    else logger.info(fields, `request refused: ${errorText(failure)}`);
+  }
+}
+
+function header(request: IncomingMessage, name: string): string {
+  const value = request.headers[name];
+  return (Array.isArray(value) ? value[0] : value) ?? '';
+}
+
+/** As Go's router does before matching: no empty or dot segments; a trailing slash stays. */
+function cleanPath(path: string): string {
+  const clean = posix.normalize(path);
+  return clean.startsWith('//') ? clean.slice(1) : clean;
+}

@@ -1,0 +1,41 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { CallContext } from '@gantry/rpc';
+import type { Engine } from '../engine/engine';
+import type { Query } from './query';
+import type { ApiVersion } from './version';
+
+/** A connection whose client asked to leave HTTP (`Upgrade: tcp`), with the bytes that came after the headers. */
+export interface Upgrade {
+  readonly socket: Socket;
+  /** Unread bytes; the body's, then the stream's. */
+  head: Buffer;
+}
+
+/** One request and the way to answer it. */
+export interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly version: ApiVersion;
+  /** Parts of the path, decoded. */
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: Query;
+  /** Ends when the client goes away. */
+  readonly ctx: CallContext;
+  readonly upgrade?: Upgrade;
+}
+
+export type Handler = (x: Exchange, engine: Engine) => Promise<void>;
+
+export interface Route {
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';
+  /** Path template: `{name}` is one segment, `{name:.*}` any number of them (image names hold slashes). */
+  readonly path: string;
+  /** The operation's name in the API's documentation. */
+  readonly operation: string;
+  /** May leave HTTP for a raw stream. */
+  readonly hijacks?: boolean;
+  /** Answers without the engine. */
+  readonly offline?: boolean;
+  readonly handle: Handler;
+}

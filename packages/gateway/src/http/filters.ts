@@ -1,0 +1,57 @@
+import type { FilterValues } from '@gantry/api/gantry/engine/v1/containers';
+import { invalidArgument } from '@gantry/rpc';
+import { scanJson } from '../json/scan';
+import { type Json, JsonObject } from '../json/value';
+import type { Query } from './query';
+
+export type Filters = { [key: string]: FilterValues };
+
+/**
+ * The `filters` parameter: `{"key":["value"]}`, or `{"key":{"value":true}}` of old clients. A key outside `allowed` is refused when one is
+ * given. Errors: invalidArgument with dockerd's texts.
+ */
+export function readFilters(query: Query, allowed?: readonly string[]): Filters {
+  const source = query.text('filters');
+  if (source === '') return {};
+  const filters: Filters = {};
+  for (const [key, value] of members(source)) {
+    const values = readValues(value);
+    if (allowed !== undefined && !allowed.includes(key)) throw invalidArgument(`invalid filter '${key}'`);
+    filters[key] = { values };
+  }
+  return filters;
+}
+
+function members(source: string): JsonObject['members'] {
+  let root: Json;
+  try {
+    const scanned = scanJson(source);
+    root = scanned.rest === '' ? scanned.value : false;
+  } catch {
+    root = false;
+  }
+  if (root === null) return [];
+  if (!(root instanceof JsonObject)) throw invalidArgument('invalid filter');
+  return root.members;
+}
+
+function readValues(value: Json): string[] {
+  if (value === null) return [];
+  if (Array.isArray(value) && value.every((item: Json) => typeof item === 'string')) return value as string[];
+  if (value instanceof JsonObject && value.members.every(([, on]) => typeof on === 'boolean')) {
+    return value.members.filter(([, on]) => on === true).map(([name]) => name);
+  }
+  throw invalidArgument('invalid filter');
+}
+
+/** Keys that the daemon accepts, per listing. /events takes any. */
+export const filterKeys = {
+  containers: ['ancestor', 'before', 'exited', 'expose', 'health', 'id', 'is-task', 'isolation', 'label', 'name', 'network', 'publish', 'since', 'status', 'volume'],
+  containersPrune: ['label', 'label!', 'until'],
+  images: ['before', 'dangling', 'label', 'label!', 'reference', 'since', 'until'],
+  imagesPrune: ['dangling', 'label', 'label!', 'until'],
+  networks: ['dangling', 'driver', 'id', 'label', 'name', 'scope', 'type'],
+  networksPrune: ['label', 'label!', 'until'],
+  volumes: ['dangling', 'driver', 'label', 'name'],
+  volumesPrune: ['all', 'label', 'label!'],
+} as const;

@@ -1,0 +1,122 @@
+import { chownSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerOptions } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo, Socket } from 'node:net';
+import { forbidden, type Logger, publishSocket, retractSocket } from '@gantry/rpc';
+import { sendError } from './answer';
+import type { Dispatcher } from './dispatch';
+import { hostAllowed } from './host-check';
+import type { ListenAddress } from './listen-address';
+
+export interface TlsFiles {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+  /** Clients must show a certificate of `ca`. */
+  readonly verify: boolean;
+}
+
+export interface ListenerOptions {
+  readonly address: ListenAddress;
+  readonly dispatcher: Dispatcher;
+  readonly logger: Logger;
+  /** Group of a unix socket. */
+  readonly gid?: number;
+  readonly tls?: TlsFiles;
+  /** Names that a TCP request's Host header may have. */
+  readonly hostNames: readonly string[];
+}
+
+/** The header block's limit of Go's server is 1 MiB; X-Registry-Config of a build can be long. */
+const HEADER_BYTES = 256 * 1024;
+const HEADERS_MS = 60_000;
+
+/** One -H: a unix socket or a TCP port. */
+export class Listener {
+  private server: Server | undefined;
+  private readonly sockets = new Set<Socket>();
+  private stopping = false;
+
+  constructor(private readonly options: ListenerOptions) {}
+
+  /** Where it listens; the real port when 0 was asked for. */
+  get address(): string {
+    const bound = this.server?.address();
+    return typeof bound === 'object' && bound !== null ? `tcp://${(bound as AddressInfo).address}:${(bound as AddressInfo).port}` : `unix://${String(this.options.address.kind === 'unix' ? this.options.address.path : '')}`;
+  }
+
+  async start(): Promise<void> {
+    const server = await this.create();
+    this.server = server;
+    server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => this.options.dispatcher.upgrade(request, socket, head));
+    server.on('connection', (socket: Socket) => {
+      this.sockets.add(socket);
+      socket.once('close', () => this.sockets.delete(socket));
+    });
+    server.on('clientError', (_error, socket) => {
+      if (socket.writable && !socket.destroyed) socket.end('HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n400 Bad Request');
+      else socket.destroy();
+    });
+    const { address, gid } = this.options;
+    if (address.kind === 'tcp') return listen(server, { host: address.host, port: address.port });
+    await publishSocket(address.path, 0o660, async (hidden) => {
+      await listen(server, { path: hidden });
+      if (gid !== undefined) chownSync(hidden, 0, gid);
+    });
+  }
+
+  /** Accepts nothing new, lets requests and hijacked streams go on until the deadline, then cuts what is left. */
+  async stop(graceMs: number): Promise<void> {
+    this.stopping = true;
+    const { server } = this;
+    if (server === undefined) return;
+    if (this.options.address.kind === 'unix') await retractSocket(this.options.address.path);
+    const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+    server.closeIdleConnections();
+    const deadline = Date.now() + graceMs;
+    while (this.sockets.size > 0 && Date.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      server.closeIdleConnections();
+    }
+    for (const socket of this.sockets) socket.destroy();
+    await closed;
+  }
+
+  private served(request: IncomingMessage): boolean {
+    return this.options.address.kind === 'unix' || hostAllowed(request.headers.host, this.options.hostNames);
+  }
+
+  private async create(): Promise<Server> {
+    const { dispatcher, tls } = this.options;
+    const options: ServerOptions = {
+      keepAlive: false,
+      keepAliveTimeout: 0, // as dockerd: a client's idle connection must not vanish under its next request
+      requestTimeout: 0, // uploads take as long as they take
+      headersTimeout: HEADERS_MS,
+      maxHeaderSize: HEADER_BYTES,
+      shouldUpgradeCallback: (request) => this.served(request) && dispatcher.wantsUpgrade(request),
+    };
+    const listener: RequestListener = (request, response) => {
+      if (this.stopping) response.setHeader('Connection', 'close');
+      if (!this.served(request)) {
+        sendError(response, forbidden(`host ${JSON.stringify(request.headers.host ?? '')} is not served here`));
+        return;
+      }
+      dispatcher.handle(request, response);
+    };
+    if (tls === undefined) return createServer(options, listener);
+    const [ca, cert, key] = await Promise.all([readFile(tls.ca), readFile(tls.cert), readFile(tls.key)]);
+    return createTlsServer({ ...options, ca, cert, key, requestCert: tls.verify, rejectUnauthorized: tls.verify, minVersion: 'TLSv1.2' }, listener);
+  }
+}
+
+function listen(server: Server, where: { path: string } | { host: string; port: number }): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(where, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,36 @@
+import { Platform } from '@gantry/api/gantry/images/v1/images';
+import { invalidArgument } from '@gantry/rpc';
+import { type Codec, list, struct, text } from '../json/codec';
+import { scanJson } from '../json/scan';
+
+interface PlatformJson {
+  os: string;
+  architecture: string;
+  variant: string;
+  'os.version': string;
+  'os.features': string[];
+}
+
+const platformJson: Codec<PlatformJson> = struct<PlatformJson>('Platform', { os: text, architecture: text, variant: text, 'os.version': text, 'os.features': list(text) });
+
+/** `os[/arch[/variant]]`, as `pull` and `create` say it; undefined when empty. Errors: invalidArgument. */
+export function parsePlatform(value: string): Platform | undefined {
+  if (value === '') return undefined;
+  const parts = value.toLowerCase().split('/');
+  if (parts.length > 3 || parts.some((part) => !/^[a-z0-9_.-]+$/.test(part))) throw invalidArgument(`invalid platform ${JSON.stringify(value)}: unknown operating system or architecture`);
+  const [os = '', architecture = '', variant = ''] = parts;
+  return { os, architecture, variant, osVersion: '' };
+}
+
+/** A platform as JSON object, as inspect, history, save, load, push and rmi say it. Errors: invalidArgument. */
+export function parsePlatformJson(value: string): Platform {
+  try {
+    const { value: json, rest } = scanJson(value);
+    if (rest !== '') throw invalidArgument('unexpected content after JSON');
+    const platform = platformJson.read(json, { struct: '', path: '' });
+    if (platform.os === '' || platform.architecture === '') throw invalidArgument('both OS and Architecture must be provided');
+    return { os: platform.os, architecture: platform.architecture, variant: platform.variant, osVersion: platform['os.version'] };
+  } catch (error) {
+    throw invalidArgument(`failed to parse platform: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+}

@@ -1,0 +1,15 @@
+import { detached } from '@gantry/rpc';
+import { sendEmpty } from '../../http/answer';
+import type { Route } from '../../http/exchange';
+
+export const containerRestart: Route = {
+  method: 'POST',
+  path: '/containers/{name:.*}/restart',
+  operation: 'ContainerRestart',
+  async handle(x, engine) {
+    const timeout = x.query.int32('t');
+    const signal = x.version.atLeast('1.42') ? x.query.text('signal') : '';
+    await engine.containers.restart(detached(x.ctx), { id: x.params['name'] ?? '', signal, timeout });
+    sendEmpty(x, 204);
+  },
+};

@@ -1,0 +1,19 @@
+import { detached, invalidArgument } from '@gantry/rpc';
+import { sendEmpty } from '../../http/answer';
+import { parseDetachKeys } from '../../streams/detach-keys';
+import type { Route } from '../../http/exchange';
+
+export const containerStart: Route = {
+  method: 'POST',
+  path: '/containers/{name:.*}/start',
+  operation: 'ContainerStart',
+  async handle(x, engine) {
+    // a body here was a HostConfig once; some clients still send an empty one
+    const length = x.request.headers['transfer-encoding'] === undefined ? Number(x.request.headers['content-length'] ?? 0) : 8;
+    if (length > 7) throw invalidArgument('starting container with non-empty request body was deprecated since API v1.22 and removed in v1.24');
+    if (x.query.text('checkpoint-dir') !== '') throw invalidArgument('parameter checkpoint-dir is not supported by gantry');
+    parseDetachKeys(x.query.text('detachKeys'));
+    await engine.containers.start(detached(x.ctx), { id: x.params['name'] ?? '', checkpoint: x.query.text('checkpoint') });
+    sendEmpty(x, 204);
+  },
+};

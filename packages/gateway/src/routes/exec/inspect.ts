@@ -1,0 +1,12 @@
+import { sendJson } from '../../http/answer';
+import { execInspect } from '../../shapes/exec';
+import type { Route } from '../../http/exchange';
+
+export const execInspectRoute: Route = {
+  method: 'GET',
+  path: '/exec/{name:.*}/json',
+  operation: 'ExecInspect',
+  async handle(x, engine) {
+    sendJson(x, 200, execInspect.write(await engine.containers.execInspect(x.ctx, { id: x.params['name'] ?? '' }), x.version));
+  },
+};

@@ -1,0 +1,71 @@
+import { invalidArgument } from '@gantry/rpc';
+import type { Engine } from '../../engine/engine';
+import type { Exchange, Route } from '../../http/exchange';
+import { parsePlatform } from '../../http/platform';
+import { registryAuth } from '../../http/registry-auth';
+import { upload } from '../../streams/bulk';
+import { JsonLines } from '../../streams/lines';
+import { progressLine } from '../../streams/progress';
+
+/** One endpoint, two operations: `fromImage` pulls, `fromSrc` imports a root file system archive. */
+export const imageCreate: Route = {
+  method: 'POST',
+  path: '/images/create',
+  operation: 'ImageCreate',
+  async handle(x, engine) {
+    const { query } = x;
+    if (query.text('fromImage') !== '') return pull(x, engine);
+    if (query.text('fromSrc') === '') throw invalidArgument('one of fromImage and fromSrc must be given');
+    if (query.text('fromSrc') !== '-') throw invalidArgument(`parameter fromSrc=${query.text('fromSrc')} is not supported by gantry: only - (the request body) is`);
+    return importImage(x, engine);
+  },
+};
+
+async function pull(x: Exchange, engine: Engine): Promise<void> {
+  const { ref, allTags } = pullReference(x.query.text('fromImage'), x.query.text('tag'));
+  const call = engine.images.pullImage(x.ctx, { pull: { ref, allTags, platform: parsePlatform(x.query.text('platform')), auth: registryAuth(x) } });
+  const lines = new JsonLines(x);
+  try {
+    for await (const { progress } of call) {
+      const line = progress === undefined ? undefined : progressLine(progress, x.version);
+      if (line !== undefined) await lines.write(line);
+    }
+    lines.end();
+  } catch (error) {
+    lines.fail(error);
+  }
+}
+
+/** A tag replaces the one in the name; a digest is joined with @. A bare name means all its tags. */
+export function pullReference(image: string, tag: string): { ref: string; allTags: boolean } {
+  const named = image.lastIndexOf(':') > image.lastIndexOf('/') || image.includes('@');
+  if (tag === '') return { ref: image, allTags: !named };
+  const bare = image.split('@', 1)[0] ?? '';
+  const repository = bare.lastIndexOf(':') > bare.lastIndexOf('/') ? bare.slice(0, bare.lastIndexOf(':')) : bare;
+  return { ref: `${repository}${tag.includes(':') ? '@' : ':'}${tag}`, allTags: false };
+}
+
+async function importImage(x: Exchange, engine: Engine): Promise<void> {
+  const { query } = x;
+  const changes = query.all('changes').flatMap((change) => change.split('\n')).filter((change) => change.trim() !== '');
+  const call = engine.images.importImage(x.ctx, {
+    import: { repository: query.text('repo'), tag: query.text('tag'), message: query.text('message'), changes, platform: parsePlatform(query.text('platform')) },
+  });
+  const lines = new JsonLines(x);
+  let uploaded: Promise<void> | undefined;
+  try {
+    for await (const { import: step } of call) {
+      if (step?.ticket !== undefined) {
+        uploaded = upload(x.request, step.ticket, x.ctx.signal);
+        uploaded.catch(() => undefined); // awaited below, or the call's own failure says more
+      }
+      const line = step?.progress === undefined ? undefined : progressLine(step.progress, x.version);
+      if (line !== undefined) await lines.write(line);
+      else if (step !== undefined && step.imageId !== '') await lines.write({ status: step.imageId });
+    }
+    await uploaded;
+    lines.end();
+  } catch (error) {
+    lines.fail(error);
+  }
+}

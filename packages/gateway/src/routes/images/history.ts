@@ -1,0 +1,15 @@
+import { sendJson } from '../../http/answer';
+import { parsePlatformJson } from '../../http/platform';
+import { imageHistoryItem } from '../../shapes/image';
+import type { Route } from '../../http/exchange';
+
+export const imageHistory: Route = {
+  method: 'GET',
+  path: '/images/{name:.*}/history',
+  operation: 'ImageHistory',
+  async handle(x, engine) {
+    const platform = x.version.atLeast('1.48') && x.query.text('platform') !== '' ? parsePlatformJson(x.query.text('platform')) : undefined;
+    const { items } = await engine.images.imageHistory(x.ctx, { name: x.params['name'] ?? '', platform });
+    sendJson(x, 200, items.map((item) => imageHistoryItem.write(item, x.version)));
+  },
+};

@@ -1,0 +1,39 @@
+import type { LoadResponse } from '@gantry/api/gantry/images/v1/images';
+import type { Exchange, Route } from '../../http/exchange';
+import { parsePlatformJson } from '../../http/platform';
+import { upload } from '../../streams/bulk';
+import { JsonLines } from '../../streams/lines';
+import { progressLine } from '../../streams/progress';
+
+export const imageLoad: Route = {
+  method: 'POST',
+  path: '/images/load',
+  operation: 'ImageLoad',
+  async handle(x, engine) {
+    const platforms = x.version.atLeast('1.48') ? x.query.all('platform').map(parsePlatformJson) : [];
+    const call = engine.images.loadImages(x.ctx, { load: { quiet: x.query.flag('quiet'), platforms } });
+    const lines = new JsonLines(x);
+    let uploaded: Promise<void> | undefined;
+    try {
+      for await (const { load } of call) {
+        if (load?.ticket !== undefined) {
+          uploaded = upload(x.request, load.ticket, x.ctx.signal);
+          uploaded.catch(() => undefined); // awaited below, or the call's own failure says more
+        }
+        const line = load === undefined ? undefined : loadLine(load, x);
+        if (line !== undefined) await lines.write(line);
+      }
+      await uploaded;
+      lines.end();
+    } catch (error) {
+      lines.fail(error);
+    }
+  },
+};
+
+/** A loaded image is told in a line of its own, unless the engine worded it already. */
+function loadLine(load: LoadResponse, x: Exchange): object | undefined {
+  const line = load.progress === undefined ? undefined : progressLine(load.progress, x.version);
+  if (line !== undefined || load.imageId === '') return line;
+  return { stream: load.familiarName === '' ? `Loaded image ID: ${load.imageId}\n` : `Loaded image: ${load.familiarName}\n` };
+}

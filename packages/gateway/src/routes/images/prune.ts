@@ -1,0 +1,16 @@
+import { detached } from '@gantry/rpc';
+import { sendJson } from '../../http/answer';
+import { filterKeys, readFilters } from '../../http/filters';
+import { exactNumber } from '../../json/codec';
+import { imageDeleteItem } from '../../shapes/image';
+import type { Route } from '../../http/exchange';
+
+export const imagePrune: Route = {
+  method: 'POST',
+  path: '/images/prune',
+  operation: 'ImagePrune',
+  async handle(x, engine) {
+    const { items, spaceReclaimed } = await engine.images.pruneImages(detached(x.ctx), { filters: readFilters(x.query, filterKeys.imagesPrune) });
+    sendJson(x, 200, { ImagesDeleted: items.length === 0 ? null : items.map((item) => imageDeleteItem.write(item, x.version)), SpaceReclaimed: exactNumber(spaceReclaimed) });
+  },
+};

@@ -1,0 +1,29 @@
+import type { Route } from '../../http/exchange';
+import { parsePlatformJson } from '../../http/platform';
+import { registryAuth } from '../../http/registry-auth';
+import { JsonLines } from '../../streams/lines';
+import { progressLine } from '../../streams/progress';
+
+export const imagePush: Route = {
+  method: 'POST',
+  path: '/images/{name:.*}/push',
+  operation: 'ImagePush',
+  async handle(x, engine) {
+    const name = x.params['name'] ?? '';
+    const tag = x.query.text('tag');
+    const platform = x.version.atLeast('1.46') && x.query.text('platform') !== '' ? parsePlatformJson(x.query.text('platform')) : undefined;
+    const tagged = name.lastIndexOf(':') > name.lastIndexOf('/');
+    const call = engine.images.pushImage(x.ctx, { push: { ref: tag === '' ? name : `${name}:${tag}`, allTags: tag === '' && !tagged, auth: registryAuth(x), platform } });
+    x.request.resume(); // old clients put the credentials into the body as well
+    const lines = new JsonLines(x);
+    try {
+      for await (const { progress } of call) {
+        const line = progress === undefined ? undefined : progressLine(progress, x.version);
+        if (line !== undefined) await lines.write(line);
+      }
+      lines.end();
+    } catch (error) {
+      lines.fail(error);
+    }
+  },
+};

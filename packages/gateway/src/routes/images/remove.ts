@@ -1,0 +1,17 @@
+import { detached } from '@gantry/rpc';
+import { sendJson } from '../../http/answer';
+import { parsePlatformJson } from '../../http/platform';
+import { imageDeleteItem } from '../../shapes/image';
+import type { Route } from '../../http/exchange';
+
+export const imageDelete: Route = {
+  method: 'DELETE',
+  path: '/images/{name:.*}',
+  operation: 'ImageDelete',
+  async handle(x, engine) {
+    const { query } = x;
+    const platforms = x.version.atLeast('1.50') ? query.all('platforms').map(parsePlatformJson) : [];
+    const { items } = await engine.images.removeImage(detached(x.ctx), { name: x.params['name'] ?? '', force: query.flag('force'), noPrune: query.flag('noprune'), platforms });
+    sendJson(x, 200, items.map((item) => imageDeleteItem.write(item, x.version)));
+  },
+};

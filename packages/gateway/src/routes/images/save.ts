@@ -1,0 +1,26 @@
+import { invalidArgument } from '@gantry/rpc';
+import type { Engine } from '../../engine/engine';
+import type { Exchange, Route } from '../../http/exchange';
+import { parsePlatformJson } from '../../http/platform';
+import { download, needTicket } from '../../streams/bulk';
+
+async function save(x: Exchange, engine: Engine, refs: string[]): Promise<void> {
+  if (refs.length === 0) throw invalidArgument('no image names given');
+  const platforms = x.version.atLeast('1.48') ? x.query.all('platform').map(parsePlatformJson) : [];
+  const { save: saved } = await engine.images.saveImages(x.ctx, { save: { refs, platforms } });
+  await download(x, needTicket(saved?.ticket, 'the images'), { 'Content-Type': 'application/x-tar' });
+}
+
+export const imageGet: Route = {
+  method: 'GET',
+  path: '/images/{name:.*}/get',
+  operation: 'ImageGet',
+  handle: (x, engine) => save(x, engine, [x.params['name'] ?? '']),
+};
+
+export const imageGetAll: Route = {
+  method: 'GET',
+  path: '/images/get',
+  operation: 'ImageGetAll',
+  handle: (x, engine) => save(x, engine, x.query.all('names').flatMap((name) => name.split(',')).filter((name) => name !== '')),
+};

@@ -1,0 +1,17 @@
+import { detached, invalidArgument } from '@gantry/rpc';
+import { sendJson } from '../../http/answer';
+import { readJson } from '../../http/body';
+import type { Route } from '../../http/exchange';
+import { network, networkCreateBody } from '../../shapes/networks';
+
+export const networkCreate: Route = {
+  method: 'POST',
+  path: '/networks/create',
+  operation: 'NetworkCreate',
+  async handle(x, engine) {
+    const body = (await readJson(x, networkCreateBody)) ?? networkCreateBody.zero();
+    if (body.Name.trim() === '') throw invalidArgument('network name cannot be empty');
+    const { id, warning } = await engine.networks.createNetwork(detached(x.ctx), { network: { ...network.zero(), ...body, EnableIPv6: body.EnableIPv6 ?? false } });
+    sendJson(x, 201, { Id: id, Warning: warning });
+  },
+};

@@ -1,0 +1,14 @@
+import { sendJson } from '../../http/answer';
+import { filterKeys, readFilters } from '../../http/filters';
+import { network } from '../../shapes/networks';
+import type { Route } from '../../http/exchange';
+
+export const networkList: Route = {
+  method: 'GET',
+  path: '/networks',
+  operation: 'NetworkList',
+  async handle(x, engine) {
+    const { networks } = await engine.networks.listNetworks(x.ctx, { filters: readFilters(x.query, filterKeys.networks) });
+    sendJson(x, 200, networks.map((each) => network.write({ ...each, Containers: {} }, x.version)));
+  },
+};

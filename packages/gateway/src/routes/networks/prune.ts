@@ -1,0 +1,14 @@
+import { detached } from '@gantry/rpc';
+import { sendJson } from '../../http/answer';
+import { filterKeys, readFilters } from '../../http/filters';
+import type { Route } from '../../http/exchange';
+
+export const networkPrune: Route = {
+  method: 'POST',
+  path: '/networks/prune',
+  operation: 'NetworkPrune',
+  async handle(x, engine) {
+    const { names } = await engine.networks.pruneNetworks(detached(x.ctx), { filters: readFilters(x.query, filterKeys.networksPrune) });
+    sendJson(x, 200, { NetworksDeleted: names.length === 0 ? null : names });
+  },
+};

@@ -1,0 +1,34 @@
+import { invalidArgument } from '@gantry/rpc';
+import { sendJson } from '../../http/answer';
+import type { Exchange, Route } from '../../http/exchange';
+import { exactNumber } from '../../json/codec';
+import { containerSummary } from '../../shapes/container';
+import { writeImageSummary } from '../../shapes/image';
+import { volume } from '../../shapes/volume';
+
+const objects = ['container', 'image', 'volume', 'build-cache'];
+
+function wanted(x: Exchange): string[] {
+  const types = x.version.atLeast('1.42') ? x.query.all('type') : [];
+  for (const type of types) if (!objects.includes(type)) throw invalidArgument(`unknown object type: ${type}`);
+  return types;
+}
+
+export const systemDataUsage: Route = {
+  method: 'GET',
+  path: '/system/df',
+  operation: 'SystemDataUsage',
+  async handle(x, engine) {
+    const types = wanted(x);
+    const asked = (type: string): boolean => types.length === 0 || types.includes(type);
+    const usage = await engine.system.getDiskUsage(x.ctx, { types });
+    sendJson(x, 200, {
+      LayersSize: exactNumber(usage.layersSize),
+      Images: asked('image') ? usage.images.map((each) => writeImageSummary(each, x.version)) : null,
+      Containers: asked('container') ? usage.containers.map((each) => containerSummary.write(each, x.version)) : null,
+      Volumes: asked('volume') ? usage.volumes.map((each) => volume.write(each, x.version)) : null,
+      BuildCache: asked('build-cache') ? [] : null,
+      ...(x.version.atLeast('1.42') ? {} : { BuilderSize: 0 }),
+    });
+  },
+};

@@ -1,0 +1,32 @@
+import { invalidArgument } from '@gantry/rpc';
+import { epoch } from '../../http/epoch';
+import type { Exchange, Route } from '../../http/exchange';
+import { readFilters } from '../../http/filters';
+import { writeEvent } from '../../shapes/system';
+import { JsonLines } from '../../streams/lines';
+
+/** Sends the headers when the subscription stands, so that a client misses nothing that it causes after them. */
+export const systemEvents: Route = {
+  method: 'GET',
+  path: '/events',
+  operation: 'SystemEvents',
+  async handle(x, engine) {
+    const since = epoch(x.query, 'since');
+    const until = epoch(x.query, 'until');
+    if (since !== '' && until !== '' && Number(since) > Number(until)) throw invalidArgument(`\`since\` time (${since}) cannot be after \`until\` time (${until})`);
+    const lines = new JsonLines(x, contentType(x));
+    for await (const { event, subscribed } of engine.system.events(x.ctx, { since, until, filters: readFilters(x.query) })) {
+      if (subscribed) lines.open();
+      if (event === undefined) continue;
+      // pulling told nothing of new images before 1.46
+      if (event.Type === 'image' && event.Action === 'create' && !x.version.atLeast('1.46')) continue;
+      await lines.writeRaw(`${JSON.stringify(writeEvent(event, x.version))}\n`);
+    }
+    lines.end();
+  },
+};
+
+function contentType(x: Exchange): string {
+  if (!x.version.atLeast('1.52')) return 'application/json';
+  return (x.request.headers.accept ?? '').includes('application/x-ndjson') ? 'application/x-ndjson' : 'application/jsonl';
+}

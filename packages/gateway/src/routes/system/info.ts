@@ -1,0 +1,15 @@
+import { internal } from '@gantry/rpc';
+import { sendJson } from '../../http/answer';
+import { writeInfo } from '../../shapes/system';
+import type { Route } from '../../http/exchange';
+
+export const systemInfo: Route = {
+  method: 'GET',
+  path: '/info',
+  operation: 'SystemInfo',
+  async handle(x, engine) {
+    const { info } = await engine.system.getInfo(x.ctx, {});
+    if (info === undefined) throw internal('the engine answered no info');
+    sendJson(x, 200, writeInfo(info, x.version));
+  },
+};

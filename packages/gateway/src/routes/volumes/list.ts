@@ -1,0 +1,14 @@
+import { sendJson } from '../../http/answer';
+import { filterKeys, readFilters } from '../../http/filters';
+import { volume } from '../../shapes/volume';
+import type { Route } from '../../http/exchange';
+
+export const volumeList: Route = {
+  method: 'GET',
+  path: '/volumes',
+  operation: 'VolumeList',
+  async handle(x, engine) {
+    const { volumes, warnings } = await engine.volumes.listVolumes(x.ctx, { filters: readFilters(x.query, filterKeys.volumes) });
+    sendJson(x, 200, { Volumes: volumes.map((each) => volume.write(each, x.version)), Warnings: warnings.length === 0 ? null : warnings });
+  },
+};

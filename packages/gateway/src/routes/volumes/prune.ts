@@ -1,0 +1,18 @@
+import { detached } from '@gantry/rpc';
+import { sendJson } from '../../http/answer';
+import { filterKeys, readFilters } from '../../http/filters';
+import { exactNumber } from '../../json/codec';
+import type { Route } from '../../http/exchange';
+
+export const volumePrune: Route = {
+  method: 'POST',
+  path: '/volumes/prune',
+  operation: 'VolumePrune',
+  async handle(x, engine) {
+    const filters = readFilters(x.query, filterKeys.volumesPrune);
+    // before 1.42 named volumes were pruned too
+    if (!x.version.atLeast('1.42')) filters['all'] = { values: ['true'] };
+    const { names, spaceReclaimed } = await engine.volumes.pruneVolumes(detached(x.ctx), { filters });
+    sendJson(x, 200, { VolumesDeleted: names, SpaceReclaimed: exactNumber(spaceReclaimed) });
+  },
+};

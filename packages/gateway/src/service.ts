@@ -1,0 +1,23 @@
+import type { ServiceSpec } from '@gantry/service';
+import { compose } from './compose';
+import { checkConfig, defaults, type GatewayConfig } from './config';
+
+/** The gateway as its main.ts and the launcher know it. */
+export const service: ServiceSpec<GatewayConfig> = {
+  name: 'gateway',
+  binary: 'gantryd',
+  version: process.env['GANTRY_VERSION'] ?? '0.0.0',
+  summary: 'the Docker Engine API, in front of gantry-supervisor',
+  defaults,
+  flags: {
+    host: { type: 'list', key: 'hosts', value: 'URL', help: 'unix:///path or tcp://address:port; may be repeated (default unix://RUN/docker.sock)' },
+    group: { type: 'string', value: 'NAME', help: 'group that may use the unix sockets (default docker)' },
+    tls: { type: 'boolean', help: 'serve TCP with TLS' },
+    tlsverify: { type: 'boolean', help: "serve TCP with TLS and ask for the client's certificate" },
+    tlscacert: { type: 'string', value: 'FILE', help: "authority of the clients' certificates (PEM)" },
+    tlscert: { type: 'string', value: 'FILE', help: "the server's certificate (PEM)" },
+    tlskey: { type: 'string', value: 'FILE', help: "the server's key (PEM)" },
+  },
+  check: checkConfig,
+  compose,
+};

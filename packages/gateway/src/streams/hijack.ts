@@ -1,0 +1,46 @@
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Exchange } from '../http/exchange';
+
+export const RAW_STREAM = 'application/vnd.docker.raw-stream';
+export const MULTIPLEXED_STREAM = 'application/vnd.docker.multiplexed-stream';
+
+/** A terminal's bytes come as they are; the others in frames, which 1.42 calls by their own name. */
+export function streamType(tty: boolean, x: Pick<Exchange, 'version'>): string {
+  return !tty && x.version.atLeast('1.42') ? MULTIPLEXED_STREAM : RAW_STREAM;
+}
+
+/**
+ * Ends HTTP on this connection and gives the raw socket: 101 to a client that asked with `Upgrade`, else 200 and bytes until the close. The
+ * socket is paused; bytes that came early are its first.
+ */
+export function takeOver(x: Exchange, contentType: string): Socket {
+  const socket = x.upgrade?.socket ?? (x.request.socket as Socket);
+  const upgraded = x.upgrade !== undefined;
+  const lines = [
+    upgraded ? 'HTTP/1.1 101 UPGRADED' : `HTTP/1.1 200 ${STATUS_CODES[200]}`,
+    `Content-Type: ${contentType}`,
+    ...(upgraded ? ['Connection: Upgrade', 'Upgrade: tcp'] : []),
+    ...Object.entries(x.response.getHeaders()).map(([name, value]) => `${titleCase(name)}: ${String(value)}`),
+  ];
+  if (upgraded) x.response.detachSocket(socket);
+  else leaveHttp(x, socket);
+  socket.setTimeout(0);
+  socket.setNoDelay?.(true);
+  socket.pause();
+  if (x.upgrade !== undefined && x.upgrade.head.length > 0) socket.unshift(x.upgrade.head);
+  socket.write(`${lines.join('\r\n')}\r\n\r\n`);
+  return socket;
+}
+
+/** A listener of ours makes Node hand the connection's bytes to JavaScript; then its parser's listeners are taken off. */
+function leaveHttp(x: Exchange, socket: Socket): void {
+  const own = (): void => undefined;
+  socket.on('data', own);
+  for (const event of ['data', 'end', 'drain', 'timeout', 'error'] as const) socket.removeAllListeners(event);
+  x.response.detachSocket(socket);
+}
+
+function titleCase(name: string): string {
+  return name.replace(/(^|-)[a-z]/g, (c) => c.toUpperCase());
+}

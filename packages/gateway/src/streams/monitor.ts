@@ -1,0 +1,66 @@
+import { connect, type Socket } from 'node:net';
+import { internal, unavailable } from '@gantry/rpc';
+
+export interface MonitorAttach {
+  readonly op: 'attach';
+  readonly stdin: boolean;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+}
+
+/** Longest handshake, milliseconds: the monitor answers at once or is stuck. */
+const HANDSHAKE_MS = 5000;
+const REPLY_LIMIT = 4096;
+
+/** Connects to a task's monitor and attaches; after it the socket carries output down and stdin up. Errors: unavailable, internal. */
+export async function attachMonitor(path: string, request: MonitorAttach, signal: AbortSignal): Promise<Socket> {
+  const socket = connect({ path, allowHalfOpen: true, signal });
+  try {
+    const reply = await handshake(socket, `${JSON.stringify(request)}\n`);
+    if (!reply.ok) throw internal(`the monitor refused to attach: ${reply.error ?? 'no reason given'}`);
+    return socket;
+  } catch (error) {
+    socket.destroy();
+    throw error;
+  }
+}
+
+interface Reply {
+  readonly ok: boolean;
+  readonly error?: string;
+}
+
+function handshake(socket: Socket, line: string): Promise<Reply> {
+  return new Promise((resolve, reject) => {
+    let received = Buffer.alloc(0);
+    const timer = setTimeout(() => finish(() => reject(unavailable('the monitor does not answer'))), HANDSHAKE_MS);
+    const finish = (act: () => void): void => {
+      clearTimeout(timer);
+      socket.pause();
+      socket.off('data', onData).off('error', onError).off('end', onEnd);
+      act();
+    };
+    const onError = (error: Error): void => finish(() => reject(unavailable('the monitor is gone', { cause: error })));
+    const onEnd = (): void => finish(() => reject(unavailable('the monitor is gone')));
+    const onData = (chunk: Buffer): void => {
+      received = Buffer.concat([received, chunk]);
+      const end = received.indexOf(0x0a);
+      if (end < 0 && received.length <= REPLY_LIMIT) return;
+      finish(() => {
+        const rest = received.subarray(end + 1);
+        if (end >= 0 && rest.length > 0) socket.unshift(rest);
+        parse(end < 0 ? '' : received.toString('utf8', 0, end), resolve, reject);
+      });
+    };
+    socket.on('data', onData).on('error', onError).on('end', onEnd);
+    socket.write(line);
+  });
+}
+
+function parse(line: string, resolve: (reply: Reply) => void, reject: (error: Error) => void): void {
+  try {
+    resolve(JSON.parse(line) as Reply);
+  } catch (error) {
+    reject(internal('the monitor answered nonsense', { cause: error }));
+  }
+}
