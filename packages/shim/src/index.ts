@@ -1,1 +1,3 @@
-export {};
+export type { ShimConfig } from './config';
+export type { Driver, DriverExec, DriverName, DriverTask, RuntimeOptions } from './drivers/driver';
+export { shimService } from './service';

@@ -1,0 +1,70 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { TaskService } from '@gantry/api/containerd/task/v3/shim';
+import { EventsServiceService } from '@gantry/api/gantry/shim/v1/shim';
+import { syscalls } from '@gantry/linux';
+import { shortSocketPath } from '@gantry/rpc';
+import { createCgroupManager, monitorCgroupPath } from '@gantry/runtime';
+import type { Running, ServiceContext } from '@gantry/service';
+import type { ShimConfig } from './config';
+import type { Driver, DriverName } from './drivers/driver';
+import { NativeDriver } from './drivers/native';
+import { OciDriver } from './drivers/oci';
+import { eventsHandlers } from './events/events-service';
+import { EventJournal } from './events/journal';
+import { Publisher } from './events/publisher';
+import { taskHandlers } from './grpc/task-handlers';
+import { Helper } from './helper/helper';
+import { findNativeBinary } from './native-binary';
+import { HostRootfsMounter } from './rootfs/rootfs';
+import { type Engine, runtimeRoot } from './tasks/engine';
+import { rebuild } from './tasks/rebuild';
+import { TaskRegistry } from './tasks/registry';
+
+/** All monitors and the helper share one cgroup, a sibling of the containers'. */
+const MONITORS = 'monitors';
+
+/** The shim: everything is constructed here. Monitors and their tasks outlive `stop`. */
+export async function compose(service: ServiceContext<ShimConfig>): Promise<Running> {
+  const { run, logger } = service;
+  const binary = await findNativeBinary(service.config.native, __dirname);
+  const cgroups = createCgroupManager();
+  const monitors = cgroups.plan(monitorCgroupPath(MONITORS));
+  const helper = new Helper({ binary, logger, cgroups: monitors.directories.map((one) => one.directory) });
+  const journal = new EventJournal(join(run, 'shim', 'events.journal'), logger);
+  const drivers = {
+    native: new NativeDriver({ cgroups, logger }),
+    oci: new OciDriver({ helper, cgroups, consoleSocket: (id) => shortSocketPath(run, `console/${id}`) }),
+  } satisfies Record<DriverName, Driver>;
+  const engine: Engine = {
+    run, helper, drivers, cgroups, logger,
+    bootId: (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim(),
+    rootfs: new HostRootfsMounter(syscalls.async, helper),
+    registry: new TaskRegistry(),
+    publisher: new Publisher(journal),
+  };
+  const server = service.createServer();
+  server.addService(TaskService, taskHandlers(engine), { longCalls: ['wait'] });
+  server.addService(EventsServiceService, eventsHandlers(engine.publisher));
+
+  return {
+    async start() {
+      for (const dir of ['tasks', 'shim', 's']) await mkdir(join(run, dir), { recursive: true, mode: 0o700 });
+      await mkdir(runtimeRoot(run), { recursive: true, mode: 0o700 });
+      journal.open();
+      await cgroups.create(monitors);
+      await helper.start();
+      await rebuild(engine);
+      await server.listen(service.socket());
+    },
+    async stop() {
+      await server.stop();
+      for (const task of engine.registry.all()) {
+        task.init.detach();
+        for (const exec of task.execs.values()) exec.process.detach();
+      }
+      helper.stop();
+      journal.close();
+    },
+  };
+}

@@ -1,0 +1,4 @@
+import { runService } from '@gantry/service';
+import { shimService } from './service';
+
+runService(shimService);

@@ -1,0 +1,13 @@
+import type { Any } from '@gantry/api/google/protobuf/any';
+import { failedPrecondition } from '@gantry/rpc';
+import { metricsV1 } from '../stats/v1';
+import { metricsV2 } from '../stats/v2';
+import type { Engine } from './engine';
+
+/** The cgroup metrics of a task, in the form of the hierarchy that holds its memory controller. */
+export async function taskStats(engine: Engine, namespace: string, id: string): Promise<Any> {
+  const { cgroup } = engine.registry.get(namespace, id).record;
+  if (cgroup === undefined) throw failedPrecondition(`the runtime of task ${id} does not tell its cgroup`);
+  const stats = await engine.cgroups.stats(cgroup);
+  return cgroup.mode === 'v2' ? metricsV2(stats) : metricsV1(stats);
+}
