@@ -81,7 +81,6 @@ export function assemble(context: Pick<NetworkContext, 'config' | 'data' | 'logg
     publisher.close();
     route.close();
     netfilter.close();
-    kernel.close();
     store.close();
   };
   return { names, parts, table, firewall, sweeper, devices, route, netfilter, pools, close };

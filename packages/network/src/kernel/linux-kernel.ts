@@ -1,34 +1,31 @@
 import { createSocket } from 'node:dgram';
 import { closeSync, existsSync, fstatSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
-import { parseAddress, toBytes } from '../address/cidr';
+import { NETLINK, NetlinkSocket, SOL, inNetworkNamespace, syscalls } from '@gantry/linux';
 import type { NetlinkPort } from '../netlink/connection';
 import type { Protocol } from '../ports/port';
 import type { HeldPort, PortTarget } from '../ports/publisher';
 import { relayTcp, relayUdp } from '../ports/relay';
 import type { DatagramHandler, Namespace, NamespaceListeners, NetworkKernel } from './kernel';
-import { bindSocket, closeDescriptor, enterNamespace, openNetlink, receiveNow, sendAsync } from './syscalls';
+import { bindSocket } from './sockets';
 
-const NETLINK = { route: 0, netfilter: 12 } as const;
+const PROTOCOLS = { route: NETLINK.ROUTE, netfilter: NETLINK.NETFILTER } as const;
+const SO_SNDBUFFORCE = 32;
 /** Enough for a transaction with tens of thousands of map elements. */
-const NETLINK_BUFFER = 8 * 1024 * 1024;
-const RECEIVE_BYTES = 128 * 1024;
+const SEND_BUFFER = 8 * 1024 * 1024;
 const DEFAULT_EPHEMERAL: readonly [number, number] = [32768, 60999];
 
-/** The running kernel. The host's namespace is the one that the process is in when this is made. */
+/** The running kernel. The host's namespace is the one that the process is in. */
 export class LinuxKernel implements NetworkKernel {
-  readonly #home = openSync('/proc/self/ns/net', 'r');
   readonly #boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim().slice(0, 8);
-  readonly #buffer = Buffer.alloc(RECEIVE_BYTES);
   #ephemeral: readonly [number, number] | undefined;
 
   netlink(protocol: 'route' | 'netfilter', namespace?: Namespace): NetlinkPort {
-    const fd = this.#inside(namespace, () => openNetlink(NETLINK[protocol], NETLINK_BUFFER));
-    return {
-      send: (datagram) => sendAsync(fd, datagram),
-      receive: () => receiveNow(fd, this.#buffer),
-      close: () => closeDescriptor(fd),
-    };
+    const socket = new NetlinkSocket(PROTOCOLS[protocol], namespace === undefined ? {} : { namespace: namespace.descriptor });
+    const size = Buffer.alloc(4);
+    size.writeInt32LE(SEND_BUFFER);
+    syscalls.setsockopt(socket.fd, SOL.SOCKET, SO_SNDBUFFORCE, size);
+    return socket;
   }
 
   namespace(path: string): Namespace {
@@ -47,11 +44,11 @@ export class LinuxKernel implements NetworkKernel {
   }
 
   readSysctl(name: string, namespace?: Namespace): string | undefined {
-    return this.#inside(namespace, () => absentAsUndefined(() => readFileSync(`/proc/sys/${name}`, 'utf8').trim()));
+    return inside(namespace, () => absentAsUndefined(() => readFileSync(`/proc/sys/${name}`, 'utf8').trim()));
   }
 
   writeSysctl(name: string, value: string, namespace?: Namespace): boolean {
-    return this.#inside(namespace, () => {
+    return inside(namespace, () => {
       try {
         writeFileSync(`/proc/sys/${name}`, value);
         return true;
@@ -64,13 +61,12 @@ export class LinuxKernel implements NetworkKernel {
   }
 
   async listenInside(namespace: Namespace, address: string, onDatagram: DatagramHandler, onConnection: (socket: Socket) => void): Promise<NamespaceListeners> {
-    const bytes = toBytes(parseAddress(address) ?? 0);
-    const [udp, tcp] = this.#inside(namespace, () => {
-      const first = bindSocket('udp', bytes, 0, { deaf: false });
+    const [udp, tcp] = inside(namespace, () => {
+      const first = bindSocket('udp', { host: address, port: 0 }, { deaf: false });
       try {
-        return [first, bindSocket('tcp', bytes, 0, { deaf: false })] as const;
+        return [first, bindSocket('tcp', { host: address, port: 0 }, { deaf: false })] as const;
       } catch (error) {
-        closeDescriptor(first.fd);
+        syscalls.close(first.fd);
         throw error;
       }
     });
@@ -94,8 +90,8 @@ export class LinuxKernel implements NetworkKernel {
   }
 
   hold(protocol: Protocol, ip: string, port: number): HeldPort {
-    const { fd } = bindSocket(protocol, toBytes(parseAddress(ip) ?? 0), port, { deaf: true });
-    return { close: () => closeDescriptor(fd) };
+    const { fd } = bindSocket(protocol, { host: ip, port }, { deaf: true });
+    return { close: () => syscalls.close(fd) };
   }
 
   relay(protocol: Protocol, listen: PortTarget, target: PortTarget): Promise<HeldPort> {
@@ -111,24 +107,14 @@ export class LinuxKernel implements NetworkKernel {
     return (absentAsUndefined(() => readFileSync('/proc/net/if_inet6', 'utf8')) ?? '') !== '';
   }
 
-  close(): void {
-    closeSync(this.#home);
-  }
-
   #identity(device: number, inode: number): string {
     return `${device}:${inode}@${this.#boot}`;
   }
+}
 
-  /** Runs synchronous code with the main thread inside the namespace. Nothing else of the process can run meanwhile. */
-  #inside<T>(namespace: Namespace | undefined, task: () => T): T {
-    if (namespace === undefined) return task();
-    enterNamespace(namespace.descriptor);
-    try {
-      return task();
-    } finally {
-      enterNamespace(this.#home);
-    }
-  }
+/** Synchronous work with the thread inside the namespace, or here without one. */
+function inside<T>(namespace: Namespace | undefined, task: () => T): T {
+  return namespace === undefined ? task() : inNetworkNamespace(namespace.descriptor, task);
 }
 
 function absentAsUndefined<T>(read: () => T): T | undefined {

@@ -42,16 +42,13 @@ export function readAddresses(replies: readonly Reply[]): (Cidr & { readonly ind
   });
 }
 
-function routeBody(gateway: number | undefined, index: number | undefined): Buffer {
+function routeBody(gateway: number, index: number): Buffer {
   const header = Buffer.alloc(12);
   header.writeUInt8(AF_INET, 0);
   header.writeUInt8(TABLE_MAIN, 4);
   header.writeUInt8(PROTOCOL_BOOT, 5);
   header.writeUInt8(TYPE_UNICAST, 7);
-  const attributes = [];
-  if (gateway !== undefined) attributes.push(attribute.raw(RTA.gateway, toBytes(gateway)));
-  if (index !== undefined) attributes.push(attribute.u32(RTA.outInterface, index));
-  return Buffer.concat([header, ...attributes]);
+  return Buffer.concat([header, attribute.raw(RTA.gateway, toBytes(gateway)), attribute.u32(RTA.outInterface, index)]);
 }
 
 /** The default route; takes the place of one that is there. */
@@ -60,7 +57,7 @@ export function setDefaultRoute(gateway: number, index: number): Request {
 }
 
 export function dumpRoutes(): Request {
-  return { type: RTM.getRoute, flags: FLAG.dump, body: routeBody(undefined, undefined), purpose: 'list routes' };
+  return { type: RTM.getRoute, flags: FLAG.dump, body: Buffer.from([AF_INET, ...Array<number>(11).fill(0)]), purpose: 'list routes' };
 }
 
 export interface Route {
