@@ -91,9 +91,14 @@ export function writeInfo(value: SystemInfo, version: ApiVersion): object {
   return { ...(info.write(value, version) as object), Swarm: swarm };
 }
 
+const shown = omitEmpty(text);
+const componentDetails = struct('ComponentDetails', {
+  ApiVersion: shown, Arch: shown, BuildTime: shown, Experimental: shown, GitCommit: shown, GoVersion: shown, KernelVersion: shown, MinAPIVersion: shown, Os: shown,
+});
+
 const engineVersion: Codec<SystemVersion> = struct<SystemVersion>('Version', {
   Platform: optional(struct('Platform', { Name: text })),
-  Components: list(struct('ComponentVersion', { Name: text, Version: text, Details: absent(optional(struct('Details', {}))) }), 'omit'),
+  Components: list(struct('ComponentVersion', { Name: text, Version: text, Details: absent(optional(componentDetails)) }), 'omit'),
   Version: text,
   ApiVersion: text,
   MinAPIVersion: omitEmpty(text),
@@ -108,7 +113,9 @@ const engineVersion: Codec<SystemVersion> = struct<SystemVersion>('Version', {
 
 /** The API versions are the gateway's own to tell. */
 export function writeVersion(value: SystemVersion, version: ApiVersion): object {
-  return engineVersion.write({ ...value, ApiVersion: MAX_API_VERSION, MinAPIVersion: MIN_API_VERSION }, version) as object;
+  const apis = { ApiVersion: MAX_API_VERSION, MinAPIVersion: MIN_API_VERSION };
+  const Components = value.Components.map((component) => (component.Name === 'Engine' && component.Details !== undefined ? { ...component, Details: { ...component.Details, ...apis } } : component));
+  return engineVersion.write({ ...value, Components, ...apis }, version) as object;
 }
 
 /** One line of /events. Up to 1.51 container and image events also said id, status and from at the top. */

@@ -1,4 +1,4 @@
-import type { SystemVersion } from '@gantry/api/gantry/engine/v1/types';
+import type { SystemVersion, SystemVersionComponentDetails } from '@gantry/api/gantry/engine/v1/types';
 import { type CallContext, isGantryError } from '@gantry/rpc';
 import { hostArchitecture } from '../../containerd/introspection/plugins';
 import { hostFacts } from './host';
@@ -13,7 +13,19 @@ export type VersionQuestion = (ctx: CallContext) => Promise<string>;
 
 /** GET /version. ApiVersion and MinAPIVersion are the gateway's to say. */
 export async function systemVersion(build: Build, services: Readonly<Record<string, VersionQuestion>>, ctx: CallContext): Promise<SystemVersion> {
-  const component = (Name: string, Version: string): SystemVersion['Components'][number] => ({ Name, Version, Details: {} });
+  const component = (Name: string, Version: string): SystemVersion['Components'][number] => ({ Name, Version, Details: undefined });
+  const host = hostFacts();
+  const engine: SystemVersionComponentDetails = {
+    ApiVersion: '',
+    Arch: hostArchitecture(),
+    BuildTime: '',
+    Experimental: 'false',
+    GitCommit: build.revision,
+    GoVersion: '',
+    KernelVersion: host.kernel,
+    MinAPIVersion: '',
+    Os: 'linux',
+  };
   const others = await Promise.all(
     Object.entries(services).map(async ([name, ask]) => {
       try {
@@ -26,7 +38,7 @@ export async function systemVersion(build: Build, services: Readonly<Record<stri
   );
   return {
     Platform: { Name: 'Gantry' },
-    Components: [component('Engine', build.version), component('gantry-supervisor', build.version), ...others.flat()],
+    Components: [{ Name: 'Engine', Version: build.version, Details: engine }, component('gantry-supervisor', build.version), ...others.flat()],
     Version: build.version,
     ApiVersion: '',
     MinAPIVersion: '',
@@ -34,7 +46,7 @@ export async function systemVersion(build: Build, services: Readonly<Record<stri
     GoVersion: '',
     Os: 'linux',
     Arch: hostArchitecture(),
-    KernelVersion: hostFacts().kernel,
+    KernelVersion: host.kernel,
     Experimental: false,
     BuildTime: '',
   };
