@@ -36,3 +36,6 @@ export type {
   TimeOffset,
   User,
 } from './runtime-spec';
+export { defaultCapabilities, defaultDeviceRules, defaultMaskedPaths, defaultMounts, defaultNamespaces, defaultPath, defaultReadonlyPaths } from './defaults/container';
+export type { SeccompHost } from './defaults/seccomp';
+export { dockerDefaultSeccomp } from './defaults/seccomp';
