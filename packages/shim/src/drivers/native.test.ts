@@ -1,0 +1,3 @@
+import { driverSuite } from '../testing/driver-suite';
+
+driverSuite('native', {});

@@ -1,0 +1,252 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, openSync, readSync, closeSync, constants, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { packJson, unpackAny } from '@gantry/api';
+import { ProcessDetails } from '@gantry/api/containerd/runc/v1/runc';
+import { Status } from '@gantry/api/containerd/v1/types/task';
+import type { CreateOptions } from '@gantry/api/gantry/shim/v1/shim';
+import { type Created, eventually, ShimFixture } from './shim-fixture';
+
+/** What every driver must do, whichever runtime makes the containers. */
+export function driverSuite(name: string, options: Partial<CreateOptions>): void {
+  describe(`driver ${name}`, () => {
+    let shim: ShimFixture;
+    beforeAll(async () => {
+      shim = new ShimFixture(options);
+      await shim.start();
+    });
+    afterAll(async () => {
+      await shim.remove();
+    });
+
+    /** Ends a task the hard way and takes it away. */
+    const finish = async (task: Created): Promise<number> => {
+      await shim.tasks.kill(shim.ctx, { id: task.id, execId: '', signal: 9, all: false }).catch(() => undefined);
+      await shim.wait(task);
+      return shim.delete(task);
+    };
+
+    test('output, exit code, log and events of a short task; nothing is left', async () => {
+      const task = await shim.create({ args: ['sh', '-c', 'echo out; echo err >&2; exit 7'] });
+      expect((await shim.tasks.state(shim.ctx, { id: task.id, execId: '' })).status).toBe(Status.CREATED);
+      const client = await shim.attach(task.socket, false);
+      await shim.startTask(task);
+      expect(await shim.wait(task)).toBe(7);
+      expect(shim.log(task).sort()).toEqual([['stderr', 'err\n'], ['stdout', 'out\n']]);
+      expect(await client.output).toEqual(['out\n', 'err\n']);
+      const state = await shim.tasks.state(shim.ctx, { id: task.id, execId: '' });
+      expect(state).toMatchObject({ status: Status.STOPPED, exitStatus: 7, pid: task.pid });
+      expect(await shim.delete(task)).toBe(7);
+      expect(shim.mounts()).toEqual([]);
+      expect(shim.hasCgroup(task)).toBe(false);
+      expect(existsSync(task.bundle)).toBe(false);
+      expect(existsSync(task.socket)).toBe(false);
+      expect(existsSync(`/proc/${task.pid}`)).toBe(false);
+      await eventually(() => shim.topics(task).includes('/tasks/delete'), 'delete event');
+      expect(shim.topics(task)).toEqual(['/tasks/create', '/tasks/start', '/tasks/exit', '/tasks/delete']);
+      await expect(shim.tasks.state(shim.ctx, { id: task.id, execId: '' })).rejects.toMatchObject({ kind: 'notFound' });
+    });
+
+    test('stdin is delivered and closed', async () => {
+      const task = await shim.create({ args: ['sh', '-c', 'cat; echo end'], stdin: true });
+      const client = await shim.attach(task.socket);
+      await shim.startTask(task);
+      const big = 'x'.repeat(200_000);
+      client.write(`first\n${big}\n`);
+      client.end();
+      expect(await client.output).toEqual([`first\n${big}\nend\n`, '']);
+      expect(await shim.wait(task)).toBe(0);
+      await shim.delete(task);
+    });
+
+    test('without stdin a reader sees its end at once', async () => {
+      const task = await shim.create({ args: ['cat'] });
+      await shim.startTask(task);
+      expect(await shim.wait(task)).toBe(0);
+      await shim.delete(task);
+    });
+
+    test('a terminal is real and can be resized', async () => {
+      const task = await shim.create({ args: ['sh', '-c', 'tty; read x; stty size; echo "got $x"; exit 3'], terminal: true, stdin: true });
+      const client = await shim.attach(task.socket);
+      expect(client.tty).toBe(true);
+      await shim.startTask(task);
+      await client.seen('/dev/');
+      await shim.tasks.resizePty(shim.ctx, { id: task.id, execId: '', width: 91, height: 33 });
+      client.write('word\n');
+      const [out] = await client.output;
+      expect(out).toContain('33 91\r\n');
+      expect(out).toContain('got word\r\n');
+      expect(await shim.wait(task)).toBe(3);
+      await shim.delete(task);
+    });
+
+    test('signals end a task with 128+n; a kill of a dead one is notFound', async () => {
+      const task = await shim.create({ args: ['sh', '-c', 'trap "exit 40" TERM; echo ready; while :; do sleep 0.05; done'] });
+      const client = await shim.attach(task.socket, false);
+      await shim.startTask(task);
+      await client.seen('ready');
+      await expect(shim.delete(task)).rejects.toMatchObject({ kind: 'failedPrecondition' });
+      await shim.tasks.kill(shim.ctx, { id: task.id, execId: '', signal: 15, all: false });
+      expect(await shim.wait(task)).toBe(40);
+      await expect(shim.tasks.kill(shim.ctx, { id: task.id, execId: '', signal: 15, all: false })).rejects.toMatchObject({ kind: 'notFound' });
+      await shim.delete(task);
+      const hard = await shim.create({ args: ['sleep', '100'] });
+      await shim.startTask(hard);
+      expect(await finish(hard)).toBe(137);
+    });
+
+    test('a created task that never ran can be deleted', async () => {
+      const task = await shim.create({ args: ['true'] });
+      expect(await shim.delete(task)).toBe(137);
+      expect(shim.mounts()).toEqual([]);
+      expect(existsSync(`/proc/${task.pid}`)).toBe(false);
+    });
+
+    test('exec runs inside, with its own output, stdin, terminal and exit code', async () => {
+      const task = await shim.create({ args: ['sleep', '100'] });
+      await shim.startTask(task);
+
+      const plain = await shim.exec(task, 'one', { args: ['sh', '-c', 'cat; echo err >&2; exit 9'], stdin: true });
+      const client = await shim.attach(plain);
+      const pid = await shim.startTask(task, 'one');
+      expect(pid).toBeGreaterThan(0);
+      client.write('typed\n');
+      client.end();
+      expect(await client.output).toEqual(['typed\n', 'err\n']);
+      expect(await shim.wait(task, 'one')).toBe(9);
+      expect(await shim.delete(task, 'one')).toBe(9);
+
+      const tty = await shim.exec(task, 'two', { args: ['sh', '-c', 'read x; stty size; echo "got $x"'], terminal: true, stdin: true });
+      const terminal = await shim.attach(tty);
+      await shim.startTask(task, 'two');
+      await shim.tasks.resizePty(shim.ctx, { id: task.id, execId: 'two', width: 70, height: 20 });
+      terminal.write('word\n');
+      const [out] = await terminal.output;
+      expect(out).toContain('20 70\r\n');
+      expect(out).toContain('got word\r\n');
+      expect(await shim.wait(task, 'two')).toBe(0);
+      await shim.delete(task, 'two');
+
+      await shim.exec(task, 'three', { args: ['sleep', '100'] });
+      const third = await shim.startTask(task, 'three');
+      const { processes } = await shim.tasks.pids(shim.ctx, { id: task.id });
+      const found = processes.find((one) => one.pid === third);
+      expect(unpackAny(found?.info, ProcessDetails)).toEqual({ execId: 'three' });
+      expect(processes.map((one) => one.pid)).toContain(task.pid);
+      await shim.tasks.kill(shim.ctx, { id: task.id, execId: 'three', signal: 9, all: false });
+      expect(await shim.wait(task, 'three')).toBe(137);
+      await shim.delete(task, 'three');
+      await finish(task);
+    });
+
+    test('a program that is missing or may not run is told with 127 and 126', async () => {
+      for (const [args, code] of [[['/no/such/program'], 127], [['/etc/not-executable'], 126]] as const) {
+        // runc looks the program up at create, others at start
+        const failure = await (async () => {
+          const task = await shim.create({ args });
+          try {
+            await shim.startTask(task);
+          } finally {
+            await finish(task);
+          }
+        })().catch((error: unknown) => error);
+        expect(failure).toMatchObject({ kind: 'invalidArgument', meta: { exitCode: code } });
+      }
+      const task = await shim.create({ args: ['sleep', '100'] });
+      await shim.startTask(task);
+      const failure = await (async () => {
+        await shim.exec(task, 'bad', { args: ['/no/such/program'] });
+        await shim.startTask(task, 'bad');
+      })().catch((error: unknown) => error);
+      expect(failure).toMatchObject({ kind: 'invalidArgument', meta: { exitCode: 127 } });
+      await finish(task);
+      expect(shim.mounts()).toEqual([]);
+    });
+
+    test('pause stops the clock, resume lets it go on', async () => {
+      const task = await shim.create({ args: ['sh', '-c', 'while :; do echo tick; sleep 0.02; done'] });
+      await shim.startTask(task);
+      await eventually(() => shim.log(task).length > 2, 'ticks');
+      await shim.tasks.pause(shim.ctx, { id: task.id });
+      expect((await shim.tasks.state(shim.ctx, { id: task.id, execId: '' })).status).toBe(Status.PAUSED);
+      const before = shim.log(task).length;
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      expect(shim.log(task).length - before).toBeLessThanOrEqual(1);
+      await shim.tasks.resume(shim.ctx, { id: task.id });
+      await eventually(() => shim.log(task).length > before + 3, 'ticks after resume');
+      await finish(task);
+    });
+
+    test('limits can be changed, stats are told', async () => {
+      const task = await shim.create({ args: ['sleep', '100'], change: (spec) => Object.assign(spec.linux?.resources ?? {}, { memory: { limit: 64 << 20 } }) });
+      await shim.startTask(task);
+      await shim.tasks.update(shim.ctx, { id: task.id, resources: packJson('types.containerd.io/opencontainers/runtime-spec/1/LinuxResources', { memory: { limit: 48 << 20 }, pids: { limit: 33 } }), annotations: {} });
+      const { stats } = await shim.tasks.stats(shim.ctx, { id: task.id });
+      expect(stats?.typeUrl).toMatch(/^io\.containerd\.cgroups\.v[12]\.Metrics$/);
+      await finish(task);
+    });
+
+    test('an out-of-memory kill is told before the exit', async () => {
+      const task = await shim.create({ args: ['sh', '-c', 'x=x; while :; do x=$x$x$x; done'], change: (spec) => Object.assign(spec.linux?.resources ?? {}, { memory: { limit: 16 << 20, swap: 16 << 20 } }) });
+      await shim.startTask(task);
+      expect(await shim.wait(task)).toBe(137);
+      await shim.delete(task);
+      await eventually(() => shim.topics(task).includes('/tasks/delete'), 'delete event');
+      expect(shim.topics(task)).toEqual(['/tasks/create', '/tasks/start', '/tasks/oom', '/tasks/exit', '/tasks/delete']);
+    });
+
+    test('fifos of a containerd client carry stdio', async () => {
+      const fifo = (which: string): string => join(shim.dir, `fifo-${name}-${which}`);
+      for (const which of ['in', 'out', 'err']) execFileSync('mkfifo', [fifo(which)]);
+      const uris = { stdin: fifo('in'), stdout: fifo('out'), stderr: fifo('err') };
+      const task = await shim.create({ args: ['sh', '-c', 'cat; echo problem >&2; exit 5'], stdio: uris });
+      await shim.startTask(task); // nobody has opened the client's ends yet
+      const [input, output, errors] = [openSync(uris.stdin, 'w'), openSync(uris.stdout, constants.O_RDONLY | constants.O_NONBLOCK), openSync(uris.stderr, constants.O_RDONLY | constants.O_NONBLOCK)];
+      writeSync(input, 'through the fifo\n');
+      await shim.tasks.closeIo(shim.ctx, { id: task.id, execId: '', stdin: true });
+      closeSync(input);
+      expect(await shim.wait(task)).toBe(5);
+      const drain = async (fd: number): Promise<string> => {
+        let text = '';
+        for (const buffer = Buffer.alloc(4096); ; ) {
+          try {
+            const n = readSync(fd, buffer);
+            if (n === 0) return text;
+            text += buffer.toString('utf8', 0, n);
+          } catch (error) {
+            if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+            await new Promise((resolve) => setTimeout(resolve, 10));
+          }
+        }
+      };
+      expect([await drain(output), await drain(errors)]).toEqual(['through the fifo\n', 'problem\n']);
+      for (const fd of [output, errors]) closeSync(fd);
+      await shim.delete(task);
+    });
+
+    test('a restarted shim finds its tasks, their exits and their execs again', async () => {
+      const running = await shim.create({ args: ['sh', '-c', 'i=0; while :; do i=$((i+1)); echo $i; sleep 0.01; done'] });
+      await shim.startTask(running);
+      await shim.exec(running, 'kept', { args: ['sleep', '100'] });
+      await shim.startTask(running, 'kept');
+      const ending = await shim.create({ args: ['sh', '-c', 'sleep 0.3; exit 21'] });
+      await shim.startTask(ending);
+      await shim.stop();
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      await shim.start();
+      expect(await shim.wait(ending)).toBe(21);
+      await eventually(() => shim.topics(ending).includes('/tasks/exit'), 'exit event after the restart');
+      expect(shim.topics(ending).filter((topic) => topic === '/tasks/exit')).toHaveLength(1);
+      expect((await shim.tasks.state(shim.ctx, { id: running.id, execId: '' })).status).toBe(Status.RUNNING);
+      expect((await shim.tasks.state(shim.ctx, { id: running.id, execId: 'kept' })).status).toBe(Status.RUNNING);
+      await shim.tasks.kill(shim.ctx, { id: running.id, execId: 'kept', signal: 9, all: false });
+      expect(await shim.wait(running, 'kept')).toBe(137);
+      await finish(running);
+      await shim.delete(ending);
+      const lines = shim.log(running).map(([, text]) => Number(text));
+      expect(lines).toEqual(lines.map((_, index) => index + 1));
+      expect(shim.mounts()).toEqual([]);
+    });
+  });
+}

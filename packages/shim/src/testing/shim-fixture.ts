@@ -1,0 +1,235 @@
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { packAny, packJson } from '@gantry/api';
+import { TaskService } from '@gantry/api/containerd/task/v3/shim';
+import type { Envelope } from '@gantry/api/containerd/types/types';
+import { CreateOptions, EventsServiceService } from '@gantry/api/gantry/shim/v1/shim';
+import type { Process, Spec } from '@gantry/oci';
+import { type CallContext, connect, type Connection, newContext, type ServiceClient } from '@gantry/rpc';
+import { commonDefaults, type HostedService, startService } from '@gantry/service';
+import { shimService } from '../service';
+import { openMonitor, type MonitorClient } from './monitor-client';
+
+export const repository = join(__dirname, '../../../..');
+
+/** dist/gantry-native, built when it is missing or older than its sources. */
+export function nativeBinary(): string {
+  const path = process.env['GANTRY_NATIVE'] ?? join(repository, 'dist/gantry-native');
+  if (process.env['GANTRY_NATIVE'] === undefined) execFileSync('make', ['-s', '-C', join(repository, 'packages/runtime/native')], { stdio: ['ignore', 'ignore', 'inherit'] });
+  return path;
+}
+
+export interface RunOptions {
+  readonly args: readonly string[];
+  readonly terminal?: boolean;
+  readonly stdin?: boolean;
+  readonly change?: (spec: Spec) => void;
+  readonly options?: Partial<CreateOptions>;
+  /** Instead of the monitor's socket. */
+  readonly stdio?: { readonly stdin: string; readonly stdout: string; readonly stderr: string };
+}
+
+/** A task that the fixture created; `monitor` is its socket, `log` its log file. */
+export interface Created {
+  readonly id: string;
+  readonly pid: number;
+  readonly bundle: string;
+  readonly socket: string;
+  readonly log: string;
+}
+
+/** A shim of its own below a temporary directory, with a busybox image as the lower layer of every rootfs. */
+export class ShimFixture {
+  readonly dir = mkdtempSync(join(tmpdir(), 'gantry-shim-'));
+  readonly run = join(this.dir, 'run');
+  readonly ctx: CallContext = newContext({ namespace: 'testing' });
+  readonly events: Envelope[] = [];
+  readonly logs: string[] = [];
+  private service: HostedService | undefined;
+  private connection: Connection | undefined;
+  private following: Promise<void> = Promise.resolve();
+  private next = 0;
+  private readonly base = join(this.dir, 'base');
+  private readonly cgroup = `/gantry-test-${process.pid}-${Math.random().toString(16).slice(2, 8)}`;
+
+  constructor(private readonly defaults: Partial<CreateOptions> = {}) {
+    for (const dir of ['bin', 'proc', 'sys', 'dev', 'tmp', 'etc']) mkdirSync(join(this.base, dir), { recursive: true });
+    copyFileSync('/bin/busybox', join(this.base, 'bin/busybox'));
+    for (const applet of ['sh', 'echo', 'cat', 'sleep', 'true', 'stty', 'dd', 'tty', 'id', 'seq', 'kill', 'tail', 'head', 'printf', 'yes']) symlinkSync('busybox', join(this.base, 'bin', applet));
+    writeFileSync(join(this.base, 'etc/not-executable'), 'text');
+  }
+
+  get tasks(): ServiceClient<typeof TaskService> {
+    if (this.connection === undefined) throw new Error('the shim does not run');
+    return this.connection.client(TaskService);
+  }
+
+  async start(): Promise<void> {
+    const config = { ...commonDefaults, ...shimService.defaults, root: join(this.dir, 'data'), run: this.run, native: nativeBinary(), 'metrics-address': 'off', 'log-level': 'info' as const };
+    const logs = this.logs;
+    const destination = new Writable({ write: (chunk: Buffer, _encoding, done) => (logs.push(chunk.toString()), done()) });
+    this.service = await startService(shimService, config, { destination });
+    this.connect();
+  }
+
+  /** To a shim that runs already: one of its own process. */
+  connect(): void {
+    this.connection = connect(join(this.run, 'shim.sock'), { defaults: { waitForReady: true, timeoutMs: 20_000 } });
+    this.following = this.follow(this.connection);
+  }
+
+  private async follow(connection: Connection): Promise<void> {
+    const client = connection.client(EventsServiceService);
+    try {
+      for await (const { sequence, envelope } of client.subscribe(this.ctx, {}, { waitForReady: true, timeoutMs: 1e9 })) {
+        if (envelope !== undefined) this.events.push(envelope);
+        await client.ack(this.ctx, { sequence });
+      }
+    } catch {
+      // the shim stopped
+    }
+  }
+
+  async disconnect(): Promise<void> {
+    this.connection?.close();
+    await this.following;
+    this.connection = undefined;
+  }
+
+  async stop(): Promise<void> {
+    await this.service?.stop();
+    this.service = undefined;
+    await this.disconnect();
+  }
+
+  /** Stops everything and removes the directory. */
+  async remove(): Promise<void> {
+    await this.stop();
+    execFileSync('sh', ['-c', `for d in /sys/fs/cgroup/*${this.cgroup} /sys/fs/cgroup${this.cgroup}; do [ -d "$d" ] && find "$d" -depth -type d -exec rmdir {} + ; done; true`], { stdio: 'ignore' });
+    const left = this.mounts();
+    if (left.length > 0) throw new Error(`mounts were left: ${left.join(' ')}`);
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  /** A spec in the way of docker's: own namespaces, cgroup, /proc, /dev. */
+  spec(id: string, { args, terminal = false, change }: RunOptions): Spec {
+    const capabilities = ['CAP_CHOWN', 'CAP_DAC_OVERRIDE', 'CAP_FOWNER', 'CAP_SETGID', 'CAP_SETUID', 'CAP_KILL'];
+    const spec: Spec = {
+      ociVersion: '1.0.2',
+      process: {
+        terminal,
+        user: { uid: 0, gid: 0 },
+        args: [...args],
+        env: ['PATH=/bin', 'TERM=xterm'],
+        cwd: '/',
+        capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
+        noNewPrivileges: true,
+      },
+      root: { path: 'rootfs' },
+      hostname: 'test',
+      mounts: [
+        { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
+        { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'strictatime', 'mode=755', 'size=65536k'] },
+        { destination: '/dev/pts', type: 'devpts', source: 'devpts', options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620'] },
+        { destination: '/dev/shm', type: 'tmpfs', source: 'shm', options: ['nosuid', 'noexec', 'nodev', 'mode=1777', 'size=1024k'] },
+      ],
+      linux: {
+        cgroupsPath: `${this.cgroup}/${id}`,
+        namespaces: [{ type: 'pid' }, { type: 'ipc' }, { type: 'uts' }, { type: 'mount' }, { type: 'network' }],
+        resources: { devices: [{ allow: true, access: 'rwm' }] },
+      },
+    };
+    change?.(spec);
+    return spec;
+  }
+
+  /** Writes the bundle and calls Create with an overlay of its own. */
+  async create(run: RunOptions): Promise<Created> {
+    const id = `t${++this.next}`;
+    const bundle = join(this.run, 'tasks', this.ctx.namespace, id);
+    const work = join(this.dir, 'snapshots', id);
+    for (const dir of [bundle, join(work, 'fs'), join(work, 'work')]) mkdirSync(dir, { recursive: true, mode: 0o700 });
+    writeFileSync(join(bundle, 'config.json'), JSON.stringify(this.spec(id, run)));
+    const socket = join(this.run, 's', id);
+    const log = join(this.dir, `${id}.log`);
+    const options: CreateOptions = CreateOptions.fromPartial({ openStdin: run.stdin ?? false, stdinOnce: true, log: { path: log, maxSize: 0n, maxFile: 1, attrs: {} }, ...this.defaults, ...run.options });
+    const { pid } = await this.tasks.create(this.ctx, {
+      id, bundle,
+      rootfs: [{ type: 'overlay', source: 'overlay', target: '', options: [`workdir=${join(work, 'work')}`, `upperdir=${join(work, 'fs')}`, `lowerdir=${this.base}`] }],
+      terminal: run.terminal ?? false,
+      stdin: run.stdin === true ? `monitor://${socket}` : '',
+      stdout: `monitor://${socket}`,
+      stderr: `monitor://${socket}`,
+      ...run.stdio,
+      checkpoint: '',
+      parentCheckpoint: '',
+      options: packAny(CreateOptions, options),
+    });
+    return { id, pid, bundle, socket, log };
+  }
+
+  async startTask(task: Created, execId = ''): Promise<number> {
+    return (await this.tasks.start(this.ctx, { id: task.id, execId })).pid;
+  }
+
+  async wait(task: Created, execId = ''): Promise<number> {
+    return (await this.tasks.wait(this.ctx, { id: task.id, execId })).exitStatus;
+  }
+
+  async delete(task: Created, execId = ''): Promise<number> {
+    return (await this.tasks.delete(this.ctx, { id: task.id, execId })).exitStatus;
+  }
+
+  async exec(task: Created, execId: string, options: { args: readonly string[]; terminal?: boolean; stdin?: boolean; change?: (process: Process) => void }): Promise<string> {
+    const socket = join(this.run, 's', `${task.id}-${execId}`);
+    const process: Process = { user: { uid: 0, gid: 0 }, args: [...options.args], env: ['PATH=/bin'], cwd: '/' };
+    options.change?.(process);
+    await this.tasks.exec(this.ctx, {
+      id: task.id, execId,
+      terminal: options.terminal ?? false,
+      stdin: options.stdin === true ? `monitor://${socket}` : '',
+      stdout: `monitor://${socket}`,
+      stderr: `monitor://${socket}`,
+      spec: packJson('types.containerd.io/opencontainers/runtime-spec/1/Process', process),
+    });
+    return socket;
+  }
+
+  attach(socket: string, stdin = true): Promise<MonitorClient> {
+    return openMonitor(socket, stdin);
+  }
+
+  /** Lines of the log as [stream, text]. */
+  log(task: Created): [string, string][] {
+    return readFileSync(task.log, 'utf8').trimEnd().split('\n').filter((line) => line !== '').map((line) => {
+      const { stream, log } = JSON.parse(line) as { stream: string; log: string };
+      return [stream, log];
+    });
+  }
+
+  /** Topics of the events of one container. */
+  topics(task: Created): string[] {
+    return this.events.filter(({ event }) => event !== undefined && Buffer.from(event.value).includes(task.id)).map(({ topic }) => topic);
+  }
+
+  mounts(): string[] {
+    return readFileSync('/proc/self/mountinfo', 'utf8').split('\n').map((line) => line.split(' ')[4] ?? '').filter((path) => path.startsWith(this.dir));
+  }
+
+  /** Whether any hierarchy still has the task's cgroup. */
+  hasCgroup(task: Created): boolean {
+    return ['memory', 'pids', 'cpu', 'systemd', 'unified', ''].some((name) => existsSync(join('/sys/fs/cgroup', name, this.cgroup, task.id)));
+  }
+}
+
+/** Waits until the condition holds. */
+export async function eventually(condition: () => boolean, what: string, timeoutMs = 5000): Promise<void> {
+  const until = Date.now() + timeoutMs;
+  while (!condition()) {
+    if (Date.now() > until) throw new Error(`not within ${timeoutMs} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
