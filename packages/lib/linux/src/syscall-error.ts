@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { GantryError } from '@gantry/rpc/errors';
+import { GantryError, isError } from '@gantry/rpc/errors';
 
 /** Two names share a number in places; the last entries win: Node's own errors say EAGAIN and ENOTSUP. */
 const names = new Map<number, string>([...Object.entries(constants.errno), ['EAGAIN', constants.errno.EAGAIN] as const, ['ENOTSUP', constants.errno.ENOTSUP] as const].map(([name, value]) => [value, name]));
@@ -30,5 +30,5 @@ export class SyscallError extends GantryError {
 
 /** True for a failed call (ours or Node's) with one of these codes. */
 export function hasCode(error: unknown, ...codes: string[]): boolean {
-  return error instanceof Error && codes.includes((error as { code?: string }).code ?? '');
+  return isError(error) && codes.includes((error as { code?: string }).code ?? '');
 }

@@ -41,7 +41,7 @@ function canonicalVariant(architecture: string, variant: string): string {
 /** `linux/amd64`, `linux/arm/v7`, or an architecture or system alone; the rest is the host's. Throws invalidArgument. */
 export function parsePlatform(text: string, host: Platform = hostPlatform()): Platform {
   const parts = text.split('/');
-  if (text === '' || parts.length > 3 || !parts.every((part) => /^[A-Za-z0-9_.()-]+$/.test(part))) throw invalidArgument(`"${text}" is an invalid platform: want os[/architecture[/variant]]`);
+  if (text === '' || parts.length > 3 || !parts.every((part) => /^[A-Za-z0-9_][A-Za-z0-9_.()-]*$/.test(part))) throw invalidArgument(`"${text}" is an invalid platform: want os[/architecture[/variant]]`);
   const [first = '', second, variant] = parts;
   if (second !== undefined) return normalizePlatform({ os: first, architecture: second, ...(variant === undefined ? {} : { variant }) });
   if (/^(linux|windows|darwin|macos|freebsd)$/i.test(first)) return normalizePlatform({ ...host, os: first });

@@ -75,6 +75,9 @@ export function isGantryError(error: unknown): error is GantryError {
   return typeof error === 'object' && error !== null && (error as { [brand]?: boolean })[brand] === true;
 }
 
+/** An error of any realm: instanceof fails for those that Node's own code makes under a test runner. */
+export const isError = (Error as unknown as { isError(value: unknown): value is Error }).isError;
+
 /** True when the error is one of ours and of one of these kinds. */
 export function isErrorOf(error: unknown, ...kinds: ErrorKind[]): error is GantryError {
   return isGantryError(error) && kinds.includes(error.kind);
@@ -88,14 +91,14 @@ export function httpStatus(error: unknown): number {
 /** Any thrown value as a GantryError: ours unchanged, an abort as cancelled, the rest as internal with the cause kept. */
 export function asGantryError(error: unknown): GantryError {
   if (isGantryError(error)) return error;
-  if (error instanceof Error && error.name === 'AbortError') return isGantryError(error.cause) ? error.cause : cancelled(error.message, { cause: error });
-  if (error instanceof Error && error.name === 'TimeoutError') return deadlineExceeded(error.message, { cause: error });
-  return internal(error instanceof Error ? error.message : String(error), { cause: error });
+  if (isError(error) && error.name === 'AbortError') return isGantryError(error.cause) ? error.cause : cancelled(error.message, { cause: error });
+  if (isError(error) && error.name === 'TimeoutError') return deadlineExceeded(error.message, { cause: error });
+  return internal(isError(error) ? error.message : String(error), { cause: error });
 }
 
 /** The text of an error with its causes, for logs and for messages that must show why: `a: b: c`. */
 export function errorText(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
+  if (!isError(error)) return String(error);
   if (error.cause === undefined || error.cause === error) return error.message;
   const cause = errorText(error.cause);
   return error.message.includes(cause) ? error.message : `${error.message}: ${cause}`;

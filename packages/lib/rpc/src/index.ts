@@ -19,6 +19,7 @@ export {
   httpStatus,
   internal,
   invalidArgument,
+  isError,
   isErrorOf,
   isGantryError,
   notFound,

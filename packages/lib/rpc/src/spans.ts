@@ -1,6 +1,6 @@
 import { ROOT_CONTEXT, type Span, SpanKind, SpanStatusCode, trace, type Tracer } from '@opentelemetry/api';
 import { type CallContext, derive, runInCall } from './context';
-import { errorText } from './errors';
+import { errorText, isError } from './errors';
 import { childTrace, formatTraceparent, parseTraceparent } from './traceparent';
 
 interface OpenSpan {
@@ -25,7 +25,7 @@ export function openSpan(ctx: CallContext, name: string, kind: SpanKind = SpanKi
 function finish(span: Span, failure: unknown): void {
   if (failure !== undefined) {
     span.setStatus({ code: SpanStatusCode.ERROR, message: errorText(failure) });
-    span.recordException(failure instanceof Error ? failure : String(failure));
+    span.recordException(isError(failure) ? failure : String(failure));
   }
   span.end();
 }

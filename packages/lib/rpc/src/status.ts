@@ -1,5 +1,5 @@
 import { Metadata, type ServiceError, status as Code, type StatusObject } from '@grpc/grpc-js';
-import { asGantryError, type ErrorKind, type ErrorMeta, errorTable, GantryError, isGantryError } from './errors';
+import { asGantryError, type ErrorKind, type ErrorMeta, errorTable, GantryError, isError, isGantryError } from './errors';
 import { ERROR_KIND_KEY, ERROR_META_KEY } from './metadata-names';
 
 /** HTTP/2 header blocks are bounded, and a message is percent-encoded into one: longer messages are cut. */
@@ -46,7 +46,7 @@ export function fromServiceError(error: unknown): GantryError {
 }
 
 function isServiceError(error: unknown): error is ServiceError {
-  return error instanceof Error && typeof (error as Partial<ServiceError>).code === 'number' && typeof (error as Partial<ServiceError>).details === 'string';
+  return isError(error) && typeof (error as Partial<ServiceError>).code === 'number' && typeof (error as Partial<ServiceError>).details === 'string';
 }
 
 function readMeta(metadata: Metadata | undefined): ErrorMeta {

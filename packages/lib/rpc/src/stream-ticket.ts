@@ -14,13 +14,15 @@ export interface StreamTicket {
 
 /**
  * Gets the raw two-way socket once its client has shown the token. The socket is half-open capable: `end()` says "no more from me" only.
- * It must be ended or destroyed by the handler; a handler that rejects destroys it.
+ * When the handler resolves the socket is ended; when it rejects the socket is destroyed.
  */
 export type StreamHandler = (socket: Socket) => Promise<void>;
 
 /** Milliseconds that a ticket stays good unclaimed, and that a connection may take to show its token. */
 const CLAIM_MS = 30_000;
 const TOKEN_LENGTH = 32;
+/** Milliseconds that a client has to close after the handler is done and everything is sent. */
+const LINGER_MS = 2000;
 
 interface Offer {
   readonly secret: Buffer;
@@ -111,8 +113,7 @@ export class StreamBroker {
         socket.destroy();
         return;
       }
-      // off('readable') leaves the stream in paused mode for good unless it is told to flow for its next reader
-      handler(socket).catch((error: unknown) => {
+      handler(socket).then(() => this.dismiss(socket), (error: unknown) => {
         const failure = asGantryError(error);
         this.options.logger.warn({ err: failure }, `stream failed: ${errorText(failure)}`);
         socket.destroy();
@@ -120,6 +121,20 @@ export class StreamBroker {
     };
     socket.on('readable', read);
     socket.once('close', () => clearTimeout(timer));
+  }
+
+  /** The handler is done: nothing more goes out, what still comes in is thrown away, and a client that does not close is cut. */
+  private dismiss(socket: Socket): void {
+    if (socket.destroyed) return;
+    socket.end();
+    socket.resume(); // closing with unread input would reset the connection under the client's last bytes
+    const linger = (): void => {
+      const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+      timer.unref();
+      socket.once('close', () => clearTimeout(timer));
+    };
+    if (socket.writableFinished) linger();
+    else socket.once('finish', linger);
   }
 
   private claim(line: Buffer): StreamHandler | undefined {

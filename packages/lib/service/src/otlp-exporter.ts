@@ -1,6 +1,6 @@
 import type { AttributeValue, Attributes, HrTime } from '@opentelemetry/api';
 import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-base';
-import { errorText, type Logger } from '@gantry/rpc';
+import { errorText, isError, type Logger } from '@gantry/rpc';
 
 interface Origin {
   readonly name: string;
@@ -32,7 +32,7 @@ export class OtlpExporter implements SpanExporter {
       (error: unknown) => {
         if (!this.warned) this.origin.logger.warn({ endpoint: this.url }, `spans are lost: ${errorText(error)}`);
         this.warned = true;
-        done({ code: 1, error: error instanceof Error ? error : new Error(String(error)) });
+        done({ code: 1, error: isError(error) ? error : new Error(String(error)) });
       },
     );
   }
