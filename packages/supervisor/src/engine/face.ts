@@ -1,5 +1,4 @@
 import { VersionService } from '@gantry/api/containerd/services/version/v1/version';
-import { TaskService } from '@gantry/api/containerd/task/v3/shim';
 import { ContainersServiceService } from '@gantry/api/gantry/engine/v1/containers';
 import { EngineImagesServiceService, EngineNetworksServiceService, EngineVolumesServiceService, SystemServiceService } from '@gantry/api/gantry/engine/v1/resources';
 import { ImagesServiceService, VolumesServiceService } from '@gantry/api/gantry/images/v1/images';
@@ -60,10 +59,9 @@ function versionQuestions({ images, network, shim }: EngineNeeds['connections'])
     const client = connection.client(VersionService);
     return async (ctx) => (await client.version(ctx, {}, { timeoutMs: ASK_MS })).version;
   };
-  const task = shim.client(TaskService);
   return {
     'gantry-images': ask(images),
     'gantry-network': ask(network),
-    'gantry-shim': async (ctx) => (await task.connect(ctx, { id: '' }, { timeoutMs: ASK_MS })).version,
+    'gantry-shim': ask(shim),
   };
 }

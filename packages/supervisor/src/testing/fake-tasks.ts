@@ -1,0 +1,85 @@
+import { timestampNow } from '@gantry/api';
+import { type CreateTaskRequest, CreateTaskRequest as CreateMessage, StateResponse } from '@gantry/api/containerd/task/v3/shim';
+import { Status } from '@gantry/api/containerd/v1/types/task';
+import { alreadyExists, type CallContext, failedPrecondition, notFound } from '@gantry/rpc';
+import type { Tasks } from '../tasks';
+
+interface FakeProcess {
+  state: StateResponse;
+  exited: PromiseWithResolvers<void>;
+}
+
+/** The shim's Task service in memory: processes are numbers, a signal ends one with 128 + its number. */
+export class FakeTasks implements Tasks {
+  readonly created: CreateTaskRequest[] = [];
+  private readonly processes = new Map<string, FakeProcess>();
+  private nextPid = 1000;
+
+  private key(ctx: CallContext, id: string, execId = ''): string {
+    return `${ctx.namespace}/${id}/${execId}`;
+  }
+
+  private need(ctx: CallContext, id: string, execId?: string): FakeProcess {
+    const found = this.processes.get(this.key(ctx, id, execId));
+    if (found === undefined) throw notFound(`task ${id} not found`);
+    return found;
+  }
+
+  private add(ctx: CallContext, state: Partial<StateResponse> & { id: string }): FakeProcess {
+    const key = this.key(ctx, state.id, state.execId);
+    if (this.processes.has(key)) throw alreadyExists(`task ${state.id} exists`);
+    const process = { state: StateResponse.fromPartial({ ...state, pid: this.nextPid++, status: Status.CREATED }), exited: Promise.withResolvers<void>() };
+    this.processes.set(key, process);
+    return process;
+  }
+
+  create: Tasks['create'] = async (ctx, request) => {
+    const full = CreateMessage.fromPartial(request);
+    this.created.push(full);
+    const { id, bundle, stdin, stdout, stderr, terminal } = full;
+    return { pid: this.add(ctx, { id, bundle, stdin, stdout, stderr, terminal }).state.pid };
+  };
+
+  start: Tasks['start'] = async (ctx, { id, execId }) => {
+    const { state } = this.need(ctx, id, execId);
+    state.status = Status.RUNNING;
+    return { pid: state.pid };
+  };
+
+  delete: Tasks['delete'] = async (ctx, { id, execId }) => {
+    const { state } = this.need(ctx, id, execId);
+    if (state.status === Status.RUNNING) throw failedPrecondition(`task ${id} is running`);
+    this.processes.delete(this.key(ctx, id, execId));
+    return { pid: state.pid, exitStatus: state.exitStatus, exitedAt: state.exitedAt };
+  };
+
+  state: Tasks['state'] = async (ctx, { id, execId }) => this.need(ctx, id, execId).state;
+
+  kill: Tasks['kill'] = async (ctx, { id, execId, signal }) => {
+    const { state, exited } = this.need(ctx, id, execId);
+    Object.assign(state, { status: Status.STOPPED, exitStatus: 128 + signal, exitedAt: timestampNow() });
+    exited.resolve();
+  };
+
+  exec: Tasks['exec'] = async (ctx, { id, execId, stdout = '' }) => {
+    this.need(ctx, id);
+    this.add(ctx, { id, execId, stdout });
+  };
+
+  wait: Tasks['wait'] = async (ctx, { id, execId }) => {
+    const { state, exited } = this.need(ctx, id, execId);
+    await exited.promise;
+    return { exitStatus: state.exitStatus, exitedAt: state.exitedAt };
+  };
+
+  resizePty: Tasks['resizePty'] = async (ctx, { id, execId }) => void this.need(ctx, id, execId);
+  closeIO: Tasks['closeIO'] = async (ctx, { id, execId }) => void this.need(ctx, id, execId);
+  pids: Tasks['pids'] = async (ctx, { id }) => ({ processes: [{ pid: this.need(ctx, id).state.pid, info: undefined }] });
+  pause: Tasks['pause'] = async (ctx, { id }) => void (this.need(ctx, id).state.status = Status.PAUSED);
+  resume: Tasks['resume'] = async (ctx, { id }) => void (this.need(ctx, id).state.status = Status.RUNNING);
+  update: Tasks['update'] = async (ctx, { id }) => void this.need(ctx, id);
+  stats: Tasks['stats'] = async (ctx, { id }) => {
+    this.need(ctx, id);
+    return { stats: { typeUrl: 'io.containerd.cgroups.v1.Metrics', value: Buffer.alloc(0) } };
+  };
+}
