@@ -2,19 +2,20 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
+const bundle = join(dirname(fileURLToPath(import.meta.url)), '../dist/lib/gantry/gantry.cjs');
 const MARK = /gantry-(e2e|test)-/;
 
 /** @param {{onlyReport?: boolean}} options with onlyReport nothing is touched (the caller compares snapshots) */
 export async function cleanUp({ onlyReport = false } = {}) {
   if (onlyReport) return;
-  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)) {
-    try {
-      if (MARK.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'))) process.kill(Number(pid), 'SIGKILL');
-    } catch {
-      // it ended meanwhile
-    }
+  killMarked();
+  // Engines' own clean-up knows their containers, which carry no mark.
+  for (const name of readdirSync(tmpdir()).filter((entry) => MARK.test(entry))) {
+    const folder = join(tmpdir(), name);
+    if (existsSync(bundle) && existsSync(join(folder, 'run/tasks'))) spawnSync(process.execPath, [bundle, 'cleanup', '--root', join(folder, 'data'), '--run', join(folder, 'run')], { stdio: 'inherit' });
   }
   for (const line of readFileSync('/proc/self/mountinfo', 'utf8').split('\n').reverse()) {
     const target = line.split(' ')[4] ?? '';
@@ -26,6 +27,16 @@ export async function cleanUp({ onlyReport = false } = {}) {
   removeGroups('/sys/fs/cgroup', 0);
   for (const dir of [tmpdir(), '/run', '/dev/shm']) {
     for (const name of readdirSync(dir)) if (MARK.test(name)) rmSync(join(dir, name), { recursive: true, force: true });
+  }
+}
+
+function killMarked() {
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)) {
+    try {
+      if (MARK.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'))) process.kill(Number(pid), 'SIGKILL');
+    } catch {
+      // it ended meanwhile
+    }
   }
 }
 

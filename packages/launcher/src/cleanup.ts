@@ -1,9 +1,10 @@
 import { existsSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { detectCgroups, syscalls } from '@gantry/linux';
-import { purgeNetworks } from '@gantry/network';
+import { networkService, purge } from '@gantry/network';
 import { invalidArgument } from '@gantry/rpc';
-import { commonFlags, parseFlags } from '@gantry/service';
+import { createLogger } from '@gantry/service';
+import { readUpOptions, serviceConfig } from './config';
 
 interface MonitorFile {
   readonly pid: number;
@@ -17,10 +18,9 @@ interface MonitorFile {
  * roots, and removes its cgroups, links and firewall table. Its data stays on disk.
  */
 export async function cleanup(argv: readonly string[]): Promise<void> {
-  const flags = parseFlags(argv, { root: commonFlags.root, run: commonFlags.run });
-  const root = flags.get('root') as string | undefined;
-  const run = flags.get('run') as string | undefined;
-  if (!root || !run) throw invalidArgument('cleanup needs --root and --run');
+  if (!argv.some((word) => word.startsWith('--root')) || !argv.some((word) => word.startsWith('--run'))) throw invalidArgument('cleanup needs --root and --run');
+  const options = readUpOptions(argv);
+  const { root, run } = options;
   const ids: string[] = [];
   for (const folder of taskFolders(join(run, 'tasks'))) {
     ids.push(folder.slice(folder.lastIndexOf('/') + 1));
@@ -28,7 +28,8 @@ export async function cleanup(argv: readonly string[]): Promise<void> {
   }
   for (const target of mountsBelow([root, run])) await syscalls.async.umount2(target, 2 /* MNT_DETACH */).catch(() => undefined);
   for (const id of ids) removeGroups(id);
-  await purgeNetworks({ root, run });
+  const logger = createLogger({ service: networkService.name, version: networkService.version, level: 'warn' });
+  if (existsSync(join(root, networkService.name))) await purge({ config: serviceConfig(networkService, options), logger, data: join(root, networkService.name) });
 }
 
 function taskFolders(tasks: string): string[] {

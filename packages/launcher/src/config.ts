@@ -49,7 +49,7 @@ export function serviceArguments(name: string, options: UpOptions): string[] {
 }
 
 /** The configuration that the same command line gives a service in this process. */
-export function serviceConfig(spec: ServiceSpec<object>, options: UpOptions): CommonConfig & object {
+export function serviceConfig<C extends object>(spec: ServiceSpec<C>, options: UpOptions): CommonConfig & C {
   const table = { ...commonFlags, ...spec.flags };
   const config = loadConfig(spec.name, spec.defaults, { table, flags: parseFlags(serviceArguments(spec.name, options), table) }, readEnvironment());
   spec.check?.(config);

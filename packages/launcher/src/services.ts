@@ -1,8 +1,8 @@
 import { service as gateway } from '@gantry/gateway';
 import { service as images } from '@gantry/images';
-import { service as network } from '@gantry/network';
+import { networkService as network } from '@gantry/network';
 import type { ServiceSpec } from '@gantry/service';
-import { service as shim } from '@gantry/shim';
+import { shimService as shim } from '@gantry/shim';
 import { service as supervisor } from '@gantry/supervisor';
 
 /** The services in the order in which they start; they stop in reverse. */

@@ -1,0 +1,75 @@
+// Shows that the floors hold: a forbidden import fails by name, an allowed one passes. Run: tools/node --test tools/lint.test.mjs
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { ESLint } from 'eslint';
+
+const root = join(import.meta.dirname, '..');
+
+/** Only the rule of the floors, so that the texts need no project. */
+const eslint = new ESLint({
+  cwd: root,
+  overrideConfig: [
+    {
+      files: ['**/*.ts'],
+      languageOptions: { parserOptions: { project: null } },
+      rules: Object.fromEntries(
+        ['no-floating-promises', 'no-misused-promises', 'only-throw-error', 'switch-exhaustiveness-check', 'consistent-type-imports', 'no-unused-vars'].map((name) => [`@typescript-eslint/${name}`, 'off']),
+      ),
+    },
+  ],
+});
+
+async function complaints(file, code) {
+  const [result] = await eslint.lintText(code, { filePath: join(root, file) });
+  return result.messages.map(({ message }) => message).join('\n');
+}
+
+const importing = (name) => `import { x } from '${name}';\nexport const y = x;\n`;
+
+for (const [file, name] of [
+  ['packages/gateway/src/probe.ts', '@gantry/supervisor'],
+  ['packages/supervisor/src/probe.ts', '@gantry/images'],
+  ['packages/images/src/deep/probe.ts', '@gantry/network'],
+  ['packages/network/src/probe.ts', '@gantry/shim/testing'],
+  ['packages/supervisor/src/probe.ts', '@gantry/runtime'],
+  ['packages/shim/src/probe.ts', '@gantry/launcher'],
+  ['packages/lib/rpc/src/probe.ts', '@gantry/service'],
+  ['packages/lib/oci/src/probe.ts', '@gantry/rpc'],
+  ['packages/lib/linux/src/probe.ts', '@gantry/shim'],
+  ['packages/gateway/src/routes/probe.ts', '../../../supervisor/src/engine'],
+  ['packages/gateway/src/probe.ts', '@gantry/rpc/src/errors'],
+  ['test-e2e/src/probe.ts', '@gantry/supervisor'],
+]) {
+  test(`${file} may not import ${name}`, async () => {
+    assert.match(await complaints(file, importing(name)), /may import of ours|by its name|by its doors/);
+  });
+}
+
+for (const [file, name] of [
+  ['packages/gateway/src/probe.ts', '@gantry/api/gantry/engine/v1/containers'],
+  ['packages/gateway/src/probe.ts', '@gantry/rpc'],
+  ['packages/gateway/src/routes/containers/probe.ts', '../images/list'],
+  ['packages/shim/src/probe.ts', '@gantry/runtime'],
+  ['packages/launcher/src/probe.ts', '@gantry/supervisor'],
+  ['packages/lib/oci/src/probe.ts', '@gantry/rpc/errors'],
+  ['packages/lib/linux/src/probe.ts', '@gantry/rpc/errors'],
+]) {
+  test(`${file} may import ${name}`, async () => {
+    assert.equal(await complaints(file, importing(name)), '');
+  });
+}
+
+test('the environment is read in config.ts only', async () => {
+  const code = 'export const home = process.env["HOME"];\n';
+  assert.match(await complaints('packages/images/src/probe.ts', code), /only config.ts/);
+  assert.equal(await complaints('packages/images/src/config.ts', code), '');
+});
+
+test('doors name what they export', async () => {
+  assert.match(await complaints('packages/images/src/index.ts', "export * from './store';\n"), /name what a door exports/);
+});
+
+test('any is refused', async () => {
+  assert.match(await complaints('packages/images/src/probe.ts', 'export const x = (y: any): unknown => y;\n'), /any/);
+});
