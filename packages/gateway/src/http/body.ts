@@ -20,7 +20,7 @@ export function hasBody(request: IncomingMessage): boolean {
 export async function readBody(x: Pick<Exchange, 'request' | 'upgrade'>): Promise<Buffer> {
   const length = Number(x.request.headers['content-length'] ?? 0);
   if (length > BODY_LIMIT) throw tooLarge();
-  if (x.upgrade !== undefined) return readUpgradedBody(x.request, x.upgrade, length);
+  if (x.upgrade !== undefined) return readUpgradedBody(x.request, x.upgrade.socket, length);
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of x.request as AsyncIterable<Buffer>) {
@@ -32,28 +32,25 @@ export async function readBody(x: Pick<Exchange, 'request' | 'upgrade'>): Promis
 }
 
 /** Node hands an upgraded connection over right after the headers: the body must be counted out of the raw bytes. */
-async function readUpgradedBody(request: IncomingMessage, upgrade: NonNullable<Exchange['upgrade']>, length: number): Promise<Buffer> {
+function readUpgradedBody(request: IncomingMessage, socket: Socket, length: number): Promise<Buffer> {
   if (request.headers['transfer-encoding'] !== undefined) throw new StatusError(411, 'a request that upgrades needs a Content-Length');
-  while (upgrade.head.length < length) upgrade.head = Buffer.concat([upgrade.head, await nextChunk(upgrade.socket)]);
-  const body = upgrade.head.subarray(0, length);
-  upgrade.head = upgrade.head.subarray(length);
-  return body;
-}
-
-function nextChunk(socket: Socket): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const done = (): void => {
+    let body = Buffer.alloc(0);
+    const done = (act: () => void): void => {
       socket.pause();
       socket.off('data', onData).off('end', onEnd).off('close', onEnd);
+      act();
     };
     const onData = (chunk: Buffer): void => {
-      done();
-      resolve(chunk);
+      body = Buffer.concat([body, chunk]);
+      if (body.length < length) return;
+      done(() => {
+        // given back at once: a client's half-close right behind it would end the stream before them
+        if (body.length > length) socket.unshift(body.subarray(length));
+        resolve(body.subarray(0, length));
+      });
     };
-    const onEnd = (): void => {
-      done();
-      reject(invalidArgument('invalid JSON: unexpected EOF'));
-    };
+    const onEnd = (): void => done(() => reject(invalidArgument('invalid JSON: unexpected EOF')));
     socket.on('data', onData).on('end', onEnd).on('close', onEnd);
     socket.resume();
   });

@@ -49,7 +49,8 @@ export class Dispatcher {
     });
     socket.on('error', () => undefined);
     socket.pause();
-    this.handle(request, response, { socket, head });
+    if (head.length > 0) socket.unshift(head);
+    this.handle(request, response, { socket });
   }
 
   handle(request: IncomingMessage, response: ServerResponse, upgrade?: Upgrade): void {

@@ -5,11 +5,9 @@ import type { Engine } from '../engine/engine';
 import type { Query } from './query';
 import type { ApiVersion } from './version';
 
-/** A connection whose client asked to leave HTTP (`Upgrade: tcp`), with the bytes that came after the headers. */
+/** A connection whose client asked to leave HTTP (`Upgrade: tcp`): paused, its next bytes are the body's, then the stream's. */
 export interface Upgrade {
   readonly socket: Socket;
-  /** Unread bytes; the body's, then the stream's. */
-  head: Buffer;
 }
 
 /** One request and the way to answer it. */

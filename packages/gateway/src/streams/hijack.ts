@@ -28,7 +28,6 @@ export function takeOver(x: Exchange, contentType: string): Socket {
   socket.setTimeout(0);
   socket.setNoDelay?.(true);
   socket.pause();
-  if (x.upgrade !== undefined && x.upgrade.head.length > 0) socket.unshift(x.upgrade.head);
   socket.write(`${lines.join('\r\n')}\r\n\r\n`);
   return socket;
 }

@@ -66,7 +66,9 @@ function pumpTerminal(client: Duplex, monitor: Duplex, keys: Buffer, detach: () 
     }
     if (detached) detach();
   });
+  if (client.readableEnded) monitor.end();
   client.on('end', () => monitor.end());
+  client.resume();
 }
 
 declare module 'node:stream' {

@@ -1,0 +1,152 @@
+import { notFound, conflict, notModified } from '@gantry/rpc';
+import { type GatewayFixture, startGateway } from '../testing/gateway';
+import { routes } from '../routes/table';
+import { MAX_API_VERSION } from './version';
+
+let gateway: GatewayFixture;
+const created: any[] = [];
+
+beforeAll(async () => {
+  gateway = await startGateway({
+    containers: {
+      inspect: async (_ctx, { id }) => {
+        throw notFound(`No such container: ${id}`);
+      },
+      start: async (_ctx, { id }) => {
+        if (id === 'running') throw notModified('container already started');
+        if (id === 'paused') throw conflict('cannot start a paused container');
+        return {};
+      },
+      create: async (_ctx, request) => {
+        created.push(request);
+        return { id: 'abc', warnings: [] };
+      },
+      list: async () => ({ containers: [] }),
+    },
+    volumes: { listVolumes: async () => ({ volumes: [], warnings: [] }) },
+  });
+});
+afterAll(() => gateway.close());
+
+const config = (extra: object = {}): object => ({ Image: 'busybox', Cmd: ['true'], ...extra });
+const create = (body: object | string, headers?: Record<string, string>) =>
+  gateway.ask('POST', '/v1.50/containers/create?name=x', { body, headers: { 'Content-Type': 'application/json', ...headers } });
+
+describe('every answer', () => {
+  test('carries the daemon headers', async () => {
+    for (const path of ['/_ping', '/version', '/nowhere', '/v1.45/containers/x/json']) {
+      const { headers } = await gateway.ask('GET', path);
+      expect(headers).toMatchObject({ server: 'Docker/0.1.0 (linux)', 'api-version': MAX_API_VERSION, ostype: 'linux', 'docker-experimental': 'false' });
+    }
+  });
+
+  test('_ping answers GET and HEAD without caching', async () => {
+    const get = await gateway.ask('GET', '/v1.41/_ping');
+    expect([get.status, get.text, get.headers['content-type']]).toEqual([200, 'OK', 'text/plain; charset=utf-8']);
+    expect(get.headers).toMatchObject({ 'cache-control': 'no-cache, no-store, must-revalidate', pragma: 'no-cache', swarm: 'inactive', 'builder-version': '1' });
+    const head = await gateway.ask('HEAD', '/_ping');
+    expect([head.status, head.text, head.headers['content-length']]).toEqual([200, '', '0']);
+  });
+
+  test.each([
+    ['GET', '/nowhere', 404, 'page not found'],
+    ['PATCH', '/containers/json', 404, 'page not found'],
+    ['GET', '/v1.x/containers/json', 404, 'page not found'],
+    ['GET', '/v1.39/containers/json', 400, 'client version 1.39 is too old. Minimum supported API version is 1.40, please upgrade your client to a newer version'],
+    ['GET', '/v1.99/containers/json', 400, `client version 1.99 is too new. Maximum supported API version is ${MAX_API_VERSION}`],
+    ['GET', '/v1.50/containers/nobody/json', 404, 'No such container: nobody'],
+    ['POST', '/containers/paused/start', 409, 'cannot start a paused container'],
+  ])('%s %s is %i %s', async (method, path, status, message) => {
+    const answer = await gateway.ask(method, path);
+    expect(answer.status).toBe(status);
+    expect(answer.headers['content-type']).toBe('application/json');
+    expect(answer.json()).toEqual({ message });
+  });
+
+  test('a version below 1.24 is refused in plain text', async () => {
+    const answer = await gateway.ask('GET', '/v1.23/containers/json');
+    expect([answer.status, answer.headers['content-type']]).toEqual([400, 'text/plain; charset=utf-8']);
+    expect(answer.text).toMatch(/^client version 1.23 is too old/);
+  });
+
+  test('304 and 204 have no body', async () => {
+    const running = await gateway.ask('POST', '/containers/running/start');
+    expect([running.status, running.text]).toEqual([304, '']);
+    expect((await gateway.ask('POST', '/containers/other/start')).status).toBe(204);
+  });
+
+  test('double slashes redirect', async () => {
+    const answer = await gateway.ask('GET', '/v1.50/containers//json?all=1');
+    expect([answer.status, answer.headers.location]).toEqual([301, '/v1.50/containers/json?all=1']);
+  });
+});
+
+test('every operation is registered once, and those without an implementation name themselves', async () => {
+  expect(new Set(routes.map((route) => `${route.method} ${route.path}`)).size).toBe(routes.length);
+  for (const path of ['/swarm', '/services', '/nodes', '/secrets', '/configs', '/tasks', '/plugins', '/v1.50/images/search?term=x']) {
+    const answer = await gateway.ask('GET', path);
+    expect([path, answer.status]).toEqual([path, 501]);
+    expect(answer.json().message).toMatch(/^[A-Z]\w+ is not implemented by gantry$/);
+  }
+});
+
+describe('bodies', () => {
+  test.each<[string | object, string]>([
+    ['', 'invalid JSON: got EOF while reading request body'],
+    [' ', 'invalid JSON: got EOF while reading request body'],
+    ['{', 'invalid JSON: unexpected EOF'],
+    ['{"Image": }', "invalid JSON: invalid character '}' looking for beginning of value"],
+    ['{"Image" "x"}', `invalid JSON: invalid character '"' after object key`],
+    ['{Image: 1}', "invalid JSON: invalid character 'I' looking for beginning of object key string"],
+    ['tru', 'invalid JSON: unexpected EOF'],
+    ['nil', "invalid JSON: invalid character 'i' in literal null (expecting 'u')"],
+    ['{"Image":"x"} {}', 'unexpected content after JSON'],
+    [{ Image: 5 }, 'invalid JSON: json: cannot unmarshal number into Go struct field CreateRequest.Image of type string'],
+    [{ HostConfig: { Memory: '5' } }, 'invalid JSON: json: cannot unmarshal string into Go struct field HostConfig.HostConfig.Memory of type int64'],
+    [{ HostConfig: { Memory: 1.5 } }, 'invalid JSON: json: cannot unmarshal number 1.5 into Go struct field HostConfig.HostConfig.Memory of type int64'],
+    [[], 'invalid JSON: json: cannot unmarshal array into Go value of type container.CreateRequest'],
+    [config({ HostConfig: { KernelMemory: 5 } }), 'field HostConfig.KernelMemory is not supported by gantry'],
+    [config({ name: 'other' }), 'field name is not supported by gantry: it is a query parameter'],
+  ])('%j is refused', async (body, message) => {
+    const answer = await create(body);
+    expect([answer.json().message, answer.status]).toEqual([message, 400]);
+  });
+
+  test('other content types are refused', async () => {
+    const answer = await create('{}', { 'Content-Type': 'text/plain' });
+    expect([answer.status, answer.json().message]).toEqual([400, "unsupported Content-Type header (text/plain): must be 'application/json'"]);
+  });
+
+  test('keys match without case, zero values of unknown fields pass, 64 bit integers stay whole', async () => {
+    const body = '{"image":"busybox","cMD":"true","Nonsense":{"a":0,"b":[]},"name":"x","HostConfig":{"memory":9007199254740993,"PidsLimit":null}}';
+    expect((await create(body)).status).toBe(201);
+    expect(created.at(-1)).toMatchObject({
+      name: 'x',
+      apiVersion: '1.50',
+      config: { Image: 'busybox', Cmd: { items: ['true'] }, Entrypoint: undefined },
+      hostConfig: { Memory: 9007199254740993n, PidsLimit: undefined },
+    });
+  });
+
+  test('a body beyond the limit is 413', async () => {
+    const answer = await create({ Image: 'x'.repeat(9 * 1024 * 1024) });
+    expect(answer.status).toBe(413);
+  });
+});
+
+test.each([
+  ['filters={"nope":["x"]}', 400, "invalid filter 'nope'"],
+  ['filters=5', 400, 'invalid filter'],
+  ['filters={"name":5}', 400, 'invalid filter'],
+  ['limit=x', 400, 'strconv.Atoi: parsing "x": invalid syntax'],
+  ['a=%zz', 400, 'invalid URL escape "%zz"'],
+])('query %s is %i', async (query, status, message) => {
+  const answer = await gateway.ask('GET', `/containers/json?${query.replaceAll('"', '%22').replaceAll('{', '%7B').replaceAll('}', '%7D')}`);
+  expect([answer.status, answer.json().message]).toEqual([status, message]);
+});
+
+test('both forms of filters pass', async () => {
+  for (const filters of ['{"name":["x"]}', '{"name":{"x":true}}', 'null']) {
+    expect((await gateway.ask('GET', `/containers/json?filters=${encodeURIComponent(filters)}`)).status).toBe(200);
+  }
+});
