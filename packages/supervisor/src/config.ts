@@ -12,6 +12,18 @@ export interface SupervisorConfig {
   readonly 'log-driver': string;
   /** Options of the log driver for containers that name no driver. */
   readonly 'log-opts': Readonly<Record<string, unknown>>;
+  /** --init for containers that do not say. */
+  readonly init: boolean;
+  /** Resolvers, search domains and options for containers that name none. */
+  readonly dns: readonly string[];
+  readonly 'dns-search': readonly string[];
+  readonly 'dns-opts': readonly string[];
+  /** Address that host-gateway stands for; empty: the default bridge's. */
+  readonly 'host-gateway-ip': string;
+  /** Bytes of /dev/shm. */
+  readonly 'default-shm-size': number;
+  /** Seconds between the stop signal and the kill, for containers that do not say. */
+  readonly 'default-stop-timeout': number;
   /** Labels of the engine, key=value, shown by `docker info`. */
   readonly labels: readonly string[];
   /** Shown by `docker info`; the images service, which uses them, has keys of the same name. */
@@ -25,6 +37,13 @@ export const defaults: SupervisorConfig = {
   namespace: 'gantry',
   'log-driver': 'json-file',
   'log-opts': {},
+  init: false,
+  dns: [],
+  'dns-search': [],
+  'dns-opts': [],
+  'host-gateway-ip': '',
+  'default-shm-size': 64 * 1024 * 1024,
+  'default-stop-timeout': 10,
   labels: [],
   'registry-mirrors': [],
   'insecure-registries': [],
@@ -63,7 +82,10 @@ export function checkConfig(config: SupervisorConfig): void {
   logOptions(config);
   if (config['log-driver'] !== 'json-file' && config['log-driver'] !== 'none') throw invalidArgument(`log-driver "${config['log-driver']}" is not known: json-file and none are`);
   if (!/^[A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*$/.test(config.namespace)) throw invalidArgument(`namespace "${config.namespace}" is not a valid name`);
-  for (const key of ['labels', 'registry-mirrors', 'insecure-registries'] as const) {
+  for (const key of ['default-shm-size', 'default-stop-timeout'] as const) {
+    if (!Number.isSafeInteger(config[key]) || config[key] < 0) throw invalidArgument(`${key} ${config[key]} is not a whole number of zero or more`);
+  }
+  for (const key of ['labels', 'dns', 'dns-search', 'dns-opts', 'registry-mirrors', 'insecure-registries'] as const) {
     for (const value of config[key]) if (typeof value !== 'string') throw invalidArgument(`${key} must be a list of strings`);
   }
 }

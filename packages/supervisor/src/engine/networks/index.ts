@@ -1,1 +1,2 @@
+export { containerNetworks } from './live';
 export { type ContainerNetworks, type NetworksNeeds, networksHandlers } from './service';
