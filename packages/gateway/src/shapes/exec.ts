@@ -44,7 +44,8 @@ export interface ExecStartBody {
 export const execStartBody: Codec<ExecStartBody> = struct<ExecStartBody>(
   'ExecStartOptions',
   { Detach: flag, Tty: flag, ConsoleSize: list(uint('uint', 32)) },
-  { goType: 'container.ExecStartOptions' },
+  // dockerode's own options, sent along: what they ask of the client is no wish to the engine
+  { goType: 'container.ExecStartOptions', ignored: ['hijack', 'stdin'] },
 );
 
 export const execInspect: Codec<ExecInspectResponse> = struct<ExecInspectResponse>('ExecInspect', {

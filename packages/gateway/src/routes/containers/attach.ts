@@ -2,6 +2,7 @@ import { internal } from '@gantry/rpc';
 import type { AttachResponse } from '@gantry/api/gantry/engine/v1/containers';
 import type { Socket } from 'node:net';
 import type { Engine } from '../../engine/engine';
+import { hasBody, readBody } from '../../http/body';
 import type { Exchange, Route } from '../../http/exchange';
 import { parseDetachKeys } from '../../streams/detach-keys';
 import { streamType, takeOver } from '../../streams/hijack';
@@ -20,6 +21,7 @@ export const containerAttach: Route = {
   hijacks: true,
   async handle(x, engine) {
     const { query } = x;
+    if (hasBody(x.request)) await readBody(x); // dockerode repeats its query there; it must not become stdin
     const detachKeys = query.text('detachKeys');
     const keys = parseDetachKeys(detachKeys);
     const wish = { stdin: query.flag('stdin'), stdout: query.flag('stdout'), stderr: query.flag('stderr'), logs: query.flag('logs'), stream: query.flag('stream') };
