@@ -1,4 +1,4 @@
-import { constants } from 'node:os';
+import { errnoName } from '@gantry/linux';
 import type { Reply, Request } from './message';
 import { decode, encode } from './message';
 
@@ -11,18 +11,20 @@ export interface NetlinkPort {
   close(): void;
 }
 
-const ERRNO_NAMES = new Map(Object.entries(constants.errno).map(([name, value]) => [value, name]));
-
 /** The kernel refused one message of a request. */
 export class NetlinkError extends Error {
   override readonly name = 'NetlinkError';
 
-  constructor(readonly errno: number, readonly purpose: string) {
-    super(`${purpose}: ${ERRNO_NAMES.get(errno) ?? `errno ${errno}`}`);
+  constructor(
+    readonly errno: number,
+    readonly purpose: string,
+    text = '',
+  ) {
+    super(`${purpose}: ${errnoName(errno)}${text === '' ? '' : ` (${text})`}`);
   }
 
   get code(): string {
-    return ERRNO_NAMES.get(this.errno) ?? '';
+    return errnoName(this.errno);
   }
 }
 
@@ -60,7 +62,7 @@ export class NetlinkConnection {
       replies.push(...answer.replies);
       for (const outcome of answer.outcomes) {
         const request = requests[outcome.sequence - start];
-        if (outcome.errno !== 0 && request !== undefined) failure ??= new NetlinkError(outcome.errno, request.purpose);
+        if (outcome.errno !== 0 && request !== undefined) failure ??= new NetlinkError(outcome.errno, request.purpose, outcome.text);
       }
     }
     if (failure !== undefined) throw failure;

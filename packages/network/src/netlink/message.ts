@@ -1,4 +1,5 @@
 /** Netlink messages (struct nlmsghdr, netlink(7)). */
+import { read, readText } from './attribute';
 
 export const HEADER_LENGTH = 16;
 
@@ -27,6 +28,8 @@ export interface Reply {
 export interface Outcome {
   readonly sequence: number;
   readonly errno: number;
+  /** The kernel's own words, when it has any (NETLINK_EXT_ACK). */
+  readonly text: string;
 }
 
 /** All requests in one buffer, numbered from `firstSequence`. */
@@ -43,6 +46,13 @@ export function encode(requests: readonly Request[], firstSequence: number): Buf
   return Buffer.concat(parts);
 }
 
+const EXPLANATION = 1;
+
+/** Behind the errno and the header of the request (the request itself is not echoed, NETLINK_CAP_ACK) there may be attributes. */
+function explanation(body: Buffer): string {
+  return body.length > 4 + HEADER_LENGTH ? readText(read(body.subarray(4 + HEADER_LENGTH)), EXPLANATION) : '';
+}
+
 /** Splits one datagram into data replies and outcomes. Throws a RangeError on a length that leaves the datagram. */
 export function decode(datagram: Buffer): { replies: Reply[]; outcomes: Outcome[]; done: boolean } {
   const replies: Reply[] = [];
@@ -54,10 +64,10 @@ export function decode(datagram: Buffer): { replies: Reply[]; outcomes: Outcome[
     const type = datagram.readUInt16LE(at + 4);
     const sequence = datagram.readUInt32LE(at + SEQUENCE_AT);
     const body = datagram.subarray(at + HEADER_LENGTH, at + length);
-    if (type === TYPE_ERROR) outcomes.push({ sequence, errno: -body.readInt32LE(0) });
+    if (type === TYPE_ERROR) outcomes.push({ sequence, errno: -body.readInt32LE(0), text: explanation(body) });
     else if (type === TYPE_DONE) {
       done = true;
-      if (body.length >= 4) outcomes.push({ sequence, errno: -body.readInt32LE(0) });
+      if (body.length >= 4) outcomes.push({ sequence, errno: -body.readInt32LE(0), text: '' });
     } else replies.push({ type, sequence, body });
     at += (length + 3) & ~3;
   }

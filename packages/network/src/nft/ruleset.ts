@@ -2,6 +2,8 @@
  * Gantry's own table. Its rules never change while it runs: what differs between networks and ports are set elements, so publishing
  * a port is one map element and the cost for a packet does not grow with their number.
  */
+import type { Cidr } from '../address/cidr';
+import { first, last, toBytes } from '../address/cidr';
 import type { Request } from '../netlink/message';
 import * as expression from './expression';
 import type { Element, SetShape } from './transaction';
@@ -10,6 +12,7 @@ import { FAMILY, FIELD, addChain, addElements, addRule, addSet, addTable, delete
 /** A bridge of ours, as the rules see it. */
 export interface BridgeRules {
   readonly device: string;
+  readonly subnet: Cidr;
   /** Its containers may talk to each other. */
   readonly interContainer: boolean;
   /** Nothing is forwarded to it or from it. */
@@ -47,7 +50,7 @@ const SETS = {
   masquerade: { name: 'masquerade', id: 2, key: [FIELD.interfaceName], keyLength: NAME_LENGTH },
   internal: { name: 'internal', id: 3, key: [FIELD.interfaceName], keyLength: NAME_LENGTH },
   talking: { name: 'talking', id: 4, key: [FIELD.interfaceName, FIELD.interfaceName], keyLength: 2 * NAME_LENGTH },
-  same: { name: 'same', id: 5, key: [FIELD.interfaceName, FIELD.interfaceName], keyLength: 2 * NAME_LENGTH },
+  subnets: { name: 'subnets', id: 5, key: [FIELD.address], keyLength: 4, intervals: true },
   ports: { name: 'ports', id: 6, key: [FIELD.protocol, FIELD.address, FIELD.port], keyLength: 12, data: [FIELD.address, FIELD.port], dataLength: 8 },
   anyPorts: { name: 'any-ports', id: 7, key: [FIELD.protocol, FIELD.port], keyLength: 8, data: [FIELD.address, FIELD.port], dataLength: 8 },
 } as const satisfies Record<string, SetShape>;
@@ -95,9 +98,10 @@ function forwardRules(markBit: number): expression.Expression[][] {
 }
 
 const masqueradeRules = [
-  // A container reached through the host's address by its neighbour (or itself): the answer must come back through the host.
-  [...inputAndOutput, expression.inSet(SETS.same.name, R0), ...wasTranslated, expression.masquerade()],
-  [...inputAndOutput, expression.inSet(SETS.same.name, R0, true), ...input, expression.inSet(SETS.masquerade.name, R0), expression.masquerade()],
+  // A container reached through the host's address by a container: the answer must come back through the host. By source address, because
+  // bridge netfilter knows no input interface here.
+  [...output, expression.inSet(SETS.bridges.name, R0), expression.loadPayload(expression.HEADER.network, 12, 4, R0), expression.inSet(SETS.subnets.name, R0), ...wasTranslated, expression.masquerade()],
+  [...input, expression.inSet(SETS.masquerade.name, R0), ...output, expression.inSet(SETS.bridges.name, R0, true), expression.masquerade()],
   [...output, expression.inSet(SETS.bridges.name, R0), ...loopbackAt(12), expression.masquerade()],
 ];
 
@@ -108,7 +112,7 @@ function bridgeElements(bridge: BridgeRules): [keyof typeof SETS, Element[]][] {
   const pair = [{ key: Buffer.concat([name(bridge.device), name(bridge.device)]) }];
   return [
     ['bridges', single],
-    ['same', pair],
+    ['subnets', [{ key: toBytes(first(bridge.subnet)) }, { key: toBytes(last(bridge.subnet) + 1), intervalEnd: true }]],
     ...(bridge.masquerade && !bridge.internal ? [['masquerade', single] as [keyof typeof SETS, Element[]]] : []),
     ...(bridge.internal ? [['internal', single] as [keyof typeof SETS, Element[]]] : []),
     ...(bridge.interContainer ? [['talking', pair] as [keyof typeof SETS, Element[]]] : []),

@@ -9,6 +9,8 @@ const MESSAGE = { newTable: 0, getTable: 1, deleteTable: 2, newChain: 3, newRule
 const BATCH_BEGIN = 16;
 const BATCH_END = 17;
 const SET_MAP = 8;
+const SET_INTERVAL = 4;
+const ELEMENT_INTERVAL_END = 1;
 
 export const FAMILY = { inet: 1, ip: 2 } as const;
 export type Family = (typeof FAMILY)[keyof typeof FAMILY];
@@ -107,6 +109,8 @@ export interface SetShape {
   /** Present for a map. */
   readonly data?: readonly number[];
   readonly dataLength?: number;
+  /** Elements are the edges of intervals. */
+  readonly intervals?: boolean;
 }
 
 /** libnftables' note that a key's bytes are in host order, without which it prints an interface name as empty. */
@@ -118,7 +122,7 @@ export function addSet(family: Family, table: string, set: SetShape): Request {
   const attributes = [
     attribute.text(1, table),
     attribute.text(2, set.name),
-    attribute.be32(3, set.data === undefined ? 0 : SET_MAP),
+    attribute.be32(3, (set.data === undefined ? 0 : SET_MAP) | (set.intervals === true ? SET_INTERVAL : 0)),
     attribute.be32(4, typeOf(set.key)),
     attribute.be32(5, set.keyLength),
     attribute.be32(10, set.id),
@@ -131,6 +135,8 @@ export function addSet(family: Family, table: string, set: SetShape): Request {
 export interface Element {
   readonly key: Buffer;
   readonly data?: Buffer;
+  /** First key behind an interval. */
+  readonly intervalEnd?: boolean;
 }
 
 /** A list attribute holds 64 KiB, so many elements take several messages. */
@@ -143,6 +149,7 @@ function elements(type: number, flags: number, family: Family, [table, set]: rea
     const entries = list.slice(at, at + ELEMENTS_PER_MESSAGE).map((element) => {
       const parts = [attribute.nested(1, [attribute.raw(1, element.key)])];
       if (element.data !== undefined) parts.push(attribute.nested(2, [attribute.raw(1, element.data)]));
+      if (element.intervalEnd === true) parts.push(attribute.be32(3, ELEMENT_INTERVAL_END));
       return attribute.nested(1, parts);
     });
     const attributes = [attribute.text(1, table), attribute.text(2, set), attribute.nested(3, entries)];
@@ -157,5 +164,5 @@ export function addElements(family: Family, set: readonly [table: string, set: s
 
 /** Fails as a whole with ENOENT when one of them is not there. */
 export function deleteElements(family: Family, set: readonly [table: string, set: string], list: readonly Element[]): Request[] {
-  return elements(MESSAGE.deleteElement, 0, family, set, list.map((element) => ({ key: element.key })));
+  return elements(MESSAGE.deleteElement, 0, family, set, list.map(({ data: _data, ...element }) => element));
 }

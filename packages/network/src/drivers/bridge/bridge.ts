@@ -176,7 +176,8 @@ function factsOf(network: NetworkRecord): { device: string; subnet: Cidr; gatewa
 
 export function rulesOf(network: NetworkRecord): BridgeRules {
   const options = readBridgeOptions(network.options);
-  return { device: factsOf(network).device, interContainer: options.interContainer, internal: network.internal, masquerade: options.masquerade };
+  const { device, subnet } = factsOf(network);
+  return { device, subnet, interContainer: options.interContainer, internal: network.internal, masquerade: options.masquerade };
 }
 
 /** The translation of a published port; none for IPv6, which the service relays itself. */

@@ -1,0 +1,254 @@
+import { randomBytes } from 'node:crypto';
+import { connectRequest, context, createRequest, startTestService, type TestService } from './testing/service';
+import { TestHost, eventually, runProgram, type TestSandbox } from './testing/host';
+
+/** A real kernel in a namespace of its own: needs root. */
+const asRoot = process.getuid?.() === 0 ? describe : describe.skip;
+
+asRoot('networks on a real kernel', () => {
+  let host: TestHost;
+  let service: TestService;
+  const id = () => randomBytes(32).toString('hex');
+
+  beforeEach(async () => {
+    host = new TestHost();
+    service = await startTestService(host.directory);
+  });
+
+  afterEach(async () => {
+    await service.stop();
+    await host.close();
+  });
+
+  const join = async (sandbox: TestSandbox, change: Parameters<typeof connectRequest>[0] = {}) => {
+    const answer = await service.client.connect(context(), connectRequest({ sandboxId: id(), netnsPath: sandbox.path, ...change }));
+    if (answer.endpoint === undefined) throw new Error('no endpoint');
+    return answer.endpoint;
+  };
+
+  const restart = async (): Promise<void> => {
+    await service.stop();
+    service = await startTestService(host.directory, service.config);
+  };
+
+  /** Answers each connection with a word. */
+  const serve = (sandbox: TestSandbox, port: number, word: string) => sandbox.start('socat', `TCP-LISTEN:${port},fork,reuseaddr`, `SYSTEM:echo ${word}`);
+  const ask = async (from: TestSandbox | undefined, address: string, port: number): Promise<string> => {
+    const peer = `TCP:${address.includes(':') ? `[${address}]` : address}:${port},connect-timeout=1`;
+    return (await (from === undefined ? runProgram('socat', '-u', peer, '-') : from.run('socat', '-u', peer, '-'))).trim();
+  };
+  const ping = (from: TestSandbox, address: string): Promise<string> => from.run('busybox', 'ping', '-c1', '-W1', address);
+
+  it('has the predefined networks and a bridge of its own', async () => {
+    const { networks } = await service.client.listNetworks(context(), {});
+    expect(networks.map((network) => [network.name, network.driver])).toEqual([['bridge', 'bridge'], ['host', 'host'], ['none', 'null']]);
+    expect(networks[0]?.pools).toEqual([{ subnet: '172.17.0.0/16', gateway: '172.17.0.1', ipRange: '', auxAddresses: {} }]);
+    const device = networks[0]?.options['com.docker.network.bridge.name'] ?? '';
+    expect(device).toMatch(/^gantry-[0-9a-f]{8}$/);
+    expect(host.ip('-4', 'addr', 'show', device)).toContain('172.17.0.1/16');
+    expect(host.sysctl('net/ipv4/ip_forward')).toBe('1');
+  });
+
+  it('gives a sandbox its interface, address, MAC and route, without IPv6', async () => {
+    const sandbox = await host.sandbox();
+    const endpoint = await join(sandbox);
+    expect(endpoint).toMatchObject({ interface: 'eth0', ipAddress: '172.17.0.2', ipPrefixLen: 16, gateway: '172.17.0.1', macAddress: '02:42:ac:11:00:02' });
+    expect(await sandbox.run('ip', '-br', 'link', 'show', 'eth0')).toMatch(/eth0\S*\s+UP\s+02:42:ac:11:00:02/);
+    expect(await sandbox.run('ip', '-4', 'addr', 'show', 'eth0')).toContain('172.17.0.2/16 brd 172.17.255.255');
+    expect(await sandbox.run('ip', 'route')).toContain('default via 172.17.0.1 dev eth0');
+    expect(await sandbox.run('ip', '-6', 'addr', 'show', 'eth0')).toBe('');
+    expect(await sandbox.run('ip', '-br', 'link', 'show', 'lo')).toContain('UP');
+    await ping(sandbox, '172.17.0.1');
+  });
+
+  it('lets neighbours talk and gives the outside the address of the host', async () => {
+    const [a, b, outside] = [await host.sandbox(), await host.sandbox(), await host.neighbour('lan0', '192.0.2.9', '192.0.2.1')];
+    await join(a);
+    const second = await join(b, { containerName: 'b' });
+    await ping(a, second.ipAddress);
+    serve(outside, 7000, '$SOCAT_PEERADDR');
+    await eventually(async () => expect(await ask(a, '192.0.2.9', 7000)).toBe('192.0.2.1'));
+  });
+
+  it('publishes a port to the host, to loopback, to the outside and to the neighbours', async () => {
+    const [web, other, outside] = [await host.sandbox(), await host.sandbox(), await host.neighbour('lan0', '192.0.2.9', '192.0.2.1')];
+    const { ports } = await join(web, { ports: [{ protocol: 'tcp', containerPort: 80, hostIp: '', hostPort: 8080, hostPortEnd: 0 }] });
+    expect(ports).toEqual([
+      { protocol: 'tcp', containerPort: 80, hostIp: '0.0.0.0', hostPort: 8080 },
+      { protocol: 'tcp', containerPort: 80, hostIp: '::', hostPort: 8080 },
+    ]);
+    await join(other, { containerName: 'other' });
+    serve(web, 80, 'hello');
+    await eventually(async () => expect(await ask(undefined, '127.0.0.1', 8080)).toBe('hello'));
+    expect(await ask(undefined, '192.0.2.1', 8080)).toBe('hello');
+    expect(await ask(undefined, '::1', 8080)).toBe('hello');
+    expect(await ask(outside, '192.0.2.1', 8080)).toBe('hello');
+    expect(await ask(other, '172.17.0.1', 8080)).toBe('hello');
+    expect(await ask(other, '192.0.2.1', 8080)).toBe('hello');
+    expect(await ask(web, '192.0.2.1', 8080)).toBe('hello');
+  });
+
+  it('keeps a port that is published on loopback from everybody else', async () => {
+    const [web, outside] = [await host.sandbox(), await host.neighbour('lan0', '192.0.2.9', '192.0.2.1')];
+    const endpoint = await join(web, { ports: [{ protocol: 'tcp', containerPort: 80, hostIp: '127.0.0.1', hostPort: 8080, hostPortEnd: 0 }] });
+    serve(web, 80, 'secret');
+    await eventually(async () => expect(await ask(undefined, '127.0.0.1', 8080)).toBe('secret'));
+    await expect(ask(outside, '192.0.2.1', 8080)).rejects.toThrow();
+    // straight to the container, past the host's ports
+    await outside.run('ip', 'route', 'replace', '172.17.0.0/16', 'via', '192.0.2.1');
+    await expect(ask(outside, endpoint.ipAddress, 80)).rejects.toThrow();
+    // to 127.0.0.1 of the host over the wire, from a neighbour on the LAN and from a container
+    for (const [from, mac] of [[outside, host.ip('-o', 'link', 'show', 'lan0')], [web, host.ip('-o', 'link', 'show', 'type', 'bridge')]] as const) {
+      await from.run('ip', 'addr', 'flush', 'dev', 'lo');
+      await from.run('ip', 'route', 'flush', 'table', 'local', 'match', '127.0.0.1');
+      await from.run('sysctl', '-qw', 'net.ipv4.conf.all.route_localnet=1');
+      await from.run('ip', 'route', 'add', '127.0.0.1/32', 'dev', 'eth0', 'src', from === outside ? '192.0.2.9' : endpoint.ipAddress);
+      await from.run('ip', 'neigh', 'replace', '127.0.0.1', 'lladdr', /link\/ether (\S+)/.exec(mac)?.[1] ?? '', 'dev', 'eth0');
+      await expect(ask(from, '127.0.0.1', 8080)).rejects.toThrow();
+    }
+  });
+
+  it('has the port again after a restart, without a gap, and while it is stopped', async () => {
+    const web = await host.sandbox();
+    const sandboxId = id();
+    await join(web, { sandboxId, ports: [{ protocol: 'tcp', containerPort: 80, hostIp: '', hostPort: 8080, hostPortEnd: 0 }] });
+    serve(web, 80, 'hello');
+    await eventually(async () => expect(await ask(undefined, '127.0.0.1', 8080)).toBe('hello'));
+    await service.stop();
+    expect(await ask(undefined, '127.0.0.1', 8080)).toBe('hello');
+    service = await startTestService(host.directory, service.config);
+    expect(await ask(undefined, '127.0.0.1', 8080)).toBe('hello');
+    const rival = await host.sandbox();
+    await expect(join(rival, { containerName: 'rival', ports: [{ protocol: 'tcp', containerPort: 80, hostIp: '', hostPort: 8080, hostPortEnd: 0 }] })).rejects.toThrow(
+      /^driver failed programming external connectivity on endpoint rival \([0-9a-f]{64}\): Bind for 0\.0\.0\.0:8080 failed: port is already allocated$/,
+    );
+    await service.client.releaseSandbox(context(), { sandboxId });
+    await join(rival, { containerName: 'rival', ports: [{ protocol: 'tcp', containerPort: 80, hostIp: '', hostPort: 8080, hostPortEnd: 0 }] });
+  });
+
+  it('names a foreign holder of a port as dockerd does, and leaves nothing of the endpoint', async () => {
+    host.start('socat', 'TCP-LISTEN:8080,fork,bind=0.0.0.0', 'SYSTEM:echo foreign');
+    const web = await host.sandbox();
+    await eventually(async () => expect(await ask(undefined, '127.0.0.1', 8080)).toBe('foreign'));
+    await expect(join(web, { ports: [{ protocol: 'tcp', containerPort: 80, hostIp: '', hostPort: 8080, hostPortEnd: 0 }] })).rejects.toThrow('listen tcp4 0.0.0.0:8080: bind: address already in use');
+    expect(await web.run('ip', '-br', 'link')).not.toContain('eth0');
+    expect((await service.client.getNetwork(context(), { ref: 'bridge' })).network?.endpoints).toEqual([]);
+  });
+
+  it('keeps networks apart, and internal ones to themselves', async () => {
+    for (const [name, internal] of [['red', false], ['blue', false], ['inner', true]] as const) await service.client.createNetwork(context(), createRequest({ name, internal }));
+    const outside = await host.neighbour('lan0', '192.0.2.9', '192.0.2.1');
+    const [red, blue, inner, inner2] = [await host.sandbox(), await host.sandbox(), await host.sandbox(), await host.sandbox()];
+    const redAt = await join(red, { networkRef: 'red', containerName: 'red', ports: [{ protocol: 'tcp', containerPort: 80, hostIp: '', hostPort: 8080, hostPortEnd: 0 }] });
+    const blueAt = await join(blue, { networkRef: 'blue', containerName: 'blue' });
+    const innerAt = await join(inner, { networkRef: 'inner', containerName: 'inner' });
+    await join(inner2, { networkRef: 'inner', containerName: 'inner2' });
+    serve(red, 80, 'red');
+    await eventually(async () => expect(await ask(undefined, '127.0.0.1', 8080)).toBe('red'));
+    expect(redAt.ipAddress).toBe('172.18.0.2');
+    await expect(ping(blue, redAt.ipAddress)).rejects.toThrow();
+    expect(await ask(blue, '192.0.2.1', 8080)).toBe('red');
+    await expect(ask(inner, '172.18.0.1', 8080)).rejects.toThrow();
+    await ping(inner2, innerAt.ipAddress);
+    await inner.run('ip', 'route', 'add', 'default', 'via', '172.20.0.1');
+    await expect(ping(inner, '192.0.2.9')).rejects.toThrow();
+    await expect(ping(inner, blueAt.ipAddress)).rejects.toThrow();
+    await outside.run('ip', 'route', 'replace', '172.20.0.0/16', 'via', '192.0.2.1');
+    await expect(ping(outside, innerAt.ipAddress)).rejects.toThrow();
+  });
+
+  it('cuts containers off from each other when icc is off', async () => {
+    await service.client.createNetwork(context(), createRequest({ name: 'quiet', options: { 'com.docker.network.bridge.enable_icc': 'false' } }));
+    const [a, b] = [await host.sandbox(), await host.sandbox()];
+    await join(a, { networkRef: 'quiet', containerName: 'a', ports: [{ protocol: 'tcp', containerPort: 80, hostIp: '', hostPort: 8080, hostPortEnd: 0 }] });
+    const second = await join(b, { networkRef: 'quiet', containerName: 'b' });
+    await expect(ping(a, second.ipAddress)).rejects.toThrow();
+    await ping(a, second.gateway);
+  });
+
+  it('moves the default route when its network is disconnected', async () => {
+    await service.client.createNetwork(context(), createRequest({ name: 'red' }));
+    const sandbox = await host.sandbox();
+    const sandboxId = id();
+    await join(sandbox, { sandboxId });
+    await join(sandbox, { sandboxId, networkRef: 'red' });
+    expect(await sandbox.run('ip', 'route')).toContain('default via 172.17.0.1 dev eth0');
+    await service.client.disconnect(context(), { networkRef: 'bridge', sandboxId, force: false });
+    expect(await sandbox.run('ip', 'route')).toContain('default via 172.18.0.1 dev eth1');
+    expect(await sandbox.run('ip', '-br', 'link')).not.toContain('eth0');
+  });
+
+  it('builds everything again when the kernel lost it', async () => {
+    const web = await host.sandbox();
+    await join(web, { ports: [{ protocol: 'tcp', containerPort: 80, hostIp: '', hostPort: 8080, hostPortEnd: 0 }] });
+    await service.stop();
+    const device = (await import('./config')).instanceNames(service.config).device;
+    host.ip('link', 'del', device);
+    host.nft('flush', 'ruleset');
+    for (const line of host.ip('-o', 'link', 'show', 'type', 'veth').split('\n').filter((text) => text !== '')) host.ip('link', 'del', /^\d+: ([^@:]+)/.exec(line)?.[1] ?? '');
+    service = await startTestService(host.directory, service.config);
+    serve(web, 80, 'again');
+    await eventually(async () => expect(await ask(undefined, '127.0.0.1', 8080)).toBe('again'));
+  });
+
+  it('releases what Reconcile does not name, and sweeps interfaces of namespaces that outlive it', async () => {
+    const [live, gone] = [await host.sandbox(), await host.sandbox()];
+    const [liveId, goneId] = [id(), id()];
+    await join(live, { sandboxId: liveId, containerName: 'live' });
+    await join(gone, { sandboxId: goneId, containerName: 'gone' });
+    await restart();
+    const answer = await service.client.reconcile(context(), { sandboxes: [{ sandboxId: liveId, netnsPath: live.path }] });
+    expect(answer.releasedSandboxIds).toEqual([goneId]);
+    await eventually(() => expect(host.ip('-o', 'link', 'show', 'type', 'veth').trim().split('\n')).toHaveLength(1), 4_000);
+    await ping(live, '172.17.0.1');
+  });
+
+  it('answers a repeated operation with what it made', async () => {
+    const sandbox = await host.sandbox();
+    const ctx = context();
+    const request = connectRequest({ sandboxId: id(), netnsPath: sandbox.path });
+    const first = await service.client.connect(ctx, request);
+    await restart();
+    expect(await service.client.connect(ctx, request)).toEqual(first);
+    await expect(service.client.connect(context(), request)).rejects.toThrow('endpoint with name web already exists in network bridge');
+  });
+
+  it('resolves names in user networks, refuses to leak from internal ones, and does so after a restart', async () => {
+    await service.client.createNetwork(context(), createRequest({ name: 'inner', internal: true }));
+    const [a, b] = [await host.sandbox(), await host.sandbox()];
+    await join(a, { networkRef: 'inner', containerName: 'alpha' });
+    const beta = await join(b, { networkRef: 'inner', containerName: 'beta', aliases: ['db'] });
+    const query = async (name: string): Promise<string> => {
+      try {
+        return await a.run('busybox', 'nslookup', '-type=a', name, '127.0.0.11');
+      } catch (error) {
+        return `${(error as { stdout: string }).stdout}${(error as { stderr: string }).stderr}`;
+      }
+    };
+    const check = async (): Promise<void> => {
+      for (const name of ['beta', 'db', 'beta.inner', 'BETA']) expect(await query(name)).toContain(`Address: ${beta.ipAddress}`);
+      expect(await query('example.com')).toMatch(/refused/i);
+    };
+    await check();
+    await restart();
+    await check();
+    // port 53 stays free for a server of the sandbox's own
+    const own = a.start('socat', 'UDP-LISTEN:53,bind=0.0.0.0', 'SYSTEM:cat');
+    await eventually(async () => expect(await a.run('ss', '-lun')).toContain('0.0.0.0:53'));
+    own.kill();
+  });
+
+  it('leaves nothing after a purge', async () => {
+    const web = await host.sandbox();
+    await service.client.createNetwork(context(), createRequest({ name: 'red' }));
+    await join(web, { networkRef: 'red' });
+    await service.stop();
+    const { purge } = await import('./compose');
+    const { silentLogger } = await import('@gantry/rpc');
+    await purge({ config: service.config, data: `${service.config.root}/network`, logger: silentLogger as never });
+    expect(host.nft('list', 'ruleset')).toBe('');
+    expect(host.ip('-o', 'link')).not.toMatch(/gantry|br-|veth/);
+    expect(host.sysctl('net/ipv4/ip_forward')).toBe('0');
+    service = await startTestService(host.directory, service.config);
+  });
+});
