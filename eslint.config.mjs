@@ -1,0 +1,81 @@
+// What a reviewer would otherwise have to say: floors, floating promises, exhaustive switches, thrown things, the environment.
+import tseslint from 'typescript-eslint';
+
+/** Package folder → what of ours it may import. Floors go down only; services never import each other (docs: design, the tree). */
+export const floors = {
+  'packages/lib/api': [],
+  'packages/lib/rpc': ['api'],
+  'packages/lib/oci': ['rpc/errors'],
+  'packages/lib/linux': ['rpc/errors'],
+  'packages/lib/service': ['api', 'rpc', 'linux'],
+  'packages/runtime': ['api', 'rpc', 'service', 'oci', 'linux'],
+  'packages/gateway': ['api', 'rpc', 'service', 'oci', 'linux'],
+  'packages/supervisor': ['api', 'rpc', 'service', 'oci', 'linux'],
+  'packages/images': ['api', 'rpc', 'service', 'oci', 'linux'],
+  'packages/network': ['api', 'rpc', 'service', 'oci', 'linux'],
+  'packages/shim': ['api', 'rpc', 'service', 'oci', 'linux', 'runtime'],
+  'packages/launcher': ['api', 'rpc', 'service', 'oci', 'linux', 'gateway', 'supervisor', 'images', 'network', 'shim'],
+  'test-e2e': ['api', 'rpc', 'oci', 'linux'],
+};
+
+const packages = 'api|rpc|oci|linux|service|runtime|gateway|supervisor|images|network|shim|launcher';
+
+/** A restriction by name, with a reason that says what is allowed. Tests may also use the contract suites of what they may import. */
+function floor(folder, allowed) {
+  // `rpc/errors` allows that door only; `rpc` allows all doors of the package.
+  const doors = allowed.map((name) => (name.includes('/') ? `${name}$` : `${name}(?:/|$)`)).join('|');
+  const outside = doors === '' ? '^@gantry/' : `^@gantry/(?!${doors})`;
+  const message = `${folder} may import of ours: ${allowed.join(', ') || 'nothing'}`;
+  return {
+    files: [`${folder}/**/*.ts`],
+    rules: {
+      'no-restricted-imports': 'off',
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        {
+          patterns: [
+            { regex: outside, message },
+            { regex: `^(?:\\.\\./)+(?:[^.][^/]*/)*(?:${packages})/src(?:/|$)`, message: 'import another package by its name, not by its files' },
+            { regex: '^@gantry/[^/]+/src(?:/|$)', message: 'a package is entered by its doors' },
+          ],
+        },
+      ],
+    },
+  };
+}
+
+export default tseslint.config(
+  { ignores: ['**/node_modules/', '**/dist/', 'packages/lib/api/src/gen/', '**/.gen-*/', '.nx/', '**/*.cjs', '**/*.mjs'] },
+  {
+    files: ['packages/**/*.ts', 'test-e2e/**/*.ts'],
+    plugins: { '@typescript-eslint': tseslint.plugin },
+    languageOptions: { parser: tseslint.parser, parserOptions: { project: ['./tsconfig.json'], tsconfigRootDir: import.meta.dirname } },
+    linterOptions: { reportUnusedDisableDirectives: 'error' },
+    rules: {
+      '@typescript-eslint/no-floating-promises': ['error', { ignoreVoid: true }],
+      '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: { arguments: true, attributes: false, inheritedMethods: false, properties: false, returns: false, variables: false } }],
+      '@typescript-eslint/only-throw-error': 'error',
+      '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+      '@typescript-eslint/no-explicit-any': 'error',
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_', caughtErrors: 'none', ignoreRestSiblings: true }],
+      '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports', disallowTypeAnnotations: false }],
+      'no-restricted-syntax': [
+        'error',
+        { selector: 'ExportAllDeclaration', message: 'name what a door exports' },
+        {
+          selector: ':not(MemberExpression[property.value="GANTRY_VERSION"]) > MemberExpression[object.name="process"][property.name="env"]',
+          message: 'only config.ts reads the environment (GANTRY_VERSION is set by the build)',
+        },
+      ],
+      'no-var': 'error',
+      'prefer-const': ['error', { ignoreReadBeforeAssign: true }],
+      eqeqeq: 'error',
+      'max-lines': ['error', { max: 500, skipBlankLines: true, skipComments: true }],
+    },
+  },
+  ...Object.entries(floors).map(([folder, allowed]) => floor(folder, allowed)),
+  {
+    files: ['**/config.ts', '**/*.test.ts', '**/testing/**/*.ts', 'test-e2e/**/*.ts'],
+    rules: { 'no-restricted-syntax': ['error', { selector: 'ExportAllDeclaration', message: 'name what a door exports' }], 'max-lines': 'off' },
+  },
+);
