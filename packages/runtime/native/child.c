@@ -299,6 +299,13 @@ static void hook(struct child *c, struct plan_op *op)
 static void run(struct child *c, struct plan_op *op)
 {
 	switch (op->code) {
+	case PLAN_DIRECTORY: {
+		int made = root_make(c, op->f[0].s, RESOLVE_MAKE_DIR);
+
+		if (made >= 0)
+			close(made);
+		return;
+	}
 	case PLAN_UNSHARE:
 		if (unshare((int)op->f[0].n))
 			child_fail(c, errno, "unshare namespaces 0x%llx", (unsigned long long)op->f[0].n);
@@ -338,6 +345,7 @@ static void run(struct child *c, struct plan_op *op)
 	case PLAN_READONLY: do_readonly(c, op->f[0].s); return;
 	case PLAN_SYSCTL: do_sysctl(c, op); return;
 	case PLAN_ROOT_ATTR: do_root_attr(c, op); return;
+	case PLAN_ATTR: do_attr(c, op); return;
 	case PLAN_PIVOT: do_pivot(c, op->f[0].n != 0); return;
 	case PLAN_APPARMOR: write_attr(c, "self/attr/apparmor/exec", op->f[0].s); return;
 	case PLAN_SELINUX: write_attr(c, "self/attr/exec", op->f[0].s); return;
@@ -355,12 +363,6 @@ static void run(struct child *c, struct plan_op *op)
 	case PLAN_CAPS: do_caps(c, op); return;
 	case PLAN_USER: do_user(c, op); return;
 	case PLAN_CWD:
-		if (op->f[1].n) {
-			int made = root_make(c, op->f[0].s, RESOLVE_MAKE_DIR);
-
-			if (made >= 0)
-				close(made); /* else chdir tells why */
-		}
 		enter_cwd(c, op->f[0].s, false);
 		return;
 	case PLAN_SECCOMP:
@@ -399,7 +401,7 @@ void child_main(struct child *c)
 	while (plan_next(&cursor, &op)) {
 		if (op.code >> 8 != 3)
 			continue;
-		if (op.code >= PLAN_NO_NEW_PRIVS && op.code != PLAN_HOOK && !settled) {
+		if (((op.code >= PLAN_NO_NEW_PRIVS && op.code <= PLAN_SECCOMP) || op.code == PLAN_EXEC_CODE) && !settled) {
 			if (!c->in_root || c->root < 0)
 				child_die(c, LAUNCH_INVALID, 0, "the plan does not enter a root");
 			prctl(PR_SET_DUMPABLE, 0);

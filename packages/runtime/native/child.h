@@ -85,6 +85,7 @@ void do_bind(struct child *c, struct plan_op *op);
 void do_mask(struct child *c, const char *path);
 void do_readonly(struct child *c, const char *path);
 void do_root_attr(struct child *c, struct plan_op *op);
+void do_attr(struct child *c, struct plan_op *op);
 void do_pivot(struct child *c, bool move);
 int new_mount(const char *type, const char *source, const char *const *options, uint64_t attributes, char *log,
 	      size_t log_size);

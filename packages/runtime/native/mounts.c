@@ -324,6 +324,16 @@ void do_root_attr(struct child *c, struct plan_op *op)
 		child_fail(c, errno, "set the propagation of the rootfs");
 }
 
+/* The mount whose root `path` is, as it lies there already. */
+void do_attr(struct child *c, struct plan_op *op)
+{
+	int place = root_open(c, op->f[0].s, O_PATH, 0);
+
+	if (place < 0 || set_attr(place, false, op->f[1].n, 0, 0))
+		child_fail(c, errno, "set the attributes of \"%s\"", op->f[0].s);
+	close(place);
+}
+
 void do_pivot(struct child *c, bool move)
 {
 	int old = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);

@@ -41,12 +41,14 @@ enum plan_kind { PLAN_CREATE = 1, PLAN_EXEC = 2 };
 	X(CGROUP_V2, 0x0102, "ss")       /* directory to clone into, mount point of the hierarchy */         \
 	X(JOIN, 0x0103, "4s")            /* CLONE_NEW*, path of a namespace */                               \
 	X(TARGET, 0x0104, "484")         /* pid, start time, CLONE_NEW* to join (exec) */                    \
+	X(CGROUP_DEVICES, 0x0105, "sb")  /* v2 directory, struct bpf_insn[] of type cgroup_device */         \
 	/* parent, after */                                                                                  \
 	X(UID_MAP, 0x0201, "s")                                                                              \
 	X(GID_MAP, 0x0202, "s")                                                                              \
 	X(OOM_SCORE_ADJ, 0x0203, "4")    /* two's complement */                                              \
 	X(RLIMIT, 0x0204, "488")         /* RLIMIT_*, soft, hard */                                          \
 	/* child, in the order given */                                                                      \
+	X(DIRECTORY, 0x0300, "s")        /* made when missing; what cannot be made is left to those who need it */ \
 	X(UNSHARE, 0x0301, "4")                                                                              \
 	X(TIME_OFFSETS, 0x0302, "s")     /* new time namespace, lines for timens_offsets */                  \
 	X(SESSION, 0x0303, "")                                                                               \
@@ -74,9 +76,10 @@ enum plan_kind { PLAN_CREATE = 1, PLAN_EXEC = 2 };
 	X(NO_NEW_PRIVS, 0x0319, "")                                                                          \
 	X(CAPS, 0x031a, "88888")         /* bounding, effective, permitted, inheritable, ambient */          \
 	X(USER, 0x031b, "444w")          /* uid, gid, umask (or ~0), additional gids */                      \
-	X(CWD, 0x031c, "s4")             /* directory, 1 = make it when missing */                           \
+	X(CWD, 0x031c, "s")                                                                                  \
 	X(SECCOMP, 0x031d, "4b")         /* SECCOMP_FILTER_FLAG_*, struct sock_filter[] */                   \
 	X(HOOK, 0x031e, "4svv4ss")       /* PLAN_HOOK_*, path, args, env, timeout in s, state before and after the pid */ \
+	X(ATTR, 0x0320, "s8")            /* path of a mount, MOUNT_ATTR_* to set on it */                    \
 	X(EXEC_CODE, 0x031f, "vv4")           /* args, env, 1 = set HOME from /etc/passwd when missing */
 
 enum plan_code {

@@ -1,6 +1,7 @@
-export type {
-  CompileCreate, CompileExec, CreateOptions, CreatePlan, ExecOptions, ExecPlan, ExecTarget,
-} from './compile/contract';
+export { compileCreate, createOperations } from './compile/create';
+export { compileExec } from './compile/exec';
+export type { CompileCreate, CompileExec, CreateOptions, CreatePlan, ExecOptions, ExecPlan, ExecTarget } from './compile/contract';
 export type { BlkioEntry, CgroupDirectory, CgroupManager, CgroupPlan, CgroupStats } from './cgroup/contract';
-// compileCreate(spec, options), compileExec(process, target, options), createCgroupManager(),
-// containerCgroupPath(spec, id), monitorCgroupPath(id) and seccomp.compile(profile) are exported here too.
+export { createCgroupManager } from './cgroup/manager';
+export { checkCgroupPath, containerCgroupPath, monitorCgroupPath } from './cgroup/paths';
+export { compileSeccomp } from './seccomp/compile';

@@ -1,0 +1,33 @@
+import type { LinuxDeviceCgroup } from '@gantry/oci';
+
+/** A rule with nothing left out: -1 is any number, type a is every device. */
+export interface DeviceRule {
+  readonly allow: boolean;
+  readonly type: 'a' | 'c' | 'b';
+  readonly major: number;
+  readonly minor: number;
+  readonly access: string;
+}
+
+const node = (type: 'c' | 'b', major: number, minor: number, access: string): DeviceRule => ({ allow: true, type, major, minor, access });
+
+/** What every container may reach: making any node, the default devices, terminals. */
+const always: readonly DeviceRule[] = [
+  node('c', -1, -1, 'm'), node('b', -1, -1, 'm'), node('c', 1, 3, 'rwm'), node('c', 1, 5, 'rwm'), node('c', 1, 7, 'rwm'), node('c', 1, 8, 'rwm'),
+  node('c', 1, 9, 'rwm'), node('c', 5, 0, 'rwm'), node('c', 5, 2, 'rwm'), node('c', 136, -1, 'rwm'),
+];
+
+/** The rules in their order, starting from "nothing", with the default devices where the last word on them would be a denial of all. */
+export function deviceRules(given: readonly LinuxDeviceCgroup[]): DeviceRule[] {
+  const rules = given.map((rule): DeviceRule => {
+    const type = rule.type === 'c' || rule.type === 'b' ? rule.type : 'a';
+    return { allow: rule.allow, type, major: rule.major ?? -1, minor: rule.minor ?? -1, access: rule.access || 'rwm' };
+  });
+  return [{ allow: false, type: 'a', major: -1, minor: -1, access: 'rwm' }, ...rules, ...always];
+}
+
+/** As devices.allow and devices.deny of cgroup v1 read it. */
+export function formatRule(rule: DeviceRule): string {
+  const number = (n: number) => (n < 0 ? '*' : String(n));
+  return rule.type === 'a' ? 'a' : `${rule.type} ${number(rule.major)}:${number(rule.minor)} ${rule.access}`;
+}

@@ -1,0 +1,119 @@
+import { posix } from 'node:path';
+import { invalidArgument } from '@gantry/rpc/errors';
+import type { Spec } from '@gantry/oci';
+import { cgroupOperations } from '../cgroup/operations';
+import { ATTR, CLONE, MS } from '../plan/kernel';
+import { encodePlan } from '../plan/encode';
+import type { Operation } from '../plan/operations';
+import { compileCgroupMount } from './cgroup-mount';
+import type { CreateOptions, CreatePlan } from './contract';
+import { compileDevices, devIsForeign } from './devices';
+import { compileHooks } from './hooks';
+import { compileMount, type MountContext } from './mounts';
+import { compileNamespaces, type Namespaces } from './namespaces';
+import { checkProcess, compileLimits, compileProcess } from './process';
+import { honouredSpec, refuseUnknown } from './refuse';
+import { compileSysctls } from './sysctl';
+
+/** config.json → launch plan. Throws invalidArgument that names the field which would not be honoured. */
+export function compileCreate(spec: Spec, options: CreateOptions): CreatePlan {
+  const { list, namespaces, warnings, terminal } = createOperations(spec, options);
+  const plan = encodePlan({ kind: 'create', cloneFlags: namespaces.cloneFlags, preserve: options.preserveFds ?? 0 }, list);
+  return { plan, terminal, warnings, ...(options.cgroup ? { cgroup: options.cgroup } : {}) };
+}
+
+/** The same as data, for tests and for people. */
+export function createOperations(spec: Spec, options: CreateOptions): { list: Operation[]; namespaces: Namespaces; warnings: string[]; terminal: boolean } {
+  refuseUnknown(spec, honouredSpec);
+  if (!spec.process) throw invalidArgument('config.json: process is missing');
+  if (!spec.root?.path) throw invalidArgument('config.json: root.path is missing');
+  checkProcess(spec.process);
+  const warnings: string[] = [];
+  const namespaces = compileNamespaces(spec);
+  const userNamespace = namespaces.fresh.has('user');
+  const hooks = compileHooks(spec, options);
+  const readonlyRoot = spec.root.readonly === true;
+  const propagation = rootPropagation(spec);
+  const view: MountContext = {
+    bundle: options.bundle,
+    devReadonly: false,
+    cgroup: (destination, mountOptions) => compileCgroupMount(destination, mountOptions, { plan: options.cgroup, own: namespaces.fresh.has('cgroup'), userNamespace, unified: unifiedMount(options) }),
+  };
+  const mounts = (spec.mounts ?? []).flatMap((mount, i) => compileMount(mount, i, view));
+  const list: Operation[] = [
+    ...(options.cgroup ? cgroupOperations(options.cgroup, spec.linux?.resources?.devices) : []),
+    ...namespaces.operations,
+    ...compileLimits(spec.process),
+    ...(namespaces.fresh.has('cgroup') ? [['UNSHARE', CLONE.cgroup] as Operation] : []),
+    ...timeOperations(spec, namespaces),
+    ['SESSION'],
+    ...(options.noNewKeyring ? [] : [['KEYRING', `_ses.${options.id}`] as Operation]),
+    ...nameOperations(spec, namespaces),
+    ...(namespaces.fresh.has('network') ? [['LOOPBACK'] as Operation] : []),
+    ['PROPAGATION', propagation.host],
+    ['ROOTFS', options.rootfs ?? posix.resolve(options.bundle, spec.root.path)],
+    ...mounts,
+    ...compileDevices(spec, userNamespace),
+    ...(spec.process.terminal ? [['CONSOLE', devIsForeign(spec) ? 0 : 1] as Operation] : []),
+    ['DIRECTORY', spec.process.cwd],
+    ...(view.devReadonly ? [['ATTR', '/dev', ATTR.rdonly] as Operation] : []),
+    ...hooks.runtime,
+    ...hooks.container,
+    ...compileSysctls(spec, namespaces),
+    ...(spec.linux?.readonlyPaths ?? []).map((path): Operation => ['READONLY', checkPath(path, 'linux.readonlyPaths')]),
+    ...(spec.linux?.maskedPaths ?? []).map((path): Operation => ['MASK', checkPath(path, 'linux.maskedPaths')]),
+    ['PIVOT', options.noPivot ? 1 : 0],
+    ...(readonlyRoot || propagation.root ? [['ROOT_ATTR', readonlyRoot ? ATTR.rdonly : 0, propagation.root] as Operation] : []),
+    ...personality(spec),
+    ...compileProcess(spec.process, { seccomp: spec.linux?.seccomp, userNamespace, startHooks: hooks.start, warnings }),
+  ];
+  return { list, namespaces, warnings, terminal: spec.process.terminal === true };
+}
+
+function checkPath(path: string, field: string): string {
+  if (!posix.isAbsolute(path)) throw invalidArgument(`config.json: ${field}: "${path}" is not absolute`);
+  return posix.normalize(path);
+}
+
+function unifiedMount(options: CreateOptions): string {
+  return options.cgroup?.directories.find((d) => d.version === 2)?.mountpoint ?? '/sys/fs/cgroup';
+}
+
+/** What / becomes before anything is mounted, and what the container's root becomes at the end (0 = as it is). */
+function rootPropagation(spec: Spec): { host: number; root: number } {
+  const name = spec.linux?.rootfsPropagation;
+  if (!name) return { host: MS.slave | MS.rec, root: 0 };
+  const recursive = name.startsWith('r');
+  const kind = { private: MS.private, shared: MS.shared, slave: MS.slave, unbindable: MS.unbindable }[recursive ? name.slice(1) : (name as string)];
+  if (kind === undefined) throw invalidArgument(`config.json: linux.rootfsPropagation "${name}" is unknown`);
+  const flags = kind | (recursive ? MS.rec : 0);
+  /* The root of an unbindable tree could not be cloned. */
+  return kind === MS.unbindable ? { host: MS.private | MS.rec, root: flags } : { host: kind | MS.rec, root: kind === MS.shared ? flags : 0 };
+}
+
+function nameOperations(spec: Spec, namespaces: Namespaces): Operation[] {
+  if ((spec.hostname || spec.domainname) && !namespaces.fresh.has('uts') && !namespaces.joined.has('uts')) {
+    throw invalidArgument('config.json: hostname and domainname need a uts namespace of the container');
+  }
+  return [
+    ...(spec.hostname ? [['HOSTNAME', spec.hostname] as Operation] : []),
+    ...(spec.domainname ? [['DOMAINNAME', spec.domainname] as Operation] : []),
+  ];
+}
+
+function timeOperations(spec: Spec, namespaces: Namespaces): Operation[] {
+  const offsets = spec.linux?.timeOffsets;
+  if (!namespaces.fresh.has('time')) {
+    if (offsets && Object.values(offsets).some((o) => o && (o.secs || o.nanosecs))) throw invalidArgument('config.json: linux.timeOffsets need a new time namespace');
+    return [];
+  }
+  const lines = (['monotonic', 'boottime'] as const).flatMap((clock) => (offsets?.[clock] ? [`${clock} ${offsets[clock].secs ?? 0} ${offsets[clock].nanosecs ?? 0}\n`] : []));
+  return [['TIME_OFFSETS', lines.join('')]];
+}
+
+function personality(spec: Spec): Operation[] {
+  const domain = spec.linux?.personality?.domain;
+  if (!domain) return [];
+  if (domain !== 'LINUX' && domain !== 'LINUX32') throw invalidArgument(`config.json: linux.personality.domain "${String(domain)}" is unknown`);
+  return [['PERSONALITY', domain === 'LINUX32' ? 8 : 0]];
+}

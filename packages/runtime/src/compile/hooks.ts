@@ -1,0 +1,37 @@
+import { isAbsolute } from 'node:path';
+import { invalidArgument } from '@gantry/rpc/errors';
+import type { Hook, Spec } from '@gantry/oci';
+import { HOOK_WHERE } from '../plan/kernel';
+import type { Operation } from '../plan/operations';
+
+export interface HookState {
+  readonly id: string;
+  readonly bundle: string;
+}
+
+/** The hooks that a launch runs itself; poststart and poststop are run by whoever starts and deletes (see runHooks). */
+export function compileHooks(spec: Spec, state: HookState): { runtime: Operation[]; container: Operation[]; start: Operation[] } {
+  const hooks = spec.hooks ?? {};
+  const all = (list: readonly Hook[] | undefined, where: number, status: string) =>
+    (list ?? []).map((hook) => compileHook(hook, where, status, spec, state));
+  return {
+    runtime: [...all(hooks.prestart, HOOK_WHERE.runtime, 'creating'), ...all(hooks.createRuntime, HOOK_WHERE.runtime, 'creating')],
+    container: all(hooks.createContainer, HOOK_WHERE.container, 'creating'),
+    start: all(hooks.startContainer, HOOK_WHERE.start, 'created'),
+  };
+}
+
+function compileHook(hook: Hook, where: number, status: string, spec: Spec, state: HookState): Operation {
+  if (!isAbsolute(hook.path)) throw invalidArgument(`config.json: hook path "${hook.path}" is not absolute`);
+  if (hook.timeout !== undefined && (!Number.isInteger(hook.timeout) || hook.timeout <= 0)) throw invalidArgument(`config.json: hook "${hook.path}" has a timeout of ${hook.timeout}`);
+  const [before, after] = stateAround(spec, state, status);
+  return ['HOOK', where, hook.path, hook.args ?? [], hook.env ?? [], hook.timeout ?? 0, before, after];
+}
+
+/** The state document, cut where the pid goes. */
+export function stateAround(spec: Spec, state: HookState, status: string): [before: string, after: string] {
+  const text = JSON.stringify({ ociVersion: spec.ociVersion, id: state.id, status, pid: 0, bundle: state.bundle, ...(spec.annotations ? { annotations: spec.annotations } : {}) });
+  const mark = '"pid":';
+  const at = text.indexOf(`${mark}0,"bundle"`) + mark.length;
+  return [text.slice(0, at), text.slice(at + 1)];
+}

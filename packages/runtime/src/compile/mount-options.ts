@@ -1,0 +1,75 @@
+import { invalidArgument } from '@gantry/rpc/errors';
+import type { Mount } from '@gantry/oci';
+import { ATTR, MS } from '../plan/kernel';
+
+/** A mount's options, sorted into what the kernel takes separately. */
+export interface MountOptions {
+  readonly bind: boolean;
+  readonly recursive: boolean;
+  readonly copyUp: boolean;
+  /** MOUNT_ATTR_*: on the mount itself, and on the whole tree. */
+  readonly set: number;
+  readonly clear: number;
+  readonly setAll: number;
+  readonly clearAll: number;
+  /** MS_PRIVATE and so on: on the mount itself, and on the whole tree; 0 = leave. */
+  readonly propagation: number;
+  readonly propagationAll: number;
+  /** For the file system. */
+  readonly data: readonly string[];
+}
+
+type Change = readonly [set: number, clear: number];
+
+const attributes: Readonly<Record<string, Change>> = {
+  ro: [ATTR.rdonly, 0], rw: [0, ATTR.rdonly],
+  nosuid: [ATTR.nosuid, 0], suid: [0, ATTR.nosuid],
+  nodev: [ATTR.nodev, 0], dev: [0, ATTR.nodev],
+  noexec: [ATTR.noexec, 0], exec: [0, ATTR.noexec],
+  nodiratime: [ATTR.nodiratime, 0], diratime: [0, ATTR.nodiratime],
+  nosymfollow: [ATTR.nosymfollow, 0], symfollow: [0, ATTR.nosymfollow],
+  noatime: [ATTR.noatime, ATTR.atime], atime: [0, ATTR.atime],
+  relatime: [ATTR.relatime, ATTR.atime], norelatime: [0, ATTR.atime],
+  strictatime: [ATTR.strictatime, ATTR.atime], nostrictatime: [0, ATTR.atime],
+};
+
+const propagations: Readonly<Record<string, number>> = { private: MS.private, shared: MS.shared, slave: MS.slave, unbindable: MS.unbindable };
+
+/** Options that change nothing or belong to the file system as flags. */
+const nothing = new Set(['defaults', 'async', 'loud', 'nomand', 'nolazytime', 'noiversion']);
+const superblock = new Set(['sync', 'dirsync', 'lazytime', 'mand', 'silent', 'iversion', 'acl', 'noacl']);
+const unsupported = new Set(['remount', 'idmap', 'ridmap']);
+
+export const supportedMountOptions: readonly string[] = [
+  ...Object.keys(attributes), ...Object.keys(attributes).map((name) => `r${name}`), ...Object.keys(propagations),
+  ...Object.keys(propagations).map((name) => `r${name}`), ...nothing, ...superblock, 'bind', 'rbind', 'tmpcopyup',
+].sort();
+
+export function parseMountOptions(mount: Mount, path: string): MountOptions {
+  const result = { bind: mount.type === 'bind', recursive: false, copyUp: false, set: 0, clear: 0, setAll: 0, clearAll: 0, propagation: 0, propagationAll: 0, data: [] as string[] };
+  const apply = ([set, clear]: Change, all: boolean) => {
+    const [s, c] = all ? (['setAll', 'clearAll'] as const) : (['set', 'clear'] as const);
+    result[s] = (result[s] & ~clear) | set;
+    result[c] = (result[c] & ~set) | clear;
+  };
+  for (const option of mount.options ?? []) {
+    const all = option.startsWith('r') && !(option in attributes) ? option.slice(1) : undefined;
+    const own = attributes[option];
+    const whole = all === undefined ? undefined : attributes[all];
+    if (option === 'bind' || option === 'rbind') {
+      result.bind = true;
+      result.recursive ||= option === 'rbind';
+    } else if (option === 'tmpcopyup') result.copyUp = true;
+    else if (own) apply(own, false);
+    else if (whole) apply(whole, true);
+    else if (option in propagations) result.propagation = propagations[option] ?? 0;
+    else if (all !== undefined && all in propagations) result.propagationAll = propagations[all] ?? 0;
+    else if (unsupported.has(option)) throw invalidArgument(`config.json: ${path}: option "${option}" is not supported`);
+    else if (!nothing.has(option) && option !== '') result.data.push(option);
+  }
+  if (result.copyUp && mount.type !== 'tmpfs') throw invalidArgument(`config.json: ${path}: tmpcopyup is for tmpfs only`);
+  if (result.bind && result.data.some((option) => !superblock.has(option))) {
+    throw invalidArgument(`config.json: ${path}: option "${result.data.join(',')}" is not supported on a bind mount`);
+  }
+  return result;
+}
