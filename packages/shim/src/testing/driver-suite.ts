@@ -197,7 +197,7 @@ export function driverSuite(name: string, options: Partial<CreateOptions>): void
     });
 
     test('fifos of a containerd client carry stdio', async () => {
-      const fifo = (which: string): string => join(shim.dir, `fifo-${name}-${which}`);
+      const fifo = (which: string): string => join(shim.dir, `fifo-${which}`);
       for (const which of ['in', 'out', 'err']) execFileSync('mkfifo', [fifo(which)]);
       const uris = { stdin: fifo('in'), stdout: fifo('out'), stderr: fifo('err') };
       const task = await shim.create({ args: ['sh', '-c', 'cat; echo problem >&2; exit 5'], stdio: uris });
