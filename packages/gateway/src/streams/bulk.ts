@@ -26,18 +26,29 @@ async function pipe(socket: Socket, response: ServerResponse): Promise<void> {
   }
 }
 
-/**
- * Pipes a request's body into a ticket, then says "no more". Resolves quietly when the engine closes early: why is told by the call that
- * handed the ticket over.
- */
-export async function upload(request: IncomingMessage, ticket: StreamTicket, signal: AbortSignal): Promise<void> {
+/** Time for a cancelled call to reach the engine before its stream ends, milliseconds: a cut upload must not look like a whole one. */
+const CUT_MS = 500;
+
+export interface Upload {
+  /** Ends the upload: the engine has all it wants of it. What the client still sends is read and dropped. */
+  finish(): void;
+}
+
+/** Pipes a request's body into a ticket with back-pressure. How the engine likes it is told by the call that handed the ticket over. */
+export async function upload(request: IncomingMessage, ticket: StreamTicket, signal: AbortSignal): Promise<Upload> {
   const socket = await openTicket(ticket, { signal });
+  socket.on('error', () => undefined); // the engine closed early
   socket.resume();
-  try {
-    await pipeline(request, socket, { signal });
-  } catch (error) {
-    if (signal.aborted || request.errored) throw cancelled('the upload was cut off', { cause: error });
-  } finally {
-    request.resume();
-  }
+  request.once('close', () => {
+    if (!request.complete) setTimeout(() => socket.destroy(), CUT_MS).unref();
+  });
+  socket.once('close', () => request.resume());
+  request.pipe(socket);
+  return {
+    finish() {
+      request.unpipe(socket);
+      request.resume();
+      socket.destroy();
+    },
+  };
 }

@@ -1,7 +1,7 @@
 import { internal } from '@gantry/rpc';
 import { sendEmpty } from '../../http/answer';
 import type { Route } from '../../http/exchange';
-import { upload } from '../../streams/bulk';
+import { type Upload, upload } from '../../streams/bulk';
 import { archivePath } from './archive-info';
 
 export const putContainerArchive: Route = {
@@ -11,18 +11,14 @@ export const putContainerArchive: Route = {
   async handle(x, engine) {
     const { query } = x;
     const request = { id: x.params['name'] ?? '', path: archivePath(x), noOverwriteDirNonDir: query.flag('noOverwriteDirNonDir'), copyUidGid: query.flag('copyUIDGID') };
-    let uploaded: Promise<void> | undefined;
+    let sending: Upload | undefined;
     for await (const message of engine.containers.putArchive(x.ctx, request)) {
-      if (message.ticket !== undefined) {
-        uploaded = upload(x.request, message.ticket, x.ctx.signal);
-        uploaded.catch(() => undefined); // awaited below, or the call's own failure says more
-      }
+      if (message.ticket !== undefined) sending = await upload(x.request, message.ticket, x.ctx.signal);
       if (!message.done) continue;
-      await uploaded;
+      sending?.finish();
       sendEmpty(x, 200);
       return;
     }
-    await uploaded;
     throw internal(`the engine did not confirm the copy to ${request.path}`);
   },
 };

@@ -3,7 +3,7 @@ import type { Engine } from '../../engine/engine';
 import type { Exchange, Route } from '../../http/exchange';
 import { parsePlatform } from '../../http/platform';
 import { registryAuth } from '../../http/registry-auth';
-import { upload } from '../../streams/bulk';
+import { type Upload, upload } from '../../streams/bulk';
 import { JsonLines } from '../../streams/lines';
 import { progressLine } from '../../streams/progress';
 
@@ -52,20 +52,18 @@ async function importImage(x: Exchange, engine: Engine): Promise<void> {
     import: { repository: query.text('repo'), tag: query.text('tag'), message: query.text('message'), changes, platform: parsePlatform(query.text('platform')) },
   });
   const lines = new JsonLines(x);
-  let uploaded: Promise<void> | undefined;
+  let sending: Upload | undefined;
   try {
     for await (const { import: step } of call) {
-      if (step?.ticket !== undefined) {
-        uploaded = upload(x.request, step.ticket, x.ctx.signal);
-        uploaded.catch(() => undefined); // awaited below, or the call's own failure says more
-      }
+      if (step?.ticket !== undefined) sending = await upload(x.request, step.ticket, x.ctx.signal);
       const line = step?.progress === undefined ? undefined : progressLine(step.progress, x.version);
       if (line !== undefined) await lines.write(line);
       else if (step !== undefined && step.imageId !== '') await lines.write({ status: step.imageId });
     }
-    await uploaded;
+    sending?.finish();
     lines.end();
   } catch (error) {
+    sending?.finish();
     lines.fail(error);
   }
 }

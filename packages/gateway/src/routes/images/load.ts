@@ -1,7 +1,7 @@
 import type { LoadResponse } from '@gantry/api/gantry/images/v1/images';
 import type { Exchange, Route } from '../../http/exchange';
 import { parsePlatformJson } from '../../http/platform';
-import { upload } from '../../streams/bulk';
+import { type Upload, upload } from '../../streams/bulk';
 import { JsonLines } from '../../streams/lines';
 import { progressLine } from '../../streams/progress';
 
@@ -13,19 +13,17 @@ export const imageLoad: Route = {
     const platforms = x.version.atLeast('1.48') ? x.query.all('platform').map(parsePlatformJson) : [];
     const call = engine.images.loadImages(x.ctx, { load: { quiet: x.query.flag('quiet'), platforms } });
     const lines = new JsonLines(x);
-    let uploaded: Promise<void> | undefined;
+    let sending: Upload | undefined;
     try {
       for await (const { load } of call) {
-        if (load?.ticket !== undefined) {
-          uploaded = upload(x.request, load.ticket, x.ctx.signal);
-          uploaded.catch(() => undefined); // awaited below, or the call's own failure says more
-        }
+        if (load?.ticket !== undefined) sending = await upload(x.request, load.ticket, x.ctx.signal);
         const line = load === undefined ? undefined : loadLine(load, x);
         if (line !== undefined) await lines.write(line);
       }
-      await uploaded;
+      sending?.finish();
       lines.end();
     } catch (error) {
+      sending?.finish();
       lines.fail(error);
     }
   },
