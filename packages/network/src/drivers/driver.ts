@@ -44,7 +44,7 @@ export type EndpointPlan = Pick<EndpointRecord, 'interface' | 'hostInterface' | 
  * A kind of network. One instance serves all networks of its kind.
  *
  * Life of a network: `plan` (decides, changes nothing) → record written → `ensure` … `ensure` again at every start → `remove` → record
- * deleted. Life of an endpoint: `reserve` → record written → `join` … after a restart `restore`, and `join` again where the namespace
+ * deleted. Life of an endpoint: `reserve` → record written while `join` runs … after a restart `restore`, and `join` again where the namespace
  * still lives → `leave` → `release`. So `ensure`, `join`, `leave` and `remove` may meet a half-done or done state and must finish it.
  *
  * Errors are GantryErrors that name the option, address or device at fault.

@@ -24,14 +24,16 @@ export interface NamespaceListeners {
 export interface NetworkKernel extends HostPorts {
   /** A netlink socket of the host's namespace, or of another one. Throws an error with an errno `code`. */
   netlink(protocol: 'route' | 'netfilter', namespace?: Namespace): NetlinkPort;
+  /** Writes files below /proc/sys inside the namespace (those that exist) and opens a route socket there, in one visit. */
+  configure(namespace: Namespace, sysctls: readonly (readonly [name: string, value: string])[]): NetlinkPort;
   /** Throws an error with `code` ENOENT (or ESRCH) when the namespace is gone. */
   namespace(path: string): Namespace;
   /** Identity of the namespace at the path; undefined when there is none. */
   identityOf(path: string): string | undefined;
-  /** A file below /proc/sys, as the namespace sees it (the host's without one). Undefined when it does not exist. */
-  readSysctl(name: string, namespace?: Namespace): string | undefined;
+  /** A file of the host below /proc/sys. Undefined when it does not exist. */
+  readSysctl(name: string): string | undefined;
   /** False when the file does not exist. Throws when it cannot be written. */
-  writeSysctl(name: string, value: string, namespace?: Namespace): boolean;
+  writeSysctl(name: string, value: string): boolean;
   /** Opens a UDP and a TCP socket on any port of the address inside the namespace. */
   listenInside(namespace: Namespace, address: string, onDatagram: DatagramHandler, onConnection: (socket: Socket) => void): Promise<NamespaceListeners>;
 }

@@ -21,11 +21,19 @@ export class LinuxKernel implements NetworkKernel {
   #ephemeral: readonly [number, number] | undefined;
 
   netlink(protocol: 'route' | 'netfilter', namespace?: Namespace): NetlinkPort {
-    const socket = new NetlinkSocket(PROTOCOLS[protocol], namespace === undefined ? {} : { namespace: namespace.descriptor });
+    if (namespace !== undefined) return new NetlinkSocket(PROTOCOLS[protocol], { namespace: namespace.descriptor });
+    const socket = new NetlinkSocket(PROTOCOLS[protocol]);
     const size = Buffer.alloc(4);
     size.writeInt32LE(SEND_BUFFER);
     syscalls.setsockopt(socket.fd, SOL.SOCKET, SO_SNDBUFFORCE, size);
     return socket;
+  }
+
+  configure(namespace: Namespace, sysctls: readonly (readonly [name: string, value: string])[]): NetlinkPort {
+    return inNetworkNamespace(namespace.descriptor, () => {
+      for (const [name, value] of sysctls) this.writeSysctl(name, value);
+      return new NetlinkSocket(NETLINK.ROUTE);
+    });
   }
 
   namespace(path: string): Namespace {
@@ -43,25 +51,23 @@ export class LinuxKernel implements NetworkKernel {
     }
   }
 
-  readSysctl(name: string, namespace?: Namespace): string | undefined {
-    return inside(namespace, () => absentAsUndefined(() => readFileSync(`/proc/sys/${name}`, 'utf8').trim()));
+  readSysctl(name: string): string | undefined {
+    return absentAsUndefined(() => readFileSync(`/proc/sys/${name}`, 'utf8').trim());
   }
 
-  writeSysctl(name: string, value: string, namespace?: Namespace): boolean {
-    return inside(namespace, () => {
-      try {
-        writeFileSync(`/proc/sys/${name}`, value);
-        return true;
-      } catch (error) {
-        // O_CREAT in procfs answers EACCES for a file that is not there
-        if (!existsSync(`/proc/sys/${name}`)) return false;
-        throw error;
-      }
-    });
+  writeSysctl(name: string, value: string): boolean {
+    try {
+      writeFileSync(`/proc/sys/${name}`, value);
+      return true;
+    } catch (error) {
+      // O_CREAT in procfs answers EACCES for a file that is not there
+      if (!existsSync(`/proc/sys/${name}`)) return false;
+      throw error;
+    }
   }
 
   async listenInside(namespace: Namespace, address: string, onDatagram: DatagramHandler, onConnection: (socket: Socket) => void): Promise<NamespaceListeners> {
-    const [udp, tcp] = inside(namespace, () => {
+    const [udp, tcp] = inNetworkNamespace(namespace.descriptor, () => {
       const first = bindSocket('udp', { host: address, port: 0 }, { deaf: false });
       try {
         return [first, bindSocket('tcp', { host: address, port: 0 }, { deaf: false })] as const;
@@ -110,11 +116,6 @@ export class LinuxKernel implements NetworkKernel {
   #identity(device: number, inode: number): string {
     return `${device}:${inode}@${this.#boot}`;
   }
-}
-
-/** Synchronous work with the thread inside the namespace, or here without one. */
-function inside<T>(namespace: Namespace | undefined, task: () => T): T {
-  return namespace === undefined ? task() : inNetworkNamespace(namespace.descriptor, task);
 }
 
 function absentAsUndefined<T>(read: () => T): T | undefined {

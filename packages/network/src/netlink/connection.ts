@@ -40,14 +40,17 @@ export function isNetlinkError(error: unknown, ...codes: string[]): error is Net
  */
 export class NetlinkConnection {
   #sequence = 1;
-  #tail: Promise<unknown> = Promise.resolve();
+  #tail: Promise<unknown> | undefined;
 
   constructor(private readonly port: NetlinkPort) {}
 
-  /** All data replies. Rejects with the first NetlinkError of the batch. */
+  /** All data replies. Rejects with the first NetlinkError of the batch. On an idle connection the kernel is at work when this returns. */
   request(requests: readonly Request[]): Promise<Reply[]> {
-    const run = this.#tail.then(() => this.#exchange(requests));
-    this.#tail = run.catch(() => undefined);
+    const run = this.#tail === undefined ? this.#exchange(requests) : this.#tail.then(() => this.#exchange(requests));
+    const tail = run.then(ignore, ignore).then(() => {
+      if (this.#tail === tail) this.#tail = undefined;
+    });
+    this.#tail = tail;
     return run;
   }
 
@@ -72,4 +75,8 @@ export class NetlinkConnection {
   close(): void {
     this.port.close();
   }
+}
+
+function ignore(): void {
+  // the caller of the exchange sees its outcome
 }

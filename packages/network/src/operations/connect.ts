@@ -26,8 +26,8 @@ export interface Connected {
 }
 
 /**
- * Makes an endpoint: addresses and host ports are occupied, the record is written, then the kernel is told. A crash after the record is
- * finished at the next start; a failure is undone at once.
+ * Makes an endpoint: addresses and host ports are occupied, then the record is written and the kernel is told. A crash is finished at the
+ * next start when the record was written, and swept when not; a failure is undone at once.
  */
 export function connect(parts: Parts, request: Connect): Promise<Connected> {
   const network = findNetwork(parts, request.networkRef);
@@ -102,8 +102,14 @@ async function make(parts: Parts, network: NetworkRecord, request: Connect, name
   };
   try {
     if (parts.removing.has(network.id)) throw notFound(`network ${network.name} not found`);
-    parts.store.saveEndpoint(endpoint, request.operationId);
-    await driver.join(network, endpoint, namespace);
+    // The kernel works while the record goes to the disk: what a crash leaves without a record is swept.
+    const joined = driver.join(network, endpoint, namespace);
+    joined.catch(() => undefined);
+    try {
+      parts.store.saveEndpoint(endpoint, request.operationId);
+    } finally {
+      await joined;
+    }
     if (router !== undefined && endpoint.defaultRoute) parts.store.saveEndpoints([{ ...router, defaultRoute: false }]);
     if (namespace !== undefined && hasEmbeddedDns(network)) await parts.resolvers.open(request.sandboxId, namespace);
     return endpoint;

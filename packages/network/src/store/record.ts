@@ -39,8 +39,8 @@ export interface NamespaceRecord {
 }
 
 /**
- * One endpoint. The record is written before the kernel is touched and says all that is to be there, so a crash at any later step is
- * finished by doing the steps again.
+ * One endpoint. The record says all that is to be in the kernel, so a crash in the middle is finished by doing the steps again; what
+ * the kernel has without a record is swept.
  */
 export interface EndpointRecord {
   readonly id: string;

@@ -5,6 +5,7 @@ import { AddressLeases } from '../../address/leases';
 import type { OwnTable } from '../../firewall/own-table';
 import type { Namespace, NetworkKernel } from '../../kernel/kernel';
 import type { NetlinkConnection } from '../../netlink/connection';
+import { isNetlinkError } from '../../netlink/connection';
 import type { BridgeRules, PortRule } from '../../nft/ruleset';
 import { hostAndPort, type PublishedPort } from '../../ports/port';
 import type { PortPublisher } from '../../ports/publisher';
@@ -34,6 +35,8 @@ export class BridgeDriver implements NetworkDriver {
   readonly name = 'bridge';
   readonly usesNamespace = true;
   readonly #leases = new Map<string, AddressLeases>();
+  /** Interface index of a network's bridge; a stale one shows as ENODEV when it is used. */
+  readonly #bridges = new Map<string, number>();
 
   constructor(private readonly parts: BridgeParts) {}
 
@@ -48,7 +51,8 @@ export class BridgeDriver implements NetworkDriver {
   async ensure(network: NetworkRecord): Promise<void> {
     const options = readBridgeOptions(network.options);
     const { device, subnet, gateway } = factsOf(network);
-    await this.parts.devices.ensure({ name: device, address: { address: gateway, prefix: subnet.prefix }, mtu: options.mtu });
+    const link = await this.parts.devices.ensure({ name: device, address: { address: gateway, prefix: subnet.prefix }, mtu: options.mtu });
+    this.#bridges.set(network.id, link.index);
     await this.parts.table.addBridge(rulesOf(network));
   }
 
@@ -57,6 +61,7 @@ export class BridgeDriver implements NetworkDriver {
     await this.parts.table.removeBridge(device);
     await this.parts.devices.remove(device);
     this.#leases.delete(network.id);
+    this.#bridges.delete(network.id);
   }
 
   async reserve(network: NetworkRecord, wish: EndpointWish): Promise<EndpointPlan> {
@@ -118,26 +123,24 @@ export class BridgeDriver implements NetworkDriver {
 
   async #plug(network: NetworkRecord, endpoint: EndpointRecord, namespace: Namespace): Promise<void> {
     const options = readBridgeOptions(network.options);
-    const { device } = factsOf(network);
-    const bridge = (await this.parts.devices.find(device)) ?? (await this.#repaired(network, device));
-    await plug(this.parts.kernel, this.parts.route, namespace, {
-      hostName: endpoint.hostInterface,
-      name: endpoint.interface,
-      mac: parseMac(endpoint.mac) ?? Buffer.alloc(6),
-      address: { address: parseAddress(endpoint.address) ?? 0, prefix: endpoint.prefix },
-      gateway: endpoint.defaultRoute ? parseAddress(endpoint.gateway) : undefined,
-      bridgeIndex: bridge.index,
-      mtu: options.mtu,
-      isolated: !options.interContainer,
-    });
-  }
-
-  /** Somebody deleted the bridge: it is made again. */
-  async #repaired(network: NetworkRecord, device: string): Promise<{ readonly index: number }> {
-    await this.ensure(network);
-    const link = await this.parts.devices.find(device);
-    if (link === undefined) throw invalidArgument(`bridge ${device} of network ${network.name} cannot be made`);
-    return link;
+    const plugInto = (bridgeIndex: number): Promise<void> =>
+      plug(this.parts.kernel, this.parts.route, namespace, {
+        hostName: endpoint.hostInterface,
+        name: endpoint.interface,
+        mac: parseMac(endpoint.mac) ?? Buffer.alloc(6),
+        address: { address: parseAddress(endpoint.address) ?? 0, prefix: endpoint.prefix },
+        gateway: endpoint.defaultRoute ? parseAddress(endpoint.gateway) : undefined,
+        bridgeIndex,
+        mtu: options.mtu,
+        isolated: !options.interContainer,
+      });
+    try {
+      await plugInto(this.#bridges.get(network.id) ?? 0);
+    } catch (error) {
+      if (!isNetlinkError(error, 'ENODEV', 'EINVAL')) throw error;
+      await this.ensure(network); // somebody deleted the bridge: it is made again
+      await plugInto(this.#bridges.get(network.id) ?? 0);
+    }
   }
 
   #lease(network: NetworkRecord, wanted: string): number {

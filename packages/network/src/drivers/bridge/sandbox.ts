@@ -32,21 +32,12 @@ export async function plug(kernel: NetworkKernel, route: NetlinkConnection, name
     await route.request([port]); // told apart by what follows: the peer is in the namespace, or the name belongs to somebody else
   }
   // No IPv6 on this interface before it comes up: no link-local address, no router advertisement is sent or taken.
-  kernel.writeSysctl(`net/ipv6/conf/${wanted.name}/disable_ipv6`, '1', namespace);
-  await configure(kernel, namespace, wanted);
-}
-
-async function configure(kernel: NetworkKernel, namespace: Namespace, wanted: SandboxInterface): Promise<void> {
-  const inside = new NetlinkConnection(kernel.netlink('route', namespace));
+  const inside = new NetlinkConnection(kernel.configure(namespace, [[`net/ipv6/conf/${wanted.name}/disable_ipv6`, '1']]));
   try {
-    const [link] = readLinks(await inside.request([getLink(wanted.name)]));
+    const [link] = readLinks(await inside.request([setUp(LOOPBACK_INDEX), getLink(wanted.name)]));
     const index = link?.index ?? 0;
-    await inside.request([
-      setUp(LOOPBACK_INDEX),
-      addAddress(index, wanted.address),
-      setUp(index),
-      ...(wanted.gateway === undefined ? [] : [setDefaultRoute(wanted.gateway, index)]),
-    ]);
+    const route = wanted.gateway === undefined ? [] : [setDefaultRoute(wanted.gateway, index)];
+    await inside.request([addAddress(index, wanted.address), setUp(index), ...route]);
   } finally {
     inside.close();
   }
