@@ -12,8 +12,8 @@ static int read_all(int fd, void *to, size_t len) {
 	while (done < len) {
 		ssize_t n = read(fd, (char *)to + done, len - done);
 		if (n < 0 && errno == EINTR) continue;
-		if (n < 0) return -1;
-		if (n == 0) return done == 0 ? 0 : -1;
+		if (n < 0 && errno != ECONNRESET) return -1;
+		if (n <= 0) return done == 0 ? 0 : -1;
 		done += (size_t)n;
 	}
 	return 1;

@@ -1,7 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Duplex } from 'node:stream';
-import { failedPrecondition, type Logger, unavailable } from '@gantry/rpc';
+import { failedPrecondition, isErrorOf, type Logger, unavailable } from '@gantry/rpc';
 import { AnswerReader, encodeRequest, type Fields, type HelperAnswer, type RequestKind } from './frame';
+
+const START_TRIES = 3;
 
 export interface HelperOptions {
   /** Absolute path of gantry-native. */
@@ -23,9 +25,16 @@ export class Helper {
 
   constructor(private readonly options: HelperOptions) {}
 
-  /** Starts it; rejects when the binary cannot run. */
+  /** Starts it, again when it is killed at once; rejects when the binary cannot run. */
   async start(): Promise<void> {
-    await this.alive().ready;
+    for (let left = START_TRIES; ; left--) {
+      try {
+        await this.alive().ready;
+        return;
+      } catch (error) {
+        if (left === 0 || !isErrorOf(error, 'unavailable')) throw error;
+      }
+    }
   }
 
   /** Process id of the helper that runs now. */

@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import { type ErrorKind, failedPrecondition, GantryError, invalidArgument, type Logger, notFound } from '@gantry/rpc';
+import { type ErrorKind, failedPrecondition, GantryError, invalidArgument, isErrorOf, type Logger, notFound } from '@gantry/rpc';
 import type { Fields, HelperAnswer } from '../helper/frame';
 import type { Helper } from '../helper/helper';
 import { Control, type MonitorAnswer, type MonitorEvent } from './control';
@@ -54,7 +54,12 @@ export class MonitoredProcess {
   async create(helper: Helper, fields: Fields): Promise<void> {
     const { dir, socket } = this.options;
     await rm(socket, { force: true }); // left by a monitor that died
-    const answer = await helper.request('monitor', { ...fields, dir, socket, ack_ms: ACK_MS });
+    const request = { ...fields, dir, socket, ack_ms: ACK_MS };
+    const answer = await helper.request('monitor', request).catch(async (error: unknown) => {
+      // The helper was killed. Without a state file it never forked the monitor, so asking the next one is safe.
+      if (!isErrorOf(error, 'unavailable') || (await readMonitorState(dir)) !== undefined) throw error;
+      return helper.request('monitor', request);
+    });
     if (!answer.ok) throw monitorError(answer);
     this.pid = answer.pid ?? 0;
     this.connect();

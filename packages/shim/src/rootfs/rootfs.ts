@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { isAbsolute, join, normalize } from 'node:path';
 import type { Mount } from '@gantry/api/containerd/types/types';
 import { hasCode, MNT, MS, type AsyncSyscalls } from '@gantry/linux';
-import { failedPrecondition, internal, invalidArgument } from '@gantry/rpc';
+import { failedPrecondition, internal, invalidArgument, isErrorOf } from '@gantry/rpc';
 import type { Helper } from '../helper/helper';
 import { MOUNT_DATA_MAX, relativeLower } from './lower-paths';
 import { parseMountOptions } from './mount-options';
@@ -40,7 +40,11 @@ export class HostRootfsMounter implements RootfsMounter {
     for (;;) {
       // In a process of its own: writing back an overlay's upper directory may take long, a dead server for ever.
       const lazily = tries >= BUSY_TRIES ? MNT.DETACH : 0;
-      const answer = await this.helper.request('umount', { path: target, flags: MNT.UMOUNT_NOFOLLOW | lazily });
+      const request = { path: target, flags: MNT.UMOUNT_NOFOLLOW | lazily };
+      const answer = await this.helper.request('umount', request).catch((error: unknown) => {
+        if (isErrorOf(error, 'unavailable')) return this.helper.request('umount', request); // the helper was killed; repeating does no harm
+        throw error;
+      });
       if (answer.ok) continue; // perhaps there is another below it
       if (answer.errno === EINVAL || answer.errno === ENOENT) return;
       if (answer.errno !== EBUSY || tries > BUSY_TRIES) throw internal(`cannot unmount ${target}: ${answer.error ?? ''}`);

@@ -83,20 +83,23 @@ export class ShimFixture {
 
   private async follow(connection: Connection): Promise<void> {
     const client = connection.client(EventsServiceService);
-    try {
-      for await (const { sequence, envelope } of client.subscribe(this.ctx, {}, { waitForReady: true, timeoutMs: 1e9 })) {
-        if (envelope !== undefined) this.events.push(envelope);
-        await client.ack(this.ctx, { sequence });
+    while (this.connection === connection) {
+      try {
+        for await (const { sequence, envelope } of client.subscribe(this.ctx, {}, { waitForReady: true, timeoutMs: 1e9 })) {
+          if (envelope !== undefined) this.events.push(envelope);
+          await client.ack(this.ctx, { sequence });
+        }
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, 10)); // the shim is gone; perhaps it comes back
       }
-    } catch {
-      // the shim stopped
     }
   }
 
   async disconnect(): Promise<void> {
-    this.connection?.close();
-    await this.following;
+    const { connection } = this;
     this.connection = undefined;
+    connection?.close();
+    await this.following;
   }
 
   async stop(): Promise<void> {
