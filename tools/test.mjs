@@ -54,6 +54,7 @@ const every = !has('--unit') && !has('--e2e');
 if (every && pattern.length === 0) {
   check('types', node, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json', '--noEmit']);
   check('lint', node, ['node_modules/eslint/bin/eslint.js', '.']);
+  check('floors', node, ['--test', 'tools/lint.test.mjs']);
   check('proto', join(root, 'node_modules/.bin/buf'), ['lint']);
 }
 if (every || has('--unit')) jest('unit', ['packages', ...readdirSync(join(root, 'tools')).includes('src') ? ['tools'] : []]);
