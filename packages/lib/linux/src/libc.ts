@@ -12,13 +12,18 @@ export interface CFunction {
   readonly async: (path: string | undefined, ...args: NativeArgument[]) => Promise<number>;
 }
 
+/** Bytes: our arguments are paths and small structs. */
+const smallPools = { sync_stack_size: 256 * 1024, sync_heap_size: 256 * 1024, resident_async_pools: 1 };
+
 let loaded: { koffi: KoffiModule; libc: ReturnType<KoffiModule['load']> } | undefined;
 
 /** The module is native and stays outside of bundles: it is found in the node_modules beside them. Loaded on the first call only. */
 function library(): NonNullable<typeof loaded> {
   if (loaded === undefined) {
     const koffi = require('koffi') as KoffiModule;
-    koffi.config({ ...koffi.config(), sync_stack_size: 256 * 1024, sync_heap_size: 256 * 1024, resident_async_pools: 1 });
+    const config = { ...koffi.config(), ...smallPools };
+    // the native side lives once in a process: a second copy of this module finds it configured, and may not do it again
+    if (config.sync_stack_size !== koffi.config().sync_stack_size) koffi.config(config);
     loaded = { koffi, libc: koffi.load('libc.so.6') };
   }
   return loaded;
