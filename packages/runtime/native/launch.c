@@ -499,7 +499,6 @@ static int launch(struct setup *s, const struct launch_io *io, int listener, str
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sync))
 		return failed(s->error, LAUNCH_INTERNAL, errno, "make the hand-shake");
-	s->child.plan = &s->plan;
 	s->child.io = io;
 	s->child.listener = listener;
 	s->child.sync = sync[1];
@@ -540,6 +539,7 @@ int launch_create_detached(const uint8_t *data, size_t len, const struct launch_
 		return failed(error, LAUNCH_INVALID, 0, "the plan's clone flags 0x%llx are not allowed", (unsigned long long)s.plan.clone_flags);
 	if (s.plan.kind == PLAN_CREATE && !(s.plan.clone_flags & CLONE_NEWNS))
 		return failed(error, LAUNCH_INVALID, 0, "a container needs a mount namespace of its own");
+	s.child.plan = &s.plan;
 	result = before_clone(&s);
 	if (!result && s.plan.kind == PLAN_EXEC && s.child.target < 0)
 		result = failed(error, LAUNCH_INVALID, 0, "the exec plan names no container");
