@@ -69,6 +69,20 @@ describe('unary calls', () => {
     expect(failure).toMatchObject({ kind: 'notFound', message: 'namespace "ü" does not exist', meta: { id: 'ü', tries: 2 } });
   });
 
+  test('an answer that cannot be written, or is none, is an internal error and no crash', async () => {
+    await serveNamespaces({
+      get: async (_ctx, { name }) => (name === 'none' ? undefined : { namespace: { name: 7, labels: null } }) as never,
+    });
+    const client = connection.client(NamespacesService);
+    await expect(client.get(newContext(), { name: 'none' })).rejects.toMatchObject({ kind: 'internal' });
+    await expect(client.get(newContext(), { name: 'wrong' })).rejects.toMatchObject({ kind: 'internal' });
+  });
+
+  test('a request that cannot be written fails the call', async () => {
+    await serveNamespaces({});
+    await expect(connection.client(NamespacesService).create(newContext(), { namespace: { name: 'x', labels: null } } as never)).rejects.toMatchObject({ kind: 'internal' });
+  });
+
   test('abort reaches the server with a reason', async () => {
     const aborted = Promise.withResolvers<unknown>();
     await serveNamespaces({
@@ -141,6 +155,19 @@ describe('streams', () => {
     };
     await expect(loop()).rejects.toMatchObject({ kind: 'notFound', message: 'gone' });
     expect(seen).toEqual(['/a']);
+  });
+
+  test('a message that cannot be written ends the stream with an error', async () => {
+    await serveEvents({
+      subscribe: async function* () {
+        yield envelope('/a');
+        yield { ...envelope('/b'), event: { typeUrl: 't' } } as never;
+      },
+    });
+    const loop = async (): Promise<void> => {
+      for await (const message of connection.client(EventsService).subscribe(newContext(), { filters: [] })) expect(message.topic).toBe('/a');
+    };
+    await expect(loop()).rejects.toMatchObject({ kind: 'internal' });
   });
 
   test('leaving the loop cancels the server', async () => {
