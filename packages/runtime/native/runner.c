@@ -99,7 +99,9 @@ int runner_umount(int socket, struct frame *frame) {
 	prctl(PR_SET_NAME, "gantry-umount");
 	const char *path = wire_get(frame, "path", NULL);
 	if (!path) return fail(socket, frame->id, "path", EINVAL);
-	if (umount2(path, (int)wire_int(frame, "flags", 0)) < 0) return fail(socket, frame->id, "umount", errno);
+	while (umount2(path, (int)wire_int(frame, "flags", 0)) == 0) {
+	}
+	if (errno != EINVAL && errno != ENOENT) return fail(socket, frame->id, "umount", errno);
 	wire_answer(socket, frame->id, "{\"ok\":true}");
 	return 0;
 }

@@ -14,7 +14,7 @@ int runner_command(int socket, struct frame *frame);
 // Fields: directory, path, source, type, flags, data. Answer as of runner_umount.
 int runner_mount(int socket, struct frame *frame);
 
-// Fields: path, flags (of umount2). Answer: {"ok":true} or {"ok":false,"errno":N,"error":"…"}
+// Fields: path, flags (of umount2). Unmounts until nothing is mounted there; a missing path is fine. Answer: {"ok":true} or {"ok":false,"errno":N,"error":"…"}
 int runner_umount(int socket, struct frame *frame);
 
 // Forks and executes argv with stdin /dev/null and both outputs on `out` (-1: /dev/null), default signals, own session.

@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
 import { type ErrorKind, failedPrecondition, GantryError, invalidArgument, isErrorOf, type Logger, notFound } from '@gantry/rpc';
 import type { Fields, HelperAnswer } from '../helper/frame';
 import type { Helper } from '../helper/helper';
@@ -53,11 +53,11 @@ export class MonitoredProcess {
   /** Forks the monitor, which makes the process up to "created". `acknowledge` must follow. */
   async create(helper: Helper, fields: Fields): Promise<void> {
     const { dir, socket } = this.options;
-    await rm(socket, { force: true }); // left by a monitor that died
+    rmSync(socket, { force: true }); // left by a monitor that died
     const request = { ...fields, dir, socket, ack_ms: ACK_MS };
     const answer = await helper.request('monitor', request).catch(async (error: unknown) => {
       // The helper was killed. Without a state file it never forked the monitor, so asking the next one is safe.
-      if (!isErrorOf(error, 'unavailable') || (await readMonitorState(dir)) !== undefined) throw error;
+      if (!isErrorOf(error, 'unavailable') || readMonitorState(dir) !== undefined) throw error;
       return helper.request('monitor', request);
     });
     if (!answer.ok) throw monitorError(answer);
@@ -72,15 +72,15 @@ export class MonitoredProcess {
 
   /** Takes over what a former shim made: a live monitor, an exit on file, or the loss of a monitor. */
   async adopt(): Promise<void> {
-    const [state, exit] = await Promise.all([readMonitorState(this.options.dir), readExitState(this.options.dir)]);
+    const [state, exit] = [readMonitorState(this.options.dir), readExitState(this.options.dir)];
     this.pid = state?.pid ?? 0;
     this.status = state?.started === true ? 'running' : 'created';
     if (exit !== undefined) {
       this.finish(exit);
-      if (state !== undefined && (await isSameProcess(state.monitor_pid, state.monitor_start_time))) this.connect();
+      if (state !== undefined && isSameProcess(state.monitor_pid, state.monitor_start_time)) this.connect();
       return;
     }
-    if (state === undefined || !(await isSameProcess(state.monitor_pid, state.monitor_start_time))) {
+    if (state === undefined || !isSameProcess(state.monitor_pid, state.monitor_start_time)) {
       await this.lost();
       return;
     }
@@ -125,7 +125,7 @@ export class MonitoredProcess {
     this.released = true;
     await this.control?.ask({ op: 'release' }).catch(() => undefined);
     this.control?.close();
-    await rm(this.options.socket, { force: true });
+    rmSync(this.options.socket, { force: true });
   }
 
   /** Leaves the monitor alone: the shim stops. */
@@ -175,11 +175,11 @@ export class MonitoredProcess {
 
   /** The monitor is gone without an exit on file: nobody owns the process's output any more, so the task ends. */
   private async lost(): Promise<void> {
-    const state = await readMonitorState(this.options.dir);
-    const written = await readExitState(this.options.dir);
+    const state = readMonitorState(this.options.dir);
+    const written = readExitState(this.options.dir);
     if (written !== undefined) return this.finish(written);
     this.options.logger.error({ pid: this.pid, dir: this.options.dir }, 'monitor lost');
-    if (state !== undefined && (await isSameProcess(state.pid, state.start_time))) {
+    if (state !== undefined && isSameProcess(state.pid, state.start_time)) {
       try {
         process.kill(state.pid, 'SIGKILL');
       } catch {
@@ -188,7 +188,7 @@ export class MonitoredProcess {
     }
     await this.options.killAll();
     const exit: ExitState = { exit_code: LOST_CODE, exited_at: new Date().toISOString(), oom: false, error: 'monitor lost' };
-    await writeExitState(this.options.dir, exit);
+    writeExitState(this.options.dir, exit);
     this.finish(exit);
   }
 }

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdirSync } from 'node:fs';
 import { isAbsolute, join, normalize } from 'node:path';
 import type { Mount } from '@gantry/api/containerd/types/types';
 import { hasCode, MNT, MS, type AsyncSyscalls } from '@gantry/linux';
@@ -11,7 +11,7 @@ import { parseMountOptions } from './mount-options';
 export interface RootfsMounter {
   /** All of the mounts in their order; none are left when one fails. Nothing to do for an empty list. */
   mount(target: string, mounts: readonly Mount[]): Promise<void>;
-  /** Every mount at or below the target; a missing directory or mount is fine. */
+  /** Every mount at the target; a missing directory or mount is fine. */
   unmount(target: string): Promise<void>;
 }
 
@@ -26,7 +26,7 @@ export class HostRootfsMounter implements RootfsMounter {
 
   async mount(target: string, mounts: readonly Mount[]): Promise<void> {
     if (mounts.length === 0) return;
-    await mkdir(target, { recursive: true, mode: 0o711 });
+    mkdirSync(target, { recursive: true, mode: 0o711 });
     try {
       for (const mount of mounts) await this.one(placeOf(target, mount.target), mount);
     } catch (error) {
@@ -45,8 +45,7 @@ export class HostRootfsMounter implements RootfsMounter {
         if (isErrorOf(error, 'unavailable')) return this.helper.request('umount', request); // the helper was killed; repeating does no harm
         throw error;
       });
-      if (answer.ok) continue; // perhaps there is another below it
-      if (answer.errno === EINVAL || answer.errno === ENOENT) return;
+      if (answer.ok) return;
       if (answer.errno !== EBUSY || tries > BUSY_TRIES) throw internal(`cannot unmount ${target}: ${answer.error ?? ''}`);
       tries++;
       await new Promise((resolve) => setTimeout(resolve, BUSY_WAIT_MS));
@@ -75,8 +74,6 @@ export class HostRootfsMounter implements RootfsMounter {
 }
 
 const EBUSY = 16;
-const EINVAL = 22;
-const ENOENT = 2;
 
 function placeOf(rootfs: string, target: string): string {
   if (target === '') return rootfs;

@@ -1,4 +1,4 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { TaskCreate } from '@gantry/api/containerd/events/events';
 import type { CreateTaskRequest } from '@gantry/api/containerd/task/v3/shim';
@@ -27,7 +27,7 @@ export async function createTask(engine: Engine, ctx: CallContext, request: Crea
   engine.registry.reserve(namespace, id);
   try {
     const options = await readOptions(request.options, runtimeRoot(engine.run), namespace);
-    const spec = await readSpec(request.bundle);
+    const spec = readSpec(request.bundle);
     const task = await makeTask(engine, { namespace, request, options, spec });
     engine.registry.add(task);
     engine.publisher.publish(namespace, '/tasks/create', TaskCreate, {
@@ -69,8 +69,8 @@ async function makeTask(engine: Engine, { namespace, request, options, spec }: P
     socket: stdio.socket ?? socketPath(engine.run, namespace, id),
     bootId: engine.bootId,
   };
-  await mkdir(dir, { recursive: true, mode: 0o700 });
-  await writeJson(join(dir, 'task.json'), record);
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  writeJson(join(dir, 'task.json'), record);
 
   const init = watchProcess(engine, {
     namespace, id, dir,
@@ -133,11 +133,14 @@ export function hostId(inside: number, mappings: readonly IdMapping[] | undefine
   return map === undefined ? -1 : map.hostID + inside - map.containerID;
 }
 
-export async function readSpec(bundle: string): Promise<Spec> {
+export function readSpec(bundle: string): Spec {
   const path = join(bundle, 'config.json');
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
     throw invalidArgument(`cannot read ${path}`, { cause: error });
-  });
+  }
   try {
     return parseJson(text) as Spec;
   } catch (error) {

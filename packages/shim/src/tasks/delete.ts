@@ -1,10 +1,9 @@
-import { rm } from 'node:fs/promises';
 import { TaskDelete } from '@gantry/api/containerd/events/events';
 import { type CallContext, failedPrecondition } from '@gantry/rpc';
 import type { ExitState } from '../monitor/state-files';
 import type { Engine } from './engine';
 import { driverTask, type Task } from './task';
-import { removeTaskDir } from './undo';
+import { removeFlat, removeTaskDir } from './undo';
 import { exitedAt } from './watch';
 
 export interface Deleted {
@@ -24,7 +23,7 @@ async function deleteExec(engine: Engine, ctx: CallContext, id: string, execId: 
   else if (exec.process.exitState === undefined) throw failedPrecondition(`exec ${execId} of task ${id} is running`);
   const exit = await exec.process.exit;
   await exec.process.release();
-  await rm(exec.dir, { recursive: true, force: true });
+  removeFlat(exec.dir);
   task.execs.delete(execId);
   return { pid: exec.process.pid, exit };
 }
@@ -57,7 +56,7 @@ async function removeTask(engine: Engine, task: Task): Promise<void> {
     rootfs === undefined ? undefined : engine.rootfs.unmount(rootfs),
   ]);
   await task.init.release();
-  await removeTaskDir(task.dir, rootfs);
+  removeTaskDir(task.dir, rootfs);
   engine.registry.forget(namespace, id);
   engine.publisher.publish(namespace, '/tasks/delete', TaskDelete, {
     containerId: id,

@@ -1,5 +1,4 @@
-import { mkdir } from 'node:fs/promises';
-import { rm } from 'node:fs/promises';
+import { mkdirSync } from 'node:fs';
 import { TaskExecAdded } from '@gantry/api/containerd/events/events';
 import type { ExecProcessRequest } from '@gantry/api/containerd/task/v3/shim';
 import { parseJson, type Process } from '@gantry/oci';
@@ -10,7 +9,7 @@ import { type Engine, execDir, socketPath } from './engine';
 import { checkIdentifier, type ExecRecord } from './record';
 import { monitorStdio } from './stdio';
 import { driverTask, type Task } from './task';
-import { endMonitor } from './undo';
+import { endMonitor, removeFlat } from './undo';
 import { watchProcess } from './watch';
 
 /**
@@ -44,10 +43,10 @@ async function makeExec(engine: Engine, task: Task, request: ExecProcessRequest)
   const stdio = await monitorStdio(uris, request.stdin !== '', true);
   const dir = execDir(task.dir, execId);
   const record: ExecRecord = { execId, stdio: uris, socket: stdio.socket ?? socketPath(engine.run, namespace, id, execId) };
-  const startTime = await startTimeOf(task.init.pid);
+  const startTime = startTimeOf(task.init.pid);
   if (startTime === undefined) throw failedPrecondition(`task ${id} is stopped`);
-  await mkdir(dir, { recursive: true, mode: 0o700 });
-  await writeJson(`${dir}/exec.json`, record);
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  writeJson(`${dir}/exec.json`, record);
   const monitored = watchProcess(engine, { namespace, id, execId, dir, socket: record.socket, killAll: async () => undefined, ended: () => undefined });
   try {
     const fields = await task.driver.prepareExec(driverTask(task), { execId, dir, process, terminal, init: { pid: task.init.pid, startTime: BigInt(startTime) } });
@@ -64,9 +63,9 @@ async function makeExec(engine: Engine, task: Task, request: ExecProcessRequest)
     await monitored.acknowledge();
   } catch (error) {
     monitored.detach();
-    await endMonitor(dir);
+    endMonitor(dir);
     const explained = isGantryError(error) ? await task.driver.explain(dir, error) : asGantryError(error);
-    await rm(dir, { recursive: true, force: true });
+    removeFlat(dir);
     throw explained;
   }
   task.execs.set(execId, { record, dir, process: monitored });

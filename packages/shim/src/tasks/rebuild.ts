@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Spec } from '@gantry/oci';
 import { errorText } from '@gantry/rpc';
 import { type ExitState, isSameProcess, readExitState, readJson, readMonitorState, writeExitState } from '../monitor/state-files';
 import { readSpec } from './create';
@@ -31,10 +32,10 @@ export async function rebuild(engine: Engine): Promise<void> {
 const list = (dir: string): Promise<string[]> => readdir(dir).catch(() => []);
 
 async function rebuildTask(engine: Engine, dir: string): Promise<void> {
-  const record = await readJson<TaskRecord>(join(dir, 'task.json'));
+  const record = readJson<TaskRecord>(join(dir, 'task.json'));
   if (record === undefined) return; // a bundle without a task: its owner's
   const { namespace, id } = record;
-  const spec = await readSpec(record.bundle).catch(() => ({ ociVersion: '1.0.0' }));
+  const spec = specOf(record.bundle);
   const driver = engine.drivers[record.driver];
   const init = watchProcess(engine, {
     namespace, id, dir,
@@ -46,13 +47,13 @@ async function rebuildTask(engine: Engine, dir: string): Promise<void> {
     ended: () => void driver.sweep(driverTask(task)).catch(() => undefined),
   });
   const task: Task = { record, dir, spec, driver, init, execs: new Map(), paused: false, deleting: undefined };
-  const state = await readMonitorState(dir);
+  const state = readMonitorState(dir);
   if (state?.acknowledged !== true) {
     engine.logger.info({ namespace, id }, 'undoing a creation that was cut short');
     await undoTask(engine, task);
     return;
   }
-  if (record.bootId !== engine.bootId) await endedByReboot(dir);
+  if (record.bootId !== engine.bootId) endedByReboot(dir);
   engine.registry.reserve(namespace, id);
   engine.registry.add(task);
   await init.adopt();
@@ -63,9 +64,9 @@ async function rebuildTask(engine: Engine, dir: string): Promise<void> {
 async function rebuildExec(engine: Engine, task: Task, execId: string): Promise<void> {
   const dir = execDir(task.dir, execId);
   const { namespace, id } = task.record;
-  const [record, state] = await Promise.all([readJson<ExecRecord>(join(dir, 'exec.json')), readMonitorState(dir)]);
+  const [record, state] = [readJson<ExecRecord>(join(dir, 'exec.json')), readMonitorState(dir)];
   if (record === undefined || state?.acknowledged !== true) {
-    await endMonitor(dir);
+    endMonitor(dir);
     return;
   }
   const process = watchProcess(engine, { namespace, id, execId, dir, socket: record.socket, killAll: async () => undefined, ended: () => undefined });
@@ -73,9 +74,18 @@ async function rebuildExec(engine: Engine, task: Task, execId: string): Promise<
   await process.adopt();
 }
 
-async function endedByReboot(dir: string): Promise<void> {
-  const [state, exit] = await Promise.all([readMonitorState(dir), readExitState(dir)]);
-  if (exit !== undefined || (state !== undefined && (await isSameProcess(state.monitor_pid, state.monitor_start_time)))) return;
+/** A bundle that its owner took away leaves enough for the task's end. */
+function specOf(bundle: string): Spec {
+  try {
+    return readSpec(bundle);
+  } catch {
+    return { ociVersion: '1.0.0' };
+  }
+}
+
+function endedByReboot(dir: string): void {
+  const [state, exit] = [readMonitorState(dir), readExitState(dir)];
+  if (exit !== undefined || (state !== undefined && isSameProcess(state.monitor_pid, state.monitor_start_time))) return;
   const ended: ExitState = { exit_code: REBOOT_CODE, exited_at: new Date().toISOString(), oom: false, error: 'the host was restarted' };
-  await writeExitState(dir, ended);
+  writeExitState(dir, ended);
 }

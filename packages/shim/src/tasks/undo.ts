@@ -1,4 +1,4 @@
-import { readdir, rm, rmdir, unlink } from 'node:fs/promises';
+import { type Dirent, readdirSync, rmdirSync, rmSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorText, GantryError } from '@gantry/rpc';
 import { isSameProcess, readMonitorState } from '../monitor/state-files';
@@ -12,48 +12,67 @@ import { driverTask, type Task } from './task';
 export async function undoTask(engine: Engine, task: Pick<Task, 'record' | 'dir' | 'spec' | 'driver' | 'init'>): Promise<void> {
   task.init.detach();
   const failures: unknown[] = [];
-  const attempt = (work: Promise<unknown>): Promise<unknown> => work.catch((error: unknown) => failures.push(error));
-  for (const dir of [...(await execDirs(task.dir)), task.dir]) await attempt(endMonitor(dir));
-  await attempt(task.driver.remove(driverTask(task)));
-  await attempt(rm(task.record.socket, { force: true }));
-  if (task.record.rootfs !== undefined) await attempt(engine.rootfs.unmount(task.record.rootfs));
+  const attempt = async (work: () => unknown): Promise<void> => {
+    try {
+      await work();
+    } catch (error) {
+      failures.push(error);
+    }
+  };
+  const execs = join(task.dir, 'execs');
+  for (const dir of [...entriesOf(execs).map(({ name }) => join(execs, name)), task.dir]) await attempt(() => endMonitor(dir));
+  await attempt(() => task.driver.remove(driverTask(task)));
+  await attempt(() => rmSync(task.record.socket, { force: true }));
+  await attempt(() => (task.record.rootfs === undefined ? undefined : engine.rootfs.unmount(task.record.rootfs)));
   if (failures.length > 0) {
     throw new GantryError('internal', `cannot take task ${task.record.id} away: ${failures.map(errorText).join('; ')}`, { cause: failures[0] });
   }
-  await removeTaskDir(task.dir, task.record.rootfs);
-}
-
-async function execDirs(dir: string): Promise<string[]> {
-  const names = await readdir(join(dir, 'execs')).catch(() => []);
-  return names.map((name) => join(dir, 'execs', name));
+  removeTaskDir(task.dir, task.record.rootfs);
 }
 
 /** Kills what a monitor watches, and the monitor, whoever started it. */
-export async function endMonitor(dir: string): Promise<void> {
-  const state = await readMonitorState(dir);
+export function endMonitor(dir: string): void {
+  const state = readMonitorState(dir);
   if (state === undefined) return;
   for (const [pid, start] of [[state.pid, state.start_time], [state.monitor_pid, state.monitor_start_time]] as const) {
-    if (!(await isSameProcess(pid, start))) continue;
-    try {
-      process.kill(pid, 'SIGKILL');
-    } catch {
-      // it ended by itself
-    }
+    if (!isSameProcess(pid, start)) continue;
+    quietly(() => process.kill(pid, 'SIGKILL')); // it may end by itself
   }
-  await rm(state.socket, { force: true });
+  rmSync(state.socket, { force: true });
 }
 
 /** The directory's own files; never into a rootfs, which only a failed unmount would leave there. */
-export async function removeTaskDir(dir: string, rootfs: string | undefined): Promise<void> {
-  await rm(join(dir, 'execs'), { recursive: true, force: true });
-  if (rootfs !== undefined) await rmdir(rootfs).catch(() => undefined);
-  const entries = await readdir(dir, { withFileTypes: true }).catch(() => []);
-  // The record last: without it nobody would look at this directory again.
-  entries.sort((a, b) => Number(a.name === 'task.json') - Number(b.name === 'task.json'));
+export function removeTaskDir(dir: string, rootfs: string | undefined): void {
+  const execs = join(dir, 'execs');
+  for (const { name } of entriesOf(execs)) removeFlat(join(execs, name));
+  quietly(() => rmdirSync(execs));
+  if (rootfs !== undefined) quietly(() => rmdirSync(rootfs));
+  removeFlat(dir);
+}
+
+/** A directory with the files in it, the record last: without it nobody would look at this directory again. */
+export function removeFlat(dir: string): void {
+  const entries = entriesOf(dir).sort((a, b) => Number(a.name === 'task.json') - Number(b.name === 'task.json'));
   for (const entry of entries) {
     const path = join(dir, entry.name);
-    if (entry.isDirectory()) await rmdir(path).catch(() => undefined);
-    else await unlink(path).catch(() => undefined);
+    quietly(() => (entry.isDirectory() ? rmdirSync(path) : unlinkSync(path)));
   }
-  await rmdir(dir).catch(() => undefined);
+  quietly(() => rmdirSync(dir));
+}
+
+function entriesOf(dir: string): Dirent[] {
+  try {
+    return readdirSync(dir, { withFileTypes: true });
+  } catch {
+    return [];
+  }
+}
+
+/** What is gone, or not ours to remove, is left. */
+function quietly(work: () => unknown): void {
+  try {
+    work();
+  } catch {
+    // the next start of the shim looks at it again
+  }
 }

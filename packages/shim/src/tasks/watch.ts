@@ -1,4 +1,4 @@
-import { access, writeFile } from 'node:fs/promises';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseTimestamp, toTimestamp } from '@gantry/api';
 import { TaskExecStarted, TaskExit, TaskOOM, TaskStart } from '@gantry/api/containerd/events/events';
@@ -33,10 +33,9 @@ export function watchProcess(engine: Engine, watched: Watched): MonitoredProcess
     oomTold = true;
     engine.publisher.publish(namespace, '/tasks/oom', TaskOOM, { containerId: id });
   };
-  const publishExit = async (process: MonitoredProcess, exit: ExitState): Promise<void> => {
+  const publishExit = (process: MonitoredProcess, exit: ExitState): void => {
     const mark = join(dir, PUBLISHED);
-    const told = await access(mark).then(() => true, () => false);
-    if (told) return;
+    if (existsSync(mark)) return;
     if (exit.oom) oom();
     engine.publisher.publish(namespace, '/tasks/exit', TaskExit, {
       containerId: id,
@@ -45,7 +44,7 @@ export function watchProcess(engine: Engine, watched: Watched): MonitoredProcess
       exitStatus: exit.exit_code,
       exitedAt: exitedAt(exit),
     });
-    await writeFile(mark, '', { mode: 0o600 }).catch(() => undefined); // the task may be deleted already
+    writeFileSync(mark, '', { mode: 0o600 });
   };
   const process: MonitoredProcess = new MonitoredProcess({
     dir,
@@ -59,9 +58,12 @@ export function watchProcess(engine: Engine, watched: Watched): MonitoredProcess
       },
       oom,
       exited: (exit) => {
-        publishExit(process, exit)
-          .catch((error: unknown) => engine.logger.error({ err: error, id, execId }, 'cannot publish an exit'))
-          .finally(() => watched.ended(exit));
+        try {
+          publishExit(process, exit);
+        } catch (error) {
+          engine.logger.error({ err: error, id, execId }, 'cannot publish an exit');
+        }
+        watched.ended(exit);
       },
     },
   });
