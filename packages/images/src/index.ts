@@ -1,1 +1,2 @@
-export {};
+export type { ImagesConfig } from './config';
+export { service } from './service';

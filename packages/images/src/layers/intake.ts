@@ -109,7 +109,7 @@ export class LayerIntake {
   }
 
   private loose(scope: Scope): { readonly key: string; readonly root: string } {
-    const key = `extract-${randomBytes(8).toString('hex')}`;
+    const key = `gantry-extract-${randomBytes(8).toString('hex')}`;
     const record = this.snapshotter.create(scope, key, '', Kind.active, {});
     return { key, root: this.snapshotter.directory(record.id) };
   }

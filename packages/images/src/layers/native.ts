@@ -1,7 +1,8 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { statfsSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import type { Writable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { dataLoss, internal, invalidArgument, resourceExhausted } from '@gantry/rpc';
 
 export interface Budget {
@@ -26,16 +27,24 @@ export interface Extraction {
   kill(): void;
 }
 
+export interface Packing {
+  readonly output: Readable;
+  readonly done: Promise<void>;
+  kill(): void;
+}
+
 /** The static C program that touches foreign trees: it extracts, packs and removes inside one root. */
 export class NativeTree {
   constructor(
     private readonly binary: string,
     private readonly budget: Budget,
+    /** A directory on the file system that layers land on: its free room bounds them. */
+    private readonly place: string,
   ) {}
 
   /** Extracts a tar stream below root. overlay: whiteouts become overlayfs' own; else they delete. */
   extract(root: string, overlay: boolean): Extraction {
-    const { maxBytes, maxEntries } = this.budget;
+    const { maxBytes, maxEntries } = this.room();
     const child = this.start(['--root', root, ...(overlay ? ['--overlay'] : []), '--max-bytes', String(maxBytes), '--max-entries', String(maxEntries)]);
     child.stdin.on('error', () => undefined); // the exit status says more than EPIPE
     const done = outcome(child).then((text) => JSON.parse(text) as Laid);
@@ -59,12 +68,24 @@ export class NativeTree {
     await outcome(child);
   }
 
-  /** Packs what is below root as a tar; with overlay, overlayfs' whiteouts become the archive's. */
-  pack(root: string, overlay: boolean): { readonly output: NodeJS.ReadableStream & AsyncIterable<Buffer>; readonly done: Promise<void>; kill(): void } {
-    const child = spawn(this.binary, ['pack', '--root', root, ...(overlay ? ['--overlay'] : [])], { stdio: ['ignore', 'pipe', 'pipe'], env: {} });
+  /**
+   * Packs what is below root (a directory or a descriptor of one) as a tar; path is resolved inside it. overlay: overlayfs' whiteouts become the
+   * archive's.
+   */
+  pack(root: string | number, overlay: boolean, path = ''): Packing {
+    const where = typeof root === 'string' ? root : '/proc/self/fd/3';
+    const args = ['pack', '--root', where, ...(path === '' ? [] : ['--path', path]), ...(overlay ? ['--overlay'] : [])];
+    const child = spawn(this.binary, args, { stdio: ['ignore', 'pipe', 'pipe', ...(typeof root === 'number' ? [root] : [])], env: {} }) as ChildProcessByStdio<null, Readable, Readable>;
     const done = outcome(child, false).then(() => undefined);
     done.catch(() => undefined);
     return { output: child.stdout, done, kill: () => child.kill('SIGKILL') };
+  }
+
+  /** The configured budget, or what the file system has left (a twentieth kept), whichever is less. */
+  private room(): Budget {
+    const { bavail, bsize, ffree } = statfsSync(this.place);
+    const inodes = ffree > 0 ? Math.floor(ffree * 0.95) : Infinity;
+    return { maxBytes: Math.min(this.budget.maxBytes, Math.floor(bavail * bsize * 0.95)), maxEntries: Math.min(this.budget.maxEntries, inodes) };
   }
 
   private start(args: readonly string[]) {

@@ -1,0 +1,142 @@
+import type { Writable } from 'node:stream';
+import { once } from 'node:events';
+import { type Descriptor, familiarString, isIndex, type Platform, sha256, tryReference } from '@gantry/oci';
+import type { ContentStore } from '../content/store';
+import type { Catalog } from '../docker/catalog';
+import { choosePlatform, type LoadedImage } from '../docker/image-reader';
+import { parseIndex, parseManifest } from '../docker/manifest';
+import { referenceOf } from '../docker/names';
+import type { ImageRecord } from '../store/images';
+import type { Scope } from '../store/namespaced';
+import { TAR_END, tarHeader, tarPadding } from './tar-writer';
+
+/** An image to save, and the names it shall have in the archive. */
+export interface SaveItem {
+  readonly image: LoadedImage;
+  readonly target: ImageRecord['target'];
+  readonly names: readonly string[];
+}
+
+/** What the given references mean: a bare repository saves all its tags, an id no name. Throws docker's error for an unknown one. */
+export async function itemsToSave(catalog: Catalog, scope: Scope, refs: readonly string[], platforms: readonly Platform[]): Promise<SaveItem[]> {
+  const items = new Map<string, { image: LoadedImage; target: ImageRecord['target']; names: Set<string> }>();
+  const add = (image: LoadedImage, target: ImageRecord['target'], names: readonly string[]): void => {
+    const item = items.get(image.id) ?? { image, target, names: new Set<string>() };
+    for (const name of names) item.names.add(name);
+    items.set(image.id, item);
+  };
+  for (const ref of refs) {
+    const [platform] = platforms;
+    const { image, records } = await catalog.resolve(scope, ref, platform);
+    const reference = /^(sha256:)?[0-9a-f]+$/.test(ref) && image.id.includes(ref.replace('sha256:', '')) ? undefined : tryReference(ref);
+    if (reference !== undefined && reference.tag === undefined && reference.digest === undefined) {
+      for (const record of catalog.images.list(scope)) {
+        const own = referenceOf(record.name);
+        if (own?.tag === undefined || own.domain !== reference.domain || own.path !== reference.path) continue;
+        const loaded = await catalog.reader.tryLoad(scope, record.target, platform);
+        if (loaded !== undefined) add(loaded, record.target, [record.name]);
+      }
+      continue;
+    }
+    const record = catalog.findRecord(scope, ref) ?? records[0];
+    if (record !== undefined) add(image, record.target, reference?.tag === undefined ? [] : [record.name]);
+  }
+  return [...items.values()].map(({ image, target, names }) => ({ image, target, names: [...names] }));
+}
+
+/**
+ * Writes images as docker's archive and OCI layout at once: blobs by digest, manifest.json and repositories for docker (20.10 reads it), index.json
+ * for everyone else. Layers are written as they are stored, each once.
+ */
+export async function saveArchive(content: ContentStore, scope: Scope, items: readonly SaveItem[], out: Writable): Promise<void> {
+  const writer = new ArchiveWriter(content, scope, out);
+  const index: Descriptor[] = [];
+  for (const item of items) {
+    const entries = await writer.image(item);
+    for (const entry of entries) {
+      const named = item.names.map((name) => {
+        const reference = tryReference(name);
+        const annotations = { ...entry.annotations, 'io.containerd.image.name': name, ...(reference?.tag === undefined ? {} : { 'org.opencontainers.image.ref.name': reference.tag }) };
+        return { ...entry, annotations };
+      });
+      index.push(...(named.length === 0 ? [entry] : named));
+    }
+  }
+  const layers = (image: LoadedImage): string[] => image.manifest.layers.map(({ digest }) => blobPath(digest));
+  const familiar = (name: string): string[] => {
+    const reference = tryReference(name);
+    return reference?.tag === undefined ? [] : [familiarString(reference)];
+  };
+  const docker = items.map(({ image, names }) => ({ Config: blobPath(image.id), RepoTags: names.length === 0 ? null : names.flatMap(familiar), Layers: layers(image) }));
+  const repositories: Record<string, Record<string, string>> = {};
+  for (const { image, names } of items) {
+    for (const name of names.flatMap(familiar)) {
+      const colon = name.lastIndexOf(':');
+      (repositories[name.slice(0, colon)] ??= {})[name.slice(colon + 1)] = (image.chainIds.at(-1) ?? image.id).slice('sha256:'.length);
+    }
+  }
+  await writer.file('index.json', json({ schemaVersion: 2, mediaType: 'application/vnd.oci.image.index.v1+json', manifests: index }));
+  await writer.file('manifest.json', json(docker));
+  await writer.file('oci-layout', json({ imageLayoutVersion: '1.0.0' }));
+  if (Object.keys(repositories).length > 0) await writer.file('repositories', json(repositories));
+  await writer.write(TAR_END);
+}
+
+class ArchiveWriter {
+  private readonly written = new Set<string>();
+
+  constructor(
+    private readonly content: ContentStore,
+    private readonly scope: Scope,
+    private readonly out: Writable,
+  ) {}
+
+  /** Blobs of one image; the descriptors for index.json. An index is saved whole where all of it is here, else the one manifest. */
+  async image({ image, target }: SaveItem): Promise<Descriptor[]> {
+    if (isIndex(target.mediaType)) {
+      const bytes = await this.content.readAll(this.scope, target.digest);
+      const index = parseIndex(bytes, target.digest);
+      if (index.manifests.every(({ digest }) => this.content.has(this.scope, digest)) && choosePlatform(index.manifests, undefined) !== undefined) {
+        for (const { digest } of index.manifests) await this.manifest(digest);
+        await this.blob(target.digest);
+        return [{ mediaType: target.mediaType, digest: sha256(bytes), size: bytes.length }];
+      }
+    }
+    const bytes = await this.manifest(image.manifestDigest);
+    const platform = { architecture: image.config.architecture, os: image.config.os, ...(image.config.variant === undefined ? {} : { variant: image.config.variant }) };
+    const mediaType = image.manifest.mediaType ?? (isIndex(target.mediaType) ? 'application/vnd.oci.image.manifest.v1+json' : target.mediaType);
+    return [{ mediaType, digest: sha256(bytes), size: bytes.length, platform }];
+  }
+
+  async manifest(digest: string): Promise<Buffer> {
+    const bytes = await this.content.readAll(this.scope, digest);
+    const manifest = parseManifest(bytes, digest);
+    for (const layer of manifest.layers) await this.blob(layer.digest);
+    await this.blob(manifest.config.digest);
+    await this.blob(digest);
+    return bytes;
+  }
+
+  async blob(digest: string): Promise<void> {
+    if (this.written.has(digest)) return;
+    this.written.add(digest);
+    const { size } = this.content.info(this.scope, digest);
+    await this.write(tarHeader(blobPath(digest), size));
+    for await (const part of this.content.read(this.scope, digest)) await this.write(part);
+    await this.write(tarPadding(size));
+  }
+
+  async file(name: string, data: Buffer): Promise<void> {
+    await this.write(tarHeader(name, data.length));
+    await this.write(data);
+    await this.write(tarPadding(data.length));
+  }
+
+  async write(data: Buffer): Promise<void> {
+    if (data.length === 0 || this.out.write(data)) return;
+    await Promise.race([once(this.out, 'drain'), once(this.out, 'close').then(() => Promise.reject(new Error('reader of the archive went away')))]);
+  }
+}
+
+const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
+const blobPath = (digest: string): string => `blobs/sha256/${digest.slice('sha256:'.length)}`;

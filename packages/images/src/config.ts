@@ -1,0 +1,54 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { invalidArgument } from '@gantry/rpc';
+import type { FlagTable } from '@gantry/service';
+
+/** The service's own configuration keys (see deploy/images.yaml). */
+export interface ImagesConfig {
+  /** URLs that are asked before docker.io. */
+  readonly 'registry-mirrors': readonly string[];
+  /** host[:port] or CIDR of registries that may be spoken to over plain HTTP or with an unknown certificate; loopback always may. */
+  readonly 'insecure-registries': readonly string[];
+  readonly 'max-concurrent-downloads': number;
+  readonly 'max-concurrent-uploads': number;
+  /** Bytes of file data that one layer may unpack to. */
+  readonly 'max-layer-bytes': number;
+  /** Entries that one layer may hold. */
+  readonly 'max-layer-entries': number;
+  /** Absolute path of gantry-native; empty: beside the bundle. */
+  readonly native: string;
+}
+
+export const defaults: ImagesConfig = {
+  'registry-mirrors': [],
+  'insecure-registries': [],
+  'max-concurrent-downloads': 3,
+  'max-concurrent-uploads': 5,
+  'max-layer-bytes': 128 * 2 ** 30,
+  'max-layer-entries': 4_000_000,
+  native: '',
+};
+
+export const flags: FlagTable = {
+  'registry-mirrors': { type: 'list', value: 'URL', help: 'registry mirror asked before docker.io (may be repeated)' },
+  'insecure-registries': { type: 'list', value: 'HOST', help: 'registry without a valid certificate (may be repeated)' },
+  native: { type: 'string', value: 'FILE', help: 'path of gantry-native' },
+};
+
+export function checkConfig(config: ImagesConfig): void {
+  for (const mirror of config['registry-mirrors']) {
+    if (!/^https?:\/\/[^/?#@]+\/?$/.test(mirror)) throw invalidArgument(`registry-mirrors: "${mirror}" is not a URL of scheme and host only`);
+  }
+  for (const key of ['max-concurrent-downloads', 'max-concurrent-uploads', 'max-layer-bytes', 'max-layer-entries'] as const) {
+    if (!Number.isSafeInteger(config[key]) || config[key] < 1) throw invalidArgument(`${key} ${config[key]} is not a positive whole number`);
+  }
+}
+
+/** Where the static C program is: configured, in the installed tree, or in a working copy's dist. */
+export function nativePath(config: Pick<ImagesConfig, 'native'>, here: string): string {
+  if (config.native !== '') return config.native;
+  const places = [join(here, 'gantry-native'), join(here, '../../gantry-native'), join(here, '../../libexec/gantry/gantry-native'), join(here, '../../../dist/gantry-native')];
+  const found = places.find((path) => existsSync(path));
+  if (found === undefined) throw invalidArgument(`gantry-native is not in any of ${places.join(', ')}: set native`);
+  return found;
+}

@@ -1,0 +1,106 @@
+import { familiarString, isDigest, parseReference, type Platform, tryReference, withDefaultTag, formatReference, repositoryName } from '@gantry/oci';
+import { invalidArgument, notFound } from '@gantry/rpc';
+import type { ContentStore } from '../content/store';
+import type { ImageRecord, ImageTable } from '../store/images';
+import type { Scope } from '../store/namespaced';
+import type { ImageReader, LoadedImage } from './image-reader';
+import { PARENT_LABEL, referenceOf, REPO_DIGEST_LABEL } from './names';
+
+/** An image as docker means it: one id, all the records that name it. */
+export interface CatalogEntry {
+  readonly image: LoadedImage;
+  readonly records: readonly ImageRecord[];
+}
+
+/** Docker's view of the records of a namespace. */
+export class Catalog {
+  constructor(
+    readonly images: ImageTable,
+    readonly content: ContentStore,
+    readonly reader: ImageReader,
+  ) {}
+
+  /** Every image that can be read, by id. */
+  async entries(scope: Scope): Promise<Map<string, CatalogEntry>> {
+    const byId = new Map<string, { image: LoadedImage; records: ImageRecord[] }>();
+    for (const record of this.images.list(scope)) {
+      const image = await this.reader.tryLoad(scope, record.target);
+      if (image === undefined) continue;
+      const entry = byId.get(image.id);
+      if (entry === undefined) byId.set(image.id, { image, records: [record] });
+      else entry.records.push(record);
+    }
+    return byId;
+  }
+
+  /** The record that a name with tag or digest means. */
+  findRecord(scope: Scope, text: string): ImageRecord | undefined {
+    const exact = this.images.find(scope, text);
+    if (exact !== undefined) return exact;
+    const reference = tryReference(text);
+    if (reference === undefined) return undefined;
+    const { digest } = reference;
+    const found = this.images.find(scope, formatReference(withDefaultTag(digest === undefined ? reference : { domain: reference.domain, path: reference.path, digest })));
+    if (found !== undefined || digest === undefined) return found;
+    return this.images.list(scope).find((record) => {
+      const own = referenceOf(record.name);
+      return own !== undefined && repositoryName(own) === repositoryName(reference) && (record.labels[REPO_DIGEST_LABEL] === digest || record.target.digest === digest);
+    });
+  }
+
+  /** Finds an image as docker does: full id, then name, then a prefix of the id. */
+  async resolve(scope: Scope, text: string, platform?: Platform): Promise<CatalogEntry> {
+    if (text === '') throw invalidArgument('invalid reference format');
+    const hex = text.startsWith('sha256:') ? text.slice('sha256:'.length) : text;
+    if (!/^[0-9a-f]{64}$/.test(hex)) {
+      const record = this.findRecord(scope, text);
+      if (record !== undefined) return this.entryOf(scope, record, text, platform);
+    }
+    if (/^[0-9a-f]+$/.test(hex)) {
+      const entries = await this.entries(scope);
+      const matches = [...entries.values()].filter(({ image }) => image.id.startsWith(`sha256:${hex}`));
+      if (matches.length > 1) throw invalidArgument(`multiple IDs found with provided prefix: ${text}`);
+      if (matches[0] !== undefined) return this.forPlatform(scope, matches[0], text, platform);
+      const byTarget = hex.length === 64 ? this.images.list(scope).find((record) => record.target.digest === `sha256:${hex}`) : undefined;
+      if (byTarget !== undefined) return this.entryOf(scope, byTarget, text, platform);
+    }
+    throw noSuchImage(text);
+  }
+
+  /** Id of the image that this one was made from here; empty when it is not known or gone. */
+  parentOf(scope: Scope, image: LoadedImage): string {
+    return this.content.table.find(scope, image.id)?.labels[PARENT_LABEL] ?? '';
+  }
+
+  private async entryOf(scope: Scope, record: ImageRecord, text: string, platform: Platform | undefined): Promise<CatalogEntry> {
+    const image = await this.reader.tryLoad(scope, record.target, platform);
+    if (image === undefined) {
+      if (platform !== undefined) throw notFound(`image with reference ${text} was found but does not provide the specified platform (${platform.os}/${platform.architecture}${platform.variant === undefined ? '' : `/${platform.variant}`})`);
+      throw noSuchImage(text);
+    }
+    const records: ImageRecord[] = [];
+    for (const other of this.images.list(scope)) {
+      if (other.target.digest === record.target.digest || (await this.reader.tryLoad(scope, other.target, platform))?.id === image.id) records.push(other);
+    }
+    return { image, records };
+  }
+
+  private async forPlatform(scope: Scope, entry: CatalogEntry, text: string, platform: Platform | undefined): Promise<CatalogEntry> {
+    const [record] = entry.records;
+    return platform === undefined || record === undefined ? entry : this.entryOf(scope, record, text, platform);
+  }
+}
+
+/** Docker's words, with the tag that was meant. */
+export function noSuchImage(text: string): Error {
+  if (isDigest(text) || /^[0-9a-f]{64}$/.test(text)) return notFound(`No such image: ${isDigest(text) ? text : `sha256:${text}`}`);
+  const reference = tryReference(text);
+  if (reference === undefined) {
+    try {
+      parseReference(text);
+    } catch (error) {
+      return error as Error;
+    }
+  }
+  return notFound(`No such image: ${reference === undefined ? text : familiarString(withDefaultTag(reference))}`);
+}

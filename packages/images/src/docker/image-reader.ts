@@ -1,0 +1,93 @@
+import { chainIds, type Descriptor, type Digest, hostPlatform, type ImageConfig, type Index, isIndex, isManifest, type Manifest, type Platform, platformEquals, runnable } from '@gantry/oci';
+import { dataLoss, isErrorOf, notFound, notImplemented } from '@gantry/rpc';
+import type { ContentStore } from '../content/store';
+import type { Target } from '../store/images';
+import type { Scope } from '../store/namespaced';
+import { parseIndex, parseManifest } from './manifest';
+
+/** An image for one platform, with its documents read. */
+export interface LoadedImage {
+  /** Digest of the configuration: docker's image id. */
+  readonly id: Digest;
+  readonly manifest: Manifest;
+  readonly manifestDigest: string;
+  readonly config: ImageConfig;
+  readonly configJson: Buffer;
+  /** Bottom first; empty for an image without layers. */
+  readonly chainIds: readonly string[];
+}
+
+/** Reads images out of content. What a digest names never changes, so it is read once. */
+export class ImageReader {
+  private readonly cache = new Map<string, LoadedImage>();
+
+  constructor(private readonly content: ContentStore) {}
+
+  /** The image behind a target, for the platform or the host's best. Throws notFound when content is missing. */
+  async load(scope: Scope, target: Pick<Target, 'digest' | 'mediaType'>, platform?: Platform): Promise<LoadedImage> {
+    const key = `${scope.namespace} ${target.digest} ${platform === undefined ? '' : JSON.stringify(platform)}`;
+    const cached = this.cache.get(key);
+    if (cached !== undefined && this.content.has(scope, cached.id) && this.content.has(scope, target.digest)) return cached;
+    const loaded = await this.read(scope, target, platform);
+    if (this.cache.size > 1000) this.cache.clear();
+    this.cache.set(key, loaded);
+    return loaded;
+  }
+
+  /** As load, or undefined when it cannot be read (a part is missing, an artifact is no image). */
+  async tryLoad(scope: Scope, target: Pick<Target, 'digest' | 'mediaType'>, platform?: Platform): Promise<LoadedImage | undefined> {
+    try {
+      return await this.load(scope, target, platform);
+    } catch (error) {
+      if (isErrorOf(error, 'notFound', 'dataLoss', 'notImplemented')) return undefined;
+      throw error;
+    }
+  }
+
+  private async read(scope: Scope, target: Pick<Target, 'digest' | 'mediaType'>, platform: Platform | undefined): Promise<LoadedImage> {
+    const bytes = await this.content.readAll(scope, target.digest);
+    if (isIndex(target.mediaType)) {
+      const chosen = await this.choose(scope, parseIndex(bytes, target.digest), platform);
+      if (chosen === undefined) throw notFound(`image ${target.digest} has no manifest for the platform here`);
+      return this.load(scope, chosen, platform);
+    }
+    if (!isManifest(target.mediaType)) throw notImplemented(`${target.digest} has the media type ${target.mediaType}, which is no image`);
+    const manifest = parseManifest(bytes, target.digest);
+    const configJson = await this.content.readAll(scope, manifest.config.digest);
+    const config = parseConfig(configJson, manifest.config.digest);
+    if (platform !== undefined && !platformEquals(config, platform)) throw notFound(`image ${manifest.config.digest} is for ${config.os}/${config.architecture}`);
+    return { id: manifest.config.digest, manifest, manifestDigest: target.digest, config, configJson, chainIds: chainIds(config.rootfs.diff_ids) };
+  }
+
+  /** The best manifest of those that are here. */
+  private choose(scope: Scope, index: Index, platform: Platform | undefined): Promise<Descriptor | undefined> {
+    const here = index.manifests.filter((entry) => this.content.has(scope, entry.digest));
+    return Promise.resolve(choosePlatform(here, platform));
+  }
+}
+
+/** The entry for a platform; without one the host's best, else the first that names none. Attestations never suit. */
+export function choosePlatform<T extends { readonly platform?: Platform }>(entries: readonly T[], platform: Platform | undefined): T | undefined {
+  const real = entries.filter((entry) => entry.platform?.os !== 'unknown');
+  if (platform !== undefined) return real.find((entry) => entry.platform !== undefined && platformEquals(entry.platform, platform));
+  for (const wanted of runnable(hostPlatform())) {
+    const found = real.find((entry) => entry.platform !== undefined && platformEquals(entry.platform, wanted));
+    if (found !== undefined) return found;
+  }
+  return real.find((entry) => entry.platform === undefined) ?? (real.length === 1 ? real[0] : undefined);
+}
+
+export function parseConfig(bytes: Buffer, digest: string): ImageConfig {
+  let value: unknown;
+  try {
+    value = JSON.parse(bytes.toString());
+  } catch (cause) {
+    throw dataLoss(`image configuration ${digest} is not JSON`, { cause });
+  }
+  const config = value as Partial<ImageConfig> | null;
+  const diffIds: unknown = config?.rootfs?.diff_ids ?? [];
+  if (typeof config !== 'object' || config === null || !Array.isArray(diffIds) || !diffIds.every((id) => typeof id === 'string' && /^sha256:[0-9a-f]{64}$/.test(id))) {
+    throw dataLoss(`image configuration ${digest} has no valid root file system`);
+  }
+  return { ...config, os: config.os ?? 'linux', architecture: config.architecture ?? 'amd64', rootfs: { type: 'layers', diff_ids: diffIds as Digest[] } };
+}

@@ -1,0 +1,55 @@
+import { familiarString, familiarName, formatReference, parseReference, type Reference, tryReference, withDefaultTag } from '@gantry/oci';
+import type { ImageRecord, ImageTable, Target } from '../store/images';
+import type { Labels } from '../store/labels';
+import type { Scope } from '../store/namespaced';
+
+/** Records of images that lost their name: docker's <none>:<none>. */
+const DANGLING = 'gantry-dangling@';
+/** On a record: digest under which the registry of its name knows the image. */
+export const REPO_DIGEST_LABEL = 'gantry.io/repo-digest';
+/** On a configuration: id of the image it was made from here. */
+export const PARENT_LABEL = 'gantry.io/parent-image';
+
+export const isDangling = (name: string): boolean => name.startsWith(DANGLING);
+export const danglingName = (target: Pick<Target, 'digest'>): string => `${DANGLING}${target.digest}`;
+
+/** The reference of a record's name; undefined for dangling ones and names of other tools that docker cannot read. */
+export function referenceOf(name: string): Reference | undefined {
+  return isDangling(name) ? undefined : tryReference(name);
+}
+
+export const fullName = (text: string): string => formatReference(withDefaultTag(parseReference(text)));
+
+/** Names as docker shows them, sorted. */
+export function shownNames(records: readonly ImageRecord[]): { readonly tags: string[]; readonly digests: string[] } {
+  const tags = new Set<string>();
+  const digests = new Set<string>();
+  for (const record of records) {
+    const reference = referenceOf(record.name);
+    if (reference === undefined) continue;
+    const known = record.labels[REPO_DIGEST_LABEL];
+    if (reference.digest !== undefined) digests.add(`${familiarName(reference)}@${reference.digest}`);
+    else if (reference.tag !== undefined) tags.add(familiarString(reference));
+    if (known !== undefined) digests.add(`${familiarName(reference)}@${known}`);
+  }
+  return { tags: [...tags].sort(), digests: [...digests].sort() };
+}
+
+/**
+ * Gives a name to an image. An image that loses its last name to it stays as a dangling record, as docker keeps it. Call it inside the
+ * operation's lease.
+ */
+export function putName(images: ImageTable, scope: Scope, name: string, target: Target, labels: Labels = {}): { readonly replaced: ImageRecord | undefined } {
+  const old = images.find(scope, name);
+  images.put(scope, name, target, labels);
+  const same = old?.target.digest === target.digest;
+  if (old !== undefined && !same) keepDangling(images, scope, old.target);
+  if (!isDangling(name) && images.find(scope, danglingName(target)) !== undefined) images.delete(scope, danglingName(target));
+  return { replaced: same ? undefined : old };
+}
+
+/** Keeps an image that has no other record under a dangling one. */
+export function keepDangling(images: ImageTable, scope: Scope, target: Target): void {
+  if (images.list(scope).some((record) => record.target.digest === target.digest)) return;
+  images.put(scope, danglingName(target), target, {});
+}

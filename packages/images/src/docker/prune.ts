@@ -1,0 +1,40 @@
+import type { ImageUse, Removed } from '@gantry/api/gantry/images/v1/images';
+import { invalidArgument, isErrorOf } from '@gantry/rpc';
+import type { OverlaySnapshotter } from '../snapshots/overlay';
+import type { Scope } from '../store/namespaced';
+import { imageFilter, type Filters } from './list';
+import { describe } from './inspect';
+import { type RemoveDependencies, removeImage } from './remove';
+
+/** Removes dangling images, or with the filter dangling=false every image that no container uses. */
+export async function pruneImages(
+  deps: RemoveDependencies & { readonly snapshotter: OverlaySnapshotter },
+  scope: Scope,
+  options: { readonly filters: Filters; readonly uses: readonly ImageUse[] },
+): Promise<{ removed: Removed[]; spaceReclaimed: bigint }> {
+  const { dangling, ...filters } = options.filters;
+  const word = dangling?.values[0] ?? 'true';
+  if (!['true', 'false', '1', '0'].includes(word)) throw invalidArgument(`invalid filter 'dangling=[${word}]'`);
+  const all = word === 'false' || word === '0';
+  const used = new Set(options.uses.map(({ imageId }) => imageId));
+  const accepts = await imageFilter(deps.catalog, scope, filters);
+  const removed: Removed[] = [];
+  let spaceReclaimed = 0n;
+  for (const [id, entry] of await deps.catalog.entries(scope)) {
+    const image = describe(deps.catalog, deps.snapshotter, scope, entry);
+    const untagged = image.repoTags.length === 0 && image.repoDigests.length === 0;
+    if (used.has(id) || (!all && !untagged) || accepts(entry, image) === undefined) continue;
+    const refs = untagged ? [id] : [...image.repoTags, ...image.repoDigests.filter(() => image.repoTags.length === 0)];
+    for (const ref of refs) {
+      const sizes = new Map(entry.image.chainIds.map((chainId) => [chainId, deps.snapshotter.find(scope, chainId)?.size ?? 0]));
+      try {
+        const gone = await removeImage(deps, scope, { ref, force: false, prune: true, uses: options.uses });
+        for (const { deleted } of gone) spaceReclaimed += BigInt(sizes.get(deleted) ?? 0);
+        removed.push(...gone);
+      } catch (error) {
+        if (!isErrorOf(error, 'conflict', 'notFound')) throw error; // another image was made from it, or it went with another
+      }
+    }
+  }
+  return { removed, spaceReclaimed };
+}

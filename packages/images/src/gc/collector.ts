@@ -1,0 +1,82 @@
+import type { Logger } from '@gantry/rpc';
+import type { ContentStore } from '../content/store';
+import type { OverlaySnapshotter } from '../snapshots/overlay';
+import type { Database } from '../store/database';
+import { nowMicros } from '../store/time';
+import { reachable } from './mark';
+
+export interface Collected {
+  readonly content: number;
+  readonly snapshots: number;
+  /** Bytes of blobs and of committed snapshots that went. */
+  readonly bytes: number;
+}
+
+/**
+ * Removes what nothing holds. Mark and the removal of records are one transaction, so nothing can be referenced in between; files and trees go
+ * afterwards without any lock. A crash leaves only orphans on disk, which the next start removes.
+ */
+export class Collector {
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly db: Database,
+    private readonly content: ContentStore,
+    private readonly snapshotter: OverlaySnapshotter,
+    private readonly logger: Logger,
+    private readonly delayMs = 100,
+  ) {}
+
+  /** Collects after a short while, once for many calls. */
+  soon(): void {
+    this.timer ??= setTimeout(() => {
+      this.timer = undefined;
+      this.run().catch((error: unknown) => this.logger.error({ err: error }, 'garbage collection failed'));
+    }, this.delayMs);
+    this.timer.unref();
+  }
+
+  stop(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+  }
+
+  run(): Promise<Collected> {
+    const now = nowMicros();
+    const digests: string[] = [];
+    const snapshots: number[] = [];
+    let bytes = 0;
+    this.db.transaction(() => {
+      for (const { ns } of this.db.all<{ ns: string }>('SELECT ns FROM content UNION SELECT ns FROM snapshots')) {
+        const held = reachable(this.db, ns, now);
+        for (const row of this.db.all<{ digest: string; size: number }>('SELECT c.digest, b.size FROM content c JOIN blobs b ON b.digest = c.digest WHERE c.ns = ?', ns)) {
+          if (held.has(`c ${row.digest}`)) continue;
+          this.db.run('DELETE FROM content WHERE ns = ? AND digest = ?', ns, row.digest);
+          digests.push(row.digest);
+          bytes += row.size;
+        }
+        // Youngest first: a child is always younger than the row of its parent, except where layers were stacked after they were laid out.
+        const dead = this.db.all<{ id: number; name: string; parent: number | null; size: number }>('SELECT id, name, parent, size FROM snapshots WHERE ns = ?', ns).filter(({ name }) => !held.has(`s ${name}`));
+        for (const row of childrenFirst(dead)) {
+          this.db.run('DELETE FROM snapshots WHERE id = ?', row.id);
+          snapshots.push(row.id);
+          bytes += row.size;
+        }
+      }
+    });
+    this.content.dropUnused(digests);
+    for (const id of snapshots) this.snapshotter.discard(id);
+    if (digests.length + snapshots.length > 0) this.logger.debug({ content: digests.length, snapshots: snapshots.length, bytes }, 'garbage collected');
+    return Promise.resolve({ content: digests.length, snapshots: snapshots.length, bytes });
+  }
+}
+
+function childrenFirst<T extends { readonly id: number; readonly parent: number | null }>(rows: readonly T[]): T[] {
+  const byId = new Map(rows.map((row) => [row.id, row]));
+  const depth = (row: T): number => {
+    let count = 0;
+    for (let at = row.parent; at !== null; at = byId.get(at)?.parent ?? null) count++;
+    return count;
+  };
+  return rows.map((row) => ({ row, at: depth(row) })).sort((a, b) => b.at - a.at).map(({ row }) => row);
+}

@@ -1,0 +1,96 @@
+import { createHash } from 'node:crypto';
+import { createReadStream, existsSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Logger } from '@gantry/rpc';
+import type { ContentPaths } from '../content/paths';
+import { OPERATION_LABEL } from '../docker/operation';
+import type { Database } from '../store/database';
+import { parseLabels } from '../store/labels';
+
+export interface RepairOptions {
+  readonly db: Database;
+  readonly paths: ContentPaths;
+  readonly snapshotRoot: string;
+  readonly boot: string;
+  readonly logger: Logger;
+  readonly removeTree: (path: string) => Promise<void>;
+}
+
+/**
+ * Run before anything is served: what a crash left between the store and the disk. The store is right; files that it does not know go. Records
+ * whose file is missing go too, so that the content is fetched again. Blobs of another boot that were never flushed are read and checked.
+ */
+export async function repair(options: RepairOptions): Promise<void> {
+  dropOperations(options);
+  await checkBlobs(options);
+  const { db, paths } = options;
+  const known = new Set(db.all<{ digest: string }>('SELECT digest FROM blobs').map(({ digest }) => digest.slice('sha256:'.length)));
+  removeUnknown(paths.blobs, known, options);
+  removeUnknown(paths.trash, new Set(), options);
+  removeUnknown(paths.ingests, new Set(db.all<{ id: number }>('SELECT id FROM ingests').map(({ id }) => String(id))), options);
+  await repairSnapshots(options);
+}
+
+/** Leases and loose layers of operations that were cut off. */
+function dropOperations({ db }: RepairOptions): void {
+  db.transaction(() => {
+    for (const { ns, id, labels } of db.all<{ ns: string; id: string; labels: string }>('SELECT ns, id, labels FROM leases')) {
+      if (parseLabels(labels)[OPERATION_LABEL] !== undefined) db.run('DELETE FROM leases WHERE ns = ? AND id = ?', ns, id);
+    }
+    db.run("DELETE FROM snapshots WHERE kind = 2 AND name GLOB 'gantry-extract-*'");
+    db.run("DELETE FROM ingests WHERE ref GLOB 'load-*' OR ref GLOB 'put-*'");
+  });
+}
+
+async function checkBlobs({ db, paths, boot, logger }: RepairOptions): Promise<void> {
+  for (const { digest, size, synced, boot: written } of db.all<{ digest: string; size: number; synced: number; boot: string }>('SELECT digest, size, synced, boot FROM blobs')) {
+    const path = paths.blob(digest);
+    const whole = existsSync(path) && statSync(path).size === size && (synced === 1 || written === boot || (await digestOf(path)) === digest);
+    if (whole) continue;
+    logger.warn({ digest }, 'blob is missing or broken: it is forgotten and will be fetched again');
+    db.transaction(() => {
+      db.run('DELETE FROM content WHERE digest = ?', digest);
+      db.run('DELETE FROM blobs WHERE digest = ?', digest);
+    });
+  }
+}
+
+async function digestOf(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const part of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(part as Buffer);
+  return `sha256:${hash.digest('hex')}`;
+}
+
+function removeUnknown(dir: string, known: ReadonlySet<string>, { logger }: RepairOptions): void {
+  for (const name of readdirSync(dir)) {
+    if (known.has(name)) continue;
+    logger.info({ path: join(dir, name) }, 'removing what a crash left');
+    rmSync(join(dir, name), { recursive: true, force: true });
+  }
+}
+
+interface Leaf {
+  readonly id: number;
+  readonly name: string;
+  readonly kind: number;
+  readonly parent: number | null;
+}
+
+async function repairSnapshots({ db, snapshotRoot, logger, removeTree }: RepairOptions): Promise<void> {
+  const missing = ({ id, kind, parent }: { id: number; kind: number; parent: number | null }): boolean =>
+    !existsSync(kind === 1 && parent !== null ? join(snapshotRoot, String(id)) : join(snapshotRoot, String(id), 'fs'));
+  const leaves = 'SELECT id, name, kind, parent FROM snapshots s WHERE NOT EXISTS (SELECT 1 FROM snapshots c WHERE c.parent = s.id)';
+  for (let broken = db.all<Leaf>(leaves).filter(missing); broken.length > 0; broken = db.all<Leaf>(leaves).filter(missing)) {
+    for (const { id, name } of broken) {
+      logger.warn({ snapshot: name }, 'snapshot has no directory: it is forgotten');
+      db.run('DELETE FROM snapshots WHERE id = ?', id);
+    }
+  }
+  for (const { name } of db.all<Leaf>('SELECT id, name, kind, parent FROM snapshots').filter(missing)) logger.error({ snapshot: name }, 'snapshot has no directory and others lie on it');
+  const known = new Set(db.all<{ id: number }>('SELECT id FROM snapshots').map(({ id }) => String(id)));
+  for (const name of readdirSync(snapshotRoot)) {
+    if (known.has(name)) continue;
+    logger.info({ path: join(snapshotRoot, name) }, 'removing what a crash left');
+    await removeTree(join(snapshotRoot, name));
+  }
+}

@@ -1,0 +1,86 @@
+import type { ImagesServiceService } from '@gantry/api/gantry/images/v1/images';
+import { familiarString, formatReference, parseReference, withDefaultTag } from '@gantry/oci';
+import { type Handlers, invalidArgument, type Logger, type StreamBroker } from '@gantry/rpc';
+import { itemsToSave, saveArchive } from '../archive/save';
+import type { LoadDependencies } from '../archive/load';
+import type { CommitDependencies } from '../docker/commit';
+import { commitImage } from '../docker/commit';
+import { diskUsage } from '../docker/disk-usage';
+import { imageHistory } from '../docker/history';
+import { describe } from '../docker/inspect';
+import { listImages } from '../docker/list';
+import { isDangling, putName } from '../docker/names';
+import { underLease } from '../docker/operation';
+import { pruneImages } from '../docker/prune';
+import { removeImage } from '../docker/remove';
+import { listChanges } from '../diff/changes';
+import type { Collector } from '../gc/collector';
+import type { Registries } from '../registry/registries';
+import type { Puller } from '../registry/pull';
+import type { Pusher } from '../registry/push';
+import type { VolumeStore } from '../volumes/store';
+import { wireVolume } from './volumes';
+import { importImage } from './import';
+import { load } from './load';
+import { platformOf, platformsOf } from './platforms';
+import { pull } from './pull';
+import { push } from './push';
+
+export interface ImagesDependencies extends LoadDependencies, CommitDependencies {
+  readonly collector: Collector;
+  readonly broker: StreamBroker;
+  readonly logger: Logger;
+  readonly registries: Registries;
+  readonly puller: Puller;
+  readonly pusher: Pusher;
+  readonly volumes: VolumeStore;
+}
+
+/** gantry.images.v1.ImagesService. */
+export function gantryImageHandlers(deps: ImagesDependencies): Handlers<ImagesServiceService> {
+  const { catalog, snapshotter, content } = deps;
+  return {
+    resolve: async (ctx, { ref, platform }) => ({ image: describe(catalog, snapshotter, ctx, await catalog.resolve(ctx, ref, platformOf(platform))) }),
+    list: async (ctx, options) => ({ images: await listImages(catalog, snapshotter, ctx, options) }),
+    history: async (ctx, { ref, platform }) => ({ items: imageHistory(snapshotter, ctx, await catalog.resolve(ctx, ref, platformOf(platform))) }),
+    tag: (ctx, { source, target }) =>
+      underLease(deps.leases, ctx, 'tag', async (scope) => {
+        const { image, records } = await catalog.resolve(scope, source);
+        const reference = withDefaultTag(parseReference(target));
+        if (reference.digest !== undefined) throw invalidArgument('refusing to create a tag with a digest reference');
+        const record = catalog.findRecord(scope, source) ?? records[0];
+        if (record === undefined) throw invalidArgument(`image ${image.id} has no record`);
+        putName(catalog.images, scope, formatReference(reference), record.target);
+        if (isDangling(record.name) && catalog.images.find(scope, record.name) !== undefined) catalog.images.delete(scope, record.name);
+        return { imageId: image.id, familiarName: familiarString(reference) };
+      }),
+    remove: async (ctx, { ref, force, noPrune, uses }) => ({ removed: await removeImage(deps, ctx, { ref, force, prune: !noPrune, uses }) }),
+    prune: (ctx, { filters, uses }) => pruneImages(deps, ctx, { filters, uses }),
+    pull: (ctx, request) => pull(deps, ctx, request),
+    push: (ctx, request) => push(deps, ctx, request),
+    load: (ctx, request) => load(deps, deps.broker, ctx, request),
+    save: async (ctx, { refs, platforms }) => {
+      const items = await itemsToSave(catalog, ctx, refs, platformsOf(platforms));
+      const ticket = deps.broker.offer(async (socket) => {
+        await underLease(deps.leases, ctx, 'save', async (scope) => {
+          for (const { image, target } of items) for (const digest of [image.id, image.manifestDigest, target.digest]) content.hold(scope, digest);
+          await saveArchive(content, scope, items, socket);
+        });
+        socket.end();
+      });
+      return { ticket, imageIds: items.map(({ image }) => image.id) };
+    },
+    import: (ctx, request) => importImage(deps, ctx, request),
+    commit: async (ctx, request) => commitImage(deps, ctx, request),
+    getDiskUsage: async (ctx, { images, volumes }) => {
+      const usage = await diskUsage(deps, ctx, images);
+      return { ...usage, volumes: volumes ? await Promise.all(deps.volumes.list().map(async (volume) => wireVolume(deps.volumes, volume, await deps.volumes.size(volume.name)))) : [] };
+    },
+    checkAuth: async (_ctx, { auth }) => deps.registries.checkAuth(auth),
+    getDistribution: async (ctx, { ref, auth }) => {
+      const found = await deps.registries.describe(withDefaultTag(parseReference(ref)), auth, ctx.signal);
+      return { descriptor: { mediaType: found.mediaType, digest: found.digest, size: BigInt(found.size), annotations: {} }, platforms: found.platforms.map(({ os, architecture, variant = '', 'os.version': osVersion = '' }) => ({ os, architecture, variant, osVersion })) };
+    },
+    getChanges: async (ctx, { snapshotKey }) => ({ changes: await listChanges(snapshotter, ctx, snapshotKey) }),
+  };
+}

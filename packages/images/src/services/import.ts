@@ -1,0 +1,60 @@
+import type { ImportRequest, ImportResponse } from '@gantry/api/gantry/images/v1/images';
+import { type Digest, hostPlatform, type ImageConfig, mediaTypes } from '@gantry/oci';
+import { cancelled, type CallContext, type StreamBroker } from '@gantry/rpc';
+import type { CommitDependencies } from '../docker/commit';
+import { applyChanges } from '../docker/dockerfile-changes';
+import { makeImage } from '../docker/make-image';
+import { underLease } from '../docker/operation';
+import type { Scope } from '../store/namespaced';
+import { microsToRfc3339, nowMicros } from '../store/time';
+import { platformOf } from './platforms';
+import { progress } from './progress';
+import { Queue } from './queue';
+
+type Dependencies = Omit<CommitDependencies, 'differ'> & { readonly broker: StreamBroker };
+
+/** The ticket for the root file system's archive first, the image's id last. */
+export async function* importImage(deps: Dependencies, ctx: CallContext, request: ImportRequest): AsyncGenerator<ImportResponse> {
+  const queue = new Queue<ImportResponse>();
+  applyChanges({}, request.changes); // refused before anything is sent
+  const work = new Promise<void>((resolve, reject) => {
+    ctx.signal.addEventListener('abort', () => reject(ctx.signal.reason as Error), { once: true });
+    const ticket = deps.broker.offer(
+      async (socket) => {
+        try {
+          const imageId = await underLease(deps.leases, ctx, 'import', (scope) => make(deps, scope, request, socket));
+          queue.push({ ticket: undefined, progress: progress({ status: imageId }), imageId });
+          socket.end();
+          resolve();
+        } catch (error) {
+          socket.destroy();
+          reject(error as Error);
+        }
+      },
+      () => reject(cancelled('nobody sent the archive in time')),
+    );
+    queue.push({ ticket, progress: undefined, imageId: '' });
+  });
+  yield* queue.follow(work);
+}
+
+async function make(deps: Dependencies, scope: Scope, request: ImportRequest, source: AsyncIterable<Buffer>): Promise<string> {
+  const layer = await deps.intake.take(scope, { ref: `load-import-${scope.lease ?? ''}`, unpack: true, open: () => source });
+  if (layer.loose !== undefined) await deps.intake.settle(scope, layer.loose, layer.diffId, '');
+  const platform = platformOf(request.platform) ?? hostPlatform();
+  const created = microsToRfc3339(nowMicros());
+  const comment = request.message === '' ? 'Imported from -' : request.message;
+  const config: ImageConfig = {
+    architecture: platform.architecture,
+    os: platform.os,
+    ...(platform.variant === undefined ? {} : { variant: platform.variant }),
+    config: applyChanges({}, request.changes),
+    created,
+    history: [{ created, comment }],
+    rootfs: { type: 'layers', diff_ids: [layer.diffId as Digest] },
+  };
+  const mediaType = layer.compression === 'gzip' ? mediaTypes.dockerLayerGzip : layer.compression === 'zstd' ? mediaTypes.ociLayerZstd : mediaTypes.dockerLayer;
+  const name = request.repository === '' ? '' : request.tag === '' ? request.repository : `${request.repository}:${request.tag}`;
+  const { imageId } = await makeImage(deps, scope, { config, layers: [{ mediaType, digest: layer.digest as Digest, size: layer.size }], name, parent: '' });
+  return imageId;
+}

@@ -1,0 +1,72 @@
+import { readdirSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { pipeline } from 'node:stream/promises';
+import { AT, hasCode, O, RESOLVE, syscalls } from '@gantry/linux';
+import { invalidArgument } from '@gantry/rpc';
+import type { NativeTree } from '../layers/native';
+import type { OverlaySnapshotter } from '../snapshots/overlay';
+import { openStack } from '../snapshots/view';
+import type { Scope } from '../store/namespaced';
+import type { VolumeStore } from './store';
+
+/**
+ * Docker's copy-up: an empty volume gets what the image has at the place where it is mounted, with owners, modes and xattrs. The path is resolved inside
+ * the image's tree, links too, so that nothing of the host is copied. False when the volume was not empty or the image has no such directory.
+ */
+export async function populate(
+  deps: { readonly volumes: VolumeStore; readonly snapshotter: OverlaySnapshotter; readonly native: NativeTree },
+  scope: Scope,
+  request: { readonly volume: string; readonly snapshotKey: string; readonly path: string },
+): Promise<boolean> {
+  const { volumes, snapshotter, native } = deps;
+  volumes.get(request.volume);
+  if (!request.path.startsWith('/')) throw invalidArgument(`path ${request.path} is not absolute`);
+  const data = volumes.mountpoint(request.volume);
+  if ((await readdir(data)).length > 0) return false;
+  const record = snapshotter.stat(scope, request.snapshotKey);
+  const stack = openStack(snapshotter.lowerDirectories(record));
+  try {
+    const source = openDirectory(stack, request.path);
+    if (source === undefined) return false;
+    let empty: boolean;
+    try {
+      empty = readdirSync(`/proc/self/fd/${source}`).length === 0;
+      if (empty) copyOwner(source, data);
+    } finally {
+      syscalls.close(source);
+    }
+    if (empty) return false;
+    const packing = native.pack(stack, false, request.path);
+    const extraction = native.extract(data, false);
+    try {
+      await pipeline(packing.output, extraction.input);
+      await packing.done;
+      await extraction.done;
+    } catch (error) {
+      packing.kill();
+      extraction.kill();
+      await packing.done;
+      await extraction.done;
+      throw error;
+    }
+    return true;
+  } finally {
+    syscalls.close(stack);
+  }
+}
+
+function openDirectory(root: number, path: string): number | undefined {
+  try {
+    return syscalls.openat2(root, path.replace(/^\/+/, '') || '.', { flags: O.RDONLY | O.DIRECTORY | O.CLOEXEC, resolve: RESOLVE.IN_ROOT | RESOLVE.NO_MAGICLINKS });
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return undefined;
+    throw error;
+  }
+}
+
+/** An empty directory of the image still says who owns the volume. */
+function copyOwner(source: number, target: string): void {
+  const { uid, gid, mode } = syscalls.statx(source, '', AT.EMPTY_PATH);
+  syscalls.fchownat(AT.FDCWD, target, uid, gid, 0);
+  syscalls.fchmodat(AT.FDCWD, target, mode & 0o7777);
+}

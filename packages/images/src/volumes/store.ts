@@ -1,0 +1,144 @@
+import { randomBytes } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { conflict, invalidArgument, type Logger, notFound } from '@gantry/rpc';
+import { diskUsage } from '../snapshots/usage';
+import type { Database } from '../store/database';
+import type { Labels } from '../store/labels';
+import { isMounted, mountVolume, unmountVolume } from './mount';
+import { volumeMount } from './options';
+import { type VolumeRecord, VolumeTable } from './records';
+
+/** docker's label on volumes that nobody named. */
+const ANONYMOUS_LABEL = 'com.docker.volume.anonymous';
+const TRASH = '.trash-';
+
+/**
+ * Volumes of the local driver: one directory each, `<name>/_data`, or what their options say, mounted there while somebody uses it. A volume with users is
+ * not removed.
+ */
+export class VolumeStore {
+  readonly table: VolumeTable;
+  private trashed = 0;
+  private readonly removals = new Set<Promise<void>>();
+
+  constructor(
+    db: Database,
+    private readonly root: string,
+    private readonly logger: Logger,
+    private readonly removeTree: (path: string) => Promise<void>,
+  ) {
+    this.table = new VolumeTable(db);
+    mkdirSync(root, { recursive: true, mode: 0o701 });
+  }
+
+  mountpoint(name: string): string {
+    return join(this.root, name, '_data');
+  }
+
+  get(name: string): VolumeRecord {
+    const found = this.table.find(name);
+    if (found === undefined) throw notFound(`get ${name}: no such volume`);
+    return found;
+  }
+
+  list(): VolumeRecord[] {
+    return this.table.list();
+  }
+
+  users(name: string): string[] {
+    return this.table.users(name);
+  }
+
+  async size(name: string): Promise<number> {
+    return (await diskUsage(this.mountpoint(name))).size;
+  }
+
+  create(request: { readonly name: string; readonly driver: string; readonly options: Labels; readonly labels: Labels }): { readonly volume: VolumeRecord; readonly created: boolean } {
+    const { driver, options } = request;
+    if (driver !== '' && driver !== 'local') throw notFound(`create ${request.name}: error looking up volume plugin ${driver}: plugin "${driver}" not found`);
+    const anonymous = request.name === '';
+    const name = anonymous ? randomBytes(32).toString('hex') : request.name;
+    checkName(name);
+    volumeMount(options);
+    const old = this.table.find(name);
+    if (old !== undefined) return { volume: old, created: false };
+    const labels = anonymous ? { ...request.labels, [ANONYMOUS_LABEL]: '' } : request.labels;
+    const volume = this.table.db.transaction(() => {
+      const record = this.table.insert({ name, labels, options, anonymous });
+      const data = this.mountpoint(name);
+      mkdirSync(data, { recursive: true, mode: 0o755 });
+      chmodSync(join(this.root, name), 0o701);
+      chmodSync(data, 0o755);
+      return record;
+    });
+    return { volume, created: true };
+  }
+
+  async remove(name: string, force: boolean): Promise<void> {
+    const found = this.table.find(name);
+    if (found === undefined) {
+      if (force) return;
+      throw notFound(`get ${name}: no such volume`);
+    }
+    this.refuseUsed(name);
+    if (volumeMount(found.options) !== undefined && isMounted(this.mountpoint(name))) await unmountVolume(this.mountpoint(name));
+    this.table.db.transaction(() => {
+      this.refuseUsed(name);
+      this.table.delete(name);
+    });
+    const trash = join(this.root, `${TRASH}${process.pid}-${++this.trashed}`);
+    if (!existsSync(join(this.root, name))) return;
+    renameSync(join(this.root, name), trash);
+    const removal = this.removeTree(trash).catch((error: unknown) => this.logger.warn({ path: trash, err: error }, 'volume directory not removed'));
+    this.removals.add(removal);
+    void removal.finally(() => this.removals.delete(removal));
+  }
+
+  /** Records a user and makes the volume ready to be bound. */
+  async addReference(name: string, container: string): Promise<VolumeRecord> {
+    if (container === '') throw invalidArgument(`container of the reference to volume ${name} is missing`);
+    const volume = this.table.db.transaction(() => {
+      const found = this.get(name);
+      this.table.addUser(name, container);
+      return found;
+    });
+    const mount = volumeMount(volume.options);
+    if (mount !== undefined && !isMounted(this.mountpoint(name))) await mountVolume(name, mount, this.mountpoint(name));
+    return volume;
+  }
+
+  /** Forgets a user; the last one's going unmounts. Unknown users are fine: the call may be repeated. */
+  async releaseReference(name: string, container: string): Promise<void> {
+    this.table.dropUser(name, container);
+    const volume = this.table.find(name);
+    if (volume === undefined || this.users(name).length > 0 || volumeMount(volume.options) === undefined) return;
+    if (isMounted(this.mountpoint(name))) await unmountVolume(this.mountpoint(name));
+  }
+
+  /** Waits for directories that are being removed. */
+  async cleanup(): Promise<void> {
+    await Promise.all(this.removals);
+  }
+
+  /** Directories that a crash left, before anything is served. */
+  async repair(): Promise<void> {
+    for (const name of readdirSync(this.root)) {
+      if (!name.startsWith(TRASH) && this.table.find(name) !== undefined) continue;
+      this.logger.info({ path: join(this.root, name) }, 'removing what a crash left');
+      await this.removeTree(join(this.root, name));
+    }
+    for (const { name } of this.list()) if (!existsSync(this.mountpoint(name))) mkdirSync(this.mountpoint(name), { recursive: true, mode: 0o755 });
+  }
+
+  private refuseUsed(name: string): void {
+    const users = this.users(name);
+    if (users.length > 0) throw conflict(`remove ${name}: volume is in use - [${users.join(', ')}]`);
+  }
+}
+
+function checkName(name: string): void {
+  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(name) || name.length > 255) {
+    throw invalidArgument(`create ${name}: "${name}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`);
+  }
+}
