@@ -5,7 +5,7 @@ import { posix } from 'node:path';
 import { cancelled, errorText, type Logger, newContext, notFound, openSpan, runInCall } from '@gantry/rpc';
 import { SpanKind, type Tracer } from '@opentelemetry/api';
 import type { Engine } from '../engine/engine';
-import { sendError, sendText, statusOf } from './answer';
+import { sendEmpty, sendError, sendText, statusOf } from './answer';
 import type { Exchange, Route, Upgrade } from './exchange';
 import { Query } from './query';
 import { parseTarget, type Router } from './router';
@@ -63,6 +63,7 @@ export class Dispatcher {
       response.writeHead(301, { Location: `${target.version === undefined ? '' : `/v${target.version}`}${encodeURI(clean)}${target.search === '' ? '' : `?${target.search}`}` }).end();
       return;
     }
+    if (request.method === 'OPTIONS') return sendEmpty({ response }, 200);
     const match = this.options.router.find(request.method ?? '', target.path);
     if (match === undefined) return sendError(response, notFound('page not found'));
 

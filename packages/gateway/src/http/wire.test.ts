@@ -95,6 +95,8 @@ describe('bodies', () => {
     ['', 'invalid JSON: got EOF while reading request body'],
     [' ', 'invalid JSON: got EOF while reading request body'],
     ['{', 'invalid JSON: unexpected EOF'],
+    ['{}', 'config cannot be empty in order to create a container'],
+    ['null', 'config cannot be empty in order to create a container'],
     ['{"Image": }', "invalid JSON: invalid character '}' looking for beginning of value"],
     ['{"Image" "x"}', `invalid JSON: invalid character '"' after object key`],
     ['{Image: 1}', "invalid JSON: invalid character 'I' looking for beginning of object key string"],

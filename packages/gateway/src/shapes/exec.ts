@@ -1,6 +1,6 @@
 import type { ExecInspectResponse } from '@gantry/api/gantry/engine/v1/containers';
 import { type Codec, flag, int64, list, omitEmpty, optional, struct, text, uint } from '../json/codec';
-import { shellStrings } from '../json/wrapped';
+import { nullableStrings } from '../json/wrapped';
 
 export interface ExecCreateBody {
   User: string;
@@ -30,7 +30,7 @@ export const execCreateBody: Codec<ExecCreateBody> = struct<ExecCreateBody>(
     DetachKeys: text,
     Env: list(text),
     WorkingDir: text,
-    Cmd: { ...shellStrings, goType: '[]string' },
+    Cmd: nullableStrings,
   },
   { goType: 'container.ExecOptions', ignored: ['detach'] },
 );

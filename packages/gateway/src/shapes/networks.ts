@@ -51,7 +51,7 @@ export const networkSettings: Codec<NetworkSettings> = struct<NetworkSettings>('
 
 export const ipam = struct('IPAM', {
   Driver: text,
-  Options: map(text, 'null'),
+  Options: map(text),
   Config: list(struct('IPAMConfig', { Subnet: omitEmpty(text), IPRange: omitEmpty(text), Gateway: omitEmpty(text), AuxiliaryAddresses: map(text, 'omit') }), 'empty'),
 });
 

@@ -6,10 +6,10 @@ import { absent } from './container-config';
 export const volume: Codec<Volume> = struct<Volume>('Volume', {
   CreatedAt: omitEmpty(text),
   Driver: text,
-  Labels: map(text),
+  Labels: map(text, 'null'),
   Mountpoint: text,
   Name: text,
-  Options: map(text),
+  Options: map(text, 'null'),
   Scope: text,
   Status: map(member, 'omit'),
   UsageData: absent(optional(struct('UsageData', { RefCount: int64(), Size: int64() }))),

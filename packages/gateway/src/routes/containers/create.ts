@@ -1,4 +1,4 @@
-import type { ContainerConfig, HostConfig, NetworkingConfig } from '@gantry/api/gantry/engine/v1/types';
+import { ContainerConfig, type HostConfig, type NetworkingConfig } from '@gantry/api/gantry/engine/v1/types';
 import { detached, invalidArgument } from '@gantry/rpc';
 import { sendJson } from '../../http/answer';
 import { hasBody, readJson } from '../../http/body';
@@ -40,8 +40,8 @@ export const containerCreate: Route = {
 
 async function readCreate(x: Exchange): Promise<CreateBody> {
   if (!hasBody(x.request)) throw invalidArgument('invalid JSON: got EOF while reading request body');
-  const body = await readJson(x, createBody);
-  if (body === undefined) throw invalidArgument('config cannot be empty in order to create a container');
+  const body = (await readJson(x, createBody)) ?? createBody.zero();
+  if (ContainerConfig.encode(body).finish().length === 0) throw invalidArgument('config cannot be empty in order to create a container');
   for (const repeated of ['name', 'platform'] as const) {
     if (body[repeated] !== '' && body[repeated] !== x.query.text(repeated)) throw invalidArgument(`field ${repeated} is not supported by gantry: it is a query parameter`);
   }
