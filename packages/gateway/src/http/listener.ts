@@ -31,6 +31,8 @@ export interface ListenerOptions {
 /** The header block's limit of Go's server is 1 MiB; X-Registry-Config of a build can be long. */
 const HEADER_BYTES = 256 * 1024;
 const HEADERS_MS = 60_000;
+/** Connections that may wait to be accepted: a full queue of a unix socket refuses at once. The kernel's somaxconn (4096) bounds it. */
+const BACKLOG = 4096;
 
 /** One -H: a unix socket or a TCP port. */
 export class Listener {
@@ -114,7 +116,7 @@ export class Listener {
 function listen(server: Server, where: { path: string } | { host: string; port: number }): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(where, () => {
+    server.listen({ ...where, backlog: BACKLOG }, () => {
       server.off('error', reject);
       resolve();
     });
