@@ -5,6 +5,7 @@ import type { Running, ServiceContext } from '@gantry/service';
 import { networkHandlers } from './api/handlers';
 import type { NetworkConfig } from './config';
 import { instanceNames, poolsOf } from './config';
+import { forgetUdpFlows } from './conntrack/forget';
 import { HostResolvers } from './dns/host-resolvers';
 import { EmbeddedResolvers } from './dns/sandbox-resolvers';
 import { Upstream } from './dns/upstream';
@@ -55,6 +56,9 @@ export function assemble(context: Pick<NetworkContext, 'config' | 'data' | 'logg
       table,
       publisher,
       surroundings: () => readSurroundings({ route, networks: () => store.networks(), pools, ownDevices: [names.device], resolvers: () => hostResolvers.servers() }),
+      forgetFlows: (flows) => {
+        forgetUdpFlows(netfilter, flows).catch((error: unknown) => logger.warn({ err: error }, 'old UDP flows could not be forgotten'));
+      },
       deviceOf: (wish) => `br-${wish.id.slice(0, 12)}`,
       claim: async (device) => {
         if ((await devices.find(device)) !== undefined) throw invalidArgument(`interface ${device} exists already`);

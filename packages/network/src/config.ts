@@ -8,6 +8,9 @@ import type { AddressPool } from './address/pools';
 import { DEFAULT_POOLS } from './address/pools';
 import { MAX_NAME } from './link/link';
 
+/** Set by the build. */
+export const version = process.env['GANTRY_VERSION'] ?? '0.0.0';
+
 /** Keys of network.yaml beside the common ones. */
 export interface NetworkConfig {
   readonly bridge: {

@@ -1,13 +1,13 @@
 import type { ServiceSpec } from '@gantry/service';
 import { compose } from './compose';
 import type { NetworkConfig } from './config';
-import { checkNetworkConfig, networkDefaults, networkFlags } from './config';
+import { checkNetworkConfig, networkDefaults, networkFlags, version } from './config';
 
 /** The service as its binary and the launcher know it. */
 export const networkService: ServiceSpec<NetworkConfig> = {
   name: 'network',
   binary: 'gantry-network',
-  version: '0.1.0',
+  version,
   summary: 'networks, endpoints, published ports and names of containers (with --purge: remove this instance from the kernel and exit)',
   defaults: networkDefaults,
   flags: networkFlags,

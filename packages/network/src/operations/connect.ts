@@ -33,7 +33,7 @@ export function connect(parts: Parts, request: Connect): Promise<Connected> {
   const network = findNetwork(parts, request.networkRef);
   return parts.locks.run(request.sandboxId, async () => {
     const done = parts.store.endpoint(parts.store.subjectOf(request.operationId) ?? '');
-    if (done !== undefined) return { network, endpoint: done };
+    if (done !== undefined && done.namespace?.identity === parts.kernel.identityOf(done.namespace?.path ?? '')) return { network, endpoint: done };
     check(parts, network, request);
     const namespace = openNamespace(parts, network, request);
     try {

@@ -1,3 +1,4 @@
+import type { EndpointRecord } from '../store/record';
 import { liveNamespace } from './disconnect';
 import type { Parts } from './parts';
 import { releaseSandbox } from './release-sandbox';
@@ -7,10 +8,14 @@ export interface LiveSandbox {
   readonly netnsPath: string;
 }
 
-/** Releases every sandbox that is not named. Answers with their ids. */
+/** Releases every sandbox that is not named, or that lives in another namespace by now. Answers with their ids. */
 export async function reconcile(parts: Parts, live: readonly LiveSandbox[]): Promise<string[]> {
-  const named = new Set(live.map((sandbox) => sandbox.sandboxId));
-  const gone = new Set(parts.store.endpoints().map((endpoint) => endpoint.sandboxId).filter((id) => !named.has(id)));
+  const paths = new Map(live.map((sandbox) => [sandbox.sandboxId, sandbox.netnsPath]));
+  const isStale = (endpoint: EndpointRecord): boolean => {
+    const path = paths.get(endpoint.sandboxId);
+    return path === undefined || (path !== '' && endpoint.namespace !== undefined && parts.kernel.identityOf(path) !== endpoint.namespace.identity);
+  };
+  const gone = new Set(parts.store.endpoints().filter(isStale).map((endpoint) => endpoint.sandboxId));
   for (const id of gone) await releaseSandbox(parts, id);
   return [...gone];
 }

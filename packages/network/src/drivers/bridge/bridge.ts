@@ -2,6 +2,7 @@ import { forbidden, invalidArgument, notImplemented, resourceExhausted } from '@
 import type { Cidr } from '../../address/cidr';
 import { formatAddress, macOf, parseAddress, parseCidr, parseMac } from '../../address/cidr';
 import { AddressLeases } from '../../address/leases';
+import type { UdpFlows } from '../../conntrack/forget';
 import type { OwnTable } from '../../firewall/own-table';
 import type { Namespace, NetworkKernel } from '../../kernel/kernel';
 import type { NetlinkConnection } from '../../netlink/connection';
@@ -24,6 +25,8 @@ export interface BridgeParts {
   readonly table: OwnTable;
   readonly publisher: PortPublisher;
   readonly surroundings: () => Promise<Surroundings>;
+  /** Runs in the background, after rules for UDP ports came or went. */
+  readonly forgetFlows: (flows: UdpFlows) => void;
   /** Device of a network whose options name none. */
   readonly deviceOf: (wish: NetworkWish) => string;
   /** Rejects when a device that a user named exists already: it is not ours to change. */
@@ -109,6 +112,7 @@ export class BridgeDriver implements NetworkDriver {
   async join(network: NetworkRecord, endpoint: EndpointRecord, namespace: Namespace | undefined): Promise<void> {
     if (namespace !== undefined) await this.#plug(network, endpoint, namespace);
     await this.parts.table.publish(endpoint.id, endpoint.ports.flatMap((port) => portRule(endpoint, port)));
+    this.#forgetFlows(endpoint);
   }
 
   async route(_network: NetworkRecord, endpoint: EndpointRecord, namespace: Namespace): Promise<void> {
@@ -118,6 +122,7 @@ export class BridgeDriver implements NetworkDriver {
 
   async leave(_network: NetworkRecord, endpoint: EndpointRecord, how: 'interface' | 'namespace dies'): Promise<void> {
     await this.parts.table.unpublish(endpoint.id);
+    this.#forgetFlows(endpoint);
     if (how === 'interface') await this.parts.devices.remove(endpoint.hostInterface);
   }
 
@@ -141,6 +146,11 @@ export class BridgeDriver implements NetworkDriver {
       await this.ensure(network); // somebody deleted the bridge: it is made again
       await plugInto(this.#bridges.get(network.id) ?? 0);
     }
+  }
+
+  #forgetFlows(endpoint: EndpointRecord): void {
+    const hostPorts = new Set(endpoint.ports.filter((port) => port.protocol === 'udp').map((port) => port.hostPort));
+    if (hostPorts.size > 0) this.parts.forgetFlows({ hostPorts, containerAddress: parseAddress(endpoint.address) ?? 0 });
   }
 
   #lease(network: NetworkRecord, wanted: string): number {

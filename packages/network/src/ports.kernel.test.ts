@@ -1,0 +1,182 @@
+import { randomBytes } from 'node:crypto';
+import { createSocket } from 'node:dgram';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join as joinPath } from 'node:path';
+import { connectRequest, context, createRequest, startTestService, type TestService } from './testing/service';
+import { TestHost, delay, eventually, runProgram, type TestSandbox } from './testing/host';
+
+const asRoot = process.getuid?.() === 0 ? describe : describe.skip;
+
+asRoot('ports, networks and foreign firewalls on a real kernel', () => {
+  let host: TestHost;
+  let service: TestService;
+  const id = () => randomBytes(32).toString('hex');
+  const port = (hostPort: number, change: object = {}) => ({ protocol: 'tcp', containerPort: 80, hostIp: '', hostPort, hostPortEnd: 0, ...change });
+
+  beforeEach(async () => {
+    host = new TestHost();
+    service = await startTestService(host.directory);
+  });
+
+  afterEach(async () => {
+    await service.stop();
+    await host.close();
+  });
+
+  const join = async (sandbox: TestSandbox, change: Parameters<typeof connectRequest>[0] = {}) => {
+    const request = connectRequest({ sandboxId: id(), netnsPath: sandbox.path, ...change });
+    const { endpoint } = await service.client.connect(context(), request);
+    if (endpoint === undefined) throw new Error('no endpoint');
+    return endpoint;
+  };
+
+  it('chooses ports, walks ranges, and undoes a request that fails half-way', async () => {
+    const [a, b, c] = [await host.sandbox(), await host.sandbox(), await host.sandbox()];
+    const [first, second] = [await join(a, { ports: [port(0), port(9000, { hostPortEnd: 9002 })] }), await join(b, { ports: [port(9000, { hostPortEnd: 9002 })] })];
+    const chosen = first.ports[0]?.hostPort ?? 0;
+    expect(chosen).toBeGreaterThanOrEqual(32768);
+    expect(first.ports.filter((entry) => entry.hostIp === '0.0.0.0').map((entry) => entry.hostPort)).toEqual([chosen, 9000]);
+    expect(second.ports[0]?.hostPort).toBe(9001);
+    await expect(join(c, { ports: [port(9100), port(9001)] })).rejects.toThrow('Bind for 0.0.0.0:9001 failed: port is already allocated');
+    await join(c, { ports: [port(9100)] });
+  });
+
+  it('refuses what makes no sense, by name', async () => {
+    const box = await host.sandbox();
+    await expect(join(box, { ports: [port(70000)] })).rejects.toThrow('invalid host port: 70000');
+    await expect(join(box, { ports: [port(80, { containerPort: 0 })] })).rejects.toThrow('invalid container port: 0');
+    await expect(join(box, { ports: [port(80, { protocol: 'sctp' })] })).rejects.toThrow('sctp port is not supported');
+    await expect(join(box, { ports: [port(80, { hostIp: '198.51.100.1' })] })).rejects.toThrow('listen tcp4 198.51.100.1:80: bind: cannot assign requested address');
+    await expect(join(box, { ports: [port(8080), port(8080)] })).rejects.toThrow('port is already allocated');
+    await expect(join(box, { ports: Array.from({ length: 20000 }, (_, index) => port(index + 1)) })).rejects.toThrow('at most 16384');
+    await expect(join(box, { netnsPath: '/proc/self/ns/net' })).rejects.toThrow("is the host's own");
+    await expect(join(box, { netnsPath: '/proc/4194304/ns/net' })).rejects.toThrow('cannot be opened');
+    await expect(join(box, { networkRef: 'nowhere' })).rejects.toMatchObject({ kind: 'notFound', message: 'network nowhere not found' });
+    await expect(join(box, { ipAddress: '172.17.0.9' })).rejects.toThrow('user specified IP address is supported on user defined networks only');
+    expect((await service.client.getNetwork(context(), { ref: 'bridge' })).network?.endpoints).toEqual([]);
+  });
+
+  it('publishes thousands of ports with constant rules', async () => {
+    const box = await host.sandbox();
+    const sandboxId = id();
+    await join(box, { sandboxId, ports: Array.from({ length: 3000 }, (_, index) => port(20000 + index, { containerPort: 1000 + index, hostIp: '127.0.0.1' })) });
+    expect(host.nft('list', 'chain', 'ip', host.nft('list', 'tables').split(/\s+/)[2] ?? '', 'publish').split('\n').length).toBeLessThan(10);
+    await service.client.releaseSandbox(context(), { sandboxId });
+  });
+
+  it('moves a UDP client to the new holder of the port', async () => {
+    const heard: string[] = [];
+    const client = createSocket('udp4').on('message', (message) => heard.push(message.toString().trim()));
+    const serve = (box: TestSandbox, word: string) => box.start('socat', 'UDP-RECVFROM:53,fork', `SYSTEM:echo ${word}`);
+    const ask = (word: string) =>
+      eventually(async () => {
+        client.send('x', 5353, '127.0.0.1');
+        await delay(20);
+        expect(heard.at(-1)).toBe(word);
+      });
+    try {
+      const [a, b] = [await host.sandbox(), await host.sandbox()];
+      const udp = { ports: [port(5353, { protocol: 'udp', containerPort: 53 })] };
+      const sandboxId = id();
+      serve(a, 'first');
+      serve(b, 'second');
+      await join(a, { sandboxId, ...udp });
+      await ask('first');
+      await service.client.releaseSandbox(context(), { sandboxId });
+      await join(b, udp);
+      await ask('second');
+    } finally {
+      client.close();
+    }
+  });
+
+  it('creates, finds, lists and removes networks as dockerd does', async () => {
+    const pools = (subnet: string, more: object = {}) => [{ subnet, gateway: '', ipRange: '', auxAddresses: {}, ...more }];
+    const create = (change: Parameters<typeof createRequest>[0]) => service.client.createNetwork(context(), createRequest(change));
+    const { network } = await create({ name: 'red', labels: { a: 'b' }, pools: pools('10.9.0.0/24', { ipRange: '10.9.0.128/25', auxAddresses: { router: '10.9.0.128' } }) });
+    expect(network).toMatchObject({ name: 'red', driver: 'bridge', scope: 'local', labels: { a: 'b' }, pools: [{ subnet: '10.9.0.0/24', gateway: '10.9.0.129', ipRange: '10.9.0.128/25', auxAddresses: { router: '10.9.0.128' } }] });
+    expect((await service.client.getNetwork(context(), { ref: network?.id.slice(0, 12) ?? '' })).network?.name).toBe('red');
+    await expect(create({ name: 'red' })).rejects.toMatchObject({ kind: 'alreadyExists', message: 'network with name red already exists' });
+    await expect(create({ name: 'host' })).rejects.toMatchObject({ kind: 'forbidden' });
+    await expect(create({ name: 'x', pools: pools('10.9.0.0/16') })).rejects.toThrow('Pool overlaps with other one on this address space');
+    await expect(create({ name: 'x', pools: pools('10.8.0.1/16') })).rejects.toThrow('it should be 10.8.0.0/16');
+    await expect(create({ name: 'x', driver: 'overlay' })).rejects.toMatchObject({ kind: 'notFound' });
+    await expect(create({ name: 'x', enableIpv6: true })).rejects.toMatchObject({ kind: 'notImplemented' });
+    await expect(create({ name: 'x', options: { nonsense: '1' } })).rejects.toThrow('option "nonsense" of the bridge driver is not supported');
+    await expect(create({ name: 'x', options: { 'com.docker.network.bridge.name': 'lo' } })).rejects.toThrow('interface lo exists already');
+
+    const box = await host.sandbox();
+    const sandboxId = id();
+    const endpoint = await join(box, { sandboxId, networkRef: 'red', ipAddress: '10.9.0.7', macAddress: '02:00:00:00:00:07', aliases: ['seven'], hostname: 'h' });
+    expect(endpoint).toMatchObject({ ipAddress: '10.9.0.7', macAddress: '02:00:00:00:00:07', dnsNames: ['web', 'seven', sandboxId.slice(0, 12), 'h'] });
+    expect(await box.run('ip', 'link', 'show', 'eth0')).toContain('02:00:00:00:00:07');
+    const other = await host.sandbox();
+    await expect(join(other, { networkRef: 'red', ipAddress: '10.9.0.7' })).rejects.toMatchObject({ kind: 'forbidden', message: 'Address already in use' });
+    expect((await join(other, { networkRef: 'red', containerName: 'other' })).ipAddress).toBe('10.9.0.130');
+    await expect(service.client.removeNetwork(context(), { ref: 'red' })).rejects.toMatchObject({ kind: 'forbidden', message: expect.stringContaining('has active endpoints') as string });
+    await expect(service.client.removeNetwork(context(), { ref: 'bridge' })).rejects.toMatchObject({ kind: 'forbidden', message: 'bridge is a pre-defined network and cannot be removed' });
+    await service.client.reconcile(context(), { sandboxes: [] });
+    await service.client.removeNetwork(context(), { ref: 'red' });
+    expect(host.ip('-o', 'link', 'show', 'type', 'bridge').trim().split('\n')).toHaveLength(1);
+    expect(host.nft('list', 'ruleset')).not.toContain('br-');
+  });
+
+  it('joins host and none without an interface', async () => {
+    const box = await host.sandbox();
+    expect(await join(box, { networkRef: 'none' })).toMatchObject({ ipAddress: '', interface: '' });
+    expect(await box.run('ip', '-br', 'link', 'show', 'lo')).toContain('UP');
+    expect(await join(box, { networkRef: 'host', netnsPath: '' })).toMatchObject({ ipAddress: '', ports: [] });
+  });
+
+  it('chooses another subnet when the host has the first one, and keeps engines apart', async () => {
+    const directory = mkdtempSync(joinPath(tmpdir(), 'gantry-network-'));
+    const other = await startTestService(directory);
+    try {
+      const bridge = async (which: TestService) => (await which.client.getNetwork(context(), { ref: 'bridge' })).network;
+      const [a, b] = [await bridge(service), await bridge(other)];
+      expect(b?.pools[0]?.subnet).toBe('172.18.0.0/16');
+      expect(a?.options['com.docker.network.bridge.name']).not.toBe(b?.options['com.docker.network.bridge.name']);
+      expect(host.nft('list', 'tables').trim().split('\n')).toHaveLength(2);
+    } finally {
+      await other.stop();
+      rmSync(directory, { recursive: true, force: true });
+    }
+  });
+
+  it('names a foreign chain that drops, and with `insert` gets through it and out of it again', async () => {
+    const [web, outside] = [await host.sandbox(), await host.neighbour('lan0', '192.0.2.9', '192.0.2.1')];
+    await join(web, { ports: [port(8080)] });
+    web.start('socat', 'TCP-LISTEN:80,fork,reuseaddr', 'SYSTEM:echo hello');
+    const ask = async () => (await outside.run('socat', '-u', 'TCP:192.0.2.1:8080,connect-timeout=1', '-')).trim();
+    await eventually(async () => expect(await ask()).toBe('hello'));
+    await runProgram('iptables-nft', '-P', 'FORWARD', 'DROP');
+    await expect(ask()).rejects.toThrow();
+    const again = async (firewall: 'warn' | 'insert') => {
+      await service.stop();
+      service = await startTestService(host.directory, { ...service.config, firewall });
+      return (await service.client.getStatus(context(), {})).warnings;
+    };
+    expect(await again('warn')).toEqual([expect.stringContaining('nft chain "ip filter FORWARD" has policy drop')]);
+    expect(await again('insert')).toEqual([]);
+    expect(await ask()).toBe('hello');
+    expect(await runProgram('iptables-nft', '-S', 'FORWARD')).toContain('-A FORWARD -m mark --mark 0x2000000/0x2000000 -m comment --comment "gantry forwards" -j ACCEPT');
+    await again('insert');
+    expect(host.nft('list', 'chain', 'ip', 'filter', 'FORWARD').match(/gantry forwards/g)).toHaveLength(1);
+    await again('warn');
+    expect(host.nft('list', 'chain', 'ip', 'filter', 'FORWARD')).not.toContain('gantry');
+  });
+
+  it('puts its table back when somebody flushed the ruleset, and is deaf meanwhile', async () => {
+    await service.stop();
+    service = await startTestService(host.directory, { ...service.config, 'sweep-interval': 1 });
+    const web = await host.sandbox();
+    await join(web, { ports: [port(8080, { hostIp: '127.0.0.1' })] });
+    web.start('socat', 'TCP-LISTEN:80,fork,reuseaddr', 'SYSTEM:echo hello');
+    const ask = async () => (await runProgram('socat', '-u', 'TCP:127.0.0.1:8080,connect-timeout=0.3', '-')).trim();
+    await eventually(async () => expect(await ask()).toBe('hello'));
+    host.nft('flush', 'ruleset');
+    await expect(ask()).rejects.toThrow('Connection timed out');
+    await eventually(async () => expect(await ask()).toBe('hello'), 4_000);
+  });
+});
