@@ -257,7 +257,7 @@ async function store(deps: LoadDependencies, scope: Scope, context: { image: Arc
   const imageId = loaded?.id ?? image.manifests[0]?.manifest.config.digest ?? '';
   const { images } = deps.catalog;
   if (image.names.length === 0) {
-    if (!images.list(scope).some((record) => record.target.digest === image.target.digest)) images.put(scope, danglingName(image.target), image.target, {});
+    if (!(await deps.catalog.entries(scope)).has(imageId)) images.put(scope, danglingName(image.target), image.target, {});
     options.report({ kind: 'loaded', imageId, familiarName: '' });
   }
   for (const name of image.names) {
@@ -265,7 +265,7 @@ async function store(deps: LoadDependencies, scope: Scope, context: { image: Arc
     const before = old === undefined ? undefined : await deps.catalog.reader.tryLoad(scope, old.target);
     const familiarName = familiarString(parseReference(name));
     if (before?.id !== imageId || old?.target.digest !== image.target.digest) {
-      const { replaced } = putName(images, scope, name, image.target);
+      const { replaced } = putName(images, scope, name, image.target, { sameImage: before?.id === imageId });
       if (replaced !== undefined && before !== undefined && before.id !== imageId) options.report({ kind: 'renamed', name: familiarName, imageId: before.id });
     }
     options.report({ kind: 'loaded', imageId, familiarName });

@@ -36,14 +36,20 @@ export function shownNames(records: readonly ImageRecord[]): { readonly tags: st
 }
 
 /**
- * Gives a name to an image. An image that loses its last name to it stays as a dangling record, as docker keeps it. Call it inside the
- * operation's lease.
+ * Gives a name to an image. An image that loses its last name to it stays as a dangling record, as docker keeps it, unless the name only moves
+ * to another manifest of the same image. Call it inside the operation's lease.
  */
-export function putName(images: ImageTable, scope: Scope, name: string, target: Target, labels: Labels = {}): { readonly replaced: ImageRecord | undefined } {
+export function putName(
+  images: ImageTable,
+  scope: Scope,
+  name: string,
+  target: Target,
+  options: { readonly labels?: Labels; readonly sameImage?: boolean } = {},
+): { readonly replaced: ImageRecord | undefined } {
   const old = images.find(scope, name);
-  images.put(scope, name, target, labels);
+  images.put(scope, name, target, options.labels ?? {});
   const same = old?.target.digest === target.digest;
-  if (old !== undefined && !same) keepDangling(images, scope, old.target);
+  if (old !== undefined && !same && options.sameImage !== true) keepDangling(images, scope, old.target);
   if (!isDangling(name) && images.find(scope, danglingName(target)) !== undefined) images.delete(scope, danglingName(target));
   return { replaced: same ? undefined : old };
 }

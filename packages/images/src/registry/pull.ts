@@ -96,7 +96,7 @@ export class Puller {
     const name = formatReference(reference.tag === undefined || reference.digest === undefined ? reference : { domain: reference.domain, path: reference.path, digest: reference.digest });
     const old = catalog.images.find(scope, name);
     const before = old === undefined ? undefined : await catalog.reader.tryLoad(scope, old.target);
-    putName(catalog.images, scope, name, target, { [REPO_DIGEST_LABEL]: top.digest });
+    putName(catalog.images, scope, name, target, { labels: { [REPO_DIGEST_LABEL]: top.digest }, sameImage: before?.id === imageId });
     report({ id: '', status: `Digest: ${top.digest}` });
     const upToDate = before?.id === imageId;
     report({ id: '', status: `Status: ${upToDate ? 'Image is up to date for' : 'Downloaded newer image for'} ${familiarString(reference)}` });

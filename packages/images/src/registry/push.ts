@@ -132,15 +132,27 @@ export class Pusher {
       return layer;
     }
     const mediaType = layer.mediaType === mediaTypes.ociLayer ? mediaTypes.ociLayerGzip : mediaTypes.dockerLayerGzip;
-    const [known = '', size = ''] = (content.info(scope, layer.digest).labels[PUSHED_LABEL] ?? '').split(' ');
+    const { labels } = content.info(scope, layer.digest);
+    const source = sourceLabel(options.reference.domain);
+    const [known = '', size = ''] = (labels[PUSHED_LABEL] ?? '').split(' ');
     if (known !== '' && (await repository.hasBlob(known, options.signal))) {
       options.report({ id, status: 'Layer already exists' });
       return { mediaType, digest: known as Digest, size: Number(size) };
     }
     const packed = new Squeeze((current) => options.report({ id, status: 'Pushing', current, total: layer.size }));
-    await repository.upload({ body: () => packed.stream(content.read(scope, layer.digest)), digestAfter: () => packed.digest(), signal: options.signal });
+    const from = labels[source];
+    const how = await repository.upload({
+      ...(known === '' || from === undefined || from === options.reference.path ? {} : { digest: known, from }),
+      body: () => packed.stream(content.read(scope, layer.digest)),
+      digestAfter: () => packed.digest(),
+      signal: options.signal,
+    });
+    if (how === 'mounted') {
+      options.report({ id, status: `Mounted from ${from ?? ''}` });
+      return { mediaType, digest: known as Digest, size: Number(size) };
+    }
     options.report({ id, status: 'Pushed' });
-    content.setLabels(scope, layer.digest, { [PUSHED_LABEL]: `${packed.digest()} ${packed.size}` });
+    content.setLabels(scope, layer.digest, { [PUSHED_LABEL]: `${packed.digest()} ${packed.size}`, [source]: options.reference.path });
     return { mediaType, digest: packed.digest() as Digest, size: packed.size };
   }
 
