@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { createSocket } from 'node:dgram';
+import { readQuery, writeAnswer } from './dns/message';
 import { connectRequest, context, createRequest, startTestService, type TestService } from './testing/service';
 import { TestHost, eventually, runProgram, type TestSandbox } from './testing/host';
 
@@ -236,6 +238,23 @@ asRoot('networks on a real kernel', () => {
     const own = a.start('socat', 'UDP-LISTEN:53,bind=0.0.0.0', 'SYSTEM:cat');
     await eventually(async () => expect(await a.run('ss', '-lun')).toContain('0.0.0.0:53'));
     own.kill();
+  });
+
+  it('asks the resolvers of the container about the rest', async () => {
+    await service.client.createNetwork(context(), createRequest({ name: 'red' }));
+    const outside = createSocket('udp4');
+    outside.on('message', (query, client) => {
+      const question = readQuery(query);
+      if (question !== undefined && !('rcode' in question)) outside.send(writeAnswer(question, [{ type: 1, ttl: 1, data: Buffer.from([198, 51, 100, 9]) }]), client.port, client.address);
+    });
+    await new Promise<void>((resolve) => outside.bind(5300, '127.0.0.1', resolve));
+    try {
+      const box = await host.sandbox();
+      await join(box, { networkRef: 'red', dnsServers: ['127.0.0.1:5300'] });
+      expect(await box.run('busybox', 'nslookup', '-type=a', 'example.com', '127.0.0.11')).toContain('Address: 198.51.100.9');
+    } finally {
+      outside.close();
+    }
   });
 
   it('leaves nothing after a purge', async () => {

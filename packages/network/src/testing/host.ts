@@ -1,5 +1,5 @@
 import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -28,6 +28,7 @@ export class TestHost {
 
   constructor() {
     syscalls.unshare(CLONE.NEWNET);
+    writeFileSync('/proc/sys/net/ipv4/ip_forward', '0'); // a new namespace has the machine's value
     this.ip('link', 'set', 'lo', 'up');
   }
 

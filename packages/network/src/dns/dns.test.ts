@@ -1,0 +1,107 @@
+import fc from 'fast-check';
+import type { EndpointRecord, NetworkRecord } from '../store/record';
+import { parseNameServers } from './host-resolvers';
+import { RCODE, TYPE, readQuery, writeAnswer, writeName } from './message';
+import { addressOfReverseName, type NameSource } from './names';
+import { resolve } from './resolver';
+import { parseServer } from './upstream';
+
+function query(name: string, type: number): Buffer {
+  const header = Buffer.from([0x12, 0x34, 0x01, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
+  return Buffer.concat([header, writeName(name), Buffer.from([0, type, 0, 1])]);
+}
+
+const network = (id: string, internal = false) => ({ id, name: id, driver: 'bridge', internal, predefined: false }) as NetworkRecord;
+const endpoint = (networkId: string, sandboxId: string, more: Partial<EndpointRecord>) =>
+  ({ networkId, sandboxId, name: sandboxId, hostname: '', aliases: [], links: {}, dnsServers: [], address: '', ...more }) as EndpointRecord;
+
+function source(networks: NetworkRecord[], endpoints: EndpointRecord[]): NameSource {
+  return {
+    network: (id) => networks.find((candidate) => candidate.id === id),
+    endpointsOfNetwork: (id) => endpoints.filter((candidate) => candidate.networkId === id),
+    endpointsOfSandbox: (id) => endpoints.filter((candidate) => candidate.sandboxId === id),
+  };
+}
+
+describe('the embedded resolver', () => {
+  const asked: string[] = [];
+  const names = source(
+    [network('red'), network('blue'), network('inner', true)],
+    [
+      endpoint('red', 'alpha', { address: '10.0.0.2', links: { database: 'beta' } }),
+      endpoint('red', 'beta', { address: '10.0.0.3', aliases: ['db'] }),
+      endpoint('red', 'gamma', { address: '10.0.0.4', aliases: ['db'] }),
+      endpoint('blue', 'delta', { address: '10.1.0.2', dnsServers: ['198.51.100.7'] }),
+      endpoint('inner', 'sigma', { address: '10.2.0.2' }),
+    ],
+  );
+  const parts = {
+    names,
+    hostServers: () => [{ address: '192.0.2.53', port: 53 }],
+    upstream: {
+      ask: (_query: Buffer, servers: readonly { address: string }[]) => {
+        asked.push(...servers.map((server) => server.address));
+        return Promise.resolve(undefined);
+      },
+    },
+  };
+  const ask = async (sandbox: string, name: string, type: number = TYPE.a) => {
+    const answer = await resolve(parts, sandbox, query(name, type), 'udp');
+    if (answer === undefined) throw new Error('no answer');
+    const rcode = (answer[3] ?? 0) & 15;
+    const count = answer.readUInt16BE(6);
+    return { rcode, addresses: Array.from({ length: count }, (_, index) => [...answer.subarray(answer.length - 4 - 16 * index).subarray(0, 4)].join('.')).sort() };
+  };
+
+  beforeEach(() => void (asked.length = 0));
+
+  it('knows names, aliases, links and name.network of the own networks only', async () => {
+    expect(await ask('alpha', 'Beta')).toEqual({ rcode: RCODE.ok, addresses: ['10.0.0.3'] });
+    expect(await ask('alpha', 'db')).toEqual({ rcode: RCODE.ok, addresses: ['10.0.0.3', '10.0.0.4'] });
+    expect(await ask('alpha', 'database')).toEqual({ rcode: RCODE.ok, addresses: ['10.0.0.3'] });
+    expect(await ask('alpha', 'beta.red')).toEqual({ rcode: RCODE.ok, addresses: ['10.0.0.3'] });
+    expect(await ask('alpha', 'delta')).toEqual({ rcode: RCODE.serverFailure, addresses: [] });
+  });
+
+  it('has no IPv6 address for a name it knows, and asks nobody for one', async () => {
+    expect(await ask('alpha', 'beta', TYPE.aaaa)).toEqual({ rcode: RCODE.ok, addresses: [] });
+    expect(asked).toEqual([]);
+  });
+
+  it('asks the resolvers of the container, or of the host', async () => {
+    await ask('delta', 'example.com');
+    await ask('alpha', 'example.com');
+    expect(asked).toEqual(['198.51.100.7', '192.0.2.53']);
+  });
+
+  it('refuses questions about the outside from a network without one (attacks: CVE-2024-29018)', async () => {
+    expect(await ask('sigma', 'example.com')).toEqual({ rcode: RCODE.refused, addresses: [] });
+    expect(await ask('sigma', '9.9.9.9.in-addr.arpa', TYPE.ptr)).toMatchObject({ rcode: RCODE.refused });
+    expect(asked).toEqual([]);
+  });
+
+  it('names the container of an address', async () => {
+    const answer = await resolve(parts, 'alpha', query('3.0.0.10.in-addr.arpa', TYPE.ptr), 'udp');
+    expect(answer?.includes(writeName('beta.red'))).toBe(true);
+    expect(addressOfReverseName('300.0.0.10.in-addr.arpa')).toBeUndefined();
+  });
+
+  it('survives any message', async () => {
+    await fc.assert(fc.asyncProperty(fc.uint8Array({ maxLength: 80 }), async (bytes) => {
+      await resolve(parts, 'alpha', Buffer.from(bytes), 'udp');
+    }));
+  });
+});
+
+it('answers repeat id and question', () => {
+  const question = readQuery(query('a.b', TYPE.a));
+  if (question === undefined || 'rcode' in question) throw new Error('not a question');
+  const answer = writeAnswer(question, []);
+  expect(answer.readUInt16BE(0)).toBe(0x1234);
+  expect(answer.subarray(12)).toEqual(question.section);
+});
+
+it('reads resolvers', () => {
+  expect(parseNameServers('search x\nnameserver 192.0.2.1\n # nameserver 9.9.9.9\n nameserver fe80::1%eth0\nnameserver nonsense\n').map((server) => server.address)).toEqual(['192.0.2.1', 'fe80::1%eth0']);
+  expect([parseServer('192.0.2.1'), parseServer('192.0.2.1:5353'), parseServer('[2001:db8::1]:54'), parseServer('2001:db8::1')].map((server) => server.port)).toEqual([53, 5353, 54, 53]);
+});
