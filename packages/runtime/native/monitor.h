@@ -14,7 +14,8 @@
 //   ack_ms         the process is destroyed unless an acknowledgement comes in this time; 0: never
 //   oom, oom_version   the memory cgroup's directory and 1 or 2
 //   plan           bytes of the launch plan                                        (native)
-//   create, start  zero-separated command lines of the runtime; pid_file; console: socket path      (oci)
+//   create, start  zero-separated command lines of the runtime; pid_file; console: socket path;
+//                  hide: mount point that the runtime must not see                                 (oci)
 //
 // Answer: {"ok":true,"pid":N,"monitor_pid":N} or {"ok":false,"code":"…","error":"…"}.
 #ifndef GANTRY_MONITOR_H

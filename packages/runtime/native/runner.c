@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,11 +25,19 @@ static int place(int fd, int at) {
 	return dup2(fd, at);
 }
 
-pid_t runner_spawn(char **argv, int in, int out, int err) {
+static void hide_mount(const char *path) {
+	if (unshare(CLONE_NEWNS) < 0 || mount("", "/", NULL, MS_REC | MS_SLAVE, NULL) < 0 || umount2(path, MNT_DETACH) < 0) {
+		dprintf(2, "cannot hide %s: %s\n", path, strerror(errno));
+		_exit(126);
+	}
+}
+
+pid_t runner_spawn(char **argv, const int wanted[3], const char *hide) {
 	pid_t pid = fork();
 	if (pid != 0) return pid;
+	if (hide && *hide) hide_mount(hide);
 	// Copies above the standard ones first, so that no dup2 overwrites a source.
-	int fds[3] = {in, out, err};
+	int fds[3] = {wanted[0], wanted[1], wanted[2]};
 	for (int i = 0; i < 3; i++)
 		if (fds[i] >= 0 && fds[i] < 3) fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 10);
 	for (int i = 0; i < 3; i++)
@@ -58,7 +67,8 @@ int runner_command(int socket, struct frame *frame) {
 	int wants_output = (int)wire_int(frame, "output", 0);
 	int fds[2];
 	if (pipe2(fds, O_CLOEXEC) < 0) return fail(socket, frame->id, "pipe", errno);
-	pid_t pid = runner_spawn(argv, -1, wants_output ? fds[1] : -1, wants_output ? -1 : fds[1]);
+	const int stdio[3] = {-1, wants_output ? fds[1] : -1, wants_output ? -1 : fds[1]};
+	pid_t pid = runner_spawn(argv, stdio, wire_get(frame, "hide", NULL));
 	if (pid < 0) return fail(socket, frame->id, "fork", errno);
 	close(fds[1]);
 	char output[4096];

@@ -7,7 +7,7 @@
 
 #include "wire.h"
 
-// Fields: argv (zero-separated), output ("1": answer up to 4 KiB of stdout, else of stderr).
+// Fields: argv (zero-separated), hide (see runner_spawn), output ("1": answer up to 4 KiB of stdout, else of stderr).
 // Answer: {"ok":true,"exit_code":N,"output":"…"}
 int runner_command(int socket, struct frame *frame);
 
@@ -17,8 +17,8 @@ int runner_mount(int socket, struct frame *frame);
 // Fields: path, flags (of umount2). Unmounts until nothing is mounted there; a missing path is fine. Answer: {"ok":true} or {"ok":false,"errno":N,"error":"…"}
 int runner_umount(int socket, struct frame *frame);
 
-// Forks and executes argv with stdin /dev/null and both outputs on `out` (-1: /dev/null), default signals, own session.
-// Returns the pid, -1 with errno.
-pid_t runner_spawn(char **argv, int in, int out, int err);
+// Forks and executes argv with these descriptors as 0, 1 and 2 (-1: /dev/null) and default signals. `hide` (or NULL) is a mount
+// point that the program must not see: it runs in a mount namespace without it. Returns the pid, -1 with errno.
+pid_t runner_spawn(char **argv, const int fds[3], const char *hide);
 
 #endif

@@ -6,6 +6,7 @@ import type { CgroupManager, CgroupPlan } from '@gantry/runtime';
 import type { Fields } from '../helper/frame';
 import type { Helper } from '../helper/helper';
 import type { Driver, DriverExec, DriverTask } from './driver';
+import { hiddenMount } from './hidden-mount';
 
 export interface OciDriverOptions {
   readonly helper: Helper;
@@ -40,7 +41,7 @@ export class OciDriver implements Driver {
       ...(task.options.noNewKeyring ? ['--no-new-keyring'] : []),
       task.id,
     ];
-    return { fields: { driver: 'oci', create, start: [...this.command(task, task.dir), 'start', task.id], pid_file: pidFile, console }, warnings: [] };
+    return { fields: { driver: 'oci', create, start: [...this.command(task, task.dir), 'start', task.id], pid_file: pidFile, console, hide: hiddenMount(task.options.binary) }, warnings: [] };
   }
 
   async prepareExec(task: DriverTask, exec: DriverExec): Promise<Fields> {
@@ -53,7 +54,7 @@ export class OciDriver implements Driver {
       ...(console === undefined ? [] : ['--console-socket', console]),
       task.id,
     ];
-    return { driver: 'oci', start, pid_file: pidFile, console };
+    return { driver: 'oci', start, pid_file: pidFile, console, hide: hiddenMount(task.options.binary) };
   }
 
   async explain(dir: string, error: GantryError): Promise<GantryError> {
@@ -105,7 +106,7 @@ export class OciDriver implements Driver {
   }
 
   private async run(task: DriverTask, args: readonly string[]): Promise<void> {
-    const answer = await this.options.helper.run([...this.command(task, task.dir), ...args]);
+    const answer = await this.options.helper.run([...this.command(task, task.dir), ...args], hiddenMount(task.options.binary));
     if (answer.ok && answer.exit_code === 0) return;
     const reason = lastMessage(answer.output ?? '') ?? lastMessage(await readFile(join(task.dir, LOG), 'utf8').catch(() => '')) ?? answer.error ?? `exit status ${answer.exit_code}`;
     const text = `${task.options.binary} ${args[0]} ${task.id}: ${reason}`;

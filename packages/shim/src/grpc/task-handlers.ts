@@ -1,5 +1,5 @@
 import type { TaskService } from '@gantry/api/containerd/task/v3/shim';
-import { type CallContext, type Handlers, notImplemented } from '@gantry/rpc';
+import { type Handlers, notImplemented } from '@gantry/rpc';
 import { createTask } from '../tasks/create';
 import { deleteProcess } from '../tasks/delete';
 import type { Engine } from '../tasks/engine';
@@ -10,6 +10,7 @@ import { taskPids } from '../tasks/pids';
 import { startProcess } from '../tasks/start';
 import { processState } from '../tasks/state';
 import { taskStats } from '../tasks/stats';
+import { untilGone } from '../tasks/until-gone';
 import { updateTask } from '../tasks/update';
 import { exitedAt } from '../tasks/watch';
 
@@ -68,17 +69,4 @@ export function taskHandlers(engine: Engine): Handlers<typeof TaskService> {
     // For a shim of one task this is the order to leave. This one serves many tasks and clients, and whoever runs the service ends it.
     shutdown: async () => ({}),
   };
-}
-
-/** The answer, or the reason for which the caller is no longer there. */
-async function untilGone<T>(ctx: CallContext, answer: Promise<T>): Promise<T> {
-  ctx.signal.throwIfAborted();
-  const gone = Promise.withResolvers<never>();
-  const leave = (): void => gone.reject(ctx.signal.reason as Error);
-  ctx.signal.addEventListener('abort', leave, { once: true });
-  try {
-    return await Promise.race([answer, gone.promise]);
-  } finally {
-    ctx.signal.removeEventListener('abort', leave);
-  }
 }

@@ -51,9 +51,9 @@ export class Helper {
     return answer.promise;
   }
 
-  /** Runs a command of an OCI runtime to its end. */
-  run(argv: readonly string[], output = false): Promise<HelperAnswer> {
-    return this.request('run', { argv, output });
+  /** Runs a command of an OCI runtime to its end; `hide` is a mount point that it must not see. */
+  run(argv: readonly string[], hide: string | undefined): Promise<HelperAnswer> {
+    return this.request('run', { argv, hide });
   }
 
   /** Closes the socketpair, upon which the helper leaves. Monitors go on. */

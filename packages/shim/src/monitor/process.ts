@@ -41,6 +41,7 @@ export class MonitoredProcess {
   private readonly exitPromise = Promise.withResolvers<ExitState>();
   private control: Control | undefined;
   private starting: Promise<unknown> = Promise.resolve();
+  private startAsked = false;
   private startFailed = false;
   private released = false;
 
@@ -92,6 +93,8 @@ export class MonitoredProcess {
   /** created → running. A program that is missing or may not run is an invalidArgument with `meta.exitCode`; the process is then stopped. */
   async start(): Promise<number> {
     if (this.status !== 'created' || this.exitState !== undefined) throw failedPrecondition(`the process is ${this.exitState === undefined ? this.status : 'stopped'}, not created`);
+    if (this.startAsked) throw failedPrecondition('the process is being started');
+    this.startAsked = true;
     const start = this.ask({ op: 'start' }).then((answer) => {
       this.pid = answer.pid ?? this.pid;
       this.status = 'running';

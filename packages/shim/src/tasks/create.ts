@@ -13,6 +13,7 @@ import { checkIdentifier, type TaskRecord } from './record';
 import { monitorStdio } from './stdio';
 import { driverTask, type Task } from './task';
 import { undoTask } from './undo';
+import { untilGone } from './until-gone';
 import { watchProcess } from './watch';
 
 /**
@@ -28,7 +29,7 @@ export async function createTask(engine: Engine, ctx: CallContext, request: Crea
   try {
     const options = await readOptions(request.options, runtimeRoot(engine.run), namespace);
     const spec = readSpec(request.bundle);
-    const task = await makeTask(engine, { namespace, request, options, spec });
+    const task = await makeTask(engine, ctx, { namespace, request, options, spec });
     engine.registry.add(task);
     engine.publisher.publish(namespace, '/tasks/create', TaskCreate, {
       containerId: id,
@@ -52,7 +53,7 @@ interface Plan {
   readonly spec: Spec;
 }
 
-async function makeTask(engine: Engine, { namespace, request, options, spec }: Plan): Promise<Task> {
+async function makeTask(engine: Engine, ctx: CallContext, { namespace, request, options, spec }: Plan): Promise<Task> {
   const { id, bundle } = request;
   const dir = taskDir(engine.run, namespace, id);
   const driver = engine.drivers[options.driver];
@@ -85,7 +86,8 @@ async function makeTask(engine: Engine, { namespace, request, options, spec }: P
   try {
     const [prepared] = await settled([driver.prepare(driverTask(task)), engine.rootfs.mount(rootfs ?? '', request.rootfs)]);
     for (const warning of prepared.warnings) engine.logger.warn({ id, namespace }, warning);
-    await init.create(engine.helper, { ...stdio.fields, ...prepared.fields, ...taskFields(options, task) });
+    // A mount source that never answers must not hold the caller beyond its deadline; the undo ends the monitor that waits for it.
+    await untilGone(ctx, init.create(engine.helper, { ...stdio.fields, ...prepared.fields, ...taskFields(options, task) }));
     await init.acknowledge();
     return task;
   } catch (error) {

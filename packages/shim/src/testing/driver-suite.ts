@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, openSync, readSync, closeSync, constants, writeSync } from 'node:fs';
+import { closeSync, constants, existsSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { packJson, unpackAny } from '@gantry/api';
 import { ProcessDetails } from '@gantry/api/containerd/runc/v1/runc';
@@ -223,6 +223,50 @@ export function driverSuite(name: string, options: Partial<CreateOptions>): void
       expect([await drain(output), await drain(errors)]).toEqual(['through the fifo\n', 'problem\n']);
       for (const fd of [output, errors]) closeSync(fd);
       await shim.delete(task);
+    });
+
+    test('the log is docker\'s: escapes, invalid bytes, long lines, a last line without its end', async () => {
+      const task = await shim.create({ args: ['sh', '-c', 'printf "a\\t<\\"\\\\>\\377 \\303\\251 \\342\\200\\250\\r\\n"; head -c 20000 /dev/zero | tr "\\0" x; echo; printf tail'] });
+      await shim.startTask(task);
+      await shim.wait(task);
+      await shim.delete(task);
+      const lines = readFileSync(task.log, 'utf8').trimEnd().split('\n');
+      expect(lines[0]).toMatch(/^\{"log":"a\\u0009\\u003c\\"\\\\\\u003e\\ufffd é \\u2028\\r\\n","stream":"stdout","time":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d*[1-9])?Z"\}$/);
+      expect(shim.log(task).map(([, text]) => text.length)).toEqual(['a\t<"\\>\ufffd é \u2028\r\n'.length, 16384, 20000 - 16384 + 1, 4]);
+    });
+
+    test('a log is rotated by size and keeps its attributes', async () => {
+      const path = join(shim.dir, 'rotated.log');
+      const task = await shim.create({ args: ['seq', '1', '2000'], options: { log: { path, maxSize: 20_000n, maxFile: 3, attrs: { tag: 'x' } } } });
+      await shim.startTask(task);
+      await shim.wait(task);
+      await shim.delete(task);
+      const files = [`${path}.2`, `${path}.1`, path].map((file) => readFileSync(file, 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line) as { log: string; attrs: unknown }));
+      expect(existsSync(`${path}.3`)).toBe(false);
+      const numbers = files.flat().map(({ log }) => Number(log));
+      expect(numbers.at(-1)).toBe(2000);
+      expect(numbers).toEqual(numbers.map((_, index) => (numbers[0] ?? 0) + index));
+      expect(files[0]?.[0]?.attrs).toEqual({ tag: 'x' });
+    });
+
+    test('of two starts one wins', async () => {
+      const task = await shim.create({ args: ['sleep', '100'] });
+      const both = await Promise.allSettled([shim.startTask(task), shim.startTask(task)]);
+      expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+      expect(await finish(task)).toBe(137);
+      await eventually(() => shim.topics(task).includes('/tasks/exit'), 'exit event');
+    });
+
+    test('a grandchild that holds the output does not hold the exit', async () => {
+      const task = await shim.create({ args: ['sleep', '100'] });
+      await shim.startTask(task);
+      await shim.exec(task, 'holder', { args: ['sh', '-c', 'sleep 50 & echo done'] });
+      await shim.startTask(task, 'holder');
+      const began = Date.now();
+      expect(await shim.wait(task, 'holder')).toBe(0);
+      expect(Date.now() - began).toBeLessThan(3000);
+      await shim.delete(task, 'holder');
+      await finish(task);
     });
 
     test('a restarted shim finds its tasks, their exits and their execs again', async () => {

@@ -58,7 +58,7 @@ export class ShimFixture {
   constructor(private readonly defaults: Partial<CreateOptions> = {}) {
     for (const dir of ['bin', 'proc', 'sys', 'dev', 'tmp', 'etc']) mkdirSync(join(this.base, dir), { recursive: true });
     copyFileSync('/bin/busybox', join(this.base, 'bin/busybox'));
-    for (const applet of ['sh', 'echo', 'cat', 'sleep', 'true', 'stty', 'dd', 'tty', 'id', 'seq', 'kill', 'tail', 'head', 'printf', 'yes']) symlinkSync('busybox', join(this.base, 'bin', applet));
+    for (const applet of ['sh', 'echo', 'cat', 'sleep', 'true', 'stty', 'dd', 'tty', 'id', 'seq', 'kill', 'tail', 'head', 'printf', 'yes', 'tr']) symlinkSync('busybox', join(this.base, 'bin', applet));
     writeFileSync(join(this.base, 'etc/not-executable'), 'text');
   }
 
