@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { failedPrecondition, invalidArgument } from '@gantry/rpc';
 
 /** Places of gantry-native, seen from the directory of the running bundle: installed, in dist, and from the sources. */
-const places = ['../libexec/gantry/gantry-native', '../../libexec/gantry/gantry-native', 'gantry-native', '../gantry-native', '../../gantry-native', '../../../dist/gantry-native', '../../dist/gantry-native'];
+const places = ['libexec/gantry-native', '../libexec/gantry/gantry-native', '../../libexec/gantry/gantry-native', 'gantry-native', '../gantry-native', '../../gantry-native', '../../../dist/gantry-native', '../../dist/gantry-native'];
 
 /** The configured path, or the first place that has an executable. */
 export async function findNativeBinary(configured: string, here: string): Promise<string> {
