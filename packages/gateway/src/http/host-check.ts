@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { isIP } from 'node:net';
 
 /**
@@ -9,6 +10,12 @@ export function hostAllowed(header: string | undefined, allowed: readonly string
   const name = hostName(header);
   if (name === undefined) return false;
   return isIP(name) !== 0 || name === 'localhost' || name.endsWith('.localhost') || allowed.includes(name);
+}
+
+/** Whether a browser made the request on behalf of a page: no client of this API has an origin. Stops forged requests that need no body. */
+export function fromWebPage(headers: IncomingHttpHeaders): boolean {
+  const site = headers['sec-fetch-site'];
+  return headers.origin !== undefined || (site !== undefined && site !== 'none');
 }
 
 function hostName(header: string): string | undefined {

@@ -6,7 +6,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { forbidden, type Logger, publishSocket, retractSocket } from '@gantry/rpc';
 import { sendError } from './answer';
 import type { Dispatcher } from './dispatch';
-import { hostAllowed } from './host-check';
+import { fromWebPage, hostAllowed } from './host-check';
 import type { ListenAddress } from './listen-address';
 
 export interface TlsFiles {
@@ -86,7 +86,7 @@ export class Listener {
   }
 
   private served(request: IncomingMessage): boolean {
-    return this.options.address.kind === 'unix' || hostAllowed(request.headers.host, this.options.hostNames);
+    return this.options.address.kind === 'unix' || (hostAllowed(request.headers.host, this.options.hostNames) && !fromWebPage(request.headers));
   }
 
   private async create(): Promise<Server> {
@@ -102,7 +102,7 @@ export class Listener {
     const listener: RequestListener = (request, response) => {
       if (this.stopping) response.setHeader('Connection', 'close');
       if (!this.served(request)) {
-        sendError(response, forbidden(`host ${JSON.stringify(request.headers.host ?? '')} is not served here`));
+        sendError(response, forbidden(`host ${JSON.stringify(request.headers.host ?? '')} is not served here, nor is a web page`));
         return;
       }
       dispatcher.handle(request, response);

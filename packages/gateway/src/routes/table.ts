@@ -8,6 +8,7 @@ import { systemVersion } from './system/version';
 import { containerArchive } from './containers/archive-get';
 import { containerArchiveInfo } from './containers/archive-info';
 import { putContainerArchive } from './containers/archive-put';
+import { containerAttachWebsocket } from './containers/attach-ws';
 import { containerAttach } from './containers/attach';
 import { containerChanges } from './containers/changes';
 import { imageCommit } from './containers/commit';
@@ -73,7 +74,7 @@ export const routes: readonly Route[] = [
   containerArchive,
   containerArchiveInfo,
   putContainerArchive,
-  containerAttach,
+  containerAttachWebsocket, containerAttach,
   containerChanges,
   imageCommit,
   containerCreate,

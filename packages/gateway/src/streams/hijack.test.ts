@@ -168,3 +168,32 @@ test('wait sends its headers at once and the exit code later', async () => {
   waiting.socket.destroy();
   client.socket.destroy();
 });
+
+test('a websocket carries plain bytes both ways', async () => {
+  await start(async (io) => {
+    io.stdout('out');
+    io.stderr('err');
+    io.onInput((chunk) => {
+      io.stdout(`<${chunk.toString()}>`);
+      io.socket.end();
+    });
+    await io.stdin;
+    return 0;
+  });
+  const key = Buffer.alloc(16, 7).toString('base64');
+  const client = new RawClient(`GET /v1.50/containers/box/attach/ws?stream=1&stdin=1&stdout=1&stderr=1 HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n\r\n`);
+  await client.until(/^HTTP\/1\.1 101 Switching Protocols\r\n[^]*Sec-WebSocket-Accept: [\w+\/=]+\r\n/);
+  await gateway.ask('POST', '/containers/box/start');
+  await client.until(/\x82.err|\x82.outerr/);
+  const mask = [1, 2, 3, 4];
+  const ping = [0x89, 0x80, ...mask];
+  const text = [...Buffer.from('hello')].map((byte, i) => byte ^ (mask[i & 3] as number));
+  client.socket.write(Buffer.from([...ping, 0x81, 0x85, ...mask, ...text]));
+  await client.ended;
+  expect(client.body).toContain('\x8a\x00');
+  expect(client.body).toContain('\x82\x07<hello>');
+  expect(client.body.endsWith('\x88\x02\x03\xe8')).toBe(true);
+  client.socket.destroy();
+  const plain = await gateway.ask('GET', '/containers/box/attach/ws');
+  expect([plain.status, plain.json().message]).toEqual([400, 'not a websocket handshake of version 13']);
+});

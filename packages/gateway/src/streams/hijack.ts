@@ -15,15 +15,18 @@ export function streamType(tty: boolean, x: Pick<Exchange, 'version'>): string {
  * socket is paused; bytes that came early are its first.
  */
 export function takeOver(x: Exchange, contentType: string): Socket {
+  if (x.upgrade === undefined) return leave(x, [`HTTP/1.1 200 ${STATUS_CODES[200]}`, `Content-Type: ${contentType}`]);
+  return leave(x, ['HTTP/1.1 101 UPGRADED', `Content-Type: ${contentType}`, 'Connection: Upgrade', 'Upgrade: tcp']);
+}
+
+/** The same with an answer of one's own. */
+export function leave(x: Exchange, answer: readonly string[]): Socket {
   const socket = x.upgrade?.socket ?? (x.request.socket as Socket);
-  const upgraded = x.upgrade !== undefined;
   const lines = [
-    upgraded ? 'HTTP/1.1 101 UPGRADED' : `HTTP/1.1 200 ${STATUS_CODES[200]}`,
-    `Content-Type: ${contentType}`,
-    ...(upgraded ? ['Connection: Upgrade', 'Upgrade: tcp'] : []),
+    ...answer,
     ...Object.entries(x.response.getHeaders()).map(([name, value]) => `${titleCase(name)}: ${String(value)}`),
   ];
-  if (upgraded) x.response.detachSocket(socket);
+  if (x.upgrade !== undefined) x.response.detachSocket(socket);
   else leaveHttp(x, socket);
   socket.setTimeout(0);
   socket.setNoDelay?.(true);

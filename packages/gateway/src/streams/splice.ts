@@ -1,4 +1,4 @@
-import type { Duplex } from 'node:stream';
+import type { Duplex, Transform } from 'node:stream';
 import { DetachScanner } from './detach-keys';
 
 export interface SpliceOptions {
@@ -6,6 +6,8 @@ export interface SpliceOptions {
   readonly stdin: boolean;
   /** Keys that end the splice and leave the process alone; a terminal's only. */
   readonly detachKeys?: Buffer;
+  /** Changes output on its way to the client. */
+  readonly through?: Transform;
   /** Called when the process side has said all, before the client's side is closed. */
   readonly beforeEnd?: () => Promise<void>;
 }
@@ -19,39 +21,50 @@ const CLOSE_MS = 10_000;
  */
 export function splice(client: Duplex, monitor: Duplex, options: SpliceOptions): Promise<void> {
   return new Promise((resolve) => {
-    let timer: NodeJS.Timeout | undefined;
-    const closeClient = (): void => {
-      client.unpipe();
-      client.resume(); // bytes that nobody reads would turn our close into a reset
-      client.end();
-      timer ??= setTimeout(() => client.destroy(), CLOSE_MS);
-      timer.unref();
-    };
     const failed = (): void => undefined; // 'close' follows
     client.on('error', failed);
     monitor.on('error', failed);
+    if (client.destroyed) {
+      monitor.destroy();
+      return resolve();
+    }
     client.once('close', () => {
-      clearTimeout(timer);
       monitor.destroy();
       resolve();
     });
 
-    monitor.pipe(client, { end: false });
+    if (options.through === undefined) monitor.pipe(client, { end: false });
+    else monitor.pipe(options.through).pipe(client, { end: false });
     let over = false;
     const processEnded = (): void => {
       if (over) return;
       over = true;
-      void (options.beforeEnd?.() ?? Promise.resolve()).catch(() => undefined).then(closeClient);
+      void (options.beforeEnd?.() ?? Promise.resolve()).catch(() => undefined).then(() => closeClient(client));
     };
-    monitor.once('end', processEnded);
+    (options.through ?? monitor).once('end', processEnded);
     monitor.once('close', processEnded);
 
-    client.once('end', () => {
-      if (over) client.destroySoon?.();
-    });
     if (!options.stdin) client.resume();
     else if (options.detachKeys === undefined) client.pipe(monitor);
     else pumpTerminal(client, monitor, options.detachKeys, () => monitor.destroy());
+  });
+}
+
+/**
+ * Ends our side when everything is written, however slow the client reads, and then gives it time to end its own. What it still sends is read,
+ * or our close would be a reset.
+ */
+export function closeClient(client: Duplex): void {
+  if (client.destroyed) return;
+  client.unpipe();
+  client.resume();
+  client.end(() => {
+    if (client.readableEnded) return client.destroy();
+    const timer = setTimeout(() => client.destroy(), CLOSE_MS);
+    timer.unref();
+    client.once('end', () => client.destroy());
+    client.once('close', () => clearTimeout(timer));
+    return undefined;
   });
 }
 
@@ -69,11 +82,4 @@ function pumpTerminal(client: Duplex, monitor: Duplex, keys: Buffer, detach: () 
   if (client.readableEnded) monitor.end();
   client.on('end', () => monitor.end());
   client.resume();
-}
-
-declare module 'node:stream' {
-  interface Duplex {
-    /** net.Socket's: ends, then destroys once everything is written. */
-    destroySoon?(): void;
-  }
 }

@@ -10,7 +10,7 @@ import { parseDetachKeys } from '../../streams/detach-keys';
 import { frame } from '../../streams/frames';
 import { streamType, takeOver } from '../../streams/hijack';
 import { attachMonitor } from '../../streams/monitor';
-import { splice } from '../../streams/splice';
+import { closeClient, splice } from '../../streams/splice';
 
 /** Longest wait for the exit code to be recorded after the last byte of output, milliseconds: clients ask for it right after. */
 const EXIT_MS = 2000;
@@ -47,8 +47,7 @@ async function startAttached(x: Exchange, engine: Engine, body: ExecStartBody): 
     client = await join(x, engine, first.value, messages);
   } finally {
     call.cancel();
-    client?.resume();
-    client?.destroySoon();
+    if (client !== undefined) closeClient(client);
   }
 }
 
