@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { NetworkServiceService } from '@gantry/api/gantry/network/v1/network';
 import { errorText, invalidArgument } from '@gantry/rpc';
 import type { Running, ServiceContext } from '@gantry/service';
+import { parseCidr } from './address/cidr';
 import { networkHandlers } from './api/handlers';
 import type { NetworkConfig } from './config';
 import { instanceNames, poolsOf } from './config';
@@ -69,12 +70,12 @@ export function assemble(context: Pick<NetworkContext, 'config' | 'data' | 'logg
   } as const satisfies Record<DriverName, NetworkDriver>;
   const resolvers = new EmbeddedResolvers(kernel, { names: store, upstream: new Upstream(), hostServers: () => hostResolvers.servers() }, logger);
   const firewall = new FirewallWatch(netfilter, { insert, markBit: MARK_BIT, isOurs: (name) => name === names.table || name.startsWith('gantry') }, logger);
-  const sweeper = new Sweeper(async () => {
+  const sweeper = new Sweeper(async (regular) => {
     try {
       const swept = await sweepInterfaces(parts, route);
       if (swept > 0) logger.info({ swept }, 'deleted interfaces without endpoint');
       if (await table.repair()) logger.warn({ table: names.table }, 'the nft table was gone and is back');
-      await firewall.look();
+      if (regular) await firewall.look();
     } catch (error) {
       logger.warn({ err: error }, 'sweep failed');
     }
@@ -108,7 +109,12 @@ export function compose(context: NetworkContext): Running {
         'com.docker.network.bridge.host_binding_ipv4': config['publish-address'] === '' ? '0.0.0.0' : config['publish-address'],
         'com.docker.network.driver.mtu': String(config.bridge.mtu === 0 ? 1500 : config.bridge.mtu),
       };
-      await ensurePredefined(parts, { device: service.names.device, subnet: config.bridge.subnet, options });
+      await ensurePredefined(parts, {
+        device: service.names.device,
+        subnet: config.bridge.subnet,
+        options,
+        isContested: (network) => service.devices.isContested(network.device ?? '', parseCidr(network.pool?.subnet ?? '') ?? { address: 0, prefix: 32 }),
+      });
       if (config['ip-forward']) turnOnForwarding(parts);
       warnings = await restore(parts, () => service.table.install());
       await service.firewall.look();

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join as joinPath } from 'node:path';
 import { connectRequest, context, createRequest, startTestService, type TestService } from './testing/service';
@@ -142,6 +142,36 @@ asRoot('ports, networks and foreign firewalls on a real kernel', () => {
       await other.stop();
       rmSync(directory, { recursive: true, force: true });
     }
+  });
+
+  it('gives engines that start together different subnets', async () => {
+    const directories = Array.from({ length: 4 }, () => mkdtempSync(joinPath(tmpdir(), 'gantry-network-')));
+    const engines = await Promise.all(directories.map((directory) => startTestService(directory)));
+    try {
+      const subnets = await Promise.all(engines.map(async (engine) => (await engine.client.getNetwork(context(), { ref: 'bridge' })).network?.pools[0]?.subnet));
+      expect(new Set(subnets).size).toBe(4);
+      expect(host.ip('-4', '-o', 'addr').match(/gantry-/g)).toHaveLength(2 * 5);
+    } finally {
+      for (const engine of engines) await engine.stop();
+      for (const directory of directories) rmSync(directory, { recursive: true, force: true });
+    }
+  });
+
+  it('keeps no descriptor of a sandbox that is gone', async () => {
+    await service.client.createNetwork(context(), createRequest({ name: 'red' }));
+    const open = () => readdirSync('/proc/self/fd').length;
+    const cycle = async () => {
+      const box = await host.sandbox();
+      const sandboxId = id();
+      await join(box, { sandboxId, networkRef: 'red', ports: [port(0), port(0, { protocol: 'udp' })] });
+      await service.client.releaseSandbox(context(), { sandboxId });
+      await box.end();
+    };
+    await cycle();
+    const before = open();
+    for (let count = 0; count < 10; count++) await cycle();
+    await eventually(() => expect(open()).toBeLessThanOrEqual(before + 1));
+    await eventually(() => expect(host.ip('-o', 'link', 'show', 'type', 'veth')).toBe(''), 4_000);
   });
 
   it('names a foreign chain that drops, and with `insert` gets through it and out of it again', async () => {

@@ -8,6 +8,8 @@ import { describe, findForeignChains, insertAccept, removeAccept } from './forei
 
 const run = promisify(execFile);
 const LEGACY_TIMEOUT_MS = 5_000;
+/** The old iptables must be spawned, which stalls the event loop: only every so many looks. */
+const LEGACY_EVERY = 20;
 
 export interface WatchOptions {
   /** Put our rule into foreign chains that drop. */
@@ -19,6 +21,8 @@ export interface WatchOptions {
 /** Looks at the forward chains of others, again and again, and knows what to warn of. */
 export class FirewallWatch {
   #warnings: readonly string[] = [];
+  #looks = 0;
+  #legacyDrops = false;
 
   constructor(
     private readonly connection: NetlinkConnection,
@@ -40,7 +44,8 @@ export class FirewallWatch {
           found.push(warning(`nft chain "${describe(chain)}"`, chain.by === 'policy' ? 'has policy drop' : 'ends in a rule that drops everything'));
         }
       }
-      if (await legacyDrops(this.options)) found.push(warning('iptables-legacy chain "filter FORWARD"', 'has policy DROP'));
+      if (this.#looks++ % LEGACY_EVERY === 0) this.#legacyDrops = await legacyDrops(this.options);
+      if (this.#legacyDrops) found.push(warning('iptables-legacy chain "filter FORWARD"', 'has policy DROP'));
     } catch (error) {
       this.logger.warn({ err: error }, 'foreign firewall rules could not be read');
       found.push(`foreign firewall rules could not be read: ${errorText(error)}`);

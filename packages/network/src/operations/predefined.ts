@@ -10,7 +10,12 @@ export interface DefaultBridge {
   /** CIDR; empty: the first free one. */
   readonly subnet: string;
   readonly options: Readonly<Record<string, string>>;
+  /** True when an older interface of the host has addresses in the network's subnet: another engine chose it at the same time. */
+  readonly isContested: (network: NetworkRecord) => Promise<boolean>;
 }
+
+/** Engines that start together may choose the same subnet this often before one gives up. */
+const CHOICES = 8;
 
 const NAMES = [['bridge', 'bridge'], ['host', 'host'], ['none', 'null']] as const satisfies readonly (readonly [string, DriverName])[];
 
@@ -26,7 +31,29 @@ export async function ensurePredefined(parts: Parts, bridge: DefaultBridge): Pro
       }
       await driverOf(parts, present).remove(present);
     }
-    parts.store.saveNetwork(await draft(parts, { name, driver, bridge, present }));
+    await make(parts, { name, driver, bridge, present });
+  }
+}
+
+interface Wanted {
+  readonly name: string;
+  readonly driver: DriverName;
+  readonly bridge: DefaultBridge;
+  readonly present: NetworkRecord | undefined;
+}
+
+/** Writes the record and, for a chosen subnet, looks whether somebody else chose it too: the younger interface gives way. */
+async function make(parts: Parts, wanted: Wanted): Promise<void> {
+  let { present } = wanted;
+  for (let choice = 0; choice < CHOICES; choice++) {
+    const record = await draft(parts, { ...wanted, present });
+    parts.store.saveNetwork(record);
+    if (wanted.driver !== 'bridge' || wanted.bridge.subnet !== '') return;
+    await driverOf(parts, record).ensure(record);
+    if (!(await wanted.bridge.isContested(record))) return;
+    parts.logger.info({ subnet: record.pool?.subnet }, 'the subnet was taken by another engine meanwhile');
+    await driverOf(parts, record).remove(record);
+    present = record;
   }
 }
 
@@ -40,7 +67,7 @@ function isAsConfigured(network: NetworkRecord, bridge: DefaultBridge): boolean 
   );
 }
 
-async function draft(parts: Parts, of: { name: string; driver: DriverName; bridge: DefaultBridge; present: NetworkRecord | undefined }): Promise<NetworkRecord> {
+async function draft(parts: Parts, of: Wanted): Promise<NetworkRecord> {
   const { name, driver, bridge, present } = of;
   const id = present?.id ?? randomBytes(32).toString('hex');
   const pools = driver === 'bridge' && bridge.subnet !== '' ? [{ subnet: bridge.subnet, gateway: '', ipRange: '', auxAddresses: {} }] : [];

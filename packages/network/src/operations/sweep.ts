@@ -33,19 +33,20 @@ export class Sweeper {
   #running: Promise<void> = Promise.resolve();
 
   constructor(
-    private readonly task: () => Promise<void>,
+    /** Told whether it is its regular turn. */
+    private readonly task: (regular: boolean) => Promise<void>,
     private readonly everyMs: number,
   ) {}
 
   start(): void {
-    this.#timer = setInterval(() => this.#run(), this.everyMs);
+    this.#timer = setInterval(() => this.#run(true), this.everyMs);
     this.#timer.unref();
   }
 
   soon(): void {
     this.#soon ??= setTimeout(() => {
       this.#soon = undefined;
-      this.#run();
+      this.#run(false);
     }, SOON_MS).unref();
   }
 
@@ -55,7 +56,7 @@ export class Sweeper {
     await this.#running;
   }
 
-  #run(): void {
-    this.#running = this.#running.then(this.task);
+  #run(regular: boolean): void {
+    this.#running = this.#running.then(() => this.task(regular));
   }
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { failedPrecondition } from '@gantry/rpc';
 import type { Cidr } from '../../address/cidr';
-import { formatCidr } from '../../address/cidr';
+import { formatCidr, overlaps } from '../../address/cidr';
 import type { NetworkKernel } from '../../kernel/kernel';
 import { addAddress, deleteAddress, dumpAddresses, readAddresses } from '../../link/address';
 import type { Link } from '../../link/link';
@@ -54,6 +54,13 @@ export class BridgeDevices {
     } catch (error) {
       if (!isNetlinkError(error, 'ENODEV')) throw error;
     }
+  }
+
+  /** True when an interface that is older than the device has an address in the subnet. */
+  async isContested(name: string, subnet: Cidr): Promise<boolean> {
+    const own = (await this.find(name))?.index ?? 0;
+    const addresses = readAddresses(await this.route.request([dumpAddresses()]));
+    return addresses.some((address) => address.index < own && overlaps(address, subnet));
   }
 
   async #address(index: number, wanted: Cidr): Promise<void> {
