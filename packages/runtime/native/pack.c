@@ -1,10 +1,11 @@
 /*
  * Mode `pack`: writes what lies below a directory as a pax tar to stdout.
  *
- *   gantry-native pack --root DIR [--path PATH] [--overlay]
+ *   gantry-native pack --root DIR [--path PATH] [--name NAME] [--overlay]
  *
  * PATH is resolved inside DIR (symbolic links too) and its contents are packed under names relative to it; when it is not a directory,
- * that one entry is packed under its own name. With --overlay, overlayfs' whiteouts and opaque directories become the `.wh.` names of
+ * that one entry is packed under its own name. With --name, PATH itself (its last component is not followed when it is a symbolic link) is
+ * packed as NAME, and what lies below it as NAME/... With --overlay, overlayfs' whiteouts and opaque directories become the `.wh.` names of
  * image layers. Overlayfs' own xattrs are never written. Failures as in untar.c.
  */
 #define _GNU_SOURCE
@@ -133,8 +134,21 @@ static int put_data(struct packer *p, int fd, int64_t size, const char *path)
 }
 
 static int pack_dir(struct packer *p, int dir, const char *prefix);
+static int pack_as(struct packer *p, int dir, const char *prefix, const char *name, const char *as);
 
 static int pack_entry(struct packer *p, int dir, const char *prefix, const char *name)
+{
+    return pack_as(p, dir, prefix, name, NULL);
+}
+
+/* A slash between the two, unless the first is empty or ends with one. */
+static int join_path(char **out, const char *prefix, const char *name)
+{
+    size_t length = strlen(prefix);
+    return asprintf(out, "%s%s%s", prefix, length > 0 && prefix[length - 1] != '/' ? "/" : "", name);
+}
+
+static int pack_as(struct packer *p, int dir, const char *prefix, const char *name, const char *as)
 {
     struct stat s;
     if (fstatat(dir, name, &s, AT_SYMLINK_NOFOLLOW) < 0)
@@ -146,9 +160,9 @@ static int pack_entry(struct packer *p, int dir, const char *prefix, const char 
     }
     if (S_ISSOCK(s.st_mode))
         return 0; /* tar has no sockets */
-    bool self = strcmp(name, ".") == 0;
+    bool self = strcmp(name, ".") == 0 && !as;
     char *path = NULL;
-    if (asprintf(&path, "%s%s%s", prefix, *prefix ? "/" : "", self ? "./" : name) < 0)
+    if (join_path(&path, prefix, as ? as : self ? "./" : name) < 0)
         return untar_fail("io", "out of memory");
     char proc[64 + NAME_MAX], target[PATH_MAX + 1];
     const char *link = NULL;
@@ -179,7 +193,8 @@ static int pack_entry(struct packer *p, int dir, const char *prefix, const char 
     }
     if (rc == 0) {
         char *shown = NULL; /* directories end with a slash, as every tar has it */
-        if (asprintf(&shown, "%s%s", path, type == '5' && !self ? "/" : "") < 0)
+        bool slash = type == '5' && !self && path[strlen(path) - 1] != '/';
+        if (asprintf(&shown, "%s%s", path, slash ? "/" : "") < 0)
             rc = untar_fail("io", "out of memory");
         else if (tar_header(&p->out, shown, &s, type, link, type == '0' ? (uint64_t)s.st_size : 0) < 0)
             rc = fail_at("pack", path);
@@ -246,7 +261,7 @@ static int pack_dir(struct packer *p, int dir, const char *prefix)
 int mode_pack(int argc, char **argv)
 {
     struct packer p = {.out = {.fd = STDOUT_FILENO, .buffer = malloc(COPY_SIZE)}, .buffer = malloc(COPY_SIZE)};
-    const char *root = NULL, *path = "";
+    const char *root = NULL, *path = "", *as = NULL;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--overlay") == 0)
             p.overlay = true;
@@ -254,6 +269,8 @@ int mode_pack(int argc, char **argv)
             root = argv[++i];
         else if (strcmp(argv[i], "--path") == 0 && i + 1 < argc)
             path = argv[++i];
+        else if (strcmp(argv[i], "--name") == 0 && i + 1 < argc)
+            as = argv[++i];
         else
             return untar_fail("io", "unknown flag or missing value: %s", argv[i]) < 0;
     }
@@ -270,6 +287,16 @@ int mode_pack(int argc, char **argv)
     char *clean = untar_clean(path);
     if (!clean)
         return untar_fail("unsafe", "path %s leads outside the root", path) < 0;
+    if (as && *as) {
+        struct untar_tree tree;
+        const char *name = ".";
+        untar_tree_init(&tree, base);
+        int parent = *clean ? untar_open_parent(&tree, clean, false, &name) : base;
+        int done = parent < 0 ? untar_fail(errno == ENOENT ? "absent" : "io", "open %s: %s", path, strerror(errno)) : pack_as(&p, parent, "", name, as);
+        if (done == 0 && tar_finish(&p.out) < 0)
+            done = fail_at("pack", path);
+        return done < 0;
+    }
     int rc, dir = *clean ? untar_open_in_root(base, clean, O_RDONLY | O_DIRECTORY) : base;
     if (dir >= 0) {
         rc = pack_entry(&p, dir, "", ".");

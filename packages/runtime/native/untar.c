@@ -2,6 +2,7 @@
  * Mode `untar`: lays one tar stream (stdin) out below a root directory.
  *
  *   gantry-native untar --root DIR [--overlay] [--max-bytes N] [--max-entries N]
+ *   gantry-native untar --root DIR --copy [--into PATH] [--keep-kinds] [--owner UID:GID]
  *   gantry-native untar --root DIR --adopt --parent DIR [--parent DIR]...
  *   gantry-native untar --root DIR --remove NAME
  *
@@ -10,9 +11,13 @@
  * without it they delete. On success one JSON line goes to stdout: {"entries","bytes","warnings","implicit":[names]}, where
  * implicit names directories that the archive used without listing them (bytes >= 0x80 escaped as \u00XX).
  *
- * The second form reads such names, separated by NUL, and gives each the owner, mode and xattrs that the nearest parent has.
+ * The second form copies into a tree that is in use (`docker cp`): names lie below PATH inside DIR, `.wh.` names are names like any other,
+ * and the archive's own root entry changes nothing. With --keep-kinds a directory is never replaced by something else, nor the other way.
+ * With --owner everything belongs to UID:GID.
  *
- * The third form removes the tree NAME that lies directly below DIR; one that is not there is fine.
+ * The third form reads such names, separated by NUL, and gives each the owner, mode and xattrs that the nearest parent has.
+ *
+ * The fourth form removes the tree NAME that lies directly below DIR; one that is not there is fine.
  *
  * Any failure: exit code 1 and one JSON line on stderr: {"code","error"}; code is unsafe, budget, archive, or io.
  */
@@ -45,6 +50,9 @@ struct options {
     int parent_count;
     bool overlay;
     bool adopt;
+    bool copy;
+    bool keep_kinds;
+    const char *into;
     int64_t max_bytes;
     int64_t max_entries;
 };
@@ -152,9 +160,11 @@ static int set_xattrs(struct state *st, struct archive_entry *e, int fd, int par
     return 0;
 }
 
+static int64_t everybody_uid = -1, everybody_gid = -1; /* --owner */
+
 static int owner_of(struct archive_entry *e, uid_t *uid, gid_t *gid)
 {
-    int64_t u = archive_entry_uid(e), g = archive_entry_gid(e);
+    int64_t u = everybody_uid >= 0 ? everybody_uid : archive_entry_uid(e), g = everybody_gid >= 0 ? everybody_gid : archive_entry_gid(e);
     if (u < 0 || u >= UINT32_MAX || g < 0 || g >= UINT32_MAX)
         return untar_fail("archive", "owner %lld:%lld of %s is out of range", (long long)u, (long long)g, archive_entry_pathname(e));
     *uid = (uid_t)u;
@@ -214,6 +224,8 @@ static int clear_way(struct state *st, int parent, const char *name, const char 
     struct stat s;
     if (fstatat(parent, name, &s, AT_SYMLINK_NOFOLLOW) < 0)
         return errno == ENOENT ? 0 : fail_at("stat", path);
+    if (S_ISDIR(s.st_mode) && st->opt.keep_kinds)
+        return untar_fail("unsafe", "cannot overwrite directory \"/%s\" with non-directory", path);
     if (S_ISDIR(s.st_mode)) {
         untar_tree_forget(&st->tree);
         return untar_remove_tree(parent, name) < 0 ? fail_at("remove", path) : 0;
@@ -279,6 +291,8 @@ static int make_dir(struct state *st, struct archive_entry *e, int parent, const
         if (fstatat(parent, name, &s, AT_SYMLINK_NOFOLLOW) < 0)
             return fail_at("stat", path);
         if (!S_ISDIR(s.st_mode)) {
+            if (st->opt.keep_kinds)
+                return untar_fail("unsafe", "cannot overwrite non-directory \"/%s\" with directory", path);
             opaque = clear_way(st, parent, name, path);
             if (opaque < 0)
                 return -1;
@@ -336,9 +350,23 @@ static int make_special(struct state *st, struct archive_entry *e, int parent, c
     return 0;
 }
 
+/* A name of the archive as a clean path below the root; NULL when it leads outside of where it belongs. */
+static char *place(struct state *st, const char *raw)
+{
+    char *clean = untar_clean(raw), *full = NULL;
+    if (!clean || !st->opt.into || !*clean)
+        return clean;
+    if (asprintf(&full, "%s/%s", st->opt.into, clean) < 0)
+        full = NULL;
+    free(clean);
+    clean = full ? untar_clean(full) : NULL;
+    free(full);
+    return clean;
+}
+
 static int make_hardlink(struct state *st, int parent, const char *name, const char *path, const char *raw_target)
 {
-    char *target = untar_clean(raw_target);
+    char *target = place(st, raw_target);
     if (!target || !*target) {
         free(target);
         return untar_fail("unsafe", "hard link %s leads outside: %s", path, raw_target);
@@ -427,10 +455,14 @@ static int lay_entry(struct state *st, struct archive *a, struct archive_entry *
     const char *raw = archive_entry_pathname(e);
     if (!raw)
         return untar_fail("archive", "entry %lld has no usable name", (long long)st->entries);
-    char *path = untar_clean(raw);
+    char *path = place(st, raw);
     if (!path)
         return untar_fail("unsafe", "name %s leads outside the root", raw);
     int rc;
+    if (!*path && st->opt.copy) { /* where the copy goes to is there already */
+        free(path);
+        return 0;
+    }
     if (!*path) { /* the root itself */
         rc = archive_entry_filetype(e) == AE_IFDIR ? dress_dir(st, e, st->tree.root, "") : untar_fail("unsafe", "the root is not a directory in the archive");
         free(path);
@@ -446,7 +478,7 @@ static int lay_entry(struct state *st, struct archive *a, struct archive_entry *
     const char *link = archive_entry_hardlink(e);
     if (strlen(name) > NAME_MAX)
         rc = untar_fail("archive", "name %s is too long", path);
-    else if (strncmp(name, ".wh.", 4) == 0)
+    else if (!st->opt.copy && strncmp(name, ".wh.", 4) == 0)
         rc = make_whiteout(st, parent, name, path);
     else if (link)
         rc = make_hardlink(st, parent, name, path, link);
@@ -542,12 +574,26 @@ static int parse(int argc, char **argv, struct options *o)
             o->overlay = true;
         else if (strcmp(argv[i], "--adopt") == 0)
             o->adopt = true;
+        else if (strcmp(argv[i], "--copy") == 0)
+            o->copy = true;
+        else if (strcmp(argv[i], "--keep-kinds") == 0)
+            o->keep_kinds = true;
         else if (!value)
             return untar_fail("io", "unknown flag or missing value: %s", argv[i]);
         else if (strcmp(argv[i], "--root") == 0)
             o->root = argv[++i];
         else if (strcmp(argv[i], "--remove") == 0)
             o->remove = argv[++i];
+        else if (strcmp(argv[i], "--into") == 0)
+            o->into = argv[++i];
+        else if (strcmp(argv[i], "--owner") == 0) {
+            char *colon = strchr(argv[++i], ':');
+            if (!colon)
+                return untar_fail("io", "--owner wants UID:GID, not %s", argv[i]);
+            *colon = 0;
+            everybody_uid = number(argv[i], "--owner");
+            everybody_gid = number(colon + 1, "--owner");
+        }
         else if (strcmp(argv[i], "--parent") == 0)
             o->parents[o->parent_count++] = argv[++i];
         else if (strcmp(argv[i], "--max-bytes") == 0)
