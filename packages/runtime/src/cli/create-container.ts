@@ -1,0 +1,92 @@
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { GantryError, invalidArgument, isGantryError } from '@gantry/rpc/errors';
+import { parseJson, type Spec } from '@gantry/oci';
+import { containerCgroupPath } from '../cgroup/paths';
+import { compileCreate } from '../compile/create';
+import type { Flags, Values } from './arguments';
+import { integer } from './arguments';
+import type { Context } from './context';
+import { launchNative, type NativeLaunch } from './native';
+import { forget, processStat, reserve, saveState, type StoredState } from './state';
+
+/** Flags that create and run share. */
+export const createFlags = {
+  bundle: { kind: 'string', short: 'b', help: 'directory that holds config.json (default: the working directory)' },
+  'console-socket': { kind: 'string', help: 'unix socket that receives the terminal\'s master' },
+  'pid-file': { kind: 'string', help: 'file for the process id' },
+  'no-pivot': { kind: 'boolean', help: 'chroot instead of pivot_root, for a rootfs on a ramdisk' },
+  'no-new-keyring': { kind: 'boolean', help: 'keep the session keyring' },
+  'preserve-fds': { kind: 'string', help: 'so many descriptors from 3 on stay open' },
+  'no-subreaper': { kind: 'boolean', help: 'ignored: the caller is the reaper' },
+} as const satisfies Flags;
+
+export interface Created {
+  readonly state: StoredState;
+  readonly launch: NativeLaunch;
+}
+
+/** Reserves the id, makes the cgroups, launches; nothing is left when it fails. `stay`: we remain the parent (run). */
+export async function createContainer(context: Context, id: string, values: Values<typeof createFlags>, stay: 'no' | 'detach' | 'foreground'): Promise<Created> {
+  const bundle = resolve(values.bundle ?? '.');
+  const spec = readSpec(bundle);
+  const preserveFds = integer('preserve-fds', values['preserve-fds']) ?? 0;
+  const terminal = spec.process?.terminal === true;
+  if (terminal && stay !== 'foreground' && !values['console-socket']) throw invalidArgument('cannot allocate tty if runc will detach without setting console socket');
+  if (!terminal && values['console-socket']) throw invalidArgument('cannot use console socket if runc will not detach or allocate tty');
+  const cgroup = context.cgroups.plan(containerCgroupPath(spec, id));
+  const options = { id, bundle, cgroup, noPivot: values['no-pivot'], noNewKeyring: values['no-new-keyring'], preserveFds };
+  const { plan, warnings } = compileCreate(spec, options);
+  for (const warning of warnings) context.log.warn(warning);
+  const directory = reserve(context.root, id);
+  let made = false;
+  try {
+    const draft: StoredState = { version: 1, id, bundle, rootfs: resolve(bundle, spec.root?.path ?? ''), created: new Date().toISOString(), cgroup, spec, pid: 0, startTime: '', noNewKeyring: values['no-new-keyring'] };
+    saveState(context.root, draft);
+    made = true;
+    for (const warning of await context.cgroups.create(cgroup, spec.linux?.resources)) context.log.warn(warning);
+    const launch = launchNative(context.native, {
+      mode: 'runc-create', plan, terminal, preserveFds, detach: stay === 'detach', ...(stay === 'no' ? { listen: directory } : {}),
+      ...(values['console-socket'] ? { consoleSocket: values['console-socket'] } : {}), ...(spec.process?.consoleSize?.height ? { consoleSize: spec.process.consoleSize } : {}),
+    });
+    const pid = await launch.created;
+    const state = { ...draft, pid, startTime: processStat(pid)?.startTime ?? '' };
+    saveState(context.root, state);
+    if (values['pid-file']) writePidFile(values['pid-file'], pid);
+    return { state, launch };
+  } catch (error) {
+    if (made) {
+      await context.cgroups.killAll(cgroup).catch(() => undefined); /* the first error is the one to tell */
+      await context.cgroups.remove(cgroup).catch(() => undefined);
+    }
+    forget(context.root, id);
+    throw unableToStart(error);
+  }
+}
+
+/** The words that docker, containerd and podman look for. */
+export function unableToStart(error: unknown): unknown {
+  if (!isGantryError(error)) return error;
+  return new GantryError(error.kind, `unable to start container process: ${error.message}`, { cause: error.cause });
+}
+
+export function readSpec(bundle: string): Spec {
+  const path = join(bundle, 'config.json');
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw invalidArgument(`JSON specification file ${path} not found`);
+    throw error;
+  }
+  try {
+    return parseJson(text) as Spec;
+  } catch (error) {
+    throw invalidArgument(`${path} is not JSON`, { cause: error });
+  }
+}
+
+export function writePidFile(path: string, pid: number): void {
+  writeFileSync(`${path}.new`, String(pid), { mode: 0o644 });
+  renameSync(`${path}.new`, path);
+}

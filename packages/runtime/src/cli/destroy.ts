@@ -1,0 +1,23 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { internal } from '@gantry/rpc/errors';
+import type { Context } from './context';
+import { runHooks } from './hooks';
+import { forget, isAlive, type StoredState } from './state';
+
+const WAIT_MS = 10_000;
+
+/** Kills what is left, removes the cgroups, runs poststop, forgets the state. */
+export async function destroy(context: Context, state: StoredState): Promise<void> {
+  await context.cgroups.killAll(state.cgroup);
+  if (isAlive(state)) {
+    process.kill(state.pid, 'SIGKILL');
+    for (const until = Date.now() + WAIT_MS; isAlive(state); await sleep(5)) {
+      if (Date.now() > until) throw internal(`container "${state.id}": process ${state.pid} does not die`);
+    }
+  }
+  await context.cgroups.remove(state.cgroup, { timeoutMs: WAIT_MS });
+  forget(context.root, state.id);
+  await runHooks(state.spec.hooks?.poststop, state.spec, { id: state.id, pid: 0, bundle: state.bundle, status: 'stopped' }).catch((error: unknown) => {
+    context.log.warn(String((error as Error).message)); /* a poststop hook's failure is only told (runtime-spec) */
+  });
+}

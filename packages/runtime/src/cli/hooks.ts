@@ -1,0 +1,33 @@
+import { spawn } from 'node:child_process';
+import { internal } from '@gantry/rpc/errors';
+import type { Hook, Spec } from '@gantry/oci';
+
+export interface HookDocument {
+  readonly id: string;
+  readonly pid: number;
+  readonly bundle: string;
+  readonly status: string;
+}
+
+/** Runs hooks one after the other with the state on stdin (poststart and poststop; the launch runs the others). */
+export async function runHooks(hooks: readonly Hook[] | undefined, spec: Spec, state: HookDocument): Promise<void> {
+  const document = JSON.stringify({ ociVersion: spec.ociVersion, ...state, ...(spec.annotations ? { annotations: spec.annotations } : {}) });
+  for (const hook of hooks ?? []) await runHook(hook, document);
+}
+
+function runHook(hook: Hook, document: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const env = Object.fromEntries((hook.env ?? []).map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]));
+    const [argv0, ...args] = hook.args ?? [];
+    const child = spawn(hook.path, args, { env, stdio: ['pipe', 'ignore', 'pipe'], ...(argv0 === undefined ? {} : { argv0 }), ...(hook.timeout ? { timeout: hook.timeout * 1000, killSignal: 'SIGKILL' as const } : {}) });
+    let text = '';
+    child.stderr.on('data', (data: Buffer) => { if (text.length < 4096) text += data.toString(); });
+    child.stdin.on('error', () => undefined); /* a hook need not read its state */
+    child.on('error', (error) => { reject(internal(`hook "${hook.path}": ${error.message}`)); });
+    child.on('close', (code, signal) => {
+      if (code === 0) resolve();
+      else reject(internal(`hook "${hook.path}" ended with ${code ?? signal ?? 'nothing'}: ${text.trim()}`));
+    });
+    child.stdin.end(document);
+  });
+}

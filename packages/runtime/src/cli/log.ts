@@ -1,0 +1,29 @@
+import { appendFileSync } from 'node:fs';
+
+export interface Logger {
+  readonly error: (message: string) => void;
+  readonly warn: (message: string) => void;
+}
+
+/**
+ * Where callers look for the reason of a failure: the file of --log in runc's form (JSON lines or logfmt), and stderr. A log that cannot
+ * be written never hides the error.
+ */
+export function createLogger(path: string | undefined, format: 'text' | 'json', stderr: (text: string) => void): Logger {
+  const write = (level: string, message: string) => {
+    const time = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
+    const line = (json: boolean) => (json ? `${JSON.stringify({ level, msg: message, time })}\n` : `time="${time}" level=${level} msg=${JSON.stringify(message)}\n`);
+    if (path === undefined) {
+      stderr(line(format === 'json'));
+      return;
+    }
+    try {
+      appendFileSync(path, line(format === 'json'), { mode: 0o644 });
+    } catch (error) {
+      stderr(line(false) + `log "${path}": ${String(error)}\n`);
+      return;
+    }
+    if (level === 'error') stderr(`${message}\n`);
+  };
+  return { error: (message) => { write('error', message); }, warn: (message) => { write('warning', message); } };
+}

@@ -1,0 +1,94 @@
+import { readFileSync } from 'node:fs';
+import { failedPrecondition, invalidArgument } from '@gantry/rpc/errors';
+import { parseJson, type Process, type User } from '@gantry/oci';
+import { compileExec } from '../../compile/exec';
+import { integer, parseFlags, positional, type Values } from '../arguments';
+import type { Verb } from '../context';
+import { unableToStart, writePidFile } from '../create-container';
+import { waitInForeground } from '../foreground';
+import { launchNative } from '../native';
+import { loadState, statusOf, type StoredState } from '../state';
+
+const flags = {
+  'console-socket': { kind: 'string', help: 'unix socket that receives the terminal\'s master' },
+  cwd: { kind: 'string', help: 'working directory inside the container' },
+  env: { kind: 'list', short: 'e', help: 'NAME=VALUE' },
+  tty: { kind: 'boolean', short: 't', help: 'give it a terminal' },
+  user: { kind: 'string', short: 'u', help: 'UID[:GID]' },
+  'additional-gids': { kind: 'list', short: 'g', help: 'further group ids' },
+  process: { kind: 'string', short: 'p', help: 'file with the process as JSON' },
+  detach: { kind: 'boolean', short: 'd', help: 'leave once it runs' },
+  'pid-file': { kind: 'string', help: 'file for the process id' },
+  'process-label': { kind: 'string', help: 'SELinux label' },
+  apparmor: { kind: 'string', help: 'AppArmor profile' },
+  'no-new-privs': { kind: 'boolean', help: 'set no_new_privs' },
+  cap: { kind: 'list', short: 'c', help: 'capability to add' },
+  'preserve-fds': { kind: 'string', help: 'so many descriptors from 3 on stay open' },
+  'ignore-paused': { kind: 'boolean', help: 'allow it in a paused container' },
+  'no-subreaper': { kind: 'boolean', help: 'ignored: the caller is the reaper' },
+} as const;
+
+export const exec: Verb = {
+  usage: 'exec [flags] ID COMMAND [ARGUMENT...]',
+  help: 'run another process in a container',
+  async run(context, words) {
+    const { values, rest } = parseFlags(words, flags);
+    const [id, ...args] = rest[1] === '--' ? rest.filter((_, i) => i !== 1) : rest;
+    positional(id === undefined ? [] : [id], ['ID']);
+    const state = loadState(context.root, id as string);
+    const status = await statusOf(context.root, state, context.cgroups);
+    if (status === 'stopped' || status === 'creating') throw failedPrecondition(`cannot exec in a ${status} container`);
+    if (status === 'paused' && !values['ignore-paused']) throw failedPrecondition('cannot exec in a paused container (use --ignore-paused to override)');
+    const process = processOf(values, args, state);
+    const preserveFds = integer('preserve-fds', values['preserve-fds']) ?? 0;
+    if (process.terminal && values.detach && !values['console-socket']) throw invalidArgument('cannot allocate tty if runc will detach without setting console socket');
+    const target = { pid: state.pid, startTime: BigInt(state.startTime), spec: state.spec, cgroup: state.cgroup };
+    const { plan, terminal, warnings } = compileExec(process, target, { id: state.id, preserveFds, noNewKeyring: state.noNewKeyring });
+    for (const warning of warnings) context.log.warn(warning);
+    try {
+      const launch = launchNative(context.native, {
+        mode: 'runc-exec', plan, terminal, preserveFds, detach: values.detach,
+        ...(values['console-socket'] ? { consoleSocket: values['console-socket'] } : {}), ...(process.consoleSize?.height ? { consoleSize: process.consoleSize } : {}),
+      });
+      const pid = await launch.created;
+      if (values['pid-file']) writePidFile(values['pid-file'], pid);
+      launch.start();
+      await launch.started;
+      return await (values.detach ? launch.ended : waitInForeground(launch, pid));
+    } catch (error) {
+      throw unableToStart(error);
+    }
+  },
+};
+
+function processOf(values: Values<typeof flags>, args: readonly string[], state: StoredState): Process {
+  if (values.process) return parseJson(readFileSync(values.process, 'utf8')) as Process;
+  const own = state.spec.process;
+  if (!own) throw failedPrecondition(`container "${state.id}" has no process`);
+  if (args.length === 0) throw invalidArgument('argument COMMAND is missing');
+  const { consoleSize: _, ...rest } = own;
+  const result: Process = { ...rest, args: [...args], terminal: values.tty, env: [...(own.env ?? []), ...values.env] };
+  if (values.cwd) result.cwd = values.cwd;
+  if (values.user !== undefined) result.user = parseUser(values.user, own.user);
+  if (values['additional-gids'].length) result.user = { ...result.user, additionalGids: [...(result.user.additionalGids ?? []), ...values['additional-gids'].map((gid) => parseId(gid))] };
+  if (values['process-label']) result.selinuxLabel = values['process-label'];
+  if (values.apparmor) result.apparmorProfile = values.apparmor;
+  if (values['no-new-privs']) result.noNewPrivileges = true;
+  if (values.cap.length) {
+    const more = (set: readonly string[] | undefined) => [...new Set([...(set ?? []), ...values.cap])];
+    result.capabilities = { ...own.capabilities, bounding: more(own.capabilities?.bounding), effective: more(own.capabilities?.effective), permitted: more(own.capabilities?.permitted) };
+  }
+  return result;
+}
+
+/** Numbers only, all of the text: anything else is an error, never another user. */
+function parseUser(text: string, own: User): User {
+  const [uid = '', gid, ...more] = text.split(':');
+  if (more.length > 0) throw invalidArgument(`user "${text}" is not UID[:GID]`);
+  return { ...own, uid: parseId(uid), ...(gid === undefined ? {} : { gid: parseId(gid) }) };
+}
+
+function parseId(text: string): number {
+  if (!/^(0|[1-9]\d*)$/.test(text) || Number(text) >= 0xffffffff) throw invalidArgument(`"${text}" is not a user or group id`);
+  return Number(text);
+}

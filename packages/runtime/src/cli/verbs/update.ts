@@ -1,0 +1,63 @@
+import { readFileSync } from 'node:fs';
+import { invalidArgument } from '@gantry/rpc/errors';
+import { parseJson, type LinuxResources } from '@gantry/oci';
+import { honouredSpec, refuseUnknown } from '../../compile/refuse';
+import { integer, parseFlags, positional, type Values } from '../arguments';
+import type { Verb } from '../context';
+import { loadState, saveState } from '../state';
+
+const number = (help: string) => ({ kind: 'string', help }) as const;
+const flags = {
+  resources: { kind: 'string', short: 'r', help: 'file with linux.resources as JSON, - for stdin' },
+  'blkio-weight': number('10 to 1000'),
+  'cpu-period': number('microseconds'),
+  'cpu-quota': number('microseconds'),
+  'cpu-burst': number('microseconds'),
+  'cpu-share': number('relative weight'),
+  'cpu-rt-period': number('microseconds'),
+  'cpu-rt-runtime': number('microseconds'),
+  'cpuset-cpus': { kind: 'string', help: 'list of processors' },
+  'cpuset-mems': { kind: 'string', help: 'list of memory nodes' },
+  'cpu-idle': number('0 or 1'),
+  memory: number('bytes'),
+  'memory-reservation': number('bytes'),
+  'memory-swap': number('bytes of memory and swap; -1 no limit'),
+  'pids-limit': number('-1 no limit'),
+} as const;
+
+export const update: Verb = {
+  usage: 'update [flags] ID',
+  help: 'change the limits of a container',
+  async run(context, words) {
+    const { values, rest } = parseFlags(words, flags, { interleaved: true });
+    const [id] = positional(rest, ['ID']);
+    const state = loadState(context.root, id as string);
+    const resources = values.resources === undefined ? fromFlags(values) : fromFile(values.resources);
+    for (const warning of await context.cgroups.apply(state.cgroup, resources)) context.log.warn(warning);
+    const before = state.spec.linux?.resources ?? {};
+    const merged: LinuxResources = { ...before, ...resources, cpu: { ...before.cpu, ...resources.cpu }, memory: { ...before.memory, ...resources.memory } };
+    saveState(context.root, { ...state, spec: { ...state.spec, linux: { ...state.spec.linux, resources: merged } } });
+    return 0;
+  },
+};
+
+function fromFile(path: string): LinuxResources {
+  const resources = parseJson(readFileSync(path === '-' ? 0 : path, 'utf8'));
+  refuseUnknown(resources, honouredSpec.linux.resources, 'linux.resources');
+  if (typeof resources !== 'object' || resources === null) throw invalidArgument(`"${path}" holds no resources`);
+  return resources as LinuxResources;
+}
+
+function fromFlags(values: Values<typeof flags>): LinuxResources {
+  const n = (name: Exclude<keyof typeof flags, 'resources'>) => integer(name, values[name]);
+  const some = <T extends object>(object: T): { [K in keyof T]: Exclude<T[K], undefined> } => Object.fromEntries(Object.entries(object).filter(([, v]) => v !== undefined)) as never;
+  return some({
+    cpu: some({
+      shares: n('cpu-share'), period: n('cpu-period'), quota: n('cpu-quota'), burst: n('cpu-burst'), realtimePeriod: n('cpu-rt-period'),
+      realtimeRuntime: n('cpu-rt-runtime'), cpus: values['cpuset-cpus'], mems: values['cpuset-mems'], idle: n('cpu-idle'),
+    }),
+    memory: some({ limit: n('memory'), reservation: n('memory-reservation'), swap: n('memory-swap') }),
+    blockIO: some({ weight: n('blkio-weight') }),
+    pids: values['pids-limit'] === undefined ? undefined : { limit: n('pids-limit') as number },
+  });
+}

@@ -1,0 +1,4 @@
+/** The version that was built in; 0.0.0 when run from the sources. */
+export function version(): string {
+  return process.env['GANTRY_VERSION'] ?? '0.0.0';
+}
