@@ -66,6 +66,9 @@ async function join(x: Exchange, engine: Engine, { message, client, wish, throug
   const stdin = wish.stdin && message.openStdin;
   const monitor = await attachMonitor(message.socket, { op: 'attach', stdin, stdout: wish.stdout, stderr: wish.stderr }, x.ctx.signal);
   const done = splice(client, monitor, { stdin, ...(keys === undefined ? {} : { detachKeys: keys }), ...(through === undefined ? {} : { through }) });
-  await engine.containers.attachReady(x.ctx, { attachId: message.attachId });
+  // only a start that waits needs the word; the bytes do not pass through the engine
+  await engine.containers.attachReady(x.ctx, { attachId: message.attachId }).catch((error: unknown) => {
+    x.ctx.logger?.debug({ err: error }, 'the engine did not take the word that the client is attached');
+  });
   await done;
 }

@@ -1,6 +1,8 @@
-import { internal, invalidArgument } from '@gantry/rpc';
+import type { WaitResponse } from '@gantry/api/gantry/engine/v1/containers';
+import { internal, invalidArgument, isErrorOf } from '@gantry/rpc';
+import type { Engine } from '../../engine/engine';
+import type { Exchange, Route } from '../../http/exchange';
 import { exactNumber } from '../../json/codec';
-import type { Route } from '../../http/exchange';
 
 const conditions = ['', 'not-running', 'next-exit', 'removed'];
 
@@ -11,17 +13,39 @@ export const containerWait: Route = {
   async handle(x, engine) {
     const condition = x.query.text('condition');
     if (!conditions.includes(condition)) throw invalidArgument(`invalid condition: ${JSON.stringify(condition)}`);
-    for await (const message of engine.containers.wait(x.ctx, { id: x.params['name'] ?? '', condition })) {
-      if (message.registered) {
-        // the client starts the container only when it has seen the headers
-        x.response.writeHead(200, { 'Content-Type': 'application/json' });
-        x.response.flushHeaders();
-        continue;
-      }
-      const error = message.error === '' ? {} : { Error: { Message: message.error } };
-      x.response.end(`${JSON.stringify({ ...error, StatusCode: exactNumber(message.statusCode) })}\n`);
-      return;
-    }
-    throw internal(`waiting for ${x.params['name'] ?? ''} ended without an exit code`);
+    const { statusCode, error } = await exitOf(x, engine, condition);
+    x.response.end(`${JSON.stringify({ ...(error === '' ? {} : { Error: { Message: error } }), StatusCode: exactNumber(statusCode) })}\n`);
   },
 };
+
+/** Waits; when the supervisor restarts meanwhile, waits on, for the container did not end with it. */
+async function exitOf(x: Exchange, engine: Engine, condition: string): Promise<WaitResponse> {
+  const id = x.params['name'] ?? '';
+  for (let wanted = condition; ; wanted = await conditionAfterRestart(x, engine, id, condition)) {
+    try {
+      return await oneWait(x, engine, id, wanted);
+    } catch (error) {
+      if (!x.response.headersSent || x.ctx.signal.aborted || !isErrorOf(error, 'unavailable')) throw error;
+      x.ctx.logger?.info({ err: error }, 'the engine went away during a wait: waiting on');
+      await engine.ready();
+    }
+  }
+}
+
+async function oneWait(x: Exchange, engine: Engine, id: string, condition: string): Promise<WaitResponse> {
+  for await (const message of engine.containers.wait(x.ctx, { id, condition })) {
+    if (!message.registered) return message;
+    if (x.response.headersSent) continue;
+    // the client starts the container only when it has seen the headers
+    x.response.writeHead(200, { 'Content-Type': 'application/json' });
+    x.response.flushHeaders();
+  }
+  throw internal(`waiting for ${id} ended without an exit code`);
+}
+
+/** The next exit may have happened while nobody waited: then it is the last one, unless the container never ran. */
+async function conditionAfterRestart(x: Exchange, engine: Engine, id: string, condition: string): Promise<string> {
+  if (condition !== 'next-exit') return condition;
+  const { container } = await engine.containers.inspect(x.ctx, { id, size: false });
+  return container?.State?.Status === 'created' ? condition : 'not-running';
+}

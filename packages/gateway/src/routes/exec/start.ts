@@ -1,5 +1,5 @@
 import type { ExecStartResponse } from '@gantry/api/gantry/engine/v1/containers';
-import { detached, errorText, internal } from '@gantry/rpc';
+import { detached, internal } from '@gantry/rpc';
 import type { Socket } from 'node:net';
 import type { Engine } from '../../engine/engine';
 import { messageOf, sendEmpty } from '../../http/answer';
@@ -53,33 +53,41 @@ async function startAttached(x: Exchange, engine: Engine, body: ExecStartBody): 
 
 async function join(x: Exchange, engine: Engine, exec: ExecStartResponse, messages: AsyncIterator<ExecStartResponse>): Promise<Socket> {
   const monitor = await attachMonitor(exec.socket, { op: 'attach', stdin: exec.stdin, stdout: exec.stdout, stderr: exec.stderr }, x.ctx.signal);
-  const ended = drain(messages);
+  const outcome = follow(messages);
   const client = takeOver(x, streamType(exec.tty, x));
   const done = splice(client, monitor, {
     stdin: exec.stdin,
     ...(exec.tty ? { detachKeys: parseDetachKeys(exec.detachKeys) } : {}),
-    beforeEnd: () => Promise.race([ended.then(() => undefined), new Promise<void>((resolve) => setTimeout(resolve, EXIT_MS).unref())]),
+    async beforeEnd() {
+      const failure = await Promise.race([outcome, new Promise<undefined>((resolve) => setTimeout(resolve, EXIT_MS).unref())]);
+      if (failure !== undefined && !x.ctx.signal.aborted) tell(client, failure, exec.tty);
+    },
   });
-  // the answer has begun: from here on a failure can only be told as output, which is what dockerd does too
-  const ready = engine.containers.execReady(x.ctx, { id: x.params['name'] ?? '' }).then(() => ended);
-  const failure = await Promise.race([ready.catch((error: unknown) => error), done]);
-  if (failure !== undefined && !x.ctx.signal.aborted) tell(client, failure, exec.tty);
-  if (failure !== undefined) monitor.destroy();
+  void outcome.then((failure) => {
+    if (failure !== undefined) monitor.destroy();
+  });
+  await engine.containers.execReady(x.ctx, { id: x.params['name'] ?? '' }).catch((error: unknown) => {
+    x.ctx.logger?.debug({ err: error }, 'the engine did not take the word that the exec is attached');
+  });
   await done;
   return client;
 }
 
-/** Reads the rest of the call; resolves with its failure, or undefined when the process has ended in order. */
-async function drain(messages: AsyncIterator<ExecStartResponse>): Promise<unknown> {
+/**
+ * Reads the rest of the call. Resolves with the failure of the start, which can only be told as output now that the answer has begun; and with
+ * undefined at the process's end. When the call breaks under a running process the stream goes on: it does not pass through the engine.
+ */
+async function follow(messages: AsyncIterator<ExecStartResponse>): Promise<Error | undefined> {
+  let started = false;
   try {
-    while ((await messages.next()).done !== true);
-    return undefined;
+    for (let step = await messages.next(); step.done !== true; step = await messages.next()) started ||= step.value.started;
   } catch (error) {
-    return error;
+    if (!started) return error instanceof Error ? error : new Error(String(error));
   }
+  return undefined;
 }
 
-function tell(client: Socket, failure: unknown, tty: boolean): void {
-  const text = Buffer.from(`${messageOf(failure) || errorText(failure)}\r\n`);
+function tell(client: Socket, failure: Error, tty: boolean): void {
+  const text = Buffer.from(`${messageOf(failure)}\r\n`);
   client.write(tty ? text : frame(1, text));
 }
