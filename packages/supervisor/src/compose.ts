@@ -5,7 +5,7 @@ import { logOptions, runtimeTable, type SupervisorConfig } from './config';
 import { imageEventSource } from './containerd/events/image-events';
 import { publishRecordChanges } from './containerd/events/record-events';
 import { addContainerdFace } from './containerd/face';
-import { absentEngine } from './engine/absent';
+import { createContainersEngine } from './engine/containers';
 import type { EngineSurroundings } from './engine/contract';
 import { addEngineFace } from './engine/face';
 import { type EngineFacts, engineId } from './engine/system';
@@ -37,8 +37,15 @@ export function compose(service: ServiceContext<SupervisorConfig>): Running {
     db, records, tasks, taskEvents, bus, runtimes, connections, logger, run, data,
     defaultLog: { Type: config['log-driver'], Config: logOptions(config) },
   };
-  void surroundings;
-  const containers = absentEngine();
+  const containers = createContainersEngine(surroundings, {
+    init: config.init,
+    dns: config.dns,
+    dnsSearch: config['dns-search'],
+    dnsOptions: config['dns-opts'],
+    hostGatewayIp: config['host-gateway-ip'],
+    defaultShmSize: BigInt(config['default-shm-size']),
+    stopTimeout: config['default-stop-timeout'],
+  });
 
   const facts: EngineFacts = {
     id: engineId(data),

@@ -3,15 +3,8 @@ import type { Network } from '@gantry/api/gantry/network/v1/network';
 import { conflict, forbidden, invalidArgument } from '@gantry/rpc';
 import { type DockerContainer, Phase } from '../../records';
 
-/** Phases in which the container has a network namespace. */
-const LIVE: ReadonlySet<Phase> = new Set([Phase.PHASE_RUNNING, Phase.PHASE_PAUSED]);
-
-export function isLive(docker: DockerContainer): boolean {
-  return docker.state !== undefined && LIVE.has(docker.state.phase);
-}
-
 /** The key under which a container's view has a network: its name, or what the client called it at creation. */
-export function endpointKey(docker: DockerContainer, network: Network): string | undefined {
+function endpointKey(docker: DockerContainer, network: Network): string | undefined {
   return Object.entries(docker.endpoints).find(([name, settings]) => name === network.name || name === network.id || settings.NetworkID === network.id)?.[0];
 }
 
@@ -33,13 +26,10 @@ export function checkConnect(id: string, docker: DockerContainer, network: Netwo
   if (settings.Aliases.length > 0) throw invalidArgument('network-scoped alias is supported only for containers in user defined networks');
 }
 
-/** The same for leaving one. Answers the key of the endpoint. */
-export function checkDisconnect(id: string, docker: DockerContainer, network: Network): string {
+/** The same for leaving one. */
+export function checkDisconnect(id: string, docker: DockerContainer, network: Network): void {
   refuseRemoval(id, docker);
   if (network.driver === 'host') throw invalidArgument('container cannot be disconnected from host network or connected to host network');
-  const key = endpointKey(docker, network);
-  if (key === undefined) throw conflict(`container ${id} is not connected to network ${network.name}`);
-  return key;
 }
 
 function refuseRemoval(id: string, docker: DockerContainer): void {

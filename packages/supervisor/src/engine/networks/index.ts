@@ -1,2 +1,1 @@
-export { containerNetworks } from './live';
 export { type ContainerNetworks, type NetworksNeeds, networksHandlers } from './service';

@@ -5,6 +5,7 @@ import { alreadyExists, type CallContext, forbidden, type Handlers, invalidArgum
 import type { DockerEvents } from '../../events';
 import type { Records } from '../../records';
 import { checkFilterKeys, labelsMatch, untilTime } from '../filters';
+import { checkConnect, checkDisconnect } from './connect-rules';
 import { networkFilter } from './list-filter';
 import { dockerNetwork } from './shapes';
 import { createRequest } from './validate';
@@ -19,7 +20,7 @@ export interface ContainerNetworks {
 
 export interface NetworksNeeds {
   readonly network: ServiceClient<typeof NetworkServiceService>;
-  readonly records: Pick<Records, 'listDocker'>;
+  readonly records: Pick<Records, 'findDocker' | 'listDocker' | 'requireDocker'>;
   readonly events: Pick<DockerEvents, 'emit'>;
   readonly containers: ContainerNetworks;
 }
@@ -72,11 +73,17 @@ export function networksHandlers(needs: NetworksNeeds): Handlers<typeof EngineNe
       return {};
     },
     async connectNetwork(ctx, { networkId, containerId, endpointConfig }) {
-      await containers.connect(ctx, { container: containerId, network: await need(ctx, networkId), settings: endpointConfig });
+      const network = await need(ctx, networkId);
+      const { id, docker } = records.requireDocker(containerId);
+      checkConnect(id, docker, network, endpointConfig);
+      await containers.connect(ctx, { container: id, network, settings: endpointConfig });
       return {};
     },
     async disconnectNetwork(ctx, { networkId, containerId, force }) {
-      await containers.disconnect(ctx, { container: containerId, network: await need(ctx, networkId), force });
+      const network = await need(ctx, networkId);
+      const found = records.findDocker(containerId);
+      if (found !== undefined) checkDisconnect(found.id, found.docker, network);
+      await containers.disconnect(ctx, { container: found?.id ?? containerId, network, force });
       return {};
     },
     async pruneNetworks(ctx, { filters }) {
