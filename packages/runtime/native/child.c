@@ -128,7 +128,6 @@ void child_wait_start(struct child *c)
 
 		close(c->sync);
 		c->sync = -1;
-		prctl(PR_SET_PDEATHSIG, 0);
 		do
 			peer = accept4(c->listener, NULL, NULL, SOCK_CLOEXEC);
 		while (peer < 0 && (errno == EINTR || errno == ECONNABORTED));

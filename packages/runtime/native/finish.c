@@ -136,6 +136,8 @@ void do_exec(struct child *c, struct plan_op *op)
 	for (unsigned fd = 3; fd < 3 + c->plan->preserve; fd++)
 		fcntl((int)fd, F_SETFD, 0);
 
+	if (c->listener >= 0)
+		prctl(PR_SET_PDEATHSIG, 0); /* whoever launched us leaves on "R" */
 	child_send(c, "R", 1, -1);
 	child_wait_start(c);
 
