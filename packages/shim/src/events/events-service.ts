@@ -1,4 +1,4 @@
-import { EventsServiceService, type SubscribeResponse } from '@gantry/api/gantry/shim/v1/shim';
+import { type EventsServiceService, type SubscribeResponse } from '@gantry/api/gantry/shim/v1/shim';
 import type { Handlers } from '@gantry/rpc';
 import type { Publisher } from './publisher';
 

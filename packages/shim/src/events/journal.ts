@@ -89,8 +89,12 @@ export class EventJournal {
       this.acknowledged = sequence;
       while (this.pending[0] !== undefined && this.pending[0].sequence <= sequence) this.pending.shift();
     } else if (kind === 'e' && payload !== undefined && payload !== '') {
-      this.last = sequence;
-      this.pending.push({ sequence, envelope: EnvelopeType.decode(Buffer.from(payload, 'base64')) });
+      if (sequence > this.last) this.last = sequence;
+      try {
+        this.pending.push({ sequence, envelope: EnvelopeType.decode(Buffer.from(payload, 'base64')) });
+      } catch {
+        this.logger.warn({ sequence: number }, 'an event was cut off by a crash'); // its task's exit is published again: it was not marked
+      }
     }
   }
 }

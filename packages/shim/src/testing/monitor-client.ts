@@ -17,7 +17,7 @@ export async function openMonitor(path: string, stdin: boolean): Promise<Monitor
   const socket = connect({ path, allowHalfOpen: true });
   socket.write(`${JSON.stringify({ op: 'attach', stdin, stdout: true, stderr: true })}\n`);
   let data = Buffer.alloc(0);
-  let watchers: (() => void)[] = [];
+  const watchers: (() => void)[] = [];
   const changed = (): Promise<void> => new Promise((resolve) => watchers.push(resolve));
   const wake = (): void => {
     for (const one of watchers.splice(0)) one();
