@@ -83,6 +83,8 @@ export interface Names {
   /** Throws `conflict` with meta.id when another container holds it. */
   reserve(name: string, id: string): void;
   release(id: string): void;
+  /** Gives up one name, when this container holds it. */
+  releaseName(name: string, id: string): void;
   holder(name: string): string | undefined;
 }
 

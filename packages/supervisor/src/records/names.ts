@@ -7,6 +7,8 @@ export function openNames(db: Database): Names {
   const insert = db.sql.prepare('INSERT INTO names (name, container_id) VALUES (?, ?)');
   const remove = db.sql.prepare('DELETE FROM names WHERE container_id = ?');
 
+  const removeOne = db.sql.prepare('DELETE FROM names WHERE name = ? AND container_id = ?');
+
   const holder = (name: string): string | undefined => (find.get(name) as { container_id: string } | undefined)?.container_id;
   return {
     holder,
@@ -25,6 +27,9 @@ export function openNames(db: Database): Names {
     },
     release(id) {
       remove.run(id);
+    },
+    releaseName(name, id) {
+      removeOne.run(name, id);
     },
   };
 }

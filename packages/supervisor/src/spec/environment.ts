@@ -22,3 +22,9 @@ export function containerEnvironment(asked: readonly string[], facts: { readonly
 export function withHome(environment: readonly string[], home: string): string[] {
   return environment.some((entry) => entry.startsWith('HOME=')) ? [...environment] : [...environment, `HOME=${home}`];
 }
+
+/** The environment of an exec: the container's, then the exec's own. */
+export function execEnvironment(container: readonly string[], own: readonly string[], facts: { readonly hostname: string; readonly tty: boolean; readonly home: string }): string[] {
+  const base = containerEnvironment(container, facts);
+  return overlayEnvironment(base, own);
+}

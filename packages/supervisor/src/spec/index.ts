@@ -1,14 +1,14 @@
 export { buildSpec, cgroupsPath, type SpecInput } from './build';
 export { capabilityName, DEFAULT_CAPABILITIES, effectiveCapabilities, kernelCapabilities } from './capabilities';
 export { parseCpuSet } from './cpuset';
-export { overlayEnvironment, withHome } from './environment';
+export { execEnvironment, overlayEnvironment } from './environment';
 export { type IsOpaque, type Layers, layersOf, readLayeredFile } from './layered-files';
 export { type BindSyntax, checkDestination, checkVolumeName, parseBind, PROPAGATIONS, tmpfsOptions } from './mount-syntax';
 export { DEFAULT_SHM_SIZE, type EngineFiles, INIT_DESTINATION } from './mounts';
 export { cgroupNamespaceMode, type JoinedPids } from './namespaces';
 export { DEFAULT_MASKED_PATHS, DEFAULT_READONLY_PATHS } from './paths';
 export { capabilitySets, ociUser } from './process';
-export { limitsOf } from './resources';
-export { compileSeccomp, parseSeccompProfile, type SeccompProfile } from './seccomp';
+export { limitsOf, rlimitsOf } from './resources';
+export { compileSeccomp, defaultSeccompProfile, parseSeccompProfile, type SeccompProfile } from './seccomp';
 export { parseSecurityOptions } from './security-options';
 export { type ResolvedUser, resolveUser } from './user-database';

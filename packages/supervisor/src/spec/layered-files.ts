@@ -1,4 +1,4 @@
-import { constants, type Stats, promises as fs } from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync, readSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import type { Mount } from '@gantry/api/containerd/types/types';
 import { invalidArgument } from '@gantry/rpc';
@@ -28,11 +28,11 @@ type Merged = readonly string[];
 type Entry = { readonly kind: 'directory'; readonly merged: Merged } | { readonly kind: 'other'; readonly path: string; readonly stat: Stats };
 
 /** One entry of a merged directory, as overlayfs sees it: a whiteout or an entry that is no directory hides what is below. */
-async function lookup(directory: Merged, name: string, isOpaque: IsOpaque): Promise<Entry | undefined> {
+function lookup(directory: Merged, name: string, isOpaque: IsOpaque): Entry | undefined {
   const merged: string[] = [];
   for (const parent of directory) {
     const path = join(parent, name);
-    const stat = await fs.lstat(path).catch(() => undefined);
+    const stat = lstatSync(path, { throwIfNoEntry: false });
     if (stat === undefined) continue;
     if (!stat.isDirectory()) {
       if (merged.length > 0 || (stat.isCharacterDevice() && stat.rdev === 0)) break;
@@ -52,7 +52,7 @@ export type IsOpaque = (directory: string) => boolean;
  * inside the root only, never opens anything but a regular file, and reads at most 1 MiB. Undefined when there is no such file.
  * Throws invalidArgument for a FIFO, a device, a directory or a file that is too large. No container may run on the layers meanwhile.
  */
-export async function readLayeredFile(layers: Layers, file: string, isOpaque: IsOpaque = () => false): Promise<string | undefined> {
+export function readLayeredFile(layers: Layers, file: string, isOpaque: IsOpaque = () => false): string | undefined {
   const rest = file.split('/');
   const stack: Merged[] = [layers];
   let links = 0;
@@ -63,13 +63,13 @@ export async function readLayeredFile(layers: Layers, file: string, isOpaque: Is
       if (stack.length > 1) stack.pop();
       continue;
     }
-    const found = await lookup(stack.at(-1) ?? layers, part, isOpaque);
+    const found = lookup(stack.at(-1) ?? layers, part, isOpaque);
     if (found === undefined) return undefined;
     if (found.kind === 'directory') {
       stack.push(found.merged);
     } else if (found.stat.isSymbolicLink()) {
       if (++links > MAX_LINKS) throw invalidArgument(`too many symbolic links in ${file} of the image`);
-      const target = await fs.readlink(found.path);
+      const target = readlinkSync(found.path);
       if (target.startsWith('/')) stack.length = 1;
       rest.unshift(...target.split('/'));
     } else {
@@ -79,16 +79,15 @@ export async function readLayeredFile(layers: Layers, file: string, isOpaque: Is
   throw invalidArgument(`${file} of the image is a directory`);
 }
 
-async function readBounded(path: string, name: string): Promise<string> {
-  const handle = await fs.open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_CLOEXEC);
+function readBounded(path: string, name: string): string {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
-    const stat = await handle.stat();
+    const stat = fstatSync(fd);
     if (!stat.isFile()) throw invalidArgument(`${name} of the image is not a regular file`);
     if (stat.size > MAX_FILE) throw invalidArgument(`${name} of the image is larger than ${MAX_FILE} bytes`);
-    const buffer = Buffer.alloc(Math.min(stat.size, MAX_FILE));
-    const { bytesRead } = await handle.read(buffer, 0, buffer.length, 0);
-    return buffer.toString('utf8', 0, bytesRead);
+    const buffer = Buffer.alloc(stat.size);
+    return buffer.toString('utf8', 0, readSync(fd, buffer, 0, buffer.length, 0));
   } finally {
-    await handle.close();
+    closeSync(fd);
   }
 }

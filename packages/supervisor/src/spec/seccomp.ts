@@ -1,6 +1,7 @@
 import { release } from 'node:os';
 import type { LinuxSeccomp } from '@gantry/oci';
 import { invalidArgument } from '@gantry/rpc';
+import defaultProfile from './seccomp-default.json';
 
 interface Condition {
   readonly caps?: readonly string[];
@@ -96,4 +97,9 @@ function kernelAtLeast(kernel: string, minimum: string): boolean {
   const [major = 0, minor = 0] = kernel.split(/[.-]/).map(Number);
   const [wantMajor = 0, wantMinor = 0] = minimum.split('.').map(Number);
   return major > wantMajor || (major === wantMajor && minor >= wantMinor);
+}
+
+/** Docker's default profile. */
+export function defaultSeccompProfile(): SeccompProfile {
+  return defaultProfile as SeccompProfile;
 }

@@ -30,7 +30,7 @@ export function connectTasks(connection: Connection): Tasks {
       await shim.resizePty(ctx, ResizePtyRequest.create(request), quick);
     },
     async closeIO(ctx, request) {
-      await shim.closeIO(ctx, CloseIORequest.create(request), quick);
+      await shim.closeIo(ctx, CloseIORequest.create(request), quick);
     },
     pids: (ctx, request) => shim.pids(ctx, request, quick),
     async pause(ctx, request) {

@@ -1,4 +1,4 @@
-import { EventsService, type SubscribeResponse } from '@gantry/api/gantry/shim/v1/shim';
+import { EventsServiceService, type SubscribeResponse } from '@gantry/api/gantry/shim/v1/shim';
 import { type CallContext, type Connection, type Logger, newContext } from '@gantry/rpc';
 import type { TaskEvent, TaskEvents } from './contract';
 
@@ -7,7 +7,7 @@ const RETRY_MS = 200;
 
 /** The shim's event stream over one connection; see TaskEvents for the contract. */
 export function subscribeTaskEvents(connection: Connection, logger: Logger): TaskEvents {
-  const shim = connection.client(EventsService);
+  const shim = connection.client(EventsServiceService);
   const handlers = new Set<(event: TaskEvent) => void | Promise<void>>();
   const stopping = new AbortController();
   let running: Promise<void> = Promise.resolve();

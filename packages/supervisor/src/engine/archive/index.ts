@@ -1,0 +1,2 @@
+export { statArchive } from './stat';
+export { exportContainer, getArchive, putArchive } from './transfer';

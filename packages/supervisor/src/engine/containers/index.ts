@@ -1,0 +1,1 @@
+export { createContainersEngine } from './compose';

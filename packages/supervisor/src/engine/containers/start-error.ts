@@ -1,0 +1,30 @@
+import { asGantryError, GantryError } from '@gantry/rpc';
+
+const PREFIX = 'failed to create task for container: failed to create shim task: OCI runtime create failed: ';
+
+/** A failed start as docker tells it: its text, its HTTP class, and the exit code that the container is left with. */
+export interface StartFailure {
+  readonly error: GantryError;
+  readonly exitCode: number;
+}
+
+/**
+ * Reads what the runtime said of a command that could not be executed. Texts matter: the docker CLI takes its own exit code from them
+ * ("executable file not found" or "no such file or directory": 127, "permission denied" or "is a directory": 126).
+ */
+export function startFailure(thrown: unknown, command: string): StartFailure {
+  const failure = asGantryError(thrown);
+  const text = failure.message;
+  const about = (...needles: string[]): boolean => needles.some((needle) => text.includes(needle));
+  const named = text.includes(command);
+  const full = about('failed to create task for container', 'failed to set up container networking') ? text : about('OCI runtime') ? `${PREFIX.replace(/OCI runtime.*/, '')}${text}` : undefined;
+  const wrapped = (kind: GantryError['kind'], exitCode: number): StartFailure => ({
+    error: new GantryError(kind, full ?? `${PREFIX}runc create failed: unable to start container process: ${text}: unknown`, { cause: thrown, meta: { ...failure.meta, exitCode } }),
+    exitCode,
+  });
+  if (named && about('executable file not found', 'no such file or directory')) return wrapped('invalidArgument', 127);
+  if (named && about('permission denied', 'is a directory', 'exec format error')) return wrapped(about('exec format error') ? 'internal' : 'invalidArgument', 126);
+  if (about('not a directory') && about('mount')) return wrapped('invalidArgument', 127);
+  if (full !== undefined && about('OCI runtime')) return wrapped(failure.kind === 'unknown' ? 'internal' : failure.kind, 128);
+  return { error: failure, exitCode: 128 };
+}

@@ -1,0 +1,94 @@
+import type { FileHandle } from 'node:fs/promises';
+import { open, readdir, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+
+/** One line of docker's json-file format. */
+export interface LogLine {
+  /** With its newline, if it has one. */
+  readonly log: string;
+  readonly stream: 'stdout' | 'stderr';
+  /** RFC 3339 with nanoseconds. */
+  readonly time: string;
+  readonly attrs?: Readonly<Record<string, string>>;
+}
+
+const CHUNK = 64 * 1024;
+const NEWLINE = 0x0a;
+
+/** A line, or undefined for one that a crash tore. */
+export function parseLine(bytes: Buffer): LogLine | undefined {
+  try {
+    const value = JSON.parse(bytes.toString('utf8')) as Partial<LogLine> | null;
+    if (value === null || typeof value.log !== 'string' || typeof value.time !== 'string') return undefined;
+    return { log: value.log, stream: value.stream === 'stderr' ? 'stderr' : 'stdout', time: value.time, ...(value.attrs === undefined ? {} : { attrs: value.attrs }) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The log's files, oldest first: `x.2`, `x.1`, `x`. */
+export async function logFiles(path: string): Promise<string[]> {
+  const prefix = `${basename(path)}.`;
+  const names = await readdir(dirname(path)).catch(() => []);
+  const rotated = names.flatMap((name) => (name.startsWith(prefix) && /^[0-9]+$/.test(name.slice(prefix.length)) ? [Number(name.slice(prefix.length))] : []));
+  return [...rotated.sort((a, b) => b - a).map((number) => join(dirname(path), `${prefix}${number}`)), path];
+}
+
+/** Where a file's last `lines` lines begin, read backwards in chunks; and how many it has when they are fewer. */
+export async function tailOffset(path: string, lines: number): Promise<{ offset: number; found: number }> {
+  const handle = await open(path, 'r').catch(() => undefined);
+  if (handle === undefined) return { offset: 0, found: 0 };
+  try {
+    const { size } = await handle.stat();
+    const buffer = Buffer.alloc(CHUNK);
+    let found = 0;
+    for (let end = size; end > 0; ) {
+      const begin = Math.max(0, end - CHUNK);
+      const { bytesRead } = await handle.read(buffer, 0, end - begin, begin);
+      for (let index = bytesRead - 1; index >= 0; index--) {
+        // The last byte of the file ends its last line; it does not begin another one.
+        if (buffer[index] !== NEWLINE || begin + index === size - 1) continue;
+        if (++found === lines) return { offset: begin + index + 1, found };
+      }
+      end = begin;
+    }
+    return { offset: 0, found: size > 0 ? found + 1 : 0 };
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Reads complete lines from an offset on; `position` says how far it came, so that a follower can go on. */
+export class LineReader {
+  private carry: Buffer = Buffer.alloc(0);
+  private readonly chunk = Buffer.alloc(CHUNK);
+
+  constructor(
+    private readonly handle: FileHandle,
+    public position = 0,
+  ) {}
+
+  /** The complete lines that are there now; empty when there is none. At most one chunk is read. */
+  async next(): Promise<Buffer[]> {
+    const { bytesRead } = await this.handle.read(this.chunk, 0, CHUNK, this.position);
+    if (bytesRead === 0) return [];
+    this.position += bytesRead;
+    const data = Buffer.concat([this.carry, this.chunk.subarray(0, bytesRead)]);
+    const lines: Buffer[] = [];
+    let from = 0;
+    for (let at = data.indexOf(NEWLINE); at >= 0; at = data.indexOf(NEWLINE, from)) {
+      lines.push(data.subarray(from, at));
+      from = at + 1;
+    }
+    this.carry = Buffer.from(data.subarray(from));
+    return lines.length > 0 ? lines : this.next();
+  }
+}
+
+/** Device and inode: tells whether a path names another file than before (a rotation). */
+export async function identity(path: string): Promise<string> {
+  return stat(path).then(
+    ({ dev, ino }) => `${dev}:${ino}`,
+    () => '',
+  );
+}

@@ -1,0 +1,39 @@
+import { nextDelay } from './policy';
+
+/** Starts containers again after their delay; one timer for each container. Delays are kept in memory: a new process begins with the first. */
+export class Restarter {
+  private readonly delays = new Map<string, number>();
+  private readonly timers = new Map<string, NodeJS.Timeout>();
+
+  constructor(private readonly start: (id: string) => void) {}
+
+  /** The container ended after `ranMs`; it is started again unless cancelled meanwhile. */
+  schedule(id: string, ranMs: number): void {
+    const delay = nextDelay(this.delays.get(id), ranMs);
+    this.delays.set(id, delay);
+    this.cancel(id);
+    this.timers.set(
+      id,
+      setTimeout(() => {
+        this.timers.delete(id);
+        this.start(id);
+      }, delay),
+    );
+  }
+
+  /** Answers whether a restart was waiting. */
+  cancel(id: string): boolean {
+    clearTimeout(this.timers.get(id));
+    return this.timers.delete(id);
+  }
+
+  /** A user's own start, or a removal: the next delay is the first one again. */
+  forget(id: string): void {
+    this.cancel(id);
+    this.delays.delete(id);
+  }
+
+  stop(): void {
+    for (const id of [...this.timers.keys()]) this.cancel(id);
+  }
+}
