@@ -144,8 +144,8 @@ export async function purge(context: Pick<NetworkContext, 'config' | 'data' | 'l
     }
   };
   try {
-    for (const endpoint of parts.store.endpoints()) if (endpoint.hostInterface !== '') await attempt(() => service.devices.remove(endpoint.hostInterface));
     parts.store.deleteEndpoints(parts.store.endpoints().map((endpoint) => endpoint.id));
+    await attempt(async () => void (await sweepInterfaces(parts, service.route)));
     for (const network of parts.store.networks()) if (network.device !== undefined) await attempt(() => service.devices.remove(network.device ?? ''));
     await attempt(() => service.table.remove());
     await attempt(() => service.firewall.withdraw());

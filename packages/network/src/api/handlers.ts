@@ -13,6 +13,7 @@ import { removeNetwork } from '../operations/remove-network';
 import { renameSandbox } from '../operations/rename-sandbox';
 import type { Status } from '../operations/status';
 import { parseWish } from '../ports/port';
+import type { NetworkRecord } from '../store/record';
 import { endpointMessage, networkMessage } from './wire';
 
 /** gantry.network.v1 over the operations. What was begun is finished, whether the caller stays or not. */
@@ -38,7 +39,7 @@ export function networkHandlers(parts: Parts, status: () => Status): Handlers<Ne
       if (request.ipv6Address !== '') throw notImplemented(`endpoint ${request.containerName}: an IPv6 address is not supported (${request.ipv6Address})`);
       if (request.containerName === '') throw invalidArgument(`sandbox ${request.sandboxId} has no container name`);
       const { network, endpoint } = await connect(parts, { ...request, ports: request.ports.map(parseWish), operationId: ctx.operationId });
-      return { endpoint: endpointMessage(network, endpoint), embeddedDns: hasEmbeddedDns(network), warnings: [] };
+      return { endpoint: endpointMessage(network, endpoint), embeddedDns: hasEmbeddedDns(network), warnings: unpublished(network, request.ports.length > 0 && endpoint.ports.length === 0) };
     },
     disconnect: async (_ctx, request) => {
       await disconnect(parts, request);
@@ -55,4 +56,10 @@ export function networkHandlers(parts: Parts, status: () => Status): Handlers<Ne
       return {};
     },
   };
+}
+
+/** dockerd takes published ports on such networks and does nothing with them; we at least say so. */
+function unpublished(network: NetworkRecord, ignored: boolean): string[] {
+  if (!ignored) return [];
+  return [network.driver === 'host' ? 'Published ports are discarded when using host network mode' : `Published ports are discarded on network ${network.name}, which has no way out`];
 }
