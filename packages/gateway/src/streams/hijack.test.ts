@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import { invalidArgument } from '@gantry/rpc';
 import { type FakeContainers, fakeContainers } from '../testing/fake-container';
 import type { FakeIo } from '../testing/fake-monitor';
 import { type GatewayFixture, startGateway } from '../testing/gateway';
@@ -196,4 +197,43 @@ test('a websocket carries plain bytes both ways', async () => {
   client.socket.destroy();
   const plain = await gateway.ask('GET', '/containers/box/attach/ws');
   expect([plain.status, plain.json().message]).toEqual([400, 'not a websocket handshake of version 13']);
+});
+
+test('a command that cannot be started is told as output', async () => {
+  await start(() => 0);
+  const { containers } = fake;
+  await gateway.restartEngine({
+    containers: {
+      ...containers,
+      async *execStart() {
+        yield { socket: fake.monitors[1]?.path ?? '', tty: false, stdin: false, stdout: true, stderr: true, started: false, detachKeys: '' };
+        await new Promise((resolve) => setTimeout(resolve, 30));
+        throw invalidArgument('OCI runtime exec failed: "nope": executable file not found in $PATH');
+      },
+    },
+  });
+  const client = new RawClient(`POST /v1.50/exec/e1/start HTTP/1.1\r\nHost: docker\r\n${upgrade}\r\n`);
+  await client.ended;
+  expect(client.body).toBe(frames([1, 'OCI runtime exec failed: "nope": executable file not found in $PATH\r\n']));
+  client.socket.end();
+});
+
+test('a wait goes on through a restart of the engine', async () => {
+  await start(() => 5);
+  const waiting = new RawClient('POST /v1.50/containers/box/wait?condition=next-exit HTTP/1.1\r\nHost: docker\r\n\r\n');
+  await waiting.until(/^HTTP\/1\.1 200 OK\r\n/);
+  const asked: string[] = [];
+  await gateway.restartEngine({
+    containers: {
+      ...fake.containers,
+      async *wait(_ctx, { condition }) {
+        asked.push(condition);
+        yield { registered: true, statusCode: 0n, error: '' };
+        yield { registered: false, statusCode: 9n, error: '' };
+      },
+    },
+  });
+  await waiting.until(/\{"StatusCode":9\}/);
+  expect(asked).toEqual(['not-running']);
+  waiting.socket.destroy();
 });

@@ -29,6 +29,8 @@ export interface GatewayFixture {
   readonly socket: string;
   readonly listener: Listener;
   readonly broker: StreamBroker;
+  /** Kills the engine and starts another one with other answers. */
+  restartEngine(answers: FakeAnswers): Promise<void>;
   ask(method: string, path: string, asked?: Asked): Promise<Answer>;
   close(): Promise<void>;
 }
@@ -46,7 +48,7 @@ export async function startGateway(answers: FakeAnswers | ((broker: StreamBroker
   await mkdir(join(folder, 's'), { mode: 0o700 });
   const broker = new StreamBroker({ runRoot: folder, id: 'fake', logger: silentLogger });
   await broker.listen();
-  const engine = await serveFakeEngine(join(folder, 'supervisor.sock'), typeof answers === 'function' ? answers(broker, folder) : answers);
+  let engine = await serveFakeEngine(join(folder, 'supervisor.sock'), typeof answers === 'function' ? answers(broker, folder) : answers);
   const connection = connect(join(folder, 'supervisor.sock'));
   const dispatcher = new Dispatcher({ router: new Router(routes), engine: engineOver(connection), logger: options.logger ?? silentLogger, version: '0.1.0' });
   const socket = join(folder, 'docker.sock');
@@ -63,6 +65,10 @@ export async function startGateway(answers: FakeAnswers | ((broker: StreamBroker
     socket,
     listener,
     broker,
+    async restartEngine(next) {
+      await engine.stop(0);
+      engine = await serveFakeEngine(join(folder, 'supervisor.sock'), next);
+    },
     ask: (method, path, asked = {}) => ask(socket, method, path, asked),
     async close() {
       await listener.stop(100);

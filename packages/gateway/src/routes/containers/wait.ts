@@ -1,9 +1,12 @@
+import { setTimeout } from 'node:timers/promises';
 import type { WaitResponse } from '@gantry/api/gantry/engine/v1/containers';
 import { internal, invalidArgument, isErrorOf } from '@gantry/rpc';
 import type { Engine } from '../../engine/engine';
 import type { Exchange, Route } from '../../http/exchange';
 import { exactNumber } from '../../json/codec';
 
+/** Pause before asking a restarted engine again, milliseconds: the broken connection must be noticed first. */
+const RETRY_MS = 50;
 const conditions = ['', 'not-running', 'next-exit', 'removed'];
 
 export const containerWait: Route = {
@@ -21,12 +24,14 @@ export const containerWait: Route = {
 /** Waits; when the supervisor restarts meanwhile, waits on, for the container did not end with it. */
 async function exitOf(x: Exchange, engine: Engine, condition: string): Promise<WaitResponse> {
   const id = x.params['name'] ?? '';
-  for (let wanted = condition; ; wanted = await conditionAfterRestart(x, engine, id, condition)) {
+  for (let again = false; ; again = true) {
     try {
-      return await oneWait(x, engine, id, wanted);
+      return await oneWait(x, engine, id, again ? await conditionAfterRestart(x, engine, id, condition) : condition);
     } catch (error) {
-      if (!x.response.headersSent || x.ctx.signal.aborted || !isErrorOf(error, 'unavailable')) throw error;
+      // a server that is cut cancels its calls; a cancelled call of ours would have ended our context
+      if (!x.response.headersSent || x.ctx.signal.aborted || !isErrorOf(error, 'unavailable', 'cancelled')) throw error;
       x.ctx.logger?.info({ err: error }, 'the engine went away during a wait: waiting on');
+      await setTimeout(RETRY_MS);
       await engine.ready();
     }
   }

@@ -59,7 +59,7 @@ async function join(x: Exchange, engine: Engine, exec: ExecStartResponse, messag
     stdin: exec.stdin,
     ...(exec.tty ? { detachKeys: parseDetachKeys(exec.detachKeys) } : {}),
     async beforeEnd() {
-      const failure = await Promise.race([outcome, new Promise<undefined>((resolve) => setTimeout(resolve, EXIT_MS).unref())]);
+      const failure = await Promise.race([outcome, new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), EXIT_MS).unref())]);
       if (failure !== undefined && !x.ctx.signal.aborted) tell(client, failure, exec.tty);
     },
   });
