@@ -15,6 +15,7 @@ enum {
 	SYNC_GO = 'G',     /* parent: maps are written, run the plan */
 	SYNC_MASTER = 'T', /* child: the pty master is attached as a right */
 	SYNC_HOOK = 'H',   /* child: u32 index of a HOOK operation that the parent shall run */
+	SYNC_LIMIT = 'L',  /* child: u32 index of an RLIMIT operation that it may not set itself */
 	SYNC_READY = 'R',  /* child: created */
 	SYNC_START = 'S',  /* parent: go on to execve */
 	SYNC_ERROR = 'E',  /* child: u8 kind, i32 errno, text */

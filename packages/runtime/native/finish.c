@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -117,6 +118,27 @@ static void run_start_hooks(struct child *c)
 			child_die(c, LAUNCH_INTERNAL, 0, "startContainer %s", reason);
 }
 
+/* After everything that a small limit would forbid. */
+static void set_limits(struct child *c)
+{
+	struct plan_cursor cursor;
+	struct plan_op op;
+	char ask[5] = { SYNC_LIMIT };
+
+	plan_rewind(c->plan, &cursor);
+	while (plan_next(&cursor, &op)) {
+		struct rlimit limit = { op.f[1].n, op.f[2].n };
+
+		if (op.code != PLAN_RLIMIT || setrlimit((__rlimit_resource_t)op.f[0].n, &limit) == 0)
+			continue;
+		if (errno != EPERM)
+			child_fail(c, errno, "set rlimit %llu", (unsigned long long)op.f[0].n);
+		memcpy(ask + 1, &op.index, 4);
+		child_send(c, ask, sizeof(ask), -1);
+		child_await(c, SYNC_GO);
+	}
+}
+
 void do_exec(struct child *c, struct plan_op *op)
 {
 	const char **args = plan_strings(&op->f[0], 0), **env = plan_strings(&op->f[1], 1), *program;
@@ -136,6 +158,7 @@ void do_exec(struct child *c, struct plan_op *op)
 	for (unsigned fd = 3; fd < 3 + c->plan->preserve; fd++)
 		fcntl((int)fd, F_SETFD, 0);
 
+	set_limits(c);
 	if (c->listener >= 0)
 		prctl(PR_SET_PDEATHSIG, 0); /* whoever launched us leaves on "R" */
 	child_send(c, "R", 1, -1);

@@ -379,8 +379,8 @@ static int after_clone(struct setup *s, pid_t pid)
 	return 0;
 }
 
-/* Last of all, when the child has done what a small limit would forbid. */
-static int set_limits(struct setup *s, pid_t pid)
+/* A limit that rises, for a child that is no longer privileged on the host. */
+static int set_limit(struct setup *s, uint32_t index, pid_t pid)
 {
 	struct plan_cursor cursor;
 	struct plan_op op;
@@ -389,10 +389,13 @@ static int set_limits(struct setup *s, pid_t pid)
 	while (plan_next(&cursor, &op)) {
 		struct rlimit limit = { op.f[1].n, op.f[2].n };
 
-		if (op.code == PLAN_RLIMIT && prlimit(pid, (__rlimit_resource_t)op.f[0].n, &limit, NULL))
+		if (op.index != index || op.code != PLAN_RLIMIT)
+			continue;
+		if (prlimit(pid, (__rlimit_resource_t)op.f[0].n, &limit, NULL))
 			return failed(s->error, LAUNCH_INTERNAL, errno, "set rlimit %llu", (unsigned long long)op.f[0].n);
+		return 0;
 	}
-	return 0;
+	return failed(s->error, LAUNCH_INTERNAL, 0, "the process asked for a limit that is not there");
 }
 
 static int read_error(const char *message, ssize_t n, struct launch_error *error)
@@ -456,14 +459,15 @@ static int until_ready(struct setup *s, struct launch *out)
 		if (n <= 0)
 			return failed(s->error, LAUNCH_INTERNAL, 0, "the process died while it was set up");
 		switch (message[0]) {
-		case SYNC_READY: return set_limits(s, out->pid);
+		case SYNC_READY: return 0;
 		case SYNC_MASTER: break;
 		case SYNC_ERROR: return read_error(message, n, s->error);
 		case SYNC_HOOK:
+		case SYNC_LIMIT:
 			if (n < 5)
 				return failed(s->error, LAUNCH_INTERNAL, 0, "malformed hand-shake");
 			memcpy(&index, message + 1, 4);
-			if (runtime_hook(s, index, out->pid))
+			if (message[0] == SYNC_HOOK ? runtime_hook(s, index, out->pid) : set_limit(s, index, out->pid))
 				return -1;
 			if (send(out->sync, go, sizeof(go), MSG_NOSIGNAL) < 0)
 				return failed(s->error, LAUNCH_INTERNAL, errno, "the process died");
