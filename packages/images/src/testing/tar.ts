@@ -1,0 +1,56 @@
+import { gzipSync } from 'node:zlib';
+import { sha256 } from '@gantry/oci';
+import { pack, type Headers } from 'tar-stream';
+
+export interface TestEntry extends Partial<Headers> {
+  readonly name: string;
+  readonly body?: string | Buffer;
+}
+
+/** A tar of these entries. */
+export async function tarOf(entries: readonly TestEntry[]): Promise<Buffer> {
+  const out = pack();
+  const parts: Buffer[] = [];
+  const done = (async () => {
+    for await (const part of out) parts.push(part as Buffer);
+  })();
+  for (const { body = '', ...header } of entries) out.entry({ mtime: new Date(1_700_000_000_000), ...header }, body);
+  out.finalize();
+  await done;
+  return Buffer.concat(parts);
+}
+
+export interface TestImage {
+  readonly archive: Buffer;
+  readonly id: string;
+  readonly config: Buffer;
+  readonly layers: readonly Buffer[];
+  readonly diffIds: readonly string[];
+}
+
+/** An archive as `docker save` of 20.10 writes it. */
+export async function dockerArchive(names: readonly string[], layers: readonly (readonly TestEntry[])[], options: { readonly gzip?: boolean; readonly config?: object } = {}): Promise<TestImage> {
+  const plain = await Promise.all(layers.map(tarOf));
+  const diffIds = plain.map((layer) => sha256(layer));
+  const packed = options.gzip === true ? plain.map((layer) => gzipSync(layer)) : plain;
+  const config = Buffer.from(
+    JSON.stringify({
+      architecture: process.arch === 'arm64' ? 'arm64' : 'amd64',
+      os: 'linux',
+      created: '2024-05-01T00:00:00Z',
+      config: { Cmd: ['/bin/sh'] },
+      history: layers.map((_, at) => ({ created: '2024-05-01T00:00:00Z', created_by: `step ${at}` })),
+      rootfs: { type: 'layers', diff_ids: diffIds },
+      ...options.config,
+    }),
+  );
+  const id = sha256(config);
+  const hex = id.slice('sha256:'.length);
+  const paths = packed.map((_, at) => `${String(at).padStart(64, '0')}/layer.tar`);
+  const archive = await tarOf([
+    ...packed.map((layer, at) => ({ name: paths[at] ?? '', body: layer })),
+    { name: `${hex}.json`, body: config },
+    { name: 'manifest.json', body: JSON.stringify([{ Config: `${hex}.json`, RepoTags: names, Layers: paths }]) },
+  ]);
+  return { archive, id, config, layers: packed, diffIds };
+}
