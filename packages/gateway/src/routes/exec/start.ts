@@ -1,5 +1,5 @@
 import type { ExecStartResponse } from '@gantry/api/gantry/engine/v1/containers';
-import { detached, internal } from '@gantry/rpc';
+import { detached, internal, isGantryError } from '@gantry/rpc';
 import type { Socket } from 'node:net';
 import type { Engine } from '../../engine/engine';
 import { messageOf, sendEmpty } from '../../http/answer';
@@ -42,7 +42,14 @@ async function startAttached(x: Exchange, engine: Engine, body: ExecStartBody): 
   const messages = call[Symbol.asyncIterator]();
   let client: Socket | undefined;
   try {
-    const first = await messages.next();
+    const first = await messages.next().catch((error: unknown) => {
+      // a command that cannot run is the exec's own output and exit code, as in dockerd; the client asks for the code afterwards
+      if (!isGantryError(error) || error.meta['exitCode'] === undefined) throw error;
+      client = takeOver(x, streamType(body.Tty, x));
+      tell(client, error, body.Tty);
+      return undefined;
+    });
+    if (first === undefined) return;
     if (first.done === true || first.value.socket === '') throw internal(`exec ${x.params['name'] ?? ''} was given no stream`);
     client = await join(x, engine, first.value, messages);
   } finally {
