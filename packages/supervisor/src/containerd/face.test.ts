@@ -141,8 +141,15 @@ describe('namespaces', () => {
   });
 
   test('a call without one is refused', async () => {
+    await expect(connection.client(LeasesService).list(inNamespace(''), { filters: [] })).rejects.toMatchObject({ kind: 'failedPrecondition' });
     await expect(connection.client(ContainersService).list(inNamespace(''), { filters: [] })).rejects.toMatchObject({ kind: 'failedPrecondition', message: expect.stringContaining('namespace is required') });
   });
+});
+
+test('a namespace comes to be with the first object in it, also one of the images service', async () => {
+  await connection.client(LeasesService).create(inNamespace('fresh'), { id: 'l1', labels: {} });
+  expect((await connection.client(NamespacesService).get(ctx, { name: 'fresh' })).namespace).toEqual({ name: 'fresh', labels: {} });
+  expect(leases.has('l1')).toBe(true);
 });
 
 describe('containers', () => {

@@ -11,7 +11,7 @@ import { StreamingService } from '@gantry/api/containerd/services/streaming/v1/s
 import { TasksService } from '@gantry/api/containerd/services/tasks/v1/tasks';
 import { TransferService } from '@gantry/api/containerd/services/transfer/v1/transfer';
 import { VersionService } from '@gantry/api/containerd/services/version/v1/version';
-import { type Connection, forwardService, type RpcServer } from '@gantry/rpc';
+import type { Connection, RpcServer } from '@gantry/rpc';
 import type { Envelopes } from '../events';
 import type { Records } from '../records';
 import type { RuntimeTable } from '../runtimes';
@@ -19,6 +19,7 @@ import type { Tasks } from '../tasks';
 import { containersHandlers, type DockerContainers } from './containers/containers';
 import { snapshotLeases } from './containers/lease';
 import { eventsHandlers } from './events/events-service';
+import { forwardContainerdService } from './forwarded';
 import { requireNamespace } from './identifiers';
 import { introspectionHandlers } from './introspection/introspection';
 import { imagesServiceContents } from './namespaces/contents';
@@ -55,5 +56,8 @@ export function addContainerdFace(server: RpcServer, needs: FaceNeeds): void {
   server.addService(EventsService, eventsHandlers(envelopes));
   server.addService(ContainersService, requireNamespace<typeof ContainersService>(containersHandlers({ records, tasks, leases, docker })));
   server.addService(TasksService, requireNamespace<typeof TasksService>(tasksHandlers({ records, tasks, snapshots, runtimes, runRoot })), { longCalls: [...LONG_TASK_CALLS] });
-  for (const service of FORWARDED) forwardService(server, service, images);
+  const ensureNamespace = (name: string): void => {
+    if (records.namespaces.get(name) === undefined) records.namespaces.create(name, {});
+  };
+  for (const service of FORWARDED) forwardContainerdService(server, service, { target: images, ensureNamespace });
 }
