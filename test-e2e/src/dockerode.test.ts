@@ -46,7 +46,7 @@ describeEngine('dockerode', (suite) => {
     const stream = await client().getEvents({});
     const first = new Promise<string>((resolve) => stream.once('data', (chunk: Buffer) => resolve(chunk.toString())));
     const volume = await client().createVolume({ Name: 'evented' });
-    expect(volume).toMatchObject({ Name: 'evented' });
+    expect(volume).toMatchObject({ name: 'evented' });
     expect(JSON.parse(await first)).toMatchObject({ Type: 'volume', Action: 'create' });
     (stream as unknown as { destroy(): void }).destroy();
     await client().getVolume('evented').remove();

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { ended, loadBusybox, startEngine, until, type Engine } from './harness';
+import { ended, getFromHost, loadBusybox, startEngine, until, type Engine } from './harness';
 
 /** Rounds of killing: 20 in `tools/test --all`, fewer in the everyday run. */
 const rounds = process.env['GANTRY_TEST_ALL'] ? 20 : 4;
@@ -52,7 +52,7 @@ describe('nothing dies with a service', () => {
     await engine.destroy();
   }, 120_000);
 
-  const answers = async (port: number) => (await engine.onHost('busybox', ['wget', '-q', '-T', '5', '-O', '-', `http://127.0.0.1:${port}/`])).stdout === 'hello from gantry\n';
+  const answers = async (port: number) => (await getFromHost(engine, '127.0.0.1', port)) === 'hello from gantry\n';
   const back = () => until('the engine to answer again', async () => (await docker('version')).code === 0 && (await docker('ps')).code === 0, 60_000);
 
   /** Work that goes on while services die; it may fail, but must leave nothing wrong behind. */

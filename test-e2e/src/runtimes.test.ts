@@ -12,7 +12,7 @@ describe('alternate runtimes', () => {
   const cases: [string, string[], Partial<{ code: number; stdout: string; stderr: string }>][] = [
     ['output', ['busybox', 'echo', 'hello'], { code: 0, stdout: 'hello\n' }],
     ['exit code', ['busybox', 'sh', '-c', 'exit 42'], { code: 42 }],
-    ['a signal', ['busybox', 'sh', '-c', 'kill -TERM $$'], { code: 143 }],
+    ['a signal', ['--pid', 'host', 'busybox', 'sh', '-c', 'kill -TERM $$'], { code: 143 }],
     ['both streams', ['busybox', 'sh', '-c', 'echo o; echo e >&2'], { stdout: 'o\n', stderr: 'e\n' }],
     ['user', ['-u', 'alice', 'busybox', 'id', '-un'], { stdout: 'alice\n' }],
     ['working directory', ['-w', '/var', 'busybox', 'pwd'], { stdout: '/var\n' }],

@@ -18,7 +18,7 @@ export async function startRegistry(engine: Engine, port = 5000): Promise<Regist
   const config = join(folder, 'config.yml');
   writeFileSync(config, `version: 0.1\nstorage: {filesystem: {rootdirectory: ${folder}/data}, delete: {enabled: true}}\nhttp: {addr: '127.0.0.1:${port}'}\nlog: {level: error}\n`);
   const child: ChildProcess = spawn('nsenter', [`--net=/run/netns/${engine.netns}`, 'docker-registry', 'serve', config], { stdio: 'ignore' });
-  await until('the registry to listen', async () => (await engine.onHost('busybox', ['nc', '-z', '127.0.0.1', String(port)])).code === 0);
+  await until('the registry to listen', async () => (await engine.onHost('busybox', ['nc', '-w', '1', '127.0.0.1', String(port)], { input: 'GET /v2/ HTTP/1.0\r\n\r\n' })).stdout.includes('200 OK'));
   return {
     name: `127.0.0.1:${port}`,
     async stop() {

@@ -22,6 +22,8 @@ const errorSchema: Schema = { type: 'object', required: ['message'], properties:
 export class CheckedClient {
   /** What was wrong, each with its request. */
   readonly problems: string[] = [];
+  /** Requests that were refused, with status and message. */
+  readonly refused: string[] = [];
   /** Operations that were asked. */
   readonly asked = new Set<string>();
   private readonly schemas: Schemas;
@@ -36,6 +38,7 @@ export class CheckedClient {
   async ask(method: string, target: string, asked: Asked = {}): Promise<Answer> {
     const answer = await exchange(this.socketPath, method, `/v${this.specification.version}${target}`, asked);
     const operation = this.specification.find(method, target.split('?', 1)[0] ?? '');
+    if (answer.status >= 400) this.refused.push(`${answer.status} ${method} ${target} ${answer.body.toString().trim()}`);
     if (operation === undefined) this.problems.push(`${method} ${target}: not in the description of ${this.specification.version}`);
     else {
       this.asked.add(operation.operationId);
