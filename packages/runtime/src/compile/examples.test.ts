@@ -1,0 +1,19 @@
+/** The examples of the runtime specification; OCI_RUNTIME_SPEC names a checkout's schema folder. */
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Spec } from '@gantry/oci';
+import { honouredSpec, refuseUnknown } from './refuse';
+
+const folder = join(process.env['OCI_RUNTIME_SPEC'] ?? '', 'test/config/good');
+const examples = existsSync(folder) ? readdirSync(folder).filter((name) => !/freebsd|zos|windows/.test(name)) : [];
+if (examples.length === 0) console.warn('skipped: the specification\'s examples are not here (OCI_RUNTIME_SPEC)');
+
+/* What the example uses and this runtime refuses, by name. */
+const refused: Readonly<Record<string, string>> = { 'linux-netdevice.json': 'linux.netDevices', 'spec-example.json': 'linux.resources.oomScoreAdj' };
+
+(examples.length ? test.each(examples) : test.skip.each(['none']))('%s', (name) => {
+  const spec = JSON.parse(readFileSync(join(folder, name), 'utf8')) as Spec;
+  const check = () => { refuseUnknown(spec, honouredSpec); };
+  if (refused[name]) expect(check).toThrow(`config.json: ${refused[name]}`);
+  else expect(check).not.toThrow();
+});
