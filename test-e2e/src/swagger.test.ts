@@ -15,6 +15,8 @@ describeEngine('answers as the API description has them', (suite) => {
       const client = await walk(suite.engine.socket, specification as Specification);
       process.stdout.write(`${suite.engine.kind}: ${client.asked.size} operations of API ${version} held against the description\n`);
       expect(client.problems).toEqual([]);
+      // what the walk asks on purpose: an image, a volume and a container that are not there, and logs of no stream
+      expect(client.refused.map((line) => line.slice(0, 3))).toEqual(['404', '404', '400', '404']);
     }, 120_000);
   }
 });
