@@ -1,5 +1,6 @@
 // Builds everything that is shipped: the C program and one bundle a service.
 //   dist/gantry-native            the static C program
+//   dist/gantry-init              the static init of --init containers
 //   dist/lib/gantry/<name>.cjs    one CommonJS file a service, koffi outside
 //   dist/lib/gantry/descriptors.binpb  for gRPC reflection
 // Usage: tools/node tools/build.mjs [--native | --bundles]
@@ -26,6 +27,7 @@ export const entries = {
 
 if (only !== '--bundles') {
   execFileSync('make', ['-s', '-C', join(root, 'packages/runtime/native'), '-j2'], { stdio: 'inherit' });
+  execFileSync('make', ['-s', '-C', join(root, 'packages/runtime/init')], { stdio: 'inherit' });
 }
 if (only !== '--native') {
   execFileSync(join(root, 'tools/generate-api'), { stdio: 'inherit' });

@@ -30,7 +30,8 @@ export interface SpecInput {
   readonly defaultSeccomp: SeccompProfile;
 }
 
-export const OCI_VERSION = '1.2.1';
+/** The oldest version that says what we say: crun 1.8 refuses to run what claims a newer one. */
+export const OCI_VERSION = '1.0.2';
 const DEFAULT_CGROUP_PARENT = '/gantry';
 
 /** Config (already validated and merged) and HostConfig → OCI config.json. Throws invalidArgument that names the field. */

@@ -1,26 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
-import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
-import { dataLoss, failedPrecondition, type GantryError, internal, invalidArgument, notFound } from '@gantry/rpc';
-
-/** Places of gantry-native, seen from the directory of the running bundle: installed, in dist, and from the sources. */
-const PLACES = ['../libexec/gantry/gantry-native', '../../libexec/gantry/gantry-native', 'gantry-native', '../gantry-native', '../../gantry-native', '../../../dist/gantry-native', '../../../../../../dist/gantry-native'];
-
-/** The configured path, or the first place that has an executable. */
-export function findNativeTree(configured: string, here: string): string {
-  const candidates = configured === '' ? PLACES.map((place) => join(here, place)) : [configured];
-  const found = candidates.find((path) => {
-    try {
-      accessSync(path, constants.X_OK);
-      return true;
-    } catch {
-      return false; // not there: the next place is looked at
-    }
-  });
-  if (found === undefined) throw failedPrecondition(`gantry-native not found (looked at ${candidates.join(', ')})`);
-  return found;
-}
+import { dataLoss, type GantryError, internal, invalidArgument, notFound } from '@gantry/rpc';
 
 /** A child that reads or writes a tar; `done` settles with its end. */
 export interface TarChild<S> {

@@ -9,12 +9,12 @@ import { newContext, StreamBroker } from '@gantry/rpc';
 import { openJournal } from '../../journal';
 import { DEFAULT_SHM_SIZE, defaultSeccompProfile } from '../../spec';
 import type { ContainersEngine, EngineSurroundings } from '../contract';
-import { findNativeTree } from '../archive/native-tree';
 import { execEnded, reconcileExecs } from '../exec/exec';
 import { openExecStore } from '../exec/store';
 import { ExecTable } from '../exec/table';
 import { healthMonitors, watchHealth } from '../health/probe';
 import { Restarter } from '../restart/restarter';
+import { findProgram, requireProgram } from '../native-programs';
 import { type Engine, type EngineSettings } from './engine';
 import { containerNetworks } from './engine-network';
 import { handleTaskEvent } from './exit';
@@ -80,9 +80,11 @@ export function createContainersEngine(surroundings: EngineSurroundings, overrid
 }
 
 function settingsOf({ data, run, defaultLog }: EngineSurroundings): EngineSettings {
+  const initPath = findProgram('gantry-init', __dirname);
   return {
+    ...(initPath === undefined ? {} : { initPath }),
     dataRoot: data, runRoot: run, bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim(), cgroupVersion: detectCgroups().mode === 'v2' ? 2 : 1,
     seccomp: defaultSeccompProfile(), init: false, dns: [], dnsSearch: [], dnsOptions: [], logDriver: defaultLog.Type, logOptions: defaultLog.Config, hostGatewayIp: '',
-    defaultShmSize: DEFAULT_SHM_SIZE, stopTimeout: DEFAULT_STOP_TIMEOUT, nativePath: () => findNativeTree('', __dirname),
+    defaultShmSize: DEFAULT_SHM_SIZE, stopTimeout: DEFAULT_STOP_TIMEOUT, nativePath: () => requireProgram('gantry-native', __dirname),
   };
 }

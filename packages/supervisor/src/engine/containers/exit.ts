@@ -6,6 +6,7 @@ import type { TaskEvent } from '../../tasks';
 import { shouldRestart } from '../restart/policy';
 import { forgetEndpoints } from './connect';
 import { emitContainerEvent, type Engine } from './engine';
+import { followPause } from './foreign-pause';
 import { finishRemoval } from './remove';
 import { isRunning, moveTo, phaseOf, stateOf, withState } from './state';
 import { deleteTask } from './task-end';
@@ -32,6 +33,7 @@ export function handleTaskEvent(engine: Engine, event: TaskEvent): void {
   }
   const oom = unpackAny(event.event, TaskOOM);
   if (oom !== undefined) applyOom(engine, oom.containerId);
+  followPause(engine, event);
 }
 
 function applyOom(engine: Engine, id: string): void {

@@ -22,7 +22,9 @@ export async function removeContainer(engine: Engine, caller: CallContext, reque
 }
 
 async function remove(engine: Engine, ctx: CallContext, id: string, request: RemoveRequest): Promise<void> {
-  const { docker } = engine.records.requireDocker(id);
+  const record = engine.records.getDocker(id);
+  if (record === undefined) return; // it was one with --rm, and is gone with its end
+  const { docker } = record;
   const phase = phaseOf(docker);
   if (isRunning(docker)) {
     const what = phase === Phase.PHASE_PAUSED ? 'paused' : 'running';
