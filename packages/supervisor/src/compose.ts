@@ -1,7 +1,9 @@
 import { join } from 'node:path';
-import { connect } from '@gantry/rpc';
+import { LeasesService } from '@gantry/api/containerd/services/leases/v1/leases';
+import { connect, newContext } from '@gantry/rpc';
 import type { Running, ServiceContext } from '@gantry/service';
 import { logOptions, runtimeTable, type SupervisorConfig } from './config';
+import { releaseOrphanLeases } from './containerd/containers/orphan-leases';
 import { imageEventSource } from './containerd/events/image-events';
 import { publishRecordChanges } from './containerd/events/record-events';
 import { addContainerdFace } from './containerd/face';
@@ -65,6 +67,14 @@ export function compose(service: ServiceContext<SupervisorConfig>): Running {
   addEngineFace(server, { records, events: bus.docker, runtimes, containers, connections, facts, build });
 
   let unpublish = (): void => undefined;
+  const stopping = new AbortController();
+  const tidy = (): void => {
+    const ctx = newContext({ signal: stopping.signal, namespace: config.namespace });
+    const needs = { records, leases: connections.images.client(LeasesService), logger };
+    releaseOrphanLeases(needs, ctx, BigInt(Math.floor(Date.now() / 1000))).catch((error: unknown) => {
+      if (!stopping.signal.aborted) logger.warn({ err: error }, 'leases of containers that are gone were not all released');
+    });
+  };
   return {
     async start() {
       ensureNamespace(config.namespace);
@@ -72,10 +82,12 @@ export function compose(service: ServiceContext<SupervisorConfig>): Running {
       await containers.start();
       taskEvents.start();
       imageEvents.start();
+      tidy();
       await server.listen(service.socket());
     },
     async stop() {
       await server.stop();
+      stopping.abort();
       await containers.stop();
       await Promise.all([taskEvents.stop(), imageEvents.stop()]);
       unpublish();

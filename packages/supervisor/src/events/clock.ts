@@ -1,18 +1,31 @@
 /** Nanoseconds since the epoch, as docker's timeNano. */
 export type NanoClock = () => bigint;
 
-/** A step back of the system clock larger than this is followed; a smaller one is noise between two readings. */
-const JUMP = 1_000_000_000n;
+export interface ClockSources {
+  /** The wall clock in milliseconds. */
+  readonly wall: () => number;
+  /** A clock that only grows, in milliseconds with a fraction. */
+  readonly steady: () => number;
+}
+
+/** A wall clock that differs by more than this (ms) from the steady one was set, and is followed. */
+const JUMP_MS = 1000;
+const NS_PER_MS = 1_000_000n;
 
 /**
- * The system clock with distinct, growing values, so that "everything since the last event I saw" is exact.
- * It follows the wall clock when an administrator sets it back.
+ * The wall clock with the steady clock's resolution and with distinct, growing values, so that "everything since the last event I saw"
+ * is exact. When an administrator sets the clock, forth or back, it follows.
  */
-export function nanoClock(milliseconds: () => number = Date.now): NanoClock {
+export function nanoClock(sources: ClockSources = { wall: Date.now, steady: () => performance.now() }): NanoClock {
+  const { wall, steady } = sources;
+  let base = wall() - steady();
   let last = 0n;
   return () => {
-    const now = BigInt(milliseconds()) * 1_000_000n;
-    last = now > last || last - now > JUMP ? now : last + 1n;
+    const now = steady();
+    if (Math.abs(wall() - (base + now)) > JUMP_MS) base = wall() - now;
+    const nanos = BigInt(Math.floor((base + now) * 1000)) * 1000n;
+    const back = last - nanos > BigInt(JUMP_MS) * NS_PER_MS;
+    last = nanos > last || back ? nanos : last + 1n;
     return last;
   };
 }

@@ -1,4 +1,4 @@
-import { Container, type ContainersService } from '@gantry/api/containerd/services/containers/v1/containers';
+import type { Container, ContainersService } from '@gantry/api/containerd/services/containers/v1/containers';
 import { type CallContext, failedPrecondition, type Handlers, invalidArgument, isErrorOf, notFound } from '@gantry/rpc';
 import { DOCKER_EXTENSION, type Records } from '../../records';
 import type { Tasks } from '../../tasks';

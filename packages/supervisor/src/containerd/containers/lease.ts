@@ -10,6 +10,9 @@ export interface SnapshotLeases {
   release(ctx: CallContext, id: string): Promise<void>;
 }
 
+/** On every lease that keeps a container's snapshot: the container's id. */
+export const CONTAINER_LABEL = 'gantry.io/container';
+
 const leaseId = (id: string): string => `gantry.container.${id}`;
 
 /** Leases in the images service, one for each container record, in the container's own namespace. */
@@ -24,7 +27,7 @@ export function snapshotLeases(leases: ServiceClient<typeof LeasesService>): Sna
       if (container.snapshotKey === '') return;
       const call = ownCall(ctx);
       const id = leaseId(container.id);
-      await leases.create(call, { id, labels: { 'gantry.io/container': container.id } }).catch((error: unknown) => {
+      await leases.create(call, { id, labels: { [CONTAINER_LABEL]: container.id } }).catch((error: unknown) => {
         if (!isErrorOf(error, 'alreadyExists')) throw error;
       });
       await leases.addResource(call, { id, resource: { id: container.snapshotKey, type: `snapshots/${container.snapshotter}` } });
