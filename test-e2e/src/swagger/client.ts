@@ -6,7 +6,7 @@ export interface Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
-  json(): any;
+  json(): unknown;
 }
 
 export interface Asked {

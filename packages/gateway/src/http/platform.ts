@@ -1,4 +1,4 @@
-import { Platform } from '@gantry/api/gantry/images/v1/images';
+import type { Platform } from '@gantry/api/gantry/images/v1/images';
 import { invalidArgument } from '@gantry/rpc';
 import { type Codec, list, struct, text } from '../json/codec';
 import { scanJson } from '../json/scan';

@@ -1,4 +1,4 @@
-import { Auth } from '@gantry/api/gantry/images/v1/images';
+import type { Auth } from '@gantry/api/gantry/images/v1/images';
 import { invalidArgument } from '@gantry/rpc';
 import { type Codec, struct, text } from '../json/codec';
 import { scanJson } from '../json/scan';

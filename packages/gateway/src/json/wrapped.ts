@@ -1,4 +1,4 @@
-import { PortBindings, StringList } from '@gantry/api/gantry/engine/v1/types';
+import type { PortBindings, StringList } from '@gantry/api/gantry/engine/v1/types';
 import { type Codec, struct, text, typeError } from './codec';
 import type { Json } from './value';
 

@@ -12,10 +12,10 @@ const start = async (answers: (broker: StreamBroker) => FakeAnswers): Promise<vo
   gateway = await startGateway((broker) => answers(broker));
 };
 const step = (part: object): { progress: Progress } => ({ progress: Progress.fromPartial(part) });
-const lines = (text: string): any[] => text.trim().split('\r\n').map((line) => JSON.parse(line) as unknown);
+const lines = (text: string): unknown[] => text.trim().split('\r\n').map((line) => JSON.parse(line) as unknown);
 
 describe('pull', () => {
-  const pulls: any[] = [];
+  const pulls: unknown[] = [];
   beforeEach(() =>
     start(() => ({
       images: {

@@ -11,11 +11,19 @@ import { Router } from '../http/router';
 import { routes } from '../routes/table';
 import { type FakeAnswers, serveFakeEngine } from './fake-engine';
 
+/** Parsed JSON whose form a test asserts. */
+export interface AnyJson {
+  /** Of errors. */
+  readonly message?: string;
+  readonly [key: string]: unknown;
+}
+
 export interface Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly text: string;
-  json(): any;
+  /** The body as JSON. */
+  json(): AnyJson;
 }
 
 export interface Asked {
@@ -91,7 +99,7 @@ function ask(socketPath: string, method: string, path: string, asked: Asked): Pr
       response.on('error', reject);
       response.on('end', () => {
         const text = Buffer.concat(chunks).toString();
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, text, json: () => JSON.parse(text) as unknown });
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, text, json: () => JSON.parse(text) as AnyJson });
       });
     });
     request.on('error', reject);
