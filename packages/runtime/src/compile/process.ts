@@ -70,7 +70,8 @@ export function compileProcess(process: Process, context: ProcessContext): Opera
     const filter = compileSeccomp(context.seccomp);
     if (filter.length > 0) list.push(['SECCOMP', seccompFlags(context.seccomp), filter]);
   }
-  list.push(['EXEC_CODE', process.args ?? [], process.env ?? [], 1]);
+  const { args = [], env = [] } = process;
+  list.push(['EXEC_CODE', args, env, 1]);
   return list;
 }
 
