@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { ContentService } from '@gantry/api/containerd/services/content/v1/content';
+import { DiffService } from '@gantry/api/containerd/services/diff/v1/diff';
 import { ImagesService } from '@gantry/api/containerd/services/images/v1/images';
 import { LeasesService } from '@gantry/api/containerd/services/leases/v1/leases';
 import { SnapshotsService } from '@gantry/api/containerd/services/snapshots/v1/snapshots';
@@ -33,6 +34,7 @@ export interface TestEngine {
   readonly records: ServiceClient<typeof ImagesService>;
   readonly snapshots: ServiceClient<typeof SnapshotsService>;
   readonly leases: ServiceClient<typeof LeasesService>;
+  readonly diff: ServiceClient<typeof DiffService>;
   load(archive: Buffer, ctx?: CallContext): Promise<LoadResponse[]>;
   save(refs: readonly string[]): Promise<Buffer>;
   /** Numbers of the snapshot directories on disk. */
@@ -65,6 +67,7 @@ export async function startEngine(change: Partial<ImagesConfig> = {}): Promise<T
     records: client(ImagesService),
     snapshots: client(SnapshotsService),
     leases: client(LeasesService),
+    diff: client(DiffService),
     async load(archive, ctx = newContext()) {
       const answers: LoadResponse[] = [];
       for await (const answer of images.load(ctx, { quiet: true, platforms: [] })) {

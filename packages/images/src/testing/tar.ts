@@ -1,9 +1,17 @@
 import { gzipSync } from 'node:zlib';
 import { sha256 } from '@gantry/oci';
-import { pack, type Headers } from 'tar-stream';
+import { pack } from 'tar-stream';
 
-export interface TestEntry extends Partial<Headers> {
+export interface TestEntry {
   readonly name: string;
+  readonly type?: 'file' | 'directory' | 'symlink' | 'link' | 'character-device' | 'block-device' | 'fifo';
+  readonly linkname?: string;
+  readonly mode?: number;
+  readonly uid?: number;
+  readonly gid?: number;
+  readonly devmajor?: number;
+  readonly devminor?: number;
+  readonly pax?: Record<string, string>;
   readonly body?: string | Buffer;
 }
 

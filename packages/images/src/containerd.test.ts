@@ -1,0 +1,284 @@
+import { randomBytes } from 'node:crypto';
+import { execFile, execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { WriteAction, type WriteContentRequest } from '@gantry/api/containerd/services/content/v1/content';
+import { newContext } from '@gantry/rpc';
+import { sha256 } from '@gantry/oci';
+import { startEngine, type TestEngine } from './testing/engine';
+import { dockerArchive, tarOf } from './testing/tar';
+
+const ctx = newContext();
+let engine: TestEngine;
+beforeEach(async () => {
+  engine = await startEngine();
+});
+afterEach(() => engine.stop());
+
+async function write(requests: readonly Partial<WriteContentRequest>[], context = ctx) {
+  const answers = [];
+  const whole = async function* () {
+    for (const request of requests) yield { action: WriteAction.WRITE, ref: '', total: 0n, expected: '', offset: 0n, data: Buffer.alloc(0), labels: {}, ...request };
+  };
+  for await (const answer of engine.content.write(context, whole())) answers.push(answer);
+  return answers;
+}
+
+async function read(digest: string, offset = 0n, size = 0n): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  for await (const { data } of engine.content.read(ctx, { digest, offset, size })) parts.push(data);
+  return Buffer.concat(parts);
+}
+
+const collect = async (): Promise<void> => {
+  await engine.leases.create(ctx, { id: 'collect', labels: {} });
+  await engine.leases.delete(ctx, { id: 'collect', sync: true });
+  await engine.snapshots.cleanup(ctx, { snapshotter: '' });
+};
+
+describe('content', () => {
+  const data = randomBytes(3 << 20);
+  const digest = sha256(data);
+
+  test('an upload in pieces, broken off and resumed', async () => {
+    await write([{ ref: 'r', total: BigInt(data.length), expected: digest, action: WriteAction.STAT }, { data: data.subarray(0, 1 << 20) }]);
+    const { status } = await engine.content.status(ctx, { ref: 'r' });
+    expect(status).toMatchObject({ offset: 1048576n, total: BigInt(data.length), expected: digest });
+    await engine.restart();
+    const answers = await write([{ ref: 'r', action: WriteAction.STAT }, { offset: 1048576n, data: data.subarray(1 << 20) }, { action: WriteAction.COMMIT, expected: digest, total: BigInt(data.length), labels: { a: 'b' } }]);
+    expect(answers[0]).toMatchObject({ action: WriteAction.STAT, offset: 1048576n });
+    expect(answers.at(-1)).toMatchObject({ action: WriteAction.COMMIT, offset: BigInt(data.length), digest });
+    expect((await engine.content.info(ctx, { digest })).info).toMatchObject({ size: BigInt(data.length), labels: { a: 'b' } });
+    expect((await read(digest)).equals(data)).toBe(true);
+    expect((await read(digest, 100n, 50n)).equals(data.subarray(100, 150))).toBe(true);
+    expect((await engine.content.listStatuses(ctx, { filters: [] })).statuses).toEqual([]);
+  });
+
+  test('errors have containerd\'s kinds', async () => {
+    await write([{ ref: 'r', data, action: WriteAction.COMMIT, expected: digest }]);
+    await expect(write([{ ref: 'r2', expected: digest, action: WriteAction.STAT }])).rejects.toMatchObject({ kind: 'alreadyExists' });
+    await expect(write([{ ref: 'r3', data, action: WriteAction.COMMIT, expected: sha256('other') }])).rejects.toMatchObject({ kind: 'failedPrecondition' });
+    await expect(write([{ ref: 'r4', data, action: WriteAction.COMMIT, total: 5n }])).rejects.toMatchObject({ kind: 'failedPrecondition' });
+    await expect(write([{ data }])).rejects.toMatchObject({ kind: 'invalidArgument' });
+    await expect(write([{ ref: 'r5', data, offset: 7n }])).rejects.toMatchObject({ kind: 'outOfRange' });
+    await expect(engine.content.info(ctx, { digest: sha256('nothing') })).rejects.toMatchObject({ kind: 'notFound' });
+    await expect(engine.content.info(ctx, { digest: 'sha256:../../etc' })).rejects.toMatchObject({ kind: 'invalidArgument' });
+    await expect(engine.content.abort(ctx, { ref: 'nothing' })).rejects.toMatchObject({ kind: 'notFound' });
+    await expect(read(digest, BigInt(data.length + 1))).rejects.toMatchObject({ kind: 'outOfRange' });
+    await engine.content.abort(ctx, { ref: 'r3' });
+  });
+
+  test('namespaces share bytes, not names', async () => {
+    await write([{ ref: 'r', data, action: WriteAction.COMMIT }]);
+    const other = newContext({ namespace: 'other' });
+    await expect(engine.content.info(other, { digest })).rejects.toMatchObject({ kind: 'notFound' });
+    await expect(write([{ ref: 'r', expected: digest, action: WriteAction.STAT }], other)).rejects.toMatchObject({ kind: 'alreadyExists' });
+    await engine.content.delete(ctx, { digest });
+    expect((await engine.content.info(other, { digest })).info?.size).toBe(BigInt(data.length));
+    await engine.content.delete(other, { digest });
+    expect(engine.blobFiles()).toEqual([]);
+  });
+
+  test('labels: masks and filters', async () => {
+    await write([{ ref: 'r', data, action: WriteAction.COMMIT, labels: { a: '1', b: '2' } }]);
+    const info = { digest, size: 0n, createdAt: undefined, updatedAt: undefined };
+    await engine.content.update(ctx, { info: { ...info, labels: { a: '', c: '3' } }, updateMask: ['labels.a', 'labels.c'] });
+    const listed = async (filter: string) => {
+      const digests: string[] = [];
+      for await (const page of engine.content.list(ctx, { filters: [filter] })) digests.push(...page.info.map((item) => item.digest));
+      return digests;
+    };
+    expect((await engine.content.info(ctx, { digest })).info?.labels).toEqual({ b: '2', c: '3' });
+    expect(await listed('labels.c==3')).toEqual([digest]);
+    expect(await listed('labels."a"')).toEqual([]);
+    expect(await listed('labels.b~=^[0-9]$,labels.c!=4')).toEqual([digest]);
+    await expect(listed('labels.b~=[')).rejects.toMatchObject({ kind: 'invalidArgument' });
+  });
+});
+
+describe('snapshots', () => {
+  test('the life of a stack', async () => {
+    const { snapshots } = engine;
+    const request = { snapshotter: 'overlayfs', labels: {} };
+    const first = await snapshots.prepare(ctx, { ...request, key: 'a', parent: '' });
+    expect(first.mounts[0]).toMatchObject({ type: 'bind', options: ['rw', 'rbind'] });
+    await expect(snapshots.prepare(ctx, { ...request, key: 'a', parent: '' })).rejects.toMatchObject({ kind: 'alreadyExists' });
+    await expect(snapshots.prepare(ctx, { ...request, key: 'x', parent: 'nothing' })).rejects.toMatchObject({ kind: 'notFound' });
+    await expect(snapshots.prepare(ctx, { ...request, key: 'x', parent: 'a' })).rejects.toMatchObject({ kind: 'failedPrecondition' });
+    writeFileSync(join(first.mounts[0]?.source ?? '', 'f'), 'x'.repeat(5000));
+    await snapshots.commit(ctx, { ...request, name: 'A', key: 'a', parent: '', labels: { l: '1' } });
+    await expect(snapshots.stat(ctx, { snapshotter: '', key: 'a' })).rejects.toMatchObject({ kind: 'notFound' });
+    const view = await snapshots.view(ctx, { ...request, key: 'v', parent: 'A' });
+    expect(view.mounts[0]).toMatchObject({ type: 'bind', options: ['ro', 'rbind'] });
+    const second = await snapshots.prepare(ctx, { ...request, key: 'b', parent: 'A' });
+    expect(second.mounts[0]?.options.map((option) => option.split('=')[0])).toEqual(expect.arrayContaining(['workdir', 'upperdir', 'lowerdir']));
+    await expect(snapshots.remove(ctx, { snapshotter: '', key: 'A' })).rejects.toMatchObject({ kind: 'failedPrecondition' });
+    expect((await snapshots.usage(ctx, { snapshotter: '', key: 'A' })).size).toBeGreaterThan(5000n);
+    expect((await snapshots.stat(ctx, { snapshotter: '', key: 'A' })).info).toMatchObject({ name: 'A', kind: 3, labels: { l: '1' } });
+    for (const key of ['b', 'v', 'A']) await snapshots.remove(ctx, { snapshotter: '', key });
+    await snapshots.cleanup(ctx, { snapshotter: '' });
+    expect(engine.snapshotDirs()).toEqual([]);
+    await expect(snapshots.stat(ctx, { snapshotter: 'zfs', key: 'a' })).rejects.toMatchObject({ kind: 'invalidArgument', message: 'snapshotter not loaded: zfs' });
+  });
+
+  test('a layer may be laid out before its parent is there', async () => {
+    const request = { snapshotter: '', labels: {} };
+    await engine.snapshots.prepare(ctx, { ...request, key: 'upper', parent: '' });
+    await engine.snapshots.prepare(ctx, { ...request, key: 'lower', parent: '' });
+    await engine.snapshots.commit(ctx, { ...request, name: 'L', key: 'lower', parent: '' });
+    await engine.snapshots.commit(ctx, { ...request, name: 'U', key: 'upper', parent: 'L' });
+    expect((await engine.snapshots.stat(ctx, { snapshotter: '', key: 'U' })).info?.parent).toBe('L');
+  });
+});
+
+describe('leases and garbage collection', () => {
+  test('what a lease holds stays, and goes with it', async () => {
+    await engine.leases.create(ctx, { id: 'l', labels: {} });
+    const leased = newContext({ lease: 'l' });
+    const data = Buffer.from('leased');
+    await write([{ ref: 'r', data, action: WriteAction.COMMIT }], leased);
+    await engine.snapshots.prepare(leased, { snapshotter: '', key: 'k', parent: '', labels: {} });
+    expect((await engine.leases.listResources(ctx, { id: 'l' })).resources).toEqual([{ type: 'content', id: sha256(data) }, { type: 'snapshots/overlayfs', id: 'k' }]);
+    await collect();
+    expect([engine.blobFiles().length, engine.snapshotDirs().length]).toEqual([1, 1]);
+    await engine.leases.delete(ctx, { id: 'l', sync: true });
+    await engine.snapshots.cleanup(ctx, { snapshotter: '' });
+    expect([engine.blobFiles(), engine.snapshotDirs()]).toEqual([[], []]);
+  });
+
+  test('an expired lease holds nothing; an unknown one fails the call', async () => {
+    await engine.leases.create(ctx, { id: 'l', labels: { 'containerd.io/gc.expire': new Date(Date.now() + 300).toISOString() } });
+    await write([{ ref: 'r', data: Buffer.from('x'), action: WriteAction.COMMIT }], newContext({ lease: 'l' }));
+    await collect();
+    expect(engine.blobFiles()).toHaveLength(1);
+    await new Promise((resolve) => setTimeout(resolve, 350));
+    await collect();
+    expect(engine.blobFiles()).toEqual([]);
+    await expect(engine.snapshots.prepare(newContext({ lease: 'nope' }), { snapshotter: '', key: 'k', parent: '', labels: {} })).rejects.toMatchObject({ kind: 'notFound' });
+    expect(engine.snapshotDirs()).toEqual([]);
+  });
+
+  test('references by label and parent are followed', async () => {
+    await engine.leases.create(ctx, { id: 'l', labels: {} });
+    const leased = newContext({ lease: 'l' });
+    const child = Buffer.from('child');
+    const parent = Buffer.from('parent');
+    await write([{ ref: 'c', data: child, action: WriteAction.COMMIT }], leased);
+    await write([{ ref: 'p', data: parent, action: WriteAction.COMMIT, labels: { 'containerd.io/gc.ref.content.0': sha256(child) } }], leased);
+    const target = { mediaType: 'x', digest: sha256(parent), size: 6n, annotations: {} };
+    await engine.records.create(ctx, { image: { name: 'i', labels: {}, target, createdAt: undefined, updatedAt: undefined }, sourceDateEpoch: undefined });
+    await engine.leases.delete(ctx, { id: 'l', sync: true });
+    expect(engine.blobFiles()).toHaveLength(2);
+    await engine.records.delete(ctx, { name: 'i', sync: true });
+    expect(engine.blobFiles()).toEqual([]);
+  });
+
+  test('create races rmi and gc: a container that got its snapshot keeps it', async () => {
+    const image = await dockerArchive(['a:1'], [[{ name: 'f', body: 'f' }]]);
+    const chain = image.diffIds[0] ?? '';
+    for (let round = 0; round < 15; round++) {
+      await engine.load(image.archive);
+      const lease = `container-${round}`;
+      await engine.leases.create(ctx, { id: lease, labels: {} });
+      const made = engine.snapshots.prepare(newContext({ lease }), { snapshotter: '', key: lease, parent: chain, labels: {} }).then(() => true, () => false);
+      await Promise.all([made, engine.images.remove(ctx, { ref: 'a:1', force: true, noPrune: false, uses: [], platforms: [] }), collect().catch(() => undefined)]);
+      if (await made) {
+        const { mounts } = await engine.snapshots.mounts(ctx, { snapshotter: '', key: lease });
+        const lower = /lowerdir=(.*)/.exec(mounts[0]?.options.at(-1) ?? '')?.[1] ?? '';
+        expect(existsSync(join(lower, 'f'))).toBe(true);
+      }
+      await engine.leases.delete(ctx, { id: lease, sync: true });
+    }
+    await engine.snapshots.cleanup(ctx, { snapshotter: '' });
+    expect(engine.snapshotDirs()).toEqual([]);
+  });
+});
+
+describe('image records', () => {
+  test('create, update with masks, filters, delete', async () => {
+    const target = { mediaType: 'm', digest: sha256('x'), size: 1n, annotations: {} };
+    const image = { name: 'n', labels: { a: '1' }, target, createdAt: undefined, updatedAt: undefined };
+    await engine.records.create(ctx, { image, sourceDateEpoch: undefined });
+    await expect(engine.records.create(ctx, { image, sourceDateEpoch: undefined })).rejects.toMatchObject({ kind: 'alreadyExists' });
+    const updated = await engine.records.update(ctx, { image: { ...image, labels: { b: '2' }, target: { ...target, digest: sha256('y') } }, updateMask: ['labels'], sourceDateEpoch: undefined });
+    expect(updated.image).toMatchObject({ labels: { b: '2' }, target: { digest: sha256('x') } });
+    expect((await engine.records.list(ctx, { filters: ['name==n'] })).images).toHaveLength(1);
+    expect((await engine.records.list(ctx, { filters: ['name==other', 'target.digest==nope'] })).images).toHaveLength(0);
+    await engine.records.delete(ctx, { name: 'n', sync: true, target: undefined });
+    await expect(engine.records.get(ctx, { name: 'n' })).rejects.toMatchObject({ kind: 'notFound' });
+  });
+});
+
+const ctr = existsSync('/usr/bin/ctr');
+if (!ctr) console.warn('skipped: ctr (package containerd) is not installed');
+(ctr ? describe : describe.skip)('ctr', () => {
+  // not execFileSync: the service runs in this process
+  const run = async (...args: string[]): Promise<string> => (await promisify(execFile)('ctr', ['-a', engine.socket, '-n', 'gantry', ...args])).stdout;
+
+  test('sees, exports and imports images; reads content', async () => {
+    const image = await dockerArchive(['a:1'], [[{ name: 'f', body: 'f' }]]);
+    await engine.load(image.archive);
+    const dir = mkdtempSync(join(tmpdir(), 'gi-ctr-'));
+    try {
+      const file = join(dir, 'e.tar');
+      expect(await run('images', 'ls', '-q')).toBe('docker.io/library/a:1\n');
+      expect(await run('content', 'get', image.id)).toBe(image.config.toString());
+      expect(await run('snapshots', 'ls')).toContain(image.diffIds[0]);
+      await run('images', 'export', file, 'docker.io/library/a:1');
+      await run('images', 'rm', '--sync', 'docker.io/library/a:1');
+      expect(engine.blobFiles()).toEqual([]);
+      await run('images', 'import', '--snapshotter', 'overlayfs', file);
+      const { image: found } = await engine.images.resolve(ctx, { ref: 'a:1', platform: undefined });
+      expect(found).toMatchObject({ id: image.id, repoTags: ['a:1'] });
+      expect(readFileSync(file).length).toBeGreaterThan(0);
+    } finally {
+      rmSync(dir, { recursive: true });
+    }
+  });
+});
+
+test('volumes: create, use, refuse, remove, prune', async () => {
+  const { volumes } = engine;
+  const made = await volumes.createVolume(ctx, { name: 'v1', driver: 'local', options: {}, labels: { a: 'b' } });
+  expect(made).toMatchObject({ created: true, volume: { name: 'v1', mountpoint: join(engine.data, 'volumes/v1/_data') } });
+  expect((await volumes.createVolume(ctx, { name: 'v1', driver: '', options: {}, labels: {} })).created).toBe(false);
+  await volumes.addReference(ctx, { name: 'v1', containerId: 'c1' });
+  await expect(volumes.removeVolume(ctx, { name: 'v1', force: true })).rejects.toMatchObject({ kind: 'conflict', message: 'remove v1: volume is in use - [c1]' });
+  await volumes.releaseReference(ctx, { name: 'v1', containerId: 'c1' });
+  await volumes.removeVolume(ctx, { name: 'v1', force: false });
+  await expect(volumes.removeVolume(ctx, { name: 'v1', force: false })).rejects.toMatchObject({ kind: 'notFound', message: 'get v1: no such volume' });
+  for (const name of ['../x', 'a/b', '.x']) await expect(volumes.createVolume(ctx, { name, driver: '', options: {}, labels: {} })).rejects.toMatchObject({ kind: 'invalidArgument' });
+  await expect(volumes.createVolume(ctx, { name: 'v2', driver: '', options: { size: '1g' }, labels: {} })).rejects.toThrow('invalid option: "size"');
+  const anonymous = await volumes.createVolume(ctx, { name: '', driver: '', options: {}, labels: {} });
+  expect((await volumes.pruneVolumes(ctx, { filters: {} })).names).toEqual([anonymous.volume?.name]);
+});
+
+test('attack 36: an empty volume is filled from inside the image only', async () => {
+  const image = await dockerArchive(['a:1'], [[{ name: 'data', type: 'directory', uid: 5, gid: 6, mode: 0o750 }, { name: 'data/f', body: 'f', uid: 7 }, { name: 'honest', type: 'symlink', linkname: '/data' }, { name: 'evil', type: 'symlink', linkname: '../../../../../../../../etc' }]]);
+  await engine.load(image.archive);
+  await engine.snapshots.prepare(ctx, { snapshotter: '', key: 'c', parent: image.diffIds[0] ?? '', labels: {} });
+  await engine.volumes.createVolume(ctx, { name: 'v1', driver: '', options: {}, labels: {} });
+  const fill = async (path: string) => (await engine.volumes.populate(ctx, { volumeName: 'v1', snapshotKey: 'c', path })).copied;
+  expect(await fill('/evil')).toBe(false);
+  expect(await fill('/missing')).toBe(false);
+  expect(await fill('/../../../../etc')).toBe(false);
+  expect(await fill('/honest')).toBe(true);
+  expect(await fill('/data')).toBe(false);
+  expect(execFileSync('find', [join(engine.data, 'volumes/v1/_data'), '-printf', '%P %m %U %G\n'], { encoding: 'utf8' })).toBe(' 750 5 6\nf 644 7 0\n');
+});
+
+test('diff: a layer is applied and made again', async () => {
+  const layer = await tarOf([{ name: 'f', body: 'f' }]);
+  await write([{ ref: 'r', data: layer, action: WriteAction.COMMIT }]);
+  const { mounts } = await engine.snapshots.prepare(ctx, { snapshotter: '', key: 'k', parent: '', labels: {} });
+  const descriptor = { mediaType: 'application/vnd.oci.image.layer.v1.tar', digest: sha256(layer), size: BigInt(layer.length), annotations: {} };
+  const { applied } = await engine.diff.apply(ctx, { diff: descriptor, mounts, payloads: {}, syncFs: false });
+  expect(applied?.digest).toBe(sha256(layer));
+  expect(readFileSync(join(mounts[0]?.source ?? '', 'f'), 'utf8')).toBe('f');
+  const made = await engine.diff.diff(ctx, { left: [], right: mounts, mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip', ref: 'made', labels: {}, sourceDateEpoch: undefined });
+  expect((await engine.content.info(ctx, { digest: made.diff?.digest ?? '' })).info?.labels['containerd.io/uncompressed']).toMatch(/^sha256:/);
+  const elsewhere = [{ type: 'bind', source: tmpdir(), target: '', options: ['rw', 'rbind'] }];
+  await expect(engine.diff.apply(ctx, { diff: descriptor, mounts: elsewhere, payloads: {}, syncFs: false })).rejects.toMatchObject({ kind: 'invalidArgument' });
+});
