@@ -63,6 +63,8 @@ export interface CgroupManager {
   killAll(plan: CgroupPlan, signal?: number): Promise<number>;
   /** rmdir, children first; waits up to `timeoutMs` (default 2000) for the last process to go. Missing is fine. */
   remove(plan: CgroupPlan, options?: { timeoutMs?: number }): Promise<void>;
+  /** Removes `path` in every hierarchy where nothing is below it: for the common parents (/gantry) when an engine stops. */
+  tidy(path: string): Promise<void>;
   /** Number of processes that the kernel's OOM killer took in this cgroup. */
   oomKills(plan: CgroupPlan): Promise<bigint>;
 }

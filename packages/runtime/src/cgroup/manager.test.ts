@@ -69,7 +69,10 @@ const real = process.getuid?.() === 0 && existsSync('/sys/fs/cgroup') ? describe
 real('cgroups of this host', () => {
   const manager = createCgroupManager();
   const plan = manager.plan(`/gantry-test/${randomBytes(6).toString('hex')}`);
-  afterEach(() => manager.remove(plan));
+  afterEach(async () => {
+    await manager.remove(plan);
+    await manager.tidy('/gantry-test');
+  });
   const join = (pid: number) => {
     for (const d of plan.directories) writeFileSync(`${d.directory}/cgroup.procs`, String(pid));
   };

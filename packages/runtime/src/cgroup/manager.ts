@@ -127,6 +127,10 @@ class KernelCgroups implements CgroupManager {
     }
   }
 
+  tidy(path: string): Promise<void> {
+    return settle(() => { for (const { directory } of this.plan(path).directories) quietRmdir(directory); });
+  }
+
   oomKills(plan: CgroupPlan): Promise<bigint> {
     return settle(() => {
       const directory = directoryOf(plan, 'memory');
@@ -159,6 +163,8 @@ function makeDirectory({ version, mountpoint, directory, controllers }: CgroupDi
     mkdirSync(directory);
     made.push(directory);
   } catch (error) {
+    /* Another engine tidied the parent away in between. */
+    if (codeOf(error) === 'ENOENT' && parent !== mountpoint && !existsSync(parent)) return makeDirectory({ version, mountpoint, directory, controllers }, made);
     if (codeOf(error) !== 'EEXIST') throw internal(`make cgroup ${directory}`, { cause: error });
   }
   if (version === 1 && controllers.includes('cpuset')) {
@@ -180,7 +186,7 @@ function quietRmdir(path: string): void {
   try {
     rmdirSync(path);
   } catch {
-    /* The error that brought us here is the one to tell. */
+    /* Still in use, or the error that brought us here is the one to tell. */
   }
 }
 

@@ -19,6 +19,7 @@ const missing = missingForContainers() ?? (unified ? undefined : 'a cgroup2 moun
   afterEach(async () => {
     await manager.killAll(plan);
     await manager.remove(plan);
+    await manager.tidy('/gantry-test');
     box.remove();
   });
 

@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Spec } from '@gantry/oci';
+import { createCgroupManager } from '../cgroup/manager';
 import { dockerLikeSpec, makeBundle, missingForContainers, nativeBinary } from '../testing/container';
 
 const work = mkdtempSync(join(tmpdir(), 'gantry-runc-test-'));
@@ -20,7 +21,10 @@ beforeAll(() => {
   if (missingForContainers() !== undefined) return;
   execFileSync(join(repository, 'node_modules/esbuild/bin/esbuild'), [join(__dirname, 'main.ts'), '--bundle', '--platform=node', '--external:koffi', `--outfile=${script}`, '--log-level=error']);
 });
-afterAll(() => { rmSync(work, { recursive: true, force: true }); });
+afterAll(async () => {
+  await createCgroupManager().tidy('/gantry-test');
+  rmSync(work, { recursive: true, force: true });
+});
 
 describe.each(runtimes)('%s', (name, command, missing) => {
   const check = missing === undefined ? test : test.skip;

@@ -47,6 +47,7 @@ export class Box {
   async close(): Promise<void> {
     await this.cgroups.killAll(this.cgroup);
     await this.cgroups.remove(this.cgroup);
+    await this.cgroups.tidy('/gantry-test');
     this.made.remove();
   }
 }
