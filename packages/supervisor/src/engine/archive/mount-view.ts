@@ -1,8 +1,8 @@
-import { closeSync, mkdirSync, mkdtempSync, rmdirSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Mount } from '@gantry/api/containerd/types/types';
 import type { MountRecord } from '@gantry/api/gantry/engine/v1/record';
-import { AT, MNT, MS, O, OPEN_TREE, syscalls } from '@gantry/linux';
+import { AT, hasCode, MNT, MS, O, OPEN_TREE, syscalls } from '@gantry/linux';
 import { notImplemented } from '@gantry/rpc';
 import { resolveInRoot } from '../containers/container-root';
 
@@ -33,6 +33,20 @@ export function mountView(place: string, rootfs: readonly Mount[], mounts: reado
     return syscalls.openTree(AT.FDCWD, target, DETACHED_COPY);
   } finally {
     if (mounted) syscalls.umount2(target, MNT.DETACH);
+    rmdirSync(target);
+  }
+}
+
+/** Takes away mount points that a crash left between two calls of mountView. */
+export function removeStrayViews(place: string): void {
+  if (!existsSync(place)) return;
+  for (const name of readdirSync(place)) {
+    const target = join(place, name);
+    try {
+      syscalls.umount2(target, MNT.DETACH);
+    } catch (error) {
+      if (!hasCode(error, 'EINVAL', 'ENOENT')) throw error;
+    }
     rmdirSync(target);
   }
 }

@@ -37,7 +37,7 @@ export async function withWritableRoot<T>(engine: Engine, _ctx: CallContext, id:
   });
 }
 
-function viewsDir(engine: Engine): string {
+export function viewsDir(engine: Engine): string {
   return join(engine.settings.runRoot, 'tasks', 'views');
 }
 

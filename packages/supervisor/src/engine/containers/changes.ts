@@ -11,7 +11,21 @@ import { phaseOf } from './state';
 export async function containerChanges(engine: Engine, caller: CallContext, request: ChangesRequest): Promise<ChangesResponse> {
   const { id } = engine.records.requireDocker(request.id);
   const { changes } = await engine.images.getChanges(inDockerNamespace(engine, caller), { snapshotKey: id });
-  return { changes: changes.map(({ path, kind }) => ({ Path: path, Kind: BigInt(kind) })) };
+  return { changes: withoutMountpoints(changes).map(({ path, kind }) => ({ Path: path, Kind: BigInt(kind) })) };
+}
+
+/** Places that the runtime makes in every root to mount the engine's own files and file systems on. */
+const MOUNTPOINTS = new Set(['/etc/hosts', '/etc/hostname', '/etc/resolv.conf', '/dev', '/proc', '/sys', '/sbin/docker-init', '/dev/shm', '/dev/pts', '/dev/mqueue', '/dev/console']);
+const ADDED = 1;
+
+/** The changes without those, and without the directories that changed only because of them. */
+function withoutMountpoints<T extends { readonly path: string; readonly kind: number }>(changes: readonly T[]): T[] {
+  const own = changes.filter(({ path, kind }) => kind === ADDED && MOUNTPOINTS.has(path)).map(({ path }) => path);
+  const kept = changes.filter(({ path }) => !own.includes(path));
+  return kept.filter(({ path, kind }) => {
+    const onlyOwn = kind !== 2 && own.some((mountpoint) => mountpoint.startsWith(`${path}/`)) && !kept.some((other) => other.path.startsWith(`${path}/`));
+    return !onlyOwn;
+  });
 }
 
 /** POST /commit: an image of what the container wrote. A running container is frozen meanwhile, unless told otherwise. */

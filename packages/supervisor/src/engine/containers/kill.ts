@@ -41,13 +41,13 @@ function neverState(): never {
 export async function sendSignal(engine: Engine, ctx: CallContext, id: string, signal: number, stops: boolean): Promise<void> {
   const { docker } = engine.records.requireDocker(id);
   if (stops && docker.state?.manuallyStopped !== true) engine.records.updateDocker(id, (current) => withState(current, { manuallyStopped: true }), { durable: false });
+  emitContainerEvent(engine, id, docker, 'kill', { signal: String(signal) }); // before the end that it may cause
   try {
     await engine.tasks.kill(ctx, { id, signal });
   } catch (error) {
     if (!isErrorOf(error, 'notFound', 'failedPrecondition')) throw error;
     return;
   }
-  emitContainerEvent(engine, id, docker, 'kill', { signal: String(signal) });
   // A frozen process takes a deadly signal only once it is thawed.
   if (phaseOf(docker) === Phase.PHASE_PAUSED && signal === constants.signals.SIGKILL) await engine.tasks.resume(ctx, { id }).catch(() => undefined);
 }

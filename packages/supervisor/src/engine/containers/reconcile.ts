@@ -3,6 +3,8 @@ import { Status } from '@gantry/api/containerd/v1/types/task';
 import { type CallContext, isErrorOf, newContext } from '@gantry/rpc';
 import { type JournalEntry, undoSteps } from '../../journal';
 import { type DockerRecord, Phase } from '../../records';
+import { removeStrayViews } from '../archive/mount-view';
+import { viewsDir } from '../archive/root';
 import { shouldRestart, shouldStartAtBoot } from '../restart/policy';
 import { createSteps } from './create-steps';
 import type { CreateInput } from './create';
@@ -10,7 +12,8 @@ import { type Engine } from './engine';
 import { applyExit } from './exit';
 import { forgetEndpoints } from './connect';
 import { ignore } from './ignore';
-import { finishRemoval } from './remove';
+import { finishRemoval, removeContainer } from './remove';
+import { releaseStrayShm } from './shm';
 import { startById, startFailed, undoStart } from './start';
 import { leaseOf } from './discard';
 import { isRunning, moveTo, phaseOf, stateOf, withState } from './state';
@@ -34,8 +37,17 @@ export async function reconcile(engine: Engine): Promise<void> {
     ),
   );
   await tellNetwork(engine, ctx);
+  await sweepRunRoot(engine).catch((error: unknown) => engine.logger.warn({ err: error }, 'mounts of a former process could not be taken away'));
   for (const record of engine.records.listDocker()) resume(engine, ctx, record, booted.some(({ id }) => id === record.id));
   void releaseStrayLeases(engine, ctx).catch((error: unknown) => engine.logger.warn({ err: error }, 'leases without a container could not be looked for'));
+}
+
+async function sweepRunRoot(engine: Engine): Promise<void> {
+  removeStrayViews(viewsDir(engine));
+  await releaseStrayShm(engine, (id) => {
+    const record = engine.records.getDocker(id);
+    return record !== undefined && isRunning(record.docker);
+  });
 }
 
 async function recover(engine: Engine, ctx: CallContext, entry: JournalEntry): Promise<void> {
@@ -50,6 +62,7 @@ async function recover(engine: Engine, ctx: CallContext, entry: JournalEntry): P
   if (entry.kind === 'start' && record !== undefined && phaseOf(record.docker) === Phase.PHASE_STARTING) {
     await undoStart(engine, ctx, entry.subject).catch((error: unknown) => engine.logger.warn({ err: error, container: entry.subject }, 'undoing a start failed'));
     journal.end(entry, () => records.updateDocker(entry.subject, (docker) => startFailed(docker, 'the engine was stopped while the container was starting', 128)));
+    if (record.docker.hostConfig?.AutoRemove === true) await removeContainer(engine, ctx, { id: entry.subject, force: true, volumes: true, link: false });
     return;
   }
   journal.end(entry, () => undefined, { durable: false });

@@ -7,6 +7,12 @@ import { DEFAULT_SHM_SIZE, type EngineFiles } from '../../spec';
 import type { Engine } from './engine';
 import { joinedContainer } from './validate-modes';
 
+/** Releases what containers left that do not run (any more): a crash may have come between an end and its bookkeeping. */
+export async function releaseStrayShm(engine: Engine, running: (id: string) => boolean): Promise<void> {
+  const ids = await fs.readdir(join(engine.settings.runRoot, 'tasks', 'shm')).catch(() => []);
+  for (const id of ids) if (!running(id)) await releaseShm(engine, id);
+}
+
 /** Where the shared memory of a container with a shareable IPC namespace is mounted on the host. */
 function shmPath(engine: Engine, id: string): string {
   return join(engine.settings.runRoot, 'tasks', 'shm', id);

@@ -2,6 +2,7 @@ import { constants } from 'node:os';
 import { type CallContext, isErrorOf, withTimeout } from '@gantry/rpc';
 import { type Engine } from './engine';
 import { ignore } from './ignore';
+import { releaseShm } from './shm';
 import { removeBundle } from './start';
 
 /** Milliseconds that a killed process may take to be gone. */
@@ -23,4 +24,5 @@ export async function stopTask(engine: Engine, ctx: CallContext, id: string): Pr
 export async function deleteTask(engine: Engine, ctx: CallContext, id: string): Promise<void> {
   await engine.tasks.delete(ctx, { id }).catch(ignore('notFound'));
   await removeBundle(engine, id);
+  if (engine.records.getDocker(id)?.docker.hostConfig?.IpcMode === 'shareable') await releaseShm(engine, id);
 }
