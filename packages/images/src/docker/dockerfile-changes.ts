@@ -14,7 +14,7 @@ function applyChange(config: ImageContainerConfig, line: string): ImageContainer
     case 'ENTRYPOINT':
       return { ...config, Entrypoint: command(rest, config) };
     case 'ENV':
-      return { ...config, Env: Object.entries(pairs(rest)).reduce((env, [key, value]) => [...env.filter((entry) => !entry.startsWith(`${key}=`)), `${key}=${value}`], config.Env ?? []) };
+      return { ...config, Env: Object.entries(pairs(rest)).reduce(setEnv, config.Env ?? []) };
     case 'LABEL':
       return { ...config, Labels: { ...config.Labels, ...pairs(rest) } };
     case 'EXPOSE':
@@ -34,6 +34,13 @@ function applyChange(config: ImageContainerConfig, line: string): ImageContainer
     default:
       throw invalidArgument(`${word.toLowerCase()} is not a valid change command`);
   }
+}
+
+/** A name that is set already keeps its place. */
+function setEnv(env: readonly string[], [key, value]: readonly [string, string]): string[] {
+  const entry = `${key}=${value}`;
+  const at = env.findIndex((old) => old.startsWith(`${key}=`));
+  return at < 0 ? [...env, entry] : env.with(at, entry);
 }
 
 function list(text: string): string[] | undefined {

@@ -1,0 +1,105 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { buildSync } from 'esbuild';
+import { LeasesService } from '@gantry/api/containerd/services/leases/v1/leases';
+import { SnapshotsService } from '@gantry/api/containerd/services/snapshots/v1/snapshots';
+import { ImagesServiceService } from '@gantry/api/gantry/images/v1/images';
+import { connect, newContext, openTicket } from '@gantry/rpc';
+import { nativeBinary } from './testing/engine';
+import { dockerArchive } from './testing/tar';
+
+const ROUNDS = 12;
+const ctx = newContext();
+let dir: string;
+let service: ChildProcess | undefined;
+
+beforeAll(() => {
+  dir = mkdtempSync(join(tmpdir(), 'gi-crash-'));
+  buildSync({ entryPoints: [join(__dirname, 'main.ts')], bundle: true, platform: 'node', target: 'node24', external: ['koffi'], outfile: join(dir, 'images.cjs'), nodePaths: [], logLevel: 'error' });
+});
+afterAll(async () => {
+  await kill();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+async function start(): Promise<void> {
+  const env = { ...process.env, NODE_PATH: join(__dirname, '../../../node_modules') };
+  service = spawn(process.execPath, [join(dir, 'images.cjs'), '--root', join(dir, 'd'), '--run', join(dir, 'r'), '--native', nativeBinary(), '--log-level', 'warn', '--metrics-address', 'off'], { stdio: 'inherit', env });
+  for (let tries = 0; tries < 200; tries++) {
+    const connection = connect(join(dir, 'r/images.sock'));
+    const up = await connection.client(LeasesService).list(ctx, { filters: [] }).then(() => true, () => false);
+    connection.close();
+    if (up) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error('service did not come up');
+}
+
+async function kill(): Promise<void> {
+  const dying = service;
+  service = undefined;
+  if (dying === undefined) return;
+  dying.kill('SIGKILL');
+  await new Promise((resolve) => dying.once('exit', resolve));
+}
+
+async function load(archive: Buffer): Promise<void> {
+  const connection = connect(join(dir, 'r/images.sock'));
+  try {
+    for await (const answer of connection.client(ImagesServiceService).load(ctx, { quiet: true, platforms: [] })) {
+      if (answer.ticket !== undefined) void pipeline(Readable.from([archive], { objectMode: false }), await openTicket(answer.ticket)).catch(() => undefined);
+    }
+  } finally {
+    connection.close();
+  }
+}
+
+async function remove(): Promise<void> {
+  const connection = connect(join(dir, 'r/images.sock'));
+  await connection
+    .client(ImagesServiceService)
+    .remove(ctx, { ref: 'a:1', force: true, noPrune: false, uses: [], platforms: [] })
+    .finally(() => connection.close());
+}
+
+test(`kill -9 at any moment of load, rmi and collection, ${ROUNDS} times: the store is right after each start`, async () => {
+  const files = Array.from({ length: 300 }, (_, at) => ({ name: `dir${at % 20}/file${at}`, body: createHash('sha256').update(String(at)).digest('hex').repeat(100) }));
+  const image = await dockerArchive(['a:1'], [files, files.slice(0, 50).map((file) => ({ ...file, body: 'changed' }))], { gzip: true });
+  for (let round = 0; round < ROUNDS; round++) {
+    await start();
+    const work = (async () => {
+      for (;;) {
+        await load(image.archive);
+        await remove();
+      }
+    })().catch(() => undefined);
+    await new Promise((resolve) => setTimeout(resolve, Math.random() * 400));
+    await kill();
+    await work;
+  }
+  await start();
+  check();
+  await load(image.archive);
+  const connection = connect(join(dir, 'r/images.sock'));
+  const found = (await connection.client(ImagesServiceService).resolve(ctx, { ref: 'a:1', platform: undefined })).image;
+  expect(found?.id).toBe(image.id);
+  expect(readFileSync(join(found?.graphDriverData['UpperDir'] ?? '', 'dir1/file1'), 'utf8')).toBe('changed');
+  await remove();
+  await connection.client(SnapshotsService).cleanup(ctx, { snapshotter: '' });
+  connection.close();
+  expect(readdirSync(join(dir, 'd/images/snapshots'))).toEqual([]);
+  expect(readdirSync(join(dir, 'd/images/content/blobs/sha256'))).toEqual([]);
+}, 120_000);
+
+/** Every blob has its digest, and nothing lies about in trash and ingests. */
+function check(): void {
+  const content = join(dir, 'd/images/content');
+  for (const name of readdirSync(join(content, 'blobs/sha256'))) expect(createHash('sha256').update(readFileSync(join(content, 'blobs/sha256', name))).digest('hex')).toBe(name);
+  expect(readdirSync(join(content, 'trash'))).toEqual([]);
+  for (const name of readdirSync(join(dir, 'd/images/snapshots'))) expect(existsSync(join(dir, 'd/images/snapshots', name, 'fs'))).toBe(true);
+}

@@ -1,0 +1,46 @@
+import fc from 'fast-check';
+import { isGantryError } from '@gantry/rpc';
+import { applyChanges } from './dockerfile-changes';
+import { parseConfig } from './image-reader';
+import { kindOf, parseIndex, parseManifest } from './manifest';
+
+const digest = `sha256:${'a'.repeat(64)}`;
+
+test('fuzz: 1000 documents of any shape, each read by four parsers, give a document or one of our errors', () => {
+  const descriptor = fc.record({ mediaType: fc.oneof(fc.constant('x'), fc.anything()), digest: fc.oneof(fc.constant(digest), fc.string(), fc.anything()), size: fc.oneof(fc.nat(), fc.anything()) }, { requiredKeys: [] });
+  const document = fc.oneof(
+    fc.json().map((text) => text),
+    fc.record({ schemaVersion: fc.oneof(fc.constant(2), fc.constant(1), fc.anything()), mediaType: fc.anything(), config: fc.oneof(descriptor, fc.anything()), layers: fc.oneof(fc.array(descriptor), fc.anything()), manifests: fc.anything() }, { requiredKeys: [] }).map((value) => JSON.stringify(value) ?? ''),
+    fc.record({ rootfs: fc.oneof(fc.record({ diff_ids: fc.oneof(fc.array(fc.string()), fc.anything()) }), fc.anything()), history: fc.anything() }, { requiredKeys: [] }).map((value) => JSON.stringify(value) ?? ''),
+    fc.string(),
+  );
+  fc.assert(
+    fc.property(document, (text) => {
+      const bytes = Buffer.from(text);
+      for (const parse of [() => parseManifest(bytes, 'm'), () => parseIndex(bytes, 'm'), () => parseConfig(bytes, 'm'), () => kindOf(bytes, '', 'm')]) {
+        try {
+          parse();
+        } catch (error) {
+          if (!isGantryError(error)) throw error;
+        }
+      }
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+test('changes of commit and import', () => {
+  const config = applyChanges({ Env: ['A=0', 'B=1'] }, ['ENV A=1 C="x y"', 'CMD ["a","b"]', 'ENTRYPOINT run me', 'EXPOSE 80 53/udp', 'VOLUME /data', 'WORKDIR /w', 'WORKDIR sub', 'LABEL k=v', 'USER 5', 'STOPSIGNAL 9']);
+  expect(config).toEqual({
+    Env: ['A=1', 'B=1', 'C=x y'],
+    Cmd: ['a', 'b'],
+    Entrypoint: ['/bin/sh', '-c', 'run me'],
+    ExposedPorts: { '80/tcp': {}, '53/udp': {} },
+    Volumes: { '/data': {} },
+    WorkingDir: '/w/sub',
+    Labels: { k: 'v' },
+    User: '5',
+    StopSignal: '9',
+  });
+  expect(() => applyChanges({}, ['FROM x'])).toThrow('from is not a valid change command');
+});
