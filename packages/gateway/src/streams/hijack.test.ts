@@ -237,3 +237,19 @@ test('a wait goes on through a restart of the engine', async () => {
   expect(asked).toEqual(['not-running']);
   waiting.socket.destroy();
 });
+
+test('a client that is gone releases the monitor, one that only said "no more input" does not', async () => {
+  const closed = Promise.withResolvers<void>();
+  await start(async (io) => {
+    io.socket.once('close', () => closed.resolve());
+    await closed.promise;
+    return 0;
+  });
+  const client = attach('stream=1&stdout=1');
+  await client.until(/101 UPGRADED/);
+  await gateway.ask('POST', '/containers/box/start');
+  client.socket.end();
+  expect(await Promise.race([closed.promise, new Promise((resolve) => setTimeout(() => resolve('open'), 200))])).toBe('open');
+  client.socket.destroy();
+  await closed.promise;
+});

@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Exchange } from '../http/exchange';
+import { closeWhenGone } from './gone';
 
 export const RAW_STREAM = 'application/vnd.docker.raw-stream';
 export const MULTIPLEXED_STREAM = 'application/vnd.docker.multiplexed-stream';
@@ -31,6 +32,7 @@ export function leave(x: Exchange, answer: readonly string[]): Socket {
   socket.setTimeout(0);
   socket.setNoDelay?.(true);
   socket.pause();
+  closeWhenGone(socket);
   socket.write(`${lines.join('\r\n')}\r\n\r\n`);
   return socket;
 }
