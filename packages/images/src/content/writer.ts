@@ -11,7 +11,7 @@ const PENDING_LIMIT = 8 << 20;
  */
 export class BlobWriter {
   private pending = 0;
-  private failure: unknown;
+  private failure: Error | undefined;
   private wake: (() => void) | undefined;
 
   private constructor(
@@ -88,7 +88,7 @@ export class BlobWriter {
       try {
         await this.file.writev([data]);
       } catch (error) {
-        this.failure = error;
+        this.failure = error as Error;
       }
       this.pending -= data.length;
       this.wake?.();

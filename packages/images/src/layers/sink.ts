@@ -25,7 +25,7 @@ export class LayerSink {
   private compression: Compression | undefined;
   private inflater: ReturnType<typeof decompressor> | undefined;
   private pumping: Promise<void> | undefined;
-  private failure: unknown;
+  private failure: Error | undefined;
   private readonly hash = createHash('sha256');
   private taken = 0;
   private given = 0;
@@ -96,7 +96,7 @@ export class LayerSink {
       }
     } catch (error) {
       const code = (error as { code?: string }).code;
-      this.failure = typeof code === 'string' && code.startsWith('Z_') ? dataLoss(`broken compressed layer: ${errorText(error)}`, { cause: error }) : error;
+      this.failure = typeof code === 'string' && code.startsWith('Z_') ? dataLoss(`broken compressed layer: ${errorText(error)}`, { cause: error }) : (error as Error);
       this.inflater?.destroy();
     }
   }

@@ -1,4 +1,4 @@
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { mediaTypes, sha256 } from '@gantry/oci';
 import { dataLoss, errorText, isErrorOf, type Logger, unauthorized, unavailable } from '@gantry/rpc';

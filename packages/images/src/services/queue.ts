@@ -3,7 +3,7 @@ export class Queue<T> implements AsyncIterable<T> {
   private readonly values: T[] = [];
   private wake: (() => void) | undefined;
   private ended = false;
-  private failure: unknown;
+  private failure: Error | undefined;
 
   push(value: T): void {
     this.values.push(value);
@@ -15,7 +15,7 @@ export class Queue<T> implements AsyncIterable<T> {
     work.then(
       () => this.end(),
       (error: unknown) => {
-        this.failure = error;
+        this.failure = error as Error;
         this.end();
       },
     );
