@@ -241,8 +241,8 @@ test('a wait goes on through a restart of the engine', async () => {
 test('a client that is gone releases the monitor, one that only said "no more input" does not', async () => {
   const closed = Promise.withResolvers<void>();
   await start(async (io) => {
-    io.socket.once('close', () => closed.resolve());
-    await closed.promise;
+    await io.stdin; // without stdin it ends only when the gateway lets go
+    closed.resolve();
     return 0;
   });
   const client = attach('stream=1&stdout=1');
