@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { invalidArgument } from '@gantry/rpc';
 import type { FlagTable } from '@gantry/service';
 
@@ -36,6 +36,7 @@ export const flags: FlagTable = {
 };
 
 export function checkConfig(config: ImagesConfig): void {
+  if (config.native !== '' && !isAbsolute(config.native)) throw invalidArgument(`native "${config.native}" is not an absolute path`);
   for (const mirror of config['registry-mirrors']) {
     if (!/^https?:\/\/[^/?#@]+\/?$/.test(mirror)) throw invalidArgument(`registry-mirrors: "${mirror}" is not a URL of scheme and host only`);
   }
@@ -44,11 +45,13 @@ export function checkConfig(config: ImagesConfig): void {
   }
 }
 
-/** Where the static C program is: configured, in the installed tree, or in a working copy's dist. */
+/** Places of gantry-native, seen from the running bundle: installed, in dist, and from the sources. */
+const places = ['libexec/gantry-native', 'gantry-native', '../gantry-native', '../../gantry-native', '../libexec/gantry/gantry-native', '../../libexec/gantry/gantry-native', '../../../dist/gantry-native'];
+
+/** The configured path, or the first place that has the static C program. */
 export function nativePath(config: Pick<ImagesConfig, 'native'>, here: string): string {
   if (config.native !== '') return config.native;
-  const places = [join(here, 'gantry-native'), join(here, '../../gantry-native'), join(here, '../../libexec/gantry/gantry-native'), join(here, '../../../dist/gantry-native')];
-  const found = places.find((path) => existsSync(path));
-  if (found === undefined) throw invalidArgument(`gantry-native is not in any of ${places.join(', ')}: set native`);
+  const found = places.map((place) => join(here, place)).find((path) => existsSync(path));
+  if (found === undefined) throw invalidArgument(`gantry-native is in none of ${places.join(', ')} below ${here}: set native`);
   return found;
 }

@@ -48,7 +48,7 @@ export class LayerSink {
     if (this.inflater !== undefined) {
       this.inflater.end();
       await this.pumping;
-      if (this.failure !== undefined) throw this.failure;
+      this.rethrow();
     }
     this.extraction?.input.end();
     const laid = await this.extraction?.done;
@@ -62,6 +62,10 @@ export class LayerSink {
     this.extraction?.kill();
     await this.pumping?.catch(() => undefined);
     await this.extraction?.done.catch(() => undefined);
+  }
+
+  private rethrow(): void {
+    if (this.failure !== undefined) throw this.failure;
   }
 
   private async start(): Promise<void> {
@@ -80,9 +84,9 @@ export class LayerSink {
       await this.give(chunk);
       return;
     }
-    if (this.failure !== undefined) throw this.failure;
+    this.rethrow();
     if (!this.inflater.write(chunk)) await Promise.race([once(this.inflater, 'drain').catch(() => undefined), this.pumping]);
-    if (this.failure !== undefined) throw this.failure;
+    this.rethrow();
   }
 
   /** Never rejects: the failure is thrown by the next write or by end. */
