@@ -10,11 +10,10 @@ import { ignore } from './ignore';
 export function createSteps(engine: Engine, results?: CreateResults): Step<CreateInput>[] {
   return [
     {
-      name: 'lease and snapshot',
+      name: 'snapshot',
       async run(ctx, { id, snapshotter, parent, imageDigest }) {
         const lease = ctx.lease ?? '';
         const own = withoutLease(ctx);
-        await engine.leases.create(own, { id: lease, labels: { 'gantry.io/container': id } }).catch(ignore('alreadyExists'));
         const [{ mounts }] = await Promise.all([
           engine.snapshots.prepare(ctx, { snapshotter, key: id, parent, labels: { 'gantry.io/container': id } }),
           imageDigest === '' ? undefined : engine.leases.addResource(own, { id: lease, resource: { id: imageDigest, type: 'content' } }),

@@ -4,9 +4,10 @@ import { Container as DockerView } from '@gantry/api/gantry/engine/v1/record';
 import type { CreateRequest, CreateResponse } from '@gantry/api/gantry/engine/v1/containers';
 import { ContainerConfig, HostConfig } from '@gantry/api/gantry/engine/v1/types';
 import type { Mount } from '@gantry/api/containerd/types/types';
-import { formatPlatform, type ImageContainerConfig, parseJson, parsePlatform } from '@gantry/oci';
-import { type CallContext, derive, invalidArgument } from '@gantry/rpc';
-import { runSteps, type Step } from '../../journal';
+import type { Image } from '@gantry/api/gantry/images/v1/images';
+import { type ImageContainerConfig, parseJson, parsePlatform } from '@gantry/oci';
+import { type CallContext, derive, detached, invalidArgument } from '@gantry/rpc';
+import { runSteps } from '../../journal';
 import { DOCKER_EXTENSION, Phase } from '../../records';
 import { cgroupNamespaceMode } from '../../spec';
 import { type Engine, emitContainerEvent, inDockerNamespace } from './engine';
@@ -17,7 +18,7 @@ import { resolveImage } from './image';
 import { commandOf, mergeConfig } from './merge-config';
 import { planMounts, type PlannedMount } from './mounts';
 import { checkName, generateName, newContainerId } from './names';
-import { planNetworks } from './networks';
+import { type PlannedNetworks, planNetworks } from './networks';
 import { nowText } from './time';
 import { validateConfig } from './validate-config';
 import { validateHostConfig } from './validate-host-config';
@@ -51,13 +52,36 @@ export async function createContainer(engine: Engine, caller: CallContext, reque
   });
 }
 
-async function create(engine: Engine, ctx: CallContext, request: CreateRequest): Promise<CreateResponse> {
-  if (request.config === undefined) throw invalidArgument('config cannot be empty in order to create a container');
-  const given = request.name === '' ? undefined : checkName(request.name);
-  const host = applyDefaults(engine, HostConfig.create(request.hostConfig));
-  const runtime = host.Runtime ?? '';
-  engine.runtimes.get(runtime);
+/** Everything that is decided before anything is made. */
+interface Plan {
+  readonly image: Image;
+  readonly config: ContainerConfig;
+  readonly host: HostConfig;
+  readonly networks: PlannedNetworks;
+  readonly mounts: readonly PlannedMount[];
+  readonly warnings: string[];
+}
 
+async function create(engine: Engine, ctx: CallContext, request: CreateRequest): Promise<CreateResponse> {
+  const given = request.name === '' ? undefined : checkName(request.name);
+  const id = newContainerId();
+  // The lease is taken while the image is looked up; one without a container is given back at the next start.
+  const lease = engine.leases.create(ctx, { id: leaseOf(id), labels: { 'gantry.io/container': id } });
+  try {
+    const [planned] = await Promise.all([plan(engine, ctx, id, request), lease]);
+    const docker = await make(engine, ctx, id, given, request, planned);
+    emitContainerEvent(engine, id, docker, 'create');
+    return { id, warnings: planned.warnings };
+  } catch (error) {
+    void lease.then(() => engine.leases.delete(detached(ctx), { id: leaseOf(id), sync: false })).catch(() => undefined);
+    throw error;
+  }
+}
+
+async function plan(engine: Engine, ctx: CallContext, id: string, request: CreateRequest): Promise<Plan> {
+  if (request.config === undefined) throw invalidArgument('config cannot be empty in order to create a container');
+  const host = applyDefaults(engine, HostConfig.create(request.hostConfig));
+  engine.runtimes.get(host.Runtime ?? '');
   const platform = request.platform === '' ? undefined : parsePlatform(request.platform);
   const image = await resolveImage(engine, ctx, request.config.Image, platform);
   const imageConfig = (parseJson(Buffer.from(image.configJson).toString()) as { config?: ImageContainerConfig }).config ?? {};
@@ -70,30 +94,33 @@ async function create(engine: Engine, ctx: CallContext, request: CreateRequest):
     if (ref !== undefined) engine.records.requireDocker(ref);
   }
   if (host.CgroupnsMode === '') host.CgroupnsMode = cgroupNamespaceMode(host, engine.settings.cgroupVersion);
-  const networks = planNetworks(host, request.networkingConfig, config.MacAddress ?? '');
-  const planned = await planMounts(host, config, (ref) => engine.records.requireDocker(ref));
+  const ownHostname = host.UTSMode !== 'host' && host.NetworkMode !== 'host' && joinedContainer(host.NetworkMode) === undefined;
+  if (config.Hostname === '' && ownHostname) config.Hostname = id.slice(0, 12);
+  return {
+    image, config, host, warnings, networks: planNetworks(host, request.networkingConfig, config.MacAddress ?? ''),
+    mounts: await planMounts(host, config, (ref) => engine.records.requireDocker(ref)),
+  };
+}
 
-  const id = newContainerId();
-  if (config.Hostname === '' && host.UTSMode !== 'host' && joinedContainer(host.NetworkMode) === undefined && host.NetworkMode !== 'host') config.Hostname = id.slice(0, 12);
+async function make(engine: Engine, ctx: CallContext, id: string, given: string | undefined, request: CreateRequest, planned: Plan): Promise<DockerView> {
+  const { image, config, host, networks } = planned;
   const name = given ?? generateName((candidate) => engine.records.names.holder(candidate) !== undefined);
   const input: CreateInput = {
     id, name, snapshotter: image.snapshotter, parent: image.chainId, imageDigest: image.target?.digest ?? '',
-    volumes: planned.filter(({ record }) => record.type === 'volume').map(({ record }) => ({ name: record.name, anonymous: record.anonymous })),
+    volumes: planned.mounts.filter(({ record }) => record.type === 'volume').map(({ record }) => ({ name: record.name, anonymous: record.anonymous })),
   };
-  const results: CreateResults = { planned, rootfs: [], mounts: [] };
-  const steps: Step<CreateInput>[] = createSteps(engine, results);
+  const results: CreateResults = { planned: planned.mounts, rootfs: [], mounts: [] };
   const entry = engine.journal.begin('create', id, input, () => engine.records.names.reserve(name, id));
   try {
-    await runSteps(derive(ctx, { lease: leaseOf(id) }), steps, input, engine.logger);
+    await runSteps(derive(ctx, { lease: leaseOf(id) }), createSteps(engine, results), input, engine.logger);
   } catch (error) {
     engine.journal.end(entry, () => engine.records.names.release(id), { durable: false });
     throw error;
   }
-
   const docker = DockerView.create({
     name, created: nowText(), imageId: image.id, platform: image.platform?.os ?? 'linux', config, hostConfig: host,
     state: { phase: Phase.PHASE_CREATED }, endpoints: networks.endpoints, networkOrder: networks.order, mounts: results.mounts, rootfs: results.rootfs,
-    imageManifest: image.target, runtime: engine.runtimes.has(runtime) ? runtime : '', volumeNames: input.volumes.map((volume) => volume.name),
+    imageManifest: image.target, runtime: host.Runtime ?? '', volumeNames: input.volumes.map((volume) => volume.name),
     apiVersion: request.apiVersion, operationId: ctx.operationId,
   });
   engine.journal.end(entry, () =>
@@ -103,9 +130,5 @@ async function create(engine: Engine, ctx: CallContext, request: CreateRequest):
       extensions: { [DOCKER_EXTENSION]: { typeUrl: DOCKER_EXTENSION, value: Buffer.from(DockerView.encode(docker).finish()) } },
     })),
   );
-  emitContainerEvent(engine, id, docker, 'create');
-  if (platform !== undefined && image.platform !== undefined && image.platform.architecture !== platform.architecture) {
-    warnings.push(`The requested image's platform (${formatPlatform(image.platform)}) does not match the detected host platform (${formatPlatform(platform)}) and no specific platform was requested`);
-  }
-  return { id, warnings };
+  return docker;
 }

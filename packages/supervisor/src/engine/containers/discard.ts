@@ -9,6 +9,8 @@ export function leaseOf(id: string): string {
 
 /** Removes a container's snapshot and lease. What is not there any more is fine. */
 export async function discardSnapshot(engine: Engine, ctx: CallContext, id: string, snapshotter: string): Promise<void> {
-  await engine.snapshots.remove(ctx, { snapshotter, key: id }).catch(ignore('notFound'));
-  await engine.leases.delete(ctx, { id: leaseOf(id), sync: false }).catch(ignore('notFound'));
+  await Promise.all([
+    engine.snapshots.remove(ctx, { snapshotter, key: id }).catch(ignore('notFound')),
+    engine.leases.delete(ctx, { id: leaseOf(id), sync: false }).catch(ignore('notFound')),
+  ]);
 }

@@ -7,7 +7,7 @@ import { shouldRestart } from '../restart/policy';
 import { forgetEndpoints } from './connect';
 import { emitContainerEvent, type Engine } from './engine';
 import { followPause } from './foreign-pause';
-import { finishRemoval } from './remove';
+import { removeEnded } from './remove';
 import { isRunning, moveTo, phaseOf, stateOf, withState } from './state';
 import { deleteTask } from './task-end';
 import { nowText } from './time';
@@ -91,11 +91,11 @@ interface AfterExit {
 /** In the container's queue. The network is given back before anybody is told of the end: a port is free when `wait` returns. */
 async function afterExit(engine: Engine, id: string, { again, autoRemove, ranMs, exit }: AfterExit): Promise<void> {
   const ctx = newContext({ namespace: engine.records.dockerNamespace, logger: engine.logger });
-  await releaseNetwork(engine, ctx, id);
   if (autoRemove) {
-    await finishRemoval(engine, ctx, id, { volumes: true });
+    await removeEnded(engine, ctx, id, () => releaseNetwork(engine, ctx, id));
     return;
   }
+  await releaseNetwork(engine, ctx, id);
   engine.life.tellExit(id, exit);
   await deleteTask(engine, ctx, id);
   const record = engine.records.getDocker(id);

@@ -12,7 +12,7 @@ import { type Engine } from './engine';
 import { applyExit } from './exit';
 import { forgetEndpoints } from './connect';
 import { ignore } from './ignore';
-import { finishRemoval, removeContainer } from './remove';
+import { discard, finishRemoval, removeContainer } from './remove';
 import { releaseStrayShm } from './shm';
 import { startById, startFailed, undoStart } from './start';
 import { leaseOf } from './discard';

@@ -1,11 +1,13 @@
 import { promises as fs } from 'node:fs';
 import type { RemoveRequest, RemoveResponse } from '@gantry/api/gantry/engine/v1/containers';
 import { asGantryError, type CallContext, conflict, detached, errorText, GantryError, notImplemented } from '@gantry/rpc';
+import type { JournalEntry } from '../../journal';
 import { Phase } from '../../records';
 import { containerDir, emitContainerEvent, type Engine, inDockerNamespace } from './engine';
 import { discardSnapshot } from './discard';
 import { ignore } from './ignore';
 import { isRunning, moveTo, phaseOf, stateOf } from './state';
+import { releaseShm } from './shm';
 import { stopTask } from './task-end';
 import { killAndWait } from './kill';
 
@@ -49,10 +51,56 @@ async function releaseSandbox(engine: Engine, ctx: CallContext, id: string): Pro
 }
 
 /**
- * Removes everything of a container in phase REMOVING whose network is given back, and its record last: what is cut short goes on at the
+ * The end of a container with --rm whose process is gone: network and volumes are given back, the record goes, everybody is told, and the rest
+ * (task, snapshot, lease, directory) follows behind a journal entry, off the path of `docker run --rm`.
+ */
+export async function removeEnded(engine: Engine, ctx: CallContext, id: string, network: () => Promise<void>): Promise<void> {
+  const { records, journal } = engine;
+  const { docker } = records.requireDocker(id);
+  const input: DiscardInput = { snapshotter: records.get(records.dockerNamespace, id)?.snapshotter ?? '' };
+  try {
+    await Promise.all([network(), releaseVolumes(engine, ctx, id, true)]);
+  } catch (thrown) {
+    throw removalFailed(engine, id, thrown);
+  }
+  const entry = journal.begin('discard', id, input, () => records.delete(records.dockerNamespace, id), { durable: true });
+  engine.execs.containerGone(id);
+  emitContainerEvent(engine, id, docker, 'destroy');
+  engine.life.tellRemoved(id, { exitCode: stateOf(docker).exitCode, error: '' });
+  await discard(engine, ctx, entry);
+}
+
+interface DiscardInput {
+  readonly snapshotter: string;
+}
+
+/** What is left of a container whose record is gone. Also recovery's way of finishing with it. */
+export async function discard(engine: Engine, ctx: CallContext, entry: JournalEntry): Promise<void> {
+  const id = entry.subject;
+  const { snapshotter } = entry.input as DiscardInput;
+  await stopTask(engine, ctx, id);
+  await Promise.all([discardSnapshot(engine, ctx, id, snapshotter), fs.rm(containerDir(engine, id), { recursive: true, force: true }), releaseShm(engine, id)]);
+  engine.journal.end(entry, () => undefined, { durable: false });
+}
+
+/** The container stays as dead, with the reason, and can be removed again. */
+function removalFailed(engine: Engine, id: string, thrown: unknown): GantryError {
+  const error = asGantryError(thrown);
+  const { docker } = engine.records.updateDocker(id, (current) => (phaseOf(current) === Phase.PHASE_REMOVING ? moveTo(current, Phase.PHASE_DEAD, { error: errorText(error) }) : current));
+  engine.life.tellExit(id, { exitCode: stateOf(docker).exitCode, error: errorText(error) });
+  return new GantryError(error.kind === 'notFound' ? 'internal' : error.kind, `unable to remove container ${docker.name}: ${error.message}`, { cause: thrown });
+}
+
+export interface RemovalOptions {
+  /** Its anonymous volumes go too. */
+  readonly volumes: boolean;
+}
+
+/**
+ * Removes everything of a container in phase REMOVING, and its record last: what is cut short goes on at the
  * next start. A step that fails leaves it dead, with the reason.
  */
-export async function finishRemoval(engine: Engine, ctx: CallContext, id: string, { volumes }: { readonly volumes: boolean }): Promise<void> {
+export async function finishRemoval(engine: Engine, ctx: CallContext, id: string, { volumes }: RemovalOptions): Promise<void> {
   const record = engine.records.getDocker(id);
   if (record === undefined) return;
   const { docker } = record;
@@ -61,10 +109,7 @@ export async function finishRemoval(engine: Engine, ctx: CallContext, id: string
     await Promise.all([stopTask(engine, ctx, id), releaseVolumes(engine, ctx, id, volumes)]);
     await Promise.all([discardSnapshot(engine, ctx, id, snapshotter), fs.rm(containerDir(engine, id), { recursive: true, force: true })]);
   } catch (thrown) {
-    const error = asGantryError(thrown);
-    engine.records.updateDocker(id, (current) => (phaseOf(current) === Phase.PHASE_REMOVING ? moveTo(current, Phase.PHASE_DEAD, { error: errorText(error) }) : current));
-    engine.life.tellExit(id, { exitCode: stateOf(docker).exitCode, error: errorText(error) });
-    throw new GantryError(error.kind === 'notFound' ? 'internal' : error.kind, `unable to remove container ${docker.name}: ${error.message}`, { cause: thrown });
+    throw removalFailed(engine, id, thrown);
   }
   if (engine.records.getDocker(id) === undefined) return;
   engine.records.delete(engine.records.dockerNamespace, id);
