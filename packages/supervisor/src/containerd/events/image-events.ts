@@ -1,9 +1,12 @@
+import { setTimeout } from 'node:timers/promises';
 import { EventsService } from '@gantry/api/containerd/services/events/v1/events';
 import type { Envelope } from '@gantry/api/containerd/types/types';
 import { type CallContext, type Connection, errorText, isErrorOf, type Logger, newContext } from '@gantry/rpc';
 
 /** Milliseconds between two tries to reach the images service. */
 const RETRY_MS = 500;
+/** The same when it said that it offers no events: another version may be started in its place. */
+const ABSENT_RETRY_MS = 30_000;
 
 /** Takes the events of the images service (images, snapshots, content) over, for as long as it offers them. */
 export interface ImageEventSource {
@@ -28,12 +31,9 @@ export function imageEventSource(connection: Connection, logger: Logger, deliver
   };
   const listen = async (): Promise<void> => {
     while (!stopping.signal.aborted) {
-      if (!(await listenOnce(newContext({ signal: stopping.signal })))) {
-        logger.info('the images service offers no events');
-        return;
-      }
-      if (stopping.signal.aborted) return;
-      await new Promise<void>((resolve) => setTimeout(resolve, RETRY_MS).unref());
+      const offered = await listenOnce(newContext({ signal: stopping.signal }));
+      if (!offered) logger.debug('the images service offers no events');
+      await setTimeout(offered ? RETRY_MS : ABSENT_RETRY_MS, undefined, { signal: stopping.signal, ref: false }).catch(() => undefined); // aborted: the loop ends
     }
   };
   return {
