@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { VersionService } from '@gantry/api/containerd/services/version/v1/version';
 import { NetworkServiceService } from '@gantry/api/gantry/network/v1/network';
 import { errorText, invalidArgument } from '@gantry/rpc';
 import type { Running, ServiceContext } from '@gantry/service';
@@ -98,6 +99,7 @@ export function compose(context: NetworkContext): Running {
   const { parts } = service;
   const server = context.createServer();
   let warnings: readonly string[] = [];
+  server.addService(VersionService, { version: async () => ({ version: context.version, revision: '' }) });
   server.addService(NetworkServiceService, networkHandlers(parts, () => readStatus(parts, { warnings: [...warnings, ...service.firewall.warnings], pools: service.pools, table: service.names.table })));
   return {
     start: async () => {

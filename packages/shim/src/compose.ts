@@ -1,5 +1,6 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { VersionService } from '@gantry/api/containerd/services/version/v1/version';
 import { TaskService } from '@gantry/api/containerd/task/v3/shim';
 import { EventsServiceService } from '@gantry/api/gantry/shim/v1/shim';
 import { syscalls } from '@gantry/linux';
@@ -44,6 +45,7 @@ export async function compose(service: ServiceContext<ShimConfig>): Promise<Runn
     publisher: new Publisher(journal),
   };
   const server = service.createServer();
+  server.addService(VersionService, { version: async () => ({ version: service.version, revision: '' }) });
   server.addService(TaskService, taskHandlers(engine), { longCalls: ['wait'] });
   server.addService(EventsServiceService, eventsHandlers(engine.publisher));
 
