@@ -1,7 +1,7 @@
 import { invalidArgument } from '@gantry/rpc';
 import { BUILT_IN_RUNTIMES, type Runtime, RuntimeTable } from './runtimes';
 
-/** The supervisor's own configuration keys (see deploy/supervisor.yaml). */
+/** The supervisor's own configuration keys (see deploy/config/supervisor.yaml). */
 export interface SupervisorConfig {
   /** Runtime of containers that name none. */
   readonly 'default-runtime': string;
