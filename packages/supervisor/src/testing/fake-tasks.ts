@@ -14,6 +14,8 @@ export class FakeTasks implements Tasks {
   readonly created: CreateTaskRequest[] = [];
   private readonly processes = new Map<string, FakeProcess>();
   private nextPid = 1000;
+  /** Told of every signal that ends a process. */
+  onKill: (id: string, signal: number, execId: string) => void = () => undefined;
 
   private key(ctx: CallContext, id: string, execId = ''): string {
     return `${ctx.namespace}/${id}/${execId}`;
@@ -59,7 +61,24 @@ export class FakeTasks implements Tasks {
     const { state, exited } = this.need(ctx, id, execId);
     Object.assign(state, { status: Status.STOPPED, exitStatus: 128 + signal, exitedAt: timestampNow() });
     exited.resolve();
+    this.onKill(id, signal, execId ?? '');
   };
+
+  /** A process ends by itself. */
+  end(ctx: CallContext, id: string, exitStatus: number, execId = ''): void {
+    const { state, exited } = this.need(ctx, id, execId);
+    Object.assign(state, { status: Status.STOPPED, exitStatus, exitedAt: timestampNow() });
+    exited.resolve();
+  }
+
+  pidOf(ctx: CallContext, id: string, execId = ''): number {
+    return this.processes.get(this.key(ctx, id, execId))?.state.pid ?? 0;
+  }
+
+  /** Ids of the tasks that exist. */
+  get ids(): string[] {
+    return [...this.processes.keys()];
+  }
 
   exec: Tasks['exec'] = async (ctx, { id, execId, stdout = '' }) => {
     this.need(ctx, id);

@@ -58,6 +58,10 @@ async function recover(engine: Engine, ctx: CallContext, entry: JournalEntry): P
     if (failures.length === 0) journal.end(entry, () => records.names.release(entry.subject), { durable: false });
     return;
   }
+  if (entry.kind === 'discard') {
+    await discard(engine, ctx, entry).catch((error: unknown) => engine.logger.warn({ err: error, container: entry.subject }, 'a removed container could not be discarded'));
+    return;
+  }
   const record = records.getDocker(entry.subject);
   if (entry.kind === 'start' && record !== undefined && phaseOf(record.docker) === Phase.PHASE_STARTING) {
     await undoStart(engine, ctx, entry.subject).catch((error: unknown) => engine.logger.warn({ err: error, container: entry.subject }, 'undoing a start failed'));

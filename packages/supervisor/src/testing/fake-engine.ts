@@ -1,0 +1,206 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { packAny, timestampNow } from '@gantry/api';
+import { TaskExit } from '@gantry/api/containerd/events/events';
+import { CreateRequest } from '@gantry/api/gantry/engine/v1/containers';
+import { Image, Volume } from '@gantry/api/gantry/images/v1/images';
+import { type CallContext, conflict, newContext, notFound, silentLogger, StreamBroker } from '@gantry/rpc';
+import type { Engine } from '../engine/containers/engine';
+import { handleTaskEvent } from '../engine/containers/exit';
+import { Idempotence } from '../engine/containers/idempotence';
+import { Lifecycle } from '../engine/containers/lifecycle';
+import { ContainerQueues } from '../engine/containers/queue';
+import { startById } from '../engine/containers/start';
+import { execEnded } from '../engine/exec/exec';
+import { ExecTable, noExecStore } from '../engine/exec/table';
+import { Restarter } from '../engine/restart/restarter';
+import { DockerEvents } from '../events';
+import { openJournal } from '../journal';
+import { Database, openRecordsOn } from '../records';
+import { BUILT_IN_RUNTIMES, RuntimeTable } from '../runtimes';
+import { DEFAULT_SHM_SIZE, defaultSeccompProfile } from '../spec';
+import { FakeTasks } from './fake-tasks';
+
+/** Everything outside the supervisor, in memory: what it holds is what a crash must not leave behind. */
+export class FakeWorld {
+  readonly root = mkdtempSync(join(tmpdir(), 'gantry-engine-'));
+  readonly tasks = new FakeTasks();
+  readonly snapshots = new Set<string>();
+  readonly leases = new Set<string>();
+  /** Volume name → containers that use it. */
+  readonly volumes = new Map<string, Set<string>>();
+  /** Sandbox → networks. */
+  readonly sandboxes = new Map<string, string[]>();
+  /** Calls in order, `verb subject`. */
+  readonly calls: string[] = [];
+  /** Makes the next call of this name fail. */
+  readonly failures = new Map<string, Error>();
+  imageConfig: object = { config: { Env: ['PATH=/bin'], Cmd: ['sh'] } };
+
+  constructor() {
+    mkdirSync(join(this.root, 'layer', 'etc'), { recursive: true });
+    mkdirSync(join(this.root, 's'));
+    writeFileSync(join(this.root, 'layer', 'etc', 'passwd'), 'root:x:0:0:root:/root:/bin/sh\napp:x:500:600::/srv/app:/bin/sh\n');
+    writeFileSync(join(this.root, 'layer', 'etc', 'group'), 'root:x:0:\nwheel:x:10:root,app\napp:x:600:\n');
+  }
+
+  call(name: string): void {
+    this.calls.push(name);
+    const verb = name.split(' ')[0] ?? '';
+    const failure = this.failures.get(verb);
+    this.failures.delete(verb);
+    if (failure !== undefined) throw failure;
+  }
+
+  destroy(): void {
+    rmSync(this.root, { recursive: true, force: true });
+  }
+}
+
+export interface FakeEngine extends Engine {
+  readonly world: FakeWorld;
+  readonly ctx: CallContext;
+  /** Docker's events so far: "container start web". */
+  readonly told: string[];
+  /** What the shim tells when a process ends. */
+  exit(id: string, exitCode: number, execId?: string): void;
+}
+
+/** The services' clients as literals over a fake world. Only what the containers engine calls is there. */
+function services(world: FakeWorld): Pick<Engine, 'images' | 'volumes' | 'snapshots' | 'leases' | 'network'> {
+  const users = (name: string): Set<string> => {
+    const found = world.volumes.get(name);
+    if (found === undefined) throw notFound(`volume ${name}`);
+    return found;
+  };
+  const volume = (name: string): Volume => Volume.create({ name, driver: 'local', mountpoint: join(world.root, 'volumes', name) });
+  const image = Image.create({ id: `sha256:${'a'.repeat(64)}`, chainId: 'sha256:chain', snapshotter: 'overlayfs', names: ['docker.io/library/busybox:latest'], platform: { os: 'linux', architecture: 'amd64' } });
+  return {
+    images: {
+      resolve: async (_ctx: CallContext, { ref }: { ref: string }) => {
+        world.call(`resolve ${ref}`);
+        if (!ref.startsWith('busybox')) throw notFound(`image ${ref}`);
+        return { image: { ...image, configJson: Buffer.from(JSON.stringify(world.imageConfig)) } };
+      },
+    } as never,
+    volumes: {
+      createVolume: async (_ctx: CallContext, { name }: { name: string }) => {
+        world.call(`createVolume ${name}`);
+        const created = !world.volumes.has(name);
+        if (created) world.volumes.set(name, new Set());
+        return { volume: volume(name), created };
+      },
+      addReference: async (_ctx: CallContext, { name, containerId }: { name: string; containerId: string }) => {
+        world.call(`addReference ${name}`);
+        users(name).add(containerId);
+        return { volume: volume(name) };
+      },
+      releaseReference: async (_ctx: CallContext, { name, containerId }: { name: string; containerId: string }) => {
+        users(name).delete(containerId);
+        return {};
+      },
+      removeVolume: async (_ctx: CallContext, { name }: { name: string }) => {
+        if (users(name).size > 0) throw conflict(`volume ${name} is in use`);
+        world.volumes.delete(name);
+        return {};
+      },
+      populate: async (_ctx: CallContext, { volumeName }: { volumeName: string }) => {
+        world.call(`populate ${volumeName}`);
+        return { copied: true };
+      },
+    } as never,
+    snapshots: {
+      prepare: async (_ctx: CallContext, { key }: { key: string }) => {
+        world.call(`prepare ${key}`);
+        world.snapshots.add(key);
+        return { mounts: [{ type: 'bind', source: join(world.root, 'layer'), target: '', options: ['rbind', 'rw'] }] };
+      },
+      remove: async (_ctx: CallContext, { key }: { key: string }) => {
+        world.call(`removeSnapshot ${key}`);
+        if (!world.snapshots.delete(key)) throw notFound(`snapshot ${key}`);
+        return {};
+      },
+    } as never,
+    leases: {
+      create: async (_ctx: CallContext, { id }: { id: string }) => {
+        world.call(`lease ${id}`);
+        world.leases.add(id);
+        return { lease: undefined };
+      },
+      addResource: async () => ({}),
+      list: async () => ({ leases: [...world.leases].map((id) => ({ id, labels: {}, createdAt: undefined })) }),
+      delete: async (_ctx: CallContext, { id }: { id: string }) => {
+        if (!world.leases.delete(id)) throw notFound(`lease ${id}`);
+        return {};
+      },
+    } as never,
+    network: {
+      connect: async (_ctx: CallContext, { networkRef, sandboxId, ports }: { networkRef: string; sandboxId: string; ports: { protocol: string; containerPort: number; hostPort: number }[] }) => {
+        world.call(`connect ${networkRef}`);
+        world.sandboxes.set(sandboxId, [...(world.sandboxes.get(sandboxId) ?? []), networkRef]);
+        return {
+          endpoint: {
+            id: 'e'.repeat(64), networkId: 'n'.repeat(64), networkName: networkRef, sandboxId, name: '', interface: 'eth0', macAddress: '02:42:ac:11:00:02',
+            ipAddress: networkRef === 'bridge' ? '172.17.0.2' : '172.20.0.2', ipPrefixLen: 16, gateway: '172.17.0.1', ipv6Address: '', ipv6PrefixLen: 0, ipv6Gateway: '', aliases: [], dnsNames: [],
+            ports: ports.map((port) => ({ ...port, hostIp: '0.0.0.0', hostPort: port.hostPort || 32_768 })),
+          },
+          embeddedDns: networkRef !== 'bridge', warnings: [],
+        };
+      },
+      releaseSandbox: async (_ctx: CallContext, { sandboxId }: { sandboxId: string }) => {
+        world.call(`release ${sandboxId}`);
+        world.sandboxes.delete(sandboxId);
+        return {};
+      },
+      reconcile: async () => ({ releasedSandboxIds: [] }),
+      renameSandbox: async () => ({}),
+      getStatus: async () => ({ hostGatewayIp: '172.17.0.1' }),
+    } as never,
+  };
+}
+
+/** An engine over a fake world, as a new process would have it: opened twice on one world, it is a restart. */
+export function fakeEngine(world: FakeWorld, settings: Partial<Engine['settings']> = {}): FakeEngine {
+  const db = new Database(join(world.root, 'state.db'));
+  const records = openRecordsOn(db, 'gantry');
+  const ctx = newContext({ namespace: 'gantry', logger: silentLogger });
+  const restarter = new Restarter((id) => {
+    startById(engine, ctx, id, 'policy').catch(() => undefined);
+  });
+  const events = new DockerEvents();
+  const told: string[] = [];
+  const emit = events.emit.bind(events);
+  events.emit = (event) => {
+    told.push(`${event.type} ${event.action} ${event.attributes?.['name'] ?? event.id}`);
+    return emit(event);
+  };
+  const engine: FakeEngine = {
+    world, ctx, told, records, events, journal: openJournal(db), tasks: world.tasks, taskEvents: undefined as never,
+    ...services(world),
+    runtimes: new RuntimeTable(BUILT_IN_RUNTIMES, 'gantry'), broker: new StreamBroker({ runRoot: world.root, id: 'test', logger: silentLogger }), logger: silentLogger,
+    queues: new ContainerQueues(), once: new Idempotence(), life: new Lifecycle(restarter), execs: new ExecTable(noExecStore),
+    settings: {
+      dataRoot: join(world.root, 'data'), runRoot: world.root, bootId: 'boot-1', cgroupVersion: 2, seccomp: defaultSeccompProfile(), init: false, dns: ['192.0.2.53'], dnsSearch: [],
+      dnsOptions: [], logDriver: 'json-file', logOptions: {}, hostGatewayIp: '', defaultShmSize: DEFAULT_SHM_SIZE, stopTimeout: 1, nativePath: () => '/nonexistent', ...settings,
+    },
+    exit(id, exitCode, execId = id) {
+      world.tasks.end(ctx, id, exitCode, execId === id ? '' : execId);
+      handleTaskEvent(engine, {
+        sequence: 1n, namespace: 'gantry', topic: '/tasks/exit', timestamp: undefined,
+        event: packAny(TaskExit, { containerId: id, id: execId, pid: world.tasks.pidOf(ctx, id, execId === id ? '' : execId), exitStatus: exitCode, exitedAt: timestampNow() }),
+      });
+    },
+  };
+  engine.execs.onEnded = (exec) => execEnded(engine, exec);
+  world.tasks.onKill = (id, signal, execId) => setImmediate(() => engine.exit(id, 128 + signal, execId === '' ? id : execId));
+  return engine;
+}
+
+/** `docker create busybox …`. */
+export function createRequest(change: { name?: string; config?: object; hostConfig?: object; networking?: object } = {}): CreateRequest {
+  return CreateRequest.fromPartial({
+    name: change.name ?? '', config: { Image: 'busybox', ...change.config }, hostConfig: { ...change.hostConfig },
+    ...(change.networking === undefined ? {} : { networkingConfig: change.networking }),
+  });
+}
