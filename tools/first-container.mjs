@@ -40,9 +40,16 @@ async function firstContainer() {
   }
   const output = new PassThrough();
   output.pipe(process.stdout);
-  const [result] = await docker.run('busybox', ['sh', '-c', 'echo "Hello from a container: $(uname -sr), pid $$, $(ip -4 -o addr show eth0 | tr -s " " | cut -d" " -f4)"'], output, { HostConfig: { AutoRemove: true } });
+  // No AutoRemove: dockerode asks for the exit code after the start, when a short container could be gone already.
+  const [result, container] = await docker.run('busybox', ['sh', '-c', 'echo "Hello from a container: $(uname -sr), pid $$, $(ip -4 -o addr show eth0 | tr -s " " | cut -d" " -f4)"'], output, {});
+  await container.remove({ v: true });
   if (result.StatusCode !== 0) throw new Error(`the container ended with ${result.StatusCode}`);
 }
 
-await ready();
-await (verb === '--remove-all' ? removeAll() : firstContainer());
+try {
+  await ready();
+  await (verb === '--remove-all' ? removeAll() : firstContainer());
+} catch (error) {
+  console.error(`tools/first-container.mjs: ${error.message}`);
+  process.exitCode = 1;
+}
