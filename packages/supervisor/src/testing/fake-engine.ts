@@ -185,15 +185,20 @@ export function fakeEngine(world: FakeWorld, settings: Partial<Engine['settings'
       dnsOptions: [], logDriver: 'json-file', logOptions: {}, hostGatewayIp: '', defaultShmSize: DEFAULT_SHM_SIZE, stopTimeout: 1, nativePath: () => '/nonexistent', ...settings,
     },
     exit(id, exitCode, execId = id) {
-      world.tasks.end(ctx, id, exitCode, execId === id ? '' : execId);
-      handleTaskEvent(engine, {
-        sequence: 1n, namespace: 'gantry', topic: '/tasks/exit', timestamp: undefined,
-        event: packAny(TaskExit, { containerId: id, id: execId, pid: world.tasks.pidOf(ctx, id, execId === id ? '' : execId), exitStatus: exitCode, exitedAt: timestampNow() }),
-      });
+      const process = execId === id ? '' : execId;
+      world.tasks.end(ctx, id, exitCode, process);
+      tell(id, execId, exitCode, world.tasks.pidOf(ctx, id, process));
     },
   };
+  const tell = (id: string, execId: string, exitStatus: number, pid: number): void =>
+    handleTaskEvent(engine, {
+      sequence: 1n, namespace: 'gantry', topic: '/tasks/exit', timestamp: undefined, event: packAny(TaskExit, { containerId: id, id: execId, pid, exitStatus, exitedAt: timestampNow() }),
+    });
   engine.execs.onEnded = (exec) => execEnded(engine, exec);
-  world.tasks.onKill = (id, signal, execId) => setImmediate(() => engine.exit(id, 128 + signal, execId === '' ? id : execId));
+  world.tasks.onKill = (id, signal, execId) => {
+    const pid = world.tasks.pidOf(ctx, id, execId);
+    setImmediate(() => tell(id, execId === '' ? id : execId, 128 + signal, pid));
+  };
   return engine;
 }
 

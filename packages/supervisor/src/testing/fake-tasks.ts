@@ -13,7 +13,7 @@ interface FakeProcess {
 export class FakeTasks implements Tasks {
   readonly created: CreateTaskRequest[] = [];
   private readonly processes = new Map<string, FakeProcess>();
-  private nextPid = 1000;
+  nextPid = 1000;
   /** Told of every signal that ends a process. */
   onKill: (id: string, signal: number, execId: string) => void = () => undefined;
 

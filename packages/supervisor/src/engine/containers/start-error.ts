@@ -14,7 +14,7 @@ export interface StartFailure {
  */
 export function startFailure(thrown: unknown, command: string): StartFailure {
   const failure = asGantryError(thrown);
-  const text = failure.message;
+  const text = inDockersWords(failure.message.replace(/^runc create failed: unable to start container process: /, ''), command, failure.meta);
   const about = (...needles: string[]): boolean => needles.some((needle) => text.includes(needle));
   const named = text.includes(command);
   const full = about('failed to create task for container', 'failed to set up container networking') ? text : about('OCI runtime') ? `${PREFIX.replace(/OCI runtime.*/, '')}${text}` : undefined;
@@ -27,4 +27,11 @@ export function startFailure(thrown: unknown, command: string): StartFailure {
   if (about('not a directory') && about('mount')) return wrapped('invalidArgument', 127);
   if (full !== undefined && about('OCI runtime')) return wrapped(failure.kind === 'unknown' ? 'internal' : failure.kind, 128);
   return { error: failure, exitCode: 128 };
+}
+
+/** Another runtime's text for a command that cannot run, with the words before it by which docker's clients know it. */
+function inDockersWords(text: string, command: string, meta: GantryError['meta']): string {
+  const words = meta['exitCode'] === 127 ? 'executable file not found in $PATH' : meta['exitCode'] === 126 ? 'permission denied' : undefined;
+  const known = /executable file not found|no such file or directory|permission denied|is a directory|exec format error/.test(text);
+  return words === undefined || known ? text : `exec: "${command}": ${words}: ${text}`;
 }

@@ -9,7 +9,7 @@ export function joinedContainer(mode: string): string | undefined {
 /** Namespace modes and what contradicts them. Throws invalidArgument with docker's words. */
 export function validateModes(host: HostConfig, config: ContainerConfig): void {
   const oneOf = (what: string, mode: string, modes: readonly string[]): void => {
-    if (modes.includes(mode)) return;
+    if (mode !== 'container:' && modes.includes(mode)) return;
     if (modes.includes('container:') && (joinedContainer(mode) ?? '') !== '') return;
     throw invalidArgument(`invalid ${what} mode: ${mode}`);
   };

@@ -1,0 +1,81 @@
+import { appendFileSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { LogLine } from './json-file';
+import { nanosOf, readLog } from './read';
+
+let root: string;
+let path: string;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'gantry-logs-'));
+  path = join(root, 'x-json.log');
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+const line = (n: number): string => `${JSON.stringify({ log: `${n}\n`, stream: n % 2 === 0 ? 'stdout' : 'stderr', time: `2024-05-01T10:00:${String(n % 60).padStart(2, '0')}.5Z` })}\n`;
+const lines = (from: number, to: number): string => Array.from({ length: to - from }, (_, index) => line(from + index)).join('');
+const read = async (query: { tail?: number; since?: bigint; until?: bigint } = {}): Promise<string[]> => {
+  const result: string[] = [];
+  for await (const { log } of readLog(path, { tail: -1, signal: new AbortController().signal, ...query })) result.push(log.trimEnd());
+  return result;
+};
+
+it('reads rotated files in order', async () => {
+  writeFileSync(`${path}.2`, lines(0, 2));
+  writeFileSync(`${path}.1`, lines(2, 4));
+  writeFileSync(path, lines(4, 6));
+  expect(await read()).toEqual(['0', '1', '2', '3', '4', '5']);
+  expect(await read({ tail: 3 })).toEqual(['3', '4', '5']);
+  expect(await read({ tail: 2 })).toEqual(['4', '5']);
+  expect(await read({ tail: 99 })).toHaveLength(6);
+  expect(await read({ tail: 0 })).toEqual([]);
+});
+
+it('finds the last lines of a long file without reading it all', async () => {
+  writeFileSync(path, lines(0, 20_000));
+  expect(await read({ tail: 3 })).toEqual(['19997', '19998', '19999']);
+  expect(await read({ tail: 5000 })).toHaveLength(5000);
+});
+
+it('keeps to since and until, and passes over torn lines', async () => {
+  writeFileSync(path, `${lines(0, 3)}{"log":"torn\n${lines(3, 6)}{"log":"half`);
+  expect(await read()).toEqual(['0', '1', '2', '3', '4', '5']);
+  const at = (n: number): bigint => nanosOf(`2024-05-01T10:00:0${n}.5Z`);
+  expect(await read({ since: at(2), until: at(4) })).toEqual(['2', '3', '4']);
+});
+
+it('reads nothing of a log that is not there', async () => {
+  expect(await read()).toEqual([]);
+});
+
+it('follows over a rotation, to the end', async () => {
+  writeFileSync(path, lines(0, 2));
+  const over = Promise.withResolvers<void>();
+  const seen: LogLine[] = [];
+  const reading = (async () => {
+    for await (const entry of readLog(path, { tail: 1, follow: over.promise, signal: new AbortController().signal })) seen.push(entry);
+  })();
+  const until = async (count: number): Promise<void> => {
+    for (let i = 0; i < 200 && seen.length < count; i++) await new Promise((resolve) => setTimeout(resolve, 20));
+  };
+  await until(1);
+  appendFileSync(path, lines(2, 3));
+  await until(2);
+  appendFileSync(path, lines(3, 4));
+  renameSync(path, `${path}.1`);
+  writeFileSync(path, lines(4, 5));
+  await until(4);
+  appendFileSync(path, lines(5, 6));
+  over.resolve();
+  await reading;
+  expect(seen.map(({ log }) => log.trimEnd())).toEqual(['1', '2', '3', '4', '5']);
+});
+
+it('stops following when the reader goes', async () => {
+  writeFileSync(path, lines(0, 1));
+  const gone = new AbortController();
+  const reading = (async () => {
+    for await (const _line of readLog(path, { tail: -1, follow: new Promise(() => undefined), signal: gone.signal })) gone.abort();
+  })();
+  await reading;
+});
