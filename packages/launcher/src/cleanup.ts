@@ -34,7 +34,8 @@ export async function cleanup(argv: readonly string[]): Promise<void> {
 
 function taskFolders(tasks: string): string[] {
   if (!existsSync(tasks)) return [];
-  return readdirSync(tasks).flatMap((namespace) => readdirSync(join(tasks, namespace)).map((id) => join(tasks, namespace, id)));
+  const folders = (path: string): string[] => readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => join(path, entry.name));
+  return folders(tasks).flatMap(folders);
 }
 
 function endTask(folder: string): void {
