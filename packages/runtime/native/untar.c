@@ -3,6 +3,7 @@
  *
  *   gantry-native untar --root DIR [--overlay] [--max-bytes N] [--max-entries N]
  *   gantry-native untar --root DIR --copy [--into PATH] [--keep-kinds] [--owner UID:GID]
+ *   gantry-native untar --root DIR --follow [...as above]
  *   gantry-native untar --root DIR --adopt --parent DIR [--parent DIR]...
  *   gantry-native untar --root DIR --remove NAME
  *
@@ -50,6 +51,7 @@ struct options {
     int parent_count;
     bool overlay;
     bool adopt;
+    bool follow;
     bool copy;
     bool keep_kinds;
     const char *into;
@@ -70,14 +72,56 @@ struct state {
     size_t dir_count, dir_cap;
     int64_t entries, bytes, warnings;
     unsigned char *buffer;
+    uint64_t there, taken; /* with --follow: bytes that the file has, bytes that were read */
+    bool complete;
 };
 
-static ssize_t read_stdin(struct archive *a, void *data, const void **buffer)
+#define FOLLOWED 3
+
+/* Waits until the followed file has more than was taken. -1: stdin is broken. */
+static int await_bytes(struct state *st)
+{
+    unsigned char count[8];
+    size_t have = 0;
+    while (st->there <= st->taken && !st->complete) {
+        ssize_t n = read(STDIN_FILENO, count + have, sizeof count - have);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -1;
+        if (n == 0)
+            st->complete = true;
+        have += (size_t)n;
+        if (have < sizeof count)
+            continue;
+        have = 0;
+        st->there = 0;
+        for (int i = 7; i >= 0; i--)
+            st->there = st->there << 8 | count[i];
+    }
+    return 0;
+}
+
+static ssize_t read_followed(struct state *st)
+{
+    if (await_bytes(st) < 0)
+        return -1;
+    uint64_t left = st->there > st->taken ? st->there - st->taken : 0;
+    ssize_t n = left == 0 ? 0 : pread(FOLLOWED, st->buffer, left < READ_SIZE ? left : READ_SIZE, (off_t)st->taken);
+    if (n == 0 && left > 0) {
+        errno = EIO; /* the file is shorter than was said */
+        return -1;
+    }
+    st->taken += n > 0 ? (uint64_t)n : 0;
+    return n;
+}
+
+static ssize_t read_input(struct archive *a, void *data, const void **buffer)
 {
     struct state *st = data;
     ssize_t n;
     do
-        n = read(STDIN_FILENO, st->buffer, READ_SIZE);
+        n = st->opt.follow ? read_followed(st) : read(STDIN_FILENO, st->buffer, READ_SIZE);
     while (n < 0 && errno == EINTR);
     if (n < 0) {
         archive_set_error(a, errno, "read of the archive");
@@ -530,7 +574,7 @@ static int extract(struct state *st)
         return untar_fail("io", "out of memory");
     archive_read_support_format_empty(a);
     archive_read_support_format_tar(a); /* in the C locale names stay raw bytes; glibc's iconv knows no BINARY to ask for */
-    if (archive_read_open2(a, st, NULL, read_stdin, NULL, NULL) != ARCHIVE_OK)
+    if (archive_read_open2(a, st, NULL, read_input, NULL, NULL) != ARCHIVE_OK)
         return untar_fail("archive", "%s", archive_error_string(a));
     for (;;) {
         int rc = archive_read_next_header(a, &e);
@@ -545,7 +589,7 @@ static int extract(struct state *st)
         if (lay_entry(st, a, e) < 0)
             return -1;
     }
-    while (read_stdin(a, st, &(const void *){NULL}) > 0)
+    while (read_input(a, st, &(const void *){NULL}) > 0)
         ; /* padding after the end, so that the writer sees no broken pipe */
     archive_read_free(a);
     return settle_dirs(st);
@@ -572,6 +616,8 @@ static int parse(int argc, char **argv, struct options *o)
         const char *value = i + 1 < argc ? argv[i + 1] : NULL;
         if (strcmp(argv[i], "--overlay") == 0)
             o->overlay = true;
+        else if (strcmp(argv[i], "--follow") == 0)
+            o->follow = true;
         else if (strcmp(argv[i], "--adopt") == 0)
             o->adopt = true;
         else if (strcmp(argv[i], "--copy") == 0)

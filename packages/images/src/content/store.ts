@@ -281,6 +281,21 @@ export class Ingest {
     return this.opened().write(data);
   }
 
+  /** Waits until every byte is in the file. */
+  drain(): Promise<void> {
+    return this.opened().drain();
+  }
+
+  /** Told how many bytes the file has, while it grows. */
+  watch(listener: ((bytes: number) => void) | undefined): void {
+    this.opened().onWritten = listener;
+  }
+
+  /** The file that grows, for a reader in this service. */
+  get path(): string {
+    return this.store.paths.ingest(this.record?.id ?? 0);
+  }
+
   truncate(offset: number): Promise<void> {
     return this.opened().truncate(offset);
   }

@@ -13,6 +13,9 @@ export class BlobWriter {
   private pending = 0;
   private failure: Error | undefined;
   private wake: (() => void) | undefined;
+  /** Told how many bytes the file has, after each write. */
+  onWritten: ((bytes: number) => void) | undefined;
+  private written = 0;
 
   private constructor(
     private readonly file: FileHandle,
@@ -34,7 +37,9 @@ export class BlobWriter {
         hash.update(buffer.subarray(0, bytesRead));
         position += bytesRead;
       }
-      return new BlobWriter(file, hash, position);
+      const writer = new BlobWriter(file, hash, position);
+      writer.written = position;
+      return writer;
     } catch (error) {
       await file.close();
       throw error;
@@ -67,6 +72,7 @@ export class BlobWriter {
     await this.file.truncate(0);
     this.hash = createHash('sha256');
     this.position = 0;
+    this.written = 0;
   }
 
   /** Waits until every byte is with the kernel. */
@@ -87,6 +93,8 @@ export class BlobWriter {
       if (this.failure !== undefined) return;
       try {
         await this.file.writev([data]);
+        this.written += data.length;
+        this.onWritten?.(this.written);
       } catch (error) {
         this.failure = error as Error;
       }

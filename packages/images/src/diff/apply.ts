@@ -25,7 +25,7 @@ export class DiffApplier {
   async apply(scope: Scope, digest: string, mounts: readonly Mount[]): Promise<Applied> {
     const stack = stackOf(mounts, this.snapshotRoot);
     if (stack.upper === undefined) throw failedPrecondition(`layer ${digest} cannot be applied to a read-only snapshot`);
-    const sink = new LayerSink(this.native.extract(stack.upper, true));
+    const sink = new LayerSink({ native: this.native, root: stack.upper });
     let size = 0;
     try {
       for await (const part of this.content.read(scope, digest)) {

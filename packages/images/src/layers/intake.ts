@@ -52,7 +52,7 @@ export class LayerIntake {
   async take(scope: Scope, options: TakeOptions): Promise<TakenLayer> {
     const ingest = await this.content.ingest(scope, options.ref, options.size ?? 0, options.expected ?? '');
     const target = options.unpack ? this.loose(scope) : undefined;
-    const sink = new LayerSink(target && this.native.extract(target.root, true));
+    const sink = new LayerSink(target && { native: this.native, root: target.root, ingest });
     try {
       await this.pass(ingest, sink, scope, options);
       const digest = ingest.digest();
@@ -72,7 +72,7 @@ export class LayerIntake {
   /** Lays a stored blob out. */
   async unpack(scope: Scope, digest: string, signal?: AbortSignal): Promise<{ readonly diffId: string; readonly loose: LooseLayer }> {
     const target = this.loose(scope);
-    const sink = new LayerSink(this.native.extract(target.root, true));
+    const sink = new LayerSink({ native: this.native, root: target.root });
     try {
       for await (const part of this.content.read(scope, digest)) {
         signal?.throwIfAborted();

@@ -27,6 +27,14 @@ export interface Extraction {
   kill(): void;
 }
 
+/** An extraction that reads a growing file. */
+export interface Following {
+  readonly done: Promise<Laid>;
+  advance(bytes: number): void;
+  end(): void;
+  kill(): void;
+}
+
 export interface Packing {
   readonly output: Readable;
   readonly done: Promise<void>;
@@ -50,6 +58,26 @@ export class NativeTree {
     const done = outcome(child).then((text) => JSON.parse(text) as Laid);
     done.catch(() => undefined);
     return { input: child.stdin, done, kill: () => child.kill('SIGKILL') };
+  }
+
+  /** As extract, from the file of an open descriptor that still grows: `advance` says how far it has come. The descriptor may be closed afterwards. */
+  follow(root: string, overlay: boolean, file: number): Following {
+    const { maxBytes, maxEntries } = this.room();
+    const args = ['untar', '--root', root, '--follow', ...(overlay ? ['--overlay'] : []), '--max-bytes', String(maxBytes), '--max-entries', String(maxEntries)];
+    const child = spawn(this.binary, args, { stdio: ['pipe', 'pipe', 'pipe', file], env: {} }) as ChildProcessByStdio<Writable, Readable, Readable>;
+    child.stdin.on('error', () => undefined); // the exit status says more than EPIPE
+    const done = outcome(child).then((text) => JSON.parse(text) as Laid);
+    done.catch(() => undefined);
+    return {
+      done,
+      advance: (bytes) => {
+        const count = Buffer.alloc(8);
+        count.writeBigUInt64LE(BigInt(bytes));
+        if (!child.stdin.destroyed) child.stdin.write(count);
+      },
+      end: () => void child.stdin.end(),
+      kill: () => child.kill('SIGKILL'),
+    };
   }
 
   /** Gives directories that a layer only implied the attributes they have in the nearest of the parents. */

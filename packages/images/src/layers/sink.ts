@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
+import { closeSync, openSync } from 'node:fs';
 import type { Writable } from 'node:stream';
 import { dataLoss, errorText, resourceExhausted } from '@gantry/rpc';
 import { type Compression, decompressor, detectCompression, MAGIC_SIZE } from './decompress';
-import type { Extraction, Laid } from './native';
+import type { Ingest } from '../content/store';
+import type { Extraction, Following, Laid, NativeTree } from './native';
 
 /** A layer that unpacks to more than this times its size is a bomb, once it is larger than the floor. gzip cannot exceed 1032. */
 const RATIO_LIMIT = 5000;
@@ -15,6 +17,18 @@ export interface Sunk {
   readonly diffId: string;
   readonly laid: Laid | undefined;
 }
+
+/** Where a layer is laid out. */
+export interface SinkTarget {
+  readonly native: NativeTree;
+  /** Root of the tree; whiteouts become overlayfs' own. */
+  readonly root: string;
+  /** The upload that the same bytes go to: an uncompressed layer is then read from its file instead of being sent a second time. */
+  readonly ingest?: Ingest;
+}
+
+/** Bytes between two words to a reader of the growing file. */
+const STEP = 1 << 20;
 
 /**
  * Takes a layer's bytes as they come, decompresses, takes the digest of the tar and feeds the extraction: one pass. `end` or `fail` must be
@@ -30,7 +44,11 @@ export class LayerSink {
   private taken = 0;
   private given = 0;
 
-  constructor(private readonly extraction: Extraction | undefined) {}
+  private extraction: Extraction | undefined;
+  private following: Following | undefined;
+  private told = 0;
+
+  constructor(private readonly target: SinkTarget | undefined) {}
 
   async write(chunk: Buffer): Promise<void> {
     this.taken += chunk.length;
@@ -50,8 +68,15 @@ export class LayerSink {
       await this.pumping;
       this.rethrow();
     }
+    const { ingest } = this.target ?? {};
+    if (this.following !== undefined && ingest !== undefined) {
+      await ingest.drain();
+      ingest.watch(undefined);
+      this.following.advance(ingest.offset);
+      this.following.end();
+    }
     this.extraction?.input.end();
-    const laid = await this.extraction?.done;
+    const laid = await (this.following?.done ?? this.extraction?.done);
     const compression = this.compression ?? 'none';
     return { compression, diffId: compression === 'none' ? '' : `sha256:${this.hash.digest('hex')}`, laid };
   }
@@ -60,8 +85,10 @@ export class LayerSink {
   async fail(): Promise<void> {
     this.inflater?.destroy();
     this.extraction?.kill();
+    this.following?.kill();
     await this.pumping?.catch(() => undefined);
     await this.extraction?.done.catch(() => undefined);
+    await this.following?.done.catch(() => undefined);
   }
 
   private rethrow(): void {
@@ -70,6 +97,7 @@ export class LayerSink {
 
   private async start(): Promise<void> {
     this.compression = detectCompression(this.head);
+    this.lay(this.compression);
     if (this.compression !== 'none') {
       this.inflater = decompressor(this.compression);
       this.pumping = this.pump(this.inflater);
@@ -77,6 +105,28 @@ export class LayerSink {
     const first = this.head;
     this.head = Buffer.alloc(0);
     if (first.length > 0) await this.forward(first);
+  }
+
+  private lay(compression: Compression): void {
+    const { native, root, ingest } = this.target ?? {};
+    if (native === undefined || root === undefined) return;
+    if (compression !== 'none' || ingest === undefined) {
+      this.extraction = native.extract(root, true);
+      return;
+    }
+    const file = openSync(ingest.path, 'r');
+    try {
+      const following = native.follow(root, true, file);
+      this.following = following;
+      following.done.catch((error: unknown) => (this.failure ??= error as Error));
+      ingest.watch((bytes) => {
+        if (bytes - this.told < STEP) return;
+        this.told = bytes;
+        following.advance(bytes);
+      });
+    } finally {
+      closeSync(file);
+    }
   }
 
   private async forward(chunk: Buffer): Promise<void> {
@@ -106,6 +156,7 @@ export class LayerSink {
   }
 
   private async give(part: Buffer): Promise<void> {
+    this.rethrow();
     if (this.extraction === undefined) return;
     const { input, done } = this.extraction;
     await writeTo(input, part, done);
