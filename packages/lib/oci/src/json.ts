@@ -13,5 +13,10 @@ const raw = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON;
 
 /** JSON.stringify that writes bigint as a plain integer. */
 export function formatJson(value: unknown, indent?: number): string {
-  return JSON.stringify(value, (_key, item: unknown) => (typeof item === 'bigint' ? raw(String(item)) : item), indent);
+  try {
+    return JSON.stringify(value, undefined, indent); // a replacer is called for every value: only where a bigint asks for it
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    return JSON.stringify(value, (_key, item: unknown) => (typeof item === 'bigint' ? raw(String(item)) : item), indent);
+  }
 }
