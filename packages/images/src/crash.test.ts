@@ -9,7 +9,7 @@ import { buildSync } from 'esbuild';
 import { LeasesService } from '@gantry/api/containerd/services/leases/v1/leases';
 import { SnapshotsService } from '@gantry/api/containerd/services/snapshots/v1/snapshots';
 import { ImagesServiceService } from '@gantry/api/gantry/images/v1/images';
-import { connect, newContext, openTicket } from '@gantry/rpc';
+import { connect, newContext, openTicket, type StreamTicket } from '@gantry/rpc';
 import { nativeBinary } from './testing/engine';
 import { dockerArchive } from './testing/tar';
 
@@ -52,11 +52,18 @@ async function load(archive: Buffer): Promise<void> {
   const connection = connect(join(dir, 'r/images.sock'));
   try {
     for await (const answer of connection.client(ImagesServiceService).load(ctx, { quiet: true, platforms: [] })) {
-      if (answer.ticket !== undefined) void pipeline(Readable.from([archive], { objectMode: false }), await openTicket(answer.ticket)).catch(() => undefined);
+      if (answer.ticket !== undefined) await send(archive, answer.ticket);
     }
   } finally {
     connection.close();
   }
+}
+
+/** Sends without waiting; a service that dies meanwhile is the test's business elsewhere. */
+async function send(archive: Buffer, ticket: StreamTicket): Promise<void> {
+  const socket = await openTicket(ticket);
+  socket.on('error', () => undefined);
+  void pipeline(Readable.from([archive], { objectMode: false }), socket).catch(() => undefined);
 }
 
 async function remove(): Promise<void> {

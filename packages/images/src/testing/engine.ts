@@ -11,7 +11,7 @@ import { ImagesService } from '@gantry/api/containerd/services/images/v1/images'
 import { LeasesService } from '@gantry/api/containerd/services/leases/v1/leases';
 import { SnapshotsService } from '@gantry/api/containerd/services/snapshots/v1/snapshots';
 import { ImagesServiceService, type LoadResponse, VolumesServiceService } from '@gantry/api/gantry/images/v1/images';
-import { type CallContext, connect, type Connection, newContext, openTicket, type ServiceClient } from '@gantry/rpc';
+import { type CallContext, connect, type Connection, newContext, openTicket, type ServiceClient, type StreamTicket } from '@gantry/rpc';
 import { commonDefaults, startService } from '@gantry/service';
 import { defaults, type ImagesConfig } from '../config';
 import { service } from '../service';
@@ -22,6 +22,13 @@ export function nativeBinary(): string {
   const built = join(root, 'dist/gantry-native');
   if (!existsSync(built)) execFileSync('make', ['-s', '-C', join(root, 'packages/runtime/native')], { stdio: 'inherit' });
   return built;
+}
+
+/** Sends without waiting; a service that dies meanwhile is the test's business elsewhere. */
+async function send(archive: Buffer, ticket: StreamTicket): Promise<void> {
+  const socket = await openTicket(ticket);
+  socket.on('error', () => undefined);
+  void pipeline(Readable.from([archive], { objectMode: false }), socket).catch(() => undefined);
 }
 
 export interface TestEngine {
@@ -72,7 +79,7 @@ export async function startEngine(change: Partial<ImagesConfig> = {}): Promise<T
       const answers: LoadResponse[] = [];
       for await (const answer of images.load(ctx, { quiet: true, platforms: [] })) {
         if (answer.ticket === undefined) answers.push(answer);
-        else void pipeline(Readable.from([archive], { objectMode: false }), await openTicket(answer.ticket)).catch(() => undefined);
+        else await send(archive, answer.ticket);
       }
       return answers;
     },
