@@ -1,9 +1,10 @@
-import { existsSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { detectCgroups, syscalls } from '@gantry/linux';
+import { syscalls } from '@gantry/linux';
 import { networkService, purge } from '@gantry/network';
 import { invalidArgument } from '@gantry/rpc';
 import { createLogger } from '@gantry/service';
+import { purgeGroups } from '@gantry/shim';
 import { readUpOptions, serviceConfig } from './config';
 
 interface MonitorFile {
@@ -21,13 +22,10 @@ export async function cleanup(argv: readonly string[]): Promise<void> {
   if (!argv.some((word) => word.startsWith('--root')) || !argv.some((word) => word.startsWith('--run'))) throw invalidArgument('cleanup needs --root and --run');
   const options = readUpOptions(argv);
   const { root, run } = options;
-  const ids: string[] = [];
-  for (const folder of taskFolders(join(run, 'tasks'))) {
-    ids.push(folder.slice(folder.lastIndexOf('/') + 1));
-    endTask(folder);
-  }
+  const tasks = taskFolders(join(run, 'tasks'));
+  for (const folder of tasks) endTask(folder);
   for (const target of mountsBelow([root, run])) await syscalls.async.umount2(target, 2 /* MNT_DETACH */).catch(() => undefined);
-  for (const id of ids) removeGroups(id);
+  await purgeGroups(run, tasks);
   const logger = createLogger({ service: networkService.name, version: networkService.version, level: 'warn' });
   if (existsSync(join(root, networkService.name))) await purge({ config: serviceConfig(networkService, options), logger, data: join(root, networkService.name) });
 }
@@ -65,16 +63,4 @@ function mountsBelow(roots: readonly string[]): string[] {
     .map((line) => line.split(' ')[4] ?? '')
     .filter((target) => roots.some((root) => target.startsWith(`${root}/`)))
     .reverse();
-}
-
-function removeGroups(id: string): void {
-  for (const hierarchy of detectCgroups().hierarchies) {
-    for (const parent of ['gantry', 'gantry-monitors']) {
-      try {
-        rmdirSync(join(hierarchy.path, parent, id));
-      } catch {
-        // it was not there, or its processes are still leaving
-      }
-    }
-  }
 }

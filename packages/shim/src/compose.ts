@@ -5,8 +5,9 @@ import { TaskService } from '@gantry/api/containerd/task/v3/shim';
 import { EventsServiceService } from '@gantry/api/gantry/shim/v1/shim';
 import { syscalls } from '@gantry/linux';
 import { shortSocketPath } from '@gantry/rpc';
-import { createCgroupManager, monitorCgroupPath } from '@gantry/runtime';
+import { createCgroupManager } from '@gantry/runtime';
 import type { Running, ServiceContext } from '@gantry/service';
+import { monitorsPath, tidyGroups } from './cgroups';
 import type { ShimConfig } from './config';
 import type { Driver, DriverName } from './drivers/driver';
 import { NativeDriver } from './drivers/native';
@@ -22,15 +23,12 @@ import { type Engine, runtimeRoot } from './tasks/engine';
 import { rebuild } from './tasks/rebuild';
 import { TaskRegistry } from './tasks/registry';
 
-/** All monitors and the helper share one cgroup, a sibling of the containers'. */
-const MONITORS = 'monitors';
-
 /** The shim: everything is constructed here. Monitors and their tasks outlive `stop`. */
 export async function compose(service: ServiceContext<ShimConfig>): Promise<Running> {
   const { run, logger } = service;
   const binary = await findNativeBinary(service.config.native, __dirname);
   const cgroups = createCgroupManager();
-  const monitors = cgroups.plan(monitorCgroupPath(MONITORS));
+  const monitors = cgroups.plan(monitorsPath(run));
   const helper = new Helper({ binary, logger, cgroups: monitors.directories.map((one) => one.directory) });
   const journal = new EventJournal(join(run, 'shim', 'events.journal'), logger);
   const drivers = {
@@ -65,7 +63,8 @@ export async function compose(service: ServiceContext<ShimConfig>): Promise<Runn
         task.init.detach();
         for (const exec of task.execs.values()) exec.process.detach();
       }
-      helper.stop();
+      await helper.stop();
+      await tidyGroups(cgroups, run);
       journal.close();
     },
   };

@@ -1,9 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { failedPrecondition, isErrorOf, type Logger, unavailable } from '@gantry/rpc';
 import { AnswerReader, encodeRequest, type Fields, type HelperAnswer, type RequestKind } from './frame';
 
 const START_TRIES = 3;
+const LEAVE_MS = 1000;
 
 export interface HelperOptions {
   /** Absolute path of gantry-native. */
@@ -56,10 +58,15 @@ export class Helper {
     return this.request('run', { argv, hide });
   }
 
-  /** Closes the socketpair, upon which the helper leaves. Monitors go on. */
-  stop(): void {
+  /** Closes the socketpair, upon which the helper leaves; waits for its end, a second at most. Monitors go on. */
+  async stop(): Promise<void> {
     this.stopped = true;
-    this.life?.socket.destroy();
+    const life = this.life;
+    if (!life) return;
+    life.socket.destroy();
+    const { child } = life;
+    child.ref();
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit', { signal: AbortSignal.timeout(LEAVE_MS) }).catch(() => undefined);
   }
 
   private alive(): HelperLife {
