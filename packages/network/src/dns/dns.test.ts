@@ -4,7 +4,7 @@ import { parseNameServers } from './host-resolvers';
 import { RCODE, TYPE, readQuery, writeAnswer, writeName } from './message';
 import { addressOfReverseName, type NameSource } from './names';
 import { resolve } from './resolver';
-import { parseServer } from './upstream';
+import { parseServer, Upstream } from './upstream';
 
 function query(name: string, type: number): Buffer {
   const header = Buffer.from([0x12, 0x34, 0x01, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
@@ -104,4 +104,11 @@ it('answers repeat id and question', () => {
 it('reads resolvers', () => {
   expect(parseNameServers('search x\nnameserver 192.0.2.1\n # nameserver 9.9.9.9\n nameserver fe80::1%eth0\nnameserver nonsense\n').map((server) => server.address)).toEqual(['192.0.2.1', 'fe80::1%eth0']);
   expect([parseServer('192.0.2.1'), parseServer('192.0.2.1:5353'), parseServer('[2001:db8::1]:54'), parseServer('2001:db8::1')].map((server) => server.port)).toEqual([53, 5353, 54, 53]);
+});
+
+it('gives up at once on a resolver that nothing leads to', async () => {
+  const unreachable = { address: '255.255.255.255', port: 53 }; // refused by connect(2) itself, as a host without a route does
+  const started = Date.now();
+  for (const over of ['udp', 'tcp'] as const) expect(await new Upstream().ask(query('a.b', TYPE.a), [unreachable], over)).toBeUndefined();
+  expect(Date.now() - started).toBeLessThan(1500);
 });

@@ -48,15 +48,21 @@ export class Upstream {
 function askUdp(query: Buffer, server: Server, id: number): Promise<Buffer | undefined> {
   return new Promise((resolve) => {
     const socket = createSocket(isIPv6(server.address) ? 'udp6' : 'udp4');
+    let done = false;
     const finish = (answer?: Buffer): void => {
+      if (done) return;
+      done = true;
       clearTimeout(timer);
       socket.close();
       resolve(answer);
     };
     const timer = setTimeout(() => finish(), UDP_TIMEOUT_MS);
-    socket.once('error', () => finish());
-    // Connected: only the server's own address and port can answer.
-    socket.connect(server.port, server.address, () => socket.send(query));
+    socket.on('error', () => finish());
+    // Connected: only the server's own address and port can answer. A failure (no route to the server) comes to the same callback.
+    socket.connect(server.port, server.address, (failure?: Error) => {
+      if (failure !== undefined) finish();
+      else if (!done) socket.send(query);
+    });
     socket.on('message', (message) => {
       if (message.length >= 12 && message.readUInt16BE(0) === id) finish(message);
     });
@@ -71,7 +77,7 @@ function askTcp(query: Buffer, server: Server, id: number): Promise<Buffer | und
       resolve(answer);
     };
     socket.setTimeout(TCP_TIMEOUT_MS, () => finish());
-    socket.once('error', () => finish());
+    socket.on('error', () => finish());
     socket.once('connect', () => socket.write(frame(query)));
     readFrames(socket, (message) => finish(message.length >= 12 && message.readUInt16BE(0) === id ? message : undefined));
   });
