@@ -5,7 +5,7 @@ import { invalidArgument } from '@gantry/rpc';
 export function parseCpuSet(text: string, what: 'cpuset cpus' | 'cpuset mems'): number[] {
   if (text === '') return [];
   const wanted = members(text);
-  if (wanted === undefined) throw invalidArgument(`Invalid value ${text} for ${what}`);
+  if (wanted === undefined) throw invalidArgument(`Invalid value ${text} for ${what}: invalid format: ${text}`);
   const present = onlineOf(what);
   const available = present === undefined ? undefined : members(present);
   if (available !== undefined && wanted.some((index) => !available.includes(index))) {

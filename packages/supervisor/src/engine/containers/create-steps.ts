@@ -14,9 +14,10 @@ export function createSteps(engine: Engine, results?: CreateResults): Step<Creat
       async run(ctx, { id, snapshotter, parent, imageDigest }) {
         const lease = ctx.lease ?? '';
         const own = withoutLease(ctx);
-        const [{ mounts }] = await Promise.all([
-          engine.snapshots.prepare(ctx, { snapshotter, key: id, parent, labels: { 'gantry.io/container': id } }),
+        // The snapshot last: the images service writes the lease's changes to the disk together with it.
+        const [, { mounts }] = await Promise.all([
           imageDigest === '' ? undefined : engine.leases.addResource(own, { id: lease, resource: { id: imageDigest, type: 'content' } }),
+          engine.snapshots.prepare(ctx, { snapshotter, key: id, parent, labels: { 'gantry.io/container': id } }),
         ]);
         if (results !== undefined) results.rootfs = mounts;
       },

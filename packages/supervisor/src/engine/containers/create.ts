@@ -8,7 +8,7 @@ import type { Image } from '@gantry/api/gantry/images/v1/images';
 import { type ImageContainerConfig, parseJson, parsePlatform } from '@gantry/oci';
 import { type CallContext, derive, detached, invalidArgument } from '@gantry/rpc';
 import { runSteps } from '../../journal';
-import { DOCKER_EXTENSION, Phase } from '../../records';
+import { DOCKER_EXTENSION, type DockerRecord, Phase } from '../../records';
 import { cgroupNamespaceMode } from '../../spec';
 import { type Engine, emitContainerEvent, inDockerNamespace } from './engine';
 import { applyDefaults } from './defaults';
@@ -89,17 +89,25 @@ async function plan(engine: Engine, ctx: CallContext, id: string, request: Creat
   commandOf(config);
   validateConfig(config);
   const warnings = validateHostConfig(host, config);
-  for (const mode of [host.NetworkMode, host.PidMode, host.IpcMode]) {
+  // The container whose network is joined is looked up at the start, as docker does.
+  for (const mode of [host.PidMode, host.IpcMode]) {
     const ref = joinedContainer(mode);
-    if (ref !== undefined) engine.records.requireDocker(ref);
+    if (ref !== undefined) findOther(engine, ref);
   }
   if (host.CgroupnsMode === '') host.CgroupnsMode = cgroupNamespaceMode(host, engine.settings.cgroupVersion);
   const ownHostname = host.UTSMode !== 'host' && host.NetworkMode !== 'host' && joinedContainer(host.NetworkMode) === undefined;
   if (config.Hostname === '' && ownHostname) config.Hostname = id.slice(0, 12);
   return {
     image, config, host, warnings, networks: planNetworks(host, request.networkingConfig, config.MacAddress ?? ''),
-    mounts: await planMounts(host, config, (ref) => engine.records.requireDocker(ref)),
+    mounts: await planMounts(host, config, (ref) => findOther(engine, ref)),
   };
+}
+
+/** A container that the request names; an unknown one makes the request invalid. */
+function findOther(engine: Engine, ref: string): DockerRecord {
+  const found = engine.records.findDocker(ref);
+  if (found === undefined) throw invalidArgument(`No such container: ${ref}`);
+  return found;
 }
 
 async function make(engine: Engine, ctx: CallContext, id: string, given: string | undefined, request: CreateRequest, planned: Plan): Promise<DockerView> {

@@ -29,7 +29,7 @@ export async function listFilter(engine: Engine, ctx: CallContext, filters: Filt
 
   for (const status of values('status')) if (!STATUSES.includes(status)) throw invalidArgument(`invalid filter 'status=${status}'`);
   any('status', (status, { docker }) => dockerStatus(docker) === status);
-  for (const health of values('health')) if (!['none', 'starting', 'healthy', 'unhealthy'].includes(health)) throw invalidArgument(`invalid filter 'health=${health}'`);
+  for (const health of values('health')) if (!['none', 'starting', 'healthy', 'unhealthy'].includes(health)) throw invalidArgument(`unrecognized filter value for health: ${health}`);
   any('health', (health, { docker }) => (docker.health?.Status ?? 'none') === health);
   for (const code of values('exited')) if (!/^-?\d+$/.test(code)) throw invalidArgument(`invalid filter 'exited=${code}'`);
   any('exited', (code, { docker }) => !isRunning(docker) && stateOf(docker).startedAt !== '' && stateOf(docker).exitCode === BigInt(code));

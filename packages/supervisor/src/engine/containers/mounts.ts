@@ -31,7 +31,7 @@ export async function planMounts(host: HostConfig, config: ContainerConfig, find
   for (const text of host.Binds) add(fromBind(text, host.VolumeDriver));
   for (const mount of host.Mounts) add(await fromMount(mount));
   for (const [path, options] of Object.entries(host.Tmpfs)) {
-    add({ record: MountRecord.create({ type: 'tmpfs', destination: destinationOf('tmpfs', path), rw: true, options: tmpfsOptions(options) }) });
+    add({ record: MountRecord.create({ type: 'tmpfs', destination: checkDestination(path), rw: true, options: tmpfsOptions(options) }) });
   }
   for (const path of Object.keys(config.Volumes)) {
     const destination = destinationOf('volume', path);
@@ -73,7 +73,7 @@ function inherited(volumesFrom: readonly string[], find: (ref: string) => Docker
     const at = text.indexOf(':');
     const ref = at < 0 ? text : text.slice(0, at);
     const mode = at < 0 ? 'rw' : text.slice(at + 1);
-    if (ref === '') throw invalidArgument(`invalid volumes-from specification: "${text}"`);
+    if (ref === '') throw invalidArgument('volumes-from specification cannot be an empty string');
     if (!mode.split(',').every((word) => ['rw', 'ro', 'z', 'Z'].includes(word))) throw invalidArgument(`invalid mode: ${mode}`);
     const readOnly = mode.split(',').includes('ro');
     return find(ref).docker.mounts
@@ -88,16 +88,16 @@ async function fromMount(mount: Mount): Promise<PlannedMount> {
     throw invalidArgument(`invalid mount config for type "${mount.Type}": ${why}`);
   };
   const only = (name: string, value: unknown, type: string): void => {
-    if (value !== undefined && mount.Type !== type) fail(`${name} must not be specified`);
+    if (value !== undefined && mount.Type !== type) fail(`field ${name} must not be specified`);
   };
   if (!['bind', 'volume', 'tmpfs'].includes(mount.Type)) {
     if (mount.Type === 'image') throw invalidArgument('HostConfig.Mounts of type "image" is not supported');
-    throw invalidArgument(`mount type "${mount.Type}" is unknown`);
+    return fail('mount type unknown');
   }
   only('BindOptions', mount.BindOptions, 'bind');
   only('VolumeOptions', mount.VolumeOptions, 'volume');
   only('TmpfsOptions', mount.TmpfsOptions, 'tmpfs');
-  if (mount.ImageOptions !== undefined) fail('ImageOptions must not be specified');
+  if (mount.ImageOptions !== undefined) fail('field ImageOptions must not be specified');
   const destination = destinationOf(mount.Type, mount.Target);
   const base = { type: mount.Type, destination, rw: !mount.ReadOnly, fromMounts: true };
 

@@ -1,6 +1,6 @@
 import { promises as fs } from 'node:fs';
 import type { RemoveRequest, RemoveResponse } from '@gantry/api/gantry/engine/v1/containers';
-import { asGantryError, type CallContext, conflict, detached, errorText, GantryError, notImplemented } from '@gantry/rpc';
+import { asGantryError, type CallContext, conflict, detached, errorText, GantryError } from '@gantry/rpc';
 import type { JournalEntry } from '../../journal';
 import { Phase } from '../../records';
 import { containerDir, emitContainerEvent, type Engine, inDockerNamespace } from './engine';
@@ -13,7 +13,7 @@ import { killAndWait } from './kill';
 
 /** DELETE /containers/{id}. */
 export async function removeContainer(engine: Engine, caller: CallContext, request: RemoveRequest): Promise<RemoveResponse> {
-  if (request.link) throw notImplemented('removing a link is not supported');
+  if (request.link) throw conflict('conflict: cannot remove the default link name of the container');
   return engine.once.once(caller, 'remove', async () => {
     const { id } = engine.records.requireDocker(request.id);
     const ctx = detached(inDockerNamespace(engine, caller));
@@ -32,12 +32,12 @@ async function remove(engine: Engine, ctx: CallContext, id: string, request: Rem
     const what = phase === Phase.PHASE_PAUSED ? 'paused' : 'running';
     if (!request.force) {
       const advice = phase === Phase.PHASE_PAUSED ? 'unpause and stop the container before removing or force remove' : 'stop the container before removing or force remove';
-      throw conflict(`cannot remove container "${docker.name}": container is ${what}: ${advice}`);
+      throw conflict(`cannot remove container "/${docker.name}": container is ${what}: ${advice}`);
     }
     await stopTask(engine, ctx, id); // it was started again after the kill
   }
   if (phase === Phase.PHASE_RESTARTING && !request.force) {
-    throw conflict(`cannot remove container "${docker.name}": container is restarting: stop the container before removing or force remove`);
+    throw conflict(`cannot remove container "/${docker.name}": container is restarting: stop the container before removing or force remove`);
   }
   if (phase === Phase.PHASE_REMOVING) throw conflict(`removal of container ${docker.name} is already in progress`);
   engine.life.restarter.forget(id);
@@ -63,7 +63,8 @@ export async function removeEnded(engine: Engine, ctx: CallContext, id: string, 
   } catch (thrown) {
     throw removalFailed(engine, id, thrown);
   }
-  const entry = journal.begin('discard', id, input, () => records.delete(records.dockerNamespace, id), { durable: true });
+  // Not durable: a container with --rm that a power cut brings back does not run, and is removed at the next start.
+  const entry = journal.begin('discard', id, input, () => records.delete(records.dockerNamespace, id));
   engine.execs.containerGone(id);
   emitContainerEvent(engine, id, docker, 'destroy');
   engine.life.tellRemoved(id, { exitCode: stateOf(docker).exitCode, error: '' });

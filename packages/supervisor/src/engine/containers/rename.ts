@@ -1,5 +1,5 @@
 import type { RenameRequest, RenameResponse } from '@gantry/api/gantry/engine/v1/containers';
-import { type CallContext, invalidArgument } from '@gantry/rpc';
+import { asGantryError, type CallContext, GantryError, invalidArgument } from '@gantry/rpc';
 import { emitContainerEvent, type Engine, inDockerNamespace } from './engine';
 import { checkName } from './names';
 import { isRunning } from './state';
@@ -8,12 +8,12 @@ import { isRunning } from './state';
 export async function renameContainer(engine: Engine, caller: CallContext, request: RenameRequest): Promise<RenameResponse> {
   const { id } = engine.records.requireDocker(request.id);
   if (request.name === '') throw invalidArgument('Neither old nor new names may be empty');
-  const name = checkName(request.name);
+  const name = inWords(() => checkName(request.name.startsWith('/') ? request.name : `/${request.name}`));
   await engine.queues.run(id, async () => {
     const { docker } = engine.records.requireDocker(id);
     if (docker.name === name) throw invalidArgument('Renaming a container with the same name as its current name');
     engine.records.transaction(() => {
-      engine.records.names.reserve(name, id);
+      inWords(() => engine.records.names.reserve(name, id));
       engine.records.names.releaseName(docker.name, id);
       engine.records.updateDocker(id, (current) => ({ ...current, name }));
     });
@@ -25,4 +25,14 @@ export async function renameContainer(engine: Engine, caller: CallContext, reque
     emitContainerEvent(engine, id, { ...docker, name }, 'rename', { oldName: `/${docker.name}` });
   });
   return {};
+}
+
+/** Docker's words around what is wrong with the new name. */
+function inWords<T>(check: () => T): T {
+  try {
+    return check();
+  } catch (error) {
+    const failure = asGantryError(error);
+    throw new GantryError(failure.kind, `Error when allocating new name: ${failure.message}`, { cause: error, meta: failure.meta });
+  }
 }

@@ -27,7 +27,7 @@ function ps(args: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
     execFile('ps', [...args], { env: { PATH }, timeout: 10_000, maxBuffer: 16 * 1024 * 1024 }, (error, stdout, stderr) => {
       if (error === null) resolve(stdout);
-      else reject(internal(`error running ps: ${stderr.trim() || error.message}`, { cause: error }));
+      else reject(internal(`ps: ${stderr.trim().split('\n', 1)[0] || error.message}`, { cause: error }));
     });
   });
 }

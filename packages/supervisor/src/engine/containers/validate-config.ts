@@ -11,7 +11,7 @@ export function validateConfig(config: ContainerConfig): void {
     throw invalidArgument(`the working directory '${config.WorkingDir}' is invalid, it needs to be an absolute path`);
   }
   for (const entry of config.Env) {
-    if (entry === '') throw invalidArgument('invalid environment variable: ""');
+    if (entry === '') throw invalidArgument('invalid environment variable: ');
     if (entry.startsWith('=')) throw invalidArgument(`invalid environment variable: ${entry}`);
   }
   if (config.StopSignal !== undefined && config.StopSignal !== '') parseSignal(config.StopSignal);

@@ -1,7 +1,7 @@
 import { cpus } from 'node:os';
 import type { ContainerConfig, HostConfig } from '@gantry/api/gantry/engine/v1/types';
 import { invalidArgument } from '@gantry/rpc';
-import { capabilityName, parseCpuSet, parseSecurityOptions } from '../../spec';
+import { capabilityName, cgroupsPath, parseCpuSet, parseSecurityOptions } from '../../spec';
 import { validateLogConfig } from './log-config';
 import { parsePort } from './validate-config';
 import { validateRestartPolicy } from './validate-restart';
@@ -38,6 +38,7 @@ export function validateHostConfig(host: HostConfig, config: ContainerConfig): s
   for (const name of host.CapAdd) capabilityName(name, 'CapAdd');
   for (const name of host.CapDrop) capabilityName(name, 'CapDrop');
   parseSecurityOptions(host.SecurityOpt);
+  cgroupsPath(host.CgroupParent, '');
   for (const name of Object.keys(host.PortBindings)) validatePortBinding(name, host);
   for (const rule of host.DeviceCgroupRules) {
     if (!/^[acb] ([0-9]+|\*):([0-9]+|\*) [rwm]{1,3}$/.test(rule)) throw invalidArgument(`invalid device cgroup rule format: '${rule}'`);
@@ -82,9 +83,9 @@ export function validateResources(host: HostConfig): string[] {
     fail('Minimum memory limit can not be less than memory reservation limit, see usage');
   }
   if (host.KernelMemoryTCP < 0n) fail('KernelMemoryTCP must not be negative');
-  if (host.NanoCpus > 0n && host.CpuPeriod > 0n) fail('Conflicting options: Nano CPUs and CPU Period cannot both be set.');
-  if (host.NanoCpus > 0n && host.CpuQuota > 0n) fail('Conflicting options: Nano CPUs and CPU Quota cannot both be set.');
-  const count = cpus().length;
+  if (host.NanoCpus > 0n && host.CpuPeriod > 0n) fail('Conflicting options: Nano CPUs and CPU Period cannot both be set');
+  if (host.NanoCpus > 0n && host.CpuQuota > 0n) fail('Conflicting options: Nano CPUs and CPU Quota cannot both be set');
+  const count = host.NanoCpus === 0n ? 0 : cpus().length; // asking reads /proc/cpuinfo
   if (host.NanoCpus < 0n || host.NanoCpus > BigInt(count) * 1_000_000_000n) {
     fail(`range of CPUs is from 0.01 to ${count}.00, as there are only ${count} CPUs available`);
   }

@@ -26,7 +26,7 @@ it.each([
   [{ Memory: 10_000_000n, MemorySwap: 7_000_000n }, 'Minimum memoryswap limit should be larger than memory limit'],
   [{ MemorySwappiness: 101n }, 'valid memory swappiness range is 0-100'],
   [{ NanoCpus: 10_000_000_000_000n }, 'range of CPUs is from 0.01'],
-  [{ NanoCpus: 1n, CpuQuota: 5000n }, 'Conflicting options: Nano CPUs and CPU Quota cannot both be set.'],
+  [{ NanoCpus: 1n, CpuQuota: 5000n }, 'Conflicting options: Nano CPUs and CPU Quota cannot both be set'],
   [{ CpusetCpus: '0-99999' }, 'Invalid value 0-99999 for cpuset cpus'],
   [{ CpusetCpus: '4095' }, 'Requested CPUs are not available'],
   [{ BlkioWeight: 5n }, 'Range of blkio weight is from 10 to 1000'],
