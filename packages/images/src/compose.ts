@@ -39,6 +39,7 @@ import { transferHandlers } from './services/transfer';
 import { volumeHandlers } from './services/volumes';
 import { SNAPSHOTTER } from './snapshots/overlay';
 import { SnapshotTable } from './snapshots/records';
+import { Removals } from './snapshots/removals';
 import { Database } from './store/database';
 import { LeaseTable } from './store/leases';
 import { VolumeStore } from './volumes/store';
@@ -56,7 +57,7 @@ export function compose(service: ServiceContext<ImagesConfig>): Running {
   const images = new ToldImageTable(db, exchange);
   const paths = new ContentPaths(join(data, 'content'));
   const content = new ContentStore(db, leases, paths, boot, logger);
-  const snapshotter = new ToldSnapshotter({ root: snapshotRoot, table: new SnapshotTable(db), leases, boot, logger, removeTree }, exchange);
+  const snapshotter = new ToldSnapshotter({ root: snapshotRoot, table: new SnapshotTable(db), leases, boot, removals: new Removals({ flush: () => db.flush(), removeTree, logger }) }, exchange);
   const snapshotters = { [SNAPSHOTTER]: snapshotter } satisfies Snapshotters;
   const volumes = new VolumeStore(db, join(data, 'volumes'), logger, removeTree);
   const collector = new Collector(db, content, snapshotter, logger);

@@ -56,6 +56,7 @@ describe('load', () => {
     const images = await list();
     expect(images.find(({ id }) => id === first.id)?.repoTags).toEqual([]);
     expect((await list({ dangling: { values: ['true'] } })).map(({ id }) => id)).toEqual([first.id]);
+    await engine.snapshots.cleanup(ctx, { snapshotter: 'overlayfs' });
     expect(engine.snapshotDirs()).toHaveLength(2);
   });
 

@@ -1,12 +1,13 @@
 import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { alreadyExists, failedPrecondition, invalidArgument, type Logger, notFound } from '@gantry/rpc';
+import { alreadyExists, failedPrecondition, invalidArgument, notFound } from '@gantry/rpc';
 import type { Filter } from '../store/filters';
 import { applyLabelPath, checkLabels, type Labels } from '../store/labels';
 import type { LeaseTable } from '../store/leases';
 import type { Scope } from '../store/namespaced';
 import { nowMicros } from '../store/time';
 import { Kind, type SnapshotRecord, type SnapshotTable } from './records';
+import type { Removals } from './removals';
 import type { Mount, Snapshotter, Usage } from './snapshotter';
 import { diskUsage } from './usage';
 
@@ -20,9 +21,7 @@ export interface OverlayOptions {
   readonly table: SnapshotTable;
   readonly leases: LeaseTable;
   readonly boot: string;
-  readonly logger: Logger;
-  /** Removes a tree, whatever its names and modes. */
-  readonly removeTree: (path: string) => Promise<void>;
+  readonly removals: Removals;
 }
 
 /**
@@ -30,7 +29,6 @@ export interface OverlayOptions {
  * mount's options when they are given relative to the root.
  */
 export class OverlaySnapshotter implements Snapshotter {
-  private readonly removals = new Set<Promise<void>>();
   /** A host may have turned index on by default, which makes a lower layer shared by two uppers fail. */
   private readonly indexOff = existsSync('/sys/module/overlay/parameters/index') ? ['index=off'] : [];
 
@@ -110,6 +108,7 @@ export class OverlaySnapshotter implements Snapshotter {
     });
   }
 
+  /** A power cut may bring a snapshot back that was just removed: whole, because its directory goes only after the record is off the disk. */
   remove(scope: Scope, key: string): Promise<void> {
     const { table, leases } = this.options;
     const id = table.db.transaction(() => {
@@ -118,17 +117,14 @@ export class OverlaySnapshotter implements Snapshotter {
       table.db.run('DELETE FROM snapshots WHERE id = ?', record.id);
       leases.drop(scope, resource(key));
       return record.id;
-    });
+    }, { durable: false });
     this.discard(id);
     return Promise.resolve();
   }
 
   /** Removes the directory of a snapshot whose record is gone, behind the caller; the next start finishes what a crash leaves. */
   discard(id: number): void {
-    const path = join(this.options.root, String(id));
-    const removal = this.options.removeTree(path).catch((error: unknown) => this.options.logger.warn({ path, err: error }, 'snapshot directory not removed'));
-    this.removals.add(removal);
-    void removal.finally(() => this.removals.delete(removal));
+    this.options.removals.add(join(this.options.root, String(id)));
   }
 
   stat(scope: Scope, key: string): SnapshotRecord {
@@ -168,8 +164,8 @@ export class OverlaySnapshotter implements Snapshotter {
     return existsSync(upper) ? diskUsage(upper) : { size: 0, inodes: 0 };
   }
 
-  async cleanup(): Promise<void> {
-    await Promise.all(this.removals);
+  cleanup(): Promise<void> {
+    return this.options.removals.settled();
   }
 
   private committed(scope: Scope, name: string): SnapshotRecord {

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, promises as fs } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { schema } from './schema';
@@ -13,8 +13,9 @@ export class Database {
   private readonly db: DatabaseSync;
   private readonly statements = new Map<string, StatementSync>();
   private depth = 0;
+  private synchronous: 'FULL' | 'NORMAL' = 'FULL';
 
-  constructor(path: string) {
+  constructor(private readonly path: string) {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     this.db = new DatabaseSync(path);
     this.db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000;');
@@ -27,9 +28,10 @@ export class Database {
     });
   }
 
-  /** Runs fn in a transaction (joined when one is open); a throw rolls back. */
-  transaction<T>(fn: () => T): T {
+  /** Runs fn in a transaction (joined when one is open); a throw rolls back. Not durable: on the disk with the next durable one, or `flush`. */
+  transaction<T>(fn: () => T, { durable = true }: { readonly durable?: boolean } = {}): T {
     if (this.depth > 0) return fn();
+    this.setSynchronous(durable ? 'FULL' : 'NORMAL');
     this.db.exec('BEGIN IMMEDIATE');
     this.depth++;
     try {
@@ -44,13 +46,22 @@ export class Database {
     }
   }
 
+  /** Puts everything that was committed on the disk, off the event loop. */
+  async flush(): Promise<void> {
+    // SQLite holds its locks on the other two files: opening and closing this one does not disturb them.
+    const log = await fs.open(`${this.path}-wal`, 'r');
+    await log.datasync().finally(() => log.close());
+  }
+
   /** Number of rows changed. */
   run(sql: string, ...values: SQLInputValue[]): number {
+    if (this.depth === 0) this.setSynchronous('FULL');
     return Number(this.statement(sql).run(...values).changes);
   }
 
   /** Row id of the row inserted. */
   insert(sql: string, ...values: SQLInputValue[]): number {
+    if (this.depth === 0) this.setSynchronous('FULL');
     return Number(this.statement(sql).run(...values).lastInsertRowid);
   }
 
@@ -65,6 +76,12 @@ export class Database {
   close(): void {
     this.statements.clear();
     this.db.close();
+  }
+
+  private setSynchronous(mode: 'FULL' | 'NORMAL'): void {
+    if (mode === this.synchronous) return;
+    this.db.exec(`PRAGMA synchronous = ${mode}`);
+    this.synchronous = mode;
   }
 
   private statement(sql: string): StatementSync {

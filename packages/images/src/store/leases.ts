@@ -28,6 +28,9 @@ const toRecord = (row: Row): LeaseRecord => ({ id: row.id, labels: parseLabels(r
 /** RFC 3339 time after which a lease holds nothing any more. */
 export const EXPIRE_LABEL = 'containerd.io/gc.expire';
 
+/** Marks the lease of a container: the supervisor makes it before the snapshot and gives it back after it, and looks for forgotten ones at its start. */
+const CONTAINER_LABEL = 'gantry.io/container';
+
 /** Leases: named holds on content, ingests and snapshots that keep garbage collection away from them. */
 export class LeaseTable {
   constructor(private readonly db: Database) {}
@@ -36,14 +39,24 @@ export class LeaseTable {
     if (id === '') throw invalidArgument('lease id is empty');
     checkLabels(labels);
     const created = nowMicros();
-    if (this.db.run('INSERT OR IGNORE INTO leases (ns, id, labels, created) VALUES (?, ?, ?, ?)', scope.namespace, id, JSON.stringify(labels), created) === 0) {
-      throw alreadyExists(`lease ${id}: already exists`);
-    }
+    this.db.transaction(() => {
+      if (this.db.run('INSERT OR IGNORE INTO leases (ns, id, labels, created) VALUES (?, ?, ?, ?)', scope.namespace, id, JSON.stringify(labels), created) === 0) {
+        throw alreadyExists(`lease ${id}: already exists`);
+      }
+    }, { durable: labels[CONTAINER_LABEL] === undefined });
     return { id, labels, created };
   }
 
   delete(scope: Scope, id: string): void {
-    if (this.db.run('DELETE FROM leases WHERE ns = ? AND id = ?', scope.namespace, id) === 0) throw notFound(`lease ${id}: not found`);
+    this.db.transaction(() => {
+      if (this.db.run('DELETE FROM leases WHERE ns = ? AND id = ?', scope.namespace, id) === 0) throw notFound(`lease ${id}: not found`);
+    }, { durable: !this.ofContainer(scope, id) });
+  }
+
+  /** Changes to a container's lease go to the disk with its snapshot, which is prepared last: one durable transaction for all of them. */
+  private ofContainer(scope: Scope, id: string): boolean {
+    const row = this.db.get<{ labels: string }>('SELECT labels FROM leases WHERE ns = ? AND id = ?', scope.namespace, id);
+    return row !== undefined && parseLabels(row.labels)[CONTAINER_LABEL] !== undefined;
   }
 
   has(scope: Scope, id: string): boolean {
@@ -57,8 +70,10 @@ export class LeaseTable {
 
   add(scope: Scope, id: string, resource: LeaseResource): void {
     checkResource(resource);
-    if (!this.has(scope, id)) throw notFound(`lease ${id}: not found`);
-    this.db.run('INSERT OR IGNORE INTO lease_resources (ns, lease, type, id) VALUES (?, ?, ?, ?)', scope.namespace, id, resource.type, resource.id);
+    this.db.transaction(() => {
+      if (!this.has(scope, id)) throw notFound(`lease ${id}: not found`);
+      this.db.run('INSERT OR IGNORE INTO lease_resources (ns, lease, type, id) VALUES (?, ?, ?, ?)', scope.namespace, id, resource.type, resource.id);
+    }, { durable: !this.ofContainer(scope, id) });
   }
 
   remove(scope: Scope, id: string, resource: LeaseResource): void {

@@ -1,7 +1,7 @@
 /** JSON.parse that keeps integers beyond 2^53 exact, as bigint (config.json writes RLIM_INFINITY as 18446744073709551615). Throws SyntaxError. */
 export function parseJson(text: string): unknown {
-  // A reviver costs some milliseconds for a whole config.json; integers beyond 2^53 have sixteen digits at least.
-  if (!/\d{16}/.test(text)) return JSON.parse(text);
+  // A reviver costs some milliseconds for a whole config.json; integers beyond 2^53 have sixteen digits at least, and no quote before them.
+  if (!/[[:,\s]-?\d{16}/.test(text)) return JSON.parse(text);
   return JSON.parse(text, function (this: unknown, _key: string, value: unknown, context?: { source?: string }) {
     if (typeof value !== 'number' || Number.isSafeInteger(value)) return value;
     const source = context?.source ?? '';

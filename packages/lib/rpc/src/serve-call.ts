@@ -33,7 +33,9 @@ const faults: ReadonlySet<string> = new Set(['internal', 'unknown', 'dataLoss'])
 async function runCall<T>(around: CallSurroundings, call: AnyCall, endsOnStop: boolean, work: (ctx: CallContext) => Promise<T>): Promise<{ ok: true; value: T } | { ok: false; error: GantryError }> {
   const gone = new AbortController();
   const method = call.getPath();
+  let over = false;
   call.on('cancelled', () => {
+    if (over) return; // also told of calls that were answered
     const late = Number(call.getDeadline()) <= Date.now();
     gone.abort(late ? deadlineExceeded(`deadline of ${method} passed`) : cancelled(`${method} was cancelled by its caller`));
   });
@@ -44,6 +46,7 @@ async function runCall<T>(around: CallSurroundings, call: AnyCall, endsOnStop: b
   around.observer?.started(method);
   const span = openSpan(derive(fromServerCall(call, gone.signal, around.defaultNamespace), { logger: around.logger }), method, SpanKind.SERVER, around.tracer);
   const finish = (outcome: FinishedOutcome): number => {
+    over = true;
     around.stopping.removeEventListener('abort', stop);
     const seconds = (performance.now() - began) / 1000;
     around.observer?.finished({ method, outcome, seconds });

@@ -28,6 +28,18 @@ export function formatTraceparent(trace: TraceParent): string {
 
 /** A new span below a parent, or the root of a new trace. */
 export function childTrace(parent?: TraceParent): TraceParent {
-  const bytes = randomBytes(24).toString('hex');
-  return { traceId: parent?.traceId ?? bytes.slice(0, 32), spanId: bytes.slice(32), flags: parent?.flags ?? 1 };
+  return { traceId: parent?.traceId ?? randomHex(16), spanId: randomHex(8), flags: parent?.flags ?? 1 };
+}
+
+/** One call to the system's source serves many ids: a call of its own for each costs more than all the rest of a span. */
+const pool = { bytes: Buffer.alloc(0), at: 0 };
+const POOL_BYTES = 4096;
+
+function randomHex(bytes: number): string {
+  if (pool.at + bytes > pool.bytes.length) {
+    pool.bytes = randomBytes(POOL_BYTES);
+    pool.at = 0;
+  }
+  pool.at += bytes;
+  return pool.bytes.toString('hex', pool.at - bytes, pool.at);
 }

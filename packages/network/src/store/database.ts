@@ -12,18 +12,22 @@ const MIGRATIONS = [
    CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;`,
 ];
 
+type Synchronous = 'FULL' | 'NORMAL';
+
 /** Answers to repeated operations are kept this long. */
 const OPERATION_LIFE_MS = 24 * 3_600_000;
 
 /**
- * The durable records: every write is on the disk when the method returns (synchronous=FULL, about 0.3 ms). The whole content is also
- * held in memory, so reading costs no query.
+ * The durable records. Networks and settings are on the disk when the method returns (synchronous=FULL). Endpoints need not outlive a
+ * power cut, which ends their namespaces too: they survive the death of this process only (synchronous=NORMAL, no sync). The whole
+ * content is also held in memory, so reading costs no query.
  */
 export class NetworkStore {
   readonly #database: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
   readonly #networks = new Map<string, NetworkRecord>();
   readonly #endpoints = new Map<string, EndpointRecord>();
+  #synchronous: Synchronous = 'FULL';
 
   constructor(path: string) {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
@@ -75,7 +79,7 @@ export class NetworkStore {
   }
 
   deleteNetwork(id: string): void {
-    this.#run('DELETE FROM networks WHERE id = ?', id);
+    this.#transaction(() => this.#run('DELETE FROM networks WHERE id = ?', id));
     this.#networks.delete(id);
   }
 
@@ -86,21 +90,21 @@ export class NetworkStore {
         record.id, record.networkId, record.sandboxId, JSON.stringify(record),
       );
       this.#note(operationId, record.id);
-    });
+    }, 'NORMAL');
     this.#rememberEndpoint(record);
   }
 
   saveEndpoints(records: readonly EndpointRecord[]): void {
     this.#transaction(() => {
       for (const record of records) this.#run('UPDATE endpoints SET record = ? WHERE id = ?', JSON.stringify(record), record.id);
-    });
+    }, 'NORMAL');
     for (const record of records) this.#rememberEndpoint(record);
   }
 
   deleteEndpoints(ids: readonly string[]): void {
     this.#transaction(() => {
       for (const id of ids) this.#run('DELETE FROM endpoints WHERE id = ?', id);
-    });
+    }, 'NORMAL');
     for (const id of ids) this.#endpoints.delete(id);
   }
 
@@ -109,7 +113,7 @@ export class NetworkStore {
   }
 
   saveSetting(key: string, value: string): void {
-    this.#run('INSERT INTO settings VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value', key, value);
+    this.#transaction(() => this.#run('INSERT INTO settings VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value', key, value));
   }
 
   close(): void {
@@ -136,7 +140,8 @@ export class NetworkStore {
     });
   }
 
-  #transaction(body: () => void): void {
+  #transaction(body: () => void, synchronous: Synchronous = 'FULL'): void {
+    this.#become(synchronous);
     this.#database.exec('BEGIN IMMEDIATE');
     try {
       body();
@@ -145,6 +150,12 @@ export class NetworkStore {
       this.#database.exec('ROLLBACK');
       throw error;
     }
+  }
+
+  #become(synchronous: Synchronous): void {
+    if (this.#synchronous === synchronous) return;
+    this.#database.exec(`PRAGMA synchronous = ${synchronous}`);
+    this.#synchronous = synchronous;
   }
 
   #prepare(sql: string): StatementSync {
