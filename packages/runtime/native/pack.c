@@ -289,10 +289,9 @@ int mode_pack(int argc, char **argv)
         return untar_fail("unsafe", "path %s leads outside the root", path) < 0;
     if (as && *as) {
         struct untar_tree tree;
-        const char *name = ".";
         untar_tree_init(&tree, base);
-        int parent = *clean ? untar_open_parent(&tree, clean, false, &name) : base;
-        int done = parent < 0 ? untar_fail(errno == ENOENT ? "absent" : "io", "open %s: %s", path, strerror(errno)) : pack_as(&p, parent, "", name, as);
+        struct untar_parent where = *clean ? untar_open_parent(&tree, clean, false) : (struct untar_parent){.fd = base, .name = "."};
+        int done = where.fd < 0 ? untar_fail(errno == ENOENT ? "absent" : "io", "open %s: %s", path, strerror(errno)) : pack_as(&p, where.fd, "", where.name, as);
         if (done == 0 && tar_finish(&p.out) < 0)
             done = fail_at("pack", path);
         return done < 0;
@@ -304,10 +303,9 @@ int mode_pack(int argc, char **argv)
             rc = pack_dir(&p, dir, "");
     } else if (errno == ENOTDIR) {
         struct untar_tree tree;
-        const char *name;
         untar_tree_init(&tree, base);
-        int parent = untar_open_parent(&tree, clean, false, &name);
-        rc = parent < 0 ? fail_at("open", path) : pack_entry(&p, parent, "", name);
+        struct untar_parent where = untar_open_parent(&tree, clean, false);
+        rc = where.fd < 0 ? fail_at("open", path) : pack_entry(&p, where.fd, "", where.name);
     } else {
         rc = untar_fail(errno == ENOENT ? "absent" : "io", "open %s: %s", path, strerror(errno));
     }

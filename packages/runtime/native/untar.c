@@ -262,6 +262,13 @@ static int copy_data(struct state *st, struct archive *a, struct archive_entry *
     return 0;
 }
 
+/* Before a tree below parent goes: the cached directory may lie in it, unless it is parent itself. */
+static void forget_below(struct state *st, int parent)
+{
+    if (st->tree.cached_fd != parent)
+        untar_tree_forget(&st->tree);
+}
+
 /* What stands in the way of a new entry goes. Returns 1 when a whiteout was removed, 0 otherwise, -1 on failure. */
 static int clear_way(struct state *st, int parent, const char *name, const char *path)
 {
@@ -271,7 +278,7 @@ static int clear_way(struct state *st, int parent, const char *name, const char 
     if (S_ISDIR(s.st_mode) && st->opt.keep_kinds)
         return untar_fail("unsafe", "cannot overwrite directory \"/%s\" with non-directory", path);
     if (S_ISDIR(s.st_mode)) {
-        untar_tree_forget(&st->tree);
+        forget_below(st, parent);
         return untar_remove_tree(parent, name) < 0 ? fail_at("remove", path) : 0;
     }
     if (unlinkat(parent, name, 0) < 0)
@@ -279,29 +286,36 @@ static int clear_way(struct state *st, int parent, const char *name, const char 
     return st->opt.overlay && S_ISCHR(s.st_mode) && s.st_rdev == 0;
 }
 
-static int make_regular(struct state *st, struct archive *a, struct archive_entry *e, int parent, const char *name, const char *path)
+static int make_regular(struct state *st, struct archive *a, struct archive_entry *e, const struct untar_parent *where, const char *path)
 {
+    int parent = where->fd;
+    const char *name = where->name;
+    mode_t mode = archive_entry_mode(e) & 07777;
     uid_t uid;
     gid_t gid;
     struct timespec times[2];
     if (owner_of(e, &uid, &gid) < 0)
         return -1;
     int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-    int fd = openat(parent, name, flags, 0600);
+    /* A new file is root's own with the mode asked for (the umask is 0), so that most need neither chown nor
+     * chmod, a journal entry each. Only in a fresh layer: elsewhere a default ACL may have its say. */
+    bool plain = st->opt.overlay && uid == 0 && gid == 0 && !where->setgid && (mode & 07000) == 0;
+    mode_t first = plain ? mode : 0600;
+    int fd = openat(parent, name, flags, first);
     if (fd < 0 && errno == EEXIST) {
         if (clear_way(st, parent, name, path) < 0)
             return -1;
-        fd = openat(parent, name, flags, 0600);
+        fd = openat(parent, name, flags, first);
     }
     if (fd < 0)
         return fail_at("create", path);
     int rc = copy_data(st, a, e, fd);
     entry_times(e, times);
-    if (rc == 0 && fchown(fd, uid, gid) < 0)
+    if (rc == 0 && !plain && fchown(fd, uid, gid) < 0)
         rc = fail_at("chown", path);
     if (rc == 0)
         rc = set_xattrs(st, e, fd, parent, name); /* after chown, which drops security.capability */
-    if (rc == 0 && fchmod(fd, archive_entry_mode(e) & 07777) < 0)
+    if (rc == 0 && !plain && fchmod(fd, mode) < 0)
         rc = fail_at("chmod", path);
     if (rc == 0 && futimens(fd, times) < 0)
         rc = fail_at("set times of", path);
@@ -408,15 +422,18 @@ static char *place(struct state *st, const char *raw)
     return clean;
 }
 
-static int make_hardlink(struct state *st, int parent, const char *name, const char *path, const char *raw_target)
+static int make_hardlink(struct state *st, int lent, const char *name, const char *path, const char *raw_target)
 {
     char *target = place(st, raw_target);
     if (!target || !*target) {
         free(target);
         return untar_fail("unsafe", "hard link %s leads outside: %s", path, raw_target);
     }
-    const char *base;
-    int rc = -1, dir = untar_open_parent(&st->tree, target, false, &base);
+    /* The entry's own directory is only lent: the target's may take its place. */
+    int rc = -1, parent = fcntl(lent, F_DUPFD_CLOEXEC, 4);
+    struct untar_parent found = parent < 0 ? (struct untar_parent){.fd = -1} : untar_open_parent(&st->tree, target, false);
+    int dir = found.fd < 0 ? -1 : fcntl(found.fd, F_DUPFD_CLOEXEC, 4);
+    const char *base = found.name;
     if (dir < 0) {
         untar_fail(errno == ENOENT ? "archive" : "io", "hard link %s: its target %s: %s", path, target, strerror(errno));
     } else {
@@ -430,8 +447,11 @@ static int make_hardlink(struct state *st, int parent, const char *name, const c
             if (rc < 0)
                 untar_fail(errno == ENOENT ? "archive" : "io", "hard link %s: its target %s: %s", path, target, strerror(errno));
         }
-        close(dir);
     }
+    if (dir >= 0)
+        close(dir);
+    if (parent >= 0)
+        close(parent);
     free(target);
     return rc;
 }
@@ -439,7 +459,7 @@ static int make_hardlink(struct state *st, int parent, const char *name, const c
 /* In plain mode an opaque marker empties the directory of what came from elsewhere. */
 static int empty_dir(struct state *st, int parent, const char *dir_path)
 {
-    untar_tree_forget(&st->tree);
+    forget_below(st, parent);
     return untar_remove_children(parent, dir_path, &st->laid) < 0 ? fail_at("empty", dir_path) : 0;
 }
 
@@ -472,7 +492,7 @@ static int make_whiteout(struct state *st, int parent, const char *name, const c
             return untar_fail("io", "out of memory");
         int rc = 0;
         if (!untar_set_has(&st->laid, full)) {
-            untar_tree_forget(&st->tree);
+            forget_below(st, parent);
             if (untar_remove_tree(parent, hidden) < 0 && errno != ENOENT)
                 rc = fail_at("remove", full);
         }
@@ -512,8 +532,9 @@ static int lay_entry(struct state *st, struct archive *a, struct archive_entry *
         free(path);
         return rc;
     }
-    const char *name;
-    int parent = untar_open_parent(&st->tree, path, true, &name);
+    struct untar_parent where = untar_open_parent(&st->tree, path, true);
+    int parent = where.fd;
+    const char *name = where.name;
     if (parent < 0) {
         rc = untar_fail("io", "directory of %s: %s", path, strerror(errno));
         free(path);
@@ -529,7 +550,7 @@ static int lay_entry(struct state *st, struct archive *a, struct archive_entry *
     else
         switch (archive_entry_filetype(e)) {
         case AE_IFREG:
-            rc = make_regular(st, a, e, parent, name, path);
+            rc = make_regular(st, a, e, &where, path);
             break;
         case AE_IFDIR:
             rc = make_dir(st, e, parent, name, path);
@@ -543,7 +564,6 @@ static int lay_entry(struct state *st, struct archive *a, struct archive_entry *
         default:
             rc = untar_fail("archive", "%s is of an unknown type", path);
         }
-    close(parent);
     if (rc == 0 && !st->opt.overlay && untar_set_add(&st->laid, path) < 0)
         rc = untar_fail("io", "out of memory");
     free(path);

@@ -157,18 +157,20 @@ static int make_parents(struct untar_tree *tree, const char *dir)
     return at;
 }
 
-int untar_open_parent(struct untar_tree *tree, const char *path, bool make, const char **name)
+struct untar_parent untar_open_parent(struct untar_tree *tree, const char *path, bool make)
 {
+    struct stat st;
     const char *slash = strrchr(path, '/');
-    *name = slash ? slash + 1 : path;
-    if (!slash)
-        return fcntl(tree->root, F_DUPFD_CLOEXEC, 3);
+    if (!slash) {
+        bool setgid = fstat(tree->root, &st) == 0 && (st.st_mode & S_ISGID);
+        return (struct untar_parent){tree->root, setgid, path};
+    }
     size_t n = (size_t)(slash - path);
     if (tree->cached_path && strlen(tree->cached_path) == n && memcmp(tree->cached_path, path, n) == 0)
-        return fcntl(tree->cached_fd, F_DUPFD_CLOEXEC, 3);
+        return (struct untar_parent){tree->cached_fd, tree->cached_setgid, slash + 1};
     char *dir = strndup(path, n);
     if (!dir)
-        return -1;
+        return (struct untar_parent){-1, false, slash + 1};
     int fd = untar_open_in_root(tree->root, dir, O_RDONLY | O_DIRECTORY);
     if (fd < 0 && make && (errno == ENOENT || errno == ENOTDIR))
         fd = make_parents(tree, dir);
@@ -176,12 +178,13 @@ int untar_open_parent(struct untar_tree *tree, const char *path, bool make, cons
         int saved = errno;
         free(dir);
         errno = saved;
-        return -1;
+        return (struct untar_parent){-1, false, slash + 1};
     }
     untar_tree_forget(tree);
     tree->cached_path = dir;
     tree->cached_fd = fd;
-    return fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    tree->cached_setgid = fstat(fd, &st) < 0 || (st.st_mode & S_ISGID);
+    return (struct untar_parent){fd, tree->cached_setgid, slash + 1};
 }
 
 int untar_remove_children(int dir, const char *prefix, const struct untar_set *keep)

@@ -15,6 +15,7 @@ struct untar_tree {
     int root;
     char *cached_path; /* directory of the last entry */
     int cached_fd;
+    bool cached_setgid; /* new entries there get its group */
     struct untar_set implicit; /* directories made because an entry needed them */
     struct untar_set listed;   /* those of them that the archive lists later after all */
 };
@@ -29,8 +30,14 @@ char *untar_clean(const char *raw);
 /* open(2) with RESOLVE_IN_ROOT; path is relative to root. -1 and errno on failure. */
 int untar_open_in_root(int root, const char *path, int flags);
 
-/* Directory of a clean path as a new descriptor; *name points at the last component inside path. With make, missing directories are made. */
-int untar_open_parent(struct untar_tree *tree, const char *path, bool make, const char **name);
+struct untar_parent {
+    int fd;      /* lent: good until the next call on the tree; -1 and errno on failure */
+    bool setgid; /* new entries get its group */
+    const char *name; /* last component, inside path */
+};
+
+/* Directory of a clean path. With make, missing directories are made. */
+struct untar_parent untar_open_parent(struct untar_tree *tree, const char *path, bool make);
 
 /* Removes name below dir, with everything under it; never follows a symbolic link. */
 int untar_remove_tree(int dir, const char *name);
