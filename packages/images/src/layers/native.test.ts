@@ -151,6 +151,11 @@ test('a tree with everything in it is the same as GNU tar unpacks it, and surviv
   await lay(archive, { overlay: false });
   expect(listing(root)).toEqual(listing(expected));
 
+  await rm(root, { recursive: true });
+  mkdirSync(root);
+  await lay(archive, { overlay: true });
+  expect(listing(root)).toEqual(listing(expected));
+
   const again = join(dir, 'again');
   mkdirSync(again);
   const tree = native();
