@@ -4,6 +4,11 @@ import type { TaskEvent, TaskEvents } from './contract';
 
 /** Milliseconds between two tries to reach the shim. */
 const RETRY_MS = 200;
+/** Milliseconds that an acknowledgement waits for more events: one is enough for all that came before it. */
+const ACK_MS = 50;
+/** How often a failing handler is called, and milliseconds (times the attempt) before it is called again. */
+const ATTEMPTS = 10;
+const AGAIN_MS = 100;
 
 /** The shim's event stream over one connection; see TaskEvents for the contract. */
 export function subscribeTaskEvents(connection: Connection, logger: Logger): TaskEvents {
@@ -12,19 +17,33 @@ export function subscribeTaskEvents(connection: Connection, logger: Logger): Tas
   const stopping = new AbortController();
   let running: Promise<void> = Promise.resolve();
 
+  /** A handler fails when the disk is full, for example: an end that cannot be written is tried again for a while before it is passed over. */
+  const handle = async (handler: (event: TaskEvent) => void | Promise<void>, event: TaskEvent): Promise<void> => {
+    for (let attempt = 1; attempt <= ATTEMPTS && !stopping.signal.aborted; attempt++) {
+      try {
+        return await handler(event);
+      } catch (error) {
+        logger.error({ err: error, topic: event.topic, sequence: String(event.sequence), attempt }, 'a handler of a task event failed');
+        await new Promise<void>((resolve) => setTimeout(resolve, attempt * AGAIN_MS).unref());
+      }
+    }
+  };
+
+  let handled = 0n;
+  let acknowledging: NodeJS.Timeout | undefined;
+  const acknowledge = (ctx: CallContext): void => {
+    acknowledging = undefined;
+    // A lost acknowledgement only brings the events again.
+    shim.ack(ctx, { sequence: handled }, { timeoutMs: 10_000 }).catch((error: unknown) => logger.debug({ err: error }, 'an acknowledgement was lost'));
+  };
+
   const deliver = async (ctx: CallContext, { sequence, envelope }: SubscribeResponse): Promise<void> => {
     if (envelope?.event !== undefined) {
       const event: TaskEvent = { sequence, namespace: envelope.namespace, topic: envelope.topic, timestamp: envelope.timestamp, event: envelope.event };
-      for (const handler of handlers) {
-        try {
-          await handler(event);
-        } catch (error) {
-          logger.error({ err: error, topic: event.topic, sequence: String(sequence) }, 'a handler of a task event failed');
-        }
-      }
+      for (const handler of handlers) await handle(handler, event);
     }
-    // A lost acknowledgement only brings the event again.
-    shim.ack(ctx, { sequence }, { timeoutMs: 10_000 }).catch((error: unknown) => logger.debug({ err: error }, 'an acknowledgement was lost'));
+    handled = sequence;
+    acknowledging ??= setTimeout(acknowledge, ACK_MS, ctx).unref();
   };
 
   const listen = async (): Promise<void> => {
@@ -49,6 +68,7 @@ export function subscribeTaskEvents(connection: Connection, logger: Logger): Tas
       running = listen();
     },
     async stop() {
+      clearTimeout(acknowledging);
       stopping.abort();
       await running;
     },

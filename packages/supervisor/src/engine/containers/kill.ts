@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import type { KillRequest, KillResponse } from '@gantry/api/gantry/engine/v1/containers';
 import { type CallContext, conflict, isErrorOf, withTimeout } from '@gantry/rpc';
-import { Phase } from '../../records';
+import { type DockerRecord, Phase } from '../../records';
 import { emitContainerEvent, type Engine, inDockerNamespace } from './engine';
 import { parseSignal, DEFAULT_STOP_SIGNAL } from './signals';
 import { isRunning, phaseOf, withState } from './state';
@@ -11,7 +11,7 @@ const GONE_MS = 20_000;
 
 /** POST /containers/{id}/kill. SIGKILL, and the container's own stop signal, count as a user's stop. */
 export async function killContainer(engine: Engine, caller: CallContext, request: KillRequest): Promise<KillResponse> {
-  const { id, docker } = engine.records.requireDocker(request.id);
+  const { id, docker } = await started(engine, request.id);
   const signal = parseSignal(request.signal || 'SIGKILL');
   if (!isRunning(docker)) {
     if (phaseOf(docker) === Phase.PHASE_RESTARTING && signal === constants.signals.SIGKILL && cancelRestart(engine, id)) return {};
@@ -21,6 +21,14 @@ export async function killContainer(engine: Engine, caller: CallContext, request
   await sendSignal(engine, inDockerNamespace(engine, caller), id, signal, stops);
   if (signal === constants.signals.SIGKILL) await ended(engine, caller, id, GONE_MS);
   return {};
+}
+
+/** The container, once a start that is under way has come to its end. */
+export async function started(engine: Engine, ref: string): Promise<DockerRecord> {
+  const record = engine.records.requireDocker(ref);
+  if (phaseOf(record.docker) !== Phase.PHASE_STARTING) return record;
+  await engine.queues.run(record.id, async () => undefined);
+  return engine.records.requireDocker(record.id);
 }
 
 /** Ends the wait of a container that the policy was about to start again. */
@@ -68,8 +76,8 @@ export async function ended(engine: Engine, ctx: CallContext, id: string, ms: nu
 
 /** Kills a running container and waits until its end is written. */
 export async function killAndWait(engine: Engine, ctx: CallContext, id: string): Promise<void> {
-  const record = engine.records.getDocker(id);
-  if (record === undefined) return;
+  if (engine.records.getDocker(id) === undefined) return;
+  const record = await started(engine, id);
   if (phaseOf(record.docker) === Phase.PHASE_RESTARTING) cancelRestart(engine, id);
   if (!isRunning(record.docker)) return;
   await sendSignal(engine, ctx, id, constants.signals.SIGKILL, true);

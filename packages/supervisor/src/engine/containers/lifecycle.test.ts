@@ -42,6 +42,10 @@ const settle = async (): Promise<void> => {
     await engine.queues.drain();
   }
 };
+const reaches = async (id: string, wanted: Phase): Promise<void> => {
+  for (let i = 0; i < 500 && phase(id) !== wanted; i++) await new Promise((resolve) => setTimeout(resolve, 10));
+  expect(phase(id)).toBe(wanted);
+};
 const nothingIsLeft = (): void => {
   expect([...world.snapshots]).toEqual([]);
   expect([...world.leases]).toEqual([]);
@@ -164,9 +168,7 @@ it('restarts by policy with a growing count, and not after a stop', async () => 
   await start(id);
   engine.exit(id, 1);
   expect(phase(id)).toBe(Phase.PHASE_RESTARTING);
-  await new Promise((resolve) => setTimeout(resolve, 160));
-  await settle();
-  expect(phase(id)).toBe(Phase.PHASE_RUNNING);
+  await reaches(id, Phase.PHASE_RUNNING);
   expect(engine.records.requireDocker(id).docker.state?.restartCount).toBe(1n);
   engine.exit(id, 1);
   await settle();

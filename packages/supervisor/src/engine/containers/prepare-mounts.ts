@@ -1,7 +1,7 @@
 import { promises as fs } from 'node:fs';
 import { join } from 'node:path';
 import type { MountRecord } from '@gantry/api/gantry/engine/v1/record';
-import { asGantryError, type CallContext, GantryError, invalidArgument } from '@gantry/rpc';
+import { asGantryError, type CallContext, deadlineExceeded, GantryError, invalidArgument } from '@gantry/rpc';
 import type { DockerContainer } from '../../records';
 import type { Engine } from './engine';
 
@@ -15,7 +15,7 @@ export async function prepareMounts(engine: Engine, ctx: CallContext, id: string
 
 async function prepare(engine: Engine, ctx: CallContext, id: string, mount: MountRecord): Promise<MountRecord> {
   if (mount.type === 'bind') {
-    await bindSource(mount);
+    await answered(bindSource(mount), mount.source);
     return mount;
   }
   if (mount.type !== 'volume') return mount;
@@ -26,6 +26,19 @@ async function prepare(engine: Engine, ctx: CallContext, id: string, mount: Moun
   } catch (error) {
     const failure = asGantryError(error);
     throw new GantryError(failure.kind, `error while mounting volume '${mount.source}': ${failure.message}`, { cause: error });
+  }
+}
+
+/** Milliseconds that a file system may take to tell about a path: a dead server of a network file system takes for ever. */
+const ANSWER_MS = 30_000;
+
+async function answered<T>(work: Promise<T>, path: string): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(deadlineExceeded(`error while mounting '${path}': its file system does not answer within ${ANSWER_MS / 1000} seconds`)), ANSWER_MS);
+  try {
+    return await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

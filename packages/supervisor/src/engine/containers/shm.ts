@@ -1,4 +1,4 @@
-import { mkdirSync, promises as fs } from 'node:fs';
+import { existsSync, mkdirSync, promises as fs } from 'node:fs';
 import { join } from 'node:path';
 import { hasCode, MNT, MS, syscalls } from '@gantry/linux';
 import { conflict } from '@gantry/rpc';
@@ -39,6 +39,7 @@ export async function shmDirectory(engine: Engine, id: string, docker: DockerCon
 /** Unmounts and removes it; nothing to do for most containers. */
 export async function releaseShm(engine: Engine, id: string): Promise<void> {
   const path = shmPath(engine, id);
+  if (!existsSync(path)) return;
   try {
     syscalls.umount2(path, MNT.DETACH);
   } catch (error) {

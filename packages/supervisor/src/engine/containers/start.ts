@@ -82,9 +82,8 @@ async function start(engine: Engine, ctx: CallContext, { id, docker: before }: D
       stdin: docker.config?.OpenStdin === true ? `monitor://${socket}` : '', stderr: docker.config?.Tty === true ? '' : `monitor://${socket}`,
       options: packAny(CreateOptions, createOptions(engine, id, docker)),
     });
-    const connected = await connectNetworks(engine, ctx, id, docker, pid);
+    const [connected] = await Promise.all([connectNetworks(engine, ctx, id, docker, pid), engine.life.connectAttaches(id, socket)]);
     writeHosts(engine, id, { ...docker, ...connected }, hostGateway);
-    await engine.life.connectAttaches(id, socket);
     await tasks.start(ctx, { id });
     finish(engine, id, entry, { docker, connected, pid, specJson, cause, hostGateway });
   } catch (thrown) {
@@ -153,9 +152,13 @@ function writeBundle(engine: Engine, id: string, spec: Spec): Buffer {
   return json;
 }
 
+function ignoreMissing(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ENOENT') throw error;
+}
+
 export async function removeBundle(engine: Engine, id: string): Promise<void> {
   const directory = bundleDir(engine, id);
-  await fs.rm(join(directory, 'config.json'), { force: true });
+  await fs.unlink(join(directory, 'config.json')).catch(ignoreMissing);
   // Never recursive: a root file system that is still mounted there must not be emptied.
   for (const path of [join(directory, 'rootfs'), directory]) await fs.rmdir(path).catch(() => undefined);
 }

@@ -3,14 +3,14 @@ import type { RestartRequest, RestartResponse, StopRequest, StopResponse } from 
 import { type CallContext, detached, isErrorOf, notModified } from '@gantry/rpc';
 import { Phase } from '../../records';
 import { emitContainerEvent, type Engine, inDockerNamespace } from './engine';
-import { cancelRestart, ended, killAndWait, sendSignal } from './kill';
+import { cancelRestart, ended, killAndWait, sendSignal, started } from './kill';
 import { DEFAULT_STOP_SIGNAL, parseSignal } from './signals';
 import { startById } from './start';
 import { isRunning, phaseOf } from './state';
 
 /** POST /containers/{id}/stop. Throws notModified when it does not run. */
 export async function stopContainer(engine: Engine, caller: CallContext, request: StopRequest): Promise<StopResponse> {
-  const { id, docker } = engine.records.requireDocker(request.id);
+  const { id, docker } = await started(engine, request.id);
   if (phaseOf(docker) === Phase.PHASE_RESTARTING && cancelRestart(engine, id)) {
     emitContainerEvent(engine, id, docker, 'stop');
     return {};
@@ -36,7 +36,7 @@ export async function stopById(engine: Engine, caller: CallContext, id: string, 
 /** POST /containers/{id}/restart: stop if it runs, then start. */
 export async function restartContainer(engine: Engine, caller: CallContext, request: RestartRequest): Promise<RestartResponse> {
   return engine.once.once(caller, 'restart', async () => {
-    const { id, docker } = engine.records.requireDocker(request.id);
+    const { id, docker } = await started(engine, request.id);
     const ctx = detached(inDockerNamespace(engine, caller));
     if (docker.hostConfig?.AutoRemove === true && isRunning(docker)) engine.life.keepOnce(id);
     if (isRunning(docker)) await stopById(engine, ctx, id, request);
