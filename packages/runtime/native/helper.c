@@ -73,6 +73,9 @@ int mode_helper(int argc, char **argv) {
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGCHLD, SIG_IGN);  // forked processes are nobody's to wait for
 	prctl(PR_SET_NAME, "gantry-helper");
+	// What the service manager said to the shim is not meant for the runtimes that are run here: runc would speak to its socket.
+	static const char *const managers[] = {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"};
+	for (size_t i = 0; i < sizeof managers / sizeof *managers; i++) unsetenv(managers[i]);
 	if (chdir("/") < 0) return 125;
 	for (int i = 1; i < argc; i++) join_cgroup(argv[i]);
 	wire_answer(SOCKET_FD, 0, "{\"ok\":true}");
