@@ -1,12 +1,13 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { cpus, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { loadBusybox, startEngine, type Engine } from '../../test-e2e/src/harness/engine';
 import { pinnedNode, projectRoot } from '../../test-e2e/src/harness/paths';
 import { cases } from './cases';
-import { median, pss, quantile } from './measure';
+import { median, pss, pssOf, quantile } from './measure';
 import { parseOptions } from './options';
+import { profile } from './profile';
 
 interface Row {
   name: string;
@@ -20,8 +21,12 @@ interface Row {
 
 async function main(): Promise<void> {
   const options = parseOptions(process.argv.slice(2));
-  const work = mkdtempSync(join(tmpdir(), 'gantry-e2e-bench-'));
   process.env['PATH'] = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`;
+  if (options.profile) {
+    process.stdout.write(`${await profile(options.rounds)}\n`);
+    return;
+  }
+  const work = mkdtempSync(join(tmpdir(), 'gantry-e2e-bench-'));
   const archive = join(work, 'big.tar');
   execFileSync(pinnedNode, [join(projectRoot, 'tools/make-image.mjs'), '--out', archive, '--name', 'big:latest', '--megabytes', '300', '--layers', '3']);
   process.env['BENCH_ARCHIVE'] = archive;
@@ -29,7 +34,7 @@ async function main(): Promise<void> {
   const registries: ChildProcess[] = [];
   const rows: Row[] = [];
   try {
-    engines.push(await startEngine('gantry'), await startEngine('dockerd', { command: options.dockerd }));
+    engines.push(await startEngine('gantry', { memoryRun: true }), await startEngine('dockerd', { command: options.dockerd, memoryRun: true }));
     const [gantry, dockerd] = engines as [Engine, Engine];
     for (const engine of engines) {
       await loadBusybox(engine);
@@ -78,7 +83,7 @@ function summarize(name: string, samples: { gantry: number[]; dockerd: number[] 
   };
 }
 
-const mine = (engine: Engine) => (cmdline: string): boolean => cmdline.includes(engine.folder) && !cmdline.startsWith('docker-registry');
+const mine = (engine: Engine) => (cmdline: string): boolean => cmdline.includes(engine.folder) && !cmdline.startsWith('docker-registry') && !/^\S*gantry-native /.test(cmdline);
 
 function idleMemory(gantry: Engine, dockerd: Engine): Row {
   return memoryRow('idle services, PSS (gantry in one process)', pss(mine(gantry)).mib, pss(mine(dockerd)).mib);
@@ -95,15 +100,31 @@ async function containerMemory(gantry: Engine, dockerd: Engine): Promise<Row[]> 
     await engine.docker(['rm', '-f', ...ids], { timeout: 300_000 });
   }
   const idle = memoryRow('an idle container, PSS of its monitor or shim', grown[0] ?? 0, grown[1] ?? 0);
-  const separate = await startEngine('gantry', { separate: true });
+  const separate = await startEngine('gantry', { separate: true, memoryRun: true });
   const apart = pss(mine(separate)).mib;
   await separate.destroy();
   return [idle, memoryRow('idle services, PSS (gantry in separate processes)', apart, pss(mine(dockerd)).mib)];
 }
 
-/** Monitors and helper carry no path in their command line when they were forked by the helper: found by their executable. */
+/** Monitors are forked by the helper and carry its command line: the state files of the tasks name them. */
 function monitors(engine: Engine): number {
-  return engine.kind === 'gantry' ? pss((cmdline) => /gantry-native|gantry-monitor/.test(cmdline) && !cmdline.includes(engine.folder)).mib : 0;
+  if (engine.kind !== 'gantry') return 0;
+  const pids = new Set<string>();
+  const tasks = join(engine.run, 'tasks');
+  for (const namespace of list(tasks)) {
+    for (const id of list(join(tasks, namespace))) {
+      try {
+        pids.add(String((JSON.parse(readFileSync(join(tasks, namespace, id, 'monitor.json'), 'utf8')) as { monitor_pid: number }).monitor_pid));
+      } catch {
+        // not a task, or one that is just ending
+      }
+    }
+  }
+  return pssOf(pids);
+}
+
+function list(folder: string): string[] {
+  return existsSync(folder) && statSync(folder).isDirectory() ? readdirSync(folder) : [];
 }
 
 function memoryRow(name: string, gantry: number, dockerd: number): Row {

@@ -16,6 +16,23 @@ export function quantile(samples: readonly number[], q: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN;
 }
 
+/** Sum of the proportional set sizes, MiB, of these processes. */
+export function pssOf(pids: Iterable<string>): number {
+  let kib = 0;
+  for (const pid of pids) {
+    try {
+      kib += pssKib(pid);
+    } catch {
+      // the process ended meanwhile
+    }
+  }
+  return kib / 1024;
+}
+
+function pssKib(pid: string): number {
+  return Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1] ?? 0);
+}
+
 /** Sum of the proportional set sizes, MiB, of all processes whose command line matches. */
 export function pss(match: (cmdline: string) => boolean): { mib: number; processes: number } {
   let kib = 0;
@@ -24,7 +41,7 @@ export function pss(match: (cmdline: string) => boolean): { mib: number; process
     if (!/^\d+$/.test(pid) || Number(pid) === process.pid) continue;
     try {
       if (!match(readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' '))) continue;
-      kib += Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1] ?? 0);
+      kib += pssKib(pid);
       processes++;
     } catch {
       // the process ended meanwhile

@@ -7,10 +7,12 @@ export interface BenchOptions {
   /** Names of the cases to run; empty: all. */
   only: string[];
   json: string | undefined;
+  /** Only show where the time of one run goes, without dockerd. */
+  profile: boolean;
 }
 
 export function parseOptions(argv: readonly string[]): BenchOptions {
-  const options: BenchOptions = { dockerd: 'dockerd', rounds: 20, only: [], json: undefined };
+  const options: BenchOptions = { dockerd: 'dockerd', rounds: 20, only: [], json: undefined, profile: false };
   for (let i = 0; i < argv.length; i++) {
     const value = (): string => {
       const next = argv[++i];
@@ -22,6 +24,7 @@ export function parseOptions(argv: readonly string[]): BenchOptions {
       case '--rounds': options.rounds = Number(value()); break;
       case '--only': options.only = value().split(','); break;
       case '--json': options.json = value(); break;
+      case '--profile': options.profile = true; break;
       case '--quick': options.rounds = 7; break;
       default: throw new Error(`unknown option ${argv[i]}`);
     }

@@ -42,6 +42,8 @@ export interface EngineOptions {
   /** Text of configuration files by service name (gantry). */
   config?: Record<string, string>;
   args?: string[];
+  /** The run root on a tmpfs, as /run is. */
+  memoryRun?: boolean;
   /** Path of the dockerd to start. */
   command?: string;
 }
@@ -53,13 +55,14 @@ export const kinds: EngineKind[] = process.env['GANTRY_E2E_PEER'] === 'only' ? [
 
 /** Starts an engine in a network namespace and folders of its own. */
 export async function startEngine(kind: EngineKind = 'gantry', options: EngineOptions = {}): Promise<Engine> {
-  const folder = mkdtempSync(join(tmpdir(), 'gantry-e2e-'));
+  const folder = mkdtempSync(join(tmpdir(), `gantry-e2e-${process.pid}-`));
   const netns = folder.slice(folder.lastIndexOf('/') + 1);
   const root = join(folder, 'data');
   const run = join(folder, 'run');
   const socket = join(run, 'docker.sock');
   const log = join(folder, 'engine.log');
   mkdirSync(run, { mode: 0o711 });
+  if (options.memoryRun === true) await must('mount', ['-t', 'tmpfs', '-o', 'mode=0711', 'tmpfs', run]);
   await must('ip', ['netns', 'add', netns]);
   await must('ip', ['-n', netns, 'link', 'set', 'lo', 'up']);
   const configFolder = join(folder, 'config');
