@@ -5,6 +5,7 @@ module.exports = {
   testPathIgnorePatterns: ['/node_modules/', '/dist/'],
   modulePathIgnorePatterns: ['/dist/'],
   transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { parser: { syntax: 'typescript', decorators: false }, target: 'es2023' }, module: { type: 'commonjs' }, sourceMaps: 'inline' }] },
+  cacheDirectory: '<rootDir>/node_modules/.cache/jest',
   watchman: false,
   testTimeout: 30000,
 };

@@ -1,50 +1,73 @@
-// Removes what a test run that was killed left behind. Everything that tests make carries the mark `gantry-e2e-` or `gantry-test-`.
-import { execFileSync, spawnSync } from 'node:child_process';
+// Removes what a test run that was killed left behind. All that tests make is marked with its owner's process id, as in gantry-test-4711 or
+// gantry-e2e-4711-x: in its path, its command line, or its TMPDIR. What belongs to a run that still goes on is not touched.
+import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const bundle = join(dirname(fileURLToPath(import.meta.url)), '../dist/lib/gantry/gantry.cjs');
-const MARK = /gantry-(e2e|test)-/;
+const MARK = /gantry-(?:e2e|test)-(\d+)(?:-|\/|$)/m;
 
-/** @param {{onlyReport?: boolean}} options with onlyReport nothing is touched (the caller compares snapshots) */
-export async function cleanUp({ onlyReport = false } = {}) {
-  if (onlyReport) return;
-  killMarked();
-  // Engines' own clean-up knows their containers, which carry no mark.
-  for (const name of readdirSync(tmpdir()).filter((entry) => MARK.test(entry))) {
+export function cleanUp() {
+  // Services that watch each other start again what is killed.
+  for (let turn = 0; turn < 10 && killAbandoned() > 0; turn++) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+  for (const name of abandonedIn(tmpdir())) {
     const folder = join(tmpdir(), name);
-    if (existsSync(bundle) && existsSync(join(folder, 'run/tasks'))) spawnSync(process.execPath, [bundle, 'cleanup', '--root', join(folder, 'data'), '--run', join(folder, 'run')], { stdio: 'inherit' });
+    for (const engine of [folder, ...readdirSync(folder).map((entry) => join(folder, entry))]) cleanEngine(engine);
   }
   for (const line of readFileSync('/proc/self/mountinfo', 'utf8').split('\n').reverse()) {
     const target = line.split(' ')[4] ?? '';
-    if (MARK.test(target)) spawnSync('umount', ['-l', target]);
+    if (abandoned(target)) spawnSync('umount', ['-l', target]);
   }
-  if (existsSync('/run/netns')) {
-    for (const name of readdirSync('/run/netns')) if (MARK.test(name)) execFileSync('ip', ['netns', 'del', name]);
-  }
+  for (const name of abandonedIn('/run/netns')) spawnSync('ip', ['netns', 'del', name]);
   removeGroups('/sys/fs/cgroup', 0);
   for (const dir of [tmpdir(), '/run', '/dev/shm']) {
-    for (const name of readdirSync(dir)) if (MARK.test(name)) rmSync(join(dir, name), { recursive: true, force: true });
+    for (const name of abandonedIn(dir)) rmSync(join(dir, name), { recursive: true, force: true });
   }
 }
 
-function killMarked() {
+/** The outermost owner decides: a jest whose runner is gone has no owner either. */
+function abandoned(text) {
+  const owner = MARK.exec(text)?.[1];
+  if (owner === undefined || Number(owner) === process.pid) return false;
+  try {
+    return !/jest|tools\/test\.mjs/.test(readFileSync(`/proc/${owner}/cmdline`, 'utf8'));
+  } catch {
+    return true;
+  }
+}
+
+function abandonedIn(dir) {
+  return existsSync(dir) ? readdirSync(dir).filter(abandoned) : [];
+}
+
+function killAbandoned() {
+  let count = 0;
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)) {
     try {
-      if (MARK.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'))) process.kill(Number(pid), 'SIGKILL');
+      const place = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').find((entry) => entry.startsWith('TMPDIR=')) ?? '';
+      if (!abandoned(place) && !abandoned(readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', '\n'))) continue;
+      process.kill(Number(pid), 'SIGKILL');
+      count++;
     } catch {
       // it ended meanwhile
     }
   }
+  return count;
+}
+
+/** The engine's own clean-up knows its containers, which carry no mark. */
+function cleanEngine(folder) {
+  if (!existsSync(bundle) || !existsSync(join(folder, 'run'))) return;
+  spawnSync(process.execPath, [bundle, 'cleanup', '--root', join(folder, 'data'), '--run', join(folder, 'run')], { stdio: 'inherit' });
 }
 
 function removeGroups(dir, depth, marked = false) {
   for (const entry of existsSync(dir) ? readdirSync(dir, { withFileTypes: true }) : []) {
     if (!entry.isDirectory()) continue;
     const path = join(dir, entry.name);
-    const inside = marked || MARK.test(entry.name);
+    const inside = marked || abandoned(entry.name);
     if (depth < 6) removeGroups(path, depth + 1, inside);
     if (!inside) continue;
     try {

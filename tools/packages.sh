@@ -8,9 +8,28 @@ need() {
   [ -n "$missing" ] || return 0
   [ "$(id -u)" = 0 ] || { echo "$0: run as root to install:$missing" >&2; exit 1; }
   echo "installing from Debian:$missing"
-  # RUNLEVEL=1: a package's service (a dockerd, a registry) is not started by its installation.
   apt-get update -qq >/dev/null
-  RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing </dev/null >/dev/null
+  # No service of a package (a dockerd, a registry) is started by its installation, nor at the next boot.
+  policy=/usr/sbin/policy-rc.d
+  if [ ! -e $policy ]; then
+    trap 'rm -f $policy' EXIT
+    trap 'exit 1' INT TERM
+    printf '#!/bin/sh\nexit 101\n' > $policy
+    chmod 0755 $policy
+  else
+    policy=
+  fi
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing </dev/null >/dev/null
+  if command -v systemctl >/dev/null; then
+    for p in $missing; do
+      case $p in
+        docker.io) systemctl disable -q docker.service docker.socket ;;
+        containerd | docker-registry) systemctl disable -q "$p.service" ;;
+      esac 2>/dev/null || :
+    done
+  fi
+  [ -z "$policy" ] || rm -f $policy
+  trap - EXIT INT TERM
 }
 
 # First of the named packages that this Debian has.

@@ -1,4 +1,4 @@
-import { describeEngine } from './harness';
+import { describeEngine, testWith } from './harness';
 import { loadSpecification, type Specification } from './swagger/specification';
 import { walk } from './swagger/walk';
 
@@ -8,9 +8,7 @@ const versions = ['1.41', '1.50'];
 describeEngine('answers as the API description has them', (suite) => {
   for (const version of versions) {
     const specification = loadSpecification(version);
-    if (specification === undefined) process.stdout.write(`skip: the description of API ${version} is missing\n`);
-    const withDescription = specification === undefined ? test.skip : test;
-    withDescription(`API ${version}`, async () => {
+    testWith(`engine-api-v${version}.yaml in the folder DOCKER_API_SPEC`, specification !== undefined)(`API ${version}`, async () => {
       if (suite.engine.kind === 'dockerd' && version !== '1.41') return; // Debian's dockerd ends there
       const client = await walk(suite.engine.socket, specification as Specification);
       process.stdout.write(`${suite.engine.kind}: ${client.asked.size} operations of API ${version} held against the description\n`);

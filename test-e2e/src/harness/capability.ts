@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
 
-/** `test`, or a skip that prints what this machine lacks. */
-export function testWith(capability: string, present: boolean): jest.It {
-  if (present) return test;
-  process.stdout.write(`skip: ${capability} is missing\n`);
-  return test.skip as unknown as jest.It;
+type Test = (name: string, body: () => Promise<void>, timeout?: number) => void;
+
+/** `test`, or a skip that names what this machine lacks. */
+export function testWith(capability: string, present: boolean): Test {
+  return present ? test : (name, body, timeout) => test.skip(`${name} [needs ${capability}]`, body, timeout);
 }
 
 /** A program on PATH (sbin folders included). */

@@ -12,18 +12,23 @@ export interface MachineSnapshot {
   files: string[];
 }
 
+/** What a systemd host makes and removes by itself. */
+const HOST_MOUNTS = /^\/run\/(user|credentials)\//;
+const HOST_GROUPS = /\/(user|system|machine|init)\.(slice|scope)(\/|$)/;
+
 /**
  * Takes stock of the machine: mounts, namespaces, cgroups, links, nft tables, our processes and files.
  * @param marks substrings that tell our processes (by command line) and files in /tmp and /run
+ * @param place a temporary folder: processes that have it as TMPDIR are ours too
  */
-export function takeSnapshot(marks: readonly string[] = ['gantry']): MachineSnapshot {
+export function takeSnapshot(marks: readonly string[] = ['gantry'], place?: string): MachineSnapshot {
   return {
-    mounts: readFileSync('/proc/self/mountinfo', 'utf8').split('\n').filter(Boolean).map((line) => line.split(' ')[4] ?? '').sort(),
+    mounts: readFileSync('/proc/self/mountinfo', 'utf8').split('\n').filter(Boolean).map((line) => line.split(' ')[4] ?? '').filter((target) => !HOST_MOUNTS.test(target)).sort(),
     namespaces: namedNamespaces(),
     cgroups: cgroups(),
     links: lines('ip', ['-o', 'link']).map((line) => (line.split(': ')[1] ?? '').split('@')[0] ?? '').filter((name) => name !== ''),
     tables: lines('nft', ['list', 'tables']),
-    processes: processes(marks),
+    processes: processes(marks, place),
     files: ['/run', '/tmp', '/dev/shm'].flatMap((dir) => readdirSync(dir).filter((name) => marks.some((mark) => name.includes(mark))).map((name) => `${dir}/${name}`)),
   };
 }
@@ -62,7 +67,7 @@ function cgroups(): string[] {
       if (!entry.isDirectory()) continue;
       const path = `${dir}/${entry.name}`;
       if (path.includes('process_api')) continue;
-      found.push(path);
+      if (path.includes('gantry') || !HOST_GROUPS.test(path)) found.push(path);
       if (depth < 4) walk(path, depth + 1);
     }
   };
@@ -74,15 +79,16 @@ function cgroups(): string[] {
   return found;
 }
 
-function processes(marks: readonly string[]): string[] {
+function processes(marks: readonly string[], place: string | undefined): string[] {
+  const own = new Set([String(process.pid), String(process.ppid)]);
   return readdirSync('/proc')
-    .filter((pid) => /^\d+$/.test(pid) && Number(pid) !== process.pid)
+    .filter((pid) => /^\d+$/.test(pid) && !own.has(pid))
     .flatMap((pid) => {
       try {
         const cmdline = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
         const exe = readlinkSync(`/proc/${pid}/exe`);
-        if (cmdline.includes('jest') || cmdline.includes('tools/test')) return [];
-        return marks.some((mark) => cmdline.includes(mark) || exe.includes(mark)) ? [cmdline || exe] : [];
+        const inPlace = place !== undefined && readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(`TMPDIR=${place}`);
+        return inPlace || marks.some((mark) => cmdline.includes(mark) || exe.includes(mark)) ? [cmdline || exe] : [];
       } catch {
         return [];
       }

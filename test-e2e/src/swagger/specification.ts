@@ -21,6 +21,7 @@ export interface Specification {
 
 /** The description of one API version; undefined when it is not on this machine. */
 export function loadSpecification(version: string): Specification | undefined {
+  if (swaggerFolder === undefined) return undefined;
   const file = join(swaggerFolder, `engine-api-v${version}.yaml`);
   if (!existsSync(file)) return undefined;
   const document = parse(readFileSync(file, 'utf8'), { maxAliasCount: -1 }) as {

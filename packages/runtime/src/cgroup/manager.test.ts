@@ -68,10 +68,10 @@ describe('the device program', () => {
 const real = process.getuid?.() === 0 && existsSync('/sys/fs/cgroup') ? describe : describe.skip;
 real('cgroups of this host', () => {
   const manager = createCgroupManager();
-  const plan = manager.plan(`/gantry-test/${randomBytes(6).toString('hex')}`);
+  const plan = manager.plan(`/gantry-test-${process.pid}/${randomBytes(6).toString('hex')}`);
   afterEach(async () => {
     await manager.remove(plan);
-    await manager.tidy('/gantry-test');
+    await manager.tidy(`/gantry-test-${process.pid}`);
   });
   const join = (pid: number) => {
     for (const d of plan.directories) writeFileSync(`${d.directory}/cgroup.procs`, String(pid));

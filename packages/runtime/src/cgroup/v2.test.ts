@@ -13,13 +13,13 @@ const missing = missingForContainers() ?? (unified ? undefined : 'a cgroup2 moun
 (missing === undefined ? describe : describe.skip)(`a container on cgroup v2${missing ? ` [needs ${missing}]` : ''}`, () => {
   const manager = createCgroupManager({ mode: 'v2', list: unified ? [unified] : [] });
   const id = `v2-${process.pid}`;
-  const plan = manager.plan(`/gantry-test/${id}`);
+  const plan = manager.plan(`/gantry-test-${process.pid}/${id}`);
   let box: ReturnType<typeof makeBundle>;
   beforeEach(() => { box = makeBundle(); });
   afterEach(async () => {
     await manager.killAll(plan);
     await manager.remove(plan);
-    await manager.tidy('/gantry-test');
+    await manager.tidy(`/gantry-test-${process.pid}`);
     box.remove();
   });
 

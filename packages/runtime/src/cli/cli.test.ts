@@ -22,7 +22,7 @@ beforeAll(() => {
   execFileSync(join(repository, 'node_modules/esbuild/bin/esbuild'), [join(__dirname, 'main.ts'), '--bundle', '--platform=node', '--external:koffi', `--outfile=${script}`, '--log-level=error']);
 });
 afterAll(async () => {
-  await createCgroupManager().tidy('/gantry-test');
+  await createCgroupManager().tidy(`/gantry-test-${process.pid}`);
   rmSync(work, { recursive: true, force: true });
 });
 
@@ -45,7 +45,7 @@ describe.each(runtimes)('%s', (name, command, missing) => {
   };
   const write = (args: string[], change: (spec: Spec) => void = () => undefined) => {
     const spec = dockerLikeSpec(args);
-    spec.linux!.cgroupsPath = `/gantry-test/${id}`;
+    spec.linux!.cgroupsPath = `/gantry-test-${process.pid}/${id}`;
     /* An older runc does not know them all. */
     if (name === 'runc') spec.linux!.seccomp!.syscalls = spec.linux!.seccomp!.syscalls!.filter((s) => s.names.length > 0);
     change(spec);
@@ -78,7 +78,7 @@ describe.each(runtimes)('%s', (name, command, missing) => {
     const pidFile = join(box.bundle, 'pid');
     expect(quiet('create', '--pid-file', pidFile, id)).toBe(0);
     expect(state()).toMatchObject({ id, status: 'created', bundle: box.bundle, pid: Number(readFileSync(pidFile, 'utf8')) });
-    expect(readFileSync(`/proc/${state().pid}/cgroup`, 'utf8')).toContain(`/gantry-test/${id}`);
+    expect(readFileSync(`/proc/${state().pid}/cgroup`, 'utf8')).toContain(`/gantry-test-${process.pid}/${id}`);
     expect(run('start', id).status).toBe(0);
     expect(state().status).toBe('running');
     expect(run('start', id).status).not.toBe(0);
@@ -108,7 +108,7 @@ describe.each(runtimes)('%s', (name, command, missing) => {
     const last = JSON.parse(readFileSync(log, 'utf8').trim().split('\n').at(-1) as string) as { level: string; msg: string };
     expect(last).toMatchObject({ level: 'error', msg: expect.stringContaining('exec: "no-such-program": executable file not found in $PATH') as string });
     expect(run('list', '-q').stdout).toBe('');
-    for (const file of existsSync('/sys/fs/cgroup/pids') ? ['/sys/fs/cgroup/pids'] : ['/sys/fs/cgroup']) expect(existsSync(`${file}/gantry-test/${id}`)).toBe(false);
+    for (const file of existsSync('/sys/fs/cgroup/pids') ? ['/sys/fs/cgroup/pids'] : ['/sys/fs/cgroup']) expect(existsSync(`${file}/gantry-test-${process.pid}/${id}`)).toBe(false);
   });
 
   check(label('a created container can be deleted; an id is taken once'), () => {

@@ -27,7 +27,7 @@ export class Box {
   readonly bundle = this.made.bundle;
   readonly rootfs = this.made.rootfs;
   readonly cgroups = createCgroupManager();
-  readonly cgroup: CgroupPlan = this.cgroups.plan(`/gantry-test/${this.id}`);
+  readonly cgroup: CgroupPlan = this.cgroups.plan(`/gantry-test-${process.pid}/${this.id}`);
 
   async launch(spec: Spec, options: Parameters<typeof launchPlan>[1] & { noPivot?: boolean } = {}): Promise<Launched> {
     await this.cgroups.create(this.cgroup, spec.linux?.resources);
@@ -47,7 +47,7 @@ export class Box {
   async close(): Promise<void> {
     await this.cgroups.killAll(this.cgroup);
     await this.cgroups.remove(this.cgroup);
-    await this.cgroups.tidy('/gantry-test');
+    await this.cgroups.tidy(`/gantry-test-${process.pid}`);
     this.made.remove();
   }
 }
