@@ -176,3 +176,13 @@ function listing(top: string): string[] {
     return [name, s.mode.toString(8), s.uid, s.gid, s.isDirectory() ? '' : s.size, s.isDirectory() ? '' : s.nlink, s.rdev, s.mtimeNs, xattrs.join(','), content].join(' ');
   });
 }
+
+test('a small archive that is read only after its program ended is complete', async () => {
+  writeFileSync(join(root, 'kept'), 'x');
+  const packing = native().pack(root, false);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  const parts: Buffer[] = [];
+  for await (const part of packing.output) parts.push(part as Buffer);
+  await packing.done;
+  expect(Buffer.concat(parts).includes('kept')).toBe(true);
+});

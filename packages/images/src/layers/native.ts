@@ -2,7 +2,7 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { statfsSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import type { Readable, Writable } from 'node:stream';
+import { PassThrough, type Readable, type Writable } from 'node:stream';
 import { dataLoss, internal, invalidArgument, resourceExhausted } from '@gantry/rpc';
 
 export interface Budget {
@@ -104,9 +104,11 @@ export class NativeTree {
     const where = typeof root === 'string' ? root : '/proc/self/fd/3';
     const args = ['pack', '--root', where, ...(path === '' ? [] : ['--path', path]), ...(overlay ? ['--overlay'] : [])];
     const child = spawn(this.binary, args, { stdio: ['ignore', 'pipe', 'pipe', ...(typeof root === 'number' ? [root] : [])], env: {} }) as ChildProcessByStdio<null, Readable, Readable>;
+    // Read from the start: what nobody reads by the time a child ends, Node throws away.
+    const output = child.stdout.pipe(new PassThrough());
     const done = outcome(child, false).then(() => undefined);
     done.catch(() => undefined);
-    return { output: child.stdout, done, kill: () => child.kill('SIGKILL') };
+    return { output, done, kill: () => child.kill('SIGKILL') };
   }
 
   /** The configured budget, or what the file system has left (a twentieth kept), whichever is less. */

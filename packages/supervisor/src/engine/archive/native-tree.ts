@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import type { Readable, Writable } from 'node:stream';
+import { PassThrough, type Readable, type Writable } from 'node:stream';
 import { dataLoss, type GantryError, internal, invalidArgument, notFound } from '@gantry/rpc';
 
 /** A child that reads or writes a tar; `done` settles with its end. */
@@ -12,7 +12,9 @@ export interface TarChild<S> {
 /** Packs one path of a pinned root as `name`. Only the child touches the foreign tree. */
 export function packTree(binary: string, root: number, path: string, name: string): TarChild<Readable> {
   const child = spawn(binary, ['pack', '--root', '/proc/self/fd/3', '--path', path, '--name', name], { stdio: ['ignore', 'pipe', 'pipe', root], env: {} });
-  return { stream: child.stdout as Readable, done: outcome(child), kill: () => child.kill('SIGKILL') };
+  // Read from the start: what nobody reads by the time a child ends, Node throws away.
+  const stream = (child.stdout as Readable).pipe(new PassThrough());
+  return { stream, done: outcome(child), kill: () => child.kill('SIGKILL') };
 }
 
 export interface CopyOptions {
