@@ -69,7 +69,7 @@ function mountRoot(mount: Mount, target: string, writable: boolean): void {
 
 /** Binds a volume where the container would see it; a destination that does not exist, or a source that is gone, is left out. */
 function bindVolume(root: number, mount: MountRecord): void {
-  if (mount.type !== 'bind' && mount.type !== 'volume') return;
+  if ((mount.type !== 'bind' && mount.type !== 'volume') || !existsSync(mount.source)) return;
   const destination = resolveInRoot(root, mount.destination);
   if (destination === undefined) return;
   try {

@@ -1,9 +1,13 @@
 import { closeSync } from 'node:fs';
 import { join } from 'node:path';
+import { Mount } from '@gantry/api/containerd/types/types';
+import { MountRecord } from '@gantry/api/gantry/engine/v1/record';
 import type { CallContext } from '@gantry/rpc';
-import { openContainerRoot } from '../containers/container-root';
-import type { Engine } from '../containers/engine';
-import { isRunning, stateOf } from '../containers/state';
+import type { DockerContainer } from '../../records';
+import { bundleDir, type Engine } from '../containers/engine';
+import { networkFiles } from '../containers/files';
+import { isRunning } from '../containers/state';
+import { joinedContainer } from '../containers/validate-modes';
 import { mountView } from './mount-view';
 
 /** A pinned root file system. `close` must be called once. */
@@ -13,28 +17,53 @@ export interface PinnedRoot {
   close(): void;
 }
 
-/** The root for reading: of the running processes, or a view of the layers. */
+/**
+ * The root for reading, as docker has it: the container's layers with its volumes and the engine's own files, without /proc, /sys, /dev and what
+ * the container mounted itself.
+ */
 export function rootForReading(engine: Engine, id: string): PinnedRoot {
   const { docker } = engine.records.requireDocker(id);
-  return pinned(isRunning(docker) ? openContainerRoot(stateOf(docker).pid) : mountView(viewsDir(engine), docker.rootfs, docker.mounts, false));
+  return view(engine, id, docker, mountsIn(engine, id, docker), false);
+}
+
+/** The layers alone, without anything mounted on them: what export packs. */
+export function bareRoot(engine: Engine, id: string): PinnedRoot {
+  const { docker } = engine.records.requireDocker(id);
+  return view(engine, id, docker, [], false);
 }
 
 /** Runs fn with the root for writing; a stopped container cannot start or go meanwhile. */
 export async function withWritableRoot<T>(engine: Engine, _ctx: CallContext, id: string, fn: (root: PinnedRoot) => Promise<T>): Promise<T> {
-  const run = async (open: () => number): Promise<T> => {
-    const root = pinned(open());
+  const run = async (): Promise<T> => {
+    const { docker } = engine.records.requireDocker(id);
+    const root = view(engine, id, docker, mountsIn(engine, id, docker), true);
     try {
       return await fn(root);
     } finally {
       root.close();
     }
   };
-  const { docker } = engine.records.requireDocker(id);
-  if (isRunning(docker)) return run(() => openContainerRoot(stateOf(docker).pid));
-  return engine.queues.run(id, () => {
-    const { docker: now } = engine.records.requireDocker(id);
-    return run(() => (isRunning(now) ? openContainerRoot(stateOf(now).pid) : mountView(viewsDir(engine), now.rootfs, now.mounts, true)));
-  });
+  return isRunning(engine.records.requireDocker(id).docker) ? run() : engine.queues.run(id, run);
+}
+
+/** A running container's layers are mounted already, in its bundle; those of a stopped one are mounted for this view. */
+function view(engine: Engine, id: string, docker: DockerContainer, mounts: readonly MountRecord[], writable: boolean): PinnedRoot {
+  const rootfs = isRunning(docker) ? [Mount.fromPartial({ type: 'bind', source: join(bundleDir(engine, id), 'rootfs') })] : docker.rootfs;
+  return pinned(mountView(viewsDir(engine), rootfs, mounts, writable));
+}
+
+/** Volumes and binds, and hosts, hostname and resolv.conf. */
+function mountsIn(engine: Engine, id: string, docker: DockerContainer): MountRecord[] {
+  const mode = joinedContainer(docker.hostConfig?.NetworkMode ?? '');
+  const owner = mode === undefined ? id : (engine.records.findDocker(mode)?.id ?? id);
+  const files = networkFiles(engine, owner);
+  const rw = docker.hostConfig?.ReadonlyRootfs !== true;
+  const own = [[files.hosts, '/etc/hosts'], [files.hostname, '/etc/hostname'], [files.resolvConf, '/etc/resolv.conf']] as const;
+  const taken = new Set(docker.mounts.map((mount) => mount.destination));
+  return [
+    ...own.filter(([, destination]) => !taken.has(destination)).map(([source, destination]) => MountRecord.fromPartial({ type: 'bind', source, destination, rw })),
+    ...[...docker.mounts].sort((a, b) => a.destination.length - b.destination.length),
+  ];
 }
 
 export function viewsDir(engine: Engine): string {

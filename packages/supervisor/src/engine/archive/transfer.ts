@@ -28,10 +28,10 @@ export async function getArchive(engine: Engine, _ctx: CallContext, request: Get
   }
 }
 
-/** GET /containers/{id}/export: the whole root, names relative to it. */
+/** GET /containers/{id}/export: the root without its volumes, names relative to it. */
 export async function exportContainer(engine: Engine, _ctx: CallContext, request: ExportRequest): Promise<ExportResponse> {
   const { id, docker } = engine.records.requireDocker(request.id);
-  const root = rootForReading(engine, id);
+  const root = rootForReading(engine, id, { bare: true });
   const ticket = offerTar(engine, root, '', '');
   emitContainerEvent(engine, id, docker, 'export');
   return { ticket };
