@@ -9,7 +9,7 @@ import { isRunning, stateOf } from '../containers/state';
 import { layersOf, readLayeredFile, resolveUser } from '../../spec';
 import type { DockerContainer } from '../../records';
 import { copyIntoTree, packTree } from './native-tree';
-import { type PinnedRoot, rootForReading, withWritableRoot } from './root';
+import { bareRoot, type PinnedRoot, rootForReading, withWritableRoot } from './root';
 import { cleanPath, noSuchPath, statInRoot } from './stat';
 
 /** GET /containers/{id}/archive: what the path is, and a ticket for its tar. */
@@ -31,7 +31,7 @@ export async function getArchive(engine: Engine, _ctx: CallContext, request: Get
 /** GET /containers/{id}/export: the root without its volumes, names relative to it. */
 export async function exportContainer(engine: Engine, _ctx: CallContext, request: ExportRequest): Promise<ExportResponse> {
   const { id, docker } = engine.records.requireDocker(request.id);
-  const root = rootForReading(engine, id, { bare: true });
+  const root = bareRoot(engine, id);
   const ticket = offerTar(engine, root, '', '');
   emitContainerEvent(engine, id, docker, 'export');
   return { ticket };
