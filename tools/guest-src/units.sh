@@ -4,10 +4,9 @@ docker run -dt --name tty busybox sh -c 'i=0; while :; do i=$((i+1)); echo line 
 docker volume create shared >/dev/null
 docker run -d --name reader -v shared:/data busybox sh -c 'while :; do date > /data/now; sleep 1; done' >/dev/null
 check "published port" web 8080
-first=$(docker inspect -f '{{.State.Pid}} {{.State.StartedAt}} {{.RestartCount}}' counter tty reader)
-alive() { # one inspect, one exec in turn, one request
-  is "$(docker inspect -f '{{.State.Pid}} {{.State.StartedAt}} {{.RestartCount}}' counter tty reader)" "$first" && is "$(docker inspect -f '{{.State.Status}}' counter tty reader | sort -u)" running && web 8080 && is "$(docker exec counter echo in 2>&1)" in
-}
+look() { docker inspect -f '{{.State.Status}} {{.State.Pid}} {{.State.StartedAt}} {{.RestartCount}}' counter tty reader; }
+first=$(look)
+alive() { is "$(look)" "$first" && has "$first" running && web 8080 && is "$(docker exec counter echo in 2>&1)" in; }
 outside() { # no process of a container, no monitor and no helper in a unit's cgroup: only the service itself
   for u in $units; do is "$u $(cat "/sys/fs/cgroup$(systemctl show -P ControlGroup $u)/cgroup.procs" | tr '\n' ' ')" "$u $(systemctl show -P MainPID $u) " || return 1; done
   pids=$(cat /sys/fs/cgroup/gantry-monitors/*/cgroup.procs)
