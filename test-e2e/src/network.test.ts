@@ -57,6 +57,31 @@ describeEngine('networks and published ports', (suite) => {
     expect((await ok('network', 'ls', '--format', '{{.Name}}')).split('\n').sort()).toEqual(['bridge', 'host', 'none']);
   });
 
+  test('ports follow the network that leads outside', async () => {
+    await ok('network', 'create', '--internal', 'inside');
+    await ok('network', 'create', 'outside');
+    await ok('create', '--name', 'two', '--network', 'inside', '-p', '18123:80', 'busybox', 'httpd', '-f', '-h', '/var/www');
+    await ok('network', 'connect', 'outside', 'two');
+    await ok('start', 'two');
+    const answer = (): Promise<string> => getFromHost(suite.engine, '127.0.0.1', 18123, '/index.html');
+    expect(await ok('port', 'two', '80')).toMatch(/^0\.0\.0\.0:18123/);
+    await until('the server to answer', async () => (await answer()).startsWith('hello from gantry'));
+    await ok('network', 'disconnect', 'outside', 'two');
+    expect(await answer()).toBe('');
+    await ok('network', 'connect', 'outside', 'two');
+    expect(await answer()).toMatch(/^hello from gantry/);
+    await ok('rm', '-f', 'two');
+    await ok('network', 'rm', 'inside', 'outside');
+  });
+
+  test('a name that nobody knows is told so, also when the host has no way to its name servers', async () => {
+    await ok('network', 'create', 'asking');
+    const lost = await docker(['run', '--rm', '--network', 'asking', 'busybox', 'nslookup', 'nobody.example']);
+    expect(lost.code).not.toBe(0);
+    expect(await ok('run', '--rm', 'busybox', 'echo', 'still here')).toBe('still here');
+    await ok('network', 'rm', 'asking');
+  });
+
   test('--dns, --add-host and --hostname reach the files', async () => {
     const out = await ok('run', '--rm', '--dns', '192.0.2.53', '--dns-search', 'example.test', '--add-host', 'db:192.0.2.7', 'busybox', 'cat', '/etc/resolv.conf', '/etc/hosts');
     expect(out).toMatch(/nameserver 192\.0\.2\.53/);

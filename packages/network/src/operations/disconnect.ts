@@ -12,7 +12,7 @@ export interface Disconnect {
   readonly force: boolean;
 }
 
-/** Takes one endpoint away from a sandbox that lives on; its default route moves to the next endpoint that can carry it. */
+/** Takes one endpoint away from a sandbox that lives on; its default route and published ports move to the next endpoint that can carry them. */
 export function disconnect(parts: Parts, request: Disconnect): Promise<void> {
   const network = findNetwork(parts, request.networkRef);
   return parts.locks.run(request.sandboxId, async () => {
@@ -27,18 +27,21 @@ export function disconnect(parts: Parts, request: Disconnect): Promise<void> {
     driver.release(network, endpoint);
     const rest = parts.store.endpointsOfSandbox(request.sandboxId);
     if (!rest.some((other) => hasEmbeddedDns(networkOf(parts, other)))) parts.resolvers.close(request.sandboxId);
-    if (endpoint.defaultRoute) await moveDefaultRoute(parts, rest);
+    if (endpoint.defaultRoute) await moveOutside(parts, rest, endpoint.ports);
   });
 }
 
-async function moveDefaultRoute(parts: Parts, rest: readonly EndpointRecord[]): Promise<void> {
+async function moveOutside(parts: Parts, rest: readonly EndpointRecord[], ports: EndpointRecord['ports']): Promise<void> {
   const heir = rest.find((endpoint) => endpoint.gateway !== '');
   const namespace = heir === undefined ? undefined : liveNamespace(parts, heir);
   if (heir === undefined || namespace === undefined) return;
   try {
     const network = networkOf(parts, heir);
-    parts.store.saveEndpoints([{ ...heir, defaultRoute: true }]);
-    await driverOf(parts, network).route(network, heir, namespace);
+    const driver = driverOf(parts, network);
+    const promoted = { ...heir, defaultRoute: true, ports: [...heir.ports, ...ports] };
+    parts.store.saveEndpoints([promoted]);
+    await driver.route(network, promoted, namespace);
+    for (const warning of ports.length > 0 ? await driver.restore(network, promoted) : []) parts.logger.warn({ endpoint: heir.id }, warning);
   } finally {
     namespace.close();
   }

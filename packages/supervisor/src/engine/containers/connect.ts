@@ -11,19 +11,27 @@ import { parsePort } from './validate-config';
 /** What being connected adds to docker's view. */
 export type Connected = Pick<DockerContainer, 'endpoints' | 'ports' | 'networkOrder'>;
 
-/** Connects a container that has just been made to all its networks, in order, the first one with its published ports. */
+/**
+ * Connects a container that has just been made to all its networks, in order. Its ports are published on the first one that leads outside: the
+ * network service publishes nothing on an internal network.
+ */
 export async function connectNetworks(engine: Engine, ctx: CallContext, id: string, docker: DockerContainer, pid: number): Promise<Connected> {
   const endpoints: Record<string, EndpointSettings> = {};
   const networkOrder: string[] = [];
   let ports: Record<string, PortBindings> = {};
   for (const [index, name] of docker.networkOrder.entries()) {
     const settings = docker.endpoints[name] ?? EndpointSettings.create();
-    const connected = await connectOne(engine, ctx, { id, docker, pid, name, settings, ports: index === 0 ? portRequests(docker) : [], first: index === 0 });
+    const connected = await connectOne(engine, ctx, { id, docker, pid, name, settings, ports: hasGateway(endpoints) ? [] : portRequests(docker), first: index === 0 });
     endpoints[connected.name] = connected.settings;
     networkOrder.push(connected.name);
     ports = { ...ports, ...connected.ports };
   }
   return { endpoints, ports, networkOrder };
+}
+
+/** Whether one of the endpoints leads outside. It carries the published ports. */
+export function hasGateway(endpoints: Readonly<Record<string, EndpointSettings>>): boolean {
+  return Object.values(endpoints).some(({ Gateway }) => Gateway !== '');
 }
 
 interface Connection {

@@ -1,8 +1,8 @@
 import { EndpointSettings } from '@gantry/api/gantry/engine/v1/types';
 import type { Network } from '@gantry/api/gantry/network/v1/network';
-import { type CallContext, conflict, isErrorOf, notFound } from '@gantry/rpc';
+import { type CallContext, conflict, isErrorOf, notFound, notImplemented } from '@gantry/rpc';
 import type { ContainerNetworks } from '../networks';
-import { connectOne } from './connect';
+import { connectOne, hasGateway, portRequests } from './connect';
 import { type Engine, inDockerNamespace } from './engine';
 import { writeHosts, resolvConf, networkFiles } from './files';
 import { writeFileSync } from 'node:fs';
@@ -42,9 +42,12 @@ async function connect(engine: Engine, ctx: CallContext, id: string, network: Ne
     engine.records.updateDocker(id, (current) => ({ ...current, endpoints: { ...current.endpoints, [name]: settings }, networkOrder: [...current.networkOrder, name] }));
     return;
   }
-  const connected = await connectOne(engine, ctx, { id, docker, pid: stateOf(docker).pid, name, settings, ports: [], first: false });
+  if (settings.GwPriority > 0) throw notImplemented(`network ${name}: GwPriority is not supported for a container that runs already`);
+  const ports = hasGateway(docker.endpoints) ? [] : portRequests(docker);
+  const connected = await connectOne(engine, ctx, { id, docker, pid: stateOf(docker).pid, name, settings, ports, first: false });
   const { docker: now } = engine.records.updateDocker(id, (current) => ({
     ...current, endpoints: { ...current.endpoints, [connected.name]: connected.settings }, networkOrder: [...current.networkOrder, connected.name],
+    ports: { ...current.ports, ...connected.ports },
   }));
   rewriteFiles(engine, id, now);
 }
@@ -61,7 +64,8 @@ async function disconnect(engine: Engine, ctx: CallContext, id: string, network:
   }
   const { docker: now } = engine.records.updateDocker(id, (current) => {
     const { [network.name]: _gone, ...endpoints } = current.endpoints;
-    return { ...current, endpoints, networkOrder: current.networkOrder.filter((name) => name !== network.name) };
+    // The published ports move to an endpoint that leads outside, if one is left.
+    return { ...current, endpoints, networkOrder: current.networkOrder.filter((name) => name !== network.name), ports: hasGateway(endpoints) ? current.ports : {} };
   });
   if (isRunning(now)) rewriteFiles(engine, id, now);
   engine.events.emit({ type: 'network', action: 'disconnect', id: network.id, attributes: { container: id, name: network.name, type: network.driver } });
