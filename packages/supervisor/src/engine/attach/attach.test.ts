@@ -57,7 +57,8 @@ it('ends with a start that fails', async () => {
   await attach.next();
   world.failures.set('connect', new Error('no network'));
   await expect(startContainer(engine, newContext(), StartRequest.create({ id }))).rejects.toThrow('no network');
-  expect((await attach.next()).done).toBe(true);
+  // The socket may have been handed over already: the stream ends all the same.
+  for await (const _message of attach);
 });
 
 it('answers a running container\'s socket at once', async () => {

@@ -19,12 +19,8 @@ export async function* attachContainer(engine: Engine, ctx: CallContext, request
   const attachId = randomUUID();
   const base = AttachResponse.create({ registered: true, attachId, tty: docker.config?.Tty ?? false, openStdin: docker.config?.OpenStdin ?? false });
   const attach = engine.life.addAttach(id, attachId);
-  const over = Promise.withResolvers<void>();
-  const stop = engine.life.onExit(id, () => over.resolve());
-  const abort = (): void => {
-    engine.life.forgetAttach(id, attach);
-    over.resolve();
-  };
+  const stop = engine.life.onExit(id, () => attach.over.resolve());
+  const abort = (): void => engine.life.forgetAttach(id, attach);
   ctx.signal.addEventListener('abort', abort, { once: true });
   if (ctx.signal.aborted) abort();
   try {
@@ -41,7 +37,7 @@ export async function* attachContainer(engine: Engine, ctx: CallContext, request
     const socket = await attach.socket.promise;
     if (socket === undefined) return;
     if (!isRunning(docker)) yield { ...base, socket };
-    await over.promise;
+    await attach.over.promise;
   } finally {
     stop();
     ctx.signal.removeEventListener('abort', abort);

@@ -14,6 +14,8 @@ export interface PendingAttach {
   readonly socket: PromiseWithResolvers<string | undefined>;
   /** Settles when the client is connected, or has gone. */
   readonly ready: PromiseWithResolvers<void>;
+  /** Settles when the attach is over for the engine: its start failed, its container was removed, its client has gone. */
+  readonly over: PromiseWithResolvers<void>;
 }
 
 /** Milliseconds that a start waits for the clients that attached before it. */
@@ -111,7 +113,7 @@ export class Lifecycle {
 
   /** Registers an attach before its container starts. `forget` when the client has gone. */
   addAttach(containerId: string, attachId: string): PendingAttach {
-    const attach: PendingAttach = { id: attachId, socket: Promise.withResolvers(), ready: Promise.withResolvers() };
+    const attach: PendingAttach = { id: attachId, socket: Promise.withResolvers(), ready: Promise.withResolvers(), over: Promise.withResolvers() };
     const set = this.attaches.get(containerId) ?? new Set();
     this.attaches.set(containerId, set.add(attach));
     this.byAttachId.set(attachId, attach);
@@ -121,6 +123,7 @@ export class Lifecycle {
   forgetAttach(containerId: string, attach: PendingAttach): void {
     attach.socket.resolve(undefined);
     attach.ready.resolve();
+    attach.over.resolve();
     this.byAttachId.delete(attach.id);
     const set = this.attaches.get(containerId);
     set?.delete(attach);
