@@ -22,6 +22,7 @@ import { HostRootfsMounter } from './rootfs/rootfs';
 import { type Engine, runtimeRoot } from './tasks/engine';
 import { rebuild } from './tasks/rebuild';
 import { TaskRegistry } from './tasks/registry';
+import { warmUpSoon } from './warm-up';
 
 /** The shim: everything is constructed here. Monitors and their tasks outlive `stop`. */
 export async function compose(service: ServiceContext<ShimConfig>): Promise<Running> {
@@ -47,6 +48,7 @@ export async function compose(service: ServiceContext<ShimConfig>): Promise<Runn
   server.addService(TaskService, taskHandlers(engine), { longCalls: ['wait'] });
   server.addService(EventsServiceService, eventsHandlers(engine.publisher));
 
+  let cool = (): void => undefined;
   return {
     async start() {
       for (const dir of ['tasks', 'shim', 's']) await mkdir(join(run, dir), { recursive: true, mode: 0o700 });
@@ -56,8 +58,10 @@ export async function compose(service: ServiceContext<ShimConfig>): Promise<Runn
       await helper.start();
       await rebuild(engine);
       await server.listen(service.socket());
+      cool = warmUpSoon(logger);
     },
     async stop() {
+      cool();
       await server.stop();
       for (const task of engine.registry.all()) {
         task.init.detach();
