@@ -250,13 +250,16 @@ void do_bind(struct child *c, struct plan_op *op)
 	uint64_t flags = op->f[2].n;
 	int tree = c->sources[op->index], target;
 	struct stat st;
+	long magic;
 
 	if (fstat(tree, &st))
 		child_fail(c, errno, "stat \"%s\"", source);
 	target = root_make(c, path, S_ISDIR(st.st_mode) ? RESOLVE_MAKE_DIR : RESOLVE_MAKE_FILE);
 	if (target < 0)
 		child_fail(c, errno, "make mount point \"%s\"", path);
-	refuse_kernel_places(c, target, magic_of(tree), flags & PLAN_BIND_PROC, path);
+	/* A fresh tmpfs may hide /sys; a volume may not, even if it happens to lie on a tmpfs. */
+	magic = magic_of(tree);
+	refuse_kernel_places(c, target, magic == TMPFS_MAGIC ? 0 : magic, flags & PLAN_BIND_PROC, path);
 	if (set_attr(tree, false, op->f[3].n, op->f[4].n, 0) || set_attr(tree, true, op->f[5].n, op->f[6].n, 0))
 		child_fail(c, errno, "set the attributes of \"%s\"", path);
 	if (attach(tree, target))

@@ -90,10 +90,11 @@ describeContainers('a hostile image or configuration', () => {
     ['a volume at /sys', '/sys', 'because it is not of type sysfs'],
     ['a volume inside /proc', '/proc/sys', 'because it is inside /proc'],
     ['a volume at a link to /proc', '/link', 'because it is not of type proc'],
-  ])('%s: refused (2019-16884, 2023-28642)', async (_, destination, reason) => {
+    ['a volume on a tmpfs at /sys', '/sys', 'because it is not of type sysfs', '/dev/shm'],
+  ])('%s: refused (2019-16884, 2023-28642)', async (_, destination, reason, source = join(box.bundle, 'volume')) => {
     mkdirSync(join(box.bundle, 'volume'));
     symlinkSync('/proc', join(box.rootfs, 'link'));
-    const outcome = await box.run(shell('true', (s) => { s.mounts!.push({ destination, source: join(box.bundle, 'volume'), options: ['rbind'] }); }));
+    const outcome = await box.run(shell('true', (s) => { s.mounts!.push({ destination, source, options: ['rbind'] }); }));
     expect(outcome.lines.at(-1)).toBe(`error invalid "${destination}" cannot be mounted ${reason}`);
   });
 
