@@ -181,7 +181,7 @@ static void join(struct child *c)
 	for (int i = 0; i < c->tasks_count; i++)
 		if (write(c->tasks[i], "0", 1) != 1)
 			child_fail(c, errno, "enter the cgroup");
-	for (int i = 0; i < c->late_count; i++)
+	for (int i = 0; i < c->late_count && !c->joined_user; i++)
 		if (setns(c->late[i].fd, (int)c->late[i].flags))
 			child_fail(c, errno, "join a namespace by its path");
 	if (c->target >= 0) {
@@ -250,19 +250,30 @@ static void set_scheduler(struct child *c, struct plan_op *op)
 		child_fail(c, errno, "set the scheduler");
 }
 
-/* Nothing of the host stays open once the process becomes somebody: only streams, preserved ones, sync, root, listener. */
+static void set_memory_policy(struct child *c, struct plan_op *op)
+{
+	unsigned long nodes[16] = { 0 };
+
+	if (op->f[1].n > sizeof(nodes))
+		child_die(c, LAUNCH_INVALID, 0, "the memory policy names a node above %zu", sizeof(nodes) * 8 - 1);
+	memcpy(nodes, op->f[1].bytes, op->f[1].n);
+	if (syscall(SYS_set_mempolicy, (int)op->f[0].n, op->f[1].n ? nodes : NULL, op->f[1].n ? sizeof(nodes) * 8 : 0))
+		child_fail(c, errno, "set the memory policy");
+}
+
+/* Nothing of the host stays open once the process becomes somebody: only streams, preserved ones, sync, root, listener, agent. */
 static void settle(struct child *c)
 {
 	unsigned base = 3 + c->plan->preserve;
-	int keep[3] = { c->sync, c->root, c->listener }, high[3];
+	int keep[4] = { c->sync, c->root, c->listener, c->agent }, high[4];
 
-	for (int i = 0; i < 3; i++) {
-		high[i] = keep[i] < 0 ? -1 : fcntl(keep[i], F_DUPFD_CLOEXEC, (int)base + 3);
+	for (int i = 0; i < 4; i++) {
+		high[i] = keep[i] < 0 ? -1 : fcntl(keep[i], F_DUPFD_CLOEXEC, (int)base + 4);
 		if (keep[i] >= 0 && high[i] < 0)
 			child_fail(c, errno, "move a descriptor");
 	}
 	c->sync = high[0];
-	for (unsigned i = 0; i < 3; i++) {
+	for (unsigned i = 0; i < 4; i++) {
 		if (high[i] < 0)
 			close((int)(base + i));
 		else if (dup3(high[i], (int)(base + i), O_CLOEXEC) < 0)
@@ -271,8 +282,9 @@ static void settle(struct child *c)
 	c->sync = (int)base;
 	c->root = (int)base + 1;
 	c->listener = keep[2] < 0 ? -1 : (int)base + 2;
+	c->agent = keep[3] < 0 ? -1 : (int)base + 3;
 	c->proc = c->host_proc = c->null_host = c->mask_dir = c->target = -1;
-	if (sys_close_range(base + 3, ~0u, 0))
+	if (sys_close_range(base + 4, ~0u, 0))
 		child_fail(c, errno, "close descriptors");
 }
 
@@ -287,8 +299,8 @@ static void hook(struct child *c, struct plan_op *op)
 		child_await(c, SYNC_GO);
 		return;
 	case PLAN_HOOK_CONTAINER:
-		if (run_hook(op, c->self, reason, sizeof(reason)))
-			child_die(c, LAUNCH_INTERNAL, 0, "createContainer %s", reason);
+		if (run_hook(op, c->self, NULL, reason, sizeof(reason)))
+			child_die(c, LAUNCH_INTERNAL, 0, "%s", reason);
 		return;
 	default:
 		c->start_hook_count++;
@@ -345,6 +357,12 @@ static void run(struct child *c, struct plan_op *op)
 	case PLAN_SYSCTL: do_sysctl(c, op); return;
 	case PLAN_ROOT_ATTR: do_root_attr(c, op); return;
 	case PLAN_ATTR: do_attr(c, op); return;
+	case PLAN_REMOUNT: do_remount(c, op); return;
+	case PLAN_AFFINITY_FINAL:
+		if (set_affinity(op->f[0].bytes, op->f[0].n) && op->f[0].n)
+			child_fail(c, errno, "set the processors of the process");
+		return;
+	case PLAN_MEMPOLICY: set_memory_policy(c, op); return;
 	case PLAN_PIVOT: do_pivot(c, op->f[0].n != 0); return;
 	case PLAN_APPARMOR: write_attr(c, "self/attr/apparmor/exec", op->f[0].s); return;
 	case PLAN_SELINUX: write_attr(c, "self/attr/exec", op->f[0].s); return;
@@ -388,9 +406,9 @@ void child_main(struct child *c)
 	reset_signals();
 	take_streams(c);
 	child_await(c, SYNC_GO);
+	join(c);
 	if (c->plan->kind == PLAN_CREATE)
 		open_null(c);
-	join(c);
 	if (c->plan->kind == PLAN_EXEC) {
 		c->root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (c->root < 0)

@@ -38,6 +38,9 @@ struct child {
 	struct { int fd; uint64_t flags; } late[8]; /* namespaces joined by the child itself */
 	int late_count;
 	bool new_user;   /* in a user namespace that is not the parent's */
+	bool joined_user; /* it was entered before the clone, with everything else that is joined by path */
+	pid_t target_pid; /* the container's init (exec), or 0 */
+	int agent;       /* connected to the seccomp agent, or -1 */
 	bool in_root;    /* after PIVOT, or an exec: "/" is the container's */
 
 	bool no_new_privs, has_caps, cwd_pending, seccomp_set;
@@ -87,6 +90,7 @@ void do_mask(struct child *c, const char *path);
 void do_readonly(struct child *c, const char *path);
 void do_root_attr(struct child *c, struct plan_op *op);
 void do_attr(struct child *c, struct plan_op *op);
+void do_remount(struct child *c, struct plan_op *op);
 void do_pivot(struct child *c, bool move);
 int new_mount(const char *type, const char *source, const char *const *options, uint64_t attributes, char *log,
 	      size_t log_size);
@@ -112,8 +116,21 @@ void caps_final(struct child *c);
 void load_seccomp(struct child *c);
 void enter_cwd(struct child *c, const char *path, bool again);
 
-/* hooks.c: runs one hook; 0, or -1 with a reason. */
-int run_hook(const struct plan_op *op, pid_t pid, char *reason, size_t size);
+/* hooks.c: runs one hook, with `inherited` (or NULL) when it has no environment of its own; 0, or -1 with a reason. */
+int run_hook(const struct plan_op *op, pid_t pid, const char *const *inherited, char *reason, size_t size);
+
+/* idmap.c: gives a detached tree an id map: two maps, or the path of a user namespace. -1 with errno. */
+int map_ids(int tree, bool recursive, const char *uids, const char *gids, const char *path);
+
+/* affinity.c: masks in the kernel's order, an empty one for every processor. -1 with errno. */
+int set_affinity(const uint8_t *mask, uint64_t bytes);
+int get_affinity(uint8_t *mask, uint64_t bytes);
+
+/* notify.c: before the filter is loaded, and with the descriptor that loading it gave. */
+struct setup;
+int connect_agent(struct setup *s, struct plan_op *op);
+void agent_prepare(struct child *c);
+void agent_send(struct child *c, int descriptor);
 
 /* finish.c */
 __attribute__((noreturn)) void do_exec(struct child *c, struct plan_op *op);

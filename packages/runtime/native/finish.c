@@ -106,7 +106,7 @@ static const char *find_program(struct child *c, const char *name, const char *p
 	child_die(c, LAUNCH_NOT_FOUND, 0, "exec: \"%s\": executable file not found in $PATH", name);
 }
 
-static void run_start_hooks(struct child *c)
+static void run_start_hooks(struct child *c, const char *const *env)
 {
 	struct plan_cursor cursor;
 	struct plan_op op;
@@ -114,8 +114,8 @@ static void run_start_hooks(struct child *c)
 
 	plan_rewind(c->plan, &cursor);
 	while (c->start_hook_count && plan_next(&cursor, &op))
-		if (op.code == PLAN_HOOK && op.f[0].n == PLAN_HOOK_START && run_hook(&op, c->self, reason, sizeof(reason)))
-			child_die(c, LAUNCH_INTERNAL, 0, "startContainer %s", reason);
+		if (op.code == PLAN_HOOK && op.f[0].n == PLAN_HOOK_START && run_hook(&op, c->self, env, reason, sizeof(reason)))
+			child_die(c, LAUNCH_INTERNAL, 0, "%s", reason);
 }
 
 /* After everything that a small limit would forbid. */
@@ -164,7 +164,7 @@ void do_exec(struct child *c, struct plan_op *op)
 	child_send(c, "R", 1, -1);
 	child_wait_start(c);
 
-	run_start_hooks(c);
+	run_start_hooks(c, env);
 	prctl(PR_SET_PDEATHSIG, 0);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);

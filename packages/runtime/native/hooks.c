@@ -22,7 +22,7 @@ static long long now_ms(void)
 	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
 }
 
-__attribute__((noreturn)) static void be_hook(const struct plan_op *op, int in, int err)
+__attribute__((noreturn)) static void be_hook(const struct plan_op *op, const char *const *inherited, int in, int err)
 {
 	const char **args = plan_strings(&op->f[2], 1), **env = plan_strings(&op->f[3], 0);
 	int null = open("/dev/null", O_WRONLY);
@@ -34,7 +34,7 @@ __attribute__((noreturn)) static void be_hook(const struct plan_op *op, int in, 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (!args[0])
 		args[0] = op->f[1].s;
-	execve(op->f[1].s, (char *const *)args, (char *const *)env);
+	execve(op->f[1].s, (char *const *)args, (char *const *)(inherited && !env[0] ? inherited : env));
 	dprintf(2, "%s", strerror(errno));
 	_exit(127);
 }
@@ -73,7 +73,7 @@ static int watch(pid_t pid, int err, long long deadline, char *text, size_t size
 	}
 }
 
-int run_hook(const struct plan_op *op, pid_t pid, char *reason, size_t size)
+int run_hook(const struct plan_op *op, pid_t pid, const char *const *inherited, char *reason, size_t size)
 {
 	int in[2], err[2], status;
 	char number[32], text[400] = "";
@@ -85,7 +85,7 @@ int run_hook(const struct plan_op *op, pid_t pid, char *reason, size_t size)
 	if (child < 0)
 		goto failed;
 	if (child == 0)
-		be_hook(op, in[0], err[1]);
+		be_hook(op, inherited, in[0], err[1]);
 	close(in[0]);
 	close(err[1]);
 	snprintf(number, sizeof(number), "%d", pid);
@@ -103,13 +103,13 @@ int run_hook(const struct plan_op *op, pid_t pid, char *reason, size_t size)
 	if (status == 0)
 		return 0;
 	if (status == -1)
-		snprintf(reason, size, "hook \"%s\" %s", op->f[1].s, text);
+		snprintf(reason, size, "error running %s: \"%s\" %s", op->f[7].s, op->f[1].s, text);
 	else if (WIFEXITED(status))
-		snprintf(reason, size, "hook \"%s\" exited with status %d: %s", op->f[1].s, WEXITSTATUS(status), text);
+		snprintf(reason, size, "error running %s: \"%s\" exited with status %d: %s", op->f[7].s, op->f[1].s, WEXITSTATUS(status), text);
 	else
-		snprintf(reason, size, "hook \"%s\" died of signal %d: %s", op->f[1].s, WTERMSIG(status), text);
+		snprintf(reason, size, "error running %s: \"%s\" died of signal %d: %s", op->f[7].s, op->f[1].s, WTERMSIG(status), text);
 	return -1;
 failed:
-	snprintf(reason, size, "hook \"%s\": %s", op->f[1].s, strerror(errno));
+	snprintf(reason, size, "error running %s: \"%s\": %s", op->f[7].s, op->f[1].s, strerror(errno));
 	return -1;
 }

@@ -140,6 +140,7 @@ void caps_final(struct child *c)
 void load_seccomp(struct child *c)
 {
 	struct sock_fprog program;
+	int descriptor;
 
 	if (!c->seccomp_set)
 		return;
@@ -150,8 +151,13 @@ void load_seccomp(struct child *c)
 	if (!program.filter)
 		child_fail(c, ENOMEM, "load the seccomp filter");
 	memcpy(program.filter, c->seccomp, c->seccomp_bytes);
-	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, c->seccomp_flags, &program))
+	if (c->seccomp_flags & SECCOMP_FILTER_FLAG_NEW_LISTENER)
+		agent_prepare(c);
+	descriptor = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, c->seccomp_flags, &program);
+	if (descriptor < 0)
 		child_fail(c, errno, "load the seccomp filter");
+	if (c->seccomp_flags & SECCOMP_FILTER_FLAG_NEW_LISTENER)
+		agent_send(c, descriptor);
 }
 
 /* The kernel's own word for where we are: "(unreachable)" or ENOENT when it is not below our root. */

@@ -16,6 +16,7 @@ MODE(mode_pack);
 MODE(mode_runc_create);
 MODE(mode_runc_exec);
 MODE(mode_plan_check);
+MODE(mode_unmount_below);
 
 struct mode {
 	const char *name;
@@ -32,6 +33,7 @@ int main(int argc, char **argv)
 		{ "runc-create", mode_runc_create, true },
 		{ "runc-exec", mode_runc_exec, true },
 		{ "plan-check", mode_plan_check, false },
+		{ "unmount-below", mode_unmount_below, false },
 	};
 
 	for (size_t i = 0; argc > 1 && i < sizeof(modes) / sizeof(modes[0]); i++) {

@@ -152,15 +152,16 @@ int new_mount(const char *type, const char *source, const char *const *options, 
 
 void do_rootfs(struct child *c, struct plan_op *op)
 {
-	int tree = c->sources[op->index], top = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	bool in_place = op->f[1].n;
+	int tree = c->sources[op->index], top = open(in_place ? op->f[0].s : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct stat st;
 
 	if (top < 0)
-		child_fail(c, errno, "open /");
+		child_fail(c, errno, "open \"%s\"", in_place ? op->f[0].s : "/");
 	if (fstat(tree, &st) || !S_ISDIR(st.st_mode))
 		child_die(c, LAUNCH_INVALID, 0, "rootfs \"%s\" is not a directory", op->f[0].s);
 	/* What is mounted on / from here on must not travel to the host. */
-	if (mount(NULL, "/", NULL, MS_PRIVATE_FLAG, NULL))
+	if (!in_place && mount(NULL, "/", NULL, MS_PRIVATE_FLAG, NULL))
 		child_fail(c, errno, "make / private");
 	if (set_attr(tree, false, 0, 0, MS_PRIVATE_FLAG))
 		child_fail(c, errno, "make rootfs \"%s\" private", op->f[0].s);
@@ -262,8 +263,15 @@ void do_bind(struct child *c, struct plan_op *op)
 	refuse_kernel_places(c, target, magic == TMPFS_MAGIC ? 0 : magic, flags & PLAN_BIND_PROC, path);
 	if (set_attr(tree, false, op->f[3].n, op->f[4].n, 0) || set_attr(tree, true, op->f[5].n, op->f[6].n, 0))
 		child_fail(c, errno, "set the attributes of \"%s\"", path);
-	if (attach(tree, target))
-		child_fail(c, errno, "mount \"%s\" at \"%s\"", source, path);
+	if (attach(tree, target)) {
+		int err = errno;
+		struct stat at;
+
+		/* move_mount(2) says EINVAL where mount(2) says ENOTDIR: a directory onto a file, or the other way round. */
+		if (err == EINVAL && !fstat(target, &at) && S_ISDIR(at.st_mode) != S_ISDIR(st.st_mode))
+			err = ENOTDIR;
+		child_fail(c, err, "mount \"%s\" at \"%s\"", source, path);
+	}
 	if (set_attr(tree, false, 0, 0, op->f[7].n) || set_attr(tree, true, 0, 0, op->f[8].n))
 		child_fail(c, errno, "set the propagation of \"%s\"", path);
 	close(tree);
@@ -332,9 +340,44 @@ void do_attr(struct child *c, struct plan_op *op)
 {
 	int place = root_open(c, op->f[0].s, O_PATH, 0);
 
-	if (place < 0 || set_attr(place, false, op->f[1].n, 0, 0))
+	if (place < 0 || set_attr(place, false, op->f[1].n, op->f[2].n, 0))
 		child_fail(c, errno, "set the attributes of \"%s\"", op->f[0].s);
 	close(place);
+}
+
+/* Other options for the file system that lies at a path, and other attributes for the mount. */
+void do_remount(struct child *c, struct plan_op *op)
+{
+	const char **options = plan_strings(&op->f[1], 0);
+	int place = root_open(c, op->f[0].s, O_PATH, 0), fs;
+	char log[300] = "";
+
+	if (!options)
+		child_fail(c, ENOMEM, "remount \"%s\"", op->f[0].s);
+	if (place < 0)
+		child_fail(c, errno, "remount \"%s\"", op->f[0].s);
+	if (op->f[1].n) {
+		fs = (int)syscall(SYS_fspick, place, "", FSPICK_CLOEXEC | FSPICK_EMPTY_PATH);
+		if (fs < 0)
+			child_fail(c, errno, "remount \"%s\"", op->f[0].s);
+		for (size_t i = 0; options[i]; i++) {
+			errno = 0;
+			option(c, fs, options[i]);
+			if (errno)
+				child_fail(c, errno, "remount \"%s\": option \"%s\"", op->f[0].s, options[i]);
+		}
+		if (sys_fsconfig(fs, FSCONFIG_CMD_RECONFIGURE, NULL, NULL, 0) < 0) {
+			int err = errno;
+
+			read_log(fs, log, sizeof(log));
+			child_fail(c, err, "remount \"%s\"%s", op->f[0].s, log);
+		}
+		close(fs);
+	}
+	if (set_attr(place, false, op->f[2].n, op->f[3].n, 0))
+		child_fail(c, errno, "remount \"%s\"", op->f[0].s);
+	close(place);
+	free(options);
 }
 
 void do_pivot(struct child *c, bool move)

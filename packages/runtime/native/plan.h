@@ -1,5 +1,5 @@
 /*
- * plan.h - the bytes of a launch plan, version 1, and their reader.
+ * plan.h - the bytes of a launch plan, version 2, and their reader.
  *
  * All integers are little-endian and unaligned.
  *
@@ -27,9 +27,9 @@
 #include <stdint.h>
 
 #define PLAN_MAGIC 0x4e4c5047u
-#define PLAN_VERSION 1
+#define PLAN_VERSION 2
 #define PLAN_HEADER 32
-#define PLAN_FIELDS 10
+#define PLAN_FIELDS 12
 #define PLAN_LIMIT (16u << 20)
 
 enum plan_kind { PLAN_CREATE = 1, PLAN_EXEC = 2 };
@@ -42,11 +42,14 @@ enum plan_kind { PLAN_CREATE = 1, PLAN_EXEC = 2 };
 	X(JOIN, 0x0103, "4s")            /* CLONE_NEW*, path of a namespace */                               \
 	X(TARGET, 0x0104, "484")         /* pid, start time, CLONE_NEW* to join (exec) */                    \
 	X(CGROUP_DEVICES, 0x0105, "sb")  /* v2 directory, struct bpf_insn[] of type cgroup_device */         \
+	X(AFFINITY, 0x0106, "b")         /* processors to clone on: a mask in the kernel's bit order; empty = all */ \
+	X(LISTENER, 0x0107, "ssss")      /* unix socket of the seccomp agent; its message around the two pids */ \
 	/* parent, after */                                                                                  \
-	X(UID_MAP, 0x0201, "s")                                                                              \
-	X(GID_MAP, 0x0202, "s")                                                                              \
+	X(UID_MAP, 0x0201, "ss")         /* lines of the map, program that writes it (newuidmap) or "" */    \
+	X(GID_MAP, 0x0202, "ss")                                                                             \
 	X(OOM_SCORE_ADJ, 0x0203, "4")    /* two's complement */                                              \
 	X(RLIMIT, 0x0204, "488")         /* RLIMIT_*, soft, hard */                                          \
+	X(SETGROUPS, 0x0205, "s")        /* "deny": before GID_MAP, for a caller without CAP_SETGID */       \
 	/* child, in the order given */                                                                      \
 	X(DIRECTORY, 0x0300, "s")        /* made when missing; what cannot be made is left to those who need it */ \
 	X(UNSHARE, 0x0301, "4")                                                                              \
@@ -57,9 +60,9 @@ enum plan_kind { PLAN_CREATE = 1, PLAN_EXEC = 2 };
 	X(DOMAINNAME, 0x0306, "s")                                                                           \
 	X(LOOPBACK, 0x0307, "")                                                                              \
 	X(PROPAGATION, 0x0308, "8")      /* MS_* for / */                                                    \
-	X(ROOTFS, 0x0309, "s")           /* host directory */                                                \
+	X(ROOTFS, 0x0309, "s4")          /* host directory; 1 = lay it over itself: there is no mount namespace of our own */ \
 	X(MOUNT, 0x030a, "sssv848")      /* type, source, target, options, MOUNT_ATTR_*, PLAN_MOUNT_*, MS_* propagation */ \
-	X(BIND, 0x030b, "ss4888888")     /* source, target, PLAN_BIND_*, set, clear, recursive set, recursive clear, MS_* propagation, MS_* recursive propagation */ \
+	X(BIND, 0x030b, "ss4888888sss")  /* source, target, PLAN_BIND_*, set, clear, recursive set, recursive clear, MS_* propagation, MS_* recursive propagation; id-mapped: uid map, gid map, or path of a user namespace */ \
 	X(SYMLINK, 0x030c, "ss4")        /* target text, link path, PLAN_LINK_* */                           \
 	X(DEVICE, 0x030d, "s444444")     /* path, mode with type, major, minor, uid, gid, PLAN_DEVICE_* */ \
 	X(CONSOLE, 0x030e, "4")          /* 1 = also bind it at /dev/console */                              \
@@ -67,7 +70,7 @@ enum plan_kind { PLAN_CREATE = 1, PLAN_EXEC = 2 };
 	X(READONLY, 0x0310, "s")                                                                             \
 	X(SYSCTL, 0x0311, "ss")          /* path below /proc/sys, value */                                   \
 	X(ROOT_ATTR, 0x0312, "88")       /* MOUNT_ATTR_* to set, MS_* propagation */                         \
-	X(PIVOT, 0x0313, "4")            /* 1 = move and chroot instead */                                   \
+	X(PIVOT, 0x0313, "4")            /* 1 = chroot instead */                                   \
 	X(APPARMOR, 0x0314, "s")                                                                             \
 	X(SELINUX, 0x0315, "s")                                                                              \
 	X(PERSONALITY, 0x0316, "8")                                                                          \
@@ -78,8 +81,11 @@ enum plan_kind { PLAN_CREATE = 1, PLAN_EXEC = 2 };
 	X(USER, 0x031b, "444w")          /* uid, gid, umask (or ~0), additional gids */                      \
 	X(CWD, 0x031c, "s")                                                                                  \
 	X(SECCOMP, 0x031d, "4b")         /* SECCOMP_FILTER_FLAG_*, struct sock_filter[] */                   \
-	X(HOOK, 0x031e, "4svv4ss")       /* PLAN_HOOK_*, path, args, env, timeout in s, state before and after the pid */ \
-	X(ATTR, 0x0320, "s8")            /* path of a mount, MOUNT_ATTR_* to set on it */                    \
+	X(HOOK, 0x031e, "4svv4sss")      /* PLAN_HOOK_*, path, args, env, timeout in s, state before and after the pid, its name for errors */ \
+	X(ATTR, 0x0320, "s88")           /* path of a mount, MOUNT_ATTR_* to set on it and to clear */       \
+	X(REMOUNT, 0x0321, "sv88")       /* path of a mount, options of its file system, MOUNT_ATTR_* to set and to clear */ \
+	X(MEMPOLICY, 0x0322, "4b")       /* MPOL_* with its flags, nodes as a mask */                        \
+	X(AFFINITY_FINAL, 0x0323, "b")   /* processors of the program; empty = all */                        \
 	X(EXEC_CODE, 0x031f, "vv4")           /* args, env, 1 = set HOME from /etc/passwd when missing */
 
 enum plan_code {
@@ -95,6 +101,7 @@ enum {
 
 	PLAN_BIND_RECURSIVE = 1,
 	PLAN_BIND_PROC = 2, /* this target may lie in procfs */
+	PLAN_BIND_IDMAP_RECURSIVE = 4, /* the id map reaches the mounts below too */
 
 	PLAN_LINK_REPLACE = 1,
 	PLAN_LINK_OPTIONAL = 2,

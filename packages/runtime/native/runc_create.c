@@ -172,6 +172,17 @@ static void copy_size(int master)
 		ioctl(master, TIOCSWINSZ, &size);
 }
 
+/* The terminal at our end turns a newline into what it needs; twice would be once too often. */
+static void keep_newlines(int master)
+{
+	struct termios t;
+
+	if (tcgetattr(master, &t) == 0) {
+		t.c_oflag &= ~(tcflag_t)ONLCR;
+		tcsetattr(master, TCSANOW, &t);
+	}
+}
+
 static bool pass(int from, int to)
 {
 	char data[16384];
@@ -197,6 +208,7 @@ static void relay(int master)
 
 	sigaction(SIGWINCH, &resize, NULL);
 	copy_size(master);
+	keep_newlines(master);
 	make_raw();
 	for (;;) {
 		if (resized) {

@@ -24,10 +24,11 @@ export function settingsV1(resources: LinuxResources, options: { readonly device
   put('memory', 'memory.limit_in_bytes', memory?.limit || undefined);
   put('memory', 'memory.memsw.limit_in_bytes', memory?.swap || undefined, { optionalWhenMissing: 'swap accounting' });
   put('memory', 'memory.soft_limit_in_bytes', memory?.reservation || undefined);
-  put('memory', 'memory.kmem.tcp.limit_in_bytes', memory?.kernelTCP || undefined);
+  put('memory', 'memory.kmem.limit_in_bytes', memory?.kernel || undefined, { optionalWhenMissing: 'kernel memory limit' });
+  put('memory', 'memory.kmem.tcp.limit_in_bytes', memory?.kernelTCP || undefined, { optionalWhenMissing: 'kernel memory limit' });
   put('memory', 'memory.swappiness', memory?.swappiness);
   if (memory?.disableOOMKiller) put('memory', 'memory.oom_control', 1);
-  put('pids', 'pids.max', pids?.limit ? (pids.limit > 0 ? pids.limit : 'max') : undefined);
+  put('pids', 'pids.max', pidsMax(pids?.limit));
   put('blkio', 'blkio.weight', blockIO?.weight || undefined, { alternative: 'blkio.bfq.weight' });
   put('blkio', 'blkio.leaf_weight', blockIO?.leafWeight || undefined);
   for (const device of blockIO?.weightDevice ?? []) {
@@ -45,6 +46,11 @@ export function settingsV1(resources: LinuxResources, options: { readonly device
   list.push(...rdma(resources));
   for (const [file, value] of Object.entries(resources.unified ?? {})) list.push({ controller: 'unified', file, value });
   return list;
+}
+
+/** No process at all cannot be meant, but as few as can be is. */
+export function pidsMax(limit: number | undefined): number | 'max' | undefined {
+  return limit === undefined ? undefined : limit < 0 ? 'max' : Math.max(limit, 1);
 }
 
 /** The same file in v1 and v2. */

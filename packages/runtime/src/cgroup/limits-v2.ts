@@ -1,6 +1,6 @@
 import { invalidArgument } from '@gantry/rpc/errors';
 import type { LinuxResources } from '@gantry/oci';
-import { rdma } from './limits-v1';
+import { pidsMax, rdma } from './limits-v1';
 import type { Setting } from './settings';
 
 /** What to write for cgroup v2. Devices are a program, see device-program.ts. */
@@ -11,6 +11,7 @@ export function settingsV2(resources: LinuxResources): Setting[] {
   };
   const { cpu, memory, pids, blockIO } = resources;
   if (cpu?.realtimePeriod || cpu?.realtimeRuntime) throw invalidArgument('config.json: linux.resources.cpu.realtimePeriod and realtimeRuntime do not exist on cgroup v2');
+  if (memory?.kernel) throw invalidArgument('config.json: linux.resources.memory.kernel does not exist on cgroup v2');
   if (memory?.kernelTCP) throw invalidArgument('config.json: linux.resources.memory.kernelTCP does not exist on cgroup v2');
   if (memory?.swappiness !== undefined) throw invalidArgument('config.json: linux.resources.memory.swappiness does not exist on cgroup v2');
   if (memory?.disableOOMKiller) throw invalidArgument('config.json: linux.resources.memory.disableOOMKiller does not exist on cgroup v2');
@@ -26,7 +27,7 @@ export function settingsV2(resources: LinuxResources): Setting[] {
   put('memory', 'memory.max', bytes(memory?.limit));
   put('memory', 'memory.low', bytes(memory?.reservation));
   put('memory', 'memory.swap.max', swapMax(memory?.limit, memory?.swap), { optionalWhenMissing: 'swap accounting' });
-  put('pids', 'pids.max', pids?.limit ? (pids.limit > 0 ? pids.limit : 'max') : undefined);
+  put('pids', 'pids.max', pidsMax(pids?.limit));
   put('io', 'io.weight', blockIO?.weight ? ioWeight(blockIO.weight) : undefined, { alternative: 'io.bfq.weight' });
   for (const device of blockIO?.weightDevice ?? []) if (device.weight) put('io', 'io.bfq.weight', `${device.major}:${device.minor} ${device.weight}`);
   const throttles = [

@@ -215,7 +215,7 @@ function orderMemory(plan: CgroupPlan, settings: Setting[]): Setting[] {
 }
 
 function writeSetting(plan: CgroupPlan, setting: Setting): string | undefined {
-  if (setting.controller === 'unified') throw invalidArgument(`config.json: linux.resources.unified: "${setting.file}" needs cgroup v2`);
+  if (setting.controller === 'unified') throw invalidArgument(`config.json: invalid configuration: linux.resources.unified: "${setting.file}" needs cgroup v2`);
   const directory = directoryOf(plan, setting.controller);
   const missing = `the host has no ${setting.controller} cgroup: ${setting.file} is not set`;
   if (directory === undefined) {
@@ -227,11 +227,19 @@ function writeSetting(plan: CgroupPlan, setting: Setting): string | undefined {
     writeValue(`${directory}/${file}`, setting.value);
     return undefined;
   } catch (error) {
+    /* A kernel that keeps the file for its name alone. */
+    if (setting.optionalWhenMissing && ['EOPNOTSUPP', 'ENOTSUP'].includes(codeOf(error))) return `the host has no ${setting.optionalWhenMissing}: ${setting.file} is not set`;
     if (codeOf(error) === 'ENOENT' || codeOf(error) === 'EACCES') {
       if (!existsSync(`${directory}/${file}`) && !setting.required) return `the host has no ${setting.optionalWhenMissing ?? `${setting.controller} limit`}: ${setting.file} is not set`;
     }
-    throw internal(`write "${setting.value}" to ${directory}/${file}`, { cause: error });
+    throw internal(`write "${setting.value}" to ${directory}/${file}: ${reasonOf(error)}`, { cause: error });
   }
+}
+
+/** `EINVAL: invalid argument, write` → `invalid argument`. */
+function reasonOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return /^[A-Z]+: ([^,]+)/.exec(text)?.[1] ?? text;
 }
 
 function pidsOf(plan: CgroupPlan): number[] {

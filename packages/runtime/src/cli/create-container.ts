@@ -2,12 +2,14 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { GantryError, invalidArgument, isGantryError } from '@gantry/rpc/errors';
 import { parseJson, type Spec } from '@gantry/oci';
-import { containerCgroupPath } from '../cgroup/paths';
 import { compileCreate } from '../compile/create';
 import type { Flags, Values } from './arguments';
 import { integer } from './arguments';
 import type { Context } from './context';
 import { launchNative, type NativeLaunch } from './native';
+import { placeInCgroups } from './place-in-cgroups';
+import { findMapper } from './rootless';
+import { forServiceManager } from './service-manager';
 import { forget, processStat, reserve, saveState, type StoredState } from './state';
 
 /** Flags that create and run share. */
@@ -29,27 +31,29 @@ export interface Created {
 /** Reserves the id, makes the cgroups, launches; nothing is left when it fails. `stay`: we remain the parent (run). */
 export async function createContainer(context: Context, id: string, values: Values<typeof createFlags>, stay: 'no' | 'detach' | 'foreground'): Promise<Created> {
   const bundle = resolve(values.bundle ?? '.');
-  const spec = readSpec(bundle);
-  const preserveFds = integer('preserve-fds', values['preserve-fds']) ?? 0;
+  const spec = forServiceManager(readSpec(bundle), context);
+  const preserveFds = (integer('preserve-fds', values['preserve-fds']) ?? 0) + context.listenFds;
   const terminal = spec.process?.terminal === true;
   if (terminal && stay !== 'foreground' && !values['console-socket']) throw invalidArgument('cannot allocate tty if runc will detach without setting console socket');
   if (!terminal && values['console-socket']) throw invalidArgument('cannot use console socket if runc will not detach or allocate tty');
-  const cgroup = context.cgroups.plan(containerCgroupPath(spec, id));
-  const options = { id, bundle, cgroup, noPivot: values['no-pivot'], noNewKeyring: values['no-new-keyring'], preserveFds };
+  const { cgroup, resources } = await placeInCgroups(context, spec, id);
+  const options = { id, bundle, cgroup, ...(context.rootless ? { mapper: findMapper() } : {}), noPivot: values['no-pivot'], noNewKeyring: values['no-new-keyring'], preserveFds };
   const { plan, warnings } = compileCreate(spec, options);
   for (const warning of warnings) context.log.warn(warning);
   const directory = reserve(context.root, id);
+  context.log.debug(`create ${id}: bundle ${bundle}, cgroup ${cgroup.path}, plan of ${plan.length} bytes`);
   let made = false;
   try {
     const draft: StoredState = { version: 1, id, bundle, rootfs: resolve(bundle, spec.root?.path ?? ''), created: new Date().toISOString(), cgroup, spec, pid: 0, startTime: '', noNewKeyring: values['no-new-keyring'] };
     saveState(context.root, draft);
     made = true;
-    for (const warning of await context.cgroups.create(cgroup, spec.linux?.resources)) context.log.warn(warning);
+    for (const warning of await context.cgroups.create(cgroup, resources)) context.log.warn(warning);
     const launch = launchNative(context.native, {
       mode: 'runc-create', plan, terminal, preserveFds, detach: stay === 'detach', ...(stay === 'no' ? { listen: directory } : {}),
       ...(values['console-socket'] ? { consoleSocket: values['console-socket'] } : {}), ...(spec.process?.consoleSize?.height ? { consoleSize: spec.process.consoleSize } : {}),
     });
     const pid = await launch.created;
+    context.log.debug(`create ${id}: process ${pid} waits for start`);
     const state = { ...draft, pid, startTime: processStat(pid)?.startTime ?? '' };
     saveState(context.root, state);
     if (values['pid-file']) writePidFile(values['pid-file'], pid);

@@ -1,3 +1,4 @@
+import { execFile } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { internal } from '@gantry/rpc/errors';
 import type { Context } from './context';
@@ -16,8 +17,19 @@ export async function destroy(context: Context, state: StoredState): Promise<voi
     }
   }
   await context.cgroups.remove(state.cgroup, { timeoutMs: WAIT_MS });
+  if (!(state.spec.linux?.namespaces ?? []).some((n) => n.type === 'mount')) await unmountRootfs(context, state);
   forget(context.root, state.id);
-  await runHooks(state.spec.hooks?.poststop, state.spec, { id: state.id, pid: 0, bundle: state.bundle, status: 'stopped' }).catch((error: unknown) => {
+  await runHooks('poststop', state.spec, { id: state.id, pid: 0, bundle: state.bundle, status: 'stopped' }).catch((error: unknown) => {
     context.log.warn(String((error as Error).message)); /* a poststop hook's failure is only told (runtime-spec) */
+  });
+}
+
+/** A container in the host's mount namespace has left its mounts there. */
+function unmountRootfs(context: Context, state: StoredState): Promise<void> {
+  return new Promise((resolve) => {
+    execFile(context.native, ['unmount-below', state.rootfs], (error, _, stderr) => {
+      if (error) context.log.warn(`unmount what is below ${state.rootfs}: ${stderr.trim()}`);
+      resolve();
+    });
   });
 }

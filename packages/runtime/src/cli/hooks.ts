@@ -10,12 +10,12 @@ export interface HookDocument {
 }
 
 /** Runs hooks one after the other with the state on stdin (poststart and poststop; the launch runs the others). */
-export async function runHooks(hooks: readonly Hook[] | undefined, spec: Spec, state: HookDocument): Promise<void> {
+export async function runHooks(name: 'poststart' | 'poststop', spec: Spec, state: HookDocument): Promise<void> {
   const document = JSON.stringify({ ociVersion: spec.ociVersion, ...state, ...(spec.annotations ? { annotations: spec.annotations } : {}) });
-  for (const hook of hooks ?? []) await runHook(hook, document);
+  for (const [i, hook] of (spec.hooks?.[name] ?? []).entries()) await runHook(hook, `${name} hook #${i}`, document);
 }
 
-function runHook(hook: Hook, document: string): Promise<void> {
+function runHook(hook: Hook, name: string, document: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const env = Object.fromEntries((hook.env ?? []).map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]));
     const [argv0, ...args] = hook.args ?? [];
@@ -23,10 +23,10 @@ function runHook(hook: Hook, document: string): Promise<void> {
     let text = '';
     child.stderr.on('data', (data: Buffer) => { if (text.length < 4096) text += data.toString(); });
     child.stdin.on('error', () => undefined); /* a hook need not read its state */
-    child.on('error', (error) => { reject(internal(`hook "${hook.path}": ${error.message}`)); });
+    child.on('error', (error) => { reject(internal(`error running ${name}: "${hook.path}": ${error.message}`)); });
     child.on('close', (code, signal) => {
       if (code === 0) resolve();
-      else reject(internal(`hook "${hook.path}" ended with ${code ?? signal ?? 'nothing'}: ${text.trim()}`));
+      else reject(internal(`error running ${name}: "${hook.path}" ended with ${code ?? signal ?? 'nothing'}: ${text.trim()}`));
     });
     child.stdin.end(document);
   });

@@ -1,6 +1,8 @@
 import { appendFileSync } from 'node:fs';
 
 export interface Logger {
+  /** Only with --debug. */
+  readonly debug: (message: string) => void;
   readonly error: (message: string) => void;
   readonly warn: (message: string) => void;
 }
@@ -9,7 +11,7 @@ export interface Logger {
  * Where callers look for the reason of a failure: the file of --log in runc's form (JSON lines or logfmt), and stderr. A log that cannot
  * be written never hides the error.
  */
-export function createLogger(path: string | undefined, format: 'text' | 'json', stderr: (text: string) => void): Logger {
+export function createLogger({ path, format, debug }: { path: string | undefined; format: 'text' | 'json'; debug: boolean }, stderr: (text: string) => void): Logger {
   const write = (level: string, message: string) => {
     const time = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
     const line = (json: boolean) => (json ? `${JSON.stringify({ level, msg: message, time })}\n` : `time="${time}" level=${level} msg=${JSON.stringify(message)}\n`);
@@ -25,5 +27,5 @@ export function createLogger(path: string | undefined, format: 'text' | 'json', 
     }
     if (level === 'error') stderr(`${message}\n`);
   };
-  return { error: (message) => { write('error', message); }, warn: (message) => { write('warning', message); } };
+  return { debug: (message) => { if (debug) write('debug', message); }, error: (message) => { write('error', message); }, warn: (message) => { write('warning', message); } };
 }

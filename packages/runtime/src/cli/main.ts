@@ -2,7 +2,7 @@ import { writeSync } from 'node:fs';
 import { errorText } from '@gantry/rpc/errors';
 import { createCgroupManager } from '../cgroup/manager';
 import { findNative, globalFlags, readConfig } from './config';
-import type { Context, Verb } from './context';
+import type { Verb } from './context';
 import { createLogger } from './log';
 import { checkpoint, restore } from './verbs/absent';
 import { create } from './verbs/create';
@@ -24,13 +24,17 @@ import { version } from './version';
 
 const verbs: Readonly<Record<string, Verb>> = { checkpoint, create, delete: remove, events, exec, features, kill, list, pause, ps, restore, resume, run, spec, start, state, update };
 
+/** So that no status of the program itself is meant by it (most programs use small ones). */
+const EXEC_FAILED = 255;
+
 const SPEC_VERSION = '1.2.0';
 
 async function main(argv: readonly string[]): Promise<number> {
-  let log = createLogger(undefined, 'text', stderr);
+  let log = createLogger({ path: undefined, format: 'text', debug: false }, stderr);
+  let failure = 1;
   try {
     const config = readConfig(argv);
-    log = createLogger(config.log, config.logFormat, stderr);
+    log = createLogger({ path: config.log, format: config.logFormat, debug: config.debug }, stderr);
     if (config.version) {
       print(`gantry-runc version ${version()}\nspec: ${SPEC_VERSION}\n`);
       return 0;
@@ -41,26 +45,30 @@ async function main(argv: readonly string[]): Promise<number> {
       return 0;
     }
     const verb = Object.hasOwn(verbs, name) ? verbs[name] : undefined;
+    const help = words[0] === '--help' || words[0] === '-h';
     if (!verb) {
-      log.error(`no such command: ${name}`);
+      log.error(help ? `No help topic for '${name}'` : `no such command: ${name}`);
       return 3;
     }
-    if (words[0] === '--help' || words[0] === '-h') {
-      print(`usage: gantry-runc ${verb.usage}\n  ${verb.help}\n`);
+    if (help) {
+      print(`NAME:\n   gantry-runc ${name} - ${verb.help}\n\nUSAGE:\n   gantry-runc ${verb.usage}\n`);
       return 0;
     }
-    const context: Context = { root: config.root, log, print, native: findNative(config.native, __dirname), cgroups: createCgroupManager() };
-    return await verb.run(context, words);
+    const { root, rootless, criu, listenFds, notifySocket } = config;
+    const cgroups = createCgroupManager();
+    log.debug(`${name}: root ${root}, cgroups ${cgroups.mode}${rootless ? ', rootless' : ''}`);
+    failure = name === 'exec' ? EXEC_FAILED : 1;
+    return await verb.run({ root, log, print, native: findNative(config.native, __dirname), cgroups, rootless, criu, listenFds, notifySocket }, words);
   } catch (error) {
     log.error(errorText(error));
-    return 1;
+    return failure;
   }
 }
 
 function usage(): string {
   const lines = Object.values(verbs).map((verb) => `  ${verb.usage.padEnd(48)} ${verb.help}`);
   const flags = Object.entries(globalFlags).map(([name, flag]) => `  --${name.padEnd(46)} ${flag.help}`);
-  return `usage: gantry-runc [flags] COMMAND\n\ncommands:\n${lines.join('\n')}\n\nflags:\n${flags.join('\n')}\n`;
+  return `NAME:\n   gantry-runc - Open Container Initiative runtime\n\nUSAGE:\n   gantry-runc [flags] COMMAND\n\nCOMMANDS:\n${lines.join('\n')}\n\nFLAGS:\n${flags.join('\n')}\n`;
 }
 
 /* Written at once: the process ends right after. */

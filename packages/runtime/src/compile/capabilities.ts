@@ -18,7 +18,20 @@ export function compileCapabilities(caps: LinuxCapabilities | undefined, userNam
   };
   const permitted = mask(caps?.permitted);
   if (!userNamespace) warnUnavailable(permitted, warnings);
+  warnAmbient(caps, warnings);
   return ['CAPS', mask(caps?.bounding), mask(caps?.effective), permitted, mask(caps?.inheritable), mask(caps?.ambient)];
+}
+
+/** The kernel raises an ambient capability only where it is permitted and inheritable (capabilities(7)). */
+function warnAmbient(caps: LinuxCapabilities | undefined, warnings: string[]): void {
+  const has = (set: readonly string[] | undefined, name: string) => (set ?? []).some((other) => other.toUpperCase() === name.toUpperCase());
+  for (const name of caps?.ambient ?? []) {
+    for (const set of ['permitted', 'inheritable'] as const) {
+      if (has(caps?.[set], name)) continue;
+      warnings.push(`can't raise ambient capability ${name}: it is not ${set}`);
+      break;
+    }
+  }
 }
 
 function warnUnavailable(wanted: bigint, warnings: string[]): void {

@@ -20,7 +20,7 @@ export interface CgroupView {
 export function compileCgroupMount(destination: string, options: MountOptions, view: CgroupView): Operation[] {
   const attributes = options.set | ATTR.nosuid | ATTR.nodev | ATTR.noexec;
   if (view.plan === undefined || view.plan.mode === 'v2') {
-    if (view.userNamespace && !view.own) return [['BIND', view.unified, destination, BIND_FLAG.recursive, attributes, 0, 0, 0, 0, 0]];
+    if (view.userNamespace && !view.own) return [['BIND', view.unified, destination, BIND_FLAG.recursive, 0, 0, attributes, 0, 0, 0, '', '', '']];
     return [['MOUNT', 'cgroup2', 'cgroup', destination, [], attributes, 0, 0]];
   }
   const list: Operation[] = [
@@ -34,12 +34,12 @@ export function compileCgroupMount(destination: string, options: MountOptions, v
     list.push(
       view.own
         ? ['MOUNT', 'cgroup', 'cgroup', target, data, attributes, 0, 0]
-        : ['BIND', directory.directory, target, 0, attributes, 0, 0, 0, 0, 0],
+        : ['BIND', directory.directory, target, 0, attributes, 0, 0, 0, 0, 0, '', '', ''],
     );
     for (const controller of directory.controllers.length > 1 ? directory.controllers : []) {
       if (controller !== name) list.push(['SYMLINK', name, `${destination}/${controller}`, LINK_FLAG.optional]);
     }
   }
-  if (attributes & ATTR.rdonly) list.push(['ATTR', destination, ATTR.rdonly]);
+  if (attributes & ATTR.rdonly) list.push(['ATTR', destination, ATTR.rdonly, 0]);
   return list;
 }

@@ -1,5 +1,7 @@
 import type { Process, Spec } from '@gantry/oci';
 import type { CgroupPlan } from '../cgroup/contract';
+import type { LabelSupport } from './labels';
+import type { Mapper } from './namespaces';
 
 /** What config.json does not say and a create plan needs. */
 export interface CreateOptions {
@@ -17,6 +19,10 @@ export interface CreateOptions {
   readonly noNewKeyring?: boolean;
   /** Descriptors 3 .. 3+n-1 of the caller stay open in the process. */
   readonly preserveFds?: number;
+  /** Set when the caller is not root: how its id maps are written. */
+  readonly mapper?: Mapper;
+  /** What labels processes on this host; read from the kernel when absent. */
+  readonly labels?: LabelSupport;
 }
 
 export interface CreatePlan {
@@ -43,6 +49,9 @@ export interface ExecTarget {
 
 export interface ExecOptions {
   readonly id: string;
+  /** Absolute path of the bundle, for a seccomp agent's message. */
+  readonly bundle?: string;
+  readonly labels?: LabelSupport;
   readonly preserveFds?: number;
   readonly noNewKeyring?: boolean;
 }

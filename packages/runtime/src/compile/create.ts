@@ -3,14 +3,17 @@ import { invalidArgument } from '@gantry/rpc/errors';
 import type { Spec } from '@gantry/oci';
 import { cgroupOperations } from '../cgroup/operations';
 import { ATTR, CLONE, MS } from '../plan/kernel';
+import { compileListener } from '../seccomp/listener';
 import { encodePlan } from '../plan/encode';
 import type { Operation } from '../plan/operations';
 import { compileCgroupMount } from './cgroup-mount';
 import type { CreateOptions, CreatePlan } from './contract';
 import { compileDevices, devIsForeign } from './devices';
 import { compileHooks } from './hooks';
-import { compileMount, type MountContext } from './mounts';
-import { compileNamespaces, type Namespaces } from './namespaces';
+import { checkLabels } from './labels';
+import { compileMemoryPolicy } from './memory-policy';
+import { compileMount, type IdMap, type MountContext } from './mounts';
+import { compileNamespaces, formatMap, type Namespaces } from './namespaces';
 import { checkProcess, compileLimits, compileProcess } from './process';
 import { honouredSpec, refuseUnknown } from './refuse';
 import { compileSysctls } from './sysctl';
@@ -24,24 +27,30 @@ export function compileCreate(spec: Spec, options: CreateOptions): CreatePlan {
 
 /** The same as data, for tests and for people. */
 export function createOperations(spec: Spec, options: CreateOptions): { list: Operation[]; namespaces: Namespaces; warnings: string[]; terminal: boolean } {
-  refuseUnknown(spec, honouredSpec);
+  const warnings: string[] = [];
+  refuseUnknown(spec, honouredSpec, '', warnings);
   if (!spec.process) throw invalidArgument('config.json: process is missing');
   if (!spec.root?.path) throw invalidArgument('config.json: root.path is missing');
   checkProcess(spec.process);
-  const warnings: string[] = [];
-  const namespaces = compileNamespaces(spec);
-  const userNamespace = namespaces.fresh.has('user');
+  checkLabels(spec.process, spec, options.labels);
+  const namespaces = compileNamespaces(spec, options.mapper);
+  const userNamespace = namespaces.fresh.has('user') || namespaces.joined.has('user');
   const hooks = compileHooks(spec, options);
   const readonlyRoot = spec.root.readonly === true;
   const propagation = rootPropagation(spec);
+  const onHost = withoutMountNamespace(spec, namespaces);
   const view: MountContext = {
     bundle: options.bundle,
     devReadonly: false,
+    ownMap: ownMap(spec, namespaces),
+    label: spec.linux?.mountLabel,
+    warnings,
     cgroup: (destination, mountOptions) => compileCgroupMount(destination, mountOptions, { plan: options.cgroup, own: namespaces.fresh.has('cgroup'), userNamespace, unified: unifiedMount(options) }),
   };
   const mounts = (spec.mounts ?? []).flatMap((mount, i) => compileMount(mount, i, view));
   const list: Operation[] = [
     ...(options.cgroup ? cgroupOperations(options.cgroup, spec.linux?.resources?.devices) : []),
+    ...compileListener(spec.linux?.seccomp, { id: options.id, bundle: options.bundle, status: 'creating', spec }),
     ...namespaces.operations,
     ...compileLimits(spec.process),
     ...(namespaces.fresh.has('cgroup') ? [['UNSHARE', CLONE.cgroup] as Operation] : []),
@@ -50,24 +59,42 @@ export function createOperations(spec: Spec, options: CreateOptions): { list: Op
     ...(options.noNewKeyring ? [] : [['KEYRING', `_ses.${options.id}`] as Operation]),
     ...nameOperations(spec, namespaces),
     ...(namespaces.fresh.has('network') ? [['LOOPBACK'] as Operation] : []),
-    ['PROPAGATION', propagation.host],
-    ['ROOTFS', options.rootfs ?? posix.resolve(options.bundle, spec.root.path)],
+    ...(onHost ? [] : [['PROPAGATION', propagation.host] as Operation]),
+    ['ROOTFS', options.rootfs ?? posix.resolve(options.bundle, spec.root.path), onHost ? 1 : 0],
     ...mounts,
     ...compileDevices(spec, userNamespace),
     ...(spec.process.terminal ? [['CONSOLE', devIsForeign(spec) ? 0 : 1] as Operation] : []),
     ['DIRECTORY', spec.process.cwd],
-    ...(view.devReadonly ? [['ATTR', '/dev', ATTR.rdonly] as Operation] : []),
+    ...(view.devReadonly ? [['ATTR', '/dev', ATTR.rdonly, 0] as Operation] : []),
     ...hooks.runtime,
     ...hooks.container,
     ...compileSysctls(spec, namespaces),
     ...(spec.linux?.readonlyPaths ?? []).map((path): Operation => ['READONLY', checkPath(path, 'linux.readonlyPaths')]),
     ...(spec.linux?.maskedPaths ?? []).map((path): Operation => ['MASK', checkPath(path, 'linux.maskedPaths')]),
-    ['PIVOT', options.noPivot ? 1 : 0],
+    ['PIVOT', options.noPivot || onHost ? 1 : 0],
     ...(readonlyRoot || propagation.root ? [['ROOT_ATTR', readonlyRoot ? ATTR.rdonly : 0, propagation.root] as Operation] : []),
     ...personality(spec),
-    ...compileProcess(spec.process, { seccomp: spec.linux?.seccomp, userNamespace, startHooks: hooks.start, warnings }),
+    ...compileMemoryPolicy(spec),
+    ...compileProcess(spec.process, { seccomp: spec.linux?.seccomp, userNamespace, startHooks: hooks.start, processors: new Uint8Array(), warnings }),
   ];
   return { list, namespaces, warnings, terminal: spec.process.terminal === true };
+}
+
+/** The host's own mount namespace: what is mounted lies below the rootfs and stays until the container is deleted. */
+function withoutMountNamespace(spec: Spec, namespaces: Namespaces): boolean {
+  if (namespaces.fresh.has('mount') || namespaces.joined.has('mount')) return false;
+  for (const field of ['maskedPaths', 'readonlyPaths'] as const) {
+    if (spec.linux?.[field]?.length) throw invalidArgument(`config.json: linux.${field} need a mount namespace`);
+  }
+  return true;
+}
+
+/** The map that a mount with the plain option `idmap` gets. */
+function ownMap(spec: Spec, namespaces: Namespaces): IdMap | undefined {
+  const path = namespaces.joined.get('user');
+  if (path) return ['', '', path];
+  if (!namespaces.fresh.has('user')) return undefined;
+  return [formatMap(spec.linux?.uidMappings, 'linux.uidMappings'), formatMap(spec.linux?.gidMappings, 'linux.gidMappings'), ''];
 }
 
 function checkPath(path: string, field: string): string {

@@ -25,7 +25,7 @@ describeContainers('an exec process', () => {
 
   test('has a terminal', async () => {
     const { stdout } = await box.exec(process(['tty'], { terminal: true }), pid, spec).done;
-    expect(stdout).toBe('/dev/pts/0\r\n');
+    expect(stdout).toBe('/dev/pts/0\n');
   });
 
   test.each([

@@ -3,7 +3,10 @@ import { cgroupOperations } from '../cgroup/operations';
 import { encodePlan } from '../plan/encode';
 import { CLONE } from '../plan/kernel';
 import type { Operation } from '../plan/operations';
+import { compileListener } from '../seccomp/listener';
 import type { ExecOptions, ExecPlan, ExecTarget } from './contract';
+import { parseList } from './cpus';
+import { checkLabels } from './labels';
 import { checkProcess, compileLimits, compileProcess } from './process';
 import { honouredProcess, refuseUnknown } from './refuse';
 
@@ -11,12 +14,16 @@ const everyNamespace = Object.values(CLONE).reduce((all, flag) => all | flag, 0)
 
 /** A process that joins a running container: every namespace of its init that is not the caller's own. */
 export function compileExec(process: Process, target: ExecTarget, options: ExecOptions): ExecPlan {
-  refuseUnknown(process, honouredProcess, 'process');
+  const warnings: string[] = [];
+  refuseUnknown(process, honouredProcess, 'process', warnings);
   const effective = withDefaults(process, target);
   checkProcess(effective);
-  const warnings: string[] = [];
+  checkLabels(effective, undefined, options.labels);
+  const { initial, final } = effective.execCPUAffinity ?? {};
   const list: Operation[] = [
     ...(target.cgroup ? cgroupOperations(target.cgroup, undefined) : []),
+    ...(initial ? [['AFFINITY', parseList(initial, 'process.execCPUAffinity.initial')] as Operation] : []),
+    ...compileListener(target.spec.linux?.seccomp, { id: options.id, bundle: options.bundle ?? '', status: 'running', spec: target.spec }),
     ['TARGET', target.pid, target.startTime, everyNamespace],
     ...compileLimits(effective),
     ['SESSION'],
@@ -26,6 +33,7 @@ export function compileExec(process: Process, target: ExecTarget, options: ExecO
       seccomp: target.spec.linux?.seccomp,
       userNamespace: (target.spec.linux?.namespaces ?? []).some((n) => n.type === 'user'),
       startHooks: [],
+      processors: final ? parseList(final, 'process.execCPUAffinity.final') : new Uint8Array(),
       warnings,
     }),
   ];
@@ -43,6 +51,7 @@ function withDefaults(process: Process, target: ExecTarget): Process {
   if (!result.selinuxLabel && own.selinuxLabel) result.selinuxLabel = own.selinuxLabel;
   if (result.oomScoreAdj === undefined && own.oomScoreAdj !== undefined) result.oomScoreAdj = own.oomScoreAdj;
   if (!result.rlimits?.length && own.rlimits) result.rlimits = own.rlimits;
+  if (result.execCPUAffinity === undefined && own.execCPUAffinity) result.execCPUAffinity = own.execCPUAffinity;
   if (result.noNewPrivileges === undefined && own.noNewPrivileges) result.noNewPrivileges = true;
   return result;
 }

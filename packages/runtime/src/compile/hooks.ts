@@ -12,20 +12,20 @@ export interface HookState {
 /** The hooks that a launch runs itself; poststart and poststop are run by whoever starts and deletes (see runHooks). */
 export function compileHooks(spec: Spec, state: HookState): { runtime: Operation[]; container: Operation[]; start: Operation[] } {
   const hooks = spec.hooks ?? {};
-  const all = (list: readonly Hook[] | undefined, where: number, status: string) =>
-    (list ?? []).map((hook) => compileHook(hook, where, status, spec, state));
+  const all = (name: 'prestart' | 'createRuntime' | 'createContainer' | 'startContainer', where: number, status: string) =>
+    (hooks[name] ?? []).map((hook, i) => compileHook(hook, `${name} hook #${i}`, where, status, spec, state));
   return {
-    runtime: [...all(hooks.prestart, HOOK_WHERE.runtime, 'creating'), ...all(hooks.createRuntime, HOOK_WHERE.runtime, 'creating')],
-    container: all(hooks.createContainer, HOOK_WHERE.container, 'creating'),
-    start: all(hooks.startContainer, HOOK_WHERE.start, 'created'),
+    runtime: [...all('prestart', HOOK_WHERE.runtime, 'creating'), ...all('createRuntime', HOOK_WHERE.runtime, 'creating')],
+    container: all('createContainer', HOOK_WHERE.container, 'creating'),
+    start: all('startContainer', HOOK_WHERE.start, 'created'),
   };
 }
 
-function compileHook(hook: Hook, where: number, status: string, spec: Spec, state: HookState): Operation {
+function compileHook(hook: Hook, name: string, where: number, status: string, spec: Spec, state: HookState): Operation {
   if (!isAbsolute(hook.path)) throw invalidArgument(`config.json: hook path "${hook.path}" is not absolute`);
   if (hook.timeout !== undefined && (!Number.isInteger(hook.timeout) || hook.timeout <= 0)) throw invalidArgument(`config.json: hook "${hook.path}" has a timeout of ${hook.timeout}`);
   const [before, after] = stateAround(spec, state, status);
-  return ['HOOK', where, hook.path, hook.args ?? [], hook.env ?? [], hook.timeout ?? 0, before, after];
+  return ['HOOK', where, hook.path, hook.args ?? [], hook.env ?? [], hook.timeout ?? 0, before, after, name];
 }
 
 /** The state document, cut where the pid goes. */

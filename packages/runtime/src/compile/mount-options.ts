@@ -7,6 +7,9 @@ export interface MountOptions {
   readonly bind: boolean;
   readonly recursive: boolean;
   readonly copyUp: boolean;
+  readonly remount: boolean;
+  /** An id map was asked for without saying which: the container's own; `recursive` also for what is mounted below. */
+  readonly idmap: 'no' | 'single' | 'recursive';
   /** MOUNT_ATTR_*: on the mount itself, and on the whole tree. */
   readonly set: number;
   readonly clear: number;
@@ -38,15 +41,14 @@ const propagations: Readonly<Record<string, number>> = { private: MS.private, sh
 /** Options that change nothing or belong to the file system as flags. */
 const nothing = new Set(['defaults', 'async', 'loud', 'nomand', 'nolazytime', 'noiversion']);
 const superblock = new Set(['sync', 'dirsync', 'lazytime', 'mand', 'silent', 'iversion', 'acl', 'noacl']);
-const unsupported = new Set(['remount', 'idmap', 'ridmap']);
 
 export const supportedMountOptions: readonly string[] = [
   ...Object.keys(attributes), ...Object.keys(attributes).map((name) => `r${name}`), ...Object.keys(propagations),
-  ...Object.keys(propagations).map((name) => `r${name}`), ...nothing, ...superblock, 'bind', 'rbind', 'tmpcopyup',
+  ...Object.keys(propagations).map((name) => `r${name}`), ...nothing, ...superblock, 'bind', 'rbind', 'tmpcopyup', 'remount', 'idmap', 'ridmap',
 ].sort();
 
-export function parseMountOptions(mount: Mount, path: string): MountOptions {
-  const result = { bind: mount.type === 'bind', recursive: false, copyUp: false, set: 0, clear: 0, setAll: 0, clearAll: 0, propagation: 0, propagationAll: 0, data: [] as string[] };
+export function parseMountOptions(mount: Mount, path: string, warnings: string[]): MountOptions {
+  const result = { bind: mount.type === 'bind', recursive: false, copyUp: false, remount: false, idmap: 'no' as MountOptions['idmap'], set: 0, clear: 0, setAll: 0, clearAll: 0, propagation: 0, propagationAll: 0, data: [] as string[] };
   const apply = ([set, clear]: Change, all: boolean) => {
     const [s, c] = all ? (['setAll', 'clearAll'] as const) : (['set', 'clear'] as const);
     result[s] = (result[s] & ~clear) | set;
@@ -64,12 +66,15 @@ export function parseMountOptions(mount: Mount, path: string): MountOptions {
     else if (whole) apply(whole, true);
     else if (option in propagations) result.propagation = propagations[option] ?? 0;
     else if (all !== undefined && all in propagations) result.propagationAll = propagations[all] ?? 0;
-    else if (unsupported.has(option)) throw invalidArgument(`config.json: ${path}: option "${option}" is not supported`);
+    else if (option === 'remount') result.remount = true;
+    else if (option === 'idmap' || option === 'ridmap') result.idmap = option === 'idmap' ? 'single' : 'recursive';
     else if (!nothing.has(option) && option !== '') result.data.push(option);
   }
   if (result.copyUp && mount.type !== 'tmpfs') throw invalidArgument(`config.json: ${path}: tmpcopyup is for tmpfs only`);
+  if (result.idmap !== 'no' && !result.bind) throw invalidArgument(`config.json: ${path}: an id map is for bind mounts only`);
   if (result.bind && result.data.some((option) => !superblock.has(option))) {
-    throw invalidArgument(`config.json: ${path}: option "${result.data.join(',')}" is not supported on a bind mount`);
+    /* mount(2) passes them over too. */
+    warnings.push(`config.json: ${path}: option "${result.data.join(',')}" has no meaning on a bind mount`);
   }
   return result;
 }

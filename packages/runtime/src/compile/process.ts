@@ -6,6 +6,7 @@ import type { Operation } from '../plan/operations';
 import { compileSeccomp } from '../seccomp/compile';
 import { seccompFlags } from '../seccomp/flags';
 import { compileCapabilities } from './capabilities';
+import { lastOfEach } from './environment';
 
 const UINT32 = 0xffffffff;
 
@@ -13,6 +14,8 @@ export interface ProcessContext {
   readonly seccomp: LinuxSeccomp | undefined;
   readonly userNamespace: boolean;
   readonly startHooks: readonly Operation[];
+  /** Processors of the program itself; empty = all that its cgroup has. */
+  readonly processors: Uint8Array;
   readonly warnings: string[];
 }
 
@@ -62,6 +65,7 @@ export function compileProcess(process: Process, context: ProcessContext): Opera
   if (process.scheduler?.policy) list.push(compileScheduler(process.scheduler));
   if (process.ioPriority?.class) list.push(compileIoPriority(process.ioPriority));
   list.push(...context.startHooks);
+  list.push(['AFFINITY_FINAL', context.processors]);
   if (process.noNewPrivileges) list.push(['NO_NEW_PRIVS']);
   list.push(compileCapabilities(process.capabilities, context.userNamespace, context.warnings));
   list.push(['CWD', process.cwd]);
@@ -71,7 +75,7 @@ export function compileProcess(process: Process, context: ProcessContext): Opera
     if (filter.length > 0) list.push(['SECCOMP', seccompFlags(context.seccomp), filter]);
   }
   const { args = [], env = [] } = process;
-  list.push(['EXEC_CODE', args, env, 1]);
+  list.push(['EXEC_CODE', args, lastOfEach(env), 1]);
   return list;
 }
 

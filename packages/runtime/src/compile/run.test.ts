@@ -141,7 +141,7 @@ describeContainers('a container run from a plan', () => {
 
   test('a terminal of its own, its console bound, the controlling one', async () => {
     const { stdout, code } = await box.run(shell('tty; test -c /dev/console && echo console; stty size; echo x > /dev/tty', (s) => { s.process!.terminal = true; }), { args: ['--size', '40x100'] });
-    expect(stdout).toBe('/dev/pts/0\r\nconsole\r\n40 100\r\nx\r\n');
+    expect(stdout).toBe('/dev/pts/0\nconsole\n40 100\nx\n');
     expect(code).toBe(0);
   });
 
@@ -192,6 +192,6 @@ describeContainers('a container run from a plan', () => {
 
   test('a hook that fails stops the start and says why', async () => {
     const outcome = await box.run(shell('true', (s) => { s.hooks = { prestart: [{ path: '/bin/sh', args: ['sh', '-c', 'echo bad >&2; exit 3'] }] }; }));
-    expect(outcome.lines).toEqual(['error internal hook "/bin/sh" exited with status 3: bad ']);
+    expect(outcome.lines).toEqual(['error internal error running prestart hook #0: "/bin/sh" exited with status 3: bad ']);
   });
 });

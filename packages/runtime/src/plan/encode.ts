@@ -2,7 +2,7 @@ import { GantryError } from '@gantry/rpc/errors';
 import { operations, planKind, type Field, type Operation } from './operations';
 
 const MAGIC = 0x4e4c5047;
-const VERSION = 1;
+const VERSION = 2;
 
 export interface PlanHeader {
   readonly kind: keyof typeof planKind;

@@ -34,7 +34,7 @@ export const ATTR = {
 } as const;
 
 export const MOUNT_FLAG = { noSymlink: 1, copyUp: 2, optional: 4 } as const;
-export const BIND_FLAG = { recursive: 1, proc: 2 } as const;
+export const BIND_FLAG = { recursive: 1, proc: 2, idmapRecursive: 4 } as const;
 export const LINK_FLAG = { replace: 1, optional: 2 } as const;
 export const DEVICE_FLAG = { bind: 1 } as const;
 export const HOOK_WHERE = { runtime: 1, container: 2, start: 3 } as const;

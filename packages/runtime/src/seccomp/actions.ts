@@ -25,12 +25,12 @@ export function actionValue(action: SeccompAction, errnoRet: number | undefined)
     case 'SCMP_ACT_ALLOW':
       return 0x7fff0000;
     case 'SCMP_ACT_NOTIFY':
-      throw invalidArgument('config.json: linux.seccomp: action SCMP_ACT_NOTIFY is not supported');
+      return 0x7fc00000;
     default:
       throw invalidArgument(`config.json: linux.seccomp: action "${String(action)}" is unknown`);
   }
 }
 
 export const supportedActions: readonly SeccompAction[] = [
-  'SCMP_ACT_ALLOW', 'SCMP_ACT_ERRNO', 'SCMP_ACT_KILL', 'SCMP_ACT_KILL_PROCESS', 'SCMP_ACT_KILL_THREAD', 'SCMP_ACT_LOG', 'SCMP_ACT_TRACE', 'SCMP_ACT_TRAP',
+  'SCMP_ACT_ALLOW', 'SCMP_ACT_ERRNO', 'SCMP_ACT_KILL', 'SCMP_ACT_KILL_PROCESS', 'SCMP_ACT_KILL_THREAD', 'SCMP_ACT_LOG', 'SCMP_ACT_NOTIFY', 'SCMP_ACT_TRACE', 'SCMP_ACT_TRAP',
 ];

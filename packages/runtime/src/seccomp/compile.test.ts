@@ -74,8 +74,6 @@ test('several conditions on one argument are alternatives; what cannot be is ref
     syscalls: [{ names: ['kill'], action: 'SCMP_ACT_ALLOW', args: [{ index: 0, op: 'SCMP_CMP_EQ', value: 1 }, { index: 0, op: 'SCMP_CMP_EQ', value: 2 }] }, { names: ['no_such_call', 'read'], action: 'SCMP_ACT_LOG' }],
   };
   expect([1n, 2n, 3n].map((a) => call(profile, 'kill', [a]))).toEqual([ALLOW, ALLOW, errno(9)]);
-  expect(() => compileSeccomp({ ...profile, listenerPath: '/x' })).toThrow('listenerPath');
-  expect(() => compileSeccomp({ defaultAction: 'SCMP_ACT_NOTIFY' })).toThrow('SCMP_ACT_NOTIFY');
   expect(() => compileSeccomp({ ...profile, architectures: ['arm'] })).toThrow('"arm" is unknown');
 });
 

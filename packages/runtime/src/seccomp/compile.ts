@@ -29,7 +29,6 @@ export function compileSeccomp(profile: LinuxSeccomp, native: string = nativeArc
 }
 
 function compile(profile: LinuxSeccomp, native: string): Instruction[] {
-  if (profile.listenerPath) throw invalidArgument('config.json: linux.seccomp.listenerPath is not supported');
   const fallback = actionValue(profile.defaultAction, profile.defaultErrnoRet);
   const names = [...new Set([native, ...(profile.architectures ?? [])])];
   const chosen = names.flatMap((name) => {

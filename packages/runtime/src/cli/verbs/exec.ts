@@ -4,6 +4,7 @@ import { parseJson, type Process, type User } from '@gantry/oci';
 import { compileExec } from '../../compile/exec';
 import { integer, parseFlags, positional, type Values } from '../arguments';
 import type { Verb } from '../context';
+import { subCgroups } from '../../cgroup/sub-cgroups';
 import { unableToStart, writePidFile } from '../create-container';
 import { waitInForeground } from '../foreground';
 import { launchNative } from '../native';
@@ -25,6 +26,7 @@ const flags = {
   cap: { kind: 'list', short: 'c', help: 'capability to add' },
   'preserve-fds': { kind: 'string', help: 'so many descriptors from 3 on stay open' },
   'ignore-paused': { kind: 'boolean', help: 'allow it in a paused container' },
+  cgroup: { kind: 'list', help: 'cgroup below the container\'s own: PATH, or CONTROLLER[,CONTROLLER]:PATH on cgroup v1' },
   'no-subreaper': { kind: 'boolean', help: 'ignored: the caller is the reaper' },
 } as const;
 
@@ -42,8 +44,8 @@ export const exec: Verb = {
     const process = processOf(values, args, state);
     const preserveFds = integer('preserve-fds', values['preserve-fds']) ?? 0;
     if (process.terminal && values.detach && !values['console-socket']) throw invalidArgument('cannot allocate tty if runc will detach without setting console socket');
-    const target = { pid: state.pid, startTime: BigInt(state.startTime), spec: state.spec, cgroup: state.cgroup };
-    const { plan, terminal, warnings } = compileExec(process, target, { id: state.id, preserveFds, noNewKeyring: state.noNewKeyring });
+    const target = { pid: state.pid, startTime: BigInt(state.startTime), spec: state.spec, cgroup: subCgroups(state.cgroup, values.cgroup) };
+    const { plan, terminal, warnings } = compileExec(process, target, { id: state.id, bundle: state.bundle, preserveFds, noNewKeyring: state.noNewKeyring });
     for (const warning of warnings) context.log.warn(warning);
     try {
       const launch = launchNative(context.native, {
@@ -76,7 +78,7 @@ function processOf(values: Values<typeof flags>, args: readonly string[], state:
   if (values['no-new-privs']) result.noNewPrivileges = true;
   if (values.cap.length) {
     const more = (set: readonly string[] | undefined) => [...new Set([...(set ?? []), ...values.cap])];
-    result.capabilities = { ...own.capabilities, bounding: more(own.capabilities?.bounding), effective: more(own.capabilities?.effective), permitted: more(own.capabilities?.permitted) };
+    result.capabilities = { ...own.capabilities, bounding: more(own.capabilities?.bounding), effective: more(own.capabilities?.effective), permitted: more(own.capabilities?.permitted), ...(own.capabilities?.inheritable?.length ? { ambient: more(own.capabilities.ambient) } : {}) };
   }
   return result;
 }

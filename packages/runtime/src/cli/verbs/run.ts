@@ -21,7 +21,7 @@ export const run: Verb = {
     launch.start();
     try {
       await launch.started;
-      await runHooks(state.spec.hooks?.poststart, state.spec, { id: state.id, pid: state.pid, bundle: state.bundle, status: 'running' });
+      await runHooks('poststart', state.spec, { id: state.id, pid: state.pid, bundle: state.bundle, status: 'running' });
     } catch (error) {
       await destroy(context, state);
       throw unableToStart(error);

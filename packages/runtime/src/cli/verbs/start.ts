@@ -22,7 +22,7 @@ export const start: Verb = {
     unlinkSync(join(directory, START_SOCKET));
     if (failure) throw unableToStart(failure);
     try {
-      await runHooks(state.spec.hooks?.poststart, state.spec, { id: state.id, pid: state.pid, bundle: state.bundle, status: 'running' });
+      await runHooks('poststart', state.spec, { id: state.id, pid: state.pid, bundle: state.bundle, status: 'running' });
     } catch (error) {
       await destroy(context, state);
       throw error;

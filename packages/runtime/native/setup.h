@@ -1,0 +1,51 @@
+/* setup.h - what the parent holds while a launch is under way. Internal to launch. */
+#ifndef GANTRY_SETUP_H
+#define GANTRY_SETUP_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "child.h"
+#include "launch.h"
+#include "plan.h"
+
+struct setup {
+	struct plan plan;
+	struct child child;
+	int cgroup; /* v2 directory or -1 */
+	char cgroup_mount[512];
+	struct { int mine, theirs; uint64_t flag; } joins[8];
+	int joins_count;
+	int user;   /* a user namespace to join by path, or -1 */
+	pid_t target_pid;
+	const uint8_t *affinity; /* of the clone; NULL = as we are */
+	uint64_t affinity_bytes;
+	bool has_affinity;
+	struct launch_error *error;
+};
+
+/* Fills *error ("text: reason of err") and answers -1. */
+__attribute__((format(printf, 4, 5))) int launch_failed(struct launch_error *error, enum launch_kind kind, int err,
+							  const char *format, ...);
+void close_fd(int *fd);
+
+/* join.c: namespaces by path, or of a running process. All: 0, or -1 with s->error. */
+int open_target(struct setup *s, struct plan_op *op);
+int join_path(struct setup *s, struct plan_op *op);
+/* Clones with everything joined that the child cannot join itself. In the child: 0. In the parent: its pid, or -1 with errno. */
+pid_t clone_child(struct setup *s, int *pidfd);
+void close_joins(struct setup *s);
+
+/* cgroup_enter.c */
+int open_cgroup(struct setup *s, struct plan_op *op);
+void use_cgroup_of_target(struct setup *s);
+
+/* device_filter.c: cgroup v2 has no devices controller; a program at the directory decides. */
+int attach_devices(struct setup *s, struct plan_op *op);
+
+/* maps.c: id maps of the cloned process. */
+int write_map(struct setup *s, struct plan_op *op, pid_t pid);
+int write_setgroups(struct setup *s, struct plan_op *op, pid_t pid);
+int write_file(const char *path, const char *text);
+
+#endif
