@@ -25,10 +25,10 @@ const total = { passed: 0, failed: 0, skipped: 0 };
 const failures = [];
 const skips = [];
 
-function stage(name, file, argv) {
+function stage(name, file, argv, env = {}) {
   const start = Date.now();
   process.stdout.write(`\n== ${name}\n`);
-  const done = spawnSync(file, argv, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, TMPDIR: place, GANTRY_TEST_ALL: has('--all') ? '1' : '' } });
+  const done = spawnSync(file, argv, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, ...env } });
   const ok = done.status === 0;
   process.stdout.write(`== ${name}: ${ok ? 'ok' : 'FAILED'} in ${((Date.now() - start) / 1000).toFixed(1)} s\n`);
   if (!ok) failures.push(name);
@@ -51,7 +51,7 @@ function guest() {
 
 function jest(name, roots, extra = []) {
   const out = join(results, `${name}.json`);
-  stage(name, node, [join(root, 'node_modules/jest/bin/jest.js'), '--config', join(root, 'jest.config.cjs'), '--roots', ...roots.map((dir) => join(root, dir)), '--json', '--outputFile', out, ...extra, '--', ...pattern]);
+  stage(name, node, [join(root, 'node_modules/jest/bin/jest.js'), '--config', join(root, 'jest.config.cjs'), '--roots', ...roots.map((dir) => join(root, dir)), '--json', '--outputFile', out, ...extra, '--', ...pattern], { TMPDIR: place, GANTRY_TEST_ALL: has('--all') ? '1' : '' });
   if (!existsSync(out)) {
     total.failed++;
     return;

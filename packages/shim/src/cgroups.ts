@@ -1,11 +1,15 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type CgroupManager, containerCgroupPath, createCgroupManager, monitorCgroupPath } from '@gantry/runtime';
 import type { Spec } from '@gantry/oci';
 
-/** Parents that engines share: each takes them away when it was the last to need them. */
-const SHARED = ['/gantry-monitors', '/gantry'];
+/** Parents that engines share: each takes them away when it was the last to need them. Containerd's clients name a parent after their namespace. */
+function sharedPaths(run: string): string[] {
+  const tasks = join(run, 'tasks');
+  const namespaces = existsSync(tasks) ? readdirSync(tasks, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => `/${entry.name}`) : [];
+  return ['/gantry-monitors', '/gantry', ...namespaces];
+}
 
 /** The helper and all monitors of an engine share one cgroup, a sibling of the containers'. An engine is its run root. */
 export function monitorsPath(run: string): string {
@@ -14,7 +18,7 @@ export function monitorsPath(run: string): string {
 
 /** Takes away what nobody needs any more; a cgroup with a process or a child in it stays, so that monitors and neighbours keep theirs. */
 export async function tidyGroups(cgroups: CgroupManager, run: string): Promise<void> {
-  for (const path of [monitorsPath(run), ...SHARED]) await cgroups.tidy(path);
+  for (const path of [monitorsPath(run), ...sharedPaths(run)]) await cgroups.tidy(path);
 }
 
 /** For an engine that was killed: removes the cgroups of the tasks at these bundles and of their monitors, all of whose processes were ended. */

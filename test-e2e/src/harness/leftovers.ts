@@ -12,8 +12,8 @@ export interface MachineSnapshot {
   files: string[];
 }
 
-/** What a systemd host makes and removes by itself. */
-const HOST_MOUNTS = /^\/run\/(user|credentials)\//;
+/** What a systemd host makes and removes by itself; /run/netns is laid over itself by the first `ip netns add`. */
+const HOST_MOUNTS = /^\/run\/((user|credentials)\/|netns$)/;
 const HOST_GROUPS = /\/(user|system|machine|init)\.(slice|scope)(\/|$)/;
 
 /**
