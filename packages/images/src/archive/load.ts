@@ -15,6 +15,7 @@ import type { OverlaySnapshotter } from '../snapshots/overlay';
 import type { Target } from '../store/images';
 import type { LeaseTable } from '../store/leases';
 import type { Scope } from '../store/namespaced';
+import { peeled } from './host-decompress';
 import { readTar, type TarEntry } from './tar-reader';
 
 export interface LoadDependencies {
@@ -59,7 +60,7 @@ export async function loadArchive(deps: LoadDependencies, scope: Scope, source: 
   await underLease(deps.leases, scope, 'load', async (own) => {
     const gathered: Gathered = { files: new Map(), layers: new Map(), links: new Map(), kept: 0 };
     try {
-      for await (const entry of readTar(await unpacked(source))) {
+      for await (const entry of readTar(await unpacked(await peeled(source)))) {
         options.signal?.throwIfAborted();
         await gather(deps, own, entry, { gathered, options });
       }

@@ -44,3 +44,25 @@ test('changes of commit and import', () => {
   });
   expect(() => applyChanges({}, ['FROM x'])).toThrow('from is not a valid change command');
 });
+
+test('changes as a Dockerfile reads them', () => {
+  const base = { Cmd: ['old'], Entrypoint: ['e'], Env: ['FOO=bar', 'EMPTY='], WorkingDir: '/w' };
+  const of = (...changes: string[]) => applyChanges(base, changes);
+  expect(of('ENTRYPOINT ["n"]')).toMatchObject({ Entrypoint: ['n'] });
+  expect(of('ENTRYPOINT ["n"]').Cmd).toBeUndefined();
+  expect(of('CMD ["c"]', 'ENTRYPOINT ["n"]').Cmd).toEqual(['c']);
+  expect(of('WORKDIR $FOO/x').WorkingDir).toBe('/w/bar/x');
+  expect(of('WORKDIR ../y').WorkingDir).toBe('/y');
+  expect(of('ENV A=${FOO}1 B=${EMPTY:-else} C=${FOO:+then} D=\'$FOO\' E=${NONE}').Env?.slice(2)).toEqual(['A=bar1', 'B=else', 'C=then', 'D=$FOO', 'E=']);
+  expect(Object.keys(of('EXPOSE 90-92 53/UDP').ExposedPorts ?? {})).toEqual(['90/tcp', '91/tcp', '92/tcp', '53/udp']);
+  expect(of('HEALTHCHECK --interval=1m30s --retries=3 CMD test -f /ok').Healthcheck).toEqual({ Interval: 90e9, Retries: 3, Test: ['CMD-SHELL', 'test -f /ok'] });
+  expect(of('HEALTHCHECK CMD ["a","b"]').Healthcheck).toEqual({ Test: ['CMD', 'a', 'b'] });
+  expect(of('HEALTHCHECK NONE').Healthcheck).toEqual({ Test: ['NONE'] });
+});
+
+test.each(['EXPOSE x', 'EXPOSE 70000', 'EXPOSE', 'USER', 'VOLUME []', 'WORKDIR', 'ENV', 'LABEL x', 'ONBUILD FROM x', 'ONBUILD ONBUILD RUN x', 'HEALTHCHECK', 'HEALTHCHECK CMD', 'HEALTHCHECK --interval=x CMD a', 'HEALTHCHECK --bad=1 CMD a', 'COPY a b'])(
+  'the change %s is refused',
+  (change) => {
+    expect(() => applyChanges({}, [change])).toThrow(expect.objectContaining({ kind: 'invalidArgument' }) as Error);
+  },
+);

@@ -12,6 +12,11 @@ export function wireTarget(target: Target): WireDescriptor {
   return { mediaType: target.mediaType, digest: target.digest, size: BigInt(target.size), annotations: { ...target.annotations } };
 }
 
+/** RFC 3339 without trailing zeros of the fraction, as docker writes every time; the offset stays. */
+export function shortTime(text: string): string {
+  return text.replace(/\.(\d*?)0*(?=Z$|[+-]\d\d:\d\d$)/, (_all, digits: string) => (digits === '' ? '' : `.${digits}`));
+}
+
 /** Bytes of the layers as unpacked; a chain that is not unpacked counts the compressed layer. */
 export function imageSize(snapshotter: OverlaySnapshotter, scope: Scope, entry: CatalogEntry): number {
   return layerSizes(snapshotter, scope, entry).reduce((sum, size) => sum + size, 0);
@@ -38,7 +43,7 @@ export function describe(catalog: Catalog, snapshotter: OverlaySnapshotter, scop
     parent: catalog.parentOf(scope, image),
     comment: config.history?.at(-1)?.comment ?? '',
     author: config.author ?? '',
-    created: config.created ?? '',
+    created: shortTime(config.created ?? ''),
     size: BigInt(imageSize(snapshotter, scope, entry)),
     platform: { os: config.os, architecture: config.architecture, variant: config.variant ?? '', osVersion: config['os.version'] ?? '' },
     configJson: image.configJson,

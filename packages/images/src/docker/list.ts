@@ -29,8 +29,10 @@ export async function listImages(catalog: Catalog, snapshotter: OverlaySnapshott
     if (shown !== undefined) images.push(shown);
   }
   if (options.sharedSize) addSharedSizes(snapshotter, scope, images, entries);
-  return images.sort((a, b) => (a.created < b.created ? 1 : a.created > b.created ? -1 : a.id < b.id ? -1 : 1));
+  return images.sort((a, b) => timeOf(b) - timeOf(a) || (a.created < b.created ? 1 : a.created > b.created ? -1 : a.id < b.id ? -1 : 1));
 }
+
+const timeOf = (image: Image): number => Date.parse(image.created) || 0;
 
 /** The image with the names that the filters leave, or undefined when they refuse it. */
 export async function imageFilter(catalog: Catalog, scope: Scope, filters: Filters): Promise<(entry: CatalogEntry, image: Image) => Image | undefined> {

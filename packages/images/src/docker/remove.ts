@@ -120,6 +120,8 @@ class Removal {
     const others = await catalog.entries(this.scope);
     others.delete(id);
     const kept = new Set([...others.values()].flatMap(({ image }) => image.chainIds));
+    // The layers below a container that is left stay until it goes.
+    if (this.options.uses.some((use) => use.imageId === id)) for (const chainId of entry.image.chainIds) kept.add(chainId);
     for (const chainId of [...entry.image.chainIds].reverse()) if (!kept.has(chainId)) this.removed.push({ untagged: '', deleted: chainId, imageId: id });
     const above = others.get(parent);
     if (!this.options.prune || above === undefined || above.records.some(({ name }) => !isDangling(name))) return;

@@ -1,5 +1,5 @@
 import type { Auth } from '@gantry/api/gantry/images/v1/images';
-import { chainIds, type Descriptor, familiarName, familiarString, formatPlatform, formatReference, hostPlatform, isConfig, isLayer, type Manifest, type Platform, type Reference, sha256 } from '@gantry/oci';
+import { chainIds, type Descriptor, familiarString, formatPlatform, formatReference, hostPlatform, isConfig, isLayer, type Manifest, type Platform, type Reference, sha256 } from '@gantry/oci';
 import { dataLoss, type Logger, notFound, notImplemented, resourceExhausted } from '@gantry/rpc';
 import type { ContentStore } from '../content/store';
 import type { Catalog } from '../docker/catalog';
@@ -79,7 +79,7 @@ export class Puller {
     const { reference, report, signal } = options;
     const { repository, manifest: top } = await registries.find(reference, options.auth, signal);
     const kind = kindOf(top.bytes, top.mediaType, top.digest);
-    report({ id: reference.tag ?? reference.digest ?? '', status: `Pulling from ${familiarName(reference)}` });
+    report({ id: reference.digest === undefined ? (reference.tag ?? '') : formatReference(reference), status: `Pulling from ${reference.path}` });
     const target: Target = { mediaType: documentType(top.bytes, top.mediaType, kind), digest: top.digest, size: top.bytes.length, annotations: {} };
     let imageId: string;
     if (kind === 'index') {
@@ -111,12 +111,14 @@ export class Puller {
     const manifest = parseManifest(bytes, digest);
     if (!isConfig(manifest.config.mediaType)) throw notImplemented(`${digest} is an artifact of type ${manifest.artifactType ?? manifest.config.mediaType}, not an image`);
     for (const layer of manifest.layers) if (!isLayer(layer.mediaType)) throw notImplemented(`layer ${layer.digest} has the media type ${layer.mediaType}, which is not supported`);
+    const known = content.has(scope, manifest.config.digest);
     const configJson = await this.config(scope, repository, manifest.config, signal);
     const config = parseConfig(configJson, manifest.config.digest);
     const chains = chainIds(config.rootfs.diff_ids);
     if (chains.length !== manifest.layers.length) throw dataLoss(`manifest ${digest} has ${manifest.layers.length} layers and ${chains.length} diff ids`);
     const there = manifest.layers.map((layer, at) => content.has(scope, layer.digest) && snapshotter.find(scope, chains[at] ?? '') !== undefined);
-    manifest.layers.forEach((layer, at) => report({ id: short(layer.digest), status: there[at] === true ? 'Already exists' : 'Pulling fs layer' }));
+    // An image that is here already is not told layer by layer.
+    if (!known || there.includes(false)) manifest.layers.forEach((layer, at) => report({ id: short(layer.digest), status: there[at] === true ? 'Already exists' : 'Pulling fs layer' }));
     const loose = new Map<string, LooseLayer>();
     const stop = new AbortController();
     const both = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { Readable, Transform } from 'node:stream';
 import { createGzip } from 'node:zlib';
 import type { Auth } from '@gantry/api/gantry/images/v1/images';
-import { type Descriptor, type Digest, isIndex, layerCompression, type Manifest, mediaTypes, type Platform, type Reference, repositoryName, sha256 } from '@gantry/oci';
+import { type Descriptor, type Digest, familiarString, isIndex, layerCompression, type Manifest, mediaTypes, type Platform, type Reference, repositoryName, sha256 } from '@gantry/oci';
 import { invalidArgument, type Logger, notFound } from '@gantry/rpc';
 import type { ContentStore } from '../content/store';
 import type { Catalog } from '../docker/catalog';
@@ -69,7 +69,7 @@ export class Pusher {
     const { catalog, content, registries } = this.deps;
     const { reference, signal } = options;
     const record = catalog.images.find(scope, `${repositoryName(reference)}:${reference.tag ?? 'latest'}`);
-    if (record === undefined) throw notFound(`tag does not exist: ${reference.tag ?? 'latest'}`);
+    if (record === undefined) throw notFound(`tag does not exist: ${familiarString(reference)}`);
     const { image } = { image: await catalog.reader.load(scope, record.target, options.platform) };
     for (const digest of [record.target.digest, image.manifestDigest, image.id]) content.hold(scope, digest);
     const repository = await registries.forPush(reference, options.auth, signal);

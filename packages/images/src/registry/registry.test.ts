@@ -52,7 +52,7 @@ if (!hasRegistry) console.warn(`skipped: ${REGISTRY_BINARY} is not installed`);
       for (const ref of ['a:1', name, `${registry.host}/other/a:1`]) await remove(ref);
       expect(engine.blobFiles()).toEqual([]);
       const lines = statuses(await pull(name));
-      expect(lines[0]).toBe(`1 Pulling from ${registry.host}/team/a`);
+      expect(lines[0]).toBe('1 Pulling from team/a');
       expect(lines.slice(-2)).toEqual([`Digest: ${digest ?? ''}`, `Status: Downloaded newer image for ${name}`]);
       expect(statuses(await pull(name)).at(-1)).toBe(`Status: Image is up to date for ${name}`);
       const found = (await engine.images.resolve(ctx, { ref: `${registry.host}/team/a@${digest ?? ''}`, platform: undefined })).image;

@@ -2,6 +2,7 @@ import type { ImportRequest, ImportResponse } from '@gantry/api/gantry/images/v1
 import { type Digest, hostPlatform, type ImageConfig, mediaTypes } from '@gantry/oci';
 import { cancelled, type CallContext, type StreamBroker } from '@gantry/rpc';
 import type { CommitDependencies } from '../docker/commit';
+import { peeled } from '../archive/host-decompress';
 import { applyChanges } from '../docker/dockerfile-changes';
 import { makeImage } from '../docker/make-image';
 import { underLease } from '../docker/operation';
@@ -39,7 +40,8 @@ export async function* importImage(deps: Dependencies, ctx: CallContext, request
 }
 
 async function make(deps: Dependencies, scope: Scope, request: ImportRequest, source: AsyncIterable<Buffer>): Promise<string> {
-  const layer = await deps.intake.take(scope, { ref: `load-import-${scope.lease ?? ''}`, unpack: true, open: () => source });
+  const archive = await peeled(source);
+  const layer = await deps.intake.take(scope, { ref: `load-import-${scope.lease ?? ''}`, unpack: true, open: () => archive });
   if (layer.loose !== undefined) await deps.intake.settle(scope, layer.loose, layer.diffId, '');
   const platform = platformOf(request.platform) ?? hostPlatform();
   const created = microsToRfc3339(nowMicros());

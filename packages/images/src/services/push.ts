@@ -17,8 +17,8 @@ export async function* push(deps: { readonly pusher: Pusher; readonly catalog: C
     .list(ctx)
     .map(({ name }) => referenceOf(name))
     .filter((own): own is Reference & { tag: string } => own?.tag !== undefined && repositoryName(own) === repository);
-  if (tags.length === 0) throw notFound(`An image does not exist locally with the tag: ${familiarName(parsed)}`);
   yield { progress: progress({ status: `The push refers to repository [${repository}]` }) };
+  if (tags.length === 0) throw notFound(`An image does not exist locally with the tag: ${familiarName(parsed)}`);
   for (const reference of request.allTags ? tags : [withDefaultTag(parsed)]) {
     const queue = new Queue<PushResponse>();
     const say = (line: PushLine): void => queue.push({ progress: progress({ id: line.id, status: line.status, current: BigInt(line.current ?? 0), total: BigInt(line.total ?? 0) }) });

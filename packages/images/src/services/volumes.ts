@@ -35,6 +35,8 @@ export function volumeHandlers(deps: VolumesDependencies): Handlers<VolumesServi
       const names: string[] = [];
       let spaceReclaimed = 0n;
       for (const volume of volumes.list()) {
+        // As docker's: what a volume with options is mounted from is not ours to throw away.
+        if (Object.keys(volume.options).length > 0) continue;
         if (volumes.users(volume.name).length > 0 || (!everything && !volume.anonymous) || !accepts(volumes, volume, others)) continue;
         const size = await volumes.size(volume.name);
         await volumes.remove(volume.name, true);

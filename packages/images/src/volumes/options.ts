@@ -20,13 +20,13 @@ const flagWords: Readonly<Record<string, readonly [set: number, clear: number]>>
   bind: [MS.BIND, 0], rbind: [MS.BIND | MS.REC, 0], defaults: [0, 0],
 };
 
-/** Docker's rules for options of the local driver; undefined for a plain directory. */
-export function volumeMount(options: Labels): VolumeMount | undefined {
-  for (const key of Object.keys(options)) if (!KNOWN.includes(key)) throw invalidArgument(`invalid option: "${key}"`);
+/** Docker's rules for options of the local driver; undefined for a plain directory. Errors name the volume. */
+export function volumeMount(name: string, options: Labels): VolumeMount | undefined {
+  for (const key of Object.keys(options)) if (!KNOWN.includes(key)) throw invalidArgument(`create ${name}: invalid option: "${key}"`);
   const { type = '', device = '', o = '' } = options as { type?: string; device?: string; o?: string };
   if (type === '' && device === '' && o === '') return undefined;
-  if (device === '') throw invalidArgument('missing required option: "device"');
-  if (type === '' && !/(^|,)r?bind(,|$)/.test(o)) throw invalidArgument('missing required option: "type"');
+  if (device === '') throw invalidArgument(`create ${name}: missing required option: "device"`);
+  if (type === '' && !/(^|,)r?bind(,|$)/.test(o)) throw invalidArgument(`create ${name}: missing required option: "type"`);
   let flags = 0;
   const data: string[] = [];
   for (const word of o.split(',').filter((part) => part !== '')) {

@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { conflict, invalidArgument, type Logger, notFound } from '@gantry/rpc';
-import { diskUsage } from '../snapshots/usage';
 import type { Database } from '../store/database';
 import type { Labels } from '../store/labels';
+import { bytesOf } from './size';
 import { isMounted, mountVolume, unmountVolume } from './mount';
 import { volumeMount } from './options';
 import { type VolumeRecord, VolumeTable } from './records';
@@ -51,7 +51,7 @@ export class VolumeStore {
   }
 
   async size(name: string): Promise<number> {
-    return (await diskUsage(this.mountpoint(name))).size;
+    return bytesOf(this.mountpoint(name));
   }
 
   create(request: { readonly name: string; readonly driver: string; readonly options: Labels; readonly labels: Labels }): { readonly volume: VolumeRecord; readonly created: boolean } {
@@ -60,7 +60,7 @@ export class VolumeStore {
     const anonymous = request.name === '';
     const name = anonymous ? randomBytes(32).toString('hex') : request.name;
     checkName(name);
-    volumeMount(options);
+    volumeMount(name, options);
     const old = this.table.find(name);
     if (old !== undefined) return { volume: old, created: false };
     const labels = anonymous ? { ...request.labels, [ANONYMOUS_LABEL]: '' } : request.labels;
@@ -82,7 +82,7 @@ export class VolumeStore {
       throw notFound(`get ${name}: no such volume`);
     }
     this.refuseUsed(name);
-    if (volumeMount(found.options) !== undefined && isMounted(this.mountpoint(name))) await unmountVolume(this.mountpoint(name));
+    if (volumeMount(name, found.options) !== undefined && isMounted(this.mountpoint(name))) await unmountVolume(this.mountpoint(name));
     this.table.db.transaction(() => {
       this.refuseUsed(name);
       this.table.delete(name);
@@ -103,7 +103,7 @@ export class VolumeStore {
       this.table.addUser(name, container);
       return found;
     });
-    const mount = volumeMount(volume.options);
+    const mount = volumeMount(name, volume.options);
     if (mount !== undefined && !isMounted(this.mountpoint(name))) await mountVolume(name, mount, this.mountpoint(name));
     return volume;
   }
@@ -112,7 +112,7 @@ export class VolumeStore {
   async releaseReference(name: string, container: string): Promise<void> {
     this.table.dropUser(name, container);
     const volume = this.table.find(name);
-    if (volume === undefined || this.users(name).length > 0 || volumeMount(volume.options) === undefined) return;
+    if (volume === undefined || this.users(name).length > 0 || volumeMount(name, volume.options) === undefined) return;
     if (isMounted(this.mountpoint(name))) await unmountVolume(this.mountpoint(name));
   }
 
