@@ -53,6 +53,7 @@ import { networkInspect } from './networks/inspect';
 import { networkList } from './networks/list';
 import { networkPrune } from './networks/prune';
 import { networkDelete } from './networks/remove';
+import { pluginInspect } from './plugins/inspect';
 import { volumeCreateRoute } from './volumes/create';
 import { volumeInspect } from './volumes/inspect';
 import { volumeList } from './volumes/list';
@@ -118,6 +119,7 @@ export const routes: readonly Route[] = [
   networkList,
   networkPrune,
   networkDelete,
+  pluginInspect,
   volumeCreateRoute,
   volumeInspect,
   volumeList,

@@ -10,7 +10,6 @@ const operations: readonly (readonly [method: Route['method'], path: string, ope
   ['GET', '/plugins', 'PluginList'],
   ['GET', '/plugins/privileges', 'GetPluginPrivileges'],
   ['POST', '/plugins/pull', 'PluginPull'],
-  ['GET', '/plugins/{name:.*}/json', 'PluginInspect'],
   ['DELETE', '/plugins/{name:.*}', 'PluginDelete'],
   ['POST', '/plugins/{name:.*}/enable', 'PluginEnable'],
   ['POST', '/plugins/{name:.*}/disable', 'PluginDisable'],

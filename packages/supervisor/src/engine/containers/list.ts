@@ -1,6 +1,7 @@
 import type { ListRequest, ListResponse } from '@gantry/api/gantry/engine/v1/containers';
-import type { CallContext } from '@gantry/rpc';
-import { Phase } from '../../records';
+import { ResolveRequest } from '@gantry/api/gantry/images/v1/images';
+import { type CallContext, isErrorOf } from '@gantry/rpc';
+import { type DockerRecord, Phase } from '../../records';
 import { type Engine, inDockerNamespace } from './engine';
 import { ignore } from './ignore';
 import { listFilter } from './list-filter';
@@ -20,7 +21,11 @@ export async function listContainers(engine: Engine, caller: CallContext, reques
     .filter(filter.matches)
     .reverse();
   const shown = request.limit > 0 ? records.slice(0, request.limit) : records;
-  const containers = shown.map((record) => summaryOf(record, now));
+  const meant = await imagesMeant(engine, ctx, shown);
+  const containers = shown.map((record) => {
+    const summary = summaryOf(record, now);
+    return meant.get(summary.Image) === record.docker.imageId ? summary : { ...summary, Image: record.docker.imageId };
+  });
   if (!request.size) return { containers };
   return {
     containers: await Promise.all(
@@ -31,4 +36,21 @@ export async function listContainers(engine: Engine, caller: CallContext, reques
       }),
     ),
   };
+}
+
+/** The id that each container's image name stands for now: a container whose name went to another image, or to none, is shown with its image's id. */
+async function imagesMeant(engine: Engine, ctx: CallContext, shown: readonly DockerRecord[]): Promise<Map<string, string>> {
+  const refs = [...new Set(shown.map(({ docker }) => docker.config?.Image ?? ''))].filter((ref) => ref !== '');
+  const found = await Promise.all(
+    refs.map(async (ref) => {
+      try {
+        const { image } = await engine.images.resolve(ctx, ResolveRequest.create({ ref }));
+        return [ref, image?.id ?? ''] as const;
+      } catch (error) {
+        if (isErrorOf(error, 'notFound', 'invalidArgument')) return [ref, ''] as const;
+        throw error;
+      }
+    }),
+  );
+  return new Map(found);
 }
