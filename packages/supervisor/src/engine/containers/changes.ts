@@ -35,17 +35,24 @@ export async function commitContainer(engine: Engine, caller: CallContext, reque
   return engine.queues.run(id, async () => {
     const { docker } = engine.records.requireDocker(id);
     const frozen = request.pause && phaseOf(docker) === Phase.PHASE_RUNNING;
-    if (frozen) await engine.tasks.pause(ctx, { id });
+    if (frozen) {
+      await engine.tasks.pause(ctx, { id });
+      emitContainerEvent(engine, id, docker, 'pause');
+    }
     try {
       const config = request.config === undefined ? ContainerConfig.create(docker.config) : mergeOver(ContainerConfig.create(docker.config), request.config);
       const { imageId, familiarName } = await engine.images.commit(ctx, ImageCommitRequest.fromPartial({
         snapshotKey: id, parentImageId: docker.imageId, configJson: imageConfigJson(config), author: request.author, comment: request.comment, containerId: id,
         repository: request.repository, tag: request.tag, changes: request.changes,
       }));
+      if (familiarName !== '') engine.events.emit({ type: 'image', action: 'tag', id: imageId, attributes: { ...config.Labels, name: familiarName } });
       emitContainerEvent(engine, id, docker, 'commit', { comment: request.comment, imageID: imageId, imageRef: familiarName });
       return { id: imageId };
     } finally {
-      if (frozen) await engine.tasks.resume(ctx, { id });
+      if (frozen) {
+        await engine.tasks.resume(ctx, { id });
+        emitContainerEvent(engine, id, docker, 'unpause');
+      }
     }
   });
 }

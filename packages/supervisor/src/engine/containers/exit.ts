@@ -11,6 +11,7 @@ import { removeEnded } from './remove';
 import { isRunning, moveTo, phaseOf, stateOf, withState } from './state';
 import { deleteTask } from './task-end';
 import { nowText } from './time';
+import { tellVolumesUnmounted } from './volume-events';
 
 /** The end of a container's first process, as the shim told it. */
 export interface TaskEnd {
@@ -118,4 +119,5 @@ export async function releaseNetwork(engine: Engine, ctx: Parameters<Engine['net
     const type = name === 'none' ? 'null' : name === 'host' ? 'host' : 'bridge';
     engine.events.emit({ type: 'network', action: 'disconnect', id: settings.NetworkID, attributes: { container: id, name, type } });
   }
+  tellVolumesUnmounted(engine, id, record.docker);
 }

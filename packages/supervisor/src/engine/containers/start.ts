@@ -18,6 +18,7 @@ import { containerSpec } from './container-spec';
 import { startFailure } from './start-error';
 import { moveTo, phaseOf, stateOf } from './state';
 import { nowText } from './time';
+import { tellVolumesMounted } from './volume-events';
 import { stopTask } from './task-end';
 
 /** Why a container starts: a user's word clears what an earlier stop meant for the restart policy. */
@@ -126,6 +127,7 @@ function finish(engine: Engine, id: string, entry: Parameters<Engine['journal'][
     engine.records.update(engine.records.dockerNamespace, id, (record) => ({ ...record, spec: { typeUrl: OCI_SPEC_TYPE_URL, value: specJson } }));
   });
   const { docker: now } = engine.records.requireDocker(id);
+  tellVolumesMounted(engine, id, now);
   emitContainerEvent(engine, id, now, 'start');
   engine.life.tellStarted(id);
   const early = engine.life.takeEarlyExit(id);
