@@ -82,6 +82,6 @@ export async function deviceSpec(host: HostConfig): Promise<DeviceSpec> {
 /** Major and minor of a block device by path, for limits on it. Throws invalidArgument. */
 export async function blockDevice(path: string): Promise<{ major: number; minor: number }> {
   const stat = await fs.stat(path).catch(() => undefined);
-  if (stat === undefined) throw invalidArgument(`no such device: "${path}"`);
+  if (stat === undefined) throw invalidArgument(`stat ${path}: no such file or directory`);
   return { major: majorOf(stat.rdev), minor: minorOf(stat.rdev) };
 }

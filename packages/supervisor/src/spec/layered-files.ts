@@ -23,6 +23,13 @@ export function layersOf(mounts: readonly Mount[]): Layers | undefined {
   return layers.every((layer) => layer.startsWith('/')) ? layers : undefined;
 }
 
+/** The directory that takes what a container writes; undefined for mounts of another kind. */
+export function writtenLayer(mounts: readonly Mount[]): string | undefined {
+  const [mount] = mounts;
+  if (mount === undefined || mounts.length > 1) return undefined;
+  return mount.type === 'bind' ? mount.source : mount.options.find((text) => text.startsWith('upperdir='))?.slice('upperdir='.length);
+}
+
 /** One directory of the merged tree: its directory in every layer that has it, top first. Each was reached without a symbolic link. */
 type Merged = readonly string[];
 type Entry = { readonly kind: 'directory'; readonly merged: Merged } | { readonly kind: 'other'; readonly path: string; readonly stat: Stats };

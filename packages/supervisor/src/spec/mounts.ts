@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { MountRecord } from '@gantry/api/gantry/engine/v1/record';
 import type { HostConfig } from '@gantry/api/gantry/engine/v1/types';
 import type { Mount } from '@gantry/oci';
@@ -29,7 +30,8 @@ function defaultMounts(host: HostConfig, files: EngineFiles): Mount[] {
     { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: [...readOnly, 'nosuid', 'noexec', 'nodev'] },
   ];
   if (host.IpcMode === 'host') {
-    mounts.push(bind('/dev/mqueue', '/dev/mqueue'), bind('/dev/shm', '/dev/shm'));
+    // A host without POSIX message queues or shared memory has nothing to share.
+    for (const path of ['/dev/mqueue', '/dev/shm']) if (existsSync(path)) mounts.push(bind(path, path));
     return mounts;
   }
   mounts.push({ destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: ['nosuid', 'noexec', 'nodev'] });

@@ -35,7 +35,7 @@ function parseId(text: string): number | undefined {
 function strictId(text: string, what: string): number | undefined {
   if (!/^[-+]?[0-9]+$/.test(text)) return undefined;
   const id = parseId(text);
-  if (id === undefined) throw invalidArgument(`${what} ids must be in range 0-${MAX_ID}: "${text}"`);
+  if (id === undefined) throw invalidArgument(`uids and gids must be in range 0-${MAX_ID}: ${what} "${text}"`);
   return id;
 }
 

@@ -73,10 +73,20 @@ function bindVolume(root: number, mount: MountRecord): void {
   const destination = resolveInRoot(root, mount.destination);
   if (destination === undefined) return;
   try {
-    const path = `/proc/self/fd/${destination}`;
-    syscalls.mount(mount.source, path, '', MS.BIND | MS.REC, null);
-    if (!mount.rw) syscalls.mount(null, path, '', MS.BIND | MS.REMOUNT | MS.RDONLY, null);
+    syscalls.mount(mount.source, `/proc/self/fd/${destination}`, '', MS.BIND | MS.REC, null);
   } finally {
     closeSync(destination);
+  }
+  if (!mount.rw) makeReadOnly(root, mount.destination);
+}
+
+/** Looks the place up again: the descriptor it was mounted on names what now lies under the mount. */
+function makeReadOnly(root: number, destination: string): void {
+  const mounted = resolveInRoot(root, destination);
+  if (mounted === undefined) return;
+  try {
+    syscalls.mount(null, `/proc/self/fd/${mounted}`, '', MS.BIND | MS.REMOUNT | MS.RDONLY, null);
+  } finally {
+    closeSync(mounted);
   }
 }

@@ -15,6 +15,7 @@ import { ExecTable } from '../exec/table';
 import { healthMonitors, watchHealth } from '../health/probe';
 import { Restarter } from '../restart/restarter';
 import { findProgram, requireProgram } from '../native-programs';
+import { prepareBaseLayer } from './base-layer';
 import { type Engine, type EngineSettings } from './engine';
 import { containerNetworks } from './engine-network';
 import { handleTaskEvent } from './exit';
@@ -63,6 +64,7 @@ export function createContainersEngine(surroundings: EngineSurroundings, overrid
     removeFromContainerd: (ctx, id) => removeFromContainerd(engine, ctx, id),
     async start() {
       await engine.broker.listen();
+      prepareBaseLayer(engine.settings.dataRoot);
       forget = surroundings.taskEvents.onEvent((event) => handleTaskEvent(engine, event));
       await reconcile(engine);
       await reconcileExecs(engine).catch((error: unknown) => logger.warn({ err: error }, 'reconciling execs failed'));

@@ -2,6 +2,7 @@ import { mkdirSync, promises as fs } from 'node:fs';
 import type { CallContext } from '@gantry/rpc';
 import type { Step } from '../../journal';
 import type { CreateInput, CreateResults } from './create';
+import { onBaseLayer } from './base-layer';
 import { containerDir, type Engine } from './engine';
 import { discardSnapshot } from './discard';
 import { ignore } from './ignore';
@@ -19,7 +20,7 @@ export function createSteps(engine: Engine, results?: CreateResults): Step<Creat
           imageDigest === '' ? undefined : engine.leases.addResource(own, { id: lease, resource: { id: imageDigest, type: 'content' } }),
           engine.snapshots.prepare(ctx, { snapshotter, key: id, parent, labels: { 'gantry.io/container': id } }),
         ]);
-        if (results !== undefined) results.rootfs = mounts;
+        if (results !== undefined) results.rootfs = onBaseLayer(engine.settings.dataRoot, mounts);
       },
       undo: (ctx, { id, snapshotter }) => discardSnapshot(engine, withoutLease(ctx), id, snapshotter),
     },

@@ -1,3 +1,4 @@
+import { hostname as hostHostname } from 'node:os';
 import type { MountRecord } from '@gantry/api/gantry/engine/v1/record';
 import { Container as ContainerdRecord } from '@gantry/api/containerd/services/containers/v1/containers';
 import { Container as DockerView } from '@gantry/api/gantry/engine/v1/record';
@@ -96,7 +97,8 @@ async function plan(engine: Engine, ctx: CallContext, id: string, request: Creat
   }
   if (host.CgroupnsMode === '') host.CgroupnsMode = cgroupNamespaceMode(host, engine.settings.cgroupVersion);
   const ownHostname = host.UTSMode !== 'host' && host.NetworkMode !== 'host' && joinedContainer(host.NetworkMode) === undefined;
-  if (config.Hostname === '' && ownHostname) config.Hostname = id.slice(0, 12);
+  if (config.Hostname === '' && host.NetworkMode === 'host') config.Hostname = hostHostname();
+  else if (config.Hostname === '' && ownHostname) config.Hostname = id.slice(0, 12);
   return {
     image, config, host, warnings, networks: planNetworks(host, request.networkingConfig, config.MacAddress ?? ''),
     mounts: await planMounts(host, config, (ref) => findOther(engine, ref)),

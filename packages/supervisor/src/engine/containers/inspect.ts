@@ -3,7 +3,8 @@ import { ContainerInspectResponse, type MountPoint, type NetworkSettings, type P
 import type { CallContext } from '@gantry/rpc';
 import type { DockerContainer, MountRecord } from '../../records';
 import { DEFAULT_MASKED_PATHS, DEFAULT_READONLY_PATHS } from '../../spec';
-import { type Engine, inDockerNamespace, logPath } from './engine';
+import { join } from 'node:path';
+import { bundleDir, type Engine, inDockerNamespace, logPath } from './engine';
 import { networkFiles } from './files';
 import { ignore } from './ignore';
 import { sizesOf } from './sizes';
@@ -44,7 +45,7 @@ export async function inspectContainer(engine: Engine, caller: CallContext, requ
     ResolvConfPath: state.startedAt === '' ? '' : files.resolvConf,
     HostnamePath: state.startedAt === '' ? '' : files.hostname,
     HostsPath: state.startedAt === '' ? '' : files.hosts,
-    LogPath: host?.LogConfig?.Type === 'none' ? '' : logPath(engine, id),
+    LogPath: host?.LogConfig?.Type !== 'json-file' || state.startedAt === '' ? '' : logPath(engine, id),
     Name: `/${docker.name}`,
     RestartCount: state.restartCount,
     Driver: engine.records.get(engine.records.dockerNamespace, id)?.snapshotter ?? '',
@@ -58,7 +59,7 @@ export async function inspectContainer(engine: Engine, caller: CallContext, requ
       MaskedPaths: host.MaskedPaths ?? (unmasked ? undefined : { items: [...DEFAULT_MASKED_PATHS] }),
       ReadonlyPaths: host.ReadonlyPaths ?? (unmasked ? undefined : { items: [...DEFAULT_READONLY_PATHS] }),
     },
-    GraphDriver: { Name: 'overlay2', Data: graphData(docker) },
+    GraphDriver: { Name: 'overlay2', Data: { ...graphData(docker), MergedDir: join(bundleDir(engine, id), 'rootfs') } },
     ...(sizes === undefined ? {} : { SizeRw: sizes.rw, SizeRootFs: sizes.rootFs }),
     Mounts: docker.mounts.map(mountPoint),
     Config: config,

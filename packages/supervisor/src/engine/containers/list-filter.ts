@@ -35,7 +35,7 @@ export async function listFilter(engine: Engine, ctx: CallContext, filters: Filt
   any('exited', (code, { docker }) => !isRunning(docker) && stateOf(docker).startedAt !== '' && stateOf(docker).exitCode === BigInt(code));
   any('id', (prefix, { id }) => id.startsWith(prefix));
   const patterns = new Map(values('name').map((text) => [text, pattern(text)]));
-  any('name', (text, { docker }) => (text.startsWith('/') ? patterns.get(text)?.test(`/${docker.name}`) : patterns.get(text)?.test(docker.name)) ?? false);
+  any('name', (text, { docker }) => [docker.name, `/${docker.name}`].some((name) => patterns.get(text)?.test(name)));
   any('volume', (wanted, { docker }) => docker.mounts.some((mount) => mount.name === wanted || mount.destination === wanted || mount.source === wanted));
   any('network', (wanted, { docker }) => Object.entries(docker.endpoints).some(([name, settings]) => name === wanted || (settings.NetworkID !== '' && settings.NetworkID.startsWith(wanted))));
   const ports = (key: string): Map<string, (name: string) => boolean> => new Map(values(key).map((text) => [text, portTest(text)]));

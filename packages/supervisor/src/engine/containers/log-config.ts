@@ -14,20 +14,27 @@ function parseSize(text: string): bigint {
   return BigInt(match[1] ?? '0') * unit;
 }
 
+/** The driver `local` keeps its lines as json-file does, but rotates unless told otherwise. */
+const LOCAL_DEFAULTS: Readonly<Record<string, string>> = { 'max-size': '20m', 'max-file': '5' };
+
+function optionsOf(log: HostConfigLogConfig | undefined): Readonly<Record<string, string>> {
+  return log?.Type === 'local' ? { ...LOCAL_DEFAULTS, ...log.Config } : (log?.Config ?? {});
+}
+
 /** Throws invalidArgument for a log driver or option that is not honoured. */
 export function validateLogConfig(log: HostConfigLogConfig | undefined): void {
   const type = log?.Type ?? '';
   if (type === 'none') return;
-  if (type !== '' && type !== 'json-file') throw invalidArgument(`logger: no log driver named '${type}' is registered`);
-  const config = log?.Config ?? {};
+  if (type !== '' && type !== 'json-file' && type !== 'local') throw invalidArgument(`logger: no log driver named '${type}' is registered`);
+  const config = optionsOf(log);
   for (const name of Object.keys(config)) {
-    if (!OPTIONS.has(name)) throw invalidArgument(`unknown log opt '${name}' for json-file log driver`);
+    if (!OPTIONS.has(name)) throw invalidArgument(`unknown log opt '${name}' for ${type || 'json-file'} log driver`);
   }
   const size = parseSize(config['max-size'] ?? '');
   const files = config['max-file'];
   if (files !== undefined && !/^[1-9][0-9]*$/.test(files)) throw invalidArgument(`invalid value for max-file: ${files}: must be a positive number`);
   if (Number(files ?? 1) > 1 && size === 0n) throw invalidArgument('max-file cannot be configured when max-size is not set');
-  if (config['compress'] === 'true') throw invalidArgument("log opt 'compress' of the json-file log driver is not supported");
+  if (config['compress'] === 'true') throw invalidArgument("log opt 'compress' is not supported");
   if (!['', 'blocking', 'non-blocking'].includes(config['mode'] ?? '')) throw invalidArgument(`logger: logging mode not supported: ${config['mode'] ?? ''}`);
   if (config['max-buffer-size'] !== undefined) {
     if (config['mode'] !== 'non-blocking') throw invalidArgument("logger: max-buffer-size option is only supported with 'mode=non-blocking'");
@@ -38,7 +45,7 @@ export function validateLogConfig(log: HostConfigLogConfig | undefined): void {
 /** Where and how the monitor writes a container's output; undefined for the driver `none`. */
 export function logSink(log: HostConfigLogConfig | undefined, path: string, config: ContainerConfig, tag: Readonly<Record<string, string>>): LogSink | undefined {
   if (log?.Type === 'none') return undefined;
-  const options = log?.Config ?? {};
+  const options = optionsOf(log);
   const attrs: Record<string, string> = {};
   const take = (entries: readonly (readonly [string, string])[], names: string | undefined, pattern: string | undefined): void => {
     const wanted = new Set((names ?? '').split(',').filter((name) => name !== ''));

@@ -34,7 +34,7 @@ export async function planMounts(host: HostConfig, config: ContainerConfig, find
     add({ record: MountRecord.create({ type: 'tmpfs', destination: checkDestination(path), rw: true, options: tmpfsOptions(options) }) });
   }
   for (const path of Object.keys(config.Volumes)) {
-    const destination = destinationOf('volume', path);
+    const destination = destinationOf('volume', path.startsWith('/') ? path : `/${path}`);
     if (!planned.has(destination)) planned.set(destination, anonymous(destination, host.VolumeDriver));
   }
   return [...planned.values()];

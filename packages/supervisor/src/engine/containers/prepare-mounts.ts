@@ -4,6 +4,7 @@ import type { MountRecord } from '@gantry/api/gantry/engine/v1/record';
 import { asGantryError, type CallContext, deadlineExceeded, GantryError, invalidArgument } from '@gantry/rpc';
 import type { DockerContainer } from '../../records';
 import type { Engine } from './engine';
+import { checkPropagation } from './propagation';
 
 /** Makes the sources of a container's mounts ready: missing directories of -v are made, volumes are mounted where their driver must. */
 export async function prepareMounts(engine: Engine, ctx: CallContext, id: string, docker: DockerContainer): Promise<DockerContainer> {
@@ -16,6 +17,7 @@ export async function prepareMounts(engine: Engine, ctx: CallContext, id: string
 async function prepare(engine: Engine, ctx: CallContext, id: string, mount: MountRecord): Promise<MountRecord> {
   if (mount.type === 'bind') {
     await answered(bindSource(mount), mount.source);
+    if (/^r?(shared|slave)$/.test(mount.propagation)) checkPropagation(await answered(fs.realpath(mount.source), mount.source), mount.propagation);
     return mount;
   }
   if (mount.type !== 'volume') return mount;

@@ -2,6 +2,8 @@ import { asGantryError, GantryError } from '@gantry/rpc';
 
 const PREFIX = 'failed to create task for container: failed to create shim task: OCI runtime create failed: ';
 
+const MOUNT_ADVICE = ': Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type';
+
 /** A failed start as docker tells it: its text, its HTTP class, and the exit code that the container is left with. */
 export interface StartFailure {
   readonly error: GantryError;
@@ -24,9 +26,18 @@ export function startFailure(thrown: unknown, command: string): StartFailure {
   });
   if (named && about('executable file not found', 'no such file or directory')) return wrapped('invalidArgument', 127);
   if (named && about('permission denied', 'is a directory', 'exec format error')) return wrapped(about('exec format error') ? 'internal' : 'invalidArgument', 126);
-  if (about('not a directory') && about('mount')) return wrapped('invalidArgument', 127);
+  if (about('not a directory') && about('mount')) {
+    const advised = full ?? `${PREFIX}runc create failed: unable to start container process: ${text}: unknown`;
+    return { error: new GantryError('invalidArgument', `${advised}${MOUNT_ADVICE}`, { cause: thrown, meta: { ...failure.meta, exitCode: 127 } }), exitCode: 127 };
+  }
   if (full !== undefined && about('OCI runtime')) return wrapped(failure.kind === 'unknown' ? 'internal' : failure.kind, 128);
-  return { error: failure, exitCode: 128 };
+  return failure.meta['step'] === 'task' ? wrapped(failure.kind, 128) : { error: failure, exitCode: 128 };
+}
+
+/** Marks a failure as the runtime's own, so that it is told as such. */
+export function ofTask(thrown: unknown): GantryError {
+  const failure = asGantryError(thrown);
+  return new GantryError(failure.kind, failure.message, { cause: thrown, meta: { ...failure.meta, step: 'task' } });
 }
 
 /** Another runtime's text for a command that cannot run, with the words before it by which docker's clients know it. */

@@ -15,7 +15,7 @@ import { commandOf } from './merge-config';
 import { prepareMounts } from './prepare-mounts';
 import { removeContainer } from './remove';
 import { containerSpec } from './container-spec';
-import { startFailure } from './start-error';
+import { ofTask, startFailure } from './start-error';
 import { moveTo, phaseOf, stateOf } from './state';
 import { nowText } from './time';
 import { tellVolumesMounted } from './volume-events';
@@ -82,10 +82,10 @@ async function start(engine: Engine, ctx: CallContext, { id, docker: before }: D
       id, bundle: bundleDir(engine, id), rootfs: docker.rootfs, terminal: docker.config?.Tty ?? false, stdout: `monitor://${socket}`,
       stdin: docker.config?.OpenStdin === true ? `monitor://${socket}` : '', stderr: docker.config?.Tty === true ? '' : `monitor://${socket}`,
       options: packAny(CreateOptions, createOptions(engine, id, docker)),
-    });
+    }).catch((error: unknown) => Promise.reject(ofTask(error)));
     const [connected] = await Promise.all([connectNetworks(engine, ctx, id, docker, pid), engine.life.connectAttaches(id, socket)]);
     writeHosts(engine, id, { ...docker, ...connected }, hostGateway);
-    await tasks.start(ctx, { id });
+    await tasks.start(ctx, { id }).catch((error: unknown) => Promise.reject(ofTask(error)));
     finish(engine, id, entry, { docker, connected, pid, specJson, cause, hostGateway });
   } catch (thrown) {
     const failure = startFailure(thrown, command);

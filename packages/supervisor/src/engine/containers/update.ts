@@ -16,6 +16,18 @@ const LIMITS = [
 /** Type URL of LinuxResources (JSON) in Task.Update, containerd's. */
 const RESOURCES_TYPE_URL = OCI_SPEC_TYPE_URL.replace(/\/Spec$/, '/LinuxResources');
 
+/** A limit of the CPU is told in one way only, and a container that removes itself cannot be restarted. */
+function refuseConflicts(id: string, present: HostConfig, asked: HostConfig): void {
+  const conflicts: readonly (readonly [boolean, string])[] = [
+    [asked.NanoCpus > 0n && present.CpuPeriod > 0n, 'Conflicting options: Nano CPUs cannot be updated as CPU Period has already been set'],
+    [asked.NanoCpus > 0n && present.CpuQuota > 0n, 'Conflicting options: Nano CPUs cannot be updated as CPU Quota has already been set'],
+    [asked.CpuPeriod > 0n && present.NanoCpus > 0n, 'Conflicting options: CPU Period cannot be updated as NanoCPUs has already been set'],
+    [asked.CpuQuota > 0n && present.NanoCpus > 0n, 'Conflicting options: CPU Quota cannot be updated as NanoCPUs has already been set'],
+    [present.AutoRemove && (asked.RestartPolicy?.Name ?? '') !== '' && asked.RestartPolicy?.Name !== 'no', 'Restart policy cannot be updated because AutoRemove is enabled for the container'],
+  ];
+  for (const [clash, message] of conflicts) if (clash) throw conflict(`Cannot update container ${id}: ${message}`);
+}
+
 /** POST /containers/{id}/update: zero and empty values leave a limit as it is. */
 export async function updateContainer(engine: Engine, caller: CallContext, request: UpdateRequest): Promise<UpdateResponse> {
   const asked = request.hostConfig;
@@ -27,12 +39,10 @@ export async function updateContainer(engine: Engine, caller: CallContext, reque
     const changed = Object.fromEntries(LIMITS.map((name) => [name, asked[name]]).filter(([, value]) => value !== 0n && value !== ''));
     const next: HostConfig = { ...present, ...changed };
     if (asked.PidsLimit !== undefined && asked.PidsLimit !== 0n) next.PidsLimit = asked.PidsLimit > 0n ? asked.PidsLimit : undefined;
-    // A new kind of CPU limit replaces the other.
-    if (asked.NanoCpus > 0n) Object.assign(next, { CpuPeriod: 0n, CpuQuota: 0n });
-    else if (asked.CpuPeriod > 0n || asked.CpuQuota > 0n) next.NanoCpus = 0n;
+    refuseConflicts(id, present, asked);
     if (asked.RestartPolicy !== undefined && asked.RestartPolicy.Name !== '') next.RestartPolicy = asked.RestartPolicy;
     if (asked.Memory > 0n && asked.MemorySwap === 0n && present.MemorySwap > 0n && asked.Memory > present.MemorySwap) {
-      throw conflict('Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time');
+      throw conflict(`Cannot update container ${id}: Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time`);
     }
     validateRestartPolicy(next);
     const notes = validateResources(next);

@@ -15,11 +15,8 @@ export function validateConfig(config: ContainerConfig): void {
     if (entry.startsWith('=')) throw invalidArgument(`invalid environment variable: ${entry}`);
   }
   if (config.StopSignal !== undefined && config.StopSignal !== '') parseSignal(config.StopSignal);
-  if (config.Hostname.includes('\0') || /[\s/]/.test(config.Hostname)) throw invalidArgument(`invalid hostname format: ${config.Hostname}`);
+  if (/[\0\t\n\r]/.test(config.Hostname)) throw invalidArgument(`invalid hostname format: ${config.Hostname}`);
   for (const port of Object.keys(config.ExposedPorts)) parsePort(port);
-  for (const destination of Object.keys(config.Volumes)) {
-    if (!destination.startsWith('/')) throw invalidArgument(`invalid mount config for type "volume": invalid mount path: '${destination}' mount path must be absolute`);
-  }
   validateHealth(config);
 }
 

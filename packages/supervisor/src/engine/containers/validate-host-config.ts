@@ -16,8 +16,6 @@ const refused: readonly { readonly name: string; readonly isSet: (host: HostConf
   { name: 'IOMaximumIOps', isSet: (host) => host.IOMaximumIOps !== 0n },
   { name: 'IOMaximumBandwidth', isSet: (host) => host.IOMaximumBandwidth !== 0n },
   { name: 'Cgroup', isSet: (host) => host.Cgroup !== '' },
-  { name: 'StorageOpt', isSet: (host) => Object.keys(host.StorageOpt).length > 0 },
-  { name: 'Isolation', isSet: (host) => host.Isolation !== '' && host.Isolation !== 'default' },
   { name: 'Links on the default bridge', isSet: (host) => host.Links.length > 0 && ['', 'default', 'bridge'].includes(host.NetworkMode) },
 ];
 
@@ -27,6 +25,10 @@ const refused: readonly { readonly name: string; readonly isSet: (host: HostConf
  */
 export function validateHostConfig(host: HostConfig, config: ContainerConfig): string[] {
   for (const { name, isSet } of refused) if (isSet(host)) throw invalidArgument(`HostConfig.${name} is not supported`);
+  if (host.Isolation !== '' && host.Isolation !== 'default') throw invalidArgument(`invalid isolation: "${host.Isolation}" - linux only supports 'default'`);
+  for (const option of Object.keys(host.StorageOpt)) {
+    throw invalidArgument(option === 'size' ? "--storage-opt is supported only for overlay over xfs with 'pquota' mount option" : `Unknown option ${option}`);
+  }
   const [request] = host.DeviceRequests;
   if (request !== undefined) {
     throw invalidArgument(`could not select device driver "${request.Driver}" with capabilities: [${request.Capabilities.map((set) => `[${set.items.join(' ')}]`).join(' ')}]`);
@@ -53,7 +55,12 @@ export function validateHostConfig(host: HostConfig, config: ContainerConfig): s
   validateRestartPolicy(host);
   validateLogConfig(host.LogConfig);
   validateModes(host, config);
-  return validateResources(host);
+  return [...validateResources(host), ...warningsOf(host)];
+}
+
+function warningsOf(host: HostConfig): string[] {
+  const published = Object.keys(host.PortBindings).length > 0 || host.PublishAllPorts;
+  return host.NetworkMode === 'host' && published ? ['Published ports are discarded when using host network mode'] : [];
 }
 
 function validatePortBinding(name: string, host: HostConfig): void {
@@ -96,5 +103,7 @@ export function validateResources(host: HostConfig): string[] {
   parseCpuSet(host.CpusetCpus, 'cpuset cpus');
   parseCpuSet(host.CpusetMems, 'cpuset mems');
   if (host.BlkioWeight !== 0n && (host.BlkioWeight < 10n || host.BlkioWeight > 1000n)) fail('Range of blkio weight is from 10 to 1000');
-  return [];
+  return host.OomKillDisable === true && host.Memory === 0n
+    ? ['OOM killer is disabled for the container, but no memory limit is set, this can result in the system running out of resources.']
+    : [];
 }

@@ -131,11 +131,12 @@ function failedToStart(engine: Engine, ctx: CallContext, exec: Exec, thrown: unk
   const missing = /executable file not found|no such file or directory/.test(text);
   const denied = /permission denied|is a directory/.test(text);
   exec.state = 'running';
-  engine.execs.exited(exec.containerId, exec.id, missing ? 127 : denied ? 126 : 128);
+  const exitCode = missing ? 127 : 126;
+  engine.execs.exited(exec.containerId, exec.id, exitCode);
   void engine.tasks.delete(ctx, { id: exec.containerId, execId: exec.id }).catch(() => undefined);
-  if (!missing && !denied) return failure;
+  if (!missing && !denied) return new GantryError(failure.kind, failure.message, { cause: thrown, meta: { ...failure.meta, exitCode } });
   const full = text.includes('OCI runtime exec failed') ? text : `OCI runtime exec failed: exec failed: unable to start container process: ${text}: unknown`;
-  return new GantryError('invalidArgument', full, { cause: thrown, meta: { exitCode: missing ? 127 : 126 } });
+  return new GantryError('invalidArgument', full, { cause: thrown, meta: { exitCode } });
 }
 
 /** The client of an attached start is connected to the monitor. */

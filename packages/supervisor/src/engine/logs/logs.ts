@@ -65,7 +65,7 @@ async function send(socket: Socket, bytes: Buffer, signal: AbortSignal): Promise
 
 /** One line as docker sends it: an 8 byte header unless the container has a terminal. */
 function encode(line: LogLine, query: Query, tty: boolean): Buffer {
-  const details = query.details && line.attrs !== undefined ? `${Object.entries(line.attrs).map(([key, value]) => `${encodeURIComponent(key)}=${encodeURIComponent(value)}`).sort().join(',')} ` : '';
+  const details = query.details ? `${Object.entries(line.attrs ?? {}).map(([key, value]) => `${encodeURIComponent(key)}=${encodeURIComponent(value)}`).sort().join(',')} ` : '';
   const text = Buffer.from(`${query.timestamps ? `${padded(line.time)} ` : ''}${details}${line.log}`);
   if (tty) return text;
   const header = Buffer.alloc(8);

@@ -67,7 +67,7 @@ export async function systemInfo(needs: InfoNeeds, ctx: CallContext): Promise<Sy
     Driver: 'overlayfs',
     DriverStatus: [{ items: ['driver-type', 'io.containerd.snapshotter.v1'] }],
     DockerRootDir: facts.dataRoot,
-    Plugins: { Volume: ['local'], Network: network?.drivers ?? [], Authorization: [], Log: ['json-file', 'none'] },
+    Plugins: { Volume: ['local'], Network: network?.drivers ?? [], Authorization: [], Log: ['json-file', 'local', 'none'] },
     MemoryLimit: cgroup.memory,
     SwapLimit: cgroup.swap,
     KernelMemoryTCP: false,
