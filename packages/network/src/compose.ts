@@ -100,7 +100,7 @@ export function compose(context: NetworkContext): Running {
   const server = context.createServer();
   let warnings: readonly string[] = [];
   server.addService(VersionService, { version: async () => ({ version: context.version, revision: '' }) });
-  server.addService(NetworkServiceService, networkHandlers(parts, () => readStatus(parts, { warnings: [...warnings, ...service.firewall.warnings], pools: service.pools, table: service.names.table })));
+  server.addService(NetworkServiceService, networkHandlers(parts, async () => readStatus(parts, { warnings: [...warnings, ...(await service.firewall.freshWarnings())], pools: service.pools, table: service.names.table })));
   return {
     start: async () => {
       const options: Record<string, string> = {

@@ -182,6 +182,7 @@ asRoot('ports, networks and foreign firewalls on a real kernel', () => {
     await eventually(async () => expect(await ask()).toBe('hello'));
     await runProgram('iptables-nft', '-P', 'FORWARD', 'DROP');
     await expect(ask()).rejects.toThrow();
+    await eventually(async () => expect((await service.client.getStatus(context(), {})).warnings).toEqual([expect.stringMatching(/^WARNING: nft chain "ip filter FORWARD" has policy drop/)]));
     const again = async (firewall: 'warn' | 'insert') => {
       await service.stop();
       service = await startTestService(host.directory, { ...service.config, firewall });

@@ -17,7 +17,7 @@ import type { NetworkRecord } from '../store/record';
 import { endpointMessage, networkMessage } from './wire';
 
 /** gantry.network.v1 over the operations. What was begun is finished, whether the caller stays or not. */
-export function networkHandlers(parts: Parts, status: () => Status): Handlers<NetworkServiceService> {
+export function networkHandlers(parts: Parts, status: () => Promise<Status>): Handlers<NetworkServiceService> {
   const whole = (ref: string) => {
     const network = findNetwork(parts, ref);
     return networkMessage(network, parts.store.endpointsOfNetwork(network.id));
@@ -50,7 +50,7 @@ export function networkHandlers(parts: Parts, status: () => Status): Handlers<Ne
       return {};
     },
     reconcile: async (_ctx, request) => ({ releasedSandboxIds: await reconcile(parts, request.sandboxes) }),
-    getStatus: () => Promise.resolve(status()),
+    getStatus: () => status(),
     renameSandbox: async (_ctx, request) => {
       await renameSandbox(parts, request.sandboxId, request.containerName);
       return {};

@@ -10,6 +10,8 @@ const run = promisify(execFile);
 const LEGACY_TIMEOUT_MS = 5_000;
 /** The old iptables must be spawned, which stalls the event loop: only every so many looks. */
 const LEGACY_EVERY = 20;
+/** What was seen so lately is not looked at again for somebody who asks, ms. */
+const FRESH_MS = 1_000;
 
 export interface WatchOptions {
   /** Put our rule into foreign chains that drop. */
@@ -22,6 +24,7 @@ export interface WatchOptions {
 export class FirewallWatch {
   #warnings: readonly string[] = [];
   #looks = 0;
+  #lookedAt = -Infinity;
   #legacyDrops = false;
 
   constructor(
@@ -30,11 +33,14 @@ export class FirewallWatch {
     private readonly logger: Logger,
   ) {}
 
-  get warnings(): readonly string[] {
+  /** The warnings as of now, within a second. */
+  async freshWarnings(): Promise<readonly string[]> {
+    if (performance.now() - this.#lookedAt > FRESH_MS) await this.look();
     return this.#warnings;
   }
 
   async look(): Promise<void> {
+    this.#lookedAt = performance.now();
     const found: string[] = [];
     try {
       for (const chain of await findForeignChains(this.connection, this.options.isOurs)) {

@@ -19,7 +19,7 @@ export function readStatus(parts: Parts, about: { readonly warnings: readonly st
   const bridge = parts.store.networks().find((network) => network.predefined && network.driver === 'bridge');
   const isOn = (name: string): boolean => parts.kernel.readSysctl(name) === '1';
   return {
-    warnings: [...about.warnings, ...(isOn('net/ipv4/ip_forward') ? [] : ['IPv4 forwarding is disabled'])],
+    warnings: [...about.warnings, ...(isOn('net/ipv4/ip_forward') ? [] : ['IPv4 forwarding is disabled'])].map((text) => `WARNING: ${text}`),
     ipv4Forwarding: isOn('net/ipv4/ip_forward'),
     bridgeNfIptables: isOn('net/bridge/bridge-nf-call-iptables'),
     bridgeNfIp6tables: isOn('net/bridge/bridge-nf-call-ip6tables'),
