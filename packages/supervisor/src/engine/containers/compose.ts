@@ -25,6 +25,7 @@ import { Lifecycle } from './lifecycle';
 import { ContainerQueues } from './queue';
 import { reconcile } from './reconcile';
 import { removeFromContainerd } from './remove-from-containerd';
+import { hostGoesDown, stopWithHost } from './shutdown';
 import { startById } from './start';
 import { DEFAULT_STOP_TIMEOUT } from './signals';
 
@@ -71,9 +72,10 @@ export function createContainersEngine(surroundings: EngineSurroundings, overrid
       for (const { id } of records.listDocker()) watchHealth(engine, health, id);
     },
     async stop() {
-      forget();
       restarter.stop();
       health.stopAll();
+      if (await hostGoesDown()) await stopWithHost(engine);
+      forget();
       await Promise.race([engine.queues.drain(), new Promise((resolve) => setTimeout(resolve, 3000).unref())]);
       await engine.broker.close();
       store.close();

@@ -4,11 +4,13 @@ import { nextDelay } from './policy';
 export class Restarter {
   private readonly delays = new Map<string, number>();
   private readonly timers = new Map<string, NodeJS.Timeout>();
+  private stopped = false;
 
   constructor(private readonly start: (id: string) => void) {}
 
   /** The container ended after `ranMs`; it is started again unless cancelled meanwhile. */
   schedule(id: string, ranMs: number): void {
+    if (this.stopped) return;
     const delay = nextDelay(this.delays.get(id), ranMs);
     this.delays.set(id, delay);
     this.cancel(id);
@@ -33,7 +35,9 @@ export class Restarter {
     this.delays.delete(id);
   }
 
+  /** Starts nothing any more; the next process goes on with what waits. */
   stop(): void {
+    this.stopped = true;
     for (const id of [...this.timers.keys()]) this.cancel(id);
   }
 }
