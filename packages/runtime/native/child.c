@@ -139,7 +139,7 @@ void child_wait_start(struct child *c)
 	child_await(c, SYNC_START);
 }
 
-static void reset_signals(void)
+void reset_signals(void)
 {
 	struct sigaction standard = { .sa_handler = SIG_DFL };
 	sigset_t none;

@@ -67,6 +67,9 @@ void child_send(struct child *c, const void *data, size_t n, int fd);
 /* Waits for one letter; exits when the parent is gone. */
 void child_await(struct child *c, char letter);
 void child_wait_start(struct child *c);
+
+/* Every signal as a fresh program expects it: nothing ignored, nothing blocked. */
+void reset_signals(void);
 /* Opens the sources of ROOTFS and BIND that are not open yet; dies (in the child) when one is missing. */
 void launch_open_sources(struct child *c);
 

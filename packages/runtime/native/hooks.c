@@ -31,6 +31,7 @@ __attribute__((noreturn)) static void be_hook(const struct plan_op *op, const ch
 		_exit(126);
 	dup2(null >= 0 ? null : err, 1);
 	sys_close_range(3, ~0u, 0);
+	reset_signals();
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (!args[0])
 		args[0] = op->f[1].s;

@@ -24,6 +24,7 @@
 
 #define GRACE_QUIET_MS 100  // a writer that outlives the process is waited for while it writes ...
 #define GRACE_TOTAL_MS 2000 // ... but no longer than this
+#define SHUTDOWN_MS 10000   // what a process gets that does not end by itself when the host goes down
 
 struct monitor monitor = {.forced_code = -1};
 
@@ -31,6 +32,7 @@ static struct frame request;
 static int stdio[3] = {-1, -1, -1};
 static int master = -1;
 static int64_t died_at;
+static int64_t kill_at;  // loop_now() at which the process is killed because the host goes down, 0: it does not
 static struct watch children = {.fd = -1};
 
 static void close_stdio(void) {
@@ -65,7 +67,7 @@ static void take_terminal(void) {
 
 // The process's own settings are inherited over the clone, so the monitor takes its own only afterwards.
 static void settle(void) {
-	static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGQUIT};
+	static const int ignored[] = {SIGINT, SIGHUP, SIGPIPE, SIGQUIT};
 	for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++) signal(ignored[i], SIG_IGN);
 	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
 	if (fd >= 0) {
@@ -77,7 +79,11 @@ static void settle(void) {
 static void children_ready(struct watch *w, uint32_t events) {
 	(void)events;
 	struct signalfd_siginfo info;
-	(void)!read(w->fd, &info, sizeof info);
+	if (read(w->fd, &info, sizeof info) == sizeof info && info.ssi_signo == SIGTERM && !kill_at) {
+		// Only the last step of a shutdown says so, to every process at once, and then waits for all of them.
+		kill_at = loop_now() + SHUTDOWN_MS;
+		monitor.released = true;
+	}
 	process_reap();
 }
 
@@ -85,6 +91,7 @@ static void watch_children(void) {
 	sigset_t set;
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGTERM);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	children = (struct watch){.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), .ready = children_ready};
 	loop_watch(&children, EPOLLIN);
@@ -174,6 +181,7 @@ static void destroy(void) {
 static int timeout(int64_t now) {
 	int64_t until = INT64_MAX;
 	if (monitor.ack_deadline) until = monitor.ack_deadline;
+	if (kill_at && !monitor.dead && kill_at < until) until = kill_at;
 	if (monitor.dead && monitor.status != STATUS_STOPPED && now + 20 < until) until = now + 20;
 	if ((clients_full() || monitor.released) && now + 1000 < until) until = now + 1000;
 	if (until == INT64_MAX) return -1;
@@ -186,6 +194,10 @@ static void serve(void) {
 		loop_turn(timeout(loop_now()));
 		int64_t now = loop_now();
 		if (monitor.ack_deadline && now >= monitor.ack_deadline) destroy();
+		if (kill_at && now >= kill_at && !monitor.dead && monitor.state.pid > 0) {
+			kill(monitor.state.pid, SIGKILL);
+			kill_at = now + SHUTDOWN_MS;
+		}
 		if (monitor.dead && monitor.status != STATUS_STOPPED) monitor_check_end();
 		if (monitor.released && monitor.status == STATUS_STOPPED) {
 			if (!leave_at) {

@@ -47,6 +47,16 @@ export function driverSuite(name: string, options: Partial<CreateOptions>): void
       await expect(shim.tasks.state(shim.ctx, { id: task.id, execId: '' })).rejects.toMatchObject({ kind: 'notFound' });
     });
 
+    test('a monitor told to end by a shutdown kills what does not end by itself, and leaves', async () => {
+      const task = await shim.create({ args: ['sh', '-c', 'trap "" TERM; while :; do sleep 1; done'] });
+      await shim.startTask(task);
+      const { monitor_pid: monitor } = JSON.parse(readFileSync(join(task.bundle, 'monitor.json'), 'utf8')) as { monitor_pid: number };
+      process.kill(monitor, 'SIGTERM');
+      expect(await shim.wait(task)).toBe(137);
+      await eventually(() => !existsSync(`/proc/${monitor}`), 'the end of the monitor');
+      expect(await shim.delete(task)).toBe(137);
+    }, 20_000);
+
     test('stdin is delivered and closed', async () => {
       const task = await shim.create({ args: ['sh', '-c', 'cat; echo end'], stdin: true });
       const client = await shim.attach(task.socket);
