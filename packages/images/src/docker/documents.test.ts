@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { isGantryError } from '@gantry/rpc';
 import { applyChanges } from './dockerfile-changes';
-import { parseConfig } from './image-reader';
+import { choosePlatform, parseConfig } from './image-reader';
 import { kindOf, parseIndex, parseManifest } from './manifest';
 
 const digest = `sha256:${'a'.repeat(64)}`;
@@ -66,3 +66,11 @@ test.each(['EXPOSE x', 'EXPOSE 70000', 'EXPOSE', 'USER', 'VOLUME []', 'WORKDIR',
     expect(() => applyChanges({}, [change])).toThrow(expect.objectContaining({ kind: 'invalidArgument' }) as Error);
   },
 );
+
+test('an index with nothing for this host gives nothing to run, but a lone image that is here can be named', () => {
+  const foreign = [{ platform: { os: 'linux', architecture: 's390x' } }];
+  expect(choosePlatform(foreign, undefined, true)).toBeUndefined();
+  expect(choosePlatform(foreign, undefined)).toBe(foreign[0]);
+  expect(choosePlatform([...foreign, { platform: { os: 'unknown', architecture: 'unknown' } }], undefined, true)).toBeUndefined();
+  expect(choosePlatform(foreign, { os: 'linux', architecture: 's390x' }, true)).toBe(foreign[0]);
+});

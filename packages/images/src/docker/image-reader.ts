@@ -66,15 +66,18 @@ export class ImageReader {
   }
 }
 
-/** The entry for a platform; without one the host's best, else the first that names none. Attestations never suit. */
-export function choosePlatform<T extends { readonly platform?: Platform }>(entries: readonly T[], platform: Platform | undefined): T | undefined {
+/**
+ * The entry for a platform; without one the host's best, else the first that names none, else (unless it is to run here) the only one there is.
+ * Attestations never suit.
+ */
+export function choosePlatform<T extends { readonly platform?: Platform }>(entries: readonly T[], platform: Platform | undefined, toRun = false): T | undefined {
   const real = entries.filter((entry) => entry.platform?.os !== 'unknown');
   if (platform !== undefined) return real.find((entry) => entry.platform !== undefined && platformEquals(entry.platform, platform));
   for (const wanted of runnable(hostPlatform())) {
     const found = real.find((entry) => entry.platform !== undefined && platformEquals(entry.platform, wanted));
     if (found !== undefined) return found;
   }
-  return real.find((entry) => entry.platform === undefined) ?? (real.length === 1 ? real[0] : undefined);
+  return real.find((entry) => entry.platform === undefined) ?? (real.length === 1 && !toRun ? real[0] : undefined);
 }
 
 export function parseConfig(bytes: Buffer, digest: string): ImageConfig {

@@ -84,7 +84,7 @@ export class Puller {
     let imageId: string;
     if (kind === 'index') {
       const index = parseIndex(top.bytes, top.digest);
-      const chosen = choosePlatform(index.manifests, options.platform);
+      const chosen = choosePlatform(index.manifests, options.platform, true);
       if (chosen === undefined) throw notFound(`no matching manifest for ${formatPlatform(options.platform ?? hostPlatform())} in the manifest list entries`);
       const fetched = await repository.manifest(chosen.digest, signal);
       if (fetched.bytes.length !== chosen.size) throw dataLoss(`manifest ${chosen.digest} has ${fetched.bytes.length} bytes, ${chosen.size} were promised`);
