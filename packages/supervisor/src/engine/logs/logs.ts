@@ -36,12 +36,12 @@ export function offerLogs(engine: Engine, id: string, query: Query): StreamTicke
     socket.on('error', () => gone.abort());
     socket.resume(); // nothing is read from the other side but its end
     try {
-      const lines = readLog(logPath(engine, id), {
+      const batches = readLog(logPath(engine, id), {
         tail: Number(query.tail), since, until, signal: gone.signal, ...(query.follow ? { follow: over.promise } : {}),
       });
-      for await (const line of lines) {
-        if (line.stream === 'stdout' ? !query.stdout : !query.stderr) continue;
-        await send(socket, encode(line, query, tty), gone.signal);
+      for await (const lines of batches) {
+        const wanted = lines.filter((line) => (line.stream === 'stdout' ? query.stdout : query.stderr));
+        await send(socket, Buffer.concat(wanted.map((line) => encode(line, query, tty))), gone.signal);
       }
       socket.end();
     } finally {

@@ -16,7 +16,7 @@ const line = (n: number): string => `${JSON.stringify({ log: `${n}\n`, stream: n
 const lines = (from: number, to: number): string => Array.from({ length: to - from }, (_, index) => line(from + index)).join('');
 const read = async (query: { tail?: number; since?: bigint; until?: bigint } = {}): Promise<string[]> => {
   const result: string[] = [];
-  for await (const { log } of readLog(path, { tail: -1, signal: new AbortController().signal, ...query })) result.push(log.trimEnd());
+  for await (const lines of readLog(path, { tail: -1, signal: new AbortController().signal, ...query })) result.push(...lines.map(({ log }) => log.trimEnd()));
   return result;
 };
 
@@ -53,7 +53,7 @@ it('follows over a rotation, to the end', async () => {
   const over = Promise.withResolvers<void>();
   const seen: LogLine[] = [];
   const reading = (async () => {
-    for await (const entry of readLog(path, { tail: 1, follow: over.promise, signal: new AbortController().signal })) seen.push(entry);
+    for await (const lines of readLog(path, { tail: 1, follow: over.promise, signal: new AbortController().signal })) seen.push(...lines);
   })();
   const until = async (count: number): Promise<void> => {
     for (let i = 0; i < 200 && seen.length < count; i++) await new Promise((resolve) => setTimeout(resolve, 20));
@@ -75,7 +75,7 @@ it('stops following when the reader goes', async () => {
   writeFileSync(path, lines(0, 1));
   const gone = new AbortController();
   const reading = (async () => {
-    for await (const _line of readLog(path, { tail: -1, follow: new Promise(() => undefined), signal: gone.signal })) gone.abort();
+    for await (const _lines of readLog(path, { tail: -1, follow: new Promise(() => undefined), signal: gone.signal })) gone.abort();
   })();
   await reading;
 });

@@ -23,8 +23,8 @@ export function nanosOf(time: string): bigint {
   return BigInt(Date.parse(`${match[1]}${match[3]}`)) * 1_000_000n + BigInt((match[2] ?? '').padEnd(9, '0'));
 }
 
-/** Lines of a container's log, rotated files included, in order. */
-export async function* readLog(path: string, query: LogQuery): AsyncGenerator<LogLine> {
+/** Lines of a container's log, rotated files included, in order; as many at once as one read of the file gave. */
+export async function* readLog(path: string, query: LogQuery): AsyncGenerator<LogLine[]> {
   const within = (line: LogLine): boolean => {
     if (query.since === undefined && query.until === undefined) return true;
     const at = nanosOf(line.time);
@@ -36,11 +36,14 @@ export async function* readLog(path: string, query: LogQuery): AsyncGenerator<Lo
     const start = starts[index];
     const last = index === files.length - 1;
     if (start === undefined && !last) continue;
-    const lines = last && query.follow !== undefined ? follow(path, start ?? 0, query.follow, query.signal) : linesOf(file, start ?? 0);
-    for await (const line of lines) {
+    const batches = last && query.follow !== undefined ? follow(path, start ?? 0, query.follow, query.signal) : linesOf(file, start ?? 0);
+    for await (const lines of batches) {
       if (query.signal.aborted) return;
-      if (query.until !== undefined && nanosOf(line.time) > query.until) return;
-      if (within(line)) yield line;
+      const { until } = query;
+      const late = until === undefined ? -1 : lines.findIndex((line) => nanosOf(line.time) > until);
+      const wanted = (late < 0 ? lines : lines.slice(0, late)).filter(within);
+      if (wanted.length > 0) yield wanted;
+      if (late >= 0) return;
     }
   }
 }
@@ -70,7 +73,7 @@ async function endOf(file: string): Promise<number | undefined> {
   return size;
 }
 
-async function* linesOf(file: string, start: number): AsyncGenerator<LogLine> {
+async function* linesOf(file: string, start: number): AsyncGenerator<LogLine[]> {
   const handle = await open(file, 'r').catch(() => undefined);
   if (handle === undefined) return;
   try {
@@ -80,17 +83,14 @@ async function* linesOf(file: string, start: number): AsyncGenerator<LogLine> {
   }
 }
 
-async function* available(reader: LineReader): AsyncGenerator<LogLine> {
+async function* available(reader: LineReader): AsyncGenerator<LogLine[]> {
   for (let lines = await reader.next(); lines.length > 0; lines = await reader.next()) {
-    for (const bytes of lines) {
-      const line = parseLine(bytes);
-      if (line !== undefined) yield line;
-    }
+    yield lines.flatMap((bytes) => parseLine(bytes) ?? []);
   }
 }
 
 /** Follows a file over its rotations until `over` settles and everything is read. */
-async function* follow(path: string, start: number, over: Promise<void>, signal: AbortSignal): AsyncGenerator<LogLine> {
+async function* follow(path: string, start: number, over: Promise<void>, signal: AbortSignal): AsyncGenerator<LogLine[]> {
   let ended = false;
   const change = new Change();
   void over.then(() => {
