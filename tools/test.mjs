@@ -89,7 +89,7 @@ if (every && pattern.length === 0) {
   check('proto', join(root, 'node_modules/.bin/buf'), ['lint']);
 }
 if (every || has('--unit')) jest('unit', ['packages'], ['--passWithNoTests']);
-if (every || has('--e2e')) jest('e2e', ['test-e2e'], ['--runInBand', '--passWithNoTests']);
+if (every || has('--e2e')) jest('e2e', ['test-e2e'], ['--runInBand', '--forceExit', '--passWithNoTests']);
 if (has('--all')) {
   guest();
   check('bench', join(root, 'tools/bench'));

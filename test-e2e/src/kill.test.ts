@@ -69,17 +69,20 @@ describe('nothing dies with a service', () => {
   test.each([...services, 'helper', 'all'] as const)(`kill -9 of %s, ${rounds} times, in the middle of create, start, exec and rm`, async (victim) => {
     const stop = new AbortController();
     const working = churn(stop.signal);
-    for (let round = 0; round < rounds; round++) {
-      await new Promise((resolve) => setTimeout(resolve, 50 + Math.random() * 400));
-      if (victim === 'helper') kill(helpers(engine));
-      else if (victim === 'all') kill([...helpers(engine), ...services.flatMap((name) => engine.pids(name))]);
-      else kill(engine.pids(victim));
-      expect(await answers(8000)).toBe(true);
-      expect(await answers(8001)).toBe(true);
-      await back();
+    try {
+      for (let round = 0; round < rounds; round++) {
+        await new Promise((resolve) => setTimeout(resolve, 50 + Math.random() * 400));
+        if (victim === 'helper') kill(helpers(engine));
+        else if (victim === 'all') kill([...helpers(engine), ...services.flatMap((name) => engine.pids(name))]);
+        else kill(engine.pids(victim));
+        expect(await answers(8000)).toBe(true);
+        expect(await answers(8001)).toBe(true);
+        await back();
+      }
+    } finally {
+      stop.abort();
+      await working;
     }
-    stop.abort();
-    await working;
     await back();
     for (const name of names) expect(`${name} ${(await docker('inspect', '-f', '{{.State.Running}}', name)).stdout.trim()}`).toBe(`${name} true`);
     expect((await docker('exec', 'tty0', 'echo', 'exec works')).stdout).toBe('exec works\n');
