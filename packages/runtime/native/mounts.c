@@ -380,26 +380,10 @@ void do_remount(struct child *c, struct plan_op *op)
 	free(options);
 }
 
-/*
- * To the mount namespace's own root: pivot_root(2) moves the caller's root only, so that under an engine in a chroot whoever joins the
- * namespace later (setns(2), an exec) would stand on the host's root.
- */
-static void leave_chroot(struct child *c)
-{
-	int own = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
-
-	if (own < 0 || setns(own, CLONE_NEWNS))
-		child_fail(c, errno, "go to the root of the mount namespace");
-	close(own);
-}
-
 void do_pivot(struct child *c, bool move)
 {
-	int old;
+	int old = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-	if (!move)
-		leave_chroot(c);
-	old = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (old < 0 || fchdir(c->root))
 		child_fail(c, errno, "enter the rootfs");
 	if (move) {
