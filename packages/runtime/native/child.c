@@ -344,7 +344,6 @@ static void run(struct child *c, struct plan_op *op)
 			child_fail(c, errno, "set the propagation of /");
 		return;
 	case PLAN_ROOTFS:
-		launch_open_sources(c);
 		do_rootfs(c, op);
 		return;
 	case PLAN_MOUNT: do_mount(c, op); return;

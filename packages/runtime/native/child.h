@@ -33,6 +33,7 @@ struct child {
 	int target;      /* pidfd of the container's init (exec) or -1 */
 	uint64_t target_flags;
 	int *sources;    /* by operation index: detached mount trees, or -1 */
+	int *maps;       /* by operation index: user namespaces that carry a mount's id map, or -1 */
 	int *tasks;      /* v1 `tasks` files */
 	int tasks_count;
 	struct { int fd; uint64_t flags; } late[8]; /* namespaces joined by the child itself */
@@ -41,6 +42,7 @@ struct child {
 	bool joined_user; /* it was entered before the clone, with everything else that is joined by path */
 	pid_t target_pid; /* the container's init (exec), or 0 */
 	int agent;       /* connected to the seccomp agent, or -1 */
+	bool on_top;     /* the rootfs lies on "/": to go to the namespace's root again would enter it */
 	bool in_root;    /* after PIVOT, or an exec: "/" is the container's */
 
 	bool no_new_privs, has_caps, cwd_pending, seccomp_set;
@@ -70,8 +72,6 @@ void child_wait_start(struct child *c);
 
 /* Every signal as a fresh program expects it: nothing ignored, nothing blocked. */
 void reset_signals(void);
-/* Opens the sources of ROOTFS and BIND that are not open yet; dies (in the child) when one is missing. */
-void launch_open_sources(struct child *c);
 
 /* resolve.c: paths of the container, below c->root, never beyond it. */
 #define RESOLVE_MAKE_DIR 1
@@ -82,19 +82,21 @@ int root_make(struct child *c, const char *path, int make);
 /* Opens the directory that holds path's last part, made when missing; *name points into `path`. -1 with errno. */
 int root_parent(struct child *c, const char *path, const char **name);
 
+/* rootfs.c */
+void do_rootfs(struct child *c, struct plan_op *op);
+void do_root_attr(struct child *c, struct plan_op *op);
+void do_pivot(struct child *c, bool move);
+
 /* mounts.c */
 int open_source(const char *path, bool recursive);
 int set_attr(int fd, bool recursive, uint64_t set, uint64_t clear, uint64_t propagation);
 int attach(int mount, int target);
-void do_rootfs(struct child *c, struct plan_op *op);
 void do_mount(struct child *c, struct plan_op *op);
 void do_bind(struct child *c, struct plan_op *op);
 void do_mask(struct child *c, const char *path);
 void do_readonly(struct child *c, const char *path);
-void do_root_attr(struct child *c, struct plan_op *op);
 void do_attr(struct child *c, struct plan_op *op);
 void do_remount(struct child *c, struct plan_op *op);
-void do_pivot(struct child *c, bool move);
 int new_mount(const char *type, const char *source, const char *const *options, uint64_t attributes, char *log,
 	      size_t log_size);
 
@@ -122,8 +124,17 @@ void enter_cwd(struct child *c, const char *path, bool again);
 /* hooks.c: runs one hook, with `inherited` (or NULL) when it has no environment of its own; 0, or -1 with a reason. */
 int run_hook(const struct plan_op *op, pid_t pid, const char *const *inherited, char *reason, size_t size);
 
-/* idmap.c: gives a detached tree an id map: two maps, or the path of a user namespace. -1 with errno. */
-int map_ids(int tree, bool recursive, const char *uids, const char *gids, const char *path);
+/* sources.c: what is bound. */
+bool is_mapped(const struct plan_op *op);
+void close_sources(struct child *c);
+/* The tree of a ROOTFS or BIND operation, opened and mapped when the parent has not; dies (in the child) when it is missing. */
+int source_of(struct child *c, const struct plan_op *op);
+/* The same for every BIND whose source is not below this directory. */
+void open_sources_outside(struct child *c, const char *rootfs);
+
+/* idmap.c: the user namespace that carries a BIND operation's id map, and giving it to a detached tree. -1 with errno. */
+int open_map(const struct plan_op *bind);
+int map_ids(int tree, bool recursive, int space);
 
 /* affinity.c: masks in the kernel's order, an empty one for every processor. -1 with errno. */
 int set_affinity(const uint8_t *mask, uint64_t bytes);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
@@ -94,11 +95,25 @@ static void need_proc(struct child *c)
 		child_fail(c, errno, "no procfs to write to%s", log);
 }
 
+/*
+ * After a change of user a process does not own its files in /proc, unless it may be dumped (proc(5)); for as long as the call takes, and
+ * only before it is somebody else's.
+ */
 int proc_open(struct child *c, const char *path, int flags)
 {
+	bool own = c->new_user && strncmp(path, "self/", 5) == 0;
+	int dumpable = own ? prctl(PR_GET_DUMPABLE) : 0, fd, err;
+
 	need_proc(c);
-	return sys_openat2(c->proc, path, (uint64_t)flags | O_CLOEXEC | O_NOFOLLOW, 0,
+	if (own)
+		prctl(PR_SET_DUMPABLE, 1);
+	fd = sys_openat2(c->proc, path, (uint64_t)flags | O_CLOEXEC | O_NOFOLLOW, 0,
 			   RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV);
+	err = errno;
+	if (own && dumpable != 1)
+		prctl(PR_SET_DUMPABLE, 0);
+	errno = err;
+	return fd;
 }
 
 static void write_proc(struct child *c, const char *path, const char *value)

@@ -164,7 +164,6 @@ void do_exec(struct child *c, struct plan_op *op)
 	child_send(c, "R", 1, -1);
 	child_wait_start(c);
 
-	run_start_hooks(c, env);
 	prctl(PR_SET_PDEATHSIG, 0);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -175,6 +174,7 @@ void do_exec(struct child *c, struct plan_op *op)
 	caps_final(c);
 	if (c->no_new_privs)
 		load_seccomp(c);
+	run_start_hooks(c, env); /* as the program will be, its filter included */
 	execve(program, (char *const *)args, (char *const *)env);
 	child_die(c, errno == ENOENT ? LAUNCH_NOT_FOUND : errno == ENOEXEC ? LAUNCH_INVALID : kind_of_errno(errno), errno, "exec %s",
 		  program);

@@ -1,5 +1,6 @@
 /* OCI hooks: a program with the container's state on its stdin. */
 #define _GNU_SOURCE
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -74,6 +75,16 @@ static int watch(pid_t pid, int err, long long deadline, char *text, size_t size
 	}
 }
 
+static const char *name_of_signal(int number)
+{
+	static char text[64];
+
+	snprintf(text, sizeof(text), "%s", strsignal(number));
+	for (char *at = text; *at; at++)
+		*at = (char)tolower((unsigned char)*at);
+	return text;
+}
+
 int run_hook(const struct plan_op *op, pid_t pid, const char *const *inherited, char *reason, size_t size)
 {
 	int in[2], err[2], status;
@@ -108,7 +119,7 @@ int run_hook(const struct plan_op *op, pid_t pid, const char *const *inherited, 
 	else if (WIFEXITED(status))
 		snprintf(reason, size, "error running %s: \"%s\" exited with status %d: %s", op->f[7].s, op->f[1].s, WEXITSTATUS(status), text);
 	else
-		snprintf(reason, size, "error running %s: \"%s\" died of signal %d: %s", op->f[7].s, op->f[1].s, WTERMSIG(status), text);
+		snprintf(reason, size, "error running %s: \"%s\" died of signal %d (%s): %s", op->f[7].s, op->f[1].s, WTERMSIG(status), name_of_signal(WTERMSIG(status)), text);
 	return -1;
 failed:
 	snprintf(reason, size, "error running %s: \"%s\": %s", op->f[7].s, op->f[1].s, strerror(errno));

@@ -54,15 +54,12 @@ static int make_namespace(const char *uids, const char *gids)
 	return fd;
 }
 
-int map_ids(int tree, bool recursive, const char *uids, const char *gids, const char *path)
+int open_map(const struct plan_op *bind)
 {
-	int space = *path ? open(path, O_RDONLY | O_CLOEXEC) : make_namespace(uids, gids), result, err;
+	return *bind->f[11].s ? open(bind->f[11].s, O_RDONLY | O_CLOEXEC) : make_namespace(bind->f[9].s, bind->f[10].s);
+}
 
-	if (space < 0)
-		return -1;
-	result = sys_mount_setattr(tree, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), MOUNT_ATTR_IDMAP, 0, 0, (uint64_t)space);
-	err = errno;
-	close(space);
-	errno = err;
-	return result;
+int map_ids(int tree, bool recursive, int space)
+{
+	return sys_mount_setattr(tree, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), MOUNT_ATTR_IDMAP, 0, 0, (uint64_t)space);
 }

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/mount.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -54,50 +53,12 @@ void close_fd(int *fd)
 	*fd = -1;
 }
 
-static int open_sources(struct child *c, bool detach, struct launch_error *error)
-{
-	struct plan_cursor cursor;
-	struct plan_op op;
-
-	plan_rewind(c->plan, &cursor);
-	while (plan_next(&cursor, &op)) {
-		bool recursive = op.code == PLAN_ROOTFS || (op.f[2].n & PLAN_BIND_RECURSIVE);
-
-		if ((op.code != PLAN_ROOTFS && op.code != PLAN_BIND) || c->sources[op.index] >= 0)
-			continue;
-		c->sources[op.index] = open_source(op.f[0].s, recursive);
-		if (c->sources[op.index] < 0 && op.code == PLAN_ROOTFS)
-			return launch_failed(error, LAUNCH_INVALID, errno, "open rootfs \"%s\"", op.f[0].s);
-		if (c->sources[op.index] < 0)
-			return launch_failed(error, LAUNCH_INVALID, errno, "mount \"%s\" at \"%s\"", op.f[0].s, op.f[1].s);
-		if (op.code == PLAN_BIND && (op.f[9].n || op.f[11].n) &&
-		    map_ids(c->sources[op.index], op.f[2].n & PLAN_BIND_IDMAP_RECURSIVE, op.f[9].s, op.f[10].s, op.f[11].s))
-			return launch_failed(error, LAUNCH_INVALID, errno, "map the ids of the mount \"%s\" at \"%s\"", op.f[0].s, op.f[1].s);
-		if (detach && sys_mount_setattr(c->sources[op.index], "", AT_EMPTY_PATH | AT_RECURSIVE, 0, 0, 1 << 19 /* MS_SLAVE */, 0))
-			return launch_failed(error, LAUNCH_INTERNAL, errno, "make \"%s\" a slave", op.f[0].s);
-	}
-	return 0;
-}
-
-void launch_open_sources(struct child *c)
-{
-	struct launch_error error;
-
-	if (open_sources(c, false, &error))
-		child_die(c, error.kind, 0, "%s", error.text);
-}
-
 static int before_clone(struct setup *s)
 {
 	struct plan_cursor cursor;
 	struct plan_op op;
 	int result = 0;
 
-	s->child.sources = malloc(sizeof(int) * (s->plan.operations + 1));
-	if (!s->child.sources)
-		return launch_failed(s->error, LAUNCH_INTERNAL, ENOMEM, "launch");
-	for (uint32_t i = 0; i < s->plan.operations; i++)
-		s->child.sources[i] = -1;
 	plan_rewind(&s->plan, &cursor);
 	while (!result && plan_next(&cursor, &op)) {
 		switch (op.code) {
@@ -120,10 +81,7 @@ static int before_clone(struct setup *s)
 	s->child.host_proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (s->plan.clone_flags & CLONE_NEWUSER)
 		s->child.new_user = true;
-	/* Sources are opened with the caller's rights; a caller without any leaves them to the child, which has some in there. */
-	if (s->plan.kind == PLAN_CREATE && s->child.new_user && geteuid() == 0)
-		return open_sources(&s->child, true, s->error);
-	return 0;
+	return prepare_sources(s);
 }
 
 static int after_clone(struct setup *s, pid_t pid)
@@ -262,9 +220,7 @@ static void release(struct setup *s)
 		close(s->child.tasks[i]);
 	close_joins(s);
 	close_fd(&s->child.agent);
-	for (uint32_t i = 0; s->child.sources && i < s->plan.operations; i++)
-		close_fd(&s->child.sources[i]);
-	free(s->child.sources);
+	close_sources(&s->child);
 	free(s->child.tasks);
 }
 

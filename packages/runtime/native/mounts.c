@@ -15,12 +15,6 @@
 
 #include "child.h"
 
-#define MS_PRIVATE_FLAG (1 << 18)
-#define MS_SLAVE_FLAG (1 << 19)
-#define MS_REC_FLAG 16384
-extern int mount(const char *, const char *, const char *, unsigned long, const void *);
-extern int umount2(const char *, int);
-
 int open_source(const char *path, bool recursive)
 {
 	return sys_open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0));
@@ -150,27 +144,6 @@ int new_mount(const char *type, const char *source, const char *const *options, 
 	return fd;
 }
 
-void do_rootfs(struct child *c, struct plan_op *op)
-{
-	bool in_place = op->f[1].n;
-	int tree = c->sources[op->index], top = open(in_place ? op->f[0].s : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	struct stat st;
-
-	if (top < 0)
-		child_fail(c, errno, "open \"%s\"", in_place ? op->f[0].s : "/");
-	if (fstat(tree, &st) || !S_ISDIR(st.st_mode))
-		child_die(c, LAUNCH_INVALID, 0, "rootfs \"%s\" is not a directory", op->f[0].s);
-	/* What is mounted on / from here on must not travel to the host. */
-	if (!in_place && mount(NULL, "/", NULL, MS_PRIVATE_FLAG, NULL))
-		child_fail(c, errno, "make / private");
-	if (set_attr(tree, false, 0, 0, MS_PRIVATE_FLAG))
-		child_fail(c, errno, "make rootfs \"%s\" private", op->f[0].s);
-	if (attach(tree, top))
-		child_fail(c, errno, "mount rootfs \"%s\"", op->f[0].s);
-	close(top);
-	c->root = tree;
-}
-
 static bool has_mode(const char *const *options)
 {
 	for (size_t i = 0; options[i]; i++)
@@ -201,7 +174,7 @@ void do_mount(struct child *c, struct plan_op *op)
 		close(target);
 		target = root_open(c, path, O_PATH | O_DIRECTORY | O_NOFOLLOW, RESOLVE_NO_SYMLINKS);
 		if (target < 0)
-			child_die(c, LAUNCH_INVALID, 0, "mount point \"%s\" of type %s must be a directory, not a symbolic link", path, type);
+			child_die(c, LAUNCH_INVALID, 0, "\"%s\" of type %s must be mounted on ordinary directory, not on a symbolic link", path, type);
 	} else {
 		refuse_kernel_places(c, target, strcmp(type, "proc") == 0 ? PROC_SUPER_MAGIC : strcmp(type, "sysfs") == 0 ? SYSFS_MAGIC : strcmp(type, "tmpfs") == 0 ? TMPFS_MAGIC : 0, false, path);
 	}
@@ -249,7 +222,7 @@ void do_bind(struct child *c, struct plan_op *op)
 {
 	const char *source = op->f[0].s, *path = op->f[1].s;
 	uint64_t flags = op->f[2].n;
-	int tree = c->sources[op->index], target;
+	int tree = source_of(c, op), target;
 	struct stat st;
 	long magic;
 
@@ -327,14 +300,6 @@ void do_readonly(struct child *c, const char *path)
 	close(target);
 }
 
-void do_root_attr(struct child *c, struct plan_op *op)
-{
-	if (set_attr(c->root, false, op->f[0].n, 0, 0))
-		child_fail(c, errno, "make the rootfs read-only");
-	if (set_attr(c->root, op->f[1].n & MS_REC_FLAG, 0, 0, op->f[1].n & ~(uint64_t)MS_REC_FLAG))
-		child_fail(c, errno, "set the propagation of the rootfs");
-}
-
 /* The mount whose root `path` is, as it lies there already. */
 void do_attr(struct child *c, struct plan_op *op)
 {
@@ -378,25 +343,4 @@ void do_remount(struct child *c, struct plan_op *op)
 		child_fail(c, errno, "remount \"%s\"", op->f[0].s);
 	close(place);
 	free(options);
-}
-
-void do_pivot(struct child *c, bool move)
-{
-	int old = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-
-	if (old < 0 || fchdir(c->root))
-		child_fail(c, errno, "enter the rootfs");
-	if (move) {
-		if (chroot("."))
-			child_fail(c, errno, "chroot to the rootfs");
-	} else {
-		if (syscall(SYS_pivot_root, ".", "."))
-			child_fail(c, errno, "pivot_root");
-		if (fchdir(old) || mount(NULL, ".", NULL, MS_SLAVE_FLAG | MS_REC_FLAG, NULL) || umount2(".", 2 /* MNT_DETACH */))
-			child_fail(c, errno, "unmount the old root");
-	}
-	if (chdir("/"))
-		child_fail(c, errno, "chdir to /");
-	close(old);
-	c->in_root = true;
 }

@@ -54,7 +54,7 @@ int connect_agent(struct setup *s, struct plan_op *op)
 		int err = errno;
 
 		close_fd(&fd);
-		return launch_failed(s->error, LAUNCH_INVALID, err, "connect to linux.seccomp.listenerPath \"%s\"", op->f[0].s);
+		return launch_failed(s->error, LAUNCH_INVALID, err, "failed to connect with seccomp agent at linux.seccomp.listenerPath \"%s\"", op->f[0].s);
 	}
 	s->child.agent = fd;
 	return 0;

@@ -60,7 +60,7 @@ enum plan_kind { PLAN_CREATE = 1, PLAN_EXEC = 2 };
 	X(DOMAINNAME, 0x0306, "s")                                                                           \
 	X(LOOPBACK, 0x0307, "")                                                                              \
 	X(PROPAGATION, 0x0308, "8")      /* MS_* for / */                                                    \
-	X(ROOTFS, 0x0309, "s4")          /* host directory; 1 = lay it over itself: there is no mount namespace of our own */ \
+	X(ROOTFS, 0x0309, "s4")          /* host directory, PLAN_ROOTFS_* */                                      \
 	X(MOUNT, 0x030a, "sssv848")      /* type, source, target, options, MOUNT_ATTR_*, PLAN_MOUNT_*, MS_* propagation */ \
 	X(BIND, 0x030b, "ss4888888sss")  /* source, target, PLAN_BIND_*, set, clear, recursive set, recursive clear, MS_* propagation, MS_* recursive propagation; id-mapped: uid map, gid map, or path of a user namespace */ \
 	X(SYMLINK, 0x030c, "ss4")        /* target text, link path, PLAN_LINK_* */                           \
@@ -95,6 +95,10 @@ enum plan_code {
 };
 
 enum {
+	PLAN_ROOTFS_PIVOT = 0,    /* at its own path, to become the root by pivot_root */
+	PLAN_ROOTFS_IN_PLACE = 1, /* at its own path in a mount namespace that is not ours: chroot */
+	PLAN_ROOTFS_ON_TOP = 2,   /* on "/", to become the root by chroot; procfs and sysfs of the host leave the namespace before */
+
 	PLAN_MOUNT_NO_SYMLINK = 1, /* proc and sysfs: the target is a real directory of the rootfs */
 	PLAN_MOUNT_COPY_UP = 2,    /* tmpfs: copy what the target directory holds */
 	PLAN_MOUNT_OPTIONAL = 4,   /* a file system that the kernel does not have is skipped */

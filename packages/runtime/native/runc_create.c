@@ -10,6 +10,7 @@
  *   --detach           leave once it is started
  *   --terminal         allocate a terminal
  *   --console PATH     send the terminal's master to this unix socket
+ *   --pidfd PATH       send a pidfd of the process to this unix socket
  *   --size ROWSxCOLS   first size of the terminal
  * Neither --listen nor --detach: stays, relays the terminal, ends with the process's status.
  */
@@ -36,7 +37,7 @@
 
 struct request {
 	int control, preserve;
-	const char *listen, *console;
+	const char *listen, *console, *pidfd;
 	bool detach, terminal;
 	uint16_t rows, cols;
 };
@@ -120,11 +121,11 @@ static int make_listener(const char *dir)
 	return result ? -1 : s;
 }
 
-static int send_console(const char *path, int master)
+static int send_descriptor(const char *path, const char *name, int fd)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	char control[CMSG_SPACE(sizeof(int))] = { 0 };
-	struct iovec part = { "/dev/ptmx", 9 };
+	struct iovec part = { (void *)name, strlen(name) };
 	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
 	struct cmsghdr *head = CMSG_FIRSTHDR(&message);
 	int s = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), result;
@@ -137,7 +138,7 @@ static int send_console(const char *path, int master)
 	head->cmsg_level = SOL_SOCKET;
 	head->cmsg_type = SCM_RIGHTS;
 	head->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(head), &master, sizeof(int));
+	memcpy(CMSG_DATA(head), &fd, sizeof(int));
 	result = connect(s, (struct sockaddr *)&address, sizeof(address)) || sendmsg(s, &message, MSG_NOSIGNAL) < 0 ? -1 : 0;
 	close(s);
 	return result;
@@ -172,17 +173,6 @@ static void copy_size(int master)
 		ioctl(master, TIOCSWINSZ, &size);
 }
 
-/* The terminal at our end turns a newline into what it needs; twice would be once too often. */
-static void keep_newlines(int master)
-{
-	struct termios t;
-
-	if (tcgetattr(master, &t) == 0) {
-		t.c_oflag &= ~(tcflag_t)ONLCR;
-		tcsetattr(master, TCSANOW, &t);
-	}
-}
-
 static bool pass(int from, int to)
 {
 	char data[16384];
@@ -208,7 +198,6 @@ static void relay(int master)
 
 	sigaction(SIGWINCH, &resize, NULL);
 	copy_size(master);
-	keep_newlines(master);
 	make_raw();
 	for (;;) {
 		if (resized) {
@@ -223,6 +212,17 @@ static void relay(int master)
 			p[0].fd = -1;
 	}
 	restore_terminal();
+}
+
+/* The terminal at our end turns a newline into what it needs; twice would be once too often. */
+static void keep_newlines(int master)
+{
+	struct termios t;
+
+	if (tcgetattr(master, &t) == 0) {
+		t.c_oflag &= ~(tcflag_t)ONLCR;
+		tcsetattr(master, TCSANOW, &t);
+	}
 }
 
 static int await_exit(struct request *r, struct launch *l)
@@ -248,6 +248,15 @@ static bool await_start(struct request *r)
 	return read_all(r->control, line, 6) && memcmp(line, "start\n", 6) == 0;
 }
 
+static int discard(struct request *r, struct launch *l, const char *what)
+{
+	int kept = errno;
+
+	launch_discard(l);
+	errno = kept;
+	return say_errno(r, what);
+}
+
 static int serve(struct request *r)
 {
 	struct launch_io io = { 0, 1, 2, r->terminal, r->rows, r->cols };
@@ -264,13 +273,12 @@ static int serve(struct request *r)
 		return say_errno(r, "listen for start");
 	if (launch_create_detached(plan, length, &io, listener, &l, &error))
 		return say_error(r, &error);
-	if (l.master >= 0 && r->console && send_console(r->console, l.master)) {
-		int kept = errno;
-
-		launch_discard(&l);
-		errno = kept;
-		return say_errno(r, "send the terminal to the console socket");
-	}
+	if (l.master >= 0 && r->console && send_descriptor(r->console, "/dev/ptmx", l.master))
+		return discard(r, &l, "send the terminal to the console socket");
+	if (r->pidfd && send_descriptor(r->pidfd, "pidfd", l.pidfd))
+		return discard(r, &l, "send the process's descriptor to the pidfd socket");
+	if (l.master >= 0 && !r->console)
+		keep_newlines(l.master);
 	snprintf(line, sizeof(line), "created %d\n", l.pid);
 	say(r, line);
 	if (r->listen)
@@ -304,6 +312,8 @@ static int parse(int argc, char **argv, struct request *r)
 			r->listen = argv[++i];
 		else if (strcmp(argv[i], "--console") == 0 && next)
 			r->console = argv[++i];
+		else if (strcmp(argv[i], "--pidfd") == 0 && next)
+			r->pidfd = argv[++i];
 		else if (strcmp(argv[i], "--preserve") == 0 && next)
 			r->preserve = atoi(argv[++i]);
 		else if (strcmp(argv[i], "--size") == 0 && next && sscanf(argv[++i], "%ux%u", &rows, &cols) == 2) {

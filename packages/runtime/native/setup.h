@@ -43,6 +43,9 @@ void use_cgroup_of_target(struct setup *s);
 /* device_filter.c: cgroup v2 has no devices controller; a program at the directory decides. */
 int attach_devices(struct setup *s, struct plan_op *op);
 
+/* sources.c: before the clone. */
+int prepare_sources(struct setup *s);
+
 /* maps.c: id maps of the cloned process. */
 int write_map(struct setup *s, struct plan_op *op, pid_t pid);
 int write_setgroups(struct setup *s, struct plan_op *op, pid_t pid);

@@ -1,3 +1,4 @@
+import { invalidArgument } from '@gantry/rpc/errors';
 import type { LinuxDeviceCgroup } from '@gantry/oci';
 
 /** A rule with nothing left out: -1 is any number, type a is every device. */
@@ -21,9 +22,17 @@ const always: readonly DeviceRule[] = [
 export function deviceRules(given: readonly LinuxDeviceCgroup[]): DeviceRule[] {
   const rules = given.map((rule): DeviceRule => {
     const type = rule.type === 'c' || rule.type === 'b' ? rule.type : 'a';
-    return { allow: rule.allow, type, major: rule.major ?? -1, minor: rule.minor ?? -1, access: rule.access || 'rwm' };
+    return { allow: rule.allow, type, major: rule.major ?? -1, minor: rule.minor ?? -1, access: letters(rule.access) };
   });
   return [{ allow: false, type: 'a', major: -1, minor: -1, access: 'rwm' }, ...rules, ...always];
+}
+
+/** Of r, w and m; nothing said means all of them. */
+function letters(access: string | undefined): string {
+  if (!access) return 'rwm';
+  const known = [...new Set(access)].filter((letter) => 'rwm'.includes(letter)).join('');
+  if (!known) throw invalidArgument(`config.json: linux.resources.devices: access "${access}" is not of r, w and m`);
+  return known;
 }
 
 /** As devices.allow and devices.deny of cgroup v1 read it. */

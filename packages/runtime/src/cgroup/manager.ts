@@ -155,8 +155,11 @@ function signalProcess(pid: number, signal: number): void {
 
 /** Makes each missing level; on v1 fills cpuset from above, on v2 hands the controllers down. */
 function makeDirectory({ version, mountpoint, directory, controllers }: CgroupDirectory, made: string[]): void {
-  if (existsSync(directory)) return;
   const parent = dirname(directory);
+  if (existsSync(directory)) {
+    if (version === 1 && controllers.includes('cpuset')) fillCpuset(directory, mountpoint);
+    return;
+  }
   if (parent !== mountpoint) makeDirectory({ version, mountpoint, directory: parent, controllers }, made);
   if (version === 2) for (const controller of controllers) handDown(parent, controller);
   try {
@@ -167,11 +170,16 @@ function makeDirectory({ version, mountpoint, directory, controllers }: CgroupDi
     if (codeOf(error) === 'ENOENT' && parent !== mountpoint && !existsSync(parent)) return makeDirectory({ version, mountpoint, directory, controllers }, made);
     if (codeOf(error) !== 'EEXIST') throw internal(`make cgroup ${directory}`, { cause: error });
   }
-  if (version === 1 && controllers.includes('cpuset')) {
-    for (const file of ['cpuset.cpus', 'cpuset.mems']) {
-      if (!readValue(`${directory}/${file}`)) writeValue(`${directory}/${file}`, readValue(`${parent}/${file}`) ?? '');
-    }
-  }
+  if (version === 1 && controllers.includes('cpuset')) fillCpuset(directory, mountpoint);
+}
+
+/** A v1 cpuset without processors takes no process: each level that says nothing gets what is above it. */
+function fillCpuset(directory: string, mountpoint: string): void {
+  const parent = dirname(directory);
+  const empty = ['cpuset.cpus', 'cpuset.mems'].filter((file) => !readValue(`${directory}/${file}`));
+  if (empty.length === 0 || directory === mountpoint) return;
+  fillCpuset(parent, mountpoint);
+  for (const file of empty) writeValue(`${directory}/${file}`, readValue(`${parent}/${file}`) ?? '');
 }
 
 function handDown(parent: string, controller: string): void {
@@ -193,11 +201,29 @@ function quietRmdir(path: string): void {
 function write(plan: CgroupPlan, resources: LinuxResources, fresh: boolean): string[] {
   const warnings: string[] = [];
   const settings = plan.mode === 'v2' ? settingsV2(resources) : orderMemory(plan, settingsV1(resources, { devices: fresh }));
-  for (const setting of settings) {
+  const put = (setting: Setting) => {
     const warning = writeSetting(plan, setting);
     if (warning) warnings.push(warning);
-  }
+  };
+  settings.forEach((setting, i) => {
+    const next = settings[i + 1];
+    const pair = next !== undefined && periods.has(setting.file);
+    try {
+      put(setting);
+    } catch (error) {
+      /* A period below the present run time is taken after the new run time. */
+      if (!pair || !isInvalid(error)) throw error;
+      put(next);
+      put(setting);
+    }
+  });
   return warnings;
+}
+
+const periods = new Set(['cpu.rt_period_us', 'cpu.cfs_period_us']);
+
+function isInvalid(error: unknown): boolean {
+  return codeOf(error) === 'EINVAL' || codeOf((error as { cause?: unknown }).cause) === 'EINVAL';
 }
 
 /** A memory limit that rises above the present memory+swap limit is set after it. */

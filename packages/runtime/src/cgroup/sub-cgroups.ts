@@ -19,7 +19,7 @@ function moveBelow(directories: readonly CgroupDirectory[], wish: string): Cgrou
   return directories.map((directory) => {
     if (controllers && !(directory.version === 1 && controllers.some((name) => directory.controllers.includes(name)))) return directory;
     const below = posix.join(directory.directory, path);
-    if (!existsSync(below)) throw invalidArgument(`--cgroup "${wish}": ${below} does not exist`);
+    if (!existsSync(below)) throw invalidArgument(`error adding pid to cgroup ${below}: no such file or directory`);
     return { ...directory, directory: below };
   });
 }

@@ -67,3 +67,14 @@ export function integer(name: string, text: string | undefined): number | undefi
   if (!/^-?\d+$/.test(text) || !Number.isSafeInteger(Number(text))) throw invalidArgument(`flag --${name}: "${text}" is not a number`);
   return Number(text);
 }
+
+const units: Readonly<Record<string, number>> = { '': 1, b: 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3, t: 1024 ** 4 };
+
+/** Bytes, with k, m, g or t (and b) after the number; -1 is no limit. */
+export function size(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const match = /^(-1|\d+(?:\.\d+)?)\s*([bkmgt]?)i?b?$/i.exec(text);
+  const bytes = match ? Math.floor(Number(match[1]) * (units[(match[2] ?? '').toLowerCase()] ?? 1)) : NaN;
+  if (!Number.isSafeInteger(bytes)) throw invalidArgument(`flag --${name}: "${text}" is not a number of bytes`);
+  return bytes === 0 || !match?.[1]?.startsWith('-') ? bytes : -1;
+}

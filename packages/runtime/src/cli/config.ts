@@ -23,6 +23,7 @@ export interface Config {
   readonly log: string | undefined;
   readonly logFormat: 'text' | 'json';
   readonly native: string | undefined;
+  readonly rootGiven: boolean;
   readonly debug: boolean;
   readonly rootless: boolean;
   readonly systemdCgroup: boolean;
@@ -42,7 +43,7 @@ export function readConfig(argv: readonly string[]): Config {
   const rootless = isRootless(values.rootless);
   if (values['systemd-cgroup'] && !existsSync('/run/systemd/system')) throw failedPrecondition('flag --systemd-cgroup: systemd does not run on this host');
   return {
-    root: values.root ?? defaultRoot(), log: values.log, logFormat, native: values.native, debug: values.debug, rootless, systemdCgroup: values['systemd-cgroup'],
+    root: values.root ?? defaultRoot(), rootGiven: values.root !== undefined, log: values.log, logFormat, native: values.native, debug: values.debug, rootless, systemdCgroup: values['systemd-cgroup'],
     criu: values.criu ?? 'criu', listenFds: listenFds(), notifySocket: process.env['NOTIFY_SOCKET'], version: values.version, help: values.help, words: rest,
   };
 }

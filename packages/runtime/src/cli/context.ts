@@ -5,6 +5,8 @@ import type { Logger } from './log';
 export interface Context {
   /** Directory of the containers' states. */
   readonly root: string;
+  /** It was named by the caller. */
+  readonly rootGiven: boolean;
   readonly log: Logger;
   /** Absolute path of the C program. */
   readonly native: string;

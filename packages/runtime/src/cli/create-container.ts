@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { GantryError, invalidArgument, isGantryError } from '@gantry/rpc/errors';
 import { parseJson, type Spec } from '@gantry/oci';
 import { compileCreate } from '../compile/create';
+import { seccompFlags } from '../seccomp/flags';
 import type { Flags, Values } from './arguments';
 import { integer } from './arguments';
 import type { Context } from './context';
@@ -20,6 +21,7 @@ export const createFlags = {
   'no-pivot': { kind: 'boolean', help: 'chroot instead of pivot_root, for a rootfs on a ramdisk' },
   'no-new-keyring': { kind: 'boolean', help: 'keep the session keyring' },
   'preserve-fds': { kind: 'string', help: 'so many descriptors from 3 on stay open' },
+  'pidfd-socket': { kind: 'string', help: 'unix socket that receives a descriptor of the process' },
   'no-subreaper': { kind: 'boolean', help: 'ignored: the caller is the reaper' },
 } as const satisfies Flags;
 
@@ -40,6 +42,7 @@ export async function createContainer(context: Context, id: string, values: Valu
   const options = { id, bundle, cgroup, ...(context.rootless ? { mapper: findMapper() } : {}), noPivot: values['no-pivot'], noNewKeyring: values['no-new-keyring'], preserveFds };
   const { plan, warnings } = compileCreate(spec, options);
   for (const warning of warnings) context.log.warn(warning);
+  if (spec.linux?.seccomp) context.log.debug(`seccomp filter flags: ${seccompFlags(spec.linux.seccomp)}`);
   const directory = reserve(context.root, id);
   context.log.debug(`create ${id}: bundle ${bundle}, cgroup ${cgroup.path}, plan of ${plan.length} bytes`);
   let made = false;
@@ -50,7 +53,7 @@ export async function createContainer(context: Context, id: string, values: Valu
     for (const warning of await context.cgroups.create(cgroup, resources)) context.log.warn(warning);
     const launch = launchNative(context.native, {
       mode: 'runc-create', plan, terminal, preserveFds, detach: stay === 'detach', ...(stay === 'no' ? { listen: directory } : {}),
-      ...(values['console-socket'] ? { consoleSocket: values['console-socket'] } : {}), ...(spec.process?.consoleSize?.height ? { consoleSize: spec.process.consoleSize } : {}),
+      ...(values['console-socket'] ? { consoleSocket: values['console-socket'] } : {}), ...(values['pidfd-socket'] ? { pidfdSocket: values['pidfd-socket'] } : {}), ...(spec.process?.consoleSize?.height ? { consoleSize: spec.process.consoleSize } : {}),
     });
     const pid = await launch.created;
     context.log.debug(`create ${id}: process ${pid} waits for start`);

@@ -54,11 +54,11 @@ async function main(argv: readonly string[]): Promise<number> {
       print(`NAME:\n   gantry-runc ${name} - ${verb.help}\n\nUSAGE:\n   gantry-runc ${verb.usage}\n`);
       return 0;
     }
-    const { root, rootless, criu, listenFds, notifySocket } = config;
+    const { root, rootGiven, rootless, criu, listenFds, notifySocket } = config;
     const cgroups = createCgroupManager();
     log.debug(`${name}: root ${root}, cgroups ${cgroups.mode}${rootless ? ', rootless' : ''}`);
     failure = name === 'exec' ? EXEC_FAILED : 1;
-    return await verb.run({ root, log, print, native: findNative(config.native, __dirname), cgroups, rootless, criu, listenFds, notifySocket }, words);
+    return await verb.run({ root, rootGiven, log, print, native: findNative(config.native, __dirname), cgroups, rootless, criu, listenFds, notifySocket }, words);
   } catch (error) {
     log.error(errorText(error));
     return failure;

@@ -10,6 +10,8 @@ export interface NativeOptions {
   readonly detach?: boolean;
   readonly terminal: boolean;
   readonly consoleSocket?: string;
+  /** Unix socket that gets a pidfd of the process. */
+  readonly pidfdSocket?: string;
   readonly preserveFds: number;
   readonly consoleSize?: { readonly height: number; readonly width: number };
 }
@@ -29,7 +31,7 @@ const kinds: Readonly<Record<string, ErrorKind>> = { not_found: 'notFound', perm
 export function launchNative(native: string, options: NativeOptions): NativeLaunch {
   const args = [
     options.mode, ...(options.listen ? ['--listen', options.listen] : []), ...(options.detach ? ['--detach'] : []), ...(options.terminal ? ['--terminal'] : []),
-    ...(options.consoleSocket ? ['--console', options.consoleSocket] : []), ...(options.preserveFds ? ['--preserve', String(options.preserveFds)] : []),
+    ...(options.consoleSocket ? ['--console', options.consoleSocket] : []), ...(options.pidfdSocket ? ['--pidfd', options.pidfdSocket] : []), ...(options.preserveFds ? ['--preserve', String(options.preserveFds)] : []),
     ...(options.consoleSize ? ['--size', `${options.consoleSize.height}x${options.consoleSize.width}`] : []),
   ];
   const descriptors = Array.from({ length: 3 + options.preserveFds }, (_, fd) => fd);

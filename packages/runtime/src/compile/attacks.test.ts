@@ -82,7 +82,7 @@ describeContainers('a hostile image or configuration', () => {
     rmSync(join(box.rootfs, path), { recursive: true });
     symlinkSync('/tmp', join(box.rootfs, path));
     const outcome = await box.run(shell('true'));
-    expect(outcome.lines.at(-1)).toMatch(new RegExp(`^error invalid mount point "${path}" of type \\w+ must be a directory, not a symbolic link$`));
+    expect(outcome.lines.at(-1)).toMatch(new RegExp(`^error invalid "${path}" of type \\w+ must be mounted on ordinary directory, not on a symbolic link$`));
   });
 
   test.each([

@@ -2,7 +2,7 @@ import { posix } from 'node:path';
 import { invalidArgument } from '@gantry/rpc/errors';
 import type { Spec } from '@gantry/oci';
 import { cgroupOperations } from '../cgroup/operations';
-import { ATTR, CLONE, MS } from '../plan/kernel';
+import { ATTR, CLONE, MS, ROOTFS } from '../plan/kernel';
 import { compileListener } from '../seccomp/listener';
 import { encodePlan } from '../plan/encode';
 import type { Operation } from '../plan/operations';
@@ -14,6 +14,7 @@ import { checkLabels } from './labels';
 import { compileMemoryPolicy } from './memory-policy';
 import { compileMount, type IdMap, type MountContext } from './mounts';
 import { compileNamespaces, formatMap, type Namespaces } from './namespaces';
+import { compilePersonality } from './personality';
 import { checkProcess, compileLimits, compileProcess } from './process';
 import { honouredSpec, refuseUnknown } from './refuse';
 import { compileSysctls } from './sysctl';
@@ -33,6 +34,9 @@ export function createOperations(spec: Spec, options: CreateOptions): { list: Op
   if (!spec.root?.path) throw invalidArgument('config.json: root.path is missing');
   checkProcess(spec.process);
   checkLabels(spec.process, spec, options.labels);
+  if (spec.process.scheduler?.policy === 'SCHED_DEADLINE' && spec.linux?.resources?.cpu?.cpus) {
+    throw invalidArgument("config.json: process.scheduler SCHED_DEADLINE: process scheduler can't be used together with AllowedCPUs (linux.resources.cpu.cpus)");
+  }
   const namespaces = compileNamespaces(spec, options.mapper);
   const userNamespace = namespaces.fresh.has('user') || namespaces.joined.has('user');
   const hooks = compileHooks(spec, options);
@@ -50,7 +54,7 @@ export function createOperations(spec: Spec, options: CreateOptions): { list: Op
   const mounts = (spec.mounts ?? []).flatMap((mount, i) => compileMount(mount, i, view));
   const list: Operation[] = [
     ...(options.cgroup ? cgroupOperations(options.cgroup, spec.linux?.resources?.devices) : []),
-    ...compileListener(spec.linux?.seccomp, { id: options.id, bundle: options.bundle, status: 'creating', spec }),
+    ...compileListener(spec.linux?.seccomp, { id: options.id, bundle: options.bundle, status: 'creating', spec }, warnings),
     ...namespaces.operations,
     ...compileLimits(spec.process),
     ...(namespaces.fresh.has('cgroup') ? [['UNSHARE', CLONE.cgroup] as Operation] : []),
@@ -60,7 +64,7 @@ export function createOperations(spec: Spec, options: CreateOptions): { list: Op
     ...nameOperations(spec, namespaces),
     ...(namespaces.fresh.has('network') ? [['LOOPBACK'] as Operation] : []),
     ...(onHost ? [] : [['PROPAGATION', propagation.host] as Operation]),
-    ['ROOTFS', options.rootfs ?? posix.resolve(options.bundle, spec.root.path), onHost ? 1 : 0],
+    ['ROOTFS', options.rootfs ?? posix.resolve(options.bundle, spec.root.path), onHost ? ROOTFS.inPlace : options.noPivot ? ROOTFS.onTop : ROOTFS.pivot],
     ...mounts,
     ...compileDevices(spec, userNamespace),
     ...(spec.process.terminal ? [['CONSOLE', devIsForeign(spec) ? 0 : 1] as Operation] : []),
@@ -69,11 +73,11 @@ export function createOperations(spec: Spec, options: CreateOptions): { list: Op
     ...hooks.runtime,
     ...hooks.container,
     ...compileSysctls(spec, namespaces),
-    ...(spec.linux?.readonlyPaths ?? []).map((path): Operation => ['READONLY', checkPath(path, 'linux.readonlyPaths')]),
-    ...(spec.linux?.maskedPaths ?? []).map((path): Operation => ['MASK', checkPath(path, 'linux.maskedPaths')]),
+    ...checkPaths(spec.linux?.readonlyPaths, 'linux.readonlyPaths').map((path): Operation => ['READONLY', path]),
+    ...checkPaths(spec.linux?.maskedPaths, 'linux.maskedPaths').map((path): Operation => ['MASK', path]),
     ['PIVOT', options.noPivot || onHost ? 1 : 0],
     ...(readonlyRoot || propagation.root ? [['ROOT_ATTR', readonlyRoot ? ATTR.rdonly : 0, propagation.root] as Operation] : []),
-    ...personality(spec),
+    ...compilePersonality(spec),
     ...compileMemoryPolicy(spec),
     ...compileProcess(spec.process, { seccomp: spec.linux?.seccomp, userNamespace, startHooks: hooks.start, processors: new Uint8Array(), warnings }),
   ];
@@ -97,9 +101,10 @@ function ownMap(spec: Spec, namespaces: Namespaces): IdMap | undefined {
   return [formatMap(spec.linux?.uidMappings, 'linux.uidMappings'), formatMap(spec.linux?.gidMappings, 'linux.gidMappings'), ''];
 }
 
-function checkPath(path: string, field: string): string {
-  if (!posix.isAbsolute(path)) throw invalidArgument(`config.json: ${field}: "${path}" is not absolute`);
-  return posix.normalize(path);
+/** Each once. */
+function checkPaths(paths: readonly string[] | undefined, field: string): string[] {
+  for (const path of paths ?? []) if (!posix.isAbsolute(path)) throw invalidArgument(`config.json: ${field}: "${path}" is not absolute`);
+  return [...new Set((paths ?? []).map((path) => posix.normalize(path)))];
 }
 
 function unifiedMount(options: CreateOptions): string {
@@ -136,11 +141,4 @@ function timeOperations(spec: Spec, namespaces: Namespaces): Operation[] {
   }
   const lines = (['monotonic', 'boottime'] as const).flatMap((clock) => (offsets?.[clock] ? [`${clock} ${offsets[clock].secs ?? 0} ${offsets[clock].nanosecs ?? 0}\n`] : []));
   return [['TIME_OFFSETS', lines.join('')]];
-}
-
-function personality(spec: Spec): Operation[] {
-  const domain = spec.linux?.personality?.domain;
-  if (!domain) return [];
-  if (domain !== 'LINUX' && domain !== 'LINUX32') throw invalidArgument(`config.json: linux.personality.domain "${String(domain)}" is unknown`);
-  return [['PERSONALITY', domain === 'LINUX32' ? 8 : 0]];
 }

@@ -7,6 +7,8 @@ import { compileListener } from '../seccomp/listener';
 import type { ExecOptions, ExecPlan, ExecTarget } from './contract';
 import { parseList } from './cpus';
 import { checkLabels } from './labels';
+import { compileMemoryPolicy } from './memory-policy';
+import { compilePersonality } from './personality';
 import { checkProcess, compileLimits, compileProcess } from './process';
 import { honouredProcess, refuseUnknown } from './refuse';
 
@@ -23,12 +25,14 @@ export function compileExec(process: Process, target: ExecTarget, options: ExecO
   const list: Operation[] = [
     ...(target.cgroup ? cgroupOperations(target.cgroup, undefined) : []),
     ...(initial ? [['AFFINITY', parseList(initial, 'process.execCPUAffinity.initial')] as Operation] : []),
-    ...compileListener(target.spec.linux?.seccomp, { id: options.id, bundle: options.bundle ?? '', status: 'running', spec: target.spec }),
+    ...compileListener(target.spec.linux?.seccomp, { id: options.id, bundle: options.bundle ?? '', status: 'running', spec: target.spec }, warnings),
     ['TARGET', target.pid, target.startTime, everyNamespace],
     ...compileLimits(effective),
     ['SESSION'],
     ...(options.noNewKeyring ? [] : [['KEYRING', `_ses.${options.id}`] as Operation]),
     ...(effective.terminal ? [['CONSOLE', 0] as Operation] : []),
+    ...compilePersonality(target.spec),
+    ...compileMemoryPolicy(target.spec),
     ...compileProcess(effective, {
       seccomp: target.spec.linux?.seccomp,
       userNamespace: (target.spec.linux?.namespaces ?? []).some((n) => n.type === 'user'),

@@ -15,14 +15,22 @@ export const memoryPolicyFlags: readonly string[] = Object.keys(flags);
 /** linux.memoryPolicy as one call of set_mempolicy(2). */
 export function compileMemoryPolicy(spec: Spec): Operation[] {
   const policy = spec.linux?.memoryPolicy;
-  if (!policy?.mode && !policy?.nodes && !policy?.flags?.length) return [];
+  if (!policy) return [];
   const mode = modes[policy.mode ?? ''];
-  if (mode === undefined) throw invalidArgument(`config.json: linux.memoryPolicy.mode "${policy.mode ?? ''}" is unknown`);
+  if (mode === undefined) throw invalidArgument(`config.json: linux.memoryPolicy: invalid memory policy mode "${policy.mode ?? ''}"`);
   let bits = 0;
   for (const name of policy.flags ?? []) {
     const bit = flags[name];
-    if (bit === undefined) throw invalidArgument(`config.json: linux.memoryPolicy.flags: "${name}" is unknown`);
+    if (bit === undefined) throw invalidArgument(`config.json: linux.memoryPolicy: invalid memory policy flag "${name}"`);
     bits |= bit;
   }
-  return [['MEMPOLICY', mode | bits, policy.nodes ? parseList(policy.nodes, 'linux.memoryPolicy.nodes') : new Uint8Array()]];
+  const nodes = policy.nodes ? parseList(policy.nodes, 'linux.memoryPolicy: invalid memory policy node list') : new Uint8Array();
+  if (nodes.length > 0 && (policy.mode === 'MPOL_DEFAULT' || policy.mode === 'MPOL_LOCAL')) {
+    throw invalidArgument(`config.json: linux.memoryPolicy: invalid memory policy: ${policy.mode}: mode requires 0 nodes but got ${countBits(nodes)}`);
+  }
+  return [['MEMPOLICY', mode | bits, nodes]];
+}
+
+function countBits(mask: Uint8Array): number {
+  return mask.reduce((sum, byte) => sum + byte.toString(2).replaceAll('0', '').length, 0);
 }

@@ -7,11 +7,13 @@ export const filterFlags: Readonly<Record<string, number>> = { SECCOMP_FILTER_FL
 
 /** The call answers a descriptor for the agent. */
 const NEW_LISTENER = 8;
+const SPEC_ALLOW = 4;
 
 /** Flags of seccomp(2) for a profile. */
 export function seccompFlags(profile: LinuxSeccomp): number {
   const notify = usesNotify(profile);
-  let flags = notify ? NEW_LISTENER : 0;
+  /* A profile that says nothing gets what the kernel itself has as default since 5.16; an empty list means none. */
+  let flags = (notify ? NEW_LISTENER : 0) | (profile.flags === undefined ? SPEC_ALLOW : 0);
   for (const name of profile.flags ?? []) {
     const bit = filterFlags[name];
     if (bit === undefined) throw invalidArgument(`config.json: linux.seccomp.flags: "${name}" is not supported`);

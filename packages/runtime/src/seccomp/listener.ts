@@ -18,14 +18,14 @@ export function usesNotify(profile: LinuxSeccomp | undefined): boolean {
 
 /**
  * The connection to the agent behind SCMP_ACT_NOTIFY. Refused: the action as default or for write (its agent would wait for a process
- * that cannot even tell an error), one without a listenerPath, and a listenerPath that nothing would use.
+ * that cannot even tell an error), and one without a listenerPath.
  */
-export function compileListener(profile: LinuxSeccomp | undefined, state: AgentState): Operation[] {
+export function compileListener(profile: LinuxSeccomp | undefined, state: AgentState, warnings: string[]): Operation[] {
   if (profile?.defaultAction === 'SCMP_ACT_NOTIFY') throw invalidArgument('config.json: linux.seccomp: SCMP_ACT_NOTIFY cannot be used as default action');
   const notify = usesNotify(profile);
   const path = profile?.listenerPath;
   if (!notify) {
-    if (path) throw invalidArgument('config.json: linux.seccomp.listenerPath is set, but no system call has the action SCMP_ACT_NOTIFY');
+    if (path) warnings.push('config.json: linux.seccomp.listenerPath is not used: no system call has the action SCMP_ACT_NOTIFY');
     return [];
   }
   if ((profile?.syscalls ?? []).some((call) => call.action === 'SCMP_ACT_NOTIFY' && call.names.includes('write'))) {

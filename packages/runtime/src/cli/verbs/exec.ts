@@ -27,6 +27,7 @@ const flags = {
   'preserve-fds': { kind: 'string', help: 'so many descriptors from 3 on stay open' },
   'ignore-paused': { kind: 'boolean', help: 'allow it in a paused container' },
   cgroup: { kind: 'list', help: 'cgroup below the container\'s own: PATH, or CONTROLLER[,CONTROLLER]:PATH on cgroup v1' },
+  'pidfd-socket': { kind: 'string', help: 'unix socket that receives a descriptor of the process' },
   'no-subreaper': { kind: 'boolean', help: 'ignored: the caller is the reaper' },
 } as const;
 
@@ -50,7 +51,7 @@ export const exec: Verb = {
     try {
       const launch = launchNative(context.native, {
         mode: 'runc-exec', plan, terminal, preserveFds, detach: values.detach,
-        ...(values['console-socket'] ? { consoleSocket: values['console-socket'] } : {}), ...(process.consoleSize?.height ? { consoleSize: process.consoleSize } : {}),
+        ...(values['console-socket'] ? { consoleSocket: values['console-socket'] } : {}), ...(values['pidfd-socket'] ? { pidfdSocket: values['pidfd-socket'] } : {}), ...(process.consoleSize?.height ? { consoleSize: process.consoleSize } : {}),
       });
       const pid = await launch.created;
       if (values['pid-file']) writePidFile(values['pid-file'], pid);

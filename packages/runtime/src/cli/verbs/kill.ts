@@ -31,7 +31,7 @@ export const kill: Verb = {
 export function parseSignal(text: string): number {
   const realtime = /^(?:SIG)?RTM(IN\+|AX-)(\d+)$/i.exec(text);
   const number = /^\d+$/.test(text) ? Number(text) : realtime ? (/^in/i.test(realtime[1] ?? '') ? 34 + Number(realtime[2]) : 64 - Number(realtime[2])) : named(text);
-  if (number === undefined || number < 1 || number > 64) throw invalidArgument(`unknown signal "${text}"`);
+  if (number === undefined || number < 0 || number > 64) throw invalidArgument(`unknown signal "${text}"`);
   return number;
 }
 

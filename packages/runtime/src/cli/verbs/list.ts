@@ -1,5 +1,5 @@
-import { statSync } from 'node:fs';
-import { invalidArgument } from '@gantry/rpc/errors';
+import { existsSync, statSync } from 'node:fs';
+import { invalidArgument, notFound } from '@gantry/rpc/errors';
 import { parseFlags, positional } from '../arguments';
 import type { Verb } from '../context';
 import { allIds, loadState, stateDirectory, statusOf } from '../state';
@@ -15,6 +15,7 @@ export const list: Verb = {
   async run(context, words) {
     const { values, rest } = parseFlags(words, flags, { interleaved: true });
     positional(rest, []);
+    if (context.rootGiven && !existsSync(context.root)) throw notFound(`root ${context.root} does not exist`);
     const rows = await Promise.all(
       allIds(context.root).map(async (id) => {
         const state = loadState(context.root, id);

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { invalidArgument } from '@gantry/rpc/errors';
+import { failedPrecondition, invalidArgument } from '@gantry/rpc/errors';
 import { parseJson, type LinuxResources } from '@gantry/oci';
 import { honouredSpec, refuseUnknown } from '../../compile/refuse';
-import { integer, parseFlags, positional, type Values } from '../arguments';
-import type { Verb } from '../context';
-import { loadState, saveState } from '../state';
+import { integer, parseFlags, positional, size, type Values } from '../arguments';
+import type { Context, Verb } from '../context';
+import { loadState, saveState, type StoredState } from '../state';
 
 const number = (help: string) => ({ kind: 'string', help }) as const;
 const flags = {
@@ -33,6 +33,7 @@ export const update: Verb = {
     const [id] = positional(rest, ['ID']);
     const state = loadState(context.root, id as string);
     const resources = values.resources === undefined ? fromFlags(values) : fromFile(values.resources);
+    await checkBeforeUpdate(context, state, resources);
     for (const warning of await context.cgroups.apply(state.cgroup, resources)) context.log.warn(warning);
     const before = state.spec.linux?.resources ?? {};
     const merged: LinuxResources = { ...before, ...resources, cpu: { ...before.cpu, ...resources.cpu }, memory: { ...before.memory, ...resources.memory } };
@@ -40,6 +41,14 @@ export const update: Verb = {
     return 0;
   },
 };
+
+/** cgroup v2 would kill where v1 refuses a limit below what is in use (linux.resources.memory.checkBeforeUpdate). */
+async function checkBeforeUpdate(context: Context, state: StoredState, resources: LinuxResources): Promise<void> {
+  const { limit, checkBeforeUpdate: wanted } = { ...state.spec.linux?.resources?.memory, ...resources.memory };
+  if (!wanted || limit === undefined || limit <= 0 || context.cgroups.mode !== 'v2') return;
+  const { memory } = await context.cgroups.stats(state.cgroup);
+  if (memory.usage > BigInt(limit)) throw failedPrecondition(`memory limit ${limit} is below the present usage ${memory.usage}`);
+}
 
 function fromFile(path: string): LinuxResources {
   const resources = parseJson(readFileSync(path === '-' ? 0 : path, 'utf8'));
@@ -56,7 +65,7 @@ function fromFlags(values: Values<typeof flags>): LinuxResources {
       shares: n('cpu-share'), period: n('cpu-period'), quota: n('cpu-quota'), burst: n('cpu-burst'), realtimePeriod: n('cpu-rt-period'),
       realtimeRuntime: n('cpu-rt-runtime'), cpus: values['cpuset-cpus'], mems: values['cpuset-mems'], idle: n('cpu-idle'),
     }),
-    memory: some({ limit: n('memory'), reservation: n('memory-reservation'), swap: n('memory-swap') }),
+    memory: some({ limit: size('memory', values.memory), reservation: size('memory-reservation', values['memory-reservation']), swap: size('memory-swap', values['memory-swap']) }),
     blockIO: some({ weight: n('blkio-weight') }),
     pids: values['pids-limit'] === undefined ? undefined : { limit: n('pids-limit') as number },
   });

@@ -1,0 +1,120 @@
+/*
+ * Mount trees to bind. They are opened before the first mount, so that none of the container's mounts is in them: by the parent when the
+ * child will be in a user namespace, where their paths may be out of reach, else by the child. A source below the rootfs is opened when its
+ * turn comes: it has in it what was mounted there before. Id maps are always made by the parent: it takes /proc, which counts processes as
+ * the parent does.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "setup.h"
+
+#define MS_SLAVE_FLAG (1 << 19)
+
+bool is_mapped(const struct plan_op *op)
+{
+	return op->code == PLAN_BIND && (op->f[9].n || op->f[11].n);
+}
+
+/* 0, or -1 with errno. */
+static int open_tree_of(struct child *c, const struct plan_op *op)
+{
+	bool recursive = op->code == PLAN_ROOTFS || (op->f[2].n & PLAN_BIND_RECURSIVE);
+	int tree = open_source(op->f[0].s, recursive);
+
+	if (tree < 0)
+		return -1;
+	c->sources[op->index] = tree;
+	return is_mapped(op) ? map_ids(tree, op->f[2].n & PLAN_BIND_IDMAP_RECURSIVE, c->maps[op->index]) : 0;
+}
+
+int source_of(struct child *c, const struct plan_op *op)
+{
+	if (c->sources[op->index] < 0 && open_tree_of(c, op)) {
+		if (op->code == PLAN_ROOTFS)
+			child_die(c, LAUNCH_INVALID, errno, "open rootfs \"%s\"", op->f[0].s);
+		child_die(c, LAUNCH_INVALID, errno, "mount \"%s\" at \"%s\"", op->f[0].s, op->f[1].s);
+	}
+	return c->sources[op->index];
+}
+
+static bool is_below(const char *path, const char *rootfs)
+{
+	size_t n = strlen(rootfs);
+
+	return strncmp(path, rootfs, n) == 0 && path[n] == '/';
+}
+
+void open_sources_outside(struct child *c, const char *rootfs)
+{
+	struct plan_cursor cursor;
+	struct plan_op op;
+
+	plan_rewind(c->plan, &cursor);
+	while (plan_next(&cursor, &op))
+		if (op.code == PLAN_BIND && !is_below(op.f[0].s, rootfs))
+			source_of(c, &op);
+}
+
+static int prepare(struct setup *s, struct plan_op *op, const char *rootfs)
+{
+	struct child *c = &s->child;
+
+	if (is_mapped(op)) {
+		if (geteuid() != 0)
+			return launch_failed(s->error, LAUNCH_PERMISSION, 0, "the id-mapped mount at \"%s\" needs root's rights", op->f[1].s);
+		c->maps[op->index] = open_map(op);
+		if (c->maps[op->index] < 0)
+			return launch_failed(s->error, LAUNCH_INVALID, errno, "make the id map of the mount at \"%s\"", op->f[1].s);
+	}
+	/* A caller without rights leaves them to the child, which has some in its namespace. */
+	if (!c->new_user || geteuid() != 0 || (op->code == PLAN_BIND && is_below(op->f[0].s, rootfs)))
+		return 0;
+	if (open_tree_of(c, op))
+		return op->code == PLAN_ROOTFS ? launch_failed(s->error, LAUNCH_INVALID, errno, "open rootfs \"%s\"", op->f[0].s) :
+						 launch_failed(s->error, LAUNCH_INVALID, errno, "mount \"%s\" at \"%s\"", op->f[0].s, op->f[1].s);
+	if (sys_mount_setattr(c->sources[op->index], "", AT_EMPTY_PATH | AT_RECURSIVE, 0, 0, MS_SLAVE_FLAG, 0))
+		return launch_failed(s->error, LAUNCH_INTERNAL, errno, "make \"%s\" a slave", op->f[0].s);
+	return 0;
+}
+
+int prepare_sources(struct setup *s)
+{
+	size_t bytes = sizeof(int) * ((size_t)s->plan.operations + 1);
+	struct plan_cursor cursor;
+	struct plan_op op;
+	const char *rootfs = "";
+
+	s->child.sources = malloc(bytes);
+	s->child.maps = malloc(bytes);
+	if (!s->child.sources || !s->child.maps)
+		return launch_failed(s->error, LAUNCH_INTERNAL, ENOMEM, "launch");
+	memset(s->child.sources, 0xff, bytes);
+	memset(s->child.maps, 0xff, bytes);
+	if (s->plan.kind != PLAN_CREATE)
+		return 0;
+	plan_rewind(&s->plan, &cursor);
+	while (plan_next(&cursor, &op)) {
+		if (op.code == PLAN_ROOTFS)
+			rootfs = op.f[0].s;
+		if ((op.code == PLAN_ROOTFS || op.code == PLAN_BIND) && prepare(s, &op, rootfs))
+			return -1;
+	}
+	return 0;
+}
+
+void close_sources(struct child *c)
+{
+	for (uint32_t i = 0; i < c->plan->operations; i++) {
+		if (c->sources)
+			close_fd(&c->sources[i]);
+		if (c->maps)
+			close_fd(&c->maps[i]);
+	}
+	free(c->sources);
+	free(c->maps);
+}
