@@ -7,9 +7,12 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const bundle = join(dirname(fileURLToPath(import.meta.url)), '../dist/lib/gantry/gantry.cjs');
+let ownIsOver = false;
 const MARK = /gantry-(?:e2e|test)-(\d+)(?:-|\/|$)/m;
 
-export function cleanUp() {
+/** @param {{ own?: boolean }} options own: what the calling run made goes too, since it is over */
+export function cleanUp({ own = false } = {}) {
+  ownIsOver = own;
   // Services that watch each other start again what is killed.
   for (let turn = 0; turn < 10 && killAbandoned() > 0; turn++) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
   for (const name of abandonedIn(tmpdir())) {
@@ -30,7 +33,8 @@ export function cleanUp() {
 /** The outermost owner decides: a jest whose runner is gone has no owner either. */
 function abandoned(text) {
   const owner = MARK.exec(text)?.[1];
-  if (owner === undefined || Number(owner) === process.pid) return false;
+  if (owner === undefined) return false;
+  if (Number(owner) === process.pid) return ownIsOver;
   try {
     return !/jest|tools\/test\.mjs/.test(readFileSync(`/proc/${owner}/cmdline`, 'utf8'));
   } catch {

@@ -104,6 +104,7 @@ if (left.length > 0) {
   total.passed++;
   process.stdout.write('nothing was left over: no mount, namespace, cgroup, link, nft table, process or file\n');
 }
+if (left.length > 0) cleanUp({ own: true });
 rmSync(place, { recursive: true, force: true });
 for (const name of skips) process.stdout.write(`skipped: ${name}\n`);
 for (const name of failures) process.stdout.write(`failed: ${name}\n`);
