@@ -48,7 +48,7 @@ interface Connection {
 export async function connectOne(engine: Engine, ctx: CallContext, connection: Connection): Promise<{ name: string; settings: EndpointSettings; ports: Record<string, PortBindings> }> {
   const { id, docker, pid, name, settings } = connection;
   const links: Record<string, string> = {};
-  for (const link of [...settings.Links, ...(connection.first ? (docker.hostConfig?.Links ?? []) : [])]) {
+  for (const link of [...settings.Links, ...(connection.first && name !== 'bridge' ? (docker.hostConfig?.Links ?? []) : [])]) {
     const [target = '', alias = target] = link.split(':');
     links[alias] = engine.records.requireDocker(target).id;
   }

@@ -6,6 +6,7 @@ import type { DockerContainer } from '../../records';
 import { buildSpec, type EngineFiles, type JoinedPids, type Layers, layersOf, readLayeredFile, resolveUser, type ResolvedUser } from '../../spec';
 import type { Engine } from './engine';
 import { networkFiles, writeNetworkFiles } from './files';
+import { linkEnvironment, requireLinkedRunning } from './links';
 import { commandOf } from './merge-config';
 import { shmDirectory } from './shm';
 import { isRunning, stateOf } from './state';
@@ -19,10 +20,11 @@ export async function containerSpec(engine: Engine, ctx: CallContext, id: string
   const owner = network === undefined ? undefined : engine.records.requireDocker(network);
   const hostname = owner !== undefined ? (owner.docker.config?.Hostname ?? '') : config.Hostname !== '' ? config.Hostname : host.NetworkMode === 'host' || host.UTSMode === 'host' ? hostHostname() : id.slice(0, 12);
 
+  requireLinkedRunning(engine, docker);
   const hostGateway = host.ExtraHosts.some((entry) => entry.endsWith('host-gateway')) ? await gatewayAddress(engine, ctx) : '';
   if (owner === undefined) writeNetworkFiles(engine, id, { ...docker, config: { ...config, Hostname: hostname } }, hostname, hostGateway);
   const spec = await buildSpec({
-    id, command: commandOf(config), config, host, mounts: docker.mounts, hostname, user: containerUser(docker),
+    id, command: commandOf(config), config: { ...config, Env: [...linkEnvironment(engine, docker), ...config.Env] }, host, mounts: docker.mounts, hostname, user: containerUser(docker),
     files: { ...networkFiles(engine, owner?.id ?? id), ...initFile(engine, docker), ...(await shmDirectory(engine, id, docker)) },
     joined: joinedPids(engine, docker), cgroupVersion: engine.settings.cgroupVersion, defaultSeccomp: engine.settings.seccomp,
   });

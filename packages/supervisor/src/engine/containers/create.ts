@@ -16,6 +16,7 @@ import { applyDefaults } from './defaults';
 import { createSteps } from './create-steps';
 import { leaseOf } from './discard';
 import { resolveImage } from './image';
+import { planLinks } from './links';
 import { commandOf, mergeConfig } from './merge-config';
 import { planMounts, type PlannedMount } from './mounts';
 import { checkName, generateName, newContainerId } from './names';
@@ -95,6 +96,7 @@ async function plan(engine: Engine, ctx: CallContext, id: string, request: Creat
     const ref = joinedContainer(mode);
     if (ref !== undefined) findOther(engine, ref);
   }
+  host.Links = planLinks(host, (ref) => engine.records.findDocker(ref));
   if (host.CgroupnsMode === '') host.CgroupnsMode = cgroupNamespaceMode(host, engine.settings.cgroupVersion);
   const ownHostname = host.UTSMode !== 'host' && host.NetworkMode !== 'host' && joinedContainer(host.NetworkMode) === undefined;
   if (config.Hostname === '' && host.NetworkMode === 'host') config.Hostname = hostHostname();

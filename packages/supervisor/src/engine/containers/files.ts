@@ -5,6 +5,7 @@ import type { EndpointSettings } from '@gantry/api/gantry/engine/v1/types';
 import { invalidArgument } from '@gantry/rpc';
 import type { DockerContainer } from '../../records';
 import { containerDir, type Engine } from './engine';
+import { linkHosts } from './links';
 import { isPredefined } from './networks';
 
 const HOSTS_HEAD = '127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\nff00::\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n';
@@ -39,7 +40,7 @@ export function writeHosts(engine: Engine, id: string, docker: DockerContainer, 
   const extra = (host?.ExtraHosts ?? []).map((entry) => extraHost(entry, hostGateway));
   const head = host?.NetworkMode === 'host' ? readHost('/etc/hosts', HOSTS_HEAD) : HOSTS_HEAD;
   const own = Object.values(docker.endpoints).flatMap((endpoint) => addressesOf(endpoint).map((address) => `${address}\t${ownNames(docker)}\n`));
-  writeFileSync(networkFiles(engine, id).hosts, [head, ...extra, ...own].join(''), { mode: 0o644 });
+  writeFileSync(networkFiles(engine, id).hosts, [head, ...extra, ...linkHosts(engine, docker), ...own].join(''), { mode: 0o644 });
 }
 
 function ownNames(docker: DockerContainer): string {

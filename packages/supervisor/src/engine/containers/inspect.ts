@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { bundleDir, type Engine, inDockerNamespace, logPath } from './engine';
 import { networkFiles } from './files';
 import { ignore } from './ignore';
+import { shownLinks } from './links';
 import { sizesOf } from './sizes';
 import { dockerStatus, isRunning, stateOf } from './state';
 import { ZERO_TIME } from './time';
@@ -56,6 +57,7 @@ export async function inspectContainer(engine: Engine, caller: CallContext, requ
     ExecIDs: engine.execs.idsOf(id),
     HostConfig: host === undefined ? undefined : {
       ...host,
+      Links: shownLinks(engine, docker),
       MaskedPaths: host.MaskedPaths ?? (unmasked ? undefined : { items: [...DEFAULT_MASKED_PATHS] }),
       ReadonlyPaths: host.ReadonlyPaths ?? (unmasked ? undefined : { items: [...DEFAULT_READONLY_PATHS] }),
     },

@@ -6,6 +6,7 @@ import { Phase } from '../../records';
 import { containerDir, emitContainerEvent, type Engine, inDockerNamespace } from './engine';
 import { discardSnapshot } from './discard';
 import { ignore } from './ignore';
+import { removeLink } from './links';
 import { isRunning, moveTo, phaseOf, stateOf } from './state';
 import { releaseShm } from './shm';
 import { stopTask } from './task-end';
@@ -13,8 +14,11 @@ import { killAndWait } from './kill';
 
 /** DELETE /containers/{id}. */
 export async function removeContainer(engine: Engine, caller: CallContext, request: RemoveRequest): Promise<RemoveResponse> {
-  if (request.link) throw conflict('conflict: cannot remove the default link name of the container');
   return engine.once.once(caller, 'remove', async () => {
+    if (request.link) {
+      removeLink(engine, request.id);
+      return {};
+    }
     const { id } = engine.records.requireDocker(request.id);
     const ctx = detached(inDockerNamespace(engine, caller));
     if (request.force) await killAndWait(engine, ctx, id);

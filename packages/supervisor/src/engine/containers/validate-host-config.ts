@@ -16,7 +16,6 @@ const refused: readonly { readonly name: string; readonly isSet: (host: HostConf
   { name: 'IOMaximumIOps', isSet: (host) => host.IOMaximumIOps !== 0n },
   { name: 'IOMaximumBandwidth', isSet: (host) => host.IOMaximumBandwidth !== 0n },
   { name: 'Cgroup', isSet: (host) => host.Cgroup !== '' },
-  { name: 'Links on the default bridge', isSet: (host) => host.Links.length > 0 && ['', 'default', 'bridge'].includes(host.NetworkMode) },
 ];
 
 /**

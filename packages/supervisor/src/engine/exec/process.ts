@@ -1,15 +1,18 @@
 import type { Process } from '@gantry/oci';
+import { invalidArgument } from '@gantry/rpc';
 import type { DockerContainer } from '../../records';
 import { capabilitySets, effectiveCapabilities, execEnvironment, ociUser, parseSecurityOptions, resolveUser, rlimitsOf } from '../../spec';
 import { readInRoot } from '../containers/container-root';
 import type { Engine } from '../containers/engine';
+import { linkEnvironment } from '../containers/links';
 import { stateOf } from '../containers/state';
 import type { Exec } from './table';
 
 /** The OCI process of an exec: the container's own surroundings, with what the exec says for itself. The user is looked up in the running root. */
-export async function execProcess(_engine: Engine, _containerId: string, docker: DockerContainer, exec: Exec): Promise<Process> {
+export async function execProcess(engine: Engine, _containerId: string, docker: DockerContainer, exec: Exec): Promise<Process> {
   const { config, hostConfig: host } = docker;
   if (config === undefined || host === undefined) throw new TypeError('a container without configuration');
+  if (exec.workingDir !== '' && !exec.workingDir.startsWith('/')) throw invalidArgument('OCI runtime exec failed: exec failed: Cwd must be an absolute path: unknown');
   const { pid } = stateOf(docker);
   const user = resolveUser(exec.user || config.User, host.GroupAdd, readInRoot(pid, '/etc/passwd') ?? '', readInRoot(pid, '/etc/group') ?? '');
   const capabilities = effectiveCapabilities(host.CapAdd, host.CapDrop, host.Privileged || exec.privileged);
@@ -20,7 +23,7 @@ export async function execProcess(_engine: Engine, _containerId: string, docker:
     ...(exec.tty && height > 0 && width > 0 ? { consoleSize: { height, width } } : {}),
     user: ociUser(user),
     args: [...exec.args],
-    env: execEnvironment(config.Env, exec.env, { hostname: config.Hostname, tty: exec.tty, home: user.home }),
+    env: execEnvironment([...linkEnvironment(engine, docker), ...config.Env], exec.env, { hostname: config.Hostname, tty: exec.tty, home: user.home }),
     cwd: exec.workingDir || config.WorkingDir || '/',
     capabilities: capabilitySets(capabilities, user.uid),
     ...(rlimits.length === 0 ? {} : { rlimits }),
