@@ -52,4 +52,20 @@ describeEngine('volumes, binds and tmpfs', (suite) => {
     await ok('rm', '-v', 'anon');
     expect(await ok('volume', 'ls', '-q')).toBe('');
   });
+
+  test('a volume that options mount is never pruned; events tell its use', async () => {
+    const dir = join(suite.engine.folder, 'kept');
+    mkdirSync(dir);
+    await ok('volume', 'create', '--opt', 'type=none', '--opt', 'o=bind', '--opt', `device=${dir}`, 'bound');
+    const since = String(Math.floor(Date.now() / 1000));
+    await ok('run', '--rm', '-v', 'bound:/b', 'busybox', 'sh', '-c', 'echo kept > /b/file');
+    const events = await ok('events', '--since', since, '--until', String(Math.ceil(Date.now() / 1000) + 1), '--filter', 'volume=bound', '--filter', 'event=mount', '--filter', 'event=unmount', '--format', '{{.Action}} {{index .Actor.Attributes "destination"}}');
+    expect(events.split('\n').map((line) => line.trim())).toEqual(['mount /b', 'unmount']);
+    if ((await docker(['volume', 'prune', '-af'])).code !== 0) await ok('volume', 'prune', '-f'); // before API 1.42 all are pruned without being asked for
+    expect(await ok('volume', 'ls', '-q')).toContain('bound');
+    expect(readFileSync(join(dir, 'file'), 'utf8')).toBe('kept\n');
+    await ok('volume', 'rm', 'bound');
+    const refused = await docker(['volume', 'create', '--opt', 'foo=bar', 'odd']);
+    expect(refused.stderr).toMatch(/create odd: invalid option: "foo"/);
+  });
 });
