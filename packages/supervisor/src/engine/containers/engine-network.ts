@@ -22,7 +22,10 @@ export function containerNetworks(engine: Engine): ContainerNetworks {
       const record = engine.records.findDocker(container);
       if (record === undefined) {
         if (!force) throw notFound(`No such container: ${container}`);
-        await engine.network.disconnect(ctx, { networkRef: network.id, sandboxId: container, force });
+        // An endpoint whose container is gone, by the name or id that it had.
+        const left = network.endpoints.find((endpoint) => endpoint.name === container || endpoint.sandboxId === container);
+        if (left === undefined) throw notFound(`endpoint ${container} not found`);
+        await engine.network.disconnect(ctx, { networkRef: network.id, sandboxId: left.sandboxId, force });
         return;
       }
       await engine.queues.run(record.id, () => disconnect(engine, ctx, record.id, network, force));
