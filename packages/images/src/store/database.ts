@@ -1,6 +1,7 @@
 import { mkdirSync, promises as fs } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { holdRoom } from '@gantry/service';
 import { schema } from './schema';
 
 export type Row = Record<string, SQLInputValue>;
@@ -26,6 +27,7 @@ export class Database {
         this.db.exec(`PRAGMA user_version = ${version + 1}`);
       }
     });
+    holdRoom(this.db);
   }
 
   /** Runs fn in a transaction (joined when one is open); a throw rolls back. Not durable: on the disk with the next durable one, or `flush`. */
@@ -39,7 +41,7 @@ export class Database {
       this.db.exec('COMMIT');
       return result;
     } catch (error) {
-      this.db.exec('ROLLBACK');
+      if (this.db.isTransaction) this.db.exec('ROLLBACK'); // a full disk has rolled it back already
       throw error;
     } finally {
       this.depth--;

@@ -14,5 +14,6 @@ export { runService } from './run-service';
 export type { HostedService, HostOptions, Running, ServiceContext, ServiceSpec } from './service';
 export { startService } from './service';
 export { overlay } from './settings';
+export { holdRoom } from './store-room';
 export type { Tracing } from './tracing';
 export { startTracing } from './tracing';

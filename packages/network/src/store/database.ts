@@ -1,6 +1,7 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { chmodSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { holdRoom } from '@gantry/service';
 import type { EndpointRecord, NetworkRecord } from './record';
 
 /** Each entry brings the schema one version up; applied in one transaction with the version number. */
@@ -35,6 +36,7 @@ export class NetworkStore {
     chmodSync(path, 0o600);
     this.#database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 2000;');
     this.#migrate();
+    holdRoom(this.#database);
     this.#run('DELETE FROM operations WHERE at < ?', Date.now() - OPERATION_LIFE_MS);
     for (const row of this.#all('SELECT record FROM networks ORDER BY rowid')) this.#rememberNetwork(JSON.parse(row['record'] as string) as NetworkRecord);
     for (const row of this.#all('SELECT record FROM endpoints ORDER BY rowid')) this.#rememberEndpoint(JSON.parse(row['record'] as string) as EndpointRecord);
@@ -147,7 +149,7 @@ export class NetworkStore {
       body();
       this.#database.exec('COMMIT');
     } catch (error) {
-      this.#database.exec('ROLLBACK');
+      if (this.#database.isTransaction) this.#database.exec('ROLLBACK'); // a full disk has rolled it back already
       throw error;
     }
   }

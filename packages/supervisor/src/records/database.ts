@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { holdRoom } from '@gantry/service';
 import type { TransactionOptions } from './contract';
 
 /** Each entry brings the schema from its index to the next; never edited once released. */
@@ -33,6 +34,7 @@ export class Database {
     if (file !== ':memory:') chmodSync(file, 0o600);
     this.sql.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 2000;');
     this.migrate();
+    if (file !== ':memory:') holdRoom(this.sql);
   }
 
   private migrate(): void {

@@ -19,7 +19,7 @@ it.each([
   [{ Cgroup: 'container:x' }, 'HostConfig.Cgroup'],
   [{ StorageOpt: { size: '1G' } }, "--storage-opt is supported only for overlay over xfs with 'pquota' mount option"],
   [{ Isolation: 'hyperv' }, "invalid isolation: \"hyperv\" - linux only supports 'default'"],
-  [{ Links: ['a:b'], NetworkMode: 'bridge' }, 'HostConfig.Links'],
+
   [{ DeviceRequests: [{ Driver: 'nvidia', Count: -1n, Capabilities: [{ items: ['gpu'] }] }] }, 'could not select device driver "nvidia" with capabilities: [[gpu]]'],
   [{ Memory: 1n }, 'Minimum memory limit allowed is 6MB'],
   [{ MemorySwap: 10_000_000n }, 'You should always set the Memory limit when using Memoryswap limit'],

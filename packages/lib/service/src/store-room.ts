@@ -1,0 +1,20 @@
+import type { DatabaseSync } from 'node:sqlite';
+
+/** Bytes held ready in the database and in its log; some thousand small transactions between two checkpoints fit. */
+const ROOM = 2 * 1024 * 1024;
+const PAGE = 4096;
+
+/**
+ * Makes a store in WAL mode allocate room that it then reuses, so that it still takes small changes when the disk is full: what is on a
+ * full disk can only be removed by an engine that can note it. Call once after opening. A disk without room for it is no error.
+ */
+export function holdRoom(db: DatabaseSync): void {
+  // The log is begun anew before it outgrows what is allocated.
+  db.exec(`PRAGMA wal_autocheckpoint = ${ROOM / PAGE / 2}`);
+  try {
+    db.exec(`BEGIN; CREATE TABLE room (bytes BLOB) STRICT; INSERT INTO room VALUES (zeroblob(${ROOM})); COMMIT;`);
+    db.exec('DROP TABLE room; PRAGMA wal_checkpoint(RESTART);');
+  } catch {
+    if (db.isTransaction) db.exec('ROLLBACK');
+  }
+}
