@@ -33,7 +33,7 @@ export async function createExec(engine: Engine, _ctx: CallContext, request: Exe
     consoleSize: request.consoleSize, state: 'created', pid: 0, exitCode: undefined,
   };
   engine.execs.add(exec);
-  emitContainerEvent(engine, containerId, docker, `exec_create: ${exec.args.join(' ')}`, { execID: exec.id });
+  emitContainerEvent(engine, containerId, docker, `exec_create: ${shownCommand(exec.args)}`, { execID: exec.id });
   return { id: exec.id };
 }
 
@@ -109,7 +109,7 @@ async function addProcess(engine: Engine, ctx: CallContext, exec: Exec, detach: 
 async function run(engine: Engine, ctx: CallContext, exec: Exec): Promise<void> {
   const { pid } = await engine.tasks.start(ctx, { id: exec.containerId, execId: exec.id });
   const { docker } = engine.records.requireDocker(exec.containerId);
-  emitContainerEvent(engine, exec.containerId, docker, `exec_start: ${exec.args.join(' ')}`, { execID: exec.id });
+  emitContainerEvent(engine, exec.containerId, docker, `exec_start: ${shownCommand(exec.args)}`, { execID: exec.id });
   if (exec.state !== 'starting') return;
   exec.state = 'running';
   exec.pid = pid;
@@ -210,4 +210,9 @@ export function execEnded(engine: Engine, exec: Exec): void {
   void engine.tasks.delete(ctx, { id: exec.containerId, execId: exec.id }).catch(ignore('notFound', 'failedPrecondition')).catch((error: unknown) => {
     engine.logger.warn({ err: error, exec: exec.id }, 'an ended exec could not be deleted');
   });
+}
+
+/** docker puts a space after the program even when no arguments follow: filters compare the whole text. */
+function shownCommand([program = '', ...args]: readonly string[]): string {
+  return `${program} ${args.join(' ')}`;
 }
