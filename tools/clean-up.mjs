@@ -1,7 +1,7 @@
 // Removes what a test run that was killed left behind. All that tests make is marked with its owner's process id, as in gantry-test-4711 or
 // gantry-e2e-4711-x: in its path, its command line, or its TMPDIR. What belongs to a run that still goes on is not touched.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync, rmdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -50,6 +50,8 @@ function killAbandoned() {
   let count = 0;
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)) {
     try {
+      // Owners are told by the process ids of this namespace; a run in a container is its own affair.
+      if (readlinkSync(`/proc/${pid}/ns/pid`) !== readlinkSync('/proc/self/ns/pid')) continue;
       const place = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').find((entry) => entry.startsWith('TMPDIR=')) ?? '';
       if (!abandoned(place) && !abandoned(readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', '\n'))) continue;
       process.kill(Number(pid), 'SIGKILL');
