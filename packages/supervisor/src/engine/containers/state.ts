@@ -42,10 +42,13 @@ export function phaseOf(docker: DockerContainer): Phase {
   return stateOf(docker).phase;
 }
 
-/** The one place where docker's words are derived. A container that starts again keeps the word of its last end until it runs. */
+/**
+ * The one place where docker's words are derived. A container that starts again keeps the word of its last end until it runs; one that
+ * its policy starts is restarting until then.
+ */
 export function dockerStatus(docker: DockerContainer): DockerStatus {
   const state = stateOf(docker);
-  if (state.phase === Phase.PHASE_STARTING && state.finishedAt !== '') return 'exited';
+  if (state.phase === Phase.PHASE_STARTING && state.finishedAt !== '') return state.restartCount > 0n && !state.manuallyStopped ? 'restarting' : 'exited';
   return words[state.phase];
 }
 
