@@ -299,6 +299,8 @@ static void hook(struct child *c, struct plan_op *op)
 		child_await(c, SYNC_GO);
 		return;
 	case PLAN_HOOK_CONTAINER:
+		if (fchdir(c->root)) /* where its relative paths begin */
+			child_fail(c, errno, "enter the rootfs");
 		if (run_hook(op, c->self, NULL, reason, sizeof(reason)))
 			child_die(c, LAUNCH_INTERNAL, 0, "%s", reason);
 		return;

@@ -42,6 +42,7 @@ struct child {
 	bool joined_user; /* it was entered before the clone, with everything else that is joined by path */
 	pid_t target_pid; /* the container's init (exec), or 0 */
 	int agent;       /* connected to the seccomp agent, or -1 */
+	bool at_home;    /* a mount namespace was joined by path: we stand at its root already */
 	bool on_top;     /* the rootfs lies on "/": to go to the namespace's root again would enter it */
 	bool in_root;    /* after PIVOT, or an exec: "/" is the container's */
 

@@ -118,6 +118,11 @@ static void run_start_hooks(struct child *c, const char *const *env)
 			child_die(c, LAUNCH_INTERNAL, 0, "%s", reason);
 }
 
+static void end_created(int number)
+{
+	_exit(128 + number);
+}
+
 /* After everything that a small limit would forbid. */
 static void set_limits(struct child *c)
 {
@@ -137,6 +142,16 @@ static void set_limits(struct child *c)
 		child_send(c, ask, sizeof(ask), -1);
 		child_await(c, SYNC_GO);
 	}
+}
+
+/* As the first process of a pid namespace we would ignore what ends others; exec takes the handlers away. */
+static void end_on_signals(void)
+{
+	static const int signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM };
+	struct sigaction action = { .sa_handler = end_created };
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		sigaction(signals[i], &action, NULL);
 }
 
 void do_exec(struct child *c, struct plan_op *op)
@@ -161,6 +176,7 @@ void do_exec(struct child *c, struct plan_op *op)
 	set_limits(c);
 	if (c->listener >= 0)
 		prctl(PR_SET_PDEATHSIG, 0); /* whoever launched us leaves on "R" */
+	end_on_signals();
 	child_send(c, "R", 1, -1);
 	child_wait_start(c);
 

@@ -129,6 +129,8 @@ int join_path(struct setup *s, struct plan_op *op)
 		close(fd);
 		return launch_failed(s->error, LAUNCH_INVALID, 0, "too many namespaces to join");
 	}
+	if (op->f[0].n == CLONE_NEWNS)
+		s->child.at_home = true;
 	s->child.late[s->child.late_count].fd = fd;
 	s->child.late[s->child.late_count++].flags = op->f[0].n;
 	return 0;

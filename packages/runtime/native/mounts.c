@@ -155,9 +155,9 @@ static bool has_mode(const char *const *options)
 void do_mount(struct child *c, struct plan_op *op)
 {
 	const char *type = op->f[0].s, *source = op->f[1].s, *path = op->f[2].s;
-	const char **options = plan_strings(&op->f[3], 0);
+	const char **options = plan_strings(&op->f[3], 1);
 	uint64_t attributes = op->f[4].n, flags = op->f[5].n, propagation = op->f[6].n, late = 0;
-	char log[300];
+	char log[300], mode[16];
 	struct stat before;
 	int target, tree;
 	bool existed;
@@ -182,6 +182,10 @@ void do_mount(struct child *c, struct plan_op *op)
 		late = attributes & MOUNT_ATTR_RDONLY;
 		attributes &= ~(uint64_t)MOUNT_ATTR_RDONLY;
 	}
+	if (strcmp(type, "tmpfs") == 0 && existed && !has_mode(options)) {
+		snprintf(mode, sizeof(mode), "mode=%o", before.st_mode & 07777);
+		options[op->f[3].n] = mode;
+	}
 	tree = new_mount(type, source, options, attributes, log, sizeof(log));
 	if (tree < 0 && errno == ENODEV && (flags & PLAN_MOUNT_OPTIONAL)) {
 		close(target);
@@ -190,14 +194,6 @@ void do_mount(struct child *c, struct plan_op *op)
 	}
 	if (tree < 0)
 		child_fail(c, errno, "mount %s at \"%s\"%s", type, path, log);
-	if (strcmp(type, "tmpfs") == 0 && existed && !has_mode(options)) {
-		int dir = openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-		if (dir >= 0 && !(attributes & MOUNT_ATTR_RDONLY) && fchmod(dir, before.st_mode & 07777))
-			child_fail(c, errno, "set the mode of \"%s\"", path);
-		if (dir >= 0)
-			close(dir);
-	}
 	if (flags & PLAN_MOUNT_COPY_UP) {
 		int from = root_open(c, path, O_RDONLY | O_DIRECTORY, 0);
 		int to = openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

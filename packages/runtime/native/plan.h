@@ -97,6 +97,7 @@ enum plan_code {
 enum {
 	PLAN_ROOTFS_PIVOT = 0,    /* at its own path, to become the root by pivot_root */
 	PLAN_ROOTFS_IN_PLACE = 1, /* at its own path in a mount namespace that is not ours: chroot */
+	PLAN_ROOTFS_FOLLOW = 16,  /* with the others: it stays a slave of the host's mount */
 	PLAN_ROOTFS_ON_TOP = 2,   /* on "/", to become the root by chroot; procfs and sysfs of the host leave the namespace before */
 
 	PLAN_MOUNT_NO_SYMLINK = 1, /* proc and sysfs: the target is a real directory of the rootfs */

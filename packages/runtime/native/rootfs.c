@@ -74,8 +74,11 @@ static int isolate_parent(int dir)
  */
 static void leave_chroot(struct child *c)
 {
-	int own = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	int own;
 
+	if (c->at_home)
+		return;
+	own = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
 	if (own < 0 || setns(own, CLONE_NEWNS))
 		child_fail(c, errno, "go to the root of the mount namespace");
 	close(own);
@@ -155,16 +158,17 @@ void do_rootfs(struct child *c, struct plan_op *op)
 {
 	const char *path = op->f[0].s;
 	int tree = source_of(c, op);
+	uint64_t where = op->f[1].n & ~(uint64_t)PLAN_ROOTFS_FOLLOW;
 	struct stat st;
 
 	if (fstat(tree, &st) || !S_ISDIR(st.st_mode))
 		child_die(c, LAUNCH_INVALID, 0, "rootfs \"%s\" is not a directory", path);
-	if (set_attr(tree, false, 0, 0, MS_PRIVATE_FLAG))
+	if (set_attr(tree, false, 0, 0, op->f[1].n & PLAN_ROOTFS_FOLLOW ? MS_SLAVE_FLAG : MS_PRIVATE_FLAG))
 		child_fail(c, errno, "make rootfs \"%s\" private", path);
 	open_sources_outside(c, path);
-	if (op->f[1].n == PLAN_ROOTFS_ON_TOP) {
+	if (where == PLAN_ROOTFS_ON_TOP) {
 		lay_on_top(c, tree, path, true);
-	} else if (op->f[1].n == PLAN_ROOTFS_IN_PLACE) {
+	} else if (where == PLAN_ROOTFS_IN_PLACE) {
 		int place = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 		if (place < 0 || attach(tree, place))

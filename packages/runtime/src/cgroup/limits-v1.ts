@@ -19,8 +19,8 @@ export function settingsV1(resources: LinuxResources, options: { readonly device
   put('cpu', 'cpu.rt_runtime_us', cpu?.realtimeRuntime || undefined);
   put('cpu', 'cpu.cfs_period_us', cpu?.period || undefined);
   put('cpu', 'cpu.cfs_quota_us', cpu?.quota || undefined);
-  put('cpu', 'cpu.cfs_burst_us', cpu?.burst || undefined);
-  put('cpu', 'cpu.idle', cpu?.idle || undefined);
+  put('cpu', 'cpu.cfs_burst_us', cpu?.burst, { optionalWhenMissing: 'processor bursts' });
+  put('cpu', 'cpu.idle', cpu?.idle, { optionalWhenMissing: 'idle processes' });
   put('memory', 'memory.limit_in_bytes', memory?.limit || undefined);
   put('memory', 'memory.memsw.limit_in_bytes', memory?.swap || undefined, { optionalWhenMissing: 'swap accounting' });
   put('memory', 'memory.soft_limit_in_bytes', memory?.reservation || undefined);

@@ -19,10 +19,10 @@ export function settingsV2(resources: LinuxResources): Setting[] {
   if (resources.network?.classID || resources.network?.priorities?.length) throw invalidArgument('config.json: linux.resources.network does not exist on cgroup v2');
   put('cpuset', 'cpuset.cpus', cpu?.cpus);
   put('cpuset', 'cpuset.mems', cpu?.mems);
-  put('cpu', 'cpu.idle', cpu?.idle || undefined);
+  put('cpu', 'cpu.idle', cpu?.idle, { optionalWhenMissing: 'idle processes' });
   put('cpu', 'cpu.weight', cpu?.shares ? cpuWeight(cpu.shares) : undefined);
   if (cpu?.quota || cpu?.period) put('cpu', 'cpu.max', `${cpu.quota && cpu.quota > 0 ? cpu.quota : 'max'}${cpu.period ? ` ${cpu.period}` : ''}`);
-  put('cpu', 'cpu.max.burst', cpu?.burst || undefined);
+  put('cpu', 'cpu.max.burst', cpu?.burst, { optionalWhenMissing: 'processor bursts' });
   const bytes = (n: number | undefined) => (n ? (n < 0 ? 'max' : n) : undefined);
   put('memory', 'memory.max', bytes(memory?.limit));
   put('memory', 'memory.low', bytes(memory?.reservation));

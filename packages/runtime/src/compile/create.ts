@@ -64,7 +64,7 @@ export function createOperations(spec: Spec, options: CreateOptions): { list: Op
     ...nameOperations(spec, namespaces),
     ...(namespaces.fresh.has('network') ? [['LOOPBACK'] as Operation] : []),
     ...(onHost ? [] : [['PROPAGATION', propagation.host] as Operation]),
-    ['ROOTFS', options.rootfs ?? posix.resolve(options.bundle, spec.root.path), onHost ? ROOTFS.inPlace : options.noPivot ? ROOTFS.onTop : ROOTFS.pivot],
+    ['ROOTFS', options.rootfs ?? posix.resolve(options.bundle, spec.root.path), (onHost ? ROOTFS.inPlace : options.noPivot ? ROOTFS.onTop : ROOTFS.pivot) | (propagation.follow ? ROOTFS.follow : 0)],
     ...mounts,
     ...compileDevices(spec, userNamespace),
     ...(spec.process.terminal ? [['CONSOLE', devIsForeign(spec) ? 0 : 1] as Operation] : []),
@@ -112,15 +112,15 @@ function unifiedMount(options: CreateOptions): string {
 }
 
 /** What / becomes before anything is mounted, and what the container's root becomes at the end (0 = as it is). */
-function rootPropagation(spec: Spec): { host: number; root: number } {
+function rootPropagation(spec: Spec): { host: number; root: number; follow: boolean } {
   const name = spec.linux?.rootfsPropagation;
-  if (!name) return { host: MS.slave | MS.rec, root: 0 };
+  if (!name) return { host: MS.slave | MS.rec, root: 0, follow: false };
   const recursive = name.startsWith('r');
   const kind = { private: MS.private, shared: MS.shared, slave: MS.slave, unbindable: MS.unbindable }[recursive ? name.slice(1) : (name as string)];
   if (kind === undefined) throw invalidArgument(`config.json: linux.rootfsPropagation "${name}" is unknown`);
   const flags = kind | (recursive ? MS.rec : 0);
   /* The root of an unbindable tree could not be cloned. */
-  return kind === MS.unbindable ? { host: MS.private | MS.rec, root: flags } : { host: kind | MS.rec, root: kind === MS.shared ? flags : 0 };
+  return kind === MS.unbindable ? { host: MS.private | MS.rec, root: flags, follow: false } : { host: kind | MS.rec, root: kind === MS.shared ? flags : 0, follow: kind === MS.slave };
 }
 
 function nameOperations(spec: Spec, namespaces: Namespaces): Operation[] {

@@ -33,7 +33,7 @@ export const ATTR = {
   nosymfollow: 0x200000,
 } as const;
 
-export const ROOTFS = { pivot: 0, inPlace: 1, onTop: 2 } as const;
+export const ROOTFS = { pivot: 0, inPlace: 1, onTop: 2, follow: 16 } as const;
 export const MOUNT_FLAG = { noSymlink: 1, copyUp: 2, optional: 4 } as const;
 export const BIND_FLAG = { recursive: 1, proc: 2, idmapRecursive: 4 } as const;
 export const LINK_FLAG = { replace: 1, optional: 2 } as const;

@@ -21,6 +21,8 @@ const flags = {
   'cpu-idle': number('0 or 1'),
   memory: number('bytes'),
   'memory-reservation': number('bytes'),
+  'kernel-memory': number('obsolete: kernels have no such limit'),
+  'kernel-memory-tcp': number('obsolete: kernels have no such limit'),
   'memory-swap': number('bytes of memory and swap; -1 no limit'),
   'pids-limit': number('-1 no limit'),
 } as const;
@@ -32,6 +34,7 @@ export const update: Verb = {
     const { values, rest } = parseFlags(words, flags, { interleaved: true });
     const [id] = positional(rest, ['ID']);
     const state = loadState(context.root, id as string);
+    for (const name of ['kernel-memory', 'kernel-memory-tcp'] as const) if (values[name] !== undefined) context.log.warn(`flag --${name} is obsolete and was passed over`);
     const resources = values.resources === undefined ? fromFlags(values) : fromFile(values.resources);
     await checkBeforeUpdate(context, state, resources);
     for (const warning of await context.cgroups.apply(state.cgroup, resources)) context.log.warn(warning);
