@@ -1,10 +1,10 @@
-/** The examples of the runtime specification; OCI_RUNTIME_SPEC names a checkout's schema folder. */
+/** The examples of the runtime specification: in OCI_RUNTIME_SPEC, or with the shared facts beside the project. */
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Spec } from '@gantry/oci';
 import { honouredSpec, refuseUnknown } from './refuse';
 
-const folder = join(process.env['OCI_RUNTIME_SPEC'] ?? '', 'test/config/good');
+const folder = join(process.env['OCI_RUNTIME_SPEC'] ?? join(__dirname, '../../../../../shared/specs/oci-runtime-spec'), 'test/config/good');
 const examples = existsSync(folder) ? readdirSync(folder).filter((name) => !/freebsd|zos|windows/.test(name)) : [];
 
 /* What the example uses and this runtime refuses, by name. */
