@@ -103,7 +103,10 @@ static uint8_t *read_plan(int fd, uint32_t *length)
 	if (!read_all(fd, length, 4) || *length > PLAN_LIMIT)
 		return NULL;
 	plan = malloc(*length + 1);
-	return plan && read_all(fd, plan, *length) ? plan : NULL;
+	if (plan && read_all(fd, plan, *length))
+		return plan;
+	free(plan);
+	return NULL;
 }
 
 /* The socket is bound inside DIR by a short relative name: DIR may be longer than sun_path. */
@@ -264,14 +267,16 @@ static int serve(struct request *r)
 	struct launch l;
 	uint32_t length;
 	uint8_t *plan = read_plan(r->control, &length);
-	int listener = -1;
+	int listener = -1, result;
 	char line[64];
 
 	if (!plan)
 		return say_errno(r, "read the plan");
 	if (r->listen && (listener = make_listener(r->listen)) < 0)
 		return say_errno(r, "listen for start");
-	if (launch_create_detached(plan, length, &io, listener, &l, &error))
+	result = launch_create_detached(plan, length, &io, listener, &l, &error);
+	free(plan);
+	if (result)
 		return say_error(r, &error);
 	if (l.master >= 0 && r->console && send_descriptor(r->console, "/dev/ptmx", l.master))
 		return discard(r, &l, "send the terminal to the console socket");

@@ -66,8 +66,8 @@ export interface Launched {
 }
 
 /** Runs a plan through the C program's command-line mode. `start: false` leaves it created until start(). */
-export function launchPlan(plan: Uint8Array, options: { mode?: string; start?: boolean; args?: readonly string[]; stdin?: string } = {}): Launched {
-  const child = spawn(nativeBinary, [options.mode ?? 'runc-create', ...(options.args ?? [])], { stdio: ['pipe', 'pipe', 'pipe', 'pipe'] });
+export function launchPlan(plan: Uint8Array, options: { native?: string; mode?: string; start?: boolean; args?: readonly string[]; stdin?: string } = {}): Launched {
+  const child = spawn(options.native ?? nativeBinary, [options.mode ?? 'runc-create', ...(options.args ?? [])], { stdio: ['pipe', 'pipe', 'pipe', 'pipe'] });
   const control = child.stdio[3] as Duplex;
   const lines: string[] = [];
   let stdout = '';

@@ -1,0 +1,78 @@
+/** The C program from outside: bytes of any kind, the sanitizers, valgrind, and how it was linked. */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { compileCreate } from '../compile/create';
+import { compileExec } from '../compile/exec';
+import { dockerLikeSpec, missingForContainers, nativeBinary } from '../testing/container';
+import { Box } from '../testing/harness';
+
+jest.setTimeout(180_000);
+const has = (tool: string) => spawnSync('sh', ['-c', `command -v ${tool}`]).status === 0;
+const sanitizers = spawnSync('sh', ['-c', "echo 'int main(void){return 0;}' | cc -x c -fsanitize=address,undefined -o /dev/null -"]).status === 0;
+const work = mkdtempSync(join(tmpdir(), 'gantry-hardening-'));
+const seconds = process.env['GANTRY_FUZZ_SECONDS'] ?? '3';
+afterAll(() => { rmSync(work, { recursive: true, force: true }); });
+
+const spec = dockerLikeSpec(['sh', '-c', 'true']);
+const exec = { pid: 1, startTime: 1n, spec };
+const plans = (): string[] => {
+  const list = [compileCreate(spec, { id: 'x', bundle: '/b' }).plan, compileExec({ user: { uid: 0, gid: 0 }, cwd: '/', args: ['true'] }, exec, { id: 'x' }).plan];
+  return list.map((plan, i) => {
+    const path = join(work, `plan-${i}`);
+    writeFileSync(path, plan);
+    return path;
+  });
+};
+const requests = (): string[] => ['{"op":"resize","width":80,"height":24}', '{"op":"attach","stdin":true,"stdout":true}', '{"op":"signal","signal":15}', '{"op":"\\u0073tart"}', '\x04argv\x08\0\0\0ls\0-l\0a\0\0'].map((text, i) => {
+  const path = join(work, `request-${i}`);
+  writeFileSync(path, text);
+  return path;
+});
+
+(sanitizers ? describe : describe.skip)(`under the sanitizers${sanitizers ? '' : ' [needs a C compiler with them]'}`, () => {
+  beforeAll(() => {
+    const { status, stderr } = spawnSync('make', ['-s', '-C', join(__dirname, '../../fuzz'), `OUT=${work}`], { encoding: 'utf8' });
+    expect([status, stderr]).toEqual([0, '']);
+  });
+
+  test.each([['plan', plans], ['request', requests]] as const)('%ss of any bytes are read or refused', (name, seeds) => {
+    const { status, stdout, stderr } = spawnSync(join(work, `fuzz-${name}`), [seconds, '20261', ...seeds()], { encoding: 'utf8' });
+    expect([status, stderr]).toEqual([0, '']);
+    expect(Number(stdout.split(' ')[0])).toBeGreaterThanOrEqual(1000);
+  });
+
+  (missingForContainers() === undefined ? test : test.skip)('containers live and end', async () => {
+    const program = join(work, 'gantry-native');
+    const { status, stderr } = spawnSync('make', ['-s', '-C', join(__dirname, '../../native'), '-j2', 'SANITIZE=1', `OUT=${program}`, `OBJ=${work}/objects`], { encoding: 'utf8' });
+    expect([status, stderr]).toEqual([0, '']);
+    const box = new Box();
+    try {
+      const outcome = await box.run(dockerLikeSpec(['sh', '-c', 'hostname; id -u; exit 7']), { native: program });
+      expect([outcome.stdout, outcome.stderr, outcome.code]).toEqual(['box\n0\n', '', 7]);
+      const failed = await box.run(dockerLikeSpec(['/nope']), { native: program });
+      expect([failed.stderr, failed.code]).toEqual(['', 127]);
+    } finally {
+      await box.close();
+    }
+  });
+});
+
+(has('valgrind') ? test : test.skip)(`valgrind sees no wrong access in the readers${has('valgrind') ? '' : ' [needs valgrind]'}`, () => {
+  const out = join(work, 'plain');
+  expect(spawnSync('make', ['-s', '-C', join(__dirname, '../../fuzz'), 'PLAIN=1', `OUT=${out}`], { encoding: 'utf8' }).stderr).toBe('');
+  for (const [name, seeds] of [['plan', plans], ['request', requests]] as const) {
+    const { status, stderr } = spawnSync('valgrind', ['-q', '--error-exitcode=99', '--leak-check=full', join(out, `fuzz-${name}`), '0', '7', ...seeds()], { encoding: 'utf8' });
+    expect([status, stderr]).toEqual([0, '']);
+  }
+});
+
+(existsSync(nativeBinary) && has('readelf') ? test : test.skip)('is linked with what hardens it', () => {
+  const { stdout } = spawnSync('readelf', ['-lhdW', nativeBinary], { encoding: 'utf8' });
+  expect(stdout).toMatch(/Type:\s+DYN/); /* position independent */
+  expect(stdout).toMatch(/GNU_RELRO/);
+  expect(stdout).toMatch(/GNU_STACK.*RW /);
+  expect(stdout).not.toMatch(/INTERP|NEEDED/); /* static */
+  expect(stdout).toMatch(/BIND_NOW|FLAGS_1.*NOW/);
+});
