@@ -8,7 +8,7 @@ const flags = {
   log: { kind: 'string', help: 'file for errors and warnings (default stderr)' },
   'log-format': { kind: 'string', help: 'text or json' },
   debug: { kind: 'boolean', help: 'tell what is done' },
-  'systemd-cgroup': { kind: 'boolean', help: 'let systemd make the cgroup: a scope of the slice that slice:prefix:name says' },
+  'systemd-cgroup': { kind: 'boolean', help: 'only where systemd runs; slice:prefix:name is laid out in its tree without asking it' },
   rootless: { kind: 'string', help: 'true, false or auto (true for others than root)' },
   criu: { kind: 'string', help: 'the criu to use for checkpoint and restore' },
   native: { kind: 'string', help: 'the C program (default: found beside this file)' },
