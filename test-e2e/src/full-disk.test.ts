@@ -15,9 +15,10 @@ function mountSmall(target: string): boolean {
 }
 
 describe('a full data root', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'gantry-full-'));
+  const folder = mkdtempSync(join(tmpdir(), `gantry-e2e-${process.pid}-full-`));
   const small = join(folder, 'small');
   const mounted = mountSmall(small);
+  if (!mounted) rmSync(folder, { recursive: true, force: true }); // of skipped tests afterAll is not called
   afterAll(() => {
     if (mounted) execFileSync('umount', ['-l', small]);
     rmSync(folder, { recursive: true, force: true });

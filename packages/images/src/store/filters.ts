@@ -6,7 +6,8 @@ export type Filter = (read: FieldReader) => boolean;
 
 /**
  * containerd's filter language: selectors joined by commas (and); several filters are alternatives. A selector is a field path with an
- * optional operator: `name==x`, `labels.foo!=x`, `labels."a.b"~=^re`, `labels.foo` (present). No filter at all accepts everything.
+ * optional operator: `name==x`, `labels.foo!=x`, `labels."a.b"~=^re`, `labels.foo` (present). White space around them means nothing. No
+ * filter at all accepts everything.
  */
 export function parseFilters(filters: readonly string[]): Filter {
   const parsed = filters.filter((text) => text !== '').map(parseFilter);
@@ -37,16 +38,22 @@ class Reader {
     this.at++;
   }
 
+  private skipSpace(): void {
+    while (/\s/.test(this.text[this.at] ?? '')) this.at++;
+  }
+
   selector(): Filter {
     const path = [this.field()];
     while (this.text[this.at] === '.') {
       this.at++;
       path.push(this.field());
     }
+    this.skipSpace();
     const operator = /^(==|!=|~=)/.exec(this.text.slice(this.at))?.[1];
     if (operator === undefined) return (read) => (read(path) ?? '') !== '';
     this.at += 2;
     const value = this.value();
+    this.skipSpace();
     if (operator === '==') return (read) => read(path) === value;
     if (operator === '!=') return (read) => read(path) !== value;
     const pattern = compile(value);
@@ -57,6 +64,7 @@ class Reader {
   }
 
   private field(): string {
+    this.skipSpace();
     if (this.isQuote()) return this.quoted();
     const match = /^[A-Za-z0-9_-]+/.exec(this.text.slice(this.at));
     if (match === null) throw this.error('expected a field');
@@ -65,11 +73,12 @@ class Reader {
   }
 
   private value(): string {
+    this.skipSpace();
     if (this.isQuote()) return this.quoted();
     const end = this.text.indexOf(',', this.at);
     const value = this.text.slice(this.at, end < 0 ? undefined : end);
     this.at += value.length;
-    return value;
+    return value.trimEnd();
   }
 
   private isQuote(): boolean {

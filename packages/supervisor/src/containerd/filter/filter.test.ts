@@ -23,6 +23,8 @@ test.each<[string, boolean]>([
   ['labels.none', false],
   ['labels.tier==front,id==web1', true],
   ['labels.tier==front,id==web2', false],
+  [' labels.tier == front , id==web1', true],
+  ['labels.tier==front, id==web2', false],
   ['labels."com.example/a.b"=="x,y"', true],
   ['labels."com.example.version"==2', true],
   ['labels.com.example.version==2', true],

@@ -15,7 +15,7 @@ const ESCAPES: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r', a
 /**
  * Reads one containerd filter: conditions joined by commas, e.g. `id~=^web,labels."com.example/tier"==front,image`.
  * A path is words or quoted strings joined by dots; a value is quoted, or runs to the next comma; a regular expression may stand
- * between slashes or bars. Throws invalidArgument that shows the filter and the place.
+ * between slashes or bars. White space around them means nothing. Throws invalidArgument that shows the filter and the place.
  */
 export function scanFilter(text: string): Condition[] {
   let at = 0;
@@ -24,6 +24,9 @@ export function scanFilter(text: string): Condition[] {
     throw invalidArgument(`filters: parse error: [${text.slice(0, at)} >|${text.charAt(at)}|< ${text.slice(at + 1)}]: ${what}`);
   };
   const peek = (): string => text.charAt(at);
+  const skipSpace = (): void => {
+    while (/\s/.test(peek())) at += 1;
+  };
 
   function quoted(quote: string): string {
     at += 1;
@@ -63,6 +66,7 @@ export function scanFilter(text: string): Condition[] {
   }
 
   function field(): string {
+    skipSpace();
     if (peek() === '"') return quoted('"');
     const start = at;
     while (at < text.length && WORD.test(peek())) at += 1;
@@ -70,13 +74,14 @@ export function scanFilter(text: string): Condition[] {
   }
 
   function value(regex: boolean): string {
+    skipSpace();
     const first = peek();
     if (first === '"' || (regex && (first === '/' || first === '|'))) return quoted(first);
     const end = text.indexOf(',', at);
     const raw = text.slice(at, end < 0 ? text.length : end);
     if (raw === '') return fail('expected value or quoted');
     at += raw.length;
-    return raw;
+    return raw.trimEnd();
   }
 
   function condition(): Condition {
@@ -85,6 +90,7 @@ export function scanFilter(text: string): Condition[] {
       at += 1;
       path.push(field());
     }
+    skipSpace();
     const operator = (['==', '!=', '~='] as const).find((candidate) => text.startsWith(candidate, at));
     if (operator === undefined) {
       if (peek() !== '' && peek() !== ',') fail('unsupported operator');
@@ -98,6 +104,7 @@ export function scanFilter(text: string): Condition[] {
   if (text.trim() === '') return conditions;
   for (;;) {
     conditions.push(condition());
+    skipSpace();
     if (at >= text.length) return conditions;
     if (peek() !== ',') fail('expected a comma');
     at += 1;
