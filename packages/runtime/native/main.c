@@ -17,6 +17,7 @@ MODE(mode_runc_create);
 MODE(mode_runc_exec);
 MODE(mode_plan_check);
 MODE(mode_unmount_below);
+MODE(mode_criu);
 
 struct mode {
 	const char *name;
@@ -34,6 +35,7 @@ int main(int argc, char **argv)
 		{ "runc-exec", mode_runc_exec, true },
 		{ "plan-check", mode_plan_check, false },
 		{ "unmount-below", mode_unmount_below, false },
+		{ "criu", mode_criu, true },
 	};
 
 	for (size_t i = 0; argc > 1 && i < sizeof(modes) / sizeof(modes[0]); i++) {

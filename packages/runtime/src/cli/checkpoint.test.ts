@@ -1,0 +1,71 @@
+/** Checkpoint and restore, with a criu that works here (GANTRY_CRIU names one), and what is said when there is none. */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Spec } from '@gantry/oci';
+import { createCgroupManager } from '../cgroup/manager';
+import { resolveInside } from '../criu/external-mounts';
+import { dockerLikeSpec, makeBundle, missingForContainers, nativeBinary } from '../testing/container';
+
+const criu = process.env['GANTRY_CRIU'] ?? 'criu';
+const works = spawnSync(criu, ['check']).status === 0;
+const missing = missingForContainers();
+const work = mkdtempSync(join(tmpdir(), 'gantry-checkpoint-'));
+const script = join(work, 'gantry-runc.cjs');
+const repository = join(__dirname, '../../../..');
+
+beforeAll(() => {
+  execFileSync(join(repository, 'node_modules/esbuild/bin/esbuild'), [join(__dirname, 'main.ts'), '--bundle', '--platform=node', '--external:koffi', `--outfile=${script}`, '--log-level=error']);
+});
+afterAll(async () => {
+  await createCgroupManager().tidy('/gantry-test');
+  rmSync(work, { recursive: true, force: true });
+});
+
+test('links are followed inside the root', () => {
+  const root = join(work, 'root');
+  mkdirSync(join(root, 'a/b'), { recursive: true });
+  symlinkSync('/a', join(root, 'to-a'));
+  symlinkSync('../../../etc', join(root, 'a/out'));
+  symlinkSync('loop', join(root, 'loop'));
+  expect(['/to-a/b', '/a/out/x', '/../../a', '/loop', '/new/place'].map((path) => resolveInside(root, path))).toEqual(['/a/b', '/etc/x', '/a', '/loop', '/new/place']);
+});
+
+(missing === undefined ? describe : describe.skip)(`checkpoint${missing === undefined ? '' : ` [needs ${missing}]`}`, () => {
+  let box: ReturnType<typeof makeBundle>;
+  const id = `cr-${process.pid}`;
+  const run = (program: string, ...words: string[]) => spawnSync(process.execPath, [script, '--native', nativeBinary, '--root', join(work, 'state'), '--log', join(work, 'log'), '--criu', program, ...words], { cwd: box.bundle, encoding: 'utf8', stdio: ['ignore', words[0] === 'exec' ? 'pipe' : 'ignore', 'ignore'] });
+  beforeEach(() => {
+    box = makeBundle();
+    const spec: Spec = dockerLikeSpec(['sh', '-c', 'i=0; while :; do i=$((i+1)); echo $i > /dev/shm/n; sleep 0.1; done']);
+    spec.linux!.cgroupsPath = `/gantry-test/${id}`;
+    spec.mounts!.push({ destination: '/volume', source: 'volume', options: ['bind'] });
+    mkdirSync(join(box.bundle, 'volume'));
+    writeFileSync(join(box.bundle, 'volume/f'), 'bound');
+    writeFileSync(join(box.bundle, 'config.json'), JSON.stringify(spec));
+    expect(run(criu, 'run', '-d', id).status).toBe(0);
+  });
+  afterEach(() => {
+    run(criu, 'delete', '--force', id);
+    box.remove();
+  });
+
+  test('without criu the error says so, and the container goes on', () => {
+    expect(run('/no/such/criu', 'checkpoint', id).status).toBe(1);
+    expect(readFileSync(join(work, 'log'), 'utf8')).toContain('checkpoint and restore need criu: \\"/no/such/criu\\" is not installed');
+    expect(run(criu, 'exec', id, 'true').status).toBe(0);
+  });
+
+  (works ? test : test.skip)(`goes on where it was${works ? '' : ' [needs a criu whose check passes, GANTRY_CRIU]'}`, () => {
+    expect(run(criu, 'checkpoint', id).status).toBe(0);
+    expect(run(criu, 'state', id).status).toBe(1);
+    expect(existsSync(join(box.bundle, 'checkpoint/inventory.img'))).toBe(true);
+    expect(run(criu, 'restore', '-d', id).status).toBe(0);
+    const first = Number(run(criu, 'exec', id, 'cat', '/dev/shm/n').stdout);
+    expect(first).toBeGreaterThan(0);
+    expect(run(criu, 'exec', id, 'sh', '-c', 'sleep 0.3; cat /volume/f').stdout).toBe('bound');
+    expect(Number(run(criu, 'exec', id, 'cat', '/dev/shm/n').stdout)).toBeGreaterThan(first);
+    expect(run(criu, 'kill', id, 'KILL').status).toBe(0);
+  });
+});
