@@ -47,3 +47,9 @@ export type { BrokerOptions, StreamHandler, StreamTicket } from './stream-ticket
 export { openTicket, StreamBroker } from './stream-ticket';
 export type { TraceParent } from './traceparent';
 export { childTrace, formatTraceparent, parseTraceparent } from './traceparent';
+export { socketOfAddress } from './ttrpc/address';
+export type { TtrpcConnection } from './ttrpc/client';
+export { connectTtrpc } from './ttrpc/client';
+export { TTRPC_MAX_MESSAGE_BYTES } from './ttrpc/frame';
+export type { TtrpcServer } from './ttrpc/server';
+export { createTtrpcServer } from './ttrpc/server';

@@ -30,7 +30,7 @@ type AnyCall = Pick<ServerUnaryCall<unknown, unknown>, 'metadata' | 'getDeadline
 const faults: ReadonlySet<string> = new Set(['internal', 'unknown', 'dataLoss']);
 
 /** Runs one call: context, span, metrics, log, and the failure as a GantryError (already logged). Never throws. */
-async function runCall<T>(around: CallSurroundings, call: AnyCall, endsOnStop: boolean, work: (ctx: CallContext) => Promise<T>): Promise<{ ok: true; value: T } | { ok: false; error: GantryError }> {
+export async function runCall<T>(around: CallSurroundings, call: AnyCall, endsOnStop: boolean, work: (ctx: CallContext) => Promise<T>): Promise<{ ok: true; value: T } | { ok: false; error: GantryError }> {
   const gone = new AbortController();
   const method = call.getPath();
   let over = false;

@@ -37,11 +37,14 @@ const kindOfCode: Readonly<Record<number, ErrorKind>> = {
   [Code.UNAUTHENTICATED]: 'unauthorized',
 };
 
+/** Our kind of a gRPC code that came without one; `unknown` for a code that is none. */
+export const kindOfGrpcCode = (code: number): ErrorKind => kindOfCode[code] ?? 'unknown';
+
 /** A gRPC client's error as ours: kind from the trailer when the server is one of us, else from the code. */
 export function fromServiceError(error: unknown): GantryError {
   if (isGantryError(error) || !isServiceError(error)) return asGantryError(error);
   const named = error.metadata?.get(ERROR_KIND_KEY)[0];
-  const kind = typeof named === 'string' && Object.hasOwn(errorTable, named) ? (named as ErrorKind) : (kindOfCode[error.code] ?? 'unknown');
+  const kind = typeof named === 'string' && Object.hasOwn(errorTable, named) ? (named as ErrorKind) : kindOfGrpcCode(error.code);
   return new GantryError(kind, error.details, { cause: error, meta: readMeta(error.metadata) });
 }
 
