@@ -133,9 +133,8 @@ int source_of(struct child *c, const struct plan_op *op);
 /* The same for every BIND whose source is not below this directory. */
 void open_sources_outside(struct child *c, const char *rootfs);
 
-/* idmap.c: the user namespace that carries a BIND operation's id map, and giving it to a detached tree. -1 with errno. */
+/* idmap.c: the user namespace that carries a BIND operation's id map. -1 with errno. */
 int open_map(const struct plan_op *bind);
-int map_ids(int tree, bool recursive, int space);
 
 /* affinity.c: masks in the kernel's order, an empty one for every processor. -1 with errno. */
 int set_affinity(const uint8_t *mask, uint64_t bytes);

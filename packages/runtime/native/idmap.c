@@ -11,14 +11,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "idmap.h"
 #include "setup.h"
 
 #ifndef MOUNT_ATTR_IDMAP
 #define MOUNT_ATTR_IDMAP 0x00100000
 #endif
 
-/* A descriptor of a new user namespace with these maps, or -1 with errno. */
-static int make_namespace(const char *uids, const char *gids)
+int make_namespace(const char *uids, const char *gids)
 {
 	char path[64];
 	int gate[2], fd = -1, err;

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "idmap.h"
 #include "json.h"
 
 static int place(int fd, int at) {
@@ -93,9 +94,24 @@ int runner_command(int socket, struct frame *frame) {
 	return 0;
 }
 
+static int mount_with_map(int socket, struct frame *frame, const char *path) {
+	const char *gids = wire_get(frame, "gid_map", NULL);
+	const struct mapped_mount mapped = {
+			.source = wire_get(frame, "source", NULL), .target = path, .type = wire_get(frame, "type", NULL), .data = wire_get(frame, "data", NULL),
+			.flags = (unsigned long)wire_int(frame, "flags", 0), .uids = wire_get(frame, "uid_map", NULL), .gids = gids ? gids : ""};
+	char why[400], escaped[420];
+	if (mount_mapped(&mapped, why, sizeof why) < 0) {
+		int err = errno;
+		return fail(socket, frame->id, json_escape(why, escaped, sizeof escaped), err);
+	}
+	wire_answer(socket, frame->id, "{\"ok\":true}");
+	return 0;
+}
+
 int runner_mount(int socket, struct frame *frame) {
 	prctl(PR_SET_NAME, "gantry-mount");
 	const char *directory = wire_get(frame, "directory", NULL), *path = wire_get(frame, "path", NULL);
+	if (path && wire_get(frame, "uid_map", NULL)) return mount_with_map(socket, frame, path);
 	if (!directory || !path) return fail(socket, frame->id, "path", EINVAL);
 	if (chdir(directory) < 0) return fail(socket, frame->id, "chdir", errno);
 	if (mount(wire_get(frame, "source", NULL), path, wire_get(frame, "type", NULL), (unsigned long)wire_int(frame, "flags", 0),

@@ -11,7 +11,8 @@
 // Answer: {"ok":true,"exit_code":N,"output":"…"}
 int runner_command(int socket, struct frame *frame);
 
-// Fields: directory, path, source, type, flags, data. Answer as of runner_umount.
+// Fields: directory, path, source, type, flags, data. With uid_map and gid_map (idmap.h) what is mounted is seen through them, and directory
+// is not used. Answer as of runner_umount.
 int runner_mount(int socket, struct frame *frame);
 
 // Fields: path, flags (of umount2). Unmounts until nothing is mounted there; a missing path is fine. Answer: {"ok":true} or {"ok":false,"errno":N,"error":"…"}

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "idmap.h"
 #include "setup.h"
 
 #define MS_SLAVE_FLAG (1 << 19)
