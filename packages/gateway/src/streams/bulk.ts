@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { cancelled, internal, openTicket, type StreamTicket } from '@gantry/rpc';
 import type { Exchange } from '../http/exchange';
 
@@ -17,7 +17,7 @@ export async function download(x: Exchange, ticket: StreamTicket, headers: Recor
   await pipe(socket, x.response);
 }
 
-async function pipe(socket: Socket, response: ServerResponse): Promise<void> {
+async function pipe(socket: Duplex, response: ServerResponse): Promise<void> {
   socket.end(); // nothing goes up
   try {
     await pipeline(socket, response);

@@ -16,12 +16,17 @@ export interface IngestStatus extends IngestRecord {
   readonly offset: number;
 }
 
+/** Milliseconds that a committed blob may wait before its flush begins. */
+const FLUSH_MS = 2000;
+
 /** Blobs by digest, and the uploads that become blobs. One writer a ref; a broken upload keeps its bytes until it is resumed or aborted. */
 export class ContentStore {
   readonly table: ContentTable;
   readonly ingests: IngestTable;
   private readonly open = new Map<string, Ingest>();
   private flushing: Promise<void> = Promise.resolve();
+  private readonly unflushed = new Set<string>();
+  private flushTimer: NodeJS.Timeout | undefined;
   private trashed = 0;
 
   constructor(
@@ -200,24 +205,42 @@ export class ContentStore {
 
   /** Resolves when every blob committed so far is flushed to the disk. */
   async flushed(): Promise<void> {
+    this.flushNow();
     await this.flushing;
   }
 
-  /** Blobs are flushed behind the caller; one that was not when the power went is checked by its digest at the next start. */
+  /**
+   * Blobs are flushed a while behind the caller, so that the disk is free for what the caller does next, and one that is removed at once never reaches
+   * it. One that was not flushed when the power went is checked by its digest at the next start.
+   */
   private flushLater(digest: string): void {
+    this.unflushed.add(digest);
+    this.flushTimer ??= setTimeout(() => this.flushNow(), FLUSH_MS).unref();
+  }
+
+  private flushNow(): void {
+    clearTimeout(this.flushTimer);
+    this.flushTimer = undefined;
+    const digests = [...this.unflushed];
+    this.unflushed.clear();
     this.flushing = this.flushing.then(async () => {
-      try {
-        const file = await open(this.paths.blob(digest), 'r');
-        try {
-          await file.datasync();
-        } finally {
-          await file.close();
-        }
-        this.db.run('UPDATE blobs SET synced = 1 WHERE digest = ?', digest);
-      } catch (error) {
-        if (this.table.sharedSize(digest) !== undefined) this.logger.warn({ digest, err: error }, 'blob not flushed');
-      }
+      for (const digest of digests) await this.flush(digest);
     });
+  }
+
+  private async flush(digest: string): Promise<void> {
+    if (this.table.sharedSize(digest) === undefined) return;
+    try {
+      const file = await open(this.paths.blob(digest), 'r');
+      try {
+        await file.datasync();
+      } finally {
+        await file.close();
+      }
+      if (!this.unflushed.has(digest)) this.db.run('UPDATE blobs SET synced = 1 WHERE digest = ?', digest); // else it was removed and came again meanwhile
+    } catch (error) {
+      if (this.table.sharedSize(digest) !== undefined) this.logger.warn({ digest, err: error }, 'blob not flushed');
+    }
   }
 
   private forget(scope: Scope, record: IngestRecord): void {

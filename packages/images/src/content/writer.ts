@@ -4,6 +4,8 @@ import { outOfRange } from '@gantry/rpc';
 
 /** Bytes that may wait for the disk before a writer is held back. */
 const PENDING_LIMIT = 8 << 20;
+/** Bytes that are worth a write of their own: waking the thread that writes costs more than copying a network read's few KiB. */
+const BATCH = 1 << 20;
 
 /**
  * Appends to one ingest file and hashes on the way. Calls must not overlap. Writes to disk run behind the caller, bounded; the first
@@ -11,6 +13,11 @@ const PENDING_LIMIT = 8 << 20;
  */
 export class BlobWriter {
   private pending = 0;
+  /** Not yet given to the kernel. */
+  private batch: Uint8Array[] = [];
+  private batched = 0;
+  private writing = false;
+  private draining = false;
   private failure: Error | undefined;
   private wake: (() => void) | undefined;
   /** Told how many bytes the file has, after each write. */
@@ -55,12 +62,15 @@ export class BlobWriter {
     return `sha256:${this.hash.copy().digest('hex')}`;
   }
 
+  /** The bytes are kept until they are written: the caller must not change them. */
   async write(data: Uint8Array): Promise<void> {
     if (data.length === 0) return;
     this.hash.update(data);
     this.position += data.length;
     this.pending += data.length;
-    void this.append(data);
+    this.batch.push(data);
+    this.batched += data.length;
+    if (this.batched >= BATCH && !this.writing) void this.flush();
     while (this.pending > PENDING_LIMIT && this.failure === undefined) await new Promise<void>((resolve) => (this.wake = resolve));
     if (this.failure !== undefined) throw this.failure;
   }
@@ -77,7 +87,10 @@ export class BlobWriter {
 
   /** Waits until every byte is with the kernel. */
   async drain(): Promise<void> {
+    this.draining = true;
+    if (!this.writing && this.batched > 0) void this.flush();
     while (this.pending > 0 && this.failure === undefined) await new Promise<void>((resolve) => (this.wake = resolve));
+    this.draining = false;
     if (this.failure !== undefined) throw this.failure;
   }
 
@@ -86,21 +99,41 @@ export class BlobWriter {
     await this.file.close();
   }
 
-  private queue: Promise<void> = Promise.resolve();
-
-  private async append(data: Uint8Array): Promise<void> {
-    this.queue = this.queue.then(async () => {
-      if (this.failure !== undefined) return;
-      try {
-        await this.file.writev([data]);
-        this.written += data.length;
+  /** Writes what waits, and what comes meanwhile as long as it is worth a write. Never rejects: a failure is thrown by the next call. */
+  private async flush(): Promise<void> {
+    this.writing = true;
+    try {
+      do {
+        let parts = this.batch;
+        const size = this.batched;
+        this.batch = [];
+        this.batched = 0;
+        for (let left = size; left > 0; ) {
+          const { bytesWritten } = await this.file.writev(parts);
+          left -= bytesWritten;
+          if (left > 0) parts = after(parts, bytesWritten);
+        }
+        this.written += size;
+        this.pending -= size;
         this.onWritten?.(this.written);
-      } catch (error) {
-        this.failure = error as Error;
-      }
-      this.pending -= data.length;
+        this.wake?.();
+      } while (this.batched >= BATCH || (this.draining && this.batched > 0));
+    } catch (error) {
+      this.failure = error as Error;
       this.wake?.();
-    });
-    await this.queue;
+    } finally {
+      this.writing = false;
+    }
   }
+}
+
+/** What is left of the parts when count bytes of them are written. */
+function after(parts: readonly Uint8Array[], count: number): Uint8Array[] {
+  const rest: Uint8Array[] = [];
+  let skip = count;
+  for (const part of parts) {
+    if (skip < part.length) rest.push(part.subarray(skip));
+    skip = Math.max(0, skip - part.length);
+  }
+  return rest;
 }

@@ -1,10 +1,11 @@
 import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
-import { connect, type Socket } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { silentLogger } from './logger';
-import { openTicket, StreamBroker } from './stream-ticket';
+import { connectTicket, openTicket, StreamBroker } from './stream-ticket';
 
 let dir: string;
 let broker: StreamBroker;
@@ -24,77 +25,113 @@ async function settled(): Promise<void> {
   for (let tries = 0; broker.connections > 0 && tries < 300; tries++) await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
-async function readAll(socket: Socket): Promise<Buffer> {
+async function readAll(socket: Duplex): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of socket) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks);
 }
 
-test('bytes flow both ways, ends are told apart', async () => {
-  const ticket = broker.offer((socket) => pipeline(socket, async function* (source: AsyncIterable<Buffer>) {
-    for await (const chunk of source) yield chunk.toString().toUpperCase();
-  }, socket));
-  expect(ticket.token).toMatch(/^[0-9a-f]{32}$/);
-  expect(statSync(ticket.socket).mode & 0o777).toBe(0o600);
-  const socket = await openTicket(ticket);
-  socket.write('hello ');
-  await new Promise((resolve) => setTimeout(resolve, 20));
-  socket.end('world');
-  expect((await readAll(socket)).toString()).toBe('HELLO WORLD');
-  expect(broker.pending).toBe(0);
+describe.each([['over the socket', connectTicket], ['inside the process', openTicket]] as const)('%s', (_way, open) => {
+  test('bytes flow both ways, ends are told apart', async () => {
+    const ticket = broker.offer((socket) => pipeline(socket, async function* (source: AsyncIterable<Buffer>) {
+      for await (const chunk of source) yield chunk.toString().toUpperCase();
+    }, socket));
+    expect(ticket.token).toMatch(/^[0-9a-f]{32}$/);
+    expect(statSync(ticket.socket).mode & 0o777).toBe(0o600);
+    const socket = await open(ticket);
+    socket.write('hello ');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    socket.end('world');
+    expect((await readAll(socket)).toString()).toBe('HELLO WORLD');
+    expect(broker.pending).toBe(0);
+  });
+
+  test('16 MiB arrive whole when they follow the token at once', async () => {
+    const data = Buffer.alloc(16 * 1024 * 1024, 'abcdefg');
+    const received = Promise.withResolvers<Buffer>();
+    const ticket = broker.offer(async (socket) => {
+      received.resolve(await readAll(socket));
+      socket.end();
+    });
+    const raw = connect(ticket.socket);
+    raw.end(Buffer.concat([Buffer.from(`${ticket.token}\n`), data]));
+    expect((await received.promise).equals(data)).toBe(true);
+    raw.destroy();
+  });
+
+  test('a ticket is good once, a wrong token never', async () => {
+    let served = 0;
+    const ticket = broker.offer(async (socket) => {
+      served++;
+      socket.end('x');
+    });
+    expect((await readAll(await open(ticket))).toString()).toBe('x');
+    for (const token of [ticket.token, '0'.repeat(32), `${ticket.token.slice(0, 8)}${'0'.repeat(24)}`, 'short', '\n'.repeat(33)]) {
+      const refused = await open({ socket: ticket.socket, token: token.padEnd(32, ' ') });
+      expect(await readAll(refused).catch(() => Buffer.alloc(0))).toEqual(Buffer.alloc(0));
+    }
+    expect(served).toBe(1);
+    await settled();
+    expect(broker.connections).toBe(0);
+  });
+
+  test('unclaimed tickets and silent connections expire', async () => {
+    const expired = jest.fn();
+    const ticket = broker.offer(async () => undefined, expired);
+    const silent = connect(ticket.socket);
+    const closed = new Promise((resolve) => silent.once('close', resolve));
+    silent.resume();
+    await closed;
+    expect(expired).toHaveBeenCalledTimes(1);
+    await settled();
+    expect([broker.pending, broker.connections]).toEqual([0, 0]);
+  });
+
+  test('a handler that fails closes the connection; closing the broker ends all', async () => {
+    const failing = await open(broker.offer(async () => Promise.reject(new Error('boom'))));
+    expect(await readAll(failing).catch(() => Buffer.alloc(0))).toEqual(Buffer.alloc(0));
+    const held = await open(broker.offer(() => new Promise(() => undefined)));
+    const closed = new Promise((resolve) => held.once('close', resolve));
+    held.on('error', () => undefined).resume();
+    held.end();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(broker.connections).toBe(1);
+    await broker.close();
+    await closed;
+    await expect(open({ socket: broker.socketPath, token: '0'.repeat(32) })).rejects.toMatchObject({ kind: 'unavailable' });
+  });
 });
 
-test('16 MiB arrive whole when they follow the token at once', async () => {
-  const data = Buffer.alloc(16 * 1024 * 1024, 'abcdefg');
+test('inside the process a writer waits for its reader, and a cut is told', async () => {
+  const served = Promise.withResolvers<Duplex>();
+  const ticket = broker.offer(async (stream) => {
+    served.resolve(stream);
+    await new Promise((resolve) => stream.once('close', resolve));
+  });
+  const client = await openTicket(ticket);
+  const server = await served.promise;
+  const failed = new Promise<Error>((resolve) => server.once('error', resolve));
+  let taken = 0;
+  while (client.write(Buffer.alloc(1 << 16)) && taken < 1000) taken++;
+  expect(taken).toBeLessThan(64);
+  const drained = new Promise((resolve) => client.once('drain', resolve));
+  server.resume();
+  await drained;
+  client.destroy();
+  expect(await failed).toMatchObject({ code: 'ECONNRESET' });
+});
+
+test('inside the process what was sent before the end is read whole after the sender left', async () => {
   const received = Promise.withResolvers<Buffer>();
-  const ticket = broker.offer(async (socket) => {
-    received.resolve(await readAll(socket));
-    socket.end();
+  const gate = Promise.withResolvers<void>();
+  const ticket = broker.offer(async (stream) => {
+    await gate.promise;
+    received.resolve(await readAll(stream));
   });
-  const raw = connect(ticket.socket);
-  raw.end(Buffer.concat([Buffer.from(`${ticket.token}\n`), data]));
-  expect((await received.promise).equals(data)).toBe(true);
-  raw.destroy();
-});
-
-test('a ticket is good once, a wrong token never', async () => {
-  let served = 0;
-  const ticket = broker.offer(async (socket) => {
-    served++;
-    socket.end('x');
-  });
-  expect((await readAll(await openTicket(ticket))).toString()).toBe('x');
-  for (const token of [ticket.token, '0'.repeat(32), `${ticket.token.slice(0, 8)}${'0'.repeat(24)}`, 'short', '\n'.repeat(33)]) {
-    const refused = await openTicket({ socket: ticket.socket, token: token.padEnd(32, ' ') });
-    expect(await readAll(refused).catch(() => Buffer.alloc(0))).toEqual(Buffer.alloc(0));
-  }
-  expect(served).toBe(1);
-  await settled();
-  expect(broker.connections).toBe(0);
-});
-
-test('unclaimed tickets and silent connections expire', async () => {
-  const expired = jest.fn();
-  const ticket = broker.offer(async () => undefined, expired);
-  const silent = connect(ticket.socket);
-  const closed = new Promise((resolve) => silent.once('close', resolve));
-  silent.resume();
-  await closed;
-  expect(expired).toHaveBeenCalledTimes(1);
-  await settled();
-  expect([broker.pending, broker.connections]).toEqual([0, 0]);
-});
-
-test('a handler that fails closes the connection; closing the broker ends all', async () => {
-  const failing = await openTicket(broker.offer(async () => Promise.reject(new Error('boom'))));
-  expect(await readAll(failing).catch(() => Buffer.alloc(0))).toEqual(Buffer.alloc(0));
-  const held = await openTicket(broker.offer(() => new Promise(() => undefined)));
-  const closed = new Promise((resolve) => held.once('close', resolve));
-  held.on('error', () => undefined).resume();
-  held.end();
-  await new Promise((resolve) => setTimeout(resolve, 50));
-  expect(broker.connections).toBe(1);
-  await broker.close();
-  await closed;
-  await expect(openTicket({ socket: broker.socketPath, token: '0'.repeat(32) })).rejects.toMatchObject({ kind: 'unavailable' });
+  const client = await openTicket(ticket);
+  client.end('all of it');
+  await new Promise((resolve) => client.once('finish', resolve));
+  client.destroy();
+  gate.resolve();
+  expect((await received.promise).toString()).toBe('all of it');
 });

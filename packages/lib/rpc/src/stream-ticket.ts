@@ -1,6 +1,8 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
-import { createServer, connect, type Server, type Socket } from 'node:net';
+import { createServer, connect, type Server } from 'node:net';
+import { addAbortSignal, type Duplex } from 'node:stream';
 import { asGantryError, errorText, unavailable } from './errors';
+import { localStreamPair } from './local-stream';
 import type { Logger } from './logger';
 import { publishSocket, retractSocket } from './private-socket';
 import { shortSocketPath } from './short-socket';
@@ -13,10 +15,10 @@ export interface StreamTicket {
 }
 
 /**
- * Gets the raw two-way socket once its client has shown the token. The socket is half-open capable: `end()` says "no more from me" only.
- * When the handler resolves the socket is ended; when it rejects the socket is destroyed.
+ * Gets the raw two-way stream once its client has shown the token. The stream is half-open capable: `end()` says "no more from me" only.
+ * When the handler resolves the stream is ended; when it rejects the stream is destroyed.
  */
-export type StreamHandler = (socket: Socket) => Promise<void>;
+export type StreamHandler = (stream: Duplex) => Promise<void>;
 
 /** Milliseconds that a ticket stays good unclaimed, and that a connection may take to show its token. */
 const CLAIM_MS = 30_000;
@@ -39,11 +41,14 @@ export interface BrokerOptions {
   readonly claimMs?: number;
 }
 
+/** Brokers of this process by socket path: a ticket that is claimed where it was made needs no socket. */
+const local = new Map<string, StreamBroker>();
+
 /** Hands bulk bytes out over one unix socket (0600 in RUN/s), one connection per ticket. */
 export class StreamBroker {
   readonly socketPath: string;
   private readonly offers = new Map<string, Offer>();
-  private readonly open = new Set<Socket>();
+  private readonly open = new Set<Duplex>();
   private readonly server: Server;
 
   constructor(private readonly options: BrokerOptions) {
@@ -69,6 +74,7 @@ export class StreamBroker {
         resolve();
       });
     }));
+    local.set(this.socketPath, this);
   }
 
   /** A ticket for one connection. `expired` is called when nobody claims it in time or the broker closes: release what was prepared. */
@@ -83,6 +89,7 @@ export class StreamBroker {
   }
 
   async close(): Promise<void> {
+    local.delete(this.socketPath);
     await retractSocket(this.socketPath);
     for (const key of [...this.offers.keys()]) this.withdraw(key);
     for (const socket of this.open) socket.destroy();
@@ -97,10 +104,32 @@ export class StreamBroker {
     offer.expired?.();
   }
 
-  private admit(socket: Socket): void {
-    this.open.add(socket);
-    socket.once('close', () => this.open.delete(socket));
-    socket.on('error', (error) => this.options.logger.debug({ err: error }, 'stream connection failed'));
+  /** The client's end of a stream to a ticket of this process; undefined when the token is not good. */
+  claimLocally(token: string): Duplex | undefined {
+    const handler = this.claim(Buffer.from(`${token}\n`));
+    if (handler === undefined) return undefined;
+    const [client, served] = localStreamPair();
+    this.watch(served);
+    this.run(handler, served);
+    return client;
+  }
+
+  private watch(stream: Duplex): void {
+    this.open.add(stream);
+    stream.once('close', () => this.open.delete(stream));
+    stream.on('error', (error) => this.options.logger.debug({ err: error }, 'stream connection failed'));
+  }
+
+  private run(handler: StreamHandler, stream: Duplex): void {
+    handler(stream).then(() => this.dismiss(stream), (error: unknown) => {
+      const failure = asGantryError(error);
+      this.options.logger.warn({ err: failure }, `stream failed: ${errorText(failure)}`);
+      stream.destroy();
+    });
+  }
+
+  private admit(socket: Duplex): void {
+    this.watch(socket);
     const timer = setTimeout(() => socket.destroy(), this.options.claimMs ?? CLAIM_MS);
     const read = (): void => {
       const line = socket.read(TOKEN_LENGTH + 1) as Buffer | null;
@@ -113,18 +142,14 @@ export class StreamBroker {
         socket.destroy();
         return;
       }
-      handler(socket).then(() => this.dismiss(socket), (error: unknown) => {
-        const failure = asGantryError(error);
-        this.options.logger.warn({ err: failure }, `stream failed: ${errorText(failure)}`);
-        socket.destroy();
-      });
+      this.run(handler, socket);
     };
     socket.on('readable', read);
     socket.once('close', () => clearTimeout(timer));
   }
 
   /** The handler is done: nothing more goes out, what still comes in is thrown away, and a client that does not close is cut. */
-  private dismiss(socket: Socket): void {
+  private dismiss(socket: Duplex): void {
     if (socket.destroyed) return;
     socket.end();
     socket.resume(); // closing with unread input would reset the connection under the client's last bytes
@@ -149,10 +174,17 @@ export class StreamBroker {
   }
 }
 
-/** Claims a ticket: a connected raw socket (half-open capable). Rejects with unavailable when the service is gone. */
-export function openTicket(ticket: StreamTicket, options: { readonly signal?: AbortSignal } = {}): Promise<Socket> {
+/** Claims a ticket: a connected raw stream (half-open capable). Rejects with unavailable when the service is gone. */
+export async function openTicket(ticket: StreamTicket, options: { readonly signal?: AbortSignal } = {}): Promise<Duplex> {
+  options.signal?.throwIfAborted();
+  const near = local.get(ticket.socket)?.claimLocally(ticket.token);
+  if (near === undefined) return connectTicket(ticket, options);
+  return options.signal === undefined ? near : addAbortSignal(options.signal, near);
+}
+
+/** As openTicket, always over the socket. */
+export function connectTicket(ticket: StreamTicket, options: { readonly signal?: AbortSignal } = {}): Promise<Duplex> {
   return new Promise((resolve, reject) => {
-    options.signal?.throwIfAborted();
     const socket = connect({ path: ticket.socket, allowHalfOpen: true, ...(options.signal === undefined ? {} : { signal: options.signal }) });
     const failed = (error: Error): void => reject(options.signal?.aborted === true ? asGantryError(options.signal.reason) : unavailable(`stream socket ${ticket.socket} is gone`, { cause: error }));
     socket.once('error', failed);

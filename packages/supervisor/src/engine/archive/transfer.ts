@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { ExportRequest, ExportResponse, GetArchiveRequest, GetArchiveResponse, PutArchiveRequest, PutArchiveResponse } from '@gantry/api/gantry/engine/v1/containers';
 import { type CallContext, forbidden, invalidArgument, type StreamTicket, unavailable } from '@gantry/rpc';
@@ -54,7 +54,7 @@ function offerTar(engine: Engine, root: PinnedRoot, path: string, name: string):
 /** PUT /containers/{id}/archive: a ticket to send the tar to, then `done`. */
 export async function* putArchive(engine: Engine, ctx: CallContext, request: PutArchiveRequest): AsyncGenerator<PutArchiveResponse> {
   const { id, docker } = engine.records.requireDocker(request.id);
-  const arrived = Promise.withResolvers<Socket>();
+  const arrived = Promise.withResolvers<Duplex>();
   const finished = Promise.withResolvers<void>();
   const abort = (): void => arrived.reject(ctx.signal.reason as Error);
   ctx.signal.addEventListener('abort', abort, { once: true });
@@ -101,7 +101,7 @@ function checkTarget(engine: Engine, id: string, request: PutArchiveRequest, pat
   if (volume === undefined && docker.hostConfig?.ReadonlyRootfs === true) throw forbidden('container rootfs is marked read-only');
 }
 
-async function unpack(engine: Engine, root: PinnedRoot, socket: Socket, request: PutArchiveRequest, docker: DockerContainer): Promise<void> {
+async function unpack(engine: Engine, root: PinnedRoot, socket: Duplex, request: PutArchiveRequest, docker: DockerContainer): Promise<void> {
   const owner = request.copyUidGid ? ownerOf(docker) : undefined;
   const child = copyIntoTree(engine.settings.nativePath(), root.fd, { into: cleanPath(request.path).path, keepKinds: request.noOverwriteDirNonDir, ...(owner === undefined ? {} : { owner }) });
   // The program tells what was wrong with the archive; a broken pipe only follows from it.

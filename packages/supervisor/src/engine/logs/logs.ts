@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { LogsRequest, LogsResponse } from '@gantry/api/gantry/engine/v1/containers';
 import { type CallContext, invalidArgument, notImplemented, type StreamTicket } from '@gantry/rpc';
 import { parseSecondsNanos } from '../../events/clock';
@@ -59,7 +59,7 @@ function time(text: string, name: string): bigint | undefined {
   }
 }
 
-async function send(socket: Socket, bytes: Buffer, signal: AbortSignal): Promise<void> {
+async function send(socket: Duplex, bytes: Buffer, signal: AbortSignal): Promise<void> {
   if (!socket.write(bytes) && !signal.aborted) await once(socket, 'drain', { signal }).catch(() => undefined);
 }
 
