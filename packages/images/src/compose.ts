@@ -63,7 +63,7 @@ export function compose(service: ServiceContext<ImagesConfig>): Running {
   const collector = new Collector(db, content, snapshotter, logger);
   const intake = new LayerIntake(content, snapshotter, native, logger);
   const catalog = new Catalog(images, content, new ImageReader(content));
-  const registries = new Registries({ mirrors: config['registry-mirrors'], insecure: config['insecure-registries'] }, logger, version);
+  const registries = new Registries({ mirrors: config['registry-mirrors'], insecure: config['insecure-registries'], paths: config['registry-config-path'], ranges: config['max-ranges-per-download'] }, logger, version);
   const shared = { registries, content, catalog, intake, snapshotter, leases, logger };
   const puller = new Puller({ ...shared, parallel: config['max-concurrent-downloads'] });
   const pusher = new Pusher({ ...shared, parallel: config['max-concurrent-uploads'] });

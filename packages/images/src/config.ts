@@ -9,7 +9,11 @@ export interface ImagesConfig {
   readonly 'registry-mirrors': readonly string[];
   /** host[:port] or CIDR of registries that may be spoken to over plain HTTP or with an unknown certificate; loopback always may. */
   readonly 'insecure-registries': readonly string[];
+  /** Directories with a folder for each registry: containerd's hosts.toml, or docker's .crt, .cert and .key files. The first that has one counts. */
+  readonly 'registry-config-path': readonly string[];
   readonly 'max-concurrent-downloads': number;
+  /** Connections over which the ranges of one large blob come at once; 1: blobs are not split. */
+  readonly 'max-ranges-per-download': number;
   readonly 'max-concurrent-uploads': number;
   /** Bytes of file data that one layer may unpack to. */
   readonly 'max-layer-bytes': number;
@@ -22,7 +26,9 @@ export interface ImagesConfig {
 export const defaults: ImagesConfig = {
   'registry-mirrors': [],
   'insecure-registries': [],
+  'registry-config-path': ['/etc/gantry/certs.d', '/etc/docker/certs.d'],
   'max-concurrent-downloads': 3,
+  'max-ranges-per-download': 4,
   'max-concurrent-uploads': 5,
   'max-layer-bytes': 128 * 2 ** 30,
   'max-layer-entries': 4_000_000,
@@ -32,6 +38,7 @@ export const defaults: ImagesConfig = {
 export const flags: FlagTable = {
   'registry-mirrors': { type: 'list', value: 'URL', help: 'registry mirror asked before docker.io (may be repeated)' },
   'insecure-registries': { type: 'list', value: 'HOST', help: 'registry without a valid certificate (may be repeated)' },
+  'registry-config-path': { type: 'list', value: 'DIR', help: 'directory with hosts.toml or certificates of registries (may be repeated)' },
   native: { type: 'string', value: 'FILE', help: 'path of gantry-native' },
 };
 
@@ -40,7 +47,8 @@ export function checkConfig(config: ImagesConfig): void {
   for (const mirror of config['registry-mirrors']) {
     if (!/^https?:\/\/[^/?#@]+\/?$/.test(mirror)) throw invalidArgument(`registry-mirrors: "${mirror}" is not a URL of scheme and host only`);
   }
-  for (const key of ['max-concurrent-downloads', 'max-concurrent-uploads', 'max-layer-bytes', 'max-layer-entries'] as const) {
+  for (const dir of config['registry-config-path']) if (!isAbsolute(dir)) throw invalidArgument(`registry-config-path: "${dir}" is not an absolute path`);
+  for (const key of ['max-concurrent-downloads', 'max-ranges-per-download', 'max-concurrent-uploads', 'max-layer-bytes', 'max-layer-entries'] as const) {
     if (!Number.isSafeInteger(config[key]) || config[key] < 1) throw invalidArgument(`${key} ${config[key]} is not a positive whole number`);
   }
 }

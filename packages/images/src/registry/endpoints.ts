@@ -1,11 +1,22 @@
 import { BlockList, isIP } from 'node:net';
+import { DIAL_TIMEOUT, plainTransport, type Transport } from './transport';
+
+export type Capability = 'pull' | 'resolve' | 'push';
+export const EVERYTHING: ReadonlySet<Capability> = new Set<Capability>(['pull', 'resolve', 'push']);
 
 /** One place that may serve a registry's repositories. */
 export interface Endpoint {
   readonly base: URL;
+  /** Path of the API at that host, `/v2` unless configured otherwise. */
+  readonly api: string;
+  /** Not the host that the reference names: it gets none of that host's credentials. */
   readonly mirror: boolean;
-  /** Certificate not checked; plain HTTP is tried next. */
-  readonly insecure: boolean;
+  readonly transport: Transport;
+  /** Sent with every request to this host, and to no other. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly capabilities: ReadonlySet<Capability>;
+  /** Sent to mirrors that serve several registries (`ns` of containerd); empty: not sent. */
+  readonly namespace: string;
 }
 
 export interface RegistryConfig {
@@ -15,16 +26,24 @@ export interface RegistryConfig {
 
 const DOCKER_HUB = 'docker.io';
 
-/** Where a domain is asked, in order: mirrors (Docker Hub only), HTTPS, and plain HTTP where that is allowed. */
-export function endpointsOf(domain: string, config: RegistryConfig): Endpoint[] {
-  const host = domain === DOCKER_HUB ? 'registry-1.docker.io' : domain;
+/** The host behind a reference's domain. */
+export const hostOf = (domain: string): string => (domain === DOCKER_HUB ? 'registry-1.docker.io' : domain);
+
+export function endpoint(base: URL, change: Partial<Omit<Endpoint, 'base'>> = {}): Endpoint {
+  return { base, api: '/v2', mirror: false, transport: plainTransport, headers: {}, capabilities: EVERYTHING, namespace: '', ...change };
+}
+
+/** Where a domain without a file of its own is asked, in order: mirrors (Docker Hub only), HTTPS, and plain HTTP where that is allowed. */
+export function endpointsOf(domain: string, config: RegistryConfig, certificates: Pick<Transport, 'ca' | 'clients'> = plainTransport): Endpoint[] {
+  const host = hostOf(domain);
   const insecure = isInsecure(host, config.insecure);
-  const own: Endpoint[] = [{ base: new URL(`https://${host}`), mirror: false, insecure }];
-  if (insecure) own.push({ base: new URL(`http://${host}`), mirror: false, insecure });
+  const transport: Transport = { ca: certificates.ca, clients: certificates.clients, insecure, dialTimeout: DIAL_TIMEOUT };
+  const own = [endpoint(new URL(`https://${host}`), { transport })];
+  if (insecure) own.push(endpoint(new URL(`http://${host}`), { transport }));
   if (domain !== DOCKER_HUB) return own;
-  const mirrors = config.mirrors.map((url): Endpoint => {
+  const mirrors = config.mirrors.map((url) => {
     const base = new URL(url);
-    return { base, mirror: true, insecure: base.protocol === 'http:' || isInsecure(base.host, config.insecure) };
+    return endpoint(base, { mirror: true, transport: { ...plainTransport, insecure: base.protocol === 'http:' || isInsecure(base.host, config.insecure) } });
   });
   return [...mirrors, ...own];
 }

@@ -5,6 +5,7 @@ import { isIP } from 'node:net';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream';
 import { cancelled, deadlineExceeded, forbidden, unavailable } from '@gantry/rpc';
+import { Agents, plainTransport, type Transport } from './transport';
 
 export interface Request {
   readonly method: string;
@@ -12,8 +13,8 @@ export interface Request {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Buffer | Readable;
   readonly signal?: AbortSignal | undefined;
-  /** Accept any certificate: configured as insecure. */
-  readonly insecure?: boolean;
+  /** How the host is connected to; without one as any host of the world. */
+  readonly transport?: Transport;
   /** The address came from a registry's answer, not from the user: it must not lead into this machine's own networks. */
   readonly foreign?: boolean;
 }
@@ -22,24 +23,31 @@ export interface Response {
   readonly status: number;
   readonly headers: IncomingMessage['headers'];
   readonly body: IncomingMessage;
+  readonly patience: Patience;
 }
 
-/** Silence on a connection, milliseconds, until it is given up. */
-const IDLE_MS = 60_000;
-/** A body that brings less than this in a window is dripping on purpose. */
-const WINDOW_MS = 120_000;
-const WINDOW_BYTES = 64 << 10;
+/** How long a peer may take. */
+export interface Patience {
+  /** Silence on a connection, milliseconds, until it is given up. */
+  readonly idleMs: number;
+  /** A body that brings less than windowBytes in so many milliseconds is dripping on purpose. */
+  readonly windowMs: number;
+  readonly windowBytes: number;
+}
 
-/** Connections kept per registry; own agents, so that two engines in one process share nothing. */
+const PATIENCE: Patience = { idleMs: 60_000, windowMs: 120_000, windowBytes: 64 << 10 };
+
+/** Exchanges over connections that are kept per registry. */
 export class HttpClient {
-  private readonly plain = new http.Agent({ keepAlive: true, maxSockets: 64 });
-  private readonly secure = new https.Agent({ keepAlive: true, maxSockets: 64 });
-  private readonly lax = new https.Agent({ keepAlive: true, maxSockets: 64, rejectUnauthorized: false });
+  private readonly agents = new Agents();
 
-  constructor(private readonly userAgent: string) {}
+  constructor(
+    private readonly userAgent: string,
+    private readonly patience: Patience = PATIENCE,
+  ) {}
 
   close(): void {
-    for (const agent of [this.plain, this.secure, this.lax]) agent.destroy();
+    this.agents.destroy();
   }
 
   /** One exchange; redirects are the caller's. Rejects with unavailable when the host cannot be reached. */
@@ -55,7 +63,8 @@ export class HttpClient {
         return;
       }
       const tls = url.protocol === 'https:';
-      const agent = tls ? (request.insecure === true ? this.lax : this.secure) : this.plain;
+      const transport = request.transport ?? plainTransport;
+      const agent = this.agents.agent(url, transport);
       const headers: Record<string, string> = { 'User-Agent': this.userAgent, ...request.headers };
       if (Buffer.isBuffer(body)) headers['Content-Length'] = String(body.length);
       const outgoing = (tls ? https : http).request(url, {
@@ -65,8 +74,10 @@ export class HttpClient {
         ...(signal === undefined ? {} : { signal }),
         ...(request.foreign === true ? { lookup: guardedLookup } : {}),
       });
-      outgoing.setTimeout(IDLE_MS, () => outgoing.destroy(deadlineExceeded(`no answer from ${url.host} within ${IDLE_MS / 1000} s`)));
-      outgoing.on('response', (incoming) => resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, body: incoming }));
+      const { patience } = this;
+      outgoing.setTimeout(patience.idleMs, () => outgoing.destroy(deadlineExceeded(`no answer from ${url.host} within ${patience.idleMs / 1000} s`)));
+      dialWithin(outgoing, url, transport.dialTimeout);
+      outgoing.on('response', (incoming) => resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, body: incoming, patience }));
       outgoing.on('error', (error: NodeJS.ErrnoException) => {
         if ('kind' in error) reject(error);
         else if (signal?.aborted === true) reject(cancelled(`${method} ${url.host} was cancelled`, { cause: error }));
@@ -78,24 +89,43 @@ export class HttpClient {
   }
 }
 
+/** Gives a connection up that does not come about in time (TLS included). */
+function dialWithin(outgoing: http.ClientRequest, url: URL, ms: number): void {
+  outgoing.on('socket', (socket) => {
+    if (!socket.connecting) return;
+    const timer = setTimeout(() => outgoing.destroy(unavailable(`dial tcp ${url.host}: no connection within ${ms / 1000} s`, { cause: Object.assign(new Error('dial timeout'), { code: 'EHOSTUNREACH' }) })), ms);
+    const done = (): void => clearTimeout(timer);
+    for (const event of [url.protocol === 'https:' ? 'secureConnect' : 'connect', 'error', 'close']) socket.once(event, done);
+  });
+}
+
 const title = (method: string): string => method[0] + method.slice(1).toLowerCase();
 
 /** Go's words, which people know from docker. */
 function reason(error: NodeJS.ErrnoException, url: URL): string {
+  if (/CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS/.test(error.code ?? '')) return `tls: failed to verify certificate: ${error.message}`;
   const { code, syscall, address, port } = error as NodeJS.ErrnoException & { address?: string; port?: number };
   if (code === 'ECONNREFUSED') return `dial tcp ${address ?? url.hostname}:${port ?? url.port}: connect: connection refused`;
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return `dial tcp: lookup ${url.hostname}: no such host`;
-  if (code === 'EPROTO') return 'http: server gave HTTP response to HTTPS client';
+  if (code === 'EPROTO' && /wrong version number|packet length too long/.test(error.message)) return 'http: server gave HTTP response to HTTPS client';
   return syscall === undefined ? error.message : `${syscall}: ${error.message}`;
 }
 
-/** Link-local and loopback addresses: what answers there is not a registry's storage. */
+/** Link-local (also the clouds' metadata services) and loopback addresses: what answers there is not a registry's storage. */
 function isForbidden(host: string): boolean {
   const address = host.replace(/^\[|\]$/g, '').toLowerCase();
   const plain = address.startsWith('::ffff:') ? address.slice('::ffff:'.length) : address;
-  if (isIP(plain) === 4) return plain.startsWith('169.254.') || plain.startsWith('127.') || plain.startsWith('0.');
-  if (isIP(plain) === 6) return /^fe[89ab]/.test(plain) || plain === '::1' || plain === '::';
+  if (isIP(plain) === 4) return plain.startsWith('169.254.') || plain.startsWith('127.') || plain.startsWith('0.') || plain === '100.100.100.200' || plain === '168.63.129.16';
+  if (isIP(plain) === 6) return /^fe[89ab]/.test(plain) || plain === '::1' || plain === '::' || plain === 'fd00:ec2::254' || isMapped(plain);
   return plain === 'localhost' || plain.endsWith('.localhost');
+}
+
+/** An IPv4 address in an IPv6 one, as URLs write it: `::ffff:a9fe:a9fe`. */
+function isMapped(address: string): boolean {
+  const groups = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(address);
+  if (groups === null) return false;
+  const [high, low] = [parseInt(groups[1] ?? '', 16), parseInt(groups[2] ?? '', 16)];
+  return isForbidden([high >> 8, high & 255, low >> 8, low & 255].join('.'));
 }
 
 function guardedLookup(host: string, options: object, done: (error: NodeJS.ErrnoException | null, address: string | LookupAddress[], family?: number) => void): void {
@@ -116,14 +146,15 @@ function guardedLookup(host: string, options: object, done: (error: NodeJS.Errno
 
 /** A body's bytes, given up when they only drip. */
 export async function* bodyOf(response: Response, name: string): AsyncGenerator<Buffer> {
+  const { windowMs, windowBytes } = response.patience;
   let started = Date.now();
   let bytes = 0;
   try {
     for await (const chunk of response.body) {
       const part = chunk as Buffer;
       bytes += part.length;
-      if (Date.now() - started > WINDOW_MS) {
-        if (bytes < WINDOW_BYTES) throw deadlineExceeded(`${name} comes too slowly: ${bytes} bytes in ${WINDOW_MS / 1000} s`);
+      if (Date.now() - started > windowMs) {
+        if (bytes < windowBytes) throw deadlineExceeded(`${name} comes too slowly: ${bytes} bytes in ${windowMs / 1000} s`);
         started = Date.now();
         bytes = 0;
       }

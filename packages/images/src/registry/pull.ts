@@ -17,8 +17,8 @@ import { SNAPSHOTTER } from '../snapshots/overlay';
 import type { LeaseTable } from '../store/leases';
 import type { Target } from '../store/images';
 import type { Scope } from '../store/namespaced';
-import type { Registries } from './registries';
-import type { Repository } from './repository';
+import { accessOf, type Registries } from './registries';
+import type { Reader } from './repository';
 
 export interface PullDependencies {
   readonly registries: Registries;
@@ -77,7 +77,7 @@ export class Puller {
   private async pullUnder(scope: Scope, options: PullOptions): Promise<Pulled> {
     const { registries, content, catalog } = this.deps;
     const { reference, report, signal } = options;
-    const { repository, manifest: top } = await registries.find(reference, options.auth, signal);
+    const { repository, manifest: top } = await registries.find(reference, accessOf(options.auth), signal);
     const kind = kindOf(top.bytes, top.mediaType, top.digest);
     report({ id: reference.digest === undefined ? (reference.tag ?? '') : formatReference(reference), status: `Pulling from ${reference.path}` });
     const target: Target = { mediaType: documentType(top.bytes, top.mediaType, kind), digest: top.digest, size: top.bytes.length, annotations: {} };
@@ -104,7 +104,7 @@ export class Puller {
   }
 
   /** Configuration, layers and snapshots of one manifest. */
-  private async manifest(scope: Scope, repository: Repository, bytes: Buffer, options: PullOptions): Promise<string> {
+  private async manifest(scope: Scope, repository: Reader, bytes: Buffer, options: PullOptions): Promise<string> {
     const { content, snapshotter, intake } = this.deps;
     const { signal, report } = options;
     const digest = sha256(bytes);
@@ -144,7 +144,7 @@ export class Puller {
     return manifest.config.digest;
   }
 
-  private async config(scope: Scope, repository: Repository, descriptor: Manifest['config'], signal: AbortSignal | undefined): Promise<Buffer> {
+  private async config(scope: Scope, repository: Reader, descriptor: Manifest['config'], signal: AbortSignal | undefined): Promise<Buffer> {
     if (descriptor.size > MANIFEST_LIMIT) throw resourceExhausted(`image configuration ${descriptor.digest} has ${descriptor.size} bytes, more than ${MANIFEST_LIMIT}`);
     if (this.deps.content.has(scope, descriptor.digest)) return this.deps.content.readAll(scope, descriptor.digest);
     const parts: Buffer[] = [];
@@ -166,7 +166,7 @@ export class Puller {
 
   private async layer(
     scope: Scope,
-    job: { repository: Repository; layer: Descriptor; unpack: boolean; wanted: string; loose: Map<string, LooseLayer>; signal: AbortSignal; report: (line: PullLine) => void; options: PullOptions },
+    job: { repository: Reader; layer: Descriptor; unpack: boolean; wanted: string; loose: Map<string, LooseLayer>; signal: AbortSignal; report: (line: PullLine) => void; options: PullOptions },
   ): Promise<void> {
     const { content, intake, leases } = this.deps;
     const { layer, report } = job;

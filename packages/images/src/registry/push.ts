@@ -15,7 +15,7 @@ import type { LeaseTable } from '../store/leases';
 import type { ImageRecord } from '../store/images';
 import type { Scope } from '../store/namespaced';
 import { sourceLabel } from './pull';
-import type { Registries } from './registries';
+import { accessOf, type Registries } from './registries';
 import type { Repository } from './repository';
 
 export interface PushDependencies {
@@ -72,7 +72,7 @@ export class Pusher {
     if (record === undefined) throw notFound(`tag does not exist: ${familiarString(reference)}`);
     const { image } = { image: await catalog.reader.load(scope, record.target, options.platform) };
     for (const digest of [record.target.digest, image.manifestDigest, image.id]) content.hold(scope, digest);
-    const repository = await registries.forPush(reference, options.auth, signal);
+    const repository = await registries.forPush(reference, accessOf(options.auth), signal);
     const whole = isIndex(record.target.mediaType) && options.platform === undefined ? await this.wholeIndex(scope, record) : undefined;
     const pushed = whole === undefined ? await this.manifest(scope, repository, { digest: image.manifestDigest, reference: reference.tag ?? 'latest', options }) : await this.index(scope, repository, { record, manifests: whole, options });
     const labels = { ...record.labels, [REPO_DIGEST_LABEL]: pushed.digest };
@@ -95,7 +95,7 @@ export class Pusher {
   private async index(scope: Scope, repository: Repository, job: { record: ImageRecord; manifests: readonly Descriptor[]; options: PushOptions }): Promise<Pushed> {
     for (const { digest } of job.manifests) await this.manifest(scope, repository, { digest, reference: digest, options: job.options, exact: true });
     const bytes = await this.deps.content.readAll(scope, job.record.target.digest);
-    await repository.putManifest(job.options.reference.tag ?? 'latest', bytes, job.record.target.mediaType, job.options.signal);
+    await repository.putManifest(job.options.reference.tag ?? 'latest', bytes, job.record.target.mediaType, { signal: job.options.signal });
     return { digest: sha256(bytes), size: bytes.length };
   }
 
@@ -118,7 +118,7 @@ export class Pusher {
     const same = layers.every((layer, at) => layer.digest === manifest.layers[at]?.digest);
     const bytes = same ? stored : Buffer.from(JSON.stringify({ ...manifest, layers } satisfies Manifest));
     const mediaType = manifest.mediaType ?? mediaTypes.ociManifest;
-    await repository.putManifest(job.reference, bytes, mediaType, options.signal);
+    await repository.putManifest(job.reference, bytes, mediaType, { signal: options.signal });
     return { digest: sha256(bytes), size: bytes.length };
   }
 
@@ -139,11 +139,13 @@ export class Pusher {
       options.report({ id, status: 'Layer already exists' });
       return { mediaType, digest: known as Digest, size: Number(size) };
     }
-    const packed = new Squeeze((current) => options.report({ id, status: 'Pushing', current, total: layer.size }));
+    let packed = new Squeeze(() => undefined);
+    const again = (): Squeeze => (packed = new Squeeze((current) => options.report({ id, status: 'Pushing', current, total: layer.size })));
     const from = labels[source];
     const how = await repository.upload({
       ...(known === '' || from === undefined || from === options.reference.path ? {} : { digest: known, from }),
-      body: () => packed.stream(content.read(scope, layer.digest)),
+      // gzip has no middle to begin at: it is compressed again from the start, the same bytes, of which the first are not sent.
+      body: (offset) => again().stream(content.read(scope, layer.digest), offset),
       digestAfter: () => packed.digest(),
       signal: options.signal,
     });
@@ -167,9 +169,9 @@ export class Pusher {
     }
     const label = sourceLabel(options.reference.domain);
     const from = content.info(scope, blob.digest).labels[label];
-    let sent = 0;
-    const read = async function* (): AsyncGenerator<Buffer> {
-      for await (const part of content.read(scope, blob.digest, 0, 0, 256 << 10)) {
+    const read = async function* (offset: number): AsyncGenerator<Buffer> {
+      let sent = offset;
+      for await (const part of content.read(scope, blob.digest, offset, 0, 256 << 10)) {
         sent += part.length;
         say('Pushing', sent);
         yield part;
@@ -178,7 +180,8 @@ export class Pusher {
     const how = await repository.upload({
       digest: blob.digest,
       ...(from === undefined || from === options.reference.path ? {} : { from }),
-      body: () => Readable.from(read(), { objectMode: false }),
+      size: blob.size,
+      body: (offset) => Readable.from(read(offset), { objectMode: false }),
       digestAfter: () => blob.digest,
       signal: options.signal,
     });
@@ -201,8 +204,10 @@ class Squeeze {
 
   constructor(private readonly onBytes: (read: number) => void) {}
 
-  stream(source: AsyncIterable<Buffer>): Readable {
+  /** The compressed bytes from an offset on; size and digest are those of all of them. */
+  stream(source: AsyncIterable<Buffer>, offset: number): Readable {
     let read = 0;
+    let skip = offset;
     const count = (): void => this.onBytes(read);
     const counted = async function* (): AsyncGenerator<Buffer> {
       for await (const part of source) {
@@ -215,7 +220,10 @@ class Squeeze {
       transform: (chunk: Buffer, _encoding, next) => {
         this.size += chunk.length;
         this.hash.update(chunk);
-        next(null, chunk);
+        const rest = chunk.subarray(Math.min(skip, chunk.length));
+        skip -= chunk.length - rest.length;
+        if (rest.length === 0) next();
+        else next(null, rest);
       },
     });
     const input = Readable.from(counted(), { objectMode: false });

@@ -1,107 +1,144 @@
 import type { Auth } from '@gantry/api/gantry/images/v1/images';
 import { familiarName, type Platform, type Reference } from '@gantry/oci';
-import { errorText, isErrorOf, type Logger, notFound, unauthorized } from '@gantry/rpc';
+import { errorText, isErrorOf, type Logger, notFound, unavailable } from '@gantry/rpc';
 import { parseConfig } from '../docker/image-reader';
-import { kindOf, documentType, parseIndex, parseManifest } from '../docker/manifest';
-import { Authorizer, credentialsOf } from './auth';
-import { type Endpoint, endpointsOf, type RegistryConfig } from './endpoints';
+import { documentType, kindOf, MANIFEST_LIMIT, parseIndex, parseManifest } from '../docker/manifest';
+import { Authorizer } from './auth';
+import { Calls } from './calls';
+import { type CredentialSource, ownCredentials } from './credentials';
+import type { Endpoint } from './endpoints';
+import { Hosts, type HostsConfig, type Scheme } from './hosts';
 import { HttpClient } from './http';
-import { type FetchedManifest, Repository } from './repository';
+import { login } from './login';
+import { Readers } from './readers';
+import { type FetchedManifest, type Reader, Repository } from './repository';
+import { search, type SearchOptions, type SearchResult } from './search';
 
 export interface Described {
   readonly mediaType: string;
   readonly digest: string;
   readonly size: number;
+  readonly annotations: Readonly<Record<string, string>>;
   readonly platforms: readonly Platform[];
+}
+
+/** How a registry is to be spoken to, beside what the configuration says. */
+export interface Access {
+  readonly credentials: CredentialSource;
+  /** Sent to the registry of the reference only. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly scheme?: Scheme;
+  /** Directories of hosts.toml files instead of the configured ones. */
+  readonly paths?: readonly string[];
+}
+
+/** Docker's way to say who asks. */
+export const accessOf = (auth: Auth | undefined): Access => ({ credentials: ownCredentials(auth) });
+
+export interface RegistriesConfig extends HostsConfig {
+  /** Connections for one blob. */
+  readonly ranges: number;
 }
 
 /** Registries of the configuration: which endpoint serves a reference, with which credentials. */
 export class Registries {
   private readonly http: HttpClient;
+  private readonly hosts: Hosts;
 
   constructor(
-    private readonly config: RegistryConfig,
+    private readonly config: RegistriesConfig,
     private readonly logger: Logger,
     version: string,
   ) {
     this.http = new HttpClient(`gantry/${version}`);
+    this.hosts = new Hosts(config);
   }
 
   close(): void {
     this.http.close();
   }
 
-  /** The repository at its own registry, at the first endpoint that answers: for pushes. */
-  async forPush(reference: Reference, auth: Auth | undefined, signal?: AbortSignal): Promise<Repository> {
-    let failure: unknown;
-    for (const endpoint of endpointsOf(reference.domain, this.config).filter(({ mirror }) => !mirror)) {
-      const repository = this.repository(reference, endpoint, auth);
+  /** The repository at the first endpoint that takes pushes and answers. */
+  async forPush(reference: Reference, access: Access, signal?: AbortSignal): Promise<Repository> {
+    let failure: unknown = unavailable(`no host of registry ${reference.domain} takes pushes`);
+    const endpoints = (await this.hosts.endpoints(reference.domain, access)).filter(({ mirror, capabilities, namespace }) => capabilities.has('push') && (!mirror || namespace !== ''));
+    for (const [at, endpoint] of endpoints.entries()) {
+      const repository = this.repository(reference, endpoint, access);
       try {
         await repository.ping(signal);
         return repository;
       } catch (error) {
-        failure ??= error;
-        if (endpoint.base.protocol === 'http:') failure = error;
+        if (at === 0 || endpoint.base.protocol === 'http:') failure = error;
       }
     }
     throw failure;
   }
 
-  /** The manifest that a reference names and the repository that has it: mirrors first, the registry itself last. */
-  async find(reference: Reference, auth: Auth | undefined, signal?: AbortSignal): Promise<{ readonly repository: Repository; readonly manifest: FetchedManifest }> {
-    return this.atEndpoints(reference, auth, (repository) => repository.manifest(reference.digest ?? reference.tag ?? 'latest', signal).then((manifest) => ({ repository, manifest })));
+  /**
+   * The manifest that a reference names and the places that have it: mirrors first, the registry itself last. What a tag means only hosts with the
+   * capability to resolve are asked; hosts that may only be pulled from are asked for the digest afterwards.
+   */
+  async find(reference: Reference, access: Access, signal?: AbortSignal): Promise<{ readonly repository: Reader; readonly manifest: FetchedManifest }> {
+    const endpoints = (await this.hosts.endpoints(reference.domain, access)).filter(({ capabilities }) => capabilities.has('pull') || capabilities.has('resolve'));
+    const tried = new Set<Endpoint>();
+    const { repository, manifest } = await this.firstOf(reference, access, {
+      endpoints: endpoints.filter(({ capabilities }) => capabilities.has(reference.digest === undefined ? 'resolve' : 'pull')),
+      tried,
+      ask: async (at) => ({ repository: at, manifest: await at.manifest(reference.digest ?? reference.tag ?? 'latest', signal) }),
+    });
+    const pullers = endpoints.filter((endpoint) => endpoint.capabilities.has('pull') && endpoint !== repository.endpoint && !tried.has(endpoint));
+    const position = endpoints.indexOf(repository.endpoint);
+    // Before the one that answered lie hosts that may not resolve; after it those that can help out.
+    const before = pullers.filter((endpoint) => endpoints.indexOf(endpoint) < position);
+    const after = pullers.filter((endpoint) => endpoints.indexOf(endpoint) > position && endpoint.base.protocol === repository.endpoint.base.protocol);
+    const places = [...before, ...(repository.endpoint.capabilities.has('pull') ? [repository.endpoint] : []), ...after].map((endpoint) => (endpoint === repository.endpoint ? repository : this.repository(reference, endpoint, access)));
+    const [first, ...more] = places;
+    if (first === undefined) throw unavailable(`no host of registry ${reference.domain} may be pulled from`);
+    return { repository: more.length === 0 ? first : new Readers([first, ...more], this.logger), manifest };
   }
 
-  async tags(reference: Reference, auth: Auth | undefined, signal?: AbortSignal): Promise<string[]> {
-    return this.atEndpoints(reference, auth, (repository) => repository.tags(signal));
+  async tags(reference: Reference, access: Access, signal?: AbortSignal): Promise<string[]> {
+    const endpoints = (await this.hosts.endpoints(reference.domain, access)).filter(({ capabilities }) => capabilities.has('resolve'));
+    return this.firstOf(reference, access, { endpoints, tried: new Set(), ask: (repository) => repository.tags(signal) });
   }
 
-  async describe(reference: Reference, auth: Auth | undefined, signal?: AbortSignal): Promise<Described> {
-    const { repository, manifest } = await this.find(reference, auth, signal);
+  async describe(reference: Reference, access: Access, signal?: AbortSignal): Promise<Described> {
+    const { repository, manifest } = await this.find(reference, access, signal);
     const { bytes, digest } = manifest;
     const kind = kindOf(bytes, manifest.mediaType, digest);
     const mediaType = documentType(bytes, manifest.mediaType, kind);
-    if (kind === 'index') return { mediaType, digest, size: bytes.length, platforms: parseIndex(bytes, digest).manifests.flatMap(({ platform }) => platform ?? []) };
+    const found = { mediaType, digest, size: bytes.length, annotations: {} };
+    if (kind === 'index') return { ...found, platforms: parseIndex(bytes, digest).manifests.flatMap(({ platform }) => platform ?? []) };
     const { config } = parseManifest(bytes, digest);
+    if (!isImageConfig(config.mediaType) || config.size > MANIFEST_LIMIT) return { ...found, platforms: [] };
     const parts: Buffer[] = [];
     for await (const part of repository.blob(config.digest, config.size, 0, signal)) parts.push(part);
     const { os, architecture, variant } = parseConfig(Buffer.concat(parts), config.digest);
-    return { mediaType, digest, size: bytes.length, platforms: [{ os, architecture, ...(variant === undefined ? {} : { variant }) }] };
+    return { ...found, platforms: [{ os, architecture, ...(variant === undefined ? {} : { variant }) }] };
   }
 
-  /** docker login: are the credentials good at their server? */
+  /** docker login. */
   async checkAuth(auth: Auth | undefined): Promise<{ status: string; identityToken: string }> {
     const address = (auth?.serverAddress ?? '').replace(/^https?:\/\//, '').replace(/\/.*$/, '');
-    const domain = address === '' || address === 'index.docker.io' ? 'docker.io' : address;
-    let failure: unknown;
-    for (const endpoint of endpointsOf(domain, this.config).filter(({ mirror }) => !mirror)) {
-      const authorizer = new Authorizer(this.http, credentialsOf(auth), endpoint.insecure);
-      try {
-        const url = new URL('/v2/', endpoint.base);
-        const first = await this.http.send({ method: 'GET', url, insecure: endpoint.insecure });
-        first.body.resume();
-        if (first.status !== 401) return { status: 'Login Succeeded', identityToken: '' };
-        const header = await authorizer.answer(String(first.headers['www-authenticate'] ?? ''), '', endpoint.base, undefined);
-        const second = header === undefined ? undefined : await this.http.send({ method: 'GET', url, headers: { Authorization: header }, insecure: endpoint.insecure });
-        second?.body.resume();
-        if (second === undefined || second.status !== 200) throw unauthorized('unauthorized: incorrect username or password');
-        return { status: 'Login Succeeded', identityToken: '' };
-      } catch (error) {
-        if (isErrorOf(error, 'unauthorized')) throw error;
-        failure = error;
-      }
-    }
-    throw failure;
+    const domain = address === '' || address === 'index.docker.io' || address === 'registry-1.docker.io' ? 'docker.io' : address;
+    const endpoints = (await this.hosts.endpoints(domain)).filter(({ mirror }) => !mirror);
+    return login(this.http, endpoints, auth, this.logger);
   }
 
-  private async atEndpoints<T>(reference: Reference, auth: Auth | undefined, ask: (repository: Repository) => Promise<T>): Promise<T> {
-    let failure: unknown;
-    for (const endpoint of endpointsOf(reference.domain, this.config)) {
+  /** docker search, at registries that have the old index. */
+  async search(options: SearchOptions): Promise<SearchResult[]> {
+    return search({ http: this.http, endpoints: (domain) => this.hosts.endpoints(domain), logger: this.logger }, options);
+  }
+
+  private async firstOf<T>(reference: Reference, access: Access, job: { readonly endpoints: readonly Endpoint[]; readonly tried: Set<Endpoint>; readonly ask: (repository: Repository) => Promise<T> }): Promise<T> {
+    let failure: unknown = unavailable(`no host of registry ${reference.domain} answers for names`);
+    for (const [at, endpoint] of job.endpoints.entries()) {
       try {
-        return await ask(this.repository(reference, endpoint, auth));
+        return await job.ask(this.repository(reference, endpoint, access));
       } catch (error) {
+        job.tried.add(endpoint);
         // What the registry itself says is better than that the next way to it is closed.
-        if (failure === undefined || !isErrorOf(error, 'unavailable') || isErrorOf(failure, 'unavailable')) failure = error;
+        if (at === 0 || !isErrorOf(error, 'unavailable') || isErrorOf(failure, 'unavailable')) failure = error;
         if (!endpoint.mirror && !isErrorOf(error, 'unavailable')) break;
         this.logger.debug({ endpoint: endpoint.base.origin, why: errorText(error) }, 'endpoint does not serve the reference');
       }
@@ -109,12 +146,14 @@ export class Registries {
     throw worded(reference, failure);
   }
 
-  private repository(reference: Reference, endpoint: Endpoint, auth: Auth | undefined): Repository {
-    // Credentials are for the registry of the reference, never for a mirror of it.
-    const credentials = endpoint.mirror ? undefined : credentialsOf(auth);
-    return new Repository(this.http, endpoint, reference.path, new Authorizer(this.http, credentials, endpoint.insecure), this.logger);
+  private repository(reference: Reference, endpoint: Endpoint, access: Access): Repository {
+    const at = endpoint.mirror || access.headers === undefined ? endpoint : { ...endpoint, headers: { ...endpoint.headers, ...access.headers } };
+    const calls = new Calls(this.http, at, new Authorizer(this.http, at, access.credentials), this.logger);
+    return new Repository(calls, reference.path, { logger: this.logger, ranges: this.config.ranges, endpoint });
   }
 }
+
+const isImageConfig = (mediaType: string): boolean => /(\.image\.config\.v1|\.container\.image\.v1)\+json$/.test(mediaType);
 
 /** Docker's sentences around a registry's refusal. */
 function worded(reference: Reference, error: unknown): unknown {
@@ -128,4 +167,3 @@ function worded(reference: Reference, error: unknown): unknown {
   }
   return error;
 }
-

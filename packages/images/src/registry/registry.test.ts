@@ -6,7 +6,7 @@ import { newContext } from '@gantry/rpc';
 import { type TestEngine, startEngine } from '../testing/engine';
 import { fakeRegistry, hasRegistry, REGISTRY_BINARY, startRegistry } from '../testing/registry';
 import { dockerArchive, tarOf } from '../testing/tar';
-import { parseChallenges } from './auth';
+import { parseChallenges } from './challenges';
 import { endpointsOf, isInsecure } from './endpoints';
 
 const ctx = newContext();

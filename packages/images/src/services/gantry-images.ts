@@ -15,7 +15,7 @@ import { pruneImages } from '../docker/prune';
 import { removeImage } from '../docker/remove';
 import { listChanges } from '../diff/changes';
 import type { Collector } from '../gc/collector';
-import type { Registries } from '../registry/registries';
+import { accessOf, type Registries } from '../registry/registries';
 import type { Puller } from '../registry/pull';
 import type { Pusher } from '../registry/push';
 import type { VolumeStore } from '../volumes/store';
@@ -78,7 +78,7 @@ export function gantryImageHandlers(deps: ImagesDependencies): Handlers<ImagesSe
     },
     checkAuth: async (_ctx, { auth }) => deps.registries.checkAuth(auth),
     getDistribution: async (ctx, { ref, auth }) => {
-      const found = await deps.registries.describe(withDefaultTag(parseReference(ref)), auth, ctx.signal);
+      const found = await deps.registries.describe(withDefaultTag(parseReference(ref)), accessOf(auth), ctx.signal);
       return { descriptor: { mediaType: found.mediaType, digest: found.digest, size: BigInt(found.size), annotations: {} }, platforms: found.platforms.map(({ os, architecture, variant = '', 'os.version': osVersion = '' }) => ({ os, architecture, variant, osVersion })) };
     },
     getChanges: async (ctx, { snapshotKey }) => ({ changes: await listChanges(snapshotter, ctx, snapshotKey) }),

@@ -2,7 +2,7 @@ import type { PullRequest, PullResponse } from '@gantry/api/gantry/images/v1/ima
 import { familiarName, familiarString, parseReference, type Reference, withDefaultTag } from '@gantry/oci';
 import { type CallContext, invalidArgument } from '@gantry/rpc';
 import type { Puller, PullLine } from '../registry/pull';
-import type { Registries } from '../registry/registries';
+import { accessOf, type Registries } from '../registry/registries';
 import { platformOf } from './platforms';
 import { progress, Throttle } from './progress';
 import { Queue } from './queue';
@@ -11,7 +11,7 @@ import { Queue } from './queue';
 export async function* pull(deps: { readonly puller: Puller; readonly registries: Registries }, ctx: CallContext, request: PullRequest): AsyncGenerator<PullResponse> {
   const parsed = parseReference(request.ref);
   if (request.allTags && (parsed.tag !== undefined || parsed.digest !== undefined)) throw invalidArgument("tag can't be used with --all-tags/-a");
-  const references: Reference[] = request.allTags ? (await deps.registries.tags(parsed, request.auth, ctx.signal)).map((tag) => ({ ...parsed, tag })) : [withDefaultTag(parsed)];
+  const references: Reference[] = request.allTags ? (await deps.registries.tags(parsed, accessOf(request.auth), ctx.signal)).map((tag) => ({ ...parsed, tag })) : [withDefaultTag(parsed)];
   for (const reference of references) {
     const queue = new Queue<PullResponse>();
     const throttle = new Throttle<PullLine>((line) => queue.push({ progress: lineOf(line), imageId: '', familiarName: '' }));
