@@ -242,13 +242,15 @@ void clients_tell_exit(void) {
 	}
 }
 
-void clients_tell_oom(void) {
+static void tell_control(const char *text) {
 	for (struct client *c = clients; c; c = c->next) {
 		if (c->gone || c->mode != MODE_CONTROL) continue;
-		answer(c, "{\"event\":\"oom\"}\n");
+		answer(c, text);
 		update(c);
 	}
 }
+
+void clients_tell_oom(void) { tell_control("{\"event\":\"oom\"}\n"); }
 
 void clients_close_idle(void) {
 	for (struct client *c = clients; c; c = c->next) {
@@ -265,14 +267,26 @@ static void hang_up(int fd) {
 	}
 }
 
+// Whoever holds a control connection writes the log.
+static void drop(struct client *c) {
+	struct ucred who = {.pid = 0, .uid = (uid_t)-1};
+	socklen_t size = sizeof who;
+	char text[160];
+	getsockopt(c->w.fd, SOL_SOCKET, SO_PEERCRED, &who, &size);
+	c->gone = true;
+	clients_dropped++;
+	snprintf(text, sizeof text, "{\"event\":\"client_dropped\",\"client_pid\":%d,\"client_uid\":%lld,\"unread\":%zu,\"stuck_ms\":%lld}\n", who.pid,
+					 (long long)who.uid, c->out.len, (long long)monitor.stuck_ms);
+	tell_control(text);
+}
+
 int clients_sweep(int64_t now) {
 	bool freed = false;
+	for (struct client *c = clients; c; c = c->next)
+		// One that holds nobody up may take its time, but not for ever once the monitor is to leave.
+		if (!c->gone && (outlet_full(&c->out) || monitor.released) && outlet_stuck(&c->out, now, monitor.stuck_ms)) drop(c);
 	for (struct client **at = &clients; *at;) {
 		struct client *c = *at;
-		if (!c->gone && outlet_full(&c->out) && now - c->out.progress > OUTLET_STUCK_MS) {
-			c->gone = true;
-			clients_dropped++;
-		}
 		if (!c->gone) {
 			at = &c->next;
 			continue;

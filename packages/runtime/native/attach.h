@@ -23,7 +23,8 @@ void clients_tell_oom(void);
 // Looks again who may be read or written (stdin has room, output is queued).
 void clients_update(void);
 
-// Drops clients that block the output for 30 s, frees those that are gone. Returns how many remain.
+// Drops clients that have blocked the output for monitor.stuck_ms (each is told to the control connections), frees those that
+// are gone. Returns how many remain.
 int clients_sweep(int64_t now);
 
 // Closes the connections that carry no output any more.

@@ -24,6 +24,7 @@
 
 #define GRACE_QUIET_MS 100  // a writer that outlives the process is waited for while it writes ...
 #define GRACE_TOTAL_MS 2000 // ... but no longer than this
+#define STUCK_MS 30000    // see monitor.h
 #define SHUTDOWN_MS 10000   // what a process gets that does not end by itself when the host goes down
 
 struct monitor monitor = {.forced_code = -1};
@@ -183,13 +184,14 @@ static int timeout(int64_t now) {
 	if (monitor.ack_deadline) until = monitor.ack_deadline;
 	if (kill_at && !monitor.dead && kill_at < until) until = kill_at;
 	if (monitor.dead && monitor.status != STATUS_STOPPED && now + 20 < until) until = now + 20;
-	if ((clients_full() || monitor.released) && now + 1000 < until) until = now + 1000;
+	int64_t look = monitor.stuck_ms < 2000 ? monitor.stuck_ms / 2 + 1 : 1000;
+	if ((clients_full() || monitor.released) && now + look < until) until = now + look;
 	if (until == INT64_MAX) return -1;
 	return until > now ? (int)(until - now) : 0;
 }
 
 static void serve(void) {
-	int64_t leave_at = 0;
+	bool leaving = false;
 	for (;;) {
 		loop_turn(timeout(loop_now()));
 		int64_t now = loop_now();
@@ -200,12 +202,10 @@ static void serve(void) {
 		}
 		if (monitor.dead && monitor.status != STATUS_STOPPED) monitor_check_end();
 		if (monitor.released && monitor.status == STATUS_STOPPED) {
-			if (!leave_at) {
-				clients_stop_listening(monitor.socket);
-				leave_at = now + 30000;  // for clients that still read the last output
-			}
+			if (!leaving) clients_stop_listening(monitor.socket);
+			leaving = true;
 			clients_close_idle();
-			if (clients_sweep(now) == 0 || now >= leave_at) return;
+			if (clients_sweep(now) == 0 && !output_read(now)) return;  // whoever still reads gets all of it
 		} else {
 			clients_sweep(now);
 		}
@@ -224,6 +224,7 @@ int monitor_run(int socket, struct frame *frame) {
 	monitor.socket = strdup(wire_get(frame, "socket", NULL) ?: "");
 	monitor.exec = wire_int(frame, "exec", 0);
 	monitor.tty = wire_int(frame, "tty", 0);
+	monitor.stuck_ms = wire_int(frame, "stuck_ms", STUCK_MS);
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	for (int i = 0; i < 3; i++)
 		if (null >= 0) dup2(null, i);

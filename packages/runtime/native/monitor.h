@@ -12,6 +12,7 @@
 //   uid, gid       owner given to the pipes, so that /dev/stdout can be opened again; -1: left
 //   log, log_attrs, log_max_size, log_max_file        the JSON log
 //   ack_ms         the process is destroyed unless an acknowledgement comes in this time; 0: never
+//   stuck_ms       an attached client that takes nothing for so long while it holds the output up is dropped; default 30000
 //   oom, oom_version   the memory cgroup's directory and 1 or 2
 //   plan           bytes of the launch plan                                        (native)
 //   create, start  zero-separated command lines of the runtime; pid_file; console: socket path;
@@ -43,6 +44,7 @@ struct monitor {
 	bool oom;
 	int64_t ack_deadline;  // loop_now() at which an unacknowledged process is destroyed, 0: none
 	bool released;         // told to go; lingers only for clients that still read
+	int64_t stuck_ms;      // see the field
 };
 
 extern struct monitor monitor;

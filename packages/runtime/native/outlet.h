@@ -8,8 +8,9 @@
 #include <stdint.h>
 
 #define OUTLET_HIGH (128 * 1024)     // bytes queued from which the sources rest
-#define OUTLET_LIMIT (1024 * 1024)   // bytes after which output is lost for this outlet (only after the exit)
-#define OUTLET_STUCK_MS 30000
+// Bytes after which output is lost for this outlet. Only reached after the exit, when what a pipe holds (1 MiB at most, by
+// /proc/sys/fs/pipe-max-size) is taken over whole: sources rest long before.
+#define OUTLET_LIMIT (2 * 1024 * 1024)
 
 struct outlet {
 	int fd;         // non-blocking socket or FIFO, -1: gone
@@ -30,5 +31,8 @@ bool outlet_drain(struct outlet *o);
 void outlet_free(struct outlet *o);
 
 static inline bool outlet_full(const struct outlet *o) { return o->fd >= 0 && o->len > OUTLET_HIGH; }
+
+// Its reader has taken nothing of what waits for `ms` milliseconds.
+static inline bool outlet_stuck(const struct outlet *o, int64_t now, int64_t ms) { return o->fd >= 0 && o->len > 0 && now - o->progress >= ms; }
 
 #endif

@@ -216,4 +216,12 @@ void output_finish(void) {
 	}
 }
 
+bool output_read(int64_t now) {
+	for (int i = 0; i < 2; i++) {
+		const struct outlet *o = &sources[i].fifo_out;
+		if (o->fd >= 0 && o->len > 0 && !outlet_stuck(o, now, monitor.stuck_ms)) return true;
+	}
+	return false;
+}
+
 uint64_t output_log_dropped(void) { return log_file.dropped; }

@@ -28,7 +28,10 @@ int64_t output_last(void);
 // Writes unfinished lines to the log and closes the FIFOs as soon as they are empty.
 void output_finish(void);
 
-// Bytes for a FIFO wait.
+// Bytes wait for the reader of a FIFO, who took some in the last monitor.stuck_ms.
+bool output_read(int64_t now);
+
+// Log entries that could not be written.
 uint64_t output_log_dropped(void);
 
 #endif

@@ -4,7 +4,7 @@ import { VersionService } from '@gantry/api/containerd/services/version/v1/versi
 import { TaskService } from '@gantry/api/containerd/task/v3/shim';
 import { EventsServiceService } from '@gantry/api/gantry/shim/v1/shim';
 import { syscalls } from '@gantry/linux';
-import { shortSocketPath } from '@gantry/rpc';
+import { invalidArgument, shortSocketPath } from '@gantry/rpc';
 import { createCgroupManager } from '@gantry/runtime';
 import type { Running, ServiceContext } from '@gantry/service';
 import { monitorsPath, tidyGroups } from './cgroups';
@@ -26,8 +26,9 @@ import { warmUpSoon } from './warm-up';
 
 /** The shim: everything is constructed here. Monitors and their tasks outlive `stop`. */
 export async function compose(service: ServiceContext<ShimConfig>): Promise<Running> {
-  const { run, logger } = service;
-  const binary = await findNativeBinary(service.config.native, __dirname);
+  const { run, logger, config } = service;
+  if (!(config['client-timeout-ms'] >= 1)) throw invalidArgument(`client-timeout-ms ${config['client-timeout-ms']} is not above zero`);
+  const binary = await findNativeBinary(config.native, __dirname);
   const cgroups = createCgroupManager();
   const monitors = cgroups.plan(monitorsPath(run));
   const helper = new Helper({ binary, logger, cgroups: monitors.directories.map((one) => one.directory) });
@@ -37,6 +38,7 @@ export async function compose(service: ServiceContext<ShimConfig>): Promise<Runn
     oci: new OciDriver({ helper, cgroups, consoleSocket: (id) => shortSocketPath(run, `console/${id}`) }),
   } satisfies Record<DriverName, Driver>;
   const engine: Engine = {
+    clientTimeoutMs: config['client-timeout-ms'],
     run, helper, drivers, cgroups, logger,
     bootId: (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim(),
     rootfs: new HostRootfsMounter(syscalls.async, helper),

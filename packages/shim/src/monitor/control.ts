@@ -12,11 +12,24 @@ export interface MonitorAnswer {
   readonly exited_at?: string;
   readonly oom?: boolean;
   readonly log_dropped?: number;
+  readonly clients_dropped?: number;
 }
 
 export type MonitorEvent =
   | { readonly event: 'exit'; readonly exit_code: number; readonly exited_at: string; readonly oom: boolean }
-  | { readonly event: 'oom' };
+  | { readonly event: 'oom' }
+  | DroppedClient;
+
+/** An attached client held the output up and took nothing for `stuck_ms` milliseconds. */
+export interface DroppedClient {
+  readonly event: 'client_dropped';
+  /** The process at the other end of the socket: the gateway for docker's clients. */
+  readonly client_pid: number;
+  readonly client_uid: number;
+  /** Bytes that waited for it. */
+  readonly unread: number;
+  readonly stuck_ms: number;
+}
 
 export interface ControlHandlers {
   event(event: MonitorEvent): void;

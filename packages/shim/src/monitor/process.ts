@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { type ErrorKind, failedPrecondition, GantryError, invalidArgument, isErrorOf, type Logger, notFound } from '@gantry/rpc';
 import type { Fields, HelperAnswer } from '../helper/frame';
 import type { Helper } from '../helper/helper';
-import { Control, type MonitorAnswer, type MonitorEvent } from './control';
+import { Control, type DroppedClient, type MonitorAnswer, type MonitorEvent } from './control';
 import { type ExitState, isSameProcess, readExitState, readMonitorState, writeExitState } from './state-files';
 
 export type ProcessStatus = 'created' | 'running' | 'stopped';
@@ -12,6 +12,7 @@ export interface ProcessEvents {
   /** Once, after the exit has been written and all output has been delivered. Not for a process that could not start. */
   exited(exit: ExitState): void;
   oom(): void;
+  clientDropped(client: DroppedClient): void;
 }
 
 export interface ProcessOptions {
@@ -23,6 +24,8 @@ export interface ProcessOptions {
   readonly events: ProcessEvents;
   /** Kills all that a lost monitor left running. */
   readonly killAll: () => Promise<void>;
+  /** Milliseconds after which an attached client that reads nothing and so holds the output up is dropped. */
+  readonly clientTimeoutMs: number;
 }
 
 /** Milliseconds in which a monitor must be acknowledged. */
@@ -55,7 +58,7 @@ export class MonitoredProcess {
   async create(helper: Helper, fields: Fields): Promise<void> {
     const { dir, socket } = this.options;
     rmSync(socket, { force: true }); // left by a monitor that died
-    const request = { ...fields, dir, socket, ack_ms: ACK_MS };
+    const request = { ...fields, dir, socket, ack_ms: ACK_MS, stuck_ms: this.options.clientTimeoutMs };
     const answer = await helper.request('monitor', request).catch(async (error: unknown) => {
       // The helper was killed. Without a state file it never forked the monitor, so asking the next one is safe.
       if (!isErrorOf(error, 'unavailable') || readMonitorState(dir) !== undefined) throw error;
@@ -162,6 +165,7 @@ export class MonitoredProcess {
 
   private take(event: MonitorEvent): void {
     if (event.event === 'oom') this.options.events.oom();
+    else if (event.event === 'client_dropped') this.options.events.clientDropped(event);
     else this.finish(event);
   }
 

@@ -18,6 +18,8 @@ export interface Engine {
   readonly registry: TaskRegistry;
   readonly publisher: Publisher;
   readonly logger: Logger;
+  /** See ShimConfig. */
+  readonly clientTimeoutMs: number;
 }
 
 /** RUN/tasks/<namespace>/<id>. */

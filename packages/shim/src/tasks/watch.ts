@@ -51,12 +51,16 @@ export function watchProcess(engine: Engine, watched: Watched): MonitoredProcess
     socket: watched.socket,
     logger: engine.logger,
     killAll: watched.killAll,
+    clientTimeoutMs: engine.clientTimeoutMs,
     events: {
       started: (pid) => {
         if (execId === '') engine.publisher.publish(namespace, '/tasks/start', TaskStart, { containerId: id, pid });
         else engine.publisher.publish(namespace, '/tasks/exec-started', TaskExecStarted, { containerId: id, execId, pid });
       },
       oom,
+      clientDropped: ({ client_pid: pid, client_uid: uid, unread, stuck_ms: ms }) => {
+        engine.logger.warn({ namespace, id, execId, pid, uid, unread }, `dropped a client attached to ${id}: it held the output up and read nothing for ${ms} ms`);
+      },
       exited: (exit) => {
         try {
           publishExit(process, exit);

@@ -7,6 +7,9 @@ export interface MonitorClient {
   /** Closes stdin. */
   end(): void;
   destroy(): void;
+  /** Reads nothing more until `resume`. */
+  pause(): void;
+  resume(): void;
   /** All output, once the monitor has closed the connection: [stdout, stderr]; a terminal's is all stdout. */
   readonly output: Promise<[string, string]>;
   /** Resolves when stdout so far contains the text. */
@@ -50,6 +53,8 @@ export async function openMonitor(path: string, stdin: boolean): Promise<Monitor
     write: (text) => void socket.write(text),
     end: () => void socket.end(),
     destroy: () => void socket.destroy(),
+    pause: () => void socket.pause(),
+    resume: () => void socket.resume(),
     output: (async () => {
       while (!closed) await changed();
       return read();

@@ -10,6 +10,7 @@ import { CreateOptions, EventsServiceService } from '@gantry/api/gantry/shim/v1/
 import type { Process, Spec } from '@gantry/oci';
 import { type CallContext, connect, type Connection, newContext, type ServiceClient } from '@gantry/rpc';
 import { commonDefaults, type HostedService, startService } from '@gantry/service';
+import type { ShimConfig } from '../config';
 import { shimService } from '../service';
 import { openMonitor, type MonitorClient } from './monitor-client';
 
@@ -55,7 +56,10 @@ export class ShimFixture {
   private readonly base = join(this.dir, 'base');
   private readonly cgroup = `/gantry-test-${process.pid}-${Math.random().toString(16).slice(2, 8)}`;
 
-  constructor(private readonly defaults: Partial<CreateOptions> = {}) {
+  constructor(
+    private readonly defaults: Partial<CreateOptions> = {},
+    private readonly config: Partial<ShimConfig> = {},
+  ) {
     for (const dir of ['bin', 'proc', 'sys', 'dev', 'tmp', 'etc']) mkdirSync(join(this.base, dir), { recursive: true });
     copyFileSync('/bin/busybox', join(this.base, 'bin/busybox'));
     for (const applet of ['sh', 'echo', 'cat', 'sleep', 'true', 'stty', 'dd', 'tty', 'id', 'seq', 'kill', 'tail', 'head', 'printf', 'yes', 'tr']) symlinkSync('busybox', join(this.base, 'bin', applet));
@@ -68,7 +72,7 @@ export class ShimFixture {
   }
 
   async start(): Promise<void> {
-    const config = { ...commonDefaults, ...shimService.defaults, root: join(this.dir, 'data'), run: this.run, native: nativeBinary(), 'metrics-address': 'off', 'log-level': 'info' as const };
+    const config = { ...commonDefaults, ...shimService.defaults, ...this.config, root: join(this.dir, 'data'), run: this.run, native: nativeBinary(), 'metrics-address': 'off', 'log-level': 'info' as const };
     const logs = this.logs;
     const destination = new Writable({ write: (chunk: Buffer, _encoding, done) => (logs.push(chunk.toString()), done()) });
     this.service = await startService(shimService, config, { destination });
