@@ -14,6 +14,7 @@ import { type EngineFacts, engineId } from './engine/system';
 import { EventBus } from './events';
 import { Database, openRecordsOn } from './records';
 import { connectTasks, subscribeTaskEvents } from './tasks';
+import { readHostRemap } from './userns';
 
 /** Constructs the supervisor: both faces on one set of records, on one socket. */
 export function compose(service: ServiceContext<SupervisorConfig>): Running {
@@ -23,6 +24,7 @@ export function compose(service: ServiceContext<SupervisorConfig>): Running {
   const records = openRecordsOn(db, config.namespace);
   const bus = new EventBus();
   const runtimes = runtimeTable(config);
+  const remap = readHostRemap(config['userns-remap']);
   const connections = { images: connect(service.socket('images')), network: connect(service.socket('network')), shim: connect(service.socket('shim')) };
   const tasks = connectTasks(connections.shim);
   const taskEvents = subscribeTaskEvents(connections.shim, logger);
@@ -47,6 +49,7 @@ export function compose(service: ServiceContext<SupervisorConfig>): Running {
     hostGatewayIp: config['host-gateway-ip'],
     defaultShmSize: BigInt(config['default-shm-size']),
     stopTimeout: config['default-stop-timeout'],
+    remap,
   });
 
   const facts: EngineFacts = {
@@ -59,6 +62,7 @@ export function compose(service: ServiceContext<SupervisorConfig>): Running {
     labels: config.labels,
     registryMirrors: config['registry-mirrors'],
     insecureRegistries: config['insecure-registries'],
+    userNamespaces: remap !== undefined,
     debug: config['log-level'] === 'debug' || config['log-level'] === 'trace',
   };
   // No default namespace: containerd's services must see that none was given.

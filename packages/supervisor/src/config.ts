@@ -29,6 +29,8 @@ export interface SupervisorConfig {
   /** Shown by `docker info`; the images service, which uses them, has keys of the same name. */
   readonly 'registry-mirrors': readonly string[];
   readonly 'insecure-registries': readonly string[];
+  /** `default` or user[:group], whose ids of subuid(5) and subgid(5) containers get; empty: the host's ids. */
+  readonly 'userns-remap': string;
 }
 
 export const defaults: SupervisorConfig = {
@@ -47,6 +49,7 @@ export const defaults: SupervisorConfig = {
   labels: [],
   'registry-mirrors': [],
   'insecure-registries': [],
+  'userns-remap': '',
 };
 
 /** The runtimes that a configuration offers. Throws invalidArgument that names the key. */

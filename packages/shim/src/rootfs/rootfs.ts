@@ -5,7 +5,7 @@ import { hasCode, MNT, MS, type AsyncSyscalls } from '@gantry/linux';
 import { failedPrecondition, internal, invalidArgument, isErrorOf } from '@gantry/rpc';
 import type { Helper } from '../helper/helper';
 import { MOUNT_DATA_MAX, relativeLower } from './lower-paths';
-import { parseMountOptions } from './mount-options';
+import { type IdMapText, parseMountOptions } from './mount-options';
 
 /** Mounts what Task.Create names, at the bundle's rootfs, and unmounts it. */
 export interface RootfsMounter {
@@ -53,7 +53,8 @@ export class HostRootfsMounter implements RootfsMounter {
   }
 
   private async one(target: string, mount: Mount): Promise<void> {
-    const { flags, data } = parseMountOptions(mount.options);
+    const { flags, data, map } = parseMountOptions(mount.options);
+    if (map !== undefined) return this.mappedMount(target, mount, flags, data, map);
     try {
       if (Buffer.byteLength(data) > MOUNT_DATA_MAX) await this.longMount(target, mount, flags, data);
       else await this.kernel.mount(mount.source, target, mount.type, flags, data === '' ? null : data);
@@ -63,6 +64,12 @@ export class HostRootfsMounter implements RootfsMounter {
       if (hasCode(error, 'ENOENT')) throw failedPrecondition(`cannot mount ${mount.type} ${mount.source} at ${target}: a directory is missing`, { cause: error });
       throw internal(`cannot mount ${mount.type} ${mount.source} at ${target}`, { cause: error });
     }
+  }
+
+  /** By the helper: it makes a user namespace for the map, which needs a fork. */
+  private async mappedMount(target: string, mount: Mount, flags: number, data: string, { uids, gids }: IdMapText): Promise<void> {
+    const answer = await this.helper.request('mount', { path: target, source: mount.source, type: mount.type, flags, data, uid_map: uids, gid_map: gids });
+    if (!answer.ok) throw internal(`cannot mount ${mount.type} ${mount.source} at ${target} with an id map: ${answer.error ?? ''}`);
   }
 
   private async longMount(target: string, mount: Mount, flags: number, data: string): Promise<void> {

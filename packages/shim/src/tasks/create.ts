@@ -114,8 +114,8 @@ function taskFields(options: TaskOptions, task: Task): Fields {
   return {
     width: width === 0 ? (task.spec.process?.consoleSize?.width ?? 0) : width,
     height: height === 0 ? (task.spec.process?.consoleSize?.height ?? 0) : height,
-    uid: ioOwner?.uid ?? hostId(user?.uid ?? 0, task.spec.linux?.uidMappings),
-    gid: ioOwner?.gid ?? hostId(user?.gid ?? 0, task.spec.linux?.gidMappings),
+    uid: ioOwner?.uid ?? hostId(user?.uid ?? 0, mappingsOf(task.spec, 'uid')),
+    gid: ioOwner?.gid ?? hostId(user?.gid ?? 0, mappingsOf(task.spec, 'gid')),
     ...(log === undefined || log.path === ''
       ? {}
       : {
@@ -126,6 +126,21 @@ function taskFields(options: TaskOptions, task: Task): Fields {
         }),
     ...(memory === undefined ? {} : { oom: memory.directory, oom_version: memory.version }),
   };
+}
+
+/** The map of a new user namespace, or of the one that is joined: of `init` once it runs, before of the process that is named. */
+export function mappingsOf({ linux }: Spec, kind: 'uid' | 'gid', init?: number): readonly IdMapping[] | undefined {
+  const path = linux?.namespaces?.find((one) => one.type === 'user')?.path;
+  const pid = path === undefined ? undefined : /^\/proc\/(\d+)\/ns\/user$/.exec(path)?.[1];
+  if (pid === undefined) return kind === 'uid' ? linux?.uidMappings : linux?.gidMappings;
+  return parseMap(readFileSync(`/proc/${init ?? pid}/${kind}_map`, 'utf8'));
+}
+
+function parseMap(text: string): IdMapping[] {
+  return text.split('\n').flatMap((line) => {
+    const [containerID, hostID, size] = line.trim().split(/\s+/).map(Number);
+    return containerID === undefined || hostID === undefined || size === undefined ? [] : [{ containerID, hostID, size }];
+  });
 }
 
 /** An id inside the container as the host sees it; unmapped ids are left (-1). */

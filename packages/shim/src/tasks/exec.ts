@@ -4,7 +4,7 @@ import type { ExecProcessRequest } from '@gantry/api/containerd/task/v3/shim';
 import { parseJson, type Process } from '@gantry/oci';
 import { alreadyExists, asGantryError, type CallContext, failedPrecondition, internal, invalidArgument, isGantryError } from '@gantry/rpc';
 import { startTimeOf, writeJson } from '../monitor/state-files';
-import { hostId } from './create';
+import { hostId, mappingsOf } from './create';
 import { type Engine, execDir, socketPath } from './engine';
 import { checkIdentifier, type ExecRecord } from './record';
 import { monitorStdio } from './stdio';
@@ -50,15 +50,14 @@ async function makeExec(engine: Engine, task: Task, request: ExecProcessRequest)
   const monitored = watchProcess(engine, { namespace, id, execId, dir, socket: record.socket, killAll: async () => undefined, ended: () => undefined });
   try {
     const fields = await task.driver.prepareExec(driverTask(task), { execId, dir, process, terminal, init: { pid: task.init.pid, startTime: BigInt(startTime) } });
-    const mappings = task.spec.linux;
     await monitored.create(engine.helper, {
       ...stdio.fields,
       ...fields,
       exec: true,
       width: process.consoleSize?.width ?? 0,
       height: process.consoleSize?.height ?? 0,
-      uid: hostId(process.user?.uid ?? 0, mappings?.uidMappings),
-      gid: hostId(process.user?.gid ?? 0, mappings?.gidMappings),
+      uid: hostId(process.user?.uid ?? 0, mappingsOf(task.spec, 'uid', task.init.pid)),
+      gid: hostId(process.user?.gid ?? 0, mappingsOf(task.spec, 'gid', task.init.pid)),
     });
     await monitored.acknowledge();
   } catch (error) {

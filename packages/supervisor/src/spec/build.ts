@@ -1,6 +1,6 @@
 import type { MountRecord } from '@gantry/api/gantry/engine/v1/record';
 import type { ContainerConfig, HostConfig } from '@gantry/api/gantry/engine/v1/types';
-import type { Linux, Process, Spec } from '@gantry/oci';
+import type { IdMapping, Linux, LinuxNamespace, Process, Spec } from '@gantry/oci';
 import { invalidArgument } from '@gantry/rpc';
 import { effectiveCapabilities } from './capabilities';
 import { deviceSpec } from './devices';
@@ -14,6 +14,16 @@ import { compileSeccomp, type SeccompProfile } from './seccomp';
 import { parseSecurityOptions } from './security-options';
 import type { ResolvedUser } from './user-database';
 
+/** A user namespace for a container. */
+export interface SpecRemap {
+  readonly uids: readonly IdMapping[];
+  readonly gids: readonly IdMapping[];
+  /** Destinations of volumes that are seen through the map too. */
+  readonly volumes: ReadonlySet<string>;
+  /** Process whose user namespace, which has these maps, is joined instead of a new one. */
+  readonly joined?: number;
+}
+
 /** Everything a container's config.json is made of; nothing else is looked at, but device nodes and the kernel's own facts. */
 export interface SpecInput {
   readonly id: string;
@@ -26,6 +36,8 @@ export interface SpecInput {
   readonly hostname: string;
   readonly joined: JoinedPids;
   readonly cgroupVersion: 1 | 2;
+  /** Undefined: the host's user namespace. */
+  readonly remap?: SpecRemap | undefined;
   /** Docker's default seccomp profile. */
   readonly defaultSeccomp: SeccompProfile;
 }
@@ -59,10 +71,11 @@ export async function buildSpec(input: SpecInput): Promise<Spec> {
   const propagation = rootPropagation(input.mounts);
   const seccomp = security.seccomp === 'unconfined' || (host.Privileged && security.seccomp === 'default') ? undefined : security.seccomp === 'default' ? input.defaultSeccomp : security.seccomp;
   const linux: Linux = {
-    sysctl: sysctlsOf(host),
+    sysctl: sysctlsOf(host, input.remap),
     resources: { ...(await limitsOf(host)), devices: rules },
     cgroupsPath: cgroupsPath(host.CgroupParent, input.id),
-    namespaces: namespacesOf(host, input.joined, input.cgroupVersion),
+    namespaces: [...namespacesOf(host, input.joined, input.cgroupVersion), ...userNamespace(input.remap)],
+    ...(input.remap === undefined || input.remap.joined !== undefined ? {} : { uidMappings: [...input.remap.uids], gidMappings: [...input.remap.gids] }),
     ...(devices.length === 0 ? {} : { devices }),
     ...(seccomp === undefined ? {} : { seccomp: compileSeccomp(seccomp, capabilities) }),
     ...(propagation === undefined ? {} : { rootfsPropagation: propagation }),
@@ -74,17 +87,22 @@ export async function buildSpec(input: SpecInput): Promise<Spec> {
     process,
     root: { path: 'rootfs', readonly: host.ReadonlyRootfs },
     ...(host.UTSMode === 'host' ? {} : { hostname: input.hostname, ...(config.Domainname === '' ? {} : { domainname: config.Domainname }) }),
-    mounts: mountsOf(host, input.mounts, input.files),
+    mounts: mountsOf(host, input.mounts, input.files, input.remap),
     ...(Object.keys(host.Annotations).length === 0 ? {} : { annotations: { ...host.Annotations } }),
     linux,
   };
 }
 
-/** The asked ones over docker's defaults for a network namespace of its own. */
-function sysctlsOf(host: HostConfig): Record<string, string> {
+/** The asked ones over docker's defaults for a network namespace of its own; a range of groups must be mapped as a whole. */
+function sysctlsOf(host: HostConfig, remap: SpecRemap | undefined): Record<string, string> {
   const ownNetwork = host.NetworkMode !== 'host' && !host.NetworkMode.startsWith('container:');
-  const defaults: Record<string, string> = ownNetwork ? { 'net.ipv4.ip_unprivileged_port_start': '0', 'net.ipv4.ping_group_range': '0 2147483647' } : {};
+  const defaults: Record<string, string> = ownNetwork ? { 'net.ipv4.ip_unprivileged_port_start': '0', ...(remap === undefined ? { 'net.ipv4.ping_group_range': '0 2147483647' } : {}) } : {};
   return { ...defaults, ...host.Sysctls };
+}
+
+function userNamespace(remap: SpecRemap | undefined): LinuxNamespace[] {
+  if (remap === undefined) return [];
+  return [remap.joined === undefined ? { type: 'user' } : { type: 'user', path: `/proc/${remap.joined}/ns/user` }];
 }
 
 /** Where the container's cgroup lies in each hierarchy. Throws invalidArgument for a parent that climbs. */

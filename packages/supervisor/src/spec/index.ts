@@ -1,4 +1,4 @@
-export { buildSpec, cgroupsPath, type SpecInput } from './build';
+export { buildSpec, cgroupsPath, type SpecInput, type SpecRemap } from './build';
 export { capabilityName, DEFAULT_CAPABILITIES, effectiveCapabilities, kernelCapabilities } from './capabilities';
 export { parseCpuSet } from './cpuset';
 export { execEnvironment, overlayEnvironment } from './environment';

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { MountRecord } from '@gantry/api/gantry/engine/v1/record';
 import type { HostConfig } from '@gantry/api/gantry/engine/v1/types';
-import type { Mount } from '@gantry/oci';
+import type { IdMapping, Mount } from '@gantry/oci';
 
 /** Docker's default size of /dev/shm, bytes. */
 export const DEFAULT_SHM_SIZE = 64n * 1024n * 1024n;
@@ -47,6 +47,17 @@ function bind(destination: string, source: string, ...options: string[]): Mount 
   return { destination, type: 'bind', source, options: ['rbind', 'rprivate', ...options] };
 }
 
+/** The ids through which what the engine keeps for a container is seen: its own files, and these volumes. */
+export interface MountMaps {
+  readonly uids: readonly IdMapping[];
+  readonly gids: readonly IdMapping[];
+  readonly volumes: ReadonlySet<string>;
+}
+
+function mapped(mount: Mount, maps: MountMaps | undefined): Mount {
+  return maps === undefined ? mount : { ...mount, uidMappings: [...maps.uids], gidMappings: [...maps.gids] };
+}
+
 function userMount(mount: MountRecord): Mount {
   const access = mount.rw ? [] : [mount.readOnlyForceRecursive ? 'rro' : 'ro'];
   if (mount.type === 'tmpfs') return { destination: mount.destination, type: 'tmpfs', source: 'tmpfs', options: [...mount.options, ...access] };
@@ -57,14 +68,14 @@ function userMount(mount: MountRecord): Mount {
 const depth = (path: string): number => path.split('/').length;
 
 /** Every mount of the container, parents before children; a user's mount replaces the engine's at the same place. */
-export function mountsOf(host: HostConfig, mounts: readonly MountRecord[], files: EngineFiles): Mount[] {
-  const result = new Map<string, Mount>(defaultMounts(host, files).map((mount) => [mount.destination, mount]));
+export function mountsOf(host: HostConfig, mounts: readonly MountRecord[], files: EngineFiles, maps?: MountMaps): Mount[] {
+  const result = new Map<string, Mount>(defaultMounts(host, files).map((mount) => [mount.destination, mount.source === files.shm ? mapped(mount, maps) : mount]));
   const access = host.ReadonlyRootfs ? ['ro'] : [];
-  if (files.resolvConf !== undefined) result.set('/etc/resolv.conf', bind('/etc/resolv.conf', files.resolvConf, ...access));
-  if (files.hostname !== undefined) result.set('/etc/hostname', bind('/etc/hostname', files.hostname, ...access));
-  if (files.hosts !== undefined) result.set('/etc/hosts', bind('/etc/hosts', files.hosts, ...access));
+  if (files.resolvConf !== undefined) result.set('/etc/resolv.conf', mapped(bind('/etc/resolv.conf', files.resolvConf, ...access), maps));
+  if (files.hostname !== undefined) result.set('/etc/hostname', mapped(bind('/etc/hostname', files.hostname, ...access), maps));
+  if (files.hosts !== undefined) result.set('/etc/hosts', mapped(bind('/etc/hosts', files.hosts, ...access), maps));
   if (files.init !== undefined) result.set(INIT_DESTINATION, bind(INIT_DESTINATION, files.init, 'ro'));
-  for (const mount of mounts) result.set(mount.destination, userMount(mount));
+  for (const mount of mounts) result.set(mount.destination, maps?.volumes.has(mount.destination) === true ? mapped(userMount(mount), maps) : userMount(mount));
   const all = [...result.values()];
   return all.map((mount, index) => ({ mount, index })).sort((a, b) => depth(a.mount.destination) - depth(b.mount.destination) || a.index - b.index).map(({ mount }) => mount);
 }

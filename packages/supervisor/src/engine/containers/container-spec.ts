@@ -6,6 +6,7 @@ import type { DockerContainer } from '../../records';
 import { buildSpec, type EngineFiles, type JoinedPids, type Layers, layersOf, readLayeredFile, resolveUser, type ResolvedUser } from '../../spec';
 import type { Engine } from './engine';
 import { networkFiles, writeNetworkFiles } from './files';
+import { specRemap } from './remap';
 import { linkEnvironment, requireLinkedRunning } from './links';
 import { commandOf } from './merge-config';
 import { shmDirectory } from './shm';
@@ -23,10 +24,11 @@ export async function containerSpec(engine: Engine, ctx: CallContext, id: string
   requireLinkedRunning(engine, docker);
   const hostGateway = host.ExtraHosts.some((entry) => entry.endsWith('host-gateway')) ? await gatewayAddress(engine, ctx) : '';
   if (owner === undefined) writeNetworkFiles(engine, id, { ...docker, config: { ...config, Hostname: hostname } }, hostname, hostGateway);
+  const joined = joinedPids(engine, docker);
   const spec = await buildSpec({
     id, command: commandOf(config), config: { ...config, Env: [...linkEnvironment(engine, docker), ...config.Env] }, host, mounts: docker.mounts, hostname, user: containerUser(docker),
     files: { ...networkFiles(engine, owner?.id ?? id), ...initFile(engine, docker), ...(await shmDirectory(engine, id, docker)) },
-    joined: joinedPids(engine, docker), cgroupVersion: engine.settings.cgroupVersion, defaultSeccomp: engine.settings.seccomp,
+    joined, remap: await specRemap(engine, ctx, docker, joined), cgroupVersion: engine.settings.cgroupVersion, defaultSeccomp: engine.settings.seccomp,
   });
   return { spec, hostGateway };
 }

@@ -22,6 +22,7 @@ import { planMounts, type PlannedMount } from './mounts';
 import { checkName, generateName, newContainerId } from './names';
 import { type PlannedNetworks, planNetworks } from './networks';
 import { nowText } from './time';
+import { checkRemap } from './remap';
 import { validateConfig } from './validate-config';
 import { validateHostConfig } from './validate-host-config';
 import { joinedContainer } from './validate-modes';
@@ -91,6 +92,7 @@ async function plan(engine: Engine, ctx: CallContext, id: string, request: Creat
   commandOf(config);
   validateConfig(config);
   const warnings = validateHostConfig(host, config);
+  checkRemap(engine, host);
   // The container whose network is joined is looked up at the start, as docker does.
   for (const mode of [host.PidMode, host.IpcMode]) {
     const ref = joinedContainer(mode);

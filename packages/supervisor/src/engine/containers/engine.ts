@@ -10,6 +10,7 @@ import type { Records } from '../../records';
 import type { RuntimeTable } from '../../runtimes';
 import type { SeccompProfile } from '../../spec';
 import type { TaskEvents, Tasks } from '../../tasks';
+import type { IdRemap } from '../../userns';
 import type { ExecTable } from '../exec/table';
 import type { ContainerQueues } from './queue';
 import type { Idempotence } from './idempotence';
@@ -41,6 +42,8 @@ export interface EngineSettings {
   readonly defaultShmSize: bigint;
   /** Seconds. */
   readonly stopTimeout: number;
+  /** The ids of containers that do not ask for the host's; undefined: all have the host's. */
+  readonly remap?: IdRemap | undefined;
   /** Path of gantry-native, which packs and unpacks foreign trees. Throws failedPrecondition when it is not installed. */
   readonly nativePath: () => string;
 }

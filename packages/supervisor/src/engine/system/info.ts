@@ -21,6 +21,8 @@ export interface EngineFacts {
   readonly registryMirrors: readonly string[];
   readonly insecureRegistries: readonly string[];
   readonly debug: boolean;
+  /** Containers have user namespaces unless they ask for the host's. */
+  readonly userNamespaces: boolean;
 }
 
 export interface InfoNeeds {
@@ -118,7 +120,7 @@ export async function systemInfo(needs: InfoNeeds, ctx: CallContext): Promise<Sy
     ContainerdCommit: { ID: facts.version },
     RuncCommit: { ID: facts.version },
     InitCommit: { ID: facts.version },
-    SecurityOptions: ['name=seccomp,profile=builtin', ...(host.cgroupNamespaces ? ['name=cgroupns'] : [])],
+    SecurityOptions: ['name=seccomp,profile=builtin', ...(facts.userNamespaces ? ['name=userns'] : []), ...(host.cgroupNamespaces ? ['name=cgroupns'] : [])],
     ProductLicense: '',
     DefaultAddressPools: (network?.defaultAddressPools ?? []).map(addressPool),
     FirewallBackend: firewall(network),

@@ -18,7 +18,7 @@ function setUp(change: Partial<SystemNeeds> = {}) {
     throw unavailable('nobody answers on /run/x.sock');
   };
   const needs = {
-    facts: { id: 'id1', version: '1.2.3', dataRoot: '/d', supervisorSocket: '/s', namespace: 'gantry', logDriver: 'json-file', labels: ['a=b'], registryMirrors: ['http://m'], insecureRegistries: ['10.0.0.0/8', 'reg:5000'], debug: false },
+    facts: { id: 'id1', version: '1.2.3', dataRoot: '/d', supervisorSocket: '/s', namespace: 'gantry', logDriver: 'json-file', labels: ['a=b'], registryMirrors: ['http://m'], insecureRegistries: ['10.0.0.0/8', 'reg:5000'], debug: false, userNamespaces: true },
     build: { version: '1.2.3', revision: '' },
     records: { listDocker: () => [Phase.PHASE_RUNNING, Phase.PHASE_PAUSED, Phase.PHASE_EXITED, Phase.PHASE_CREATED].map(withPhase) },
     runtimes: new RuntimeTable(BUILT_IN_RUNTIMES, 'gantry'),

@@ -1,0 +1,111 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Engine, loadBusybox, startEngine, testWith } from './harness';
+
+/** Overlayfs takes mapped layers by descriptor from Linux 6.15 on. */
+const [major = 0, minor = 0] = readFileSync('/proc/sys/kernel/osrelease', 'latin1').split('.').map(Number);
+const capable = major > 6 || (major === 6 && minor >= 15);
+/** A user with ranges in subuid(5) and subgid(5), and where they begin. */
+const ranges = ['subuid', 'subgid'].map((name) => /^([^:#]+):(\d+):65536$/m.exec(readOr(`/etc/${name}`)));
+const user = ranges[0]?.[1] ?? '';
+const [uid = 0, gid = 0] = ranges.map((match) => Number(match?.[2]));
+const ready = capable && user !== '' && ranges[1]?.[1] === user;
+
+function readOr(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+describe('userns-remap', () => {
+  let engine: Engine;
+  const folder = mkdtempSync(join(tmpdir(), `gantry-e2e-${process.pid}-userns-`));
+  const out = async (...args: string[]): Promise<string> => {
+    const result = await engine.docker(args);
+    expect([result.code, result.stderr]).toEqual([0, '']);
+    return result.stdout.trim();
+  };
+  const pidOf = (name: string): Promise<string> => out('inspect', '-f', '{{.State.Pid}}', name);
+  const status = async (name: string): Promise<string> => readFileSync(`/proc/${await pidOf(name)}/status`, 'utf8');
+
+  beforeAll(async () => {
+    if (!ready) return;
+    engine = await startEngine('gantry', { config: { supervisor: `userns-remap: ${user}\n` } });
+    await loadBusybox(engine);
+  }, 120_000);
+  afterAll(async () => {
+    await engine?.destroy();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const remapped = testWith('Linux 6.15 and a user with 65536 ids in /etc/subuid and /etc/subgid', ready);
+
+  remapped('root of a container is a plain user of the host, over the image as it is on disk', async () => {
+    expect(JSON.parse(await out('info', '-f', '{{json .SecurityOptions}}'))).toContain('name=userns');
+    await out('run', '-d', '--name', 'web', '-p', '0:80', 'busybox', 'sh', '-c', 'mkdir -p /www; echo served > /www/index.html; chown 7:8 /www/index.html; touch /root/mine; httpd -f -p 80 -h /www');
+    expect(await status('web')).toMatch(new RegExp(`^Uid:\t${uid}\t.*\nGid:\t${gid}\t`, 'm'));
+    expect(await out('exec', 'web', 'sh', '-c', 'id -u; stat -c %u:%g / /root/mine /www/index.html /etc/hosts /etc/resolv.conf; echo 127.0.0.9 own >> /etc/hosts && grep -c own /etc/hosts')).toBe('0\n0:0\n0:0\n7:8\n0:0\n0:0\n1');
+    expect(await out('exec', '-u', '5:6', 'web', 'id')).toMatch(/^uid=5.* gid=6/);
+    const upper = await out('inspect', '-f', '{{.GraphDriver.Data.UpperDir}}', 'web');
+    expect([statSync(join(upper, 'root/mine')).uid, statSync(join(upper, 'www/index.html')).gid]).toEqual([0, 8]);
+    expect((await out('diff', 'web')).split('\n')).toEqual(expect.arrayContaining(['A /root/mine', 'A /www/index.html']));
+    const port = (await out('port', 'web', '80/tcp')).split('\n')[0]?.split(':').at(-1) ?? '';
+    expect((await engine.onHost('busybox', ['wget', '-qO-', `http://127.0.0.1:${port}/`])).stdout).toBe('served\n');
+  }, 60_000);
+
+  remapped('a terminal and a joined container work', async () => {
+    expect(await out('run', '--rm', '-t', 'busybox', 'sh', '-c', 'echo hi > /dev/tty; stat -c %u /dev/console')).toBe('hi\r\n0');
+    expect(await out('run', '--rm', '--network', 'container:web', '--pid', 'container:web', 'busybox', 'sh', '-c', 'wget -qO- http://127.0.0.1/; kill -0 1 && echo same')).toBe('served\nsame');
+  }, 60_000);
+
+  remapped('volumes keep the container\'s ids; directories of the host keep the host\'s', async () => {
+    mkdirSync(join(folder, 'host'), { mode: 0o755 });
+    writeFileSync(join(folder, 'host/secret'), 'root only', { mode: 0o600 });
+    const script = 'echo kept > /v/f; chown 3:4 /v/f; stat -c %u:%g /v /h; cat /h/secret 2>/dev/null || echo denied; touch /h/x 2>/dev/null || echo readonly; echo s > /dev/shm/s && echo shared';
+    expect(await out('run', '--rm', '--ipc', 'shareable', '-v', 'data:/v', '-v', `${join(folder, 'host')}:/h`, 'busybox', 'sh', '-c', script)).toBe('0:0\n65534:65534\ndenied\nreadonly\nshared');
+    expect(await out('run', '--rm', '--userns', 'host', '-v', 'data:/v', 'busybox', 'stat', '-c', '%u:%g', '/v/f')).toBe('3:4');
+  }, 60_000);
+
+  remapped('cp, export and commit have the ids of the container, running or not', async () => {
+    writeFileSync(join(folder, 'sent'), 'sent');
+    execFileSync('chown', ['9:10', join(folder, 'sent')]);
+    const owners = async (): Promise<string> => {
+      const tar = join(folder, 'web.tar');
+      await out('export', '-o', tar, 'web');
+      return execFileSync('tar', ['--numeric-owner', '-tvf', tar, 'www/index.html', 'root/mine'], { encoding: 'latin1' }).split('\n').map((line) => line.split(/\s+/)[1]).join(' ').trim();
+    };
+    await out('cp', '-a', join(folder, 'sent'), 'web:/root/sent');
+    expect(await out('exec', 'web', 'stat', '-c', '%u:%g', '/root/sent')).toBe('9:10');
+    expect((await owners()).split(' ').sort()).toEqual(['0/0', '7/8']);
+    await out('cp', '-a', 'web:/root/sent', join(folder, 'back'));
+    expect([statSync(join(folder, 'back')).uid, statSync(join(folder, 'back')).gid]).toEqual([9, 10]);
+    await out('commit', 'web', 'made');
+    expect(await out('run', '--rm', '--userns', 'host', 'made', 'stat', '-c', '%u:%g', '/www/index.html', '/root/sent')).toBe('7:8\n9:10');
+    await out('stop', '-t', '0', 'web');
+    expect((await owners()).split(' ').sort()).toEqual(['0/0', '7/8']);
+    await out('start', 'web');
+    expect(await out('exec', 'web', 'stat', '-c', '%u:%g', '/www/index.html')).toBe('7:8');
+  }, 90_000);
+
+  remapped('the host\'s user namespace is had by --userns=host only, and what needs it is refused without', async () => {
+    await out('run', '-d', '--userns', 'host', '--name', 'plain', 'busybox', 'sleep', '60');
+    expect(await status('plain')).toMatch(/^Uid:\t0\t/m);
+    for (const [flags, message] of [
+      [['--privileged'], 'privileged mode is incompatible with user namespaces'],
+      [['--network', 'host'], "cannot share the host's network namespace when user namespaces are enabled"],
+      [['--pid', 'host'], 'cannot share the host PID namespace when user namespaces are enabled'],
+      [['--network', 'container:plain'], 'cannot join namespaces of a container that has other ids on the host'],
+    ] as const) {
+      const refused = await engine.docker(['run', '--rm', ...flags, 'busybox', 'true']);
+      expect([refused.code, refused.stderr]).toEqual([125, expect.stringContaining(message)]);
+    }
+    expect(await out('run', '--rm', '--privileged', '--userns', 'host', 'busybox', 'echo', 'fine')).toBe('fine');
+  }, 60_000);
+
+  remapped('a user who is not there ends the engine with its name', async () => {
+    await expect(startEngine('gantry', { config: { supervisor: 'userns-remap: nobody-of-that-name\n' } })).rejects.toThrow('userns-remap: user "nobody-of-that-name" is not in /etc/passwd');
+  }, 60_000);
+});
