@@ -1,7 +1,7 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import type { Duplex } from 'node:stream';
-import { cancelled, internal, openTicket, type StreamTicket } from '@gantry/rpc';
+import { cancelled, internal, openTicket, type StreamTicket, ticketOutcome } from '@gantry/rpc';
 import type { Exchange } from '../http/exchange';
 
 export function needTicket(ticket: StreamTicket | undefined, what: string): StreamTicket {
@@ -9,21 +9,24 @@ export function needTicket(ticket: StreamTicket | undefined, what: string): Stre
   return ticket;
 }
 
-/** Pipes a ticket's bytes into the answer, with back-pressure; the status is sent before the first byte. Rejects when the client goes away. */
+/**
+ * Pipes a ticket's bytes into the answer, with back-pressure; the status is sent before the first byte. Rejects when the client goes away. When the
+ * engine fails on the way the answer is cut, so that no client takes the part for the whole.
+ */
 export async function download(x: Exchange, ticket: StreamTicket, headers: Record<string, string>): Promise<void> {
   const socket = await openTicket(ticket, { signal: x.ctx.signal });
   x.response.writeHead(200, headers);
   x.response.flushHeaders();
-  await pipe(socket, x.response);
-}
-
-async function pipe(socket: Duplex, response: ServerResponse): Promise<void> {
   socket.end(); // nothing goes up
   try {
-    await pipeline(socket, response);
+    await pipeline(socket, x.response, { end: false });
+    await ticketOutcome(ticket);
   } catch (error) {
-    throw response.destroyed ? cancelled('the client went away', { cause: error }) : error;
+    const gone = x.response.destroyed;
+    x.response.destroy();
+    throw gone ? cancelled('the client went away', { cause: error }) : error;
   }
+  x.response.end();
 }
 
 /** Time for a cancelled call to reach the engine before its stream ends, milliseconds: a cut upload must not look like a whole one. */

@@ -44,7 +44,7 @@ export { checkSocketPath, shortSocketPath, SOCKET_PATH_LIMIT } from './short-soc
 export { inSpan, openSpan } from './spans';
 export { fromServiceError, toStatus } from './status';
 export type { BrokerOptions, StreamHandler, StreamTicket } from './stream-ticket';
-export { openTicket, StreamBroker } from './stream-ticket';
+export { openTicket, StreamBroker, ticketOutcome } from './stream-ticket';
 export type { TraceParent } from './traceparent';
 export { childTrace, formatTraceparent, parseTraceparent } from './traceparent';
 export { socketOfAddress } from './ttrpc/address';

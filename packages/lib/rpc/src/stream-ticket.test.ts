@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { silentLogger } from './logger';
-import { connectTicket, openTicket, StreamBroker } from './stream-ticket';
+import { connectTicket, openTicket, StreamBroker, type StreamTicket, ticketOutcome } from './stream-ticket';
 
 let dir: string;
 let broker: StreamBroker;
@@ -101,6 +101,27 @@ describe.each([['over the socket', connectTicket], ['inside the process', openTi
     await expect(open({ socket: broker.socketPath, token: '0'.repeat(32) })).rejects.toMatchObject({ kind: 'unavailable' });
   });
 });
+
+test('how a stream ended can be asked for, over the socket and inside the process', async () => {
+  const half = broker.offer(async (stream) => {
+    stream.end('half');
+    await new Promise((resolve) => stream.once('finish', resolve));
+    throw new Error('the disk broke');
+  });
+  expect((await readAll(await connectTicket(half))).toString()).toBe('half');
+  await expect(ticketOutcome(half)).rejects.toThrow('the disk broke');
+  await expect(overSocket(half)).rejects.toThrow('the disk broke');
+  const whole = broker.offer(async (stream) => void stream.end('whole'));
+  expect((await readAll(await openTicket(whole))).toString()).toBe('whole');
+  await ticketOutcome(whole);
+  await overSocket(whole);
+  await expect(overSocket({ ...whole, token: '0'.repeat(32) })).rejects.toThrow('nothing is known');
+});
+
+/** As another process would ask: the broker is not found by this path. */
+function overSocket(ticket: StreamTicket): Promise<void> {
+  return ticketOutcome({ ...ticket, socket: `${ticket.socket.slice(0, ticket.socket.lastIndexOf('/'))}/./${ticket.socket.slice(ticket.socket.lastIndexOf('/') + 1)}` });
+}
 
 test('inside the process a writer waits for its reader, and a cut is told', async () => {
   const served = Promise.withResolvers<Duplex>();

@@ -23,6 +23,12 @@ export type StreamHandler = (stream: Duplex) => Promise<void>;
 /** Milliseconds that a ticket stays good unclaimed, and that a connection may take to show its token. */
 const CLAIM_MS = 30_000;
 const TOKEN_LENGTH = 32;
+/** First byte of a connection that asks how a ticket's stream ended, in place of claiming it. */
+const ASK = 0x3f;
+/** The answer to it when the handler is done; any other is what went wrong. */
+const ALL_WELL = 'ok';
+/** Milliseconds that the end of a stream can be asked for. */
+const OUTCOME_MS = 30_000;
 /** Milliseconds that a client has to close after the handler is done and everything is sent. */
 const LINGER_MS = 2000;
 
@@ -49,6 +55,8 @@ export class StreamBroker {
   readonly socketPath: string;
   private readonly offers = new Map<string, Offer>();
   private readonly open = new Set<Duplex>();
+  /** How claimed tickets' handlers ended, or that they run, by token. */
+  private readonly outcomes = new Map<string, Promise<void>>();
   private readonly server: Server;
 
   constructor(private readonly options: BrokerOptions) {
@@ -110,8 +118,15 @@ export class StreamBroker {
     if (handler === undefined) return undefined;
     const [client, served] = localStreamPair();
     this.watch(served);
-    this.run(handler, served);
+    this.run(token, handler, served);
     return client;
+  }
+
+  /** Resolves when the handler of a claimed ticket is done, rejects with its error. */
+  async outcome(token: string): Promise<void> {
+    const outcome = this.outcomes.get(token);
+    if (outcome === undefined) throw unavailable('nothing is known of this stream');
+    await outcome;
   }
 
   private watch(stream: Duplex): void {
@@ -120,12 +135,20 @@ export class StreamBroker {
     stream.on('error', (error) => this.options.logger.debug({ err: error }, 'stream connection failed'));
   }
 
-  private run(handler: StreamHandler, stream: Duplex): void {
-    handler(stream).then(() => this.dismiss(stream), (error: unknown) => {
+  private run(token: string, handler: StreamHandler, stream: Duplex): void {
+    const outcome = handler(stream);
+    this.outcomes.set(token, outcome);
+    const forget = (): void => void setTimeout(() => this.outcomes.delete(token), OUTCOME_MS).unref();
+    outcome.then(forget, forget);
+    outcome.then(() => this.dismiss(stream), (error: unknown) => {
       const failure = asGantryError(error);
       this.options.logger.warn({ err: failure }, `stream failed: ${errorText(failure)}`);
       stream.destroy();
     });
+  }
+
+  private answer(token: string, socket: Duplex): void {
+    this.outcome(token).then(() => socket.end(ALL_WELL), (error: unknown) => socket.end(errorText(asGantryError(error))));
   }
 
   private admit(socket: Duplex): void {
@@ -136,13 +159,17 @@ export class StreamBroker {
       if (line === null) return;
       socket.off('readable', read);
       clearTimeout(timer);
+      if (line[0] === ASK) {
+        this.answer(line.toString('latin1', 1), socket);
+        return;
+      }
       const handler = this.claim(line);
       if (handler === undefined) {
         this.options.logger.warn('stream connection refused: unknown or expired token');
         socket.destroy();
         return;
       }
-      this.run(handler, socket);
+      this.run(line.toString('latin1', 0, TOKEN_LENGTH), handler, socket);
     };
     socket.on('readable', read);
     socket.once('close', () => clearTimeout(timer));
@@ -194,4 +221,23 @@ export function connectTicket(ticket: StreamTicket, options: { readonly signal?:
       resolve(socket);
     });
   });
+}
+
+/**
+ * To be asked after the last byte of a claimed ticket: resolves when the other side sent all that it meant to send, rejects when its handler failed on
+ * the way or nobody knows. A stream that fails otherwise looks like one that ends.
+ */
+export async function ticketOutcome(ticket: StreamTicket): Promise<void> {
+  const near = local.get(ticket.socket);
+  if (near !== undefined) return near.outcome(ticket.token);
+  const socket = connect(ticket.socket);
+  const words: Buffer[] = [];
+  try {
+    socket.write(`?${ticket.token}`);
+    for await (const part of socket) words.push(part as Buffer);
+  } catch (cause) {
+    throw unavailable(`stream socket ${ticket.socket} is gone`, { cause });
+  }
+  const answer = Buffer.concat(words).toString();
+  if (answer !== ALL_WELL) throw unavailable(`stream failed: ${answer}`);
 }
