@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { get } from 'node:http';
+import { join } from 'node:path';
 import { ended, getFromHost, loadBusybox, startEngine, until, type Engine } from './harness';
 
 /** Rounds of killing: 20 in `tools/test --all`, fewer in the everyday run. */
@@ -116,6 +118,24 @@ describe('nothing dies with a service', () => {
     attached.kill('SIGKILL');
     await ended(attached);
   }, 60_000);
+
+  test('a download whose service dies is an error, not a short file', async () => {
+    await docker('run', '--name', 'big', 'busybox', 'sh', '-c', 'dd if=/dev/zero of=/file bs=1M count=64 2>/dev/null');
+    const ending = await new Promise<string>((resolve, reject) => {
+      const request = get({ socketPath: engine.socket, path: '/v1.45/containers/big/export' }, (answer) => {
+        answer.once('readable', () => {
+          kill(engine.pids('gantry-supervisor'));
+          answer.once('end', () => resolve('end')).once('error', (error: Error & { code?: string }) => resolve(error.code ?? error.message)).resume();
+        });
+      });
+      request.once('error', reject);
+    });
+    expect(ending).toBe('ECONNRESET');
+    await back();
+    expect(await docker('export', 'big', '-o', join(engine.folder, 'big.tar'))).toMatchObject({ code: 0, stderr: '' });
+    expect(statSync(join(engine.folder, 'big.tar')).size).toBeGreaterThan(64 << 20);
+    await docker('rm', 'big');
+  }, 90_000);
 
   test('a container that ends while all services are dead is known with its code afterwards', async () => {
     await docker('run', '-d', '--name', 'ends', 'busybox', 'sh', '-c', 'sleep 1; exit 77');
