@@ -252,6 +252,8 @@ static void tell_control(const char *text) {
 
 void clients_tell_oom(void) { tell_control("{\"event\":\"oom\"}\n"); }
 
+void clients_tell_stdin_closed(void) { tell_control("{\"event\":\"stdin_closed\"}\n"); }
+
 void clients_close_idle(void) {
 	for (struct client *c = clients; c; c = c->next) {
 		if (c->mode != MODE_CLOSING) c->mode = MODE_CLOSING;

@@ -19,6 +19,7 @@ bool clients_full(void);
 // The exit has been written: answers those that wait, ends those attached.
 void clients_tell_exit(void);
 void clients_tell_oom(void);
+void clients_tell_stdin_closed(void);
 
 // Looks again who may be read or written (stdin has room, output is queued).
 void clients_update(void);

@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 
 #include "attach.h"
+#include "foreign.h"
 #include "input.h"
 #include "json.h"
 #include "lifecycle.h"
@@ -29,14 +30,15 @@ static void state(char *out, size_t cap) {
 	static const char *const names[] = {"created", "running", "stopped"};
 	char ended[160] = "";
 	if (monitor.status == STATUS_STOPPED) exit_fields(ended, sizeof ended);
-	snprintf(out, cap, "{\"ok\":true,\"pid\":%d,\"status\":\"%s\",\"tty\":%s,\"acknowledged\":%s,\"log_dropped\":%llu,\"clients_dropped\":%u%s}\n",
+	snprintf(out, cap, "{\"ok\":true,\"pid\":%d,\"status\":\"%s\",\"tty\":%s,\"acknowledged\":%s,\"log_dropped\":%llu,\"clients_dropped\":%u,\"stdin_closed\":%s%s}\n",
 					 monitor.state.pid, names[monitor.status], monitor.tty ? "true" : "false", monitor.state.acknowledged ? "true" : "false",
-					 (unsigned long long)output_log_dropped(), clients_dropped, ended);
+					 (unsigned long long)output_log_dropped(), clients_dropped, monitor.foreign && input_closed() ? "true" : "false", ended);
 }
 
-static void start(char *out, size_t cap) {
+static void start(const char *line, char *out, size_t cap) {
 	struct launch_error error = {0};
-	if (lifecycle_start(&error) < 0) fail(out, cap, launch_kind_name(error.kind), error.text);
+	int r = monitor.foreign ? lifecycle_follow((pid_t)json_int(line, "pid", 0), &error) : lifecycle_start(&error);
+	if (r < 0) fail(out, cap, launch_kind_name(error.kind), error.text);
 	else snprintf(out, cap, "{\"ok\":true,\"pid\":%d}\n", monitor.state.pid);
 }
 
@@ -55,7 +57,14 @@ void control_answer(const char *op, const char *line, char *out, size_t cap) {
 	if (strcmp(op, "state") == 0 || strcmp(op, "control") == 0) {
 		state(out, cap);
 	} else if (strcmp(op, "start") == 0) {
-		start(out, cap);
+		start(line, out, cap);
+	} else if (monitor.foreign && strcmp(op, "made") == 0) {
+		foreign_made((pid_t)json_int(line, "pid", 0));
+		ok(out, cap);
+	} else if (monitor.foreign && strcmp(op, "ended") == 0) {
+		char at[sizeof monitor.exited_at];
+		foreign_ended((int)json_int(line, "exit_code", 255), json_string(line, "exited_at", at, sizeof at) ? at : "", json_bool(line, "oom", false));
+		ok(out, cap);
 	} else if (strcmp(op, "wait") == 0) {
 		char ended[160];
 		exit_fields(ended, sizeof ended);
@@ -67,6 +76,8 @@ void control_answer(const char *op, const char *line, char *out, size_t cap) {
 	} else if (strcmp(op, "close_stdin") == 0) {
 		input_close_io();
 		ok(out, cap);
+	} else if (monitor.foreign && strcmp(op, "signal") == 0) {
+		fail(out, cap, "invalid", "the process is another program's");
 	} else if (strcmp(op, "signal") == 0) {
 		answer_errno(process_signal((int)json_int(line, "signal", -1)), out, cap, "signal");
 	} else if (strcmp(op, "ack") == 0) {

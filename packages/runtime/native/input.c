@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "attach.h"
+#include "foreign.h"
 #include "loop.h"
 #include "monitor.h"
 
@@ -16,6 +17,12 @@ static int fifo_keep = -1;  // our write end: a client's death is no EOF
 static bool wanted, once, closing;
 static char pending[32 * 1024];
 static size_t pending_at, pending_len;
+
+static void close_sink(void) {
+	if (sink.fd < 0) return;
+	loop_close(&sink);
+	if (monitor.foreign && !monitor.dead) clients_tell_stdin_closed();
+}
 
 static void update(void) {
 	loop_watch(&sink, pending_len ? EPOLLOUT : 0);
@@ -29,13 +36,13 @@ static void flush(void) {
 		if (n < 0 && errno == EAGAIN) break;
 		if (n <= 0) {  // EPIPE: nobody reads stdin any more
 			pending_len = 0;
-			loop_close(&sink);
+			close_sink();
 			break;
 		}
 		pending_at += (size_t)n;
 		pending_len -= (size_t)n;
 	}
-	if (pending_len == 0 && closing) loop_close(&sink);
+	if (pending_len == 0 && closing) close_sink();
 	update();
 }
 
@@ -76,10 +83,10 @@ int input_open(const struct frame *frame, int *fd, const char **what) {
 		fifo_keep = open(value + 5, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
 		if (fifo_keep < 0) return -1;
 	}
-	if (monitor.tty) return 0;
+	if (monitor.tty && !monitor.foreign) return 0;
 	int ends[2];
 	*what = "pipe";
-	if (pipe2(ends, O_CLOEXEC) < 0) return -1;
+	if ((monitor.foreign ? foreign_pipe("stdin", ends) : pipe2(ends, O_CLOEXEC)) < 0) return -1;
 	*fd = ends[0];
 	sink_begin(ends[1]);
 	update();
@@ -91,6 +98,8 @@ void input_terminal(int master) {
 	if (fd >= 0) sink_begin(fd);
 	update();
 }
+
+bool input_closed(void) { return wanted && sink.fd < 0; }
 
 bool input_full(void) { return pending_len > 0; }
 

@@ -13,6 +13,9 @@ int input_open(const struct frame *frame, int *fd, const char **what);
 // The terminal takes the place of the pipe.
 void input_terminal(int master);
 
+// stdin was open and is closed now.
+bool input_closed(void);
+
 // True while bytes wait for the process: nobody may be read then.
 bool input_full(void);
 

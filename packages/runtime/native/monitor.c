@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "attach.h"
+#include "foreign.h"
 #include "input.h"
 #include "json.h"
 #include "lifecycle.h"
@@ -23,6 +24,7 @@
 #include "process.h"
 
 #define GRACE_QUIET_MS 100  // a writer that outlives the process is waited for while it writes ...
+#define FOREIGN_QUIET_MS 500  // the same when another program passes the output on, in its own time
 #define GRACE_TOTAL_MS 2000 // ... but no longer than this
 #define STUCK_MS 30000    // see monitor.h
 #define SHUTDOWN_MS 10000   // what a process gets that does not end by itself when the host goes down
@@ -133,6 +135,21 @@ int lifecycle_start(struct launch_error *error) {
 	return 0;
 }
 
+int lifecycle_save(void) { return save(); }
+
+void lifecycle_let_go(void) { close_stdio(); }
+
+// The process itself was started by whoever made it; our ends of its FIFOs are not needed any more.
+int lifecycle_follow(pid_t pid, struct launch_error *error) {
+	if (foreign_started(pid, error) < 0) return -1;
+	close_stdio();
+	monitor.status = STATUS_RUNNING;
+	monitor.state.started = true;
+	save();
+	output_update();
+	return 0;
+}
+
 int lifecycle_acknowledge(void) {
 	monitor.ack_deadline = 0;
 	monitor.state.acknowledged = true;
@@ -151,7 +168,7 @@ int lifecycle_resize(unsigned short width, unsigned short height) {
 void monitor_process_died(int code) {
 	monitor.dead = true;
 	monitor.exit_code = monitor.forced_code >= 0 ? monitor.forced_code : code;
-	rfc3339_now(monitor.exited_at);
+	if (!monitor.exited_at[0]) rfc3339_now(monitor.exited_at);
 	died_at = loop_now();
 	input_end();
 	monitor_check_end();
@@ -162,7 +179,8 @@ void monitor_check_end(void) {
 	int64_t now = loop_now();
 	if (!output_drain()) {
 		int64_t quiet_since = output_last() > died_at ? output_last() : died_at;
-		if (now - quiet_since < GRACE_QUIET_MS && now - died_at < GRACE_TOTAL_MS) return;
+		int quiet = monitor.foreign ? FOREIGN_QUIET_MS : GRACE_QUIET_MS;
+		if (now - quiet_since < quiet && now - died_at < GRACE_TOTAL_MS) return;
 	}
 	output_finish();
 	oom_check();
@@ -174,7 +192,7 @@ void monitor_check_end(void) {
 // Nobody took the created process over: the shim that asked for it is gone.
 static void destroy(void) {
 	monitor.ack_deadline = 0;
-	if (monitor.state.pid > 0 && !monitor.dead) kill(monitor.state.pid, SIGKILL);
+	if (monitor.state.pid > 0 && !monitor.dead && !monitor.foreign) kill(monitor.state.pid, SIGKILL);
 	else if (!monitor.dead) monitor_process_died(128 + SIGKILL);
 	monitor.released = true;
 }
@@ -196,7 +214,10 @@ static void serve(void) {
 		loop_turn(timeout(loop_now()));
 		int64_t now = loop_now();
 		if (monitor.ack_deadline && now >= monitor.ack_deadline) destroy();
-		if (kill_at && now >= kill_at && !monitor.dead && monitor.state.pid > 0) {
+		if (kill_at && now >= kill_at && !monitor.dead && monitor.foreign) {
+			foreign_kill();
+			foreign_ended(128 + SIGKILL, "", false);  // whoever would tell may be gone already
+		} else if (kill_at && now >= kill_at && !monitor.dead && monitor.state.pid > 0) {
 			kill(monitor.state.pid, SIGKILL);
 			kill_at = now + SHUTDOWN_MS;
 		}
@@ -224,6 +245,7 @@ int monitor_run(int socket, struct frame *frame) {
 	monitor.socket = strdup(wire_get(frame, "socket", NULL) ?: "");
 	monitor.exec = wire_int(frame, "exec", 0);
 	monitor.tty = wire_int(frame, "tty", 0);
+	monitor.foreign = foreign_is(frame);
 	monitor.stuck_ms = wire_int(frame, "stuck_ms", STUCK_MS);
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	for (int i = 0; i < 3; i++)
@@ -233,25 +255,26 @@ int monitor_run(int socket, struct frame *frame) {
 	if (loop_init() < 0) return refuse_errno(socket, "epoll");
 	if (clients_listen(monitor.socket) < 0) return refuse_errno(socket, monitor.socket);
 	if (save() < 0) return refuse_errno(socket, monitor.dir);
+	if (monitor.foreign && foreign_open(frame, &what) < 0) return refuse_errno(socket, what);
 	if (output_open(frame, stdio, &what) < 0 || input_open(frame, &stdio[0], &what) < 0) return refuse_errno(socket, what);
 	int uid = (int)wire_int(frame, "uid", -1), gid = (int)wire_int(frame, "gid", -1);
 	for (int i = 0; i < 3 && (uid >= 0 || gid >= 0); i++)
 		if (stdio[i] >= 0) (void)!fchown(stdio[i], (uid_t)uid, (gid_t)gid);
 
-	if (process_create(frame, stdio, &master, &error) < 0) {
+	if (!monitor.foreign && process_create(frame, stdio, &master, &error) < 0) {
 		if (monitor.state.pid > 0) kill(monitor.state.pid, SIGKILL);
 		return refuse(socket, launch_kind_name(error.kind), error.text);
 	}
 	settle();
 	take_terminal();
-	if (!(monitor.exec && process_starts_late(frame))) close_stdio();
-	monitor.state.start_time = statefile_start_time(monitor.state.pid);
+	if (!monitor.foreign && !(monitor.exec && process_starts_late(frame))) close_stdio();
+	if (!monitor.foreign) monitor.state.start_time = statefile_start_time(monitor.state.pid);
 	save();
 	long ack_ms = wire_int(frame, "ack_ms", 0);
 	if (ack_ms > 0) monitor.ack_deadline = loop_now() + ack_ms;
 	const char *oom = wire_get(frame, "oom", NULL);
-	if (oom && *oom) oom_watch(oom, (int)wire_int(frame, "oom_version", 1));
-	if (!process_starts_late(frame)) {
+	if (oom && *oom && !monitor.foreign) oom_watch(oom, (int)wire_int(frame, "oom_version", 1));
+	if (monitor.foreign || !process_starts_late(frame)) {
 		// The plan is not needed any more; only the answer's number is.
 		uint32_t id = request.id;
 		wire_free(&request);

@@ -2,7 +2,7 @@
 // stdio and its log, keeps its exit status, and serves a unix socket; it outlives every service.
 //
 // Fields of its WIRE_MONITOR request (text unless said otherwise; absent means empty):
-//   driver         native | oci
+//   driver         native | oci | foreign (see foreign.h)
 //   dir            directory of monitor.json and exit.json
 //   socket         path of the socket that it serves, at most 100 bytes
 //   exec           "1": an exec process
@@ -17,6 +17,7 @@
 //   plan           bytes of the launch plan                                        (native)
 //   create, start  zero-separated command lines of the runtime; pid_file; console: socket path;
 //                  hide: mount point that the runtime must not see                                 (oci)
+//   side_log       FIFO of the log of the program that makes the process                             (foreign)
 //
 // Answer: {"ok":true,"pid":N,"monitor_pid":N} or {"ok":false,"code":"…","error":"…"}.
 #ifndef GANTRY_MONITOR_H
@@ -35,6 +36,7 @@ enum status { STATUS_CREATED, STATUS_RUNNING, STATUS_STOPPED };
 struct monitor {
 	const char *dir, *socket;
 	bool exec, tty;
+	bool foreign;          // another program makes the process and tells its end
 	struct monitor_state state;
 	enum status status;    // stopped: exit.json is written, the exit may be told
 	bool dead;             // the process has been reaped; its output may not be drained yet

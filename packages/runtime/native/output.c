@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "attach.h"
+#include "foreign.h"
 #include "logfile.h"
 #include "loop.h"
 #include "monitor.h"
@@ -158,10 +159,10 @@ int output_open(const struct frame *frame, int fds[3], const char **what) {
 		if (monitor.tty && i == 1) continue;
 		int wanted = open_sinks(s, wire_get(frame, keys[i], NULL), what);
 		if (wanted < 0) return -1;
-		if (monitor.tty || (!wanted && log_file.fd < 0)) continue;
+		if ((monitor.tty && !monitor.foreign) || (!wanted && log_file.fd < 0)) continue;
 		int ends[2];
 		*what = "pipe";
-		if (pipe2(ends, O_CLOEXEC) < 0) return -1;
+		if ((monitor.foreign ? foreign_pipe(keys[i], ends) : pipe2(ends, O_CLOEXEC)) < 0) return -1;
 		source_begin(s, ends[0], i + 1);
 		s->ended = false;
 		fds[i + 1] = ends[1];

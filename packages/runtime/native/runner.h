@@ -7,7 +7,8 @@
 
 #include "wire.h"
 
-// Fields: argv (zero-separated), hide (see runner_spawn), output ("1": answer up to 4 KiB of stdout, else of stderr).
+// Fields: argv (zero-separated), hide (see runner_spawn), output ("1": answer up to 4 KiB of stdout, "2": of both, else of stderr),
+// cwd, env (zero-separated NAME=value, beside the helper's own), stdout (a file that takes stdout).
 // Answer: {"ok":true,"exit_code":N,"output":"…"}
 int runner_command(int socket, struct frame *frame);
 

@@ -12,6 +12,10 @@ import type { ShimConfig } from './config';
 import type { Driver, DriverName } from './drivers/driver';
 import { NativeDriver } from './drivers/native';
 import { OciDriver } from './drivers/oci';
+import { RemoteDriver } from './drivers/remote/remote';
+import { ShimBinary } from './drivers/remote/shim-binary';
+import { eventsServer } from './drivers/remote/task-events';
+import { TaskServerOfMany } from './drivers/remote/task-service';
 import { eventsHandlers } from './events/events-service';
 import { EventJournal } from './events/journal';
 import { Publisher } from './events/publisher';
@@ -33,9 +37,12 @@ export async function compose(service: ServiceContext<ShimConfig>): Promise<Runn
   const monitors = cgroups.plan(monitorsPath(run));
   const helper = new Helper({ binary, logger, cgroups: monitors.directories.map((one) => one.directory) });
   const journal = new EventJournal(join(run, 'shim', 'events.journal'), logger);
+  const eventsPath = shortSocketPath(run, 'task-events');
   const drivers = {
     native: new NativeDriver({ cgroups, logger }),
     oci: new OciDriver({ helper, cgroups, consoleSocket: (id) => shortSocketPath(run, `console/${id}`) }),
+    'containerd-shim': new RemoteDriver({ name: 'containerd-shim', cgroups, logger, server: new ShimBinary({ helper, address: join(run, 'supervisor.sock'), events: eventsPath, publisher: binary }) }),
+    'task-service': new RemoteDriver({ name: 'task-service', cgroups, logger, server: new TaskServerOfMany({ run, logger }) }),
   } satisfies Record<DriverName, Driver>;
   const engine: Engine = {
     clientTimeoutMs: config['client-timeout-ms'],
@@ -50,6 +57,8 @@ export async function compose(service: ServiceContext<ShimConfig>): Promise<Runn
   server.addService(TaskService, taskHandlers(engine), { longCalls: ['wait'] });
   server.addService(EventsServiceService, eventsHandlers(engine.publisher));
 
+  const taskEvents = eventsServer(logger, (namespace, id) => engine.registry.find(namespace, id)?.init.oomTold());
+
   let cool = (): void => undefined;
   return {
     async start() {
@@ -58,6 +67,7 @@ export async function compose(service: ServiceContext<ShimConfig>): Promise<Runn
       journal.open();
       await cgroups.create(monitors);
       await helper.start();
+      await taskEvents.listen(eventsPath);
       await rebuild(engine);
       await server.listen(service.socket());
       cool = warmUpSoon(logger);
@@ -69,6 +79,8 @@ export async function compose(service: ServiceContext<ShimConfig>): Promise<Runn
         task.init.detach();
         for (const exec of task.execs.values()) exec.process.detach();
       }
+      for (const driver of Object.values<Driver>(drivers)) await driver.close?.();
+      await taskEvents.stop(200);
       await helper.stop();
       await tidyGroups(cgroups, run);
       journal.close();

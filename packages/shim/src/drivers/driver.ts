@@ -1,13 +1,15 @@
+import type { Any } from '@gantry/api/google/protobuf/any';
 import type { LinuxResources, Process, Spec } from '@gantry/oci';
 import type { GantryError } from '@gantry/rpc';
 import type { CgroupPlan } from '@gantry/runtime';
 import type { Fields } from '../helper/frame';
+import type { RemoteProcess } from '../monitor/remote-process';
 
-export type DriverName = 'native' | 'oci';
+export type DriverName = 'native' | 'oci' | 'containerd-shim' | 'task-service';
 
 /** What Create's options say to a driver; plain data, kept in the task's record. */
 export interface RuntimeOptions {
-  /** Absolute path of the runtime binary (oci); empty for native. */
+  /** Absolute path of the runtime binary (oci) or of the shim (containerd-shim); empty for others. */
   readonly binary: string;
   /** Arguments before the verb. */
   readonly binaryArgs: readonly string[];
@@ -16,6 +18,12 @@ export interface RuntimeOptions {
   readonly noPivot: boolean;
   readonly noNewKeyring: boolean;
   readonly systemdCgroup: boolean;
+  /** Unix socket of the Task v3 server (task-service); empty for others. */
+  readonly service: string;
+  /** What serves there when nobody answers; empty: nothing is started. */
+  readonly serviceCommand: readonly string[];
+  /** Options for the other program's Create, their bytes in base64; undefined: none. */
+  readonly passed: { readonly typeUrl: string; readonly value: string } | undefined;
 }
 
 /** A task as a driver sees it. */
@@ -73,4 +81,14 @@ export interface Driver {
   /** Init has ended: ends what outlived it (a task without a pid namespace of its own). Never rejects for what is gone. */
   sweep(task: DriverTask): Promise<void>;
   remove(task: DriverTask): Promise<void>;
+  /**
+   * Only of drivers whose processes another program makes and watches: the steps of init, or of the exec process whose directory is given.
+   * `prepare` and `prepareExec` then answer the fields of a monitor that carries stdio alone (native/foreign.h). `task` is asked when a step is taken.
+   */
+  remote?(task: () => DriverTask, exec: { readonly execId: string; readonly dir: string } | undefined): RemoteProcess;
+  /** Process ids and metrics of a task whose cgroup only the other program knows surely. Without these the shim reads the cgroup itself. */
+  pids?(task: DriverTask): Promise<readonly number[]>;
+  stats?(task: DriverTask): Promise<Any>;
+  /** Lets go of what belongs to this shim's life, not to the tasks'. */
+  close?(): Promise<void>;
 }

@@ -7,6 +7,7 @@ import type { Fields } from '../helper/frame';
 import type { Helper } from '../helper/helper';
 import type { Driver, DriverExec, DriverTask } from './driver';
 import { hiddenMount } from './hidden-mount';
+import { launchFailure } from './launch-failure';
 
 export interface OciDriverOptions {
   readonly helper: Helper;
@@ -60,11 +61,7 @@ export class OciDriver implements Driver {
   async explain(dir: string, error: GantryError): Promise<GantryError> {
     const reason = lastMessage(await readFile(join(dir, LOG), 'utf8').catch(() => ''));
     if (reason === undefined) return error;
-    // The same words by which dockerd tells 126 and 127 apart for any runtime.
-    const missing = /executable file.*not found|no such file or directory|cannot find/i.test(reason);
-    const refused = /permission denied|not executable|is a directory|operation not permitted/i.test(reason);
-    const meta = missing ? { launch: 'not_found', exitCode: 127 } : refused ? { launch: 'permission', exitCode: 126 } : error.meta;
-    return new GantryError(missing || refused ? 'invalidArgument' : error.kind, reason, { cause: error, meta });
+    return launchFailure(reason, error);
   }
 
   async kill(task: DriverTask, signal: number, all: boolean): Promise<void> {

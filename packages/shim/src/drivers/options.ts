@@ -46,13 +46,19 @@ async function decode(any: Any | undefined, stateRoot: string): Promise<TaskOpti
 
 async function fromOwn(options: CreateOptions, stateRoot: string): Promise<TaskOptions> {
   const driver = options.driver === '' ? (options.binary === '' ? 'native' : 'oci') : options.driver;
-  if (driver !== 'native' && driver !== 'oci') throw invalidArgument(`driver "${driver}" is none of native, oci`);
-  if (driver === 'oci' && options.binary === '') throw invalidArgument('driver oci needs a binary');
-  if (driver === 'native' && options.binary !== '') throw invalidArgument(`driver native takes no binary ("${options.binary}")`);
-  const binary = driver === 'oci' ? await findBinary(options.binary) : '';
+  if (!isDriver(driver)) throw invalidArgument(`driver "${driver}" is none of ${DRIVERS.join(', ')}`);
+  checkOwn(driver, options);
+  const binary = options.binary === '' ? '' : await findBinary(options.binary);
   return {
     driver,
-    runtime: { ...runtimeOf(binary, stateRoot), binaryArgs: options.binaryArgs, ...(options.runtimeRoot === '' ? {} : { root: options.runtimeRoot }) },
+    runtime: {
+      ...runtimeOf(binary, stateRoot),
+      binaryArgs: options.binaryArgs,
+      ...(options.runtimeRoot === '' ? {} : { root: options.runtimeRoot }),
+      service: options.taskService,
+      serviceCommand: options.taskServiceCommand,
+      passed: options.runtimeOptions === undefined ? undefined : { typeUrl: options.runtimeOptions.typeUrl, value: Buffer.from(options.runtimeOptions.value).toString('base64') },
+    },
     log: options.log,
     openStdin: options.openStdin,
     stdinOnce: options.stdinOnce,
@@ -60,6 +66,23 @@ async function fromOwn(options: CreateOptions, stateRoot: string): Promise<TaskO
     height: options.consoleHeight,
     ioOwner: undefined,
   };
+}
+
+const DRIVERS = ['native', 'oci', 'containerd-shim', 'task-service'] as const satisfies readonly DriverName[];
+const isDriver = (name: string): name is DriverName => (DRIVERS as readonly string[]).includes(name);
+
+/** What one driver needs and another would leave unread is told by name. */
+function checkOwn(driver: DriverName, options: CreateOptions): void {
+  const byBinary = driver === 'oci' || driver === 'containerd-shim';
+  const byService = driver === 'task-service';
+  if (byBinary && options.binary === '') throw invalidArgument(`driver ${driver} needs a binary`);
+  if (!byBinary && options.binary !== '') throw invalidArgument(`driver ${driver} takes no binary ("${options.binary}")`);
+  if (byService && options.taskService === '' && options.taskServiceCommand.length === 0) throw invalidArgument('driver task-service needs task_service or task_service_command');
+  if (options.taskService !== '' && !isAbsolute(options.taskService)) throw invalidArgument(`task_service "${options.taskService}" is not absolute`);
+  if (!byService && (options.taskService !== '' || options.taskServiceCommand.length > 0)) throw invalidArgument(`driver ${driver} takes no task_service`);
+  if (!byService && driver !== 'containerd-shim' && options.runtimeOptions !== undefined) throw invalidArgument(`driver ${driver} takes no runtime_options`);
+  if (driver !== 'oci' && options.runtimeRoot !== '') throw invalidArgument(`driver ${driver} takes no runtime_root ("${options.runtimeRoot}")`);
+  if (byService && options.binaryArgs.length > 0) throw invalidArgument('driver task-service takes no binary_args');
 }
 
 async function fromRunc(options: Options, stateRoot: string): Promise<TaskOptions> {
@@ -83,7 +106,7 @@ async function fromRunc(options: Options, stateRoot: string): Promise<TaskOption
 }
 
 function runtimeOf(binary: string, stateRoot: string): RuntimeOptions {
-  return { binary, binaryArgs: [], root: join(stateRoot, binary === '' ? 'native' : basename(binary)), noPivot: false, noNewKeyring: false, systemdCgroup: false };
+  return { binary, binaryArgs: [], root: join(stateRoot, binary === '' ? 'native' : basename(binary)), noPivot: false, noNewKeyring: false, systemdCgroup: false, service: '', serviceCommand: [], passed: undefined };
 }
 
 async function findBinary(name: string): Promise<string> {

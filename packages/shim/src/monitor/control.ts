@@ -12,12 +12,15 @@ export interface MonitorAnswer {
   readonly exited_at?: string;
   readonly oom?: boolean;
   readonly log_dropped?: number;
+  /** Nothing more comes for stdin (monitors of another program's process). */
+  readonly stdin_closed?: boolean;
   readonly clients_dropped?: number;
 }
 
 export type MonitorEvent =
   | { readonly event: 'exit'; readonly exit_code: number; readonly exited_at: string; readonly oom: boolean }
   | { readonly event: 'oom' }
+  | { readonly event: 'stdin_closed' }
   | DroppedClient;
 
 /** An attached client held the output up and took nothing for `stuck_ms` milliseconds. */

@@ -1,8 +1,9 @@
 import { rmSync } from 'node:fs';
-import { type ErrorKind, failedPrecondition, GantryError, invalidArgument, isErrorOf, type Logger, notFound } from '@gantry/rpc';
+import { type ErrorKind, failedPrecondition, GantryError, invalidArgument, isErrorOf, isGantryError, type Logger, notFound } from '@gantry/rpc';
 import type { Fields, HelperAnswer } from '../helper/frame';
 import type { Helper } from '../helper/helper';
 import { Control, type DroppedClient, type MonitorAnswer, type MonitorEvent } from './control';
+import type { RemoteProcess } from './remote-process';
 import { type ExitState, isSameProcess, readExitState, readMonitorState, writeExitState } from './state-files';
 
 export type ProcessStatus = 'created' | 'running' | 'stopped';
@@ -24,6 +25,8 @@ export interface ProcessOptions {
   readonly events: ProcessEvents;
   /** Kills all that a lost monitor left running. */
   readonly killAll: () => Promise<void>;
+  /** When another program makes and watches the process; the monitor then carries its stdio. */
+  readonly remote?: RemoteProcess | undefined;
   /** Milliseconds after which an attached client that reads nothing and so holds the output up is dropped. */
   readonly clientTimeoutMs: number;
 }
@@ -47,6 +50,9 @@ export class MonitoredProcess {
   private startAsked = false;
   private startFailed = false;
   private released = false;
+  private oomSeen = false;
+  private stdinClosed = false;
+  private readonly gone = new AbortController();
 
   constructor(private readonly options: ProcessOptions) {}
 
@@ -67,6 +73,7 @@ export class MonitoredProcess {
     if (!answer.ok) throw monitorError(answer);
     this.pid = answer.pid ?? 0;
     this.connect();
+    await this.createRemote();
   }
 
   /** From now on the process outlives the shim. */
@@ -91,6 +98,10 @@ export class MonitoredProcess {
     this.connect();
     const now = await this.control?.open.catch(() => undefined);
     if (now?.status !== undefined && now.status !== 'stopped') this.status = now.status;
+    this.stdinClosed = now?.stdin_closed === true;
+    const { remote } = this.options;
+    if (remote !== undefined && (remote.waitsBeforeStart || this.status === 'running')) this.follow(remote);
+    if (this.stdinClosed && this.status === 'running') this.passStdinEnd();
   }
 
   /** created → running. A program that is missing or may not run is an invalidArgument with `meta.exitCode`; the process is then stopped. */
@@ -98,7 +109,7 @@ export class MonitoredProcess {
     if (this.status !== 'created' || this.exitState !== undefined) throw failedPrecondition(`the process is ${this.exitState === undefined ? this.status : 'stopped'}, not created`);
     if (this.startAsked) throw failedPrecondition('the process is being started');
     this.startAsked = true;
-    const start = this.ask({ op: 'start' }).then((answer) => {
+    const start = this.startRemote().then((pid) => this.ask({ op: 'start', ...(pid === undefined ? {} : { pid }) })).then((answer) => {
       this.pid = answer.pid ?? this.pid;
       this.status = 'running';
       this.options.events.started(this.pid);
@@ -107,11 +118,15 @@ export class MonitoredProcess {
       this.startFailed = true;
     });
     await start;
+    const { remote } = this.options;
+    if (remote !== undefined && !remote.waitsBeforeStart) this.follow(remote);
+    if (this.stdinClosed) this.passStdinEnd();
     return this.pid;
   }
 
   async signal(signal: number): Promise<void> {
     if (this.exitState !== undefined) throw notFound('process already finished');
+    if (this.options.remote !== undefined) return this.signalRemote(this.options.remote, signal);
     const answer = await this.control?.ask({ op: 'signal', signal });
     if (answer?.code === 'not_found') throw notFound('process already finished');
     if (answer?.code === 'invalid') throw invalidArgument(`signal ${signal} is not valid`);
@@ -119,7 +134,8 @@ export class MonitoredProcess {
   }
 
   async resize(width: number, height: number): Promise<void> {
-    await this.ask({ op: 'resize', width, height });
+    if (this.options.remote !== undefined) await this.options.remote.resize(width, height);
+    else await this.ask({ op: 'resize', width, height });
   }
 
   async closeStdin(): Promise<void> {
@@ -129,6 +145,8 @@ export class MonitoredProcess {
   /** Lets the monitor of a stopped process go; it stays only for clients that still read. */
   async release(): Promise<void> {
     this.released = true;
+    this.gone.abort();
+    await this.options.remote?.remove();
     await this.control?.ask({ op: 'release' }).catch(() => undefined);
     this.control?.close();
     rmSync(this.options.socket, { force: true });
@@ -137,6 +155,7 @@ export class MonitoredProcess {
   /** Leaves the monitor alone: the shim stops. */
   detach(): void {
     this.released = true;
+    this.gone.abort();
     this.control?.close();
   }
 
@@ -165,8 +184,64 @@ export class MonitoredProcess {
 
   private take(event: MonitorEvent): void {
     if (event.event === 'oom') this.options.events.oom();
+    else if (event.event === 'stdin_closed') this.stdinEnded();
     else if (event.event === 'client_dropped') this.options.events.clientDropped(event);
     else this.finish(event);
+  }
+
+  /** The kernel's OOM killer took a process of it, as the other program says: it is told, and stays with the exit. */
+  oomTold(): void {
+    this.oomSeen = true;
+    this.options.events.oom();
+  }
+
+  private async createRemote(): Promise<void> {
+    const { remote } = this.options;
+    if (remote === undefined) return;
+    this.pid = await remote.create();
+    await this.ask({ op: 'made', pid: this.pid });
+    if (remote.waitsBeforeStart) this.follow(remote);
+  }
+
+  /** The other program's start; one that fails ends the process as a failed exec does. */
+  private async startRemote(): Promise<number | undefined> {
+    try {
+      return await this.options.remote?.start();
+    } catch (error) {
+      const code = isGantryError(error) ? error.meta['exitCode'] : undefined;
+      this.startFailed = true;
+      await this.end({ exit_code: typeof code === 'number' ? code : 128, exited_at: new Date().toISOString(), oom: false });
+      throw error;
+    }
+  }
+
+  /** An exec process that was not started is known to nobody else: its end is ours to tell. */
+  private async signalRemote(remote: RemoteProcess, signal: number): Promise<void> {
+    if (remote.waitsBeforeStart || this.startAsked) return remote.signal(signal);
+    await this.end({ exit_code: 128 + signal, exited_at: new Date().toISOString(), oom: false });
+  }
+
+  /** Tells the monitor of the end as soon as the other program knows it. */
+  private follow(remote: RemoteProcess): void {
+    remote.wait(this.gone.signal).then((exit) => this.end(exit)).catch((error: unknown) => {
+      if (!this.gone.signal.aborted) this.options.logger.error({ err: error, pid: this.pid }, 'cannot follow a process of another program');
+    });
+  }
+
+  private async end(exit: ExitState): Promise<void> {
+    if (this.exitState !== undefined) return;
+    await this.ask({ op: 'ended', exit_code: exit.exit_code, exited_at: exit.exited_at, oom: exit.oom || this.oomSeen });
+  }
+
+  private stdinEnded(): void {
+    this.stdinClosed = true;
+    if (this.status === 'running') this.passStdinEnd();
+  }
+
+  private passStdinEnd(): void {
+    this.options.remote?.closeStdin().catch((error: unknown) => {
+      if (!this.gone.signal.aborted && this.exitState === undefined) this.options.logger.warn({ err: error, pid: this.pid }, 'cannot close stdin');
+    });
   }
 
   private finish(exit: ExitState): void {

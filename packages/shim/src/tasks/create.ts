@@ -77,6 +77,7 @@ async function makeTask(engine: Engine, ctx: CallContext, { namespace, request, 
     namespace, id, dir,
     execId: '',
     socket: record.socket,
+    remote: driver.remote?.(() => driverTask(task), undefined),
     killAll: async () => {
       if (cgroup !== undefined) await engine.cgroups.killAll(cgroup);
     },

@@ -2,6 +2,7 @@ import { packAny } from '@gantry/api';
 import { ProcessDetails } from '@gantry/api/containerd/runc/v1/runc';
 import type { ProcessInfo } from '@gantry/api/containerd/v1/types/task';
 import type { Engine } from './engine';
+import { driverTask } from './task';
 
 /** Every process of the task; exec processes carry their id. */
 export async function taskPids(engine: Engine, namespace: string, id: string): Promise<ProcessInfo[]> {
@@ -9,7 +10,8 @@ export async function taskPids(engine: Engine, namespace: string, id: string): P
   if (task.init.status === 'stopped') return [];
   const execs = new Map([...task.execs.values()].map((exec) => [exec.process.pid, exec.record.execId]));
   const { cgroup } = task.record;
-  const pids = cgroup === undefined ? [task.init.pid, ...execs.keys()].filter((pid) => pid > 0) : await engine.cgroups.pids(cgroup);
+  const told = await task.driver.pids?.(driverTask(task));
+  const pids = told ?? (cgroup === undefined ? [task.init.pid, ...execs.keys()].filter((pid) => pid > 0) : await engine.cgroups.pids(cgroup));
   return pids.map((pid) => {
     const execId = execs.get(pid);
     return { pid, info: execId === undefined ? undefined : packAny(ProcessDetails, { execId }) };

@@ -41,6 +41,7 @@ async function rebuildTask(engine: Engine, dir: string): Promise<void> {
     namespace, id, dir,
     execId: '',
     socket: record.socket,
+    remote: driver.remote?.(() => driverTask(task), undefined),
     killAll: async () => {
       if (record.cgroup !== undefined) await engine.cgroups.killAll(record.cgroup);
     },
@@ -69,7 +70,7 @@ async function rebuildExec(engine: Engine, task: Task, execId: string): Promise<
     endMonitor(dir);
     return;
   }
-  const process = watchProcess(engine, { namespace, id, execId, dir, socket: record.socket, killAll: async () => undefined, ended: () => undefined });
+  const process = watchProcess(engine, { namespace, id, execId, dir, socket: record.socket, remote: task.driver.remote?.(() => driverTask(task), { execId, dir }), killAll: async () => undefined, ended: () => undefined });
   task.execs.set(execId, { record, dir, process });
   await process.adopt();
 }

@@ -32,6 +32,11 @@ export class TaskRegistry {
     return task;
   }
 
+  /** The task, or undefined. */
+  find(namespace: string, id: string): Task | undefined {
+    return this.tasks.get(keyOf(namespace, id));
+  }
+
   exec(namespace: string, id: string, execId: string): ExecProcess {
     const exec = this.get(namespace, id).execs.get(execId);
     if (exec === undefined) throw notFound(`exec ${execId} of task ${id} not found in namespace ${namespace}`);

@@ -4,6 +4,7 @@ import { parseTimestamp, toTimestamp } from '@gantry/api';
 import { TaskExecStarted, TaskExit, TaskOOM, TaskStart } from '@gantry/api/containerd/events/events';
 import type { Timestamp } from '@gantry/api/google/protobuf/timestamp';
 import { MonitoredProcess } from '../monitor/process';
+import type { RemoteProcess } from '../monitor/remote-process';
 import type { ExitState } from '../monitor/state-files';
 import type { Engine } from './engine';
 
@@ -15,6 +16,8 @@ export interface Watched {
   readonly dir: string;
   readonly socket: string;
   readonly killAll: () => Promise<void>;
+  /** Of a driver whose processes are another program's. */
+  readonly remote?: RemoteProcess | undefined;
   /** After the exit was told. */
   readonly ended: (exit: ExitState) => void;
 }
@@ -51,6 +54,7 @@ export function watchProcess(engine: Engine, watched: Watched): MonitoredProcess
     socket: watched.socket,
     logger: engine.logger,
     killAll: watched.killAll,
+    remote: watched.remote,
     clientTimeoutMs: engine.clientTimeoutMs,
     events: {
       started: (pid) => {

@@ -1,0 +1,19 @@
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { packJson } from '@gantry/api';
+import type { Any } from '@gantry/api/google/protobuf/any';
+
+const PROCESS_TYPE = 'types.containerd.io/opencontainers/runtime-spec/1/Process';
+
+/** The FIFOs of a process, as far as its monitor made them. */
+export function stdioOf(dir: string): { readonly stdin: string; readonly stdout: string; readonly stderr: string } {
+  const path = (name: string): string => (existsSync(join(dir, name)) ? join(dir, name) : '');
+  return { stdin: path('stdin'), stdout: path('stdout'), stderr: path('stderr') };
+}
+
+/** What prepareExec left for the exec process. */
+export async function readExecProcess(dir: string): Promise<{ readonly terminal: boolean; readonly spec: Any }> {
+  const { terminal, process } = JSON.parse(await readFile(join(dir, 'process.json'), 'utf8')) as { terminal: boolean; process: unknown };
+  return { terminal, spec: packJson(PROCESS_TYPE, process) };
+}
