@@ -5,7 +5,8 @@ import { type Created, eventually, ShimFixture } from './testing/shim-fixture';
 import { bundleShim, ShimProcess } from './testing/shim-process';
 
 const ROUNDS = Number(process.env['GANTRY_KILL_ROUNDS'] ?? 12);
-const options: Partial<CreateOptions> = process.env['GANTRY_KILL_BINARY'] === undefined ? {} : { driver: 'oci', binary: process.env['GANTRY_KILL_BINARY'] };
+const [driver, binary] = (process.env['GANTRY_KILL_DRIVER'] ?? 'native').split(':');
+const options: Partial<CreateOptions> = driver === undefined || binary === undefined ? {} : { driver, binary };
 const counter = 'i=0; while :; do i=$((i+1)); echo $i; done';
 
 /** SIGKILL to the shim, its helper or both, at random moments and in the middle of create, start, exec and delete. */
