@@ -28,6 +28,11 @@ export class Calls {
     private readonly logger: Logger,
   ) {}
 
+  /** Milliseconds before the first further attempt. */
+  get pauseMs(): number {
+    return this.http.patience.pauseMs;
+  }
+
   /** URL of a path below the API's root. */
   url(rest: string): URL {
     const { base, api, namespace } = this.endpoint;
@@ -49,7 +54,7 @@ export class Calls {
       } catch (error) {
         if (!repeatable || call.signal?.aborted === true || !isTransient(error) || isRefused(error) || ++failures > RETRIES) throw error;
         this.told(error);
-        await backOff(failures, call.signal);
+        await backOff(failures, this.pauseMs, { signal: call.signal });
         continue;
       }
       if (response.status === 401 && own && challenged < 1) {
@@ -63,7 +68,7 @@ export class Calls {
       if (repeatable && RETRIED_STATUS.includes(response.status) && isBearable(asked) && ++failures <= RETRIES) {
         response.body.resume();
         this.told(`status ${response.status}`);
-        await backOff(failures, call.signal, asked);
+        await backOff(failures, this.pauseMs, { signal: call.signal, asked });
         continue;
       }
       return REDIRECT_STATUS.includes(response.status) && (call.method === 'GET' || call.method === 'HEAD') ? this.redirected(url, response, call) : response;

@@ -11,7 +11,9 @@ export interface Download {
   readonly logger: Logger;
   /** Connections for one blob; 1: never split. */
   readonly parallel: number;
-  /** Asks for [from, to): with a Range header unless that is the whole. Rejects unless the answer is 200 or 206. */
+  /** Milliseconds before a broken connection is taken up the first time. */
+  readonly pauseMs: number;
+  /** Asks for [from, to): with a Range header unless that is the whole. Rejects unless the answer is 200 or 206, after its own attempts. */
   readonly ask: (from: number, to: number, signal: AbortSignal | undefined) => Promise<Response>;
 }
 
@@ -49,13 +51,13 @@ export async function* download(job: Download): AsyncGenerator<Buffer> {
   }
 }
 
-/** The answer to the first range; undefined when it could not be had: the loop of the stream tries again and tells why. */
+/** The answer to the first range; undefined when the server refuses ranges. */
 async function ask(job: Download, from: number, to: number): Promise<Response | undefined> {
   try {
     return await job.ask(from, to, job.signal);
   } catch (error) {
     const { status } = (error as { meta?: { status?: number } }).meta ?? {};
-    if (status === 416 || isTransient(error)) return undefined;
+    if (status === 416) return undefined;
     throw error;
   }
 }
@@ -104,8 +106,8 @@ async function* stream(job: Download, from: number, to: number, first?: Response
   let forgiven = from;
   let response = first;
   for (let failures = 0; at < to || size === 0; ) {
+    response ??= await job.ask(at, to, signal);
     try {
-      response ??= await job.ask(at, to, signal);
       let skip = response.status === 206 ? checkRange(response, digest, at) : at;
       const body = bodyOf(response, `blob ${digest}`);
       response = undefined;
@@ -123,10 +125,9 @@ async function* stream(job: Download, from: number, to: number, first?: Response
       if (at >= to) return;
       throw unavailable(`blob ${digest} ended after ${at} of ${to} bytes`);
     } catch (error) {
-      response = undefined;
       if (signal?.aborted === true || !isTransient(error) || ++failures > RETRIES) throw error;
       job.logger.warn({ digest, at, err: error }, 'download broke off: it is taken up again');
-      await backOff(failures, signal);
+      await backOff(failures, job.pauseMs, { signal });
     }
   }
 }

@@ -33,9 +33,11 @@ export interface Patience {
   /** A body that brings less than windowBytes in so many milliseconds is dripping on purpose. */
   readonly windowMs: number;
   readonly windowBytes: number;
+  /** Milliseconds before the first further attempt; each later one waits twice as long. */
+  readonly pauseMs: number;
 }
 
-const PATIENCE: Patience = { idleMs: 60_000, windowMs: 120_000, windowBytes: 64 << 10 };
+const PATIENCE: Patience = { idleMs: 60_000, windowMs: 120_000, windowBytes: 64 << 10, pauseMs: 500 };
 
 /** Exchanges over connections that are kept per registry. */
 export class HttpClient {
@@ -43,7 +45,7 @@ export class HttpClient {
 
   constructor(
     private readonly userAgent: string,
-    private readonly patience: Patience = PATIENCE,
+    readonly patience: Patience = PATIENCE,
   ) {}
 
   close(): void {

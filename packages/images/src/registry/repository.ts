@@ -71,7 +71,7 @@ export class Repository implements Reader {
       if (response.status !== 200 && response.status !== 206) throw await refusal(response, `blob ${digest}`);
       return response;
     };
-    return download({ digest, size, offset, signal, ask, logger: this.options.logger, parallel: this.options.ranges });
+    return download({ digest, size, offset, signal, ask, logger: this.options.logger, parallel: this.options.ranges, pauseMs: this.calls.pauseMs });
   }
 
   /** What refers to a manifest: the registry's answer, or its fallback tag where it has no such call. */

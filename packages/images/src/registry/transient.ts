@@ -4,7 +4,6 @@ import type { Response } from './http';
 
 /** Attempts after the first. */
 export const RETRIES = 4;
-const FIRST_PAUSE = 250;
 /** A registry that wants to be left alone for longer than this is told to the user instead. */
 const LONGEST_PAUSE = 60_000;
 
@@ -32,6 +31,7 @@ export function retryAfter(response: Pick<Response, 'headers'>): number | undefi
 export const isBearable = (ms: number | undefined): boolean => ms === undefined || ms <= LONGEST_PAUSE;
 
 /** Waits before attempt number `failures` (from 1): as long as the registry asked for, else longer each time with some chance in it. */
-export async function backOff(failures: number, signal: AbortSignal | undefined, asked?: number): Promise<void> {
-  await sleep(asked ?? FIRST_PAUSE * 2 ** failures * (0.5 + Math.random()), undefined, signal === undefined ? {} : { signal });
+export async function backOff(failures: number, pauseMs: number, options: { readonly signal?: AbortSignal | undefined; readonly asked?: number | undefined }): Promise<void> {
+  const { signal, asked } = options;
+  await sleep(asked ?? pauseMs * 2 ** (failures - 1) * (0.5 + Math.random()), undefined, signal === undefined ? {} : { signal });
 }

@@ -41,7 +41,7 @@ export async function upload(place: Place, job: Upload): Promise<'mounted' | 'up
       return 'uploaded';
     } catch (error) {
       if (job.signal?.aborted === true || !isTransient(error) || ++failures > RETRIES) throw error;
-      await backOff(failures, job.signal);
+      await backOff(failures, place.calls.pauseMs, { signal: job.signal });
     }
   }
 }

@@ -1,0 +1,158 @@
+import { randomBytes } from 'node:crypto';
+import { quiet } from '../testing/quiet';
+import { digestOf, MemoryRegistry, type MemoryRegistryOptions } from '../testing/memory-registry';
+import { Authorizer } from './auth';
+import { Calls } from './calls';
+import { PIECE } from './download';
+import { endpoint } from './endpoints';
+import { HttpClient, type Patience } from './http';
+import { Repository } from './repository';
+import { plainTransport } from './transport';
+
+const data = randomBytes(5 * PIECE + 12_345);
+const digest = digestOf(data);
+const open: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of open.splice(0).reverse()) await close();
+});
+
+async function registry(options: MemoryRegistryOptions = {}, ranges = 4, patience: Partial<Patience> = {}) {
+  const server = await MemoryRegistry.start(options);
+  server.blob(data);
+  const http = new HttpClient('test', { idleMs: 60_000, windowMs: 60_000, windowBytes: 1, pauseMs: 20, ...patience });
+  open.push(() => server.stop(), () => http.close());
+  const at = endpoint(new URL(`http://${server.host}`), { transport: { ...plainTransport, insecure: true } });
+  const repository = new Repository(new Calls(http, at, new Authorizer(http, at, async () => undefined), quiet), 'r', { logger: quiet, ranges, endpoint: at });
+  const fetch = async (offset = 0): Promise<Buffer> => {
+    const parts: Buffer[] = [];
+    for await (const part of repository.blob(digest, data.length, offset)) parts.push(part);
+    return Buffer.concat(parts);
+  };
+  const gets = () => server.seen.filter(({ method }) => method === 'GET');
+  return { server, repository, fetch, gets };
+}
+
+test('a large blob comes in ranges over several connections, in order and each byte once', async () => {
+  let now = 0;
+  let most = 0;
+  const { fetch, gets, server } = await registry({
+    fault: (_request, response) => {
+      most = Math.max(most, ++now);
+      response.on('close', () => now--);
+      return false;
+    },
+    rate: 40 << 20,
+  });
+  expect((await fetch()).equals(data)).toBe(true);
+  expect(gets().map(({ headers }) => headers.range)).toEqual(Array.from({ length: 6 }, (_, at) => (at === 5 ? `bytes=${at * PIECE}-` : `bytes=${at * PIECE}-${(at + 1) * PIECE - 1}`)));
+  expect(most).toBe(4);
+  expect(server.sentOf(digest)).toBe(data.length);
+});
+
+test('one connection when it is so configured', async () => {
+  const { fetch, gets } = await registry({}, 1);
+  expect((await fetch()).equals(data)).toBe(true);
+  expect(gets().map(({ headers }) => headers.range)).toEqual([undefined]);
+});
+
+test('a server without ranges gives one stream, from the start and from the middle', async () => {
+  const { fetch, gets } = await registry({ ranges: false });
+  expect((await fetch()).equals(data)).toBe(true);
+  expect(gets()).toHaveLength(1);
+  expect((await fetch(1000)).equals(data.subarray(1000))).toBe(true);
+});
+
+test('416 to a range: the whole is asked for', async () => {
+  const { fetch } = await registry({
+    fault: (request, response) => {
+      if (request.headers.range === undefined || !request.headers.range.startsWith('bytes=0-')) return false;
+      response.writeHead(416).end();
+      return true;
+    },
+  });
+  expect((await fetch()).equals(data)).toBe(true);
+});
+
+test('every connection breaks in the middle of its range: each goes on where it broke', async () => {
+  const broken = new Set<string>();
+  const { fetch, gets } = await registry({
+    fault: (request, response) => {
+      const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '');
+      if (range === null || Number(range[1]) % PIECE !== 0 || broken.has(range[0])) return false;
+      broken.add(range[0]);
+      const from = Number(range[1]);
+      response.writeHead(206, { 'Content-Range': `bytes ${from}-${from + PIECE - 1}/${data.length}` });
+      response.write(data.subarray(from, from + 10_000), () => setTimeout(() => response.destroy(), 20));
+      return true;
+    },
+  });
+  expect((await fetch()).equals(data)).toBe(true);
+  expect(gets().filter(({ headers }) => /=\d+-/.test(headers.range ?? '') && Number(/\d+/.exec(headers.range ?? '')?.[0]) % PIECE === 10_000).length).toBeGreaterThanOrEqual(5);
+});
+
+test('attack 32: other bytes than the range asked for are refused', async () => {
+  const { fetch } = await registry({
+    fault: (request, response) => {
+      if (request.headers.range !== `bytes=${PIECE}-${2 * PIECE - 1}`) return false;
+      response.writeHead(206, { 'Content-Range': `bytes 0-${PIECE - 1}/${data.length}` }).end(data.subarray(0, PIECE));
+      return true;
+    },
+  });
+  await expect(fetch()).rejects.toMatchObject({ kind: 'dataLoss', message: expect.stringContaining('instead of the bytes from') as string });
+});
+
+test('attack 32: a content length that lies short, a registry that breaks off after each byte', async () => {
+  const { fetch, gets } = await registry({
+    fault: (request, response) => {
+      const from = Number(/\d+/.exec(request.headers.range ?? '0')?.[0]);
+      response.writeHead(206, { 'Content-Length': 1 }).end(data.subarray(from, from + 1));
+      return true;
+    },
+  });
+  await expect(fetch(data.length - 1000)).rejects.toThrow(/ended after/);
+  expect(gets()).toHaveLength(5);
+});
+
+test('429 with Retry-After is waited for; 503 is tried again; more than four times is too often', async () => {
+  const at: number[] = [];
+  const { fetch } = await registry({
+    fault: (request, response) => {
+      at.push(performance.now());
+      if (at.length > 2) return false;
+      response.writeHead(at.length === 1 ? 429 : 503, at.length === 1 ? { 'Retry-After': '1' } : {}).end(JSON.stringify({ errors: [{ code: 'TOOMANYREQUESTS', message: 'slow down' }] }));
+      return request.method === 'GET';
+    },
+  }, 1);
+  expect((await fetch()).equals(data)).toBe(true);
+  expect((at[1] ?? 0) - (at[0] ?? 0)).toBeGreaterThan(990);
+});
+
+test('429 for an hour is an error at once, in the words of the registry', async () => {
+  const { fetch, gets } = await registry({ fault: (_request, response) => response.writeHead(429, { 'Retry-After': '3600' }).end(JSON.stringify({ errors: [{ code: 'TOOMANYREQUESTS', message: 'slow down' }] })) !== undefined }, 1);
+  await expect(fetch()).rejects.toMatchObject({ kind: 'resourceExhausted', message: 'toomanyrequests: slow down' });
+  expect(gets()).toHaveLength(1);
+});
+
+test('attack 32: a registry that drips bytes, and one that falls silent, are given up', async () => {
+  const drip = await registry({
+    fault: (_request, response) => {
+      response.writeHead(200, { 'Content-Length': data.length });
+      const timer = setInterval(() => response.write('x'), 20);
+      response.on('close', () => clearInterval(timer));
+      return true;
+    },
+  }, 1, { windowMs: 100, windowBytes: 1000 });
+  await expect(drip.fetch()).rejects.toMatchObject({ kind: 'deadlineExceeded', message: expect.stringContaining('comes too slowly') as string });
+  const silent = await registry({ fault: () => true }, 1, { idleMs: 50 });
+  await expect(silent.fetch()).rejects.toMatchObject({ kind: 'deadlineExceeded', message: expect.stringContaining('no answer') as string });
+});
+
+test('who stops reading stops the connections', async () => {
+  const { repository, server } = await registry({ rate: 2 << 20 });
+  for await (const part of repository.blob(digest, data.length, 0)) {
+    expect(part.length).toBeGreaterThan(0);
+    break;
+  }
+  const sent = server.sentOf(digest);
+  expect(sent).toBeLessThan(data.length / 2);
+});
