@@ -63,8 +63,8 @@ export default tseslint.config(
         'error',
         { selector: 'ExportAllDeclaration', message: 'name what a door exports' },
         {
-          selector: ':not(MemberExpression[property.value="GANTRY_VERSION"]) > MemberExpression[object.name="process"][property.name="env"]',
-          message: 'only config.ts reads the environment (GANTRY_VERSION is set by the build)',
+          selector: ':not(MemberExpression[property.value=/^GANTRY_(VERSION|COMMIT)$/]) > MemberExpression[object.name="process"][property.name="env"]',
+          message: 'only config.ts reads the environment (GANTRY_VERSION and GANTRY_COMMIT are set by the build)',
         },
       ],
       'no-var': 'error',

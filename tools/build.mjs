@@ -4,7 +4,7 @@
 //   dist/lib/gantry/<name>.cjs    one CommonJS file a service, koffi outside
 //   dist/lib/gantry/descriptors.binpb  for gRPC reflection
 // Usage: tools/node tools/build.mjs [--native | --bundles]
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -24,6 +24,12 @@ export const entries = {
   gantry: 'packages/launcher/src/main.ts',
   'gantry-runc': 'packages/runtime/src/cli/main.ts',
 };
+
+/** What is built; `unknown` outside a repository. */
+function commit() {
+  const { stdout } = spawnSync('git', ['rev-parse', 'HEAD'], { cwd: root, encoding: 'utf8' });
+  return stdout?.trim() || 'unknown';
+}
 
 if (only !== '--bundles') {
   execFileSync('make', ['-s', '-C', join(root, 'packages/runtime/native'), '-j2'], { stdio: 'inherit' });
@@ -48,7 +54,7 @@ if (only !== '--native') {
     sourcemap: 'linked',
     legalComments: 'none',
     logLevel: 'warning',
-    define: { 'process.env.GANTRY_VERSION': JSON.stringify(version) },
+    define: { 'process.env.GANTRY_VERSION': JSON.stringify(version), 'process.env.GANTRY_COMMIT': JSON.stringify(commit()) },
   });
   // koffi is native: it travels beside the bundles, without its sources.
   const modules = join(out, 'node_modules');

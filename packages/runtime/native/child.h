@@ -26,6 +26,7 @@ struct child {
 	const struct launch_io *io;
 	int sync;
 	int root;        /* O_PATH of the container's root, from ROOTFS on (exec: from the start) */
+	const char *rootfs; /* its path on the host; create only */
 	int proc;        /* a procfs mounted by nobody, or -1 */
 	int host_proc;   /* the parent's /proc */
 	int null_host;   /* O_PATH of the host's /dev/null, checked */
@@ -90,6 +91,7 @@ void do_pivot(struct child *c, bool move);
 
 /* mounts.c */
 int open_source(const char *path, bool recursive);
+int clone_tree(int fd, bool recursive);
 int set_attr(int fd, bool recursive, uint64_t set, uint64_t clear, uint64_t propagation);
 int attach(int mount, int target);
 void do_mount(struct child *c, struct plan_op *op);

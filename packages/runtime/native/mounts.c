@@ -20,7 +20,7 @@ int open_source(const char *path, bool recursive)
 	return sys_open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0));
 }
 
-static int clone_tree(int fd, bool recursive)
+int clone_tree(int fd, bool recursive)
 {
 	return sys_open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? AT_RECURSIVE : 0));
 }
@@ -214,13 +214,29 @@ void do_mount(struct child *c, struct plan_op *op)
 	free(options);
 }
 
+/*
+ * The sources were opened before the first mount; the kernel lists mounts in the order in which they were made, and people read that list as
+ * the order of config.json. Older kernels (before 6.15) do not clone what is detached: there the list is all that differs.
+ */
+static int made_now(int tree, bool recursive)
+{
+	int again = clone_tree(tree, recursive);
+
+	if (again < 0)
+		return tree;
+	close(tree);
+	return again;
+}
+
 void do_bind(struct child *c, struct plan_op *op)
 {
 	const char *source = op->f[0].s, *path = op->f[1].s;
 	uint64_t flags = op->f[2].n;
-	int tree = source_of(c, op), target;
+	int tree = made_now(source_of(c, op), flags & PLAN_BIND_RECURSIVE), target;
 	struct stat st;
 	long magic;
+
+	c->sources[op->index] = -1;
 
 	if (fstat(tree, &st))
 		child_fail(c, errno, "stat \"%s\"", source);
@@ -245,7 +261,6 @@ void do_bind(struct child *c, struct plan_op *op)
 		child_fail(c, errno, "set the propagation of \"%s\"", path);
 	close(tree);
 	close(target);
-	c->sources[op->index] = -1;
 }
 
 void do_mask(struct child *c, const char *path)

@@ -178,6 +178,7 @@ void do_rootfs(struct child *c, struct plan_op *op)
 		lay_in_namespace(c, tree, path);
 	}
 	c->root = tree;
+	c->rootfs = path;
 }
 
 void do_root_attr(struct child *c, struct plan_op *op)

@@ -21,11 +21,31 @@ bool is_mapped(const struct plan_op *op)
 	return op->code == PLAN_BIND && (op->f[9].n || op->f[11].n);
 }
 
+static bool is_below(const char *path, const char *rootfs)
+{
+	size_t n = strlen(rootfs);
+
+	return strncmp(path, rootfs, n) == 0 && path[n] == '/';
+}
+
+/* Wherever the root lies by now, and with its links followed inside it. */
+static int open_inside(struct child *c, const char *path, bool recursive)
+{
+	int place = root_open(c, path, O_PATH, 0), tree;
+
+	if (place < 0)
+		return -1;
+	tree = clone_tree(place, recursive);
+	close_fd(&place);
+	return tree;
+}
+
 /* 0, or -1 with errno. */
 static int open_tree_of(struct child *c, const struct plan_op *op)
 {
 	bool recursive = op->code == PLAN_ROOTFS || (op->f[2].n & PLAN_BIND_RECURSIVE);
-	int tree = open_source(op->f[0].s, recursive);
+	int tree = op->code == PLAN_BIND && c->root >= 0 && is_below(op->f[0].s, c->rootfs) ? open_inside(c, op->f[0].s + strlen(c->rootfs), recursive) :
+											      open_source(op->f[0].s, recursive);
 
 	if (tree < 0)
 		return -1;
@@ -41,13 +61,6 @@ int source_of(struct child *c, const struct plan_op *op)
 		child_die(c, LAUNCH_INVALID, errno, "mount \"%s\" at \"%s\"", op->f[0].s, op->f[1].s);
 	}
 	return c->sources[op->index];
-}
-
-static bool is_below(const char *path, const char *rootfs)
-{
-	size_t n = strlen(rootfs);
-
-	return strncmp(path, rootfs, n) == 0 && path[n] == '/';
 }
 
 void open_sources_outside(struct child *c, const char *rootfs)

@@ -22,7 +22,8 @@ export function settingsV1(resources: LinuxResources, options: { readonly device
   put('cpu', 'cpu.cfs_burst_us', cpu?.burst, { optionalWhenMissing: 'processor bursts' });
   put('cpu', 'cpu.idle', cpu?.idle, { optionalWhenMissing: 'idle processes' });
   put('memory', 'memory.limit_in_bytes', memory?.limit || undefined);
-  put('memory', 'memory.memsw.limit_in_bytes', memory?.swap || undefined, { optionalWhenMissing: 'swap accounting' });
+  /* Memory without a limit cannot have one together with swap. */
+  put('memory', 'memory.memsw.limit_in_bytes', memory?.swap || (memory?.limit === -1 ? -1 : undefined), { optionalWhenMissing: 'swap accounting' });
   put('memory', 'memory.soft_limit_in_bytes', memory?.reservation || undefined);
   put('memory', 'memory.kmem.limit_in_bytes', memory?.kernel || undefined, { optionalWhenMissing: 'kernel memory limit' });
   put('memory', 'memory.kmem.tcp.limit_in_bytes', memory?.kernelTCP || undefined, { optionalWhenMissing: 'kernel memory limit' });

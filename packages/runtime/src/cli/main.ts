@@ -21,7 +21,7 @@ import { spec } from './verbs/spec';
 import { start } from './verbs/start';
 import { state } from './verbs/state';
 import { update } from './verbs/update';
-import { version } from './version';
+import { commit, version } from './version';
 
 const verbs: Readonly<Record<string, Verb>> = { checkpoint, create, delete: remove, events, exec, features, kill, list, pause, ps, restore, resume, run, spec, start, state, update };
 
@@ -37,7 +37,7 @@ async function main(argv: readonly string[]): Promise<number> {
     const config = readConfig(argv);
     log = createLogger({ path: config.log, format: config.logFormat, debug: config.debug }, stderr);
     if (config.version) {
-      print(`gantry-runc version ${version()}\nspec: ${SPEC_VERSION}\n`);
+      print(`gantry-runc version ${version()}\ncommit: ${commit()}\nspec: ${SPEC_VERSION}\n`);
       return 0;
     }
     const [name, ...words] = config.words;

@@ -43,8 +43,11 @@ export function createOperations(spec: Spec, options: CreateOptions): { list: Op
   const readonlyRoot = spec.root.readonly === true;
   const propagation = rootPropagation(spec);
   const onHost = withoutMountNamespace(spec, namespaces);
+  const rootfs = options.rootfs ?? posix.resolve(options.bundle, spec.root.path);
   const view: MountContext = {
     bundle: options.bundle,
+    rootfs,
+    userNamespace,
     devReadonly: false,
     ownMap: ownMap(spec, namespaces),
     label: spec.linux?.mountLabel,
@@ -64,7 +67,7 @@ export function createOperations(spec: Spec, options: CreateOptions): { list: Op
     ...nameOperations(spec, namespaces),
     ...(namespaces.fresh.has('network') ? [['LOOPBACK'] as Operation] : []),
     ...(onHost ? [] : [['PROPAGATION', propagation.host] as Operation]),
-    ['ROOTFS', options.rootfs ?? posix.resolve(options.bundle, spec.root.path), (onHost ? ROOTFS.inPlace : options.noPivot ? ROOTFS.onTop : ROOTFS.pivot) | (propagation.follow ? ROOTFS.follow : 0)],
+    ['ROOTFS', rootfs, (onHost ? ROOTFS.inPlace : options.noPivot ? ROOTFS.onTop : ROOTFS.pivot) | (propagation.follow ? ROOTFS.follow : 0)],
     ...mounts,
     ...compileDevices(spec, userNamespace),
     ...(spec.process.terminal ? [['CONSOLE', devIsForeign(spec) ? 0 : 1] as Operation] : []),

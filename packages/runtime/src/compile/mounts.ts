@@ -13,6 +13,10 @@ const coverable = new Set(
 
 export interface MountContext {
   readonly bundle: string;
+  /** Absolute path of the root file system on the host. */
+  readonly rootfs: string;
+  /** The container has a user namespace that is not the caller's. */
+  readonly userNamespace: boolean;
   /** Turns a mount of type cgroup into operations. */
   readonly cgroup: (destination: string, options: MountOptions) => Operation[];
   /** Set when /dev was asked read-only: it becomes so after its nodes are made. */
@@ -32,7 +36,7 @@ const noMap: IdMap = ['', '', ''];
 export function compileMount(mount: Mount, index: number, context: MountContext): Operation[] {
   const path = `mounts[${index}] (${mount.destination})`;
   if (!mount.destination) throw invalidArgument(`config.json: mounts[${index}].destination is empty`);
-  const destination = posix.normalize(`/${mount.destination}`).replace(/(.)\/$/, '$1');
+  const destination = insideRoot(posix.normalize(`/${mount.destination}`).replace(/(.)\/$/, '$1'), context.rootfs);
   const options = parseMountOptions(mount, path, context.warnings);
   if (destination === '/') throw invalidArgument(`config.json: ${path}: a mount on / is not supported`);
   if (options.remount) return [compileRemount(destination, options)];
@@ -45,6 +49,22 @@ export function compileMount(mount: Mount, index: number, context: MountContext)
   return [compileNew(mount, destination, delayed ? { ...options, set: options.set & ~ATTR.rdonly } : options, context)];
 }
 
+/** A destination below the rootfs as the host knows it is meant below the container's root, as with other runtimes. */
+function insideRoot(destination: string, rootfs: string): string {
+  return rootfs !== '/' && destination.startsWith(`${rootfs}/`) ? destination.slice(rootfs.length) : destination;
+}
+
+const everyFlag = ATTR.rdonly | ATTR.nosuid | ATTR.nodev | ATTR.noexec | ATTR.nosymfollow;
+
+/**
+ * As a bind and its remount by mount(2): whoever names one of these flags names them all; with none, all stay as the source has them. A user
+ * namespace may not take away what its maker's mount has, but for nosymfollow, which the kernel does not lock.
+ */
+function cleared(options: MountOptions, userNamespace: boolean): number {
+  if (((options.set | options.clear) & everyFlag) === 0) return options.clear;
+  return options.clear | ((userNamespace ? ATTR.nosymfollow : everyFlag) & ~options.set);
+}
+
 function compileBind(mount: Mount, destination: string, options: MountOptions, context: MountContext, path: string): Operation {
   if (!mount.source) throw invalidArgument(`config.json: ${path}: source is empty`);
   const source = posix.resolve(context.bundle, mount.source);
@@ -52,7 +72,7 @@ function compileBind(mount: Mount, destination: string, options: MountOptions, c
   /* What lies below /sys, the cgroups above all, is as read-only as /sys itself (CVE-2023-25809). */
   const below = (source === '/sys' || source.startsWith('/sys/')) && (options.set & ATTR.rdonly) !== 0 ? ATTR.rdonly : 0;
   const flags = (options.recursive ? BIND_FLAG.recursive : 0) | (coverable.has(destination) ? BIND_FLAG.proc : 0) | (options.idmap === 'recursive' ? BIND_FLAG.idmapRecursive : 0);
-  return ['BIND', source, destination, flags, options.set, options.clear, options.setAll | below, options.clearAll, options.propagation, options.propagationAll, ...map];
+  return ['BIND', source, destination, flags, options.set, cleared(options, context.userNamespace), options.setAll | below, options.clearAll, options.propagation, options.propagationAll, ...map];
 }
 
 function idMap(mount: Mount, options: MountOptions, context: MountContext, path: string): IdMap {
