@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { unpackAny } from '@gantry/api';
+import { Options } from '@gantry/api/runtimeoptions/v1/options';
 import { commonDefaults, overlay } from '@gantry/service';
 import { parse } from 'yaml';
 import { checkConfig, defaults, logOptions, runtimeTable } from './config';
@@ -21,11 +23,39 @@ test('runtimes are added to the built-in ones and may be the default', () => {
   expect(() => table.optionsForBinary('no-such-runtime')).toThrow('runtime binary "no-such-runtime" is not found');
 });
 
+test('shims are named as dockerd names them, Task servers by socket or command', () => {
+  const table = runtimeTable({
+    ...defaults,
+    runtimes: {
+      shimmed: { runtimeType: '/bin/true', options: { TypeUrl: 'x.y', ConfigPath: '/etc/x' } },
+      served: { 'task-service': 'unix:///run/x.sock' },
+      started: { 'task-service': ['/usr/bin/serve', '--fast'] },
+      dockerds: { path: '/bin/true', runtimeArgs: ['--debug'] },
+    },
+  });
+  const { runtimeOptions, ...shimmed } = table.createOptions('shimmed');
+  expect(shimmed).toMatchObject({ driver: 'containerd-shim', binary: '/bin/true' });
+  expect(unpackAny(runtimeOptions, Options)).toMatchObject({ typeUrl: 'x.y', configPath: '/etc/x' });
+  expect(table.createOptions('served')).toMatchObject({ driver: 'task-service', taskService: '/run/x.sock', taskServiceCommand: [] });
+  expect(table.createOptions('started')).toMatchObject({ driver: 'task-service', taskService: '', taskServiceCommand: ['/usr/bin/serve', '--fast'] });
+  expect(table.createOptions('dockerds')).toMatchObject({ driver: 'oci', binary: '/bin/true', binaryArgs: ['--debug'] });
+  expect(table.get('io.containerd.kata.v2')).toMatchObject({ driver: 'containerd-shim', path: 'containerd-shim-kata-v2' });
+  expect(table.get('/opt/shim')).toMatchObject({ driver: 'containerd-shim', path: '/opt/shim' });
+  expect(() => table.get('dotted.name')).toThrow('unknown or invalid runtime name');
+});
+
 test.each([
   [{ 'default-runtime': 'none' }, 'default-runtime "none"'],
   [{ runtimes: { x: 'y' } }, 'runtimes.x must be a map'],
   [{ runtimes: { x: { path: '/y', colour: 1 } } }, 'unknown key "runtimes.x.colour"'],
   [{ runtimes: { x: {} } }, 'runtimes.x.path'],
+  [{ runtimes: { x: { runtimeType: 'runc' } } }, 'runtimes.x.runtimeType "runc"'],
+  [{ runtimes: { x: { runtimeType: 'io.containerd.runc.v2', options: { Colour: 'red' } } } }, 'unknown key "runtimes.x.options.Colour"'],
+  [{ runtimes: { x: { runtimeType: 'io.containerd.runc.v2', options: { SystemdCgroup: 'yes' } } } }, 'runtimes.x.options.SystemdCgroup must be a boolean'],
+  [{ runtimes: { x: { runtimeType: 'io.containerd.runc.v2', path: '/y' } } }, 'unknown key "runtimes.x.path"'],
+  [{ runtimes: { x: { 'task-service': 'relative' } } }, 'runtimes.x.task-service'],
+  [{ runtimes: { x: { 'task-service': ['serve'] } } }, 'runtimes.x.task-service must begin'],
+  [{ runtimes: { x: { path: '/y', args: [], runtimeArgs: [] } } }, 'give one'],
   [{ 'log-driver': 'syslog' }, 'log-driver "syslog"'],
   [{ 'log-opts': { 'max-size': { a: 1 } } }, 'log-opts.max-size'],
   [{ namespace: 'a b' }, 'namespace "a b"'],

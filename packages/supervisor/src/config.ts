@@ -1,11 +1,12 @@
 import { invalidArgument } from '@gantry/rpc';
+import { readRuntime } from './runtime-config';
 import { BUILT_IN_RUNTIMES, type Runtime, RuntimeTable } from './runtimes';
 
 /** The supervisor's own configuration keys (see deploy/config/supervisor.yaml). */
 export interface SupervisorConfig {
   /** Runtime of containers that name none. */
   readonly 'default-runtime': string;
-  /** Runtimes by name: {driver, path, args}; beside gantry, runc and crun, which may be overridden. */
+  /** Runtimes by name, see runtime-config.ts; beside gantry, runc and crun, which may be overridden. */
   readonly runtimes: Readonly<Record<string, unknown>>;
   /** containerd namespace of docker's containers. */
   readonly namespace: string;
@@ -56,17 +57,6 @@ export const defaults: SupervisorConfig = {
 export function runtimeTable(config: Pick<SupervisorConfig, 'runtimes' | 'default-runtime'>): RuntimeTable {
   const own = Object.entries(config.runtimes).map(([name, value]) => [name, readRuntime(name, value)]);
   return new RuntimeTable({ ...BUILT_IN_RUNTIMES, ...(Object.fromEntries(own) as Record<string, Runtime>) }, config['default-runtime']);
-}
-
-function readRuntime(name: string, value: unknown): Runtime {
-  const where = `runtimes.${name}`;
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalidArgument(`${where} must be a map with driver, path and args`);
-  const { driver = 'oci', path = '', args = [], ...rest } = value as Record<string, unknown>;
-  for (const key of Object.keys(rest)) throw invalidArgument(`unknown key "${where}.${key}"`);
-  if (typeof driver !== 'string' || typeof path !== 'string') throw invalidArgument(`${where}: driver and path must be strings`);
-  if (!Array.isArray(args) || !args.every((arg) => typeof arg === 'string')) throw invalidArgument(`${where}.args must be a list of strings`);
-  if (driver === 'oci' && path === '') throw invalidArgument(`${where}.path must name the runtime's binary`);
-  return { driver, path, args };
 }
 
 /** Log options as docker's LogConfig has them. */

@@ -1,16 +1,23 @@
 import { accessSync, constants } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { CreateOptions } from '@gantry/api/gantry/shim/v1/shim';
+import type { Any } from '@gantry/api/google/protobuf/any';
 import { invalidArgument } from '@gantry/rpc';
 
 /** One runtime that a container may name (`docker run --runtime`). */
 export interface Runtime {
-  /** Driver of the shim: "native", or "oci" for any runc-like binary. */
+  /** Driver of the shim: "native", "oci" for any runc-like binary, "containerd-shim" for any shim v2 binary, "task-service" for a Task v3 server. */
   readonly driver: string;
-  /** Binary of an oci driver: a name looked up in PATH at use, or an absolute path; empty for native. */
+  /** Binary of the drivers oci and containerd-shim: a name looked up in PATH at use, or an absolute path; empty for others. */
   readonly path: string;
   /** Arguments before the verb. */
   readonly args: readonly string[];
+  /** What the other program's Create gets as its options. */
+  readonly options?: Any;
+  /** Unix socket of a Task v3 server that listens already. */
+  readonly taskService?: string;
+  /** Command that serves Task v3 at the socket that it is told. */
+  readonly taskCommand?: readonly string[];
 }
 
 /** Runtimes that need no configuration. */
@@ -21,6 +28,16 @@ export const BUILT_IN_RUNTIMES: Readonly<Record<string, Runtime>> = {
 };
 
 const SEARCH_PATH = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+
+/**
+ * The shim for a runtime that is named as containerd does: `io.containerd.runc.v2` is the binary `containerd-shim-runc-v2`, an absolute
+ * path is the shim itself. Undefined for a name of another form.
+ */
+export function runtimeOfType(type: string): Runtime | undefined {
+  if (isAbsolute(type)) return { driver: 'containerd-shim', path: type, args: [] };
+  const [, name, version] = /^(?:[a-z0-9-]+\.)+([a-z0-9-]+)\.(v\d+)$/i.exec(type) ?? [];
+  return name === undefined ? undefined : { driver: 'containerd-shim', path: `containerd-shim-${name}-${version}`, args: [] };
+}
 
 /** The configured runtimes, and what the shim must be told to use one. */
 export class RuntimeTable {
@@ -35,9 +52,9 @@ export class RuntimeTable {
     return Object.hasOwn(this.entries, name);
   }
 
-  /** By configured name; empty: the default. Throws dockerd's error for an unknown name. */
+  /** By configured name; empty: the default; or a shim by containerd's name of it, as dockerd takes it. Throws dockerd's error for an unknown name. */
   get(name: string): Runtime {
-    const found = this.has(name || this.defaultName) ? this.entries[name || this.defaultName] : undefined;
+    const found = this.has(name || this.defaultName) ? this.entries[name || this.defaultName] : runtimeOfType(name);
     if (found === undefined) throw invalidArgument(`unknown or invalid runtime name: ${name}`);
     return found;
   }
@@ -60,6 +77,9 @@ function optionsOf(runtime: Runtime): CreateOptions {
     driver: runtime.driver,
     binary: runtime.path === '' ? '' : findBinary(runtime.path),
     binaryArgs: [...runtime.args],
+    ...(runtime.options === undefined ? {} : { runtimeOptions: runtime.options }),
+    taskService: runtime.taskService ?? '',
+    taskServiceCommand: [...(runtime.taskCommand ?? [])],
   });
 }
 

@@ -1,8 +1,9 @@
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { packJson } from '@gantry/api';
 import type { Any } from '@gantry/api/google/protobuf/any';
 import { formatJson, type LinuxResources } from '@gantry/oci';
-import { type CallContext, errorText, type GantryError, internal, isErrorOf, type Logger, newContext, notFound } from '@gantry/rpc';
+import { type CallContext, errorText, type GantryError, internal, isErrorOf, type Logger, newContext, notFound, socketOfAddress } from '@gantry/rpc';
 import type { CgroupManager, CgroupPlan } from '@gantry/runtime';
 import type { Fields } from '../../helper/frame';
 import type { RemoteProcess } from '../../monitor/remote-process';
@@ -202,9 +203,15 @@ export class RemoteDriver implements Driver {
       session.close();
     }
     this.sessions.delete(key);
-    const { pid, startTime } = readKnown(task) ?? {};
-    if (this.settings.server.ownsProcess && pid !== undefined && startTime !== undefined && isSameProcess(pid, startTime) && session === undefined) process.kill(pid, 'SIGKILL');
+    if (session === undefined && this.settings.server.ownsProcess) endUnanswering(readKnown(task) ?? {});
   }
+}
+
+/** Of a server that takes no connection, neither the process nor the socket is of use to anyone. */
+function endUnanswering({ endpoint, pid, startTime }: KnownServer): void {
+  if (pid !== undefined && startTime !== undefined && isSameProcess(pid, startTime)) process.kill(pid, 'SIGKILL');
+  const path = endpoint === undefined ? '' : socketOfAddress(endpoint.address);
+  if (path.startsWith('/')) rmSync(path, { force: true });
 }
 
 const keyOf = (task: Pick<DriverTask, 'namespace' | 'id'>): string => `${task.namespace}/${task.id}`;

@@ -3,7 +3,7 @@ import { Options } from '@gantry/api/containerd/runc/v1/runc';
 import { CreateOptions } from '@gantry/api/gantry/shim/v1/shim';
 import type { Any } from '@gantry/api/google/protobuf/any';
 import { invalidArgument, notImplemented } from '@gantry/rpc';
-import type { RuntimeTable } from '../../runtimes';
+import { type RuntimeTable, runtimeOfType } from '../../runtimes';
 
 /** containerd's names for "a runc-like runtime"; others are ours: `io.gantry.<runtime>.v1`. */
 const RUNC_NAMES: ReadonlySet<string> = new Set(['io.containerd.runc.v2', 'io.containerd.runc.v1', 'io.containerd.runtime.v1.linux']);
@@ -39,7 +39,9 @@ function refuseUnsupported(options: Options): void {
 
 function namedOptions(runtimes: RuntimeTable, runtime: string, options: Any | undefined): CreateOptions {
   const name = /^io\.gantry\.([a-z0-9-]+)\.v1$/.exec(runtime)?.[1] ?? runtime;
-  if (!runtimes.has(name)) throw invalidArgument(`runtime "${runtime}" is not known here; known are io.containerd.runc.v2 and ${Object.keys(runtimes.entries).join(', ')}: invalid argument`);
-  if (options !== undefined && options.value.length > 0) throw invalidArgument(`runtime "${runtime}" takes no options of type "${anyTypeName(options)}": invalid argument`);
-  return runtimes.createOptions(name);
+  if (!runtimes.has(name) && runtimeOfType(name) === undefined) throw invalidArgument(`runtime "${runtime}" is not known here; known are io.containerd.runc.v2 and ${Object.keys(runtimes.entries).join(', ')}: invalid argument`);
+  const chosen = runtimes.createOptions(name);
+  if (options === undefined || options.value.length === 0) return chosen;
+  if (chosen.driver === 'native' || chosen.driver === 'oci') throw invalidArgument(`runtime "${runtime}" takes no options of type "${anyTypeName(options)}": invalid argument`);
+  return { ...chosen, runtimeOptions: options };
 }

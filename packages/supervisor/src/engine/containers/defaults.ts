@@ -4,7 +4,7 @@ import type { Engine } from './engine';
 import { networkMode } from './networks';
 
 /** Names of our own runtime that containerd's clients use. */
-const NATIVE_ALIASES = new Set(['io.containerd.runc.v2', 'io.containerd.gantry.v1']);
+const NATIVE_ALIASES = new Set(['io.containerd.gantry.v1']);
 
 /** HostConfig with the engine's defaults in place of what was left open, as inspect shows it. */
 export function applyDefaults(engine: Engine, asked: HostConfig): HostConfig {
