@@ -2,6 +2,9 @@ import { existsSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { invalidArgument } from '@gantry/rpc';
 import type { FlagTable } from '@gantry/service';
+import { COPY } from './snapshots/copy';
+import { SNAPSHOTTER } from './snapshots/overlay';
+import { parseProxy } from './snapshots/proxy';
 
 /** The service's own configuration keys (see deploy/images.yaml). */
 export interface ImagesConfig {
@@ -19,6 +22,12 @@ export interface ImagesConfig {
   readonly 'max-layer-bytes': number;
   /** Entries that one layer may hold. */
   readonly 'max-layer-entries': number;
+  /** The snapshotter that docker's images and containers use: overlayfs, copy, or one of proxy-snapshotters. */
+  readonly snapshotter: string;
+  /** Docker's word for the same; empty unless given. overlay2 and vfs mean overlayfs and copy. */
+  readonly 'storage-driver': string;
+  /** Foreign snapshotters, NAME=SOCKET or NAME=SOCKET,REMOTE: containerd's Snapshots service at a unix socket, where it is called REMOTE. */
+  readonly 'proxy-snapshotters': readonly string[];
   /** Absolute path of gantry-native; empty: beside the bundle. */
   readonly native: string;
 }
@@ -32,6 +41,9 @@ export const defaults: ImagesConfig = {
   'max-concurrent-uploads': 5,
   'max-layer-bytes': 128 * 2 ** 30,
   'max-layer-entries': 4_000_000,
+  snapshotter: '',
+  'storage-driver': '',
+  'proxy-snapshotters': [],
   native: '',
 };
 
@@ -39,6 +51,9 @@ export const flags: FlagTable = {
   'registry-mirrors': { type: 'list', value: 'URL', help: 'registry mirror asked before docker.io (may be repeated)' },
   'insecure-registries': { type: 'list', value: 'HOST', help: 'registry without a valid certificate (may be repeated)' },
   'registry-config-path': { type: 'list', value: 'DIR', help: 'directory with hosts.toml or certificates of registries (may be repeated)' },
+  snapshotter: { type: 'string', value: 'NAME', help: 'overlayfs (default), copy, or one of --proxy-snapshotters' },
+  'storage-driver': { type: 'string', value: 'NAME', help: "docker's word for --snapshotter" },
+  'proxy-snapshotters': { type: 'list', value: 'NAME=SOCKET[,REMOTE]', help: "snapshotter behind containerd's Snapshots service (may be repeated)" },
   native: { type: 'string', value: 'FILE', help: 'path of gantry-native' },
 };
 
@@ -48,9 +63,28 @@ export function checkConfig(config: ImagesConfig): void {
     if (!/^https?:\/\/[^/?#@]+\/?$/.test(mirror)) throw invalidArgument(`registry-mirrors: "${mirror}" is not a URL of scheme and host only`);
   }
   for (const dir of config['registry-config-path']) if (!isAbsolute(dir)) throw invalidArgument(`registry-config-path: "${dir}" is not an absolute path`);
+  const names = new Set([SNAPSHOTTER, COPY]);
+  for (const text of config['proxy-snapshotters']) {
+    const proxy = parseProxy(text);
+    if (proxy === undefined) throw invalidArgument(`proxy-snapshotters: "${text}" is not NAME=SOCKET or NAME=SOCKET,REMOTE`);
+    if (names.has(proxy.name)) throw invalidArgument(`proxy-snapshotters: the name "${proxy.name}" is taken`);
+    names.add(proxy.name);
+  }
+  if (config.snapshotter !== '' && config['storage-driver'] !== '' && config.snapshotter !== driverName(config['storage-driver'])) {
+    throw invalidArgument(`snapshotter "${config.snapshotter}" and storage-driver "${config['storage-driver']}" are not the same`);
+  }
+  const chosen = defaultSnapshotter(config);
+  if (!names.has(chosen)) throw invalidArgument(`snapshotter "${chosen}" is none of ${[...names].join(', ')}`);
   for (const key of ['max-concurrent-downloads', 'max-ranges-per-download', 'max-concurrent-uploads', 'max-layer-bytes', 'max-layer-entries'] as const) {
     if (!Number.isSafeInteger(config[key]) || config[key] < 1) throw invalidArgument(`${key} ${config[key]} is not a positive whole number`);
   }
+}
+
+const driverName = (name: string): string => ({ overlay2: SNAPSHOTTER, vfs: COPY, native: COPY })[name] ?? name;
+
+/** The snapshotter that an empty name means. */
+export function defaultSnapshotter(config: Pick<ImagesConfig, 'snapshotter' | 'storage-driver'>): string {
+  return config.snapshotter === '' ? (config['storage-driver'] === '' ? SNAPSHOTTER : driverName(config['storage-driver'])) : config.snapshotter;
 }
 
 /** Places of gantry-native, seen from the running bundle: installed, in dist, and from the sources. */

@@ -13,6 +13,8 @@ typedef int mode_fn(int argc, char **argv); /* argv[0] is the mode's name; the r
 MODE(mode_helper);
 MODE(mode_untar);
 MODE(mode_pack);
+MODE(mode_compare);
+MODE(mode_copy);
 MODE(mode_runc_create);
 MODE(mode_runc_exec);
 MODE(mode_plan_check);
@@ -31,6 +33,8 @@ int main(int argc, char **argv)
 		{ "helper", mode_helper, true },
 		{ "untar", mode_untar, false },
 		{ "pack", mode_pack, false },
+		{ "compare", mode_compare, false },
+		{ "copy", mode_copy, false },
 		{ "runc-create", mode_runc_create, true },
 		{ "runc-exec", mode_runc_exec, true },
 		{ "plan-check", mode_plan_check, false },

@@ -2,25 +2,27 @@
  * Mode `pack`: writes what lies below a directory as a pax tar to stdout.
  *
  *   gantry-native pack --root DIR [--path PATH] [--name NAME] [--overlay]
+ *   gantry-native pack --root DIR --base DIR
  *
  * PATH is resolved inside DIR (symbolic links too) and its contents are packed under names relative to it; when it is not a directory,
  * that one entry is packed under its own name. With --name, PATH itself (its last component is not followed when it is a symbolic link) is
  * packed as NAME, and what lies below it as NAME/... With --overlay, overlayfs' whiteouts and opaque directories become the `.wh.` names of
- * image layers. Overlayfs' own xattrs are never written. Failures as in untar.c.
+ * image layers. Overlayfs' own xattrs are never written. The second form packs what differs from the tree BASE, with `.wh.` names for what only BASE
+ * has, as an image layer. Failures as in untar.c.
  */
 #define _GNU_SOURCE
 #include "pack_tar.h"
+#include "tree_walk.h"
 #include "untar_path.h"
 #include "untar_report.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
@@ -36,9 +38,20 @@ struct link_entry {
     char *path;
 };
 
+/* A directory that is the same in the base: written only once something below it is. */
+struct pending {
+    struct pending *up;
+    int dir;
+    const char *prefix, *name;
+    bool written;
+};
+
 struct packer {
     struct tar_out out;
     bool overlay;
+    int base; /* directory of the other tree that is at the same place as the one being packed; -1: there is none */
+    struct pending *pending;
+    bool shallow; /* directories without what they hold */
     struct link_entry *links;
     size_t link_count, link_cap;
     unsigned char *buffer;
@@ -208,7 +221,7 @@ static int pack_as(struct packer *p, int dir, const char *prefix, const char *na
         close(fd);
     if (rc == 0 && S_ISDIR(s.st_mode) && p->overlay && opaque && !self)
         rc = put_marker(p, path, ".wh..wh..opq", &s);
-    if (rc == 0 && S_ISDIR(s.st_mode) && !self) {
+    if (rc == 0 && S_ISDIR(s.st_mode) && !self && !p->shallow) {
         int sub = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         rc = sub < 0 ? fail_at("open", path) : pack_dir(p, sub, path);
         if (sub >= 0)
@@ -218,50 +231,113 @@ static int pack_as(struct packer *p, int dir, const char *prefix, const char *na
     return rc;
 }
 
-static int by_name(const void *a, const void *b)
+static int put_pending(struct packer *p, struct pending *at)
 {
-    return strcmp(*(char *const *)a, *(char *const *)b);
+    if (!at || at->written)
+        return 0;
+    if (put_pending(p, at->up) < 0)
+        return -1;
+    at->written = true;
+    p->shallow = true;
+    int rc = pack_entry(p, at->dir, at->prefix, at->name);
+    p->shallow = false;
+    return rc;
+}
+
+static int put_whiteout(struct packer *p, const char *prefix, const char *name)
+{
+    char whiteout[NAME_MAX + 8];
+    struct stat none = {.st_mode = 0};
+    if (put_pending(p, p->pending) < 0)
+        return -1;
+    snprintf(whiteout, sizeof whiteout, ".wh.%s", name);
+    return put_marker(p, prefix, whiteout, &none);
+}
+
+/* An entry that the base has not, or something else in its place. */
+static int put_new(struct packer *p, int dir, const char *prefix, const char *name)
+{
+    int base = p->base;
+    if (put_pending(p, p->pending) < 0)
+        return -1;
+    p->base = -1;
+    int rc = pack_entry(p, dir, prefix, name);
+    p->base = base;
+    return rc;
+}
+
+/* A directory that both trees have; changed: its own attributes are not the same. */
+static int pack_both(struct packer *p, int dir, const char *prefix, const char *name, bool changed)
+{
+    struct pending own = {p->pending, dir, prefix, name, false};
+    if (changed && put_pending(p, &own) < 0)
+        return -1;
+    int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, base = p->base;
+    int one = openat(dir, name, flags);
+    char *path = NULL;
+    p->base = openat(base, name, flags);
+    p->pending = &own;
+    int rc = -1;
+    if (one < 0 || p->base < 0)
+        fail_at("open", name);
+    else if (join_path(&path, prefix, name) < 0)
+        untar_fail("io", "out of memory");
+    else
+        rc = pack_dir(p, one, path);
+    free(path);
+    if (one >= 0)
+        close(one);
+    if (p->base >= 0)
+        close(p->base);
+    p->base = base;
+    p->pending = own.up;
+    return rc;
+}
+
+/* An entry that the base has too: nothing of it when it is the same. */
+static int pack_against(struct packer *p, int dir, const char *prefix, const char *name)
+{
+    struct stat here, there;
+    if (fstatat(dir, name, &here, AT_SYMLINK_NOFOLLOW) < 0 || fstatat(p->base, name, &there, AT_SYMLINK_NOFOLLOW) < 0)
+        return fail_at("stat", name);
+    int same = tree_same(p->base, dir, name, false);
+    if (same < 0)
+        return fail_at("compare", name);
+    if (S_ISDIR(here.st_mode) && S_ISDIR(there.st_mode))
+        return pack_both(p, dir, prefix, name, !same);
+    if (same)
+        return 0;
+    /* A directory in place of something else hides what was there by itself, and the other way round. */
+    return put_new(p, dir, prefix, name);
 }
 
 /* Sorted, so that the same tree gives the same archive. */
 static int pack_dir(struct packer *p, int dir, const char *prefix)
 {
-    int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *stream = fd < 0 ? NULL : fdopendir(fd);
-    char **names = NULL;
-    size_t count = 0, cap = 0;
-    int rc = stream ? 0 : fail_at("read", prefix);
-    for (struct dirent *d; rc == 0 && (d = readdir(stream));) {
-        if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
-            continue;
-        if (count == cap) {
-            cap = cap ? cap * 2 : 64;
-            char **grown = realloc(names, cap * sizeof *names);
-            if (!grown) {
-                rc = untar_fail("io", "out of memory");
-                break;
-            }
-            names = grown;
-        }
-        names[count++] = strdup(d->d_name);
+    struct tree_names here, there = {0};
+    if (tree_list(dir, &here) < 0 || (p->base >= 0 && tree_list(p->base, &there) < 0))
+        return fail_at("read", prefix);
+    int rc = 0;
+    for (size_t i = 0, k = 0; rc == 0 && (i < here.count || k < there.count);) {
+        int order = i == here.count ? 1 : k == there.count ? -1 : strcmp(here.names[i], there.names[k]);
+        if (order > 0)
+            rc = put_whiteout(p, prefix, there.names[k]);
+        else if (order == 0)
+            rc = pack_against(p, dir, prefix, here.names[i]);
+        else
+            rc = put_new(p, dir, prefix, here.names[i]);
+        i += order <= 0;
+        k += order >= 0;
     }
-    if (stream)
-        closedir(stream);
-    if (count > 1)
-        qsort(names, count, sizeof *names, by_name);
-    for (size_t i = 0; i < count; i++) {
-        if (rc == 0)
-            rc = pack_entry(p, dir, prefix, names[i]);
-        free(names[i]);
-    }
-    free(names);
+    tree_names_free(&here);
+    tree_names_free(&there);
     return rc;
 }
 
 int mode_pack(int argc, char **argv)
 {
-    struct packer p = {.out = {.fd = STDOUT_FILENO, .buffer = malloc(COPY_SIZE)}, .buffer = malloc(COPY_SIZE)};
-    const char *root = NULL, *path = "", *as = NULL;
+    struct packer p = {.base = -1, .out = {.fd = STDOUT_FILENO, .buffer = malloc(COPY_SIZE)}, .buffer = malloc(COPY_SIZE)};
+    const char *root = NULL, *path = "", *as = NULL, *other = NULL;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--overlay") == 0)
             p.overlay = true;
@@ -271,19 +347,19 @@ int mode_pack(int argc, char **argv)
             path = argv[++i];
         else if (strcmp(argv[i], "--name") == 0 && i + 1 < argc)
             as = argv[++i];
+        else if (strcmp(argv[i], "--base") == 0 && i + 1 < argc)
+            other = argv[++i];
         else
             return untar_fail("io", "unknown flag or missing value: %s", argv[i]) < 0;
     }
     if (!root || !p.out.buffer || !p.buffer)
         return untar_fail("io", root ? "out of memory" : "--root is missing") < 0;
-    struct rlimit files;
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0) { /* one descriptor a level of the tree */
-        files.rlim_cur = files.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &files);
-    }
+    tree_raise_files();
     int base = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (base < 0)
         return fail_at("open", root) < 0;
+    if (other && (p.base = open(other, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+        return fail_at("open", other) < 0;
     char *clean = untar_clean(path);
     if (!clean)
         return untar_fail("unsafe", "path %s leads outside the root", path) < 0;

@@ -11,7 +11,7 @@ import { danglingName, putName } from '../docker/names';
 import { underLease } from '../docker/operation';
 import { decompressor, detectCompression } from '../layers/decompress';
 import { type LayerIntake, type LooseLayer, type TakenLayer, UNCOMPRESSED_LABEL } from '../layers/intake';
-import type { OverlaySnapshotter } from '../snapshots/overlay';
+import type { RecordedSnapshotter } from '../snapshots/recorded';
 import type { Target } from '../store/images';
 import type { LeaseTable } from '../store/leases';
 import type { Scope } from '../store/namespaced';
@@ -22,7 +22,7 @@ export interface LoadDependencies {
   readonly catalog: Catalog;
   readonly content: ContentStore;
   readonly intake: LayerIntake;
-  readonly snapshotter: OverlaySnapshotter;
+  readonly snapshotter: RecordedSnapshotter;
   readonly leases: LeaseTable;
 }
 
@@ -249,7 +249,7 @@ async function store(deps: LoadDependencies, scope: Scope, context: { image: Arc
       if (taken !== undefined && taken.diffId !== '' && wanted !== undefined && taken.diffId !== wanted) throw dataLoss(`layer ${layer.digest} unpacks to ${taken.diffId}, its image says ${wanted}`);
     });
     await buildChain(deps.intake, deps.snapshotter, scope, { image: { chainIds: chains, config: parsed, manifest }, loose, ...(options.signal === undefined ? {} : { signal: options.signal }) });
-    await deps.content.put(scope, config, manifest.config.digest, configLabels(chains.at(-1)));
+    await deps.content.put(scope, config, manifest.config.digest, configLabels(deps.snapshotter.name, chains.at(-1)));
     await deps.content.put(scope, bytes, descriptor.digest, manifestLabels(manifest));
   }
   if (image.manifests.length === 0) throw dataLoss(`image ${image.target.digest} has no manifest in the archive`);

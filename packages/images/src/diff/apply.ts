@@ -2,14 +2,17 @@ import { mediaTypes } from '@gantry/oci';
 import { dataLoss, failedPrecondition } from '@gantry/rpc';
 import type { ContentStore } from '../content/store';
 import { UNCOMPRESSED_LABEL } from '../layers/intake';
-import type { NativeTree } from '../layers/native';
+import type { Laid, NativeTree } from '../layers/native';
 import { LayerSink } from '../layers/sink';
 import type { Mount } from '../snapshots/snapshotter';
+import { withMounts } from '../snapshots/view';
 import type { Scope } from '../store/namespaced';
-import { stackOf } from './overlay-mounts';
+import type { MountedTrees } from './mounted-trees';
+import type { PlainTree } from './plain-tree';
 
 export interface Applied {
   readonly mediaType: string;
+  /** Of the uncompressed tar. */
   readonly digest: string;
   readonly size: number;
 }
@@ -19,13 +22,19 @@ export class DiffApplier {
   constructor(
     private readonly content: ContentStore,
     private readonly native: NativeTree,
-    private readonly snapshotRoot: string,
+    private readonly plain: PlainTree,
+    private readonly trees: MountedTrees,
   ) {}
 
   async apply(scope: Scope, digest: string, mounts: readonly Mount[]): Promise<Applied> {
-    const stack = stackOf(mounts, this.snapshotRoot);
-    if (stack.upper === undefined) throw failedPrecondition(`layer ${digest} cannot be applied to a read-only snapshot`);
-    const sink = new LayerSink({ native: this.native, root: stack.upper });
+    const tree = this.trees.behind(mounts);
+    if (tree.kind === 'layers' ? tree.upper === undefined : !tree.writable) throw failedPrecondition(`layer ${digest} cannot be applied to a read-only snapshot`);
+    if (tree.kind === 'whole') return withMounts(tree.mounts, (root) => this.lay(scope, digest, new LayerSink({ native: this.plain, root })));
+    const upper = tree.upper ?? '';
+    return this.lay(scope, digest, new LayerSink({ native: this.native, root: upper }), (laid) => this.native.adopt(upper, laid.implicit, tree.lower));
+  }
+
+  private async lay(scope: Scope, digest: string, sink: Pick<LayerSink, 'write' | 'end' | 'fail'>, after: (laid: Laid) => Promise<void> = () => Promise.resolve()): Promise<Applied> {
     let size = 0;
     try {
       for await (const part of this.content.read(scope, digest)) {
@@ -34,7 +43,7 @@ export class DiffApplier {
       }
       const { diffId, laid } = await sink.end();
       if (laid === undefined) throw dataLoss(`layer ${digest} was not unpacked`);
-      await this.native.adopt(stack.upper, laid.implicit, stack.lower);
+      await after(laid);
       const uncompressed = diffId === '' ? digest : diffId;
       this.content.setLabels(scope, digest, { [UNCOMPRESSED_LABEL]: uncompressed });
       return { mediaType: mediaTypes.ociLayer, digest: uncompressed, size };

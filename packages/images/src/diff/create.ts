@@ -7,11 +7,13 @@ import { layerCompression, mediaTypes } from '@gantry/oci';
 import { invalidArgument, notImplemented } from '@gantry/rpc';
 import { type ContentStore, isExisting } from '../content/store';
 import { UNCOMPRESSED_LABEL } from '../layers/intake';
-import type { NativeTree } from '../layers/native';
+import type { NativeTree, Packing } from '../layers/native';
 import type { Mount } from '../snapshots/snapshotter';
+import type { Trees } from '../snapshots/trees';
+import { withMounts } from '../snapshots/view';
 import type { Labels } from '../store/labels';
 import type { Scope } from '../store/namespaced';
-import { stackOf } from './overlay-mounts';
+import type { MountedTrees } from './mounted-trees';
 
 export interface CreateOptions {
   readonly left: readonly Mount[];
@@ -34,26 +36,35 @@ export class DiffCreator {
   constructor(
     private readonly content: ContentStore,
     private readonly native: NativeTree,
-    private readonly snapshotRoot: string,
+    private readonly trees: MountedTrees,
+    private readonly compared: Trees,
   ) {}
 
-  /** The difference is read off the upper directory: right must be a snapshot that lies on left. */
+  /** Overlayfs' difference is read off the upper directory, so right must lie on left; of whole trees any two are compared. */
   async create(scope: Scope, options: CreateOptions): Promise<CreatedDiff> {
-    const left = stackOf(options.left, this.snapshotRoot);
-    const right = stackOf(options.right, this.snapshotRoot);
+    const left = this.trees.behind(options.left);
+    const right = this.trees.behind(options.right);
+    if (right.kind === 'whole') return this.createWhole(scope, options, right.mounts);
+    if (left.kind === 'whole') throw notImplemented('a diff of snapshots of two snapshotters is not supported');
     const below = [...(left.upper === undefined ? [] : [left.upper]), ...left.lower];
     const [top, under] = right.upper === undefined ? [right.lower[0], right.lower.slice(1)] : [right.upper, right.lower];
     if (top === undefined || under.join(':') !== below.join(':')) throw notImplemented('a diff of two snapshots that do not lie on each other is not supported');
-    return this.pack(scope, top, options);
+    return this.pack(scope, () => this.native.pack(top, true), options);
   }
 
-  /** Packs an upper directory as a layer blob. */
-  async pack(scope: Scope, upper: string, options: Pick<CreateOptions, 'mediaType' | 'ref' | 'labels'>): Promise<CreatedDiff> {
+  private createWhole(scope: Scope, options: CreateOptions, right: readonly Mount[]): Promise<CreatedDiff> {
+    return withMounts(right, (top) => {
+      if (options.left.length === 0) return this.pack(scope, () => this.native.pack(top, false), options);
+      return withMounts(options.left, (below) => this.pack(scope, () => this.compared.packDifference(below, top), options));
+    });
+  }
+
+  private async pack(scope: Scope, start: () => Packing, options: Pick<CreateOptions, 'mediaType' | 'ref' | 'labels'>): Promise<CreatedDiff> {
     const mediaType = options.mediaType === '' ? mediaTypes.ociLayer : options.mediaType;
     const compression = layerCompression(mediaType);
     if (compression === undefined) throw invalidArgument(`media type ${mediaType} is no layer`);
     const ingest = await this.content.ingest(scope, options.ref === '' ? `diff-${randomBytes(8).toString('hex')}` : options.ref);
-    const packing = this.native.pack(upper, true);
+    const packing = start();
     const hash = createHash('sha256');
     const tap = new Transform({
       transform(chunk: Buffer, _encoding, done) {

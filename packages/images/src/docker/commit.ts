@@ -2,13 +2,15 @@ import type { CommitRequest } from '@gantry/api/gantry/images/v1/images';
 import { chainIds, type Descriptor, type Digest, type ImageConfig, type ImageContainerConfig, mediaTypes, hostPlatform } from '@gantry/oci';
 import { invalidArgument } from '@gantry/rpc';
 import type { ContentStore } from '../content/store';
+import { withBelow } from '../diff/changes';
 import type { DiffCreator } from '../diff/create';
 import type { LayerIntake } from '../layers/intake';
-import type { OverlaySnapshotter } from '../snapshots/overlay';
+import type { RecordedSnapshotter } from '../snapshots/recorded';
 import type { LeaseTable } from '../store/leases';
 import type { Scope } from '../store/namespaced';
 import { nowMicros, microsToRfc3339 } from '../store/time';
 import type { Catalog } from './catalog';
+import { buildChain } from './chain';
 import { applyChanges } from './dockerfile-changes';
 import { makeImage } from './make-image';
 import { underLease } from './operation';
@@ -17,7 +19,7 @@ export interface CommitDependencies {
   readonly catalog: Catalog;
   readonly content: ContentStore;
   readonly intake: LayerIntake;
-  readonly snapshotter: OverlaySnapshotter;
+  readonly snapshotter: RecordedSnapshotter;
   readonly leases: LeaseTable;
   readonly differ: DiffCreator;
 }
@@ -27,15 +29,13 @@ export function commitImage(deps: CommitDependencies, scope: Scope, request: Com
   return underLease(deps.leases, scope, 'commit', async (own) => {
     const { snapshotter, differ, intake } = deps;
     const base = request.parentImageId === '' ? undefined : (await deps.catalog.resolve(own, request.parentImageId)).image;
-    const record = snapshotter.stat(own, request.snapshotKey);
-    const diff = await differ.pack(own, snapshotter.directory(record.id), { mediaType: mediaTypes.dockerLayerGzip, ref: '', labels: {} });
+    const right = await snapshotter.mounts(own, request.snapshotKey);
+    const diff = await withBelow(snapshotter, own, request.snapshotKey, (left) => differ.create(own, { left, right, mediaType: mediaTypes.dockerLayerGzip, ref: '', labels: {} }));
     const diffIds = [...(base?.config.rootfs.diff_ids ?? []), diff.diffId as Digest];
     const chains = chainIds(diffIds);
-    const chainId = chains.at(-1) ?? '';
-    if (snapshotter.find(own, chainId) === undefined) {
-      const { loose } = await intake.unpack(own, diff.digest);
-      await intake.settle(own, loose, chainId, chains.at(-2) ?? '');
-    }
+    const layer: Descriptor = { mediaType: diff.mediaType, digest: diff.digest as Digest, size: diff.size };
+    const layers = [...(base?.manifest.layers ?? []), layer];
+    await buildChain(intake, snapshotter, own, { image: { chainIds: chains, config: { rootfs: { type: 'layers', diff_ids: diffIds } }, manifest: { layers } }, loose: new Map() });
     const created = microsToRfc3339(nowMicros());
     const config = applyChanges(parse(request.configJson), request.changes);
     const host = hostPlatform();
@@ -50,9 +50,8 @@ export function commitImage(deps: CommitDependencies, scope: Scope, request: Com
       history: [...(base?.config.history ?? []), { created, created_by: (config.Cmd ?? []).join(' '), ...(request.author === '' ? {} : { author: request.author }), ...(request.comment === '' ? {} : { comment: request.comment }) }],
       rootfs: { type: 'layers', diff_ids: diffIds },
     };
-    const layer: Descriptor = { mediaType: diff.mediaType, digest: diff.digest as Digest, size: diff.size };
     const name = request.repository === '' ? '' : request.tag === '' ? request.repository : `${request.repository}:${request.tag}`;
-    return makeImage(deps, own, { config: image, layers: [...(base?.manifest.layers ?? []), layer], name, parent: request.parentImageId });
+    return makeImage(deps, own, { config: image, layers, name, parent: request.parentImageId });
   });
 }
 

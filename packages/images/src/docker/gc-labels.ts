@@ -1,5 +1,4 @@
 import type { Index, Manifest } from '@gantry/oci';
-import { SNAPSHOTTER } from '../snapshots/overlay';
 import type { Labels } from '../store/labels';
 
 /** References that garbage collection follows, in containerd's own label names, so that its clients see normal objects. */
@@ -18,6 +17,6 @@ export function indexLabels(index: Index, has: (digest: string) => boolean): Lab
   return labels;
 }
 
-export function configLabels(chainId: string | undefined): Labels {
-  return chainId === undefined ? {} : { [`containerd.io/gc.ref.snapshot.${SNAPSHOTTER}`]: chainId };
+export function configLabels(snapshotter: string, chainId: string | undefined): Labels {
+  return chainId === undefined ? {} : { [`containerd.io/gc.ref.snapshot.${snapshotter}`]: chainId };
 }

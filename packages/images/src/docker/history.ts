@@ -1,12 +1,12 @@
 import type { HistoryItem } from '@gantry/api/gantry/images/v1/images';
-import type { OverlaySnapshotter } from '../snapshots/overlay';
+import type { RecordedSnapshotter } from '../snapshots/recorded';
 import type { Scope } from '../store/namespaced';
 import type { CatalogEntry } from './catalog';
 import { layerSizes } from './inspect';
 import { shownNames } from './names';
 
 /** The steps that made an image, newest first; only the image itself has an id, the steps below are `<missing>`. */
-export function imageHistory(snapshotter: OverlaySnapshotter, scope: Scope, entry: CatalogEntry): HistoryItem[] {
+export function imageHistory(snapshotter: RecordedSnapshotter, scope: Scope, entry: CatalogEntry): HistoryItem[] {
   const sizes = layerSizes(snapshotter, scope, entry);
   const { history = [] } = entry.image.config;
   let layer = 0;

@@ -1,7 +1,6 @@
 import type { Image } from '@gantry/api/gantry/images/v1/images';
 import type { Descriptor as WireDescriptor } from '@gantry/api/containerd/types/types';
-import type { OverlaySnapshotter } from '../snapshots/overlay';
-import { SNAPSHOTTER } from '../snapshots/overlay';
+import type { RecordedSnapshotter } from '../snapshots/recorded';
 import type { Target } from '../store/images';
 import type { Scope } from '../store/namespaced';
 import { microsToRfc3339 } from '../store/time';
@@ -18,16 +17,16 @@ export function shortTime(text: string): string {
 }
 
 /** Bytes of the layers as unpacked; a chain that is not unpacked counts the compressed layer. */
-export function imageSize(snapshotter: OverlaySnapshotter, scope: Scope, entry: CatalogEntry): number {
+export function imageSize(snapshotter: RecordedSnapshotter, scope: Scope, entry: CatalogEntry): number {
   return layerSizes(snapshotter, scope, entry).reduce((sum, size) => sum + size, 0);
 }
 
-export function layerSizes(snapshotter: OverlaySnapshotter, scope: Scope, { image }: CatalogEntry): number[] {
+export function layerSizes(snapshotter: RecordedSnapshotter, scope: Scope, { image }: CatalogEntry): number[] {
   return image.chainIds.map((chainId, at) => snapshotter.find(scope, chainId)?.size ?? image.manifest.layers[at]?.size ?? 0);
 }
 
 /** Everything that docker's list and inspect show, and a container needs. */
-export function describe(catalog: Catalog, snapshotter: OverlaySnapshotter, scope: Scope, entry: CatalogEntry): Image {
+export function describe(catalog: Catalog, snapshotter: RecordedSnapshotter, scope: Scope, entry: CatalogEntry): Image {
   const { image, records } = entry;
   const { config } = image;
   const { tags, digests } = shownNames(records);
@@ -49,7 +48,7 @@ export function describe(catalog: Catalog, snapshotter: OverlaySnapshotter, scop
     configJson: image.configJson,
     diffIds: [...config.rootfs.diff_ids],
     chainId: image.chainIds.at(-1) ?? '',
-    snapshotter: SNAPSHOTTER,
+    snapshotter: snapshotter.name,
     target: record && wireTarget(record.target),
     lastTagTime: newest === 0 ? '' : microsToRfc3339(newest),
     labels: config.config?.Labels ?? {},

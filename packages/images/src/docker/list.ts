@@ -1,7 +1,7 @@
 import type { Image } from '@gantry/api/gantry/images/v1/images';
 import { familiarName, familiarString } from '@gantry/oci';
 import { invalidArgument } from '@gantry/rpc';
-import type { OverlaySnapshotter } from '../snapshots/overlay';
+import type { RecordedSnapshotter } from '../snapshots/recorded';
 import type { Scope } from '../store/namespaced';
 import type { Catalog, CatalogEntry } from './catalog';
 import { describe } from './inspect';
@@ -16,7 +16,7 @@ export interface ListOptions {
 }
 
 /** Images as `docker images` shows them, newest first. */
-export async function listImages(catalog: Catalog, snapshotter: OverlaySnapshotter, scope: Scope, options: ListOptions): Promise<Image[]> {
+export async function listImages(catalog: Catalog, snapshotter: RecordedSnapshotter, scope: Scope, options: ListOptions): Promise<Image[]> {
   const entries = await catalog.entries(scope);
   const parents = new Set([...entries.values()].map(({ image }) => catalog.parentOf(scope, image)).filter((id) => id !== ''));
   const accepts = await imageFilter(catalog, scope, options.filters);
@@ -105,7 +105,7 @@ function globs(pattern: string): (name: string) => boolean {
   };
 }
 
-function addSharedSizes(snapshotter: OverlaySnapshotter, scope: Scope, images: Image[], entries: ReadonlyMap<string, CatalogEntry>): void {
+function addSharedSizes(snapshotter: RecordedSnapshotter, scope: Scope, images: Image[], entries: ReadonlyMap<string, CatalogEntry>): void {
   const users = new Map<string, number>();
   for (const { image } of entries.values()) for (const chain of image.chainIds) users.set(chain, (users.get(chain) ?? 0) + 1);
   for (const image of images) {

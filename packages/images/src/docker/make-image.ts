@@ -8,7 +8,7 @@ import { danglingName, PARENT_LABEL, putName } from './names';
 
 /** Stores configuration and manifest of an image that was made here, and names it. Its layers and snapshots must be there. */
 export async function makeImage(
-  deps: { readonly catalog: Catalog; readonly content: ContentStore },
+  deps: { readonly catalog: Catalog; readonly content: ContentStore; readonly snapshotter: { readonly name: string } },
   scope: Scope,
   image: { readonly config: ImageConfig; readonly layers: readonly Descriptor[]; readonly name: string; readonly parent: string },
 ): Promise<{ readonly imageId: string; readonly familiarName: string }> {
@@ -17,7 +17,7 @@ export async function makeImage(
   const manifest: Manifest = { schemaVersion: 2, mediaType: mediaTypes.dockerManifest, config, layers: [...image.layers] };
   const bytes = Buffer.from(JSON.stringify(manifest));
   const target: Target = { mediaType: mediaTypes.dockerManifest, digest: sha256(bytes), size: bytes.length, annotations: {} };
-  await deps.content.put(scope, configJson, config.digest, { ...configLabels(chainIds(image.config.rootfs.diff_ids).at(-1)), ...(image.parent === '' ? {} : { [PARENT_LABEL]: image.parent }) });
+  await deps.content.put(scope, configJson, config.digest, { ...configLabels(deps.snapshotter.name, chainIds(image.config.rootfs.diff_ids).at(-1)), ...(image.parent === '' ? {} : { [PARENT_LABEL]: image.parent }) });
   await deps.content.put(scope, bytes, target.digest, manifestLabels(manifest));
   const reference = image.name === '' ? undefined : withDefaultTag(parseReference(image.name));
   putName(deps.catalog.images, scope, reference === undefined ? danglingName(target) : formatReference(reference), target);

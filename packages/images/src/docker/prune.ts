@@ -1,6 +1,6 @@
 import type { ImageUse, Removed } from '@gantry/api/gantry/images/v1/images';
 import { invalidArgument, isErrorOf } from '@gantry/rpc';
-import type { OverlaySnapshotter } from '../snapshots/overlay';
+import type { RecordedSnapshotter } from '../snapshots/recorded';
 import type { Scope } from '../store/namespaced';
 import { imageFilter, type Filters } from './list';
 import { describe } from './inspect';
@@ -8,7 +8,7 @@ import { type RemoveDependencies, removeImage } from './remove';
 
 /** Removes dangling images, or with the filter dangling=false every image that no container uses. */
 export async function pruneImages(
-  deps: RemoveDependencies & { readonly snapshotter: OverlaySnapshotter },
+  deps: RemoveDependencies & { readonly snapshotter: RecordedSnapshotter },
   scope: Scope,
   options: { readonly filters: Filters; readonly uses: readonly ImageUse[] },
 ): Promise<{ removed: Removed[]; spaceReclaimed: bigint }> {

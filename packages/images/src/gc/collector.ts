@@ -1,6 +1,6 @@
 import type { Logger } from '@gantry/rpc';
 import type { ContentStore } from '../content/store';
-import type { OverlaySnapshotter } from '../snapshots/overlay';
+import type { RecordedSnapshotter } from '../snapshots/recorded';
 import type { Database } from '../store/database';
 import { nowMicros } from '../store/time';
 import { reachable } from './mark';
@@ -22,7 +22,7 @@ export class Collector {
   constructor(
     private readonly db: Database,
     private readonly content: ContentStore,
-    private readonly snapshotter: OverlaySnapshotter,
+    private readonly snapshotters: Readonly<Record<string, RecordedSnapshotter>>,
     private readonly logger: Logger,
     private readonly delayMs = 100,
   ) {}
@@ -44,7 +44,7 @@ export class Collector {
   run(): Promise<Collected> {
     const now = nowMicros();
     const digests: string[] = [];
-    const snapshots: number[] = [];
+    const snapshots: { readonly id: number; readonly snapshotter: string; readonly backend: string }[] = [];
     let bytes = 0;
     this.db.transaction(() => {
       for (const { ns } of this.db.all<{ ns: string }>('SELECT ns FROM content UNION SELECT ns FROM snapshots')) {
@@ -56,16 +56,18 @@ export class Collector {
           bytes += row.size;
         }
         // Youngest first: a child is always younger than the row of its parent, except where layers were stacked after they were laid out.
-        const dead = this.db.all<{ id: number; name: string; parent: number | null; size: number }>('SELECT id, name, parent, size FROM snapshots WHERE ns = ?', ns).filter(({ name }) => !held.has(`s ${name}`));
+        const dead = this.db
+          .all<{ id: number; snapshotter: string; name: string; parent: number | null; size: number; backend: string }>('SELECT id, snapshotter, name, parent, size, backend FROM snapshots WHERE ns = ?', ns)
+          .filter(({ snapshotter, name }) => snapshotter in this.snapshotters && !held.has(`s ${snapshotter} ${name}`));
         for (const row of childrenFirst(dead)) {
           this.db.run('DELETE FROM snapshots WHERE id = ?', row.id);
-          snapshots.push(row.id);
+          snapshots.push(row);
           bytes += row.size;
         }
       }
     });
     this.content.dropUnused(digests);
-    for (const id of snapshots) this.snapshotter.discard(id);
+    for (const gone of snapshots) this.snapshotters[gone.snapshotter]?.discard(gone);
     if (digests.length + snapshots.length > 0) this.logger.debug({ content: digests.length, snapshots: snapshots.length, bytes }, 'garbage collected');
     return Promise.resolve({ content: digests.length, snapshots: snapshots.length, bytes });
   }

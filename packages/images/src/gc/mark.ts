@@ -2,7 +2,7 @@ import type { Database } from '../store/database';
 import { parseLabels } from '../store/labels';
 import { EXPIRE_LABEL } from '../store/leases';
 
-/** `c <digest>`, `s <snapshot name>` or `i <image name>` of one namespace. */
+/** `c <digest>`, `s <snapshotter> <snapshot name>` or `i <image name>` of one namespace. */
 export type Node = string;
 
 const ROOT_LABEL = 'containerd.io/gc.root';
@@ -30,12 +30,12 @@ export function reachable(db: Database, namespace: string, now: number): Set<Nod
     edges.set(node, references(labels));
     if (labels[ROOT_LABEL] !== undefined || (row.leased === 0 && now - row.created < GRACE)) roots.push(node);
   }
-  for (const row of rows<{ name: string; parent: string | null; labels: string; kind: number; created: number; leased: number }>(
-    'SELECT s.name, p.name AS parent, s.labels, s.kind, s.created, s.leased FROM snapshots s LEFT JOIN snapshots p ON p.id = s.parent WHERE s.ns = ?',
+  for (const row of rows<{ snapshotter: string; name: string; parent: string | null; labels: string; kind: number; created: number; leased: number }>(
+    'SELECT s.snapshotter, s.name, p.name AS parent, s.labels, s.kind, s.created, s.leased FROM snapshots s LEFT JOIN snapshots p ON p.id = s.parent WHERE s.ns = ?',
   )) {
-    const node = `s ${row.name}`;
+    const node = `s ${row.snapshotter} ${row.name}`;
     const labels = parseLabels(row.labels);
-    edges.set(node, [...references(labels), ...(row.parent === null ? [] : [`s ${row.parent}`])]);
+    edges.set(node, [...references(labels), ...(row.parent === null ? [] : [`s ${row.snapshotter} ${row.parent}`])]);
     const unmanaged = row.leased === 0 && (row.kind !== 3 || now - row.created < GRACE);
     if (labels[ROOT_LABEL] !== undefined || unmanaged) roots.push(node);
   }
@@ -54,7 +54,7 @@ export function reachable(db: Database, namespace: string, now: number): Set<Nod
   }
   for (const row of rows<{ lease: string; type: string; id: string }>('SELECT lease, type, id FROM lease_resources WHERE ns = ?')) {
     if (expired.has(row.lease)) continue;
-    const node = row.type === 'content' ? `c ${row.id}` : row.type === 'images' ? `i ${row.id}` : row.type.startsWith('snapshots/') ? `s ${row.id}` : undefined;
+    const node = row.type === 'content' ? `c ${row.id}` : row.type === 'images' ? `i ${row.id}` : row.type.startsWith('snapshots/') ? `s ${row.type.slice('snapshots/'.length)} ${row.id}` : undefined;
     if (node !== undefined) (flats.has(row.lease) ? flat : roots).push(node);
   }
 
@@ -72,7 +72,7 @@ function references(labels: Record<string, string>): Node[] {
   const nodes: Node[] = [];
   for (const [key, value] of Object.entries(labels)) {
     if (key.startsWith(CONTENT_REF)) nodes.push(`c ${value}`);
-    else if (key.startsWith(SNAPSHOT_REF)) nodes.push(`s ${value}`);
+    else if (key.startsWith(SNAPSHOT_REF)) nodes.push(`s ${key.slice(SNAPSHOT_REF.length).split('/')[0] ?? ''} ${value}`);
     else if (key.startsWith(IMAGE_REF)) nodes.push(`i ${value}`);
   }
   return nodes;

@@ -1,19 +1,19 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Logger } from '@gantry/rpc';
+import { isErrorOf, type Logger } from '@gantry/rpc';
 import type { ContentPaths } from '../content/paths';
 import { OPERATION_LABEL } from '../docker/operation';
+import type { RecordedSnapshotter } from '../snapshots/recorded';
 import type { Database } from '../store/database';
 import { parseLabels } from '../store/labels';
 
 export interface RepairOptions {
   readonly db: Database;
   readonly paths: ContentPaths;
-  readonly snapshotRoot: string;
+  readonly snapshotters: readonly RecordedSnapshotter[];
   readonly boot: string;
   readonly logger: Logger;
-  readonly removeTree: (path: string) => Promise<void>;
 }
 
 /**
@@ -69,28 +69,25 @@ function removeUnknown(dir: string, known: ReadonlySet<string>, { logger }: Repa
   }
 }
 
-interface Leaf {
-  readonly id: number;
-  readonly name: string;
-  readonly kind: number;
-  readonly parent: number | null;
-}
-
-async function repairSnapshots({ db, snapshotRoot, logger, removeTree }: RepairOptions): Promise<void> {
-  const missing = ({ id, kind, parent }: { id: number; kind: number; parent: number | null }): boolean =>
-    !existsSync(kind === 1 && parent !== null ? join(snapshotRoot, String(id)) : join(snapshotRoot, String(id), 'fs'));
-  const leaves = 'SELECT id, name, kind, parent FROM snapshots s WHERE NOT EXISTS (SELECT 1 FROM snapshots c WHERE c.parent = s.id)';
-  for (let broken = db.all<Leaf>(leaves).filter(missing); broken.length > 0; broken = db.all<Leaf>(leaves).filter(missing)) {
-    for (const { id, name } of broken) {
-      logger.warn({ snapshot: name }, 'snapshot has no directory: it is forgotten');
-      db.run('DELETE FROM snapshots WHERE id = ?', id);
+/** A foreign snapshotter that does not answer keeps its records: it may only be late. */
+async function repairSnapshots({ db, snapshotters, logger }: RepairOptions): Promise<void> {
+  for (const snapshotter of snapshotters) {
+    try {
+      for (const { id, name } of await snapshotter.missing(snapshotter.table.all())) {
+        if (snapshotter.table.hasChildren(id)) {
+          logger.error({ snapshot: name, snapshotter: snapshotter.name }, 'snapshot has no tree and others lie on it');
+          continue;
+        }
+        logger.warn({ snapshot: name, snapshotter: snapshotter.name }, 'snapshot has no tree: it is forgotten');
+        db.run('DELETE FROM snapshots WHERE id = ?', id);
+      }
+      for (const name of await snapshotter.strays()) {
+        logger.info({ snapshot: name, snapshotter: snapshotter.name }, 'removing what a crash left');
+        await snapshotter.removeStray(name);
+      }
+    } catch (error) {
+      if (!isErrorOf(error, 'unavailable', 'deadlineExceeded')) throw error;
+      logger.warn({ snapshotter: snapshotter.name, err: error }, 'snapshotter does not answer');
     }
-  }
-  for (const { name } of db.all<Leaf>('SELECT id, name, kind, parent FROM snapshots').filter(missing)) logger.error({ snapshot: name }, 'snapshot has no directory and others lie on it');
-  const known = new Set(db.all<{ id: number }>('SELECT id FROM snapshots').map(({ id }) => String(id)));
-  for (const name of readdirSync(snapshotRoot)) {
-    if (known.has(name)) continue;
-    logger.info({ path: join(snapshotRoot, name) }, 'removing what a crash left');
-    await removeTree(join(snapshotRoot, name));
   }
 }

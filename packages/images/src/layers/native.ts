@@ -129,8 +129,8 @@ interface Child {
   on(event: 'error', listener: (error: Error) => void): unknown;
 }
 
-/** Output of the program when it succeeds; its own words as an error when not. */
-async function outcome(child: Child & NodeJS.EventEmitter, collect = true): Promise<string> {
+/** Output of the program when it succeeds; its own words as an error when not. Also for the other callers of its tree modes. */
+export async function outcome(child: Child & NodeJS.EventEmitter, collect = true): Promise<string> {
   const output: Buffer[] = [];
   const errors: Buffer[] = [];
   if (collect) child.stdout.on('data', (part: Buffer) => output.push(part));

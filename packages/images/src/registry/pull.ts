@@ -12,7 +12,7 @@ import { underLease } from '../docker/operation';
 import type { LayerIntake, LooseLayer, TakenLayer } from '../layers/intake';
 import { Limit } from '../layers/limit';
 import { SharedWork } from '../layers/shared-work';
-import type { OverlaySnapshotter } from '../snapshots/overlay';
+import type { RecordedSnapshotter } from '../snapshots/recorded';
 import { SNAPSHOTTER } from '../snapshots/overlay';
 import type { LeaseTable } from '../store/leases';
 import type { Target } from '../store/images';
@@ -25,7 +25,7 @@ export interface PullDependencies {
   readonly content: ContentStore;
   readonly catalog: Catalog;
   readonly intake: LayerIntake;
-  readonly snapshotter: OverlaySnapshotter;
+  readonly snapshotter: RecordedSnapshotter;
   readonly leases: LeaseTable;
   readonly logger: Logger;
   readonly parallel: number;
@@ -139,7 +139,7 @@ export class Puller {
     } finally {
       for (const { key } of loose.values()) await intake.drop(scope, key);
     }
-    await content.put(scope, configJson, manifest.config.digest, { ...configLabels(chains.at(-1)), ...this.source(options.reference) });
+    await content.put(scope, configJson, manifest.config.digest, { ...configLabels(snapshotter.name, chains.at(-1)), ...this.source(options.reference) });
     await content.put(scope, bytes, digest, { ...manifestLabels(manifest), ...this.source(options.reference) });
     return manifest.config.digest;
   }

@@ -18,6 +18,9 @@ import type { Collector } from '../gc/collector';
 import { accessOf, type Registries } from '../registry/registries';
 import type { Puller } from '../registry/pull';
 import type { Pusher } from '../registry/push';
+import type { MountedTrees } from '../diff/mounted-trees';
+import type { RecordedSnapshotter } from '../snapshots/recorded';
+import type { Trees } from '../snapshots/trees';
 import type { VolumeStore } from '../volumes/store';
 import { wireVolume } from './volumes';
 import { importImage } from './import';
@@ -34,6 +37,9 @@ export interface ImagesDependencies extends LoadDependencies, CommitDependencies
   readonly puller: Puller;
   readonly pusher: Pusher;
   readonly volumes: VolumeStore;
+  readonly trees: MountedTrees;
+  readonly compared: Trees;
+  readonly snapshotters: Readonly<Record<string, RecordedSnapshotter>>;
 }
 
 /** gantry.images.v1.ImagesService. */
@@ -81,6 +87,7 @@ export function gantryImageHandlers(deps: ImagesDependencies): Handlers<ImagesSe
       const found = await deps.registries.describe(withDefaultTag(parseReference(ref)), accessOf(auth), ctx.signal);
       return { descriptor: { mediaType: found.mediaType, digest: found.digest, size: BigInt(found.size), annotations: {} }, platforms: found.platforms.map(({ os, architecture, variant = '', 'os.version': osVersion = '' }) => ({ os, architecture, variant, osVersion })) };
     },
-    getChanges: async (ctx, { snapshotKey }) => ({ changes: await listChanges(snapshotter, ctx, snapshotKey) }),
+    getChanges: async (ctx, { snapshotKey }) => ({ changes: await listChanges(deps, ctx, snapshotKey) }),
+    getInfo: async () => ({ snapshotter: snapshotter.name, snapshotters: Object.keys(deps.snapshotters) }),
   };
 }

@@ -1,8 +1,9 @@
 import type { ImportRequest, ImportResponse } from '@gantry/api/gantry/images/v1/images';
-import { type Digest, hostPlatform, type ImageConfig, mediaTypes } from '@gantry/oci';
+import { chainIds, type Digest, hostPlatform, type ImageConfig, mediaTypes } from '@gantry/oci';
 import { cancelled, type CallContext, type StreamBroker } from '@gantry/rpc';
 import type { CommitDependencies } from '../docker/commit';
 import { peeled } from '../archive/host-decompress';
+import { buildChain } from '../docker/chain';
 import { applyChanges } from '../docker/dockerfile-changes';
 import { makeImage } from '../docker/make-image';
 import { underLease } from '../docker/operation';
@@ -42,7 +43,6 @@ export async function* importImage(deps: Dependencies, ctx: CallContext, request
 async function make(deps: Dependencies, scope: Scope, request: ImportRequest, source: AsyncIterable<Buffer>): Promise<string> {
   const archive = await peeled(source);
   const layer = await deps.intake.take(scope, { ref: `load-import-${scope.lease ?? ''}`, unpack: true, open: () => archive });
-  if (layer.loose !== undefined) await deps.intake.settle(scope, layer.loose, layer.diffId, '');
   const platform = platformOf(request.platform) ?? hostPlatform();
   const created = microsToRfc3339(nowMicros());
   const comment = request.message === '' ? 'Imported from -' : request.message;
@@ -56,7 +56,10 @@ async function make(deps: Dependencies, scope: Scope, request: ImportRequest, so
     rootfs: { type: 'layers', diff_ids: [layer.diffId as Digest] },
   };
   const mediaType = layer.compression === 'gzip' ? mediaTypes.dockerLayerGzip : layer.compression === 'zstd' ? mediaTypes.ociLayerZstd : mediaTypes.dockerLayer;
+  const layers = [{ mediaType, digest: layer.digest as Digest, size: layer.size }];
+  const loose = new Map(layer.loose === undefined ? [] : [[layer.digest, layer.loose]]);
+  await buildChain(deps.intake, deps.snapshotter, scope, { image: { chainIds: chainIds(config.rootfs.diff_ids), config, manifest: { layers } }, loose });
   const name = request.repository === '' ? '' : request.tag === '' ? request.repository : `${request.repository}:${request.tag}`;
-  const { imageId } = await makeImage(deps, scope, { config, layers: [{ mediaType, digest: layer.digest as Digest, size: layer.size }], name, parent: '' });
+  const { imageId } = await makeImage(deps, scope, { config, layers, name, parent: '' });
   return imageId;
 }

@@ -1,7 +1,7 @@
 import type { Volume, VolumesServiceService } from '@gantry/api/gantry/images/v1/images';
 import { type Handlers, invalidArgument } from '@gantry/rpc';
 import type { NativeTree } from '../layers/native';
-import type { OverlaySnapshotter } from '../snapshots/overlay';
+import type { RecordedSnapshotter } from '../snapshots/recorded';
 import { microsToRfc3339 } from '../store/time';
 import { populate } from '../volumes/populate';
 import type { VolumeRecord } from '../volumes/records';
@@ -9,7 +9,7 @@ import type { VolumeStore } from '../volumes/store';
 
 export interface VolumesDependencies {
   readonly volumes: VolumeStore;
-  readonly snapshotter: OverlaySnapshotter;
+  readonly snapshotter: RecordedSnapshotter;
   readonly native: NativeTree;
 }
 

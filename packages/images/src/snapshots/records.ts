@@ -20,6 +20,8 @@ export interface SnapshotRecord {
   readonly updated: number;
   readonly size: number;
   readonly inodes: number;
+  /** What a proxied snapshotter calls it; empty for those of our own. */
+  readonly backend: string;
 }
 
 interface Row extends Omit<SnapshotRecord, 'labels' | 'parentName'> {
@@ -28,14 +30,18 @@ interface Row extends Omit<SnapshotRecord, 'labels' | 'parentName'> {
 }
 
 const SELECT =
-  'SELECT s.id, s.name, s.parent, p.name AS parentName, s.kind, s.labels, s.created, s.updated, s.size, s.inodes FROM snapshots s LEFT JOIN snapshots p ON p.id = s.parent';
+  'SELECT s.id, s.name, s.parent, p.name AS parentName, s.kind, s.labels, s.created, s.updated, s.size, s.inodes, s.backend FROM snapshots s LEFT JOIN snapshots p ON p.id = s.parent';
 const toRecord = (row: Row): SnapshotRecord => ({ ...row, labels: parseLabels(row.labels), parentName: row.parentName ?? '' });
 
+/** The records of one snapshotter. */
 export class SnapshotTable {
-  constructor(readonly db: Database) {}
+  constructor(
+    readonly db: Database,
+    readonly snapshotter: string,
+  ) {}
 
   find(scope: Scope, name: string): SnapshotRecord | undefined {
-    const row = this.db.get<Row>(`${SELECT} WHERE s.ns = ? AND s.name = ?`, scope.namespace, name);
+    const row = this.db.get<Row>(`${SELECT} WHERE s.ns = ? AND s.snapshotter = ? AND s.name = ?`, scope.namespace, this.snapshotter, name);
     return row && toRecord(row);
   }
 
@@ -45,8 +51,26 @@ export class SnapshotTable {
   }
 
   list(scope: Scope, filter?: Filter): SnapshotRecord[] {
-    const records = this.db.all<Row>(`${SELECT} WHERE s.ns = ? ORDER BY s.id`, scope.namespace).map(toRecord);
+    const records = this.db.all<Row>(`${SELECT} WHERE s.ns = ? AND s.snapshotter = ? ORDER BY s.id`, scope.namespace, this.snapshotter).map(toRecord);
     return filter === undefined ? records : records.filter((snapshot) => filter((path) => field(snapshot, path)));
+  }
+
+  /** Of all namespaces, children before their parents. */
+  all(): SnapshotRecord[] {
+    const depth = 'WITH RECURSIVE down (id, depth) AS (SELECT id, 0 FROM snapshots WHERE parent IS NULL UNION ALL SELECT c.id, down.depth + 1 FROM snapshots c JOIN down ON c.parent = down.id)';
+    return this.db.all<Row>(`${depth} ${SELECT} JOIN down ON down.id = s.id WHERE s.snapshotter = ? ORDER BY down.depth DESC`, this.snapshotter).map(toRecord);
+  }
+
+  /** Namespace of a record. */
+  namespaceOf(id: number): string {
+    return this.db.get<{ ns: string }>('SELECT ns FROM snapshots WHERE id = ?', id)?.ns ?? '';
+  }
+
+  /** Active snapshots and views that lie on it, directly or not. */
+  usersOf(id: number): SnapshotRecord[] {
+    return this.db
+      .all<Row>(`WITH RECURSIVE down (id) AS (SELECT id FROM snapshots WHERE parent = ? UNION SELECT c.id FROM snapshots c JOIN down ON c.parent = down.id) ${SELECT} JOIN down ON down.id = s.id WHERE s.kind <> 3`, id)
+      .map(toRecord);
   }
 
   /** Ids from the snapshot's parent down to the bottom. */

@@ -15,22 +15,32 @@ export interface Usage {
   readonly inodes: number;
 }
 
+export interface CommitOptions {
+  readonly labels: Labels;
+  /** Sets the parent of a snapshot prepared without one ("" leaves it), so that layers may be laid out in any order. Only where the driver can. */
+  readonly parent?: string;
+  /** Known already; otherwise it is measured. */
+  readonly usage?: Usage;
+}
+
 /**
  * Layered trees, with containerd's contract. A snapshot is active (writable, by key), a view (read-only, by key) or committed (read-only, by
  * name, may be a parent). prepare → write into the mounts → commit(name, key); the key is gone then. Mounts are not mounted here: the
  * caller does that, and unmounts before commit or remove. Errors: notFound, alreadyExists, failedPrecondition (a parent that is not
- * committed, a snapshot with children).
+ * committed, a snapshot with children). Every implementation runs the suite in testing/snapshotter-suite.ts.
  */
 export interface Snapshotter {
+  /** The name under which calls, leases and labels know it. */
+  readonly name: string;
   prepare(scope: Scope, key: string, parent: string, labels: Labels): Promise<readonly Mount[]>;
   view(scope: Scope, key: string, parent: string, labels: Labels): Promise<readonly Mount[]>;
-  mounts(scope: Scope, key: string): readonly Mount[];
-  /** parent: sets the parent of a snapshot prepared without one ("" leaves it), so that layers may be laid out in any order. */
-  commit(scope: Scope, name: string, key: string, options: { readonly labels: Labels; readonly parent?: string }): Promise<void>;
+  mounts(scope: Scope, key: string): Promise<readonly Mount[]>;
+  commit(scope: Scope, name: string, key: string, options: CommitOptions): Promise<void>;
   remove(scope: Scope, key: string): Promise<void>;
   stat(scope: Scope, key: string): SnapshotRecord;
   update(scope: Scope, key: string, labels: Labels, mask: readonly string[]): SnapshotRecord;
   list(scope: Scope, filter: Filter): SnapshotRecord[];
   usage(scope: Scope, key: string): Promise<Usage>;
+  /** Resolves when everything removed so far is off the disk. */
   cleanup(): Promise<void>;
 }

@@ -2,6 +2,8 @@ import { mkdtempSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { FSCONFIG, FSMOUNT_CLOEXEC, FSOPEN_CLOEXEC, hasCode, MNT, MOUNT_ATTR, MS, O, syscalls, AT } from '@gantry/linux';
+import { invalidArgument } from '@gantry/rpc';
+import type { Mount } from './snapshotter';
 
 /**
  * A read-only look at stacked directories (top first) as a descriptor; nothing is mounted anywhere that others could see. The caller closes
@@ -15,6 +17,57 @@ export function openStack(directories: readonly string[]): number {
   } catch (error) {
     if (!hasCode(error, 'EINVAL', 'ENOSYS')) throw error;
     return attached(directories); // before kernel 6.5 layers cannot be added one by one
+  }
+}
+
+/**
+ * The tree that mounts show, as a descriptor. What is one bind or one overlay is looked at where it lies, read-only, and may be in use; anything
+ * else is mounted, writable when its options allow it.
+ */
+export function openMounts(mounts: readonly Mount[]): number {
+  const [mount] = mounts;
+  if (mount === undefined) throw invalidArgument('there are no mounts to look at');
+  if (mounts.length === 1 && mount.type === 'bind') return openStack([mount.source]);
+  const layers = mounts.length === 1 ? layersOf(mount) : undefined;
+  return layers === undefined ? mounted(mounts) : openStack(layers);
+}
+
+/** Runs fn with a path of the tree that mounts show; the path is good for other processes, too. */
+export async function withMounts<T>(mounts: readonly Mount[], fn: (path: string) => Promise<T>): Promise<T> {
+  const tree = openMounts(mounts);
+  try {
+    return await fn(`/proc/${process.pid}/fd/${tree}`);
+  } finally {
+    syscalls.close(tree);
+  }
+}
+
+/** Directories of one overlay mount, top first; undefined for another kind of mount. */
+export function layersOf(mount: Mount): string[] | undefined {
+  if (mount.type !== 'overlay') return undefined;
+  const value = (key: string): string | undefined => mount.options.find((option) => option.startsWith(`${key}=`))?.slice(key.length + 1);
+  const upper = value('upperdir');
+  const lower = (value('lowerdir') ?? '').split(':').filter((directory) => directory !== '');
+  return upper === undefined ? lower : [upper, ...lower];
+}
+
+const FLAGS: Readonly<Record<string, number>> = { ro: MS.RDONLY, bind: MS.BIND, rbind: MS.BIND | MS.REC, nosuid: MS.NOSUID, nodev: MS.NODEV, noexec: MS.NOEXEC, noatime: MS.NOATIME };
+
+/** Mounts one over the other for a moment: the descriptor keeps what it shows. */
+function mounted(mounts: readonly Mount[]): number {
+  const target = mkdtempSync(join(tmpdir(), 'gantry-view-'));
+  let count = 0;
+  try {
+    for (const { type, source, options } of mounts) {
+      const flags = options.reduce((all, option) => all | (FLAGS[option] ?? 0), 0);
+      const data = options.filter((option) => FLAGS[option] === undefined && option !== 'rw').join(',');
+      syscalls.mount(source, target, type === 'bind' ? '' : type, flags, data === '' ? null : data);
+      count++;
+    }
+    return syscalls.openat(AT.FDCWD, target, O.RDONLY | O.DIRECTORY | O.CLOEXEC);
+  } finally {
+    for (; count > 0; count--) syscalls.umount2(target, MNT.DETACH);
+    rmdirSync(target);
   }
 }
 

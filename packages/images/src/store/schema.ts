@@ -50,4 +50,20 @@ export const schema: readonly string[] = [
     name TEXT NOT NULL REFERENCES volumes (name), container TEXT NOT NULL, PRIMARY KEY (name, container)
   ) STRICT;
   `,
+  // Snapshots of several snapshotters. backend: what a proxied snapshotter calls it; empty for those of our own. The ids that were given stay given.
+  `
+  CREATE TABLE snapshots_2 (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, ns TEXT NOT NULL, snapshotter TEXT NOT NULL, name TEXT NOT NULL, parent INTEGER REFERENCES snapshots_2 (id),
+    kind INTEGER NOT NULL, labels TEXT NOT NULL, created INTEGER NOT NULL, updated INTEGER NOT NULL, leased INTEGER NOT NULL,
+    size INTEGER NOT NULL DEFAULT 0, inodes INTEGER NOT NULL DEFAULT 0, synced INTEGER NOT NULL DEFAULT 0, boot TEXT NOT NULL,
+    backend TEXT NOT NULL DEFAULT '', UNIQUE (ns, snapshotter, name)
+  ) STRICT;
+  INSERT INTO snapshots_2 (id, ns, snapshotter, name, parent, kind, labels, created, updated, leased, size, inodes, synced, boot)
+    SELECT id, ns, 'overlayfs', name, parent, kind, labels, created, updated, leased, size, inodes, synced, boot FROM snapshots ORDER BY id;
+  DELETE FROM sqlite_sequence WHERE name = 'snapshots_2';
+  INSERT INTO sqlite_sequence (name, seq) SELECT 'snapshots_2', seq FROM sqlite_sequence WHERE name = 'snapshots';
+  DROP TABLE snapshots;
+  ALTER TABLE snapshots_2 RENAME TO snapshots;
+  CREATE INDEX snapshots_parent ON snapshots (parent);
+  `,
 ];

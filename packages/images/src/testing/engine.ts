@@ -47,7 +47,8 @@ export interface TestEngine {
   /** Numbers of the snapshot directories on disk. */
   snapshotDirs(): string[];
   blobFiles(): string[];
-  restart(): Promise<void>;
+  /** Stops and starts the service, with another configuration when told. */
+  restart(change?: Partial<ImagesConfig>): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -92,10 +93,10 @@ export async function startEngine(change: Partial<ImagesConfig> = {}): Promise<T
     },
     snapshotDirs: () => readdirSync(join(data, 'snapshots')).sort(),
     blobFiles: () => readdirSync(join(data, 'content/blobs/sha256')).sort(),
-    async restart() {
+    async restart(other = {}) {
       connection.close();
       await hosted.stop();
-      hosted = await startService(service, config);
+      hosted = await startService(service, { ...config, ...other });
       connection = connect(socket);
     },
     async stop() {

@@ -4,8 +4,8 @@ import { pipeline } from 'node:stream/promises';
 import { AT, hasCode, O, RESOLVE, syscalls } from '@gantry/linux';
 import { invalidArgument } from '@gantry/rpc';
 import type { NativeTree } from '../layers/native';
-import type { OverlaySnapshotter } from '../snapshots/overlay';
-import { openStack } from '../snapshots/view';
+import type { RecordedSnapshotter } from '../snapshots/recorded';
+import { openMounts } from '../snapshots/view';
 import type { Scope } from '../store/namespaced';
 import type { VolumeStore } from './store';
 
@@ -14,7 +14,7 @@ import type { VolumeStore } from './store';
  * the image's tree, links too, so that nothing of the host is copied. False when the volume was not empty or the image has no such directory.
  */
 export async function populate(
-  deps: { readonly volumes: VolumeStore; readonly snapshotter: OverlaySnapshotter; readonly native: NativeTree },
+  deps: { readonly volumes: VolumeStore; readonly snapshotter: RecordedSnapshotter; readonly native: NativeTree },
   scope: Scope,
   request: { readonly volume: string; readonly snapshotKey: string; readonly path: string },
 ): Promise<boolean> {
@@ -23,8 +23,7 @@ export async function populate(
   if (!request.path.startsWith('/')) throw invalidArgument(`path ${request.path} is not absolute`);
   const data = volumes.mountpoint(request.volume);
   if ((await readdir(data)).length > 0) return false;
-  const record = snapshotter.stat(scope, request.snapshotKey);
-  const stack = openStack(snapshotter.lowerDirectories(record));
+  const stack = openMounts(await snapshotter.mounts(scope, request.snapshotKey));
   try {
     const source = openDirectory(stack, request.path);
     if (source === undefined) return false;

@@ -7,6 +7,7 @@ import { Container, ContainersService } from '@gantry/api/containerd/services/co
 import { ContentService } from '@gantry/api/containerd/services/content/v1/content';
 import { EventsService } from '@gantry/api/containerd/services/events/v1/events';
 import { ImagesService } from '@gantry/api/containerd/services/images/v1/images';
+import { ImagesServiceService } from '@gantry/api/gantry/images/v1/images';
 import { IntrospectionService } from '@gantry/api/containerd/services/introspection/v1/introspection';
 import { LeasesService } from '@gantry/api/containerd/services/leases/v1/leases';
 import { NamespacesService } from '@gantry/api/containerd/services/namespaces/v1/namespace';
@@ -62,6 +63,8 @@ async function fakeImages(path: string): Promise<void> {
   });
   const imagesFake = Object.fromEntries(Object.keys(ImagesService).map((name) => [name, no]));
   server.addService(ImagesService, { ...(imagesFake as never as Parameters<typeof server.addService<typeof ImagesService>>[1]), list: async () => ({ images: [] }) });
+  const view = Object.fromEntries(Object.keys(ImagesServiceService).map((name) => [name, no]));
+  server.addService(ImagesServiceService, { ...(view as never as Parameters<typeof server.addService<typeof ImagesServiceService>>[1]), getInfo: async () => ({ snapshotter: 'overlayfs', snapshotters: ['copy', 'overlayfs'] }) });
   const content = Object.fromEntries(Object.keys(ContentService).map((name) => [name, no]));
   server.addService(ContentService, {
     ...(content as never as Parameters<typeof server.addService<typeof ContentService>>[1]),
@@ -248,6 +251,6 @@ test('events of records reach a subscriber that filters by topic', async () => {
 test('introspection names the snapshotter, the runtime and the server', async () => {
   const client = connection.client(IntrospectionService);
   const { plugins } = await client.plugins(ctx, { filters: ['type==io.containerd.snapshotter.v1'] });
-  expect(plugins.map(({ id }) => id)).toEqual(['overlayfs']);
+  expect(plugins.map(({ id }) => id)).toEqual(['overlayfs', 'copy']);
   expect(await client.server(ctx, {})).toMatchObject({ uuid: 'c0ffee', pid: BigInt(process.pid) });
 });

@@ -3,6 +3,7 @@ import { ContentService } from '@gantry/api/containerd/services/content/v1/conte
 import { DiffService } from '@gantry/api/containerd/services/diff/v1/diff';
 import { EventsService } from '@gantry/api/containerd/services/events/v1/events';
 import { ImagesService } from '@gantry/api/containerd/services/images/v1/images';
+import { ImagesServiceService } from '@gantry/api/gantry/images/v1/images';
 import { IntrospectionService } from '@gantry/api/containerd/services/introspection/v1/introspection';
 import { LeasesService } from '@gantry/api/containerd/services/leases/v1/leases';
 import { NamespacesService } from '@gantry/api/containerd/services/namespaces/v1/namespace';
@@ -23,6 +24,7 @@ import { forwardContainerdService } from './forwarded';
 import { requireNamespace } from './identifiers';
 import { introspectionHandlers } from './introspection/introspection';
 import { imagesServiceContents } from './namespaces/contents';
+import { askSnapshotters } from './snapshotters';
 import { namespaceHandlers } from './namespaces/namespaces';
 import { LONG_TASK_CALLS, tasksHandlers } from './tasks/tasks';
 import { versionHandlers } from './version';
@@ -47,11 +49,12 @@ const FORWARDED = [ContentService, DiffService, ImagesService, LeasesService, Sn
 export function addContainerdFace(server: RpcServer, needs: FaceNeeds): void {
   const { records, tasks, envelopes, runtimes, docker, images, runRoot } = needs;
   const snapshots = images.client(SnapshotsService);
-  const contents = imagesServiceContents({ images: images.client(ImagesService), content: images.client(ContentService), snapshots });
+  const snapshotters = askSnapshotters(images.client(ImagesServiceService));
+  const contents = imagesServiceContents({ images: images.client(ImagesService), content: images.client(ContentService), snapshots, snapshotters });
   const leases = snapshotLeases(images.client(LeasesService));
 
   server.addService(VersionService, versionHandlers(needs.build));
-  server.addService(IntrospectionService, introspectionHandlers(needs.uuid));
+  server.addService(IntrospectionService, introspectionHandlers(needs.uuid, snapshotters));
   server.addService(NamespacesService, namespaceHandlers({ records, envelopes, contents }));
   server.addService(EventsService, eventsHandlers(envelopes));
   server.addService(ContainersService, requireNamespace<typeof ContainersService>(containersHandlers({ records, tasks, leases, docker })));

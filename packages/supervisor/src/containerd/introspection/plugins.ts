@@ -1,6 +1,5 @@
 import type { Plugin } from '@gantry/api/containerd/services/introspection/v1/introspection';
 import type { Platform } from '@gantry/api/containerd/types/types';
-import { SNAPSHOTTER } from '../snapshotter';
 
 /** Go's name of this machine's architecture, as platforms are written. */
 export function hostArchitecture(): string {
@@ -11,7 +10,7 @@ export function hostArchitecture(): string {
 const GRPC_SERVICES = ['containers', 'content', 'diff', 'events', 'healthcheck', 'images', 'introspection', 'leases', 'namespaces', 'snapshots', 'tasks', 'transfer', 'version'] as const;
 
 /** What this engine offers in containerd's words. Clients look for a snapshotter and a task runtime here. */
-export function plugins(): Plugin[] {
+export function plugins(snapshotters: readonly string[]): Plugin[] {
   const platform: Platform = { os: 'linux', architecture: hostArchitecture(), variant: '', osVersion: '', osFeatures: [] };
   const plugin = (type: string, id: string, more: Partial<Plugin> = {}): Plugin => ({
     type: `io.containerd.${type}`,
@@ -26,7 +25,7 @@ export function plugins(): Plugin[] {
   const here = { platforms: [platform] };
   return [
     plugin('content.v1', 'content'),
-    plugin('snapshotter.v1', SNAPSHOTTER, here),
+    ...snapshotters.map((id) => plugin('snapshotter.v1', id, here)),
     plugin('metadata.v1', 'sqlite'),
     plugin('differ.v1', 'walking', here),
     plugin('event.v1', 'exchange'),

@@ -2,17 +2,18 @@ import type { ContentService } from '@gantry/api/containerd/services/content/v1/
 import type { ImagesService } from '@gantry/api/containerd/services/images/v1/images';
 import type { SnapshotsService } from '@gantry/api/containerd/services/snapshots/v1/snapshots';
 import { derive, type ServiceClient } from '@gantry/rpc';
-import { SNAPSHOTTER } from '../snapshotter';
+import type { Snapshotters } from '../snapshotters';
 import type { NamespaceContents } from './namespaces';
 
 interface ContentClients {
   readonly images: ServiceClient<typeof ImagesService>;
   readonly content: ServiceClient<typeof ContentService>;
   readonly snapshots: ServiceClient<typeof SnapshotsService>;
+  readonly snapshotters: Snapshotters;
 }
 
 /** Asks the images service what it holds in a namespace; the first object of each kind is enough. */
-export function imagesServiceContents({ images, content, snapshots }: ContentClients): NamespaceContents {
+export function imagesServiceContents({ images, content, snapshots, snapshotters }: ContentClients): NamespaceContents {
   return {
     async inUse(ctx, namespace) {
       const inside = derive(ctx, { namespace });
@@ -23,10 +24,12 @@ export function imagesServiceContents({ images, content, snapshots }: ContentCli
         found.push('blobs');
         break;
       }
-      for await (const { info } of snapshots.list(inside, { snapshotter: SNAPSHOTTER, filters: [] })) {
-        if (info.length === 0) continue;
-        found.push(`snapshots on "${SNAPSHOTTER}" snapshotter`);
-        break;
+      for (const snapshotter of await snapshotters(inside)) {
+        for await (const { info } of snapshots.list(inside, { snapshotter, filters: [] })) {
+          if (info.length === 0) continue;
+          found.push(`snapshots on "${snapshotter}" snapshotter`);
+          break;
+        }
       }
       return found;
     },

@@ -30,7 +30,7 @@ export interface InfoNeeds {
   readonly records: Pick<Records, 'listDocker'>;
   readonly runtimes: RuntimeTable;
   readonly events: Pick<DockerEvents, 'listenerCount'>;
-  readonly images: Pick<ServiceClient<typeof ImagesServiceService>, 'list'>;
+  readonly images: Pick<ServiceClient<typeof ImagesServiceService>, 'list' | 'getInfo'>;
   readonly network: Pick<ServiceClient<typeof NetworkServiceService>, 'getStatus'>;
 }
 
@@ -52,9 +52,10 @@ export async function systemInfo(needs: InfoNeeds, ctx: CallContext): Promise<Sy
       return fallback;
     }
   };
-  const [images, network] = await Promise.all([
+  const [images, network, store] = await Promise.all([
     ask('images', needs.images.list(ctx, { all: false, filters: {}, sharedSize: false }, { timeoutMs: ASK_MS }).then((answer) => answer.images.length), 0),
     ask<GetStatusResponse | undefined>('network', needs.network.getStatus(ctx, {}, { timeoutMs: ASK_MS }), undefined),
+    needs.images.getInfo(ctx, {}, { timeoutMs: ASK_MS }).catch(() => undefined), // that it does not answer is said above
   ]);
   warnings.push(...(network?.warnings ?? []), ...cgroupWarnings(cgroup));
   const counts = countPhases(records);
@@ -66,7 +67,7 @@ export async function systemInfo(needs: InfoNeeds, ctx: CallContext): Promise<Sy
     ContainersPaused: BigInt(counts.paused),
     ContainersStopped: BigInt(counts.all - counts.running - counts.paused),
     Images: BigInt(images),
-    Driver: 'overlayfs',
+    Driver: store?.snapshotter ?? '',
     DriverStatus: [{ items: ['driver-type', 'io.containerd.snapshotter.v1'] }],
     DockerRootDir: facts.dataRoot,
     Plugins: { Volume: ['local'], Network: network?.drivers ?? [], Authorization: [], Log: ['json-file', 'local', 'none'] },

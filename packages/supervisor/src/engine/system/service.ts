@@ -11,7 +11,7 @@ export interface SystemNeeds extends InfoNeeds, DiskUsageNeeds {
   readonly build: Build;
   readonly services: Readonly<Record<string, VersionQuestion>>;
   readonly events: DockerEvents;
-  readonly images: Pick<ServiceClient<typeof ImagesServiceService>, 'checkAuth' | 'getDiskUsage' | 'list'>;
+  readonly images: Pick<ServiceClient<typeof ImagesServiceService>, 'checkAuth' | 'getDiskUsage' | 'getInfo' | 'list'>;
 }
 
 /** gantry.engine.v1.SystemService. */

@@ -23,7 +23,7 @@ function setUp(change: Partial<SystemNeeds> = {}) {
     records: { listDocker: () => [Phase.PHASE_RUNNING, Phase.PHASE_PAUSED, Phase.PHASE_EXITED, Phase.PHASE_CREATED].map(withPhase) },
     runtimes: new RuntimeTable(BUILT_IN_RUNTIMES, 'gantry'),
     events,
-    images: { list: down, getDiskUsage: down, checkAuth: down } as unknown as SystemNeeds['images'],
+    images: { list: down, getInfo: async () => ({ snapshotter: 'copy', snapshotters: ['copy'] }), getDiskUsage: down, checkAuth: down } as unknown as SystemNeeds['images'],
     network: { getStatus: down },
     services: { 'gantry-images': async () => '9.9', 'gantry-shim': down },
     containersWithSize: async () => [],
@@ -34,7 +34,7 @@ function setUp(change: Partial<SystemNeeds> = {}) {
 
 test('info counts containers, names runtimes and mirrors, and turns a dead service into a warning', async () => {
   const { info } = await setUp().handlers.getInfo(ctx, {});
-  expect(info).toMatchObject({ ID: 'id1', Containers: 4n, ContainersRunning: 1n, ContainersPaused: 1n, ContainersStopped: 2n, DefaultRuntime: 'gantry', LiveRestoreEnabled: true, Driver: 'overlayfs', Labels: ['a=b'] });
+  expect(info).toMatchObject({ ID: 'id1', Containers: 4n, ContainersRunning: 1n, ContainersPaused: 1n, ContainersStopped: 2n, DefaultRuntime: 'gantry', LiveRestoreEnabled: true, Driver: 'copy', Labels: ['a=b'] });
   expect(info?.Runtimes['gantry']).toMatchObject({ path: 'gantry-runc' });
   expect(info?.RegistryConfig?.InsecureRegistryCIDRs).toContain('10.0.0.0/8');
   expect(info?.RegistryConfig?.IndexConfigs['docker.io']?.Mirrors).toEqual(['http://m']);

@@ -1,0 +1,8 @@
+import { type Extraction, NativeTree } from '../layers/native';
+
+/** Lays layers out where whiteouts delete: in a tree that holds everything below already. */
+export class PlainTree extends NativeTree {
+  override extract(root: string): Extraction {
+    return super.extract(root, false);
+  }
+}

@@ -1,0 +1,156 @@
+import { execFileSync } from 'node:child_process';
+import { chownSync, lstatSync, mkdtempSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Kind } from '@gantry/api/containerd/services/snapshots/v1/snapshots';
+import type { Mount } from '@gantry/api/containerd/types/types';
+import { newContext } from '@gantry/rpc';
+import type { TestEngine } from '../../testing/engine';
+import { throughIdMap } from './id-mapped';
+
+const ctx = newContext();
+
+/** Shows mounts at a directory for as long as fn runs. */
+export async function mounted<T>(mounts: readonly Mount[], fn: (root: string) => T | Promise<T>): Promise<T> {
+  const target = mkdtempSync(join(tmpdir(), 'gi-mounted-'));
+  let count = 0;
+  try {
+    for (const { type, source, options } of mounts) {
+      const bind = type === 'bind';
+      const rest = options.filter((option) => option !== 'rbind' && option !== 'bind');
+      execFileSync('mount', bind ? ['--rbind', '-o', rest.join(',') || 'rw', source, target] : ['-t', type, ...(rest.length === 0 ? [] : ['-o', rest.join(',')]), source, target]);
+      count++;
+    }
+    return await fn(target);
+  } finally {
+    for (; count > 0; count--) execFileSync('umount', [target]);
+    rmdirSync(target);
+  }
+}
+
+/** What every snapshotter does, whatever it is made of. `name` gives the snapshotter of the engine. */
+export function snapshotterSuite(engineOf: () => TestEngine, name: string): void {
+  const request = { snapshotter: name, labels: {} };
+  const snapshots = (): TestEngine['snapshots'] => engineOf().snapshots;
+  const prepare = async (key: string, parent = ''): Promise<Mount[]> => (await snapshots().prepare(ctx, { ...request, key, parent })).mounts;
+  const commit = (key: string, as: string) => snapshots().commit(ctx, { ...request, key, name: as, parent: '' });
+  const remove = (key: string) => snapshots().remove(ctx, { snapshotter: name, key });
+  const layer = async (as: string, parent: string, fn: (root: string) => void): Promise<void> => {
+    await mounted(await prepare(`${as}-key`, parent), fn);
+    await commit(`${as}-key`, as);
+  };
+  const view = async <T>(of: string, fn: (root: string) => T): Promise<T> => {
+    const { mounts } = await snapshots().view(ctx, { ...request, key: `${of}-view`, parent: of });
+    return mounted(mounts, fn).finally(() => remove(`${of}-view`));
+  };
+  const names = async (): Promise<string[]> => {
+    const found: string[] = [];
+    for await (const { info } of snapshots().list(ctx, { snapshotter: name, filters: [] })) found.push(...info.map((each) => each.name));
+    return found.sort();
+  };
+
+  test('what is written is committed, seen by children and views, and not changed by them', async () => {
+    await layer('base', '', (root) => {
+      execFileSync('sh', ['-c', 'mkdir -p d/sub old && echo base > d/file && echo gone > d/gone && echo x > old/x && ln d/file hard && ln -s d/file soft && mkfifo fifo && mknod null c 1 3 && chmod 1777 d && truncate -s 1M sparse'], { cwd: root });
+      chownSync(join(root, 'd/file'), 4_000_000, 3_000_000);
+    });
+    await layer('top', 'base', (root) => execFileSync('sh', ['-c', 'echo top > d/file && rm d/gone && rm -r old && mkdir old && echo new > old/y'], { cwd: root }));
+    await view('top', (root) => {
+      expect(readFileSync(join(root, 'd/file'), 'utf8')).toBe('top\n');
+      expect(execFileSync('ls', ['d', 'old'], { cwd: root }).toString()).toBe('d:\nfile\nsub\n\nold:\ny\n');
+      expect(lstatSync(join(root, 'd/file')).uid).toBe(4_000_000);
+      expect(lstatSync(join(root, 'd')).mode & 0o7777).toBe(0o1777);
+      expect(lstatSync(join(root, 'null')).rdev).toBe(0x103);
+      expect(lstatSync(join(root, 'sparse')).blocks).toBeLessThan(64);
+      expect(() => writeFileSync(join(root, 'd/file'), 'no')).toThrow(/EROFS/);
+    });
+    await view('base', (root) => {
+      expect(readFileSync(join(root, 'd/file'), 'utf8')).toBe('base\n');
+      expect(lstatSync(join(root, 'd/file')).ino).toBe(lstatSync(join(root, 'hard')).ino);
+      expect(execFileSync('ls', ['d', 'old'], { cwd: root }).toString()).toBe('d:\nfile\ngone\nsub\n\nold:\nx\n');
+    });
+    for (const key of ['top', 'base']) await remove(key);
+    expect(await names()).toEqual([]);
+  });
+
+  test('kinds, parents, labels, mounts again, usage and walking with filters', async () => {
+    await layer('base', '', (root) => writeFileSync(join(root, 'f'), 'x'.repeat(100_000)));
+    const first = await prepare('active', 'base');
+    expect((await snapshots().mounts(ctx, { snapshotter: name, key: 'active' })).mounts).toEqual(first);
+    await mounted(first, (root) => writeFileSync(join(root, 'own'), 'y'.repeat(50_000)));
+    expect((await snapshots().stat(ctx, { snapshotter: name, key: 'active' })).info).toMatchObject({ name: 'active', parent: 'base', kind: Kind.ACTIVE });
+    expect((await snapshots().stat(ctx, { snapshotter: name, key: 'base' })).info).toMatchObject({ name: 'base', parent: '', kind: Kind.COMMITTED });
+    const usage = await snapshots().usage(ctx, { snapshotter: name, key: 'base' });
+    expect([usage.size >= 100_000n, usage.size < 300_000n, usage.inodes]).toEqual([true, true, 2n]);
+    expect((await snapshots().usage(ctx, { snapshotter: name, key: 'active' })).size).toBeGreaterThanOrEqual(50_000n);
+    const info = { name: 'base', parent: '', kind: 0, createdAt: undefined, updatedAt: undefined, labels: { a: 'b' } };
+    expect((await snapshots().update(ctx, { snapshotter: name, info, updateMask: ['labels.a'] })).info?.labels).toEqual({ a: 'b' });
+    const found: string[] = [];
+    for await (const page of snapshots().list(ctx, { snapshotter: name, filters: ['labels.a==b', 'parent==base'] })) found.push(...page.info.map((each) => each.name));
+    expect(found.sort()).toEqual(['active', 'base']);
+    for (const key of ['active', 'base']) await remove(key);
+  });
+
+  test('errors have containerd\'s kinds', async () => {
+    await layer('base', '', () => undefined);
+    await prepare('active', 'base');
+    await expect(prepare('active', 'base')).rejects.toMatchObject({ kind: 'alreadyExists' });
+    await expect(prepare('x', 'nothing')).rejects.toMatchObject({ kind: 'notFound' });
+    await expect(prepare('x', 'active')).rejects.toMatchObject({ kind: 'failedPrecondition' });
+    await expect(prepare('')).rejects.toMatchObject({ kind: 'invalidArgument' });
+    await expect(remove('base')).rejects.toMatchObject({ kind: 'failedPrecondition' });
+    await expect(remove('nothing')).rejects.toMatchObject({ kind: 'notFound' });
+    await expect(commit('active', 'base')).rejects.toMatchObject({ kind: 'alreadyExists' });
+    await expect(commit('nothing', 'y')).rejects.toMatchObject({ kind: 'notFound' });
+    await expect(snapshots().mounts(ctx, { snapshotter: name, key: 'base' })).rejects.toMatchObject({ kind: 'failedPrecondition' });
+    await snapshots().view(ctx, { ...request, key: 'v', parent: 'base' });
+    await expect(commit('v', 'y')).rejects.toMatchObject({ kind: 'failedPrecondition' });
+    for (const key of ['v', 'active', 'base']) await remove(key);
+  });
+
+  test('keys of two namespaces do not meet', async () => {
+    const other = newContext({ namespace: 'other' });
+    await prepare('same');
+    await snapshots().prepare(other, { ...request, key: 'same', parent: '' });
+    await remove('same');
+    expect((await snapshots().stat(other, { snapshotter: name, key: 'same' })).info?.name).toBe('same');
+    await snapshots().remove(other, { snapshotter: name, key: 'same' });
+  });
+
+  test('twenty at once on one parent; removed ones leave nothing', async () => {
+    await layer('base', '', (root) => writeFileSync(join(root, 'f'), 'x'));
+    await Promise.all(Array.from({ length: 20 }, (_, at) => prepare(`c${at}`, 'base')));
+    expect(await names()).toHaveLength(21);
+    await Promise.all(Array.from({ length: 20 }, (_, at) => remove(`c${at}`)));
+    await remove('base');
+    await snapshots().cleanup(ctx, { snapshotter: name });
+    expect(await names()).toEqual([]);
+  });
+
+  test('a restart keeps snapshots, and garbage collection takes those that a lease let go', async () => {
+    await layer('base', '', (root) => writeFileSync(join(root, 'f'), 'kept'));
+    await engineOf().leases.create(ctx, { id: 'l', labels: {} });
+    await snapshots().prepare(newContext({ lease: 'l' }), { ...request, key: 'leased', parent: 'base' });
+    await engineOf().restart();
+    expect(await names()).toEqual(['base', 'leased']);
+    expect(await view('base', (root) => readFileSync(join(root, 'f'), 'utf8'))).toBe('kept');
+    await engineOf().leases.delete(ctx, { id: 'l', sync: true });
+    expect(await names()).toEqual(['base']);
+    await remove('base');
+    await snapshots().cleanup(ctx, { snapshotter: name });
+  });
+
+  test('seen through an id map: owners move, whiteouts still hide', async () => {
+    await layer('base', '', (root) => {
+      execFileSync('sh', ['-c', 'echo x > f && echo y > gone'], { cwd: root });
+    });
+    await layer('top', 'base', (root) => execFileSync('sh', ['-c', 'rm gone && echo z > z'], { cwd: root }));
+    const { mounts } = await snapshots().view(ctx, { ...request, key: 'v', parent: 'top' });
+    await throughIdMap(mounts, 100_000, (root) => {
+      expect([lstatSync(root), lstatSync(join(root, 'f')), lstatSync(join(root, 'z'))].map(({ uid, gid }) => [uid, gid])).toEqual([[100_000, 100_000], [100_000, 100_000], [100_000, 100_000]]);
+      expect(execFileSync('ls', [root]).toString()).toBe('f\nz\n');
+    });
+    await remove('v');
+    for (const key of ['top', 'base']) await remove(key);
+  });
+}

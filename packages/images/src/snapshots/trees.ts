@@ -1,0 +1,45 @@
+import { spawn } from 'node:child_process';
+import { PassThrough } from 'node:stream';
+import { outcome, type Packing } from '../layers/native';
+
+export interface TreeDifference {
+  /** added: only the right tree has it; deleted: only the left; modified: attributes or bytes, or something below a directory. */
+  readonly kind: 'added' | 'deleted' | 'modified';
+  /** With a slash in front; each character is one byte of the name. */
+  readonly path: string;
+}
+
+const kinds = { A: 'added', D: 'deleted', M: 'modified' } as const;
+
+/** Whole trees: copied, compared, and packed by their difference, in the static C program. */
+export class Trees {
+  constructor(private readonly binary: string) {}
+
+  /** Copies a tree with all its attributes into an empty directory, the directory's own too. */
+  async copy(from: string, to: string): Promise<void> {
+    await outcome(this.start(['copy', '--from', from, '--to', to]));
+  }
+
+  /** How right differs from left. content: bytes are compared, too, not only sizes and times. */
+  async compare(left: string, right: string, options: { readonly content: boolean }): Promise<TreeDifference[]> {
+    const child = this.start(['compare', '--left', left, '--right', right, ...(options.content ? ['--content'] : [])]);
+    const parts: Buffer[] = [];
+    child.stdout.on('data', (part: Buffer) => parts.push(part));
+    await outcome(child, false);
+    const records = Buffer.concat(parts).toString('latin1').split('\0');
+    return records.slice(0, -1).map((record) => ({ kind: kinds[record[0] as keyof typeof kinds], path: record.slice(1) }));
+  }
+
+  /** The layer that makes `right` of `left`, as a tar. */
+  packDifference(left: string, right: string): Packing {
+    const child = this.start(['pack', '--root', right, '--base', left]);
+    const output = child.stdout.pipe(new PassThrough());
+    const done = outcome(child, false).then(() => undefined);
+    done.catch(() => undefined);
+    return { output, done, kill: () => child.kill('SIGKILL') };
+  }
+
+  private start(args: readonly string[]) {
+    return spawn(this.binary, args, { stdio: ['ignore', 'pipe', 'pipe'], env: {} });
+  }
+}

@@ -1,2 +1,0 @@
-/** Name of the snapshotter that gantry-images serves. */
-export const SNAPSHOTTER = 'overlayfs';
