@@ -1,10 +1,17 @@
 import { hasProgram, loadBusybox, startEngine, testWith, type Engine } from './harness';
 
-/** The same container under our runtime and under Debian's runc and crun, through the same shim. */
+/** As dockerd's configuration names a containerd shim. */
+const supervisor = `runtimes:
+  shimmed: {runtimeType: io.containerd.runc.v2, options: {BinaryName: runc}}
+`;
+/** The program that each runtime needs. */
+const programs: Readonly<Record<string, string | undefined>> = { gantry: undefined, runc: 'runc', crun: 'crun', 'io.containerd.runc.v2': 'containerd-shim-runc-v2', shimmed: 'containerd-shim-runc-v2' };
+
+/** The same container under our runtime, under Debian's runc and crun, and under containerd's shim. */
 describe('alternate runtimes', () => {
   let engine: Engine;
   beforeAll(async () => {
-    engine = await startEngine();
+    engine = await startEngine('gantry', { config: { supervisor } });
     await loadBusybox(engine);
   }, 120_000);
   afterAll(() => engine.destroy(), 60_000);
@@ -24,8 +31,9 @@ describe('alternate runtimes', () => {
     ['a missing command', ['busybox', 'nope'], { code: 127 }],
   ];
 
-  describe.each(['gantry', 'runc', 'crun'])('%s', (runtime) => {
-    const runtimeTest = testWith(runtime, runtime === 'gantry' || hasProgram(runtime));
+  describe.each(Object.keys(programs))('%s', (runtime) => {
+    const program = programs[runtime];
+    const runtimeTest = testWith(program ?? runtime, program === undefined || hasProgram(program));
     for (const [name, args, expected] of cases) {
       runtimeTest(name, async () => {
         const result = await engine.docker(['run', '--rm', '--runtime', runtime, ...args]);
@@ -35,6 +43,25 @@ describe('alternate runtimes', () => {
     runtimeTest('logs are kept', async () => {
       await engine.docker(['run', '--name', `log-${runtime}`, '--runtime', runtime, 'busybox', 'seq', '1', '100']);
       expect((await engine.docker(['logs', `log-${runtime}`])).stdout).toBe(Array.from({ length: 100 }, (_, i) => `${i + 1}\n`).join(''));
+      expect((await engine.docker(['inspect', '-f', '{{.HostConfig.Runtime}}', `log-${runtime}`])).stdout).toBe(`${runtime}\n`);
+    });
+    runtimeTest('input, exec, pause, update, top and stop reach a running container', async () => {
+      const name = `long-${runtime}`;
+      const typed = await engine.docker(['run', '-i', '--rm', '--runtime', runtime, 'busybox', 'sh', '-c', 'cat; exit 3'], { input: 'typed\n' });
+      expect(typed).toMatchObject({ code: 3, stdout: 'typed\n' });
+      expect((await engine.docker(['run', '-d', '--name', name, '--runtime', runtime, '-p', '80', 'busybox', 'sh', '-c', 'trap "exit 5" TERM; while :; do sleep 0.05; done'])).code).toBe(0);
+      expect(await engine.docker(['exec', '-i', name, 'sh', '-c', 'cat; exit 4'], { input: 'inside\n' })).toMatchObject({ code: 4, stdout: 'inside\n' });
+      expect((await engine.docker(['exec', name, 'ls', '/sys/class/net'])).stdout).toContain('eth0');
+      await engine.docker(['pause', name]);
+      expect((await engine.docker(['inspect', '-f', '{{.State.Status}}', name])).stdout).toBe('paused\n');
+      await engine.docker(['unpause', name]);
+      expect(await engine.docker(['update', '-m', '30m', '--memory-swap', '60m', name])).toMatchObject({ code: 0 });
+      expect((await engine.docker(['exec', name, 'sh', '-c', 'cat /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null || cat /sys/fs/cgroup/memory.max'])).stdout).toBe(`${30 << 20}\n`);
+      expect((await engine.docker(['top', name])).stdout).toContain('sleep 0.05');
+      expect((await engine.docker(['stats', '--no-stream', '--format', '{{.MemUsage}}', name])).stdout).toContain('30MiB');
+      await engine.docker(['stop', name]);
+      expect((await engine.docker(['inspect', '-f', '{{.State.ExitCode}}', name])).stdout).toBe('5\n');
+      expect((await engine.docker(['rm', name])).code).toBe(0);
     });
   });
 });

@@ -223,7 +223,11 @@ export class MonitoredProcess {
 
   /** Tells the monitor of the end as soon as the other program knows it. */
   private follow(remote: RemoteProcess): void {
-    remote.wait(this.gone.signal).then((exit) => this.end(exit)).catch((error: unknown) => {
+    const ended = async (exit: ExitState): Promise<void> => {
+      await this.starting; // a short process ends before its start has been answered; the monitor hears of both in their order
+      await this.end(exit);
+    };
+    remote.wait(this.gone.signal).then(ended).catch((error: unknown) => {
       if (!this.gone.signal.aborted) this.options.logger.error({ err: error, pid: this.pid }, 'cannot follow a process of another program');
     });
   }
