@@ -4,13 +4,14 @@
  *   gantry-native pack --root DIR [--path PATH] [--name NAME] [--overlay]
  *   gantry-native pack --root DIR --base DIR
  *
- * PATH is resolved inside DIR (symbolic links too) and its contents are packed under names relative to it; when it is not a directory,
+ * With --uid-map and --gid-map INSIDE:OUTSIDE:COUNT[,...] an id OUTSIDE becomes INSIDE. PATH is resolved inside DIR (symbolic links too) and its contents are packed under names relative to it; when it is not a directory,
  * that one entry is packed under its own name. With --name, PATH itself (its last component is not followed when it is a symbolic link) is
  * packed as NAME, and what lies below it as NAME/... With --overlay, overlayfs' whiteouts and opaque directories become the `.wh.` names of
  * image layers. Overlayfs' own xattrs are never written. The second form packs what differs from the tree BASE, with `.wh.` names for what only BASE
  * has, as an image layer. Failures as in untar.c.
  */
 #define _GNU_SOURCE
+#include "id_ranges.h"
 #include "pack_tar.h"
 #include "tree_walk.h"
 #include "untar_path.h"
@@ -345,6 +346,11 @@ int mode_pack(int argc, char **argv)
             root = argv[++i];
         else if (strcmp(argv[i], "--path") == 0 && i + 1 < argc)
             path = argv[++i];
+        else if ((strcmp(argv[i], "--uid-map") == 0 || strcmp(argv[i], "--gid-map") == 0) && i + 1 < argc) {
+            struct id_ranges *ranges = argv[i][2] == 'u' ? &uid_ranges : &gid_ranges;
+            if (!id_ranges_read(ranges, argv[++i]))
+                return untar_fail("io", "an id map wants INSIDE:OUTSIDE:COUNT, not %s", argv[i]) < 0;
+        }
         else if (strcmp(argv[i], "--name") == 0 && i + 1 < argc)
             as = argv[++i];
         else if (strcmp(argv[i], "--base") == 0 && i + 1 < argc)

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "pack_tar.h"
+#include "id_ranges.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -86,8 +87,9 @@ static int put_block(struct tar_out *out, const char *path, const struct stat *s
     size_t length = strlen(path);
     memcpy(h, path, length < 100 ? length : 100);
     octal(h + 100, 8, s->st_mode & 07777);
-    octal(h + 108, 8, s->st_uid <= 07777777 ? s->st_uid : 0);
-    octal(h + 116, 8, s->st_gid <= 07777777 ? s->st_gid : 0);
+    uint32_t uid = id_inside(&uid_ranges, s->st_uid), gid = id_inside(&gid_ranges, s->st_gid);
+    octal(h + 108, 8, uid <= 07777777 ? uid : 0);
+    octal(h + 116, 8, gid <= 07777777 ? gid : 0);
     octal(h + 124, 12, size <= 077777777777ULL ? size : 0);
     octal(h + 136, 12, s->st_mtim.tv_sec >= 0 ? (uint64_t)s->st_mtim.tv_sec : 0);
     memset(h + 148, ' ', 8);
@@ -123,10 +125,11 @@ int tar_header(struct tar_out *out, const char *path, const struct stat *s, char
         rc |= tar_record(out, "linkpath", link, strlen(link));
     if (size > 077777777777ULL)
         rc |= number_record(out, "size", size);
-    if (s->st_uid > 07777777)
-        rc |= number_record(out, "uid", s->st_uid);
-    if (s->st_gid > 07777777)
-        rc |= number_record(out, "gid", s->st_gid);
+    uint32_t uid = id_inside(&uid_ranges, s->st_uid), gid = id_inside(&gid_ranges, s->st_gid);
+    if (uid > 07777777)
+        rc |= number_record(out, "uid", uid);
+    if (gid > 07777777)
+        rc |= number_record(out, "gid", gid);
     if (s->st_mtim.tv_nsec != 0 || s->st_mtim.tv_sec < 0) {
         char text[48];
         double whole = (double)s->st_mtim.tv_sec;

@@ -14,7 +14,8 @@
  *
  * The second form copies into a tree that is in use (`docker cp`): names lie below PATH inside DIR, `.wh.` names are names like any other,
  * and the archive's own root entry changes nothing. With --keep-kinds a directory is never replaced by something else, nor the other way.
- * With --owner everything belongs to UID:GID.
+ * With --owner everything belongs to UID:GID. With --uid-map and --gid-map INSIDE:OUTSIDE:COUNT[,...] an id INSIDE becomes OUTSIDE; an id that is in
+ * none is an error.
  *
  * The third form reads such names, separated by NUL, and gives each the owner, mode and xattrs that the nearest parent has.
  *
@@ -23,6 +24,7 @@
  * Any failure: exit code 1 and one JSON line on stderr: {"code","error"}; code is unsafe, budget, archive, or io.
  */
 #define _GNU_SOURCE
+#include "id_ranges.h"
 #include "untar.h"
 #include "untar_path.h"
 #include "untar_report.h"
@@ -33,8 +35,11 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <linux/securebits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fsuid.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -211,8 +216,8 @@ static int owner_of(struct archive_entry *e, uid_t *uid, gid_t *gid)
     int64_t u = everybody_uid >= 0 ? everybody_uid : archive_entry_uid(e), g = everybody_gid >= 0 ? everybody_gid : archive_entry_gid(e);
     if (u < 0 || u >= UINT32_MAX || g < 0 || g >= UINT32_MAX)
         return untar_fail("archive", "owner %lld:%lld of %s is out of range", (long long)u, (long long)g, archive_entry_pathname(e));
-    *uid = (uid_t)u;
-    *gid = (gid_t)g;
+    if (!id_outside(&uid_ranges, (uint32_t)u, uid) || !id_outside(&gid_ranges, (uint32_t)g, gid))
+        return untar_fail("archive", "owner %lld:%lld of %s is no id of the container", (long long)u, (long long)g, archive_entry_pathname(e));
     return 0;
 }
 
@@ -660,6 +665,11 @@ static int parse(int argc, char **argv, struct options *o)
             everybody_uid = number(argv[i], "--owner");
             everybody_gid = number(colon + 1, "--owner");
         }
+        else if (strcmp(argv[i], "--uid-map") == 0 || strcmp(argv[i], "--gid-map") == 0) {
+            const char *flag = argv[i];
+            if (!id_ranges_read(flag[2] == 'u' ? &uid_ranges : &gid_ranges, argv[++i]))
+                return untar_fail("io", "%s wants INSIDE:OUTSIDE:COUNT, not %s", flag, argv[i]);
+        }
         else if (strcmp(argv[i], "--parent") == 0)
             o->parents[o->parent_count++] = argv[++i];
         else if (strcmp(argv[i], "--max-bytes") == 0)
@@ -672,6 +682,22 @@ static int parse(int argc, char **argv, struct options *o)
     return o->root && o->parents ? 0 : untar_fail("io", "--root is missing");
 }
 
+/*
+ * Files are made as the container's root, with all rights of the host's: through an id-mapped mount the host's root, who has no id there, could
+ * make none (EOVERFLOW).
+ */
+static int become_root_inside(void)
+{
+    uint32_t uid, gid;
+    if (uid_ranges.count == 0 || !id_outside(&uid_ranges, 0, &uid) || !id_outside(&gid_ranges, 0, &gid))
+        return 0;
+    if (prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP) < 0)
+        return fail_at("keep the rights of", "root");
+    setfsgid(gid);
+    setfsuid(uid);
+    return 0;
+}
+
 int mode_untar(int argc, char **argv)
 {
     static struct state st;
@@ -680,7 +706,7 @@ int mode_untar(int argc, char **argv)
         files.rlim_cur = files.rlim_max;
         setrlimit(RLIMIT_NOFILE, &files);
     }
-    if (parse(argc, argv, &st.opt) < 0)
+    if (parse(argc, argv, &st.opt) < 0 || become_root_inside() < 0)
         return 1;
     umask(0);
     int root = open(st.opt.root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

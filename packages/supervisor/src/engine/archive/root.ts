@@ -2,11 +2,13 @@ import { closeSync } from 'node:fs';
 import { join } from 'node:path';
 import { Mount } from '@gantry/api/containerd/types/types';
 import { MountRecord } from '@gantry/api/gantry/engine/v1/record';
+import { parseJson, type Spec } from '@gantry/oci';
 import type { CallContext } from '@gantry/rpc';
 import type { DockerContainer } from '../../records';
+import { type IdMaps, mapsOfProcess } from '../../userns';
 import { bundleDir, type Engine } from '../containers/engine';
 import { networkFiles } from '../containers/files';
-import { isRunning } from '../containers/state';
+import { isRunning, stateOf } from '../containers/state';
 import { joinedContainer } from '../containers/validate-modes';
 import { mountView } from './mount-view';
 
@@ -14,6 +16,8 @@ import { mountView } from './mount-view';
 export interface PinnedRoot {
   /** O_PATH descriptor of the root directory. */
   readonly fd: number;
+  /** Set when the files are seen with ids of the host: those of the container. */
+  readonly ids: IdMaps | undefined;
   close(): void;
 }
 
@@ -48,8 +52,19 @@ export async function withWritableRoot<T>(engine: Engine, _ctx: CallContext, id:
 
 /** A running container's layers are mounted already, in its bundle; those of a stopped one are mounted for this view. */
 function view(engine: Engine, id: string, docker: DockerContainer, mounts: readonly MountRecord[], writable: boolean): PinnedRoot {
-  const rootfs = isRunning(docker) ? [Mount.fromPartial({ type: 'bind', source: join(bundleDir(engine, id), 'rootfs') })] : docker.rootfs;
-  return pinned(mountView(viewsDir(engine), rootfs, mounts, writable));
+  if (!isRunning(docker)) return pinned(mountView(viewsDir(engine), docker.rootfs, mounts, writable), undefined);
+  const { pid } = stateOf(docker);
+  const ids = mapsOfProcess(pid);
+  const rootfs = [Mount.fromPartial({ type: 'bind', source: join(bundleDir(engine, id), 'rootfs') })];
+  const mapping = ids === undefined ? undefined : { space: `/proc/${pid}/ns/user`, destinations: mappedMounts(engine, id) };
+  return pinned(mountView(viewsDir(engine), rootfs, mounts, writable, mapping), ids);
+}
+
+/** What the container sees through its map: as its config.json has it. */
+function mappedMounts(engine: Engine, id: string): Set<string> {
+  const spec = engine.records.get(engine.records.dockerNamespace, id)?.spec;
+  const mounts = spec === undefined ? [] : ((parseJson(Buffer.from(spec.value).toString()) as Spec).mounts ?? []);
+  return new Set(mounts.filter((mount) => mount.uidMappings !== undefined).map((mount) => mount.destination));
 }
 
 /** Volumes and binds, and hosts, hostname and resolv.conf. */
@@ -70,10 +85,11 @@ export function viewsDir(engine: Engine): string {
   return join(engine.settings.runRoot, 'tasks', 'views');
 }
 
-function pinned(fd: number): PinnedRoot {
+function pinned(fd: number, ids: IdMaps | undefined): PinnedRoot {
   let open = true;
   return {
     fd,
+    ids,
     close() {
       if (open) closeSync(fd);
       open = false;

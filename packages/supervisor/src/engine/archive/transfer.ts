@@ -39,7 +39,7 @@ export async function exportContainer(engine: Engine, _ctx: CallContext, request
 
 function offerTar(engine: Engine, root: PinnedRoot, path: string, name: string): StreamTicket {
   return engine.broker.offer(async (socket) => {
-    const child = packTree(engine.settings.nativePath(), root.fd, path, name);
+    const child = packTree(engine.settings.nativePath(), root.fd, path, name, root.ids);
     socket.once('close', () => child.kill());
     socket.resume();
     try {
@@ -103,7 +103,7 @@ function checkTarget(engine: Engine, id: string, request: PutArchiveRequest, pat
 
 async function unpack(engine: Engine, root: PinnedRoot, socket: Duplex, request: PutArchiveRequest, docker: DockerContainer): Promise<void> {
   const owner = request.copyUidGid ? ownerOf(docker) : undefined;
-  const child = copyIntoTree(engine.settings.nativePath(), root.fd, { into: cleanPath(request.path).path, keepKinds: request.noOverwriteDirNonDir, ...(owner === undefined ? {} : { owner }) });
+  const child = copyIntoTree(engine.settings.nativePath(), root.fd, { into: cleanPath(request.path).path, keepKinds: request.noOverwriteDirNonDir, ids: root.ids, ...(owner === undefined ? {} : { owner }) });
   // The program tells what was wrong with the archive; a broken pipe only follows from it.
   pipeline(socket, child.stream, { end: true }).catch(() => child.stream.destroy());
   await child.done;
