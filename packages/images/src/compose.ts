@@ -6,6 +6,7 @@ import { EventsService } from '@gantry/api/containerd/services/events/v1/events'
 import { ImagesService } from '@gantry/api/containerd/services/images/v1/images';
 import { LeasesService } from '@gantry/api/containerd/services/leases/v1/leases';
 import { SnapshotsService } from '@gantry/api/containerd/services/snapshots/v1/snapshots';
+import { StreamingService } from '@gantry/api/containerd/services/streaming/v1/streaming';
 import { TransferService } from '@gantry/api/containerd/services/transfer/v1/transfer';
 import { VersionService } from '@gantry/api/containerd/services/version/v1/version';
 import { ImagesServiceService, VolumesServiceService } from '@gantry/api/gantry/images/v1/images';
@@ -51,6 +52,9 @@ import { Removals } from './snapshots/removals';
 import { Trees } from './snapshots/trees';
 import { Database } from './store/database';
 import { LeaseTable } from './store/leases';
+import { GraphFetcher } from './transfer/fetch';
+import { GraphSender } from './transfer/send';
+import { Streams } from './transfer/streams';
 import { VolumeStore } from './volumes/store';
 
 /** The composition root: the only place that constructs anything. */
@@ -103,7 +107,11 @@ export function compose(service: ServiceContext<ImagesConfig>): Running {
   server.addService(SnapshotsService, snapshotHandlers({ snapshotters, fallback, ensure: (scope, name) => ensureChain({ catalog, intake, snapshotter, leases }, scope, name) }));
   server.addService(DiffService, diffHandlers(applier, differ));
   server.addService(LeasesService, leaseHandlers(leases, collector));
-  server.addService(TransferService, transferHandlers());
+  const streams = new Streams();
+  const fetcher = new GraphFetcher({ content, puller, parallel: config['max-concurrent-downloads'] });
+  const sender = new GraphSender({ content, parallel: config['max-concurrent-uploads'] });
+  server.addService(StreamingService, streams.handlers());
+  server.addService(TransferService, transferHandlers({ ...shared, puller, fetcher, sender, streams, snapshotter: snapshotter.name }));
   server.addService(ImagesServiceService, gantryImageHandlers({ ...shared, collector, broker, puller, pusher, volumes, differ, trees, compared: treeTools, snapshotters }));
   server.addService(VolumesServiceService, volumeHandlers({ volumes, snapshotter, native }));
   return {

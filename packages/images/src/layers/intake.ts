@@ -50,7 +50,13 @@ export class LayerIntake {
 
   /** Stores a blob from a stream, unpacking it on the way when asked. */
   async take(scope: Scope, options: TakeOptions): Promise<TakenLayer> {
-    const ingest = await this.content.ingest(scope, options.ref, options.size ?? 0, options.expected ?? '');
+    let ingest: Ingest;
+    try {
+      ingest = await this.content.ingest(scope, options.ref, options.size ?? 0, options.expected ?? '');
+    } catch (error) {
+      if (options.expected === undefined || !isExisting(error)) throw error;
+      return this.known(scope, options.expected, options);
+    }
     const target = options.unpack ? this.loose(scope) : undefined;
     const sink = new LayerSink(target && { native: this.native, root: target.root, ingest });
     try {
@@ -67,6 +73,15 @@ export class LayerIntake {
       if (target !== undefined) await this.drop(scope, target.key);
       throw error;
     }
+  }
+
+  /** A blob that is here after all: another namespace had it, or another call was quicker. */
+  private async known(scope: Scope, digest: string, { unpack, signal }: TakeOptions): Promise<TakenLayer> {
+    const { size, labels } = this.content.info(scope, digest);
+    if (!unpack) return { digest, size, diffId: labels[UNCOMPRESSED_LABEL] ?? '', compression: '', loose: undefined };
+    const { diffId, loose } = await this.unpack(scope, digest, signal);
+    this.content.setLabels(scope, digest, { [UNCOMPRESSED_LABEL]: diffId });
+    return { digest, size, diffId, compression: '', loose };
   }
 
   /** Lays a stored blob out. */

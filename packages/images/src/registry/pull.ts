@@ -37,6 +37,8 @@ export interface PullLine {
   readonly status: string;
   readonly current?: number;
   readonly total?: number;
+  /** The layer that the line is about. */
+  readonly layer?: Descriptor;
 }
 
 export interface PullOptions {
@@ -46,6 +48,12 @@ export interface PullOptions {
   readonly auth: Auth | undefined;
   readonly signal?: AbortSignal;
   readonly report: (line: PullLine) => void;
+}
+
+/** What is needed to pull the parts of one manifest. */
+export interface ImageOptions extends Pick<PullOptions, 'signal' | 'report'> {
+  /** Where it comes from; undefined: all is here already. */
+  readonly reference: Reference | undefined;
 }
 
 export interface Pulled {
@@ -88,10 +96,10 @@ export class Puller {
       if (chosen === undefined) throw notFound(`no matching manifest for ${formatPlatform(options.platform ?? hostPlatform())} in the manifest list entries`);
       const fetched = await repository.manifest(chosen.digest, signal);
       if (fetched.bytes.length !== chosen.size) throw dataLoss(`manifest ${chosen.digest} has ${fetched.bytes.length} bytes, ${chosen.size} were promised`);
-      imageId = await this.manifest(scope, repository, fetched.bytes, options);
+      imageId = await this.image(scope, repository, fetched.bytes, options);
       await content.put(scope, top.bytes, top.digest, { ...indexLabels(index, (digest) => content.has(scope, digest)), ...this.source(reference) });
     } else {
-      imageId = await this.manifest(scope, repository, top.bytes, options);
+      imageId = await this.image(scope, repository, top.bytes, options);
     }
     const name = formatReference(reference.tag === undefined || reference.digest === undefined ? reference : { domain: reference.domain, path: reference.path, digest: reference.digest });
     const old = catalog.images.find(scope, name);
@@ -103,8 +111,8 @@ export class Puller {
     return { imageId, digest: top.digest, upToDate };
   }
 
-  /** Configuration, layers and snapshots of one manifest. */
-  private async manifest(scope: Scope, repository: Reader, bytes: Buffer, options: PullOptions): Promise<string> {
+  /** Configuration, layers and snapshots of one manifest, under the lease of the scope. The image's id. */
+  async image(scope: Scope, repository: Reader, bytes: Buffer, options: ImageOptions): Promise<string> {
     const { content, snapshotter, intake } = this.deps;
     const { signal, report } = options;
     const digest = sha256(bytes);
@@ -118,7 +126,7 @@ export class Puller {
     if (chains.length !== manifest.layers.length) throw dataLoss(`manifest ${digest} has ${manifest.layers.length} layers and ${chains.length} diff ids`);
     const there = manifest.layers.map((layer, at) => content.has(scope, layer.digest) && snapshotter.find(scope, chains[at] ?? '') !== undefined);
     // An image that is here already is not told layer by layer.
-    if (!known || there.includes(false)) manifest.layers.forEach((layer, at) => report({ id: short(layer.digest), status: there[at] === true ? 'Already exists' : 'Pulling fs layer' }));
+    if (!known || there.includes(false)) manifest.layers.forEach((layer, at) => report({ id: short(layer.digest), layer, status: there[at] === true ? 'Already exists' : 'Pulling fs layer' }));
     const loose = new Map<string, LooseLayer>();
     const stop = new AbortController();
     const both = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
@@ -130,11 +138,11 @@ export class Puller {
       };
       await Promise.all(jobs.map((job) => job.catch(failed))).finally(() => Promise.allSettled(jobs));
       manifest.layers.forEach((layer, at) => {
-        if (there[at] !== true) report({ id: short(layer.digest), status: 'Extracting', current: layer.size, total: layer.size });
+        if (there[at] !== true) report({ id: short(layer.digest), layer, status: 'Extracting', current: layer.size, total: layer.size });
       });
       await buildChain(intake, snapshotter, scope, { image: { chainIds: chains, config, manifest }, loose, ...(signal === undefined ? {} : { signal }) });
       manifest.layers.forEach((layer, at) => {
-        if (there[at] !== true) report({ id: short(layer.digest), status: 'Pull complete' });
+        if (there[at] !== true) report({ id: short(layer.digest), layer, status: 'Pull complete' });
       });
     } finally {
       for (const { key } of loose.values()) await intake.drop(scope, key);
@@ -166,11 +174,12 @@ export class Puller {
 
   private async layer(
     scope: Scope,
-    job: { repository: Reader; layer: Descriptor; unpack: boolean; wanted: string; loose: Map<string, LooseLayer>; signal: AbortSignal; report: (line: PullLine) => void; options: PullOptions },
+    job: { repository: Reader; layer: Descriptor; unpack: boolean; wanted: string; loose: Map<string, LooseLayer>; signal: AbortSignal; report: (line: PullLine) => void; options: ImageOptions },
   ): Promise<void> {
     const { content, intake, leases } = this.deps;
-    const { layer, report } = job;
+    const { layer } = job;
     const id = short(layer.digest);
+    const report = (line: PullLine): void => job.report({ ...line, layer });
     if (content.has(scope, layer.digest)) {
       content.hold(scope, layer.digest);
       report({ id, status: 'Download complete' });
@@ -207,8 +216,8 @@ export class Puller {
     report({ id, status: 'Download complete' });
   }
 
-  private source({ domain, path }: Reference): Record<string, string> {
-    return { [sourceLabel(domain)]: path };
+  private source(reference: Reference | undefined): Record<string, string> {
+    return reference === undefined ? {} : { [sourceLabel(reference.domain)]: reference.path };
   }
 }
 

@@ -1,11 +1,13 @@
 import type { TransferService } from '@gantry/api/containerd/services/transfer/v1/transfer';
-import { type Handlers, notImplemented } from '@gantry/rpc';
+import type { Handlers } from '@gantry/rpc';
+import { transfer, type TransferDependencies } from '../transfer/transfer';
 
-/** containerd.services.transfer.v1.Transfer: clients fall back to their own pull, push, import and export over the other services. */
-export function transferHandlers(): Handlers<TransferService> {
+/** containerd.services.transfer.v1.Transfer: pull, push, import, export and tag, with progress and bytes over streams. */
+export function transferHandlers(deps: TransferDependencies): Handlers<TransferService> {
   return {
-    transfer: async (_ctx, { source, destination }) => {
-      throw notImplemented(`transfer from ${source?.typeUrl ?? 'nothing'} to ${destination?.typeUrl ?? 'nothing'} is not supported`);
+    transfer: async (ctx, request) => {
+      await transfer(deps, ctx, request);
+      return {};
     },
   };
 }
