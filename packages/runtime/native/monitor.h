@@ -9,6 +9,7 @@
 //   tty            "1": a terminal; width, height: its first size in characters
 //   stdin          "" (/dev/null) | open | fifo:<path>;  stdin_once "1": closed when the first attached client leaves
 //   stdout, stderr "" (/dev/null unless there is a log) | open | fifo:<path> | file:<path>
+//   logger, logger_env   zero-separated command line and environment of a logging binary, see logger.h
 //   uid, gid       owner given to the pipes, so that /dev/stdout can be opened again; -1: left
 //   log, log_attrs, log_max_size, log_max_file        the JSON log
 //   ack_ms         the process is destroyed unless an acknowledgement comes in this time; 0: never

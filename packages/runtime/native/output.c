@@ -11,6 +11,7 @@
 #include "attach.h"
 #include "foreign.h"
 #include "logfile.h"
+#include "logger.h"
 #include "loop.h"
 #include "monitor.h"
 #include "outlet.h"
@@ -20,8 +21,8 @@ struct source {
 	int stream;
 	bool started, ended;
 	struct logline *line;
-	struct watch fifo;  // our write end
-	int fifo_keep;      // our read end: a client's death is no EPIPE
+	struct watch fifo;  // our write end, of a logging binary's pipe too
+	int fifo_keep;      // our read end: a client's death is no EPIPE; -1: a pipe
 	struct outlet fifo_out;
 	int file;           // file:<path>, -1: none
 };
@@ -38,7 +39,7 @@ static const char *stream_name(int stream) { return stream == 2 ? "stderr" : "st
 static void fifo_close(struct source *s) {
 	if (s->fifo.fd < 0) return;
 	loop_close(&s->fifo);
-	close(s->fifo_keep);
+	if (s->fifo_keep >= 0) close(s->fifo_keep);
 	s->fifo_keep = -1;
 	outlet_free(&s->fifo_out);
 }
@@ -52,8 +53,8 @@ static void fifo_update(struct source *s) {
 static void fifo_ready(struct watch *w, uint32_t events) {
 	(void)events;
 	struct source *s = (struct source *)((char *)w - offsetof(struct source, fifo));
-	outlet_drain(&s->fifo_out);
-	fifo_update(s);
+	if (outlet_drain(&s->fifo_out)) fifo_update(s);
+	else fifo_close(s);  // a logging binary that has ended
 	output_update();
 }
 
@@ -68,13 +69,19 @@ static int fifo_open(struct source *s, const char *path) {
 	return 0;
 }
 
+// The pipe to a logging binary is fed as a FIFO is, but nobody else holds its reading end.
+static void pipe_open(struct source *s, int fd) {
+	s->fifo = (struct watch){.fd = fd, .ready = fifo_ready};
+	s->fifo_out = (struct outlet){.fd = fd};
+}
+
 static void deliver(struct source *s, const char *data, size_t len) {
 	last_byte = loop_now();
 	if (log_file.fd >= 0) logfile_write(&log_file, s->line, stream_name(s->stream), data, len);
 	if (s->file >= 0) (void)!write(s->file, data, len);
 	if (s->fifo.fd >= 0) {
-		outlet_push(&s->fifo_out, s->stream, data, len);
-		fifo_update(s);
+		if (outlet_push(&s->fifo_out, s->stream, data, len)) fifo_update(s);
+		else fifo_close(s);
 	}
 	clients_push(s->stream, data, len);
 }
@@ -146,6 +153,9 @@ int output_open(const struct frame *frame, int fds[3], const char **what) {
 										 (int)wire_int(frame, "log_max_file", 1)) < 0)
 			return -1;
 	}
+	const char *logger = wire_get(frame, "logger", NULL);
+	int pipes[2] = {-1, -1};
+	if (logger && logger_start(frame, pipes, what) < 0) return -1;
 	for (int i = 0; i < 2; i++) {
 		struct source *s = &sources[i];
 		s->w.fd = s->fifo.fd = s->fifo_keep = s->file = s->fifo_out.fd = -1;
@@ -156,10 +166,13 @@ int output_open(const struct frame *frame, int fds[3], const char **what) {
 			s->line->len = 0;
 		}
 		fds[i + 1] = -1;
+		if (pipes[i] >= 0 && (i == 0 || !monitor.tty)) pipe_open(s, pipes[i]);
+		else if (pipes[i] >= 0) close(pipes[i]);
 		if (monitor.tty && i == 1) continue;
 		int wanted = open_sinks(s, wire_get(frame, keys[i], NULL), what);
 		if (wanted < 0) return -1;
-		if ((monitor.tty && !monitor.foreign) || (!wanted && log_file.fd < 0)) continue;
+		// Another program is given both FIFOs or none: runc's shim does not open one alone.
+		if (!monitor.foreign && (monitor.tty || (!wanted && log_file.fd < 0))) continue;
 		int ends[2];
 		*what = "pipe";
 		if ((monitor.foreign ? foreign_pipe(keys[i], ends) : pipe2(ends, O_CLOEXEC)) < 0) return -1;

@@ -79,10 +79,17 @@ test('ids inside a user namespace are mapped to the host', () => {
 });
 
 test('stdio URIs are read, and what cannot be honoured is refused by name', async () => {
+  const owner = { namespace: 'n', id: 'c' };
   const uris = { stdin: 'monitor:///run/s/x', stdout: 'monitor:///run/s/x', stderr: 'file:///var/x?y=1', terminal: false };
-  expect(await monitorStdio(uris, true, true)).toEqual({ socket: '/run/s/x', fields: { tty: false, stdin: 'open', stdin_once: true, stdout: 'open', stderr: 'file:/var/x' } });
-  expect((await monitorStdio(uris, false, false)).fields['stdin']).toBe('');
-  await expect(monitorStdio({ ...uris, stdout: 'binary:///x' }, false, false)).rejects.toMatchObject({ kind: 'notImplemented' });
-  await expect(monitorStdio({ ...uris, stdout: dir }, false, false)).rejects.toMatchObject({ kind: 'invalidArgument' });
-  await expect(monitorStdio({ ...uris, stdin: '/missing' }, false, false)).rejects.toMatchObject({ kind: 'invalidArgument' });
+  expect(await monitorStdio(uris, owner, true, true)).toEqual({ socket: '/run/s/x', fields: { tty: false, stdin: 'open', stdin_once: true, stdout: 'open', stderr: 'file:/var/x' } });
+  expect((await monitorStdio(uris, owner, false, false)).fields['stdin']).toBe('');
+  expect((await monitorStdio({ ...uris, stdout: 'binary:///bin/sh?-c=exit%201&flag', stderr: '' }, owner, false, false)).fields).toMatchObject({
+    stdout: 'open', stderr: 'open', logger: ['/bin/sh', '-c', 'exit 1', 'flag'], logger_env: ['CONTAINER_ID=c', 'CONTAINER_NAMESPACE=n'],
+  });
+  for (const wrong of [{ stdout: 'binary:///no/such' }, { stdout: 'binary://relative' }, { stdout: 'binary:///bin/sh' }, { stderr: 'binary:///bin/sh' }]) {
+    await expect(monitorStdio({ ...uris, ...wrong }, owner, false, false)).rejects.toMatchObject({ kind: 'invalidArgument' });
+  }
+  await expect(monitorStdio({ ...uris, stdout: 'npipe:///x' }, owner, false, false)).rejects.toMatchObject({ kind: 'notImplemented' });
+  await expect(monitorStdio({ ...uris, stdout: dir }, owner, false, false)).rejects.toMatchObject({ kind: 'invalidArgument' });
+  await expect(monitorStdio({ ...uris, stdin: '/missing' }, owner, false, false)).rejects.toMatchObject({ kind: 'invalidArgument' });
 });

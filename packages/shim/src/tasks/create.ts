@@ -58,7 +58,7 @@ async function makeTask(engine: Engine, ctx: CallContext, { namespace, request, 
   const dir = taskDir(engine.run, namespace, id);
   const driver = engine.drivers[options.driver];
   const uris = { stdin: request.stdin, stdout: request.stdout, stderr: request.stderr, terminal: request.terminal };
-  const stdio = await monitorStdio(uris, options.openStdin, options.stdinOnce);
+  const stdio = await monitorStdio(uris, { namespace, id }, options.openStdin, options.stdinOnce);
   const rootfs = request.rootfs.length === 0 ? undefined : join(bundle, 'rootfs');
   const known = { namespace, id, bundle, dir, rootfs, spec, terminal: request.terminal, options: options.runtime };
   const cgroup = driver.cgroup(known);

@@ -40,7 +40,7 @@ async function makeExec(engine: Engine, task: Task, request: ExecProcessRequest)
   const { id, execId, terminal } = request;
   const process = readProcess(request);
   const uris = { stdin: request.stdin, stdout: request.stdout, stderr: request.stderr, terminal };
-  const stdio = await monitorStdio(uris, request.stdin !== '', true);
+  const stdio = await monitorStdio(uris, { namespace, id: execId }, request.stdin !== '', true);
   const dir = execDir(task.dir, execId);
   const record: ExecRecord = { execId, stdio: uris, socket: stdio.socket ?? socketPath(engine.run, namespace, id, execId) };
   const startTime = startTimeOf(task.init.pid);

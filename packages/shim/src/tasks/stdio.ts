@@ -1,4 +1,5 @@
-import { lstat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, lstat } from 'node:fs/promises';
 import { invalidArgument, notImplemented } from '@gantry/rpc';
 import type { Fields } from '../helper/frame';
 
@@ -16,14 +17,24 @@ export interface MonitorStdio {
   readonly fields: Fields;
 }
 
+/** Whose stdio it is: what a logging binary is told. */
+export interface StdioOwner {
+  readonly namespace: string;
+  /** The container's id, or the exec process's. */
+  readonly id: string;
+}
+
 const MONITOR = 'monitor://';
+const BINARY = 'binary://';
 
 /**
- * Stdio URIs as monitor fields: `monitor://<socket>` (the monitor serves attach there), FIFO paths of containerd's clients, `file://`, or
- * empty for none. `openStdin` decides for monitor:// whether stdin stays open for attaches.
+ * Stdio URIs as monitor fields: `monitor://<socket>` (the monitor serves attach there), FIFO paths of containerd's clients, `file://`,
+ * `binary://` (a logging binary, which takes both outputs), or empty for none. `openStdin` decides for monitor:// whether stdin stays open for attaches.
  */
-export async function monitorStdio(uris: StdioUris, openStdin: boolean, stdinOnce: boolean): Promise<MonitorStdio> {
-  const [stdin, stdout, stderr] = await Promise.all([sink(uris.stdin, 'stdin'), sink(uris.stdout, 'stdout'), sink(uris.stderr, 'stderr')]);
+export async function monitorStdio(uris: StdioUris, owner: StdioOwner, openStdin: boolean, stdinOnce: boolean): Promise<MonitorStdio> {
+  const binary = await loggingBinary(uris, owner);
+  const outputs = binary === undefined ? uris : { stdout: MONITOR, stderr: MONITOR };
+  const [stdin, stdout, stderr] = await Promise.all([sink(uris.stdin, 'stdin'), sink(outputs.stdout, 'stdout'), sink(outputs.stderr, 'stderr')]);
   const monitored = [uris.stdout, uris.stderr, uris.stdin].find((uri) => uri.startsWith(MONITOR) && uri.length > MONITOR.length);
   return {
     socket: monitored?.slice(MONITOR.length),
@@ -33,8 +44,27 @@ export async function monitorStdio(uris: StdioUris, openStdin: boolean, stdinOnc
       stdin_once: stdinOnce,
       stdout,
       stderr: uris.terminal ? '' : stderr,
+      ...binary,
     },
   };
+}
+
+/** `binary:///program?key=value&flag`: each key, and its value unless that is empty, is an argument, in the order of the URI. */
+async function loggingBinary({ stdout, stderr }: StdioUris, { namespace, id }: StdioOwner): Promise<Fields | undefined> {
+  if (!stdout.startsWith(BINARY)) {
+    if (stderr.startsWith(BINARY)) throw invalidArgument(`stderr "${stderr}" names a logging binary, which stdout must name`);
+    return undefined;
+  }
+  if (stderr !== '' && stderr !== stdout) throw invalidArgument(`stderr "${stderr}" is not the logging binary of stdout "${stdout}", which takes both`);
+  const query = stdout.indexOf('?');
+  const path = decodeURIComponent(stdout.slice(BINARY.length, query < 0 ? undefined : query));
+  if (!path.startsWith('/')) throw invalidArgument(`stdout "${stdout}" names no absolute path`);
+  const parameters = [...new URLSearchParams(query < 0 ? '' : stdout.slice(query))].flatMap(([key, value]) => (value === '' ? [key] : [key, value]));
+  if ([path, ...parameters].some((one) => one.includes('\0'))) throw invalidArgument('stdout holds a zero byte');
+  await access(path, constants.X_OK).catch((error: unknown) => {
+    throw invalidArgument(`logging binary ${path} cannot be run`, { cause: error });
+  });
+  return { logger: [path, ...parameters], logger_env: [`CONTAINER_ID=${id}`, `CONTAINER_NAMESPACE=${namespace}`] };
 }
 
 async function sink(uri: string, name: string): Promise<string> {

@@ -1,7 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { closeSync, constants, existsSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
+import { closeSync, constants, existsSync, openSync, readFileSync, readSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { packJson, unpackAny } from '@gantry/api';
+import { Metrics as MetricsV1 } from '@gantry/api/io/containerd/cgroups/v1/metrics';
+import { Metrics as MetricsV2 } from '@gantry/api/io/containerd/cgroups/v2/metrics';
 import { ProcessDetails } from '@gantry/api/containerd/runc/v1/runc';
 import { Status } from '@gantry/api/containerd/v1/types/task';
 import type { CreateOptions } from '@gantry/api/gantry/shim/v1/shim';
@@ -194,6 +196,9 @@ export function driverSuite(name: string, options: Partial<CreateOptions>): void
       await shim.tasks.update(shim.ctx, { id: task.id, resources: packJson('types.containerd.io/opencontainers/runtime-spec/1/LinuxResources', { memory: { limit: 48 << 20 }, pids: { limit: 33 } }), annotations: {} });
       const { stats } = await shim.tasks.stats(shim.ctx, { id: task.id });
       expect(stats?.typeUrl).toMatch(/^io\.containerd\.cgroups\.v[12]\.Metrics$/);
+      const [one, two] = [unpackAny(stats, MetricsV1), unpackAny(stats, MetricsV2)];
+      expect(one?.memory?.usage?.limit ?? two?.memory?.usageLimit).toBe(BigInt(48 << 20));
+      expect(one?.pids?.limit ?? two?.pids?.limit).toBe(33n);
       await finish(task);
     });
 
@@ -232,6 +237,59 @@ export function driverSuite(name: string, options: Partial<CreateOptions>): void
       };
       expect([await drain(output), await drain(errors)]).toEqual(['through the fifo\n', 'problem\n']);
       for (const fd of [output, errors]) closeSync(fd);
+      await shim.delete(task);
+    });
+
+    test('a file takes both outputs, of an exec process too', async () => {
+      const path = join(shim.dir, 'out.txt');
+      const task = await shim.create({ args: ['sh', '-c', 'echo one; echo two >&2; sleep 100'], stdio: { stdin: '', stdout: `file://${path}`, stderr: `file://${path}` } });
+      await shim.startTask(task);
+      await eventually(() => existsSync(path) && readFileSync(path, 'utf8').includes('two'), 'output');
+      await shim.exec(task, 'more', { args: ['echo', 'three'], stdio: { stdin: '', stdout: `file://${path}`, stderr: '' } });
+      await shim.startTask(task, 'more');
+      expect(await shim.wait(task, 'more')).toBe(0);
+      expect(readFileSync(path, 'utf8').split('\n').sort()).toEqual(['', 'one', 'three', 'two']);
+      await finish(task);
+    });
+
+    test('a logging binary takes both outputs by containerd\'s protocol; one that fails is told', async () => {
+      const script = join(shim.dir, 'logger.sh');
+      const target = join(shim.dir, 'logger.txt');
+      writeFileSync(script, `#!/bin/sh\nexec >>"$2"\necho "$CONTAINER_ID $CONTAINER_NAMESPACE $#"\nexec 5>&-\ncat <&3 | sed s/^/out:/ &\ncat <&4 | sed s/^/err:/\nwait\necho end\n`, { mode: 0o755 });
+      const uri = `binary://${script}?to=${encodeURIComponent(target)}`;
+      const task = await shim.create({ args: ['sh', '-c', 'echo a; echo b >&2; exit 3'], stdio: { stdin: '', stdout: uri, stderr: uri } });
+      await shim.startTask(task);
+      expect(await shim.wait(task)).toBe(3);
+      await eventually(() => readFileSync(target, 'utf8').endsWith('end\n'), 'the logger\'s end');
+      const [first, ...rest] = readFileSync(target, 'utf8').trimEnd().split('\n');
+      expect(first).toBe(`${task.id} testing 2`);
+      expect(rest.sort()).toEqual(['end', 'err:b', 'out:a']);
+      await shim.delete(task);
+      writeFileSync(script, '#!/no/such/interpreter\n', { mode: 0o755 });
+      await expect(shim.create({ args: ['true'], stdio: { stdin: '', stdout: uri, stderr: uri } })).rejects.toMatchObject({ message: expect.stringContaining(script) as string });
+      expect(shim.mounts()).toEqual([]);
+    });
+
+    test('a process shorter than its start keeps its exit code', async () => {
+      for (let code = 1; code <= 5; code++) {
+        const task = await shim.create({ args: ['sh', '-c', `exit ${code}`] });
+        await shim.startTask(task);
+        expect(await shim.wait(task)).toBe(code);
+        await shim.delete(task);
+        await eventually(() => shim.topics(task).includes('/tasks/delete'), 'delete event');
+        expect(shim.topics(task)).toEqual(['/tasks/create', '/tasks/start', '/tasks/exit', '/tasks/delete']);
+      }
+    });
+
+    test('a second task of the same id, an unknown one, and an exec in a stopped one are refused by kind', async () => {
+      const task = await shim.create({ args: ['true'] });
+      await shim.startTask(task);
+      await shim.wait(task);
+      await expect(shim.tasks.create(shim.ctx, { id: task.id, bundle: task.bundle, rootfs: [], terminal: false, stdin: '', stdout: '', stderr: '', checkpoint: '', parentCheckpoint: '', options: undefined })).rejects.toMatchObject({ kind: 'alreadyExists' });
+      await expect(shim.exec(task, 'late', { args: ['true'] })).rejects.toMatchObject({ kind: 'failedPrecondition' });
+      await expect(shim.startTask(task)).rejects.toMatchObject({ kind: 'failedPrecondition' });
+      await expect(shim.wait({ ...task, id: 'nobody' })).rejects.toMatchObject({ kind: 'notFound' });
+      await expect(shim.tasks.kill(shim.ctx, { id: 'nobody', execId: '', signal: 9, all: false })).rejects.toMatchObject({ kind: 'notFound' });
       await shim.delete(task);
     });
 

@@ -190,7 +190,7 @@ export class ShimFixture {
     return (await this.tasks.delete(this.ctx, { id: task.id, execId })).exitStatus;
   }
 
-  async exec(task: Created, execId: string, options: { args: readonly string[]; terminal?: boolean; stdin?: boolean; change?: (process: Process) => void }): Promise<string> {
+  async exec(task: Created, execId: string, options: { args: readonly string[]; terminal?: boolean; stdin?: boolean; change?: (process: Process) => void; stdio?: RunOptions['stdio'] }): Promise<string> {
     const socket = join(this.run, 's', `${task.id}-${execId}`);
     const process: Process = { user: { uid: 0, gid: 0 }, args: [...options.args], env: ['PATH=/bin'], cwd: '/' };
     options.change?.(process);
@@ -200,6 +200,7 @@ export class ShimFixture {
       stdin: options.stdin === true ? `monitor://${socket}` : '',
       stdout: `monitor://${socket}`,
       stderr: `monitor://${socket}`,
+      ...options.stdio,
       spec: packJson('types.containerd.io/opencontainers/runtime-spec/1/Process', process),
     });
     return socket;
@@ -219,7 +220,7 @@ export class ShimFixture {
 
   /** Topics of the events of one container. */
   topics(task: Created): string[] {
-    return this.events.filter(({ event }) => event !== undefined && Buffer.from(event.value).includes(task.id)).map(({ topic }) => topic);
+    return this.events.filter(({ event }) => event !== undefined && isAbout(event.value, task.id)).map(({ topic }) => topic);
   }
 
   mounts(): string[] {
@@ -231,6 +232,9 @@ export class ShimFixture {
     return ['memory', 'pids', 'cpu', 'systemd', 'unified', ''].some((name) => existsSync(join('/sys/fs/cgroup', name, this.cgroup, task.id)));
   }
 }
+
+/** Every task event begins with the container's id (field 1). */
+const isAbout = (event: Uint8Array, id: string): boolean => Buffer.from(event).subarray(0, 2 + id.length).equals(Buffer.concat([Buffer.from([0x0a, id.length]), Buffer.from(id)]));
 
 /** Waits until the condition holds. */
 export async function eventually(condition: () => boolean, what: string, timeoutMs = 5000): Promise<void> {
