@@ -1,5 +1,3 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { ContentService } from '@gantry/api/containerd/services/content/v1/content';
 import { DiffService } from '@gantry/api/containerd/services/diff/v1/diff';
 import { EventsService } from '@gantry/api/containerd/services/events/v1/events';
@@ -10,30 +8,16 @@ import { StreamingService } from '@gantry/api/containerd/services/streaming/v1/s
 import { TransferService } from '@gantry/api/containerd/services/transfer/v1/transfer';
 import { VersionService } from '@gantry/api/containerd/services/version/v1/version';
 import { ImagesServiceService, VolumesServiceService } from '@gantry/api/gantry/images/v1/images';
-import { connect, StreamBroker } from '@gantry/rpc';
+import { StreamBroker } from '@gantry/rpc';
 import type { Running, ServiceContext } from '@gantry/service';
-import { defaultSnapshotter, type ImagesConfig, nativePath } from './config';
-import { bootId, ContentPaths } from './content/paths';
-import { ContentStore } from './content/store';
-import { DiffApplier } from './diff/apply';
+import { assemble } from './assemble';
+import type { ImagesConfig } from './config';
 import { DiffCreator } from './diff/create';
-import { MountedTrees } from './diff/mounted-trees';
-import { PlainTree } from './diff/plain-tree';
-import { Catalog } from './docker/catalog';
 import { ensureChain } from './docker/chain';
-import { ImageReader } from './docker/image-reader';
-import { StackedIntake } from './docker/stacked-intake';
 import { eventsHandlers } from './events/events-service';
-import { Exchange } from './events/exchange';
-import { ToldImageTable } from './events/told-images';
-import { tellSnapshots } from './events/told-snapshots';
-import { Collector } from './gc/collector';
 import { repair } from './gc/repair';
-import { LayerIntake } from './layers/intake';
-import { NativeTree } from './layers/native';
 import { Puller } from './registry/pull';
 import { Pusher } from './registry/push';
-import { Registries } from './registry/registries';
 import { contentHandlers } from './services/content';
 import { diffHandlers } from './services/diff';
 import { gantryImageHandlers } from './services/gantry-images';
@@ -42,58 +26,15 @@ import { leaseHandlers } from './services/leases';
 import { snapshotHandlers } from './services/snapshots';
 import { transferHandlers } from './services/transfer';
 import { volumeHandlers } from './services/volumes';
-import { COPY, CopySnapshotter } from './snapshots/copy';
-import { LocalTrees } from './snapshots/local-trees';
-import { OverlaySnapshotter, SNAPSHOTTER } from './snapshots/overlay';
-import { parseProxy, proxyPrefix, ProxySnapshotter } from './snapshots/proxy';
-import type { RecordedOptions, RecordedSnapshotter } from './snapshots/recorded';
-import { SnapshotTable } from './snapshots/records';
-import { Removals } from './snapshots/removals';
-import { Trees } from './snapshots/trees';
-import { Database } from './store/database';
-import { LeaseTable } from './store/leases';
 import { GraphFetcher } from './transfer/fetch';
 import { GraphSender } from './transfer/send';
 import { Streams } from './transfer/streams';
-import { VolumeStore } from './volumes/store';
 
 /** The composition root: the only place that constructs anything. */
 export function compose(service: ServiceContext<ImagesConfig>): Running {
-  const { config, data, logger, version } = service;
-  const binary = nativePath(config, __dirname);
-  const budget = { maxBytes: config['max-layer-bytes'], maxEntries: config['max-layer-entries'] };
-  const native = new NativeTree(binary, budget, data);
-  const removeTree = (path: string): Promise<void> => (existsSync(path) ? native.remove(path) : Promise.resolve());
-  const boot = bootId();
-  const db = new Database(join(data, 'metadata.db'));
-  const leases = new LeaseTable(db);
-  const exchange = new Exchange();
-  const images = new ToldImageTable(db, exchange);
-  const paths = new ContentPaths(join(data, 'content'));
-  const content = new ContentStore(db, leases, paths, boot, logger);
-  const removals = (): Removals => new Removals({ flush: () => db.flush(), removeTree, logger });
-  const local = (root: string): LocalTrees => new LocalTrees({ root, removals: removals(), removeTree });
-  const recorded = (name: string): RecordedOptions => ({ table: new SnapshotTable(db, name), leases, boot, listener: tellSnapshots(exchange, name) });
-  const places = { overlay: join(data, 'snapshots'), copy: join(data, 'snapshots-copy') };
-  const treeTools = new Trees(binary);
-  const overlay = new OverlaySnapshotter({ ...recorded(SNAPSHOTTER), trees: local(places.overlay) });
-  const copying = new CopySnapshotter({ ...recorded(COPY), trees: local(places.copy), copier: treeTools });
-  const proxies = config['proxy-snapshotters'].flatMap((text) => parseProxy(text) ?? []).map(({ name, socket, remote }) => {
-    const connection = connect(socket);
-    const options = { ...recorded(name), client: connection.client(SnapshotsService), remote, prefix: proxyPrefix(data), logger };
-    return { connection, snapshotter: new ProxySnapshotter(options) };
-  });
-  const foreign = proxies.map((proxy) => proxy.snapshotter);
-  const snapshotters = Object.fromEntries([overlay, copying, ...foreign].map((each) => [each.name, each as RecordedSnapshotter]));
-  const fallback = defaultSnapshotter(config);
-  const snapshotter = snapshotters[fallback] ?? overlay;
-  const trees = new MountedTrees({ ...places, foreign: (mounts) => foreign.some((proxy) => proxy.gave(mounts)) });
-  const volumes = new VolumeStore(db, join(data, 'volumes'), logger, removeTree);
-  const collector = new Collector(db, content, snapshotters, logger);
-  const applier = new DiffApplier(content, native, new PlainTree(binary, budget, data), trees);
-  const intake = snapshotter === overlay ? new LayerIntake(content, overlay, native, logger) : new StackedIntake(applier, content, overlay, native, logger);
-  const catalog = new Catalog(images, content, new ImageReader(content));
-  const registries = new Registries({ mirrors: config['registry-mirrors'], insecure: config['insecure-registries'], paths: config['registry-config-path'], ranges: config['max-ranges-per-download'] }, logger, version);
+  const { config, version, logger } = service;
+  const parts = assemble(service);
+  const { db, leases, exchange, images, paths, content, boot, native, treeTools, snapshotters, fallback, snapshotter, trees, volumes, collector, applier, intake, catalog, registries, proxies, checker, lock } = parts;
   const shared = { registries, content, catalog, intake, snapshotter, leases, logger };
   const puller = new Puller({ ...shared, parallel: config['max-concurrent-downloads'] });
   const pusher = new Pusher({ ...shared, parallel: config['max-concurrent-uploads'] });
@@ -112,10 +53,11 @@ export function compose(service: ServiceContext<ImagesConfig>): Running {
   const sender = new GraphSender({ content, parallel: config['max-concurrent-uploads'] });
   server.addService(StreamingService, streams.handlers());
   server.addService(TransferService, transferHandlers({ ...shared, puller, fetcher, sender, streams, snapshotter: snapshotter.name }));
-  server.addService(ImagesServiceService, gantryImageHandlers({ ...shared, collector, broker, puller, pusher, volumes, differ, trees, compared: treeTools, snapshotters }));
+  server.addService(ImagesServiceService, gantryImageHandlers({ ...shared, collector, broker, puller, pusher, volumes, differ, trees, compared: treeTools, snapshotters, checker, data: service.data }));
   server.addService(VolumesServiceService, volumeHandlers({ volumes, snapshotter, native }));
   return {
     async start() {
+      lock.take();
       await repair({ db, paths, snapshotters: Object.values(snapshotters), boot, logger });
       await volumes.repair();
       await broker.listen();
@@ -132,6 +74,7 @@ export function compose(service: ServiceContext<ImagesConfig>): Running {
       for (const { connection } of proxies) connection.close();
       await volumes.cleanup();
       db.close();
+      lock.release();
     },
   };
 }

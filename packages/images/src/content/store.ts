@@ -12,6 +12,8 @@ import { checkDigest, type ContentPaths } from './paths';
 import { type ContentInfo, ContentTable } from './records';
 import { BlobWriter } from './writer';
 
+const INGEST_DAY = 86_400_000;
+
 export interface IngestStatus extends IngestRecord {
   readonly offset: number;
 }
@@ -132,6 +134,21 @@ export class ContentStore {
     this.ingests.delete(record.id);
     this.leases.drop(scope, { type: 'ingests', id: ref });
     await rm(this.paths.ingest(record.id), { force: true });
+  }
+
+  isOpen(scope: Scope, ref: string): boolean {
+    return this.open.has(key(scope, ref));
+  }
+
+  /** Uploads that nobody has open, no lease holds, and nobody has written to for a day, as containerd lets them expire. now: milliseconds. */
+  staleIngests(now: number): { readonly ns: string; readonly ref: string }[] {
+    const rows = this.db.all<{ id: number; ns: string; ref: string }>(
+      "SELECT i.id, i.ns, i.ref FROM ingests i WHERE NOT EXISTS (SELECT 1 FROM lease_resources r WHERE r.ns = i.ns AND r.type = 'ingests' AND r.id = i.ref)",
+    );
+    return rows.filter(({ id, ns, ref }) => {
+      const path = this.paths.ingest(id);
+      return !this.isOpen({ namespace: ns }, ref) && existsSync(path) && now - statSync(path).mtimeMs > INGEST_DAY;
+    });
   }
 
   /**

@@ -36,12 +36,28 @@ export class Collector {
     this.timer.unref();
   }
 
+  /** Does at once what was asked for soon. */
+  async settled(): Promise<void> {
+    if (this.timer === undefined) return;
+    this.stop();
+    await this.run();
+  }
+
   stop(): void {
     clearTimeout(this.timer);
     this.timer = undefined;
   }
 
-  run(): Promise<Collected> {
+  async run(): Promise<Collected> {
+    for (const { ns, ref } of this.content.staleIngests(Date.now())) {
+      this.logger.info({ ref, namespace: ns }, 'upload that nobody has gone on with for a day is dropped');
+      await this.content.abort({ namespace: ns }, ref);
+    }
+    return this.collect();
+  }
+
+  /** Synchronous: nothing comes between the mark and the end of the records. */
+  private collect(): Collected {
     const now = nowMicros();
     const digests: string[] = [];
     const snapshots: { readonly id: number; readonly snapshotter: string; readonly backend: string }[] = [];
@@ -69,7 +85,7 @@ export class Collector {
     this.content.dropUnused(digests);
     for (const gone of snapshots) this.snapshotters[gone.snapshotter]?.discard(gone);
     if (digests.length + snapshots.length > 0) this.logger.debug({ content: digests.length, snapshots: snapshots.length, bytes }, 'garbage collected');
-    return Promise.resolve({ content: digests.length, snapshots: snapshots.length, bytes });
+    return { content: digests.length, snapshots: snapshots.length, bytes };
   }
 }
 

@@ -23,6 +23,8 @@ import type { RecordedSnapshotter } from '../snapshots/recorded';
 import type { Trees } from '../snapshots/trees';
 import type { VolumeStore } from '../volumes/store';
 import { wireVolume } from './volumes';
+import type { Checker } from '../check/checker';
+import { check } from './check';
 import { importImage } from './import';
 import { load } from './load';
 import { platformOf, platformsOf } from './platforms';
@@ -40,6 +42,9 @@ export interface ImagesDependencies extends LoadDependencies, CommitDependencies
   readonly trees: MountedTrees;
   readonly compared: Trees;
   readonly snapshotters: Readonly<Record<string, RecordedSnapshotter>>;
+  readonly checker: Checker;
+  /** Directory of the store. */
+  readonly data: string;
 }
 
 /** gantry.images.v1.ImagesService. */
@@ -88,6 +93,7 @@ export function gantryImageHandlers(deps: ImagesDependencies): Handlers<ImagesSe
       return { descriptor: { mediaType: found.mediaType, digest: found.digest, size: BigInt(found.size), annotations: {} }, platforms: found.platforms.map(({ os, architecture, variant = '', 'os.version': osVersion = '' }) => ({ os, architecture, variant, osVersion })) };
     },
     getChanges: async (ctx, { snapshotKey }) => ({ changes: await listChanges(deps, ctx, snapshotKey) }),
-    getInfo: async () => ({ snapshotter: snapshotter.name, snapshotters: Object.keys(deps.snapshotters) }),
+    getInfo: async () => ({ snapshotter: snapshotter.name, snapshotters: Object.keys(deps.snapshotters), data: deps.data }),
+    check: (_ctx, request) => check(deps.checker, request),
   };
 }

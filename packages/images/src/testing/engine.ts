@@ -49,6 +49,8 @@ export interface TestEngine {
   blobFiles(): string[];
   /** Stops and starts the service, with another configuration when told. */
   restart(change?: Partial<ImagesConfig>): Promise<void>;
+  /** Stops the service and leaves its directories. */
+  halt(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -98,6 +100,10 @@ export async function startEngine(change: Partial<ImagesConfig> = {}): Promise<T
       await hosted.stop();
       hosted = await startService(service, { ...config, ...other });
       connection = connect(socket);
+    },
+    async halt() {
+      connection.close();
+      await hosted.stop();
     },
     async stop() {
       connection.close();
