@@ -1,89 +1,32 @@
-import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { VersionService } from '@gantry/api/containerd/services/version/v1/version';
 import { TaskService } from '@gantry/api/containerd/task/v3/shim';
 import { EventsServiceService } from '@gantry/api/gantry/shim/v1/shim';
-import { syscalls } from '@gantry/linux';
-import { invalidArgument, shortSocketPath } from '@gantry/rpc';
-import { createCgroupManager } from '@gantry/runtime';
 import type { Running, ServiceContext } from '@gantry/service';
-import { monitorsPath, tidyGroups } from './cgroups';
+import { composeEngine } from './compose-engine';
 import type { ShimConfig } from './config';
-import type { Driver, DriverName } from './drivers/driver';
-import { NativeDriver } from './drivers/native';
-import { OciDriver } from './drivers/oci';
-import { RemoteDriver } from './drivers/remote/remote';
-import { ShimBinary } from './drivers/remote/shim-binary';
-import { eventsServer } from './drivers/remote/task-events';
-import { TaskServerOfMany } from './drivers/remote/task-service';
 import { eventsHandlers } from './events/events-service';
-import { EventJournal } from './events/journal';
-import { Publisher } from './events/publisher';
 import { taskHandlers } from './grpc/task-handlers';
-import { Helper } from './helper/helper';
-import { findNativeBinary } from './native-binary';
-import { HostRootfsMounter } from './rootfs/rootfs';
-import { type Engine, runtimeRoot } from './tasks/engine';
-import { rebuild } from './tasks/rebuild';
-import { TaskRegistry } from './tasks/registry';
 import { warmUpSoon } from './warm-up';
 
-/** The shim: everything is constructed here. Monitors and their tasks outlive `stop`. */
+/** The shim of our own engine: Task v3 over gRPC, and events that stay until they are acknowledged. */
 export async function compose(service: ServiceContext<ShimConfig>): Promise<Running> {
-  const { run, logger, config } = service;
-  if (!(config['client-timeout-ms'] >= 1)) throw invalidArgument(`client-timeout-ms ${config['client-timeout-ms']} is not above zero`);
-  const binary = await findNativeBinary(config.native, __dirname);
-  const cgroups = createCgroupManager();
-  const monitors = cgroups.plan(monitorsPath(run));
-  const helper = new Helper({ binary, logger, cgroups: monitors.directories.map((one) => one.directory) });
-  const journal = new EventJournal(join(run, 'shim', 'events.journal'), logger);
-  const eventsPath = shortSocketPath(run, 'task-events');
-  const drivers = {
-    native: new NativeDriver({ cgroups, logger }),
-    oci: new OciDriver({ helper, cgroups, consoleSocket: (id) => shortSocketPath(run, `console/${id}`) }),
-    'containerd-shim': new RemoteDriver({ name: 'containerd-shim', cgroups, logger, server: new ShimBinary({ helper, address: join(run, 'supervisor.sock'), events: eventsPath, publisher: binary }) }),
-    'task-service': new RemoteDriver({ name: 'task-service', cgroups, logger, server: new TaskServerOfMany({ run, logger }) }),
-  } satisfies Record<DriverName, Driver>;
-  const engine: Engine = {
-    clientTimeoutMs: config['client-timeout-ms'],
-    run, helper, drivers, cgroups, logger,
-    bootId: (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim(),
-    rootfs: new HostRootfsMounter(syscalls.async, helper),
-    registry: new TaskRegistry(),
-    publisher: new Publisher(journal),
-  };
+  const { engine, start, stop } = await composeEngine(service, join(service.run, 'supervisor.sock'));
   const server = service.createServer();
   server.addService(VersionService, { version: async () => ({ version: service.version, revision: '' }) });
   server.addService(TaskService, taskHandlers(engine), { longCalls: ['wait'] });
   server.addService(EventsServiceService, eventsHandlers(engine.publisher));
-
-  const taskEvents = eventsServer(logger, (namespace, id) => engine.registry.find(namespace, id)?.init.oomTold());
-
   let cool = (): void => undefined;
   return {
     async start() {
-      for (const dir of ['tasks', 'shim', 's']) await mkdir(join(run, dir), { recursive: true, mode: 0o700 });
-      await mkdir(runtimeRoot(run), { recursive: true, mode: 0o700 });
-      journal.open();
-      await cgroups.create(monitors);
-      await helper.start();
-      await taskEvents.listen(eventsPath);
-      await rebuild(engine);
+      await start();
       await server.listen(service.socket());
-      cool = warmUpSoon(logger);
+      cool = warmUpSoon(service.logger);
     },
     async stop() {
       cool();
       await server.stop();
-      for (const task of engine.registry.all()) {
-        task.init.detach();
-        for (const exec of task.execs.values()) exec.process.detach();
-      }
-      for (const driver of Object.values<Driver>(drivers)) await driver.close?.();
-      await taskEvents.stop(200);
-      await helper.stop();
-      await tidyGroups(cgroups, run);
-      journal.close();
+      await stop();
     },
   };
 }

@@ -182,24 +182,34 @@ export class RemoteDriver implements Driver {
     const { tasks } = await this.session(task);
     const [ctx, limit] = [this.context(task), { timeoutMs: REMOVE_MS }];
     const request = { id: task.id, execId: '' };
-    if (readExitState(task.dir) === undefined) {
-      // The creation is being undone: what may run is ended first.
-      await tasks.kill(ctx, { ...request, signal: SIGKILL, all: true }, limit).catch(() => undefined);
-      await tasks.wait(ctx, request, limit).catch(() => undefined);
-    }
-    await tasks.delete(ctx, request, limit).catch((error: unknown) => {
-      if (!isErrorOf(error, 'notFound')) throw error;
+    const gone = async (): Promise<boolean> => tasks.delete(ctx, request, limit).then(() => true, (error: unknown) => {
+      if (isErrorOf(error, 'notFound')) return true;
+      if (isErrorOf(error, 'unavailable', 'deadlineExceeded')) throw error;
+      return false;
     });
-    return true;
+    if (readExitState(task.dir) !== undefined && (await gone())) return true;
+    // A creation is being undone, or the monitor ended the task by itself: what runs, to the server's knowledge, is ended first.
+    await tasks.kill(ctx, { ...request, signal: SIGKILL, all: true }, limit).catch(() => undefined);
+    await tasks.wait(ctx, request, limit).catch(() => undefined);
+    return gone();
+  }
+
+  private async hasLeft(session: Session): Promise<boolean> {
+    const late = Promise.withResolvers<false>();
+    const timer = setTimeout(() => late.resolve(false), LEAVE_MS);
+    const left = await Promise.race([session.closed.then(() => true as const), late.promise]);
+    clearTimeout(timer);
+    return left;
   }
 
   /** Tells the server that the task is done with, and sees to it that a server of its own leaves. */
   private async dismiss(task: DriverTask): Promise<void> {
     const key = keyOf(task);
+    const { endpoint } = readKnown(task) ?? {};
     const session = await this.sessions.get(key)?.catch(() => undefined);
     if (session !== undefined) {
       await session.tasks.shutdown(this.context(task), { id: task.id, now: false }, { timeoutMs: LEAVE_MS }).catch(() => undefined);
-      if (this.settings.server.ownsProcess) await Promise.race([session.closed, new Promise((resolve) => setTimeout(resolve, LEAVE_MS).unref())]);
+      if (this.settings.server.ownsProcess && !(await this.hasLeft(session))) this.settings.logger.warn({ id: task.id, address: endpoint?.address }, 'the shim of a deleted task goes on: it has other tasks');
       session.close();
     }
     this.sessions.delete(key);

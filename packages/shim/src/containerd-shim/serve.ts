@@ -1,0 +1,92 @@
+import { rmSync, writeSync, closeSync } from 'node:fs';
+import { chmod } from 'node:fs/promises';
+import type { Server } from 'node:net';
+import { TaskService as TaskServiceV2 } from '@gantry/api/containerd/task/v2/shim';
+import { TaskService as TaskServiceV3 } from '@gantry/api/containerd/task/v3/shim';
+import { createTtrpcServer, type Handlers, publishSocket } from '@gantry/rpc';
+import { commonDefaults, type HostedService, loadConfig, readCommandLine, type Running, type ServiceContext, type ServiceSpec, startService } from '@gantry/service';
+import { composeEngine } from '../compose-engine';
+import { shimDefaults, type ShimConfig, shimFlags } from '../config';
+import { taskHandlers } from '../grpc/task-handlers';
+import { cleanTask } from './clean';
+import type { Invocation } from './config';
+import { controlServer } from './control';
+import { forwardEvents, senderFor } from './forward';
+import { takeLock } from './lock';
+import { type Places, placesOf } from './places';
+import { Tenancy } from './tenancy';
+
+/** An earlier shim of the same containerd has so long to go. */
+const PREDECESSOR_MS = 20_000;
+const READY_FD = 3;
+
+/** The process that serves the tasks of one containerd, until the last of them is gone. */
+export async function serve(call: Invocation): Promise<void> {
+  const places = placesOf(call.address);
+  const live = await takeLock(places.liveLock, PREDECESSOR_MS);
+  const config = { ...loadConfig('containerd-shim', shimDefaults, readCommandLine([], shimFlags)), run: places.run, root: `${places.run}/data`, 'metrics-address': 'off' };
+  const leave = Promise.withResolvers<void>();
+  const spec: ServiceSpec<ShimConfig> = {
+    name: 'containerd-shim',
+    binary: 'containerd-shim-gantry-v2',
+    version: '0.1.0',
+    summary: 'runs the tasks of a containerd',
+    defaults: shimDefaults,
+    flags: shimFlags,
+    compose: (service) => compose(service, call, places, leave.resolve),
+  };
+  const level = call.debug ? 'debug' : config['log-level'] === commonDefaults['log-level'] ? 'warn' : config['log-level'];
+  const service: HostedService = await startService(spec, { ...config, 'log-level': level });
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => leave.resolve());
+  process.on('SIGHUP', () => undefined);
+  writeSync(READY_FD, 'ready\n');
+  closeSync(READY_FD);
+  await leave.promise;
+  await service.stop();
+  live.close();
+  process.exit(0);
+}
+
+async function compose(service: ServiceContext<ShimConfig>, call: Invocation, places: Places, leave: () => void): Promise<Running> {
+  const { logger } = service;
+  const { engine, start, stop } = await composeEngine(service, call.address);
+  const tenancy = new Tenancy(() => engine.registry.all().length, leave);
+  const handlers = { ...taskHandlers(engine), ...tenancyHandlers(engine, tenancy) };
+  const grpc = service.createServer();
+  const ttrpc = createTtrpcServer({ logger });
+  for (const server of [grpc, ttrpc]) {
+    server.addService(TaskServiceV2, handlers satisfies Handlers<typeof TaskServiceV2>, { longCalls: ['wait'] });
+    server.addService(TaskServiceV3, handlers, { longCalls: ['wait'] });
+  }
+  const control: Server = controlServer(async ({ op, namespace, id }) => {
+    if (op === 'expect') return tenancy.expect(namespace, id) ? { ok: true } : { ok: false, leaving: true };
+    if (tenancy.leaving) return { ok: false, leaving: true };
+    tenancy.met(namespace, id);
+    const answer = await cleanTask(engine, namespace, id);
+    setImmediate(() => tenancy.look());
+    return answer;
+  });
+  const forwarding = new AbortController();
+  let forwarded: Promise<void> = Promise.resolve();
+  return {
+    async start() {
+      await start();
+      forwarded = forwardEvents(engine.publisher, senderFor(call), { signal: forwarding.signal, logger });
+      await ttrpc.listen(places.ttrpc);
+      await grpc.listen(places.grpc);
+      await publishSocket(places.control, 0o600, (hidden) => new Promise((resolve, reject) => control.once('error', reject).listen(hidden, resolve)));
+      await chmod(places.run, 0o700);
+    },
+    async stop() {
+      tenancy.stop();
+      control.close();
+      rmSync(places.control, { force: true });
+      await Promise.all([ttrpc.stop(1000), grpc.stop()]);
+      await drained(engine.publisher.journal);
+      forwarding.abort();
+      await forwarded;
+      await stop();
+      if (engine.registry.all().length === 0) rmSync(places.run, { recursive: true, force: true });
+    },
+  };
+}
