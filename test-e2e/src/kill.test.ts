@@ -74,9 +74,9 @@ describe('nothing dies with a service', () => {
     try {
       for (let round = 0; round < rounds; round++) {
         await new Promise((resolve) => setTimeout(resolve, 50 + Math.random() * 400));
-        if (victim === 'helper') kill(helpers(engine));
-        else if (victim === 'all') kill([...helpers(engine), ...services.flatMap((name) => engine.pids(name))]);
-        else kill(engine.pids(victim));
+        const pids = () => (victim === 'helper' ? helpers(engine) : victim === 'all' ? [...helpers(engine), ...services.flatMap((name) => engine.pids(name))] : engine.pids(victim));
+        await until(`${victim} to run`, () => pids().length >= (victim === 'all' ? services.length : 1));
+        kill(pids());
         expect(await answers(8000)).toBe(true);
         expect(await answers(8001)).toBe(true);
         await back();

@@ -109,6 +109,7 @@ describe('bodies', () => {
     [{ HostConfig: { Memory: 1.5 } }, 'invalid JSON: json: cannot unmarshal number 1.5 into Go struct field HostConfig.HostConfig.Memory of type int64'],
     [[], 'invalid JSON: json: cannot unmarshal array into Go value of type container.CreateRequest'],
     [config({ HostConfig: { KernelMemory: 5 } }), 'field HostConfig.KernelMemory is not supported by gantry'],
+    [config({ Runtime: 'a', HostConfig: { Runtime: 'b' } }), 'field Runtime is not supported by gantry: HostConfig.Runtime says b'],
     [config({ name: 'other' }), 'field name is not supported by gantry: it is a query parameter'],
   ])('%j is refused', async (body, message) => {
     const answer = await create(body);
@@ -129,6 +130,15 @@ describe('bodies', () => {
       config: { Image: 'busybox', Cmd: { items: ['true'] }, Entrypoint: undefined },
       hostConfig: { Memory: 9007199254740993n, PidsLimit: undefined },
     });
+  });
+
+  test('what docker-py sends beside the rest is taken: the runtime in create, the container in exec', async () => {
+    expect((await create({ Image: 'busybox', Runtime: 'crun', HostConfig: { Memory: 5 } })).status).toBe(201);
+    expect(created.at(-1)).toMatchObject({ hostConfig: { Memory: 5n, Runtime: 'crun' } });
+    expect((await create({ Image: 'busybox', Runtime: 'crun' })).status).toBe(201);
+    expect(created.at(-1)).toMatchObject({ hostConfig: { Runtime: 'crun' } });
+    const exec = await gateway.ask('POST', '/containers/running/exec', { body: JSON.stringify({ Container: 'running', Cmd: ['true'], AttachStdout: true }), headers: { 'Content-Type': 'application/json' } });
+    expect(exec.text).not.toContain('field Container');
   });
 
   test('a body beyond the limit is 413', async () => {

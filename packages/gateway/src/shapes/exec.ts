@@ -32,7 +32,8 @@ export const execCreateBody: Codec<ExecCreateBody> = struct<ExecCreateBody>(
     WorkingDir: text,
     Cmd: nullableStrings,
   },
-  { goType: 'container.ExecOptions', ignored: ['detach'] },
+  // docker-py repeats the container of the path
+  { goType: 'container.ExecOptions', ignored: ['detach', 'container'] },
 );
 
 export interface ExecStartBody {

@@ -9,12 +9,15 @@ import { containerConfigFields } from '../../shapes/container-config';
 import { hostConfig } from '../../shapes/host-config';
 import { networkingConfig } from '../../shapes/networks';
 
-type CreateBody = ContainerConfig & { HostConfig: HostConfig | undefined; NetworkingConfig: NetworkingConfig | undefined; name: string; platform: string };
+type CreateBody = ContainerConfig & { HostConfig: HostConfig | undefined; NetworkingConfig: NetworkingConfig | undefined; name: string; platform: string; Runtime: string };
 
-/** container.CreateRequest. dockerode repeats its query in the body: `name` and `platform` there must say what the query says. */
+/**
+ * container.CreateRequest. dockerode repeats its query in the body: `name` and `platform` there must say what the query says. docker-py sends the runtime beside
+ * the HostConfig: it is honoured as HostConfig.Runtime.
+ */
 const createBody = struct<CreateBody>(
   'CreateRequest',
-  { ...containerConfigFields, HostConfig: optional(hostConfig), NetworkingConfig: optional(networkingConfig), name: text, platform: text },
+  { ...containerConfigFields, HostConfig: optional(hostConfig), NetworkingConfig: optional(networkingConfig), name: text, platform: text, Runtime: text },
   { goType: 'container.CreateRequest' },
 );
 
@@ -24,13 +27,13 @@ export const containerCreate: Route = {
   operation: 'ContainerCreate',
   async handle(x, engine) {
     const body = await readCreate(x);
-    const { HostConfig: host, NetworkingConfig: networking, name: _name, platform: _platform, ...config } = body;
+    const { HostConfig: host, NetworkingConfig: networking, name: _name, platform: _platform, Runtime: runtime, ...config } = body;
     parsePlatform(x.query.text('platform')); // refused here, passed on as it is
     const { id, warnings } = await engine.containers.create(detached(x.ctx), {
       name: x.query.text('name'),
       platform: x.query.text('platform'),
       config,
-      hostConfig: host,
+      hostConfig: runtime === '' ? host : { ...(host ?? hostConfig.zero()), Runtime: runtime },
       networkingConfig: networking,
       apiVersion: x.version.text,
     });
@@ -45,5 +48,7 @@ async function readCreate(x: Exchange): Promise<CreateBody> {
   for (const repeated of ['name', 'platform'] as const) {
     if (body[repeated] !== '' && body[repeated] !== x.query.text(repeated)) throw invalidArgument(`field ${repeated} is not supported by gantry: it is a query parameter`);
   }
+  const inside = body.HostConfig?.Runtime ?? '';
+  if (body.Runtime !== '' && inside !== '' && inside !== body.Runtime) throw invalidArgument(`field Runtime is not supported by gantry: HostConfig.Runtime says ${inside}`);
   return body;
 }
