@@ -8,6 +8,9 @@ import { commonDefaults, type HostedService, loadConfig, readCommandLine, type R
 import { composeEngine } from '../compose-engine';
 import { shimDefaults, type ShimConfig, shimFlags } from '../config';
 import { taskHandlers } from '../grpc/task-handlers';
+import type { EventJournal } from '../events/journal';
+import { createTask } from '../tasks/create';
+import type { Engine } from '../tasks/engine';
 import { cleanTask } from './clean';
 import type { Invocation } from './config';
 import { controlServer } from './control';
@@ -18,6 +21,8 @@ import { Tenancy } from './tenancy';
 
 /** An earlier shim of the same containerd has so long to go. */
 const PREDECESSOR_MS = 20_000;
+/** What the last events have to arrive. */
+const LAST_EVENTS_MS = 2000;
 const READY_FD = 3;
 
 /** The process that serves the tasks of one containerd, until the last of them is gone. */
@@ -89,4 +94,28 @@ async function compose(service: ServiceContext<ShimConfig>, call: Invocation, pl
       if (engine.registry.all().length === 0) rmSync(places.run, { recursive: true, force: true });
     },
   };
+}
+
+/** What the end of the last task needs beside what every shim does. */
+function tenancyHandlers(engine: Engine, tenancy: Tenancy): Pick<Handlers<typeof TaskServiceV3>, 'create' | 'shutdown'> {
+  return {
+    create: async (ctx, request) => {
+      try {
+        return { pid: (await createTask(engine, ctx, request)).init.pid };
+      } finally {
+        tenancy.met(ctx.namespace, request.id);
+      }
+    },
+    shutdown: async (ctx, { id }) => {
+      tenancy.met(ctx.namespace, id);
+      setImmediate(() => tenancy.look()); // once this is answered
+      return {};
+    },
+  };
+}
+
+/** Until every event has arrived, which is soon: whoever gave the order to leave is there. */
+async function drained(journal: EventJournal): Promise<void> {
+  const end = Date.now() + LAST_EVENTS_MS;
+  while (journal.after(0n).length > 0 && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 10));
 }

@@ -4,7 +4,7 @@ import { Status } from '@gantry/api/containerd/v1/types/task';
 import { type Created, eventually, ShimFixture } from '../testing/shim-fixture';
 import { bundleShim, ShimProcess } from '../testing/shim-process';
 
-const binary = '/usr/bin/containerd-shim-runc-v2';
+const binary = process.env['GANTRY_TEST_SHIM'] ?? '/usr/bin/containerd-shim-runc-v2';
 const installed = existsSync(binary);
 if (!installed) process.stderr.write(`SKIP: deaths of containerd's shims are not tested: ${binary} is not installed\n`);
 

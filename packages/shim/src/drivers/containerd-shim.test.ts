@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { driverSuite } from '../testing/driver-suite';
 
-const binary = '/usr/bin/containerd-shim-runc-v2';
+const binary = process.env['GANTRY_TEST_SHIM'] ?? '/usr/bin/containerd-shim-runc-v2';
 if (existsSync(binary)) {
   driverSuite(`containerd-shim ${binary}`, { driver: 'containerd-shim', binary });
 } else {
