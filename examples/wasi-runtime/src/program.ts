@@ -1,0 +1,97 @@
+import { readFileSync, realpathSync, statSync } from 'node:fs';
+import { isAbsolute, join } from 'node:path';
+import { invalidArgument, notFound, notImplemented } from '@gantry/rpc';
+
+/** What the child needs to run one module. */
+export interface Program {
+  /** The module's file on the host. */
+  readonly module: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** Directories of the host by their names inside. */
+  readonly preopens: Readonly<Record<string, string>>;
+  readonly uid: number;
+  readonly gid: number;
+  /** Whether the child gets a network namespace of its own, which whoever made the task may wire up. */
+  readonly ownNetwork: boolean;
+}
+
+interface Config {
+  readonly process?: { readonly args?: readonly string[]; readonly env?: readonly string[]; readonly cwd?: string; readonly terminal?: boolean; readonly user?: { readonly uid?: number; readonly gid?: number } };
+  readonly root?: { readonly path?: string; readonly readonly?: boolean };
+  readonly mounts?: readonly { readonly destination: string; readonly type?: string; readonly source?: string; readonly options?: readonly string[] }[];
+  readonly hooks?: unknown;
+  readonly linux?: {
+    readonly namespaces?: readonly { readonly type: string; readonly path?: string }[];
+    readonly resources?: { readonly memory?: { readonly limit?: number }; readonly cpu?: Readonly<Record<string, unknown>>; readonly pids?: { readonly limit?: number } };
+  };
+}
+
+/** Files that engines mount for a resolver and a shell: a module sees directories only, and has no use for them. */
+const FOR_OTHERS = new Set(['/etc/hosts', '/etc/hostname', '/etc/resolv.conf']);
+
+/**
+ * Reads a bundle's config.json. The sandbox of WASI takes the place of namespaces, capabilities and seccomp; what would change how the module
+ * runs and cannot be kept here is refused by name.
+ */
+export function readProgram(bundle: string, id: string): Program {
+  const config = JSON.parse(readFileSync(join(bundle, 'config.json'), 'utf8')) as Config;
+  const { args = [], env = [], cwd = '/', terminal = false, user = {} } = config.process ?? {};
+  if (terminal) throw notImplemented(`wasi runtime: a terminal for ${id} is not supported`);
+  if (cwd !== '/') throw notImplemented(`wasi runtime: working directory ${cwd} of ${id} is not supported, only /`);
+  refuseLimits(config, id);
+  const path = config.root?.path ?? 'rootfs';
+  const rootfs = realpathSync(isAbsolute(path) ? path : join(bundle, path));
+  return {
+    module: moduleIn(rootfs, args[0] ?? ''),
+    args,
+    env: Object.fromEntries(env.map((one) => [one.slice(0, one.indexOf('=')), one.slice(one.indexOf('=') + 1)])),
+    preopens: { '/': rootfs, ...volumes(config, id) },
+    uid: user.uid ?? 0,
+    gid: user.gid ?? 0,
+    ownNetwork: ownNetwork(config, id),
+  };
+}
+
+function refuseLimits({ linux, root, hooks }: Config, id: string): void {
+  const asked = {
+    'a memory limit': (linux?.resources?.memory?.limit ?? 0) > 0,
+    'a limit of processes': (linux?.resources?.pids?.limit ?? 0) > 0,
+    'cpu limits': Object.values(linux?.resources?.cpu ?? {}).some((value) => value !== 0 && value !== '' && value !== undefined),
+    'a read-only root': root?.readonly === true,
+    hooks: Object.values(hooks ?? {}).some((list) => Array.isArray(list) && list.length > 0),
+  };
+  for (const [what, set] of Object.entries(asked)) if (set) throw notImplemented(`wasi runtime: ${what} of ${id}: not supported`);
+}
+
+function moduleIn(rootfs: string, name: string): string {
+  const inside = join('/', name);
+  let real: string;
+  try {
+    real = realpathSync(join(rootfs, inside));
+  } catch (error) {
+    throw notFound(`exec: "${name}": executable file not found: no such file or directory`, { cause: error });
+  }
+  if (!real.startsWith(`${rootfs}/`)) throw invalidArgument(`exec: "${name}" leads outside the root`);
+  return real;
+}
+
+function volumes({ mounts = [] }: Config, id: string): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const { destination, type, source = '', options = [] } of mounts) {
+    if (type !== 'bind' && !options.includes('bind') && !options.includes('rbind')) continue; // /proc, /dev and the like: no module sees them
+    if (!statSync(source).isDirectory()) {
+      if (FOR_OTHERS.has(destination)) continue;
+      throw notImplemented(`wasi runtime: mount ${destination} of ${id} is a file; only directories can be opened`);
+    }
+    if (options.includes('ro') || options.includes('rro')) throw notImplemented(`wasi runtime: read-only mount ${destination} of ${id} is not supported`);
+    found[destination] = source;
+  }
+  return found;
+}
+
+function ownNetwork({ linux }: Config, id: string): boolean {
+  const network = linux?.namespaces?.find(({ type }) => type === 'network');
+  if (network?.path !== undefined && network.path !== '') throw notImplemented(`wasi runtime: joining the network ${network.path} for ${id} is not supported`);
+  return network !== undefined;
+}
