@@ -1,9 +1,12 @@
 /* Requests of any bytes: a line on a monitor's socket, and the fields of a frame to the helper. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "control.h"
+#include "foreign.h"
+#include "id_ranges.h"
 #include "input.h"
 #include "json.h"
 #include "lifecycle.h"
@@ -47,6 +50,27 @@ void input_close_io(void)
 {
 }
 
+bool input_closed(void)
+{
+	return monitor.status == STATUS_STOPPED;
+}
+
+int lifecycle_follow(pid_t pid, struct launch_error *error)
+{
+	return pid > 0 ? 0 : lifecycle_start(error);
+}
+
+void foreign_made(pid_t pid)
+{
+	monitor.state.pid = pid;
+}
+
+void foreign_ended(int code, const char *exited_at, bool oom)
+{
+	if (code > 0 && strlen(exited_at) > 64 && oom)
+		abort(); /* a time has a length */
+}
+
 uint64_t output_log_dropped(void)
 {
 	return 0;
@@ -67,6 +91,7 @@ static void line(const uint8_t *data, size_t size)
 	text[size] = 0;
 	if (json_string(text, "op", op, sizeof(op))) {
 		monitor.status = size % 3 == 0 ? STATUS_STOPPED : 0;
+		monitor.foreign = size & 1;
 		control_answer(op, text, answer, sizeof(answer));
 		if (!strchr(answer, '\n'))
 			abort(); /* an answer is one whole line */
@@ -75,6 +100,21 @@ static void line(const uint8_t *data, size_t size)
 	json_int(text, "width", -1);
 	json_bool(text, "stdin", false);
 	free(text);
+}
+
+/* The maps that pack and untar are given: an id that comes out goes back to where it was. */
+static void ranges(const uint8_t *data, size_t size)
+{
+	static struct id_ranges r;
+	char text[256];
+	uint32_t outside;
+
+	snprintf(text, sizeof(text), "%.*s", (int)(size < 255 ? size : 255), (const char *)data);
+	if (!id_ranges_read(&r, text))
+		return;
+	for (uint32_t id = 0; id < 0xf0000000U; id = id * 3 + 1)
+		if (id_outside(&r, id, &outside) && r.count == 1 && id_inside(&r, outside) != id)
+			abort();
 }
 
 static void frame(const uint8_t *data, size_t size)
@@ -99,5 +139,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	line(data, size);
 	frame(data, size);
+	ranges(data, size);
 	return 0;
 }

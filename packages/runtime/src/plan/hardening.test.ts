@@ -12,7 +12,7 @@ jest.setTimeout(180_000);
 const has = (tool: string) => spawnSync('sh', ['-c', `command -v ${tool}`]).status === 0;
 const sanitizers = spawnSync('sh', ['-c', "echo 'int main(void){return 0;}' | cc -x c -fsanitize=address,undefined -o /dev/null -"]).status === 0;
 const work = mkdtempSync(join(tmpdir(), 'gantry-hardening-'));
-const seconds = process.env['GANTRY_FUZZ_SECONDS'] ?? '3';
+const seconds = process.env['GANTRY_FUZZ_SECONDS'] ?? (process.env['GANTRY_TEST_ALL'] ? '30' : '2');
 afterAll(() => { rmSync(work, { recursive: true, force: true }); });
 
 const spec = dockerLikeSpec(['sh', '-c', 'true']);
@@ -25,7 +25,7 @@ const plans = (): string[] => {
     return path;
   });
 };
-const requests = (): string[] => ['{"op":"resize","width":80,"height":24}', '{"op":"attach","stdin":true,"stdout":true}', '{"op":"signal","signal":15}', '{"op":"\\u0073tart"}', '\x04argv\x08\0\0\0ls\0-l\0a\0\0'].map((text, i) => {
+const requests = (): string[] => ['{"op":"resize","width":80,"height":24}', '{"op":"attach","stdin":true,"stdout":true}', '{"op":"signal","signal":15}', '{"op":"\\u0073tart"}', '{"op":"ended","exit_code":1,"exited_at":"2020-01-01T00:00:00Z","oom":true}', '0:100000:65536,65536:7:1', '\x04argv\x08\0\0\0ls\0-l\0a\0\0'].map((text, i) => {
   const path = join(work, `request-${i}`);
   writeFileSync(path, text);
   return path;
