@@ -53,7 +53,7 @@ export function compose(service: ServiceContext<ImagesConfig>): Running {
   const sender = new GraphSender({ content, parallel: config['max-concurrent-uploads'] });
   server.addService(StreamingService, streams.handlers());
   server.addService(TransferService, transferHandlers({ ...shared, puller, fetcher, sender, streams, snapshotter: snapshotter.name }));
-  server.addService(ImagesServiceService, gantryImageHandlers({ ...shared, collector, broker, puller, pusher, volumes, differ, trees, compared: treeTools, snapshotters, checker, data: service.data }));
+  server.addService(ImagesServiceService, gantryImageHandlers({ ...shared, fetcher, sender, collector, broker, puller, pusher, volumes, differ, trees, compared: treeTools, snapshotters, checker, data: service.data }));
   server.addService(VolumesServiceService, volumeHandlers({ volumes, snapshotter, native }));
   return {
     async start() {

@@ -44,6 +44,7 @@ import { imagePrune } from './images/prune';
 import { imagePush } from './images/push';
 import { imageDelete } from './images/remove';
 import { imageGet, imageGetAll } from './images/save';
+import { imageSearch } from './images/search';
 import { imageTag } from './images/tag';
 import { distributionInspect } from './distribution/inspect';
 import { networkConnect } from './networks/connect';
@@ -110,6 +111,7 @@ export const routes: readonly Route[] = [
   imagePush,
   imageDelete,
   imageGet, imageGetAll,
+  imageSearch,
   imageTag,
   distributionInspect,
   networkConnect,

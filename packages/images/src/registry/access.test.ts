@@ -206,3 +206,44 @@ describe('login and tokens', () => {
     }
   });
 });
+
+describe('search', () => {
+  const ask = (term: string, limit = 0) => engine.images.search(ctx, { term, limit, auth: login });
+
+  test('the old index of a registry; its results are named with the registry', async () => {
+    const results = [{ name: 'team/app', description: 'ours', star_count: 3, is_official: true }, { description: 'without a name' }];
+    const { host, seen } = await registry({ fault: (request, response) => (request.url ?? '').startsWith('/v1/search') && response.end(JSON.stringify({ results })) !== undefined });
+    expect(await ask(`${host}/app`, 7)).toEqual({ results: [{ name: `${host}/team/app`, description: 'ours', starCount: 3n, isOfficial: true, isAutomated: false }] });
+    expect(seen.map(({ path, headers }) => [path, headers.authorization])).toEqual([['/v1/search?q=app&n=7', basic]]);
+  });
+
+  test('a registry without one says so; limits and schemes are checked', async () => {
+    const { host } = await registry();
+    await expect(ask(`${host}/app`)).rejects.toThrow('Unexpected status code 404');
+    await expect(ask('x', 101)).rejects.toMatchObject({ kind: 'invalidArgument', message: 'limit 101 is outside the range of [1, 100]' });
+    await expect(ask('http://x/app')).rejects.toMatchObject({ kind: 'invalidArgument' });
+  });
+});
+
+describe('import from a web server', () => {
+  const fetchImage = async (sourceUrl: string): Promise<string[]> => {
+    const said: string[] = [];
+    for await (const { progress, imageId } of engine.images.import(ctx, { repository: 'made', tag: '1', message: 'why', changes: ['ENV A=1'], platform: undefined, sourceUrl })) said.push(imageId === '' ? (progress?.status ?? '') : imageId);
+    return said;
+  };
+
+  test('downloaded, with changes and message', async () => {
+    const { host } = await registry({ fault: (request, response) => request.url === '/moved' ? response.writeHead(302, { Location: '/root.tar' }).end() !== undefined : request.url === '/root.tar' && response.end(layer) !== undefined });
+    const said = await fetchImage(`http://${host}/moved`);
+    expect(said[0]).toBe(`Downloading from http://${host}/moved`);
+    const { image } = await engine.images.resolve(ctx, { ref: 'made:1', platform: undefined });
+    expect(image?.id).toBe(said.at(-1));
+    expect(JSON.parse(Buffer.from(image?.configJson ?? []).toString())).toMatchObject({ config: { Env: ['A=1'] }, history: [{ comment: 'why' }] });
+  });
+
+  test('a page that is not there, another scheme', async () => {
+    const { host } = await registry();
+    await expect(fetchImage(`http://${host}/none`)).rejects.toThrow('answered 404 to /none');
+    await expect(fetchImage('file:///etc/shadow')).rejects.toMatchObject({ kind: 'invalidArgument' });
+  });
+});

@@ -1,6 +1,6 @@
 import type { Auth } from '@gantry/api/gantry/images/v1/images';
 import { familiarName, type Platform, type Reference } from '@gantry/oci';
-import { errorText, isErrorOf, type Logger, notFound, unavailable } from '@gantry/rpc';
+import { errorText, GantryError, invalidArgument, isErrorOf, type Logger, notFound, unavailable } from '@gantry/rpc';
 import { parseConfig } from '../docker/image-reader';
 import { documentType, kindOf, MANIFEST_LIMIT, parseIndex, parseManifest } from '../docker/manifest';
 import { Authorizer } from './auth';
@@ -8,8 +8,9 @@ import { Calls } from './calls';
 import { type CredentialSource, ownCredentials } from './credentials';
 import type { Endpoint } from './endpoints';
 import { Hosts, type HostsConfig, type Scheme } from './hosts';
-import { HttpClient } from './http';
+import { bodyOf, HttpClient, type Response } from './http';
 import { login } from './login';
+import { isLoopback } from './loopback';
 import { Readers } from './readers';
 import { type FetchedManifest, type Reader, Repository } from './repository';
 import { search, type SearchOptions, type SearchResult } from './search';
@@ -128,6 +129,26 @@ export class Registries {
   /** docker search, at registries that have the old index. */
   async search(options: SearchOptions): Promise<SearchResult[]> {
     return search({ http: this.http, endpoints: (domain) => this.hosts.endpoints(domain), logger: this.logger }, options);
+  }
+
+  /** An archive from a web server that the user named, not a registry: no credentials, no configuration of hosts. total: 0 when it is not told. */
+  async download(address: string, signal: AbortSignal): Promise<{ readonly total: number; readonly body: AsyncIterable<Buffer> }> {
+    let url = URL.canParse(address) ? new URL(address) : undefined;
+    for (let hops = 0; ; hops++) {
+      if (url === undefined || !/^https?:$/.test(url.protocol) || hops > 5) throw invalidArgument(`"${address}" leads to no http or https URL`);
+      const response: Response = await this.http.send({ method: 'GET', url, signal, foreign: hops > 0 && !isLoopback(new URL(address)) });
+      const to = response.headers['location'];
+      if (response.status >= 300 && response.status < 400 && to !== undefined) {
+        response.body.resume();
+        url = URL.canParse(to, url.href) ? new URL(to, url.href) : undefined;
+        continue;
+      }
+      if (response.status !== 200) {
+        response.body.resume();
+        throw new GantryError('unknown', `${url.host} answered ${response.status} to ${url.pathname}`);
+      }
+      return { total: Number(response.headers['content-length'] ?? 0), body: bodyOf(response, address) };
+    }
   }
 
   private async firstOf<T>(reference: Reference, access: Access, job: { readonly endpoints: readonly Endpoint[]; readonly tried: Set<Endpoint>; readonly ask: (repository: Repository) => Promise<T> }): Promise<T> {

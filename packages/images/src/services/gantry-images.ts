@@ -25,13 +25,14 @@ import type { VolumeStore } from '../volumes/store';
 import { wireVolume } from './volumes';
 import type { Checker } from '../check/checker';
 import { check } from './check';
+import { type ArtifactDependencies, listReferrers, pullArtifact, pushArtifact } from './artifacts';
 import { importImage } from './import';
 import { load } from './load';
 import { platformOf, platformsOf } from './platforms';
 import { pull } from './pull';
 import { push } from './push';
 
-export interface ImagesDependencies extends LoadDependencies, CommitDependencies {
+export interface ImagesDependencies extends LoadDependencies, CommitDependencies, ArtifactDependencies {
   readonly collector: Collector;
   readonly broker: StreamBroker;
   readonly logger: Logger;
@@ -92,6 +93,10 @@ export function gantryImageHandlers(deps: ImagesDependencies): Handlers<ImagesSe
       const found = await deps.registries.describe(withDefaultTag(parseReference(ref)), accessOf(auth), ctx.signal);
       return { descriptor: { mediaType: found.mediaType, digest: found.digest, size: BigInt(found.size), annotations: {} }, platforms: found.platforms.map(({ os, architecture, variant = '', 'os.version': osVersion = '' }) => ({ os, architecture, variant, osVersion })) };
     },
+    search: async (ctx, { term, limit, auth }) => ({ results: (await deps.registries.search({ term, limit, auth, signal: ctx.signal })).map(({ starCount, official, automated, ...result }) => ({ ...result, starCount: BigInt(starCount), isOfficial: official, isAutomated: automated })) }),
+    pullArtifact: (ctx, request) => pullArtifact(deps, ctx, request),
+    pushArtifact: (ctx, request) => pushArtifact(deps, ctx, request),
+    listReferrers: (ctx, request) => listReferrers(deps, ctx, request),
     getChanges: async (ctx, { snapshotKey }) => ({ changes: await listChanges(deps, ctx, snapshotKey) }),
     getInfo: async () => ({ snapshotter: snapshotter.name, snapshotters: Object.keys(deps.snapshotters), data: deps.data }),
     check: (_ctx, request) => check(deps.checker, request),

@@ -7,7 +7,7 @@ import { type Upload, upload } from '../../streams/bulk';
 import { JsonLines } from '../../streams/lines';
 import { progressLine } from '../../streams/progress';
 
-/** One endpoint, two operations: `fromImage` pulls, `fromSrc` imports a root file system archive. */
+/** One endpoint, two operations: `fromImage` pulls, `fromSrc` imports a root file system archive from the body or a web server. */
 export const imageCreate: Route = {
   method: 'POST',
   path: '/images/create',
@@ -16,8 +16,7 @@ export const imageCreate: Route = {
     const { query } = x;
     if (query.text('fromImage') !== '') return pull(x, engine);
     if (query.text('fromSrc') === '') throw invalidArgument('one of fromImage and fromSrc must be given');
-    if (query.text('fromSrc') !== '-') throw invalidArgument(`parameter fromSrc=${query.text('fromSrc')} is not supported by gantry: only - (the request body) is`);
-    return importImage(x, engine);
+    return importImage(x, engine, sourceUrl(query.text('fromSrc')));
   },
 };
 
@@ -45,11 +44,19 @@ export function pullReference(image: string, tag: string): { ref: string; allTag
   return { ref: `${repository}${tag.includes(':') ? '@' : ':'}${tag}`, allTags: false };
 }
 
-async function importImage(x: Exchange, engine: Engine): Promise<void> {
+/** `-` means the request's body (empty); anything else a web address, http unless it says so. */
+export function sourceUrl(fromSrc: string): string {
+  if (fromSrc === '-') return '';
+  const url = fromSrc.includes('://') ? fromSrc : `http://${fromSrc}`;
+  if (!URL.canParse(url) || !/^https?:\/\//.test(url)) throw invalidArgument(`fromSrc "${fromSrc}" is neither - nor an http or https URL`);
+  return url;
+}
+
+async function importImage(x: Exchange, engine: Engine, source: string): Promise<void> {
   const { query } = x;
   const changes = query.all('changes').flatMap((change) => change.split('\n')).filter((change) => change.trim() !== '');
   const call = engine.images.importImage(x.ctx, {
-    import: { repository: query.text('repo'), tag: query.text('tag'), message: query.text('message'), changes, platform: parsePlatform(query.text('platform')) },
+    import: { repository: query.text('repo'), tag: query.text('tag'), message: query.text('message'), changes, platform: parsePlatform(query.text('platform')), sourceUrl: source },
   });
   const lines = new JsonLines(x);
   let sending: Upload | undefined;

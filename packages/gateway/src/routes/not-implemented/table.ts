@@ -5,7 +5,6 @@ import type { Route } from '../../http/exchange';
 const operations: readonly (readonly [method: Route['method'], path: string, operation: string])[] = [
   ['POST', '/build', 'ImageBuild'],
   ['GET', '/images/{name:.*}/attestations', 'ImageAttestations'],
-  ['GET', '/images/search', 'ImageSearch'],
   ['PUT', '/volumes/{name}', 'VolumeUpdate'],
   ['GET', '/plugins', 'PluginList'],
   ['GET', '/plugins/privileges', 'GetPluginPrivileges'],

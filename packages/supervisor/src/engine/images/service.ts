@@ -6,6 +6,7 @@ import type { Records } from '../../records';
 import { checkFilterKeys } from '../filters';
 import { ImageEvents, repositoryOf } from './image-events';
 import { imageInspect, imageSummary } from './shapes';
+import { searchFilter } from './search-filter';
 import { containersByImage, imageUses } from './uses';
 
 export interface ImagesNeeds {
@@ -15,6 +16,7 @@ export interface ImagesNeeds {
 }
 
 const LIST_FILTERS = ['before', 'dangling', 'label', 'label!', 'reference', 'since', 'until'];
+const SEARCH_FILTERS = ['is-automated', 'is-official', 'stars'];
 const PRUNE_FILTERS = ['dangling', 'label', 'label!', 'until'];
 
 /** gantry.engine.v1.EngineImagesService: the images service's work, with what the records know and docker's events. */
@@ -107,6 +109,12 @@ export function imagesHandlers({ images, records, events }: ImagesNeeds): Handle
         yield { import: message };
       }
       if (made !== '') told.emit('import', { id: made, name: made, labels: await labelsOf(ctx, made) });
+    },
+    async searchImages(ctx, { search, filters }) {
+      checkFilterKeys(filters, SEARCH_FILTERS);
+      const suits = searchFilter(filters);
+      const { results } = await images.search(ctx, search ?? { term: '', limit: 0, auth: undefined });
+      return { search: { results: results.filter(suits) } };
     },
     async getDistribution(ctx, { distribution }) {
       return { distribution: await images.getDistribution(ctx, distribution ?? { ref: '', auth: undefined }) };
