@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
-import { chainIds, type Descriptor, type Digest, type DockerArchiveEntry, familiarString, formatReference, type Index, type Manifest, mediaTypes, parseReference, type Platform, sha256, tryReference, withDefaultTag } from '@gantry/oci';
-import { dataLoss, invalidArgument, resourceExhausted } from '@gantry/rpc';
+import { chainIds, type Descriptor, type Digest, type DockerArchiveEntry, familiarString, formatReference, type Index, type Manifest, mediaTypes, parseReference, type Platform, sha256, tryReference, withDefaultTag, platformEquals, formatPlatform, isLayer } from '@gantry/oci';
+import { dataLoss, invalidArgument, resourceExhausted, notFound } from '@gantry/rpc';
 import type { ContentStore } from '../content/store';
 import { buildChain } from '../docker/chain';
 import type { Catalog } from '../docker/catalog';
@@ -66,11 +66,20 @@ export async function loadArchive(deps: LoadDependencies, scope: Scope, source: 
       }
       const images = gathered.files.has('index.json') ? ociImages(gathered, options.platforms) : dockerImages(gathered);
       if (images.length === 0) throw invalidArgument('invalid archive: it holds no image');
+      for (const image of images) checkPlatforms(image, options.platforms ?? []);
       for (const image of images) await store(deps, own, { image, gathered, options });
     } finally {
       for (const { loose } of gathered.layers.values()) if (loose !== undefined) await deps.intake.drop(own, loose.key);
     }
   });
+}
+
+/** Every platform asked for must be in every image: an answer with less would pass for what was wanted. */
+function checkPlatforms({ manifests, names, target }: ArchiveImage, platforms: readonly Platform[]): void {
+  for (const platform of platforms) {
+    const found = manifests.some(({ manifest, config }) => platformEquals(parseConfig(config, manifest.config.digest), platform));
+    if (!found) throw notFound(`image ${names[0] ?? target.digest} of the archive does not provide the specified platform (${formatPlatform(platform)})`);
+  }
 }
 
 /** The whole archive may be compressed, too. */
@@ -242,6 +251,10 @@ async function store(deps: LoadDependencies, scope: Scope, context: { image: Arc
   for (const { bytes, descriptor, manifest, config } of image.manifests) {
     const parsed = parseConfig(config, manifest.config.digest);
     const chains = chainIds(parsed.rootfs.diff_ids);
+    if (!manifest.layers.every(({ mediaType }) => isLayer(mediaType))) {
+      await storeArtifact(deps, scope, { gathered, bytes, descriptor, manifest, config });
+      continue;
+    }
     manifest.layers.forEach((layer, at) => {
       const taken = byDigest.get(layer.digest);
       if (taken === undefined && !deps.content.has(scope, layer.digest)) throw dataLoss(`archive lacks layer ${layer.digest}`);
@@ -271,6 +284,17 @@ async function store(deps: LoadDependencies, scope: Scope, context: { image: Arc
     }
     options.report({ kind: 'loaded', imageId, familiarName });
   }
+}
+
+/** What goes with an image and is none (attestations): its blobs are kept and nothing is unpacked. */
+async function storeArtifact(deps: LoadDependencies, scope: Scope, { gathered, bytes, descriptor, manifest, config }: ArchiveImage['manifests'][number] & { readonly gathered: Gathered }): Promise<void> {
+  for (const { digest } of manifest.layers) {
+    const data = gathered.files.get(blobPath(digest));
+    if (data !== undefined) await deps.content.put(scope, data, digest);
+    else if (!deps.content.has(scope, digest)) throw dataLoss(`archive lacks blob ${digest}`);
+  }
+  await deps.content.put(scope, config, manifest.config.digest);
+  await deps.content.put(scope, bytes, descriptor.digest, manifestLabels(manifest));
 }
 
 function normal(name: string): string {

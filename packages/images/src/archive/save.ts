@@ -1,9 +1,9 @@
 import type { Writable } from 'node:stream';
 import { once } from 'node:events';
-import { type Descriptor, familiarString, isIndex, type Platform, sha256, tryReference } from '@gantry/oci';
+import { type Descriptor, familiarString, isIndex, type Platform, platformEquals, sha256, tryReference } from '@gantry/oci';
 import type { ContentStore } from '../content/store';
 import type { Catalog } from '../docker/catalog';
-import { choosePlatform, type LoadedImage } from '../docker/image-reader';
+import type { LoadedImage } from '../docker/image-reader';
 import { parseIndex, parseManifest } from '../docker/manifest';
 import { referenceOf } from '../docker/names';
 import type { ImageRecord } from '../store/images';
@@ -15,6 +15,8 @@ export interface SaveItem {
   readonly image: LoadedImage;
   readonly target: ImageRecord['target'];
   readonly names: readonly string[];
+  /** Only these; empty: every platform that is here. */
+  readonly platforms: readonly Platform[];
 }
 
 /** What the given references mean: a bare repository saves all its tags, an id no name. Throws docker's error for an unknown one. */
@@ -27,6 +29,7 @@ export async function itemsToSave(catalog: Catalog, scope: Scope, refs: readonly
   };
   for (const ref of refs) {
     const [platform] = platforms;
+    for (const other of platforms.slice(1)) await catalog.resolve(scope, ref, other); // each must be there
     const { image, records } = await catalog.resolve(scope, ref, platform);
     const reference = /^(sha256:)?[0-9a-f]+$/.test(ref) && image.id.includes(ref.replace('sha256:', '')) ? undefined : tryReference(ref);
     if (reference !== undefined && reference.tag === undefined && reference.digest === undefined) {
@@ -41,7 +44,7 @@ export async function itemsToSave(catalog: Catalog, scope: Scope, refs: readonly
     const record = catalog.findRecord(scope, ref) ?? records[0];
     if (record !== undefined) add(image, record.target, reference?.tag === undefined ? [] : [record.name]);
   }
-  return [...items.values()].map(({ image, target, names }) => ({ image, target, names: [...names] }));
+  return [...items.values()].map(({ image, target, names }) => ({ image, target, names: [...names], platforms }));
 }
 
 /**
@@ -91,13 +94,15 @@ class ArchiveWriter {
     private readonly out: Writable,
   ) {}
 
-  /** Blobs of one image; the descriptors for index.json. An index is saved whole where all of it is here, else the one manifest. */
-  async image({ image, target }: SaveItem): Promise<Descriptor[]> {
+  /** Blobs of one image; the descriptors for index.json. Of an index with several wanted manifests here those and the index itself, else the one. */
+  async image({ image, target, platforms }: SaveItem): Promise<Descriptor[]> {
     if (isIndex(target.mediaType)) {
       const bytes = await this.content.readAll(this.scope, target.digest);
       const index = parseIndex(bytes, target.digest);
-      if (index.manifests.every(({ digest }) => this.content.has(this.scope, digest)) && choosePlatform(index.manifests, undefined) !== undefined) {
-        for (const { digest } of index.manifests) await this.manifest(digest);
+      const here = index.manifests.filter(({ digest }) => this.isWhole(digest));
+      const wanted = platforms.length === 0 ? here : here.filter(({ platform }) => platform !== undefined && platforms.some((each) => platformEquals(platform, each)));
+      if (wanted.length > 1 || (wanted.length === 1 && index.manifests.length === 1)) {
+        for (const { digest } of wanted) await this.manifest(digest);
         await this.blob(target.digest);
         return [{ mediaType: target.mediaType, digest: sha256(bytes), size: bytes.length }];
       }
@@ -106,6 +111,12 @@ class ArchiveWriter {
     const platform = { architecture: image.config.architecture, os: image.config.os, ...(image.config.variant === undefined ? {} : { variant: image.config.variant }) };
     const mediaType = image.manifest.mediaType ?? (isIndex(target.mediaType) ? 'application/vnd.oci.image.manifest.v1+json' : target.mediaType);
     return [{ mediaType, digest: sha256(bytes), size: bytes.length, platform }];
+  }
+
+  /** Whether a manifest is here with everything that it names. Its labels tell, as garbage collection sees it. */
+  private isWhole(digest: string): boolean {
+    const labels = this.content.table.find(this.scope, digest)?.labels;
+    return labels !== undefined && Object.entries(labels).every(([key, value]) => !key.startsWith('containerd.io/gc.ref.content') || this.content.has(this.scope, value));
   }
 
   async manifest(digest: string): Promise<Buffer> {

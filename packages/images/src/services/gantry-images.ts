@@ -12,7 +12,9 @@ import { listImages } from '../docker/list';
 import { isDangling, putName } from '../docker/names';
 import { underLease } from '../docker/operation';
 import { pruneImages } from '../docker/prune';
+import { listManifests } from '../docker/manifests';
 import { removeImage } from '../docker/remove';
+import { removePlatforms } from '../docker/remove-platforms';
 import { listChanges } from '../diff/changes';
 import type { Collector } from '../gc/collector';
 import { accessOf, type Registries } from '../registry/registries';
@@ -54,6 +56,11 @@ export function gantryImageHandlers(deps: ImagesDependencies): Handlers<ImagesSe
   return {
     resolve: async (ctx, { ref, platform }) => ({ image: describe(catalog, snapshotter, ctx, await catalog.resolve(ctx, ref, platformOf(platform))) }),
     list: async (ctx, options) => ({ images: await listImages(catalog, snapshotter, ctx, options) }),
+    listManifests: async (ctx, { ref }) => {
+      const entry = await catalog.resolve(ctx, ref);
+      const named = catalog.findRecord(ctx, ref);
+      return { manifests: await listManifests(deps, ctx, named === undefined ? entry : { ...entry, records: [named] }) };
+    },
     history: async (ctx, { ref, platform }) => ({ items: imageHistory(snapshotter, ctx, await catalog.resolve(ctx, ref, platformOf(platform))) }),
     tag: (ctx, { source, target }) =>
       underLease(deps.leases, ctx, 'tag', async (scope) => {
@@ -66,7 +73,10 @@ export function gantryImageHandlers(deps: ImagesDependencies): Handlers<ImagesSe
         if (isDangling(record.name) && catalog.images.find(scope, record.name) !== undefined) catalog.images.delete(scope, record.name);
         return { imageId: image.id, familiarName: familiarString(reference) };
       }),
-    remove: async (ctx, { ref, force, noPrune, uses }) => ({ removed: await removeImage(deps, ctx, { ref, force, prune: !noPrune, uses }) }),
+    remove: async (ctx, { ref, force, noPrune, uses, platforms }) => {
+      const options = { ref, force, prune: !noPrune, uses };
+      return { removed: await (platforms.length === 0 ? removeImage(deps, ctx, options) : removePlatforms(deps, ctx, { ...options, platforms: platformsOf(platforms) })) };
+    },
     prune: (ctx, { filters, uses }) => pruneImages(deps, ctx, { filters, uses }),
     pull: (ctx, request) => pull(deps, ctx, request),
     push: (ctx, request) => push(deps, ctx, request),

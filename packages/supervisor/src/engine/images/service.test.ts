@@ -1,4 +1,4 @@
-import { Image } from '@gantry/api/gantry/images/v1/images';
+import { Image, ImageManifest } from '@gantry/api/gantry/images/v1/images';
 import { Container as DockerContainer, Phase } from '@gantry/api/gantry/engine/v1/record';
 import { newContext, notFound } from '@gantry/rpc';
 import { DockerEvents } from '../../events';
@@ -30,6 +30,7 @@ function setUp(change: Record<string, unknown> = {}) {
       asked.push(request.uses);
       return { removed: [{ untagged: 'app:1', deleted: '', imageId: image.id }, { untagged: '', deleted: image.id, imageId: image.id }, { untagged: '', deleted: 'sha256:layer', imageId: image.id }] };
     },
+    listManifests: async () => ({ manifests: [ImageManifest.fromPartial({ descriptor: { digest: 'sha256:bb' }, available: true, kind: 'image', imageId: image.id, contentSize: 3n, unpackedSize: 10n })] }),
     tag: async () => ({ imageId: image.id, familiarName: 'app:2' }),
     ...change,
   };
@@ -55,7 +56,7 @@ test('a list line and an inspection have docker’s words', async () => {
     Author: 'me',
     Os: 'linux',
     Config: { Cmd: { items: ['sh'] }, Entrypoint: undefined, Env: ['A=b'], ExposedPorts: { '80/tcp': {} }, Healthcheck: { Interval: 1_000_000_000n } },
-    Manifests: [{ ID: 'sha256:bb', ImageData: { Containers: ['c2', 'c1'] } }],
+    Manifests: [{ ID: 'sha256:bb', Available: true, Size: { Content: 3n, Total: 13n }, ImageData: { Containers: ['c2', 'c1'], Size: { Unpacked: 10n } } }],
   });
 });
 

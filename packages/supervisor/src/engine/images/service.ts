@@ -33,14 +33,16 @@ export function imagesHandlers({ images, records, events }: ImagesNeeds): Handle
     async listImages(ctx, { all, filters, sharedSize, manifests }) {
       checkFilterKeys(filters, LIST_FILTERS);
       const answer = await images.list(ctx, { all, filters, sharedSize });
-      if (!manifests) return { images: answer.images.map((image) => imageSummary(image, { sharedSize, manifests })) };
+      if (!manifests) return { images: answer.images.map((image) => imageSummary(image, { sharedSize })) };
       const containers = containersByImage(records);
-      return { images: answer.images.map((image) => imageSummary(image, { sharedSize, manifests, containers: containers.get(image.id) ?? [] })) };
+      const whole = answer.images.map(async (image) => imageSummary(image, { sharedSize, containers, manifests: (await images.listManifests(ctx, { ref: image.id })).manifests }));
+      return { images: await Promise.all(whole) };
     },
     async inspectImage(ctx, { name, platform, manifests }) {
       const { image } = await images.resolve(ctx, { ref: name, platform });
       if (image === undefined) return { image: undefined };
-      return { image: imageInspect(image, { manifests, containers: manifests ? (containersByImage(records).get(image.id) ?? []) : [] }) };
+      const listed = manifests ? (await images.listManifests(ctx, { ref: name })).manifests : [];
+      return { image: imageInspect(image, { manifests: listed, containers: containersByImage(records) }) };
     },
     async imageHistory(ctx, { name, platform }) {
       const { items } = await images.history(ctx, { ref: name, platform });

@@ -1,4 +1,4 @@
-import type { Image } from '@gantry/api/gantry/images/v1/images';
+import type { Image, ImageManifest } from '@gantry/api/gantry/images/v1/images';
 import type { DriverData, ImageInspect, ImageManifestSummary, ImageSummary, OCIDescriptor } from '@gantry/api/gantry/engine/v1/types';
 import { imageConfig, parseImageJson } from './image-config';
 
@@ -6,7 +6,7 @@ import { imageConfig, parseImageJson } from './image-config';
 const NOT_COMPUTED = -1n;
 
 /** One line of GET /images/json. */
-export function imageSummary(image: Image, options: { readonly sharedSize: boolean; readonly manifests: boolean; readonly containers?: readonly string[] }): ImageSummary {
+export function imageSummary(image: Image, options: { readonly sharedSize: boolean; readonly manifests?: readonly ImageManifest[]; readonly containers?: ReadonlyMap<string, readonly string[]> }): ImageSummary {
   return {
     Id: image.id,
     ParentId: image.parent,
@@ -16,19 +16,19 @@ export function imageSummary(image: Image, options: { readonly sharedSize: boole
     Size: image.size,
     SharedSize: options.sharedSize ? image.sharedSize : NOT_COMPUTED,
     Labels: image.labels,
-    Containers: options.containers === undefined ? NOT_COMPUTED : BigInt(options.containers.length),
-    Manifests: options.manifests ? [manifestSummary(image, options.containers ?? [])] : [],
+    Containers: options.containers === undefined ? NOT_COMPUTED : BigInt(options.containers.get(image.id)?.length ?? 0),
+    Manifests: (options.manifests ?? []).map((manifest) => manifestSummary(manifest, options.containers ?? new Map())),
     Descriptor: descriptor(image),
   };
 }
 
 /** GET /images/{name}/json. */
-export function imageInspect(image: Image, options: { readonly manifests: boolean; readonly containers: readonly string[] }): ImageInspect {
+export function imageInspect(image: Image, options: { readonly manifests: readonly ImageManifest[]; readonly containers: ReadonlyMap<string, readonly string[]> }): ImageInspect {
   const { author, config, variant, osVersion } = parseImageJson(image.configJson);
   return {
     Id: image.id,
     Descriptor: descriptor(image),
-    Manifests: options.manifests ? [manifestSummary(image, options.containers)] : [],
+    Manifests: options.manifests.map((manifest) => manifestSummary(manifest, options.containers)),
     RepoTags: image.repoTags,
     RepoDigests: image.repoDigests,
     Parent: image.parent,
@@ -52,24 +52,25 @@ function graphDriver(image: Image): DriverData {
   return { Name: image.snapshotter, Data: image.graphDriverData };
 }
 
-function descriptor({ target }: Image): OCIDescriptor | undefined {
+function descriptor({ target }: Pick<Image, 'target'>): OCIDescriptor | undefined {
   if (target === undefined) return undefined;
   const { mediaType, digest, size, annotations } = target;
   return { mediaType, digest, size, annotations, urls: [], platform: undefined };
 }
 
-/** The one manifest that is here, as `docker image ls --tree` shows it. */
-function manifestSummary(image: Image, containers: readonly string[]): ImageManifestSummary {
-  const target = descriptor(image);
-  const platform = { architecture: image.platform?.architecture ?? '', os: image.platform?.os ?? '', variant: image.platform?.variant ?? '', 'os.version': image.platform?.osVersion ?? '', 'os.features': [] };
+/** One manifest, as `docker image ls --tree` shows it, with the containers that were made of it. */
+function manifestSummary(manifest: ImageManifest, containers: ReadonlyMap<string, readonly string[]>): ImageManifestSummary {
+  const { kind, available, contentSize, unpackedSize, imageId, attestationFor } = manifest;
+  const target = descriptor({ target: manifest.descriptor });
+  const platform = manifest.platform && { architecture: manifest.platform.architecture, os: manifest.platform.os, variant: manifest.platform.variant, 'os.version': manifest.platform.osVersion, 'os.features': [] };
   return {
-    ID: target?.digest ?? image.id,
-    Descriptor: target === undefined ? undefined : { ...target, platform },
-    Available: true,
-    Size: { Total: image.size, Content: 0n },
-    Kind: 'image',
-    ImageData: { Platform: platform, Containers: [...containers], Size: { Unpacked: image.size } },
-    AttestationData: undefined,
+    ID: target?.digest ?? '',
+    Descriptor: target && { ...target, platform },
+    Available: available,
+    Size: { Total: contentSize + unpackedSize, Content: contentSize },
+    Kind: kind,
+    ImageData: kind === 'image' ? { Platform: platform, Containers: [...(containers.get(imageId) ?? [])], Size: { Unpacked: unpackedSize } } : undefined,
+    AttestationData: kind === 'attestation' ? { For: attestationFor } : undefined,
   };
 }
 

@@ -27,7 +27,7 @@ export async function diskUsage(needs: DiskUsageNeeds, ctx: CallContext, types: 
   const usage = new VolumeUsage(needs.records);
   return {
     layersSize: stored?.layersSize ?? 0n,
-    images: (stored?.images ?? []).map((image) => imageSummary(image, { sharedSize: true, manifests: false, containers: byImage.get(image.id) ?? [] })),
+    images: (stored?.images ?? []).map((image) => imageSummary(image, { sharedSize: true, containers: byImage })),
     containers,
     volumes: (stored?.volumes ?? []).map((volume) => dockerVolume(volume, { refCount: usage.of(volume).length })),
   };

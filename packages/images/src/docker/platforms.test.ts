@@ -1,0 +1,121 @@
+import { newContext, openTicket } from '@gantry/rpc';
+import { startEngine, type TestEngine } from '../testing/engine';
+import { ociArchive, type TestPlatform } from '../testing/oci';
+import { dockerArchive } from '../testing/tar';
+import { readTar } from '../archive/tar-reader';
+
+const ctx = newContext();
+const amd64 = { os: 'linux', architecture: 'amd64' };
+const arm64 = { os: 'linux', architecture: 'arm64' };
+const riscv = { os: 'linux', architecture: 'riscv64' };
+const wire = ({ os, architecture, variant = '' }: TestPlatform) => ({ os, architecture, variant, osVersion: '' });
+const name = 'docker.io/library/many:1';
+const host = process.arch === 'arm64' ? arm64 : amd64;
+const other = process.arch === 'arm64' ? amd64 : arm64;
+
+let engine: TestEngine;
+let many: Awaited<ReturnType<typeof ociArchive>>;
+beforeEach(async () => {
+  engine = await startEngine();
+  many = await ociArchive(name, [amd64, arm64, riscv]);
+  await engine.load(many.archive);
+});
+afterEach(() => engine.stop());
+
+const idOf = (platform: TestPlatform): string => many.images.find((image) => image.platform === platform)?.id ?? '';
+const manifestOf = (platform: TestPlatform): string => many.images.find((image) => image.platform === platform)?.manifest ?? '';
+const resolve = async (platform?: TestPlatform) => (await engine.images.resolve(ctx, { ref: 'many:1', platform: platform && wire(platform) })).image;
+const remove = async (platforms: readonly TestPlatform[], options: { force?: boolean; uses?: { imageId: string; containerId: string; running: boolean }[] } = {}) =>
+  (await engine.images.remove(ctx, { ref: 'many:1', force: options.force ?? false, noPrune: false, uses: options.uses ?? [], platforms: platforms.map(wire) })).removed;
+const available = async () => (await engine.images.listManifests(ctx, { ref: 'many:1' })).manifests.filter((one) => one.available).map((one) => one.descriptor?.digest);
+
+async function save(platforms: readonly TestPlatform[]): Promise<Map<string, Buffer>> {
+  const { ticket } = await engine.images.save(ctx, { refs: ['many:1'], platforms: platforms.map(wire) });
+  if (ticket === undefined) throw new Error('no ticket');
+  const files = new Map<string, Buffer>();
+  for await (const entry of readTar(await openTicket(ticket))) {
+    const parts: Buffer[] = [];
+    for await (const part of entry.body) parts.push(part);
+    files.set(entry.name, Buffer.concat(parts));
+  }
+  return files;
+}
+
+test('inspect and history of each platform', async () => {
+  expect((await resolve())?.id).toBe(idOf(host));
+  for (const platform of [amd64, arm64, riscv]) {
+    expect(await resolve(platform)).toMatchObject({ id: idOf(platform), platform: { architecture: platform.architecture } });
+    expect((await engine.images.history(ctx, { ref: 'many:1', platform: wire(platform) })).items.map((item) => item.createdBy)).toEqual([platform.architecture]);
+  }
+  await expect(resolve({ os: 'linux', architecture: 's390x' })).rejects.toMatchObject({ kind: 'notFound', message: expect.stringContaining('linux/s390x') as string });
+});
+
+test('all manifests, with what is here of them', async () => {
+  const { manifests } = await engine.images.listManifests(ctx, { ref: 'many:1' });
+  expect(manifests.map(({ kind, available: here, platform }) => [kind, here, platform?.architecture])).toEqual([['image', true, 'amd64'], ['image', true, 'arm64'], ['image', true, 'riscv64'], ['attestation', true, 'unknown']]);
+  expect(manifests[3]).toMatchObject({ attestationFor: manifestOf(amd64) });
+  expect(manifests[1]?.contentSize).toBeGreaterThan(0n);
+  expect(manifests[1]?.unpackedSize).toBe(5n);
+});
+
+test('rmi of one platform takes its blobs and leaves the others; the last one takes the name', async () => {
+  const before = engine.blobFiles().length;
+  expect(await remove([other])).toEqual([{ untagged: '', deleted: manifestOf(other), imageId: idOf(other) }]);
+  const gone = other === amd64 ? 6 : 3; // with the attestation that was about it
+  expect(engine.blobFiles()).toHaveLength(before - gone);
+  await expect(resolve(other)).rejects.toMatchObject({ kind: 'notFound' });
+  expect((await resolve())?.id).toBe(idOf(host));
+  await expect(remove([other])).rejects.toMatchObject({ kind: 'notFound', message: expect.stringContaining('does not provide the specified platform') as string });
+  expect(await available()).toEqual(expect.arrayContaining([manifestOf(host), manifestOf(riscv)]));
+  expect(await available()).not.toContain(manifestOf(other));
+  const last = await remove([host, riscv]);
+  expect(last).toContainEqual({ untagged: 'many:1', deleted: '', imageId: idOf(host) });
+  expect(engine.blobFiles()).toEqual([]);
+  await engine.snapshots.cleanup(ctx, { snapshotter: '' });
+  expect(engine.snapshotDirs()).toEqual([]);
+});
+
+test('a platform that containers use is only removed by force, never from under a running one', async () => {
+  const use = { imageId: idOf(other), containerId: 'c'.repeat(64), running: false };
+  await expect(remove([other], { uses: [use] })).rejects.toMatchObject({ kind: 'conflict', message: expect.stringContaining('must be forced') as string });
+  await expect(remove([other], { uses: [{ ...use, running: true }], force: true })).rejects.toMatchObject({ kind: 'conflict', message: expect.stringContaining('cannot be forced') as string });
+  expect(await remove([other], { uses: [use], force: true })).toHaveLength(1);
+});
+
+test('an image of one platform is removed as a whole by it, and by no other', async () => {
+  const image = await dockerArchive(['one:1'], [[{ name: 'f', body: 'x' }]]);
+  await engine.load(image.archive);
+  const request = { ref: 'one:1', force: false, noPrune: false, uses: [] };
+  await expect(engine.images.remove(ctx, { ...request, platforms: [wire(riscv)] })).rejects.toMatchObject({ kind: 'notFound' });
+  expect((await engine.images.remove(ctx, { ...request, platforms: [wire(host)] })).removed[0]?.untagged).toBe('one:1');
+});
+
+test('save: one platform, two, all that are here', async () => {
+  const blobs = (files: Map<string, Buffer>): string[] => [...files.keys()].filter((file) => file.startsWith('blobs/')).map((file) => `sha256:${file.slice('blobs/sha256/'.length)}`);
+  const one = await save([riscv]);
+  expect(blobs(one)).toEqual(expect.arrayContaining([manifestOf(riscv), idOf(riscv)]));
+  expect(blobs(one)).toHaveLength(3);
+  expect(JSON.parse(one.get('manifest.json')?.toString() ?? '')).toMatchObject([{ Config: `blobs/sha256/${idOf(riscv).slice(7)}` }]);
+  const two = await save([amd64, riscv]);
+  expect(blobs(two)).toHaveLength(7);
+  expect(blobs(two)).toContain(many.index);
+  expect(blobs(await save([]))).toHaveLength(13);
+  await remove([other]);
+  const rest = await save([]);
+  expect(blobs(rest)).not.toContain(manifestOf(other));
+  expect(blobs(rest)).toEqual(expect.arrayContaining([manifestOf(host), manifestOf(riscv), many.index]));
+  await expect(save([riscv, other])).rejects.toMatchObject({ kind: 'notFound' });
+});
+
+test('load: the platforms asked for, and an error when one is not in the archive', async () => {
+  await remove([amd64, arm64, riscv]);
+  const load = async (archive: Buffer, platforms: readonly TestPlatform[]): Promise<void> => {
+    for await (const answer of engine.images.load(ctx, { quiet: true, platforms: platforms.map(wire) })) {
+      if (answer.ticket !== undefined) (await openTicket(answer.ticket)).on('error', () => undefined).end(archive);
+    }
+  };
+  await load(many.archive, [riscv]);
+  expect(await available()).toEqual([manifestOf(riscv)]);
+  await expect(load(many.archive, [{ os: 'linux', architecture: 's390x' }])).rejects.toMatchObject({ kind: 'notFound', message: expect.stringContaining('linux/s390x') as string });
+  await expect(load((await dockerArchive(['one:1'], [[{ name: 'f', body: 'x' }]])).archive, [riscv])).rejects.toMatchObject({ kind: 'notFound' });
+});
