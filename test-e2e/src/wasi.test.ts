@@ -40,7 +40,9 @@ describe('a Task server as runtime', () => {
     await until('output', async () => (await engine.docker(['logs', 'long'])).stdout === 'waiting\n');
     expect((await engine.docker(['pause', 'long'])).code).toBe(0);
     expect((await engine.docker(['unpause', 'long'])).code).toBe(0);
-    expect((await engine.docker(['exec', 'long', 'x'])).stderr).toContain('wasi runtime: exec is not supported');
+    const exec = await engine.docker(['exec', 'long', 'x']);
+    expect(`${exec.stdout}${exec.stderr}`).toContain('wasi runtime: exec is not supported');
+    expect(exec.code).not.toBe(0);
     expect((await servers()).stdout).not.toBe('');
     expect((await engine.docker(['stop', 'long'])).code).toBe(0);
     expect((await engine.docker(['inspect', '-f', '{{.State.ExitCode}}', 'long'])).stdout).toBe('143\n');

@@ -47,7 +47,7 @@ export class WasiTask {
   /** Loads the module; a failure to do so is told, and leaves nothing. */
   static async create(bundle: string, program: Program, stdio: Stdio): Promise<WasiTask> {
     const files = openStdio(stdio);
-    const runner = [process.execPath, join(__dirname, 'runner.cjs'), JSON.stringify(program)];
+    const runner = [process.execPath, '--no-warnings', join(__dirname, 'runner.cjs'), JSON.stringify(program)];
     const [file = '', ...args] = program.ownNetwork ? ['unshare', '--net', ...runner] : runner;
     const child = spawn(file, args, { stdio: [files.stdin, files.stdout, files.stderr, 'pipe'], cwd: '/', env: {} });
     const failed = new Promise<never>((_resolve, reject) => child.once('error', (error) => reject(internal(`cannot run ${file}: ${error.message}`, { cause: error }))));

@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Invocation } from './config';
-import type { Places } from './places';
+import type { NamespaceSockets, Places } from './places';
 
 /** The two forms in which `start` may answer. */
 export type AnswerForm = 'address' | 'bootstrap';
@@ -20,8 +20,8 @@ export async function answerForm(call: Invocation, stdin: Buffer, places: Places
 }
 
 /** The line that `start` writes. */
-export function answerLine(form: AnswerForm, places: Places): string {
-  return form === 'address' ? `unix://${places.ttrpc}` : JSON.stringify({ version: 3, address: `unix://${places.grpc}`, protocol: 'grpc' });
+export function answerLine(form: AnswerForm, sockets: NamespaceSockets): string {
+  return form === 'address' ? `unix://${sockets.ttrpc}` : JSON.stringify({ version: 3, address: `unix://${sockets.grpc}`, protocol: 'grpc' });
 }
 
 /** Asked once for each state of the file, which is remembered. */

@@ -9,7 +9,7 @@ async function main(): Promise<number> {
   const call = readInvocation(process.argv.slice(2));
   switch (call.action) {
     case 'version':
-      writeSync(1, `containerd-shim-gantry-v2:\n  Version:  ${process.env.GANTRY_VERSION ?? '0.1.0'}\n`);
+      writeSync(1, `containerd-shim-gantry-v2:\n  Version:  ${process.env['GANTRY_VERSION'] ?? '0.1.0'}\n`);
       return 0;
     case 'start':
       writeSync(1, await (await import('./start')).start(call));

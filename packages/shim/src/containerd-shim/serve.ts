@@ -1,4 +1,4 @@
-import { rmSync, writeSync, closeSync } from 'node:fs';
+import { closeSync, rmdirSync, rmSync, writeSync } from 'node:fs';
 import { chmod } from 'node:fs/promises';
 import type { Server } from 'node:net';
 import { TaskService as TaskServiceV2 } from '@gantry/api/containerd/task/v2/shim';
@@ -16,7 +16,7 @@ import type { Invocation } from './config';
 import { controlServer } from './control';
 import { forwardEvents, senderFor } from './forward';
 import { takeLock } from './lock';
-import { type Places, placesOf } from './places';
+import { namespaceSockets, type Places, placesOf, ROOT } from './places';
 import { Tenancy } from './tenancy';
 
 /** An earlier shim of the same containerd has so long to go. */
@@ -24,6 +24,10 @@ const PREDECESSOR_MS = 20_000;
 /** What the last events have to arrive. */
 const LAST_EVENTS_MS = 2000;
 const READY_FD = 3;
+
+interface Stoppable {
+  stop(graceMs?: number): Promise<void>;
+}
 
 /** The process that serves the tasks of one containerd, until the last of them is gone. */
 export async function serve(call: Invocation): Promise<void> {
@@ -57,14 +61,26 @@ async function compose(service: ServiceContext<ShimConfig>, call: Invocation, pl
   const { engine, start, stop } = await composeEngine(service, call.address);
   const tenancy = new Tenancy(() => engine.registry.all().length, leave);
   const handlers = { ...taskHandlers(engine), ...tenancyHandlers(engine, tenancy) };
-  const grpc = service.createServer();
-  const ttrpc = createTtrpcServer({ logger });
-  for (const server of [grpc, ttrpc]) {
-    server.addService(TaskServiceV2, handlers satisfies Handlers<typeof TaskServiceV2>, { longCalls: ['wait'] });
-    server.addService(TaskServiceV3, handlers, { longCalls: ['wait'] });
-  }
+  const served = new Map<string, Promise<Stoppable[]>>();
+  /** Calls say no namespace: the socket does. */
+  const serveNamespace = async (namespace: string): Promise<Stoppable[]> => {
+    const sockets = namespaceSockets(places, namespace);
+    const [ttrpc, grpc] = [createTtrpcServer({ logger, defaultNamespace: namespace }), service.createServer({ defaultNamespace: namespace })];
+    for (const server of [ttrpc, grpc]) {
+      server.addService(TaskServiceV2, handlers, { longCalls: ['wait'] });
+      server.addService(TaskServiceV3, handlers, { longCalls: ['wait'] });
+    }
+    await ttrpc.listen(sockets.ttrpc);
+    await grpc.listen(sockets.grpc);
+    return [ttrpc, grpc];
+  };
   const control: Server = controlServer(async ({ op, namespace, id }) => {
-    if (op === 'expect') return tenancy.expect(namespace, id) ? { ok: true } : { ok: false, leaving: true };
+    if (op === 'expect') {
+      if (!tenancy.expect(namespace, id)) return { ok: false, leaving: true };
+      if (!served.has(namespace)) served.set(namespace, serveNamespace(namespace));
+      await served.get(namespace);
+      return { ok: true };
+    }
     if (tenancy.leaving) return { ok: false, leaving: true };
     tenancy.met(namespace, id);
     const answer = await cleanTask(engine, namespace, id);
@@ -77,8 +93,6 @@ async function compose(service: ServiceContext<ShimConfig>, call: Invocation, pl
     async start() {
       await start();
       forwarded = forwardEvents(engine.publisher, senderFor(call), { signal: forwarding.signal, logger });
-      await ttrpc.listen(places.ttrpc);
-      await grpc.listen(places.grpc);
       await publishSocket(places.control, 0o600, (hidden) => new Promise((resolve, reject) => control.once('error', reject).listen(hidden, resolve)));
       await chmod(places.run, 0o700);
     },
@@ -86,12 +100,14 @@ async function compose(service: ServiceContext<ShimConfig>, call: Invocation, pl
       tenancy.stop();
       control.close();
       rmSync(places.control, { force: true });
-      await Promise.all([ttrpc.stop(1000), grpc.stop()]);
+      for (const servers of served.values()) await Promise.all((await servers.catch(() => [])).map((server) => server.stop(1000)));
       await drained(engine.publisher.journal);
       forwarding.abort();
       await forwarded;
       await stop();
-      if (engine.registry.all().length === 0) rmSync(places.run, { recursive: true, force: true });
+      if (engine.registry.all().length > 0) return; // told to stop by a signal: the next one finds them
+      rmSync(places.run, { recursive: true, force: true });
+      removeIfEmpty(ROOT);
     },
   };
 }
@@ -118,4 +134,12 @@ function tenancyHandlers(engine: Engine, tenancy: Tenancy): Pick<Handlers<typeof
 async function drained(journal: EventJournal): Promise<void> {
   const end = Date.now() + LAST_EVENTS_MS;
   while (journal.after(0n).length > 0 && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 10));
+}
+
+function removeIfEmpty(dir: string): void {
+  try {
+    rmdirSync(dir);
+  } catch {
+    // shims of other containerds are in it
+  }
 }

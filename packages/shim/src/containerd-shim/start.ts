@@ -3,7 +3,7 @@ import { errorText, failedPrecondition, invalidArgument } from '@gantry/rpc/erro
 import { answerForm, answerLine } from './caller';
 import type { Invocation } from './config';
 import { askRunningShim } from './ensure';
-import { placesOf } from './places';
+import { namespaceSockets, placesOf } from './places';
 
 /**
  * `start`: announces a task to the shim of this containerd (started when it does not run) and answers where it serves, in the caller's form. The
@@ -15,7 +15,7 @@ export async function start(call: Invocation): Promise<string> {
   const { ok, error } = await askRunningShim(call, places, { op: 'expect', namespace: call.namespace, id: call.id });
   if (!ok) throw failedPrecondition(`the shim does not take ${call.id}: ${error ?? ''}`);
   const form = await answerForm(call, readStdin(), places);
-  const line = answerLine(form, places);
+  const line = answerLine(form, namespaceSockets(places, call.namespace));
   if (form === 'address') writeFileSync('address', line, { mode: 0o600 }); // where containerd 1.x looks after its own restart
   return line;
 }

@@ -134,6 +134,7 @@ export class MonitoredProcess {
   }
 
   async resize(width: number, height: number): Promise<void> {
+    if (this.exitState !== undefined) throw failedPrecondition('cannot resize the terminal of a process that has ended');
     if (this.options.remote !== undefined) await this.options.remote.resize(width, height);
     else await this.ask({ op: 'resize', width, height });
   }

@@ -107,7 +107,8 @@ export class RemoteDriver implements Driver {
   async remove(task: DriverTask): Promise<void> {
     const known = readKnown(task);
     if (known === undefined) return; // nothing was started
-    const clean = await this.deleteTask(task).catch((error: unknown) => {
+    const told = known.endpoint !== undefined || this.settings.server.ownsProcess; // a server of many that never answered knows nothing of it
+    const clean = !told || await this.deleteTask(task).catch((error: unknown) => {
       this.settings.logger.warn({ err: error, id: task.id }, `a task is cleaned up because its server does not delete it: ${errorText(error)}`);
       return false;
     });

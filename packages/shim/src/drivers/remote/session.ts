@@ -1,6 +1,7 @@
+import { existsSync } from 'node:fs';
 import { TaskService as TaskV2 } from '@gantry/api/containerd/task/v2/shim';
 import { TaskService as TaskV3 } from '@gantry/api/containerd/task/v3/shim';
-import { connect, connectTtrpc, invalidArgument, type ServiceClient, socketOfAddress } from '@gantry/rpc';
+import { connect, connectTtrpc, invalidArgument, type ServiceClient, socketOfAddress, unavailable } from '@gantry/rpc';
 
 /** Where another program serves containerd's Task service, and how; plain data, kept in the task's directory. */
 export interface Endpoint {
@@ -20,7 +21,7 @@ export interface Session {
 }
 
 /** Milliseconds in which a server must take the connection. */
-const CONNECT_MS = 5000;
+const CONNECT_MS = 2000;
 
 export async function openSession({ address, protocol, version }: Endpoint, timeoutMs = CONNECT_MS): Promise<Session> {
   if (protocol === 'ttrpc') {
@@ -30,6 +31,7 @@ export async function openSession({ address, protocol, version }: Endpoint, time
   }
   const path = socketOfAddress(address);
   if (path.startsWith('\0')) throw invalidArgument(`address "${address}": gRPC is not spoken over abstract sockets`);
+  if (!existsSync(path)) throw unavailable(`nobody answers on ${path}: there is no such socket`);
   const connection = connect(path);
   try {
     await connection.ready(timeoutMs);
