@@ -40,7 +40,7 @@ export class DiffCreator {
     private readonly compared: Trees,
   ) {}
 
-  /** Overlayfs' difference is read off the upper directory, so right must lie on left; of whole trees any two are compared. */
+  /** Overlayfs' difference is read off the upper directory where right lies on left; any other two trees are mounted and compared. */
   async create(scope: Scope, options: CreateOptions): Promise<CreatedDiff> {
     const left = this.trees.behind(options.left);
     const right = this.trees.behind(options.right);
@@ -48,7 +48,7 @@ export class DiffCreator {
     if (left.kind === 'whole') throw notImplemented('a diff of snapshots of two snapshotters is not supported');
     const below = [...(left.upper === undefined ? [] : [left.upper]), ...left.lower];
     const [top, under] = right.upper === undefined ? [right.lower[0], right.lower.slice(1)] : [right.upper, right.lower];
-    if (top === undefined || under.join(':') !== below.join(':')) throw notImplemented('a diff of two snapshots that do not lie on each other is not supported');
+    if (top === undefined || under.join(':') !== below.join(':')) return this.createWhole(scope, options, options.right);
     return this.pack(scope, () => this.native.pack(top, true), options);
   }
 
