@@ -10,7 +10,7 @@
  * The first form extracts. Every name is resolved with openat2(RESOLVE_IN_ROOT), so neither a symbolic link nor `..` of the
  * archive leads out of DIR. With --overlay, whiteouts become overlayfs' own (character device 0/0, trusted.overlay.opaque);
  * without it they delete. On success one JSON line goes to stdout: {"entries","bytes","warnings","implicit":[names]}, where
- * implicit names directories that the archive used without listing them (bytes >= 0x80 escaped as \u00XX).
+ * implicit names directories that the archive used without listing them (bytes >= 0x80 escaped as \u00XX), with --overlay also the root, as ".".
  *
  * The second form copies into a tree that is in use (`docker cp`): names lie below PATH inside DIR, `.wh.` names are names like any other,
  * and the archive's own root entry changes nothing. With --keep-kinds a directory is never replaced by something else, nor the other way.
@@ -344,11 +344,23 @@ static int dress_dir(struct state *st, struct archive_entry *e, int fd, const ch
     return remember_dir(st, path, e);
 }
 
+/* A directory that was there takes the attributes of its new entry, and has no others. Overlayfs' own are not the archive's business. */
+static void clear_xattrs(const struct state *st, int fd)
+{
+    char names[65536];
+    ssize_t total = st->opt.copy ? 0 : flistxattr(fd, names, sizeof names);
+    for (const char *name = names; total > 0 && name < names + total; name += strlen(name) + 1)
+        if (!reserved_xattr(name) && fremovexattr(fd, name) < 0 && errno != ENODATA)
+            return; /* not ours to change: as where they cannot be set */
+}
+
 static int make_dir(struct state *st, struct archive_entry *e, int parent, const char *name, const char *path)
 {
     int opaque = 0;
+    bool there = false;
     if (mkdirat(parent, name, 0700) < 0) {
         struct stat s;
+        there = true;
         if (errno != EEXIST)
             return fail_at("create", path);
         if (fstatat(parent, name, &s, AT_SYMLINK_NOFOLLOW) < 0)
@@ -366,6 +378,8 @@ static int make_dir(struct state *st, struct archive_entry *e, int parent, const
     int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return fail_at("open", path);
+    if (there)
+        clear_xattrs(st, fd);
     int rc = dress_dir(st, e, fd, path);
     if (untar_set_has(&st->tree.implicit, path))
         untar_set_add(&st->tree.listed, path);
@@ -533,6 +547,8 @@ static int lay_entry(struct state *st, struct archive *a, struct archive_entry *
         return 0;
     }
     if (!*path) { /* the root itself */
+        clear_xattrs(st, st->tree.root);
+        untar_set_add(&st->tree.listed, ".");
         rc = archive_entry_filetype(e) == AE_IFDIR ? dress_dir(st, e, st->tree.root, "") : untar_fail("unsafe", "the root is not a directory in the archive");
         free(path);
         return rc;
@@ -596,6 +612,8 @@ static int extract(struct state *st)
     struct archive_entry *e;
     st->buffer = malloc(READ_SIZE);
     if (!a || !st->buffer)
+        return untar_fail("io", "out of memory");
+    if (st->opt.overlay && untar_set_add(&st->tree.implicit, ".") < 0) /* the root, which most layers do not list */
         return untar_fail("io", "out of memory");
     archive_read_support_format_empty(a);
     archive_read_support_format_tar(a); /* in the C locale names stay raw bytes; glibc's iconv knows no BINARY to ask for */

@@ -129,7 +129,7 @@ test('implied directories take the attributes of the layer below', async () => {
   execFileSync('chmod', ['1777', join(below, 'tmp')]);
   const tree = native();
   const laid = await lay([{ name: 'tmp/x', body: 'x' }], { tree });
-  expect(laid.implicit).toEqual(['tmp']);
+  expect([...laid.implicit].sort()).toEqual(['.', 'tmp']);
   await tree.adopt(root, laid.implicit, [below]);
   expect(lstatSync(join(root, 'tmp')).mode & 0o7777).toBe(0o1777);
 });

@@ -1,8 +1,9 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { statfsSync } from 'node:fs';
+import { lstatSync, statfsSync, utimesSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { PassThrough, type Readable, type Writable } from 'node:stream';
+import { syscalls } from '@gantry/linux';
 import { dataLoss, internal, invalidArgument, resourceExhausted } from '@gantry/rpc';
 
 export interface Budget {
@@ -82,7 +83,9 @@ export class NativeTree {
 
   /** Gives directories that a layer only implied the attributes they have in the nearest of the parents. */
   async adopt(root: string, implicit: readonly string[], parents: readonly string[]): Promise<void> {
-    if (implicit.length === 0 || parents.length === 0) return;
+    const [nearest] = parents;
+    if (implicit.length === 0 || nearest === undefined) return;
+    if (implicit.length === 1 && implicit[0] === '.' && adoptedRoot(root, nearest)) return;
     const child = this.start(['--root', root, '--adopt', ...parents.flatMap((parent) => ['--parent', parent])]);
     child.stdin.on('error', () => undefined);
     child.stdin.end(Buffer.from(`${implicit.join('\0')}\0`, 'latin1'));
@@ -121,6 +124,14 @@ export class NativeTree {
   private start(args: readonly string[]) {
     return spawn(this.binary, ['untar', ...args], { stdio: ['pipe', 'pipe', 'pipe'], env: {} });
   }
+}
+
+/** Most layers list no root and have the root that everybody has: not worth a process. False when there is more to do than its time. */
+function adoptedRoot(root: string, parent: string): boolean {
+  const [own, below] = [lstatSync(root), lstatSync(parent)];
+  if (own.mode !== below.mode || own.uid !== below.uid || own.gid !== below.gid || syscalls.llistxattr(parent).some((name) => !name.startsWith('trusted.overlay.'))) return false;
+  utimesSync(root, below.atimeMs / 1000, below.mtimeMs / 1000);
+  return true;
 }
 
 interface Child {
