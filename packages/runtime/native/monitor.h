@@ -5,7 +5,7 @@
 //   driver         native | oci | foreign (see foreign.h)
 //   dir            directory of monitor.json and exit.json
 //   socket         path of the socket that it serves, at most 100 bytes
-//   exec           "1": an exec process
+//   exec           "1": an exec process, or a restored init: an oci runtime makes it only at its start
 //   tty            "1": a terminal; width, height: its first size in characters
 //   stdin          "" (/dev/null) | open | fifo:<path>;  stdin_once "1": closed when the first attached client leaves
 //   stdout, stderr "" (/dev/null unless there is a log) | open | fifo:<path> | file:<path>

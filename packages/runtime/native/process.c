@@ -164,6 +164,11 @@ void process_reap(void) {
 }
 
 int process_signal(int signal) {
+	// One that is made only at its start was never made: its end is told all the same.
+	if (!monitor.dead && monitor.state.pid <= 0 && monitor.status == STATUS_CREATED && signal == SIGKILL) {
+		monitor_process_died(128 + signal);
+		return 0;
+	}
 	if (monitor.dead || monitor.state.pid <= 0) {
 		errno = ESRCH;
 		return -1;

@@ -1,3 +1,4 @@
+import type { CheckpointOptions } from '@gantry/api/containerd/runc/v1/runc';
 import type { Any } from '@gantry/api/google/protobuf/any';
 import type { LinuxResources, Process, Spec } from '@gantry/oci';
 import type { GantryError } from '@gantry/rpc';
@@ -18,6 +19,9 @@ export interface RuntimeOptions {
   readonly noPivot: boolean;
   readonly noNewKeyring: boolean;
   readonly systemdCgroup: boolean;
+  /** Where checkpoints are written that name no directory, and where criu works; empty: none, and the task's own directory. */
+  readonly criuImagePath: string;
+  readonly criuWorkPath: string;
   /** Unix socket of the Task v3 server (task-service); empty for others. */
   readonly service: string;
   /** What serves there when nobody answers; empty: nothing is started. */
@@ -39,6 +43,8 @@ export interface DriverTask {
   readonly spec: Spec;
   readonly terminal: boolean;
   readonly options: RuntimeOptions;
+  /** Directory of the images that the task is restored from at its start; undefined: it is made anew. */
+  readonly checkpoint: string | undefined;
   /** What `cgroup` answered for it. */
   readonly cgroup: CgroupPlan | undefined;
 }
@@ -78,6 +84,8 @@ export interface Driver {
   pause(task: DriverTask): Promise<void>;
   resume(task: DriverTask): Promise<void>;
   update(task: DriverTask, resources: LinuxResources): Promise<void>;
+  /** Writes the task's processes to `path`; they end unless told otherwise. Refuses by name where the driver cannot. */
+  checkpoint(task: DriverTask, path: string, options: CheckpointOptions): Promise<void>;
   /** Init has ended: ends what outlived it (a task without a pid namespace of its own). Never rejects for what is gone. */
   sweep(task: DriverTask): Promise<void>;
   remove(task: DriverTask): Promise<void>;

@@ -1,5 +1,6 @@
 import type { LinuxResources, Spec } from '@gantry/oci';
 import type { GantryError, Logger } from '@gantry/rpc';
+import { notImplemented } from '@gantry/rpc';
 import { type CgroupManager, type CgroupPlan, compileCreate, compileExec, containerCgroupPath } from '@gantry/runtime';
 import type { Fields } from '../helper/frame';
 import type { Driver, DriverExec, DriverTask } from './driver';
@@ -20,6 +21,7 @@ export class NativeDriver implements Driver {
   }
 
   async prepare(task: DriverTask): Promise<{ fields: Fields; warnings: readonly string[] }> {
+    if (task.checkpoint !== undefined) throw notImplemented(`task ${task.id} cannot be restored by the native driver: name a runtime binary (gantry-runc, runc)`);
     const { plan, warnings } = compileCreate(task.spec, {
       id: task.id,
       bundle: task.bundle,
@@ -61,6 +63,10 @@ export class NativeDriver implements Driver {
   async update(task: DriverTask, resources: LinuxResources): Promise<void> {
     const warnings = await this.options.cgroups.apply(cgroupOf(task), resources);
     for (const warning of warnings) this.options.logger.warn({ task: task.id }, warning);
+  }
+
+  async checkpoint(task: DriverTask): Promise<void> {
+    throw notImplemented(`task ${task.id} cannot be checkpointed by the native driver: run it with a runtime binary (gantry-runc, runc)`);
   }
 
   async sweep(task: DriverTask): Promise<void> {

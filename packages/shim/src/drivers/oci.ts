@@ -1,7 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { CheckpointOptions } from '@gantry/api/containerd/runc/v1/runc';
 import { formatJson, type LinuxResources } from '@gantry/oci';
-import { GantryError, internal, notFound } from '@gantry/rpc';
+import { GantryError, internal, invalidArgument, notFound } from '@gantry/rpc';
 import type { CgroupManager, CgroupPlan } from '@gantry/runtime';
 import type { Fields } from '../helper/frame';
 import type { Helper } from '../helper/helper';
@@ -35,6 +36,7 @@ export class OciDriver implements Driver {
   async prepare(task: DriverTask): Promise<{ fields: Fields; warnings: readonly string[] }> {
     const pidFile = join(task.dir, 'init.pid');
     const console = task.terminal ? this.options.consoleSocket(`${task.namespace}/${task.id}`) : undefined;
+    if (task.checkpoint !== undefined) return { fields: this.restoring(task, task.checkpoint, pidFile, console), warnings: [] };
     const create = [
       ...this.command(task, task.dir), 'create', '--bundle', task.bundle, '--pid-file', pidFile,
       ...(console === undefined ? [] : ['--console-socket', console]),
@@ -43,6 +45,31 @@ export class OciDriver implements Driver {
       task.id,
     ];
     return { fields: { driver: 'oci', create, start: [...this.command(task, task.dir), 'start', task.id], pid_file: pidFile, console, hide: hiddenMount(task.options.binary) }, warnings: [] };
+  }
+
+  /** A restored task comes to life whole, so that its "created" is only known, as an exec process's is. */
+  private restoring(task: DriverTask, images: string, pidFile: string, console: string | undefined): Fields {
+    const start = [
+      ...this.command(task, task.dir), 'restore', '--detach', '--bundle', task.bundle, '--pid-file', pidFile, '--image-path', images, '--work-path', workPath(task),
+      ...(console === undefined ? [] : ['--console-socket', console]),
+      ...(task.options.noPivot ? ['--no-pivot'] : []),
+      task.id,
+    ];
+    return { driver: 'oci', exec: true, start, pid_file: pidFile, console, hide: hiddenMount(task.options.binary) };
+  }
+
+  async checkpoint(task: DriverTask, path: string, options: CheckpointOptions): Promise<void> {
+    const images = path || options.imagePath || task.options.criuImagePath;
+    if (images === '') throw invalidArgument(`checkpoint of task ${task.id} names no directory`);
+    const flags = Object.entries({ '--leave-running': !options.exit, '--tcp-established': options.openTcp, '--ext-unix-sk': options.externalUnixSockets, '--shell-job': options.terminal, '--file-locks': options.fileLocks });
+    await this.run(task, [
+      'checkpoint', '--image-path', images, '--work-path', options.workPath || workPath(task),
+      ...flags.filter(([, set]) => set).map(([flag]) => flag),
+      ...options.emptyNamespaces.flatMap((namespace) => ['--empty-ns', namespace]),
+      ...(options.cgroupsMode === '' ? [] : ['--manage-cgroups-mode', options.cgroupsMode]),
+      ...(options.parentPath === '' ? [] : ['--parent-path', options.parentPath]),
+      task.id,
+    ]);
   }
 
   async prepareExec(task: DriverTask, exec: DriverExec): Promise<Fields> {
@@ -110,6 +137,9 @@ export class OciDriver implements Driver {
     throw /does not exist|not running|not found|no such process|process already (finished|done)/i.test(reason) ? notFound(text) : internal(text);
   }
 }
+
+/** Where criu writes its own log. */
+const workPath = (task: DriverTask): string => task.options.criuWorkPath || task.dir;
 
 /** The message of the last error in a runtime's JSON log, or its last line of text. */
 function lastMessage(log: string): string | undefined {

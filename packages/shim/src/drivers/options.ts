@@ -48,6 +48,7 @@ async function fromOwn(options: CreateOptions, stateRoot: string): Promise<TaskO
   const driver = options.driver === '' ? (options.binary === '' ? 'native' : 'oci') : options.driver;
   if (!isDriver(driver)) throw invalidArgument(`driver "${driver}" is none of ${DRIVERS.join(', ')}`);
   checkOwn(driver, options);
+  if (driver !== 'oci') refuseRunc(driver, options);
   const binary = options.binary === '' ? '' : await findBinary(options.binary);
   return {
     driver,
@@ -57,6 +58,11 @@ async function fromOwn(options: CreateOptions, stateRoot: string): Promise<TaskO
       ...(options.runtimeRoot === '' ? {} : { root: options.runtimeRoot }),
       service: options.taskService,
       serviceCommand: options.taskServiceCommand,
+      noPivot: options.noPivotRoot,
+      noNewKeyring: options.noNewKeyring,
+      systemdCgroup: options.systemdCgroup,
+      criuImagePath: options.criuImagePath,
+      criuWorkPath: options.criuWorkPath,
       passed: options.runtimeOptions === undefined ? undefined : { typeUrl: options.runtimeOptions.typeUrl, value: Buffer.from(options.runtimeOptions.value).toString('base64') },
     },
     log: options.log,
@@ -64,7 +70,7 @@ async function fromOwn(options: CreateOptions, stateRoot: string): Promise<TaskO
     stdinOnce: options.stdinOnce,
     width: options.consoleWidth,
     height: options.consoleHeight,
-    ioOwner: undefined,
+    ioOwner: ioOwner(options),
   };
 }
 
@@ -81,15 +87,13 @@ function checkOwn(driver: DriverName, options: CreateOptions): void {
   if (options.taskService !== '' && !isAbsolute(options.taskService)) throw invalidArgument(`task_service "${options.taskService}" is not absolute`);
   if (!byService && (options.taskService !== '' || options.taskServiceCommand.length > 0)) throw invalidArgument(`driver ${driver} takes no task_service`);
   if (!byService && driver !== 'containerd-shim' && options.runtimeOptions !== undefined) throw invalidArgument(`driver ${driver} takes no runtime_options`);
-  if (driver !== 'oci' && options.runtimeRoot !== '') throw invalidArgument(`driver ${driver} takes no runtime_root ("${options.runtimeRoot}")`);
   if (byService && options.binaryArgs.length > 0) throw invalidArgument('driver task-service takes no binary_args');
 }
 
 async function fromRunc(options: Options, stateRoot: string): Promise<TaskOptions> {
   if (options.shimCgroup !== '') throw notImplemented(`shim_cgroup "${options.shimCgroup}" is not supported: monitors have cgroups of their own`);
-  if (options.criuImagePath !== '' || options.criuWorkPath !== '') throw notImplemented('checkpoints (criu paths) are not supported');
   const oci = options.binaryName !== '' && options.binaryName !== 'gantry-runc';
-  if (!oci && options.systemdCgroup) throw notImplemented('systemd_cgroup is not supported by the native driver');
+  if (!oci) refuseRunc('native', { ...options, runtimeRoot: options.root });
   const binary = oci ? await findBinary(options.binaryName) : '';
   return {
     ...plain,
@@ -100,13 +104,33 @@ async function fromRunc(options: Options, stateRoot: string): Promise<TaskOption
       noPivot: options.noPivotRoot,
       noNewKeyring: options.noNewKeyring,
       systemdCgroup: options.systemdCgroup,
+      criuImagePath: options.criuImagePath,
+      criuWorkPath: options.criuWorkPath,
     },
-    ioOwner: options.ioUid === 0 && options.ioGid === 0 ? undefined : { uid: options.ioUid, gid: options.ioGid },
+    ioOwner: ioOwner(options),
   };
 }
 
+const ioOwner = ({ ioUid, ioGid }: { ioUid: number; ioGid: number }): TaskOptions['ioOwner'] => (ioUid === 0 && ioGid === 0 ? undefined : { uid: ioUid, gid: ioGid });
+
+/** What only a runtime binary's command line takes; the native driver knows of these no_pivot_root and no_new_keyring. */
+function refuseRunc(driver: DriverName, options: Pick<CreateOptions, 'noPivotRoot' | 'noNewKeyring' | 'systemdCgroup' | 'criuImagePath' | 'criuWorkPath' | 'runtimeRoot' | 'ioUid' | 'ioGid'>): void {
+  const remote = driver !== 'native';
+  const asked = {
+    no_pivot_root: remote && options.noPivotRoot,
+    no_new_keyring: remote && options.noNewKeyring,
+    systemd_cgroup: options.systemdCgroup,
+    criu_image_path: options.criuImagePath !== '',
+    criu_work_path: options.criuWorkPath !== '',
+    root: options.runtimeRoot !== '',
+    io_uid: remote && options.ioUid !== 0,
+    io_gid: remote && options.ioGid !== 0,
+  };
+  for (const [name, set] of Object.entries(asked)) if (set) throw notImplemented(`runtime option ${name} is not supported by the driver ${driver}`);
+}
+
 function runtimeOf(binary: string, stateRoot: string): RuntimeOptions {
-  return { binary, binaryArgs: [], root: join(stateRoot, binary === '' ? 'native' : basename(binary)), noPivot: false, noNewKeyring: false, systemdCgroup: false, service: '', serviceCommand: [], passed: undefined };
+  return { binary, binaryArgs: [], root: join(stateRoot, binary === '' ? 'native' : basename(binary)), noPivot: false, noNewKeyring: false, systemdCgroup: false, criuImagePath: '', criuWorkPath: '', service: '', serviceCommand: [], passed: undefined };
 }
 
 async function findBinary(name: string): Promise<string> {

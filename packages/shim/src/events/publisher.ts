@@ -10,6 +10,7 @@ export type TaskTopic =
   | '/tasks/delete'
   | '/tasks/exec-added'
   | '/tasks/exec-started'
+  | '/tasks/checkpointed'
   | '/tasks/paused'
   | '/tasks/resumed';
 

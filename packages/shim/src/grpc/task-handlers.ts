@@ -1,5 +1,6 @@
 import type { TaskService } from '@gantry/api/containerd/task/v3/shim';
-import { type Handlers, notImplemented } from '@gantry/rpc';
+import type { Handlers } from '@gantry/rpc';
+import { checkpointTask } from '../tasks/checkpoint';
 import { createTask } from '../tasks/create';
 import { deleteProcess } from '../tasks/delete';
 import type { Engine } from '../tasks/engine';
@@ -63,8 +64,9 @@ export function taskHandlers(engine: Engine): Handlers<typeof TaskService> {
     pids: async (ctx, { id }) => ({ processes: await taskPids(engine, ctx.namespace, id) }),
     stats: async (ctx, { id }) => ({ stats: await taskStats(engine, ctx.namespace, id) }),
     connect: async (ctx, { id }) => ({ shimPid: process.pid, taskPid: id === '' ? 0 : registry.get(ctx.namespace, id).init.pid, version: PROTOCOL }),
-    checkpoint: async (_ctx, { id }) => {
-      throw notImplemented(`checkpoint of task ${id} is not supported`);
+    checkpoint: async (ctx, { id, path, options }) => {
+      await checkpointTask(engine, ctx.namespace, { id, path, options });
+      return {};
     },
     // For a shim of one task this is the order to leave. This one serves many tasks and clients, and whoever runs the service ends it.
     shutdown: async () => ({}),

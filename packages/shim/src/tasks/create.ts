@@ -24,7 +24,8 @@ export async function createTask(engine: Engine, ctx: CallContext, request: Crea
   const namespace = checkIdentifier('namespace', ctx.namespace);
   const id = checkIdentifier('container id', request.id);
   if (!isAbsolute(request.bundle)) throw invalidArgument(`bundle "${request.bundle}" of ${id} is not absolute`);
-  if (request.checkpoint !== '' || request.parentCheckpoint !== '') throw notImplemented(`restoring ${id} from a checkpoint is not supported`);
+  if (request.checkpoint !== '' && !isAbsolute(request.checkpoint)) throw invalidArgument(`checkpoint "${request.checkpoint}" of ${id} is not absolute`);
+  if (request.parentCheckpoint !== '') throw notImplemented(`parent_checkpoint "${request.parentCheckpoint}" of ${id}: images name their parents themselves`);
   engine.registry.reserve(namespace, id);
   try {
     const options = await readOptions(request.options, runtimeRoot(engine.run), namespace);
@@ -36,7 +37,7 @@ export async function createTask(engine: Engine, ctx: CallContext, request: Crea
       bundle: request.bundle,
       rootfs: request.rootfs,
       io: { stdin: request.stdin, stdout: request.stdout, stderr: request.stderr, terminal: request.terminal },
-      checkpoint: '',
+      checkpoint: request.checkpoint,
       pid: task.init.pid,
     });
     return task;
@@ -60,10 +61,11 @@ async function makeTask(engine: Engine, ctx: CallContext, { namespace, request, 
   const uris = { stdin: request.stdin, stdout: request.stdout, stderr: request.stderr, terminal: request.terminal };
   const stdio = await monitorStdio(uris, { namespace, id }, options.openStdin, options.stdinOnce);
   const rootfs = request.rootfs.length === 0 ? undefined : join(bundle, 'rootfs');
-  const known = { namespace, id, bundle, dir, rootfs, spec, terminal: request.terminal, options: options.runtime };
+  const known = { namespace, id, bundle, dir, rootfs, spec, terminal: request.terminal, options: options.runtime, checkpoint: request.checkpoint === '' ? undefined : request.checkpoint };
   const cgroup = driver.cgroup(known);
   const record: TaskRecord = {
     namespace, id, bundle, rootfs, cgroup,
+    checkpoint: known.checkpoint,
     driver: options.driver,
     runtime: options.runtime,
     stdio: uris,

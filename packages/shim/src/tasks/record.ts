@@ -17,6 +17,8 @@ export interface TaskRecord {
   /** Mount point of Create's mounts, when there were any. */
   readonly rootfs: string | undefined;
   readonly cgroup: CgroupPlan | undefined;
+  /** Directory of images that it is restored from. */
+  readonly checkpoint?: string | undefined;
   readonly socket: string;
   /** /proc/sys/kernel/random/boot_id: processes of another boot are gone. */
   readonly bootId: string;

@@ -24,6 +24,6 @@ export interface Task {
 
 /** The task as its driver sees it. */
 export function driverTask(task: Pick<Task, 'record' | 'dir' | 'spec'>): DriverTask {
-  const { namespace, id, bundle, rootfs, runtime, stdio, cgroup } = task.record;
-  return { namespace, id, bundle, dir: task.dir, rootfs, spec: task.spec, terminal: stdio.terminal, options: runtime, cgroup };
+  const { namespace, id, bundle, rootfs, runtime, stdio, cgroup, checkpoint } = task.record;
+  return { namespace, id, bundle, dir: task.dir, rootfs, spec: task.spec, terminal: stdio.terminal, options: runtime, cgroup, checkpoint };
 }

@@ -115,6 +115,19 @@ export function driverSuite(name: string, options: Partial<CreateOptions>): void
       expect(existsSync(`/proc/${task.pid}`)).toBe(false);
     });
 
+    test('an exec process that never ran can be deleted, and its name be used again', async () => {
+      const task = await shim.create({ args: ['sleep', '100'] });
+      await shim.startTask(task);
+      await shim.exec(task, 'idle', { args: ['true'] });
+      expect(await shim.delete(task, 'idle')).toBe(137);
+      await shim.exec(task, 'idle', { args: ['sh', '-c', 'exit 8'] });
+      await shim.startTask(task, 'idle');
+      expect(await shim.wait(task, 'idle')).toBe(8);
+      await shim.exec(task, 'left', { args: ['true'] });
+      await finish(task);
+      expect(existsSync(task.bundle)).toBe(false);
+    });
+
     test('exec runs inside, with its own output, stdin, terminal and exit code', async () => {
       const task = await shim.create({ args: ['sleep', '100'] });
       await shim.startTask(task);

@@ -29,6 +29,8 @@ export interface RunOptions {
   readonly stdin?: boolean;
   readonly change?: (spec: Spec) => void;
   readonly options?: Partial<CreateOptions>;
+  /** Directory of images to restore from. */
+  readonly checkpoint?: string;
   /** Instead of the monitor's socket. */
   readonly stdio?: { readonly stdin: string; readonly stdout: string; readonly stderr: string };
 }
@@ -171,7 +173,7 @@ export class ShimFixture {
       stdout: `monitor://${socket}`,
       stderr: `monitor://${socket}`,
       ...run.stdio,
-      checkpoint: '',
+      checkpoint: run.checkpoint ?? '',
       parentCheckpoint: '',
       options: packAny(CreateOptions, options),
     });

@@ -22,7 +22,7 @@ export class RemoteInit extends RemoteBase implements RemoteProcess {
         rootfs: [], // mounted by us, where the bundle's spec says
         terminal: task.terminal,
         ...stdioOf(task.dir),
-        checkpoint: '',
+        checkpoint: task.checkpoint ?? '',
         parentCheckpoint: '',
         options: this.driver.server.options(task),
       });

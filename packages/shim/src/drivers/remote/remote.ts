@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { packJson } from '@gantry/api';
+import { packAny, packJson } from '@gantry/api';
+import { CheckpointOptions } from '@gantry/api/containerd/runc/v1/runc';
 import type { Any } from '@gantry/api/google/protobuf/any';
 import { formatJson, type LinuxResources } from '@gantry/oci';
 import { type CallContext, errorText, type GantryError, internal, isErrorOf, type Logger, newContext, notFound, socketOfAddress } from '@gantry/rpc';
@@ -98,6 +99,10 @@ export class RemoteDriver implements Driver {
     const { stats } = await (await this.session(task)).tasks.stats(this.context(task), { id: task.id });
     if (stats === undefined) throw internal(`the runtime of task ${task.id} told no metrics`);
     return stats;
+  }
+
+  async checkpoint(task: DriverTask, path: string, options: CheckpointOptions): Promise<void> {
+    await (await this.session(task)).tasks.checkpoint(this.context(task), { id: task.id, path, options: packAny(CheckpointOptions, options) });
   }
 
   async sweep(task: DriverTask): Promise<void> {
