@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Engine, loadBusybox, startEngine, testWith } from './harness';
+import { type Engine, hasProgram, loadBusybox, startEngine, testWith, until } from './harness';
 
 /** Overlayfs takes mapped layers by descriptor from Linux 6.15 on. */
 const [major = 0, minor = 0] = readFileSync('/proc/sys/kernel/osrelease', 'latin1').split('.').map(Number);
@@ -35,6 +35,7 @@ describe('userns-remap', () => {
   beforeAll(async () => {
     if (!ready) return;
     engine = await startEngine('gantry', { config: { supervisor: `userns-remap: ${user}\n` } });
+    chmodSync(engine.folder, 0o711);
     await loadBusybox(engine);
   }, 120_000);
   afterAll(async () => {
@@ -61,12 +62,27 @@ describe('userns-remap', () => {
     expect(await out('run', '--rm', '--network', 'container:web', '--pid', 'container:web', 'busybox', 'sh', '-c', 'wget -qO- http://127.0.0.1/; kill -0 1 && echo same')).toBe('served\nsame');
   }, 60_000);
 
+  remapped('health checks, pause, update, devices and limits work', async () => {
+    await out('run', '-d', '--name', 'checked', '--health-cmd', 'test $(id -u) = 0', '--health-interval', '200ms', 'busybox', 'sleep', '600');
+    await until('the check to pass', async () => (await out('inspect', '-f', '{{.State.Health.Status}}', 'checked')) === 'healthy');
+    for (const words of [['pause'], ['unpause'], ['update', '--memory', '64m', '--memory-swap', '64m'], ['restart', '-t', '0']]) await out(...words, 'checked');
+    const script = 'head -c 1 /dev/zero | wc -c; echo x 2>&1 > /dev/full; cat /proc/sys/net/core/somaxconn; ulimit -n; cat /proc/self/oom_score_adj; cat /proc/sys/net/ipv4/ping_group_range';
+    expect(await out('run', '--rm', '--device', '/dev/full', '-u', '7:8', '--tmpfs', '/t', '--read-only', '--ulimit', 'nofile=100:200', '--sysctl', 'net.core.somaxconn=77', '--oom-score-adj', '100', '--init', 'busybox', 'sh', '-c', script)).toBe('1\nsh: write error: No space left on device\n77\n100\n100\n0\t65535');
+  }, 60_000);
+
   remapped('volumes keep the container\'s ids; directories of the host keep the host\'s', async () => {
     mkdirSync(join(folder, 'host'), { mode: 0o755 });
     writeFileSync(join(folder, 'host/secret'), 'root only', { mode: 0o600 });
     const script = 'echo kept > /v/f; chown 3:4 /v/f; stat -c %u:%g /v /h; cat /h/secret 2>/dev/null || echo denied; touch /h/x 2>/dev/null || echo readonly; echo s > /dev/shm/s && echo shared';
     expect(await out('run', '--rm', '--ipc', 'shareable', '-v', 'data:/v', '-v', `${join(folder, 'host')}:/h`, 'busybox', 'sh', '-c', script)).toBe('0:0\n65534:65534\ndenied\nreadonly\nshared');
     expect(await out('run', '--rm', '--userns', 'host', '-v', 'data:/v', 'busybox', 'stat', '-c', '%u:%g', '/v/f')).toBe('3:4');
+  }, 60_000);
+
+  remapped('runc and crun start in it too', async () => {
+    for (const runtime of ['runc', 'crun'].filter(hasProgram)) {
+      const { code, stdout } = await engine.docker(['run', '--rm', '--runtime', runtime, '-v', `${join(folder, 'host')}:/h`, 'busybox', 'sh', '-c', 'id -u; stat -c %u / /h; touch /made && echo made']);
+      expect([runtime, code, stdout]).toEqual([runtime, 0, '0\n0\n65534\nmade\n']);
+    }
   }, 60_000);
 
   remapped('cp, export and commit have the ids of the container, running or not', async () => {

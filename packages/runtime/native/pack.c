@@ -4,8 +4,8 @@
  *   gantry-native pack --root DIR [--path PATH] [--name NAME] [--overlay]
  *   gantry-native pack --root DIR --base DIR
  *
- * With --uid-map and --gid-map INSIDE:OUTSIDE:COUNT[,...] an id OUTSIDE becomes INSIDE. PATH is resolved inside DIR (symbolic links too) and its contents are packed under names relative to it; when it is not a directory,
- * that one entry is packed under its own name. With --name, PATH itself (its last component is not followed when it is a symbolic link) is
+ * With --uid-map and --gid-map INSIDE:OUTSIDE:COUNT[,...] an id OUTSIDE becomes INSIDE. PATH is resolved inside DIR (symbolic links too) and
+ * its contents are packed under names relative to it; when it is not a directory, that one entry is packed under its own name. With --name, PATH itself (its last component is not followed when it is a symbolic link) is
  * packed as NAME, and what lies below it as NAME/... With --overlay, overlayfs' whiteouts and opaque directories become the `.wh.` names of
  * image layers. Overlayfs' own xattrs are never written. The second form packs what differs from the tree BASE, with `.wh.` names for what only BASE
  * has, as an image layer. Failures as in untar.c.

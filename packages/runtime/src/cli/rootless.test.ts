@@ -61,6 +61,15 @@ const missing = missingForContainers() ?? (readFileSync('/proc/sys/user/max_user
     expect(run('run', 'box').stdout).toBe('0\n');
   });
 
+  test('starts where there are no cgroups at all', () => {
+    write(['sh', '-c', 'id -u']);
+    const words = [process.execPath, script, '--native', native, 'run', 'box'].map((word) => `'${word}'`).join(' ');
+    const { status, stdout, stderr } = spawnSync('unshare', ['-m', 'sh', '-c', `umount -R -l /sys/fs/cgroup && exec setpriv --reuid ${USER} --regid ${USER} --clear-groups ${words}`], {
+      cwd: box.bundle, encoding: 'utf8', env: { XDG_RUNTIME_DIR: join(work, 'run'), PATH: process.env['PATH'] }, stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    expect([stdout, stderr, status]).toEqual(['0\n', '', 0]);
+  });
+
   test('lives, is entered, killed and deleted', () => {
     write(['sleep', '60']);
     const detached = spawnSync(process.execPath, [script, '--native', native, 'run', '-d', 'box'], { cwd: box.bundle, uid: USER, gid: USER, env: { XDG_RUNTIME_DIR: join(work, 'run') }, stdio: 'ignore' });

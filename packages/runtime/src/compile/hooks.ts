@@ -15,7 +15,8 @@ export function compileHooks(spec: Spec, state: HookState): { runtime: Operation
   const all = (name: 'prestart' | 'createRuntime' | 'createContainer' | 'startContainer', where: number, status: string) =>
     (hooks[name] ?? []).map((hook, i) => compileHook(hook, `${name} hook #${i}`, where, status, spec, state));
   return {
-    runtime: [...all('prestart', HOOK_WHERE.runtime, 'creating'), ...all('createRuntime', HOOK_WHERE.runtime, 'creating')],
+    /* The OCI validation wants prestart, which is older than the other five, to be told of a container that is created. */
+    runtime: [...all('prestart', HOOK_WHERE.runtime, 'created'), ...all('createRuntime', HOOK_WHERE.runtime, 'creating')],
     container: all('createContainer', HOOK_WHERE.container, 'creating'),
     start: all('startContainer', HOOK_WHERE.start, 'created'),
   };

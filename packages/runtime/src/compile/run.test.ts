@@ -179,6 +179,7 @@ describeContainers('a container run from a plan', () => {
     chmodSync(join(box.rootfs, 'bin/mark'), 0o755);
     const outcome = await box.run(shell('cat /hook-state', (s) => {
       s.hooks = {
+        prestart: [{ path: '/bin/sh', args: ['sh', '-c', `cat > ${log}-prestart`] }],
         createRuntime: [{ path: '/bin/sh', args: ['sh', '-c', `cat >> ${log}; echo >> ${log}`] }],
         createContainer: [{ path: '/bin/sh', args: ['sh', '-c', `echo container >> ${log}`] }],
         startContainer: [{ path: '/bin/mark' }],
@@ -188,6 +189,7 @@ describeContainers('a container run from a plan', () => {
     const [state, second] = readFileSync(log, 'utf8').split('\n');
     expect(JSON.parse(state as string)).toMatchObject({ id: box.id, status: 'creating', pid: expect.any(Number) as number });
     expect(second).toBe('container');
+    expect(JSON.parse(readFileSync(`${log}-prestart`, 'utf8'))).toMatchObject({ id: box.id, status: 'created', pid: expect.any(Number) as number });
   });
 
   test('a hook that fails stops the start and says why', async () => {

@@ -93,10 +93,15 @@ export async function buildSpec(input: SpecInput): Promise<Spec> {
   };
 }
 
-/** The asked ones over docker's defaults for a network namespace of its own; a range of groups must be mapped as a whole. */
+/** The highest group that a container has: a range that begins or ends with another one is refused. */
+function lastGroup(remap: SpecRemap | undefined): number {
+  return remap === undefined ? 2147483647 : remap.gids.reduce((sum, { size }) => sum + size, 0) - 1;
+}
+
+/** The asked ones over docker's defaults for a network namespace of its own. */
 function sysctlsOf(host: HostConfig, remap: SpecRemap | undefined): Record<string, string> {
   const ownNetwork = host.NetworkMode !== 'host' && !host.NetworkMode.startsWith('container:');
-  const defaults: Record<string, string> = ownNetwork ? { 'net.ipv4.ip_unprivileged_port_start': '0', ...(remap === undefined ? { 'net.ipv4.ping_group_range': '0 2147483647' } : {}) } : {};
+  const defaults: Record<string, string> = ownNetwork ? { 'net.ipv4.ip_unprivileged_port_start': '0', 'net.ipv4.ping_group_range': `0 ${lastGroup(remap)}` } : {};
   return { ...defaults, ...host.Sysctls };
 }
 

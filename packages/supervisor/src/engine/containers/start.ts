@@ -13,7 +13,7 @@ import { writeHosts } from './files';
 import { logSink } from './log-config';
 import { commandOf } from './merge-config';
 import { prepareMounts } from './prepare-mounts';
-import { remappedRootfs } from './remap';
+import { openWay, remappedRootfs } from './remap';
 import { removeContainer } from './remove';
 import { containerSpec } from './container-spec';
 import { ofTask, startFailure } from './start-error';
@@ -79,6 +79,7 @@ async function start(engine: Engine, ctx: CallContext, { id, docker: before }: D
     const docker = await prepareMounts(engine, ctx, id, records.requireDocker(id).docker);
     const { spec, hostGateway } = await containerSpec(engine, ctx, id, docker);
     const specJson = writeBundle(engine, id, spec);
+    openWay(engine, id, docker);
     const { pid } = await tasks.create(ctx, {
       id, bundle: bundleDir(engine, id), rootfs: remappedRootfs(engine, docker), terminal: docker.config?.Tty ?? false, stdout: `monitor://${socket}`,
       stdin: docker.config?.OpenStdin === true ? `monitor://${socket}` : '', stderr: docker.config?.Tty === true ? '' : `monitor://${socket}`,
