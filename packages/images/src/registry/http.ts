@@ -118,7 +118,7 @@ function isForbidden(host: string): boolean {
   const address = host.replace(/^\[|\]$/g, '').toLowerCase();
   const plain = address.startsWith('::ffff:') ? address.slice('::ffff:'.length) : address;
   if (isIP(plain) === 4) return plain.startsWith('169.254.') || plain.startsWith('127.') || plain.startsWith('0.') || plain === '100.100.100.200' || plain === '168.63.129.16';
-  if (isIP(plain) === 6) return /^fe[89ab]/.test(plain) || plain === '::1' || plain === '::' || plain === 'fd00:ec2::254' || isMapped(plain);
+  if (isIP(address) === 6) return /^fe[89ab]/.test(address) || address === '::1' || address === '::' || address === 'fd00:ec2::254' || isMapped(address);
   return plain === 'localhost' || plain.endsWith('.localhost');
 }
 
