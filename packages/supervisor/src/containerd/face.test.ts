@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { OCI_SPEC_TYPE_URL, packAny, packJson, unpackAny } from '@gantry/api';
-import { Options } from '@gantry/api/containerd/runc/v1/runc';
+import { CheckpointOptions, Options } from '@gantry/api/containerd/runc/v1/runc';
 import { Container, ContainersService } from '@gantry/api/containerd/services/containers/v1/containers';
 import { ContentService } from '@gantry/api/containerd/services/content/v1/content';
 import { EventsService } from '@gantry/api/containerd/services/events/v1/events';
@@ -220,6 +220,7 @@ describe('tasks', () => {
   test.each([
     [{ binaryName: '/bin/sh' }, { driver: 'oci', binary: '/bin/sh' }],
     [{ binaryName: 'gantry' }, { driver: 'native', binary: '' }],
+    [{ binaryName: '/bin/sh', root: '/r', noPivotRoot: true, noNewKeyring: true, systemdCgroup: true, ioUid: 7, ioGid: 8, criuWorkPath: '/w' }, { runtimeRoot: '/r', noPivotRoot: true, noNewKeyring: true, systemdCgroup: true, ioUid: 7, ioGid: 8, criuWorkPath: '/w' }],
   ])('runc options %j choose a driver', async (options, wanted) => {
     const runtime = { name: 'io.containerd.runc.v2', options: packAny(Options, Options.fromPartial(options)) };
     await connection.client(ContainersService).create(ctx, { container: web({ runtime }) });
@@ -227,10 +228,23 @@ describe('tasks', () => {
     expect(unpackAny(tasks.created[0]?.options, CreateOptions)).toMatchObject(wanted);
   });
 
-  test('an option that would change what runs is refused by name and leaves no bundle', async () => {
-    const runtime = { name: 'io.containerd.runc.v2', options: packAny(Options, Options.fromPartial({ systemdCgroup: true })) };
+  test('a checkpoint goes to the directory that is named, and a task is restored from one; images are refused', async () => {
+    const runtime = { name: 'io.containerd.runc.v2', options: packAny(Options, Options.fromPartial({ criuImagePath: '/from' })) };
     await connection.client(ContainersService).create(ctx, { container: web({ runtime }) });
-    await expect(connection.client(TasksService).create(ctx, CreateTaskRequest.fromPartial({ containerId: 'web' }))).rejects.toMatchObject({ kind: 'notImplemented', message: expect.stringContaining('SystemdCgroup') });
+    const client = connection.client(TasksService);
+    await client.create(ctx, CreateTaskRequest.fromPartial({ containerId: 'web' }));
+    expect(tasks.created[0]?.checkpoint).toBe('/from');
+    const options = packAny(CheckpointOptions, CheckpointOptions.fromPartial({ imagePath: '/to', exit: true }));
+    expect(await client.checkpoint(ctx, { containerId: 'web', parentCheckpoint: '', options })).toEqual({ descriptors: [] });
+    expect(tasks.checkpoints).toEqual(['/to']);
+    await expect(client.checkpoint(ctx, { containerId: 'web', parentCheckpoint: '', options: undefined })).rejects.toMatchObject({ kind: 'notImplemented', message: expect.stringContaining('image') });
+    await expect(client.checkpoint(ctx, { containerId: 'nobody', parentCheckpoint: '', options })).rejects.toMatchObject({ kind: 'notFound' });
+  });
+
+  test('an option that would change what runs is refused by name and leaves no bundle', async () => {
+    const runtime = { name: 'io.containerd.runc.v2', options: packAny(Options, Options.fromPartial({ shimCgroup: '/x' })) };
+    await connection.client(ContainersService).create(ctx, { container: web({ runtime }) });
+    await expect(connection.client(TasksService).create(ctx, CreateTaskRequest.fromPartial({ containerId: 'web' }))).rejects.toMatchObject({ kind: 'notImplemented', message: expect.stringContaining('ShimCgroup') });
     expect(existsSync(join(dir, 'tasks/default/web'))).toBe(false);
   });
 });

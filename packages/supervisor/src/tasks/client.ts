@@ -42,6 +42,9 @@ export function connectTasks(connection: Connection): Tasks {
     async update(ctx, request) {
       await shim.update(ctx, UpdateTaskRequest.create(request), quick);
     },
+    async checkpoint(ctx, request) {
+      await shim.checkpoint(ctx, request, slow);
+    },
     wait: (ctx, request) => shim.wait(ctx, WaitRequest.create(request), { waitForReady: true }),
     stats: (ctx, request) => shim.stats(ctx, request, quick),
   };

@@ -1,5 +1,5 @@
 import type {
-  CloseIORequest, CreateTaskRequest, CreateTaskResponse, DeleteRequest, DeleteResponse, ExecProcessRequest, KillRequest, PauseRequest, PidsRequest,
+  CheckpointTaskRequest, CloseIORequest, CreateTaskRequest, CreateTaskResponse, DeleteRequest, DeleteResponse, ExecProcessRequest, KillRequest, PauseRequest, PidsRequest,
   PidsResponse, ResizePtyRequest, ResumeRequest, StartRequest, StartResponse, StateRequest, StateResponse, StatsRequest, StatsResponse,
   UpdateTaskRequest, WaitRequest, WaitResponse,
 } from '@gantry/api/containerd/task/v3/shim';
@@ -24,6 +24,7 @@ export interface Tasks {
   pause(ctx: CallContext, request: PauseRequest): Promise<void>;
   resume(ctx: CallContext, request: ResumeRequest): Promise<void>;
   update(ctx: CallContext, request: Partial<UpdateTaskRequest> & { id: string }): Promise<void>;
+  checkpoint(ctx: CallContext, request: CheckpointTaskRequest): Promise<void>;
   wait(ctx: CallContext, request: Partial<WaitRequest> & { id: string }): Promise<WaitResponse>;
   stats(ctx: CallContext, request: StatsRequest): Promise<StatsResponse>;
 }

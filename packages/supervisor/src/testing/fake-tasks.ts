@@ -85,6 +85,12 @@ export class FakeTasks implements Tasks {
     this.add(ctx, { id, execId, stdout });
   };
 
+  readonly checkpoints: string[] = [];
+  checkpoint: Tasks['checkpoint'] = async (ctx, { id, path }) => {
+    this.need(ctx, id);
+    this.checkpoints.push(path);
+  };
+
   wait: Tasks['wait'] = async (ctx, { id, execId }) => {
     const { state, exited } = this.need(ctx, id, execId);
     await exited.promise;

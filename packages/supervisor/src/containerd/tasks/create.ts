@@ -7,7 +7,7 @@ import type { RuntimeTable } from '../../runtimes';
 import type { Tasks } from '../../tasks';
 import { checkIdentifier } from '../identifiers';
 import { bundlePath, removeBundle, writeBundle } from './bundle';
-import { taskOptions } from './runtime-options';
+import { restorePath, taskOptions } from './runtime-options';
 
 export interface TasksNeeds {
   readonly records: Pick<Records, 'get' | 'list'>;
@@ -26,9 +26,10 @@ export async function createTask(needs: TasksNeeds, ctx: CallContext, request: C
   if (Object.hasOwn(container.extensions, DOCKER_EXTENSION)) {
     throw failedPrecondition(`container "${id}" is a docker container: its task is made by docker's start: failed precondition`);
   }
-  if (request.checkpoint !== undefined) throw notImplemented(`task ${id}: checkpoints are not supported: not implemented`);
+  if (request.checkpoint !== undefined) throw notImplemented(`task ${id}: a checkpoint that is an image (${request.checkpoint.digest}) is not supported, only one in a directory: not implemented`);
   if (request.runtimePath !== '') throw notImplemented(`task ${id}: a runtime path "${request.runtimePath}" is not supported: not implemented`);
-  const options = taskOptions(needs.runtimes, container.runtime?.name ?? '', request.options ?? container.runtime?.options);
+  const given = request.options ?? container.runtime?.options;
+  const options = taskOptions(needs.runtimes, container.runtime?.name ?? '', given);
   const rootfs = await rootMounts(needs, ctx, { container, asked: request.rootfs });
 
   const bundle = bundlePath(needs.runRoot, ctx.namespace, id);
@@ -36,7 +37,7 @@ export async function createTask(needs: TasksNeeds, ctx: CallContext, request: C
   await writeBundle(bundle, container);
   try {
     const { stdin, stdout, stderr, terminal } = request;
-    const { pid } = await needs.tasks.create(ctx, { id, bundle, rootfs, terminal, stdin, stdout, stderr, options });
+    const { pid } = await needs.tasks.create(ctx, { id, bundle, rootfs, terminal, stdin, stdout, stderr, options, checkpoint: restorePath(given) });
     return { containerId: id, pid };
   } catch (error) {
     await removeBundle(bundle);

@@ -21,21 +21,17 @@ function runcOptions(runtimes: RuntimeTable, options: Any | undefined): CreateOp
     if (options !== undefined && options.value.length > 0) throw invalidArgument(`runtime options of type "${anyTypeName(options)}" are not known: invalid argument`);
     return runtimes.createOptions('');
   }
-  refuseUnsupported(runc);
   const chosen = runc.binaryName === '' ? runtimes.createOptions('') : runtimes.optionsForBinary(runc.binaryName);
-  return { ...chosen, runtimeRoot: chosen.driver === 'oci' ? runc.root : '' };
+  if (runc.shimCgroup !== '') throw notImplemented(`runtime option ShimCgroup "${runc.shimCgroup}" is not supported: monitors have a cgroup of their own: not implemented`);
+  if (runc.taskApiAddress !== '' || runc.taskApiVersion !== 0) throw notImplemented('runtime options TaskApiAddress and TaskApiVersion are not supported: not implemented');
+  const { noPivotRoot, noNewKeyring, systemdCgroup, ioUid, ioGid, criuWorkPath } = runc;
+  const given = { noPivotRoot, noNewKeyring, systemdCgroup, ioUid, ioGid, criuWorkPath };
+  // Of what the chosen driver cannot do, the shim tells the name.
+  return { ...chosen, ...given, runtimeRoot: runc.root };
 }
 
-/** Fields of runc's Options that would change what runs are refused by name; those of its own plumbing (criu paths, API address) do nothing. */
-function refuseUnsupported(options: Options): void {
-  const asked = {
-    NoPivotRoot: options.noPivotRoot,
-    NoNewKeyring: options.noNewKeyring,
-    ShimCgroup: options.shimCgroup !== '',
-    SystemdCgroup: options.systemdCgroup,
-  };
-  for (const [name, set] of Object.entries(asked)) if (set) throw notImplemented(`runtime option ${name} is not supported: not implemented`);
-}
+/** Where a task is restored from: containerd's clients say it as CriuImagePath of runc's Options. Empty: it is made anew. */
+export const restorePath = (options: Any | undefined): string => unpackAny(options, Options)?.criuImagePath ?? '';
 
 function namedOptions(runtimes: RuntimeTable, runtime: string, options: Any | undefined): CreateOptions {
   const name = /^io\.gantry\.([a-z0-9-]+)\.v1$/.exec(runtime)?.[1] ?? runtime;

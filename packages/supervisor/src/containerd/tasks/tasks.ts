@@ -1,6 +1,7 @@
 import type { TasksService } from '@gantry/api/containerd/services/tasks/v1/tasks';
-import { type CallContext, type Handlers, isErrorOf, notFound, notImplemented } from '@gantry/rpc';
+import { type CallContext, type Handlers, isErrorOf, notFound } from '@gantry/rpc';
 import { bundlePath, removeBundle } from './bundle';
+import { checkpointTask } from './checkpoint';
 import { createTask, type TasksNeeds } from './create';
 import { collectMetrics } from './metrics';
 import { listProcesses, processOf } from './processes';
@@ -63,8 +64,9 @@ export function tasksHandlers(needs: TasksNeeds): Handlers<typeof TasksService> 
     pause: (ctx, { containerId }) => done(ctx, containerId, tasks.pause(ctx, { id: containerId })),
     resume: (ctx, { containerId }) => done(ctx, containerId, tasks.resume(ctx, { id: containerId })),
     listPids: (ctx, { containerId }) => found(ctx, containerId, tasks.pids(ctx, { id: containerId })),
-    async checkpoint(_ctx, { containerId }) {
-      throw notImplemented(`task ${containerId}: checkpoints are not supported: not implemented`);
+    checkpoint: async (ctx, request) => {
+      await found(ctx, request.containerId, checkpointTask(tasks, ctx, request));
+      return { descriptors: [] };
     },
     update: (ctx, { containerId, resources, annotations }) => done(ctx, containerId, tasks.update(ctx, { id: containerId, resources, annotations })),
     async metrics(ctx, { filters }) {
