@@ -78,8 +78,8 @@ function outcome(spec: Spec): string[] {
 
 /** Honoured elsewhere, and by which test that is seen; or without a choice, and why. */
 const elsewhere: Readonly<Record<string, string>> = {
-  'hooks.poststart': 'run by start: cli.test.ts', 'hooks.poststop': 'run by delete: cli.test.ts',
-  'process.consoleSize': "the terminal's first size, given by the caller of the plan: cli.test.ts",
+  'hooks.poststart': 'run by start: flags.test.ts', 'hooks.poststop': 'run by delete: flags.test.ts',
+  'process.consoleSize': "the terminal's first size, given to the C program beside the plan: run.test.ts",
   'linux.cgroupsPath': 'where the cgroup plan is made: cli.test.ts, manager.test.ts',
   'linux.resources.memory.useHierarchy': 'every kernel since 5.11 accounts hierarchically, and nothing else',
   'linux.resources.memory.checkBeforeUpdate': 'asked by update on cgroup v2: cli.test.ts',

@@ -1,0 +1,143 @@
+/** gantry-runc's flags, and what a caller hands over by descriptor and environment. */
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Spec } from '@gantry/oci';
+import { createCgroupManager } from '../cgroup/manager';
+import { dockerLikeSpec, makeBundle, missingForContainers, nativeBinary } from '../testing/container';
+
+const missing = missingForContainers();
+const work = mkdtempSync(join(tmpdir(), 'gantry-flags-'));
+const script = join(work, 'gantry-runc.cjs');
+const repository = join(__dirname, '../../../..');
+afterAll(async () => {
+  await createCgroupManager().tidy(`/gantry-test-${process.pid}`);
+  rmSync(work, { recursive: true, force: true });
+});
+
+(missing === undefined ? describe : describe.skip)(`gantry-runc${missing === undefined ? '' : ` [needs ${missing}]`}`, () => {
+  let id = '';
+  let box: ReturnType<typeof makeBundle>;
+  const words = (...more: string[]): string[] => [script, '--native', nativeBinary, '--root', join(work, 'root'), ...more];
+  const run = (...more: string[]) => spawnSync(process.execPath, words(...more), { cwd: box.bundle, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  const quiet = (...more: string[]) => spawnSync(process.execPath, words('--log', join(box.bundle, 'log'), ...more), { cwd: box.bundle, stdio: 'ignore' }).status;
+  const write = (args: string[], change: (spec: Spec) => void = () => undefined) => {
+    const spec = dockerLikeSpec(args);
+    spec.linux!.cgroupsPath = `/gantry-test-${process.pid}/${id}`;
+    change(spec);
+    writeFileSync(join(box.bundle, 'config.json'), JSON.stringify(spec));
+  };
+  beforeAll(() => {
+    execFileSync(join(repository, 'node_modules/esbuild/bin/esbuild'), [join(__dirname, 'main.ts'), '--bundle', '--platform=node', '--external:koffi', `--outfile=${script}`, '--log-level=error']);
+  });
+  beforeEach(() => {
+    id = `f${randomBytes(5).toString('hex')}`;
+    box = makeBundle();
+  });
+  afterEach(() => {
+    run('delete', '--force', id);
+    box.remove();
+  });
+
+  test.each(['prestart', 'createRuntime', 'createContainer', 'startContainer', 'poststart'] as const)('a %s hook that takes longer than its time ends the start by name', (name) => {
+    if (name === 'startContainer') writeFileSync(join(box.rootfs, 'bin/slow'), '#!/bin/sh\nexec sleep 60\n', { mode: 0o755 });
+    write(['true'], (s) => { s.hooks = { [name]: [{ path: name === 'startContainer' ? '/bin/slow' : '/bin/sleep', args: ['sleep', '60'], timeout: 1 }] }; });
+    const began = Date.now();
+    const { status, stderr } = run('run', id);
+    expect([status === 0, stderr]).toEqual([false, expect.stringContaining(`error running ${name} hook #0`)]);
+    expect(Date.now() - began).toBeLessThan(20_000);
+    expect(run('state', id).status).toBe(1);
+  });
+
+  test('every hook is told the state on stdin', () => {
+    const log = join(box.bundle, 'told');
+    const hook = (name: string) => [{ path: '/bin/sh', args: ['sh', '-c', `echo "${name} $(cat)" >> ${log}`] }];
+    write(['true'], (s) => {
+      s.annotations = { 'org.example.k': 'v' };
+      s.hooks = { prestart: hook('prestart'), createRuntime: hook('createRuntime'), createContainer: hook('createContainer'), poststart: hook('poststart'), poststop: hook('poststop') };
+    });
+    expect(run('run', id).status).toBe(0);
+    const told = readFileSync(log, 'utf8').trim().split('\n').map((line) => [line.slice(0, line.indexOf(' ')), JSON.parse(line.slice(line.indexOf(' '))) as { status: string }] as const);
+    expect(told.map(([name, { status }]) => `${name} ${status}`)).toEqual(['prestart created', 'createRuntime creating', 'createContainer creating', 'poststart running', 'poststop stopped']);
+    for (const [, state] of told) expect(state).toMatchObject({ ociVersion: '1.2.0', id, bundle: box.bundle, annotations: { 'org.example.k': 'v' } });
+  });
+
+  test('--preserve-fds, LISTEN_FDS and NOTIFY_SOCKET reach the container', async () => {
+    const fd = openSync(join(box.bundle, 'shared'), 'w+');
+    const notify = join(box.bundle, 'notify');
+    const listener = createServer();
+    await new Promise<void>((resolve) => { listener.listen(notify, resolve); });
+    try {
+      write(['sh', '-c', 'echo kept >&3; echo $LISTEN_FDS $LISTEN_PID $NOTIFY_SOCKET; test -e $NOTIFY_SOCKET && echo there']);
+      expect(spawnSync(process.execPath, words('run', '--preserve-fds', '1', id), { cwd: box.bundle, stdio: ['ignore', 'ignore', 'ignore', fd] }).status).toBe(0);
+      expect(readFileSync(join(box.bundle, 'shared'), 'utf8')).toBe('kept\n');
+      const command = `LISTEN_FDS=1 LISTEN_PID=$$ NOTIFY_SOCKET=${notify} exec ${[process.execPath, ...words('run', id)].map((word) => `'${word}'`).join(' ')}`;
+      const { stdout } = spawnSync('sh', ['-c', command], { cwd: box.bundle, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe', fd] });
+      expect(stdout).toBe('1 1 /run/notify/notify.sock\nthere\n');
+    } finally {
+      listener.close();
+      closeSync(fd);
+    }
+  });
+
+  test('exec has all its options', () => {
+    write(['sleep', '60']);
+    expect(quiet('run', '-d', id)).toBe(0);
+    const status = (...flags: string[]) => run('exec', ...flags, id, 'cat', '/proc/self/status').stdout;
+    const field = (text: string, name: string) => new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(text)?.[1]?.trim();
+    expect(BigInt(`0x${field(status('--cap', 'CAP_SYS_PTRACE'), 'CapEff')}`) & (1n << 19n)).not.toBe(0n);
+    expect(BigInt(`0x${field(status(), 'CapEff')}`) & (1n << 19n)).toBe(0n);
+    expect([field(status('--no-new-privs'), 'NoNewPrivs'), field(status('--additional-gids', '7', '-g', '9', '--user', '5:6'), 'Groups')]).toEqual(['1', '7 9']);
+    const pidFile = join(box.bundle, 'pid');
+    expect(quiet('exec', '-d', '--pid-file', pidFile, id, 'sleep', '50')).toBe(0);
+    expect(readFileSync(`/proc/${readFileSync(pidFile, 'utf8')}/cmdline`, 'utf8')).toBe('sleep\x0050\0');
+    writeFileSync(join(box.bundle, 'process.json'), JSON.stringify({ user: { uid: 3, gid: 4 }, cwd: '/tmp', args: ['sh', '-c', 'id -u; pwd; echo $A'], env: ['A=b', 'PATH=/bin'] }));
+    expect(run('exec', '--process', 'process.json', id).stdout).toBe('3\n/tmp\nb\n');
+    if (!existsSync('/sys/module/apparmor/parameters/enabled')) expect(run('exec', '--apparmor', 'p', id, 'true').stderr).toContain('process.apparmorProfile \\"p\\"');
+    if (!existsSync('/sys/fs/selinux')) expect(run('exec', '--process-label', 'l', id, 'true').stderr).toContain('process.selinuxLabel \\"l\\"');
+    expect(run('exec', '--cgroup', '../up', id, 'true').stderr).toContain('bad sub cgroup path');
+    expect(run('pause', id).status).toBe(0);
+    expect(run('exec', id, 'true').stderr).toContain('cannot exec in a paused container');
+    expect(run('resume', id).status).toBe(0);
+  });
+
+  test('update -r, list and ps as JSON, events at an interval, kill --all, features, spec', async () => {
+    write(['sh', '-c', 'sleep 61 & exec sleep 60'], (s) => { s.linux!.namespaces = s.linux!.namespaces!.filter((n) => n.type !== 'pid'); });
+    expect(quiet('run', '-d', id)).toBe(0);
+    writeFileSync(join(box.bundle, 'resources.json'), JSON.stringify({ pids: { limit: 33 } }));
+    expect(run('update', '-r', 'resources.json', id).status).toBe(0);
+    expect(run('update', '--l3-cache-schema', 'x', id).stderr).toContain('unknown flag --l3-cache-schema');
+    const [listed] = JSON.parse(run('list', '-f', 'json').stdout) as { id: string; pid: number }[];
+    const pids = JSON.parse(run('ps', '-f', 'json', id).stdout) as number[];
+    expect([listed?.id, pids.length, pids.includes(listed?.pid ?? 0)]).toEqual([id, 2, true]);
+    const events = spawn(process.execPath, words('events', '--interval', '100ms', id), { cwd: box.bundle, stdio: ['ignore', 'pipe', 'ignore'] });
+    const seen: { type: string; data: { pids: { limit: number } } }[] = [];
+    await new Promise<void>((resolve) => {
+      let rest = '';
+      events.stdout.on('data', (data: Buffer) => {
+        const lines = (rest + data.toString()).split('\n');
+        rest = lines.pop() ?? '';
+        seen.push(...lines.map((line) => JSON.parse(line) as (typeof seen)[number]));
+        if (seen.length >= 2) resolve();
+      });
+    });
+    expect(seen[1]).toMatchObject({ type: 'stats', data: { pids: { limit: 33 } } });
+    const left = new Promise((resolve) => events.once('exit', resolve));
+    expect(run('kill', '--all', id, 'KILL').status).toBe(0);
+    await left; /* events ends with the container */
+    for (const pid of pids) expect(existsSync(`/proc/${pid}/exe`) && readFileSync(`/proc/${pid}/stat`, 'latin1').includes(') S')).toBe(false);
+    expect((JSON.parse(run('features').stdout) as { linux: { namespaces: string[] } }).linux.namespaces).toEqual(expect.arrayContaining(['user', 'time', 'cgroup']));
+    mkdirSync(join(box.bundle, 'other'));
+    expect(run('spec', '--rootless', '--bundle', 'other').status).toBe(0);
+    expect((JSON.parse(readFileSync(join(box.bundle, 'other/config.json'), 'utf8')) as Spec).linux!.uidMappings).toHaveLength(1);
+  });
+
+  test('what systemd would do is refused where it does not run', () => {
+    if (existsSync('/run/systemd/system')) return;
+    write(['true']);
+    expect(run('--systemd-cgroup', 'run', id).stderr).toContain('systemd does not run on this host');
+  });
+});
