@@ -23,6 +23,7 @@ export const entries = {
   'gantry-shim': 'packages/shim/src/main.ts',
   gantry: 'packages/launcher/src/main.ts',
   'gantry-runc': 'packages/runtime/src/cli/main.ts',
+  'containerd-shim-gantry-v2': 'packages/shim/src/containerd-shim/main.ts',
 };
 
 /** What is built; `unknown` outside a repository. */

@@ -2,12 +2,15 @@ import type { Engine } from '../../test-e2e/src/harness/engine';
 import { until } from '../../test-e2e/src/harness/command';
 import { readdirSync, readFileSync } from 'node:fs';
 import { timed } from './measure';
+import { streamCases } from './streams';
 
 /** One measured action. `sample` answers in milliseconds for one round. */
 export interface BenchCase {
   name: string;
   /** Rounds relative to the asked number; heavy cases take fewer. */
   share?: number;
+  /** Only with --all, or when --only names it. */
+  heavy?: boolean;
   setup?(engine: Engine): Promise<void>;
   sample(engine: Engine, round: number): Promise<number>;
   teardown?(engine: Engine): Promise<void>;
@@ -132,4 +135,5 @@ export const cases: BenchCase[] = [
       return took;
     },
   },
+  ...streamCases,
 ];

@@ -5,9 +5,11 @@ import { join } from 'node:path';
 import { loadBusybox, startEngine, type Engine } from '../../test-e2e/src/harness/engine';
 import { pinnedNode, projectRoot } from '../../test-e2e/src/harness/paths';
 import { cases } from './cases';
+import { describeMany, manyContainers } from './many';
 import { median, pss, pssOf, quantile } from './measure';
 import { parseOptions } from './options';
 import { profile } from './profile';
+import { type RuntimeRow, runtimeRows, runtimeTable } from './runtimes';
 
 interface Row {
   name: string;
@@ -18,6 +20,10 @@ interface Row {
   first?: { gantry: number; dockerd: number; ratio: number };
   p10?: { gantry: number; dockerd: number };
 }
+
+/** Only Gantry: 500 of dockerd's shims would want some 6 GiB. */
+const MANY = '500 idle containers';
+const MANY_COUNT = 500;
 
 async function main(): Promise<void> {
   const options = parseOptions(process.argv.slice(2));
@@ -33,6 +39,7 @@ async function main(): Promise<void> {
   const engines: Engine[] = [];
   const registries: ChildProcess[] = [];
   const rows: Row[] = [];
+  const notes: string[] = [];
   try {
     engines.push(await startEngine('gantry', { memoryRun: true }), await startEngine('dockerd', { command: options.dockerd, memoryRun: true }));
     const [gantry, dockerd] = engines as [Engine, Engine];
@@ -42,7 +49,8 @@ async function main(): Promise<void> {
       const driver = (await engine.docker(['info', '-f', '{{.Driver}}'])).stdout.trim();
       if (!['overlay2', 'overlayfs'].includes(driver)) throw new Error(`${engine.kind} uses ${driver}, not overlay`);
     }
-    const wanted = cases.filter((one) => options.only.length === 0 || options.only.some((name) => one.name.includes(name)));
+    const named = (name: string): boolean => options.only.some((part) => name.includes(part));
+    const wanted = cases.filter((one) => (options.only.length === 0 ? options.all || one.heavy !== true : named(one.name)));
     if (options.only.length === 0) rows.push(idleMemory(gantry, dockerd));
     for (const one of wanted) {
       const samples = { gantry: [] as number[], dockerd: [] as number[] };
@@ -57,12 +65,19 @@ async function main(): Promise<void> {
       print(row);
     }
     if (options.only.length === 0) rows.push(...(await containerMemory(gantry, dockerd)));
+    if (options.all || named(MANY)) {
+      notes.push(describeMany('gantry', await manyContainers(gantry, MANY_COUNT, () => pss(mine(gantry)).mib + monitors(gantry))));
+      process.stdout.write(`${notes.at(-1) ?? ''}\n`);
+    }
+    let runtimes: RuntimeRow[] = [];
+    if (options.only.length === 0 || named('runtimes')) runtimes = await runtimeRows(Math.max(3, Math.round(options.rounds / 3)));
     const version = (await dockerd.docker(['version', '-f', '{{.Server.Version}}'])).stdout.trim();
     const machine = `${cpus().length} x ${cpus()[0]?.model.trim() ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}`;
     process.stdout.write(`\n${table(rows, version, machine)}\n`);
+    if (runtimes.length > 0) process.stdout.write(`\n${runtimeTable(runtimes)}\n`);
     const file = options.json ?? join(projectRoot, 'dist/bench.json');
     mkdirSync(join(file, '..'), { recursive: true });
-    writeFileSync(file, JSON.stringify({ machine, dockerd: version, date: new Date().toISOString(), rounds: options.rounds, rows }, null, 2));
+    writeFileSync(file, JSON.stringify({ machine, dockerd: version, date: new Date().toISOString(), rounds: options.rounds, rows, runtimes, notes }, null, 2));
     process.stdout.write(`\nJSON: ${file}\n`);
   } finally {
     for (const registry of registries) registry.kill();

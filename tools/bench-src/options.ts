@@ -7,12 +7,14 @@ export interface BenchOptions {
   /** Names of the cases to run; empty: all. */
   only: string[];
   json: string | undefined;
+  /** Heavy cases too: 1 GB of output, 500 containers at once. */
+  all: boolean;
   /** Only show where the time of one run goes, without dockerd. */
   profile: boolean;
 }
 
 export function parseOptions(argv: readonly string[]): BenchOptions {
-  const options: BenchOptions = { dockerd: 'dockerd', rounds: 20, only: [], json: undefined, profile: false };
+  const options: BenchOptions = { dockerd: 'dockerd', rounds: 20, only: [], json: undefined, all: false, profile: false };
   for (let i = 0; i < argv.length; i++) {
     const value = (): string => {
       const next = argv[++i];
@@ -25,6 +27,7 @@ export function parseOptions(argv: readonly string[]): BenchOptions {
       case '--only': options.only = value().split(','); break;
       case '--json': options.json = value(); break;
       case '--profile': options.profile = true; break;
+      case '--all': options.all = true; break;
       case '--quick': options.rounds = 7; break;
       default: throw new Error(`unknown option ${argv[i]}`);
     }
