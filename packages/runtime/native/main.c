@@ -20,6 +20,7 @@ MODE(mode_runc_exec);
 MODE(mode_plan_check);
 MODE(mode_unmount_below);
 MODE(mode_criu);
+MODE(mode_publish);
 
 struct mode {
 	const char *name;
@@ -40,6 +41,7 @@ int main(int argc, char **argv)
 		{ "plan-check", mode_plan_check, false },
 		{ "unmount-below", mode_unmount_below, false },
 		{ "criu", mode_criu, true },
+		{ "publish", mode_publish, false },
 	};
 
 	for (size_t i = 0; argc > 1 && i < sizeof(modes) / sizeof(modes[0]); i++) {

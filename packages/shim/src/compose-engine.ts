@@ -11,6 +11,7 @@ import { NativeDriver } from './drivers/native';
 import { OciDriver } from './drivers/oci';
 import { RemoteDriver } from './drivers/remote/remote';
 import { ShimBinary } from './drivers/remote/shim-binary';
+import { publisherPath, writePublisher } from './drivers/remote/publisher';
 import { eventsServer } from './drivers/remote/task-events';
 import { TaskServerOfMany } from './drivers/remote/task-service';
 import { EventJournal } from './events/journal';
@@ -43,7 +44,7 @@ export async function composeEngine(service: Pick<ServiceContext<ShimConfig>, 'r
   const drivers = {
     native: new NativeDriver({ cgroups, logger }),
     oci: new OciDriver({ helper, cgroups, consoleSocket: (id) => shortSocketPath(run, `console/${id}`) }),
-    'containerd-shim': new RemoteDriver({ name: 'containerd-shim', cgroups, logger, server: new ShimBinary({ helper, address, events: eventsPath, publisher: binary }) }),
+    'containerd-shim': new RemoteDriver({ name: 'containerd-shim', cgroups, logger, server: new ShimBinary({ helper, address, events: eventsPath, publisher: publisherPath(run) }) }),
     'task-service': new RemoteDriver({ name: 'task-service', cgroups, logger, server: new TaskServerOfMany({ run, logger }) }),
   } satisfies Record<DriverName, Driver>;
   const engine: Engine = {
@@ -65,6 +66,7 @@ export async function composeEngine(service: Pick<ServiceContext<ShimConfig>, 'r
       await cgroups.create(monitors);
       await helper.start();
       await taskEvents.listen(eventsPath);
+      writePublisher(run, binary, eventsPath);
       await rebuild(engine);
     },
     async stop() {
