@@ -11,14 +11,21 @@ export interface Registry {
   stop(): Promise<void>;
 }
 
+export interface RegistryOptions {
+  /** Lines of an htpasswd file (bcrypt): only these users may come in. */
+  htpasswd?: string;
+}
+
 /** Starts a registry; every call needs a port of its own within one engine. */
-export async function startRegistry(engine: Engine, port = 5000): Promise<Registry> {
+export async function startRegistry(engine: Engine, port = 5000, options: RegistryOptions = {}): Promise<Registry> {
   const folder = join(engine.folder, `registry-${port}`);
   mkdirSync(folder);
   const config = join(folder, 'config.yml');
-  writeFileSync(config, `version: 0.1\nstorage: {filesystem: {rootdirectory: ${folder}/data}, delete: {enabled: true}}\nhttp: {addr: '127.0.0.1:${port}'}\nlog: {level: error}\n`);
+  if (options.htpasswd !== undefined) writeFileSync(join(folder, 'htpasswd'), options.htpasswd);
+  const auth = options.htpasswd === undefined ? '' : `auth: {htpasswd: {realm: test, path: ${folder}/htpasswd}}\n`;
+  writeFileSync(config, `${auth}version: 0.1\nstorage: {filesystem: {rootdirectory: ${folder}/data}, delete: {enabled: true}}\nhttp: {addr: '127.0.0.1:${port}'}\nlog: {level: error}\n`);
   const child: ChildProcess = spawn('nsenter', [`--net=/run/netns/${engine.netns}`, 'docker-registry', 'serve', config], { stdio: 'ignore' });
-  await until('the registry to listen', async () => (await engine.onHost('busybox', ['nc', '-w', '1', '127.0.0.1', String(port)], { input: 'GET /v2/ HTTP/1.0\r\n\r\n' })).stdout.includes('200 OK'));
+  await until('the registry to listen', async () => (await engine.onHost('busybox', ['nc', '-w', '1', '127.0.0.1', String(port)], { input: 'GET /v2/ HTTP/1.0\r\n\r\n' })).stdout.startsWith('HTTP/1.'));
   return {
     name: `127.0.0.1:${port}`,
     async stop() {

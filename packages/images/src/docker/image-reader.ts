@@ -19,7 +19,7 @@ export interface LoadedImage {
 
 /** Reads images out of content. What a digest names never changes, so it is read once. */
 export class ImageReader {
-  private readonly cache = new Map<string, LoadedImage>();
+  private readonly cache = new Map<string, { readonly image: LoadedImage; readonly absent: readonly string[] }>();
 
   constructor(private readonly content: ContentStore) {}
 
@@ -27,11 +27,13 @@ export class ImageReader {
   async load(scope: Scope, target: Pick<Target, 'digest' | 'mediaType'>, platform?: Platform): Promise<LoadedImage> {
     const key = `${scope.namespace} ${target.digest} ${platform === undefined ? '' : JSON.stringify(platform)}`;
     const cached = this.cache.get(key);
-    if (cached !== undefined && this.content.has(scope, cached.id) && this.content.has(scope, target.digest)) return cached;
+    const has = (digest: string): boolean => this.content.has(scope, digest);
+    // A platform of an index that was pulled since may suit better.
+    if (cached !== undefined && has(cached.image.id) && has(target.digest) && !cached.absent.some(has)) return cached.image;
     const loaded = await this.read(scope, target, platform);
     if (this.cache.size > 1000) this.cache.clear();
     this.cache.set(key, loaded);
-    return loaded;
+    return loaded.image;
   }
 
   /** As load, or undefined when it cannot be read (a part is missing, an artifact is no image). */
@@ -44,19 +46,20 @@ export class ImageReader {
     }
   }
 
-  private async read(scope: Scope, target: Pick<Target, 'digest' | 'mediaType'>, platform: Platform | undefined): Promise<LoadedImage> {
+  private async read(scope: Scope, target: Pick<Target, 'digest' | 'mediaType'>, platform: Platform | undefined): Promise<{ readonly image: LoadedImage; readonly absent: readonly string[] }> {
     const bytes = await this.content.readAll(scope, target.digest);
     if (isIndex(target.mediaType)) {
-      const chosen = await this.choose(scope, parseIndex(bytes, target.digest), platform);
+      const index = parseIndex(bytes, target.digest);
+      const chosen = await this.choose(scope, index, platform);
       if (chosen === undefined) throw notFound(`image ${target.digest} has no manifest for the platform here`);
-      return this.load(scope, chosen, platform);
+      return { image: await this.load(scope, chosen, platform), absent: index.manifests.flatMap(({ digest }) => (this.content.has(scope, digest) ? [] : [digest])) };
     }
     if (!isManifest(target.mediaType)) throw notImplemented(`${target.digest} has the media type ${target.mediaType}, which is no image`);
     const manifest = parseManifest(bytes, target.digest);
     const configJson = await this.content.readAll(scope, manifest.config.digest);
     const config = parseConfig(configJson, manifest.config.digest);
     if (platform !== undefined && !platformEquals(config, platform)) throw notFound(`image ${manifest.config.digest} is for ${config.os}/${config.architecture}`);
-    return { id: manifest.config.digest, manifest, manifestDigest: target.digest, config, configJson, chainIds: chainIds(config.rootfs.diff_ids) };
+    return { image: { id: manifest.config.digest, manifest, manifestDigest: target.digest, config, configJson, chainIds: chainIds(config.rootfs.diff_ids) }, absent: [] };
   }
 
   /** The best manifest of those that are here. */

@@ -52,7 +52,7 @@ export async function search({ http, endpoints, logger }: Needs, { term, limit, 
       const response = await http.send({ method: 'GET', url, headers, signal, transport: endpoint.transport });
       const text = (await readBody(response, ANSWER_LIMIT, `search answer of ${domain}`)).toString();
       if (response.status !== 200) throw internal(`Unexpected status code ${response.status}`);
-      return resultsOf(text, domain, named);
+      return resultsOf(text, domain);
     } catch (error) {
       if (!isErrorOf(error, 'unavailable')) throw error;
       failure = error;
@@ -62,7 +62,7 @@ export async function search({ http, endpoints, logger }: Needs, { term, limit, 
   throw failure;
 }
 
-function resultsOf(text: string, domain: string, named: boolean): SearchResult[] {
+function resultsOf(text: string, domain: string): SearchResult[] {
   let json: { results?: unknown };
   try {
     json = JSON.parse(text) as typeof json;
@@ -74,6 +74,6 @@ function resultsOf(text: string, domain: string, named: boolean): SearchResult[]
     const name = typeof result?.['name'] === 'string' ? result['name'] : '';
     if (name === '') return [];
     const stars = Number(result?.['star_count'] ?? 0);
-    return [{ name: named ? `${domain}/${name}` : name, description: typeof result?.['description'] === 'string' ? result['description'] : '', starCount: Number.isSafeInteger(stars) ? stars : 0, official: result?.['is_official'] === true, automated: result?.['is_automated'] === true }];
+    return [{ name, description: typeof result?.['description'] === 'string' ? result['description'] : '', starCount: Number.isSafeInteger(stars) ? stars : 0, official: result?.['is_official'] === true, automated: result?.['is_automated'] === true }];
   });
 }
