@@ -114,6 +114,14 @@ describe('userns-remap', () => {
     expect(await out('exec', 'web', 'stat', '-c', '%u:%g', '/www/index.html')).toBe('7:8');
   }, 90_000);
 
+  remapped('an engine that comes back goes on with them', async () => {
+    await engine.halt();
+    await engine.start();
+    expect(await out('exec', '-t', 'keeper', 'sh', '-c', 'id -u; stat -c %u $(tty) /v/sent')).toBe('0\r\n0\r\n9');
+    await out('restart', '-t', '0', 'keeper');
+    expect(await out('exec', 'keeper', 'stat', '-c', '%u', '/')).toBe('0');
+  }, 60_000);
+
   remapped('the host\'s user namespace is had by --userns=host only, and what needs it is refused without', async () => {
     await out('run', '-d', '--userns', 'host', '--name', 'plain', 'busybox', 'sleep', '60');
     expect(await status('plain')).toMatch(/^Uid:\t0\t/m);
