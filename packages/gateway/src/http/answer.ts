@@ -1,5 +1,5 @@
 import { errorText, GantryError, httpStatus, isGantryError } from '@gantry/rpc';
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Exchange } from './exchange';
 
 /** A failure whose HTTP status no error kind has. */
@@ -48,7 +48,15 @@ export function sendError(response: ServerResponse, error: unknown): void {
     return;
   }
   const status = statusOf(error);
-  if (!response.req.complete) response.setHeader('Connection', 'close'); // the rest of an upload is not waited for
+  if (!response.req.complete && !isShort(response.req)) response.setHeader('Connection', 'close'); // the rest of an upload is not waited for
   if (status === 304) sendEmpty({ response }, 304);
   else sendJson({ response }, status, { message: messageOf(error) });
+}
+
+/** Bytes of an unread body that are taken off the connection after the answer, as Go's server does: closing at once would break the client's write. */
+const SHORT = 256 << 10;
+
+function isShort(request: IncomingMessage): boolean {
+  const length = Number(request.headers['content-length']); // NaN without one
+  return length <= SHORT && request.headers.expect === undefined;
 }

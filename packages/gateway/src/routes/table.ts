@@ -62,9 +62,11 @@ import { volumePrune } from './volumes/prune';
 import { volumeDelete } from './volumes/remove';
 import type { Route } from '../http/exchange';
 import { notImplementedRoutes } from './not-implemented/table';
+import { swarmLeave } from './swarm/leave';
 
 /** Every operation of the Engine API. Patterns are tried in this order, so the longer ones of an object come before its bare `{name:.*}`. */
 export const routes: readonly Route[] = [
+  swarmLeave,
   ...notImplementedRoutes,
   buildPrune,
   systemAuth,

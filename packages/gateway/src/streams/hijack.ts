@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Exchange } from '../http/exchange';
 import { closeWhenGone } from './gone';
+import { holdUntilTaken } from './hold';
 
 export const RAW_STREAM = 'application/vnd.docker.raw-stream';
 export const MULTIPLEXED_STREAM = 'application/vnd.docker.multiplexed-stream';
@@ -34,6 +35,7 @@ export function leave(x: Exchange, answer: readonly string[]): Socket {
   socket.pause();
   closeWhenGone(socket);
   socket.write(`${lines.join('\r\n')}\r\n\r\n`);
+  holdUntilTaken(socket);
   return socket;
 }
 

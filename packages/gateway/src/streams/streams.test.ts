@@ -57,7 +57,7 @@ describe('pull', () => {
     expect([broken.status, lines(broken.text).at(-1)]).toEqual([200, { errorDetail: { message: 'unexpected EOF' }, error: 'unexpected EOF' }]);
   });
 
-  test.each([['fromImage=a&platform=$', /invalid platform/], ['tag=1', /fromImage and fromSrc/], ['fromSrc=http://x', /fromSrc=http:\/\/x is not supported/]])('refuses %s', async (query, message) => {
+  test.each([['fromImage=a&platform=$', /invalid platform/], ['tag=1', /fromImage and fromSrc/]])('refuses %s', async (query, message) => {
     const answer = await gateway.ask('POST', `/images/create?${query}`);
     expect(answer.status).toBe(400);
     expect(answer.json().message).toMatch(message);
@@ -120,7 +120,7 @@ test('a load that fails early is an error although the archive was not read', as
     },
   }));
   const answer = await gateway.ask('POST', '/images/load', { body: Buffer.alloc(20_000_000) });
-  expect([answer.status, answer.json().message]).toEqual([500, 'archive is no image']);
+  expect([answer.status, lines(answer.text)]).toEqual([200, [{ errorDetail: { message: 'archive is no image' }, error: 'archive is no image' }]]);
 });
 
 test('archives go both ways with their path stat', async () => {

@@ -126,6 +126,9 @@ const async: AsyncSyscalls = {
 };
 
 /** The real kernel. Importing costs nothing: the FFI module is loaded with the first call. */
+/** More than any number of unlucky moments in a row, so that a bug does not spin for ever. */
+const OPENAT2_TRIES = 1000;
+
 export const syscalls: Syscalls & { readonly async: AsyncSyscalls } = {
   async,
   mount: (source, target, type, flags, data) => void c.mount(target, source, target, type, flags, data),
@@ -150,7 +153,14 @@ export const syscalls: Syscalls & { readonly async: AsyncSyscalls } = {
     struct.writeBigUInt64LE(BigInt(how.flags | O.CLOEXEC), 0);
     struct.writeBigUInt64LE(BigInt(how.mode ?? 0), 8);
     struct.writeBigUInt64LE(BigInt(how.resolve ?? 0), 16);
-    return c.openat2(below(dir, path), dir, path, struct, struct.length);
+    for (let tries = 0; ; tries++) {
+      try {
+        return c.openat2(below(dir, path), dir, path, struct, struct.length);
+      } catch (error) {
+        // openat2(2): a rename or mount elsewhere on the system met a `..` on the way; the caller is to try again
+        if (how.resolve === undefined || tries === OPENAT2_TRIES || !hasCode(error, 'EAGAIN')) throw error;
+      }
+    }
   },
   statx: (dir, path, flags) => {
     const into = Buffer.alloc(STATX_SIZE);

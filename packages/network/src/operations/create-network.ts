@@ -53,7 +53,7 @@ export function createNetwork(parts: Parts, request: CreateNetwork): Promise<Net
 
 function check(parts: Parts, request: CreateNetwork): DriverName {
   const { name } = request;
-  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(name)) throw invalidArgument(`invalid network name "${name}": only [a-zA-Z0-9][a-zA-Z0-9_.-]* are allowed`);
+  if (name.trim() === '') throw invalidArgument('invalid name: name is empty');
   if (PREDEFINED.has(name)) throw forbidden(`operation is not permitted on predefined ${name} network`);
   if (parts.store.networks().some((network) => network.name === name)) throw alreadyExists(`network with name ${name} already exists`);
   if (request.scope !== '' && request.scope !== 'local') throw notImplemented(`network ${name}: scope "${request.scope}" is not supported`);

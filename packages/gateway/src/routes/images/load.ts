@@ -24,6 +24,7 @@ export const imageLoad: Route = {
       lines.end();
     } catch (error) {
       sending?.finish();
+      if (sending !== undefined) lines.open(); // what is wrong with the archive is told in the stream, as dockerd does
       lines.fail(error);
     }
   },

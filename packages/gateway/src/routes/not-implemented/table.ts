@@ -23,7 +23,6 @@ const operations: readonly (readonly [method: Route['method'], path: string, ope
   ['GET', '/swarm', 'SwarmInspect'],
   ['POST', '/swarm/init', 'SwarmInit'],
   ['POST', '/swarm/join', 'SwarmJoin'],
-  ['POST', '/swarm/leave', 'SwarmLeave'],
   ['POST', '/swarm/update', 'SwarmUpdate'],
   ['GET', '/swarm/unlockkey', 'SwarmUnlockkey'],
   ['POST', '/swarm/unlock', 'SwarmUnlock'],

@@ -68,7 +68,8 @@ export class BridgeDriver implements NetworkDriver {
   }
 
   async reserve(network: NetworkRecord, wish: EndpointWish): Promise<EndpointPlan> {
-    const option = Object.keys(wish.driverOptions)[0];
+    // Keys outside docker's own name space are their owner's labels: kept and shown, as dockerd does.
+    const option = Object.keys(wish.driverOptions).find((name) => name.startsWith('com.docker.network.'));
     if (option !== undefined) throw notImplemented(`endpoint ${wish.name}: driver option "${option}" is not supported`);
     const mac = wish.macAddress === '' ? undefined : parseMac(wish.macAddress);
     if (wish.macAddress !== '' && (mac === undefined || (mac[0] ?? 1) & 1)) throw invalidArgument(`endpoint ${wish.name}: "${wish.macAddress}" is no unicast MAC address`);

@@ -1,5 +1,5 @@
-import { closeSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, constants, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, rmdirSync, statSync } from 'node:fs';
+import { join, posix } from 'node:path';
 import type { Mount } from '@gantry/api/containerd/types/types';
 import type { MountRecord } from '@gantry/api/gantry/engine/v1/record';
 import { AT, hasCode, MNT, MOUNT_ATTR, MOVE_MOUNT, MS, O, OPEN_TREE, syscalls } from '@gantry/linux';
@@ -22,6 +22,15 @@ export interface ViewMapping {
  * the container may start meanwhile; for writing, its own snapshot, and it must not.
  */
 export function mountView(place: string, rootfs: readonly Mount[], mounts: readonly MountRecord[], writable: boolean, mapping?: ViewMapping): number {
+  const { tree, missing } = mountOnce(place, rootfs, mounts, writable, mapping);
+  if (!missing) return tree;
+  // Mount points that no start has made yet are made in the container's snapshot, as dockerd does.
+  closeSync(tree);
+  closeSync(mountOnce(place, rootfs, mounts, true, mapping).tree);
+  return mountOnce(place, rootfs, mounts, writable, mapping).tree;
+}
+
+function mountOnce(place: string, rootfs: readonly Mount[], mounts: readonly MountRecord[], writable: boolean, mapping?: ViewMapping): { tree: number; missing: boolean } {
   const [mount] = rootfs;
   if (mount === undefined || rootfs.length > 1) throw notImplemented('the snapshotter answered mounts that are neither one overlay nor one bind');
   mkdirSync(place, { recursive: true, mode: 0o700 });
@@ -32,12 +41,16 @@ export function mountView(place: string, rootfs: readonly Mount[], mounts: reado
     mounted = true;
     syscalls.mount(null, target, '', MS.REC | MS.PRIVATE, null);
     const root = syscalls.openat(AT.FDCWD, target, O.PATH | O.DIRECTORY | O.CLOEXEC);
+    let missing = false;
     try {
-      for (const volume of mounts) bindVolume(root, volume, mapping?.destinations.has(volume.destination) === true ? mapping.space : undefined);
+      for (const volume of mounts) {
+        if (writable) makeMountPoint(root, volume);
+        missing = bindVolume(root, volume, mapping?.destinations.has(volume.destination) === true ? mapping.space : undefined) === 'missing' || missing;
+      }
     } finally {
       closeSync(root);
     }
-    return syscalls.openTree(AT.FDCWD, target, DETACHED_COPY);
+    return { tree: syscalls.openTree(AT.FDCWD, target, DETACHED_COPY), missing: missing && !writable };
   } finally {
     if (mounted) syscalls.umount2(target, MNT.DETACH);
     rmdirSync(target);
@@ -74,11 +87,37 @@ function mountRoot(mount: Mount, target: string, writable: boolean): void {
   syscalls.mount('overlay', target, 'overlay', MS.RDONLY, [`lowerdir=${upper.replaceAll(':', '\\:')}:${find('lowerdir') ?? ''}`, ...rest].join(','));
 }
 
-/** Binds a volume where the container would see it; a destination that does not exist, or a source that is gone, is left out. */
-function bindVolume(root: number, mount: MountRecord, space: string | undefined): void {
-  if ((mount.type !== 'bind' && mount.type !== 'volume') || !existsSync(mount.source)) return;
+/** Makes the directory (for a file: the file) that a mount will lie on. A name that is taken by something else, as a dangling link, stays. */
+function makeMountPoint(root: number, mount: MountRecord): void {
+  const file = (mount.type === 'bind' || mount.type === 'volume') && existsSync(mount.source) && !statSync(mount.source).isDirectory();
+  const make = (path: string, last: boolean): void => {
+    const there = path === '/' ? undefined : resolveInRoot(root, path);
+    if (there !== undefined) return closeSync(there);
+    if (path === '/') return;
+    make(posix.dirname(path), false);
+    const parent = resolveInRoot(root, posix.dirname(path));
+    if (parent === undefined) return;
+    try {
+      const name = `/proc/self/fd/${parent}/${posix.basename(path)}`;
+      if (last && file) closeSync(openSync(name, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o644));
+      else mkdirSync(name, 0o755);
+    } catch (error) {
+      if (!hasCode(error, 'EEXIST', 'ENOTDIR', 'EROFS')) throw error;
+    } finally {
+      closeSync(parent);
+    }
+  };
+  make(posix.normalize(`/${mount.destination}`).replace(/(.)\/$/, '$1'), true);
+}
+
+/** Binds a volume where the container would see it; a source that is gone is left out. */
+function bindVolume(root: number, mount: MountRecord, space: string | undefined): 'bound' | 'missing' | 'left out' {
   const destination = resolveInRoot(root, mount.destination);
-  if (destination === undefined) return;
+  if (destination === undefined) return 'missing';
+  if ((mount.type !== 'bind' && mount.type !== 'volume') || !existsSync(mount.source)) {
+    closeSync(destination);
+    return 'left out';
+  }
   try {
     if (space === undefined) syscalls.mount(mount.source, `/proc/self/fd/${destination}`, '', MS.BIND | MS.REC, null);
     else bindMapped(mount.source, destination, space);
@@ -86,6 +125,7 @@ function bindVolume(root: number, mount: MountRecord, space: string | undefined)
     closeSync(destination);
   }
   if (!mount.rw) makeReadOnly(root, mount.destination);
+  return 'bound';
 }
 
 function bindMapped(source: string, destination: number, space: string): void {

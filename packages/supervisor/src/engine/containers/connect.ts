@@ -50,7 +50,8 @@ export async function connectOne(engine: Engine, ctx: CallContext, connection: C
   const links: Record<string, string> = {};
   for (const link of [...settings.Links, ...(connection.first && name !== 'bridge' ? (docker.hostConfig?.Links ?? []) : [])]) {
     const [target = '', alias = target] = link.split(':');
-    links[alias] = engine.records.requireDocker(target).id;
+    const linked = engine.records.findDocker(target); // a name that nobody has yet has no address
+    if (linked !== undefined) links[alias] = linked.id;
   }
   try {
     const { endpoint } = await engine.network.connect(

@@ -65,6 +65,7 @@ async function disconnect(engine: Engine, ctx: CallContext, id: string, network:
       if (!isErrorOf(error, 'notFound')) throw error;
     });
   }
+  if (settings === undefined) throw conflict(`container ${id} is not connected to network ${network.name}`);
   const { docker: now } = engine.records.updateDocker(id, (current) => {
     const { [network.name]: _gone, ...endpoints } = current.endpoints;
     // The published ports move to an endpoint that leads outside, if one is left.

@@ -30,10 +30,9 @@ export function validateLogConfig(log: HostConfigLogConfig | undefined): void {
   for (const name of Object.keys(config)) {
     if (!OPTIONS.has(name)) throw invalidArgument(`unknown log opt '${name}' for ${type || 'json-file'} log driver`);
   }
-  const size = parseSize(config['max-size'] ?? '');
+  parseSize(config['max-size'] ?? '');
   const files = config['max-file'];
   if (files !== undefined && !/^[1-9][0-9]*$/.test(files)) throw invalidArgument(`invalid value for max-file: ${files}: must be a positive number`);
-  if (Number(files ?? 1) > 1 && size === 0n) throw invalidArgument('max-file cannot be configured when max-size is not set');
   if (config['compress'] === 'true') throw invalidArgument("log opt 'compress' is not supported");
   if (!['', 'blocking', 'non-blocking'].includes(config['mode'] ?? '')) throw invalidArgument(`logger: logging mode not supported: ${config['mode'] ?? ''}`);
   if (config['max-buffer-size'] !== undefined) {

@@ -37,7 +37,6 @@ it.each([
   [{ RestartPolicy: { Name: 'always' }, AutoRemove: true }, "can't create 'AutoRemove' container with restart policy"],
   [{ LogConfig: { Type: 'syslog', Config: {} } }, "no log driver named 'syslog' is registered"],
   [{ LogConfig: { Type: 'json-file', Config: { nope: '1' } } }, "unknown log opt 'nope' for json-file log driver"],
-  [{ LogConfig: { Type: 'json-file', Config: { 'max-file': '3' } } }, 'max-file cannot be configured when max-size is not set'],
   [{ CapAdd: ['NOPE'] }, 'invalid CapAdd'],
   [{ IpcMode: 'odd' }, 'invalid IPC mode: odd'],
   [{ PidMode: 'container:' }, 'invalid PID mode'],
