@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,9 +11,11 @@ import { SnapshotsService } from '@gantry/api/containerd/services/snapshots/v1/s
 import { ImagesServiceService } from '@gantry/api/gantry/images/v1/images';
 import { connect, newContext, openTicket, type StreamTicket } from '@gantry/rpc';
 import { nativeBinary } from './testing/engine';
+import { hasRegistry, startRegistry } from './testing/registry';
 import { dockerArchive } from './testing/tar';
 
-const ROUNDS = 12;
+/** Everyday; many more with GANTRY_TEST_ALL=1. */
+const ROUNDS = process.env['GANTRY_TEST_ALL'] ? 100 : 10;
 const ctx = newContext();
 let dir: string;
 let service: ChildProcess | undefined;
@@ -66,11 +68,29 @@ async function send(archive: Buffer, ticket: StreamTicket): Promise<void> {
   void pipeline(Readable.from([archive], { objectMode: false }), socket).catch(() => undefined);
 }
 
-async function remove(): Promise<void> {
+async function pull(ref: string): Promise<void> {
+  const connection = connect(join(dir, 'r/images.sock'));
+  try {
+    for await (const { progress } of connection.client(ImagesServiceService).pull(ctx, { ref, allTags: false, platform: undefined, auth: undefined })) if (progress?.error) throw new Error(progress.error);
+  } finally {
+    connection.close();
+  }
+}
+
+/** What `gantry-images check` says of the store that is served. */
+async function problems(): Promise<string[]> {
+  const found: string[] = [];
+  const connection = connect(join(dir, 'r/images.sock'));
+  for await (const { finding } of connection.client(ImagesServiceService).check(ctx, { repair: false })) if (finding !== undefined) found.push(`${finding.problem} ${finding.object} ${finding.id}: ${finding.detail}`);
+  connection.close();
+  return found;
+}
+
+async function remove(ref = 'a:1'): Promise<void> {
   const connection = connect(join(dir, 'r/images.sock'));
   await connection
     .client(ImagesServiceService)
-    .remove(ctx, { ref: 'a:1', force: true, noPrune: false, uses: [], platforms: [] })
+    .remove(ctx, { ref, force: true, noPrune: false, uses: [], platforms: [] })
     .finally(() => connection.close());
 }
 
@@ -79,6 +99,7 @@ test(`kill -9 at any moment of load, rmi and collection, ${ROUNDS} times: the st
   const image = await dockerArchive(['a:1'], [files, files.slice(0, 50).map((file) => ({ ...file, body: 'changed' }))], { gzip: true });
   for (let round = 0; round < ROUNDS; round++) {
     await start();
+    expect(await problems()).toEqual([]);
     const work = (async () => {
       for (;;) {
         await load(image.archive);
@@ -101,7 +122,42 @@ test(`kill -9 at any moment of load, rmi and collection, ${ROUNDS} times: the st
   connection.close();
   expect(readdirSync(join(dir, 'd/images/snapshots'))).toEqual([]);
   expect(readdirSync(join(dir, 'd/images/content/blobs/sha256'))).toEqual([]);
-}, 120_000);
+}, 600_000);
+
+(hasRegistry ? test : test.skip)(`kill -9 at any moment of a pull, ${ROUNDS} times: the store checks clean, and a pull goes on where it was`, async () => {
+  const registry = await startRegistry();
+  const ref = `${registry.host}/crash/a:1`;
+  try {
+    await kill();
+    const image = await dockerArchive([ref], [[{ name: 'f', body: randomBytes(12 << 20) }], [{ name: 'g', body: randomBytes(6 << 20) }, { name: 'h', body: 'x' }]]);
+    await start();
+    await load(image.archive);
+    const connection = connect(join(dir, 'r/images.sock'));
+    for await (const { progress } of connection.client(ImagesServiceService).push(ctx, { ref, allTags: false, auth: undefined, platform: undefined })) if (progress?.error) throw new Error(progress.error);
+    connection.close();
+    await remove(ref);
+    for (let round = 0; round < ROUNDS; round++) {
+      const work = (async () => {
+        for (;;) {
+          await pull(ref);
+          await remove(ref);
+        }
+      })().catch(() => undefined);
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 500));
+      await kill();
+      await work;
+      await start();
+      expect(await problems()).toEqual([]);
+    }
+    await pull(ref);
+    expect(await problems()).toEqual([]);
+    await remove(ref);
+  } finally {
+    await kill();
+    await registry.stop();
+  }
+}, 600_000);
+if (!hasRegistry) console.warn('skipped: docker-registry is not installed');
 
 /** Every blob has its digest, and nothing lies about in trash and ingests. */
 function check(): void {

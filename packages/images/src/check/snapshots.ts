@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { errorText, failedPrecondition } from '@gantry/rpc';
+import { errorText, failedPrecondition, isErrorOf } from '@gantry/rpc';
 import type { ContentStore } from '../content/store';
 import type { DiffApplier } from '../diff/apply';
 import { underLease } from '../docker/operation';
@@ -53,8 +53,8 @@ export async function* checkSnapshots(check: SnapshotCheck, snapshotter: Recorde
       continue;
     }
     const difference = await differenceOf(check, snapshotter, { record, namespace, recipe });
-    check.counted(true);
-    if (difference === undefined || snapshotter.table.byId(record.id) === undefined) continue;
+    check.counted(difference !== NO_ROOM);
+    if (difference === undefined || difference === NO_ROOM || snapshotter.table.byId(record.id) === undefined) continue;
     wrong.add(record.id);
     yield {
       ...here, problem: 'altered', id: record.name, namespace, detail: `${snapshotter.name}: ${difference}`,
@@ -66,6 +66,9 @@ export async function* checkSnapshots(check: SnapshotCheck, snapshotter: Recorde
     };
   }
 }
+
+/** The layer could not be laid out a second time, because the disk is full. */
+const NO_ROOM = Symbol('no room');
 
 interface Subject {
   readonly record: SnapshotRecord;
@@ -87,7 +90,7 @@ async function withFresh<T>(check: SnapshotCheck, snapshotter: RecordedSnapshott
   });
 }
 
-async function differenceOf(check: SnapshotCheck, snapshotter: RecordedSnapshotter, { record, namespace, recipe }: Subject & { readonly recipe: Recipe }): Promise<string | undefined> {
+async function differenceOf(check: SnapshotCheck, snapshotter: RecordedSnapshotter, { record, namespace, recipe }: Subject & { readonly recipe: Recipe }): Promise<string | typeof NO_ROOM | undefined> {
   try {
     return await withFresh(check, snapshotter, { namespace, recipe }, async (fresh, scope) => {
       const own = check.exchange.layersOf(snapshotter, record, fresh);
@@ -102,6 +105,7 @@ async function differenceOf(check: SnapshotCheck, snapshotter: RecordedSnapshott
       return `${told.join(', ')}${leaves.length > 3 ? ` and ${leaves.length - 3} more` : ''}`;
     });
   } catch (error) {
+    if (isErrorOf(error, 'resourceExhausted') || /no space left|disk is full/i.test(errorText(error))) return NO_ROOM;
     return `it cannot be compared: ${errorText(error)}`;
   }
 }

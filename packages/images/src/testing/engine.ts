@@ -55,8 +55,8 @@ export interface TestEngine {
 }
 
 /** The real service in this process, on directories of its own. */
-export async function startEngine(change: Partial<ImagesConfig> = {}, parent = tmpdir()): Promise<TestEngine> {
-  const dir = await mkdtemp(join(parent, 'gi-'));
+export async function startEngine(change: Partial<ImagesConfig> = {}, place = tmpdir()): Promise<TestEngine> {
+  const dir = await mkdtemp(join(place, 'gi-'));
   const [root, run] = [join(dir, 'd'), join(dir, 'r')];
   await mkdir(root, { recursive: true });
   const config = { ...commonDefaults, ...defaults, native: nativeBinary(), ...change, root, run, 'metrics-address': 'off', 'log-level': 'fatal' as const };
