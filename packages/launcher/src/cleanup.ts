@@ -4,7 +4,7 @@ import { syscalls } from '@gantry/linux';
 import { networkService, purge } from '@gantry/network';
 import { invalidArgument } from '@gantry/rpc';
 import { createLogger } from '@gantry/service';
-import { purgeGroups } from '@gantry/shim';
+import { endServer, purgeGroups } from '@gantry/shim';
 import { readUpOptions, serviceConfig } from './config';
 
 interface MonitorFile {
@@ -15,7 +15,7 @@ interface MonitorFile {
 }
 
 /**
- * `gantry cleanup`: for an engine that is stopped. Ends its containers and their monitors (by pid and start time), unmounts what lies below its
+ * `gantry cleanup`: for an engine that is stopped. Ends its containers, their monitors and the shims of others (by pid and start time), unmounts what lies below its
  * roots, and removes its cgroups, links and firewall table. Its data stays on disk.
  */
 export async function cleanup(argv: readonly string[]): Promise<void> {
@@ -43,6 +43,7 @@ function endTask(folder: string): void {
     end(state.pid, state.start_time);
     end(state.monitor_pid, state.monitor_start_time);
   }
+  endServer(folder);
 }
 
 /** Kills a process only if it is the one that was meant: pids are given again. */

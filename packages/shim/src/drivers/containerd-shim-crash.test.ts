@@ -2,6 +2,7 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Status } from '@gantry/api/containerd/v1/types/task';
 import { type Created, eventually, ShimFixture } from '../testing/shim-fixture';
+import { endServer } from './remote/known-server';
 import { bundleShim, ShimProcess } from '../testing/shim-process';
 
 const binary = process.env['GANTRY_TEST_SHIM'] ?? '/usr/bin/containerd-shim-runc-v2';
@@ -98,6 +99,19 @@ const shimPid = (task: Created): number => (JSON.parse(readFileSync(join(task.bu
     expect(shim.mounts()).toEqual([]);
     expect(shim.hasCgroup(task)).toBe(false);
   }, 60_000);
+
+  test('what gantry cleanup does: their shim is ended and its socket gone', async () => {
+    const task = await shim.create({ args: ['sleep', '1000'] });
+    await shim.startTask(task);
+    const theirs = shimPid(task);
+    const { endpoint } = JSON.parse(readFileSync(join(task.bundle, 'endpoint.json'), 'utf8')) as { endpoint: { address: string } };
+    endServer(task.bundle);
+    expect(await shim.wait(task)).toBe(137);
+    expect(alive(theirs)).toBe(false);
+    expect(existsSync(endpoint.address.replace('unix://', ''))).toBe(false);
+    await shim.delete(task);
+    expect(shim.mounts()).toEqual([]);
+  });
 
   test('a shim that does not answer as one is told by name, and leaves nothing', async () => {
     await expect(shim.create({ args: ['true'], options: { binary: '/bin/false' } })).rejects.toMatchObject({ message: expect.stringContaining('/bin/false start') as string });

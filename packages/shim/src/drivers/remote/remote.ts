@@ -1,32 +1,25 @@
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { packAny, packJson } from '@gantry/api';
 import { CheckpointOptions } from '@gantry/api/containerd/runc/v1/runc';
 import type { Any } from '@gantry/api/google/protobuf/any';
 import { formatJson, type LinuxResources } from '@gantry/oci';
-import { type CallContext, errorText, type GantryError, internal, isErrorOf, type Logger, newContext, notFound, socketOfAddress } from '@gantry/rpc';
+import { type CallContext, errorText, type GantryError, internal, isErrorOf, type Logger, newContext, notFound } from '@gantry/rpc';
 import type { CgroupManager, CgroupPlan } from '@gantry/runtime';
 import type { Fields } from '../../helper/frame';
 import type { RemoteProcess } from '../../monitor/remote-process';
-import { type ExitState, isSameProcess, readExitState, readJson, startTimeOf, writeJson } from '../../monitor/state-files';
+import { type ExitState, readExitState, startTimeOf, writeJson } from '../../monitor/state-files';
 import type { Driver, DriverExec, DriverName, DriverTask } from '../driver';
 import { RemoteExec } from './exec-process';
 import { RemoteInit } from './init-process';
+import { endServer, readKnown, writeKnown } from './known-server';
 import type { TaskServer } from './server';
-import { type Endpoint, openSession, type Session } from './session';
+import { openSession, type Session } from './session';
 
 export interface RemoteDriverOptions {
   readonly name: DriverName;
   readonly server: TaskServer;
   readonly cgroups: CgroupManager;
   readonly logger: Logger;
-}
-
-/** endpoint.json in the task's directory: written before the server is started, and again when it has answered. */
-interface KnownServer {
-  readonly endpoint?: Endpoint;
-  readonly pid?: number;
-  readonly startTime?: number;
 }
 
 /** Milliseconds for the calls that take a task away; a server that does not answer is cleaned up after. */
@@ -110,7 +103,7 @@ export class RemoteDriver implements Driver {
   }
 
   async remove(task: DriverTask): Promise<void> {
-    const known = readKnown(task);
+    const known = readKnown(task.dir);
     if (known === undefined) return; // nothing was started
     const told = known.endpoint !== undefined || this.settings.server.ownsProcess; // a server of many that never answered knows nothing of it
     const clean = !told || await this.deleteTask(task).catch((error: unknown) => {
@@ -131,7 +124,7 @@ export class RemoteDriver implements Driver {
 
   /** Starts the server of a task that is being created; it is known to a later shim from the first moment. */
   async begin(task: DriverTask): Promise<Session> {
-    writeJson(fileOf(task), {} satisfies KnownServer);
+    writeKnown(task.dir, {});
     return this.session(task);
   }
 
@@ -171,14 +164,15 @@ export class RemoteDriver implements Driver {
   }
 
   private async open(task: DriverTask): Promise<Session> {
-    const known = readKnown(task);
+    const known = readKnown(task.dir);
     if (known === undefined) throw notFound(`task ${task.id} has no server`);
     const endpoint = known.endpoint ?? (await this.settings.server.start(task));
     const session = await openSession(endpoint);
     if (known.endpoint === undefined) {
       const { shimPid: pid } = await session.tasks.connect(this.context(task), { id: task.id }, { timeoutMs: REMOVE_MS }).catch(() => ({ shimPid: 0 }));
       const startTime = pid > 0 ? startTimeOf(pid) : undefined;
-      writeJson(fileOf(task), { endpoint, ...(startTime === undefined ? {} : { pid, startTime }) } satisfies KnownServer);
+      const owned = this.settings.server.ownsProcess || task.options.serviceCommand.length > 0;
+      writeKnown(task.dir, { endpoint, owned, ...(startTime === undefined ? {} : { pid, startTime }) });
     }
     return session;
   }
@@ -211,7 +205,7 @@ export class RemoteDriver implements Driver {
   /** Tells the server that the task is done with, and sees to it that a server of its own leaves. */
   private async dismiss(task: DriverTask): Promise<void> {
     const key = keyOf(task);
-    const { endpoint } = readKnown(task) ?? {};
+    const { endpoint } = readKnown(task.dir) ?? {};
     const session = await this.sessions.get(key)?.catch(() => undefined);
     if (session !== undefined) {
       await session.tasks.shutdown(this.context(task), { id: task.id, now: false }, { timeoutMs: LEAVE_MS }).catch(() => undefined);
@@ -219,17 +213,8 @@ export class RemoteDriver implements Driver {
       session.close();
     }
     this.sessions.delete(key);
-    if (session === undefined && this.settings.server.ownsProcess) endUnanswering(readKnown(task) ?? {});
+    if (session === undefined && this.settings.server.ownsProcess) endServer(task.dir);
   }
 }
 
-/** Of a server that takes no connection, neither the process nor the socket is of use to anyone. */
-function endUnanswering({ endpoint, pid, startTime }: KnownServer): void {
-  if (pid !== undefined && startTime !== undefined && isSameProcess(pid, startTime)) process.kill(pid, 'SIGKILL');
-  const path = endpoint === undefined ? '' : socketOfAddress(endpoint.address);
-  if (path.startsWith('/')) rmSync(path, { force: true });
-}
-
 const keyOf = (task: Pick<DriverTask, 'namespace' | 'id'>): string => `${task.namespace}/${task.id}`;
-const fileOf = (task: Pick<DriverTask, 'dir'>): string => join(task.dir, 'endpoint.json');
-const readKnown = (task: Pick<DriverTask, 'dir'>): KnownServer | undefined => readJson<KnownServer>(fileOf(task));
