@@ -31,4 +31,18 @@ describeEngine('docker cp', (suite) => {
     expect(await ok('exec', 'evil', 'cat', '/etc/gantry-payload')).toBe('payload');
     await ok('rm', '-f', 'evil');
   });
+
+  test('what is copied before the first start lands in the volumes', async () => {
+    const dir = join(suite.engine.folder, 'cp-volumes');
+    mkdirSync(join(dir, 'bound'), { recursive: true });
+    writeFileSync(join(dir, 'hi'), 'hi\n');
+    writeFileSync(join(dir, 'bound', 'there'), 'there\n');
+    await ok('create', '--name', 'early', '-v', '/vol', '-v', `${join(dir, 'bound')}:/deep/er/mount`, 'busybox', 'cat', '/vol/hi', '/deep/er/mount/hi');
+    expect((await docker(['cp', 'early:/deep/er/mount/there', join(dir, 'back')])).code).toBe(0);
+    for (const place of ['/vol', '/deep/er/mount']) await ok('cp', join(dir, 'hi'), `early:${place}/`);
+    expect(readFileSync(join(dir, 'bound', 'hi'), 'utf8')).toBe('hi\n');
+    expect(await ok('start', '-a', 'early')).toBe('hi\nhi');
+    expect(await ok('run', '--rm', '--volumes-from', 'early', 'busybox', 'cat', '/vol/hi')).toBe('hi');
+    await ok('rm', '-fv', 'early');
+  });
 });

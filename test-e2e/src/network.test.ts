@@ -87,4 +87,16 @@ describeEngine('networks and published ports', (suite) => {
     expect(out).toMatch(/search example\.test/);
     expect(out).toMatch(/192\.0\.2\.7\s+db/);
   });
+
+  test('names and options are as free as dockerd leaves them', async () => {
+    await ok('network', 'create', 'with blank');
+    await ok('run', '-d', '--name', 'freely', '--network', 'with blank', '--link', 'nobody:alias', 'busybox', 'sleep', '600');
+    await ok('network', 'create', 'second');
+    await ok('network', 'connect', '--driver-opt', 'org.example.colour=red', 'second', 'freely');
+    expect(await ok('inspect', '-f', '{{json .NetworkSettings.Networks.second.DriverOpts}}', 'freely')).toBe('{"org.example.colour":"red"}');
+    await ok('network', 'disconnect', '-f', 'second', 'freely');
+    expect((await docker(['network', 'disconnect', '-f', 'second', 'freely'])).stderr).toMatch(/is not connected to (the )?network second/);
+    await ok('rm', '-f', 'freely');
+    await ok('network', 'rm', 'second', 'with blank');
+  });
 });
