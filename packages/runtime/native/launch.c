@@ -102,6 +102,10 @@ static int after_clone(struct setup *s, pid_t pid)
 			if (write_map(s, &op, pid))
 				return -1;
 			break;
+		case PLAN_NET_DEVICE:
+			if (move_device(s, &op, pid))
+				return -1;
+			break;
 		case PLAN_OOM_SCORE_ADJ:
 			snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", pid);
 			snprintf(number, sizeof(number), "%d", (int32_t)op.f[0].n);

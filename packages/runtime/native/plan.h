@@ -50,6 +50,7 @@ enum plan_kind { PLAN_CREATE = 1, PLAN_EXEC = 2 };
 	X(OOM_SCORE_ADJ, 0x0203, "4")    /* two's complement */                                              \
 	X(RLIMIT, 0x0204, "488")         /* RLIMIT_*, soft, hard */                                          \
 	X(SETGROUPS, 0x0205, "s")        /* "deny": before GID_MAP, for a caller without CAP_SETGID */       \
+	X(NET_DEVICE, 0x0206, "sss")     /* device of the host, its name in the container, path of the network namespace or "" for the process's own */ \
 	/* child, in the order given */                                                                      \
 	X(DIRECTORY, 0x0300, "s")        /* made when missing; what cannot be made is left to those who need it */ \
 	X(UNSHARE, 0x0301, "4")                                                                              \

@@ -46,6 +46,9 @@ int attach_devices(struct setup *s, struct plan_op *op);
 /* sources.c: before the clone. */
 int prepare_sources(struct setup *s);
 
+/* netdev.c: gives the cloned process a network device of ours. */
+int move_device(struct setup *s, struct plan_op *op, pid_t pid);
+
 /* maps.c: id maps of the cloned process. */
 int write_map(struct setup *s, struct plan_op *op, pid_t pid);
 int write_setgroups(struct setup *s, struct plan_op *op, pid_t pid);

@@ -140,8 +140,8 @@ describe.each(runtimes)('%s', (name, command, missing) => {
     });
 
     check(label('a field that is not honoured is refused by name'), () => {
-      write(['true'], (s) => { s.linux!.netDevices = { eth0: {} }; });
-      expect(run('run', id).stderr).toContain('config.json: linux.netDevices is not supported');
+      write(['true'], (s) => { s.linux!.intelRdt = { closID: 'x' }; });
+      expect(run('run', id).stderr).toContain('config.json: linux.intelRdt is not supported');
     });
   }
 });

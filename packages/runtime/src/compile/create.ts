@@ -14,6 +14,7 @@ import { checkLabels } from './labels';
 import { compileMemoryPolicy } from './memory-policy';
 import { compileMount, type IdMap, type MountContext } from './mounts';
 import { compileNamespaces, formatMap, type Namespaces } from './namespaces';
+import { compileNetDevices } from './net-devices';
 import { compilePersonality } from './personality';
 import { checkProcess, compileLimits, compileProcess } from './process';
 import { honouredSpec, refuseUnknown } from './refuse';
@@ -59,6 +60,7 @@ export function createOperations(spec: Spec, options: CreateOptions): { list: Op
     ...(options.cgroup ? cgroupOperations(options.cgroup, spec.linux?.resources?.devices) : []),
     ...compileListener(spec.linux?.seccomp, { id: options.id, bundle: options.bundle, status: 'creating', spec }, warnings),
     ...namespaces.operations,
+    ...compileNetDevices(spec, namespaces),
     ...compileLimits(spec.process),
     ...(namespaces.fresh.has('cgroup') ? [['UNSHARE', CLONE.cgroup] as Operation] : []),
     ...timeOperations(spec, namespaces),

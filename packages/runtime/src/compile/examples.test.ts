@@ -8,7 +8,7 @@ const folder = join(process.env['OCI_RUNTIME_SPEC'] ?? join(__dirname, '../../..
 const examples = existsSync(folder) ? readdirSync(folder).filter((name) => !/freebsd|zos|windows/.test(name)) : [];
 
 /* What the example uses and this runtime refuses, by name. */
-const refused: Readonly<Record<string, string>> = { 'linux-netdevice.json': 'linux.netDevices', 'spec-example.json': 'linux.resources.oomScoreAdj' };
+const refused: Readonly<Record<string, string>> = { 'spec-example.json': 'linux.resources.oomScoreAdj' };
 
 (examples.length ? test.each(examples) : test.skip.each(['the specification\'s examples [needs OCI_RUNTIME_SPEC]']))('%s', (name) => {
   const spec = JSON.parse(readFileSync(join(folder, name), 'utf8')) as Spec;

@@ -24,7 +24,7 @@ export const honouredSpec = {
   hooks: { prestart: [hook], createRuntime: [hook], createContainer: [hook], startContainer: [hook], poststart: [hook], poststop: [hook] },
   solaris: false, windows: false, vm: false, zos: false, freebsd: false,
   linux: {
-    intelRdt: false, netDevices: false,
+    intelRdt: false, netDevices: true,
     uidMappings: [idMapping], gidMappings: [idMapping], sysctl: true, cgroupsPath: true,
     namespaces: [{ type: true, path: true }],
     devices: [{ path: true, type: true, major: true, minor: true, fileMode: true, uid: true, gid: true }],

@@ -87,7 +87,7 @@ const elsewhere: Readonly<Record<string, string>> = {
 const seenElsewhere = (path: string): boolean => Object.keys(elsewhere).some((prefix) => path.startsWith(prefix));
 
 /** Refused whatever the value. */
-const refused = ['process.commandLine', 'process.user.username', 'linux.netDevices', 'linux.intelRdt', 'linux.personality.flags', 'solaris', 'windows', 'vm', 'zos', 'freebsd'];
+const refused = ['process.commandLine', 'process.user.username', 'linux.intelRdt', 'linux.personality.flags', 'solaris', 'windows', 'vm', 'zos', 'freebsd'];
 /** The kernel has no such thing on version 2 of the cgroups: refused there. */
 const onlyVersion1 = /^linux\.resources\.(cpu\.realtime|memory\.(kernel|swappiness|disableOOMKiller)|blockIO\.(leafWeight|weightDevice\[\]\.leafWeight)|network)/;
 

@@ -15,6 +15,7 @@ export const operations = {
   OOM_SCORE_ADJ: [0x0203, '4'],
   RLIMIT: [0x0204, '488'],
   SETGROUPS: [0x0205, 's'],
+  NET_DEVICE: [0x0206, 'sss'],
   DIRECTORY: [0x0300, 's'],
   UNSHARE: [0x0301, '4'],
   TIME_OFFSETS: [0x0302, 's'],
