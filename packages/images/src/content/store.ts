@@ -203,6 +203,7 @@ export class ContentStore {
   async adopt(scope: Scope, record: IngestRecord, digest: string, size: number, labels: Labels): Promise<ContentInfo> {
     const from = this.paths.ingest(record.id);
     if (this.table.find(scope, digest) !== undefined) {
+      this.leases.hold(scope, { type: 'content', id: digest }); // before anything is awaited: a collection may be due
       this.forget(scope, record);
       await rm(from, { force: true });
       throw alreadyExists(`content ${digest}: already exists`);
