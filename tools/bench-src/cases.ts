@@ -125,6 +125,7 @@ export const cases: BenchCase[] = [
     name: 'pull 300 MB',
     share: 0.15,
     setup: async (engine) => {
+      await must(engine, 'load', '-i', process.env['BENCH_ARCHIVE'] ?? '');
       await must(engine, 'tag', 'big:latest', '127.0.0.1:5000/big:pull');
       await must(engine, 'push', '-q', '127.0.0.1:5000/big:pull');
       await must(engine, 'rmi', '127.0.0.1:5000/big:pull', 'big:latest');
