@@ -45,8 +45,8 @@ export class DiffCreator {
     const left = this.trees.behind(options.left);
     const right = this.trees.behind(options.right);
     if (right.kind === 'whole') return this.createWhole(scope, options, right.mounts);
-    if (left.kind === 'whole') throw notImplemented('a diff of snapshots of two snapshotters is not supported');
-    const below = [...(left.upper === undefined ? [] : [left.upper]), ...left.lower];
+    // A foreign snapshotter shows its lowest layer as one bind.
+    const below = left.kind === 'whole' ? left.mounts.map(({ source }) => source) : [...(left.upper === undefined ? [] : [left.upper]), ...left.lower];
     const [top, under] = right.upper === undefined ? [right.lower[0], right.lower.slice(1)] : [right.upper, right.lower];
     if (top === undefined || under.join(':') !== below.join(':')) return this.createWhole(scope, options, options.right);
     return this.pack(scope, () => this.native.pack(top, true), options);
