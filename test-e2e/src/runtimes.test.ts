@@ -34,7 +34,9 @@ describe('alternate runtimes', () => {
   describe.each(Object.keys(programs))('%s', (runtime) => {
     const program = programs[runtime];
     const runtimeTest = testWith(program ?? runtime, program === undefined || hasProgram(program));
-    for (const [name, args, expected] of cases) {
+    // The shim under another name shows that its configuration is taken; the rest is the same as under its own.
+    const few = runtime === 'shimmed' && process.env['GANTRY_TEST_ALL'] !== '1';
+    for (const [name, args, expected] of few ? cases.slice(0, 2) : cases) {
       runtimeTest(name, async () => {
         const result = await engine.docker(['run', '--rm', '--runtime', runtime, ...args]);
         expect(result).toMatchObject(expected);

@@ -5,7 +5,7 @@ import type { GetStatusResponse, NetworkServiceService } from '@gantry/api/gantr
 import { type CallContext, errorText, type ServiceClient } from '@gantry/rpc';
 import type { DockerEvents } from '../../events';
 import { Phase, type Records } from '../../records';
-import type { RuntimeTable } from '../../runtimes';
+import type { Runtime, RuntimeTable } from '../../runtimes';
 import { cgroupFacts, cgroupWarnings } from './cgroups';
 import { hostFacts } from './host';
 
@@ -113,7 +113,7 @@ export async function systemInfo(needs: InfoNeeds, ctx: CallContext): Promise<Sy
     Labels: [...facts.labels],
     ExperimentalBuild: false,
     ServerVersion: facts.version,
-    Runtimes: Object.fromEntries(Object.entries(runtimes.entries).map(([name, { path, args }]) => [name, { path: path || 'gantry-runc', runtimeArgs: [...args], status: {} }])),
+    Runtimes: Object.fromEntries(Object.entries(runtimes.entries).map(([name, runtime]) => [name, { path: pathOf(runtime), runtimeArgs: [...(runtime.taskCommand?.slice(1) ?? runtime.args)], status: {} }])),
     DefaultRuntime: runtimes.defaultName,
     LiveRestoreEnabled: true,
     Isolation: '',
@@ -148,3 +148,6 @@ function firewall(network: GetStatusResponse | undefined): SystemInfo['FirewallB
   const [driver, ...rest] = network?.firewallBackend ?? [];
   return driver === undefined ? undefined : { Driver: driver, Info: rest.map((line) => ({ items: [line] })) };
 }
+
+/** What docker shows as a runtime's path: the program, or the socket of one that is served already. */
+const pathOf = ({ path, taskService, taskCommand }: Runtime): string => path || taskService || (taskCommand?.[0] ?? 'gantry-runc');
