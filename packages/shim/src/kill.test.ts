@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { Status } from '@gantry/api/containerd/v1/types/task';
 import type { CreateOptions } from '@gantry/api/gantry/shim/v1/shim';
 import { type Created, eventually, ShimFixture } from './testing/shim-fixture';
@@ -106,15 +106,82 @@ describe('kill -9 of shim and helper', () => {
     for (const task of tasks) expect(shim.topics(task).filter((topic) => topic === '/tasks/exit').length).toBeGreaterThanOrEqual(1);
   }, 120_000);
 
-  test('a dead monitor ends its task with 137 and frees everything', async () => {
+  const monitorOf = (task: Created): number => (JSON.parse(readFileSync(`${task.bundle}/monitor.json`, 'utf8')) as { monitor_pid: number }).monitor_pid;
+  const ended = (pid: number): boolean => !existsSync(`/proc/${pid}`) || /^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  const takenAway = async (task: Created): Promise<void> => {
+    await shim.delete(task);
+    expect(shim.mounts().filter((path) => path.startsWith(task.bundle))).toEqual([]);
+    expect(shim.hasCgroup(task)).toBe(false);
+    expect(existsSync(task.bundle)).toBe(false);
+  };
+
+  test('a dead monitor ends its task with 137, says so and frees everything', async () => {
+    const task = await shim.create({ args: ['sh', '-c', 'trap "" TERM; sleep 1000 & while :; do sleep 1; done'] });
+    await shim.startTask(task);
+    process.kill(monitorOf(task), 'SIGKILL');
+    expect(await shim.wait(task)).toBe(137);
+    expect(ended(task.pid)).toBe(true);
+    await eventually(() => shim.exitErrors.has(task.id), 'the exit event');
+    expect(shim.exitErrors.get(task.id)).toBe('monitor lost');
+    await takenAway(task);
+  });
+
+  test('so does a monitor that died while the shim was dead', async () => {
     const task = await shim.create({ args: ['sleep', '1000'] });
     await shim.startTask(task);
-    const monitor = JSON.parse(readFileSync(`${task.bundle}/monitor.json`, 'utf8')) as { monitor_pid: number };
-    process.kill(monitor.monitor_pid, 'SIGKILL');
+    const monitor = monitorOf(task);
+    await service.kill();
+    process.kill(monitor, 'SIGKILL');
+    await eventually(() => ended(monitor), 'the end of the monitor');
+    expect(ended(task.pid)).toBe(false);
+    service.start();
     expect(await shim.wait(task)).toBe(137);
-    expect(existsSync(`/proc/${task.pid}`) && !/^State:\tZ/m.test(readFileSync(`/proc/${task.pid}/status`, 'utf8'))).toBe(false);
-    await shim.delete(task);
+    expect(ended(task.pid)).toBe(true);
+    await eventually(() => shim.exitErrors.get(task.id) === 'monitor lost', 'the exit event');
+    await takenAway(task);
+  });
+
+  test('exit status and last line of what ended while the shim was dead are kept, an exec\'s too', async () => {
+    const task = await shim.create({ args: ['sh', '-c', 'read x; echo "last $x"; exit 9'], stdin: true });
+    const client = await shim.attach(task.socket);
+    await shim.startTask(task);
+    const beside = await shim.create({ args: ['sleep', '1000'] });
+    await shim.startTask(beside);
+    const exec = await shim.attach(await shim.exec(beside, 'short', { args: ['sh', '-c', 'read x; exit 4'], stdin: true }));
+    await shim.startTask(beside, 'short');
+    await service.kill();
+    client.write('word\n');
+    exec.write('word\n');
+    expect(await client.output).toEqual(['last word\n', '']);
+    await exec.output;
+    service.start();
+    expect(await shim.wait(task)).toBe(9);
+    expect(await shim.wait(beside, 'short')).toBe(4);
+    expect(shim.log(task)).toEqual([['stdout', 'last word\n']]);
+    await eventually(() => shim.topics(task).includes('/tasks/exit'), 'the exit event');
+    expect(shim.exitErrors.has(task.id)).toBe(false);
+    await takenAway(task);
+    await shim.tasks.kill(shim.ctx, { id: beside.id, execId: '', signal: 9, all: false });
+    expect(await shim.wait(beside)).toBe(137);
+    await takenAway(beside);
+  });
+
+  test('what a creation that was cut short left behind is cleaned at the start', async () => {
+    const task = await shim.create({ args: ['sleep', '1000'] });
+    const monitor = monitorOf(task);
+    await service.kill();
+    // As if the shim had died before it took the task over: its files say so.
+    writeFileSync(`${task.bundle}/monitor.json`, readFileSync(`${task.bundle}/monitor.json`, 'utf8').replace('"acknowledged":true', '"acknowledged":false'));
+    const bare = `${shim.run}/tasks/${shim.ctx.namespace}/bare`;
+    mkdirSync(bare, { recursive: true });
+    writeFileSync(`${bare}/task.json`, readFileSync(`${task.bundle}/task.json`, 'utf8').replaceAll(`/${task.id}"`, '/bare"').replaceAll(`"${task.id}"`, '"bare"'));
+    service.start();
+    await expect(shim.tasks.state(shim.ctx, { id: task.id, execId: '' })).rejects.toMatchObject({ kind: 'notFound' });
+    expect(ended(task.pid)).toBe(true);
+    expect(ended(monitor)).toBe(true);
     expect(shim.mounts()).toEqual([]);
     expect(shim.hasCgroup(task)).toBe(false);
+    expect(existsSync(task.bundle)).toBe(false);
+    expect(existsSync(bare)).toBe(false);
   });
 });

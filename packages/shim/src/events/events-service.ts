@@ -6,7 +6,7 @@ import type { Publisher } from './publisher';
 export function eventsHandlers(publisher: Publisher): Handlers<typeof EventsServiceService> {
   return {
     subscribe: async function* (ctx): AsyncGenerator<SubscribeResponse, void, undefined> {
-      for await (const { sequence, envelope } of publisher.subscribe(ctx.signal)) yield { sequence, envelope };
+      for await (const { sequence, envelope, exitError } of publisher.subscribe(ctx.signal)) yield { sequence, envelope, exitError };
     },
     ack: async (_ctx, { sequence }) => {
       publisher.journal.ack(sequence);

@@ -5,6 +5,8 @@ import type { Logger } from '@gantry/rpc';
 export interface JournaledEvent {
   readonly sequence: bigint;
   readonly envelope: Envelope;
+  /** Why a process ended when that was not its own doing; empty otherwise. */
+  readonly exitError: string;
 }
 
 /** Events kept when nobody acknowledges (a client that only uses the Task service); the oldest go first. */
@@ -14,7 +16,7 @@ const CUT_BYTES = 256 * 1024;
 
 /**
  * The events that nobody has acknowledged yet, in a file of the run root: it outlives the shim, not the host. Each line is `e <sequence>
- * <base64 envelope>` or `a <sequence>` (acknowledged up to it). Writes are small, synchronous and not fsynced: a kill of the process
+ * <base64 envelope> [<base64 exit error>]` or `a <sequence>` (acknowledged up to it). Writes are small, synchronous and not fsynced: a kill of the process
  * loses nothing that the kernel took.
  */
 export class EventJournal {
@@ -48,10 +50,10 @@ export class EventJournal {
     this.fd = -1;
   }
 
-  append(envelope: Envelope): JournaledEvent {
-    const event = { sequence: ++this.last, envelope };
+  append(envelope: Envelope, exitError = ''): JournaledEvent {
+    const event = { sequence: ++this.last, envelope, exitError };
     this.pending.push(event);
-    this.write(`e ${event.sequence} ${Buffer.from(EnvelopeType.encode(envelope).finish()).toString('base64')}\n`);
+    this.write(`e ${event.sequence} ${Buffer.from(EnvelopeType.encode(envelope).finish()).toString('base64')}${exitError === '' ? '' : ` ${Buffer.from(exitError).toString('base64')}`}\n`);
     if (this.pending.length > KEEP) {
       this.pending.shift();
       if (this.dropped++ === 0) this.logger.warn({ kept: KEEP }, 'nobody acknowledges events; the oldest are dropped');
@@ -81,7 +83,7 @@ export class EventJournal {
   }
 
   private replay(line: string): void {
-    const [kind, number, payload] = line.split(' ');
+    const [kind, number, payload, error = ''] = line.split(' ');
     if (number === undefined || !/^\d+$/.test(number)) return;
     const sequence = BigInt(number);
     if (kind === 'a') {
@@ -91,7 +93,7 @@ export class EventJournal {
     } else if (kind === 'e' && payload !== undefined && payload !== '') {
       if (sequence > this.last) this.last = sequence;
       try {
-        this.pending.push({ sequence, envelope: EnvelopeType.decode(Buffer.from(payload, 'base64')) });
+        this.pending.push({ sequence, envelope: EnvelopeType.decode(Buffer.from(payload, 'base64')), exitError: Buffer.from(error, 'base64').toString() });
       } catch {
         this.logger.warn({ sequence: number }, 'an event was cut off by a crash'); // its task's exit is published again: it was not marked
       }

@@ -20,8 +20,8 @@ export class Publisher {
 
   constructor(readonly journal: EventJournal) {}
 
-  publish<T>(namespace: string, topic: TaskTopic, type: MessageType<T>, message: T): void {
-    this.journal.append({ timestamp: timestampNow(), namespace, topic, event: packAny(type, message) });
+  publish<T>(namespace: string, topic: TaskTopic, type: MessageType<T>, message: T, exitError = ''): void {
+    this.journal.append({ timestamp: timestampNow(), namespace, topic, event: packAny(type, message) }, exitError);
     for (const wake of this.wakers) wake();
   }
 

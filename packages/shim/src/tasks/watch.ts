@@ -46,7 +46,7 @@ export function watchProcess(engine: Engine, watched: Watched): MonitoredProcess
       pid: process.pid,
       exitStatus: exit.exit_code,
       exitedAt: exitedAt(exit),
-    });
+    }, exit.error);
     writeFileSync(mark, '', { mode: 0o600 });
   };
   const process: MonitoredProcess = new MonitoredProcess({

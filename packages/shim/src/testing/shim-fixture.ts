@@ -3,7 +3,8 @@ import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync,
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
-import { packAny, packJson } from '@gantry/api';
+import { packAny, packJson, unpackAny } from '@gantry/api';
+import { TaskExit } from '@gantry/api/containerd/events/events';
 import { TaskService } from '@gantry/api/containerd/task/v3/shim';
 import type { Envelope } from '@gantry/api/containerd/types/types';
 import { CreateOptions, EventsServiceService } from '@gantry/api/gantry/shim/v1/shim';
@@ -50,6 +51,8 @@ export class ShimFixture {
   readonly run = join(this.dir, 'run');
   readonly ctx: CallContext = newContext({ namespace: 'testing' });
   readonly events: Envelope[] = [];
+  /** Reasons that came with exit events, by container id. */
+  readonly exitErrors = new Map<string, string>();
   readonly logs: string[] = [];
   private service: HostedService | undefined;
   private connection: Connection | undefined;
@@ -91,8 +94,9 @@ export class ShimFixture {
     const client = connection.client(EventsServiceService);
     while (this.connection === connection) {
       try {
-        for await (const { sequence, envelope } of client.subscribe(this.ctx, {}, { waitForReady: true, timeoutMs: 1e9 })) {
+        for await (const { sequence, envelope, exitError } of client.subscribe(this.ctx, {}, { waitForReady: true, timeoutMs: 1e9 })) {
           if (envelope !== undefined) this.events.push(envelope);
+          if (exitError !== '') this.exitErrors.set(unpackAny(envelope?.event, TaskExit)?.containerId ?? '', exitError);
           await client.ack(this.ctx, { sequence });
         }
       } catch {

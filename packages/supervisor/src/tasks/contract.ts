@@ -36,6 +36,8 @@ export interface TaskEvent {
   readonly topic: string;
   readonly timestamp: Timestamp | undefined;
   readonly event: Any;
+  /** Why a process ended when that was not its own doing; empty otherwise. */
+  readonly exitError: string;
 }
 
 /**

@@ -37,9 +37,9 @@ export function subscribeTaskEvents(connection: Connection, logger: Logger): Tas
     shim.ack(ctx, { sequence: handled }, { timeoutMs: 10_000 }).catch((error: unknown) => logger.debug({ err: error }, 'an acknowledgement was lost'));
   };
 
-  const deliver = async (ctx: CallContext, { sequence, envelope }: SubscribeResponse): Promise<void> => {
+  const deliver = async (ctx: CallContext, { sequence, envelope, exitError }: SubscribeResponse): Promise<void> => {
     if (envelope?.event !== undefined) {
-      const event: TaskEvent = { sequence, namespace: envelope.namespace, topic: envelope.topic, timestamp: envelope.timestamp, event: envelope.event };
+      const event: TaskEvent = { sequence, namespace: envelope.namespace, topic: envelope.topic, timestamp: envelope.timestamp, event: envelope.event, exitError };
       for (const handler of handlers) await handle(handler, event);
     }
     handled = sequence;

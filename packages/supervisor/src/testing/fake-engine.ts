@@ -192,7 +192,7 @@ export function fakeEngine(world: FakeWorld, settings: Partial<Engine['settings'
   };
   const tell = (id: string, execId: string, exitStatus: number, pid: number): void =>
     handleTaskEvent(engine, {
-      sequence: 1n, namespace: 'gantry', topic: '/tasks/exit', timestamp: undefined, event: packAny(TaskExit, { containerId: id, id: execId, pid, exitStatus, exitedAt: timestampNow() }),
+      sequence: 1n, namespace: 'gantry', topic: '/tasks/exit', timestamp: undefined, event: packAny(TaskExit, { containerId: id, id: execId, pid, exitStatus, exitedAt: timestampNow() }), exitError: '',
     });
   engine.execs.onEnded = (exec) => execEnded(engine, exec);
   world.tasks.onKill = (id, signal, execId) => {

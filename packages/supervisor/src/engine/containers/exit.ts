@@ -29,7 +29,7 @@ export function handleTaskEvent(engine: Engine, event: TaskEvent): void {
   const exit = unpackAny(event.event, TaskExit);
   if (exit !== undefined) {
     const exitedAt = exit.exitedAt === undefined ? nowText() : formatTimestamp(exit.exitedAt);
-    if (exit.id === exit.containerId || exit.id === '') applyExit(engine, exit.containerId, { pid: exit.pid, exitCode: exit.exitStatus, exitedAt });
+    if (exit.id === exit.containerId || exit.id === '') applyExit(engine, exit.containerId, { pid: exit.pid, exitCode: exit.exitStatus, exitedAt, error: event.exitError });
     else engine.execs.exited(exit.containerId, exit.id, exit.exitStatus);
   }
   const oom = unpackAny(event.event, TaskOOM);
