@@ -4,7 +4,7 @@ import { PassThrough, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { constants, createGzip, createZstdCompress } from 'node:zlib';
 import { layerCompression, mediaTypes } from '@gantry/oci';
-import { invalidArgument, notImplemented } from '@gantry/rpc';
+import { invalidArgument } from '@gantry/rpc';
 import { type ContentStore, isExisting } from '../content/store';
 import { UNCOMPRESSED_LABEL } from '../layers/intake';
 import type { NativeTree, Packing } from '../layers/native';
