@@ -7,7 +7,7 @@ import { EventJournal } from './events/journal';
 import { AnswerReader, encodeRequest } from './helper/frame';
 import { relativeLower } from './rootfs/lower-paths';
 import { parseMountOptions } from './rootfs/mount-options';
-import { hostId } from './tasks/create';
+import { hostId } from './tasks/host-id';
 import { checkIdentifier } from './tasks/record';
 import { monitorStdio } from './tasks/stdio';
 

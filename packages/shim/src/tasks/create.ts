@@ -2,13 +2,14 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { TaskCreate } from '@gantry/api/containerd/events/events';
 import type { CreateTaskRequest } from '@gantry/api/containerd/task/v3/shim';
-import { type IdMapping, parseJson, type Spec } from '@gantry/oci';
+import { parseJson, type Spec } from '@gantry/oci';
 import { asGantryError, type CallContext, errorText, invalidArgument, isGantryError, notImplemented } from '@gantry/rpc';
 import type { TaskOptions } from '../drivers/options';
 import { readOptions } from '../drivers/options';
 import type { Fields } from '../helper/frame';
 import { writeJson } from '../monitor/state-files';
 import { type Engine, runtimeRoot, socketPath, taskDir } from './engine';
+import { hostId, mappingsOf } from './host-id';
 import { checkIdentifier, type TaskRecord } from './record';
 import { monitorStdio } from './stdio';
 import { driverTask, type Task } from './task';
@@ -129,28 +130,6 @@ function taskFields(options: TaskOptions, task: Task): Fields {
         }),
     ...(memory === undefined ? {} : { oom: memory.directory, oom_version: memory.version }),
   };
-}
-
-/** The map of a new user namespace, or of the one that is joined: of `init` once it runs, before of the process that is named. */
-export function mappingsOf({ linux }: Spec, kind: 'uid' | 'gid', init?: number): readonly IdMapping[] | undefined {
-  const path = linux?.namespaces?.find((one) => one.type === 'user')?.path;
-  const pid = path === undefined ? undefined : /^\/proc\/(\d+)\/ns\/user$/.exec(path)?.[1];
-  if (pid === undefined) return kind === 'uid' ? linux?.uidMappings : linux?.gidMappings;
-  return parseMap(readFileSync(`/proc/${init ?? pid}/${kind}_map`, 'utf8'));
-}
-
-function parseMap(text: string): IdMapping[] {
-  return text.split('\n').flatMap((line) => {
-    const [containerID, hostID, size] = line.trim().split(/\s+/).map(Number);
-    return containerID === undefined || hostID === undefined || size === undefined ? [] : [{ containerID, hostID, size }];
-  });
-}
-
-/** An id inside the container as the host sees it; unmapped ids are left (-1). */
-export function hostId(inside: number, mappings: readonly IdMapping[] | undefined): number {
-  if (mappings === undefined || mappings.length === 0) return inside;
-  const map = mappings.find((one) => inside >= one.containerID && inside < one.containerID + one.size);
-  return map === undefined ? -1 : map.hostID + inside - map.containerID;
 }
 
 export function readSpec(bundle: string): Spec {

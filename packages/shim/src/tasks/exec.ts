@@ -4,7 +4,7 @@ import type { ExecProcessRequest } from '@gantry/api/containerd/task/v3/shim';
 import { parseJson, type Process } from '@gantry/oci';
 import { alreadyExists, asGantryError, type CallContext, failedPrecondition, internal, invalidArgument, isGantryError } from '@gantry/rpc';
 import { startTimeOf, writeJson } from '../monitor/state-files';
-import { hostId, mappingsOf } from './create';
+import { hostId, mappingsOf } from './host-id';
 import { type Engine, execDir, socketPath } from './engine';
 import { checkIdentifier, type ExecRecord } from './record';
 import { monitorStdio } from './stdio';

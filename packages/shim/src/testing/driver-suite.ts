@@ -253,6 +253,14 @@ export function driverSuite(name: string, options: Partial<CreateOptions>): void
       await shim.delete(task);
     });
 
+    test('a user who is not root opens its own output again', async () => {
+      const task = await shim.create({ args: ['sh', '-c', 'echo out >/dev/stdout; echo err >/dev/stderr'], change: (spec) => Object.assign(spec.process ?? {}, { user: { uid: 77, gid: 77 } }) });
+      await shim.startTask(task);
+      expect(await shim.wait(task)).toBe(0);
+      await shim.delete(task);
+      expect(shim.log(task).sort()).toEqual([['stderr', 'err\n'], ['stdout', 'out\n']]);
+    });
+
     test('a file takes both outputs, of an exec process too', async () => {
       const path = join(shim.dir, 'out.txt');
       const task = await shim.create({ args: ['sh', '-c', 'echo one; echo two >&2; sleep 100'], stdio: { stdin: '', stdout: `file://${path}`, stderr: `file://${path}` } });

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
@@ -165,6 +165,7 @@ export class ShimFixture {
     const bundle = join(this.run, 'tasks', this.ctx.namespace, id);
     const work = join(this.dir, 'snapshots', id);
     for (const dir of [bundle, join(work, 'fs'), join(work, 'work')]) mkdirSync(dir, { recursive: true, mode: 0o700 });
+    chmodSync(join(work, 'fs'), 0o755); // the container's root
     writeFileSync(join(bundle, 'config.json'), JSON.stringify(this.spec(id, run)));
     const socket = join(this.run, 's', id);
     const log = join(this.dir, `${id}.log`);

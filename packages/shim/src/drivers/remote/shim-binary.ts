@@ -1,12 +1,13 @@
 import { readFile, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { formatTimestamp, packAny } from '@gantry/api';
+import { formatTimestamp, packAny, unpackAny } from '@gantry/api';
 import { Options } from '@gantry/api/containerd/runc/v1/runc';
 import { DeleteResponse } from '@gantry/api/containerd/task/v2/shim';
 import type { Any } from '@gantry/api/google/protobuf/any';
 import { failedPrecondition, internal } from '@gantry/rpc';
 import type { Helper } from '../../helper/helper';
 import type { ExitState } from '../../monitor/state-files';
+import { hostId, mappingsOf } from '../../tasks/host-id';
 import type { DriverTask } from '../driver';
 import { parseBootstrap } from './bootstrap';
 import type { TaskServer } from './server';
@@ -43,9 +44,19 @@ export class ShimBinary implements TaskServer {
 
   options(task: DriverTask): Any | undefined {
     const { binary, passed, root } = task.options;
-    if (passed !== undefined) return { typeUrl: passed.typeUrl, value: Buffer.from(passed.value, 'base64') };
-    // runc's shim keeps its state in a directory of containerd's unless it is told another; it adds the namespace itself.
-    return /^containerd-shim-runc-v\d+$/.test(basename(binary)) ? packAny(Options, Options.fromPartial({ root: dirname(root) })) : undefined;
+    const given = passed === undefined ? undefined : { typeUrl: passed.typeUrl, value: Buffer.from(passed.value, 'base64') };
+    if (!/^containerd-shim-runc-v\d+$/.test(basename(binary))) return given;
+    const runc = unpackAny(given, Options) ?? (given === undefined ? Options.fromPartial({}) : undefined);
+    if (runc === undefined) return given;
+    const { user } = task.spec.process ?? {};
+    return packAny(Options, {
+      ...runc,
+      // It keeps its state in a directory of containerd's unless it is told another, and adds the namespace itself.
+      root: runc.root || dirname(root),
+      // Its pipes belong to the user, so that /dev/stdout can be opened again, by mapped users too.
+      ioUid: runc.ioUid || Math.max(hostId(user?.uid ?? 0, mappingsOf(task.spec, 'uid')), 0),
+      ioGid: runc.ioGid || Math.max(hostId(user?.gid ?? 0, mappingsOf(task.spec, 'gid')), 0),
+    });
   }
 
   async clean(task: DriverTask): Promise<ExitState> {
