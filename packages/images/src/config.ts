@@ -6,7 +6,7 @@ import { COPY } from './snapshots/copy';
 import { SNAPSHOTTER } from './snapshots/overlay';
 import { parseProxy } from './snapshots/proxy';
 
-/** The service's own configuration keys (see deploy/images.yaml). */
+/** The service's own configuration keys (see deploy/config/images.yaml). */
 export interface ImagesConfig {
   /** URLs that are asked before docker.io. */
   readonly 'registry-mirrors': readonly string[];
