@@ -13,18 +13,22 @@ export interface Download {
   readonly parallel: number;
   /** Milliseconds before a broken connection is taken up the first time. */
   readonly pauseMs: number;
-  /** Asks for [from, to): with a Range header unless that is the whole. Rejects unless the answer is 200 or 206, after its own attempts. */
-  readonly ask: (from: number, to: number, signal: AbortSignal | undefined) => Promise<Response>;
+  /** Asks for [from, to), with a Range header where ranges are of use (plain: never). Rejects unless the answer is 200 or 206, after its own attempts. */
+  readonly ask: (range: { readonly from: number; readonly to: number; readonly plain?: boolean }, signal: AbortSignal | undefined) => Promise<Response>;
 }
 
 /** Bytes of one range. As many ranges as there are connections wait in memory, so this bounds it. */
-export const PIECE = 4 << 20;
+export const PIECE = 2 << 20;
 /** So many bytes must have come for a failure to be forgiven: a registry that breaks off after each byte is given up. */
 const PROGRESS = 256 << 10;
 
+/** Share of the time that is spent waiting for bytes, from which on more connections are worth their cost. */
+const WAITING = 0.6;
+
 /**
- * The bytes in order. Large blobs are fetched in ranges over several connections at once, of which the first in order is passed on while it
- * comes; a server that knows no ranges gives one stream. A connection that breaks is taken up where it broke.
+ * The bytes in order. A large blob begins on one connection; as soon as it is the network that is waited for, the rest is fetched in ranges over
+ * several connections at once, of which the first in order is passed on while it comes. A server that knows no ranges gives one stream. A
+ * connection that breaks is taken up where it broke.
  */
 export async function* download(job: Download): AsyncGenerator<Buffer> {
   const { offset, size } = job;
@@ -36,31 +40,63 @@ export async function* download(job: Download): AsyncGenerator<Buffer> {
   const signal = job.signal === undefined ? stop.signal : AbortSignal.any([job.signal, stop.signal]);
   const inner = { ...job, signal };
   try {
-    const first = await ask(inner, offset, offset + PIECE);
-    if (first === undefined || first.status !== 206) {
+    const first = await ask(inner, offset, size);
+    if (first === undefined) {
+      yield* stream({ ...inner, ask: (range, own) => job.ask({ ...range, plain: true }, own) }, offset, size);
+      return;
+    }
+    if (first.status !== 206) {
       yield* stream(inner, offset, size, first);
       return;
     }
-    const pieces = [new Piece(inner, offset, offset + PIECE, first)];
-    for (let next = offset + PIECE, piece = pieces.shift(); piece !== undefined; piece = pieces.shift()) {
-      for (; next < size && pieces.length < job.parallel - 1; next += PIECE) pieces.push(new Piece(inner, next, Math.min(next + PIECE, size)));
-      yield* piece.bytes();
-    }
+    const from = yield* untilSlow(stream(inner, offset, size, first), offset, size);
+    yield* inPieces(inner, from);
   } finally {
     stop.abort();
+  }
+}
+
+/** Passes bytes on until waiting for them outweighs using them; how far it came. */
+async function* untilSlow(source: AsyncGenerator<Buffer>, offset: number, size: number): AsyncGenerator<Buffer, number> {
+  let at = offset;
+  let mark = { at, waited: 0, began: performance.now() };
+  let asked = mark.began;
+  for await (const part of source) {
+    mark.waited += performance.now() - asked;
+    at += part.length;
+    yield part;
+    asked = performance.now();
+    if (at - mark.at < PIECE || size - at < 2 * PIECE) continue;
+    if (mark.waited > WAITING * (asked - mark.began)) return at;
+    mark = { at, waited: 0, began: asked };
+  }
+  return at;
+}
+
+async function* inPieces(job: Download, from: number): AsyncGenerator<Buffer> {
+  const { size, parallel } = job;
+  const pieces: Piece[] = [];
+  for (let next = from; ; ) {
+    for (; next < size && pieces.length < parallel; next += PIECE) pieces.push(new Piece(job, next, Math.min(next + PIECE, size)));
+    const [piece] = pieces;
+    if (piece === undefined) return;
+    yield* piece.bytes();
+    pieces.shift();
   }
 }
 
 /** The answer to the first range; undefined when the server refuses ranges. */
 async function ask(job: Download, from: number, to: number): Promise<Response | undefined> {
   try {
-    return await job.ask(from, to, job.signal);
+    return await job.ask({ from, to }, job.signal);
   } catch (error) {
     const { status } = (error as { meta?: { status?: number } }).meta ?? {};
     if (status === 416) return undefined;
     throw error;
   }
 }
+
+const TAKEN = Buffer.alloc(0);
 
 /** One range that is fetched into memory from its construction on. */
 class Piece {
@@ -69,15 +105,15 @@ class Piece {
   private failure: Error | undefined;
   private wake: (() => void) | undefined;
 
-  constructor(job: Download, from: number, to: number, first?: Response) {
-    void this.fetch(job, { from, to, first });
+  constructor(job: Download, from: number, to: number) {
+    void this.fetch(job, from, to);
   }
 
   async *bytes(): AsyncGenerator<Buffer> {
     for (let at = 0; ; ) {
       const part = this.parts[at];
       if (part !== undefined) {
-        this.parts[at++] = Buffer.alloc(0);
+        this.parts[at++] = TAKEN;
         yield part;
       } else if (this.failure !== undefined) throw this.failure;
       else if (this.done) return;
@@ -85,9 +121,9 @@ class Piece {
     }
   }
 
-  private async fetch(job: Download, range: { readonly from: number; readonly to: number; readonly first: Response | undefined }): Promise<void> {
+  private async fetch(job: Download, from: number, to: number): Promise<void> {
     try {
-      for await (const part of stream(job, range.from, range.to, range.first)) {
+      for await (const part of stream(job, from, to)) {
         this.parts.push(part);
         this.wake?.();
       }
@@ -106,7 +142,7 @@ async function* stream(job: Download, from: number, to: number, first?: Response
   let forgiven = from;
   let response = first;
   for (let failures = 0; at < to || size === 0; ) {
-    response ??= await job.ask(at, to, signal);
+    response ??= await job.ask({ from: at, to }, signal);
     try {
       let skip = response.status === 206 ? checkRange(response, digest, at) : at;
       const body = bodyOf(response, `blob ${digest}`);

@@ -2,7 +2,7 @@ import { type Index, mediaTypes, sha256 } from '@gantry/oci';
 import { dataLoss, type Logger, notFound } from '@gantry/rpc';
 import { MANIFEST_LIMIT } from '../docker/manifest';
 import type { Calls } from './calls';
-import { download } from './download';
+import { type Download, download, PIECE } from './download';
 import type { Endpoint } from './endpoints';
 import { refusal } from './errors';
 import { readBody, type Response } from './http';
@@ -65,8 +65,9 @@ export class Repository implements Reader {
   }
 
   blob(digest: string, size: number, offset: number, signal?: AbortSignal): AsyncGenerator<Buffer> {
-    const ask = async (from: number, to: number, own: AbortSignal | undefined): Promise<Response> => {
-      const headers: Record<string, string> = to < size ? { Range: `bytes=${from}-${to - 1}` } : from > 0 ? { Range: `bytes=${from}-` } : {};
+    const ask: Download['ask'] = async ({ from, to, plain }, own) => {
+      const split = this.options.ranges > 1 && size >= 2 * PIECE;
+      const headers: Record<string, string> = plain === true ? {} : to < size ? { Range: `bytes=${from}-${to - 1}` } : from > 0 || split ? { Range: `bytes=${from}-` } : {};
       const response = await this.get(`blobs/${digest}`, headers, own);
       if (response.status !== 200 && response.status !== 206) throw await refusal(response, `blob ${digest}`);
       return response;

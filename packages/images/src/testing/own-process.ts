@@ -32,7 +32,8 @@ export function ownProcess(): OwnProcess {
     async start(args = []) {
       const env = { ...process.env, NODE_PATH: join(__dirname, '../../../../node_modules') };
       const flags = ['--root', join(dir, 'd'), '--run', join(dir, 'r'), '--native', nativeBinary(), '--log-level', 'error', '--metrics-address', 'off', ...args];
-      service = spawn(process.execPath, [join(dir, 'images.cjs'), ...flags], { stdio: 'inherit', env });
+      // The young generation as the unit has it (deploy/systemd).
+      service = spawn(process.execPath, ['--max-semi-space-size=4', join(dir, 'images.cjs'), ...flags], { stdio: 'inherit', env });
       connection = connect(join(dir, 'r/images.sock'));
       await connection.client(LeasesService).list(newContext(), { filters: [] }, { waitForReady: true, timeoutMs: 20_000 });
       return connection;
