@@ -8,9 +8,10 @@ import { wasiModule } from './wasm';
 
 /** examples/wasi-runtime as a third-party runtime: a Task v3 server that the shim forwards tasks to. */
 describe('a Task server as runtime', () => {
-  const dir = mkdtempSync(join(tmpdir(), 'gantry-wasi-'));
+  let dir: string;
   let engine: Engine;
   beforeAll(async () => {
+    dir = mkdtempSync(join(tmpdir(), 'gantry-wasi-'));
     execFileSync(pinnedNode, [join(projectRoot, 'examples/wasi-runtime/build.mjs'), dir], { stdio: 'inherit' });
     engine = await startEngine('gantry', { config: { supervisor: `runtimes:\n  wasi: {task-service: ["${pinnedNode}", "${join(dir, 'wasi-runtime.cjs')}"]}\n  absent: {task-service: /no/such.sock}\n` } });
     const image = await tarOf({ 'hello.wasm': wasiModule({ greeting: 'hello from wasm\n', complaint: 'and an error\n', code: 7 }), 'long.wasm': wasiModule({ greeting: 'waiting\n', complaint: '', code: 0, waitMs: 60_000 }) });

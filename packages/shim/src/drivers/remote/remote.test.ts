@@ -22,10 +22,11 @@ test('the answer of start is an address, or JSON with version and protocol', () 
 });
 
 describe('events of shims', () => {
-  const dir = mkdtempSync(join(tmpdir(), 'gantry-it\'s-'));
+  let dir: string;
   const told: string[] = [];
   let server: TtrpcServer;
   beforeAll(async () => {
+    dir = mkdtempSync(join(tmpdir(), 'gantry-it\'s-'));
     mkdirSync(join(dir, 'shim'));
     server = eventsServer(silentLogger, (namespace, id) => told.push(`${namespace}/${id}`));
     await server.listen(join(dir, 'events'));
