@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
-import { constants, createGunzip, createZstdDecompress } from 'node:zlib';
+import { createGunzip } from 'node:zlib';
+import { zstdFrames } from './zstd-frames';
 
 export type Compression = 'none' | 'gzip' | 'zstd';
 
@@ -19,5 +20,5 @@ const CHUNK = 1 << 20;
 
 export function decompressor(compression: Exclude<Compression, 'none'>): Duplex {
   if (compression === 'gzip') return createGunzip({ chunkSize: CHUNK });
-  return createZstdDecompress({ chunkSize: CHUNK, params: { [constants.ZSTD_d_windowLogMax]: 27 } });
+  return zstdFrames();
 }

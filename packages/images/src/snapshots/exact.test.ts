@@ -72,9 +72,11 @@ available.each(['overlayfs', 'copy'])('attack 28: an unpacked image is what umoc
   const engine = await startEngine({ snapshotter });
   try {
     const plain = makeLayers(dir);
-    // Every compression that layers come in; a skippable frame in front, as zstd:chunked has them behind its data.
-    const skippable = Buffer.concat([Buffer.from('502a4d180400000061626364', 'hex')]);
-    const packed = [[gzipSync(plain[0] ?? ''), mediaTypes.ociLayerGzip], [plain[1] ?? Buffer.alloc(0), mediaTypes.ociLayer], [Buffer.concat([zstdCompressSync(plain[2] ?? ''), skippable]), mediaTypes.ociLayerZstd]] as const;
+    // Every compression that layers come in; zstd in several frames with skippable ones, as zstd:chunked.
+    const skippable = Buffer.from('502a4d180400000061626364', 'hex');
+    const third = plain[2] ?? Buffer.alloc(0);
+    const chunked = Buffer.concat([zstdCompressSync(third.subarray(0, 5000)), skippable, zstdCompressSync(third.subarray(5000)), skippable]);
+    const packed = [[gzipSync(plain[0] ?? ''), mediaTypes.ociLayerGzip], [plain[1] ?? Buffer.alloc(0), mediaTypes.ociLayer], [chunked, mediaTypes.ociLayerZstd]] as const;
     const layout = join(dir, 'layout');
     mkdirSync(join(layout, 'blobs/sha256'), { recursive: true });
     const put = (bytes: Buffer): { digest: string; size: number } => {
