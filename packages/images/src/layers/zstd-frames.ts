@@ -11,6 +11,7 @@ const SKIPPABLE = 0x184d2a50;
 const SMALL_PACKED = 256 << 10;
 const SMALL_PLAIN = 4 << 20;
 const CHUNK = 1 << 20;
+const RUN = 512 << 10;
 const PARAMS = { [constants.ZSTD_d_windowLogMax]: 27 };
 
 /**
@@ -91,23 +92,29 @@ async function readHeader(input: Input): Promise<{ readonly header: Buffer; read
   return { header: Buffer.concat([first, rest]), size: sizes[sizeBytes]?.(), checksum: (flags & 4) !== 0 };
 }
 
-/** All bytes of one frame, block by block. */
-async function* frameBytes(input: Input, { start, checksum }: { readonly start: Buffer; readonly checksum: boolean }): AsyncGenerator<Buffer> {
-  yield start;
+/** All bytes of one frame, in pieces of about RUN: blocks alone are small, and every piece costs a turn of the streams. */
+async function* frameBytes(input: Input, frame: { readonly start: Buffer; readonly checksum: boolean }): AsyncGenerator<Buffer> {
+  const run: Buffer[] = [frame.start];
+  let length = frame.start.length;
   for (let last = false; !last; ) {
     const header = await input.need(3);
     const block = header.readUIntLE(0, 3);
     last = (block & 1) === 1;
     const type = (block >> 1) & 3;
     if (type === 3) throw dataLoss('broken compressed layer: a zstd block of a reserved type');
-    yield header;
+    run.push(header);
     for (let left = type === 1 ? 1 : block >> 3; left > 0; ) {
       const part = await input.some(left);
       left -= part.length;
-      yield part;
+      length += part.length;
+      run.push(part);
     }
+    if (length < RUN) continue;
+    yield Buffer.concat(run.splice(0));
+    length = 0;
   }
-  if (checksum) yield await input.need(4);
+  if (frame.checksum) run.push(await input.need(4));
+  yield Buffer.concat(run);
 }
 
 class Input {
