@@ -71,7 +71,7 @@ describe.each(long ? [400, 30_000] : [400])('a client that is stuck for %d ms', 
     stuck.pause();
     const began = Date.now();
     await shim.startTask(task);
-    expect(await shim.wait(task)).toBe(3);
+    expect((await shim.tasks.wait(shim.ctx, { id: task.id, execId: '' }, { timeoutMs: timeoutMs + 20_000 })).exitStatus).toBe(3);
     expect(Date.now() - began).toBeGreaterThanOrEqual(timeoutMs);
     expect((await good.output)[0]).toBe(counted);
     expect(logText(shim, task)).toBe(counted);
