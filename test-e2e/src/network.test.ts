@@ -91,12 +91,14 @@ describeEngine('networks and published ports', (suite) => {
   test('names and options are as free as dockerd leaves them', async () => {
     await ok('network', 'create', 'with blank');
     await ok('run', '-d', '--name', 'freely', '--network', 'with blank', '--link', 'nobody:alias', 'busybox', 'sleep', '600');
+    await ok('run', '-d', '--name', 'nobody', '--network', 'with blank', 'busybox', 'sleep', '600');
+    expect(await ok('exec', 'freely', 'nslookup', 'alias')).toContain(await ok('inspect', '-f', '{{(index .NetworkSettings.Networks "with blank").IPAddress}}', 'nobody'));
     await ok('network', 'create', 'second');
     await ok('network', 'connect', '--driver-opt', 'org.example.colour=red', 'second', 'freely');
     expect(await ok('inspect', '-f', '{{json .NetworkSettings.Networks.second.DriverOpts}}', 'freely')).toBe('{"org.example.colour":"red"}');
     await ok('network', 'disconnect', '-f', 'second', 'freely');
     expect((await docker(['network', 'disconnect', '-f', 'second', 'freely'])).stderr).toMatch(/is not connected to (the )?network second/);
-    await ok('rm', '-f', 'freely');
+    await ok('rm', '-f', 'freely', 'nobody');
     await ok('network', 'rm', 'second', 'with blank');
   });
 });

@@ -33,3 +33,10 @@ export class Deframer extends Transform {
     done();
   }
 }
+
+/** Puts a terminal's bytes into frames of stdout, for clients that asked for frames all the same. */
+export class Framer extends Transform {
+  override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
+    done(null, frame(1, chunk));
+  }
+}

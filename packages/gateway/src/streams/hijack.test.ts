@@ -130,6 +130,19 @@ test('exec start reads its body from an upgraded connection, and the exit code i
   expect((await gateway.ask('GET', '/exec/e1/json')).json()).toMatchObject({ ExitCode: 3, Running: false, ID: 'e1' });
 });
 
+test.each([[true, false, 'framed'], [false, true, 'raw']])('frames are as exec start asks, whatever the exec was created with: created with a terminal %s, started with %s', async (created, started, form) => {
+  await start(async (io) => {
+    io.stdout('output');
+    return 0;
+  }, created);
+  const body = JSON.stringify({ Tty: started });
+  const client = new RawClient(`POST /v1.50/exec/e1/start HTTP/1.1\r\nHost: docker\r\n${upgrade}Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+  await client.ended;
+  expect(client.body).toBe(form === 'framed' ? frames([1, 'output']) : 'output');
+  expect(client.text).toContain(form === 'framed' ? 'multiplexed-stream' : 'raw-stream');
+  client.socket.end();
+});
+
 test('a detached exec answers 200 without a body', async () => {
   await start(() => 0);
   const answer = await gateway.ask('POST', '/v1.50/exec/e1/start', { body: { Detach: true } });

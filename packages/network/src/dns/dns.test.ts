@@ -28,7 +28,7 @@ describe('the embedded resolver', () => {
   const names = source(
     [network('red'), network('blue'), network('inner', true)],
     [
-      endpoint('red', 'alpha', { address: '10.0.0.2', links: { database: 'beta' } }),
+      endpoint('red', 'alpha', { address: '10.0.0.2', links: { database: 'beta', later: 'Gamma' } }),
       endpoint('red', 'beta', { address: '10.0.0.3', aliases: ['db'] }),
       endpoint('red', 'gamma', { address: '10.0.0.4', aliases: ['db'] }),
       endpoint('blue', 'delta', { address: '10.1.0.2', dnsServers: ['198.51.100.7'] }),
@@ -59,6 +59,7 @@ describe('the embedded resolver', () => {
     expect(await ask('alpha', 'Beta')).toEqual({ rcode: RCODE.ok, addresses: ['10.0.0.3'] });
     expect(await ask('alpha', 'db')).toEqual({ rcode: RCODE.ok, addresses: ['10.0.0.3', '10.0.0.4'] });
     expect(await ask('alpha', 'database')).toEqual({ rcode: RCODE.ok, addresses: ['10.0.0.3'] });
+    expect(await ask('alpha', 'later')).toEqual({ rcode: RCODE.ok, addresses: ['10.0.0.4'] });
     expect(await ask('alpha', 'beta.red')).toEqual({ rcode: RCODE.ok, addresses: ['10.0.0.3'] });
     expect(await ask('alpha', 'delta')).toEqual({ rcode: RCODE.serverFailure, addresses: [] });
   });

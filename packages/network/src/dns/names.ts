@@ -34,7 +34,7 @@ export function addressesOf(source: NameSource, sandboxId: string, name: string)
     const suffix = `.${network.name.toLowerCase()}`;
     const short = name.endsWith(suffix) ? name.slice(0, -suffix.length) : name;
     for (const endpoint of source.endpointsOfNetwork(network.id)) {
-      const named = namesOf(endpoint).some((candidate) => candidate.toLowerCase() === short);
+      const named = namesOf(endpoint).some((candidate) => candidate.toLowerCase() === short || candidate.toLowerCase() === linked?.toLowerCase());
       if ((named || endpoint.sandboxId === linked) && endpoint.address !== '') found.push(endpoint.address);
     }
   }

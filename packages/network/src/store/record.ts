@@ -50,7 +50,7 @@ export interface EndpointRecord {
   readonly name: string;
   readonly hostname: string;
   readonly aliases: readonly string[];
-  /** Old container links: alias → sandbox id. */
+  /** Old container links: alias → sandbox id, or the name of a container that may come later. */
   readonly links: Readonly<Record<string, string>>;
   readonly dnsServers: readonly string[];
   readonly namespace?: NamespaceRecord;

@@ -7,7 +7,7 @@ import { readJson } from '../../http/body';
 import type { Exchange, Route } from '../../http/exchange';
 import { type ExecStartBody, execStartBody } from '../../shapes/exec';
 import { parseDetachKeys } from '../../streams/detach-keys';
-import { frame } from '../../streams/frames';
+import { Deframer, frame, Framer } from '../../streams/frames';
 import { streamType, takeOver } from '../../streams/hijack';
 import { attachMonitor } from '../../streams/monitor';
 import { closeClient, splice } from '../../streams/splice';
@@ -51,23 +51,32 @@ async function startAttached(x: Exchange, engine: Engine, body: ExecStartBody): 
     });
     if (first === undefined) return;
     if (first.done === true || first.value.socket === '') throw internal(`exec ${x.params['name'] ?? ''} was given no stream`);
-    client = await join(x, engine, first.value, messages);
+    client = await join(x, engine, { exec: first.value, framed: !body.Tty, messages });
   } finally {
     call.cancel();
     if (client !== undefined) closeClient(client);
   }
 }
 
-async function join(x: Exchange, engine: Engine, exec: ExecStartResponse, messages: AsyncIterator<ExecStartResponse>): Promise<Socket> {
+interface Joint {
+  readonly exec: ExecStartResponse;
+  /** The client's wish in this call, as in dockerd; it may differ from what the exec was created with. */
+  readonly framed: boolean;
+  readonly messages: AsyncIterator<ExecStartResponse>;
+}
+
+async function join(x: Exchange, engine: Engine, { exec, framed, messages }: Joint): Promise<Socket> {
   const monitor = await attachMonitor(exec.socket, { op: 'attach', stdin: exec.stdin, stdout: exec.stdout, stderr: exec.stderr }, x.ctx.signal);
   const outcome = follow(messages);
-  const client = takeOver(x, streamType(exec.tty, x));
+  const client = takeOver(x, streamType(!framed, x));
+  const through = framed === !exec.tty ? undefined : framed ? new Framer() : new Deframer();
   const done = splice(client, monitor, {
     stdin: exec.stdin,
+    ...(through === undefined ? {} : { through }),
     ...(exec.tty ? { detachKeys: parseDetachKeys(exec.detachKeys) } : {}),
     async beforeEnd() {
       const failure = await Promise.race([outcome, new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), EXIT_MS).unref())]);
-      if (failure !== undefined && !x.ctx.signal.aborted) tell(client, failure, exec.tty);
+      if (failure !== undefined && !x.ctx.signal.aborted) tell(client, failure, !framed);
     },
   });
   void outcome.then((failure) => {

@@ -50,8 +50,7 @@ export async function connectOne(engine: Engine, ctx: CallContext, connection: C
   const links: Record<string, string> = {};
   for (const link of [...settings.Links, ...(connection.first && name !== 'bridge' ? (docker.hostConfig?.Links ?? []) : [])]) {
     const [target = '', alias = target] = link.split(':');
-    const linked = engine.records.findDocker(target); // a name that nobody has yet has no address
-    if (linked !== undefined) links[alias] = linked.id;
+    links[alias] = engine.records.findDocker(target)?.id ?? target; // a name that nobody has yet is looked up when it is asked for
   }
   try {
     const { endpoint } = await engine.network.connect(
