@@ -1,6 +1,5 @@
 import type { IncomingMessage } from 'node:http';
 import { pipeline } from 'node:stream/promises';
-import type { Duplex } from 'node:stream';
 import { cancelled, internal, openTicket, type StreamTicket, ticketOutcome } from '@gantry/rpc';
 import type { Exchange } from '../http/exchange';
 

@@ -110,14 +110,17 @@ describe.each(['overlayfs', 'copy'])('with a registry behind it, on %s', (snapsh
   });
 
   available('attack 40: a missing blob is pulled again, also when the next start has forgotten it', async () => {
+    const references = async (digest: string) => Object.entries((await engine.content.info(ctx, { digest })).info?.labels ?? {}).filter(([label]) => label.startsWith('containerd.io/gc.ref.')).sort();
     for (const name of engine.blobFiles()) {
       const digest = `sha256:${name}`;
+      const before = await references(digest);
       rmSync(blobPath(digest));
       expect(short(await check())).toContain(`missing blob ${digest}`);
       await engine.restart({ snapshotter });
       // Documents that are gone hide what they name, until they are back; what tells the source must be left.
       const left = (await check(true)).filter(({ repaired }) => !repaired);
       expect(left).toEqual([]);
+      expect(await references(digest)).toEqual(before); // or a collection would take what it refers to
       expect(short(await check())).toEqual([]);
       expect((await engine.images.resolve(ctx, { ref, platform: undefined })).image?.id).toBe(image.id);
     }

@@ -2,6 +2,7 @@ import { failedPrecondition } from '@gantry/rpc';
 import type { ContentStore } from '../content/store';
 import type { Database } from '../store/database';
 import type { ImageTable } from '../store/images';
+import type { Labels } from '../store/labels';
 import type { Finding } from './finding';
 import type { Refetch } from './refetch';
 import { WantedBlobs } from './wanted';
@@ -13,7 +14,11 @@ export async function* checkImages({ db, content, images, refetch }: { readonly 
     more = false;
     const wanted = await WantedBlobs.gather(db, content, images);
     for (const [key, blob] of wanted.blobs) {
-      if (told.has(key) || content.has({ namespace: blob.namespace }, blob.digest)) continue;
+      const scope = { namespace: blob.namespace };
+      const here = content.table.find(scope, blob.digest);
+      // What was brought back refers to the rest again, or a collection would take that.
+      if (told.has(key) && here !== undefined && lacks(here.labels, blob.labels)) content.setLabels(scope, blob.digest, blob.labels);
+      if (told.has(key) || here !== undefined) continue;
       told.add(key);
       more = true;
       yield { problem: 'missing', object: 'blob', id: blob.digest, namespace: blob.namespace, detail: `image ${blob.image} needs it`, repair: () => refetch.fetch(blob) };
@@ -30,3 +35,5 @@ export async function* checkImages({ db, content, images, refetch }: { readonly 
     }
   }
 }
+
+const lacks = (labels: Labels, wanted: Labels): boolean => Object.entries(wanted).some(([name, value]) => labels[name] !== value);

@@ -1,6 +1,6 @@
 import { chainIds, type Descriptor, isIndex, type Manifest } from '@gantry/oci';
 import type { ContentStore } from '../content/store';
-import { manifestLabels } from '../docker/gc-labels';
+import { configLabels, indexLabels, manifestLabels } from '../docker/gc-labels';
 import { choosePlatform, parseConfig } from '../docker/image-reader';
 import { parseIndex, parseManifest } from '../docker/manifest';
 import { referenceOf, REPO_DIGEST_LABEL } from '../docker/names';
@@ -72,6 +72,7 @@ export class WantedBlobs {
       const bytes = await this.visit(image, target, true);
       const index = bytes && this.read(image, target.digest, () => parseIndex(bytes, target.digest));
       if (index === undefined) return;
+      this.label(image, target.digest, indexLabels(index, (digest) => this.content.has({ namespace }, digest)));
       const here = index.manifests.filter(({ digest }) => this.content.has({ namespace }, digest));
       const own = choosePlatform(index.manifests, undefined, true);
       for (const entry of here.length > 0 || own === undefined ? here : [own]) await this.manifest(image, entry, entry === own);
@@ -101,6 +102,8 @@ export class WantedBlobs {
     }
     if (diffIds.length !== manifest.layers.length) return;
     const chains = chainIds(diffIds as Parameters<typeof chainIds>[0]);
+    const laid = this.db.all<{ snapshotter: string }>('SELECT snapshotter FROM snapshots WHERE ns = ? AND name = ?', image.namespace, chains.at(-1) ?? '');
+    this.label(image, manifest.config.digest, Object.assign({}, ...laid.map(({ snapshotter }) => configLabels(snapshotter, chains.at(-1)))) as Labels);
     chains.forEach((chain, at) => this.recipes.set(`${image.namespace} ${chain}`, { layer: manifest.layers[at]?.digest ?? '', diffId: diffIds[at] ?? '', parent: chains[at - 1] ?? '' }));
   }
 
