@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -70,6 +70,7 @@ export async function startEngine(kind: EngineKind = 'gantry', options: EngineOp
   for (const [service, text] of Object.entries(options.config ?? {})) writeFileSync(join(configFolder, `${service}.yaml`), text);
   const inNet = ['--net=/run/netns/' + netns];
   let process_: ChildProcess | undefined;
+  const foreignGroups = kind === 'dockerd' ? dockerGroups() : [];
 
   const argv = kind === 'gantry'
     ? [pinnedNode, join(bundles, 'gantry.cjs'), 'up', '--root', root, '--run', run, '--config-dir', configFolder, ...(options.separate ? ['--separate'] : []), ...(options.args ?? [])]
@@ -111,6 +112,7 @@ export async function startEngine(kind: EngineKind = 'gantry', options: EngineOp
           if (target.startsWith(folder)) await command('umount', ['-l', target]);
         }
         await command('ip', ['netns', 'del', netns]);
+        if (kind === 'dockerd') for (const group of dockerGroups()) if (!foreignGroups.includes(group)) removeGroup(group);
         if (!process.env['GANTRY_E2E_KEEP']) rmSync(folder, { recursive: true, force: true });
       }
     },
@@ -122,6 +124,20 @@ export async function startEngine(kind: EngineKind = 'gantry', options: EngineOp
     throw error;
   }
   return engine;
+}
+
+/** dockerd keeps its containers in `docker` below every hierarchy's root, and leaves that there. */
+function dockerGroups(): string[] {
+  const root = '/sys/fs/cgroup';
+  return [root, ...readdirSync(root).map((name) => join(root, name))].map((dir) => join(dir, 'docker')).filter((dir) => existsSync(dir));
+}
+
+function removeGroup(path: string): void {
+  try {
+    rmdirSync(path);
+  } catch {
+    // another dockerd has containers in it
+  }
 }
 
 function kill(pid: number): void {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
-import type { Writable } from 'node:stream';
+import type { Duplex, Writable } from 'node:stream';
 import { dataLoss, errorText, resourceExhausted } from '@gantry/rpc';
 import { type Compression, decompressor, detectCompression, MAGIC_SIZE } from './decompress';
 import type { Ingest } from '../content/store';
@@ -27,6 +27,9 @@ export interface SinkTarget {
   readonly ingest?: Ingest;
 }
 
+/** Compressed bytes that are worth waking a thread for: a network read's few KiB are not. */
+const GATHER = 512 << 10;
+
 /** Bytes between two words to a reader of the growing file. */
 const STEP = 1 << 20;
 
@@ -41,6 +44,9 @@ export class LayerSink {
   private pumping: Promise<void> | undefined;
   private failure: Error | undefined;
   private readonly hash = createHash('sha256');
+  /** Compressed bytes that wait to be enough. */
+  private gathered: Buffer[] = [];
+  private gatheredSize = 0;
   private taken = 0;
   private given = 0;
 
@@ -64,6 +70,7 @@ export class LayerSink {
   async end(): Promise<Sunk> {
     if (this.compression === undefined) await this.start();
     if (this.inflater !== undefined) {
+      await this.inflate(this.inflater);
       this.inflater.end();
       await this.pumping;
       this.rethrow();
@@ -135,7 +142,18 @@ export class LayerSink {
       return;
     }
     this.rethrow();
-    if (!this.inflater.write(chunk)) await Promise.race([once(this.inflater, 'drain').catch(() => undefined), this.pumping]);
+    this.gathered.push(chunk);
+    this.gatheredSize += chunk.length;
+    if (this.gatheredSize >= GATHER) await this.inflate(this.inflater);
+  }
+
+  /** Hands what was gathered to the decompressor. */
+  private async inflate(inflater: Duplex): Promise<void> {
+    const [first, ...more] = this.gathered;
+    this.gathered = [];
+    this.gatheredSize = 0;
+    if (first === undefined) return;
+    if (!inflater.write(more.length === 0 ? first : Buffer.concat([first, ...more]))) await Promise.race([once(inflater, 'drain').catch(() => undefined), this.pumping]);
     this.rethrow();
   }
 
