@@ -12,7 +12,7 @@ since=$(date +%s)
 docker run --name oom -m 24m --memory-swap 24m busybox tail /dev/zero >/dev/null 2>&1
 check "an OOM kill is exit code 137" is $? 137
 check "an OOM kill is in inspect" is "$(docker inspect -f '{{.State.OOMKilled}} {{.State.ExitCode}}' oom)" "true 137"
-check "an OOM kill is an event" is "$(docker events --since "$since" --until "$(($(date +%s) + 1))" --filter event=oom --filter event=die --format '{{.Action}} {{.Actor.Attributes.name}}' | tr '\n' ' ')" "oom oom die oom "
+check "an OOM kill is an event" is "$(docker events --since "$since" --until "$(($(date +%s) + 1))" --filter container=oom --filter event=oom --filter event=die --format '{{.Action}} {{.Actor.Attributes.name}}' | tr '\n' ' ')" "oom oom die oom "
 docker rm oom >/dev/null
 
 check "a device that is not allowed is refused" has "$(docker run --rm busybox sh -c 'mknod /x b 254 0; cat /x' 2>&1)" "not permitted"
