@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
@@ -11,6 +11,8 @@ import { CreateOptions, EventsServiceService } from '@gantry/api/gantry/shim/v1/
 import type { Process, Spec } from '@gantry/oci';
 import { type CallContext, connect, type Connection, newContext, type ServiceClient } from '@gantry/rpc';
 import { commonDefaults, type HostedService, startService } from '@gantry/service';
+import { createCgroupManager } from '@gantry/runtime';
+import { monitorsPath, tidyGroups } from '../cgroups';
 import type { ShimConfig } from '../config';
 import { shimService } from '../service';
 import { openMonitor, type MonitorClient } from './monitor-client';
@@ -121,10 +123,24 @@ export class ShimFixture {
   /** Stops everything and removes the directory. */
   async remove(): Promise<void> {
     await this.stop();
+    await this.endMonitors();
     execFileSync('sh', ['-c', `for d in /sys/fs/cgroup/*${this.cgroup} /sys/fs/cgroup${this.cgroup}; do [ -d "$d" ] && find "$d" -depth -type d -exec rmdir {} + ; done; true`], { stdio: 'ignore' });
     const left = this.mounts();
     if (left.length > 0) throw new Error(`mounts were left: ${left.join(' ')}`);
     rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  /** A monitor outlives its task while a FIFO still holds what nobody has read; here nobody will. */
+  private async endMonitors(): Promise<void> {
+    const cgroups = createCgroupManager();
+    const root = '/sys/fs/cgroup';
+    const groups = (): string[] => [root, ...readdirSync(root).map((name) => join(root, name))].map((hierarchy) => join(hierarchy, monitorsPath(this.run))).filter((path) => existsSync(path));
+    for (let tries = 0; tries < 200 && groups().length > 0; tries++) {
+      for (const group of groups()) for (const pid of membersOf(group)) kill(pid);
+      await tidyGroups(cgroups, this.run);
+      if (groups().length > 0) await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    if (groups().length > 0) throw new Error(`${monitorsPath(this.run)} still has a process`);
   }
 
   /** A spec in the way of docker's: own namespaces, cgroup, /proc, /dev. */
@@ -249,5 +265,21 @@ export async function eventually(condition: () => boolean, what: string, timeout
   while (!condition()) {
     if (Date.now() > until) throw new Error(`not within ${timeoutMs} ms: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+function membersOf(group: string): number[] {
+  try {
+    return readFileSync(join(group, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean).map(Number);
+  } catch {
+    return []; // it has just gone
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // it has ended
   }
 }
