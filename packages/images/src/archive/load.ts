@@ -1,5 +1,5 @@
 import { posix } from 'node:path';
-import { chainIds, type Descriptor, type Digest, type DockerArchiveEntry, familiarString, formatReference, type Index, type Manifest, mediaTypes, parseReference, type Platform, sha256, tryReference, withDefaultTag, platformEquals, formatPlatform, isLayer } from '@gantry/oci';
+import { chainIds, type Descriptor, type Digest, familiarString, formatReference, type Index, type Manifest, mediaTypes, parseReference, type Platform, sha256, tryReference, withDefaultTag, platformEquals, formatPlatform, isLayer } from '@gantry/oci';
 import { dataLoss, invalidArgument, resourceExhausted, notFound } from '@gantry/rpc';
 import type { ContentStore } from '../content/store';
 import { buildChain } from '../docker/chain';
@@ -9,14 +9,14 @@ import { choosePlatform, parseConfig } from '../docker/image-reader';
 import { documentType, kindOf, MANIFEST_LIMIT, parseIndex, parseManifest } from '../docker/manifest';
 import { danglingName, putName } from '../docker/names';
 import { underLease } from '../docker/operation';
-import { decompressor, detectCompression } from '../layers/decompress';
+import { detectCompression } from '../layers/decompress';
 import { type LayerIntake, type LooseLayer, type TakenLayer, UNCOMPRESSED_LABEL } from '../layers/intake';
 import type { RecordedSnapshotter } from '../snapshots/recorded';
 import type { Target } from '../store/images';
 import type { LeaseTable } from '../store/leases';
 import type { Scope } from '../store/namespaced';
-import { peeled } from './host-decompress';
-import { readTar, type TarEntry } from './tar-reader';
+import { archiveEntries, cleanName, followLinks, parseDockerEntries } from './outer';
+import type { TarEntry } from './tar-reader';
 
 export interface LoadDependencies {
   readonly catalog: Catalog;
@@ -60,7 +60,7 @@ export async function loadArchive(deps: LoadDependencies, scope: Scope, source: 
   await underLease(deps.leases, scope, 'load', async (own) => {
     const gathered: Gathered = { files: new Map(), layers: new Map(), links: new Map(), kept: 0 };
     try {
-      for await (const entry of readTar(await unpacked(await peeled(source)))) {
+      for await (const entry of archiveEntries(source)) {
         options.signal?.throwIfAborted();
         await gather(deps, own, entry, { gathered, options });
       }
@@ -82,34 +82,10 @@ function checkPlatforms({ manifests, names, target }: ArchiveImage, platforms: r
   }
 }
 
-/** The whole archive may be compressed, too. */
-async function unpacked(source: AsyncIterable<Buffer>): Promise<AsyncIterable<Buffer>> {
-  const iterator = source[Symbol.asyncIterator]();
-  const first = await iterator.next();
-  if (first.done === true) throw dataLoss('archive is empty');
-  const whole: AsyncIterable<Buffer> = {
-    async *[Symbol.asyncIterator]() {
-      yield first.value;
-      for (;;) {
-        const next = await iterator.next();
-        if (next.done === true) return;
-        yield next.value;
-      }
-    },
-  };
-  const compression = detectCompression(first.value);
-  if (compression === 'none') return whole;
-  const { Readable } = await import('node:stream');
-  const inflater = decompressor(compression);
-  const input = Readable.from(whole, { objectMode: false });
-  input.on('error', (error) => inflater.destroy(error));
-  return input.pipe(inflater) as AsyncIterable<Buffer>;
-}
-
 async function gather(deps: LoadDependencies, scope: Scope, entry: TarEntry, context: { gathered: Gathered; options: LoadOptions }): Promise<void> {
   const { gathered, options } = context;
-  const name = clean(entry.name);
-  if (entry.type === 'link') gathered.links.set(name, clean(posix.join(posix.dirname(name), entry.target)));
+  const name = cleanName(entry.name);
+  if (entry.type === 'link') gathered.links.set(name, cleanName(posix.join(posix.dirname(name), entry.target)));
   if (entry.type !== 'file' || name === '') return;
   const blob = /^blobs\/sha256\/([0-9a-f]{64})$/.exec(name)?.[1];
   const claimed = blob === undefined ? undefined : `sha256:${blob}`;
@@ -171,7 +147,7 @@ interface ArchiveImage {
 
 function ociImages(gathered: Gathered, platforms: readonly Platform[] | undefined): ArchiveImage[] {
   const top = parseIndex(need(gathered, 'index.json'), 'index.json');
-  const legacy = gathered.files.has('manifest.json') ? dockerEntries(gathered) : [];
+  const legacy = gathered.files.has('manifest.json') ? parseDockerEntries(need(gathered, 'manifest.json')) : [];
   const merged = new Map<string, ArchiveImage>();
   for (const entry of top.manifests) {
     const bytes = gathered.files.get(blobPath(entry.digest));
@@ -187,7 +163,7 @@ function ociImages(gathered: Gathered, platforms: readonly Platform[] | undefine
       const config = gathered.files.get(blobPath(manifest.config.digest));
       return config === undefined ? [] : [{ descriptor, bytes: manifestBytes, manifest, config }];
     });
-    const names = [...ociNames(entry), ...legacy.filter((old) => manifests.some(({ manifest }) => clean(old.Config) === blobPath(manifest.config.digest))).flatMap((old) => old.RepoTags ?? [])];
+    const names = [...ociNames(entry), ...legacy.filter((old) => manifests.some(({ manifest }) => cleanName(old.Config) === blobPath(manifest.config.digest))).flatMap((old) => old.RepoTags ?? [])];
     const mediaType = documentType(bytes, entry.mediaType, kind);
     const before = merged.get(entry.digest);
     merged.set(entry.digest, { target: { mediaType, digest: entry.digest, size: bytes.length, annotations: {} }, bytes, manifests, index, names: [...new Set([...(before?.names ?? []), ...names.map(normal)])] });
@@ -202,26 +178,12 @@ function ociNames(entry: Descriptor): string[] {
   return short !== undefined && /[:/]/.test(short) && tryReference(short) !== undefined ? [short] : [];
 }
 
-function dockerEntries(gathered: Gathered): DockerArchiveEntry[] {
-  let value: unknown;
-  try {
-    value = JSON.parse(need(gathered, 'manifest.json').toString());
-  } catch (cause) {
-    throw dataLoss('manifest.json is not JSON', { cause });
-  }
-  if (!Array.isArray(value)) throw dataLoss('manifest.json is not a list');
-  return value.map((entry: Partial<DockerArchiveEntry> | null, at) => {
-    if (typeof entry?.Config !== 'string' || !Array.isArray(entry.Layers) || !entry.Layers.every((layer) => typeof layer === 'string')) throw dataLoss(`entry ${at} of manifest.json is not whole`);
-    return { Config: entry.Config, RepoTags: entry.RepoTags ?? null, Layers: entry.Layers };
-  });
-}
-
 /** Docker's own form has no manifest: one is made, the same each time for the same archive. */
 function dockerImages(gathered: Gathered): ArchiveImage[] {
-  return dockerEntries(gathered).map((entry) => {
-    const config = need(gathered, clean(entry.Config));
+  return parseDockerEntries(need(gathered, 'manifest.json')).map((entry) => {
+    const config = need(gathered, cleanName(entry.Config));
     const layers = entry.Layers.map((path): Descriptor => {
-      const layer = gathered.layers.get(follow(gathered, clean(path)));
+      const layer = gathered.layers.get(followLinks(gathered.links, cleanName(path)));
       if (layer === undefined) throw dataLoss(`archive lacks layer ${path}`);
       return { mediaType: layerType(layer), size: layer.size, digest: layer.digest as Digest };
     });
@@ -303,17 +265,9 @@ function normal(name: string): string {
 }
 
 function need(gathered: Gathered, path: string): Buffer {
-  const found = gathered.files.get(follow(gathered, path));
+  const found = gathered.files.get(followLinks(gathered.links, path));
   if (found === undefined) throw invalidArgument(`invalid archive: it does not contain ${path}`);
   return found;
 }
 
-/** Older archives hold a layer once and link to it. */
-function follow(gathered: Gathered, path: string): string {
-  let at = path;
-  for (let hops = 0; hops < 8 && gathered.links.has(at); hops++) at = gathered.links.get(at) ?? at;
-  return at;
-}
-
-const clean = (name: string): string => posix.normalize(name).replace(/^(\.\/|\/)+/, '').replace(/^\.$/, '');
 const blobPath = (digest: string): string => `blobs/sha256/${digest.slice('sha256:'.length)}`;

@@ -1,12 +1,11 @@
 import { posix } from 'node:path';
-import { Readable } from 'node:stream';
-import { type Descriptor, type Digest, type DockerArchiveEntry, formatReference, type Index, type Manifest, mediaTypes, parseReference, sha256, withDefaultTag } from '@gantry/oci';
+import { type Descriptor, type Digest, formatReference, type Index, type Manifest, mediaTypes, parseReference, sha256, withDefaultTag } from '@gantry/oci';
 import { dataLoss, invalidArgument, resourceExhausted } from '@gantry/rpc';
-import { peeled } from '../archive/host-decompress';
-import { readTar, type TarEntry } from '../archive/tar-reader';
+import { archiveEntries, cleanName, followLinks, parseDockerEntries } from '../archive/outer';
+import type { TarEntry } from '../archive/tar-reader';
 import { type ContentStore, isExisting } from '../content/store';
 import { MANIFEST_LIMIT, parseIndex } from '../docker/manifest';
-import { type Compression, decompressor, detectCompression } from '../layers/decompress';
+import { type Compression, detectCompression } from '../layers/decompress';
 import type { Scope } from '../store/namespaced';
 
 interface StoredFile {
@@ -26,10 +25,10 @@ export async function importArchive(content: ContentStore, scope: Scope, source:
   const documents = new Map<string, Buffer>();
   const files = new Map<string, StoredFile>();
   const links = new Map<string, string>();
-  for await (const entry of readTar(await plain(await peeled(source)))) {
+  for await (const entry of archiveEntries(source)) {
     signal.throwIfAborted();
-    const name = clean(entry.name);
-    if (entry.type === 'link') links.set(name, clean(posix.join(posix.dirname(name), entry.target)));
+    const name = cleanName(entry.name);
+    if (entry.type === 'link') links.set(name, cleanName(posix.join(posix.dirname(name), entry.target)));
     if (entry.type !== 'file' || name === '' || name === 'oci-layout' || name === 'repositories' || name.endsWith('VERSION')) continue;
     if (name === 'index.json' || name === 'manifest.json') documents.set(name, await small(entry));
     else files.set(name, await store(content, scope, entry, name));
@@ -39,9 +38,7 @@ export async function importArchive(content: ContentStore, scope: Scope, source:
   const docker = documents.get('manifest.json');
   if (docker === undefined) throw invalidArgument('invalid archive: it has neither index.json nor manifest.json');
   const find = (path: string): StoredFile => {
-    let at = clean(path);
-    for (let hops = 0; hops < 8 && links.has(at); hops++) at = links.get(at) ?? at;
-    const found = files.get(at);
+    const found = files.get(followLinks(links, cleanName(path)));
     if (found === undefined) throw dataLoss(`archive lacks ${path}`);
     return found;
   };
@@ -51,7 +48,7 @@ export async function importArchive(content: ContentStore, scope: Scope, source:
 /** Docker's own form has no manifests: they are made, the same each time for the same archive. */
 async function dockerIndex(content: ContentStore, scope: Scope, bytes: Buffer, find: (path: string) => StoredFile): Promise<Imported> {
   const manifests: Descriptor[] = [];
-  for (const entry of entriesOf(bytes)) {
+  for (const entry of parseDockerEntries(bytes)) {
     const config = find(entry.Config);
     const layers = entry.Layers.map((path): Descriptor => {
       const { digest, size, compression } = find(path);
@@ -68,20 +65,6 @@ async function dockerIndex(content: ContentStore, scope: Scope, bytes: Buffer, f
   }
   const index: Index = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests };
   return { index, bytes: Buffer.from(JSON.stringify(index)) };
-}
-
-function entriesOf(bytes: Buffer): DockerArchiveEntry[] {
-  let value: unknown;
-  try {
-    value = JSON.parse(bytes.toString());
-  } catch (cause) {
-    throw dataLoss('manifest.json is not JSON', { cause });
-  }
-  if (!Array.isArray(value)) throw dataLoss('manifest.json is not a list');
-  return value.map((entry: Partial<DockerArchiveEntry> | null, at) => {
-    if (typeof entry?.Config !== 'string' || !Array.isArray(entry.Layers) || !entry.Layers.every((layer) => typeof layer === 'string')) throw dataLoss(`entry ${at} of manifest.json is not whole`);
-    return { Config: entry.Config, RepoTags: entry.RepoTags ?? null, Layers: entry.Layers };
-  });
 }
 
 async function small(entry: TarEntry): Promise<Buffer> {
@@ -114,22 +97,3 @@ async function store(content: ContentStore, scope: Scope, entry: TarEntry, name:
     await ingest.discard();
   }
 }
-
-/** The whole archive may be compressed, too. */
-async function plain(source: AsyncIterable<Buffer>): Promise<AsyncIterable<Buffer>> {
-  const iterator = source[Symbol.asyncIterator]();
-  const first = await iterator.next();
-  if (first.done === true) throw dataLoss('archive is empty');
-  const whole = (async function* () {
-    yield first.value;
-    for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) yield next.value;
-  })();
-  const compression = detectCompression(first.value);
-  if (compression === 'none') return whole;
-  const inflater = decompressor(compression);
-  const input = Readable.from(whole, { objectMode: false });
-  input.on('error', (error) => inflater.destroy(error));
-  return input.pipe(inflater) as AsyncIterable<Buffer>;
-}
-
-const clean = (name: string): string => posix.normalize(name).replace(/^(\.\/|\/)+/, '').replace(/^\.$/, '');
