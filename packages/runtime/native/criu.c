@@ -24,28 +24,12 @@
 #include <unistd.h>
 
 #include "terminal.h"
+#include "wire.h"
 
 #define CONTROL 5
 #define LIMIT (256 * 1024)
 
 static uint8_t buffer[LIMIT];
-
-static bool read_all(int fd, void *out, size_t n)
-{
-	uint8_t *at = out;
-
-	while (n) {
-		ssize_t got = read(fd, at, n);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			return false;
-		at += got;
-		n -= (size_t)got;
-	}
-	return true;
-}
 
 static void tell(char letter, const void *data, uint32_t size)
 {
@@ -178,7 +162,7 @@ int mode_criu(int argc, char **argv)
 		}
 		if (!p[0].revents)
 			continue;
-		if (!read_all(CONTROL, &length, 4) || length < 1 || length > sizeof(buffer) || !read_all(CONTROL, buffer, length)) {
+		if (read_all(CONTROL, &length, 4) != 1 || length < 1 || length > sizeof(buffer) || read_all(CONTROL, buffer, length) != 1) {
 			kill(criu, SIGKILL);
 			return 125; /* whoever asked is gone */
 		}

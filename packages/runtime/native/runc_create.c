@@ -32,6 +32,7 @@
 #include "launch_detached.h"
 #include "plan.h"
 #include "terminal.h"
+#include "wire.h"
 
 struct request {
 	int control, preserve;
@@ -67,31 +68,14 @@ static int say_errno(struct request *r, const char *what)
 	return say_error(r, &error);
 }
 
-static bool read_all(int fd, void *out, size_t n)
-{
-	uint8_t *at = out;
-
-	while (n) {
-		ssize_t got = read(fd, at, n);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			return false;
-		at += got;
-		n -= (size_t)got;
-	}
-	return true;
-}
-
 static uint8_t *read_plan(int fd, uint32_t *length)
 {
 	uint8_t *plan;
 
-	if (!read_all(fd, length, 4) || *length > PLAN_LIMIT)
+	if (read_all(fd, length, 4) != 1 || *length > PLAN_LIMIT)
 		return NULL;
 	plan = malloc(*length + 1);
-	if (plan && read_all(fd, plan, *length))
+	if (plan && read_all(fd, plan, *length) == 1)
 		return plan;
 	free(plan);
 	return NULL;
@@ -132,7 +116,7 @@ static bool await_start(struct request *r)
 {
 	char line[6];
 
-	return read_all(r->control, line, 6) && memcmp(line, "start\n", 6) == 0;
+	return read_all(r->control, line, 6) == 1 && memcmp(line, "start\n", 6) == 0;
 }
 
 static int discard(struct request *r, struct launch *l, const char *what)

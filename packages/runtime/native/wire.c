@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static int read_all(int fd, void *to, size_t len) {
+int read_all(int fd, void *to, size_t len) {
 	size_t done = 0;
 	while (done < len) {
 		ssize_t n = read(fd, (char *)to + done, len - done);

@@ -29,6 +29,9 @@ struct frame {
 	size_t map_len;
 };
 
+// Reads exactly len bytes. 1: read, 0: end of file before the first, -1: broken.
+int read_all(int fd, void *to, size_t len);
+
 // Reads one request. 1: read, 0: end of file, -1: broken.
 int wire_read(int fd, struct frame *frame);
 void wire_free(struct frame *frame);
