@@ -60,17 +60,20 @@ describe.each(['overlayfs', 'copy'])('with a registry behind it, on %s', (snapsh
   afterEach(() => engine.stop());
 
   const root = (): string => join(engine.data, snapshotter === 'copy' ? 'snapshots-copy' : 'snapshots');
-  /** Directory of the lowest layer: only it has d/f and the link, whatever order they were laid out in. */
-  const baseDirectory = (): string => readdirSync(root()).find((name) => existsSync(join(root(), name, 'fs/d/f')) && lstatSync(join(root(), name, 'fs/l'), { throwIfNoEntry: false })?.isSymbolicLink() === true) ?? '';
+  /** Directory of the lowest layer: only it has d/f and the link. What a check laid out beside it goes behind its answer, so it is waited for. */
+  const baseDirectory = async (): Promise<string> => {
+    await engine.snapshots.cleanup(ctx, { snapshotter });
+    const found = readdirSync(root()).filter((name) => existsSync(join(root(), name, 'fs/d/f')) && lstatSync(join(root(), name, 'fs/l'), { throwIfNoEntry: false })?.isSymbolicLink() === true);
+    expect(found).toHaveLength(1);
+    return found[0] ?? '';
+  };
 
   available('a store that was pulled is clean', async () => {
     expect(short(await check())).toEqual([]);
   });
 
-
-
   available('attack 40: a layer edited on disk is named and unpacked again, unless a mount shows it', async () => {
-    const base = baseDirectory();
+    const base = await baseDirectory();
     const file = join(root(), base, 'fs/d/f');
     const resolved = (await engine.images.resolve(ctx, { ref, platform: undefined })).image;
     const { mounts } = await engine.snapshots.prepare(ctx, { snapshotter: '', key: 'container', parent: resolved?.chainId ?? '', labels: {} });
@@ -87,9 +90,8 @@ describe.each(['overlayfs', 'copy'])('with a registry behind it, on %s', (snapsh
     expect(short(await check())).toEqual([]);
   });
 
-
   available('a missing tree is unpacked again', async () => {
-    const base = baseDirectory();
+    const base = await baseDirectory();
     rmSync(join(root(), base), { recursive: true });
     expect(short(await check())).toEqual([`missing snapshot ${image.diffIds[0]}`]);
     expect(short(await check(true))).toEqual([`missing snapshot ${image.diffIds[0]} repaired`]);
@@ -135,7 +137,7 @@ describe.each(['overlayfs', 'copy'])('with a registry behind it, on %s', (snapsh
       [(fs) => execFileSync('ln', ['-sfn', '/etc/passwd', join(fs, 'l')]), '/l differs'],
     ];
     for (const [change, detail] of changes) {
-      change(join(root(), baseDirectory(), 'fs'));
+      change(join(root(), await baseDirectory(), 'fs'));
       expect((await check(true))[0]).toMatchObject({ problem: 'altered', id: image.diffIds[0], detail: `${snapshotter}: ${detail}`, repaired: true });
     }
     expect(short(await check())).toEqual([]);
