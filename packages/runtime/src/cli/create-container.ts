@@ -11,6 +11,7 @@ import { launchNative, type NativeLaunch } from './native';
 import { placeInCgroups } from './place-in-cgroups';
 import { findMapper } from './rootless';
 import { forServiceManager } from './service-manager';
+import { steps } from './steps';
 import { forget, processStat, reserve, saveState, type StoredState } from './state';
 
 /** Flags that create and run share. */
@@ -44,7 +45,7 @@ export async function createContainer(context: Context, id: string, values: Valu
   for (const warning of warnings) context.log.warn(warning);
   if (spec.linux?.seccomp) context.log.debug(`seccomp filter flags: ${seccompFlags(spec.linux.seccomp)}`);
   const directory = reserve(context.root, id);
-  context.log.debug(`create ${id}: bundle ${bundle}, cgroup ${cgroup.path}, plan of ${plan.length} bytes`);
+  context.log.debug(steps.setup(id, `bundle ${bundle}, cgroup ${cgroup.path}, plan of ${plan.length} bytes`));
   let made = false;
   try {
     const draft: StoredState = { version: 1, id, bundle, rootfs: resolve(bundle, spec.root?.path ?? ''), created: new Date().toISOString(), cgroup, spec, pid: 0, startTime: '', noNewKeyring: values['no-new-keyring'] };
@@ -56,7 +57,7 @@ export async function createContainer(context: Context, id: string, values: Valu
       ...(values['console-socket'] ? { consoleSocket: values['console-socket'] } : {}), ...(values['pidfd-socket'] ? { pidfdSocket: values['pidfd-socket'] } : {}), ...(spec.process?.consoleSize?.height ? { consoleSize: spec.process.consoleSize } : {}),
     });
     const pid = await launch.created;
-    context.log.debug(`create ${id}: process ${pid} waits for start`);
+    context.log.debug(steps.waits(id, pid));
     const state = { ...draft, pid, startTime: processStat(pid)?.startTime ?? '' };
     saveState(context.root, state);
     if (values['pid-file']) writePidFile(values['pid-file'], pid);

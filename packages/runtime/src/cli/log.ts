@@ -1,8 +1,8 @@
 import { appendFileSync } from 'node:fs';
 
 export interface Logger {
-  /** Only with --debug. */
-  readonly debug: (message: string) => void;
+  /** Only with --debug; what is dear to find out is given as a function. */
+  readonly debug: (message: string | (() => string)) => void;
   readonly error: (message: string) => void;
   readonly warn: (message: string) => void;
 }
@@ -27,5 +27,5 @@ export function createLogger({ path, format, debug }: { path: string | undefined
     }
     if (level === 'error') stderr(`${message}\n`);
   };
-  return { debug: (message) => { if (debug) write('debug', message); }, error: (message) => { write('error', message); }, warn: (message) => { write('warning', message); } };
+  return { debug: (message) => { if (debug) write('debug', typeof message === 'string' ? message : message()); }, error: (message) => { write('error', message); }, warn: (message) => { write('warning', message); } };
 }

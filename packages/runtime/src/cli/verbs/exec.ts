@@ -8,6 +8,7 @@ import { subCgroups } from '../../cgroup/sub-cgroups';
 import { unableToStart, writePidFile } from '../create-container';
 import { waitInForeground } from '../foreground';
 import { launchNative } from '../native';
+import { steps } from '../steps';
 import { loadState, statusOf, type StoredState } from '../state';
 
 const flags = {
@@ -49,12 +50,16 @@ export const exec: Verb = {
     const { plan, terminal, warnings } = compileExec(process, target, { id: state.id, bundle: state.bundle, preserveFds, noNewKeyring: state.noNewKeyring });
     for (const warning of warnings) context.log.warn(warning);
     try {
+      context.log.debug(steps.setup(state.id, `process ${state.pid} is joined, plan of ${plan.length} bytes`));
       const launch = launchNative(context.native, {
         mode: 'runc-exec', plan, terminal, preserveFds, detach: values.detach,
         ...(values['console-socket'] ? { consoleSocket: values['console-socket'] } : {}), ...(values['pidfd-socket'] ? { pidfdSocket: values['pidfd-socket'] } : {}), ...(process.consoleSize?.height ? { consoleSize: process.consoleSize } : {}),
       });
       const pid = await launch.created;
       if (values['pid-file']) writePidFile(values['pid-file'], pid);
+      context.log.debug(steps.waits(state.id, pid));
+      context.log.debug(() => steps.affinity(pid));
+      context.log.debug(steps.executes(state.id, process.args));
       launch.start();
       await launch.started;
       return await (values.detach ? launch.ended : waitInForeground(launch, pid));

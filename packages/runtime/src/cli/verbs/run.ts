@@ -4,6 +4,7 @@ import { createContainer, createFlags, unableToStart } from '../create-container
 import { destroy } from '../destroy';
 import { waitInForeground } from '../foreground';
 import { runHooks } from '../hooks';
+import { steps } from '../steps';
 
 const flags = {
   ...createFlags,
@@ -21,6 +22,7 @@ export const run: Verb = {
     launch.start();
     try {
       await launch.started;
+    context.log.debug(steps.entered(state.id));
       await runHooks('poststart', state.spec, { id: state.id, pid: state.pid, bundle: state.bundle, status: 'running' });
     } catch (error) {
       await destroy(context, state);

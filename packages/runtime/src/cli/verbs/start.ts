@@ -7,6 +7,7 @@ import type { Verb } from '../context';
 import { unableToStart } from '../create-container';
 import { destroy } from '../destroy';
 import { runHooks } from '../hooks';
+import { steps } from '../steps';
 import { loadState, START_SOCKET, stateDirectory, statusOf } from '../state';
 
 export const start: Verb = {
@@ -21,6 +22,7 @@ export const start: Verb = {
     const failure = await release(directory);
     unlinkSync(join(directory, START_SOCKET));
     if (failure) throw unableToStart(failure);
+    context.log.debug(steps.entered(state.id));
     try {
       await runHooks('poststart', state.spec, { id: state.id, pid: state.pid, bundle: state.bundle, status: 'running' });
     } catch (error) {
