@@ -1,7 +1,6 @@
-import { mkdirSync, promises as fs } from 'node:fs';
-import { dirname } from 'node:path';
-import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
-import { holdRoom } from '@gantry/service';
+import { promises as fs } from 'node:fs';
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+import { closeStore, openStore, storeError } from '@gantry/service';
 import { schema } from './schema';
 
 export type Row = Record<string, SQLInputValue>;
@@ -17,24 +16,16 @@ export class Database {
   private synchronous: 'FULL' | 'NORMAL' = 'FULL';
 
   constructor(private readonly path: string) {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    this.db = new DatabaseSync(path);
-    this.db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000;');
-    this.transaction(() => {
-      const row = this.db.prepare('PRAGMA user_version').get() as { user_version: number };
-      for (let version = row.user_version; version < schema.length; version++) {
-        this.db.exec(schema[version] ?? '');
-        this.db.exec(`PRAGMA user_version = ${version + 1}`);
-      }
-    });
-    holdRoom(this.db);
+    this.db = openStore({ path, migrations: schema, patience: 5000 });
   }
 
   /** Runs fn in a transaction (joined when one is open); a throw rolls back. Not durable: on the disk with the next durable one, or `flush`. */
   transaction<T>(fn: () => T, { durable = true }: { readonly durable?: boolean } = {}): T {
     if (this.depth > 0) return fn();
-    this.setSynchronous(durable ? 'FULL' : 'NORMAL');
-    this.db.exec('BEGIN IMMEDIATE');
+    this.told(() => {
+      this.setSynchronous(durable ? 'FULL' : 'NORMAL');
+      this.db.exec('BEGIN IMMEDIATE');
+    });
     this.depth++;
     try {
       const result = fn();
@@ -42,7 +33,7 @@ export class Database {
       return result;
     } catch (error) {
       if (this.db.isTransaction) this.db.exec('ROLLBACK'); // a full disk has rolled it back already
-      throw error;
+      throw storeError(error, this.path);
     } finally {
       this.depth--;
     }
@@ -57,27 +48,40 @@ export class Database {
 
   /** Number of rows changed. */
   run(sql: string, ...values: SQLInputValue[]): number {
-    if (this.depth === 0) this.setSynchronous('FULL');
-    return Number(this.statement(sql).run(...values).changes);
+    return this.told(() => {
+      if (this.depth === 0) this.setSynchronous('FULL');
+      return Number(this.statement(sql).run(...values).changes);
+    });
   }
 
   /** Row id of the row inserted. */
   insert(sql: string, ...values: SQLInputValue[]): number {
-    if (this.depth === 0) this.setSynchronous('FULL');
-    return Number(this.statement(sql).run(...values).lastInsertRowid);
+    return this.told(() => {
+      if (this.depth === 0) this.setSynchronous('FULL');
+      return Number(this.statement(sql).run(...values).lastInsertRowid);
+    });
   }
 
   get<T>(sql: string, ...values: SQLInputValue[]): T | undefined {
-    return this.statement(sql).get(...values) as T | undefined;
+    return this.told(() => this.statement(sql).get(...values) as T | undefined);
   }
 
   all<T>(sql: string, ...values: SQLInputValue[]): T[] {
-    return this.statement(sql).all(...values) as T[];
+    return this.told(() => this.statement(sql).all(...values) as T[]);
   }
 
   close(): void {
     this.statements.clear();
-    this.db.close();
+    closeStore(this.db);
+  }
+
+  /** What SQLite throws, with the path of the file. */
+  private told<T>(fn: () => T): T {
+    try {
+      return fn();
+    } catch (error) {
+      throw storeError(error, this.path);
+    }
   }
 
   private setSynchronous(mode: 'FULL' | 'NORMAL'): void {

@@ -1,5 +1,6 @@
 export type { CommonConfig, Environment, LogLevel } from './config';
 export { commonDefaults, loadConfig, logLevels, readCommandLine, readEnvironment } from './config';
+export { exitCodeOf, isFinal } from './exit-codes';
 export type { FlagSpec, FlagTable, FlagValue } from './flags';
 export { commonFlags, helpText, parseFlags } from './flags';
 export type { LoggerOptions } from './logger';
@@ -14,6 +15,8 @@ export { runService } from './run-service';
 export type { HostedService, HostOptions, Running, ServiceContext, ServiceSpec } from './service';
 export { startService } from './service';
 export { overlay } from './settings';
+export type { StoreOptions } from './store';
+export { closeStore, damaged, foreign, openStore, storeError, UNUSABLE } from './store';
 export { holdRoom } from './store-room';
 export type { Tracing } from './tracing';
 export { startTracing } from './tracing';

@@ -1,17 +1,15 @@
 import { constants } from 'node:os';
 import { errorText } from '@gantry/rpc/errors';
+import { FAILED, exitCodeOf, MISUSED } from './exit-codes';
 import { commonDefaults, type CommonConfig, loadConfig, readCommandLine, readEnvironment } from './config';
 import { helpText } from './flags';
 import { createNotifier } from './notify';
 import { type HostedService, type ServiceSpec, startService } from './service';
 
-/** Exit codes: 0 stopped in good order, 1 failed, 2 wrong command line or configuration, 128+n ended by a second signal n. */
-const FAILED = 1;
-const MISUSED = 2;
 /** Longest graceful stop, ms; systemd's own TimeoutStopSec is longer. */
 const STOP_LIMIT = 20_000;
 
-/** A whole service process: command line, configuration, start, readiness, signals, stop, exit code. Called by main.ts and nothing else. */
+/** A whole service process: command line, configuration, start, readiness, signals, stop, exit code (see exit-codes.ts). Called by main.ts and nothing else. */
 export function runService<C extends object>(spec: ServiceSpec<C>, argv: readonly string[] = process.argv.slice(2)): void {
   let config: CommonConfig & C;
   const environment = readEnvironment();
@@ -35,7 +33,7 @@ export function runService<C extends object>(spec: ServiceSpec<C>, argv: readonl
   }
   live(spec, config, environment).catch((error: unknown) => {
     process.stderr.write(`${spec.binary}: ${errorText(error)}\n`);
-    process.exit(FAILED);
+    process.exit(exitCodeOf(error));
   });
 }
 

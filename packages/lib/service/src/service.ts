@@ -1,4 +1,3 @@
-import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RpcServer, ServerOptions } from '@gantry/rpc';
 import { createServer } from '@gantry/rpc';
@@ -9,6 +8,7 @@ import type { FlagTable } from './flags';
 import { createLogger } from './logger';
 import { createMetrics, type Metrics } from './metrics';
 import { serveMetrics } from './metrics-server';
+import { makeRoots } from './roots';
 import { startTracing } from './tracing';
 
 /** What a composition root hands back. `stop` undoes `start` in reverse order and is called once, also after a failed start. */
@@ -105,19 +105,5 @@ export async function startService<C extends object>(spec: ServiceSpec<C>, confi
   } catch (error) {
     await stop();
     throw error;
-  }
-}
-
-/** Run root 0711 (others may pass to docker.sock), everything below it and the data root 0700. */
-async function makeRoots(config: CommonConfig, data: string): Promise<void> {
-  const wanted: [path: string, mode: number][] = [
-    [config.run, 0o711],
-    [join(config.run, 's'), 0o700],
-    [config.root, 0o700],
-    [data, 0o700],
-  ];
-  for (const [path, mode] of wanted) {
-    await mkdir(path, { recursive: true, mode });
-    await chmod(path, mode); // mkdir's mode is cut by the umask, and an older directory may be looser
   }
 }

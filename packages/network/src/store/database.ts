@@ -1,7 +1,5 @@
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import { chmodSync, mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { holdRoom } from '@gantry/service';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { closeStore, damaged, openStore, storeError } from '@gantry/service';
 import type { EndpointRecord, NetworkRecord } from './record';
 
 /** Each entry brings the schema one version up; applied in one transaction with the version number. */
@@ -30,16 +28,14 @@ export class NetworkStore {
   readonly #endpoints = new Map<string, EndpointRecord>();
   #synchronous: Synchronous = 'FULL';
 
+  readonly #path: string;
+
   constructor(path: string) {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    this.#database = new DatabaseSync(path);
-    chmodSync(path, 0o600);
-    this.#database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 2000;');
-    this.#migrate();
-    holdRoom(this.#database);
+    this.#path = path;
+    this.#database = openStore({ path, migrations: MIGRATIONS });
     this.#run('DELETE FROM operations WHERE at < ?', Date.now() - OPERATION_LIFE_MS);
-    for (const row of this.#all('SELECT record FROM networks ORDER BY rowid')) this.#rememberNetwork(JSON.parse(row['record'] as string) as NetworkRecord);
-    for (const row of this.#all('SELECT record FROM endpoints ORDER BY rowid')) this.#rememberEndpoint(JSON.parse(row['record'] as string) as EndpointRecord);
+    for (const row of this.#all('SELECT id, record FROM networks ORDER BY rowid')) this.#rememberNetwork(this.#parse(row) as NetworkRecord);
+    for (const row of this.#all('SELECT id, record FROM endpoints ORDER BY rowid')) this.#rememberEndpoint(this.#parse(row) as EndpointRecord);
   }
 
   networks(): NetworkRecord[] {
@@ -119,7 +115,7 @@ export class NetworkStore {
   }
 
   close(): void {
-    this.#database.close();
+    closeStore(this.#database);
   }
 
   #rememberNetwork(record: NetworkRecord): void {
@@ -134,23 +130,23 @@ export class NetworkStore {
     if (operationId !== '') this.#run('INSERT OR REPLACE INTO operations VALUES (?, ?, ?)', operationId, subject, Date.now());
   }
 
-  #migrate(): void {
-    const version = Number(this.#database.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0);
-    if (version > MIGRATIONS.length) throw new Error(`network store has schema version ${version}, newer than ${MIGRATIONS.length}`);
-    MIGRATIONS.slice(version).forEach((sql, index) => {
-      this.#transaction(() => this.#database.exec(`${sql} PRAGMA user_version = ${version + index + 1};`));
-    });
+  #parse(row: Record<string, unknown>): unknown {
+    try {
+      return JSON.parse(row['record'] as string);
+    } catch (error) {
+      throw damaged(this.#path, `record ${String(row['id'])} cannot be read`, error);
+    }
   }
 
   #transaction(body: () => void, synchronous: Synchronous = 'FULL'): void {
-    this.#become(synchronous);
-    this.#database.exec('BEGIN IMMEDIATE');
     try {
+      this.#become(synchronous);
+      this.#database.exec('BEGIN IMMEDIATE');
       body();
       this.#database.exec('COMMIT');
     } catch (error) {
       if (this.#database.isTransaction) this.#database.exec('ROLLBACK'); // a full disk has rolled it back already
-      throw error;
+      throw storeError(error, this.#path);
     }
   }
 

@@ -1,7 +1,5 @@
-import { chmodSync, mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
-import { holdRoom } from '@gantry/service';
+import type { DatabaseSync } from 'node:sqlite';
+import { closeStore, damaged, openStore, storeError } from '@gantry/service';
 import type { TransactionOptions } from './contract';
 
 /** Each entry brings the schema from its index to the next; never edited once released. */
@@ -19,8 +17,7 @@ const migrations: readonly string[] = [
 ];
 
 /**
- * The supervisor's database file (0600): SQLite in WAL mode, synchronous=FULL. Throws what SQLite throws when the file
- * is damaged or of a newer schema.
+ * The supervisor's database file (0600): see openStore for what it refuses.
  */
 export class Database {
   readonly sql: DatabaseSync;
@@ -28,45 +25,39 @@ export class Database {
   private synchronous: 'FULL' | 'NORMAL' = 'FULL';
   private readonly afterCommit: (() => void)[] = [];
 
-  constructor(file: string) {
-    if (file !== ':memory:') mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-    this.sql = new DatabaseSync(file);
-    if (file !== ':memory:') chmodSync(file, 0o600);
-    this.sql.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 2000;');
-    this.migrate();
-    if (file !== ':memory:') holdRoom(this.sql);
-  }
-
-  private migrate(): void {
-    const row = this.sql.prepare('PRAGMA user_version').get() as { user_version: number };
-    if (row.user_version > migrations.length) {
-      throw new Error(`database has schema ${row.user_version}, this version knows ${migrations.length}: it was written by a newer gantry`);
-    }
-    for (let version = row.user_version; version < migrations.length; version++) {
-      this.transaction(() => this.sql.exec(`${migrations[version]} PRAGMA user_version = ${version + 1};`));
-    }
+  constructor(private readonly file: string) {
+    this.sql = openStore({ path: file, migrations });
   }
 
   /** All or nothing. A nested call joins the outer transaction, whose durability counts. */
   transaction<T>(fn: () => T, { durable = true }: TransactionOptions = {}): T {
     if (this.depth > 0) return this.nested(fn);
     const mode = durable ? 'FULL' : 'NORMAL';
-    if (mode !== this.synchronous) {
-      this.sql.exec(`PRAGMA synchronous = ${mode}`);
-      this.synchronous = mode;
-    }
-    this.sql.exec('BEGIN IMMEDIATE');
     let result: T;
     try {
+      if (mode !== this.synchronous) {
+        this.sql.exec(`PRAGMA synchronous = ${mode}`);
+        this.synchronous = mode;
+      }
+      this.sql.exec('BEGIN IMMEDIATE');
       result = this.nested(fn);
       this.sql.exec('COMMIT');
     } catch (error) {
       this.afterCommit.length = 0;
       if (this.sql.isTransaction) this.sql.exec('ROLLBACK');
-      throw error;
+      throw storeError(error, this.file);
     }
     for (const run of this.afterCommit.splice(0)) run();
     return result;
+  }
+
+  /** Reads a record's own form; what cannot be read is damage of the file. */
+  read<T>(id: string, decode: () => T): T {
+    try {
+      return decode();
+    } catch (error) {
+      throw damaged(this.file, `record of container ${id} cannot be read`, error);
+    }
   }
 
   /** Runs fn once the present transaction is committed; never when it is rolled back. */
@@ -85,6 +76,6 @@ export class Database {
   }
 
   close(): void {
-    if (this.sql.isOpen) this.sql.close();
+    closeStore(this.sql);
   }
 }

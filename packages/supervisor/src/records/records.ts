@@ -56,7 +56,7 @@ export function openRecordsOn(db: Database, dockerNamespace: string): Records {
     views.delete(id);
     if (byName.get(before.docker.name) === id) byName.delete(before.docker.name);
   };
-  for (const row of all.all(dockerNamespace) as unknown as Row[]) if (row.docker !== null) remember(row.id, DockerView.decode(row.docker));
+  for (const row of all.all(dockerNamespace) as unknown as Row[]) if (row.docker !== null) remember(row.id, db.read(row.id, () => DockerView.decode(row.docker ?? Buffer.alloc(0))));
 
   const tell = (change: RecordChange): void => db.onCommit(() => listeners.forEach((listener) => listener(change)));
   const get = (namespace: string, id: string): Container | undefined => {

@@ -1,0 +1,3 @@
+export type { StoreOptions } from './open-store';
+export { closeStore, openStore } from './open-store';
+export { damaged, foreign, storeError, UNUSABLE } from './store-error';
