@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "attach.h"
@@ -13,8 +15,10 @@
 
 static struct watch sink = {.fd = -1};  // pipe or a copy of the terminal's master
 static struct watch fifo = {.fd = -1};
-static int fifo_keep = -1;  // our write end: a client's death is no EOF
+static int fifo_place = -1;  // the FIFO until the process runs: an O_PATH descriptor, which is no reader
+static int fifo_keep = -1;   // our write end: a client's death is no EOF
 static bool wanted, once, closing;
+static bool close_asked;  // by CloseIO, while the FIFO was not open
 static char pending[32 * 1024];
 static size_t pending_at, pending_len;
 
@@ -78,10 +82,13 @@ int input_open(const struct frame *frame, int *fd, const char **what) {
 	if (!wanted) return 0;
 	if (strncmp(value, "fifo:", 5) == 0) {
 		*what = value + 5;
-		fifo = (struct watch){.fd = open(value + 5, O_RDONLY | O_NONBLOCK | O_CLOEXEC), .ready = fifo_ready};
-		if (fifo.fd < 0) return -1;
-		fifo_keep = open(value + 5, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
-		if (fifo_keep < 0) return -1;
+		struct stat st;
+		fifo_place = open(value + 5, O_PATH | O_CLOEXEC);
+		if (fifo_place < 0 || fstat(fifo_place, &st) < 0) return -1;
+		if (!S_ISFIFO(st.st_mode)) {
+			errno = EINVAL;
+			return -1;
+		}
 	}
 	if (monitor.tty && !monitor.foreign) return 0;
 	int ends[2];
@@ -97,6 +104,22 @@ void input_terminal(int master) {
 	int fd = wanted ? fcntl(master, F_DUPFD_CLOEXEC, 3) : -1;
 	if (fd >= 0) sink_begin(fd);
 	update();
+}
+
+int input_open_fifo(void) {
+	if (fifo_place < 0) return 0;
+	char path[40];
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fifo_place);
+	fifo = (struct watch){.fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), .ready = fifo_ready};
+	if (fifo.fd >= 0 && !close_asked) fifo_keep = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	bool opened = fifo.fd >= 0 && (close_asked || fifo_keep >= 0);
+	close(fifo_place);
+	fifo_place = -1;
+	if (!opened) return -1;
+	// No end is reported of a FIFO that nobody has opened for writing since: it has to be asked for.
+	if (close_asked && sink.fd >= 0) fifo_ready(&fifo, 0);
+	update();
+	return 0;
 }
 
 bool input_closed(void) { return wanted && sink.fd < 0; }
@@ -123,7 +146,9 @@ void input_client_left(void) {
 }
 
 void input_close_io(void) {
-	if (fifo_keep >= 0) {
+	if (fifo_place >= 0) {
+		close_asked = true;
+	} else if (fifo_keep >= 0) {
 		close(fifo_keep);
 		fifo_keep = -1;
 	} else if (fifo.fd < 0) {
@@ -136,5 +161,6 @@ void input_end(void) {
 	loop_close(&sink);
 	loop_close(&fifo);
 	if (fifo_keep >= 0) close(fifo_keep);
-	fifo_keep = -1;
+	if (fifo_place >= 0) close(fifo_place);
+	fifo_keep = fifo_place = -1;
 }

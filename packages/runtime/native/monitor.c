@@ -101,6 +101,13 @@ static void watch_children(void) {
 	process_reap();  // it may have died before the signal was watched
 }
 
+static int open_input(struct launch_error *error) {
+	if (input_open_fifo() == 0) return 0;
+	error->kind = LAUNCH_INTERNAL;
+	snprintf(error->text, sizeof error->text, "stdin fifo: %s", strerror(errno));
+	return -1;
+}
+
 int lifecycle_start(struct launch_error *error) {
 	if (monitor.dead || monitor.status == STATUS_STOPPED) {
 		error->kind = LAUNCH_INVALID;
@@ -115,7 +122,8 @@ int lifecycle_start(struct launch_error *error) {
 	bool late = process_starts_late(&request);
 	monitor.ack_deadline = 0;
 	monitor.state.acknowledged = true;
-	int r = process_start(&request, stdio, &master, error);
+	int r = open_input(error);
+	if (r == 0) r = process_start(&request, stdio, &master, error);
 	close_stdio();
 	wire_free(&request);
 	if (r < 0) {
@@ -141,7 +149,7 @@ void lifecycle_let_go(void) { close_stdio(); }
 
 // The process itself was started by whoever made it; our ends of its FIFOs are not needed any more.
 int lifecycle_follow(pid_t pid, struct launch_error *error) {
-	if (foreign_started(pid, error) < 0) return -1;
+	if (foreign_started(pid, error) < 0 || open_input(error) < 0) return -1;
 	close_stdio();
 	monitor.status = STATUS_RUNNING;
 	monitor.state.started = true;

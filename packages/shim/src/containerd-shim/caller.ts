@@ -19,9 +19,9 @@ export async function answerForm(call: Invocation, stdin: Buffer, places: Places
   return (await majorVersion(call.publishBinary, join(places.run, 'caller'))) >= 2 ? 'bootstrap' : 'address';
 }
 
-/** The line that `start` writes. */
+/** The line that `start` writes. containerd 2 dials the address of a gRPC shim as it stands: it must be a path. */
 export function answerLine(form: AnswerForm, sockets: NamespaceSockets): string {
-  return form === 'address' ? `unix://${sockets.ttrpc}` : JSON.stringify({ version: 3, address: `unix://${sockets.grpc}`, protocol: 'grpc' });
+  return form === 'address' ? `unix://${sockets.ttrpc}` : JSON.stringify({ version: 3, address: sockets.grpc, protocol: 'grpc' });
 }
 
 /** Asked once for each state of the file, which is remembered. */

@@ -139,8 +139,13 @@ export class MonitoredProcess {
     else await this.ask({ op: 'resize', width, height });
   }
 
+  /** At any time, and as often as it is asked; a process that has ended has no stdin to close. */
   async closeStdin(): Promise<void> {
-    await this.ask({ op: 'close_stdin' });
+    if (this.exitState !== undefined) return;
+    await this.ask({ op: 'close_stdin' }).catch(async (error: unknown) => {
+      if (!isErrorOf(error, 'unavailable')) throw error;
+      await this.exit; // its monitor went meanwhile, which ends the process
+    });
   }
 
   /** Lets the monitor of a stopped process go; it stays only for clients that still read. */

@@ -7,7 +7,9 @@ import { Metrics as MetricsV2 } from '@gantry/api/io/containerd/cgroups/v2/metri
 import { ProcessDetails } from '@gantry/api/containerd/runc/v1/runc';
 import { Status } from '@gantry/api/containerd/v1/types/task';
 import type { CreateOptions } from '@gantry/api/gantry/shim/v1/shim';
+import { containerdCases } from './containerd-cases';
 import { type Created, eventually, ShimFixture } from './shim-fixture';
+import { stdinCases } from './stdin-cases';
 
 /** What every driver must do, whichever runtime makes the containers. */
 export function driverSuite(name: string, options: Partial<CreateOptions>): void {
@@ -20,6 +22,9 @@ export function driverSuite(name: string, options: Partial<CreateOptions>): void
     afterAll(async () => {
       await shim.remove();
     });
+
+    stdinCases(() => shim);
+    containerdCases(() => shim);
 
     /** Ends a task the hard way and takes it away. */
     const finish = async (task: Created): Promise<number> => {
