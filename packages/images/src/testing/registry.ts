@@ -1,36 +1,32 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { type AddressInfo, createServer as createTcp } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 export const REGISTRY_BINARY = '/usr/bin/docker-registry';
 export const hasRegistry = existsSync(REGISTRY_BINARY);
 
-async function freePort(): Promise<number> {
-  const probe = createTcp();
-  await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
-}
-
-/** Debian's docker-registry on a loopback port of its own. */
+/** Debian's docker-registry on a loopback port that the kernel chose; its log says which. */
 export async function startRegistry(): Promise<{ readonly host: string; stop(): Promise<void> }> {
   const dir = await mkdtemp(join(tmpdir(), 'gi-registry-'));
-  const port = await freePort();
   const config = join(dir, 'config.yml');
-  await writeFile(config, `version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: ${dir}/data}}\nhttp: {addr: "127.0.0.1:${port}"}\n`);
-  const child: ChildProcess = spawn(REGISTRY_BINARY, ['serve', config], { stdio: 'ignore' });
-  for (let tries = 0; tries < 100; tries++) {
-    const up = await fetch(`http://127.0.0.1:${port}/v2/`).then(({ ok }) => ok, () => false);
-    if (up) break;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  await writeFile(config, `version: 0.1\nlog: {level: info, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: ${dir}/data}}\nhttp: {addr: "127.0.0.1:0"}\n`);
+  const child = spawn(REGISTRY_BINARY, ['serve', config], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const host = await new Promise<string>((resolve, reject) => {
+    let log = '';
+    child.stderr.on('data', (part: Buffer) => {
+      if (log.length > 1 << 20) return; // read on, or it would block
+      log += part.toString();
+      const address = /listening on (127\.0\.0\.1:\d+)/.exec(log)?.[1];
+      if (address !== undefined) resolve(address);
+    });
+    child.once('close', () => reject(new Error(`${REGISTRY_BINARY} ended: ${log}`)));
+  });
   return {
-    host: `127.0.0.1:${port}`,
+    host,
     async stop() {
       child.kill();
       await new Promise((resolve) => child.once('exit', resolve));
