@@ -1,6 +1,6 @@
 import { ContainersServiceService } from '@gantry/api/gantry/engine/v1/containers';
 import { EngineImagesServiceService, EngineNetworksServiceService, EngineVolumesServiceService, SystemServiceService } from '@gantry/api/gantry/engine/v1/resources';
-import { type Connection, isConnected, type ServiceClient, unavailable } from '@gantry/rpc';
+import { type Connection, type ServiceClient, unavailable } from '@gantry/rpc';
 
 /** What the gateway needs of the engine: the services of gantry.engine.v1, and to know that somebody is there. */
 export interface Engine {
@@ -24,7 +24,7 @@ export function engineOver(connection: Connection): Engine {
     volumes: connection.client(EngineVolumesServiceService),
     system: connection.client(SystemServiceService),
     async ready() {
-      if (isConnected(connection)) return;
+      if (connection.established) return;
       await connection.ready(READY_MS).catch((error: unknown) => {
         throw unavailable(`the engine does not answer: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
       });

@@ -2,8 +2,9 @@ import { type CallOptions as GrpcCallOptions, Client, ChannelCredentials, connec
 import { setMaxListeners } from 'node:events';
 import { type CallContext, toMetadata } from './context';
 import { asGantryError, cancelled, unavailable } from './errors';
+import { callLocally, isServedHere, localServer, streamLocally } from './local-calls';
 import { readMessages } from './readable-messages';
-import { MAX_MESSAGE_BYTES } from './server';
+import { MAX_MESSAGE_BYTES } from './message-limit';
 import type { CallOptions, ResponseStream, ServiceClient } from './service-shape';
 import { checkSocketPath } from './short-socket';
 import { fromServiceError } from './status';
@@ -16,6 +17,8 @@ export interface Connection {
   client<D extends ServiceDefinition>(definition: D): ServiceClient<D>;
   /** Resolves when the server answers; rejects with unavailable after `timeoutMs`. */
   ready(timeoutMs: number): Promise<void>;
+  /** The server is there; for health reports only, never to decide whether to call. */
+  readonly established: boolean;
   /** The grpc-js client below, for pass-through. */
   readonly raw: Client;
   close(): void;
@@ -24,6 +27,8 @@ export interface Connection {
 export interface ConnectOptions {
   /** What calls without options of their own get. */
   readonly defaults?: CallOptions;
+  /** Whether a server of this process is called without its socket (ADR 0195). Default true. */
+  readonly local?: boolean;
 }
 
 export function connect(socketPath: string, options: ConnectOptions = {}): Connection {
@@ -38,33 +43,51 @@ export function connect(socketPath: string, options: ConnectOptions = {}): Conne
     'grpc.enable_retries': 0,
     'grpc.default_authority': 'localhost',
   });
+  const near = options.local !== false;
+  let open = true;
+  const nearby = (path: string) => (near && open ? localServer(socketPath, path) : undefined);
   return {
     socketPath,
     raw,
-    client: (definition) => makeClient(raw, definition, options.defaults ?? {}),
+    client: (definition) => makeClient({ raw, nearby }, definition, options.defaults ?? {}),
+    get established() {
+      return (near && open && isServedHere(socketPath)) || raw.getChannel().getConnectivityState(false) === connectivityState.READY;
+    },
     ready: (timeoutMs) =>
       new Promise((resolve, reject) => {
         raw.waitForReady(Date.now() + timeoutMs, (error) => (error === undefined ? resolve() : reject(unavailable(`nobody answers on ${socketPath} within ${timeoutMs} ms`, { cause: error }))));
       }),
-    close: () => raw.close(),
+    close: () => {
+      open = false;
+      raw.close();
+    },
   };
 }
 
-/** True while the connection is established; for health reports only, never to decide whether to call. */
-export function isConnected(connection: Connection): boolean {
-  return connection.raw.getChannel().getConnectivityState(false) === connectivityState.READY;
-}
-
 type Method = MethodDefinition<unknown, unknown>;
+/** The socket's client, and the way without it to a server of this process. */
+interface Ways {
+  readonly raw: Client;
+  readonly nearby: (path: string) => ReturnType<typeof localServer>;
+}
 type Start = { readonly client: Client; readonly method: Method; readonly ctx: CallContext; readonly options: CallOptions };
 
-function makeClient<D extends ServiceDefinition>(client: Client, definition: D, defaults: CallOptions): ServiceClient<D> {
+function makeClient<D extends ServiceDefinition>({ raw: client, nearby }: Ways, definition: D, defaults: CallOptions): ServiceClient<D> {
   const entries = Object.keys(definition).map((name) => {
     const method = definition[name] as Method;
     const call = (ctx: CallContext, input: unknown, options: CallOptions = {}): unknown => {
       const start: Start = { client, method, ctx, options: { ...defaults, ...options } };
       if (method.requestStream) return method.responseStream ? bidi(start, input as AsyncIterable<unknown>) : clientStream(start, input as AsyncIterable<unknown>);
-      return method.responseStream ? serverStream(start, input) : unary(start, input);
+      const here = nearby(method.path);
+      if (here === undefined) return method.responseStream ? serverStream(start, input) : unary(start, input);
+      const local = { ...here, ctx, options: start.options };
+      try {
+        ctx.signal.throwIfAborted();
+        return method.responseStream ? streamLocally(local, input) : callLocally(local, input);
+      } catch (thrown) {
+        const error = asGantryError(thrown);
+        return method.responseStream ? failedStream(error) : Promise.reject(error);
+      }
     };
     return [name, call];
   });

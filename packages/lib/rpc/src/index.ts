@@ -1,7 +1,7 @@
 export type { CallContext, ContextChange } from './context';
 export { currentCall, derive, detached, newContext, runInCall, suboperation, toMetadata, traceIdOf, withTimeout } from './context';
 export type { Connection, ConnectOptions } from './client';
-export { connect, isConnected } from './client';
+export { connect } from './client';
 export type { ErrorKind, ErrorMeta, ErrorOptions } from './errors';
 export {
   aborted,
@@ -33,11 +33,12 @@ export {
 export { forwardService } from './forward';
 export type { Logger, LogFn } from './logger';
 export { silentLogger } from './logger';
+export { MAX_MESSAGE_BYTES } from './message-limit';
 export { DEFAULT_NAMESPACE, ERROR_KIND_KEY, ERROR_META_KEY, LEASE_KEY, NAMESPACE_KEY, OPERATION_KEY, TRACEPARENT_KEY } from './metadata-names';
 export type { CallObserver, FinishedCall } from './observer';
 export { publishSocket, retractSocket } from './private-socket';
 export type { AddOptions, RpcServer, ServerOptions } from './server';
-export { createServer, MAX_MESSAGE_BYTES } from './server';
+export { createServer } from './server';
 export type { CallOptions, Handlers, ResponseStream, Send, ServiceClient } from './service-shape';
 export { serviceName } from './service-shape';
 export { checkSocketPath, shortSocketPath, SOCKET_PATH_LIMIT } from './short-socket';

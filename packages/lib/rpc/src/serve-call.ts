@@ -26,27 +26,47 @@ export interface CallSurroundings {
 
 type AnyCall = Pick<ServerUnaryCall<unknown, unknown>, 'metadata' | 'getDeadline' | 'getPath'> & EventEmitter;
 
+/** A call as it came in, over a socket or from this process. */
+export interface IncomingCall {
+  /** `/package.Service/Method`. */
+  readonly method: string;
+  /** Aborted with a GantryError when the caller goes away or its deadline passes; the context's signal. */
+  readonly gone: AbortController;
+  /** Without span: the traceparent is still the caller's. */
+  readonly ctx: CallContext;
+  /** The handler is done: what is told of the caller from now on means nothing. */
+  over: boolean;
+}
+
+export type CallEnd<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: GantryError };
+
 /** Failures that are the service's own fault: logged as errors, with their stack. */
 const faults: ReadonlySet<string> = new Set(['internal', 'unknown', 'dataLoss']);
 
-/** Runs one call: context, span, metrics, log, and the failure as a GantryError (already logged). Never throws. */
-export async function runCall<T>(around: CallSurroundings, call: AnyCall, endsOnStop: boolean, work: (ctx: CallContext) => Promise<T>): Promise<{ ok: true; value: T } | { ok: false; error: GantryError }> {
+/** A call of grpc-js, or of what has its shape. */
+export function incoming(around: CallSurroundings, call: AnyCall): IncomingCall {
   const gone = new AbortController();
   const method = call.getPath();
-  let over = false;
+  const taken: IncomingCall = { method, gone, ctx: fromServerCall(call, gone.signal, around.defaultNamespace), over: false };
   call.on('cancelled', () => {
-    if (over) return; // also told of calls that were answered
+    if (taken.over) return; // also told of calls that were answered
     const late = Number(call.getDeadline()) <= Date.now();
     gone.abort(late ? deadlineExceeded(`deadline of ${method} passed`) : cancelled(`${method} was cancelled by its caller`));
   });
+  return taken;
+}
+
+/** Runs one call: context, span, metrics, log, and the failure as a GantryError (already logged). Never throws. */
+export async function runCall<T>(around: CallSurroundings, call: IncomingCall, endsOnStop: boolean, work: (ctx: CallContext) => Promise<T>): Promise<CallEnd<T>> {
+  const { method, gone } = call;
   const stop = (): void => gone.abort(unavailable(`${method} ended: the service stops`));
   if (endsOnStop) around.stopping.addEventListener('abort', stop, { once: true });
 
   const began = performance.now();
   around.observer?.started(method);
-  const span = openSpan(derive(fromServerCall(call, gone.signal, around.defaultNamespace), { logger: around.logger }), method, SpanKind.SERVER, around.tracer);
+  const span = openSpan(derive(call.ctx, { logger: around.logger }), method, SpanKind.SERVER, around.tracer);
   const finish = (outcome: FinishedOutcome): number => {
-    over = true;
+    call.over = true;
     around.stopping.removeEventListener('abort', stop);
     const seconds = (performance.now() - began) / 1000;
     around.observer?.finished({ method, outcome, seconds });
@@ -73,15 +93,15 @@ export async function runCall<T>(around: CallSurroundings, call: AnyCall, endsOn
 type FinishedOutcome = Parameters<CallObserver['finished']>[0]['outcome'];
 type StreamResult = AsyncIterable<unknown> | Promise<void>;
 
-/** The first headers go out once the handler has taken the call up, so that the caller knows that it is subscribed. */
-async function produce(stream: { sendMetadata(metadata: Metadata): void }, result: StreamResult, send: Send<unknown>): Promise<void> {
+/** Sends what a handler makes. `takenUp` is called once the handler has begun, so that the caller knows that it is subscribed. */
+export async function produce(takenUp: () => void, result: StreamResult, send: Send<unknown>): Promise<void> {
   if (!(Symbol.asyncIterator in result)) {
-    stream.sendMetadata(new Metadata());
+    takenUp();
     return result;
   }
   const messages = result[Symbol.asyncIterator]();
   let next = messages.next();
-  stream.sendMetadata(new Metadata());
+  takenUp();
   try {
     for (let step = await next; step.done !== true; step = await next) {
       await send(step.value);
@@ -94,7 +114,7 @@ async function produce(stream: { sendMetadata(metadata: Metadata): void }, resul
 
 export function serveUnary(around: CallSurroundings, handler: (ctx: CallContext, request: unknown) => Promise<unknown>, endsOnStop: boolean): handleUnaryCall<unknown, unknown> {
   return (call, callback) => {
-    void runCall(around, call, endsOnStop, async (ctx) => handler(ctx, call.request)).then((end) => {
+    void runCall(around, incoming(around, call), endsOnStop, async (ctx) => handler(ctx, call.request)).then((end) => {
       if (end.ok) callback(null, end.value);
       else callback(toStatus(end.error));
     });
@@ -103,7 +123,7 @@ export function serveUnary(around: CallSurroundings, handler: (ctx: CallContext,
 
 export function serveClientStream(around: CallSurroundings, handler: (ctx: CallContext, requests: AsyncIterable<unknown>) => Promise<unknown>): handleClientStreamingCall<unknown, unknown> {
   return (call, callback) => {
-    void runCall(around, call, false, async (ctx) => handler(ctx, requestsOf(call, ctx))).then((end) => {
+    void runCall(around, incoming(around, call), false, async (ctx) => handler(ctx, requestsOf(call, ctx))).then((end) => {
       if (end.ok) callback(null, end.value);
       else callback(toStatus(end.error));
     });
@@ -112,18 +132,18 @@ export function serveClientStream(around: CallSurroundings, handler: (ctx: CallC
 
 export function serveServerStream(around: CallSurroundings, handler: (ctx: CallContext, request: unknown, send: Send<unknown>) => StreamResult): handleServerStreamingCall<unknown, unknown> {
   return (call) => {
-    void runCall(around, call, true, async (ctx) => {
+    void runCall(around, incoming(around, call), true, async (ctx) => {
       const send = sender<unknown>(call, ctx.signal);
-      await produce(call, handler(ctx, call.request, send), send);
+      await produce(() => call.sendMetadata(new Metadata()), handler(ctx, call.request, send), send);
     }).then((end) => endStream(call, end));
   };
 }
 
 export function serveBidi(around: CallSurroundings, handler: (ctx: CallContext, requests: AsyncIterable<unknown>, send: Send<unknown>) => StreamResult): handleBidiStreamingCall<unknown, unknown> {
   return (call) => {
-    void runCall(around, call, true, async (ctx) => {
+    void runCall(around, incoming(around, call), true, async (ctx) => {
       const send = sender<unknown>(call, ctx.signal);
-      await produce(call, handler(ctx, requestsOf(call, ctx), send), send);
+      await produce(() => call.sendMetadata(new Metadata()), handler(ctx, requestsOf(call, ctx), send), send);
     }).then((end) => endStream(call, end));
   };
 }

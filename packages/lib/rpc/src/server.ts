@@ -2,15 +2,14 @@ import { type MethodDefinition, Server, ServerCredentials, type ServiceDefinitio
 import type { Tracer } from '@opentelemetry/api';
 import { HealthStatus } from './health';
 import type { Logger } from './logger';
+import { LocalServer } from './local-calls';
+import { MAX_MESSAGE_BYTES } from './message-limit';
 import { DEFAULT_NAMESPACE } from './metadata-names';
 import type { CallObserver } from './observer';
 import { publishSocket, retractSocket } from './private-socket';
 import { addReflection } from './reflection';
 import { type CallSurroundings, serveBidi, serveClientStream, serveServerStream, serveUnary } from './serve-call';
 import { type Handlers, serviceName } from './service-shape';
-
-/** Largest message either way; containerd's clients use the same. */
-export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
 
 export interface ServerOptions {
   readonly logger: Logger;
@@ -57,6 +56,7 @@ export function createServer(options: ServerOptions): RpcServer {
   };
   const names: string[] = [];
   const sockets: string[] = [];
+  const local = new LocalServer(around);
   const health = new HealthStatus();
 
   const addRawService: RpcServer['addRawService'] = (definition, handlers) => {
@@ -67,7 +67,9 @@ export function createServer(options: ServerOptions): RpcServer {
     const long = new Set<string>(add.longCalls);
     const methods = Object.keys(definition).map((name) => {
       const method = definition[name] as MethodDefinition<unknown, unknown>;
-      return [name, adapt(around, method, handlers[name as keyof typeof handlers].bind(handlers) as never, long.has(name))];
+      const handler = handlers[name as keyof typeof handlers].bind(handlers) as never;
+      local.add(method, handler, long.has(name));
+      return [name, adapt(around, method, handler, long.has(name))];
     });
     addRawService(definition, Object.fromEntries(methods) as UntypedServiceImplementation);
   };
@@ -81,15 +83,20 @@ export function createServer(options: ServerOptions): RpcServer {
     async listen(socketPath, mode = 0o600) {
       await publishSocket(socketPath, mode, (hidden) => bind(server, hidden));
       sockets.push(socketPath);
+      local.appear(socketPath);
       health.set(names, true);
     },
     setServing: (serving) => health.set(names, serving),
     async stop(graceMs = 5000) {
       health.set(names, false);
+      local.disappear();
       await Promise.all(sockets.splice(0).map(retractSocket));
       stopping.abort();
-      const cut = setTimeout(() => server.forceShutdown(), graceMs);
-      await new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
+      const cut = setTimeout(() => {
+        server.forceShutdown();
+        local.cut();
+      }, graceMs);
+      await Promise.all([new Promise<void>((resolve) => server.tryShutdown(() => resolve())), local.idle()]);
       clearTimeout(cut);
     },
   };

@@ -7,7 +7,7 @@ import { asGantryError, errorTable, type GantryError, invalidArgument, notImplem
 import { DEFAULT_NAMESPACE } from '../metadata-names';
 import { publishSocket, retractSocket } from '../private-socket';
 import { type AddOptions, type ServerOptions } from '../server';
-import { type CallSurroundings, runCall } from '../serve-call';
+import { type CallSurroundings, incoming, runCall } from '../serve-call';
 import { type Handlers, serviceName } from '../service-shape';
 import { encodeFrame, type Frame, FrameFlag, FrameReader, FrameType, TTRPC_MAX_MESSAGE_BYTES } from './frame';
 import { fromKeyValues } from './metadata';
@@ -150,7 +150,7 @@ class ServedConnection {
     const call = Object.assign(events, { metadata: fromKeyValues(request.metadata), getDeadline: () => deadline, getPath: () => definition.path });
     const late = Number.isFinite(deadline) ? setTimeout(() => events.emit('cancelled'), Math.min(deadline - Date.now() + 1, 2 ** 31 - 1)) : undefined;
     events.once('cancelled', () => clearTimeout(late));
-    const done = runCall(this.around, call, long, async (ctx) => {
+    const done = runCall(this.around, incoming(this.around, call), long, async (ctx) => {
       let input: unknown;
       try {
         input = definition.requestDeserialize(request.payload);
