@@ -7,5 +7,6 @@ module.exports = {
   transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { parser: { syntax: 'typescript', decorators: false }, target: 'es2023' }, module: { type: 'commonjs' }, sourceMaps: 'inline' }] },
   cacheDirectory: '<rootDir>/node_modules/.cache/jest',
   watchman: false,
-  testTimeout: 30000,
+  // Against hangs only: a busy machine is no error.
+  testTimeout: 120_000,
 };
