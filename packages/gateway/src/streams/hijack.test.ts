@@ -29,7 +29,7 @@ class RawClient {
     this.socket.write(request);
   }
   async until(pattern: RegExp): Promise<void> {
-    for (let i = 0; i < 300 && !pattern.test(this.text); i++) await new Promise((resolve) => setTimeout(resolve, 10));
+    for (let i = 0; i < 2000 && !pattern.test(this.text); i++) await new Promise((resolve) => setTimeout(resolve, 10));
     expect(this.text).toMatch(pattern);
   }
   get body(): string {
@@ -164,7 +164,7 @@ test('a slow client holds the process back instead of filling memory', async () 
   await client.until(/101 UPGRADED/);
   client.socket.pause();
   await gateway.ask('POST', '/containers/box/start');
-  for (let i = 0; i < 60 && !blocked; i++) await new Promise((resolve) => setTimeout(resolve, 50));
+  for (let i = 0; i < 600 && !blocked; i++) await new Promise((resolve) => setTimeout(resolve, 50));
   expect(blocked).toBe(true);
   expect(written).toBeLessThan(4 * 1024 * 1024);
   client.socket.destroy();

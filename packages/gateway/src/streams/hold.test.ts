@@ -32,7 +32,7 @@ test('output follows the head only when the client has read the head', async () 
   const { client, served, close } = await pair();
   try {
     served.write('head');
-    holdUntilTaken(served);
+    holdUntilTaken(served, 60_000);
     served.write('output');
     const reads: string[] = [];
     client.on('data', (chunk: Buffer) => reads.push(chunk.toString()));

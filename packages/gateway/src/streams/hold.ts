@@ -3,7 +3,7 @@ import { syscalls } from '@gantry/linux';
 
 /** ioctl(2) SIOCOUTQ: on a unix socket, what the other side has not read yet. */
 const SIOCOUTQ = 0x5411;
-/** Between two looks, and the longest wait, milliseconds. */
+/** Between two looks, and the longest wait unless another is given, milliseconds. */
 const LOOK_MS = 1;
 const MOST_MS = 200;
 
@@ -12,10 +12,10 @@ const MOST_MS = 200;
  * it reads together with the head; dockerd is slow enough that nobody notices, a process that writes within a millisecond is not. TCP does not tell
  * what its other side has read: nothing is held there.
  */
-export function holdUntilTaken(socket: Socket): void {
+export function holdUntilTaken(socket: Socket, mostMs = MOST_MS): void {
   const fd = (socket as { _handle?: { fd?: number } })._handle?.fd;
   if (fd === undefined || fd < 0 || socket.remoteAddress !== undefined) return;
-  const until = performance.now() + MOST_MS;
+  const until = performance.now() + mostMs;
   socket.cork();
   const look = (): void => {
     if (!socket.destroyed && performance.now() < until && unread(fd) > 0) setTimeout(look, LOOK_MS);
