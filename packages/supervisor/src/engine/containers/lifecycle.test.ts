@@ -43,7 +43,7 @@ const settle = async (): Promise<void> => {
   }
 };
 const reaches = async (id: string, wanted: Phase): Promise<void> => {
-  for (let i = 0; i < 500 && phase(id) !== wanted; i++) await new Promise((resolve) => setTimeout(resolve, 10));
+  for (let i = 0; i < 2000 && phase(id) !== wanted; i++) await new Promise((resolve) => setTimeout(resolve, 10));
   expect(phase(id)).toBe(wanted);
 };
 const nothingIsLeft = (): void => {
@@ -230,9 +230,13 @@ describe('a new process', () => {
 
   it('undoes a start that was cut short', async () => {
     const id = await create();
-    world.tasks.start = () => new Promise(() => undefined);
-    void start(id).catch(() => undefined);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    const reached = Promise.withResolvers<void>();
+    world.tasks.start = () => {
+      reached.resolve();
+      return new Promise(() => undefined);
+    };
+    start(id).catch(reached.reject);
+    await reached.promise;
     expect(phase(id)).toBe(Phase.PHASE_STARTING);
     crash();
     await reconcile(engine);

@@ -40,7 +40,7 @@ it('probes again and again until it is stopped, also when a probe cannot be run'
   const settings = healthSettings(HealthConfig.fromPartial({ Test: ['CMD', 'x'], Interval: 5_000_000n }), []);
   if (settings === undefined) throw new Error('no settings');
   monitors.start('id', settings, Date.now());
-  for (let i = 0; i < 500 && codes.length < 2; i++) await new Promise((resolve) => setTimeout(resolve, 10));
+  for (let i = 0; i < 2000 && codes.length < 2; i++) await new Promise((resolve) => setTimeout(resolve, 10));
   monitors.stopAll();
   const count = codes.length;
   expect(codes.slice(0, 2)).toEqual([-1, 0]);

@@ -56,7 +56,7 @@ it('follows over a rotation, to the end', async () => {
     for await (const lines of readLog(path, { tail: 1, follow: over.promise, signal: new AbortController().signal })) seen.push(...lines);
   })();
   const until = async (count: number): Promise<void> => {
-    for (let i = 0; i < 200 && seen.length < count; i++) await new Promise((resolve) => setTimeout(resolve, 20));
+    for (let i = 0; i < 1000 && seen.length < count; i++) await new Promise((resolve) => setTimeout(resolve, 20));
   };
   await until(1);
   appendFileSync(path, lines(2, 3));
