@@ -201,7 +201,7 @@ asRoot('networks on a real kernel', () => {
     await restart();
     const answer = await service.client.reconcile(context(), { sandboxes: [{ sandboxId: liveId, netnsPath: live.path }] });
     expect(answer.releasedSandboxIds).toEqual([goneId]);
-    await eventually(() => expect(host.ip('-o', 'link', 'show', 'type', 'veth').trim().split('\n')).toHaveLength(1), 4_000);
+    await eventually(() => expect(host.ip('-o', 'link', 'show', 'type', 'veth').trim().split('\n')).toHaveLength(1));
     await ping(live, '172.17.0.1');
   });
 

@@ -31,7 +31,7 @@ asRoot('a killed network service', () => {
       for (let index = 0; index < 6; index++) boxes.push(await host.sandbox());
       const [web = boxes[0] as TestSandbox, ...rest] = boxes;
       const webId = id();
-      await connection.ready(5_000);
+      await connection.ready(30_000);
       await client.connect(context(), connectRequest({ sandboxId: webId, netnsPath: web.path, ports: [port(8080)] }), { waitForReady: true });
       web.start('socat', 'TCP-LISTEN:80,fork,reuseaddr', 'SYSTEM:echo hello');
       const ask = async () => (await runProgram('socat', '-u', 'TCP:127.0.0.1:8080,connect-timeout=1', '-')).trim();
@@ -49,22 +49,22 @@ asRoot('a killed network service', () => {
         expect(await ask()).toBe('hello');
         await busy;
         service = boot();
-        await client.reconcile(context(), { sandboxes: [{ sandboxId: webId, netnsPath: web.path }] }, { waitForReady: true, timeoutMs: 10_000 });
+        await client.reconcile(context(), { sandboxes: [{ sandboxId: webId, netnsPath: web.path }] }, { waitForReady: true, timeoutMs: 30_000 });
         expect(await ask()).toBe('hello');
         const { network } = await client.getNetwork(context(), { ref: 'bridge' });
         expect(network?.endpoints.map((endpoint) => endpoint.sandboxId)).toEqual([webId]);
         // what outlived its record goes by itself, and every port is free again
-        await eventually(() => expect(host.ip('-o', 'link', 'show', 'type', 'veth').trim().split('\n')).toHaveLength(1), 4_000);
+        await eventually(() => expect(host.ip('-o', 'link', 'show', 'type', 'veth').trim().split('\n')).toHaveLength(1));
         await Promise.all(rest.map((box, index) => client.connect(context(), connectRequest({ sandboxId: ids[index] ?? '', netnsPath: box.path, containerName: `c${index}`, ports: [port(9000 + index)] }))));
         await Promise.all(ids.map((sandboxId) => client.releaseSandbox(context(), { sandboxId })));
-        await eventually(() => expect(host.ip('-o', 'link', 'show', 'type', 'veth').trim().split('\n')).toHaveLength(1), 4_000);
+        await eventually(() => expect(host.ip('-o', 'link', 'show', 'type', 'veth').trim().split('\n')).toHaveLength(1));
       }
     } finally {
       connection.close();
       await kill();
       await host.close();
     }
-  }, 120_000);
+  }, 300_000);
 });
 
 function id(): string {

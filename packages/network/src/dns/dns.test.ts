@@ -111,5 +111,5 @@ it('gives up at once on a resolver that nothing leads to', async () => {
   const unreachable = { address: '255.255.255.255', port: 53 }; // refused by connect(2) itself, as a host without a route does
   const started = Date.now();
   for (const over of ['udp', 'tcp'] as const) expect(await new Upstream().ask(query('a.b', TYPE.a), [unreachable], over)).toBeUndefined();
-  expect(Date.now() - started).toBeLessThan(1500);
+  expect(Date.now() - started).toBeLessThan(2000); // what one that does not answer costs
 });

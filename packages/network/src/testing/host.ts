@@ -105,8 +105,8 @@ export function delay(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Tries until it does not throw, at most two seconds. */
-export async function eventually<T>(task: () => T | Promise<T>, limitMs = 2_000): Promise<T> {
+/** Tries until it does not throw. */
+export async function eventually<T>(task: () => T | Promise<T>, limitMs = 20_000): Promise<T> {
   const end = Date.now() + limitMs;
   for (;;) {
     try {
