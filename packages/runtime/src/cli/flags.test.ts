@@ -48,7 +48,7 @@ afterAll(async () => {
     const began = Date.now();
     const { status, stderr } = run('run', id);
     expect([status === 0, stderr]).toEqual([false, expect.stringContaining(`error running ${name} hook #0`)]);
-    expect(Date.now() - began).toBeLessThan(20_000);
+    expect(Date.now() - began).toBeLessThan(50_000);
     expect(run('state', id).status).toBe(1);
   });
 

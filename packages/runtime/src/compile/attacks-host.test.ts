@@ -92,7 +92,7 @@ describeContainers('a hostile container', () => {
     try {
       const began = Date.now();
       expect((await neighbour.run(dockerLikeSpec(['echo', 'fine']))).stdout).toBe('fine\n');
-      expect(Date.now() - began).toBeLessThan(10_000);
+      expect(Date.now() - began).toBeLessThan(30_000);
       const { pids, memory } = await box.cgroups.stats(box.cgroup);
       expect(pids.current).toBeLessThanOrEqual(24n);
       expect(memory.usage).toBeLessThanOrEqual(BigInt(48 << 20));
@@ -113,7 +113,8 @@ describeContainers('a hostile container', () => {
       const outcomes = await Promise.all(Array.from({ length: 8 }, () => box.exec(process, pid, spec).done));
       expect(outcomes.map((o) => o.code)).toEqual(Array.from({ length: 8 }, () => 0));
     }
-    await sleep(50);
+    // What has ended is still there until its parent has waited for it.
+    for (let tries = 0; tries < 500 && (await box.cgroups.pids(box.cgroup)).length > 1; tries++) await sleep(20);
     expect(await box.cgroups.pids(box.cgroup)).toEqual([pid]);
   });
 

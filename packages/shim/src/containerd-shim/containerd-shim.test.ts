@@ -31,7 +31,7 @@ describe('containerd-shim-gantry-v2', () => {
     containerd = createTtrpcServer({ logger: { info() {}, warn() {}, error() {}, debug() {} } as never });
     containerd.addService(EventsService, { forward: async (_ctx, { envelope }) => (topics.push(`${envelope?.namespace} ${envelope?.topic}`), {}) });
     await containerd.listen(`${address}.ttrpc`);
-  }, 60_000);
+  }, 120_000);
   afterAll(async () => {
     await containerd.stop();
     await fixture.remove();
@@ -56,12 +56,12 @@ describe('containerd-shim-gantry-v2', () => {
   };
   const call = (action: string, { id, path }: { id: string; path: string }, binary: string, environment: Record<string, string>, input: string | undefined = ''): Promise<Buffer> =>
     new Promise((resolve, reject) => {
-      const child = execFile(process.execPath, [bundleFile, '-namespace', 'testing', '-address', address, '-publish-binary', binary, '-id', id, ...(action === 'delete' ? ['-bundle', path] : []), action], { cwd: path, env: { PATH: process.env['PATH'] ?? '', ...environment }, encoding: 'buffer', timeout: 20_000 }, (error, stdout, stderr) => (error ? reject(new Error(stderr.toString() || error.message)) : resolve(stdout)));
+      const child = execFile(process.execPath, [bundleFile, '-namespace', 'testing', '-address', address, '-publish-binary', binary, '-id', id, ...(action === 'delete' ? ['-bundle', path] : []), action], { cwd: path, env: { PATH: process.env['PATH'] ?? '', ...environment }, encoding: 'buffer', timeout: 60_000 }, (error, stdout, stderr) => (error ? reject(new Error(stderr.toString() || error.message)) : resolve(stdout)));
       child.stdin?.end(input);
     });
   const ttrpc = { TTRPC_ADDRESS: `${address}.ttrpc` };
   const create = ({ id, path }: { id: string; path: string }) => ({ id, bundle: path, rootfs: [], terminal: false, stdin: '', stdout: '', stderr: '', checkpoint: '', parentCheckpoint: '', options: undefined });
-  const gone = () => eventually(() => !existsSync(places.run), 'the shim to leave', 10_000);
+  const gone = () => eventually(() => !existsSync(places.run), 'the shim to leave');
   const ctx = newContext({ namespace: 'testing' });
 
   test('containerd 1.x gets a plain address and Task v2 over ttrpc', async () => {
@@ -80,7 +80,7 @@ describe('containerd-shim-gantry-v2', () => {
     connection.close();
     await gone();
     expect(topics.splice(0)).toEqual(['create', 'start', 'exit', 'delete'].map((topic) => `testing /tasks/${topic}`));
-  }, 60_000);
+  }, 120_000);
 
   test.each([
     ['containerd 2, told by its version', '2.1.4', { GRPC_ADDRESS: 'x', MAX_SHIM_VERSION: '2' }, ''],
@@ -103,7 +103,7 @@ describe('containerd-shim-gantry-v2', () => {
     connection.close();
     await gone();
     topics.splice(0);
-  }, 60_000);
+  }, 120_000);
 
   test('Shutdown ends nothing while a start is on its way', async () => {
     const [one, two] = [bundle(), bundle()];
@@ -115,7 +115,7 @@ describe('containerd-shim-gantry-v2', () => {
     await connection.client(TaskServiceV2).shutdown(ctx, { id: two.id, now: false });
     connection.close();
     await gone();
-  }, 60_000);
+  }, 120_000);
 
   test('without a ttrpc address events go through containerd\'s own program', async () => {
     const one = bundle();
@@ -130,7 +130,7 @@ describe('containerd-shim-gantry-v2', () => {
     await connection.client(TaskServiceV2).shutdown(testing, { id: one.id, now: false });
     connection.close();
     await gone();
-  }, 60_000);
+  }, 120_000);
 
   test('delete after kill -9 kills the container and answers its end; of nothing it starts nothing', async () => {
     const one = bundle();
@@ -150,7 +150,7 @@ describe('containerd-shim-gantry-v2', () => {
     await gone();
     expect(DeleteResponse.decode(await call('delete', one, binary, ttrpc)).pid).toBe(0);
     expect(existsSync(places.run)).toBe(false);
-  }, 60_000);
+  }, 120_000);
 
   test('flags are those of Go; what is not known is refused by name', () => {
     expect(readInvocation(['-namespace', 'n', '--id=x', '-debug', '-address', '/a', 'start'], { TTRPC_ADDRESS: '/t', MAX_SHIM_VERSION: '2' })).toMatchObject({ action: 'start', namespace: 'n', id: 'x', debug: true, address: '/a', ttrpcAddress: '/t', maxVersion: 2 });

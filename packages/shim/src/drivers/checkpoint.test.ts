@@ -75,6 +75,6 @@ describe('checkpoints', () => {
 
       const unused = await shim.create({ args: counter, options, checkpoint: images });
       expect(await shim.delete(unused)).toBe(137);
-    }, 60_000);
+    }, 120_000);
   }
 });

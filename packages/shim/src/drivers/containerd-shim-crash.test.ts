@@ -68,7 +68,7 @@ const shimPid = (task: Created): number => (JSON.parse(readFileSync(join(task.bu
     for (const task of [running, typed, ending]) await shim.delete(task);
     expect(shims.filter(alive)).toEqual([]);
     expect(shim.mounts()).toEqual([]);
-  }, 60_000);
+  }, 120_000);
 
   test('kill -9 of their shim: its delete ends the container with 137 and nothing is left', async () => {
     const task = await shim.create({ args: ['sh', '-c', 'echo before; sleep 1000'] });
@@ -85,7 +85,7 @@ const shimPid = (task: Created): number => (JSON.parse(readFileSync(join(task.bu
     expect(shim.hasCgroup(task)).toBe(false);
     expect(existsSync(task.bundle)).toBe(false);
     await eventually(() => shim.topics(task).includes('/tasks/delete'), 'delete event');
-  }, 60_000);
+  }, 120_000);
 
   test('kill -9 of the monitor: the task ends and their shim leaves', async () => {
     const task = await shim.create({ args: ['sleep', '1000'] });
@@ -98,7 +98,7 @@ const shimPid = (task: Created): number => (JSON.parse(readFileSync(join(task.bu
     await eventually(() => !alive(theirs) && !alive(task.pid), 'their shim\'s end');
     expect(shim.mounts()).toEqual([]);
     expect(shim.hasCgroup(task)).toBe(false);
-  }, 60_000);
+  }, 120_000);
 
   test('what gantry cleanup does: their shim is ended and its socket gone', async () => {
     const task = await shim.create({ args: ['sleep', '1000'] });

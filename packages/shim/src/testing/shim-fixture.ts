@@ -88,7 +88,7 @@ export class ShimFixture {
 
   /** To a shim that runs already: one of its own process. */
   connect(): void {
-    this.connection = connect(join(this.run, 'shim.sock'), { defaults: { waitForReady: true, timeoutMs: 20_000 } });
+    this.connection = connect(join(this.run, 'shim.sock'), { defaults: { waitForReady: true, timeoutMs: 60_000 } });
     this.following = this.follow(this.connection);
   }
 
@@ -135,7 +135,7 @@ export class ShimFixture {
     const cgroups = createCgroupManager();
     const root = '/sys/fs/cgroup';
     const groups = (): string[] => [root, ...readdirSync(root).map((name) => join(root, name))].map((hierarchy) => join(hierarchy, monitorsPath(this.run))).filter((path) => existsSync(path));
-    for (let tries = 0; tries < 200 && groups().length > 0; tries++) {
+    for (let tries = 0; tries < 2000 && groups().length > 0; tries++) {
       for (const group of groups()) for (const pid of membersOf(group)) kill(pid);
       await tidyGroups(cgroups, this.run);
       if (groups().length > 0) await new Promise((resolve) => setTimeout(resolve, 10));
@@ -233,9 +233,9 @@ export class ShimFixture {
     return openMonitor(socket, stdin);
   }
 
-  /** Lines of the log as [stream, text]. */
+  /** Lines of the log as [stream, text]; one that is being written does not count yet. */
   log(task: Created): [string, string][] {
-    return readFileSync(task.log, 'utf8').trimEnd().split('\n').filter((line) => line !== '').map((line) => {
+    return readFileSync(task.log, 'utf8').split('\n').slice(0, -1).map((line) => {
       const { stream, log } = JSON.parse(line) as { stream: string; log: string };
       return [stream, log];
     });
@@ -260,7 +260,7 @@ export class ShimFixture {
 const isAbout = (event: Uint8Array, id: string): boolean => Buffer.from(event).subarray(0, 2 + id.length).equals(Buffer.concat([Buffer.from([0x0a, id.length]), Buffer.from(id)]));
 
 /** Waits until the condition holds. */
-export async function eventually(condition: () => boolean, what: string, timeoutMs = 5000): Promise<void> {
+export async function eventually(condition: () => boolean, what: string, timeoutMs = 30_000): Promise<void> {
   const until = Date.now() + timeoutMs;
   while (!condition()) {
     if (Date.now() > until) throw new Error(`not within ${timeoutMs} ms: ${what}`);
