@@ -12,7 +12,7 @@ describe('containerd-shim-gantry-v2', () => {
   let containerd: Containerd;
   beforeAll(async () => {
     if (able) containerd = await startContainerd((folder) => void writeCommand(folder, 'containerd-shim-gantry-v2'));
-  }, 60_000);
+  }, 120_000);
   afterAll(async () => {
     if (containerd === undefined) return;
     const run = place();
@@ -23,7 +23,7 @@ describe('containerd-shim-gantry-v2', () => {
     } finally {
       rmSync(run, { recursive: true, force: true });
     }
-  }, 60_000);
+  }, 120_000);
   const place = () => join(ROOT, createHash('sha256').update(containerd.address).digest('hex').slice(0, 16));
 
   const flags = ['--runtime', 'io.containerd.gantry.v2'];
@@ -50,12 +50,13 @@ describe('containerd-shim-gantry-v2', () => {
     expect((await run('two', 'sh', '-c', 'exit 42')).code).toBe(42);
     expect((await run('three', 'nosuch')).stderr).toContain('executable file not found in $PATH');
     // ctr loses the end of a stdin that is at its end before the task is created, whichever the shim.
-    const typed = `(echo typed; sleep 1.5) | timeout -s KILL 20 ctr -a ${containerd.address} -n ${containerd.namespace} run --rm ${flags.join(' ')} ${busybox} four cat`;
+    const ctr = `ctr -a ${containerd.address} -n ${containerd.namespace}`;
+    const typed = `(echo typed; until ${ctr} tasks ls | grep -q '^four .*RUNNING'; do sleep 0.1; done) | timeout -s KILL 50 ${ctr} run --rm ${flags.join(' ')} ${busybox} four cat`;
     expect(await command('sh', ['-c', typed])).toMatchObject({ code: 0, stdout: 'typed\n' });
     const many = await run('five', 'seq', '1', '50000');
     expect(many.stdout.split('\n').length).toBe(50_001);
     await nothingLeft();
-  }, 60_000);
+  }, 120_000);
 
   ctrTest('terminal, exec, pause, limits, metrics, kill, delete; events reach containerd in their namespace', async () => {
     const screen = await containerd.terminal(['run', '--rm', '-t', ...flags, busybox, 'tty', 'sh', '-c', 'tty; exit 3']);
@@ -81,7 +82,7 @@ describe('containerd-shim-gantry-v2', () => {
     expect(topics.indexOf('/tasks/create')).toBeLessThan(topics.indexOf('/tasks/start'));
     expect(topics.lastIndexOf('/tasks/exit')).toBeLessThan(topics.lastIndexOf('/tasks/delete'));
     await nothingLeft();
-  }, 60_000);
+  }, 120_000);
 
   ctrTest('one shim for all tasks and namespaces; the end of one ends no other', async () => {
     await detached('a', 'sleep', '6000');
@@ -99,7 +100,7 @@ describe('containerd-shim-gantry-v2', () => {
     await command('ctr', [...other, 'containers', 'rm', 'a']);
     await command('ctr', [...other, 'images', 'rm', busybox]);
     await nothingLeft();
-  }, 60_000);
+  }, 120_000);
 
   ctrTest('containerd restarts: the task goes on, and what ended meanwhile is told', async () => {
     await detached('stays', 'sleep', '6000');
@@ -114,7 +115,7 @@ describe('containerd-shim-gantry-v2', () => {
     await containerd.ok('containers', 'rm', 'ends');
     await end('stays');
     await nothingLeft();
-  }, 60_000);
+  }, 120_000);
 
   ctrTest('kill -9 of the shim: containerd has its tasks deleted, and nothing is left', async () => {
     await detached('lost', 'sleep', '6000');
@@ -130,7 +131,7 @@ describe('containerd-shim-gantry-v2', () => {
     for (const id of ['lost', 'too']) await containerd.ok('containers', 'rm', id);
     expect((await run('after', 'echo', 'well')).stdout).toBe('well\n');
     await nothingLeft();
-  }, 60_000);
+  }, 120_000);
 });
 
 function endBoth(file: string): void {

@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describeEngine } from './harness';
+import { describeEngine, until } from './harness';
 
 describeEngine('docker cp', (suite) => {
   const { ok, docker } = suite;
@@ -24,6 +24,7 @@ describeEngine('docker cp', (suite) => {
 
   test('a link that points out of the container stays inside it', async () => {
     await ok('run', '-d', '--name', 'evil', 'busybox', 'sh', '-c', 'ln -s /etc /tmp/out; ln -s ../../../../../../etc/hostname /tmp/up; sleep 600');
+    await until('the links', async () => (await docker(['exec', 'evil', 'test', '-L', '/tmp/up'])).code === 0);
     const file = join(suite.engine.folder, 'payload');
     writeFileSync(file, 'payload\n');
     await ok('cp', file, 'evil:/tmp/out/gantry-payload');

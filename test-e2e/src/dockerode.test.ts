@@ -14,10 +14,12 @@ describeEngine('dockerode', (suite) => {
     out.on('data', (chunk: Buffer) => (text.out += chunk.toString()));
     err.on('data', (chunk: Buffer) => (text.err += chunk.toString()));
     client().modem.demuxStream(stream, out, err);
+    const over = new Promise((resolve) => stream.once('end', resolve));
     await container.start();
     stream.write('this\n');
     stream.end();
     expect(await container.wait()).toMatchObject({ StatusCode: 3 });
+    await over;
     const logs = await container.logs({ stdout: true, stderr: false });
     expect(logs.toString()).toContain('got this\n');
     expect(text).toEqual({ out: 'got this\n', err: 'err\n' });

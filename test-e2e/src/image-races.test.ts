@@ -2,7 +2,7 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { bundles, command, describeEngine, hasProgram, pinnedNode, testWith, type Suite } from './harness';
 
-/** How long the races run: seconds every day, minutes with GANTRY_TEST_ALL=1. */
+/** How long the races run, and until each side has won once: seconds every day, minutes with GANTRY_TEST_ALL=1. */
 const RACE_MS = process.env['GANTRY_TEST_ALL'] ? 180_000 : 8000;
 
 /** Answers of losing a race that are right: the image, container or name is just not there, or in use. */
@@ -38,7 +38,7 @@ describeEngine('images under everybody’s hands', (suite) => {
     const done = { runs: 0, commits: 0, removals: 0, loads: 0 };
     const until = Date.now() + RACE_MS;
     const loop = async (step: (round: number) => Promise<void>): Promise<void> => {
-      for (let round = 0; Date.now() < until; round++) await step(round);
+      for (let round = 0; Date.now() < until || (wrong.length === 0 && Object.values(done).includes(0)); round++) await step(round);
     };
     const judge = (what: string, { code, stdout, stderr }: { code: number | null; stdout: string; stderr: string }, counted: keyof typeof done, right: (out: string) => boolean = () => true): void => {
       if (code === 0 && right(stdout)) done[counted]++;
@@ -57,18 +57,17 @@ describeEngine('images under everybody’s hands', (suite) => {
       loop(async () => judge('exec', await docker('exec', 'stays', 'cat', '/data/1', '/data/5', '/bin/busybox'), 'runs')),
     ]);
     expect(wrong).toEqual([]);
-    for (const count of Object.values(done)) expect(count).toBeGreaterThan(0);
     expect(await suite.ok('exec', 'stays', 'cat', '/data/8')).toBe('marker');
     expect(await suite.ok('start', '-a', 'waits')).toBe('marker');
     await suite.ok('rm', '-f', 'stays', 'waits');
     if (suite.engine.kind === 'gantry') expect(await check(suite)).toMatchObject({ code: 0, stdout: expect.stringContaining(': 0 findings') as string });
-  }, RACE_MS + 120_000);
+  }, RACE_MS + 300_000);
 
   testWith('du', hasProgram('du'))('system df adds up to what du says', async () => {
     if (suite.engine.kind !== 'gantry') return; // where dockerd keeps what is its own business
     await suite.docker(['load', '-q', '-i', join(suite.engine.folder, 'race.tar')]);
-    await suite.ok('run', '-d', '--name', 'writes', '-v', 'kept:/v', 'race:1', 'sh', '-c', 'dd if=/dev/zero of=/big bs=1M count=9 && dd if=/dev/zero of=/v/big bs=1M count=5 && sync && sleep 3600');
-    for (let tries = 0; tries < 100 && (await docker('exec', 'writes', 'ls', '/v/big')).code !== 0; tries++);
+    await suite.ok('run', '-d', '--name', 'writes', '-v', 'kept:/v', 'race:1', 'sh', '-c', 'dd if=/dev/zero of=/big bs=1M count=9 && dd if=/dev/zero of=/v/big bs=1M count=5 && sync && touch /tmp/written && sleep 3600');
+    for (let tries = 0; tries < 100 && (await docker('exec', 'writes', 'ls', '/tmp/written')).code !== 0; tries++);
     interface Usage {
       readonly LayersSize: number;
       readonly Containers: readonly { readonly SizeRw?: number }[];
@@ -83,5 +82,5 @@ describeEngine('images under everybody’s hands', (suite) => {
     expect(Math.abs(used - told) / used).toBeLessThan(0.05);
     await suite.ok('rm', '-f', 'writes');
     await suite.ok('volume', 'rm', 'kept');
-  }, 60_000);
+  }, 120_000);
 });

@@ -5,10 +5,11 @@ describeEngine('the life of a container', (suite) => {
   const state = (name: string) => ok('inspect', '-f', '{{.State.Status}}', name);
 
   test('create, start, stop, start, restart, kill, rm', async () => {
-    await ok('create', '--name', 'life', 'busybox', 'sh', '-c', 'trap "exit 3" TERM; while :; do sleep 0.1; done');
+    await ok('create', '--name', 'life', 'busybox', 'sh', '-c', 'trap "exit 3" TERM; echo ready; while :; do sleep 0.1; done');
     expect(await state('life')).toBe('created');
     await ok('start', 'life');
     expect(await state('life')).toBe('running');
+    await until('the handler to be there', async () => (await ok('logs', 'life')) === 'ready');
     await ok('stop', 'life');
     expect(await ok('inspect', '-f', '{{.State.Status}} {{.State.ExitCode}} {{.State.Running}} {{.State.Pid}}', 'life')).toBe('exited 3 false 0');
     await ok('start', 'life');
@@ -51,7 +52,7 @@ describeEngine('the life of a container', (suite) => {
   });
 
   test('wait answers with the exit code, also for --rm', async () => {
-    const id = await ok('run', '-d', '--rm', 'busybox', 'sh', '-c', 'sleep 0.5; exit 9');
+    const id = await ok('run', '-d', '--rm', 'busybox', 'sh', '-c', 'sleep 4; exit 9'); // nothing tells that the client waits
     expect(await ok('wait', id)).toBe('9');
     await until('its removal', async () => (await suite.docker(['inspect', id])).code !== 0);
   });

@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { hasProgram, loadBusybox, startEngine, testWith, writeCommand, type Engine } from './harness';
+import { hasProgram, loadBusybox, startEngine, testWith, until, writeCommand, type Engine } from './harness';
 
 /** gantry-runc as a runtime of Debian's dockerd: `--add-runtime`. With GANTRY_E2E_PEER=1 its own runc too. */
 const runtimes = process.env['GANTRY_E2E_PEER'] ? ['gantry', 'runc'] : ['gantry'];
@@ -50,6 +50,7 @@ describe('below dockerd', () => {
       };
       const limit = 'cat /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null || cat /sys/fs/cgroup/memory.max';
       const id = await ok('run', '-dt', '--runtime', runtime, '-m', '40m', 'busybox', 'sh', '-c', 'tty; exec sleep 6000');
+      await until('the name of the terminal', async () => (await ok('logs', id)) !== '');
       expect(await ok('logs', id)).toBe('/dev/pts/0');
       expect(await engine.docker(['exec', '-i', id, 'sh', '-c', 'cat; exit 7'], { input: 'typed' })).toMatchObject({ code: 7, stdout: 'typed' });
       expect(await ok('exec', '-t', id, 'tty')).toBe('/dev/pts/1');

@@ -48,6 +48,7 @@ describe('userns-remap', () => {
     expect(JSON.parse(await out('info', '-f', '{{json .SecurityOptions}}'))).toContain('name=userns');
     await out('run', '-d', '--name', 'web', '-p', '0:80', 'busybox', 'sh', '-c', 'mkdir -p /www; echo served > /www/index.html; chown 7:8 /www/index.html; touch /root/mine; httpd -f -p 80 -h /www');
     expect(await status('web')).toMatch(new RegExp(`^Uid:\t${uid}\t.*\nGid:\t${gid}\t`, 'm'));
+    await until('the server', async () => (await engine.docker(['exec', 'web', 'wget', '-qO-', 'http://127.0.0.1/'])).stdout === 'served\n');
     expect(await out('exec', 'web', 'sh', '-c', 'id -u; stat -c %u:%g / /root/mine /www/index.html /etc/hosts /etc/resolv.conf; echo 127.0.0.9 own >> /etc/hosts && grep -c own /etc/hosts')).toBe('0\n0:0\n0:0\n7:8\n0:0\n0:0\n1');
     expect(await out('exec', '-u', '5:6', 'web', 'id')).toMatch(/^uid=5.* gid=6/);
     const upper = await out('inspect', '-f', '{{.GraphDriver.Data.UpperDir}}', 'web');
@@ -55,12 +56,12 @@ describe('userns-remap', () => {
     expect((await out('diff', 'web')).split('\n')).toEqual(expect.arrayContaining(['A /root/mine', 'A /www/index.html']));
     const port = (await out('port', 'web', '80/tcp')).split('\n')[0]?.split(':').at(-1) ?? '';
     expect((await engine.onHost('busybox', ['wget', '-qO-', `http://127.0.0.1:${port}/`])).stdout).toBe('served\n');
-  }, 60_000);
+  }, 120_000);
 
   remapped('a terminal and a joined container work', async () => {
     expect(await out('run', '--rm', '-t', 'busybox', 'sh', '-c', 'echo hi > /dev/tty; stat -c %u /dev/console')).toBe('hi\r\n0');
     expect(await out('run', '--rm', '--network', 'container:web', '--pid', 'container:web', 'busybox', 'sh', '-c', 'wget -qO- http://127.0.0.1/; kill -0 1 && echo same')).toBe('served\nsame');
-  }, 60_000);
+  }, 120_000);
 
   remapped('health checks, pause, update, devices and limits work', async () => {
     await out('run', '-d', '--name', 'checked', '--health-cmd', 'test $(id -u) = 0', '--health-interval', '200ms', 'busybox', 'sleep', '600');
@@ -68,7 +69,7 @@ describe('userns-remap', () => {
     for (const words of [['pause'], ['unpause'], ['update', '--memory', '64m', '--memory-swap', '64m'], ['restart', '-t', '0']]) await out(...words, 'checked');
     const script = 'head -c 1 /dev/zero | wc -c; echo x 2>&1 > /dev/full; cat /proc/sys/net/core/somaxconn; ulimit -n; cat /proc/self/oom_score_adj; cat /proc/sys/net/ipv4/ping_group_range';
     expect(await out('run', '--rm', '--device', '/dev/full', '-u', '7:8', '--tmpfs', '/t', '--read-only', '--ulimit', 'nofile=100:200', '--sysctl', 'net.core.somaxconn=77', '--oom-score-adj', '100', '--init', 'busybox', 'sh', '-c', script)).toBe('1\nsh: write error: No space left on device\n77\n100\n100\n0\t65535');
-  }, 60_000);
+  }, 120_000);
 
   remapped('volumes keep the container\'s ids; directories of the host keep the host\'s', async () => {
     mkdirSync(join(folder, 'host'), { mode: 0o755 });
@@ -76,14 +77,14 @@ describe('userns-remap', () => {
     const script = 'echo kept > /v/f; chown 3:4 /v/f; stat -c %u:%g /v /h; cat /h/secret 2>/dev/null || echo denied; touch /h/x 2>/dev/null || echo readonly; echo s > /dev/shm/s && echo shared';
     expect(await out('run', '--rm', '--ipc', 'shareable', '-v', 'data:/v', '-v', `${join(folder, 'host')}:/h`, 'busybox', 'sh', '-c', script)).toBe('0:0\n65534:65534\ndenied\nreadonly\nshared');
     expect(await out('run', '--rm', '--userns', 'host', '-v', 'data:/v', 'busybox', 'stat', '-c', '%u:%g', '/v/f')).toBe('3:4');
-  }, 60_000);
+  }, 120_000);
 
   remapped('runc and crun start in it too', async () => {
     for (const runtime of ['runc', 'crun'].filter(hasProgram)) {
       const { code, stdout } = await engine.docker(['run', '--rm', '--runtime', runtime, '-v', `${join(folder, 'host')}:/h`, 'busybox', 'sh', '-c', 'id -u; stat -c %u / /h; touch /made && echo made']);
       expect([runtime, code, stdout]).toEqual([runtime, 0, '0\n0\n65534\nmade\n']);
     }
-  }, 60_000);
+  }, 120_000);
 
   remapped('cp, export and commit have the ids of the container, running or not', async () => {
     writeFileSync(join(folder, 'sent'), 'sent');
@@ -102,7 +103,7 @@ describe('userns-remap', () => {
     expect((await owners()).split(' ').sort()).toEqual(['0/0', '7/8']);
     const listed = execFileSync('sh', ['-c', `docker -H unix://${engine.socket} cp web:/root/sent - | tar --numeric-owner -tv`], { encoding: 'latin1' });
     expect(listed).toContain(' 9/10 ');
-    await out('run', '-d', '--name', 'keeper', '-v', 'data:/v', 'busybox', 'sleep', '60');
+    await out('run', '-d', '--name', 'keeper', '-v', 'data:/v', 'busybox', 'sleep', '6000');
     execFileSync('chown', ['9:10', join(folder, 'sent')]);
     await out('cp', join(folder, 'sent'), 'keeper:/v/sent');
     expect(await out('exec', 'keeper', 'stat', '-c', '%u:%g', '/v/sent')).toBe('9:10');
@@ -112,7 +113,7 @@ describe('userns-remap', () => {
     expect((await owners()).split(' ').sort()).toEqual(['0/0', '7/8']);
     await out('start', 'web');
     expect(await out('exec', 'web', 'stat', '-c', '%u:%g', '/www/index.html')).toBe('7:8');
-  }, 90_000);
+  }, 180_000);
 
   remapped('an engine that comes back goes on with them', async () => {
     await engine.halt();
@@ -120,10 +121,10 @@ describe('userns-remap', () => {
     expect(await out('exec', '-t', 'keeper', 'sh', '-c', 'id -u; stat -c %u $(tty) /v/sent')).toBe('0\r\n0\r\n9');
     await out('restart', '-t', '0', 'keeper');
     expect(await out('exec', 'keeper', 'stat', '-c', '%u', '/')).toBe('0');
-  }, 60_000);
+  }, 120_000);
 
   remapped('the host\'s user namespace is had by --userns=host only, and what needs it is refused without', async () => {
-    await out('run', '-d', '--userns', 'host', '--name', 'plain', 'busybox', 'sleep', '60');
+    await out('run', '-d', '--userns', 'host', '--name', 'plain', 'busybox', 'sleep', '6000');
     expect(await status('plain')).toMatch(/^Uid:\t0\t/m);
     for (const [flags, message] of [
       [['--privileged'], 'privileged mode is incompatible with user namespaces'],
@@ -135,9 +136,9 @@ describe('userns-remap', () => {
       expect([refused.code, refused.stderr]).toEqual([125, expect.stringContaining(message)]);
     }
     expect(await out('run', '--rm', '--privileged', '--userns', 'host', 'busybox', 'echo', 'fine')).toBe('fine');
-  }, 60_000);
+  }, 120_000);
 
   remapped('a user who is not there ends the engine with its name', async () => {
     await expect(startEngine('gantry', { config: { supervisor: 'userns-remap: nobody-of-that-name\n' } })).rejects.toThrow('userns-remap: user "nobody-of-that-name" is not in /etc/passwd');
-  }, 60_000);
+  }, 120_000);
 });

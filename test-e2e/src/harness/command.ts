@@ -53,7 +53,7 @@ export function ended(child: ChildProcess): Promise<void> {
 }
 
 /** Asks again every 20 ms until the answer is true; for conditions of other programs that send no event. */
-export async function until(what: string, check: () => boolean | Promise<boolean>, timeout = 20_000): Promise<void> {
+export async function until(what: string, check: () => boolean | Promise<boolean>, timeout = 60_000): Promise<void> {
   const end = Date.now() + timeout;
   while (!(await check())) {
     if (Date.now() > end) throw new Error(`waited ${timeout} ms in vain for ${what}`);

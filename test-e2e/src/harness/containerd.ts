@@ -48,7 +48,7 @@ export async function startContainerd(prepare: (folder: string) => void = () => 
 
   const self: Containerd = {
     folder, address, namespace, state, log,
-    ctr: (args, options) => command('ctr', [...base, ...args], { timeout: 30_000, ...options }),
+    ctr: (args, options) => command('ctr', [...base, ...args], { timeout: 60_000, ...options }),
     async ok(...args) {
       const result = await self.ctr(args);
       if (result.code !== 0) throw new Error(`ctr ${args.join(' ')}: exit ${result.code}\n${result.stdout}${result.stderr}`);
@@ -56,7 +56,7 @@ export async function startContainerd(prepare: (folder: string) => void = () => 
     },
     terminal: (args, input = '') => {
       const line = ['ctr', ...base, ...args].map((arg) => `'${arg}'`).join(' ');
-      return command('script', ['-qefc', `stty rows 33 cols 101; exec ${line}`, '/dev/null'], { input, timeout: 30_000, env: { ...process.env, SHELL: '/bin/sh' } });
+      return command('script', ['-qefc', `stty rows 33 cols 101; exec ${line}`, '/dev/null'], { input, timeout: 60_000, env: { ...process.env, SHELL: '/bin/sh' } });
     },
     events() {
       const lines: string[] = [];
