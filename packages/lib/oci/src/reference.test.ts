@@ -48,10 +48,11 @@ test.each([
   expect(tryReference(text)).toBeUndefined();
 });
 
+/** One that goes back over what it has read would take hours. */
 test('parsing hostile input is quick', () => {
   const began = performance.now();
   for (const text of ['a-'.repeat(500), `${'a'.repeat(900)}!`, 'a/'.repeat(400), `${'a.'.repeat(300)}/x`]) tryReference(text);
-  expect(performance.now() - began).toBeLessThan(100);
+  expect(performance.now() - began).toBeLessThan(5000);
 });
 
 test('a familiar name has no tag', () => {

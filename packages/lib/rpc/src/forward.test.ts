@@ -45,7 +45,7 @@ test('unary calls pass with their metadata, errors with kind and meta', async ()
   });
   await listen();
   const ctx = newContext({ namespace: 'moby', lease: 'l' });
-  expect((await toFront.client(NamespacesService).get(ctx, { name: 'n' }, { timeoutMs: 5000 })).namespace).toEqual({ name: 'n', labels: { a: 'b' } });
+  expect((await toFront.client(NamespacesService).get(ctx, { name: 'n' }, { timeoutMs: 20_000 })).namespace).toEqual({ name: 'n', labels: { a: 'b' } });
   expect(seen).toMatchObject({ namespace: 'moby', lease: 'l', operationId: ctx.operationId });
   expect(seen && traceIdOf(seen)).toBe(traceIdOf(ctx));
   expect(seen?.deadline).toBeDefined();
@@ -56,7 +56,7 @@ test('a dead target is unavailable by its socket, a live one later works', async
   await expect(toFront.client(NamespacesService).get(newContext(), { name: 'n' })).rejects.toMatchObject({ kind: 'unavailable', message: `nobody answers on ${toBack.socketPath}` });
   serveNamespaces({ get: async (_ctx, { name }) => ({ namespace: { name, labels: {} } }) });
   await listen();
-  await toBack.ready(5000);
+  await toBack.ready(20_000);
   expect((await toFront.client(NamespacesService).get(newContext(), { name: 'n' })).namespace?.name).toBe('n');
 });
 

@@ -13,16 +13,20 @@ let broker: StreamBroker;
 beforeEach(async () => {
   dir = mkdtempSync(join(tmpdir(), 'tick-'));
   mkdirSync(join(dir, 's'));
-  broker = new StreamBroker({ runRoot: dir, id: 'test', logger: silentLogger, claimMs: 300 });
-  await broker.listen();
+  await listen(60_000);
 });
 afterEach(async () => {
   await broker.close();
   rmSync(dir, { recursive: true });
 });
 
+async function listen(claimMs: number): Promise<void> {
+  broker = new StreamBroker({ runRoot: dir, id: 'test', logger: silentLogger, claimMs });
+  await broker.listen();
+}
+
 async function settled(): Promise<void> {
-  for (let tries = 0; broker.connections > 0 && tries < 300; tries++) await new Promise((resolve) => setTimeout(resolve, 10));
+  for (let tries = 0; broker.connections > 0 && tries < 3000; tries++) await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
 async function readAll(socket: Duplex): Promise<Buffer> {
@@ -76,6 +80,8 @@ describe.each([['over the socket', connectTicket], ['inside the process', openTi
   });
 
   test('unclaimed tickets and silent connections expire', async () => {
+    await broker.close();
+    await listen(300);
     const expired = jest.fn();
     const ticket = broker.offer(async () => undefined, expired);
     const silent = connect(ticket.socket);
@@ -90,11 +96,16 @@ describe.each([['over the socket', connectTicket], ['inside the process', openTi
   test('a handler that fails closes the connection; closing the broker ends all', async () => {
     const failing = await open(broker.offer(async () => Promise.reject(new Error('boom'))));
     expect(await readAll(failing).catch(() => Buffer.alloc(0))).toEqual(Buffer.alloc(0));
-    const held = await open(broker.offer(() => new Promise(() => undefined)));
+    await settled();
+    const heard = Promise.withResolvers<void>();
+    const held = await open(broker.offer((socket) => {
+      socket.resume().once('end', heard.resolve);
+      return new Promise(() => undefined);
+    }));
     const closed = new Promise((resolve) => held.once('close', resolve));
     held.on('error', () => undefined).resume();
     held.end();
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await heard.promise;
     expect(broker.connections).toBe(1);
     await broker.close();
     await closed;

@@ -39,7 +39,7 @@ async function open(): Promise<TtrpcConnection> {
   connections.push(connection);
   return connection;
 }
-const ctx = (): CallContext => withTimeout(newContext({ namespace: 'other' }), 5000);
+const ctx = (): CallContext => withTimeout(newContext({ namespace: 'other' }), 20_000);
 const pidsOf = (id: string) => ({ processes: [{ pid: id.length, info: undefined }] });
 
 test('calls carry the context, run beside each other and are answered in any order', async () => {
