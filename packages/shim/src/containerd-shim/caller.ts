@@ -8,9 +8,12 @@ import type { NamespaceSockets, Places } from './places';
 /** The two forms in which `start` may answer. */
 export type AnswerForm = 'address' | 'bootstrap';
 
+/** What bootstrap parameters may name; both serve Task v3. */
+export type Protocol = 'ttrpc' | 'grpc';
+
 /**
  * Which form the caller reads. containerd 1.x takes the whole output for the address of a ttrpc socket that serves Task v2. containerd 2 also reads
- * bootstrap parameters in JSON, and so gets Task v3 over gRPC; but it tells its shims nothing that 1.7 does not tell them, so its own version
+ * bootstrap parameters in JSON, and so gets Task v3; but it tells its shims nothing that 1.7 does not tell them, so its own version
  * decides. Later releases write their parameters to stdin as JSON, which says it directly.
  */
 export async function answerForm(call: Invocation, stdin: Buffer, places: Places): Promise<AnswerForm> {
@@ -19,9 +22,10 @@ export async function answerForm(call: Invocation, stdin: Buffer, places: Places
   return (await majorVersion(call.publishBinary, join(places.run, 'caller'))) >= 2 ? 'bootstrap' : 'address';
 }
 
-/** The line that `start` writes. containerd 2 dials the address of a gRPC shim as it stands: it must be a path. */
-export function answerLine(form: AnswerForm, sockets: NamespaceSockets): string {
-  return form === 'address' ? `unix://${sockets.ttrpc}` : JSON.stringify({ version: 3, address: sockets.grpc, protocol: 'grpc' });
+/** The line that `start` writes. containerd 2 dials the address of a gRPC shim as it stands, which must be a path; that of a ttrpc shim is a URL. */
+export function answerLine(form: AnswerForm, sockets: NamespaceSockets, protocol: Protocol): string {
+  const url = `unix://${sockets.ttrpc}`;
+  return form === 'address' ? url : JSON.stringify({ version: 3, address: protocol === 'grpc' ? sockets.grpc : url, protocol });
 }
 
 /** Asked once for each state of the file, which is remembered. */

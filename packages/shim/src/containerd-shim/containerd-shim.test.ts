@@ -8,8 +8,9 @@ import { TaskService } from '@gantry/api/containerd/task/v3/shim';
 import { EventsService } from '@gantry/api/containerd/services/events/ttrpc/v1/events';
 import { connect, connectTtrpc, createTtrpcServer, newContext, type TtrpcServer } from '@gantry/rpc';
 import { eventually, nativeBinary, repository, ShimFixture } from '../testing/shim-fixture';
+import { answerLine } from './caller';
 import { readInvocation } from './config';
-import { placesOf } from './places';
+import { namespaceSockets, placesOf } from './places';
 import { Tenancy } from './tenancy';
 
 /** The binary as containerd runs it, with a stand-in for containerd that takes events. */
@@ -86,16 +87,21 @@ describe('containerd-shim-gantry-v2', () => {
     ['containerd 2, told by its version', '2.1.4', { GRPC_ADDRESS: 'x', MAX_SHIM_VERSION: '2' }, ''],
     ['a caller that knows version 3', '1.7.24', { GRPC_ADDRESS: 'x', MAX_SHIM_VERSION: '3' }, ''],
     ['a containerd that writes its parameters', '1.7.24', {}, '{"id":"x"}'],
-  ])('%s gets bootstrap parameters and Task v3 over gRPC', async (_name, version, environment, input) => {
+  ])('%s gets bootstrap parameters and Task v3', async (_name, version, environment, input) => {
     const one = bundle();
     const answer = (await call('start', one, publisher(version), { ...ttrpc, ...environment }, input)).toString();
-    const { address: socket, ...rest } = JSON.parse(answer) as { address: string };
-    expect(rest).toEqual({ version: 3, protocol: 'grpc' });
-    expect(socket).toMatch(/^\//); // containerd 2 dials it without looking for a scheme
-    const connection = connect(socket);
+    const { address: url, ...rest } = JSON.parse(answer) as { address: string };
+    expect(rest).toEqual({ version: 3, protocol: 'ttrpc' });
+    const connection = await connectTtrpc(url);
     const tasks = connection.client(TaskService);
+    // Where the configuration asks for it, containerd is told gRPC: a path, which it dials as it stands.
+    const sockets = namespaceSockets(places, 'testing');
+    expect(JSON.parse(answerLine('bootstrap', sockets, 'grpc'))).toEqual({ version: 3, address: sockets.grpc, protocol: 'grpc' });
+    const grpc = connect(sockets.grpc);
     const testing = newContext({ namespace: 'testing' });
     await tasks.create(testing, create(one));
+    expect((await grpc.client(TaskService).connect(testing, { id: one.id })).version).toBe('3');
+    grpc.close();
     await tasks.start(testing, { id: one.id, execId: '' });
     expect((await tasks.wait(testing, { id: one.id, execId: '' })).exitStatus).toBe(5);
     await tasks.delete(testing, { id: one.id, execId: '' });

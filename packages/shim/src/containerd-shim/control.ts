@@ -1,5 +1,6 @@
 import { connect, createServer, type Server } from 'node:net';
 import { errorText, internal } from '@gantry/rpc/errors';
+import type { Protocol } from './caller';
 
 /** What `start` and `delete` ask of the shim: one line of JSON each way. */
 export interface ControlRequest {
@@ -14,6 +15,8 @@ export interface ControlAnswer {
   /** The shim is about to end; another must be started. */
   readonly leaving?: boolean;
   readonly error?: string;
+  /** To expect: what the configuration wants bootstrap parameters to name. */
+  readonly protocol?: Protocol;
   readonly pid?: number;
   readonly exitCode?: number;
   /** RFC 3339. */

@@ -6,7 +6,6 @@ import { TaskService as TaskServiceV3 } from '@gantry/api/containerd/task/v3/shi
 import { createTtrpcServer, type Handlers, publishSocket } from '@gantry/rpc';
 import { commonDefaults, type HostedService, loadConfig, readCommandLine, type Running, type ServiceContext, type ServiceSpec, startService } from '@gantry/service';
 import { composeEngine } from '../compose-engine';
-import { shimDefaults, type ShimConfig, shimFlags } from '../config';
 import { taskHandlers } from '../grpc/task-handlers';
 import type { EventJournal } from '../events/journal';
 import { createTask } from '../tasks/create';
@@ -17,6 +16,7 @@ import { controlServer } from './control';
 import { forwardEvents, senderFor } from './forward';
 import { takeLock } from './lock';
 import { namespaceSockets, type Places, placesOf, ROOT } from './places';
+import { type ContainerdShimConfig, containerdShimDefaults, containerdShimFlags, protocolOf } from './settings';
 import { Tenancy } from './tenancy';
 
 /** An earlier shim of the same containerd has so long to go. */
@@ -33,15 +33,15 @@ interface Stoppable {
 export async function serve(call: Invocation): Promise<void> {
   const places = placesOf(call.address);
   const live = await takeLock(places.liveLock, PREDECESSOR_MS);
-  const config = { ...loadConfig('containerd-shim', shimDefaults, readCommandLine([], shimFlags)), run: places.run, root: `${places.run}/data`, 'metrics-address': 'off' };
+  const config = { ...loadConfig('containerd-shim', containerdShimDefaults, readCommandLine([], containerdShimFlags)), run: places.run, root: `${places.run}/data`, 'metrics-address': 'off' };
   const leave = Promise.withResolvers<void>();
-  const spec: ServiceSpec<ShimConfig> = {
+  const spec: ServiceSpec<ContainerdShimConfig> = {
     name: 'containerd-shim',
     binary: 'containerd-shim-gantry-v2',
     version: '0.1.0',
     summary: 'runs the tasks of a containerd',
-    defaults: shimDefaults,
-    flags: shimFlags,
+    defaults: containerdShimDefaults,
+    flags: containerdShimFlags,
     compose: (service) => compose(service, call, places, leave.resolve),
   };
   const level = call.debug ? 'debug' : config['log-level'] === commonDefaults['log-level'] ? 'warn' : config['log-level'];
@@ -56,8 +56,9 @@ export async function serve(call: Invocation): Promise<void> {
   process.exit(0);
 }
 
-async function compose(service: ServiceContext<ShimConfig>, call: Invocation, places: Places, leave: () => void): Promise<Running> {
+async function compose(service: ServiceContext<ContainerdShimConfig>, call: Invocation, places: Places, leave: () => void): Promise<Running> {
   const { logger } = service;
+  const protocol = protocolOf(service.config);
   const { engine, start, stop } = await composeEngine(service, call.address);
   const tenancy = new Tenancy(() => engine.registry.all().length, leave);
   const handlers = { ...taskHandlers(engine), ...tenancyHandlers(engine, tenancy) };
@@ -79,7 +80,7 @@ async function compose(service: ServiceContext<ShimConfig>, call: Invocation, pl
       if (!tenancy.expect(namespace, id)) return { ok: false, leaving: true };
       if (!served.has(namespace)) served.set(namespace, serveNamespace(namespace));
       await served.get(namespace);
-      return { ok: true };
+      return { ok: true, protocol };
     }
     if (tenancy.leaving) return { ok: false, leaving: true };
     tenancy.met(namespace, id);

@@ -12,10 +12,10 @@ import { namespaceSockets, placesOf } from './places';
 export async function start(call: Invocation): Promise<string> {
   for (const [flag, value] of [['namespace', call.namespace], ['id', call.id], ['address', call.address]] as const) if (value === '') throw invalidArgument(`start needs -${flag}`);
   const places = placesOf(call.address);
-  const { ok, error } = await askRunningShim(call, places, { op: 'expect', namespace: call.namespace, id: call.id });
+  const { ok, error, protocol } = await askRunningShim(call, places, { op: 'expect', namespace: call.namespace, id: call.id });
   if (!ok) throw failedPrecondition(`the shim does not take ${call.id}: ${error ?? ''}`);
   const form = await answerForm(call, readStdin(), places);
-  const line = answerLine(form, namespaceSockets(places, call.namespace));
+  const line = answerLine(form, namespaceSockets(places, call.namespace), protocol ?? 'ttrpc');
   if (form === 'address') writeFileSync('address', line, { mode: 0o600 }); // where containerd 1.x looks after its own restart
   return line;
 }
