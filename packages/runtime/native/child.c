@@ -120,6 +120,25 @@ void child_await(struct child *c, char letter)
 		memcpy(&c->self, message + 1, 4);
 }
 
+int child_receive(struct child *c, char letter)
+{
+	char message[8], control[CMSG_SPACE(sizeof(int))];
+	struct iovec part = { message, sizeof(message) };
+	struct msghdr head = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
+	struct cmsghdr *given;
+	int fd = -1;
+	ssize_t n;
+
+	do
+		n = recvmsg(c->sync, &head, MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	given = n > 0 ? CMSG_FIRSTHDR(&head) : NULL;
+	if (n < 1 || message[0] != letter || !given || given->cmsg_type != SCM_RIGHTS)
+		_exit(125); /* whoever launched us is gone, or has no tree for us: it knows why */
+	memcpy(&fd, CMSG_DATA(given), sizeof(int));
+	return fd;
+}
+
 /* Start comes over the hand-shake, or (detached) from the first that connects to the listener. */
 void child_wait_start(struct child *c)
 {

@@ -15,6 +15,7 @@ enum {
 	SYNC_GO = 'G',     /* parent: maps are written, run the plan */
 	SYNC_MASTER = 'T', /* child: the pty master is attached as a right */
 	SYNC_HOOK = 'H',   /* child: u32 index of a HOOK operation that the parent shall run */
+	SYNC_TREE = 'B',   /* child: u32 index of a BIND operation whose source, attached as a right, it may not map itself; answered by GO with the tree */
 	SYNC_LIMIT = 'L',  /* child: u32 index of an RLIMIT operation that it may not set itself */
 	SYNC_READY = 'R',  /* child: created */
 	SYNC_START = 'S',  /* parent: go on to execve */
@@ -70,6 +71,8 @@ __attribute__((noreturn)) void child_main(struct child *c);
 void child_send(struct child *c, const void *data, size_t n, int fd);
 /* Waits for one letter; exits when the parent is gone. */
 void child_await(struct child *c, char letter);
+/* The same with the descriptor that comes with it. */
+int child_receive(struct child *c, char letter);
 void child_wait_start(struct child *c);
 
 /* Every signal as a fresh program expects it: nothing ignored, nothing blocked. */

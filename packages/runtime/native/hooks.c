@@ -8,12 +8,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "child.h"
+#include "setup.h"
 
 static long long now_ms(void)
 {
@@ -85,31 +86,48 @@ static const char *name_of_signal(int number)
 	return text;
 }
 
+/* The state as a file: a hook that does not read it holds nobody up, however long it is. -1 with errno. */
+static int state_file(const struct plan_op *op, pid_t pid)
+{
+	char number[16];
+	const struct { const char *text; size_t n; } parts[] = {
+		{ op->f[5].s, op->f[5].n }, { number, (size_t)snprintf(number, sizeof(number), "%d", pid) }, { op->f[6].s, op->f[6].n },
+	};
+	int fd = memfd_create("state", MFD_CLOEXEC);
+
+	for (size_t i = 0; fd >= 0 && i < 3; i++)
+		for (size_t at = 0; at < parts[i].n;) {
+			ssize_t n = write(fd, parts[i].text + at, parts[i].n - at);
+
+			if (n < 0 && errno != EINTR) {
+				close_fd(&fd);
+				return -1;
+			}
+			at += n > 0 ? (size_t)n : 0;
+		}
+	if (fd >= 0)
+		lseek(fd, 0, SEEK_SET);
+	return fd;
+}
+
 int run_hook(const struct plan_op *op, pid_t pid, const char *const *inherited, char *reason, size_t size)
 {
-	int in[2], err[2], status;
-	char number[32], text[400] = "";
-	pid_t child;
+	int state = state_file(op, pid), err[2] = { -1, -1 }, status;
+	char text[400] = "";
+	pid_t child = -1;
 
-	if (pipe2(in, O_CLOEXEC) || pipe2(err, O_CLOEXEC))
-		goto failed;
-	child = fork();
-	if (child < 0)
-		goto failed;
+	if (state >= 0 && pipe2(err, O_CLOEXEC) == 0)
+		child = fork();
 	if (child == 0)
-		be_hook(op, inherited, in[0], err[1]);
-	close(in[0]);
-	close(err[1]);
-	snprintf(number, sizeof(number), "%d", pid);
-	{
-		void (*before)(int) = signal(SIGPIPE, SIG_IGN);
-
-		if (write(in[1], op->f[5].s, op->f[5].n) < 0 || write(in[1], number, strlen(number)) < 0 ||
-		    write(in[1], op->f[6].s, op->f[6].n) < 0)
-			text[0] = 0; /* a hook need not read its state */
-		signal(SIGPIPE, before);
+		be_hook(op, inherited, state, err[1]);
+	if (child < 0)
+		snprintf(reason, size, "error running %s: \"%s\": %s", op->f[7].s, op->f[1].s, strerror(errno));
+	close_fd(&state);
+	close_fd(&err[1]);
+	if (child < 0) {
+		close_fd(&err[0]);
+		return -1;
 	}
-	close(in[1]);
 	status = watch(child, err[0], op->f[4].n ? now_ms() + (long long)op->f[4].n * 1000 : 0, text, sizeof(text));
 	close(err[0]);
 	if (status == 0)
@@ -120,8 +138,5 @@ int run_hook(const struct plan_op *op, pid_t pid, const char *const *inherited, 
 		snprintf(reason, size, "error running %s: \"%s\" exited with status %d: %s", op->f[7].s, op->f[1].s, WEXITSTATUS(status), text);
 	else
 		snprintf(reason, size, "error running %s: \"%s\" died of signal %d (%s): %s", op->f[7].s, op->f[1].s, WTERMSIG(status), name_of_signal(WTERMSIG(status)), text);
-	return -1;
-failed:
-	snprintf(reason, size, "error running %s: \"%s\": %s", op->f[7].s, op->f[1].s, strerror(errno));
 	return -1;
 }

@@ -186,7 +186,7 @@ static int until_ready(struct setup *s, struct launch *out)
 {
 	char message[1100], go[5] = { SYNC_GO };
 	uint32_t index;
-	int n;
+	int n, given;
 
 	memcpy(go + 1, &out->pid, 4);
 	if (after_clone(s, out->pid))
@@ -194,12 +194,24 @@ static int until_ready(struct setup *s, struct launch *out)
 	if (send(out->sync, go, sizeof(go), MSG_NOSIGNAL) < 0)
 		return launch_failed(s->error, LAUNCH_INTERNAL, errno, "the process died at once");
 	for (;;) {
-		n = receive(out->sync, message, sizeof(message), &out->master);
+		given = -1;
+		n = receive(out->sync, message, sizeof(message), &given);
+		if (n > 0 && message[0] == SYNC_MASTER) {
+			close_fd(&out->master);
+			out->master = given;
+			continue;
+		}
+		if (n > 0 && message[0] == SYNC_TREE && n >= 5) {
+			memcpy(&index, message + 1, 4);
+			if (map_inside(s, index, given, out->pid, out->sync))
+				return -1;
+			continue;
+		}
+		close_fd(&given);
 		if (n <= 0)
 			return launch_failed(s->error, LAUNCH_INTERNAL, 0, "the process died while it was set up");
 		switch (message[0]) {
 		case SYNC_READY: return 0;
-		case SYNC_MASTER: break;
 		case SYNC_ERROR: return read_error(message, n, s->error);
 		case SYNC_HOOK:
 		case SYNC_LIMIT:

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -228,11 +229,30 @@ static int made_now(int tree, bool recursive)
 	return again;
 }
 
+static unsigned long attributes_of(int tree)
+{
+	struct statvfs fs;
+
+	return fstatvfs(tree, &fs) ? 0 : fs.f_flag;
+}
+
+/*
+ * The kernel locks these in a mount that was made in another user namespace (mount_namespaces(7)), but not in a tree that the parent opened for
+ * us with its own rights: the same rule is kept here. A read-only file system stays so whatever its mount says, and is no offence.
+ */
+static bool takes_away(unsigned long before, unsigned long after)
+{
+	const unsigned long times = ST_NOATIME | ST_NODIRATIME | ST_RELATIME;
+
+	return (before & ~after & (ST_RDONLY | ST_NOSUID | ST_NODEV | ST_NOEXEC)) || (before & times) != (after & times);
+}
+
 void do_bind(struct child *c, struct plan_op *op)
 {
 	const char *source = op->f[0].s, *path = op->f[1].s;
 	uint64_t flags = op->f[2].n;
 	int tree = made_now(source_of(c, op), flags & PLAN_BIND_RECURSIVE), target;
+	unsigned long before;
 	struct stat st;
 	long magic;
 
@@ -246,8 +266,11 @@ void do_bind(struct child *c, struct plan_op *op)
 	/* A fresh tmpfs may hide /sys; a volume may not, even if it happens to lie on a tmpfs. */
 	magic = magic_of(tree);
 	refuse_kernel_places(c, target, magic == TMPFS_MAGIC ? 0 : magic, flags & PLAN_BIND_PROC, path);
+	before = (c->new_user || c->joined_user) ? attributes_of(tree) : 0;
 	if (set_attr(tree, false, op->f[3].n, op->f[4].n, 0) || set_attr(tree, true, op->f[5].n, op->f[6].n, 0))
-		child_fail(c, errno, "set the attributes of \"%s\"", path);
+		child_fail(c, errno, "error mounting \"%s\" at \"%s\": set its attributes", source, path);
+	if ((c->new_user || c->joined_user) && takes_away(before, attributes_of(tree)))
+		child_fail(c, EPERM, "error mounting \"%s\" at \"%s\": a user namespace may not take away what the source's mount has", source, path);
 	if (attach(tree, target)) {
 		int err = errno;
 		struct stat at;
@@ -255,7 +278,7 @@ void do_bind(struct child *c, struct plan_op *op)
 		/* move_mount(2) says EINVAL where mount(2) says ENOTDIR: a directory onto a file, or the other way round. */
 		if (err == EINVAL && !fstat(target, &at) && S_ISDIR(at.st_mode) != S_ISDIR(st.st_mode))
 			err = ENOTDIR;
-		child_fail(c, err, "mount \"%s\" at \"%s\"", source, path);
+		child_fail(c, err, "error mounting \"%s\" at \"%s\"", source, path);
 	}
 	if (set_attr(tree, false, 0, 0, op->f[7].n) || set_attr(tree, true, 0, 0, op->f[8].n))
 		child_fail(c, errno, "set the propagation of \"%s\"", path);

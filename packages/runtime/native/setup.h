@@ -46,6 +46,9 @@ int attach_devices(struct setup *s, struct plan_op *op);
 /* sources.c: before the clone. */
 int prepare_sources(struct setup *s);
 
+/* map_inside.c: answers SYNC_TREE with a mapped copy of what lies at `place`, which is taken. */
+int map_inside(struct setup *s, uint32_t index, int place, pid_t pid, int sync);
+
 /* netdev.c: gives the cloned process a network device of ours. */
 int move_device(struct setup *s, struct plan_op *op, pid_t pid);
 

@@ -40,13 +40,31 @@ static int open_inside(struct child *c, const char *path, bool recursive)
 	return tree;
 }
 
+/* One of the container's own mounts, mapped: by the parent, which has the rights for it (map_inside.c). */
+static int ask_for_tree(struct child *c, const struct plan_op *op)
+{
+	int place = root_open(c, op->f[0].s + strlen(c->rootfs), O_PATH, 0);
+	char ask[5] = { SYNC_TREE };
+
+	if (place < 0)
+		return -1;
+	memcpy(ask + 1, &op->index, 4);
+	child_send(c, ask, sizeof(ask), place);
+	close_fd(&place);
+	c->sources[op->index] = child_receive(c, SYNC_GO);
+	return 0;
+}
+
 /* 0, or -1 with errno. */
 static int open_tree_of(struct child *c, const struct plan_op *op)
 {
 	bool recursive = op->code == PLAN_ROOTFS || (op->f[2].n & PLAN_BIND_RECURSIVE);
-	int tree = op->code == PLAN_BIND && c->root >= 0 && is_below(op->f[0].s, c->rootfs) ? open_inside(c, op->f[0].s + strlen(c->rootfs), recursive) :
-											      open_source(op->f[0].s, recursive);
+	bool inside = op->code == PLAN_BIND && c->root >= 0 && is_below(op->f[0].s, c->rootfs);
+	int tree;
 
+	if (inside && is_mapped(op) && (c->new_user || c->joined_user))
+		return ask_for_tree(c, op);
+	tree = inside ? open_inside(c, op->f[0].s + strlen(c->rootfs), recursive) : open_source(op->f[0].s, recursive);
 	if (tree < 0)
 		return -1;
 	c->sources[op->index] = tree;
@@ -58,7 +76,7 @@ int source_of(struct child *c, const struct plan_op *op)
 	if (c->sources[op->index] < 0 && open_tree_of(c, op)) {
 		if (op->code == PLAN_ROOTFS)
 			child_die(c, LAUNCH_INVALID, errno, "open rootfs \"%s\"", op->f[0].s);
-		child_die(c, LAUNCH_INVALID, errno, "mount \"%s\" at \"%s\"", op->f[0].s, op->f[1].s);
+		child_die(c, LAUNCH_INVALID, errno, "error mounting \"%s\" at \"%s\"", op->f[0].s, op->f[1].s);
 	}
 	return c->sources[op->index];
 }
@@ -90,7 +108,7 @@ static int prepare(struct setup *s, struct plan_op *op, const char *rootfs)
 		return 0;
 	if (open_tree_of(c, op))
 		return op->code == PLAN_ROOTFS ? launch_failed(s->error, LAUNCH_INVALID, errno, "open rootfs \"%s\"", op->f[0].s) :
-						 launch_failed(s->error, LAUNCH_INVALID, errno, "mount \"%s\" at \"%s\"", op->f[0].s, op->f[1].s);
+						 launch_failed(s->error, LAUNCH_INVALID, errno, "error mounting \"%s\" at \"%s\"", op->f[0].s, op->f[1].s);
 	if (sys_mount_setattr(c->sources[op->index], "", AT_EMPTY_PATH | AT_RECURSIVE, 0, 0, MS_SLAVE_FLAG, 0))
 		return launch_failed(s->error, LAUNCH_INTERNAL, errno, "make \"%s\" a slave", op->f[0].s);
 	return 0;

@@ -4,6 +4,8 @@ export interface Logger {
   /** Only with --debug; what is dear to find out is given as a function. */
   readonly debug: (message: string | (() => string)) => void;
   readonly error: (message: string) => void;
+  /** What the program would have said itself: on stderr without time and level, and in the file of --log. */
+  readonly bare: (message: string) => void;
   readonly warn: (message: string) => void;
 }
 
@@ -27,5 +29,10 @@ export function createLogger({ path, format, debug }: { path: string | undefined
     }
     if (level === 'error') stderr(`${message}\n`);
   };
-  return { debug: (message) => { if (debug) write('debug', typeof message === 'string' ? message : message()); }, error: (message) => { write('error', message); }, warn: (message) => { write('warning', message); } };
+  return {
+    debug: (message) => { if (debug) write('debug', typeof message === 'string' ? message : message()); },
+    bare: (message) => { if (path === undefined) stderr(`${message}\n`); else write('error', message); },
+    error: (message) => { write('error', message); },
+    warn: (message) => { write('warning', message); },
+  };
 }

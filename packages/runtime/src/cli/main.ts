@@ -4,6 +4,7 @@ import { createCgroupManager } from '../cgroup/manager';
 import { findNative, globalFlags, readConfig } from './config';
 import type { Verb } from './context';
 import { createLogger } from './log';
+import { isNotRunnable } from './not-runnable';
 import { checkpoint } from './verbs/checkpoint';
 import { create } from './verbs/create';
 import { remove } from './verbs/delete';
@@ -25,6 +26,9 @@ import { commit, version } from './version';
 
 const verbs: Readonly<Record<string, Verb>> = { checkpoint, create, delete: remove, events, exec, features, kill, list, pause, ps, restore, resume, run, spec, start, state, update };
 
+/** Whoever passes an error on (containerd, docker, podman) shows by these words which command it was. */
+const failedVerbs: Readonly<Record<string, string>> = { create: 'gantry-runc create failed: ', run: 'gantry-runc run failed: ', exec: 'exec failed: ' };
+
 /** So that no status of the program itself is meant by it (most programs use small ones). */
 const EXEC_FAILED = 255;
 
@@ -33,6 +37,7 @@ const SPEC_VERSION = '1.2.0';
 async function main(argv: readonly string[]): Promise<number> {
   let log = createLogger({ path: undefined, format: 'text', debug: false }, stderr);
   let failure = 1;
+  let prefix = '';
   try {
     const config = readConfig(argv);
     log = createLogger({ path: config.log, format: config.logFormat, debug: config.debug }, stderr);
@@ -59,9 +64,11 @@ async function main(argv: readonly string[]): Promise<number> {
     const cgroups = createCgroupManager();
     log.debug(`${name}: root ${root}, cgroups ${cgroups.mode}${rootless ? ', rootless' : ''}`);
     failure = name === 'exec' ? EXEC_FAILED : 1;
+    prefix = failedVerbs[name] ?? '';
     return await verb.run({ root, rootGiven, log, print, native: findNative(config.native, __dirname), cgroups, rootless, criu, listenFds, notifySocket }, words);
   } catch (error) {
-    log.error(errorText(error));
+    if (isNotRunnable(error)) log.bare(errorText(error));
+    else log.error(`${prefix}${errorText(error)}`);
     return failure;
   }
 }

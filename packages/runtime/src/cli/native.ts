@@ -61,9 +61,14 @@ export function launchNative(native: string, options: NativeOptions): NativeLaun
     for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n')) {
       const [word = '', ...rest] = text.slice(0, at).split(' ');
       text = text.slice(at + 1);
-      if (word === 'error') fail(new GantryError(kinds[rest[0] ?? ''] ?? 'internal', rest.slice(1).join(' ')));
+      if (word === 'error') fail(new GantryError(kinds[rest[0] ?? ''] ?? 'internal', duringInit(rest.slice(1).join(' '))));
       else waiting.get(word)?.resolve(rest.join(' '));
     }
   });
   return { created, started, ended, start: () => { control.write('start\n'); } };
+}
+
+/** Callers tell a program that cannot be run ("exec: ...") from a container that cannot be made. */
+export function duringInit(text: string): string {
+  return /^exec[: ]/.test(text) ? text : `error during container init: ${text}`;
 }

@@ -38,6 +38,12 @@ const attributes: Readonly<Record<string, Change>> = {
 
 const propagations: Readonly<Record<string, number>> = { private: MS.private, shared: MS.shared, slave: MS.slave, unbindable: MS.unbindable };
 
+/** Of one group: the last of the three counts, and each can be taken back. */
+const accessTimes: Readonly<Record<string, { readonly without: readonly string[]; readonly with?: string }>> = {
+  noatime: { without: ['relatime', 'strictatime'], with: 'noatime' }, relatime: { without: ['noatime', 'strictatime'], with: 'relatime' }, strictatime: { without: ['noatime', 'relatime'], with: 'strictatime' },
+  nodiratime: { without: [], with: 'nodiratime' }, atime: { without: ['noatime'] }, norelatime: { without: ['relatime'] }, nostrictatime: { without: ['strictatime'] }, diratime: { without: ['nodiratime'] },
+};
+
 /** Options that change nothing or belong to the file system as flags. */
 const nothing = new Set(['defaults', 'async', 'loud', 'nomand', 'nolazytime', 'noiversion']);
 const superblock = new Set(['sync', 'dirsync', 'lazytime', 'mand', 'silent', 'iversion', 'acl', 'noacl']);
@@ -54,7 +60,11 @@ export function parseMountOptions(mount: Mount, path: string, warnings: string[]
     result[s] = (result[s] & ~clear) | set;
     result[c] = (result[c] & ~set) | clear;
   };
+  const times = new Set<string>();
   for (const option of mount.options ?? []) {
+    const time = accessTimes[option];
+    for (const name of time?.without ?? []) times.delete(name);
+    if (time?.with) times.add(time.with);
     const all = option.startsWith('r') && !(option in attributes) ? option.slice(1) : undefined;
     const own = attributes[option];
     const whole = all === undefined ? undefined : attributes[all];
@@ -70,6 +80,7 @@ export function parseMountOptions(mount: Mount, path: string, warnings: string[]
     else if (option === 'idmap' || option === 'ridmap') result.idmap = option === 'idmap' ? 'single' : 'recursive';
     else if (!nothing.has(option) && option !== '') result.data.push(option);
   }
+  if (result.bind) bindAccessTimes(times, result);
   if (result.copyUp && mount.type !== 'tmpfs') throw invalidArgument(`config.json: ${path}: tmpcopyup is for tmpfs only`);
   if (result.idmap !== 'no' && !result.bind) throw invalidArgument(`config.json: ${path}: an id map is for bind mounts only`);
   if (result.bind && result.data.some((option) => !superblock.has(option))) {
@@ -77,4 +88,18 @@ export function parseMountOptions(mount: Mount, path: string, warnings: string[]
     warnings.push(`config.json: ${path}: option "${result.data.join(',')}" has no meaning on a bind mount`);
   }
   return result;
+}
+
+/**
+ * As mount(2) with MS_BIND|MS_REMOUNT has it: without one of them the source's stay, also where one was only taken back; whoever names one names
+ * all, and relatime is what is meant by none of the three.
+ */
+function bindAccessTimes(times: ReadonlySet<string>, result: { set: number; clear: number }): void {
+  const every = ATTR.atime | ATTR.nodiratime;
+  result.set &= ~every;
+  result.clear &= ~every;
+  if (times.size === 0) return;
+  const wanted = (times.has('noatime') ? ATTR.noatime : times.has('strictatime') ? ATTR.strictatime : ATTR.relatime) | (times.has('nodiratime') ? ATTR.nodiratime : 0);
+  result.set |= wanted;
+  result.clear |= every & ~(wanted & ATTR.nodiratime);
 }

@@ -111,7 +111,7 @@ describeContainers('a container run from a plan', () => {
 
   test('a missing bind source is told with both paths', async () => {
     const outcome = await box.run(shell('true', (s) => { s.mounts!.push({ destination: '/x', source: '/no/such', options: ['bind'] }); }));
-    expect(outcome.lines.at(-1)).toBe('error invalid mount "/no/such" at "/x": no such file or directory');
+    expect(outcome.lines.at(-1)).toBe('error invalid error mounting "/no/such" at "/x": no such file or directory');
   });
 
   test('tmpfs takes its options and copies up', async () => {

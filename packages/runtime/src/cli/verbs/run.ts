@@ -4,6 +4,7 @@ import { createContainer, createFlags, unableToStart } from '../create-container
 import { destroy } from '../destroy';
 import { waitInForeground } from '../foreground';
 import { runHooks } from '../hooks';
+import { isNotRunnable } from '../not-runnable';
 import { steps } from '../steps';
 
 const flags = {
@@ -26,7 +27,7 @@ export const run: Verb = {
       await runHooks('poststart', state.spec, { id: state.id, pid: state.pid, bundle: state.bundle, status: 'running' });
     } catch (error) {
       await destroy(context, state);
-      throw unableToStart(error);
+      throw isNotRunnable(error) ? error : unableToStart(error);
     }
     const code = values.detach ? await launch.ended : await waitInForeground(launch, state.pid);
     if (!values.detach && !values.keep) await destroy(context, state);
