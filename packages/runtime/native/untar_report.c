@@ -1,8 +1,10 @@
 #define _GNU_SOURCE
 #include "untar_report.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 static void put_string(FILE *out, const char *text)
 {
@@ -30,6 +32,11 @@ int untar_fail(const char *code, const char *format, ...)
     fputs("}\n", stderr);
     fflush(stderr);
     return -1;
+}
+
+int untar_fail_at(const char *what, const char *path)
+{
+    return untar_fail("io", "%s %s: %s", what, path, strerror(errno));
 }
 
 void untar_report(int64_t entries, int64_t bytes, int64_t warnings, const struct untar_tree *tree)

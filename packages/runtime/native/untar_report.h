@@ -6,5 +6,8 @@
 /* Writes {"code","error"} to stderr and returns -1. */
 int untar_fail(const char *code, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* A failed system call at a path of the archive, by errno. */
+int untar_fail_at(const char *what, const char *path);
+
 /* Writes the summary of a finished extraction to stdout. */
 void untar_report(int64_t entries, int64_t bytes, int64_t warnings, const struct untar_tree *tree);
