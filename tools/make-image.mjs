@@ -1,7 +1,7 @@
 // Makes a docker archive (as `docker load` takes it) out of Debian's static busybox: no registry is needed.
-// Usage: tools/node tools/make-image.mjs --out FILE [--name NAME:TAG] [--megabytes N] [--files N] [--layers N]
+// Usage: tools/node tools/make-image.mjs --out FILE [--name NAME:TAG] [--megabytes N] [--files N] [--layers N] [--content KIND]
 //   --megabytes  incompressible payload, in files of 10 MB        --files   small files of 1 KiB instead
-//   --layers     spreads the payload over that many layers
+//   --layers     spreads the payload over that many layers        --content   random (default) or text: gzip leaves some 40 % of it
 import { createHash, randomBytes } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
 import { createWriteStream, readFileSync, realpathSync } from 'node:fs';
@@ -44,26 +44,46 @@ async function baseLayer() {
   });
 }
 
-async function payloadLayer(index, { megabytes, files }) {
+/** Answers bytes of which gzip leaves some 40 %: sentences of a small vocabulary, with noise between. */
+function textSource() {
+  const words = Array.from({ length: 4096 }, () => randomBytes(2 + Math.floor(Math.random() * 9)).toString('base64url'));
+  const pool = [];
+  for (let size = 0; size < 8 << 20; size += pool.at(-1).length) {
+    const sentence = Array.from({ length: 1000 }, () => words[Math.floor(words.length * Math.random() ** 4)]).join(' ');
+    pool.push(Buffer.from(sentence), randomBytes(512));
+  }
+  const all = Buffer.concat(pool);
+  return (size) => {
+    const out = Buffer.alloc(size);
+    for (let at = 0; at < size; at += 1 << 15) {
+      const from = Math.floor(Math.random() * (all.length - (1 << 15)));
+      all.copy(out, at, from, from + Math.min(1 << 15, size - at));
+    }
+    return out;
+  };
+}
+
+async function payloadLayer(index, { megabytes, files, bytes }) {
   return collect(async (tar) => {
     tar.dir(`payload-${index}/`);
     for (let i = 0; i < files; i++) {
       if (i % 1000 === 0) tar.dir(`payload-${index}/${i / 1000}/`);
-      await tar.file(`payload-${index}/${Math.floor(i / 1000)}/${i}`, randomBytes(1024));
+      await tar.file(`payload-${index}/${Math.floor(i / 1000)}/${i}`, bytes(1024));
     }
-    for (let left = megabytes; left > 0; left -= 10) await tar.file(`payload-${index}/blob-${left}`, randomBytes(Math.min(left, 10) << 20));
+    for (let left = megabytes; left > 0; left -= 10) await tar.file(`payload-${index}/blob-${left}`, bytes(Math.min(left, 10) << 20));
   });
 }
 
 /**
  * Writes a docker archive.
- * @param {{out: string, name?: string, megabytes?: number, files?: number, layers?: number, config?: object}} options config is merged into the image's "config"
+ * @param {{out: string, name?: string, megabytes?: number, files?: number, layers?: number, content?: 'random' | 'text', config?: object}} options config is merged into the image's "config"
  */
-export async function makeImage({ out, name = 'busybox:latest', megabytes = 0, files = 0, layers = 1, config = {} }) {
+export async function makeImage({ out, name = 'busybox:latest', megabytes = 0, files = 0, layers = 1, content = 'random', config = {} }) {
   const blobs = [await baseLayer()];
+  const bytes = content === 'text' ? textSource() : randomBytes;
   if (megabytes || files) {
     for (let i = 0; i < layers; i++) {
-      blobs.push(await payloadLayer(i, { megabytes: Math.ceil(megabytes / layers), files: Math.ceil(files / layers) }));
+      blobs.push(await payloadLayer(i, { megabytes: Math.ceil(megabytes / layers), files: Math.ceil(files / layers), bytes }));
     }
   }
   const sha = (data) => createHash('sha256').update(data).digest('hex');
@@ -96,8 +116,8 @@ if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.me
   const options = {};
   for (let i = 2; i < process.argv.length; i += 2) {
     const key = process.argv[i].replace(/^--/, '');
-    if (!['out', 'name', 'megabytes', 'files', 'layers'].includes(key)) throw new Error(`make-image: unknown option ${process.argv[i]}`);
-    options[key] = ['out', 'name'].includes(key) ? process.argv[i + 1] : Number(process.argv[i + 1]);
+    if (!['out', 'name', 'megabytes', 'files', 'layers', 'content'].includes(key)) throw new Error(`make-image: unknown option ${process.argv[i]}`);
+    options[key] = ['out', 'name', 'content'].includes(key) ? process.argv[i + 1] : Number(process.argv[i + 1]);
   }
   const image = await makeImage({ out: join(dirname(fileURLToPath(import.meta.url)), '../dist/busybox.tar'), ...options });
   process.stdout.write(`${image.name} ${image.id}\n`);

@@ -5,6 +5,10 @@ import { join } from 'node:path';
 import { loadBusybox, startEngine, type Engine } from '../../test-e2e/src/harness/engine';
 import { pinnedNode, projectRoot } from '../../test-e2e/src/harness/paths';
 import { cases } from './cases';
+import { imageMemory } from './images/memory';
+import { type ImageRow, imageRows, VERBS } from './images/run';
+import { shapes } from './images/shapes';
+import { imageTable } from './images/table';
 import { describeMany, manyContainers } from './many';
 import { median, pss, pssOf, quantile } from './measure';
 import { parseOptions } from './options';
@@ -24,6 +28,9 @@ interface Row {
 /** Only Gantry: 500 of dockerd's shims would want some 6 GiB. */
 const MANY = '500 idle containers';
 const MANY_COUNT = 500;
+/** The goal's image shapes and verbs, beside ctr too: some ten minutes. */
+const IMAGES = 'images';
+const LARGE_LAYER = 'images: a layer of 4 GB';
 
 async function main(): Promise<void> {
   const options = parseOptions(process.argv.slice(2));
@@ -69,15 +76,23 @@ async function main(): Promise<void> {
       notes.push(describeMany('gantry', await manyContainers(gantry, MANY_COUNT, () => pss(mine(gantry)).mib + monitors(gantry))));
       process.stdout.write(`${notes.at(-1) ?? ''}\n`);
     }
+    if (options.all || named(LARGE_LAYER)) {
+      notes.push(await imageMemory(4096));
+      process.stdout.write(`${notes.at(-1) ?? ''}\n`);
+    }
+    let images: ImageRow[] = [];
+    const wantedShapes = shapes.filter(({ name }) => options.all || named(`${IMAGES}: ${name}`));
+    if (wantedShapes.length > 0) images = await imageRows([gantry, dockerd], wantedShapes, { rounds: Math.max(1, Math.round(options.rounds / 4)), verbs: options.verbs ?? VERBS, work });
     let runtimes: RuntimeRow[] = [];
     if (options.only.length === 0 || named('runtimes')) runtimes = await runtimeRows(Math.max(3, Math.round(options.rounds / 3)));
     const version = (await dockerd.docker(['version', '-f', '{{.Server.Version}}'])).stdout.trim();
     const machine = `${cpus().length} x ${cpus()[0]?.model.trim() ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}`;
     process.stdout.write(`\n${table(rows, version, machine)}\n`);
+    if (images.length > 0) process.stdout.write(`\n${imageTable(images)}\n`);
     if (runtimes.length > 0) process.stdout.write(`\n${runtimeTable(runtimes)}\n`);
     const file = options.json ?? join(projectRoot, 'dist/bench.json');
     mkdirSync(join(file, '..'), { recursive: true });
-    writeFileSync(file, JSON.stringify({ machine, dockerd: version, date: new Date().toISOString(), rounds: options.rounds, rows, runtimes, notes }, null, 2));
+    writeFileSync(file, JSON.stringify({ machine, dockerd: version, date: new Date().toISOString(), rounds: options.rounds, rows, images, runtimes, notes }, null, 2));
     process.stdout.write(`\nJSON: ${file}\n`);
   } finally {
     for (const registry of registries) registry.kill();

@@ -1,3 +1,5 @@
+import { type Verb, VERBS } from './images/run';
+
 /** What the command line asks for. */
 export interface BenchOptions {
   /** Path of the dockerd to measure against. */
@@ -6,6 +8,8 @@ export interface BenchOptions {
   rounds: number;
   /** Names of the cases to run; empty: all. */
   only: string[];
+  /** Of the image cases; undefined: all. */
+  verbs: Verb[] | undefined;
   json: string | undefined;
   /** Heavy cases too: 1 GB of output, 500 containers at once. */
   all: boolean;
@@ -14,7 +18,7 @@ export interface BenchOptions {
 }
 
 export function parseOptions(argv: readonly string[]): BenchOptions {
-  const options: BenchOptions = { dockerd: 'dockerd', rounds: 20, only: [], json: undefined, all: false, profile: false };
+  const options: BenchOptions = { dockerd: 'dockerd', rounds: 20, only: [], verbs: undefined, json: undefined, all: false, profile: false };
   for (let i = 0; i < argv.length; i++) {
     const value = (): string => {
       const next = argv[++i];
@@ -25,6 +29,7 @@ export function parseOptions(argv: readonly string[]): BenchOptions {
       case '--dockerd': options.dockerd = value(); break;
       case '--rounds': options.rounds = Number(value()); break;
       case '--only': options.only = value().split(','); break;
+      case '--verbs': options.verbs = verbs(value()); break;
       case '--json': options.json = value(); break;
       case '--profile': options.profile = true; break;
       case '--all': options.all = true; break;
@@ -33,4 +38,12 @@ export function parseOptions(argv: readonly string[]): BenchOptions {
     }
   }
   return options;
+}
+
+function verbs(text: string): Verb[] {
+  return text.split(',').map((name) => {
+    const found = VERBS.find((verb) => verb === name);
+    if (found === undefined) throw new Error(`unknown verb ${name}: ${VERBS.join(', ')}`);
+    return found;
+  });
 }
