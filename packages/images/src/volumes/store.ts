@@ -67,7 +67,8 @@ export class VolumeStore {
     const volume = this.table.db.transaction(() => {
       const record = this.table.insert({ name, labels, options, anonymous });
       const data = this.mountpoint(name);
-      mkdirSync(data, { recursive: true, mode: 0o755 });
+      // One by one: made recursively, a read-only file system would be told as ENOENT.
+      for (const dir of [join(this.root, name), data]) if (!existsSync(dir)) mkdirSync(dir, { mode: 0o755 });
       chmodSync(join(this.root, name), 0o701);
       chmodSync(data, 0o755);
       return record;

@@ -1,4 +1,4 @@
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, utimesSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { dataLoss, failedPrecondition, type GantryError, internal, isError } from '@gantry/rpc/errors';
 
@@ -37,11 +37,13 @@ export function storeError(error: unknown, path: string): unknown {
   }
 }
 
-/** Why the kernel does not let the file or its folder be written. */
+/** Why the kernel does not let the file or its folder be written: asked again, because SQLite does not tell. */
 function refusal(path: string): string | undefined {
   for (const place of [path, dirname(path)]) {
     try {
       accessSync(place, constants.W_OK);
+      const now = new Date();
+      utimesSync(place, now, now);
     } catch (error) {
       if (isError(error) && (error as NodeJS.ErrnoException).code !== 'ENOENT') return error.message;
     }
