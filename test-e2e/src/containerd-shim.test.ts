@@ -49,10 +49,12 @@ describe('containerd-shim-gantry-v2', () => {
     expect(await run('one', 'sh', '-c', 'echo out; echo err >&2')).toMatchObject({ code: 0, stdout: 'out\n', stderr: 'err\n' });
     expect((await run('two', 'sh', '-c', 'exit 42')).code).toBe(42);
     expect((await run('three', 'nosuch')).stderr).toContain('executable file not found in $PATH');
-    // ctr loses the end of a stdin that is at its end before the task is created, whichever the shim.
-    const ctr = `ctr -a ${containerd.address} -n ${containerd.namespace}`;
-    const typed = `(echo typed; until ${ctr} tasks ls | grep -q '^four .*RUNNING'; do sleep 0.1; done) | timeout -s KILL 50 ${ctr} run --rm ${flags.join(' ')} ${busybox} four cat`;
-    expect(await command('sh', ['-c', typed])).toMatchObject({ code: 0, stdout: 'typed\n' });
+    // ctr knows whom to tell of the end of its stdin only when Create was answered; until Start nobody reads it.
+    const piped = (verb: string) => command('sh', ['-c', `echo typed | timeout -s KILL 20 ctr -a ${containerd.address} -n ${containerd.namespace} ${verb} cat`]);
+    for (const id of ['four-1', 'four-2', 'four-3']) expect(await piped(`run --rm ${flags.join(' ')} ${busybox} ${id}`)).toMatchObject({ code: 0, stdout: 'typed\n' });
+    await detached('held', 'sleep', '6000');
+    for (const id of ['e1', 'e2', 'e3']) expect(await piped(`tasks exec --exec-id ${id} held`)).toMatchObject({ code: 0, stdout: 'typed\n' });
+    await end('held');
     const many = await run('five', 'seq', '1', '50000');
     expect(many.stdout.split('\n').length).toBe(50_001);
     await nothingLeft();

@@ -39,6 +39,18 @@ describe('containers of ctr beside those of docker', () => {
     expect(await own('leases', 'ls', '-q')).toBe('');
   });
 
+  const rounds = process.env['GANTRY_TEST_ALL'] ? 200 : 5;
+  ctrTest(`a pipe into ctr run and exec ends, ${rounds} times`, async () => {
+    const piped = (verb: string) => command('sh', ['-c', `echo in | timeout -s KILL 30 ctr -a ${engine.run}/supervisor.sock -n ctrtest ${verb} cat`]);
+    await own('run', '-d', image, 'piped', 'sleep', '6000');
+    for (let round = 0; round < rounds; round++) {
+      expect([round, await piped(`run --rm ${image} round${round}`)]).toEqual([round, { code: 0, stdout: 'in\n', stderr: '' }]);
+      expect([round, await piped(`tasks exec --exec-id e${round} piped`)]).toEqual([round, { code: 0, stdout: 'in\n', stderr: '' }]);
+    }
+    await own('tasks', 'rm', '-f', 'piped');
+    await own('containers', 'rm', 'piped');
+  }, 1_200_000);
+
   ctrTest('run -d: exec, metrics, pause and kill', async () => {
     await own('run', '-d', image, 'long', 'sleep', '6000');
     expect(await own('tasks', 'exec', '--exec-id', 'e1', 'long', 'echo', 'inside')).toBe('inside\n');
