@@ -18,16 +18,17 @@ afterAll(() => {
   process.stderr.write(`fuzzed: ${Object.entries(counts).map(([what, count]) => `${count} ${what}`).join(', ')}\n`);
 });
 
-/** Whatever comes in, a value or one of our own errors comes out, soon. */
+/** Whatever comes in, a value or one of our own errors comes out, with little work. */
 function survives(what: string, fn: () => unknown): void {
   tick(what);
-  const started = performance.now();
+  const before = process.cpuUsage();
   try {
     fn();
   } catch (error) {
     if (!isGantryError(error)) throw error;
   }
-  expect(performance.now() - started).toBeLessThan(2000);
+  const { user, system } = process.cpuUsage(before);
+  expect(user + system).toBeLessThan(2_000_000);
 }
 
 const hex = fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: 60, maxLength: 66 });
@@ -124,7 +125,7 @@ describe('attacks 27, 28, 29: layers', () => {
         const archive = await tarOf(plain as Parameters<typeof tarOf>[0]);
         for (const [at, value] of changes) archive[at % archive.length] = value;
         const extraction = tree.extract(root, overlay);
-        const timer = setTimeout(() => extraction.kill(), 10_000);
+        const timer = setTimeout(() => extraction.kill(), 60_000);
         extraction.input.end(cut === 0 ? archive.subarray(0, Math.floor(archive.length / 2)) : archive);
         const failure: unknown = await extraction.done.then(() => undefined, (error: unknown) => error);
         clearTimeout(timer);

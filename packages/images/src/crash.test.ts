@@ -32,7 +32,7 @@ afterAll(async () => {
 async function start(): Promise<void> {
   const env = { ...process.env, NODE_PATH: join(__dirname, '../../../node_modules') };
   service = spawn(process.execPath, [join(dir, 'images.cjs'), '--root', join(dir, 'd'), '--run', join(dir, 'r'), '--native', nativeBinary(), '--log-level', 'warn', '--metrics-address', 'off'], { stdio: 'inherit', env });
-  for (let tries = 0; tries < 200; tries++) {
+  for (let tries = 0; tries < 1000; tries++) {
     const connection = connect(join(dir, 'r/images.sock'));
     const up = await connection.client(LeasesService).list(ctx, { filters: [] }).then(() => true, () => false);
     connection.close();

@@ -35,7 +35,7 @@ export function ownProcess(): OwnProcess {
       // The young generation as the unit has it (deploy/systemd).
       service = spawn(process.execPath, ['--max-semi-space-size=4', join(dir, 'images.cjs'), ...flags], { stdio: 'inherit', env });
       connection = connect(join(dir, 'r/images.sock'));
-      await connection.client(LeasesService).list(newContext(), { filters: [] }, { waitForReady: true, timeoutMs: 20_000 });
+      await connection.client(LeasesService).list(newContext(), { filters: [] }, { waitForReady: true, timeoutMs: 60_000 });
       return connection;
     },
     async kill(signal = 'SIGKILL') {
