@@ -38,7 +38,7 @@ export function containerdCases(shim: () => ShimFixture): void {
     const task = await sleeper('sh', '-c', 'sleep 101 & sleep 102 & wait');
     await shim().exec(task, 'more', { args: ['sh', '-c', 'sleep 103 & wait'] });
     const exec = await shim().startTask(task, 'more');
-    const deadline = Date.now() + 5000;
+    const deadline = Date.now() + 30_000;
     while ((await pids(task)).length < 5 && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 10));
     const all = await pids(task);
     expect(all).toHaveLength(5);
