@@ -18,13 +18,31 @@ const always: readonly DeviceRule[] = [
   node('c', 1, 9, 'rwm'), node('c', 5, 0, 'rwm'), node('c', 5, 2, 'rwm'), node('c', 136, -1, 'rwm'),
 ];
 
-/** The rules in their order, starting from "nothing", with the default devices where the last word on them would be a denial of all. */
+/** The rules in their order, starting from "nothing" or "everything", with the default devices at the end; none that changes nothing. */
 export function deviceRules(given: readonly LinuxDeviceCgroup[]): DeviceRule[] {
   const rules = given.map((rule): DeviceRule => {
     const type = rule.type === 'c' || rule.type === 'b' ? rule.type : 'a';
     return { allow: rule.allow, type, major: rule.major ?? -1, minor: rule.minor ?? -1, access: letters(rule.access) };
   });
-  return [{ allow: false, type: 'a', major: -1, minor: -1, access: 'rwm' }, ...rules, ...always];
+  return withoutIdle([{ allow: false, type: 'a', major: -1, minor: -1, access: 'rwm' }, ...rules, ...always]);
+}
+
+/** A rule for every device undoes what was before it; what is allowed already need not be allowed again. Each rule costs a write on cgroup v1. */
+function withoutIdle(rules: readonly DeviceRule[]): DeviceRule[] {
+  const needed = rules.slice(rules.findLastIndex(({ type }) => type === 'a'));
+  let allowed = new Set<string>();
+  let all = false;
+  return needed.filter((rule) => {
+    if (!rule.allow) {
+      [allowed, all] = [new Set(), false];
+      return true;
+    }
+    const text = formatRule(rule);
+    if (all || allowed.has(text)) return false;
+    if (rule.type === 'a') all = true;
+    allowed.add(text);
+    return true;
+  });
 }
 
 /** Of r, w and m; nothing said means all of them. */

@@ -14,6 +14,7 @@ import { directoryOf, readStats } from './stats';
 
 const UNKILLABLE_MS = 2000;
 const FREEZE_MS = 2000;
+const PARENT_TRIES = 10;
 
 /** The host's cgroups. `hierarchies` is read once; tests give their own. */
 export function createCgroupManager(hierarchies: Hierarchies = readHierarchies()): CgroupManager {
@@ -154,23 +155,33 @@ function signalProcess(pid: number, signal: number): void {
 }
 
 /** Makes each missing level; on v1 fills cpuset from above, on v2 hands the controllers down. */
-function makeDirectory({ version, mountpoint, directory, controllers }: CgroupDirectory, made: string[]): void {
+function makeDirectory(level: CgroupDirectory, made: string[]): void {
+  const { version, mountpoint, directory, controllers } = level;
   const parent = dirname(directory);
-  if (existsSync(directory)) {
-    if (version === 1 && controllers.includes('cpuset')) fillCpuset(directory, mountpoint);
-    return;
-  }
-  if (parent !== mountpoint) makeDirectory({ version, mountpoint, directory: parent, controllers }, made);
-  if (version === 2) for (const controller of controllers) handDown(parent, controller);
-  try {
-    mkdirSync(directory);
-    made.push(directory);
-  } catch (error) {
-    /* Another engine tidied the parent away in between. */
-    if (codeOf(error) === 'ENOENT' && parent !== mountpoint && !existsSync(parent)) return makeDirectory({ version, mountpoint, directory, controllers }, made);
-    if (codeOf(error) !== 'EEXIST') throw internal(`make cgroup ${directory}`, { cause: error });
+  /* A parent that misses is made, and made again when another engine tidied it away in between. */
+  for (let tries = 0; ; tries++) {
+    if (version === 2) for (const controller of controllers) handDown(parent, controller);
+    try {
+      mkdirSync(directory);
+      made.push(directory);
+      break;
+    } catch (error) {
+      if (codeOf(error) === 'EEXIST') break;
+      if (codeOf(error) !== 'ENOENT' || parent === mountpoint || tries > PARENT_TRIES) throw internal(`make cgroup ${directory}`, { cause: error });
+      makeDirectory({ ...level, directory: parent }, made);
+      if (version === 1 && controllers.includes('cpuset')) inherit(parent);
+    }
   }
   if (version === 1 && controllers.includes('cpuset')) fillCpuset(directory, mountpoint);
+}
+
+/** Cpusets below a directory of ours begin with its processors (cgroups.txt, clone_children): one that is made need not be filled. */
+function inherit(directory: string): void {
+  try {
+    writeValue(`${directory}/cgroup.clone_children`, '1');
+  } catch {
+    /* Filled one by one, then. */
+  }
 }
 
 /** A v1 cpuset without processors takes no process: each level that says nothing gets what is above it. */

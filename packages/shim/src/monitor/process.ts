@@ -1,10 +1,9 @@
-import { rmSync } from 'node:fs';
 import { type ErrorKind, failedPrecondition, GantryError, invalidArgument, isErrorOf, isGantryError, type Logger, notFound } from '@gantry/rpc';
 import type { Fields, HelperAnswer } from '../helper/frame';
 import type { Helper } from '../helper/helper';
 import { Control, type DroppedClient, type MonitorAnswer, type MonitorEvent } from './control';
 import type { RemoteProcess } from './remote-process';
-import { type ExitState, isSameProcess, readExitState, readMonitorState, writeExitState } from './state-files';
+import { type ExitState, isSameProcess, readExitState, readMonitorState, removeSocket, writeExitState } from './state-files';
 
 export type ProcessStatus = 'created' | 'running' | 'stopped';
 
@@ -63,7 +62,7 @@ export class MonitoredProcess {
   /** Forks the monitor, which makes the process up to "created". `acknowledge` must follow. */
   async create(helper: Helper, fields: Fields): Promise<void> {
     const { dir, socket } = this.options;
-    rmSync(socket, { force: true }); // left by a monitor that died
+    removeSocket(socket); // left by a monitor that died
     const request = { ...fields, dir, socket, ack_ms: ACK_MS, stuck_ms: this.options.clientTimeoutMs };
     const answer = await helper.request('monitor', request).catch(async (error: unknown) => {
       // The helper was killed. Without a state file it never forked the monitor, so asking the next one is safe.
@@ -155,7 +154,7 @@ export class MonitoredProcess {
     await this.options.remote?.remove();
     await this.control?.ask({ op: 'release' }).catch(() => undefined);
     this.control?.close();
-    rmSync(this.options.socket, { force: true });
+    removeSocket(this.options.socket);
   }
 
   /** Leaves the monitor alone: the shim stops. */

@@ -1,5 +1,5 @@
 // All of these are synchronous: small files of the run root and of /proc, a tenth of the time that the thread pool takes.
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** monitor.json, written by the monitor before it clones the process. `pid` 0: not cloned yet. */
@@ -40,6 +40,15 @@ export function readJson<T>(path: string): T | undefined {
 export function writeJson(path: string, value: unknown): void {
   writeFileSync(`${path}.tmp`, JSON.stringify(value), { mode: 0o600 });
   renameSync(`${path}.tmp`, path);
+}
+
+/** A monitor takes its socket away itself, unless it was killed. */
+export function removeSocket(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
 }
 
 /** Field 22 of /proc/<pid>/stat, undefined when there is no such process (or it is a zombie). */

@@ -88,7 +88,7 @@ async function makeTask(engine: Engine, ctx: CallContext, { namespace, request, 
   });
   const task: Task = { record, dir, spec, driver, init, execs: new Map(), paused: false, deleting: undefined };
   try {
-    const [prepared] = await settled([driver.prepare(driverTask(task)), engine.rootfs.mount(rootfs ?? '', request.rootfs)]);
+    const [, prepared] = await settled([engine.rootfs.mount(rootfs ?? '', request.rootfs), driver.prepare(driverTask(task))]); // the mount in a thread, beside the rest
     for (const warning of prepared.warnings) engine.logger.warn({ id, namespace }, warning);
     // A mount source that never answers must not hold the caller beyond its deadline; the undo ends the monitor that waits for it.
     await untilGone(ctx, init.create(engine.helper, { ...stdio.fields, ...prepared.fields, ...taskFields(options, task) }));

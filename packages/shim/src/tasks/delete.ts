@@ -52,8 +52,8 @@ async function removeTask(engine: Engine, task: Task): Promise<void> {
     await exec.process.release();
   }));
   await Promise.all([
+    rootfs === undefined ? undefined : engine.rootfs.unmount(rootfs), // in the helper, beside the rest
     task.driver.remove(driverTask(task)),
-    rootfs === undefined ? undefined : engine.rootfs.unmount(rootfs),
   ]);
   await task.init.release();
   removeTaskDir(task.dir, rootfs);

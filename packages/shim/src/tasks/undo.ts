@@ -1,7 +1,7 @@
-import { type Dirent, readdirSync, rmdirSync, rmSync, unlinkSync } from 'node:fs';
+import { type Dirent, readdirSync, rmdirSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorText, GantryError } from '@gantry/rpc';
-import { isSameProcess, readMonitorState } from '../monitor/state-files';
+import { isSameProcess, readMonitorState, removeSocket } from '../monitor/state-files';
 import type { Engine } from './engine';
 import { driverTask, type Task } from './task';
 
@@ -22,7 +22,7 @@ export async function undoTask(engine: Engine, task: Pick<Task, 'record' | 'dir'
   const execs = join(task.dir, 'execs');
   for (const dir of [...entriesOf(execs).map(({ name }) => join(execs, name)), task.dir]) await attempt(() => endMonitor(dir));
   await attempt(() => task.driver.remove(driverTask(task)));
-  await attempt(() => rmSync(task.record.socket, { force: true }));
+  await attempt(() => removeSocket(task.record.socket));
   await attempt(() => (task.record.rootfs === undefined ? undefined : engine.rootfs.unmount(task.record.rootfs)));
   if (failures.length > 0) {
     throw new GantryError('internal', `cannot take task ${task.record.id} away: ${failures.map(errorText).join('; ')}`, { cause: failures[0] });
@@ -38,7 +38,7 @@ export function endMonitor(dir: string): void {
     if (!isSameProcess(pid, start)) continue;
     quietly(() => process.kill(pid, 'SIGKILL')); // it may end by itself
   }
-  rmSync(state.socket, { force: true });
+  removeSocket(state.socket);
 }
 
 /** The directory's own files; never into a rootfs, which only a failed unmount would leave there. */
