@@ -34,6 +34,8 @@ export class ProxySnapshotter extends RecordedSnapshotter {
   private removing: Promise<void> = Promise.resolve();
   /** Mounts that were told to somebody: what the diff service may write to. */
   private readonly told = new Set<string>();
+  /** Names there of calls that are on their way: what is there and what is recorded differ for a moment. */
+  private readonly busy = new Set<string>();
 
   constructor(private readonly options: ProxyOptions) {
     super(options);
@@ -70,22 +72,31 @@ export class ProxySnapshotter extends RecordedSnapshotter {
 
   async withParent<T>(record: SnapshotRecord, fn: (mounts: readonly Mount[]) => Promise<T>): Promise<T> {
     const key = this.fresh();
-    const { mounts } = await this.options.client.view(this.ctx, { snapshotter: this.options.remote, key, parent: record.backend, labels: held({}) });
+    this.busy.add(key);
     try {
-      return await fn(this.note(mounts));
+      const { mounts } = await this.options.client.view(this.ctx, { snapshotter: this.options.remote, key, parent: record.backend, labels: held({}) });
+      try {
+        return await fn(this.note(mounts));
+      } finally {
+        await this.removeStray(key);
+      }
     } finally {
-      await this.removeStray(key);
+      this.busy.delete(key);
     }
   }
 
   async missing(records: readonly SnapshotRecord[]): Promise<SnapshotRecord[]> {
-    const there = new Set(await this.ours());
-    return records.filter(({ backend }) => !there.has(backend));
+    const busy = [...this.busy];
+    const there = new Set([...(await this.ours()), ...busy, ...this.busy]);
+    return records.filter(({ id, backend }) => !there.has(backend) && this.options.table.byId(id)?.backend === backend);
   }
 
   async strays(): Promise<string[]> {
-    const known = new Set(this.options.table.all().map(({ backend }) => backend));
-    return (await this.ours()).filter((name) => !known.has(name));
+    const known = (): string[] => [...this.options.table.all().map(({ backend }) => backend), ...this.busy];
+    const before = known();
+    const there = await this.ours();
+    const ever = new Set([...before, ...known()]);
+    return there.filter((name) => !ever.has(name));
   }
 
   async removeStray(name: string): Promise<void> {
@@ -99,12 +110,18 @@ export class ProxySnapshotter extends RecordedSnapshotter {
     const base = parent === '' ? '' : this.committed(scope, parent).backend;
     const backend = this.fresh();
     const call = { snapshotter: this.options.remote, key: backend, parent: base, labels: held(labels) };
-    const { mounts } = kind === Kind.view ? await this.options.client.view(this.ctx, call) : await this.options.client.prepare(this.ctx, call);
+    this.busy.add(backend);
+    let mounts: readonly WireMount[];
     try {
-      this.insert(scope, { key, parent, kind, labels, backend }, () => undefined);
-    } catch (error) {
-      await this.removeStray(backend);
-      throw error;
+      ({ mounts } = kind === Kind.view ? await this.options.client.view(this.ctx, call) : await this.options.client.prepare(this.ctx, call));
+      try {
+        this.insert(scope, { key, parent, kind, labels, backend }, () => undefined);
+      } catch (error) {
+        await this.removeStray(backend);
+        throw error;
+      }
+    } finally {
+      this.busy.delete(backend);
     }
     this.options.listener?.prepared(scope, key, parent);
     return this.note(mounts);
@@ -114,8 +131,14 @@ export class ProxySnapshotter extends RecordedSnapshotter {
   protected override async beforeCommit(record: SnapshotRecord, { labels, parent = '' }: CommitOptions): Promise<string> {
     if (parent !== '' && record.parent === null) throw notImplemented(`snapshot ${record.name} was prepared without a parent: snapshotter ${this.name} cannot put it on ${parent}`);
     const name = this.fresh();
-    await this.options.client.commit(this.ctx, { snapshotter: this.options.remote, name, key: record.backend, labels: held(labels), parent: '' });
-    return name;
+    const names = [record.backend, name];
+    for (const each of names) this.busy.add(each);
+    try {
+      await this.options.client.commit(this.ctx, { snapshotter: this.options.remote, name, key: record.backend, labels: held(labels), parent: '' });
+      return name;
+    } finally {
+      setImmediate(() => names.forEach((each) => this.busy.delete(each))); // the record follows before anything else is done
+    }
   }
 
   protected async measure(record: SnapshotRecord): Promise<Usage> {

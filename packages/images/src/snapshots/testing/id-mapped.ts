@@ -12,7 +12,7 @@ async function withUserNamespace<T>(first: number, fn: (userns: number) => T): P
   const ended = new Promise((resolve) => holder.once('exit', resolve));
   try {
     const own = (): string => (existsSync(`/proc/${holder.pid}/comm`) ? readFileSync(`/proc/${holder.pid}/comm`, 'utf8').trim() : '');
-    for (let tries = 0; own() !== 'sleep' && tries < 400; tries++) await sleep(5); // nothing tells that it has execed
+    for (let tries = 0; own() !== 'sleep' && tries < 8000; tries++) await sleep(5); // nothing tells that it has execed
     for (const map of ['uid_map', 'gid_map']) writeFileSync(`/proc/${holder.pid}/${map}`, `0 ${first} 65536\n`);
     const userns = openSync(`/proc/${holder.pid}/ns/user`, 'r');
     try {
