@@ -6,7 +6,7 @@ import type { ServiceContext } from '@gantry/service';
 import { Checker } from './check/checker';
 import { Exchange as TreeExchange } from './check/exchange-trees';
 import { Refetch } from './check/refetch';
-import { defaultSnapshotter, type ImagesConfig, nativePath } from './config';
+import { defaultSnapshotter, type ImagesConfig, nativePath, proxySettings } from './config';
 import { bootId, ContentPaths } from './content/paths';
 import { ContentStore } from './content/store';
 import { DiffApplier } from './diff/apply';
@@ -71,7 +71,7 @@ export function assemble(service: Pick<ServiceContext<ImagesConfig>, 'config' | 
   const applier = new DiffApplier(content, native, new PlainTree(binary, budget, data), trees);
   const intake = snapshotter === overlay ? new LayerIntake(content, overlay, native, logger) : new StackedIntake(applier, content, overlay, native, logger);
   const catalog = new Catalog(images, content, new ImageReader(content));
-  const registries = new Registries({ mirrors: config['registry-mirrors'], insecure: config['insecure-registries'], paths: config['registry-config-path'], ranges: config['max-ranges-per-download'] }, logger, version);
+  const registries = new Registries({ mirrors: config['registry-mirrors'], insecure: config['insecure-registries'], paths: config['registry-config-path'], ranges: config['max-ranges-per-download'], proxies: proxySettings(config) }, logger, version);
   const layered = (name: string): boolean => name === SNAPSHOTTER;
   const checker = new Checker({
     db, content, images, leases, applier, collector, compared: treeTools, refetch: new Refetch(content, registries),

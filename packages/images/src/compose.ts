@@ -11,11 +11,12 @@ import { ImagesServiceService, VolumesServiceService } from '@gantry/api/gantry/
 import { StreamBroker } from '@gantry/rpc';
 import type { Running, ServiceContext } from '@gantry/service';
 import { assemble } from './assemble';
-import type { ImagesConfig } from './config';
+import { type ImagesConfig, proxySettings } from './config';
 import { DiffCreator } from './diff/create';
 import { ensureChain } from './docker/chain';
 import { eventsHandlers } from './events/events-service';
 import { repair } from './gc/repair';
+import { shownProxies } from './registry/proxies';
 import { Puller } from './registry/pull';
 import { Pusher } from './registry/push';
 import { contentHandlers } from './services/content';
@@ -53,7 +54,7 @@ export function compose(service: ServiceContext<ImagesConfig>): Running {
   const sender = new GraphSender({ content, parallel: config['max-concurrent-uploads'] });
   server.addService(StreamingService, streams.handlers());
   server.addService(TransferService, transferHandlers({ ...shared, puller, fetcher, sender, streams, snapshotter: snapshotter.name }));
-  server.addService(ImagesServiceService, gantryImageHandlers({ ...shared, fetcher, sender, collector, broker, puller, pusher, volumes, differ, trees, compared: treeTools, snapshotters, checker, data: service.data }));
+  server.addService(ImagesServiceService, gantryImageHandlers({ ...shared, fetcher, sender, collector, broker, puller, pusher, volumes, differ, trees, compared: treeTools, snapshotters, checker, data: service.data, proxies: shownProxies(proxySettings(config)) }));
   server.addService(VolumesServiceService, volumeHandlers({ volumes, snapshotter, native }));
   return {
     async start() {

@@ -4,6 +4,7 @@ import { invalidArgument } from '@gantry/rpc';
 import type { FlagTable } from '@gantry/service';
 import { COPY } from './snapshots/copy';
 import { SNAPSHOTTER } from './snapshots/overlay';
+import { parseProxyUrl, type ProxySettings } from './registry/proxies';
 import { parseProxy } from './snapshots/proxy';
 
 /** The service's own configuration keys (see deploy/config/images.yaml). */
@@ -12,6 +13,8 @@ export interface ImagesConfig {
   readonly 'registry-mirrors': readonly string[];
   /** host[:port] or CIDR of registries that may be spoken to over plain HTTP or with an unknown certificate; loopback always may. */
   readonly 'insecure-registries': readonly string[];
+  /** Proxies to registries, as docker's daemon.json has them; what is empty comes from HTTP_PROXY, HTTPS_PROXY and NO_PROXY of the environment. */
+  readonly proxies: { readonly 'http-proxy': string; readonly 'https-proxy': string; readonly 'no-proxy': string };
   /** Directories with a folder for each registry: containerd's hosts.toml, or docker's .crt, .cert and .key files. The first that has one counts. */
   readonly 'registry-config-path': readonly string[];
   readonly 'max-concurrent-downloads': number;
@@ -35,6 +38,7 @@ export interface ImagesConfig {
 export const defaults: ImagesConfig = {
   'registry-mirrors': [],
   'insecure-registries': [],
+  proxies: { 'http-proxy': '', 'https-proxy': '', 'no-proxy': '' },
   'registry-config-path': ['/etc/gantry/certs.d', '/etc/docker/certs.d'],
   'max-concurrent-downloads': 3,
   'max-ranges-per-download': 4,
@@ -51,6 +55,9 @@ export const flags: FlagTable = {
   'registry-mirrors': { type: 'list', value: 'URL', help: 'registry mirror asked before docker.io (may be repeated)' },
   'insecure-registries': { type: 'list', value: 'HOST', help: 'registry without a valid certificate (may be repeated)' },
   'registry-config-path': { type: 'list', value: 'DIR', help: 'directory with hosts.toml or certificates of registries (may be repeated)' },
+  'http-proxy': { type: 'string', value: 'URL', key: 'proxies.http-proxy', help: 'proxy to registries over plain HTTP (else HTTP_PROXY of the environment)' },
+  'https-proxy': { type: 'string', value: 'URL', key: 'proxies.https-proxy', help: 'proxy to registries over HTTPS (else HTTPS_PROXY)' },
+  'no-proxy': { type: 'string', value: 'HOSTS', key: 'proxies.no-proxy', help: 'comma-separated hosts and networks that are reached directly (else NO_PROXY)' },
   snapshotter: { type: 'string', value: 'NAME', help: 'overlayfs (default), copy, or one of --proxy-snapshotters' },
   'storage-driver': { type: 'string', value: 'NAME', help: "docker's word for --snapshotter" },
   'proxy-snapshotters': { type: 'list', value: 'NAME=SOCKET[,REMOTE]', help: "snapshotter behind containerd's Snapshots service (may be repeated)" },
@@ -63,6 +70,9 @@ export function checkConfig(config: ImagesConfig): void {
     if (!/^https?:\/\/[^/?#@]+\/?$/.test(mirror)) throw invalidArgument(`registry-mirrors: "${mirror}" is not a URL of scheme and host only`);
   }
   for (const dir of config['registry-config-path']) if (!isAbsolute(dir)) throw invalidArgument(`registry-config-path: "${dir}" is not an absolute path`);
+  const { http, https } = proxySettings(config);
+  parseProxyUrl('http-proxy', http);
+  parseProxyUrl('https-proxy', https);
   const names = new Set([SNAPSHOTTER, COPY]);
   for (const text of config['proxy-snapshotters']) {
     const proxy = parseProxy(text);
@@ -78,6 +88,12 @@ export function checkConfig(config: ImagesConfig): void {
   for (const key of ['max-concurrent-downloads', 'max-ranges-per-download', 'max-concurrent-uploads', 'max-layer-bytes', 'max-layer-entries'] as const) {
     if (!Number.isSafeInteger(config[key]) || config[key] < 1) throw invalidArgument(`${key} ${config[key]} is not a positive whole number`);
   }
+}
+
+/** The configured proxies, else those of the environment: the upper-case name before the lower-case one, as Go's programs read them. */
+export function proxySettings({ proxies }: Pick<ImagesConfig, 'proxies'>, env: NodeJS.ProcessEnv = process.env): ProxySettings {
+  const of = (name: 'http' | 'https' | 'no'): string => proxies[`${name}-proxy`] || env[`${name.toUpperCase()}_PROXY`] || env[`${name}_proxy`] || '';
+  return { http: of('http'), https: of('https'), no: of('no') };
 }
 
 const driverName = (name: string): string => ({ overlay2: SNAPSHOTTER, vfs: COPY, native: COPY })[name] ?? name;

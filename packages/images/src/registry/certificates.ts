@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import tls from 'node:tls';
 import { invalidArgument } from '@gantry/rpc';
 import type { Transport } from './transport';
 
@@ -24,4 +25,9 @@ export async function dockerCertificates(dir: string): Promise<Certificates> {
     }
   }
   return { ca, clients };
+}
+
+/** What the machine trusts, what Node brings, and a host's own. */
+export function trusted(own: readonly string[]): string[] {
+  return [...new Set([...tls.getCACertificates('default'), ...tls.getCACertificates('system'), ...own])];
 }

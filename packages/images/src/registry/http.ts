@@ -5,7 +5,9 @@ import { isIP } from 'node:net';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream';
 import { cancelled, deadlineExceeded, forbidden, unavailable } from '@gantry/rpc';
+import { noProxies, Proxies } from './proxies';
 import { Agents, plainTransport, type Transport } from './transport';
+import { proxyRequest } from './tunnel';
 
 export interface Request {
   readonly method: string;
@@ -46,6 +48,7 @@ export class HttpClient {
   constructor(
     private readonly userAgent: string,
     readonly patience: Patience = PATIENCE,
+    private readonly proxies = new Proxies(noProxies),
   ) {}
 
   close(): void {
@@ -66,16 +69,15 @@ export class HttpClient {
       }
       const tls = url.protocol === 'https:';
       const transport = request.transport ?? plainTransport;
-      const agent = this.agents.agent(url, transport);
+      const proxy = this.proxies.for(url);
+      const agent = this.agents.agent(url, transport, proxy);
       const headers: Record<string, string> = { 'User-Agent': this.userAgent, ...request.headers };
       if (Buffer.isBuffer(body)) headers['Content-Length'] = String(body.length);
-      const outgoing = (tls ? https : http).request(url, {
-        method,
-        headers,
-        agent,
-        ...(signal === undefined ? {} : { signal }),
-        ...(request.foreign === true ? { lookup: guardedLookup } : {}),
-      });
+      const options = { method, headers, agent, ...(signal === undefined ? {} : { signal }) };
+      const outgoing =
+        proxy !== undefined && !tls
+          ? proxyRequest(proxy, { ...options, path: `${url.origin}${url.pathname}${url.search}`, headers: { Host: url.host, ...headers } })
+          : (tls ? https : http).request(url, { ...options, ...(request.foreign === true && proxy === undefined ? { lookup: guardedLookup } : {}) }); // a proxy looks names up itself
       const { patience } = this;
       outgoing.setTimeout(patience.idleMs, () => outgoing.destroy(deadlineExceeded(`no answer from ${url.host} within ${patience.idleMs / 1000} s`)));
       dialWithin(outgoing, url, transport.dialTimeout);

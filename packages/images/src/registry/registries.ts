@@ -11,6 +11,7 @@ import { Hosts, type HostsConfig, type Scheme } from './hosts';
 import { bodyOf, HttpClient, type Response } from './http';
 import { login } from './login';
 import { isLoopback } from './loopback';
+import { Proxies, type ProxySettings } from './proxies';
 import { Readers } from './readers';
 import { type FetchedManifest, type Reader, Repository } from './repository';
 import { search, type SearchOptions, type SearchResult } from './search';
@@ -39,6 +40,7 @@ export const accessOf = (auth: Auth | undefined): Access => ({ credentials: ownC
 export interface RegistriesConfig extends HostsConfig {
   /** Connections for one blob. */
   readonly ranges: number;
+  readonly proxies: ProxySettings;
 }
 
 /** Registries of the configuration: which endpoint serves a reference, with which credentials. */
@@ -51,7 +53,7 @@ export class Registries {
     private readonly logger: Logger,
     version: string,
   ) {
-    this.http = new HttpClient(`gantry/${version}`);
+    this.http = new HttpClient(`gantry/${version}`, undefined, new Proxies(config.proxies));
     this.hosts = new Hosts(config);
   }
 

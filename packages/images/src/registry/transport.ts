@@ -2,6 +2,9 @@ import { createHash } from 'node:crypto';
 import http from 'node:http';
 import https from 'node:https';
 import tls from 'node:tls';
+import { trusted } from './certificates';
+import type { Proxy } from './proxies';
+import { TunnelAgent } from './tunnel';
 
 /** How the connections to one registry host are made. */
 export interface Transport {
@@ -24,11 +27,14 @@ export const strangers = (transport: Transport): Transport => (transport.clients
 /** Connections that are kept; own agents, so that two engines in one process share nothing. One agent for each way of making connections. */
 export class Agents {
   private readonly plain = new http.Agent({ keepAlive: true, maxSockets: 64 });
+  /** To proxies that are reached over TLS. */
+  private readonly proxied = new https.Agent({ keepAlive: true, maxSockets: 64 });
   private readonly secure = new Map<string, https.Agent>();
 
-  agent(url: URL, transport: Transport): http.Agent {
-    if (url.protocol !== 'https:') return this.plain;
-    const key = createHash('sha256').update(JSON.stringify([transport.insecure, transport.ca, transport.clients])).digest('base64');
+  /** For https: URLs behind a proxy the connections are tunnels; plain requests are sent to the proxy by the caller. */
+  agent(url: URL, transport: Transport, proxy: Proxy | undefined): http.Agent {
+    if (url.protocol !== 'https:') return proxy?.url.protocol === 'https:' ? this.proxied : this.plain;
+    const key = createHash('sha256').update(JSON.stringify([transport.insecure, transport.ca, transport.clients, proxy?.url.href, proxy?.authorization])).digest('base64');
     let agent = this.secure.get(key);
     if (agent === undefined) {
       // One context for all connections: reading the system's certificates again for each would cost more than the handshake.
@@ -37,19 +43,15 @@ export class Agents {
         ca: transport.insecure ? [...transport.ca] : trusted(transport.ca),
         ...(transport.clients.length === 0 ? {} : { cert: transport.clients.map(({ cert }) => cert), key: transport.clients.map(({ key: own }) => own) }),
       });
-      agent = new https.Agent({ keepAlive: true, maxSockets: 64, rejectUnauthorized: !transport.insecure, secureContext } as https.AgentOptions);
+      const options = { keepAlive: true, maxSockets: 64, rejectUnauthorized: !transport.insecure, secureContext } as https.AgentOptions;
+      agent = proxy === undefined ? new https.Agent(options) : new TunnelAgent(proxy, options);
       this.secure.set(key, agent);
     }
     return agent;
   }
 
   destroy(): void {
-    for (const agent of [this.plain, ...this.secure.values()]) agent.destroy();
+    for (const agent of [this.plain, this.proxied, ...this.secure.values()]) agent.destroy();
     this.secure.clear();
   }
-}
-
-/** What the machine trusts, what Node brings, and the host's own. */
-function trusted(own: readonly string[]): string[] {
-  return [...new Set([...tls.getCACertificates('default'), ...tls.getCACertificates('system'), ...own])];
 }

@@ -17,6 +17,7 @@ import { removeImage } from '../docker/remove';
 import { removePlatforms } from '../docker/remove-platforms';
 import { listChanges } from '../diff/changes';
 import type { Collector } from '../gc/collector';
+import type { ProxySettings } from '../registry/proxies';
 import { accessOf, type Registries } from '../registry/registries';
 import type { Puller } from '../registry/pull';
 import type { Pusher } from '../registry/push';
@@ -48,6 +49,8 @@ export interface ImagesDependencies extends LoadDependencies, CommitDependencies
   readonly checker: Checker;
   /** Directory of the store. */
   readonly data: string;
+  /** To registries, as they may be shown. */
+  readonly proxies: ProxySettings;
 }
 
 /** gantry.images.v1.ImagesService. */
@@ -108,7 +111,7 @@ export function gantryImageHandlers(deps: ImagesDependencies): Handlers<ImagesSe
     pushArtifact: (ctx, request) => pushArtifact(deps, ctx, request),
     listReferrers: (ctx, request) => listReferrers(deps, ctx, request),
     getChanges: async (ctx, { snapshotKey }) => ({ changes: await listChanges(deps, ctx, snapshotKey) }),
-    getInfo: async () => ({ snapshotter: snapshotter.name, snapshotters: Object.keys(deps.snapshotters), data: deps.data }),
+    getInfo: async () => ({ snapshotter: snapshotter.name, snapshotters: Object.keys(deps.snapshotters), data: deps.data, proxies: deps.proxies }),
     check: (_ctx, request) => check(deps.checker, request),
   };
 }

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -15,13 +16,13 @@ export interface TestCertificates {
   remove(): Promise<void>;
 }
 
-/** An authority of its own, with certificates for servers at these addresses and for a client; PEM files ca, server, client (.crt and .key) in dir. */
+/** An authority of its own, with certificates for servers at these addresses or names and for a client; PEM files ca, server, client (.crt and .key) in dir. */
 export async function testCertificates(addresses: readonly string[]): Promise<TestCertificates> {
   const dir = await mkdtemp(join(tmpdir(), 'gi-tls-'));
   const openssl = (...args: string[]): unknown => execFileSync(OPENSSL, args, { cwd: dir, stdio: 'pipe' });
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'];
   openssl('req', '-x509', ...key, '-subj', '/CN=test authority', '-keyout', 'ca.key', '-out', 'ca.crt');
-  await writeFile(join(dir, 'server.ext'), `subjectAltName=${addresses.map((address) => `IP:${address}`).join(',')}\n`);
+  await writeFile(join(dir, 'server.ext'), `subjectAltName=${addresses.map((address) => `${isIP(address) === 0 ? 'DNS' : 'IP'}:${address}`).join(',')}\n`);
   await writeFile(join(dir, 'client.ext'), 'extendedKeyUsage=clientAuth\n');
   for (const name of ['server', 'client']) {
     openssl('req', ...key.slice(0, -2), '-subj', `/CN=${name}`, '-keyout', `${name}.key`, '-out', `${name}.csr`);

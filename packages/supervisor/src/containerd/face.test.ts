@@ -64,7 +64,7 @@ async function fakeImages(path: string): Promise<void> {
   const imagesFake = Object.fromEntries(Object.keys(ImagesService).map((name) => [name, no]));
   server.addService(ImagesService, { ...(imagesFake as never as Parameters<typeof server.addService<typeof ImagesService>>[1]), list: async () => ({ images: [] }) });
   const view = Object.fromEntries(Object.keys(ImagesServiceService).map((name) => [name, no]));
-  server.addService(ImagesServiceService, { ...(view as never as Parameters<typeof server.addService<typeof ImagesServiceService>>[1]), getInfo: async () => ({ snapshotter: 'overlayfs', snapshotters: ['copy', 'overlayfs'], data: '' }) });
+  server.addService(ImagesServiceService, { ...(view as never as Parameters<typeof server.addService<typeof ImagesServiceService>>[1]), getInfo: async () => ({ snapshotter: 'overlayfs', snapshotters: ['copy', 'overlayfs'], data: '', proxies: undefined }) });
   const content = Object.fromEntries(Object.keys(ContentService).map((name) => [name, no]));
   server.addService(ContentService, {
     ...(content as never as Parameters<typeof server.addService<typeof ContentService>>[1]),
