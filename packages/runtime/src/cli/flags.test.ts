@@ -65,6 +65,29 @@ afterAll(async () => {
     for (const [, state] of told) expect(state).toMatchObject({ ociVersion: '1.2.0', id, bundle: box.bundle, annotations: { 'org.example.k': 'v' } });
   });
 
+  test('delete without --force leaves a created container alone', () => {
+    write(['true']);
+    expect(quiet('create', id)).toBe(0);
+    const { status, stderr } = run('delete', id);
+    expect([status, stderr]).toEqual([1, expect.stringContaining(`cannot delete container ${id} that is not stopped: created`)]);
+    expect(quiet('start', id)).toBe(0);
+  });
+
+  test('an error says which command it was, and --debug names the steps', () => {
+    write(['/no/such']);
+    expect(run('run', id).stderr).toContain('gantry-runc run failed: unable to start container process: exec: \\"/no/such\\": stat /no/such: no such file or directory');
+    write(['true'], (s) => { s.mounts!.push({ destination: '/m', source: '/no/such', options: ['bind'] }); });
+    expect(run('run', id).stderr).toContain('unable to start container process: error during container init: error mounting \\"/no/such\\" at \\"/m\\": no such file or directory');
+    writeFileSync(join(box.rootfs, 'bin/odd'), '#!/no/such\n', { mode: 0o755 });
+    write(['/bin/odd']);
+    expect(run('run', id).stderr).toBe('exec /bin/odd: no such file or directory\n');
+    write(['sh', '-c', 'sleep 60']);
+    expect(quiet('run', '-d', id)).toBe(0);
+    writeFileSync(join(box.bundle, 'process.json'), JSON.stringify({ args: ['/bin/true'], cwd: '/', execCPUAffinity: { initial: '0' } }));
+    const { stderr } = run('--debug', 'exec', '--process', join(box.bundle, 'process.json'), id);
+    for (const step of ['nsexec container setup', 'child process in init()', ': affinity: 0x1', 'setns_init: about to exec /bin/true']) expect(stderr).toContain(step);
+  });
+
   test('--preserve-fds, LISTEN_FDS and NOTIFY_SOCKET reach the container', async () => {
     const fd = openSync(join(box.bundle, 'shared'), 'w+');
     const notify = join(box.bundle, 'notify');

@@ -5,15 +5,15 @@ export type RequestType = keyof typeof requestType;
 
 /** Field numbers of criu_opts. */
 const numbers = {
-  imagesDirFd: 1, pid: 2, leaveRunning: 3, extUnixSk: 4, tcpEstablished: 5, evasiveDevices: 6, shellJob: 7, fileLocks: 8, logLevel: 9, logFile: 10,
+  imagesDirFd: 1, pid: 2, leaveRunning: 3, extUnixSk: 4, tcpEstablished: 5, evasiveDevices: 6, shellJob: 7, fileLocks: 8, logLevel: 9, logFile: 10, ps: 11,
   notifyScripts: 12, root: 13, parentImg: 14, trackMem: 15, autoDedup: 16, workDirFd: 17, linkRemap: 18, extMnt: 23, manageCgroups: 24, cgRoot: 25,
-  rstSibling: 26, inheritFd: 27, manageCgroupsMode: 34, emptyNs: 38, freezeCgroup: 44, tcpSkipInFlight: 46, orphanPtsMaster: 50, tcpClose: 52,
+  rstSibling: 26, inheritFd: 27, manageCgroupsMode: 34, external: 37, emptyNs: 38, freezeCgroup: 44, tcpSkipInFlight: 46, lazyPages: 48, statusFd: 49, orphanPtsMaster: 50, tcpClose: 52,
 } as const;
 
 export const cgroupModes = { ignore: 0, none: 1, props: 2, soft: 3, full: 4, strict: 5, default: 6 } as const;
 
 type Pair = readonly [string, string | number];
-export type CriuOptions = { readonly [K in keyof typeof numbers]?: boolean | number | string | readonly Pair[] };
+export type CriuOptions = { readonly [K in keyof typeof numbers]?: boolean | number | string | readonly (Pair | string)[] };
 
 export function encodeRequest(type: RequestType, options?: CriuOptions): Uint8Array {
   return Buffer.concat([field(1, requestType[type]), ...(options ? [field(2, encodeOptions(options))] : [])]);
@@ -27,7 +27,7 @@ export function encodeNotified(success: boolean): Uint8Array {
 function encodeOptions(options: CriuOptions): Uint8Array {
   return Buffer.concat(Object.entries(options).flatMap(([name, value]) => {
     const number = numbers[name as keyof typeof numbers];
-    return Array.isArray(value) ? value.map((pair) => field(number, encodePair(pair as Pair))) : [field(number, value as boolean | number | string)];
+    return Array.isArray(value) ? value.map((entry: Pair | string) => field(number, typeof entry === 'string' ? entry : encodePair(entry))) : [field(number, value as boolean | number | string)];
   }));
 }
 

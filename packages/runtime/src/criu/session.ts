@@ -15,11 +15,14 @@ export interface CriuPlace {
   readonly work: string;
   readonly logFile: string;
   readonly consoleSocket?: string;
+  /** Descriptors of ours for criu, from MORE_FD on. */
+  readonly more?: readonly number[];
 }
 
 /** Descriptors of our child, as criu finds them. */
 export const IMAGES_FD = 3;
 export const WORK_FD = 4;
+export const MORE_FD = 6;
 
 /** One criu, for one request. close() or leave() ends it. */
 export class CriuSession {
@@ -33,7 +36,7 @@ export class CriuSession {
   constructor(private readonly place: CriuPlace) {
     const images = openSync(place.images, 'r');
     const work = openSync(place.work, 'r');
-    this.child = spawn(place.native, ['criu', place.program, ...(place.consoleSocket ? [place.consoleSocket] : [])], { stdio: [0, 1, 2, images, work, 'pipe'] });
+    this.child = spawn(place.native, ['criu', place.program, ...(place.consoleSocket ? [place.consoleSocket] : [])], { stdio: [0, 1, 2, images, work, 'pipe', ...(place.more ?? [])] });
     closeSync(images);
     closeSync(work);
     this.control = (this.child.stdio as readonly unknown[])[5] as Duplex;

@@ -3,10 +3,11 @@ import { isAbsolute, join, resolve } from 'node:path';
 import { failedPrecondition, invalidArgument, notImplemented } from '@gantry/rpc/errors';
 import type { Spec } from '@gantry/oci';
 import { externalMounts } from '../../criu/external-mounts';
+import { externalNamespaces, joinedNamespaces } from '../../criu/external-namespaces';
 import { cgroupModes, type CriuOptions } from '../../criu/messages';
-import { CriuSession, IMAGES_FD, WORK_FD } from '../../criu/session';
+import { CriuSession, IMAGES_FD, MORE_FD, WORK_FD } from '../../criu/session';
 import { directoryOf } from '../../cgroup/stats';
-import { parseFlags, positional, type Flags, type Values } from '../arguments';
+import { integer, parseFlags, positional, type Flags, type Values } from '../arguments';
 import type { Context, Verb } from '../context';
 import { destroy } from '../destroy';
 import { loadState, stateDirectory, statusOf, type StoredState } from '../state';
@@ -23,7 +24,7 @@ export const criuFlags = {
   'link-remap': { kind: 'boolean', help: 'keep files that were deleted while open' },
   'manage-cgroups-mode': { kind: 'string', help: 'soft (default), full, strict or ignore' },
   'empty-ns': { kind: 'string', help: 'network: leave its content to others' },
-  'lazy-pages': { kind: 'boolean', help: 'not available' },
+  'lazy-pages': { kind: 'boolean', help: 'memory is fetched when it is used, through `criu lazy-pages`' },
 } as const satisfies Flags;
 
 const flags = {
@@ -32,8 +33,8 @@ const flags = {
   'leave-running': { kind: 'boolean', help: 'let the container go on' },
   'pre-dump': { kind: 'boolean', help: 'memory only, and let the container go on' },
   'tcp-skip-in-flight': { kind: 'boolean', help: 'pass over connections that are being made' },
-  'page-server': { kind: 'string', help: 'not available' },
-  'status-fd': { kind: 'string', help: 'not available' },
+  'page-server': { kind: 'string', help: 'ADDRESS:PORT: where memory goes, or with --lazy-pages where it is served' },
+  'status-fd': { kind: 'string', help: 'descriptor that gets a zero byte once criu serves pages' },
 } as const satisfies Flags;
 
 export const checkpoint: Verb = {
@@ -43,15 +44,16 @@ export const checkpoint: Verb = {
     const { values, rest } = parseFlags(words, flags, { interleaved: true });
     const [id] = positional(rest, ['ID']);
     const state = loadState(context.root, id as string);
-    checkCriu(context, state.spec, values);
-    for (const name of ['page-server', 'status-fd'] as const) if (values[name] !== undefined) throw notImplemented(`flag --${name} is not supported`);
+    checkCriu(context, state.spec);
+    const statusFd = integer('status-fd', values['status-fd']);
+    if (values['lazy-pages'] && values['page-server'] === undefined) throw invalidArgument('flag --lazy-pages: pages are served at --page-server, which is missing');
     const status = await statusOf(context.root, state, context.cgroups);
     if (status !== 'running' && status !== 'paused') throw failedPrecondition(`cannot checkpoint a container in the ${status} state`);
     const images = makeDirectory(values['image-path'] ?? 'checkpoint');
     checkParent(images, values['parent-path']);
     const work = makeDirectory(values['work-path'] ?? join(stateDirectory(context.root, state.id), 'criu'));
     if (!values['pre-dump']) writeFileSync(join(images, 'descriptors.json'), JSON.stringify(streams(state.pid)), { mode: 0o600 });
-    const session = new CriuSession({ native: context.native, program: context.criu, images, work, logFile: 'dump.log' });
+    const session = new CriuSession({ native: context.native, program: context.criu, images, work, logFile: 'dump.log', ...(statusFd === undefined ? {} : { more: [statusFd] }) });
     try {
       await session.pid();
       await session.request(values['pre-dump'] ? 'preDump' : 'dump', dumpOptions(state, values), () => undefined);
@@ -69,9 +71,17 @@ function dumpOptions(state: StoredState, values: Values<typeof flags>): CriuOpti
     imagesDirFd: IMAGES_FD, workDirFd: WORK_FD, logLevel: 4, logFile: 'dump.log', root: state.rootfs, pid: state.pid,
     ...common(values), tcpSkipInFlight: values['tcp-skip-in-flight'], leaveRunning: values['leave-running'], orphanPtsMaster: true,
     ...(values['parent-path'] ? { parentImg: values['parent-path'] } : {}), ...(values['pre-dump'] || values['parent-path'] ? { trackMem: true } : {}),
+    ...pageServer(values['page-server']), ...(values['status-fd'] === undefined ? {} : { statusFd: MORE_FD }), external: externalNamespaces(state.spec),
     ...(freezer === undefined ? {} : { freezeCgroup: freezer }),
     extMnt: externalMounts(state.spec, state.bundle, `/proc/${state.pid}/root`, state.cgroup).map(({ target }) => [target, target] as const),
   };
+}
+
+function pageServer(text: string | undefined): CriuOptions {
+  if (text === undefined) return {};
+  const match = /^(.+):(\d+)$/.exec(text);
+  if (!match || Number(match[2]) > 65535) throw invalidArgument(`flag --page-server: "${text}" is not ADDRESS:PORT`);
+  return { ps: [[match[1] as string, Number(match[2])]] };
 }
 
 /** What is asked of criu in both directions. */
@@ -81,17 +91,15 @@ export function common(values: Values<typeof criuFlags>): CriuOptions {
   if (values['empty-ns'] !== undefined && values['empty-ns'] !== 'network') throw invalidArgument(`flag --empty-ns: "${values['empty-ns']}" is not network`);
   return {
     notifyScripts: true, evasiveDevices: true, tcpEstablished: values['tcp-established'], extUnixSk: values['ext-unix-sk'], shellJob: values['shell-job'],
-    fileLocks: values['file-locks'], autoDedup: values['auto-dedup'], linkRemap: values['link-remap'],
+    fileLocks: values['file-locks'], autoDedup: values['auto-dedup'], linkRemap: values['link-remap'], lazyPages: values['lazy-pages'],
     manageCgroups: true, manageCgroupsMode: cgroupModes[mode as keyof typeof cgroupModes], ...(values['empty-ns'] ? { emptyNs: 0x40000000 } : {}),
   };
 }
 
 /** Refuses what cannot be done, before anything is touched. */
-export function checkCriu(context: Context, spec: Spec, values: Values<typeof criuFlags>): void {
+export function checkCriu(context: Context, spec: Spec): void {
   if (context.rootless) throw notImplemented('checkpoint and restore need root\'s rights');
-  if (values['lazy-pages']) throw notImplemented('flag --lazy-pages is not supported');
-  const joined = (spec.linux?.namespaces ?? []).find((n) => n.path);
-  if (joined) throw notImplemented(`checkpoint and restore of a container that joins a namespace by path (${joined.type}) are not supported`);
+  joinedNamespaces(spec);
 }
 
 export function makeDirectory(path: string): string {

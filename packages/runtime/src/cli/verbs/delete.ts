@@ -21,7 +21,8 @@ export const remove: Verb = {
       return 0;
     }
     const status = await statusOf(context.root, state, context.cgroups);
-    if (!values.force && (status === 'running' || status === 'paused')) throw failedPrecondition(`cannot delete container ${state.id} that is not stopped: ${status}`);
+    /* One that was only created runs too, as the specification counts (runtime.md, "Delete"). */
+    if (!values.force && (status === 'created' || status === 'running' || status === 'paused')) throw failedPrecondition(`cannot delete container ${state.id} that is not stopped: ${status}`);
     await destroy(context, state);
     return 0;
   },

@@ -58,7 +58,7 @@ export const exec: Verb = {
       const pid = await launch.created;
       if (values['pid-file']) writePidFile(values['pid-file'], pid);
       context.log.debug(steps.waits(state.id, pid));
-      context.log.debug(() => steps.affinity(pid));
+      context.log.debug(() => steps.affinity(pid, (process.execCPUAffinity ?? state.spec.process?.execCPUAffinity)?.initial));
       context.log.debug(steps.executes(state.id, process.args));
       launch.start();
       await launch.started;

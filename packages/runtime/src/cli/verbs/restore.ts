@@ -6,7 +6,8 @@ import type { Spec } from '@gantry/oci';
 import type { CgroupPlan } from '../../cgroup/contract';
 import { externalMounts, resolveInside, type ExternalMount } from '../../criu/external-mounts';
 import type { CriuOptions } from '../../criu/messages';
-import { CriuSession, IMAGES_FD, WORK_FD } from '../../criu/session';
+import { withNamespaces } from '../../criu/external-namespaces';
+import { CriuSession, IMAGES_FD, MORE_FD, WORK_FD } from '../../criu/session';
 import { parseFlags, positional, type Flags, type Values } from '../arguments';
 import type { Context, Verb } from '../context';
 import { readSpec, writePidFile } from '../create-container';
@@ -33,7 +34,7 @@ export const restore: Verb = {
     const [id] = positional(rest, ['ID']);
     const bundle = resolve(values.bundle ?? '.');
     const spec = readSpec(bundle);
-    checkCriu(context, spec, values);
+    checkCriu(context, spec);
     const images = resolve(values['image-path'] ?? 'checkpoint');
     if (!statSync(images, { throwIfNoEntry: false })?.isDirectory()) throw invalidArgument(`flag --image-path: "${images}" is not a directory`);
     const { cgroup, resources } = await placeInCgroups(context, spec, id as string);
@@ -42,33 +43,35 @@ export const restore: Verb = {
     const draft: StoredState = { version: 1, id: id as string, bundle, rootfs, created: new Date().toISOString(), cgroup, spec, pid: 0, startTime: '', noNewKeyring: false };
     saveState(context.root, draft);
     const work = makeDirectory(values['work-path'] ?? join(directory, 'criu'));
-    let session: CriuSession | undefined;
-    try {
-      for (const warning of await context.cgroups.create(cgroup, resources)) context.log.warn(warning);
-      session = new CriuSession({ native: context.native, program: context.criu, images, work, logFile: 'restore.log', ...(values['console-socket'] ? { consoleSocket: values['console-socket'] } : {}) });
-      const pid = await restoreInto(context, session, draft, images, values);
-      const state = { ...draft, pid, startTime: processStat(pid)?.startTime ?? '' };
-      saveState(context.root, state);
-      if (values['pid-file']) writePidFile(values['pid-file'], pid);
-      if (values.detach) {
-        await session.leave();
-        return 0;
+    return withNamespaces(spec, async (keys, more) => {
+      let session: CriuSession | undefined;
+      try {
+        for (const warning of await context.cgroups.create(cgroup, resources)) context.log.warn(warning);
+        session = new CriuSession({ native: context.native, program: context.criu, images, work, logFile: 'restore.log', more, ...(values['console-socket'] ? { consoleSocket: values['console-socket'] } : {}) });
+        const pid = await restoreInto(context, session, draft, images, values, keys);
+        const state = { ...draft, pid, startTime: processStat(pid)?.startTime ?? '' };
+        saveState(context.root, state);
+        if (values['pid-file']) writePidFile(values['pid-file'], pid);
+        if (values.detach) {
+          await session.leave();
+          return 0;
+        }
+        const code = await session.waitFor(pid);
+        await destroy(context, state);
+        return code;
+      } catch (error) {
+        await session?.leave();
+        await context.cgroups.killAll(cgroup).catch(() => undefined); /* the first error is the one to tell */
+        await context.cgroups.remove(cgroup).catch(() => undefined);
+        forget(context.root, draft.id);
+        throw error;
       }
-      const code = await session.waitFor(pid);
-      await destroy(context, state);
-      return code;
-    } catch (error) {
-      await session?.leave();
-      await context.cgroups.killAll(cgroup).catch(() => undefined); /* the first error is the one to tell */
-      await context.cgroups.remove(cgroup).catch(() => undefined);
-      forget(context.root, draft.id);
-      throw error;
-    }
+    });
   },
 };
 
 /** criu wants a root that is a mount point: a bind of the rootfs, for as long as it works. */
-async function restoreInto(context: Context, session: CriuSession, { spec, bundle, rootfs, cgroup, id }: StoredState, images: string, values: Values<typeof flags>): Promise<number> {
+async function restoreInto(context: Context, session: CriuSession, { spec, bundle, rootfs, cgroup, id }: StoredState, images: string, values: Values<typeof flags>, keys: readonly string[]): Promise<number> {
   const mounts = externalMounts(spec, bundle, rootfs, cgroup);
   makeTargets(rootfs, spec, mounts);
   const root = mkdtempSync(join(context.root, id, 'root-'));
@@ -77,7 +80,7 @@ async function restoreInto(context: Context, session: CriuSession, { spec, bundl
     const criu = await session.pid();
     enter(cgroup, criu);
     let first = 0;
-    const answer = await session.request('restore', restoreOptions(root, mounts, criu, images, values), (script, pid) => {
+    const answer = await session.request('restore', restoreOptions(root, mounts, criu, images, values, keys), (script, pid) => {
       if (script === 'setup-namespaces' || script === 'post-restore') first ||= pid;
     });
     if (!answer.pid && !first) throw failedPrecondition('criu told no process');
@@ -88,14 +91,14 @@ async function restoreInto(context: Context, session: CriuSession, { spec, bundl
   }
 }
 
-function restoreOptions(root: string, mounts: readonly ExternalMount[], criu: number, images: string, values: Values<typeof flags>): CriuOptions {
+function restoreOptions(root: string, mounts: readonly ExternalMount[], criu: number, images: string, values: Values<typeof flags>, keys: readonly string[]): CriuOptions {
   const roots = readFileSync(`/proc/${criu}/cgroup`, 'utf8').trim().split('\n').map((line) => line.split(':'));
   return {
     imagesDirFd: IMAGES_FD, workDirFd: WORK_FD, logLevel: 4, logFile: 'restore.log', root, rstSibling: true, orphanPtsMaster: true,
     ...common(values),
     cgRoot: roots.map(([, controllers = '', ...path]) => [controllers, path.join(':')] as const),
     extMnt: mounts.map(({ target, source }) => [target, source] as const),
-    inheritFd: inherited(images).map((name, fd) => [name, fd] as const).filter(([name]) => name.startsWith('pipe:')),
+    inheritFd: [...inherited(images).map((name, fd) => [name, fd] as const).filter(([name]) => name.startsWith('pipe:')), ...keys.map((key, i) => [key, MORE_FD + i] as const)],
   };
 }
 
