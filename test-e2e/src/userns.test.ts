@@ -80,10 +80,14 @@ describe('userns-remap', () => {
   }, 120_000);
 
   remapped('runc and crun start in it too', async () => {
-    for (const runtime of ['runc', 'crun'].filter(hasProgram)) {
-      const { code, stdout } = await engine.docker(['run', '--rm', '--runtime', runtime, '-v', `${join(folder, 'host')}:/h`, 'busybox', 'sh', '-c', 'id -u; stat -c %u / /h; touch /made && echo made']);
-      expect([runtime, code, stdout]).toEqual([runtime, 0, '0\n0\n65534\nmade\n']);
+    for (const [runtime, program] of [['runc', 'runc'], ['crun', 'crun'], ['io.containerd.runc.v2', 'containerd-shim-runc-v2']] as const) {
+      if (!hasProgram(program)) continue;
+      const script = 'id -u; stat -c %u:%g / /h /v /n /etc/hosts; touch /made /v/mine && stat -c %u:%g /v/mine; echo 127.0.0.9 own >> /etc/hosts && echo written; cat /n/left 2>/dev/null || echo left > /n/left';
+      const flags = ['-v', '/v', '-v', 'named:/n', '-v', `${join(folder, 'host')}:/h`];
+      const { code, stdout, stderr } = await engine.docker(['run', '--rm', '--runtime', runtime, ...flags, 'busybox', 'sh', '-c', script]);
+      expect([runtime, code, stdout, stderr]).toEqual([runtime, 0, `0\n0:0\n65534:65534\n0:0\n0:0\n0:0\n0:0\nwritten\n${runtime === 'runc' ? '' : 'left\n'}`, '']);
     }
+    await until('the mapped binds to go', () => !readFileSync('/proc/self/mountinfo', 'utf8').split('\n').some((line) => line.includes(engine.run) && line.includes('/binds/')));
   }, 120_000);
 
   remapped('cp, export and commit have the ids of the container, running or not', async () => {

@@ -1,6 +1,7 @@
 import { TaskDelete } from '@gantry/api/containerd/events/events';
 import { type CallContext, failedPrecondition } from '@gantry/rpc';
 import type { ExitState } from '../monitor/state-files';
+import { removeMappedBinds } from '../rootfs/mapped-binds';
 import type { Engine } from './engine';
 import { driverTask, type Task } from './task';
 import { removeFlat, removeTaskDir } from './undo';
@@ -54,6 +55,7 @@ async function removeTask(engine: Engine, task: Task): Promise<void> {
   await Promise.all([
     rootfs === undefined ? undefined : engine.rootfs.unmount(rootfs), // in the helper, beside the rest
     task.driver.remove(driverTask(task)),
+    task.driver.name === 'native' ? undefined : removeMappedBinds(engine.rootfs, task.record.bundle),
   ]);
   await task.init.release();
   removeTaskDir(task.dir, rootfs);

@@ -2,6 +2,7 @@ import { type Dirent, readdirSync, rmdirSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { errorText, GantryError } from '@gantry/rpc';
 import { isSameProcess, readMonitorState, removeSocket } from '../monitor/state-files';
+import { removeMappedBinds } from '../rootfs/mapped-binds';
 import type { Engine } from './engine';
 import { driverTask, type Task } from './task';
 
@@ -23,6 +24,7 @@ export async function undoTask(engine: Engine, task: Pick<Task, 'record' | 'dir'
   for (const dir of [...entriesOf(execs).map(({ name }) => join(execs, name)), task.dir]) await attempt(() => endMonitor(dir));
   await attempt(() => task.driver.remove(driverTask(task)));
   await attempt(() => removeSocket(task.record.socket));
+  if (task.driver.name !== 'native') await attempt(() => removeMappedBinds(engine.rootfs, task.record.bundle));
   await attempt(() => (task.record.rootfs === undefined ? undefined : engine.rootfs.unmount(task.record.rootfs)));
   if (failures.length > 0) {
     throw new GantryError('internal', `cannot take task ${task.record.id} away: ${failures.map(errorText).join('; ')}`, { cause: failures[0] });
