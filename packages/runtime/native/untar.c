@@ -3,7 +3,7 @@
  *
  *   gantry-native untar --root DIR [--overlay] [--max-bytes N] [--max-entries N]
  *   gantry-native untar --root DIR --copy [--into PATH] [--keep-kinds] [--owner UID:GID]
- *   gantry-native untar --root DIR --follow [...as above]
+ *   gantry-native untar --root DIR --follow [--gzip] [...as above]
  *   gantry-native untar --root DIR --adopt --parent DIR [--parent DIR]...
  *   gantry-native untar --root DIR --remove NAME
  *
@@ -11,6 +11,9 @@
  * archive leads out of DIR. With --overlay, whiteouts become overlayfs' own (character device 0/0, trusted.overlay.opaque);
  * without it they delete. On success one JSON line goes to stdout: {"entries","bytes","warnings","implicit":[names]}, where
  * implicit names directories that the archive used without listing them (bytes >= 0x80 escaped as \u00XX), with --overlay also the root, as ".".
+ *
+ * With --follow the archive is the file at descriptor 3, which may still grow: stdin brings its length (8 bytes, little endian) each time it has grown, and
+ * ends when it is whole. With --gzip the archive is compressed so; the line on stdout then has "digest", too, the SHA-256 of the tar.
  *
  * The second form copies into a tree that is in use (`docker cp`): names lie below PATH inside DIR, `.wh.` names are names like any other,
  * and the archive's own root entry changes nothing. With --keep-kinds a directory is never replaced by something else, nor the other way.
@@ -83,6 +86,6 @@ int mode_untar(int argc, char **argv)
         return untar_adopt(&st.tree, st.opt.parents, st.opt.parent_count) < 0;
     if (untar_extract(&st) < 0)
         return 1;
-    untar_report(st.entries, st.bytes, st.warnings, &st.tree);
+    untar_report(&st);
     return 0;
 }

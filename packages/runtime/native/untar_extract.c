@@ -1,5 +1,7 @@
 #define _GNU_SOURCE
 #include "untar_extract.h"
+#include "inflate.h"
+#include "sha256.h"
 #include "untar_attributes.h"
 #include "untar_make.h"
 #include "untar_report.h"
@@ -15,19 +17,67 @@
 
 struct source {
     struct untar_state *st;
-    unsigned char *buffer;
+    unsigned char *buffer;   /* of a plain archive */
+    struct inflate *inflate; /* of a compressed one */
+    struct sha256 hash;      /* of what came out of it */
 };
+
+static ssize_t read_packed(void *context, void *buffer, size_t size)
+{
+    struct source *source = context;
+    return untar_input_read(&source->st->input, buffer, size);
+}
+
+static bool open_source(struct source *source)
+{
+    if (!source->st->opt.gzip)
+        return (source->buffer = malloc(READ_SIZE)) != NULL;
+    sha256_init(&source->hash);
+    return (source->inflate = inflate_new(read_packed, source)) != NULL;
+}
+
+static void close_source(struct source *source)
+{
+    if (source->inflate) {
+        sha256_hex(&source->hash, source->st->digest);
+        inflate_free(source->inflate);
+    }
+    free(source->buffer);
+}
 
 static ssize_t read_input(struct archive *a, void *data, const void **buffer)
 {
     struct source *source = data;
-    ssize_t n = untar_input_read(&source->st->input, source->buffer, READ_SIZE);
-    if (n < 0) {
-        archive_set_error(a, errno, "read of the archive");
-        return ARCHIVE_FATAL;
+    ssize_t n;
+    if (source->inflate) {
+        const unsigned char *bytes = NULL;
+        n = inflate_read(source->inflate, &bytes);
+        if (n > 0)
+            sha256_update(&source->hash, bytes, (size_t)n);
+        *buffer = bytes;
+    } else {
+        n = untar_input_read(&source->st->input, source->buffer, READ_SIZE);
+        *buffer = source->buffer;
     }
-    *buffer = source->buffer;
-    return n;
+    if (n >= 0)
+        return n;
+    const char *broken = source->inflate ? inflate_error(source->inflate) : NULL;
+    if (broken)
+        archive_set_error(a, EILSEQ, "broken gzip: %s", broken);
+    else
+        archive_set_error(a, errno, "read of the archive");
+    return ARCHIVE_FATAL;
+}
+
+/* What follows the archive's end, so that whoever writes it sees no broken pipe, and all of it is in the digest. */
+static int read_rest(struct archive *a, struct source *source)
+{
+    const void *bytes;
+    ssize_t n;
+    do
+        n = read_input(a, source, &bytes);
+    while (n > 0);
+    return n < 0 ? untar_fail("archive", "behind entry %lld: %s", (long long)source->st->entries, archive_error_string(a)) : 0;
 }
 
 static int lay_entry(struct untar_state *st, struct archive *a, struct archive_entry *e)
@@ -92,8 +142,8 @@ int untar_extract(struct untar_state *st)
 {
     struct archive *a = archive_read_new();
     struct archive_entry *e;
-    struct source source = {.st = st, .buffer = malloc(READ_SIZE)};
-    if (!a || !source.buffer)
+    struct source source = {.st = st};
+    if (!a || !open_source(&source))
         return untar_fail("io", "out of memory");
     if (st->opt.overlay && untar_set_add(&st->tree.implicit, ".") < 0) /* the root, which most layers do not list */
         return untar_fail("io", "out of memory");
@@ -114,9 +164,9 @@ int untar_extract(struct untar_state *st)
         if (lay_entry(st, a, e) < 0)
             return -1;
     }
-    while (read_input(a, &source, &(const void *){NULL}) > 0)
-        ; /* padding after the end, so that the writer sees no broken pipe */
+    if (read_rest(a, &source) < 0)
+        return -1;
     archive_read_free(a);
-    free(source.buffer);
+    close_source(&source);
     return untar_settle_dirs(st);
 }

@@ -31,6 +31,8 @@ int untar_options_read(int argc, char **argv, struct untar_options *o)
             o->overlay = true;
         else if (strcmp(argv[i], "--follow") == 0)
             o->follow = true;
+        else if (strcmp(argv[i], "--gzip") == 0)
+            o->gzip = true;
         else if (strcmp(argv[i], "--adopt") == 0)
             o->adopt = true;
         else if (strcmp(argv[i], "--copy") == 0)

@@ -39,9 +39,13 @@ int untar_fail_at(const char *what, const char *path)
     return untar_fail("io", "%s %s: %s", what, path, strerror(errno));
 }
 
-void untar_report(int64_t entries, int64_t bytes, int64_t warnings, const struct untar_tree *tree)
+void untar_report(const struct untar_state *st)
 {
-    printf("{\"entries\":%lld,\"bytes\":%lld,\"warnings\":%lld,\"implicit\":[", (long long)entries, (long long)bytes, (long long)warnings);
+    const struct untar_tree *tree = &st->tree;
+    printf("{\"entries\":%lld,\"bytes\":%lld,\"warnings\":%lld,", (long long)st->entries, (long long)st->bytes, (long long)st->warnings);
+    if (*st->digest)
+        printf("\"digest\":\"sha256:%s\",", st->digest);
+    fputs("\"implicit\":[", stdout);
     bool first = true;
     for (size_t i = 0; i < tree->implicit.cap; i++) {
         const char *path = tree->implicit.slots[i];

@@ -19,6 +19,7 @@ struct untar_options {
     bool overlay;
     bool adopt;
     bool follow;
+    bool gzip;
     bool copy;
     bool keep_kinds;
     const char *into;
@@ -40,4 +41,5 @@ struct untar_state {
     size_t dir_count, dir_cap;
     int64_t entries, bytes, warnings;
     struct untar_input input;
+    char digest[65]; /* with --gzip: of the tar, in hexadecimal */
 };

@@ -1,9 +1,9 @@
 import { mediaTypes } from '@gantry/oci';
-import { dataLoss, failedPrecondition } from '@gantry/rpc';
+import { failedPrecondition } from '@gantry/rpc';
 import type { ContentStore } from '../content/store';
 import { UNCOMPRESSED_LABEL } from '../layers/intake';
 import type { Laid, NativeTree } from '../layers/native';
-import { LayerSink } from '../layers/sink';
+import { layStored } from '../layers/stored';
 import type { Mount } from '../snapshots/snapshotter';
 import { withMounts } from '../snapshots/view';
 import type { Scope } from '../store/namespaced';
@@ -29,27 +29,15 @@ export class DiffApplier {
   async apply(scope: Scope, digest: string, mounts: readonly Mount[]): Promise<Applied> {
     const tree = this.trees.behind(mounts);
     if (tree.kind === 'layers' ? tree.upper === undefined : !tree.writable) throw failedPrecondition(`layer ${digest} cannot be applied to a read-only snapshot`);
-    if (tree.kind === 'whole') return withMounts(tree.mounts, (root) => this.lay(scope, digest, new LayerSink({ native: this.plain, root })));
+    if (tree.kind === 'whole') return withMounts(tree.mounts, (root) => this.lay(scope, digest, { native: this.plain, root }));
     const upper = tree.upper ?? '';
-    return this.lay(scope, digest, new LayerSink({ native: this.native, root: upper }), (laid) => this.native.adopt(upper, laid.implicit, tree.lower));
+    return this.lay(scope, digest, { native: this.native, root: upper }, (laid) => this.native.adopt(upper, laid.implicit, tree.lower));
   }
 
-  private async lay(scope: Scope, digest: string, sink: Pick<LayerSink, 'write' | 'end' | 'fail'>, after: (laid: Laid) => Promise<void> = () => Promise.resolve()): Promise<Applied> {
-    let size = 0;
-    try {
-      for await (const part of this.content.read(scope, digest)) {
-        size += part.length;
-        await sink.write(part);
-      }
-      const { diffId, laid } = await sink.end();
-      if (laid === undefined) throw dataLoss(`layer ${digest} was not unpacked`);
-      await after(laid);
-      const uncompressed = diffId === '' ? digest : diffId;
-      this.content.setLabels(scope, digest, { [UNCOMPRESSED_LABEL]: uncompressed });
-      return { mediaType: mediaTypes.ociLayer, digest: uncompressed, size };
-    } catch (error) {
-      await sink.fail();
-      throw error;
-    }
+  private async lay(scope: Scope, digest: string, { native, root }: { readonly native: NativeTree; readonly root: string }, after: (laid: Laid) => Promise<void> = () => Promise.resolve()): Promise<Applied> {
+    const { diffId, size, laid } = await layStored(this.content, native, scope, { digest, root });
+    await after(laid);
+    this.content.setLabels(scope, digest, { [UNCOMPRESSED_LABEL]: diffId });
+    return { mediaType: mediaTypes.ociLayer, digest: diffId, size };
   }
 }

@@ -1,8 +1,12 @@
-import { type Extraction, NativeTree } from '../layers/native';
+import { type Extraction, type Following, NativeTree } from '../layers/native';
 
 /** Lays layers out where whiteouts delete: in a tree that holds everything below already. */
 export class PlainTree extends NativeTree {
   override extract(root: string): Extraction {
     return super.extract(root, false);
+  }
+
+  override follow(root: string, _overlay: boolean, file: number, gzip: boolean): Following {
+    return super.follow(root, false, file, gzip);
   }
 }

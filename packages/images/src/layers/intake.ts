@@ -7,6 +7,7 @@ import { Kind } from '../snapshots/records';
 import type { Scope } from '../store/namespaced';
 import type { Laid, NativeTree } from './native';
 import { LayerSink } from './sink';
+import { layStored } from './stored';
 
 /** Label on a layer blob: the digest of its tar. containerd's name. */
 export const UNCOMPRESSED_LABEL = 'containerd.io/uncompressed';
@@ -87,17 +88,10 @@ export class LayerIntake {
   /** Lays a stored blob out. */
   async unpack(scope: Scope, digest: string, signal?: AbortSignal): Promise<{ readonly diffId: string; readonly loose: LooseLayer }> {
     const target = this.loose(scope);
-    const sink = new LayerSink({ native: this.native, root: target.root });
     try {
-      for await (const part of this.content.read(scope, digest)) {
-        signal?.throwIfAborted();
-        await sink.write(part);
-      }
-      const { diffId, laid } = await sink.end();
-      if (laid === undefined) throw dataLoss(`layer ${digest} was not unpacked`);
-      return { diffId: diffId === '' ? digest : diffId, loose: { key: target.key, laid } };
+      const { diffId, laid } = await layStored(this.content, this.native, scope, { digest, root: target.root, signal });
+      return { diffId, loose: { key: target.key, laid } };
     } catch (error) {
-      await sink.fail();
       await this.drop(scope, target.key);
       throw error;
     }

@@ -19,6 +19,8 @@ export interface Laid {
   readonly warnings: number;
   /** Directories that the archive used without listing them; each character is one byte of the name. */
   readonly implicit: readonly string[];
+  /** Of a gzip layer that the program decompressed: the digest of the tar. */
+  readonly digest?: string;
 }
 
 export interface Extraction {
@@ -61,10 +63,10 @@ export class NativeTree {
     return { input: child.stdin, done, kill: () => child.kill('SIGKILL') };
   }
 
-  /** As extract, from the file of an open descriptor that still grows: `advance` says how far it has come. The descriptor may be closed afterwards. */
-  follow(root: string, overlay: boolean, file: number): Following {
+  /** As extract, from the file of an open descriptor that may still grow: `advance` says how far it has come. The descriptor may be closed afterwards. */
+  follow(root: string, overlay: boolean, file: number, gzip = false): Following {
     const { maxBytes, maxEntries } = this.room();
-    const args = ['untar', '--root', root, '--follow', ...(overlay ? ['--overlay'] : []), '--max-bytes', String(maxBytes), '--max-entries', String(maxEntries)];
+    const args = ['untar', '--root', root, '--follow', ...(gzip ? ['--gzip'] : []), ...(overlay ? ['--overlay'] : []), '--max-bytes', String(maxBytes), '--max-entries', String(maxEntries)];
     const child = spawn(this.binary, args, { stdio: ['pipe', 'pipe', 'pipe', file], env: {} }) as ChildProcessByStdio<Writable, Readable, Readable>;
     child.stdin.on('error', () => undefined); // the exit status says more than EPIPE
     const done = outcome(child).then((text) => JSON.parse(text) as Laid);

@@ -23,7 +23,7 @@ export interface SinkTarget {
   readonly native: NativeTree;
   /** Root of the tree; whiteouts become overlayfs' own. */
   readonly root: string;
-  /** The upload that the same bytes go to: an uncompressed layer is then read from its file instead of being sent a second time. */
+  /** The upload that the same bytes go to: the program then reads its file, and decompresses gzip, instead of being sent the bytes a second time. */
   readonly ingest?: Ingest;
 }
 
@@ -85,7 +85,7 @@ export class LayerSink {
     this.extraction?.input.end();
     const laid = await (this.following?.done ?? this.extraction?.done);
     const compression = this.compression ?? 'none';
-    return { compression, diffId: compression === 'none' ? '' : `sha256:${this.hash.digest('hex')}`, laid };
+    return { compression, diffId: compression === 'none' ? '' : (laid?.digest ?? `sha256:${this.hash.digest('hex')}`), laid };
   }
 
   /** Ends everything at once; the extraction is gone when it resolves. */
@@ -105,7 +105,7 @@ export class LayerSink {
   private async start(): Promise<void> {
     this.compression = detectCompression(this.head);
     this.lay(this.compression);
-    if (this.compression !== 'none') {
+    if (this.compression !== 'none' && this.following === undefined) {
       this.inflater = decompressor(this.compression);
       this.pumping = this.pump(this.inflater);
     }
@@ -117,13 +117,13 @@ export class LayerSink {
   private lay(compression: Compression): void {
     const { native, root, ingest } = this.target ?? {};
     if (native === undefined || root === undefined) return;
-    if (compression !== 'none' || ingest === undefined) {
+    if (compression === 'zstd' || ingest === undefined) {
       this.extraction = native.extract(root, true);
       return;
     }
     const file = openSync(ingest.path, 'r');
     try {
-      const following = native.follow(root, true, file);
+      const following = native.follow(root, true, file, compression === 'gzip');
       this.following = following;
       following.done.catch((error: unknown) => (this.failure ??= error as Error));
       ingest.watch((bytes) => {

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { constants, gzipSync } from 'node:zlib';
 import { compileCreate } from '../compile/create';
 import { compileExec } from '../compile/exec';
 import { dockerLikeSpec, missingForContainers, nativeBinary } from '../testing/container';
@@ -31,13 +32,20 @@ const requests = (): string[] => ['{"op":"resize","width":80,"height":24}', '{"o
   return path;
 });
 
+const streams = (): string[] => [{ level: 0 }, { level: 1 }, { level: 9 }, { strategy: constants.Z_FIXED }, { strategy: constants.Z_HUFFMAN_ONLY }].map((options, i) => {
+  const path = join(work, `stream-${i}`);
+  const text = Array.from({ length: 3000 }, (_, at) => `line ${(at * 2654435761) % 997}\n`).join('');
+  writeFileSync(path, Buffer.concat([gzipSync(text, options), gzipSync(text.slice(0, 99), options)]));
+  return path;
+});
+
 (sanitizers ? describe : describe.skip)(`under the sanitizers${sanitizers ? '' : ' [needs a C compiler with them]'}`, () => {
   beforeAll(() => {
     const { status, stderr } = spawnSync('make', ['-s', '-C', join(__dirname, '../../fuzz'), `OUT=${work}`], { encoding: 'utf8' });
     expect([status, stderr]).toEqual([0, '']);
   });
 
-  test.each([['plan', plans], ['request', requests]] as const)('%ss of any bytes are read or refused', (name, seeds) => {
+  test.each([['plan', plans], ['request', requests], ['inflate', streams]] as const)('%ss of any bytes are read or refused', (name, seeds) => {
     const { status, stdout, stderr } = spawnSync(join(work, `fuzz-${name}`), [seconds, '20261', ...seeds()], { encoding: 'utf8' });
     expect([status, stderr]).toEqual([0, '']);
     expect(Number(stdout.split(' ')[0])).toBeGreaterThanOrEqual(1000);
@@ -62,7 +70,7 @@ const requests = (): string[] => ['{"op":"resize","width":80,"height":24}', '{"o
 (has('valgrind') ? test : test.skip)(`valgrind sees no wrong access in the readers${has('valgrind') ? '' : ' [needs valgrind]'}`, () => {
   const out = join(work, 'plain');
   expect(spawnSync('make', ['-s', '-C', join(__dirname, '../../fuzz'), 'PLAIN=1', `OUT=${out}`], { encoding: 'utf8' }).stderr).toBe('');
-  for (const [name, seeds] of [['plan', plans], ['request', requests]] as const) {
+  for (const [name, seeds] of [['plan', plans], ['request', requests], ['inflate', streams]] as const) {
     const { status, stderr } = spawnSync('valgrind', ['-q', '--error-exitcode=99', '--leak-check=full', join(out, `fuzz-${name}`), '0', '7', ...seeds()], { encoding: 'utf8' });
     expect([status, stderr]).toEqual([0, '']);
   }

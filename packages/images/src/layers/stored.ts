@@ -1,0 +1,63 @@
+import { open } from 'node:fs/promises';
+import { dataLoss, failedPrecondition } from '@gantry/rpc';
+import type { ContentStore } from '../content/store';
+import type { Scope } from '../store/namespaced';
+import { detectCompression, MAGIC_SIZE } from './decompress';
+import type { Laid, NativeTree } from './native';
+import { LayerSink } from './sink';
+
+export interface StoredLayer {
+  /** Digest of the tar. */
+  readonly diffId: string;
+  /** Bytes of the blob. */
+  readonly size: number;
+  readonly laid: Laid;
+}
+
+/**
+ * Lays a blob that is here out below root. The native program reads plain and gzip ones itself; zstd is decompressed in this process. Errors: notFound,
+ * failedPrecondition (the file is cut short), dataLoss and the program's own. What was laid out until then stays.
+ */
+export async function layStored(content: ContentStore, native: NativeTree, scope: Scope, { digest, root, signal }: { readonly digest: string; readonly root: string; readonly signal?: AbortSignal | undefined }): Promise<StoredLayer> {
+  const { size } = content.info(scope, digest);
+  signal?.throwIfAborted();
+  const file = await open(content.paths.blob(digest), 'r');
+  try {
+    if ((await file.stat()).size < size) throw failedPrecondition(`content ${digest} is shorter on disk than recorded`);
+    const { buffer: head } = await file.read(Buffer.alloc(MAGIC_SIZE), 0, MAGIC_SIZE, 0);
+    const compression = detectCompression(head);
+    if (compression === 'zstd') return await throughHere(content, native, scope, { digest, size, root, signal });
+    const following = native.follow(root, true, file.fd, compression === 'gzip');
+    const stop = (): void => following.kill();
+    signal?.addEventListener('abort', stop);
+    try {
+      following.advance(size);
+      following.end();
+      const laid = await following.done;
+      return { diffId: laid.digest ?? digest, size, laid };
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw error;
+    } finally {
+      signal?.removeEventListener('abort', stop);
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+async function throughHere(content: ContentStore, native: NativeTree, scope: Scope, { digest, size, root, signal }: { readonly digest: string; readonly size: number; readonly root: string; readonly signal: AbortSignal | undefined }): Promise<StoredLayer> {
+  const sink = new LayerSink({ native, root });
+  try {
+    for await (const part of content.read(scope, digest)) {
+      signal?.throwIfAborted();
+      await sink.write(part);
+    }
+    const { diffId, laid } = await sink.end();
+    if (laid === undefined) throw dataLoss(`layer ${digest} was not unpacked`);
+    return { diffId, size, laid };
+  } catch (error) {
+    await sink.fail();
+    throw error;
+  }
+}
