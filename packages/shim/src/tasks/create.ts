@@ -16,6 +16,7 @@ import { monitorStdio } from './stdio';
 import { driverTask, type Task } from './task';
 import { undoTask } from './undo';
 import { untilGone } from './until-gone';
+import { taskEnded } from './ended';
 import { watchProcess } from './watch';
 
 /**
@@ -85,9 +86,9 @@ async function makeTask(engine: Engine, ctx: CallContext, { namespace, request, 
     killAll: async () => {
       if (cgroup !== undefined) await engine.cgroups.killAll(cgroup);
     },
-    ended: () => void driver.sweep(driverTask(task)).catch((error: unknown) => engine.logger.warn({ err: error, id }, 'cannot end what outlived the task')),
+    ended: () => taskEnded(engine, task),
   });
-  const task: Task = { record, dir, spec, driver, init, execs: new Map(), paused: false, deleting: undefined };
+  const task: Task = { record, dir, spec, driver, init, execs: new Map(), paused: false, deleting: undefined, unmounted: undefined };
   try {
     if (driver.name !== 'native') await layMappedBinds(engine.rootfs, bundle, spec);
     const [, prepared] = await settled([engine.rootfs.mount(rootfs ?? '', request.rootfs), driver.prepare(driverTask(task))]); // the mount in a thread, beside the rest

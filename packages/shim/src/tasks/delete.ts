@@ -41,6 +41,12 @@ async function deleteTask(engine: Engine, ctx: CallContext, id: string): Promise
 
 const SIGKILL = 9;
 
+async function unmount(engine: Engine, task: Task): Promise<void> {
+  const { rootfs } = task.record;
+  if (rootfs === undefined || (await task.unmounted) === true) return;
+  await engine.rootfs.unmount(rootfs);
+}
+
 async function removeTask(engine: Engine, task: Task): Promise<void> {
   const { namespace, id, rootfs } = task.record;
   if (task.init.exitState === undefined) await task.init.signal(SIGKILL).catch(() => undefined); // created, never started
@@ -53,7 +59,7 @@ async function removeTask(engine: Engine, task: Task): Promise<void> {
     await exec.process.release();
   }));
   await Promise.all([
-    rootfs === undefined ? undefined : engine.rootfs.unmount(rootfs), // in the helper, beside the rest
+    unmount(engine, task), // in the helper, beside the rest
     task.driver.remove(driverTask(task)),
     task.driver.name === 'native' ? undefined : removeMappedBinds(engine.rootfs, task.record.bundle),
   ]);

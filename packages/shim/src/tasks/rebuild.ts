@@ -8,6 +8,7 @@ import { type Engine, execDir } from './engine';
 import type { ExecRecord, TaskRecord } from './record';
 import { driverTask, type Task } from './task';
 import { endMonitor, undoTask } from './undo';
+import { taskEnded } from './ended';
 import { watchProcess } from './watch';
 
 /** What processes of an earlier boot are said to have exited with. */
@@ -45,9 +46,9 @@ async function rebuildTask(engine: Engine, dir: string): Promise<void> {
     killAll: async () => {
       if (record.cgroup !== undefined) await engine.cgroups.killAll(record.cgroup);
     },
-    ended: () => void driver.sweep(driverTask(task)).catch(() => undefined),
+    ended: () => taskEnded(engine, task),
   });
-  const task: Task = { record, dir, spec, driver, init, execs: new Map(), paused: false, deleting: undefined };
+  const task: Task = { record, dir, spec, driver, init, execs: new Map(), paused: false, deleting: undefined, unmounted: undefined };
   const state = readMonitorState(dir);
   if (state?.acknowledged !== true) {
     engine.logger.info({ namespace, id }, 'undoing a creation that was cut short');

@@ -20,6 +20,8 @@ export interface Task {
   paused: boolean;
   /** Set while Delete works; a second one waits for the same. */
   deleting: Promise<void> | undefined;
+  /** Set once the task has ended: whether its rootfs was unmounted then. */
+  unmounted: Promise<boolean> | undefined;
 }
 
 /** The task as its driver sees it. */
