@@ -1,44 +1,15 @@
-import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { command, startEngine, type Engine } from './harness';
-
-/** An OCI layout of one image for three platforms, as a tar: each layer says whose it is. */
-async function layout(folder: string): Promise<string> {
-  const place = join(folder, 'layout');
-  mkdirSync(join(place, 'blobs/sha256'), { recursive: true });
-  const put = (bytes: Buffer): { digest: string; size: number } => {
-    const hex = createHash('sha256').update(bytes).digest('hex');
-    writeFileSync(join(place, 'blobs/sha256', hex), bytes);
-    return { digest: `sha256:${hex}`, size: bytes.length };
-  };
-  const json = (value: unknown): { digest: string; size: number } => put(Buffer.from(JSON.stringify(value)));
-  const oci = (kind: string): string => `application/vnd.oci.image.${kind}`;
-  const manifests: object[] = [];
-  for (const architecture of ['amd64', 'arm64', 'riscv64']) {
-    writeFileSync(join(folder, 'arch'), architecture);
-    await command('tar', ['-C', folder, '-cf', join(folder, 'layer.tar'), 'arch']);
-    const layer = put(readFileSync(join(folder, 'layer.tar')));
-    const platform = { os: 'linux', architecture };
-    const config = json({ ...platform, config: { Cmd: [architecture] }, history: [{ created_by: `for ${architecture}` }], rootfs: { type: 'layers', diff_ids: [layer.digest] } });
-    const manifest = json({ schemaVersion: 2, mediaType: oci('manifest.v1+json'), config: { mediaType: oci('config.v1+json'), ...config }, layers: [{ mediaType: oci('layer.v1.tar'), ...layer }] });
-    manifests.push({ mediaType: oci('manifest.v1+json'), ...manifest, platform });
-  }
-  const index = json({ schemaVersion: 2, mediaType: oci('index.v1+json'), manifests });
-  writeFileSync(join(place, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests: [{ mediaType: oci('index.v1+json'), ...index, annotations: { 'io.containerd.image.name': 'docker.io/library/many:1' } }] }));
-  writeFileSync(join(place, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
-  await command('tar', ['-C', place, '-cf', join(folder, 'many.tar'), '.']);
-  return join(folder, 'many.tar');
-}
+import { command, hasProgram, manyPlatforms, startEngine, startRegistry, testWith, type Engine } from './harness';
 
 describe('images of several platforms, by the docker CLI', () => {
   const folder = mkdtempSync(join(tmpdir(), `gantry-e2e-${process.pid}-platforms-`));
   let engine: Engine;
   let archive: string;
   beforeAll(async () => {
-    archive = await layout(folder);
+    archive = await manyPlatforms(folder);
     engine = await startEngine();
   }, 60_000);
   afterAll(async () => {
@@ -90,5 +61,29 @@ describe('images of several platforms, by the docker CLI', () => {
     expect([absent.code, absent.stderr]).toEqual([1, expect.stringContaining('linux/s390x')]);
     expect(await ok('rmi', '--platform', 'linux/riscv64', 'many:1')).toMatch(/^Untagged: many:1/);
     expect(await ok('images', '-aq')).toBe('');
+  }, 60_000);
+
+  testWith('docker-registry', hasProgram('docker-registry'))('push and pull of a platform', async () => {
+    const registry = await startRegistry(engine);
+    try {
+      const name = `${registry.name}/many:1`;
+      const manifest = async (): Promise<{ mediaType: string; manifests?: readonly { platform: { architecture: string } }[]; config?: object }> =>
+        JSON.parse((await engine.onHost('skopeo', ['inspect', '--raw', '--tls-verify=false', `docker://${name}`])).stdout) as never;
+      await ok('load', '-i', archive);
+      await ok('tag', 'many:1', name);
+      await ok('push', '--platform', 'linux/arm64', name);
+      expect(await manifest()).toMatchObject({ mediaType: 'application/vnd.oci.image.manifest.v1+json', config: {} });
+      expect((await engine.onHost('skopeo', ['inspect', '--tls-verify=false', '--override-arch', 'arm64', '-f', '{{.Architecture}}', `docker://${name}`])).stdout).toBe('arm64\n');
+      const absent = await engine.docker(['push', '--platform', 'linux/s390x', name]);
+      expect([absent.code, absent.stderr]).toEqual([1, expect.stringContaining('linux/s390x')]);
+      await ok('push', name);
+      expect((await manifest()).manifests?.map(({ platform }) => platform.architecture)).toEqual(['amd64', 'arm64', 'riscv64']);
+      await ok('rmi', 'many:1', name);
+      await ok('pull', '--platform', 'linux/riscv64', name);
+      expect(await platforms()).toEqual(['riscv64']);
+      expect(await ok('image', 'inspect', '-f', '{{.Architecture}}', name)).toBe('riscv64');
+    } finally {
+      await registry.stop();
+    }
   }, 60_000);
 });

@@ -5,6 +5,7 @@ export { kinds, loadBusybox, startEngine, type Engine, type EngineKind, type Eng
 export { groupsBelow, removeGroups } from './groups';
 export { getFromContainer, getFromHost } from './http-get';
 export { leftovers, takeSnapshot, type MachineSnapshot } from './leftovers';
+export { manyPlatforms } from './platforms';
 export { bundles, pinnedNode, projectRoot, swaggerFolder } from './paths';
 export { describeEngine, type Suite } from './suite';
 export { startRegistry, type Registry } from './registry';

@@ -26,6 +26,8 @@ export class CheckedClient {
   readonly refused: string[] = [];
   /** Operations that were asked. */
   readonly asked = new Set<string>();
+  /** Parameters of the query and headers that were given, each as `operation parameter`. */
+  readonly parameters = new Set<string>();
   private readonly schemas: Schemas;
 
   constructor(
@@ -42,6 +44,7 @@ export class CheckedClient {
     if (operation === undefined) this.problems.push(`${method} ${target}: not in the description of ${this.specification.version}`);
     else {
       this.asked.add(operation.operationId);
+      for (const name of [...new URLSearchParams(target.split('?', 2)[1]).keys(), ...Object.keys(asked.headers ?? {})]) this.parameters.add(`${operation.operationId} ${name}`);
       for (const problem of this.check(operation, answer)) this.problems.push(`${method} ${target} (${operation.operationId}, ${answer.status}): ${problem}`);
     }
     return answer;

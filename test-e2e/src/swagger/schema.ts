@@ -39,6 +39,9 @@ export class Schemas {
 /** Members at the top of an answer that dockerd gives and its description does not know: of old events, and of /system/df before 1.42. */
 const undescribed = new Set(['status', 'id', 'from', 'BuilderSize']);
 
+/** Members that the description asks for and does not know: of an image's data in 1.47 and later, a name that `Size.Unpacked` once had. */
+const misnamed = new Set(['UnpackedSize']);
+
 /** Scalars behind a Go pointer, null when unset, whatever the description says. */
 const pointers = new Set(['MemorySwappiness', 'OomKillDisable', 'PidsLimit', 'ExitCode']);
 
@@ -50,6 +53,7 @@ function translate(schema: unknown, open = false): Tree {
   }
   const result: Tree = {};
   for (const key of ['type', 'enum', 'required', 'minimum', 'maximum', 'minItems', 'maxItems'] as const) if (source[key] !== undefined) result[key] = source[key];
+  if (Array.isArray(result['required'])) result['required'] = (result['required'] as string[]).filter((name) => !misnamed.has(name));
   if (source['items'] !== undefined) result['items'] = close(translate(source['items']));
   if (typeof source['additionalProperties'] === 'object') result['additionalProperties'] = close(translate(source['additionalProperties']));
   if (source['properties'] !== undefined) {

@@ -7,6 +7,8 @@ import { swaggerFolder } from '../harness';
 export interface Operation {
   readonly operationId: string;
   readonly produces?: readonly string[];
+  readonly tags?: readonly string[];
+  readonly parameters?: readonly { readonly name: string; readonly in: string }[];
   readonly responses: Readonly<Record<string, { readonly schema?: Schema }>>;
 }
 
@@ -16,6 +18,8 @@ export interface Specification {
   /** For example 1.50. */
   readonly version: string;
   readonly definitions: Readonly<Record<string, Schema>>;
+  /** All operations with one of these tags. */
+  tagged(...tags: string[]): Operation[];
   find(method: string, path: string): Operation | undefined;
 }
 
@@ -34,6 +38,7 @@ export function loadSpecification(version: string): Specification | undefined {
   return {
     version,
     definitions: document.definitions,
+    tagged: (...tags) => operations.flatMap(({ verbs }) => Object.values(verbs)).filter((each) => each.tags?.some((tag) => tags.includes(tag)) === true),
     find(method, path) {
       return operations.find(({ expression, verbs }) => expression.test(path) && verbs[method.toLowerCase()] !== undefined)?.verbs[method.toLowerCase()];
     },

@@ -1,4 +1,4 @@
-import { chainIds, type Descriptor, type Digest, hostPlatform, type ImageConfig, type Index, isIndex, isManifest, type Manifest, type Platform, platformEquals, runnable } from '@gantry/oci';
+import { chainIds, type Descriptor, type Digest, hostPlatform, type ImageConfig, type Index, isIndex, isManifest, type Manifest, type Platform, platformEquals, runnable, formatPlatform } from '@gantry/oci';
 import { dataLoss, isErrorOf, notFound, notImplemented } from '@gantry/rpc';
 import type { ContentStore } from '../content/store';
 import type { Target } from '../store/images';
@@ -51,7 +51,7 @@ export class ImageReader {
     if (isIndex(target.mediaType)) {
       const index = parseIndex(bytes, target.digest);
       const chosen = await this.choose(scope, index, platform);
-      if (chosen === undefined) throw notFound(`image ${target.digest} has no manifest for the platform here`);
+      if (chosen === undefined) throw notFound(`image ${target.digest} was found but does not provide ${platform === undefined ? 'a platform that is here' : `the specified platform (${formatPlatform(platform)})`}`);
       return { image: await this.load(scope, chosen, platform), absent: index.manifests.flatMap(({ digest }) => (this.content.has(scope, digest) ? [] : [digest])) };
     }
     if (!isManifest(target.mediaType)) throw notImplemented(`${target.digest} has the media type ${target.mediaType}, which is no image`);
