@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { Status } from '@gantry/api/containerd/v1/types/task';
 import type { CreateOptions } from '@gantry/api/gantry/shim/v1/shim';
-import { type Created, eventually, ShimFixture } from './testing/shim-fixture';
-import { bundleShim, ShimProcess } from './testing/shim-process';
+import { hasEnded, killableShim, monitorOf } from './testing/killable-shim';
+import { type Created, eventually, type ShimFixture } from './testing/shim-fixture';
+import type { ShimProcess } from './testing/shim-process';
 
 const ROUNDS = Number(process.env['GANTRY_KILL_ROUNDS'] ?? 12);
 const [driver, binary] = (process.env['GANTRY_KILL_DRIVER'] ?? 'native').split(':');
@@ -11,21 +12,10 @@ const counter = 'i=0; while :; do i=$((i+1)); echo $i; done';
 
 /** SIGKILL to the shim, its helper or both, at random moments and in the middle of create, start, exec and delete. */
 describe('kill -9 of shim and helper', () => {
+  const killable = killableShim(options);
   let shim: ShimFixture;
   let service: ShimProcess;
-  let bundle: string;
-  beforeAll(async () => {
-    bundle = bundleShim();
-    shim = new ShimFixture(options);
-    service = new ShimProcess(shim, bundle);
-    service.start();
-    shim.connect();
-  });
-  afterAll(async () => {
-    await service.stop();
-    await shim.remove();
-    rmSync(bundle, { force: true });
-  });
+  beforeAll(() => void ({ shim, service } = killable));
 
   const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -106,24 +96,15 @@ describe('kill -9 of shim and helper', () => {
     for (const task of tasks) expect(shim.topics(task).filter((topic) => topic === '/tasks/exit').length).toBeGreaterThanOrEqual(1);
   }, 300_000);
 
-  const monitorOf = (task: Created): number => (JSON.parse(readFileSync(`${task.bundle}/monitor.json`, 'utf8')) as { monitor_pid: number }).monitor_pid;
-  const ended = (pid: number): boolean => !existsSync(`/proc/${pid}`) || /^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  const takenAway = async (task: Created): Promise<void> => {
-    await shim.delete(task);
-    expect(shim.mounts().filter((path) => path.startsWith(task.bundle))).toEqual([]);
-    expect(shim.hasCgroup(task)).toBe(false);
-    expect(existsSync(task.bundle)).toBe(false);
-  };
-
   test('a dead monitor ends its task with 137, says so and frees everything', async () => {
     const task = await shim.create({ args: ['sh', '-c', 'trap "" TERM; sleep 1000 & while :; do sleep 1; done'] });
     await shim.startTask(task);
     process.kill(monitorOf(task), 'SIGKILL');
     expect(await shim.wait(task)).toBe(137);
-    expect(ended(task.pid)).toBe(true);
+    expect(hasEnded(task.pid)).toBe(true);
     await eventually(() => shim.exitErrors.has(task.id), 'the exit event');
     expect(shim.exitErrors.get(task.id)).toBe('monitor lost');
-    await takenAway(task);
+    await killable.takenAway(task);
   });
 
   test('so does a monitor that died while the shim was dead', async () => {
@@ -132,13 +113,13 @@ describe('kill -9 of shim and helper', () => {
     const monitor = monitorOf(task);
     await service.kill();
     process.kill(monitor, 'SIGKILL');
-    await eventually(() => ended(monitor), 'the end of the monitor');
-    expect(ended(task.pid)).toBe(false);
+    await eventually(() => hasEnded(monitor), 'the end of the monitor');
+    expect(hasEnded(task.pid)).toBe(false);
     service.start();
     expect(await shim.wait(task)).toBe(137);
-    expect(ended(task.pid)).toBe(true);
+    expect(hasEnded(task.pid)).toBe(true);
     await eventually(() => shim.exitErrors.get(task.id) === 'monitor lost', 'the exit event');
-    await takenAway(task);
+    await killable.takenAway(task);
   });
 
   test('exit status and last line of what ended while the shim was dead are kept, an exec\'s too', async () => {
@@ -160,10 +141,10 @@ describe('kill -9 of shim and helper', () => {
     expect(shim.log(task)).toEqual([['stdout', 'last word\n']]);
     await eventually(() => shim.topics(task).includes('/tasks/exit'), 'the exit event');
     expect(shim.exitErrors.has(task.id)).toBe(false);
-    await takenAway(task);
+    await killable.takenAway(task);
     await shim.tasks.kill(shim.ctx, { id: beside.id, execId: '', signal: 9, all: false });
     expect(await shim.wait(beside)).toBe(137);
-    await takenAway(beside);
+    await killable.takenAway(beside);
   });
 
   test('what a creation that was cut short left behind is cleaned at the start', async () => {
@@ -177,8 +158,8 @@ describe('kill -9 of shim and helper', () => {
     writeFileSync(`${bare}/task.json`, readFileSync(`${task.bundle}/task.json`, 'utf8').replaceAll(`/${task.id}"`, '/bare"').replaceAll(`"${task.id}"`, '"bare"'));
     service.start();
     await expect(shim.tasks.state(shim.ctx, { id: task.id, execId: '' })).rejects.toMatchObject({ kind: 'notFound' });
-    expect(ended(task.pid)).toBe(true);
-    expect(ended(monitor)).toBe(true);
+    expect(hasEnded(task.pid)).toBe(true);
+    expect(hasEnded(monitor)).toBe(true);
     expect(shim.mounts()).toEqual([]);
     expect(shim.hasCgroup(task)).toBe(false);
     expect(existsSync(task.bundle)).toBe(false);

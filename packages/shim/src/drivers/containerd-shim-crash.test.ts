@@ -1,33 +1,23 @@
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Status } from '@gantry/api/containerd/v1/types/task';
-import { type Created, eventually, ShimFixture } from '../testing/shim-fixture';
+import { hasEnded, killableShim, monitorOf } from '../testing/killable-shim';
+import { type Created, eventually, type ShimFixture } from '../testing/shim-fixture';
+import type { ShimProcess } from '../testing/shim-process';
 import { endServer } from './remote/known-server';
-import { bundleShim, ShimProcess } from '../testing/shim-process';
 
 const binary = process.env['GANTRY_TEST_SHIM'] ?? '/usr/bin/containerd-shim-runc-v2';
 const installed = existsSync(binary);
 if (!installed) process.stderr.write(`SKIP: deaths of containerd's shims are not tested: ${binary} is not installed\n`);
 
-const alive = (pid: number): boolean => existsSync(`/proc/${pid}`) && !/^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+const alive = (pid: number): boolean => !hasEnded(pid);
 const shimPid = (task: Created): number => (JSON.parse(readFileSync(join(task.bundle, 'endpoint.json'), 'utf8')) as { pid: number }).pid;
 
 (installed ? describe : describe.skip)('deaths beside containerd-shim-runc-v2', () => {
+  const killable = killableShim({ driver: 'containerd-shim', binary });
   let shim: ShimFixture;
   let service: ShimProcess;
-  let bundle: string;
-  beforeAll(() => {
-    bundle = bundleShim();
-    shim = new ShimFixture({ driver: 'containerd-shim', binary });
-    service = new ShimProcess(shim, bundle);
-    service.start();
-    shim.connect();
-  });
-  afterAll(async () => {
-    await service.stop();
-    await shim.remove();
-    rmSync(bundle, { force: true });
-  });
+  beforeAll(() => void ({ shim, service } = killable));
 
   test('kill -9 of our shim: logs go on, exits in between are known, tasks and execs are steered again', async () => {
     const running = await shim.create({ args: ['sh', '-c', 'i=0; while :; do i=$((i+1)); echo $i; sleep 0.005; done'] });
@@ -80,10 +70,7 @@ const shimPid = (task: Created): number => (JSON.parse(readFileSync(join(task.bu
     expect(await shim.wait(task)).toBe(137);
     expect(await shim.wait(task, 'beside')).toBe(137);
     expect(alive(task.pid)).toBe(false);
-    await shim.delete(task);
-    expect(shim.mounts()).toEqual([]);
-    expect(shim.hasCgroup(task)).toBe(false);
-    expect(existsSync(task.bundle)).toBe(false);
+    await killable.takenAway(task);
     await eventually(() => shim.topics(task).includes('/tasks/delete'), 'delete event');
   }, 120_000);
 
@@ -91,13 +78,10 @@ const shimPid = (task: Created): number => (JSON.parse(readFileSync(join(task.bu
     const task = await shim.create({ args: ['sleep', '1000'] });
     await shim.startTask(task);
     const theirs = shimPid(task);
-    const { monitor_pid: monitor } = JSON.parse(readFileSync(join(task.bundle, 'monitor.json'), 'utf8')) as { monitor_pid: number };
-    process.kill(monitor, 'SIGKILL');
+    process.kill(monitorOf(task), 'SIGKILL');
     expect(await shim.wait(task)).toBe(137);
-    await shim.delete(task);
+    await killable.takenAway(task);
     await eventually(() => !alive(theirs) && !alive(task.pid), 'their shim\'s end');
-    expect(shim.mounts()).toEqual([]);
-    expect(shim.hasCgroup(task)).toBe(false);
   }, 120_000);
 
   test('what gantry cleanup does: their shim is ended and its socket gone', async () => {
