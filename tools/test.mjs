@@ -68,9 +68,9 @@ function jest(name, roots, extra = []) {
   }
 }
 
-/** What is left a moment after the last test: the kernel takes some things away by itself, a little later. */
+/** What is left a while after the last test: the kernel takes some things away by itself, on a busy machine much later. */
 function leftOver(before) {
-  for (let tries = 50; ; tries--) {
+  for (let tries = 300; ; tries--) {
     const left = [...leftovers(before, takeSnapshot(['gantry'], place)), ...readdirSync(place).filter((name) => name !== 'results').map((name) => `files: ${join(place, name)}`)];
     if (left.length === 0 || tries === 0) return left;
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);

@@ -31,7 +31,7 @@ describeEngine('attacks', (suite) => {
         else expect(code).toBeGreaterThan(124);
       }
     }
-  }, 60_000);
+  }, 180_000);
 
   test('11, 15: users beyond the numbers, or written otherwise, are errors and never root', async () => {
     for (const user of ['2147483648', '4294967296', '-1', '0x0', '1e3', '18446744073709551616', '0:4294967296']) {
@@ -43,7 +43,7 @@ describeEngine('attacks', (suite) => {
     writeFileSync(join(path, 'etc/passwd'), '1000:x:0:0:root:/:/bin/sh\n');
     imported(path, 'numeric');
     expect(await ok('run', '--rm', '-u', '1000', 'numeric', 'id', '-u')).toBe('1000');
-  }, 60_000);
+  }, 180_000);
 
   test.each([
     ['a FIFO', (path: string) => execFileSync('mkfifo', [path])],
@@ -54,9 +54,9 @@ describeEngine('attacks', (suite) => {
     const path = fresh(name);
     make(join(path, 'etc/passwd'));
     execFileSync('sh', ['-c', `tar -S -C ${path} -cf - . | docker -H unix://${suite.engine.socket} import - ${name}`]);
-    const { code } = await docker(['run', '--rm', '-u', 'daemon', name, 'id', '-u'], { timeout: 20_000 });
+    const { code } = await docker(['run', '--rm', '-u', 'daemon', name, 'id', '-u'], { timeout: 60_000 });
     expect(code).toBe(125);
-  }, 40_000);
+  }, 180_000);
 
   test('18: bombs of processes, memory and descriptors; the engine and a neighbour answer as before', async () => {
     await ok('run', '-d', '--name', 'bomb', '--pids-limit', '40', '-m', '48m', '--ulimit', 'nofile=128:128', 'busybox', 'sleep', '600');
@@ -68,9 +68,9 @@ describeEngine('attacks', (suite) => {
     expect(await ok('exec', 'target', 'echo', 'neighbour')).toBe('neighbour');
     expect(await ok('ps', '-q', '--filter', 'name=bomb')).not.toBe('');
     expect(await ok('run', '--rm', 'busybox', 'echo', 'another')).toBe('another');
-    expect(Date.now() - began).toBeLessThan(20_000);
+    expect(Date.now() - began).toBeLessThan(60_000);
     await ok('rm', '-f', 'bomb');
-  }, 60_000);
+  }, 180_000);
 
   test('19: floods of exec, attach and resize leave no process, task or memory behind', async () => {
     await ok('run', '-dit', '--name', 'flooded', 'busybox', 'sh');
@@ -88,7 +88,7 @@ describeEngine('attacks', (suite) => {
     await until('the processes of the execs to be gone', async () => (await pids()) === before);
     expect(await ok('exec', 'flooded', 'echo', 'alive')).toBe('alive');
     await ok('rm', '-f', 'flooded');
-  }, 60_000);
+  }, 180_000);
 
   if (process.env['GANTRY_E2E_PEER'] !== 'only') {
     test('20, 21: sockets are files of root alone, none is abstract; what holds state is closed to others', async () => {

@@ -28,10 +28,10 @@ beforeAll(async () => {
 afterAll(async () => engine.destroy());
 
 const serve = (service: Service, root = engine.root): Promise<CommandResult> =>
-  command(pinnedNode, [join(bundles, `gantry-${service}.cjs`), '--root', root, '--run', engine.run], { timeout: 10_000 });
+  command(pinnedNode, [join(bundles, `gantry-${service}.cjs`), '--root', root, '--run', engine.run], { timeout: 60_000 });
 
 const whole = (separate: boolean): Promise<CommandResult> =>
-  command('nsenter', [`--net=/run/netns/${engine.netns}`, pinnedNode, join(bundles, 'gantry.cjs'), 'up', '--root', engine.root, '--run', engine.run, '--config-dir', join(engine.folder, 'config'), ...(separate ? ['--separate'] : [])], { timeout: 20_000 });
+  command('nsenter', [`--net=/run/netns/${engine.netns}`, pinnedNode, join(bundles, 'gantry.cjs'), 'up', '--root', engine.root, '--run', engine.run, '--config-dir', join(engine.folder, 'config'), ...(separate ? ['--separate'] : [])], { timeout: 60_000 });
 
 /** Does something to a service's database while fn runs, and puts it back as it was, log and all. */
 async function broken(service: Service, damage: (file: string) => void, fn: (file: string) => Promise<void>): Promise<void> {
@@ -63,7 +63,7 @@ describe('attack 55: state that cannot be used', () => {
       expect(ended.stderr.trim().split('\n')).toHaveLength(1);
       expect(existsSync(file) ? readFileSync(file).equals(before ?? Buffer.alloc(0)) : before === undefined).toBe(true);
     });
-  }, 60_000);
+  }, 180_000);
 
   test.each([false, true])('the launcher gives up and says why (separate: %s)', async (separate) => {
     await broken('supervisor', damages['cut in half'] as (file: string) => void, async (file) => {
@@ -71,7 +71,7 @@ describe('attack 55: state that cannot be used', () => {
       expectTold(ended, 3, file);
       expect(ended.stderr.match(/is damaged/g)).toHaveLength(1);
     });
-  }, 90_000);
+  }, 180_000);
 
   test('a data root of somebody else, or on a read-only file system', async () => {
     chownSync(engine.root, 65534, 65534);
@@ -88,7 +88,7 @@ describe('attack 55: state that cannot be used', () => {
     } finally {
       execFileSync('umount', [engine.root]);
     }
-  }, 60_000);
+  }, 180_000);
 
   test('after all of that nothing is lost', async () => {
     await engine.start();
@@ -97,7 +97,7 @@ describe('attack 55: state that cannot be used', () => {
     expect((await engine.docker(['start', '-a', 'kept'])).code).toBe(0);
     expect((await engine.docker(['run', '--rm', '-v', 'data:/data', 'busybox', 'cat', '/data/f'])).stdout).toBe('mine\n');
     expect((await engine.docker(['diff', 'kept'])).stdout).toContain('A /g\n');
-  }, 60_000);
+  }, 180_000);
 });
 
 /** A file system of 200 MB that can be told to fail; false without loop devices. */
@@ -145,5 +145,5 @@ describe('attack 55: a file system that becomes read-only', () => {
     } finally {
       await own.destroy();
     }
-  }, 120_000);
+  }, 240_000);
 });

@@ -31,7 +31,7 @@ describe("images, content, snapshots and leases of containerd's ctr", () => {
   afterAll(async () => {
     await registry?.stop();
     await engine.destroy();
-  }, 60_000);
+  }, 180_000);
 
   ctrTest('import, ls, check, tag, label', async () => {
     expect(await ctr('images', 'ls', '-q')).toBe(`${image}\n`);

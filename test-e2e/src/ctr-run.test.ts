@@ -6,7 +6,7 @@ const image = 'docker.io/library/ctrbox:1';
 describe('containers of ctr beside those of docker', () => {
   let engine: Engine;
   const ctrTest = testWith('ctr', hasProgram('ctr'));
-  const run = (namespace: string, args: readonly string[]) => command('ctr', ['-a', `${engine.run}/supervisor.sock`, '-n', namespace, ...args], { timeout: 30_000 });
+  const run = (namespace: string, args: readonly string[]) => command('ctr', ['-a', `${engine.run}/supervisor.sock`, '-n', namespace, ...args], { timeout: 60_000 });
   const ctr = async (namespace: string, ...args: string[]) => {
     const result = await run(namespace, args);
     if (result.code !== 0) throw new Error(`ctr ${args.join(' ')}: exit ${result.code}\n${result.stdout}${result.stderr}`);
@@ -22,7 +22,7 @@ describe('containers of ctr beside those of docker', () => {
     if (made.code !== 0) throw new Error(made.stderr);
     if (hasProgram('ctr')) await own('images', 'import', archive);
   }, 120_000);
-  afterAll(() => engine.destroy(), 60_000);
+  afterAll(() => engine.destroy(), 180_000);
 
   ctrTest('an import makes the namespace and is not seen by docker', async () => {
     expect(await own('namespaces', 'ls', '-q')).toMatch(/^ctrtest$/m);

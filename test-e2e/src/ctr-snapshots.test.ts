@@ -10,7 +10,7 @@ describe('ctr snapshots', () => {
     engine = await startEngine();
     await loadBusybox(engine);
   }, 120_000);
-  afterAll(() => engine.destroy(), 60_000);
+  afterAll(() => engine.destroy(), 180_000);
 
   const ctrTest = testWith('ctr', hasProgram('ctr'));
   for (const snapshotter of ['overlayfs', 'copy']) {
@@ -55,6 +55,6 @@ describe('ctr snapshots', () => {
       await expect(ctr('rm', 'done')).rejects.toThrow(/has children/);
       await ctr('rm', 'look', 'done');
       expect(await ctr('ls')).not.toMatch(/look|done|work/);
-    }, 60_000);
+    }, 180_000);
   }
 });

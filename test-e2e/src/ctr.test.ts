@@ -8,7 +8,7 @@ describe("containerd's ctr on the supervisor's socket", () => {
     await loadBusybox(engine);
     await engine.docker(['run', '-d', '--name', 'seen', 'busybox', 'sleep', '6000']);
   }, 120_000);
-  afterAll(() => engine.destroy(), 60_000);
+  afterAll(() => engine.destroy(), 180_000);
   const ctr = async (...args: string[]) => {
     const result = await command('ctr', ['-a', `${engine.run}/supervisor.sock`, '-n', 'gantry', ...args]);
     if (result.code !== 0) throw new Error(`ctr ${args.join(' ')}: ${result.stderr}`);

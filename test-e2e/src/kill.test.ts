@@ -98,13 +98,13 @@ describe('nothing dies with a service', () => {
         if (line !== `line ${i + 1}`) throw new Error(`${name}: line ${i + 1} of the log is ${JSON.stringify(line)}`);
       });
     }
-  }, 60_000);
+  }, 180_000);
 
   test('names of interrupted work are free again, and nothing of it is left', async () => {
     const churned = (await docker('ps', '-aq', '--filter', 'name=churn-')).stdout.split('\n').filter(Boolean);
     if (churned.length > 0) expect((await docker('rm', '-f', ...churned)).code).toBe(0);
     expect((await docker('run', '--rm', '--name', 'churn-0', 'busybox', 'echo', 'free')).stdout).toBe('free\n');
-  }, 60_000);
+  }, 180_000);
 
   test('exit codes are right, --rm containers go, attach works', async () => {
     expect((await docker('stop', '-t', '5', 'plain0')).code).toBe(0);
@@ -117,7 +117,7 @@ describe('nothing dies with a service', () => {
     await until('output on attach', () => /line \d+\nline \d+/.test(seen));
     attached.kill('SIGKILL');
     await ended(attached);
-  }, 60_000);
+  }, 180_000);
 
   test('a download whose service dies is an error, not a short file', async () => {
     await docker('run', '--name', 'big', 'busybox', 'sh', '-c', 'dd if=/dev/zero of=/file bs=1M count=64 2>/dev/null');
@@ -135,7 +135,7 @@ describe('nothing dies with a service', () => {
     expect(await docker('export', 'big', '-o', join(engine.folder, 'big.tar'))).toMatchObject({ code: 0, stderr: '' });
     expect(statSync(join(engine.folder, 'big.tar')).size).toBeGreaterThan(64 << 20);
     await docker('rm', 'big');
-  }, 90_000);
+  }, 180_000);
 
   test('a container that ends while all services are dead is known with its code afterwards', async () => {
     await docker('run', '-d', '--name', 'ends', 'busybox', 'sh', '-c', 'sleep 1; exit 77');
@@ -147,5 +147,5 @@ describe('nothing dies with a service', () => {
     await until('the exit code', async () => (await docker('inspect', '-f', '{{.State.Status}} {{.State.ExitCode}}', 'ends')).stdout === 'exited 77\n');
     await until('the removal', async () => (await docker('inspect', 'ends-rm')).code !== 0);
     await docker('rm', 'ends');
-  }, 90_000);
+  }, 180_000);
 });

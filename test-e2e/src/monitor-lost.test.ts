@@ -9,7 +9,7 @@ describe('a monitor that is killed', () => {
     engine = await startEngine();
     await loadBusybox(engine);
   }, 120_000);
-  afterAll(() => engine.destroy(), 60_000);
+  afterAll(() => engine.destroy(), 180_000);
 
   test('ends its container, which says so; a policy starts it again', async () => {
     const inspect = async (name: string, format: string) => (await engine.docker(['inspect', '-f', format, name])).stdout.trim();
@@ -24,5 +24,5 @@ describe('a monitor that is killed', () => {
     expect(await inspect('again', '{{.State.Error}}')).toBe('');
     expect((await engine.docker(['start', 'once'])).code).toBe(0);
     expect(await inspect('once', '{{.State.Error}}')).toBe('');
-  }, 60_000);
+  }, 180_000);
 });

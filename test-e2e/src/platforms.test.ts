@@ -11,11 +11,11 @@ describe('images of several platforms, by the docker CLI', () => {
   beforeAll(async () => {
     archive = await manyPlatforms(folder);
     engine = await startEngine();
-  }, 60_000);
+  }, 180_000);
   afterAll(async () => {
     await engine.destroy();
     rmSync(folder, { recursive: true });
-  }, 60_000);
+  }, 180_000);
   const ok = async (...args: string[]): Promise<string> => {
     const result = await engine.docker(args);
     if (result.code !== 0) throw new Error(`docker ${args.join(' ')}: ${result.stderr}`);
@@ -61,7 +61,7 @@ describe('images of several platforms, by the docker CLI', () => {
     expect([absent.code, absent.stderr]).toEqual([1, expect.stringContaining('linux/s390x')]);
     expect(await ok('rmi', '--platform', 'linux/riscv64', 'many:1')).toMatch(/^Untagged: many:1/);
     expect(await ok('images', '-aq')).toBe('');
-  }, 60_000);
+  }, 180_000);
 
   testWith('docker-registry', hasProgram('docker-registry'))('push and pull of a platform', async () => {
     const registry = await startRegistry(engine);
@@ -85,5 +85,5 @@ describe('images of several platforms, by the docker CLI', () => {
     } finally {
       await registry.stop();
     }
-  }, 60_000);
+  }, 180_000);
 });

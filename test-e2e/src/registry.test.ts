@@ -35,7 +35,7 @@ describeEngine('registries', (suite) => {
     if (!hasProgram('docker-registry')) return;
     registry = await startRegistry(engine);
     guarded = await startRegistry(engine, 5001, { htpasswd });
-  }, 60_000);
+  }, 180_000);
   afterAll(async () => {
     web?.kill();
     if (web !== undefined) await ended(web);
@@ -60,7 +60,7 @@ describeEngine('registries', (suite) => {
     const refused = await docker('pull', name);
     expect(refused.code).toBe(1);
     expect(refused.stderr).toMatch(/no basic auth credentials/);
-    const found = await suite.engine.onHost('grep', ['-rlF', password, suite.engine.root], { timeout: 30_000 });
+    const found = await suite.engine.onHost('grep', ['-rlF', password, suite.engine.root], { timeout: 60_000 });
     expect(found.stdout).toBe('');
   });
 

@@ -14,7 +14,7 @@ describe('alternate runtimes', () => {
     engine = await startEngine('gantry', { config: { supervisor } });
     await loadBusybox(engine);
   }, 120_000);
-  afterAll(() => engine.destroy(), 60_000);
+  afterAll(() => engine.destroy(), 180_000);
 
   const cases: [string, string[], Partial<{ code: number; stdout: string; stderr: string }>][] = [
     ['output', ['busybox', 'echo', 'hello'], { code: 0, stdout: 'hello\n' }],

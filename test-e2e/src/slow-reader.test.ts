@@ -24,7 +24,7 @@ describeEngine('clients that read slowly', (suite) => {
     expect(whole(text)).toBe(true);
     expect(whole((await suite.docker(['logs', 'held'])).stdout)).toBe(true);
     await ok('rm', 'held');
-  }, 60_000);
+  }, 180_000);
 
   long('a client that is stuck for 30 s is dropped and named in the log, and the container goes on [needs --all]', async () => {
     if (suite.engine.kind !== 'gantry') return; // dockerd waits for ever

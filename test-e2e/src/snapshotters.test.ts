@@ -36,7 +36,7 @@ test('docker on whole copies', async () => {
 
 describe('docker on a foreign containerd\'s snapshotters', () => {
   let containerd: Containerd | undefined;
-  afterAll(() => containerd?.destroy(), 60_000);
+  afterAll(() => containerd?.destroy(), 180_000);
   testWith('containerd', hasProgram('containerd') && hasProgram('ctr'))('overlayfs, native', async () => {
     containerd = await startContainerd();
     for (const remote of ['overlayfs', 'native']) {

@@ -34,7 +34,7 @@ describeEngine('images and registries as the API description has them', (suite) 
     registry = await startRegistry(suite.engine);
     server = spawn('nsenter', [`--net=/run/netns/${suite.engine.netns}`, pinnedNode, '-e', front], { stdio: ['ignore', 'pipe', 'inherit'] });
     await new Promise((resolve) => server?.stdout?.once('data', resolve));
-  }, 60_000);
+  }, 180_000);
   afterAll(async () => {
     server?.kill();
     if (server !== undefined) await ended(server);

@@ -16,7 +16,7 @@ describe('one request through all services', () => {
     engine = await startEngine('gantry', { args: ['--log-level', 'debug'] });
     await loadBusybox(engine);
   }, 120_000);
-  afterAll(() => engine.destroy(), 60_000);
+  afterAll(() => engine.destroy(), 180_000);
 
   const lines = (): Line[] => readFileSync(engine.log, 'utf8').split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as Line);
   const servicesOf = (operation: string): string[] => {

@@ -18,8 +18,8 @@ describe.each(runtimes)('%s below containerd', (runtime) => {
     });
     const binary = runtime === 'runc' ? '/usr/sbin/runc' : join(containerd.folder, 'gantry-runc');
     flags = ['--runc-binary', binary, '--runc-root', join(containerd.folder, 'runc')];
-  }, 60_000);
-  afterAll(() => containerd?.destroy(), 60_000);
+  }, 180_000);
+  afterAll(() => containerd?.destroy(), 180_000);
 
   const run = (...args: string[]) => containerd.ctr(['run', '--rm', ...flags, busybox, ...args]);
   const status = async (id: string) => new RegExp(`^${id}\\s+\\d+\\s+(\\w+)`, 'm').exec(await containerd.ok('tasks', 'ls'))?.[1];

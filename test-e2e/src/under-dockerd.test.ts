@@ -16,11 +16,11 @@ describe('below dockerd', () => {
     folder = mkdtempSync(join(tmpdir(), `gantry-e2e-${process.pid}-`));
     engine = await startEngine('dockerd', { args: ['--add-runtime', `gantry=${writeCommand(folder, 'gantry-runc')}`] });
     await loadBusybox(engine);
-  }, 60_000);
+  }, 180_000);
   afterAll(async () => {
     await engine?.destroy();
     if (able) rmSync(folder, { recursive: true });
-  }, 60_000);
+  }, 180_000);
 
   const cases: [string, string[], Partial<{ code: number; stdout: string; stderr: string }>][] = [
     ['output', ['busybox', 'sh', '-c', 'echo o; echo e >&2'], { code: 0, stdout: 'o\n', stderr: 'e\n' }],

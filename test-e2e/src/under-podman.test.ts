@@ -35,7 +35,7 @@ describe.each(runtimes)('%s below podman', (runtime) => {
     const made = await command(pinnedNode, [join(projectRoot, 'tools/make-image.mjs'), '--out', archive]);
     if (made.code !== 0) throw new Error(made.stderr);
     await ok('load', '-i', archive);
-  }, 60_000);
+  }, 180_000);
   afterAll(async () => {
     if (!able) return;
     await podman(['rm', '-f', '-a', '-t', '0']);
@@ -45,7 +45,7 @@ describe.each(runtimes)('%s below podman', (runtime) => {
     }
     removeGroups(parent);
     rmSync(folder, { recursive: true, force: true });
-  }, 60_000);
+  }, 180_000);
 
   podmanTest('output, exit codes, a terminal', async () => {
     expect(await podman(['run', '--rm', ...flags(), 'busybox', 'sh', '-c', 'echo o; echo e >&2'])).toMatchObject({ code: 0, stdout: 'o\n', stderr: 'e\n' });
@@ -53,7 +53,7 @@ describe.each(runtimes)('%s below podman', (runtime) => {
     expect((await podman(['run', '--rm', ...flags(), 'busybox', 'nosuch'])).code).toBe(127);
     expect(await podman(['run', '--rm', '-i', ...flags(), 'busybox', 'cat'], 'typed')).toMatchObject({ code: 0, stdout: 'typed' });
     expect(await ok('run', '--rm', '-t', ...flags(), 'busybox', 'tty')).toBe('/dev/pts/0');
-  }, 60_000);
+  }, 180_000);
 
   podmanTest('exec, limits, pause, kill and rm; nothing is left', async () => {
     const id = await ok('run', '-d', ...flags(), '-m', '40m', '--pids-limit', '55', 'busybox', 'sleep', '6000');
@@ -72,5 +72,5 @@ describe.each(runtimes)('%s below podman', (runtime) => {
     // libpod-<id> itself is podman's own, who leaves it on cgroup v1 whatever the runtime.
     expect(groupsBelow(parent).filter((dir) => dir.includes(`${id}/`))).toEqual([]);
     expect(readdirSync(join(folder, 'state'))).toEqual([]);
-  }, 60_000);
+  }, 180_000);
 });

@@ -20,7 +20,7 @@ describe('a Task server as runtime', () => {
   afterAll(async () => {
     await engine.destroy();
     rmSync(dir, { recursive: true });
-  }, 60_000);
+  }, 180_000);
 
   const servers = (): Promise<{ stdout: string }> => engine.onHost('pgrep', ['-f', join(dir, 'wasi-runtime.cjs')]);
 
