@@ -78,7 +78,7 @@ test('attack 28: layers that are broken in every header: an error each, nothing 
   }
   expect(refused).toBe(32);
   await nothingLeft();
-}, 60_000);
+}, 180_000);
 
 test('attack 28: a layer that ends in the middle, and one that is no archive', async () => {
   const server = await registry();
@@ -269,5 +269,5 @@ describe('attack 55: no room', () => {
       rmdirSync(disk);
       engine = await startEngine();
     }
-  }, 60_000);
+  }, 180_000);
 });

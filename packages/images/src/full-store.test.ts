@@ -55,7 +55,7 @@ test('attack 55: a load that fills the disk says so, leaves nothing, and the nex
   expect((await engine.images.resolve(ctx, { ref: 'fits:1', platform: undefined })).image?.id).toBe(fits.id);
   await engine.restart();
   expect(await problems()).toEqual([]);
-}, 60_000);
+}, 180_000);
 
 test('attack 55: no inodes left', async () => {
   await startOn('size=64m,nr_inodes=400');
@@ -89,5 +89,5 @@ test('attack 55: no inodes left', async () => {
     await source.stop();
     await registry.stop();
   }
-}, 60_000);
+}, 180_000);
 if (!hasRegistry) console.warn('skipped: docker-registry is not installed');
