@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { packAny, packJson, unpackAny } from '@gantry/api';
 import { TaskExit } from '@gantry/api/containerd/events/events';
-import { TaskService } from '@gantry/api/containerd/task/v3/shim';
+import { type CreateTaskRequest, TaskService } from '@gantry/api/containerd/task/v3/shim';
 import type { Envelope } from '@gantry/api/containerd/types/types';
 import { CreateOptions, EventsServiceService } from '@gantry/api/gantry/shim/v1/shim';
 import type { Process, Spec } from '@gantry/oci';
-import { type CallContext, connect, type Connection, newContext, type ServiceClient } from '@gantry/rpc';
+import { type CallContext, connect, type Connection, type ConnectOptions, newContext, type ServiceClient } from '@gantry/rpc';
 import { commonDefaults, type HostedService, startService } from '@gantry/service';
 import { createCgroupManager } from '@gantry/runtime';
 import { monitorsPath, tidyGroups } from '../cgroups';
@@ -36,6 +36,13 @@ export interface RunOptions {
   readonly checkpoint?: string;
   /** Instead of the monitor's socket. */
   readonly stdio?: { readonly stdin: string; readonly stdout: string; readonly stderr: string };
+}
+
+/** What Create is to be asked for. */
+export interface Prepared {
+  readonly request: CreateTaskRequest;
+  readonly socket: string;
+  readonly log: string;
 }
 
 /** A task that the fixture created; `monitor` is its socket, `log` its log file. */
@@ -66,6 +73,8 @@ export class ShimFixture {
   constructor(
     private readonly defaults: Partial<CreateOptions> = {},
     private readonly config: Partial<ShimConfig> = {},
+    /** How the fixture itself calls the shim. */
+    private readonly options: ConnectOptions = {},
   ) {
     for (const dir of ['bin', 'proc', 'sys', 'dev', 'tmp', 'etc']) mkdirSync(join(this.base, dir), { recursive: true });
     copyFileSync('/bin/busybox', join(this.base, 'bin/busybox'));
@@ -88,7 +97,7 @@ export class ShimFixture {
 
   /** To a shim that runs already: one of its own process. */
   connect(): void {
-    this.connection = connect(join(this.run, 'shim.sock'), { defaults: { waitForReady: true, timeoutMs: 60_000 } });
+    this.connection = connect(join(this.run, 'shim.sock'), { defaults: { waitForReady: true, timeoutMs: 60_000 }, ...this.options });
     this.following = this.follow(this.connection);
   }
 
@@ -177,6 +186,11 @@ export class ShimFixture {
 
   /** Writes the bundle and calls Create with an overlay of its own. */
   async create(run: RunOptions): Promise<Created> {
+    return this.createFrom(this.prepare(run));
+  }
+
+  /** Writes the bundle and makes the directories of its overlay. */
+  prepare(run: RunOptions): Prepared {
     const id = `t${++this.next}`;
     const bundle = join(this.run, 'tasks', this.ctx.namespace, id);
     const work = join(this.dir, 'snapshots', id);
@@ -186,7 +200,7 @@ export class ShimFixture {
     const socket = join(this.run, 's', id);
     const log = join(this.dir, `${id}.log`);
     const options: CreateOptions = CreateOptions.fromPartial({ openStdin: run.stdin ?? false, stdinOnce: true, log: { path: log, maxSize: 0n, maxFile: 1, attrs: {} }, ...this.defaults, ...run.options });
-    const { pid } = await this.tasks.create(this.ctx, {
+    const request: CreateTaskRequest = {
       id, bundle,
       rootfs: [{ type: 'overlay', source: 'overlay', target: '', options: [`workdir=${join(work, 'work')}`, `upperdir=${join(work, 'fs')}`, `lowerdir=${this.base}`] }],
       terminal: run.terminal ?? false,
@@ -197,8 +211,13 @@ export class ShimFixture {
       checkpoint: run.checkpoint ?? '',
       parentCheckpoint: '',
       options: packAny(CreateOptions, options),
-    });
-    return { id, pid, bundle, socket, log };
+    };
+    return { request, socket, log };
+  }
+
+  async createFrom({ request, socket, log }: Prepared): Promise<Created> {
+    const { pid } = await this.tasks.create(this.ctx, request);
+    return { id: request.id, pid, bundle: request.bundle, socket, log };
   }
 
   async startTask(task: Created, execId = ''): Promise<number> {
