@@ -28,7 +28,7 @@ afterEach(async () => {
 
 function docker(args: string[], input?: string): Promise<{ code: number; stdout: string; stderr: string }> {
   return new Promise((resolve) => {
-    const child = execFile('docker', ['--config', `${gateway.folder}/cli`, '-H', `unix://${gateway.socket}`, ...args], { timeout: 20_000 }, (error, stdout, stderr) => {
+    const child = execFile('docker', ['--config', `${gateway.folder}/cli`, '-H', `unix://${gateway.socket}`, ...args], { timeout: 60_000 }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code ?? -1), stdout, stderr });
     });
     child.stdin?.end(input ?? '');
