@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { command, hasProgram, loadBusybox, pinnedNode, projectRoot, startEngine, testWith, until, type Engine } from './harness';
 
@@ -50,6 +51,15 @@ describe('containers of ctr beside those of docker', () => {
     await own('tasks', 'rm', '-f', 'piped');
     await own('containers', 'rm', 'piped');
   }, 1_200_000);
+
+  ctrTest('a network namespace that is there already is joined by its path; one that is not is named', async () => {
+    const path = `/run/netns/${engine.netns}`;
+    const joined = (to: string) => run('ctrtest', ['run', '--rm', '--with-ns', `network:${to}`, image, 'joined', 'readlink', '/proc/self/ns/net']);
+    expect(await joined(path)).toMatchObject({ code: 0, stdout: `net:[${statSync(path).ino}]\n` });
+    expect((await joined('/run/netns/nosuch')).stderr).toContain('"/run/netns/nosuch": no such file or directory');
+    expect(statSync(path).ino).toBeGreaterThan(0);
+    expect(await own('containers', 'ls', '-q')).toBe('');
+  });
 
   ctrTest('run -d: exec, metrics, pause and kill', async () => {
     await own('run', '-d', image, 'long', 'sleep', '6000');
