@@ -42,27 +42,48 @@ static int fail_at(const char *what, const char *path)
     return untar_fail("io", "%s %s: %s", what, path, strerror(errno));
 }
 
+/* The slot of an inode: its own, or the free one where it belongs. */
+static struct link_entry *slot_of(struct link_entry *links, size_t cap, uint64_t dev, uint64_t ino)
+{
+    size_t at = (size_t)(ino * 0x9e3779b97f4a7c15U >> 20) & (cap - 1);
+    while (links[at].path && (links[at].ino != ino || links[at].dev != dev))
+        at = (at + 1) & (cap - 1);
+    return &links[at];
+}
+
 static const struct link_entry *find_link(const struct copier *c, const struct stat *s)
 {
-    for (size_t i = 0; i < c->count; i++)
-        if (c->links[i].ino == s->st_ino && c->links[i].dev == s->st_dev)
-            return &c->links[i];
-    return NULL;
+    if (c->cap == 0)
+        return NULL;
+    const struct link_entry *found = slot_of(c->links, c->cap, s->st_dev, s->st_ino);
+    return found->path ? found : NULL;
+}
+
+/* At most half of the slots are used; their number is a power of two. */
+static int grow_links(struct copier *c)
+{
+    size_t cap = c->cap ? c->cap * 2 : 256;
+    struct link_entry *grown = calloc(cap, sizeof *grown);
+    if (!grown)
+        return untar_fail("io", "out of memory");
+    for (size_t i = 0; i < c->cap; i++)
+        if (c->links[i].path)
+            *slot_of(grown, cap, c->links[i].dev, c->links[i].ino) = c->links[i];
+    free(c->links);
+    c->links = grown;
+    c->cap = cap;
+    return 0;
 }
 
 static int add_link(struct copier *c, const struct stat *s, const char *path)
 {
-    if (c->count == c->cap) {
-        c->cap = c->cap ? c->cap * 2 : 64;
-        struct link_entry *grown = realloc(c->links, c->cap * sizeof *grown);
-        if (!grown)
-            return untar_fail("io", "out of memory");
-        c->links = grown;
-    }
+    if (c->count * 2 >= c->cap && grow_links(c) < 0)
+        return -1;
     char *copy = strdup(path);
     if (!copy)
         return untar_fail("io", "out of memory");
-    c->links[c->count++] = (struct link_entry){s->st_dev, s->st_ino, copy};
+    *slot_of(c->links, c->cap, s->st_dev, s->st_ino) = (struct link_entry){s->st_dev, s->st_ino, copy};
+    c->count++;
     return 0;
 }
 
