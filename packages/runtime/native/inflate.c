@@ -8,11 +8,11 @@
 #include <string.h>
 
 #define HISTORY (32U << 10)
-#define PIECE (1U << 20)
+#define PIECE (256U << 10)
 #define LONGEST_MATCH 258
 /* A match is copied in words, so that up to this many bytes behind its end are written, too. */
 #define SPILL 32
-#define INPUT (256U << 10)
+#define INPUT (64U << 10)
 /* Zeros behind the input: so many bytes may be loaded beyond it before that is noticed. */
 #define SLACK 64
 /* Bytes that the bit buffer holds, which may be given back. */

@@ -13,7 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define READ_SIZE (1U << 20)
+/* Pages touched the first time cost more than a few calls: most layers are small. */
+#define READ_SIZE (256U << 10)
 
 struct source {
     struct untar_state *st;
