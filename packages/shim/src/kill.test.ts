@@ -129,13 +129,15 @@ describe('kill -9 of shim and helper', () => {
     const beside = await shim.create({ args: ['sleep', '1000'] });
     await shim.startTask(beside);
     const exec = await shim.attach(await shim.exec(beside, 'short', { args: ['sh', '-c', 'read x; exit 4'], stdin: true }));
-    await shim.startTask(beside, 'short');
+    const short = await shim.startTask(beside, 'short');
     await service.kill();
     client.write('word\n');
     exec.write('word\n');
+    await client.seen('last word\n');
+    await eventually(() => hasEnded(task.pid) && hasEnded(short), 'the end of both processes', 20_000);
+    service.start();
     expect(await client.output).toEqual(['last word\n', '']);
     await exec.output;
-    service.start();
     expect(await shim.wait(task)).toBe(9);
     expect(await shim.wait(beside, 'short')).toBe(4);
     expect(shim.log(task)).toEqual([['stdout', 'last word\n']]);
