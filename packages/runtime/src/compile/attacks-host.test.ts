@@ -3,18 +3,10 @@ import { mkdirSync, readFileSync, readdirSync, renameSync, rmSync, symlinkSync, 
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Process, Spec } from '@gantry/oci';
-import { dockerLikeSpec } from '../testing/container';
-import { Box, describeContainers } from '../testing/harness';
+import { dockerLikeSpec, shell } from '../testing/container';
+import { Box, describeBoxes } from '../testing/harness';
 
-describeContainers('a hostile container', () => {
-  let box: Box;
-  beforeEach(() => { box = new Box(); });
-  afterEach(() => box.close());
-  const shell = (script: string, change: (spec: Spec) => void = () => undefined): Spec => {
-    const spec = dockerLikeSpec(['sh', '-c', script]);
-    change(spec);
-    return spec;
-  };
+describeBoxes('a hostile container', (box) => {
   const inUserNamespace = (spec: Spec): void => {
     spec.linux!.namespaces!.push({ type: 'user' });
     spec.linux!.uidMappings = [{ containerID: 0, hostID: 100000, size: 65536 }];

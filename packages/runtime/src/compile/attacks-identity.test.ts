@@ -4,20 +4,11 @@ import { rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Process, Spec } from '@gantry/oci';
 import { buildProbe } from '../testing/probe';
-import { dockerLikeSpec } from '../testing/container';
-import { Box, describeContainers } from '../testing/harness';
+import { dockerLikeSpec, shell } from '../testing/container';
+import { describeBoxes } from '../testing/harness';
 import { compileCreate } from './create';
 
-describeContainers('a hostile identity', () => {
-  let box: Box;
-  beforeEach(() => { box = new Box(); });
-  afterEach(() => box.close());
-  const shell = (script: string, change: (spec: Spec) => void = () => undefined): Spec => {
-    const spec = dockerLikeSpec(['sh', '-c', script]);
-    change(spec);
-    return spec;
-  };
-
+describeBoxes('a hostile identity', (box) => {
   test('capabilities added to an exec are not inheritable (2022-29162)', async () => {
     const spec = dockerLikeSpec(['sleep', '60']);
     const launched = await box.launch(spec);

@@ -4,12 +4,9 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Spec } from '@gantry/oci';
 import { dockerLikeSpec } from '../testing/container';
-import { Box, describeContainers } from '../testing/harness';
+import { describeBoxes } from '../testing/harness';
 
-describeContainers('a bind mount', () => {
-  let box: Box;
-  beforeEach(() => { box = new Box(); });
-  afterEach(() => box.close());
+describeBoxes('a bind mount', (box) => {
   const shell = (script: string, mounts: Spec['mounts'], userNamespace = false): Spec => {
     const spec = dockerLikeSpec(['sh', '-c', script]);
     spec.mounts = [...spec.mounts!, ...mounts!];

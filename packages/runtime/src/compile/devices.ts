@@ -23,6 +23,7 @@ export function devIsForeign(spec: Spec): boolean {
 export function compileDevices(spec: Spec, userNamespace: boolean): Operation[] {
   if (devIsForeign(spec)) return [];
   const given = spec.linux?.devices ?? [];
+  for (const [i, { path }] of (given as readonly Partial<LinuxDevice>[]).entries()) if (!path) throw invalidArgument(`config.json: linux.devices[${i}].path is empty`);
   const nodes = [...always.filter((d) => !given.some((g) => posix.normalize(g.path) === d.path)), ...given.filter((d) => posix.normalize(d.path) !== '/dev/ptmx')];
   return [
     ...nodes.map((device) => compileDevice(device, userNamespace)),

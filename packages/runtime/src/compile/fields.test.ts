@@ -4,20 +4,12 @@ import { chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, st
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Process, Spec } from '@gantry/oci';
+import type { Process } from '@gantry/oci';
 import { buildProbe } from '../testing/probe';
-import { dockerLikeSpec } from '../testing/container';
-import { Box, describeContainers } from '../testing/harness';
+import { dockerLikeSpec, shell } from '../testing/container';
+import { Box, describeBoxes } from '../testing/harness';
 
-describeContainers('a container', () => {
-  let box: Box;
-  beforeEach(() => { box = new Box(); });
-  afterEach(() => box.close());
-  const shell = (script: string, change: (spec: Spec) => void = () => undefined): Spec => {
-    const spec = dockerLikeSpec(['sh', '-c', script]);
-    change(spec);
-    return spec;
-  };
+describeBoxes('a container', (box) => {
   const map = [{ containerID: 0, hostID: 100000, size: 65536 }];
 
   test('joins a user namespace by path, and what is made with it belongs to it', async () => {

@@ -12,6 +12,7 @@ export interface HookState {
 /** The hooks that a launch runs itself; poststart and poststop are run by whoever starts and deletes (see runHooks). */
 export function compileHooks(spec: Spec, state: HookState): { runtime: Operation[]; container: Operation[]; start: Operation[] } {
   const hooks = spec.hooks ?? {};
+  for (const [name, list] of Object.entries(hooks)) for (const [i, hook] of (list as readonly Hook[] | null ?? []).entries()) checkHook(hook, `hooks.${name}[${i}]`);
   const all = (name: 'prestart' | 'createRuntime' | 'createContainer' | 'startContainer', where: number, status: string) =>
     (hooks[name] ?? []).map((hook, i) => compileHook(hook, `${name} hook #${i}`, where, status, spec, state));
   return {
@@ -22,9 +23,12 @@ export function compileHooks(spec: Spec, state: HookState): { runtime: Operation
   };
 }
 
+function checkHook({ path, timeout }: Partial<Hook>, where: string): void {
+  if (!path || !isAbsolute(path)) throw invalidArgument(`config.json: ${where}: hook path "${path ?? ''}" is not absolute`);
+  if (typeof timeout === 'number' && timeout <= 0) throw invalidArgument(`config.json: ${where}: hook "${path}" has a timeout of ${timeout}`);
+}
+
 function compileHook(hook: Hook, name: string, where: number, status: string, spec: Spec, state: HookState): Operation {
-  if (!isAbsolute(hook.path)) throw invalidArgument(`config.json: hook path "${hook.path}" is not absolute`);
-  if (hook.timeout !== undefined && (!Number.isInteger(hook.timeout) || hook.timeout <= 0)) throw invalidArgument(`config.json: hook "${hook.path}" has a timeout of ${hook.timeout}`);
   const [before, after] = stateAround(spec, state, status);
   return ['HOOK', where, hook.path, hook.args ?? [], hook.env ?? [], hook.timeout ?? 0, before, after, name];
 }

@@ -52,8 +52,8 @@ export function compileLimits(process: Process): Operation[] {
 }
 
 /* JSON readers that lose the last bits of 2^64-1 give 2^64: infinity was meant. */
-function rlimitValue(value: number | bigint): bigint {
-  const n = BigInt(value);
+function rlimitValue(value: number | bigint | null): bigint {
+  const n = BigInt(value ?? 0);
   return n >= 1n << 64n ? (1n << 64n) - 1n : n;
 }
 

@@ -1,20 +1,9 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Spec } from '@gantry/oci';
-import { dockerLikeSpec } from '../testing/container';
-import { Box, describeContainers } from '../testing/harness';
+import { dockerLikeSpec, shell } from '../testing/container';
+import { describeBoxes } from '../testing/harness';
 
-describeContainers('a container run from a plan', () => {
-  let box: Box;
-  beforeEach(() => { box = new Box(); });
-  afterEach(() => box.close());
-
-  const shell = (script: string, change: (spec: Spec) => void = () => undefined): Spec => {
-    const spec = dockerLikeSpec(['sh', '-c', script]);
-    change(spec);
-    return spec;
-  };
-
+describeBoxes('a container run from a plan', (box) => {
   test('has its own names, processes, mounts and network', async () => {
     const { stdout, code } = await box.run(shell('hostname; echo $$; ls /; ls /sys/class/net; cat /sys/class/net/lo/operstate; cat /proc/self/cgroup | cut -d: -f3 | sort -u'));
     expect(stdout.split('\n').slice(0, 2)).toEqual(['box', '1']);

@@ -5,54 +5,10 @@ import type { Spec } from '@gantry/oci';
 import { settingsV1 } from '../cgroup/limits-v1';
 import { settingsV2 } from '../cgroup/limits-v2';
 import { schemaFields } from '../testing/schema-fields';
+import { setField, wholeSpec, type Json } from '../testing/whole-spec';
 import { createOperations } from './create';
 import { compileExec } from './exec';
 import { honouredSpec, type Honoured } from './refuse';
-
-type Json = Record<string, unknown>;
-
-/** Enough around each field that it can be set alone. */
-function wholeSpec(path: string): Spec {
-  const inUserNamespace = /^linux\.[ug]idMappings/.test(path);
-  const map = [{ containerID: 0, hostID: 1000, size: 1 }];
-  const deadline = /^process\.scheduler\.(runtime|deadline|period)/.test(path);
-  return {
-    ociVersion: '1.2.0', annotations: { k: 'v' }, hostname: 'a', domainname: 'a', root: { path: 'r' },
-    process: {
-      cwd: '/', args: ['true'], env: [], user: { uid: 0, gid: 0 }, terminal: path.startsWith('process.consoleSize'), consoleSize: { height: 1, width: 1 }, capabilities: {}, rlimits: [{ type: 'RLIMIT_CORE', soft: 1, hard: 3 }],
-      ioPriority: { class: 'IOPRIO_CLASS_BE' }, ...(path.startsWith('process.scheduler') ? { scheduler: { policy: deadline ? 'SCHED_DEADLINE' : 'SCHED_OTHER' } } : {}),
-    },
-    hooks: Object.fromEntries(['prestart', 'createRuntime', 'createContainer', 'startContainer', 'poststart', 'poststop'].map((name) => [name, [{ path: '/h' }]])),
-    mounts: [{ destination: '/m', type: 'bind', source: '/s', options: [], ...(path.startsWith('mounts[].') && path.includes('Mappings') ? { uidMappings: map, gidMappings: map } : {}) }, { destination: '/t', type: 'tmpfs' }],
-    linux: {
-      namespaces: [...(['ipc', 'mount', 'uts', 'time', 'network'] as const), ...(inUserNamespace ? (['user'] as const) : [])].map((type) => ({ type })),
-      ...(inUserNamespace ? { uidMappings: map, gidMappings: map } : {}),
-      devices: [{ path: '/dev/x', type: 'c', major: 1, minor: 1 }],
-      resources: {
-        devices: [{ allow: true, type: 'c', major: 1, minor: 1, access: 'r' }], hugepageLimits: [{ pageSize: '2MB', limit: 1 }], rdma: { k: {} },
-        ...(path.includes('network.priorities') ? { network: { priorities: [{ name: 'n', priority: 1 }] } } : {}),
-        memory: { limit: 100 }, cpu: {}, pids: {}, unified: {},
-        blockIO: { weightDevice: [{ major: 1, minor: 1, weight: 5 }], ...Object.fromEntries(['throttleReadBpsDevice', 'throttleWriteBpsDevice', 'throttleReadIOPSDevice', 'throttleWriteIOPSDevice'].map((name) => [name, [{ major: 1, minor: 1, rate: 1 }]])) },
-      },
-      ...(path.startsWith('linux.memoryPolicy') ? { memoryPolicy: { mode: 'MPOL_BIND', nodes: '0' } } : {}),
-      seccomp: {
-        defaultAction: path.endsWith('defaultErrnoRet') ? 'SCMP_ACT_ERRNO' : 'SCMP_ACT_ALLOW', ...(path.includes('listener') ? { listenerPath: '/l' } : {}),
-        syscalls: [{ names: ['close'], action: path.includes('listener') ? 'SCMP_ACT_NOTIFY' : 'SCMP_ACT_ERRNO', ...(path.includes('args[]') ? { args: [{ index: 0, value: 3, op: 'SCMP_CMP_MASKED_EQ' as const, valueTwo: 1 }] } : {}) }],
-      },
-    },
-  } as unknown as Spec;
-}
-
-function set(spec: Spec, path: string, value: unknown): Spec {
-  const result = structuredClone(spec);
-  const steps = path.split('.').flatMap((part) => part.replace('[]', '.0').replace('{}', '.KEY').split('.')).map((step) => (step === 'KEY' ? (path.startsWith('linux.sysctl') ? 'net.core.somaxconn' : 'k') : step));
-  let at = result as unknown as Json;
-  steps.forEach((step, i) => {
-    if (i === steps.length - 1) at[step] = value;
-    else at = (at[step] ??= /^\d+$/.test(steps[i + 1] ?? '') ? [] : {}) as Json;
-  });
-  return result;
-}
 
 const text = (value: unknown): string => JSON.stringify(value, (_, inner: unknown) => (typeof inner === 'bigint' ? String(inner) : inner instanceof Uint8Array ? Buffer.from(inner).toString('hex') : inner));
 
@@ -92,7 +48,7 @@ const refused = ['process.commandLine', 'process.user.username', 'linux.intelRdt
 const onlyVersion1 = /^linux\.resources\.(cpu\.realtime|memory\.(kernel|swappiness|disableOOMKiller)|blockIO\.(leafWeight|weightDevice\[\]\.leafWeight)|network)/;
 
 test.each(schemaFields.filter(([path]) => !seenElsewhere(path)))('%s changes something or is refused by its name', (path, one, other) => {
-  const [first = [], second = []] = [one, other].map((value) => outcome(set(wholeSpec(path), path, value)));
+  const [first = [], second = []] = [one, other].map((value) => outcome(setField(wholeSpec(path), path, value)));
   const name = refused.find((field) => path === field || path.startsWith(`${field}.`) || path.startsWith(`${field}[`) || path.startsWith(`${field}{`));
   if (name !== undefined) return expect(second[0]).toBe(`refused: config.json: ${name} is not supported`);
   expect([first === second, text(first) === text(second)]).toEqual([false, false]);
@@ -103,9 +59,9 @@ test.each(schemaFields.filter(([path]) => !seenElsewhere(path)))('%s changes som
 test('the runtime knows these fields and no others', () => {
   const known: string[] = [];
   const walk = (honoured: Honoured, path: string): void => {
-    if (typeof honoured === 'boolean') known.push(path);
+    if (typeof honoured === 'boolean' || typeof honoured === 'string') known.push(path);
     else if (Array.isArray(honoured)) walk(honoured[0] as Honoured, `${path}[]`);
-    else for (const [name, inner] of Object.entries(honoured)) walk(inner as Honoured, path === '' ? name : `${path}.${name}`);
+    else for (const [name, inner] of Object.entries(honoured)) walk(inner as Honoured, name === '{}' ? `${path}{}` : path === '' ? name : `${path}.${name}`);
   };
   walk(honouredSpec, '');
   const beyond = known.filter((path) => !schemaFields.some(([field]) => field === path || field === `${path}[]` || field.startsWith(`${path}.`) || field.startsWith(`${path}{}`) || field.startsWith(`${path}[]`)));

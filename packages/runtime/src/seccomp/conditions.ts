@@ -66,7 +66,7 @@ function steps(arg: SeccompArg): Step[] {
   }
 }
 
-function halves(value: number | bigint): [high: number, low: number] {
-  const n = BigInt.asUintN(64, BigInt(value));
+function halves(value: number | bigint | null): [high: number, low: number] {
+  const n = BigInt.asUintN(64, BigInt(value ?? 0));
   return [Number(n >> 32n), Number(n & 0xffffffffn)];
 }

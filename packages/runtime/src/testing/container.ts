@@ -48,6 +48,13 @@ export function dockerLikeSpec(args: readonly string[]): Spec {
   };
 }
 
+/** dockerLikeSpec of a shell with a script, changed. */
+export function shell(script: string, change: (spec: Spec) => void = () => undefined): Spec {
+  const spec = dockerLikeSpec(['sh', '-c', script]);
+  change(spec);
+  return spec;
+}
+
 export interface Outcome {
   readonly code: number;
   readonly stdout: string;

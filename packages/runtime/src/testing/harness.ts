@@ -51,3 +51,18 @@ export class Box {
     this.made.remove();
   }
 }
+
+/** describeContainers() whose tests have a new box each, closed after them; `box` stands for the one of the test that runs. */
+export function describeBoxes(name: string, body: (box: Box) => void): void {
+  describeContainers(name, () => {
+    let now: Box | undefined;
+    beforeEach(() => { now = new Box(); });
+    afterEach(() => now?.close());
+    body(new Proxy({} as Box, {
+      get: (_, key) => {
+        const value: unknown = Reflect.get(now ?? {}, key);
+        return typeof value === 'function' ? (value.bind(now) as unknown) : value;
+      },
+    }));
+  });
+}
