@@ -111,7 +111,7 @@ test('members after each other, zeros behind them, and every field of a header',
   expect(await verdict(Buffer.concat([head(0), raw, trailer, Buffer.from('more')]))).toMatch(/^dataLoss: .*incorrect header check/);
   expect(await verdict(Buffer.concat([head(0x20), raw, trailer]))).toMatch(/^dataLoss: .*incorrect header check/);
   const wrong = Buffer.from(trailer);
-  wrong.writeUInt32LE(crc32(tar) ^ 1, 0);
+  wrong.writeUInt32LE((crc32(tar) ^ 1) >>> 0, 0);
   expect(await verdict(Buffer.concat([head(0), raw, wrong]))).toMatch(/^dataLoss: .*incorrect data check/);
   trailer.writeUInt32LE(tar.length + 1, 4);
   expect(await verdict(Buffer.concat([head(0), raw, trailer]))).toMatch(/^dataLoss: .*incorrect length check/);
