@@ -73,8 +73,11 @@ static int add_join(struct setup *s, uint64_t flag, int theirs)
 			   flag == CLONE_NEWUTS ? "/proc/self/ns/uts" : "/proc/self/ns/pid";
 	int i = s->joins_count;
 
-	if (i == 8)
+	if (i == 8) {
+		if (theirs != s->child.target)
+			close(theirs);
 		return launch_failed(s->error, LAUNCH_INVALID, 0, "too many namespaces to join");
+	}
 	s->joins[i].flag = flag;
 	s->joins[i].theirs = theirs;
 	s->joins[i].mine = open(name, O_RDONLY | O_CLOEXEC);
