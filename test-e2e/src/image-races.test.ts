@@ -1,6 +1,6 @@
 import { request } from 'node:http';
 import { join } from 'node:path';
-import { bundles, command, describeEngine, hasProgram, pinnedNode, testWith, type Suite } from './harness';
+import { bundles, command, describeEngine, hasProgram, loadBusybox, pinnedNode, testWith, type Suite } from './harness';
 
 /** How long the races run, and until each side has won once: seconds every day, minutes with GANTRY_TEST_ALL=1. */
 const RACE_MS = process.env['GANTRY_TEST_ALL'] ? 180_000 : 8000;
@@ -65,19 +65,25 @@ describeEngine('images under everybody’s hands', (suite) => {
 
   testWith('du', hasProgram('du'))('system df adds up to what du says', async () => {
     if (suite.engine.kind !== 'gantry') return; // where dockerd keeps what is its own business
+    await loadBusybox(suite.engine);
     await suite.docker(['load', '-q', '-i', join(suite.engine.folder, 'race.tar')]);
     await suite.ok('run', '-d', '--name', 'writes', '-v', 'kept:/v', 'race:1', 'sh', '-c', 'dd if=/dev/zero of=/big bs=1M count=9 && dd if=/dev/zero of=/v/big bs=1M count=5 && sync && touch /tmp/written && sleep 3600');
     for (let tries = 0; tries < 100 && (await docker('exec', 'writes', 'ls', '/tmp/written')).code !== 0; tries++);
     interface Usage {
       readonly LayersSize: number;
+      readonly Images: readonly { readonly Size: number; readonly SharedSize: number }[];
       readonly Containers: readonly { readonly SizeRw?: number }[];
       readonly Volumes: readonly { readonly UsageData: { readonly Size: number } }[];
     }
-    const { LayersSize, Containers, Volumes } = await getJson<Usage>(suite.engine.socket, '/v1.44/system/df');
+    const { LayersSize, Images, Containers, Volumes } = await getJson<Usage>(suite.engine.socket, '/v1.44/system/df');
     const told = LayersSize + Containers.reduce((sum, { SizeRw = 0 }) => sum + SizeRw, 0) + Volumes.reduce((sum, { UsageData }) => sum + UsageData.Size, 0);
     const store = join(suite.engine.root, 'images');
-    const { stdout } = await command('du', ['-s', '--block-size=1', '--apparent-size', join(store, 'snapshots'), join(store, 'volumes')]);
+    const { stdout } = await command('du', ['-s', '--block-size=1', '--apparent-size', join(store, 'snapshots'), join(store, 'content/blobs'), join(store, 'volumes')]);
     const used = stdout.trim().split('\n').reduce((sum, line) => sum + Number(line.split('\t')[0]), 0);
+    // Two images are on the same base: all of each, less what one of the two shares, is what images take.
+    const shared = Images.map(({ SharedSize }) => SharedSize).filter((size) => size > 0);
+    expect(shared).toEqual([shared[0], shared[0]]);
+    expect(Images.reduce((sum, { Size }) => sum + Size, -(shared[0] ?? 0))).toBe(LayersSize);
     // Directories take a block each, and are no bytes of anybody's.
     expect(Math.abs(used - told) / used).toBeLessThan(0.05);
     await suite.ok('rm', '-f', 'writes');

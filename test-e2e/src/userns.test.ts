@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Engine, hasProgram, loadBusybox, startEngine, testWith, until } from './harness';
+import { type Engine, hasProgram, loadBusybox, startContainerd, startEngine, testWith, until } from './harness';
 
 /** Overlayfs takes mapped layers by descriptor from Linux 6.15 on. */
 const [major = 0, minor = 0] = readFileSync('/proc/sys/kernel/osrelease', 'latin1').split('.').map(Number);
@@ -144,5 +144,47 @@ describe('userns-remap', () => {
 
   remapped('a user who is not there ends the engine with its name', async () => {
     await expect(startEngine('gantry', { config: { supervisor: 'userns-remap: nobody-of-that-name\n' } })).rejects.toThrow('userns-remap: user "nobody-of-that-name" is not in /etc/passwd');
+  }, 120_000);
+});
+
+describe('userns-remap on other snapshotters', () => {
+  const remapped = testWith('Linux 6.15 and a user with 65536 ids in /etc/subuid and /etc/subgid', ready);
+
+  /** A container's files have its ids inside, and the image's and the commit's on the disk. */
+  async function holds(images: string, driver: string): Promise<void> {
+    const engine = await startEngine('gantry', { config: { supervisor: `userns-remap: ${user}\n`, images } });
+    try {
+      chmodSync(engine.folder, 0o711);
+      await loadBusybox(engine);
+      const ok = async (...args: string[]): Promise<string> => {
+        const { code, stdout, stderr } = await engine.docker(args);
+        expect([args[0], code, stderr]).toEqual([args[0], 0, '']);
+        return stdout.trim();
+      };
+      expect(await ok('info', '-f', '{{.Driver}}')).toBe(driver);
+      await ok('run', '-d', '--name', 'mapped', 'busybox', 'sh', '-c', 'mkdir /own && chown 7:8 /own && touch /own/f; sleep 6000');
+      await until('the file', async () => (await engine.docker(['exec', 'mapped', 'stat', '-c', '%u:%g', '/', '/own', '/own/f'])).stdout === '0:0\n7:8\n0:0\n');
+      expect(readFileSync(`/proc/${await ok('inspect', '-f', '{{.State.Pid}}', 'mapped')}/status`, 'utf8')).toMatch(new RegExp(`^Uid:\t${uid}\t`, 'm'));
+      expect((await ok('diff', 'mapped')).split('\n')).toEqual(expect.arrayContaining(['A /own', 'A /own/f']));
+      expect(execFileSync('sh', ['-c', `docker -H unix://${engine.socket} cp mapped:/own - | tar --numeric-owner -tv`], { encoding: 'latin1' })).toMatch(/ 7\/8 .* own\/\n.* 0\/0 .* own\/f/);
+      await ok('commit', 'mapped', 'made');
+      for (const flags of [[], ['--userns', 'host']]) expect(await ok('run', '--rm', ...flags, 'made', 'stat', '-c', '%u:%g', '/own', '/own/f')).toBe('7:8\n0:0');
+      await ok('rm', '-f', 'mapped');
+      await ok('rmi', 'made');
+    } finally {
+      await engine.destroy();
+    }
+  }
+
+  remapped('whole copies', () => holds('storage-driver: vfs\n', 'copy'), 120_000);
+
+  const containerd = ready && hasProgram('containerd') && hasProgram('ctr');
+  testWith('containerd, Linux 6.15 and a user with 65536 ids in /etc/subuid and /etc/subgid', containerd)('a foreign containerd\'s overlayfs', async () => {
+    const foreign = await startContainerd();
+    try {
+      await holds(`snapshotter: far\nproxy-snapshotters: ["far=${foreign.address},overlayfs"]\n`, 'far');
+    } finally {
+      await foreign.destroy();
+    }
   }, 120_000);
 });
