@@ -16,7 +16,7 @@ export interface StartFailure {
  */
 export function startFailure(thrown: unknown, command: string): StartFailure {
   const failure = asGantryError(thrown);
-  const text = inDockersWords(failure.message.replace(/^runc create failed: unable to start container process: /, ''), command, failure.meta);
+  const text = inDockersWords(failure.message.replace(/^(?:gantry-)?runc create failed: unable to start container process: /, ''), command, failure.meta);
   const about = (...needles: string[]): boolean => needles.some((needle) => text.includes(needle));
   const named = text.includes(command);
   const full = about('failed to create task for container', 'failed to set up container networking') ? text : about('OCI runtime') ? `${PREFIX.replace(/OCI runtime.*/, '')}${text}` : undefined;
