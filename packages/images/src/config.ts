@@ -96,6 +96,9 @@ export function proxySettings({ proxies }: Pick<ImagesConfig, 'proxies'>, env: N
   return { http: of('http'), https: of('https'), no: of('no') };
 }
 
+/** For `gantry-images artifact --username`. */
+export const readRegistryPassword = (env: NodeJS.ProcessEnv = process.env): string => env['GANTRY_REGISTRY_PASSWORD'] ?? '';
+
 const driverName = (name: string): string => ({ overlay2: SNAPSHOTTER, vfs: COPY, native: COPY })[name] ?? name;
 
 /** The snapshotter that an empty name means. */

@@ -1,4 +1,4 @@
-import { chainIds, type Descriptor, type Digest, hostPlatform, type ImageConfig, type Index, isIndex, isManifest, type Manifest, type Platform, platformEquals, runnable, formatPlatform } from '@gantry/oci';
+import { chainIds, type Descriptor, type Digest, hostPlatform, isConfig, type ImageConfig, type Index, isIndex, isManifest, type Manifest, type Platform, platformEquals, runnable, formatPlatform } from '@gantry/oci';
 import { dataLoss, isErrorOf, notFound, notImplemented } from '@gantry/rpc';
 import type { ContentStore } from '../content/store';
 import type { Target } from '../store/images';
@@ -56,6 +56,7 @@ export class ImageReader {
     }
     if (!isManifest(target.mediaType)) throw notImplemented(`${target.digest} has the media type ${target.mediaType}, which is no image`);
     const manifest = parseManifest(bytes, target.digest);
+    if (!isImageConfig(manifest.config.mediaType)) throw notImplemented(`${target.digest} is no image: its configuration is ${manifest.config.mediaType}`);
     const configJson = await this.content.readAll(scope, manifest.config.digest);
     const config = parseConfig(configJson, manifest.config.digest);
     if (platform !== undefined && !platformEquals(config, platform)) throw notFound(`image ${manifest.config.digest} is for ${config.os}/${config.architecture}`);
@@ -68,6 +69,9 @@ export class ImageReader {
     return Promise.resolve(choosePlatform(here, platform));
   }
 }
+
+/** Old tools wrote no or a general type. */
+const isImageConfig = (mediaType: string): boolean => isConfig(mediaType) || ['', 'application/octet-stream', 'application/json'].includes(mediaType);
 
 /**
  * The entry for a platform; without one the host's best, else the first that names none, else (unless it is to run here) the only one there is.
