@@ -41,6 +41,8 @@ describe('containerd-shim-gantry-v2', () => {
     rmSync(bundleFile);
   });
 
+  beforeEach(() => void topics.splice(0));
+
   /** A containerd of some version, which is what `--version` of its program says. */
   const publisher = (version: string, script = ''): string => {
     const path = join(folder, `containerd-${version}`);
@@ -108,7 +110,6 @@ describe('containerd-shim-gantry-v2', () => {
     await tasks.shutdown(testing, { id: one.id, now: false });
     connection.close();
     await gone();
-    topics.splice(0);
   }, 120_000);
 
   test('Shutdown ends nothing while a start is on its way', async () => {
