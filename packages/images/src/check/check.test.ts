@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import type { Finding } from '@gantry/api/gantry/images/v1/images';
 import { newContext } from '@gantry/rpc';
 import { startEngine, type TestEngine } from '../testing/engine';
@@ -174,6 +175,16 @@ describe('what nobody holds', () => {
     expect(short(await check(true))).toEqual(expected.map((line) => `${line} repaired`));
     expect(short(await check())).toEqual([]);
     expect((await engine.images.resolve(ctx, { ref: 'a:1', platform: undefined })).image?.id).toBe(image.id);
+  });
+
+  test('an ingest that a crash left without its file is forgotten at the next start', async () => {
+    await engine.halt();
+    const db = new DatabaseSync(join(engine.data, 'metadata.db'));
+    db.exec("INSERT INTO ingests (id, ns, ref, total, expected, started, updated) VALUES (7, 'gantry', 'layer-x', 0, '', 1, 1); INSERT INTO leases VALUES ('gantry', 'l', '{}', 1); INSERT INTO lease_resources VALUES ('gantry', 'l', 'ingests', 'layer-x')");
+    db.close();
+    await engine.restart();
+    expect(short(await check())).toEqual([]);
+    expect((await engine.leases.listResources(ctx, { id: 'l' })).resources).toEqual([]);
   });
 
   test('a blob of an archive that is altered is forgotten, and the archive brings it back', async () => {

@@ -24,6 +24,7 @@ export async function repair(options: RepairOptions): Promise<void> {
   dropOperations(options);
   await checkBlobs(options);
   const { db, paths } = options;
+  dropEmptyIngests(options);
   const known = new Set(db.all<{ digest: string }>('SELECT digest FROM blobs').map(({ digest }) => digest.slice('sha256:'.length)));
   removeUnknown(paths.blobs, known, options);
   removeUnknown(paths.trash, new Set(), options);
@@ -40,6 +41,18 @@ function dropOperations({ db }: RepairOptions): void {
     db.run("DELETE FROM snapshots WHERE kind = 2 AND name GLOB 'gantry-extract-*'");
     db.run("DELETE FROM ingests WHERE ref GLOB 'load-*' OR ref GLOB 'put-*'");
   });
+}
+
+/** Uploads that were recorded and got no file, or whose file had become a blob that was not recorded any more: they begin anew. */
+function dropEmptyIngests({ db, paths, logger }: RepairOptions): void {
+  for (const { id, ns, ref } of db.all<{ id: number; ns: string; ref: string }>('SELECT id, ns, ref FROM ingests')) {
+    if (existsSync(paths.ingest(id))) continue;
+    logger.info({ ingest: ref }, 'ingest has no file: it is forgotten');
+    db.transaction(() => {
+      db.run('DELETE FROM ingests WHERE id = ?', id);
+      db.run("DELETE FROM lease_resources WHERE ns = ? AND type = 'ingests' AND id = ?", ns, ref);
+    });
+  }
 }
 
 async function checkBlobs({ db, paths, boot, logger }: RepairOptions): Promise<void> {
