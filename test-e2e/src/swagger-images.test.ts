@@ -24,11 +24,12 @@ http.createServer((incoming, outgoing) => {
 }).listen(5001, '127.0.0.1', () => process.stdout.write('listening'));`;
 
 describeEngine('images and registries as the API description has them', (suite) => {
-  const folder = mkdtempSync(join(tmpdir(), `gantry-e2e-${process.pid}-swagger-`));
+  let folder: string;
   let archive: string;
   let registry: Registry | undefined;
   let server: ReturnType<typeof spawn> | undefined;
   beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), `gantry-e2e-${process.pid}-swagger-`));
     archive = await manyPlatforms(folder);
     if (!hasProgram('docker-registry')) return;
     registry = await startRegistry(suite.engine);
