@@ -37,7 +37,10 @@ function floor(folder, allowed) {
         {
           patterns: [
             { regex: outside, message },
-            { regex: `^(?:\\.\\./)+(?:[^.][^/]*/)*(?:${packages})/src(?:/|$)`, message: 'import another package by its name, not by its files' },
+            {
+              regex: `^(?:\\.\\./)+(?:[^.][^/]*/)*(?:${packages})/src(?:/|$)`,
+              message: 'import another package by its name, not by its files',
+            },
             { regex: '^@gantry/[^/]+/src(?:/|$)', message: 'a package is entered by its doors' },
           ],
         },
@@ -55,17 +58,33 @@ export default tseslint.config(
     linterOptions: { reportUnusedDisableDirectives: 'error' },
     rules: {
       '@typescript-eslint/no-floating-promises': ['error', { ignoreVoid: true }],
-      '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: { arguments: true, attributes: false, inheritedMethods: false, properties: false, returns: false, variables: false } }],
+      '@typescript-eslint/no-misused-promises': [
+        'error',
+        {
+          checksVoidReturn: {
+            arguments: true,
+            attributes: false,
+            inheritedMethods: false,
+            properties: false,
+            returns: false,
+            variables: false,
+          },
+        },
+      ],
       '@typescript-eslint/only-throw-error': 'error',
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
       '@typescript-eslint/no-explicit-any': 'error',
-      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_', caughtErrors: 'none', ignoreRestSiblings: true }],
+      '@typescript-eslint/no-unused-vars': [
+        'error',
+        { argsIgnorePattern: '^_', varsIgnorePattern: '^_', caughtErrors: 'none', ignoreRestSiblings: true },
+      ],
       '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports', disallowTypeAnnotations: false }],
       'no-restricted-syntax': [
         'error',
         { selector: 'ExportAllDeclaration', message: 'name what a door exports' },
         {
-          selector: ':not(MemberExpression[property.value=/^GANTRY_(VERSION|COMMIT)$/]) > MemberExpression[object.name="process"][property.name="env"]',
+          selector:
+            ':not(MemberExpression[property.value=/^GANTRY_(VERSION|COMMIT)$/]) > MemberExpression[object.name="process"][property.name="env"]',
           message: 'only config.ts reads the environment (GANTRY_VERSION and GANTRY_COMMIT are set by the build)',
         },
       ],
@@ -78,6 +97,9 @@ export default tseslint.config(
   ...Object.entries(floors).map(([folder, allowed]) => floor(folder, allowed)),
   {
     files: ['**/config.ts', '**/*.test.ts', '**/testing/**/*.ts', 'test-e2e/**/*.ts'],
-    rules: { 'no-restricted-syntax': ['error', { selector: 'ExportAllDeclaration', message: 'name what a door exports' }], 'max-lines': 'off' },
+    rules: {
+      'no-restricted-syntax': ['error', { selector: 'ExportAllDeclaration', message: 'name what a door exports' }],
+      'max-lines': 'off',
+    },
   },
 );

@@ -2,4 +2,13 @@
 import { build } from 'esbuild';
 
 const [entry, outfile] = process.argv.slice(2);
-await build({ entryPoints: [entry], outfile, bundle: true, platform: 'node', target: 'node24', format: 'cjs', external: ['koffi'], logLevel: 'warning' });
+await build({
+  entryPoints: [entry],
+  outfile,
+  bundle: true,
+  platform: 'node',
+  target: 'node24',
+  format: 'cjs',
+  external: ['koffi'],
+  logLevel: 'warning',
+});

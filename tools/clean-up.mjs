@@ -52,7 +52,10 @@ function killAbandoned() {
     try {
       // Owners are told by the process ids of this namespace; a run in a container is its own affair.
       if (readlinkSync(`/proc/${pid}/ns/pid`) !== readlinkSync('/proc/self/ns/pid')) continue;
-      const place = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').find((entry) => entry.startsWith('TMPDIR=')) ?? '';
+      const place =
+        readFileSync(`/proc/${pid}/environ`, 'utf8')
+          .split('\0')
+          .find((entry) => entry.startsWith('TMPDIR=')) ?? '';
       if (!abandoned(place) && !abandoned(readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', '\n'))) continue;
       process.kill(Number(pid), 'SIGKILL');
       count++;

@@ -11,7 +11,14 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const dir = mkdtempSync(join(tmpdir(), 'gantry-table-'));
 const file = join(dir, 'results.json');
 try {
-  const args = ['node_modules/jest/bin/jest.js', '--runInBand', '--json', '--outputFile', file, 'packages/shim/src/drivers/(native|oci|containerd-shim)\\.test'];
+  const args = [
+    'node_modules/jest/bin/jest.js',
+    '--runInBand',
+    '--json',
+    '--outputFile',
+    file,
+    'packages/shim/src/drivers/(native|oci|containerd-shim)\\.test',
+  ];
   spawnSync(process.execPath, args, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] });
   const { testResults } = JSON.parse(readFileSync(file, 'utf8'));
   const drivers = new Map();
@@ -28,7 +35,8 @@ try {
   const mark = (status) => (status === 'passed' ? 'ok' : status === undefined ? '-' : 'FAIL').padStart(4);
   console.log(`| ${'driver'.padEnd(width)} |${cases.map((_, index) => ` ${String(index + 1).padStart(4)}`).join(' |')} |`);
   console.log(`|${'-'.repeat(width + 2)}|${cases.map(() => '------').join('|')}|`);
-  for (const [driver, results] of drivers) console.log(`| ${short(driver).padEnd(width)} |${cases.map((title) => ` ${mark(results.get(title))}`).join(' |')} |`);
+  for (const [driver, results] of drivers)
+    console.log(`| ${short(driver).padEnd(width)} |${cases.map((title) => ` ${mark(results.get(title))}`).join(' |')} |`);
   console.log(`\n${cases.map((title, index) => `${String(index + 1).padStart(2)}. ${title}`).join('\n')}`);
   const rows = new Set([...drivers.values()].map((results) => cases.map((title) => results.get(title)).join()));
   const same = rows.size === 1 && [...drivers.values()].every((results) => cases.every((title) => results.get(title) === 'passed'));

@@ -41,7 +41,12 @@ async function firstContainer() {
   const output = new PassThrough();
   output.pipe(process.stdout);
   // No AutoRemove: dockerode asks for the exit code after the start, when a short container could be gone already.
-  const [result, container] = await docker.run('busybox', ['sh', '-c', 'echo "Hello from a container: $(uname -sr), pid $$, $(ip -4 -o addr show eth0 | tr -s " " | cut -d" " -f4)"'], output, {});
+  const [result, container] = await docker.run(
+    'busybox',
+    ['sh', '-c', 'echo "Hello from a container: $(uname -sr), pid $$, $(ip -4 -o addr show eth0 | tr -s " " | cut -d" " -f4)"'],
+    output,
+    {},
+  );
   await container.remove({ v: true });
   if (result.StatusCode !== 0) throw new Error(`the container ended with ${result.StatusCode}`);
 }

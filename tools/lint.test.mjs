@@ -14,7 +14,14 @@ const eslint = new ESLint({
       files: ['**/*.ts'],
       languageOptions: { parserOptions: { project: null } },
       rules: Object.fromEntries(
-        ['no-floating-promises', 'no-misused-promises', 'only-throw-error', 'switch-exhaustiveness-check', 'consistent-type-imports', 'no-unused-vars'].map((name) => [`@typescript-eslint/${name}`, 'off']),
+        [
+          'no-floating-promises',
+          'no-misused-promises',
+          'only-throw-error',
+          'switch-exhaustiveness-check',
+          'consistent-type-imports',
+          'no-unused-vars',
+        ].map((name) => [`@typescript-eslint/${name}`, 'off']),
       ),
     },
   ],

@@ -32,13 +32,19 @@ async function collect(fill) {
 
 /** The base layer: busybox with links for all its applets, and the accounts that a small system has. */
 async function baseLayer() {
-  const applets = execFileSync(BUSYBOX, ['--list'], { encoding: 'utf8' }).split('\n').filter((name) => name && name !== 'busybox');
+  const applets = execFileSync(BUSYBOX, ['--list'], { encoding: 'utf8' })
+    .split('\n')
+    .filter((name) => name && name !== 'busybox');
   return collect(async (tar) => {
-    for (const name of ['bin', 'dev', 'etc', 'home', 'proc', 'root', 'sys', 'usr', 'usr/bin', 'var', 'var/run', 'var/www']) tar.dir(`${name}/`, name === 'root' ? 0o700 : 0o755);
+    for (const name of ['bin', 'dev', 'etc', 'home', 'proc', 'root', 'sys', 'usr', 'usr/bin', 'var', 'var/run', 'var/www'])
+      tar.dir(`${name}/`, name === 'root' ? 0o700 : 0o755);
     tar.dir('tmp/', 0o1777);
     await tar.file('bin/busybox', readFileSync(BUSYBOX), 0o755);
     for (const name of applets) tar.link(`bin/${name}`, 'busybox');
-    await tar.file('etc/passwd', 'root:x:0:0:root:/root:/bin/sh\ndaemon:x:1:1:daemon:/usr/sbin:/bin/false\nnobody:x:65534:65534:nobody:/home:/bin/false\nalice:x:1000:1000:Alice:/home:/bin/sh\n');
+    await tar.file(
+      'etc/passwd',
+      'root:x:0:0:root:/root:/bin/sh\ndaemon:x:1:1:daemon:/usr/sbin:/bin/false\nnobody:x:65534:65534:nobody:/home:/bin/false\nalice:x:1000:1000:Alice:/home:/bin/sh\n',
+    );
     await tar.file('etc/group', 'root:x:0:\ndaemon:x:1:\nwheel:x:10:alice\nnogroup:x:65534:\nalice:x:1000:\n');
     await tar.file('var/www/index.html', 'hello from gantry\n');
   });
@@ -102,11 +108,15 @@ export async function makeImage({ out, name = 'busybox:latest', megabytes = 0, f
   const pack = tarPack();
   const target = createWriteStream(out);
   pack.pipe(target);
-  const add = (entry, data) => new Promise((resolve, reject) => pack.entry({ name: entry, mode: 0o644 }, data, (e) => (e ? reject(e) : resolve())));
+  const add = (entry, data) =>
+    new Promise((resolve, reject) => pack.entry({ name: entry, mode: 0o644 }, data, (e) => (e ? reject(e) : resolve())));
   for (const [i, blob] of blobs.entries()) await add(`${diffIds[i]}/layer.tar`, blob);
   const configName = `${sha(configJson)}.json`;
   await add(configName, configJson);
-  await add('manifest.json', Buffer.from(JSON.stringify([{ Config: configName, RepoTags: [name], Layers: diffIds.map((hex) => `${hex}/layer.tar`) }])));
+  await add(
+    'manifest.json',
+    Buffer.from(JSON.stringify([{ Config: configName, RepoTags: [name], Layers: diffIds.map((hex) => `${hex}/layer.tar`) }])),
+  );
   pack.finalize();
   await once(target, 'finish');
   return { id: `sha256:${sha(configJson)}`, name };
@@ -116,7 +126,8 @@ if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.me
   const options = {};
   for (let i = 2; i < process.argv.length; i += 2) {
     const key = process.argv[i].replace(/^--/, '');
-    if (!['out', 'name', 'megabytes', 'files', 'layers', 'content'].includes(key)) throw new Error(`make-image: unknown option ${process.argv[i]}`);
+    if (!['out', 'name', 'megabytes', 'files', 'layers', 'content'].includes(key))
+      throw new Error(`make-image: unknown option ${process.argv[i]}`);
     options[key] = ['out', 'name', 'content'].includes(key) ? process.argv[i + 1] : Number(process.argv[i + 1]);
   }
   const image = await makeImage({ out: join(dirname(fileURLToPath(import.meta.url)), '../dist/busybox.tar'), ...options });

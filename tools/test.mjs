@@ -51,7 +51,24 @@ function guest() {
 
 function jest(name, roots, extra = []) {
   const out = join(results, `${name}.json`);
-  stage(name, node, [join(root, 'node_modules/jest/bin/jest.js'), '--config', join(root, 'jest.config.cjs'), '--roots', ...roots.map((dir) => join(root, dir)), '--json', '--outputFile', out, ...extra, '--', ...pattern], { TMPDIR: place, GANTRY_TEST_ALL: has('--all') ? '1' : '' });
+  stage(
+    name,
+    node,
+    [
+      join(root, 'node_modules/jest/bin/jest.js'),
+      '--config',
+      join(root, 'jest.config.cjs'),
+      '--roots',
+      ...roots.map((dir) => join(root, dir)),
+      '--json',
+      '--outputFile',
+      out,
+      ...extra,
+      '--',
+      ...pattern,
+    ],
+    { TMPDIR: place, GANTRY_TEST_ALL: has('--all') ? '1' : '' },
+  );
   if (!existsSync(out)) {
     total.failed++;
     return;
@@ -71,7 +88,12 @@ function jest(name, roots, extra = []) {
 /** What is left a while after the last test: the kernel takes some things away by itself, on a busy machine much later. */
 function leftOver(before) {
   for (let tries = 300; ; tries--) {
-    const left = [...leftovers(before, takeSnapshot(['gantry'], place)), ...readdirSync(place).filter((name) => name !== 'results').map((name) => `files: ${join(place, name)}`)];
+    const left = [
+      ...leftovers(before, takeSnapshot(['gantry'], place)),
+      ...readdirSync(place)
+        .filter((name) => name !== 'results')
+        .map((name) => `files: ${join(place, name)}`),
+    ];
     if (left.length === 0 || tries === 0) return left;
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
   }
@@ -85,6 +107,7 @@ const every = !has('--unit') && !has('--e2e');
 if (every && pattern.length === 0) {
   check('types', node, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json', '--noEmit']);
   check('lint', node, ['node_modules/eslint/bin/eslint.js', '.']);
+  check('format', join(root, 'tools/format'), ['--check']);
   check('floors', node, ['--test', 'tools/lint.test.mjs']);
   check('proto', join(root, 'node_modules/.bin/buf'), ['lint']);
 }
@@ -108,5 +131,7 @@ if (left.length > 0) cleanUp({ own: true });
 rmSync(place, { recursive: true, force: true });
 for (const name of skips) process.stdout.write(`skipped: ${name}\n`);
 for (const name of failures) process.stdout.write(`failed: ${name}\n`);
-process.stdout.write(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped in ${Math.round((Date.now() - start) / 1000)} s\n`);
+process.stdout.write(
+  `${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped in ${Math.round((Date.now() - start) / 1000)} s\n`,
+);
 process.exitCode = total.failed > 0 || failures.length > 0 ? 1 : 0;

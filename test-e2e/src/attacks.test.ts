@@ -25,7 +25,10 @@ describeEngine('attacks', (suite) => {
   test('2: a working directory of a descriptor, in run and exec, is none of the host', async () => {
     await ok('run', '-d', '--name', 'target', 'busybox', 'sleep', '600');
     for (let fd = 3; fd < 12; fd++) {
-      const results = await Promise.all([docker(['run', '--rm', '-w', `/proc/self/fd/${fd}`, 'busybox', 'sh', '-c', 'pwd; ls ../../../..']), docker(['exec', '-w', `/proc/self/fd/${fd}`, 'target', 'sh', '-c', 'pwd; ls ../../../..'])]);
+      const results = await Promise.all([
+        docker(['run', '--rm', '-w', `/proc/self/fd/${fd}`, 'busybox', 'sh', '-c', 'pwd; ls ../../../..']),
+        docker(['exec', '-w', `/proc/self/fd/${fd}`, 'target', 'sh', '-c', 'pwd; ls ../../../..']),
+      ]);
       for (const { code, stdout } of results) {
         if (code === 0) expect(stdout).not.toMatch(/^(boot|work|srv)$/m);
         else expect(code).toBeGreaterThan(124);
@@ -49,18 +52,26 @@ describeEngine('attacks', (suite) => {
     ['a FIFO', (path: string) => execFileSync('mkfifo', [path])],
     ['a link to the host', (path: string) => symlinkSync('../../../../../../../../etc/passwd', path)],
     ['two gigabytes', (path: string) => execFileSync('truncate', ['-s', '2G', path])],
-  ])('16: /etc/passwd of the image is %s', async (what, make) => {
-    const name = `passwd-${what.replace(/ .*/, '')}-${what.length}`;
-    const path = fresh(name);
-    make(join(path, 'etc/passwd'));
-    execFileSync('sh', ['-c', `tar -S -C ${path} -cf - . | docker -H unix://${suite.engine.socket} import - ${name}`]);
-    const { code } = await docker(['run', '--rm', '-u', 'daemon', name, 'id', '-u'], { timeout: 60_000 });
-    expect(code).toBe(125);
-  }, 180_000);
+  ])(
+    '16: /etc/passwd of the image is %s',
+    async (what, make) => {
+      const name = `passwd-${what.replace(/ .*/, '')}-${what.length}`;
+      const path = fresh(name);
+      make(join(path, 'etc/passwd'));
+      execFileSync('sh', ['-c', `tar -S -C ${path} -cf - . | docker -H unix://${suite.engine.socket} import - ${name}`]);
+      const { code } = await docker(['run', '--rm', '-u', 'daemon', name, 'id', '-u'], { timeout: 60_000 });
+      expect(code).toBe(125);
+    },
+    180_000,
+  );
 
   test('18: bombs of processes, memory and descriptors; the engine and a neighbour answer as before', async () => {
     await ok('run', '-d', '--name', 'bomb', '--pids-limit', '40', '-m', '48m', '--ulimit', 'nofile=128:128', 'busybox', 'sleep', '600');
-    for (const bomb of ['while :; do sleep 60 & done', 'i=3; while [ $i -lt 400 ]; do eval "exec $i</dev/null" || exec sleep 60; i=$((i+1)); done', 'head -c 400m /dev/zero | tail -c 300m > /dev/null']) {
+    for (const bomb of [
+      'while :; do sleep 60 & done',
+      'i=3; while [ $i -lt 400 ]; do eval "exec $i</dev/null" || exec sleep 60; i=$((i+1)); done',
+      'head -c 400m /dev/zero | tail -c 300m > /dev/null',
+    ]) {
       await ok('exec', '-d', 'bomb', 'sh', '-c', bomb);
     }
     await until('the bombs to go off', async () => (await ok('top', 'bomb', '-eo', 'pid')).split('\n').length > 30);
@@ -76,11 +87,17 @@ describeEngine('attacks', (suite) => {
     await ok('run', '-dit', '--name', 'flooded', 'busybox', 'sh');
     const pids = async (): Promise<number> => (await ok('top', 'flooded', '-eo', 'pid')).split('\n').length;
     const before = await pids();
-    const call = (line: string): Promise<void> => new Promise((resolve) => {
-      const socket = connect(suite.engine.socket, () => socket.end(`POST /v1.41/containers/flooded/${line} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`));
-      socket.on('error', () => undefined).on('close', () => resolve()).resume();
-      setTimeout(() => socket.destroy(), 3000).unref();
-    });
+    const call = (line: string): Promise<void> =>
+      new Promise((resolve) => {
+        const socket = connect(suite.engine.socket, () =>
+          socket.end(`POST /v1.41/containers/flooded/${line} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`),
+        );
+        socket
+          .on('error', () => undefined)
+          .on('close', () => resolve())
+          .resume();
+        setTimeout(() => socket.destroy(), 3000).unref();
+      });
     const resizes = Array.from({ length: 300 }, (_, i) => call(`resize?h=${1 + (i % 50)}&w=${i}`));
     const attaches = Array.from({ length: 60 }, () => call('attach?stream=1&stdout=1&logs=1'));
     const execs = Array.from({ length: 20 }, () => docker(['exec', 'flooded', 'true']));
@@ -94,12 +111,33 @@ describeEngine('attacks', (suite) => {
     test('20, 21: sockets are files of root alone, none is abstract; what holds state is closed to others', async () => {
       const { run, root } = suite.engine;
       expect(await ok('run', '--rm', '--network', 'host', 'busybox', 'cat', '/proc/net/unix')).not.toMatch(/@.*(gantry|shim|containerd)/);
-      const sockets = [run, join(run, 's')].flatMap((path) => readdirSync(path).map((name) => join(path, name))).filter((path) => lstatSync(path).isSocket() && !path.endsWith('docker.sock'));
+      const sockets = [run, join(run, 's')]
+        .flatMap((path) => readdirSync(path).map((name) => join(path, name)))
+        .filter((path) => lstatSync(path).isSocket() && !path.endsWith('docker.sock'));
       expect(sockets.length).toBeGreaterThan(0);
       expect(sockets.filter((path) => (statSync(path).mode & 0o077) !== 0)).toEqual([]);
-      const closed = [join(run, 's'), join(run, 'tasks'), ...readdirSync(root).map((name) => join(root, name)).filter((path) => statSync(path).isDirectory())];
+      const closed = [
+        join(run, 's'),
+        join(run, 'tasks'),
+        ...readdirSync(root)
+          .map((name) => join(root, name))
+          .filter((path) => statSync(path).isDirectory()),
+      ];
       expect(closed.filter((path) => (statSync(path).mode & 0o077) !== 0 && !path.endsWith('/tasks'))).toEqual([]);
-      execFileSync('setpriv', ['--reuid', '65534', '--regid', '65534', '--clear-groups', 'sh', '-c', `! ls ${join(run, 'tasks')}/*/* && ! ls ${join(root, 'images')} && ! ls ${join(root, 'supervisor')}`], { stdio: 'ignore' });
+      execFileSync(
+        'setpriv',
+        [
+          '--reuid',
+          '65534',
+          '--regid',
+          '65534',
+          '--clear-groups',
+          'sh',
+          '-c',
+          `! ls ${join(run, 'tasks')}/*/* && ! ls ${join(root, 'images')} && ! ls ${join(root, 'supervisor')}`,
+        ],
+        { stdio: 'ignore' },
+      );
     });
 
     test('22: top runs the ps of the host, not of the image', async () => {

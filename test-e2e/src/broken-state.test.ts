@@ -20,7 +20,11 @@ let engine: Engine;
 beforeAll(async () => {
   engine = await startEngine();
   await loadBusybox(engine);
-  for (const args of [['network', 'create', 'own'], ['volume', 'create', 'data'], ['run', '--name', 'kept', '-v', 'data:/data', '--network', 'own', 'busybox', 'sh', '-c', 'echo mine > /data/f; echo layer > /g']]) {
+  for (const args of [
+    ['network', 'create', 'own'],
+    ['volume', 'create', 'data'],
+    ['run', '--name', 'kept', '-v', 'data:/data', '--network', 'own', 'busybox', 'sh', '-c', 'echo mine > /data/f; echo layer > /g'],
+  ]) {
     expect(await engine.docker(args)).toMatchObject({ code: 0 });
   }
   await engine.halt(); // killed, all that was ever written would still lie in the logs, and the databases would not matter
@@ -31,7 +35,23 @@ const serve = (service: Service, root = engine.root): Promise<CommandResult> =>
   command(pinnedNode, [join(bundles, `gantry-${service}.cjs`), '--root', root, '--run', engine.run], { timeout: 60_000 });
 
 const whole = (separate: boolean): Promise<CommandResult> =>
-  command('nsenter', [`--net=/run/netns/${engine.netns}`, pinnedNode, join(bundles, 'gantry.cjs'), 'up', '--root', engine.root, '--run', engine.run, '--config-dir', join(engine.folder, 'config'), ...(separate ? ['--separate'] : [])], { timeout: 60_000 });
+  command(
+    'nsenter',
+    [
+      `--net=/run/netns/${engine.netns}`,
+      pinnedNode,
+      join(bundles, 'gantry.cjs'),
+      'up',
+      '--root',
+      engine.root,
+      '--run',
+      engine.run,
+      '--config-dir',
+      join(engine.folder, 'config'),
+      ...(separate ? ['--separate'] : []),
+    ],
+    { timeout: 60_000 },
+  );
 
 /** Does something to a service's database while fn runs, and puts it back as it was, log and all. */
 async function broken(service: Service, damage: (file: string) => void, fn: (file: string) => Promise<void>): Promise<void> {
@@ -55,23 +75,31 @@ function expectTold(result: CommandResult, code: number, path: string): void {
 }
 
 describe('attack 55: state that cannot be used', () => {
-  test.each(services.flatMap((service) => Object.keys(damages).map((damage) => [service, damage] as const)))('%s refuses a database %s, by its path, and leaves it', async (service, damage) => {
-    await broken(service, damages[damage] as (file: string) => void, async (file) => {
-      const before = existsSync(file) ? readFileSync(file) : undefined;
-      const ended = await serve(service);
-      expectTold(ended, 3, file);
-      expect(ended.stderr.trim().split('\n')).toHaveLength(1);
-      expect(existsSync(file) ? readFileSync(file).equals(before ?? Buffer.alloc(0)) : before === undefined).toBe(true);
-    });
-  }, 180_000);
+  test.each(services.flatMap((service) => Object.keys(damages).map((damage) => [service, damage] as const)))(
+    '%s refuses a database %s, by its path, and leaves it',
+    async (service, damage) => {
+      await broken(service, damages[damage] as (file: string) => void, async (file) => {
+        const before = existsSync(file) ? readFileSync(file) : undefined;
+        const ended = await serve(service);
+        expectTold(ended, 3, file);
+        expect(ended.stderr.trim().split('\n')).toHaveLength(1);
+        expect(existsSync(file) ? readFileSync(file).equals(before ?? Buffer.alloc(0)) : before === undefined).toBe(true);
+      });
+    },
+    180_000,
+  );
 
-  test.each([false, true])('the launcher gives up and says why (separate: %s)', async (separate) => {
-    await broken('supervisor', damages['cut in half'] as (file: string) => void, async (file) => {
-      const ended = await whole(separate);
-      expectTold(ended, 3, file);
-      expect(ended.stderr.match(/is damaged/g)).toHaveLength(1);
-    });
-  }, 180_000);
+  test.each([false, true])(
+    'the launcher gives up and says why (separate: %s)',
+    async (separate) => {
+      await broken('supervisor', damages['cut in half'] as (file: string) => void, async (file) => {
+        const ended = await whole(separate);
+        expectTold(ended, 3, file);
+        expect(ended.stderr.match(/is damaged/g)).toHaveLength(1);
+      });
+    },
+    180_000,
+  );
 
   test('a data root of somebody else, or on a read-only file system', async () => {
     chownSync(engine.root, 65534, 65534);
@@ -103,7 +131,14 @@ describe('attack 55: state that cannot be used', () => {
 /** A file system of 200 MB that can be told to fail; false without loop devices. */
 function mountSmall(target: string): boolean {
   try {
-    execFileSync('sh', ['-c', `truncate -s 200M ${target}.img && mkfs.ext4 -q ${target}.img && mkdir ${target} && mount -o loop,errors=remount-ro ${target}.img ${target}`], { stdio: 'ignore' });
+    execFileSync(
+      'sh',
+      [
+        '-c',
+        `truncate -s 200M ${target}.img && mkfs.ext4 -q ${target}.img && mkdir ${target} && mount -o loop,errors=remount-ro ${target}.img ${target}`,
+      ],
+      { stdio: 'ignore' },
+    );
     return true;
   } catch {
     return false;
@@ -120,30 +155,42 @@ describe('attack 55: a file system that becomes read-only', () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  testWith('loop device', mounted && hasProgram('mkfs.ext4'))('what can be read is answered, what changes is refused by name, and all goes on once it is mended', async () => {
-    const own = await startEngine('gantry', { separate: true, args: ['--root', small] });
-    try {
-      await loadBusybox(own);
-      expect((await own.docker(['run', '-d', '--name', 'runs', 'busybox', 'sleep', '1000'])).code).toBe(0);
-      const pids = own.pids('gantry-supervisor');
-      execFileSync('sync', ['-f', small]);
-      execFileSync('mount', ['-o', 'remount,abort', small], { stdio: 'ignore' });
-      const refused = await own.docker(['create', '--name', 'refused', 'busybox']);
-      expect([refused.code, refused.stderr]).toEqual([1, expect.stringMatching(/read-only file system|readonly database/i)]);
-      expect((await own.docker(['volume', 'create', 'vol'])).stderr).toMatch(new RegExp(`${small}/images/metadata.db cannot be changed|EROFS`));
-      expect((await own.docker(['network', 'create', 'n'])).stderr).toMatch(new RegExp(`${small}/network/network.db cannot be changed|EROFS`));
-      expect((await own.docker(['ps', '--format', '{{.Names}}'])).stdout).toBe('runs\n');
-      expect((await own.docker(['image', 'inspect', '-f', '{{.Os}}', 'busybox'])).stdout).toBe('linux\n');
-      expect((await own.docker(['exec', 'runs', 'echo', 'lives'])).stdout).toBe('lives\n');
-      expect(own.pids('gantry-supervisor')).toEqual(pids);
-      await own.halt();
-      // The container still holds the failed one; what was on its disk is mended as after a power cut.
-      execFileSync('sh', ['-c', `cp ${small}.img ${small}.mended; umount -l ${small}; e2fsck -fy ${small}.mended; mount -o loop ${small}.mended ${small}`], { stdio: 'ignore' });
-      await own.start();
-      expect((await own.docker(['ps', '-a', '--format', '{{.Names}}'])).stdout).toBe('runs\n');
-      expect((await own.docker(['run', '--rm', 'busybox', 'echo', 'goes on'])).stdout).toBe('goes on\n');
-    } finally {
-      await own.destroy();
-    }
-  }, 240_000);
+  testWith('loop device', mounted && hasProgram('mkfs.ext4'))(
+    'what can be read is answered, what changes is refused by name, and all goes on once it is mended',
+    async () => {
+      const own = await startEngine('gantry', { separate: true, args: ['--root', small] });
+      try {
+        await loadBusybox(own);
+        expect((await own.docker(['run', '-d', '--name', 'runs', 'busybox', 'sleep', '1000'])).code).toBe(0);
+        const pids = own.pids('gantry-supervisor');
+        execFileSync('sync', ['-f', small]);
+        execFileSync('mount', ['-o', 'remount,abort', small], { stdio: 'ignore' });
+        const refused = await own.docker(['create', '--name', 'refused', 'busybox']);
+        expect([refused.code, refused.stderr]).toEqual([1, expect.stringMatching(/read-only file system|readonly database/i)]);
+        expect((await own.docker(['volume', 'create', 'vol'])).stderr).toMatch(
+          new RegExp(`${small}/images/metadata.db cannot be changed|EROFS`),
+        );
+        expect((await own.docker(['network', 'create', 'n'])).stderr).toMatch(
+          new RegExp(`${small}/network/network.db cannot be changed|EROFS`),
+        );
+        expect((await own.docker(['ps', '--format', '{{.Names}}'])).stdout).toBe('runs\n');
+        expect((await own.docker(['image', 'inspect', '-f', '{{.Os}}', 'busybox'])).stdout).toBe('linux\n');
+        expect((await own.docker(['exec', 'runs', 'echo', 'lives'])).stdout).toBe('lives\n');
+        expect(own.pids('gantry-supervisor')).toEqual(pids);
+        await own.halt();
+        // The container still holds the failed one; what was on its disk is mended as after a power cut.
+        execFileSync(
+          'sh',
+          ['-c', `cp ${small}.img ${small}.mended; umount -l ${small}; e2fsck -fy ${small}.mended; mount -o loop ${small}.mended ${small}`],
+          { stdio: 'ignore' },
+        );
+        await own.start();
+        expect((await own.docker(['ps', '-a', '--format', '{{.Names}}'])).stdout).toBe('runs\n');
+        expect((await own.docker(['run', '--rm', 'busybox', 'echo', 'goes on'])).stdout).toBe('goes on\n');
+      } finally {
+        await own.destroy();
+      }
+    },
+    240_000,
+  );
 });

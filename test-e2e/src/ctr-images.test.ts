@@ -10,7 +10,8 @@ describe("images, content, snapshots and leases of containerd's ctr", () => {
   let registry: Registry | undefined;
   const able = hasProgram('ctr') && hasProgram('docker-registry');
   const ctrTest = testWith('ctr and docker-registry', able);
-  const run = (args: readonly string[], namespace = 'own') => engine.onHost('ctr', ['-a', `${engine.run}/supervisor.sock`, '-n', namespace, ...args], { timeout: 60_000 });
+  const run = (args: readonly string[], namespace = 'own') =>
+    engine.onHost('ctr', ['-a', `${engine.run}/supervisor.sock`, '-n', namespace, ...args], { timeout: 60_000 });
   const ctr = async (...args: string[]) => {
     const result = await run(args);
     if (result.code !== 0) throw new Error(`ctr ${args.join(' ')}: exit ${result.code}\n${result.stdout}${result.stderr}`);
@@ -24,7 +25,17 @@ describe("images, content, snapshots and leases of containerd's ctr", () => {
     engine = await startEngine();
     if (!able) return;
     const archive = join(engine.folder, 'many.tar');
-    execFileSync(pinnedNode, [join(projectRoot, 'tools/make-image.mjs'), '--out', archive, '--name', 'many:1', '--files', '60', '--layers', '3']);
+    execFileSync(pinnedNode, [
+      join(projectRoot, 'tools/make-image.mjs'),
+      '--out',
+      archive,
+      '--name',
+      'many:1',
+      '--files',
+      '60',
+      '--layers',
+      '3',
+    ]);
     registry = await startRegistry(engine);
     await ctr('images', 'import', archive);
   }, 120_000);
@@ -42,13 +53,19 @@ describe("images, content, snapshots and leases of containerd's ctr", () => {
   });
 
   ctrTest('push, rm, pull --plain-http: the same digest, unpacked', async () => {
-    const before = lines(await ctr('images', 'ls')).find((line) => line.startsWith(remote()))?.split(/\s+/)[2];
+    const before = lines(await ctr('images', 'ls'))
+      .find((line) => line.startsWith(remote()))
+      ?.split(/\s+/)[2];
     await ctr('images', 'push', '--plain-http', remote());
     await ctr('images', 'rm', '--sync', remote(), image);
     expect(lines(await ctr('content', 'ls', '-q'))).toEqual([]);
     const pulled = await ctr('images', 'pull', '--plain-http', remote());
     expect(pulled).toMatch(/unpacking linux\/\w+ sha256:[0-9a-f]{64}/);
-    expect(lines(await ctr('images', 'ls')).find((line) => line.startsWith(remote()))?.split(/\s+/)[2]).toBe(before);
+    expect(
+      lines(await ctr('images', 'ls'))
+        .find((line) => line.startsWith(remote()))
+        ?.split(/\s+/)[2],
+    ).toBe(before);
     expect(lines(await ctr('snapshots', 'ls')).length).toBe(5);
     expect(await ctr('run', '--rm', remote(), 'one', 'echo', 'pulled')).toBe('pulled\n');
   });
@@ -81,16 +98,36 @@ describe("images, content, snapshots and leases of containerd's ctr", () => {
     } finally {
       await ctr('images', 'unmount', '--rm', target);
     }
-    const chain = lines(await ctr('snapshots', 'ls')).find((line) => /Committed/.test(line))?.split(/\s+/)[0] ?? '';
+    const chain =
+      lines(await ctr('snapshots', 'ls'))
+        .find((line) => /Committed/.test(line))
+        ?.split(/\s+/)[0] ?? '';
     expect(await ctr('snapshots', 'usage', chain)).toMatch(new RegExp(`^${chain}\\s`, 'm'));
     expect(await ctr('images', 'usage', remote()).catch(async () => ctr('snapshots', 'usage'))).not.toBe('');
-    for (const line of lines(await ctr('snapshots', 'ls')).filter((each) => /Active|View/.test(each))) await ctr('snapshots', 'rm', line.split(/\s+/)[0] ?? '');
+    for (const line of lines(await ctr('snapshots', 'ls')).filter((each) => /Active|View/.test(each)))
+      await ctr('snapshots', 'rm', line.split(/\s+/)[0] ?? '');
   });
 
   ctrTest('content: ls, get, fetch, ingest, label, rm', async () => {
     const text = 'some content of ctr';
     const digest = `sha256:${createHash('sha256').update(text).digest('hex')}`;
-    const ingested = await engine.onHost('ctr', ['-a', `${engine.run}/supervisor.sock`, '-n', 'own', 'content', 'ingest', '--expected-size', String(text.length), '--expected-digest', digest, 'my-ref'], { input: text });
+    const ingested = await engine.onHost(
+      'ctr',
+      [
+        '-a',
+        `${engine.run}/supervisor.sock`,
+        '-n',
+        'own',
+        'content',
+        'ingest',
+        '--expected-size',
+        String(text.length),
+        '--expected-digest',
+        digest,
+        'my-ref',
+      ],
+      { input: text },
+    );
     expect(ingested.stderr).toBe('');
     expect(await ctr('content', 'get', digest)).toBe(text);
     await ctr('content', 'label', digest, 'a=b');
@@ -140,7 +177,11 @@ describe("images, content, snapshots and leases of containerd's ctr", () => {
 
   ctrTest('a wrong expected digest is refused and nothing is kept', async () => {
     const wrong = `sha256:${'0'.repeat(64)}`;
-    const refused = await engine.onHost('ctr', ['-a', `${engine.run}/supervisor.sock`, '-n', 'own', 'content', 'ingest', '--expected-digest', wrong, 'bad-ref'], { input: 'x' });
+    const refused = await engine.onHost(
+      'ctr',
+      ['-a', `${engine.run}/supervisor.sock`, '-n', 'own', 'content', 'ingest', '--expected-digest', wrong, 'bad-ref'],
+      { input: 'x' },
+    );
     expect(refused.code).toBe(1);
     expect(refused.stderr).toMatch(/unexpected commit digest/);
     expect(await ctr('content', 'ls', '-q')).not.toContain(wrong);

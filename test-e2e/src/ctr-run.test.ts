@@ -7,7 +7,8 @@ const image = 'docker.io/library/ctrbox:1';
 describe('containers of ctr beside those of docker', () => {
   let engine: Engine;
   const ctrTest = testWith('ctr', hasProgram('ctr'));
-  const run = (namespace: string, args: readonly string[]) => command('ctr', ['-a', `${engine.run}/supervisor.sock`, '-n', namespace, ...args], { timeout: 60_000 });
+  const run = (namespace: string, args: readonly string[]) =>
+    command('ctr', ['-a', `${engine.run}/supervisor.sock`, '-n', namespace, ...args], { timeout: 60_000 });
   const ctr = async (namespace: string, ...args: string[]) => {
     const result = await run(namespace, args);
     if (result.code !== 0) throw new Error(`ctr ${args.join(' ')}: exit ${result.code}\n${result.stdout}${result.stderr}`);
@@ -41,20 +42,26 @@ describe('containers of ctr beside those of docker', () => {
   });
 
   const rounds = process.env['GANTRY_TEST_ALL'] ? 200 : 5;
-  ctrTest(`a pipe into ctr run and exec ends, ${rounds} times`, async () => {
-    const piped = (verb: string) => command('sh', ['-c', `echo in | timeout -s KILL 30 ctr -a ${engine.run}/supervisor.sock -n ctrtest ${verb} cat`]);
-    await own('run', '-d', image, 'piped', 'sleep', '6000');
-    for (let round = 0; round < rounds; round++) {
-      expect([round, await piped(`run --rm ${image} round${round}`)]).toEqual([round, { code: 0, stdout: 'in\n', stderr: '' }]);
-      expect([round, await piped(`tasks exec --exec-id e${round} piped`)]).toEqual([round, { code: 0, stdout: 'in\n', stderr: '' }]);
-    }
-    await own('tasks', 'rm', '-f', 'piped');
-    await own('containers', 'rm', 'piped');
-  }, 1_200_000);
+  ctrTest(
+    `a pipe into ctr run and exec ends, ${rounds} times`,
+    async () => {
+      const piped = (verb: string) =>
+        command('sh', ['-c', `echo in | timeout -s KILL 30 ctr -a ${engine.run}/supervisor.sock -n ctrtest ${verb} cat`]);
+      await own('run', '-d', image, 'piped', 'sleep', '6000');
+      for (let round = 0; round < rounds; round++) {
+        expect([round, await piped(`run --rm ${image} round${round}`)]).toEqual([round, { code: 0, stdout: 'in\n', stderr: '' }]);
+        expect([round, await piped(`tasks exec --exec-id e${round} piped`)]).toEqual([round, { code: 0, stdout: 'in\n', stderr: '' }]);
+      }
+      await own('tasks', 'rm', '-f', 'piped');
+      await own('containers', 'rm', 'piped');
+    },
+    1_200_000,
+  );
 
   ctrTest('a network namespace that is there already is joined by its path; one that is not is named', async () => {
     const path = `/run/netns/${engine.netns}`;
-    const joined = (to: string) => run('ctrtest', ['run', '--rm', '--with-ns', `network:${to}`, image, 'joined', 'readlink', '/proc/self/ns/net']);
+    const joined = (to: string) =>
+      run('ctrtest', ['run', '--rm', '--with-ns', `network:${to}`, image, 'joined', 'readlink', '/proc/self/ns/net']);
     expect(await joined(path)).toMatchObject({ code: 0, stdout: `net:[${statSync(path).ino}]\n` });
     expect((await joined('/run/netns/nosuch')).stderr).toContain('"/run/netns/nosuch": no such file or directory');
     expect(statSync(path).ino).toBeGreaterThan(0);

@@ -36,7 +36,17 @@ describe("containerd's ctr on the supervisor's socket", () => {
     const since = String(Math.floor(Date.now() / 1000) - 1);
     await ctr('tasks', 'kill', '-s', 'SIGKILL', id);
     await until('docker to see it', async () => (await inspect('{{.State.Status}} {{.State.ExitCode}}')) === 'exited 137');
-    const events = await engine.docker(['events', '--since', since, '--until', String(Math.ceil(Date.now() / 1000)), '--filter', 'container=seen', '--format', '{{.Action}}']);
+    const events = await engine.docker([
+      'events',
+      '--since',
+      since,
+      '--until',
+      String(Math.ceil(Date.now() / 1000)),
+      '--filter',
+      'container=seen',
+      '--format',
+      '{{.Action}}',
+    ]);
     expect(events.stdout.split('\n')).toContain('die');
   });
 });

@@ -6,7 +6,15 @@ describeEngine('dockerode', (suite) => {
   const client = () => new Docker({ socketPath: suite.engine.socket });
 
   test('create, attach, start, wait, logs, remove', async () => {
-    const container = await client().createContainer({ Image: 'busybox', Cmd: ['sh', '-c', 'read x; echo "got $x"; echo err >&2; exit 3'], OpenStdin: true, StdinOnce: true, AttachStdin: true, AttachStdout: true, AttachStderr: true });
+    const container = await client().createContainer({
+      Image: 'busybox',
+      Cmd: ['sh', '-c', 'read x; echo "got $x"; echo err >&2; exit 3'],
+      OpenStdin: true,
+      StdinOnce: true,
+      AttachStdin: true,
+      AttachStdout: true,
+      AttachStderr: true,
+    });
     const stream = await container.attach({ stream: true, hijack: true, stdin: true, stdout: true, stderr: true });
     const out = new PassThrough();
     const err = new PassThrough();

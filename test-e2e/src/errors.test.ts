@@ -37,7 +37,9 @@ describeEngine('bad input', (suite) => {
     await ok('create', '--name', 'taken', 'busybox', 'true');
     const second = await docker(['create', '--name', 'taken', 'busybox', 'true']);
     expect(second.code).toBe(1);
-    expect(second.stderr).toMatch(/Conflict\. The container name "\/taken" is already in use by container "?[0-9a-f]{64}"?\. You have to remove \(or rename\) that container/);
+    expect(second.stderr).toMatch(
+      /Conflict\. The container name "\/taken" is already in use by container "?[0-9a-f]{64}"?\. You have to remove \(or rename\) that container/,
+    );
     await ok('rm', 'taken');
   });
 

@@ -5,12 +5,22 @@ describeEngine('docker exec', (suite) => {
   beforeAll(() => ok('run', '-d', '--name', 'host', '-e', 'FROM=image', 'busybox', 'sleep', '6000'));
 
   test('output, exit code and stdin', async () => {
-    expect(await docker(['exec', 'host', 'sh', '-c', 'echo out; echo err >&2; exit 5'])).toEqual({ code: 5, stdout: 'out\n', stderr: 'err\n' });
-    expect(await docker(['exec', '-i', 'host', 'wc', '-c'], { input: 'y'.repeat(200_000) })).toEqual({ code: 0, stdout: '200000\n', stderr: '' });
+    expect(await docker(['exec', 'host', 'sh', '-c', 'echo out; echo err >&2; exit 5'])).toEqual({
+      code: 5,
+      stdout: 'out\n',
+      stderr: 'err\n',
+    });
+    expect(await docker(['exec', '-i', 'host', 'wc', '-c'], { input: 'y'.repeat(200_000) })).toEqual({
+      code: 0,
+      stdout: '200000\n',
+      stderr: '',
+    });
   });
 
   test('environment, user and working directory', async () => {
-    expect(await ok('exec', '-e', 'A=1', '-u', 'alice', '-w', '/var', 'host', 'sh', '-c', 'echo $A $FROM $(id -un) $(pwd)')).toBe('1 image alice /var');
+    expect(await ok('exec', '-e', 'A=1', '-u', 'alice', '-w', '/var', 'host', 'sh', '-c', 'echo $A $FROM $(id -un) $(pwd)')).toBe(
+      '1 image alice /var',
+    );
   });
 
   test('a command that is missing or not executable', async () => {

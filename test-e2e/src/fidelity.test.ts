@@ -6,7 +6,9 @@ describeEngine('what programs and people look at', (suite) => {
   const { ok, docker } = suite;
 
   test('every root has what docker puts into it, and none of it counts as written', async () => {
-    expect(await ok('run', '--name', 'fresh', 'busybox', 'sh', '-c', 'ls /.dockerenv; readlink /etc/mtab')).toBe('/.dockerenv\n/proc/mounts');
+    expect(await ok('run', '--name', 'fresh', 'busybox', 'sh', '-c', 'ls /.dockerenv; readlink /etc/mtab')).toBe(
+      '/.dockerenv\n/proc/mounts',
+    );
     expect(await ok('diff', 'fresh')).toBe('');
     expect(await ok('ps', '-as', '--filter', 'name=^/fresh$', '--format', '{{.Size}}')).toMatch(/^0B \(virtual /);
     await ok('rm', 'fresh');
@@ -40,7 +42,10 @@ describeEngine('what programs and people look at', (suite) => {
   test('an exec that cannot be made tells why on its stream', async () => {
     await ok('run', '-d', '--name', 'executes', 'busybox', 'sleep', '600');
     const unknown = await docker(['exec', '-u', 'nobody-here', 'executes', 'id']);
-    expect([unknown.code, unknown.stdout + unknown.stderr]).toEqual([126, expect.stringContaining('unable to find user nobody-here: no matching entries in passwd file')]);
+    expect([unknown.code, unknown.stdout + unknown.stderr]).toEqual([
+      126,
+      expect.stringContaining('unable to find user nobody-here: no matching entries in passwd file'),
+    ]);
     const relative = await docker(['exec', '-w', 'relative', 'executes', 'pwd']);
     expect([relative.code, relative.stdout + relative.stderr]).toEqual([126, expect.stringContaining('Cwd must be an absolute path')]);
     await ok('rm', '-f', 'executes');
@@ -50,7 +55,12 @@ describeEngine('what programs and people look at', (suite) => {
     const file = join(suite.engine.folder, 'a-file');
     writeFileSync(file, '');
     const refused = await docker(['run', '--rm', '-v', `${file}:/etc`, 'busybox', 'true']);
-    expect([refused.code, refused.stderr]).toEqual([125, expect.stringMatching(/OCI runtime create failed.*not a directory.*Are you trying to mount a directory onto a file \(or vice-versa\)\?/)]);
+    expect([refused.code, refused.stderr]).toEqual([
+      125,
+      expect.stringMatching(
+        /OCI runtime create failed.*not a directory.*Are you trying to mount a directory onto a file \(or vice-versa\)\?/,
+      ),
+    ]);
   });
 
   test('propagation that the source cannot have is refused', async () => {
@@ -76,13 +86,16 @@ describeEngine('what programs and people look at', (suite) => {
 
   test('ps finds a name with its slash', async () => {
     await ok('create', '--name', 'slashed', 'busybox', 'true');
-    for (const text of ['^/slashed$', '^slashed$', '/slashed', 'lash']) expect(await ok('ps', '-a', '--filter', `name=${text}`, '--format', '{{.Names}}')).toBe('slashed');
+    for (const text of ['^/slashed$', '^slashed$', '/slashed', 'lash'])
+      expect(await ok('ps', '-a', '--filter', `name=${text}`, '--format', '{{.Names}}')).toBe('slashed');
     await ok('rm', 'slashed');
   });
 
   test('update refuses a second way to tell a limit', async () => {
     await ok('run', '-d', '--name', 'limited', '--cpus', '0.5', 'busybox', 'sleep', '600');
-    expect((await docker(['update', '--cpu-quota', '50000', 'limited'])).stderr).toMatch(/CPU Quota cannot be updated as NanoCPUs has already been set/);
+    expect((await docker(['update', '--cpu-quota', '50000', 'limited'])).stderr).toMatch(
+      /CPU Quota cannot be updated as NanoCPUs has already been set/,
+    );
     await ok('rm', '-f', 'limited');
   });
 });

@@ -19,7 +19,9 @@ describeEngine('images', (suite) => {
     await ok('create', '--name', 'holds', 'busybox', 'true');
     const conflict = await docker(['rmi', 'busybox']);
     expect(conflict.code).toBe(1);
-    expect(conflict.stderr).toMatch(/conflict: unable to (remove repository reference|delete) .*container [0-9a-f]{12} is using its referenced image/);
+    expect(conflict.stderr).toMatch(
+      /conflict: unable to (remove repository reference|delete) .*container [0-9a-f]{12} is using its referenced image/,
+    );
     await ok('rm', 'holds');
   });
 
@@ -52,7 +54,17 @@ describeEngine('images', (suite) => {
 
   testWith('docker-registry', hasProgram('docker-registry'))('the 12 layers of an image are stacked, not copied', async () => {
     const archive = join(suite.engine.folder, 'layers.tar');
-    execFileSync(pinnedNode, [join(projectRoot, 'tools/make-image.mjs'), '--out', archive, '--name', 'layers:1', '--files', '120', '--layers', '11']);
+    execFileSync(pinnedNode, [
+      join(projectRoot, 'tools/make-image.mjs'),
+      '--out',
+      archive,
+      '--name',
+      'layers:1',
+      '--files',
+      '120',
+      '--layers',
+      '11',
+    ]);
     await ok('load', '-i', archive);
     expect(await ok('run', '--rm', 'layers:1', 'sh', '-c', 'ls -d /payload-* | wc -l')).toBe('11');
     expect(await ok('run', '--rm', 'layers:1', 'sh', '-c', 'grep " / overlay" /proc/mounts | grep -o lowerdir | wc -l')).toBe('1');
@@ -61,11 +73,32 @@ describeEngine('images', (suite) => {
 
   test('the configuration of an image is honoured whole', async () => {
     const archive = join(suite.engine.folder, 'config.tar');
-    const config = { Env: ['PATH=/bin', 'GREETING=hi'], Entrypoint: ['/bin/sh', '-c'], Cmd: ['echo $GREETING $(id -un) $(pwd); ls -d /data'], User: 'alice:wheel', WorkingDir: '/var/www', Volumes: { '/data': {} }, ExposedPorts: { '80/tcp': {} }, StopSignal: 'SIGINT', Labels: { a: 'b' } };
-    execFileSync(pinnedNode, ['--input-type=module', '-e', `import { makeImage } from ${JSON.stringify(join(projectRoot, 'tools/make-image.mjs'))}; await makeImage(${JSON.stringify({ out: archive, name: 'config:1', config })})`]);
+    const config = {
+      Env: ['PATH=/bin', 'GREETING=hi'],
+      Entrypoint: ['/bin/sh', '-c'],
+      Cmd: ['echo $GREETING $(id -un) $(pwd); ls -d /data'],
+      User: 'alice:wheel',
+      WorkingDir: '/var/www',
+      Volumes: { '/data': {} },
+      ExposedPorts: { '80/tcp': {} },
+      StopSignal: 'SIGINT',
+      Labels: { a: 'b' },
+    };
+    execFileSync(pinnedNode, [
+      '--input-type=module',
+      '-e',
+      `import { makeImage } from ${JSON.stringify(join(projectRoot, 'tools/make-image.mjs'))}; await makeImage(${JSON.stringify({ out: archive, name: 'config:1', config })})`,
+    ]);
     await ok('load', '-i', archive);
     expect(await ok('run', '--name', 'configured', 'config:1')).toBe('hi alice /var/www\n/data');
-    expect(await ok('inspect', '-f', '{{.Config.User}} {{.Config.StopSignal}} {{.Config.Labels.a}} {{len .Mounts}} {{json .Config.ExposedPorts}}', 'configured')).toBe('alice:wheel SIGINT b 1 {"80/tcp":{}}');
+    expect(
+      await ok(
+        'inspect',
+        '-f',
+        '{{.Config.User}} {{.Config.StopSignal}} {{.Config.Labels.a}} {{len .Mounts}} {{json .Config.ExposedPorts}}',
+        'configured',
+      ),
+    ).toBe('alice:wheel SIGINT b 1 {"80/tcp":{}}');
     await ok('rm', '-v', 'configured');
     await ok('rmi', 'config:1');
   });

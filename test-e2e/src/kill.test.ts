@@ -12,15 +12,17 @@ const count = 'i=0; while :; do i=$((i+1)); echo line $i; sleep 0.05; done';
 /** The C helper of the shim. */
 function helpers(engine: Engine): number[] {
   const shims = new Set(engine.pids('gantry-shim').map(String));
-  return readdirSync('/proc').filter((pid) => /^\d+$/.test(pid)).flatMap((pid) => {
-    try {
-      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-      const parent = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1] ?? '';
-      return shims.has(parent) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('helper') ? [Number(pid)] : [];
-    } catch {
-      return [];
-    }
-  });
+  return readdirSync('/proc')
+    .filter((pid) => /^\d+$/.test(pid))
+    .flatMap((pid) => {
+      try {
+        const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+        const parent = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1] ?? '';
+        return shims.has(parent) && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('helper') ? [Number(pid)] : [];
+      } catch {
+        return [];
+      }
+    });
 }
 
 function kill(pids: readonly number[]): void {
@@ -43,8 +45,26 @@ describe('nothing dies with a service', () => {
     engine = await startEngine('gantry', { separate: true });
     await loadBusybox(engine);
     for (const name of names) {
-      const extra = name.startsWith('tty') ? ['-t'] : name.startsWith('rm') ? ['--rm'] : name === 'port0' ? ['-p', '8000:80'] : name === 'port1' ? ['-p', '127.0.0.1:8001:80'] : [];
-      const started = await docker('run', '-d', '--name', name, ...extra, 'busybox', 'sh', '-c', `httpd -h /var/www; trap 'exit 5' TERM; ${count}`);
+      const extra = name.startsWith('tty')
+        ? ['-t']
+        : name.startsWith('rm')
+          ? ['--rm']
+          : name === 'port0'
+            ? ['-p', '8000:80']
+            : name === 'port1'
+              ? ['-p', '127.0.0.1:8001:80']
+              : [];
+      const started = await docker(
+        'run',
+        '-d',
+        '--name',
+        name,
+        ...extra,
+        'busybox',
+        'sh',
+        '-c',
+        `httpd -h /var/www; trap 'exit 5' TERM; ${count}`,
+      );
       if (started.code !== 0) throw new Error(started.stderr);
     }
     openExec = spawn('docker', ['-H', `unix://${engine.socket}`, 'exec', '-i', 'execed', 'cat'], { stdio: ['pipe', 'ignore', 'ignore'] });
@@ -55,7 +75,8 @@ describe('nothing dies with a service', () => {
   }, 120_000);
 
   const answers = async (port: number) => (await getFromHost(engine, '127.0.0.1', port)) === 'hello from gantry\n';
-  const back = () => until('the engine to answer again', async () => (await docker('version')).code === 0 && (await docker('ps')).code === 0, 60_000);
+  const back = () =>
+    until('the engine to answer again', async () => (await docker('version')).code === 0 && (await docker('ps')).code === 0, 60_000);
 
   /** Work that goes on while services die; it may fail, but must leave nothing wrong behind. */
   async function churn(stop: AbortSignal): Promise<void> {
@@ -68,27 +89,37 @@ describe('nothing dies with a service', () => {
     }
   }
 
-  test.each([...services, 'helper', 'all'] as const)(`kill -9 of %s, ${rounds} times, in the middle of create, start, exec and rm`, async (victim) => {
-    const stop = new AbortController();
-    const working = churn(stop.signal);
-    try {
-      for (let round = 0; round < rounds; round++) {
-        await new Promise((resolve) => setTimeout(resolve, 50 + Math.random() * 400));
-        const pids = () => (victim === 'helper' ? helpers(engine) : victim === 'all' ? [...helpers(engine), ...services.flatMap((name) => engine.pids(name))] : engine.pids(victim));
-        await until(`${victim} to run`, () => pids().length >= (victim === 'all' ? services.length : 1));
-        kill(pids());
-        expect(await answers(8000)).toBe(true);
-        expect(await answers(8001)).toBe(true);
-        await back();
+  test.each([...services, 'helper', 'all'] as const)(
+    `kill -9 of %s, ${rounds} times, in the middle of create, start, exec and rm`,
+    async (victim) => {
+      const stop = new AbortController();
+      const working = churn(stop.signal);
+      try {
+        for (let round = 0; round < rounds; round++) {
+          await new Promise((resolve) => setTimeout(resolve, 50 + Math.random() * 400));
+          const pids = () =>
+            victim === 'helper'
+              ? helpers(engine)
+              : victim === 'all'
+                ? [...helpers(engine), ...services.flatMap((name) => engine.pids(name))]
+                : engine.pids(victim);
+          await until(`${victim} to run`, () => pids().length >= (victim === 'all' ? services.length : 1));
+          kill(pids());
+          expect(await answers(8000)).toBe(true);
+          expect(await answers(8001)).toBe(true);
+          await back();
+        }
+      } finally {
+        stop.abort();
+        await working;
       }
-    } finally {
-      stop.abort();
-      await working;
-    }
-    await back();
-    for (const name of names) expect(`${name} ${(await docker('inspect', '-f', '{{.State.Running}}', name)).stdout.trim()}`).toBe(`${name} true`);
-    expect((await docker('exec', 'tty0', 'echo', 'exec works')).stdout).toBe('exec works\n');
-  }, 60_000 + rounds * 30_000);
+      await back();
+      for (const name of names)
+        expect(`${name} ${(await docker('inspect', '-f', '{{.State.Running}}', name)).stdout.trim()}`).toBe(`${name} true`);
+      expect((await docker('exec', 'tty0', 'echo', 'exec works')).stdout).toBe('exec works\n');
+    },
+    60_000 + rounds * 30_000,
+  );
 
   test('no line is missing from any log', async () => {
     for (const name of names) {
@@ -111,7 +142,9 @@ describe('nothing dies with a service', () => {
     expect((await docker('inspect', '-f', '{{.State.ExitCode}}', 'plain0')).stdout).toBe('5\n');
     await docker('stop', '-t', '5', 'rm0');
     await until('rm0 to be gone', async () => (await docker('inspect', 'rm0')).code !== 0);
-    const attached = spawn('docker', ['-H', `unix://${engine.socket}`, 'attach', '--sig-proxy=false', 'plain1'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    const attached = spawn('docker', ['-H', `unix://${engine.socket}`, 'attach', '--sig-proxy=false', 'plain1'], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
     let seen = '';
     attached.stdout.on('data', (chunk: Buffer) => (seen += chunk.toString()));
     await until('output on attach', () => /line \d+\nline \d+/.test(seen));
@@ -125,7 +158,10 @@ describe('nothing dies with a service', () => {
       const request = get({ socketPath: engine.socket, path: '/v1.45/containers/big/export' }, (answer) => {
         answer.once('readable', () => {
           kill(engine.pids('gantry-supervisor'));
-          answer.once('end', () => resolve('end')).once('error', (error: Error & { code?: string }) => resolve(error.code ?? error.message)).resume();
+          answer
+            .once('end', () => resolve('end'))
+            .once('error', (error: Error & { code?: string }) => resolve(error.code ?? error.message))
+            .resume();
         });
       });
       request.once('error', reject);
@@ -144,7 +180,10 @@ describe('nothing dies with a service', () => {
     kill([...helpers(engine), ...services.flatMap((name) => engine.pids(name))]);
     await new Promise((resolve) => setTimeout(resolve, 1500));
     await engine.start();
-    await until('the exit code', async () => (await docker('inspect', '-f', '{{.State.Status}} {{.State.ExitCode}}', 'ends')).stdout === 'exited 77\n');
+    await until(
+      'the exit code',
+      async () => (await docker('inspect', '-f', '{{.State.Status}} {{.State.ExitCode}}', 'ends')).stdout === 'exited 77\n',
+    );
     await until('the removal', async () => (await docker('inspect', 'ends-rm')).code !== 0);
     await docker('rm', 'ends');
   }, 180_000);

@@ -11,7 +11,9 @@ describeEngine('the life of a container', (suite) => {
     expect(await state('life')).toBe('running');
     await until('the handler to be there', async () => (await ok('logs', 'life')) === 'ready');
     await ok('stop', 'life');
-    expect(await ok('inspect', '-f', '{{.State.Status}} {{.State.ExitCode}} {{.State.Running}} {{.State.Pid}}', 'life')).toBe('exited 3 false 0');
+    expect(await ok('inspect', '-f', '{{.State.Status}} {{.State.ExitCode}} {{.State.Running}} {{.State.Pid}}', 'life')).toBe(
+      'exited 3 false 0',
+    );
     await ok('start', 'life');
     await ok('restart', '-t', '1', 'life');
     expect(await state('life')).toBe('running');
@@ -47,7 +49,10 @@ describeEngine('the life of a container', (suite) => {
     expect(count).toMatch(/ false$/);
     await ok('rm', '-f', 'again');
     await ok('run', '-d', '--name', 'thrice', '--restart', 'on-failure:2', 'busybox', 'false');
-    await until('the policy to give up', async () => (await ok('inspect', '-f', '{{.State.Status}} {{.RestartCount}}', 'thrice')) === 'exited 2');
+    await until(
+      'the policy to give up',
+      async () => (await ok('inspect', '-f', '{{.State.Status}} {{.RestartCount}}', 'thrice')) === 'exited 2',
+    );
     await ok('rm', 'thrice');
   });
 
@@ -62,7 +67,9 @@ describeEngine('the life of a container', (suite) => {
     await ok('create', '--name', 'hidden', 'busybox', 'true');
     expect(await ok('ps', '--format', '{{.Names}}')).toBe('shown');
     expect((await ok('ps', '-a', '--format', '{{.Names}}')).split('\n')).toEqual(['hidden', 'shown']);
-    expect(await ok('ps', '-a', '--filter', 'label=tier=front', '--format', '{{.Names}} {{.Image}} {{.Command}}')).toBe('shown busybox "sleep 600"');
+    expect(await ok('ps', '-a', '--filter', 'label=tier=front', '--format', '{{.Names}} {{.Image}} {{.Command}}')).toBe(
+      'shown busybox "sleep 600"',
+    );
     expect(await ok('ps', '-a', '--filter', 'status=created', '--format', '{{.Names}}')).toBe('hidden');
     expect(await ok('ps', '--format', '{{.Ports}}')).toMatch(/0\.0\.0\.0:\d+->80\/tcp/);
     expect(await ok('ps', '--format', '{{.Status}}')).toMatch(/^Up /);
@@ -79,8 +86,36 @@ describeEngine('the life of a container', (suite) => {
   test('events tell the story in order', async () => {
     const since = String(Math.floor(Date.now() / 1000) - 1);
     await ok('run', '--rm', '--name', 'story', '--network', 'none', 'busybox', 'true');
-    await until('the destroy event', async () => /destroy/.test(await ok('events', '--since', since, '--until', String(Math.floor(Date.now() / 1000) + 1), '--filter', 'container=story', '--format', '{{.Action}}')));
-    const actions = (await ok('events', '--since', since, '--until', String(Math.floor(Date.now() / 1000) + 1), '--filter', 'container=story', '--filter', 'type=container', '--format', '{{.Action}}')).split('\n');
+    await until('the destroy event', async () =>
+      /destroy/.test(
+        await ok(
+          'events',
+          '--since',
+          since,
+          '--until',
+          String(Math.floor(Date.now() / 1000) + 1),
+          '--filter',
+          'container=story',
+          '--format',
+          '{{.Action}}',
+        ),
+      ),
+    );
+    const actions = (
+      await ok(
+        'events',
+        '--since',
+        since,
+        '--until',
+        String(Math.floor(Date.now() / 1000) + 1),
+        '--filter',
+        'container=story',
+        '--filter',
+        'type=container',
+        '--format',
+        '{{.Action}}',
+      )
+    ).split('\n');
     expect(actions).toEqual(['create', 'attach', 'start', 'die', 'destroy']);
   });
 });

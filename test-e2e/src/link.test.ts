@@ -6,9 +6,18 @@ describeEngine('links on the default bridge', (suite) => {
   test('a linked container is known by its alias, in hosts and in the environment', async () => {
     await ok('run', '-d', '--name', 'database', '-e', 'FOO=bar', '--expose', '5432', 'busybox', 'sleep', '600');
     const address = await ok('inspect', '-f', '{{.NetworkSettings.Networks.bridge.IPAddress}}', 'database');
-    const [hosts, ...variables] = (await ok('run', '--rm', '--link', 'database:db', 'busybox', 'sh', '-c', 'grep -w db /etc/hosts; env | grep ^DB_ | sort')).split('\n');
+    const [hosts, ...variables] = (
+      await ok('run', '--rm', '--link', 'database:db', 'busybox', 'sh', '-c', 'grep -w db /etc/hosts; env | grep ^DB_ | sort')
+    ).split('\n');
     expect(hosts).toMatch(new RegExp(`^${address}\tdb [0-9a-f]{12} database$`));
-    expect(variables).toEqual(expect.arrayContaining(['DB_ENV_FOO=bar', `DB_PORT=tcp://${address}:5432`, `DB_PORT_5432_TCP_ADDR=${address}`, 'DB_PORT_5432_TCP_PORT=5432']));
+    expect(variables).toEqual(
+      expect.arrayContaining([
+        'DB_ENV_FOO=bar',
+        `DB_PORT=tcp://${address}:5432`,
+        `DB_PORT_5432_TCP_ADDR=${address}`,
+        'DB_PORT_5432_TCP_PORT=5432',
+      ]),
+    );
     await ok('rm', '-f', 'database');
   });
 
@@ -25,6 +34,9 @@ describeEngine('links on the default bridge', (suite) => {
 
   test('an unknown container', async () => {
     const refused = await docker(['run', '--rm', '--link', 'nobody', 'busybox', 'true']);
-    expect([refused.code, refused.stderr]).toEqual([125, expect.stringContaining('could not get container for nobody: No such container: nobody')]);
+    expect([refused.code, refused.stderr]).toEqual([
+      125,
+      expect.stringContaining('could not get container for nobody: No such container: nobody'),
+    ]);
   });
 });

@@ -11,8 +11,13 @@ describeEngine('docker logs', (suite) => {
   });
 
   test('tail, timestamps, since and until', async () => {
-    expect((await docker(['logs', '--tail', '2', 'two'])).stdout.split('\n').filter(Boolean).length + (await docker(['logs', '--tail', '2', 'two'])).stderr.split('\n').filter(Boolean).length).toBe(2);
-    expect((await docker(['logs', '-t', '--tail', '1', 'two'])).stderr + (await docker(['logs', '-t', '--tail', '1', 'two'])).stdout).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z [oe]2000$/m);
+    expect(
+      (await docker(['logs', '--tail', '2', 'two'])).stdout.split('\n').filter(Boolean).length +
+        (await docker(['logs', '--tail', '2', 'two'])).stderr.split('\n').filter(Boolean).length,
+    ).toBe(2);
+    expect(
+      (await docker(['logs', '-t', '--tail', '1', 'two'])).stderr + (await docker(['logs', '-t', '--tail', '1', 'two'])).stdout,
+    ).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z [oe]2000$/m);
     expect(await ok('logs', '--since', '2100-01-01T00:00:00Z', 'two')).toBe('');
     expect(await ok('logs', '--until', '2001-01-01T00:00:00Z', 'two')).toBe('');
   });
@@ -23,7 +28,15 @@ describeEngine('docker logs', (suite) => {
   });
 
   test('a long line and bytes that are not text survive', async () => {
-    await docker(['run', '--name', 'odd', 'busybox', 'sh', '-c', 'head -c 100000 /dev/zero | tr "\\0" x; echo; printf "caf\\303\\251 \\001\\n"']);
+    await docker([
+      'run',
+      '--name',
+      'odd',
+      'busybox',
+      'sh',
+      '-c',
+      'head -c 100000 /dev/zero | tr "\\0" x; echo; printf "caf\\303\\251 \\001\\n"',
+    ]);
     expect((await docker(['logs', 'odd'])).stdout).toBe(`${'x'.repeat(100_000)}\ncafé \u0001\n`);
   });
 });

@@ -4,18 +4,22 @@ import { describeEngine } from './harness';
 const total = process.env['GANTRY_TEST_ALL'] ? 1000 : 120;
 
 describeEngine('many runs', (suite) => {
-  test(`${total} times run --rm echo from 4 clients: output and exit code right every time`, async () => {
-    let next = 0;
-    const wrong: string[] = [];
-    const client = async (): Promise<void> => {
-      for (let i = next++; i < total; i = next++) {
-        const result = await suite.docker(['run', '--rm', 'busybox', 'sh', '-c', `echo x${i}; exit ${i % 5}`]);
-        if (result.code !== i % 5 || result.stdout !== `x${i}\n` || result.stderr !== '') wrong.push(`${i}: ${JSON.stringify(result)}`);
-      }
-    };
-    await Promise.all(Array.from({ length: 4 }, client));
-    expect(wrong).toEqual([]);
-  }, total * 2000);
+  test(
+    `${total} times run --rm echo from 4 clients: output and exit code right every time`,
+    async () => {
+      let next = 0;
+      const wrong: string[] = [];
+      const client = async (): Promise<void> => {
+        for (let i = next++; i < total; i = next++) {
+          const result = await suite.docker(['run', '--rm', 'busybox', 'sh', '-c', `echo x${i}; exit ${i % 5}`]);
+          if (result.code !== i % 5 || result.stdout !== `x${i}\n` || result.stderr !== '') wrong.push(`${i}: ${JSON.stringify(result)}`);
+        }
+      };
+      await Promise.all(Array.from({ length: 4 }, client));
+      expect(wrong).toEqual([]);
+    },
+    total * 2000,
+  );
 
   test('40 starts at once', async () => {
     const ids = await Promise.all(Array.from({ length: 40 }, () => suite.ok('run', '-d', 'busybox', 'sleep', '600')));

@@ -13,7 +13,11 @@ describe('a monitor that is killed', () => {
 
   test('ends its container, which says so; a policy starts it again', async () => {
     const inspect = async (name: string, format: string) => (await engine.docker(['inspect', '-f', format, name])).stdout.trim();
-    for (const [name, policy] of [['once', 'no'], ['again', 'always']] as const) await engine.docker(['run', '-d', '--name', name, '--restart', policy, 'busybox', 'sleep', '6000']);
+    for (const [name, policy] of [
+      ['once', 'no'],
+      ['again', 'always'],
+    ] as const)
+      await engine.docker(['run', '-d', '--name', name, '--restart', policy, 'busybox', 'sleep', '6000']);
     for (const name of ['once', 'again']) {
       const task = join(engine.run, 'tasks/gantry', await inspect(name, '{{.Id}}'), 'monitor.json');
       process.kill((JSON.parse(readFileSync(task, 'utf8')) as { monitor_pid: number }).monitor_pid, 'SIGKILL');

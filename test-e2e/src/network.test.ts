@@ -6,7 +6,16 @@ describeEngine('networks and published ports', (suite) => {
   const serve = ['busybox', 'httpd', '-f', '-h', '/var/www'];
 
   test('a container has an address, a route out, a name and a resolver', async () => {
-    const out = await ok('run', '--rm', '-h', 'box', 'busybox', 'sh', '-c', 'ip -4 -o addr show eth0 | wc -l; ip route | head -1; grep box /etc/hosts; cat /etc/hostname');
+    const out = await ok(
+      'run',
+      '--rm',
+      '-h',
+      'box',
+      'busybox',
+      'sh',
+      '-c',
+      'ip -4 -o addr show eth0 | wc -l; ip route | head -1; grep box /etc/hosts; cat /etc/hostname',
+    );
     expect(out).toMatch(/^1\ndefault via [\d.]+ dev eth0\s*\n[\d.]+\s+box\nbox$/);
   });
 
@@ -41,13 +50,16 @@ describeEngine('networks and published ports', (suite) => {
     await ok('network', 'create', '--subnet', '10.99.0.0/24', '--gateway', '10.99.0.1', 'net2');
     await ok('run', '-d', '--name', 'srv', '--network', 'net1', '--network-alias', 'alias1', ...serve);
     const address = await ok('inspect', '-f', '{{(index .NetworkSettings.Networks "net1").IPAddress}}', 'srv');
-    for (const name of ['srv', 'alias1']) expect(await ok('run', '--rm', '--network', 'net1', 'busybox', 'nslookup', name)).toContain(`Address: ${address}`);
+    for (const name of ['srv', 'alias1'])
+      expect(await ok('run', '--rm', '--network', 'net1', 'busybox', 'nslookup', name)).toContain(`Address: ${address}`);
     await ok('run', '-d', '--name', 'near', '--network', 'net1', 'busybox', 'sleep', '600');
     await ok('run', '-d', '--name', 'far', '--network', 'net2', 'busybox', 'sleep', '600');
     expect(await getFromContainer(suite.engine, 'near', address, 80)).toBe('hello from gantry\n');
     expect(await getFromContainer(suite.engine, 'far', address, 80)).toBe('');
     await ok('rm', '-f', 'near', 'far');
-    expect(await ok('run', '--rm', '--network', 'net2', '--ip', '10.99.0.77', 'busybox', 'sh', '-c', 'ip -4 -o addr show eth0')).toMatch(/10\.99\.0\.77\/24/);
+    expect(await ok('run', '--rm', '--network', 'net2', '--ip', '10.99.0.77', 'busybox', 'sh', '-c', 'ip -4 -o addr show eth0')).toMatch(
+      /10\.99\.0\.77\/24/,
+    );
     expect((await docker(['network', 'rm', 'net1'])).stderr).toMatch(/has active endpoints/);
     await ok('network', 'connect', 'net2', 'srv');
     expect(await ok('exec', 'srv', 'sh', '-c', 'ip -4 -o addr show eth1')).toMatch(/10\.99\.0\./);
@@ -82,7 +94,20 @@ describeEngine('networks and published ports', (suite) => {
   });
 
   test('--dns, --add-host and --hostname reach the files', async () => {
-    const out = await ok('run', '--rm', '--dns', '192.0.2.53', '--dns-search', 'example.test', '--add-host', 'db:192.0.2.7', 'busybox', 'cat', '/etc/resolv.conf', '/etc/hosts');
+    const out = await ok(
+      'run',
+      '--rm',
+      '--dns',
+      '192.0.2.53',
+      '--dns-search',
+      'example.test',
+      '--add-host',
+      'db:192.0.2.7',
+      'busybox',
+      'cat',
+      '/etc/resolv.conf',
+      '/etc/hosts',
+    );
     expect(out).toMatch(/nameserver 192\.0\.2\.53/);
     expect(out).toMatch(/search example\.test/);
     expect(out).toMatch(/192\.0\.2\.7\s+db/);
@@ -92,10 +117,14 @@ describeEngine('networks and published ports', (suite) => {
     await ok('network', 'create', 'with blank');
     await ok('run', '-d', '--name', 'freely', '--network', 'with blank', '--link', 'nobody:alias', 'busybox', 'sleep', '600');
     await ok('run', '-d', '--name', 'nobody', '--network', 'with blank', 'busybox', 'sleep', '600');
-    expect(await ok('exec', 'freely', 'nslookup', 'alias')).toContain(await ok('inspect', '-f', '{{(index .NetworkSettings.Networks "with blank").IPAddress}}', 'nobody'));
+    expect(await ok('exec', 'freely', 'nslookup', 'alias')).toContain(
+      await ok('inspect', '-f', '{{(index .NetworkSettings.Networks "with blank").IPAddress}}', 'nobody'),
+    );
     await ok('network', 'create', 'second');
     await ok('network', 'connect', '--driver-opt', 'org.example.colour=red', 'second', 'freely');
-    expect(await ok('inspect', '-f', '{{json .NetworkSettings.Networks.second.DriverOpts}}', 'freely')).toBe('{"org.example.colour":"red"}');
+    expect(await ok('inspect', '-f', '{{json .NetworkSettings.Networks.second.DriverOpts}}', 'freely')).toBe(
+      '{"org.example.colour":"red"}',
+    );
     await ok('network', 'disconnect', '-f', 'second', 'freely');
     expect((await docker(['network', 'disconnect', '-f', 'second', 'freely'])).stderr).toMatch(/is not connected to (the )?network second/);
     await ok('rm', '-f', 'freely', 'nobody');

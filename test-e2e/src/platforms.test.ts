@@ -25,14 +25,25 @@ describe('images of several platforms, by the docker CLI', () => {
     const body = await new Promise<string>((resolve, reject) => {
       request({ socketPath: engine.socket, path: '/v1.51/images/json?manifests=1' }, (response) => {
         let text = '';
-        response.setEncoding('utf8').on('data', (part: string) => (text += part)).on('end', () => resolve(text));
-      }).on('error', reject).end();
+        response
+          .setEncoding('utf8')
+          .on('data', (part: string) => (text += part))
+          .on('end', () => resolve(text));
+      })
+        .on('error', reject)
+        .end();
     });
     interface Summary {
-      readonly Manifests: readonly { readonly Available: boolean; readonly Kind: string; readonly Size: { readonly Total: number; readonly Content: number }; readonly ImageData: { readonly Platform: { readonly architecture: string }; readonly Size: { readonly Unpacked: number } } }[];
+      readonly Manifests: readonly {
+        readonly Available: boolean;
+        readonly Kind: string;
+        readonly Size: { readonly Total: number; readonly Content: number };
+        readonly ImageData: { readonly Platform: { readonly architecture: string }; readonly Size: { readonly Unpacked: number } };
+      }[];
     }
     const [image] = JSON.parse(body) as Summary[];
-    for (const { Available, Kind, Size, ImageData } of image?.Manifests ?? []) if (Available) expect([Kind, Size.Total]).toEqual(['image', Size.Content + ImageData.Size.Unpacked]);
+    for (const { Available, Kind, Size, ImageData } of image?.Manifests ?? [])
+      if (Available) expect([Kind, Size.Total]).toEqual(['image', Size.Content + ImageData.Size.Unpacked]);
     return (image?.Manifests ?? []).filter(({ Available }) => Available).map(({ ImageData }) => ImageData.Platform.architecture);
   };
 
@@ -41,8 +52,12 @@ describe('images of several platforms, by the docker CLI', () => {
     expect(await platforms()).toEqual(['amd64', 'arm64', 'riscv64']);
     expect(await ok('image', 'ls', '--tree')).toMatch(/linux\/riscv64/);
     for (const architecture of ['amd64', 'arm64', 'riscv64']) {
-      expect(await ok('image', 'inspect', '--platform', `linux/${architecture}`, '-f', '{{.Architecture}} {{.Config.Cmd}}', 'many:1')).toBe(`${architecture} [${architecture}]`);
-      expect(await ok('history', '--platform', `linux/${architecture}`, '--format', '{{.CreatedBy}}', 'many:1')).toBe(`for ${architecture}`);
+      expect(await ok('image', 'inspect', '--platform', `linux/${architecture}`, '-f', '{{.Architecture}} {{.Config.Cmd}}', 'many:1')).toBe(
+        `${architecture} [${architecture}]`,
+      );
+      expect(await ok('history', '--platform', `linux/${architecture}`, '--format', '{{.CreatedBy}}', 'many:1')).toBe(
+        `for ${architecture}`,
+      );
     }
     const one = join(folder, 'one.tar');
     await ok('save', '--platform', 'linux/riscv64', '-o', one, 'many:1');
@@ -63,27 +78,46 @@ describe('images of several platforms, by the docker CLI', () => {
     expect(await ok('images', '-aq')).toBe('');
   }, 180_000);
 
-  testWith('docker-registry', hasProgram('docker-registry'))('push and pull of a platform', async () => {
-    const registry = await startRegistry(engine);
-    try {
-      const name = `${registry.name}/many:1`;
-      const manifest = async (): Promise<{ mediaType: string; manifests?: readonly { platform: { architecture: string } }[]; config?: object }> =>
-        JSON.parse((await engine.onHost('skopeo', ['inspect', '--raw', '--tls-verify=false', `docker://${name}`])).stdout) as never;
-      await ok('load', '-i', archive);
-      await ok('tag', 'many:1', name);
-      await ok('push', '--platform', 'linux/arm64', name);
-      expect(await manifest()).toMatchObject({ mediaType: 'application/vnd.oci.image.manifest.v1+json', config: {} });
-      expect((await engine.onHost('skopeo', ['inspect', '--tls-verify=false', '--override-arch', 'arm64', '-f', '{{.Architecture}}', `docker://${name}`])).stdout).toBe('arm64\n');
-      const absent = await engine.docker(['push', '--platform', 'linux/s390x', name]);
-      expect([absent.code, absent.stderr]).toEqual([1, expect.stringContaining('linux/s390x')]);
-      await ok('push', name);
-      expect((await manifest()).manifests?.map(({ platform }) => platform.architecture)).toEqual(['amd64', 'arm64', 'riscv64']);
-      await ok('rmi', 'many:1', name);
-      await ok('pull', '--platform', 'linux/riscv64', name);
-      expect(await platforms()).toEqual(['riscv64']);
-      expect(await ok('image', 'inspect', '-f', '{{.Architecture}}', name)).toBe('riscv64');
-    } finally {
-      await registry.stop();
-    }
-  }, 180_000);
+  testWith('docker-registry', hasProgram('docker-registry'))(
+    'push and pull of a platform',
+    async () => {
+      const registry = await startRegistry(engine);
+      try {
+        const name = `${registry.name}/many:1`;
+        const manifest = async (): Promise<{
+          mediaType: string;
+          manifests?: readonly { platform: { architecture: string } }[];
+          config?: object;
+        }> => JSON.parse((await engine.onHost('skopeo', ['inspect', '--raw', '--tls-verify=false', `docker://${name}`])).stdout) as never;
+        await ok('load', '-i', archive);
+        await ok('tag', 'many:1', name);
+        await ok('push', '--platform', 'linux/arm64', name);
+        expect(await manifest()).toMatchObject({ mediaType: 'application/vnd.oci.image.manifest.v1+json', config: {} });
+        expect(
+          (
+            await engine.onHost('skopeo', [
+              'inspect',
+              '--tls-verify=false',
+              '--override-arch',
+              'arm64',
+              '-f',
+              '{{.Architecture}}',
+              `docker://${name}`,
+            ])
+          ).stdout,
+        ).toBe('arm64\n');
+        const absent = await engine.docker(['push', '--platform', 'linux/s390x', name]);
+        expect([absent.code, absent.stderr]).toEqual([1, expect.stringContaining('linux/s390x')]);
+        await ok('push', name);
+        expect((await manifest()).manifests?.map(({ platform }) => platform.architecture)).toEqual(['amd64', 'arm64', 'riscv64']);
+        await ok('rmi', 'many:1', name);
+        await ok('pull', '--platform', 'linux/riscv64', name);
+        expect(await platforms()).toEqual(['riscv64']);
+        expect(await ok('image', 'inspect', '-f', '{{.Architecture}}', name)).toBe('riscv64');
+      } finally {
+        await registry.stop();
+      }
+    },
+    180_000,
+  );
 });

@@ -19,7 +19,7 @@ describe.each(kinds)('docker run on %s', (kind) => {
     ['a command that is not there', ['nope'], 127, /executable file not found in \$PATH/],
     ['a path that is not there', ['/no/such'], 127, /no such file or directory/],
     ['a file that is not executable', ['/etc/passwd'], 126, /permission denied/],
-      ])('%s has the exit code of docker', async (_what, argv, code, stderr) => {
+  ])('%s has the exit code of docker', async (_what, argv, code, stderr) => {
     const result = await run('busybox', ...argv);
     expect(result.code).toBe(code);
     expect(result.stderr).toMatch(stderr);
@@ -41,13 +41,37 @@ describe.each(kinds)('docker run on %s', (kind) => {
   });
 
   test('environment, working directory, user, hostname and entrypoint', async () => {
-    const result = await run('-e', 'A=1', '-w', '/var/www', '-u', 'alice', '-h', 'box', '--entrypoint', 'sh', 'busybox', '-c', 'echo $A $(pwd) $(id -un) $(id -gn) $(hostname)');
+    const result = await run(
+      '-e',
+      'A=1',
+      '-w',
+      '/var/www',
+      '-u',
+      'alice',
+      '-h',
+      'box',
+      '--entrypoint',
+      'sh',
+      'busybox',
+      '-c',
+      'echo $A $(pwd) $(id -un) $(id -gn) $(hostname)',
+    );
     expect(result.stdout).toBe('1 /var/www alice alice box\n');
   });
 
   test('limits are set', async () => {
-    const result = await run('-m', '64m', '--pids-limit', '77', '--cpus', '0.5', 'busybox', 'sh', '-c',
-      'cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/cpu/cpu.cfs_quota_us 2>/dev/null || cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/pids.max /sys/fs/cgroup/cpu.max');
+    const result = await run(
+      '-m',
+      '64m',
+      '--pids-limit',
+      '77',
+      '--cpus',
+      '0.5',
+      'busybox',
+      'sh',
+      '-c',
+      'cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/cpu/cpu.cfs_quota_us 2>/dev/null || cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/pids.max /sys/fs/cgroup/cpu.max',
+    );
     expect(result.stdout.split(/\s+/)).toEqual(expect.arrayContaining(['67108864', '77', '50000']));
   });
 });

@@ -1,5 +1,16 @@
 import { join } from 'node:path';
-import { bundles, command, hasProgram, loadBusybox, pinnedNode, startContainerd, startEngine, testWith, type Containerd, type Engine } from './harness';
+import {
+  bundles,
+  command,
+  hasProgram,
+  loadBusybox,
+  pinnedNode,
+  startContainerd,
+  startEngine,
+  testWith,
+  type Containerd,
+  type Engine,
+} from './harness';
 
 /** The everyday life of a container, on whatever snapshotter. */
 async function life(engine: Engine, driver: string): Promise<void> {
@@ -10,7 +21,9 @@ async function life(engine: Engine, driver: string): Promise<void> {
   };
   await loadBusybox(engine);
   expect(await ok('info', '-f', '{{.Driver}}')).toBe(driver);
-  expect(await ok('run', '--name', 'cont', 'busybox', 'sh', '-c', 'mkdir /d && echo new > /d/new && rm /bin/wget && cat /d/new')).toBe('new');
+  expect(await ok('run', '--name', 'cont', 'busybox', 'sh', '-c', 'mkdir /d && echo new > /d/new && rm /bin/wget && cat /d/new')).toBe(
+    'new',
+  );
   expect((await ok('diff', 'cont')).split('\n').sort()).toEqual(['A /d', 'A /d/new', 'C /bin', 'D /bin/wget']);
   await ok('commit', 'cont', 'made');
   expect(await ok('run', '--rm', 'made', 'sh', '-c', 'cat /d/new; ls /bin/wget 2>/dev/null; true')).toBe('new');
@@ -34,19 +47,27 @@ test('docker on whole copies', async () => {
   }
 }, 120_000);
 
-describe('docker on a foreign containerd\'s snapshotters', () => {
+describe("docker on a foreign containerd's snapshotters", () => {
   let containerd: Containerd | undefined;
   afterAll(() => containerd?.destroy(), 180_000);
-  testWith('containerd', hasProgram('containerd') && hasProgram('ctr'))('overlayfs, native', async () => {
-    containerd = await startContainerd();
-    for (const remote of ['overlayfs', 'native']) {
-      const engine = await startEngine('gantry', { config: { images: `snapshotter: far\nproxy-snapshotters: ["far=${containerd.address},${remote}"]\n` } });
-      try {
-        await life(engine, 'far');
-      } finally {
-        await engine.destroy();
+  testWith('containerd', hasProgram('containerd') && hasProgram('ctr'))(
+    'overlayfs, native',
+    async () => {
+      containerd = await startContainerd();
+      for (const remote of ['overlayfs', 'native']) {
+        const engine = await startEngine('gantry', {
+          config: { images: `snapshotter: far\nproxy-snapshotters: ["far=${containerd.address},${remote}"]\n` },
+        });
+        try {
+          await life(engine, 'far');
+        } finally {
+          await engine.destroy();
+        }
+        expect(await containerd.ctr(['-n', 'gantry', 'snapshots', '--snapshotter', remote, 'ls'])).toMatchObject({
+          stdout: expect.not.stringContaining('gantry-') as string,
+        });
       }
-      expect(await containerd.ctr(['-n', 'gantry', 'snapshots', '--snapshotter', remote, 'ls'])).toMatchObject({ stdout: expect.not.stringContaining('gantry-') as string });
-    }
-  }, 180_000);
+    },
+    180_000,
+  );
 });

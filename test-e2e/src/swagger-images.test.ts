@@ -33,7 +33,9 @@ describeEngine('images and registries as the API description has them', (suite) 
     archive = await manyPlatforms(folder);
     if (!hasProgram('docker-registry')) return;
     registry = await startRegistry(suite.engine);
-    server = spawn('nsenter', [`--net=/run/netns/${suite.engine.netns}`, pinnedNode, '-e', front], { stdio: ['ignore', 'pipe', 'inherit'] });
+    server = spawn('nsenter', [`--net=/run/netns/${suite.engine.netns}`, pinnedNode, '-e', front], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     await new Promise((resolve) => server?.stdout?.once('data', resolve));
   }, 180_000);
   afterAll(async () => {
@@ -45,21 +47,30 @@ describeEngine('images and registries as the API description has them', (suite) 
 
   for (const version of versions) {
     const specification = loadSpecification(version);
-    testWith(`docker-registry and engine-api-v${version}.yaml in the folder DOCKER_API_SPEC`, specification !== undefined && hasProgram('docker-registry'))(`API ${version}: every operation, every parameter`, async () => {
-      if (suite.engine.kind === 'dockerd') return; // Debian's has neither platforms nor archives in OCI's layout
-      const described = specification as Specification;
-      const client = await walkImages({ socketPath: suite.engine.socket, archive, registry: '127.0.0.1:5001' }, described);
-      process.stdout.write(`${client.asked.size} operations with ${client.parameters.size} parameters of API ${version} held against the description\n`);
-      expect(client.problems).toEqual([]);
-      expect(unasked(client, described)).toEqual([]);
-      // What the walk asks on purpose: a platform together with manifests, a name that no registry has, a removed name, a container that is not there.
-      expect(client.refused.map((line) => line.split(' ').slice(0, 3).join(' ').replace(/\?.*/, ''))).toEqual([
-        ...(version === '1.50' ? ['400 GET /images/many:1/json'] : []),
-        '404 GET /distribution/127.0.0.1:5001/nothing/json',
-        `404 DELETE /images/127.0.0.1:5001/swagger/many:${version}`,
-        '404 POST /images/create',
-        '404 POST /commit',
-      ]);
-    }, 120_000);
+    testWith(
+      `docker-registry and engine-api-v${version}.yaml in the folder DOCKER_API_SPEC`,
+      specification !== undefined && hasProgram('docker-registry'),
+    )(
+      `API ${version}: every operation, every parameter`,
+      async () => {
+        if (suite.engine.kind === 'dockerd') return; // Debian's has neither platforms nor archives in OCI's layout
+        const described = specification as Specification;
+        const client = await walkImages({ socketPath: suite.engine.socket, archive, registry: '127.0.0.1:5001' }, described);
+        process.stdout.write(
+          `${client.asked.size} operations with ${client.parameters.size} parameters of API ${version} held against the description\n`,
+        );
+        expect(client.problems).toEqual([]);
+        expect(unasked(client, described)).toEqual([]);
+        // What the walk asks on purpose: a platform together with manifests, a name that no registry has, a removed name, a container that is not there.
+        expect(client.refused.map((line) => line.split(' ').slice(0, 3).join(' ').replace(/\?.*/, ''))).toEqual([
+          ...(version === '1.50' ? ['400 GET /images/many:1/json'] : []),
+          '404 GET /distribution/127.0.0.1:5001/nothing/json',
+          `404 DELETE /images/127.0.0.1:5001/swagger/many:${version}`,
+          '404 POST /images/create',
+          '404 POST /commit',
+        ]);
+      },
+      120_000,
+    );
   }
 });

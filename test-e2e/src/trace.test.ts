@@ -18,10 +18,20 @@ describe('one request through all services', () => {
   }, 120_000);
   afterAll(() => engine.destroy(), 180_000);
 
-  const lines = (): Line[] => readFileSync(engine.log, 'utf8').split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as Line);
+  const lines = (): Line[] =>
+    readFileSync(engine.log, 'utf8')
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line) as Line);
   const servicesOf = (operation: string): string[] => {
     const traceId = lines().find((line) => line.operation === operation)?.trace_id;
-    return [...new Set(lines().filter((line) => traceId !== undefined && line.trace_id === traceId).map((line) => line.service))].sort();
+    return [
+      ...new Set(
+        lines()
+          .filter((line) => traceId !== undefined && line.trace_id === traceId)
+          .map((line) => line.service),
+      ),
+    ].sort();
   };
 
   test('each service logs the trace id that the gateway gave', async () => {
@@ -38,7 +48,9 @@ describe('one request through all services', () => {
   test.each(['gateway', 'supervisor', 'images', 'network', 'shim'])('%s answers health checks', async (service) => {
     const connection = connect(`${engine.run}/${service}.sock`);
     try {
-      expect(await connection.client(HealthService).check(newContext(), { service: '' })).toMatchObject({ status: HealthCheckResponse_ServingStatus.SERVING });
+      expect(await connection.client(HealthService).check(newContext(), { service: '' })).toMatchObject({
+        status: HealthCheckResponse_ServingStatus.SERVING,
+      });
     } finally {
       connection.close();
     }

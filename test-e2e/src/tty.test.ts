@@ -4,7 +4,10 @@ import { describeEngine, until } from './harness';
 /** A docker client on a real terminal: util-linux's `script` gives it one. */
 function onTerminal(socket: string, args: readonly string[], rows = 24, columns = 80) {
   const line = `stty rows ${rows} cols ${columns}; exec docker -H unix://${socket} ${args.map((arg) => `'${arg}'`).join(' ')}`;
-  const child = spawn('script', ['-qefc', line, '/dev/null'], { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, TERM: 'xterm', SHELL: '/bin/sh' } });
+  const child = spawn('script', ['-qefc', line, '/dev/null'], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: { ...process.env, TERM: 'xterm', SHELL: '/bin/sh' },
+  });
   let screen = '';
   child.stdout.on('data', (chunk: Buffer) => (screen += chunk.toString()));
   const code = new Promise<number>((resolve) => child.on('close', (status) => resolve(status ?? -1)));
@@ -31,7 +34,15 @@ describeEngine('terminals', (suite) => {
   });
 
   test('ctrl-c reaches the foreground process', async () => {
-    const term = onTerminal(suite.engine.socket, ['run', '--rm', '-it', 'busybox', 'sh', '-c', 'trap "echo caught; exit 9" INT; echo ready; while :; do sleep 0.1; done']);
+    const term = onTerminal(suite.engine.socket, [
+      'run',
+      '--rm',
+      '-it',
+      'busybox',
+      'sh',
+      '-c',
+      'trap "echo caught; exit 9" INT; echo ready; while :; do sleep 0.1; done',
+    ]);
     await term.sees(/ready/);
     term.type('\x03');
     await term.sees(/caught/);

@@ -38,7 +38,10 @@ describe.each(runtimes)('%s below containerd', (runtime) => {
 
   ctrTest('exec, pause, limits, kill and delete, and nothing is left', async () => {
     await containerd.ok('run', '-d', '--memory-limit', '40000000', ...flags, busybox, 'long', 'sleep', '6000');
-    expect(await containerd.ctr(['tasks', 'exec', '--exec-id', 'e1', 'long', 'sh', '-c', 'echo in; exit 7'])).toMatchObject({ code: 7, stdout: 'in\n' });
+    expect(await containerd.ctr(['tasks', 'exec', '--exec-id', 'e1', 'long', 'sh', '-c', 'echo in; exit 7'])).toMatchObject({
+      code: 7,
+      stdout: 'in\n',
+    });
     const screen = await containerd.terminal(['tasks', 'exec', '--tty', '--exec-id', 'e2', 'long', 'sh', '-c', 'tty; exit 5']);
     expect(screen.stdout).toContain('/dev/pts/0');
     expect((await containerd.ctr(['tasks', 'exec', '--exec-id', 'e3', 'long', 'nosuch'])).stderr).toContain('executable file not found');

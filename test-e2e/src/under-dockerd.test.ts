@@ -27,11 +27,35 @@ describe('below dockerd', () => {
     ['exit code', ['busybox', 'sh', '-c', 'exit 42'], { code: 42 }],
     ['a missing command', ['busybox', 'nosuch'], { code: 127 }],
     ['a folder as command', ['busybox', '/etc'], { code: 126 }],
-    ['memory', ['-m', '40m', 'busybox', 'sh', '-c', 'cat /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null || cat /sys/fs/cgroup/memory.max'], { stdout: '41943040\n' }],
-    ['pids', ['--pids-limit', '55', 'busybox', 'sh', '-c', 'cat /sys/fs/cgroup/pids/pids.max 2>/dev/null || cat /sys/fs/cgroup/pids.max'], { stdout: '55\n' }],
+    [
+      'memory',
+      ['-m', '40m', 'busybox', 'sh', '-c', 'cat /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null || cat /sys/fs/cgroup/memory.max'],
+      { stdout: '41943040\n' },
+    ],
+    [
+      'pids',
+      ['--pids-limit', '55', 'busybox', 'sh', '-c', 'cat /sys/fs/cgroup/pids/pids.max 2>/dev/null || cat /sys/fs/cgroup/pids.max'],
+      { stdout: '55\n' },
+    ],
     ['out of memory', ['-m', '20m', '--memory-swap', '20m', 'busybox', 'tail', '/dev/zero'], { code: 137 }],
     ['an init', ['--init', 'busybox', 'sh', '-c', 'exit 9'], { code: 9 }],
-    ['fewer rights', ['--cap-drop', 'ALL', '--security-opt', 'no-new-privileges', '--read-only', '-u', '1000', 'busybox', 'sh', '-c', 'id -u; grep CapBnd /proc/self/status; touch /x 2>&1'], { code: 1, stdout: '1000\nCapBnd:\t0000000000000000\ntouch: /x: Read-only file system\n' }],
+    [
+      'fewer rights',
+      [
+        '--cap-drop',
+        'ALL',
+        '--security-opt',
+        'no-new-privileges',
+        '--read-only',
+        '-u',
+        '1000',
+        'busybox',
+        'sh',
+        '-c',
+        'id -u; grep CapBnd /proc/self/status; touch /x 2>&1',
+      ],
+      { code: 1, stdout: '1000\nCapBnd:\t0000000000000000\ntouch: /x: Read-only file system\n' },
+    ],
     ['host namespaces', ['--ipc', 'host', '--pid', 'host', '--uts', 'host', '--network', 'host', 'busybox', 'true'], { code: 0 }],
   ];
 
@@ -52,7 +76,10 @@ describe('below dockerd', () => {
       const id = await ok('run', '-dt', '--runtime', runtime, '-m', '40m', 'busybox', 'sh', '-c', 'tty; exec sleep 6000');
       await until('the name of the terminal', async () => (await ok('logs', id)) !== '');
       expect(await ok('logs', id)).toBe('/dev/pts/0');
-      expect(await engine.docker(['exec', '-i', id, 'sh', '-c', 'cat; exit 7'], { input: 'typed' })).toMatchObject({ code: 7, stdout: 'typed' });
+      expect(await engine.docker(['exec', '-i', id, 'sh', '-c', 'cat; exit 7'], { input: 'typed' })).toMatchObject({
+        code: 7,
+        stdout: 'typed',
+      });
       expect(await ok('exec', '-t', id, 'tty')).toBe('/dev/pts/1');
       expect((await engine.docker(['exec', id, 'nosuch'])).code).toBe(126);
       await ok('pause', id);

@@ -7,7 +7,9 @@ describeEngine('volumes, binds and tmpfs', (suite) => {
 
   test('a named volume keeps data from one container to the next, and is in use meanwhile', async () => {
     await ok('run', '--rm', '-v', 'data:/data', 'busybox', 'sh', '-c', 'echo kept > /data/file');
-    expect(await ok('run', '--rm', '--mount', 'type=volume,source=data,target=/other,readonly', 'busybox', 'cat', '/other/file')).toBe('kept');
+    expect(await ok('run', '--rm', '--mount', 'type=volume,source=data,target=/other,readonly', 'busybox', 'cat', '/other/file')).toBe(
+      'kept',
+    );
     await ok('create', '--name', 'user', '-v', 'data:/data', 'busybox', 'true');
     const refused = await docker(['volume', 'rm', 'data']);
     expect(refused.code).toBe(1);
@@ -42,7 +44,17 @@ describeEngine('volumes, binds and tmpfs', (suite) => {
   });
 
   test('tmpfs and a read-only root', async () => {
-    const result = await ok('run', '--rm', '--read-only', '--tmpfs', '/scratch:size=1m', 'busybox', 'sh', '-c', 'touch /no 2>/dev/null || echo read-only; echo x > /scratch/f && grep " /scratch " /proc/mounts');
+    const result = await ok(
+      'run',
+      '--rm',
+      '--read-only',
+      '--tmpfs',
+      '/scratch:size=1m',
+      'busybox',
+      'sh',
+      '-c',
+      'touch /no 2>/dev/null || echo read-only; echo x > /scratch/f && grep " /scratch " /proc/mounts',
+    );
     expect(result).toMatch(/^read-only\ntmpfs \/scratch tmpfs .*size=1024k/);
   });
 
@@ -59,7 +71,21 @@ describeEngine('volumes, binds and tmpfs', (suite) => {
     await ok('volume', 'create', '--opt', 'type=none', '--opt', 'o=bind', '--opt', `device=${dir}`, 'bound');
     const since = String(Math.floor(Date.now() / 1000));
     await ok('run', '--rm', '-v', 'bound:/b', 'busybox', 'sh', '-c', 'echo kept > /b/file');
-    const events = await ok('events', '--since', since, '--until', String(Math.ceil(Date.now() / 1000) + 1), '--filter', 'volume=bound', '--filter', 'event=mount', '--filter', 'event=unmount', '--format', '{{.Action}} {{index .Actor.Attributes "destination"}}');
+    const events = await ok(
+      'events',
+      '--since',
+      since,
+      '--until',
+      String(Math.ceil(Date.now() / 1000) + 1),
+      '--filter',
+      'volume=bound',
+      '--filter',
+      'event=mount',
+      '--filter',
+      'event=unmount',
+      '--format',
+      '{{.Action}} {{index .Actor.Attributes "destination"}}',
+    );
     expect(events.split('\n').map((line) => line.trim())).toEqual(['mount /b', 'unmount']);
     if ((await docker(['volume', 'prune', '-af'])).code !== 0) await ok('volume', 'prune', '-f'); // before API 1.42 all are pruned without being asked for
     expect(await ok('volume', 'ls', '-q')).toContain('bound');

@@ -35,35 +35,99 @@ const DROP = 0x1a;
  *     (loop  fd_read(0, buffer)  if (nread != 0) { fd_write(1, buffer[..nread]); continue } )
  *     poll_oneoff(clock of waitMs)  proc_exit(code))
  */
-export function wasiModule({ greeting, complaint, code, waitMs = 0 }: { greeting: string; complaint: string; code: number; waitMs?: number }): Buffer {
+export function wasiModule({
+  greeting,
+  complaint,
+  code,
+  waitMs = 0,
+}: {
+  greeting: string;
+  complaint: string;
+  code: number;
+  waitMs?: number;
+}): Buffer {
   // Memory: 0 iovec, 8 count, 16 subscription (48 bytes), 64 event (32), 128 greeting and complaint, 4096 buffer.
   const [iovec, count, subscription, event, text, buffer] = [0, 8, 16, 64, 128, 4096];
-  const write = (fd: number, at: number, length: number[]): number[] => [...store(iovec, i32(at)), ...store(iovec + 4, length), ...i32(fd), ...i32(iovec), ...i32(1), ...i32(count), ...call(FD_WRITE as number), DROP];
+  const write = (fd: number, at: number, length: number[]): number[] => [
+    ...store(iovec, i32(at)),
+    ...store(iovec + 4, length),
+    ...i32(fd),
+    ...i32(iovec),
+    ...i32(1),
+    ...i32(count),
+    ...call(FD_WRITE as number),
+    DROP,
+  ];
   const body = [
     ...write(1, text, i32(bytes(greeting).length)),
     ...write(2, text + bytes(greeting).length, i32(bytes(complaint).length)),
-    0x03, 0x40, // loop
-    ...store(iovec, i32(buffer)), ...store(iovec + 4, i32(1024)),
-    ...i32(0), ...i32(iovec), ...i32(1), ...i32(count), ...call(FD_READ as number), DROP,
+    0x03,
+    0x40, // loop
+    ...store(iovec, i32(buffer)),
+    ...store(iovec + 4, i32(1024)),
+    ...i32(0),
+    ...i32(iovec),
+    ...i32(1),
+    ...i32(count),
+    ...call(FD_READ as number),
+    DROP,
     ...load(count),
-    0x04, 0x40, // if
+    0x04,
+    0x40, // if
     ...write(1, buffer, load(count)),
-    0x0c, 1, // br 1: the loop again
-    0x0b, 0x0b, // end if, end loop
+    0x0c,
+    1, // br 1: the loop again
+    0x0b,
+    0x0b, // end if, end loop
     // subscription: userdata 0, tag 0 (clock), clock 1 (monotonic), timeout in ns at +24
-    ...(waitMs === 0 ? [] : [...store(subscription + 16, i32(1)), ...i32(subscription + 24), 0x42, ...i32(waitMs * 1_000_000).slice(1), 0x37, 3, 0, ...i32(subscription), ...i32(event), ...i32(1), ...i32(count), ...call(POLL as number), DROP]),
-    ...i32(code), ...call(PROC_EXIT as number),
+    ...(waitMs === 0
+      ? []
+      : [
+          ...store(subscription + 16, i32(1)),
+          ...i32(subscription + 24),
+          0x42,
+          ...i32(waitMs * 1_000_000).slice(1),
+          0x37,
+          3,
+          0,
+          ...i32(subscription),
+          ...i32(event),
+          ...i32(1),
+          ...i32(count),
+          ...call(POLL as number),
+          DROP,
+        ]),
+    ...i32(code),
+    ...call(PROC_EXIT as number),
     0x0b,
   ];
   const imported = (name: string, type: number): number[] => [...named('wasi_snapshot_preview1'), ...named(name), 0, type];
   const data = bytes(greeting + complaint);
   return Buffer.from([
-    0, ...bytes('asm'), 1, 0, 0, 0,
-    ...section(1, list([[0x60, ...list([[I32], [I32], [I32], [I32]]), ...list([[I32]])], [0x60, ...list([[I32]]), 0], [0x60, 0, 0]])),
+    0,
+    ...bytes('asm'),
+    1,
+    0,
+    0,
+    0,
+    ...section(
+      1,
+      list([
+        [0x60, ...list([[I32], [I32], [I32], [I32]]), ...list([[I32]])],
+        [0x60, ...list([[I32]]), 0],
+        [0x60, 0, 0],
+      ]),
+    ),
     ...section(2, list([imported('fd_write', 0), imported('fd_read', 0), imported('proc_exit', 1), imported('poll_oneoff', 0)])),
     ...section(3, list([[2]])),
     ...section(5, list([[0, 1]])),
-    ...section(7, list([[...named('_start'), 0, 4], [...named('memory'), 2, 0]])),
+    ...section(
+      7,
+      list([
+        [...named('_start'), 0, 4],
+        [...named('memory'), 2, 0],
+      ]),
+    ),
     ...section(10, list([[...leb(body.length + 1), 0, ...body]])),
     ...section(11, list([[0, ...i32(text), 0x0b, ...leb(data.length), ...data]])),
   ]);

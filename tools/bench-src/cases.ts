@@ -34,12 +34,17 @@ const run = (network: string): BenchCase => ({
 
 /** Nothing of a container is left: no mount, no process of the engine's containers. */
 function nothingLeft(engine: Engine): boolean {
-  const mounts = readFileSync('/proc/self/mountinfo', 'utf8').split('\n').filter((line) => line.includes(engine.folder) && / (overlay|shm|tmpfs) /.test(line));
+  const mounts = readFileSync('/proc/self/mountinfo', 'utf8')
+    .split('\n')
+    .filter((line) => line.includes(engine.folder) && / (overlay|shm|tmpfs) /.test(line));
   if (mounts.some((line) => line.includes('overlay'))) return false;
   return !readdirSync('/proc').some((pid) => {
     if (!/^\d+$/.test(pid)) return false;
     try {
-      return readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith('containerd-shim') && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(engine.folder);
+      return (
+        readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith('containerd-shim') &&
+        readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(engine.folder)
+      );
     } catch {
       return false;
     }
@@ -56,10 +61,11 @@ export const cases: BenchCase[] = [
   {
     name: '200 x run --rm true back to back, until nothing is left',
     share: 0,
-    sample: (engine) => timed(async () => {
-      for (let i = 0; i < 200; i++) await must(engine, 'run', '--rm', 'busybox', 'true');
-      await until('everything to be removed', () => nothingLeft(engine), 60_000);
-    }),
+    sample: (engine) =>
+      timed(async () => {
+        for (let i = 0; i < 200; i++) await must(engine, 'run', '--rm', 'busybox', 'true');
+        await until('everything to be removed', () => nothingLeft(engine), 60_000);
+      }),
   },
   {
     name: 'create',
@@ -76,7 +82,9 @@ export const cases: BenchCase[] = [
   },
   {
     name: 'exec true',
-    setup: async (engine) => { await must(engine, 'run', '-d', '--name', 'bench-exec', 'busybox', 'sleep', '6000'); },
+    setup: async (engine) => {
+      await must(engine, 'run', '-d', '--name', 'bench-exec', 'busybox', 'sleep', '6000');
+    },
     sample: (engine) => timed(() => must(engine, 'exec', 'bench-exec', 'true')),
     teardown: removeAll,
   },

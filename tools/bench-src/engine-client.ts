@@ -17,7 +17,13 @@ export class RunClient {
       times.set(name, now - last);
       last = now;
     };
-    const created = await this.call('/containers/create', { Image: 'busybox', Cmd: ['true'], AttachStdout: true, AttachStderr: true, HostConfig: { AutoRemove: true, NetworkMode: 'bridge' } });
+    const created = await this.call('/containers/create', {
+      Image: 'busybox',
+      Cmd: ['true'],
+      AttachStdout: true,
+      AttachStderr: true,
+      HostConfig: { AutoRemove: true, NetworkMode: 'bridge' },
+    });
     const { Id: id } = JSON.parse(await text(created)) as { Id: string };
     lap('create');
     const stream = await this.attach(`/containers/${id}/attach?stdout=1&stderr=1&stream=1`);
@@ -41,7 +47,9 @@ export class RunClient {
     const data = body === undefined ? '' : JSON.stringify(body);
     return new Promise((resolve, reject) => {
       const headers = body === undefined ? {} : { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(data) };
-      request({ socketPath: this.socketPath, agent: this.agent, method: 'POST', path: `/v1.41${path}`, headers }, resolve).on('error', reject).end(data);
+      request({ socketPath: this.socketPath, agent: this.agent, method: 'POST', path: `/v1.41${path}`, headers }, resolve)
+        .on('error', reject)
+        .end(data);
     });
   }
 

@@ -41,14 +41,27 @@ async function main(): Promise<void> {
   }
   const work = mkdtempSync(join(tmpdir(), 'gantry-e2e-bench-'));
   const archive = join(work, 'big.tar');
-  execFileSync(pinnedNode, [join(projectRoot, 'tools/make-image.mjs'), '--out', archive, '--name', 'big:latest', '--megabytes', '300', '--layers', '3']);
+  execFileSync(pinnedNode, [
+    join(projectRoot, 'tools/make-image.mjs'),
+    '--out',
+    archive,
+    '--name',
+    'big:latest',
+    '--megabytes',
+    '300',
+    '--layers',
+    '3',
+  ]);
   process.env['BENCH_ARCHIVE'] = archive;
   const engines: Engine[] = [];
   const registries: ChildProcess[] = [];
   const rows: Row[] = [];
   const notes: string[] = [];
   try {
-    engines.push(await startEngine('gantry', { memoryRun: true }), await startEngine('dockerd', { command: options.dockerd, memoryRun: true }));
+    engines.push(
+      await startEngine('gantry', { memoryRun: true }),
+      await startEngine('dockerd', { command: options.dockerd, memoryRun: true }),
+    );
     const [gantry, dockerd] = engines as [Engine, Engine];
     for (const engine of engines) {
       await loadBusybox(engine);
@@ -82,7 +95,12 @@ async function main(): Promise<void> {
     }
     let images: ImageRow[] = [];
     const wantedShapes = shapes.filter(({ name }) => options.all || named(`${IMAGES}: ${name}`));
-    if (wantedShapes.length > 0) images = await imageRows([gantry, dockerd], wantedShapes, { rounds: Math.max(1, Math.round(options.rounds / 4)), verbs: options.verbs ?? VERBS, work });
+    if (wantedShapes.length > 0)
+      images = await imageRows([gantry, dockerd], wantedShapes, {
+        rounds: Math.max(1, Math.round(options.rounds / 4)),
+        verbs: options.verbs ?? VERBS,
+        work,
+      });
     let runtimes: RuntimeRow[] = [];
     if (options.only.length === 0 || named('runtimes')) runtimes = await runtimeRows(Math.max(3, Math.round(options.rounds / 3)));
     const version = (await dockerd.docker(['version', '-f', '{{.Server.Version}}'])).stdout.trim();
@@ -92,7 +110,14 @@ async function main(): Promise<void> {
     if (runtimes.length > 0) process.stdout.write(`\n${runtimeTable(runtimes)}\n`);
     const file = options.json ?? join(projectRoot, 'dist/bench.json');
     mkdirSync(join(file, '..'), { recursive: true });
-    writeFileSync(file, JSON.stringify({ machine, dockerd: version, date: new Date().toISOString(), rounds: options.rounds, rows, images, runtimes, notes }, null, 2));
+    writeFileSync(
+      file,
+      JSON.stringify(
+        { machine, dockerd: version, date: new Date().toISOString(), rounds: options.rounds, rows, images, runtimes, notes },
+        null,
+        2,
+      ),
+    );
     process.stdout.write(`\nJSON: ${file}\n`);
   } finally {
     for (const registry of registries) registry.kill();
@@ -107,13 +132,20 @@ function summarize(name: string, samples: { gantry: number[]; dockerd: number[] 
   const dockerd = median(warm(samples.dockerd));
   const first = { gantry: samples.gantry[0] ?? Number.NaN, dockerd: samples.dockerd[0] ?? Number.NaN };
   return {
-    name, unit: 'ms', gantry, dockerd, ratio: gantry / dockerd,
+    name,
+    unit: 'ms',
+    gantry,
+    dockerd,
+    ratio: gantry / dockerd,
     first: { ...first, ratio: first.gantry / first.dockerd },
     p10: { gantry: quantile(warm(samples.gantry), 0.1), dockerd: quantile(warm(samples.dockerd), 0.1) },
   };
 }
 
-const mine = (engine: Engine) => (cmdline: string): boolean => cmdline.includes(engine.folder) && !cmdline.startsWith('docker-registry') && !/^\S*gantry-native /.test(cmdline);
+const mine =
+  (engine: Engine) =>
+  (cmdline: string): boolean =>
+    cmdline.includes(engine.folder) && !cmdline.startsWith('docker-registry') && !/^\S*gantry-native /.test(cmdline);
 
 function idleMemory(gantry: Engine, dockerd: Engine): Row {
   return memoryRow('idle services, PSS (gantry in one process)', pss(mine(gantry)).mib, pss(mine(dockerd)).mib);
@@ -144,7 +176,9 @@ function monitors(engine: Engine): number {
   for (const namespace of list(tasks)) {
     for (const id of list(join(tasks, namespace))) {
       try {
-        pids.add(String((JSON.parse(readFileSync(join(tasks, namespace, id, 'monitor.json'), 'utf8')) as { monitor_pid: number }).monitor_pid));
+        pids.add(
+          String((JSON.parse(readFileSync(join(tasks, namespace, id, 'monitor.json'), 'utf8')) as { monitor_pid: number }).monitor_pid),
+        );
       } catch {
         // not a task, or one that is just ending
       }
@@ -165,7 +199,10 @@ function memoryRow(name: string, gantry: number, dockerd: number): Row {
 
 async function startRegistry(engine: Engine): Promise<ChildProcess> {
   const config = join(engine.folder, 'registry.yml');
-  writeFileSync(config, `version: 0.1\nstorage: {filesystem: {rootdirectory: ${join(engine.folder, 'registry')}}, delete: {enabled: true}}\nhttp: {addr: '127.0.0.1:5000'}\nlog: {level: error}\n`);
+  writeFileSync(
+    config,
+    `version: 0.1\nstorage: {filesystem: {rootdirectory: ${join(engine.folder, 'registry')}}, delete: {enabled: true}}\nhttp: {addr: '127.0.0.1:5000'}\nlog: {level: error}\n`,
+  );
   const child = spawn('nsenter', [`--net=/run/netns/${engine.netns}`, 'docker-registry', 'serve', config], { stdio: 'ignore' });
   for (let i = 0; i < 200; i++) {
     if ((await engine.onHost('bash', ['-c', 'exec 3<>/dev/tcp/127.0.0.1/5000'])).code === 0) return child;
@@ -175,12 +212,22 @@ async function startRegistry(engine: Engine): Promise<ChildProcess> {
 }
 
 function print(row: Row): void {
-  process.stdout.write(`${row.name}: gantry ${row.gantry.toFixed(1)} ${row.unit}, dockerd ${row.dockerd.toFixed(1)} ${row.unit}, ratio ${row.ratio.toFixed(2)}\n`);
+  process.stdout.write(
+    `${row.name}: gantry ${row.gantry.toFixed(1)} ${row.unit}, dockerd ${row.dockerd.toFixed(1)} ${row.unit}, ratio ${row.ratio.toFixed(2)}\n`,
+  );
 }
 
 function table(rows: Row[], version: string, machine: string): string {
   const head = `${machine}; ${readFileSync('/etc/os-release', 'utf8').match(/PRETTY_NAME="(.*)"/)?.[1] ?? ''}; dockerd ${version}\n\n| case | gantry | dockerd | ratio | first run, ratio |\n|---|---|---|---|---|\n`;
-  return head + rows.map((row) => `| ${row.name} | ${row.gantry.toFixed(1)} ${row.unit} | ${row.dockerd.toFixed(1)} ${row.unit} | **${row.ratio.toFixed(2)}** | ${row.first ? row.first.ratio.toFixed(2) : '-'} |`).join('\n');
+  return (
+    head +
+    rows
+      .map(
+        (row) =>
+          `| ${row.name} | ${row.gantry.toFixed(1)} ${row.unit} | ${row.dockerd.toFixed(1)} ${row.unit} | **${row.ratio.toFixed(2)}** | ${row.first ? row.first.ratio.toFixed(2) : '-'} |`,
+      )
+      .join('\n')
+  );
 }
 
 main().catch((error: unknown) => {

@@ -36,10 +36,22 @@ export async function manyContainers(engine: Engine, count: number, own: () => n
   const after = { machine: availableMib(), own: own() };
   const times: number[] = [];
   let ids: string[] = [];
-  for (let i = 0; i < 3; i++) times.push(await timed(async () => { ids = (await must('ps', '-q')).split('\n').filter(Boolean); }));
+  for (let i = 0; i < 3; i++)
+    times.push(
+      await timed(async () => {
+        ids = (await must('ps', '-q')).split('\n').filter(Boolean);
+      }),
+    );
   if (ids.length !== count) throw new Error(`${engine.kind}: ${ids.length} of ${count} containers run`);
   const removeMs = await timed(() => must('rm', '-f', ...ids));
-  return { count, startMs, machineMib: before.machine - after.machine, engineMib: after.own - before.own, psMs: Math.min(...times), removeMs };
+  return {
+    count,
+    startMs,
+    machineMib: before.machine - after.machine,
+    engineMib: after.own - before.own,
+    psMs: Math.min(...times),
+    removeMs,
+  };
 }
 
 export function describeMany(kind: string, { count, startMs, machineMib, engineMib, psMs, removeMs }: Many): string {

@@ -26,15 +26,32 @@ export function parseOptions(argv: readonly string[]): BenchOptions {
       return next;
     };
     switch (argv[i]) {
-      case '--dockerd': options.dockerd = value(); break;
-      case '--rounds': options.rounds = Number(value()); break;
-      case '--only': options.only = value().split(','); break;
-      case '--verbs': options.verbs = verbs(value()); break;
-      case '--json': options.json = value(); break;
-      case '--profile': options.profile = true; break;
-      case '--all': options.all = true; break;
-      case '--quick': options.rounds = 7; break;
-      default: throw new Error(`unknown option ${argv[i]}`);
+      case '--dockerd':
+        options.dockerd = value();
+        break;
+      case '--rounds':
+        options.rounds = Number(value());
+        break;
+      case '--only':
+        options.only = value().split(',');
+        break;
+      case '--verbs':
+        options.verbs = verbs(value());
+        break;
+      case '--json':
+        options.json = value();
+        break;
+      case '--profile':
+        options.profile = true;
+        break;
+      case '--all':
+        options.all = true;
+        break;
+      case '--quick':
+        options.rounds = 7;
+        break;
+      default:
+        throw new Error(`unknown option ${argv[i]}`);
     }
   }
   return options;

@@ -28,8 +28,16 @@ export async function profile(rounds: number): Promise<string> {
       ...[...calls].map(([name, samples]) => [`HTTP: ${name}`, samples, 1] as const),
       ...[...served(engine, skip)].map(([name, samples]) => [name, samples, samples.length / rounds] as const),
     ];
-    const lines = rows.map(([name, samples, count]) => `| ${name} | ${round(count)} | ${quantile(samples, 0.1).toFixed(2)} | ${median(samples).toFixed(2)} |`);
-    return ['| step (a gRPC call is timed in the service that serves it) | times a run | p10, ms | median, ms |', '|---|---|---|---|', ...lines, '', `CPU time of the services, removal included: ${cpu.toFixed(1)} ms a run.`].join('\n');
+    const lines = rows.map(
+      ([name, samples, count]) => `| ${name} | ${round(count)} | ${quantile(samples, 0.1).toFixed(2)} | ${median(samples).toFixed(2)} |`,
+    );
+    return [
+      '| step (a gRPC call is timed in the service that serves it) | times a run | p10, ms | median, ms |',
+      '|---|---|---|---|',
+      ...lines,
+      '',
+      `CPU time of the services, removal included: ${cpu.toFixed(1)} ms a run.`,
+    ].join('\n');
   } finally {
     client.close();
     await engine.destroy();
@@ -42,7 +50,15 @@ function served(engine: Engine, skip: number): Map<string, number[]> {
   for (const line of readFileSync(engine.log, 'utf8').slice(skip).split('\n')) {
     if (!line.includes('"call done"')) continue;
     const { service, method, ms } = JSON.parse(line) as { service: string; method: string; ms: number };
-    push(calls, `gRPC, ${service}: ${method.split('/').slice(-2).map((part) => part.slice(part.lastIndexOf('.') + 1)).join('/')}`, ms);
+    push(
+      calls,
+      `gRPC, ${service}: ${method
+        .split('/')
+        .slice(-2)
+        .map((part) => part.slice(part.lastIndexOf('.') + 1))
+        .join('/')}`,
+      ms,
+    );
   }
   return calls;
 }
@@ -50,7 +66,9 @@ function served(engine: Engine, skip: number): Map<string, number[]> {
 /** User and system time that the engine's process took up to now. */
 function cpuSeconds(engine: Engine): number {
   const [pid = 0] = engine.pids('gantry');
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ');
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ');
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 

@@ -69,12 +69,19 @@ function binaryRows(rounds: number): Promise<RuntimeRow[]> {
     cpSync(join(shim.dir, 'base'), join(bundle, 'rootfs'), { recursive: true, verbatimSymlinks: true });
     const gantry = join(shim.dir, 'gantry-runc');
     writeFileSync(gantry, `#!/bin/sh\nexec ${pinnedNode} ${join(projectRoot, 'dist/lib/gantry/gantry-runc.cjs')} "$@"\n`, { mode: 0o755 });
-    for (const [name, binary] of [['crun', '/usr/bin/crun'], ['runc', '/usr/sbin/runc'], ['gantry-runc (a Node start each)', gantry]] as const) {
+    for (const [name, binary] of [
+      ['crun', '/usr/bin/crun'],
+      ['runc', '/usr/sbin/runc'],
+      ['gantry-runc (a Node start each)', gantry],
+    ] as const) {
       if (!existsSync(binary)) continue;
       writeFileSync(join(bundle, 'config.json'), JSON.stringify(shim.spec(`bench-${rows.length}`, { args: ['true'] })));
       const runtime = `${binary} --root ${shim.run}/state-${rows.length}`;
       const container = '$r create --bundle $b c$i </dev/null >/dev/null && $r start c$i && $r delete --force c$i';
-      for (const [what, words] of [['create + start + delete', container], ['run', '$r run --bundle $b c$i </dev/null >/dev/null']] as const) {
+      for (const [what, words] of [
+        ['create + start + delete', container],
+        ['run', '$r run --bundle $b c$i </dev/null >/dev/null'],
+      ] as const) {
         let cpu = -groupCpuMs(containers);
         const took = await sampled(rounds, () => (cpu += batch(binary, runtime, bundle, words)));
         rows.push({ name: `${name}: ${what}`, ms: took / BATCH, cpuMs: (cpu + groupCpuMs(containers)) / (rounds * BATCH) });
@@ -104,7 +111,12 @@ async function shimOnce(shim: ShimFixture): Promise<number> {
 
 async function sampled(rounds: number, action: () => unknown): Promise<number> {
   const samples: number[] = [];
-  for (let round = 0; round < rounds; round++) samples.push(await timed(async () => { await action(); }));
+  for (let round = 0; round < rounds; round++)
+    samples.push(
+      await timed(async () => {
+        await action();
+      }),
+    );
   return median(samples);
 }
 
@@ -127,11 +139,15 @@ function batch(binary: string, runtime: string, bundle: string, container: strin
   const argv = hidden === undefined ? ['sh', '-c', loop] : ['unshare', '-m', 'sh', '-c', `umount -l '${hidden}'; ${loop}`];
   const text = execFileSync(argv[0] as string, argv.slice(1), { stdio: ['ignore', 'pipe', 'inherit'], encoding: 'utf8' });
   const children = text.trim().split('\n').at(-1) ?? ''; // user and system time of the shell's children, such as 0m0.120s 0m0.340s
-  return [...children.matchAll(/(\d+)m([\d.]+)s/g)].reduce((sum, [, minutes, seconds]) => sum + Number(minutes) * 60_000 + Number(seconds) * 1000, 0);
+  return [...children.matchAll(/(\d+)m([\d.]+)s/g)].reduce(
+    (sum, [, minutes, seconds]) => sum + Number(minutes) * 60_000 + Number(seconds) * 1000,
+    0,
+  );
 }
 
 export function runtimeTable(rows: readonly RuntimeRow[]): string {
   const base = rows[0] ?? { ms: Number.NaN, cpuMs: Number.NaN };
-  const line = ({ name, ms, cpuMs }: RuntimeRow): string => `| ${name} | ${ms.toFixed(1)} | ${(base.ms / ms).toFixed(2)} | ${cpuMs.toFixed(1)} | ${(base.cpuMs / cpuMs).toFixed(2)} |`;
+  const line = ({ name, ms, cpuMs }: RuntimeRow): string =>
+    `| ${name} | ${ms.toFixed(1)} | ${(base.ms / ms).toFixed(2)} | ${cpuMs.toFixed(1)} | ${(base.cpuMs / cpuMs).toFixed(2)} |`;
   return ['| one container | ms | the shim to it | processor ms | the shim to it |', '|---|---|---|---|---|', ...rows.map(line)].join('\n');
 }

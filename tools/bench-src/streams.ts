@@ -18,13 +18,20 @@ async function must(engine: Engine, ...args: string[]): Promise<string> {
 
 /** The docker CLI attached, its output thrown away; the log file is written as well. */
 function attached(engine: Engine, megabytes: number): Promise<number> {
-  return timed(() => new Promise<void>((resolve, reject) => {
-    const null_ = openSync('/dev/null', 'w');
-    const child = spawn('docker', ['-H', `unix://${engine.socket}`, 'run', '--rm', '--network', 'none', 'busybox', 'sh', '-c', script(megabytes)], { stdio: ['ignore', null_, 'inherit'] });
-    closeSync(null_);
-    child.once('error', reject);
-    child.once('exit', (code) => (code === 0 ? resolve() : reject(new Error(`${engine.kind}: docker run ended with ${code}`))));
-  }));
+  return timed(
+    () =>
+      new Promise<void>((resolve, reject) => {
+        const null_ = openSync('/dev/null', 'w');
+        const child = spawn(
+          'docker',
+          ['-H', `unix://${engine.socket}`, 'run', '--rm', '--network', 'none', 'busybox', 'sh', '-c', script(megabytes)],
+          { stdio: ['ignore', null_, 'inherit'] },
+        );
+        closeSync(null_);
+        child.once('error', reject);
+        child.once('exit', (code) => (code === 0 ? resolve() : reject(new Error(`${engine.kind}: docker run ended with ${code}`))));
+      }),
+  );
 }
 
 /** Nobody attached: from the start to the end of the wait, when all of it is in the log. */
@@ -38,7 +45,10 @@ async function logged(engine: Engine, megabytes: number): Promise<number> {
   return took;
 }
 
-const sizes = [['256 MB', 256, false], ['1 GB', 1024, true]] as const;
+const sizes = [
+  ['256 MB', 256, false],
+  ['1 GB', 1024, true],
+] as const;
 
 /** A container that writes much to stdout. */
 export const streamCases: BenchCase[] = sizes.flatMap(([name, megabytes, heavy]) => [

@@ -25,7 +25,8 @@ export function taskHandlers(idle: () => void): Handlers<typeof TaskService> {
     create: async (ctx, { id, bundle, rootfs, terminal, stdin, stdout, stderr, checkpoint }) => {
       if (tasks.has(keyOf(ctx, id))) throw alreadyExists(`task ${id} already exists`);
       if (rootfs.length > 0) throw notImplemented(`wasi runtime: the mounts of ${id} must be made by its caller`);
-      if (terminal || checkpoint !== '') throw notImplemented(`wasi runtime: ${terminal ? 'a terminal' : 'a checkpoint'} for ${id} is not supported`);
+      if (terminal || checkpoint !== '')
+        throw notImplemented(`wasi runtime: ${terminal ? 'a terminal' : 'a checkpoint'} for ${id} is not supported`);
       const task = await WasiTask.create(bundle, readProgram(bundle, id), { stdin, stdout, stderr });
       tasks.set(keyOf(ctx, id), task);
       return { pid: task.pid };
@@ -37,7 +38,16 @@ export function taskHandlers(idle: () => void): Handlers<typeof TaskService> {
     },
     state: async (ctx, { id, execId }) => {
       const task = get(ctx, id, execId);
-      return { id, execId: '', bundle: task.bundle, pid: task.pid, status: statuses[task.status], ...task.stdio, terminal: false, ...(task.exit === undefined ? { exitStatus: 0, exitedAt: undefined } : exited(task.exit)) };
+      return {
+        id,
+        execId: '',
+        bundle: task.bundle,
+        pid: task.pid,
+        status: statuses[task.status],
+        ...task.stdio,
+        terminal: false,
+        ...(task.exit === undefined ? { exitStatus: 0, exitedAt: undefined } : exited(task.exit)),
+      };
     },
     wait: async (ctx, { id, execId }) => exited(await get(ctx, id, execId).ended),
     kill: async (ctx, { id, execId, signal }) => {

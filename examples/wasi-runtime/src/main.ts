@@ -3,7 +3,10 @@ import { createServer, type Logger } from '@gantry/rpc';
 import { taskSocket } from './config';
 import { taskHandlers } from './handlers';
 
-const line = (level: string) => (...what: unknown[]): void => console.log(level, ...what.map((one) => (typeof one === 'string' ? one : JSON.stringify(one))));
+const line =
+  (level: string) =>
+  (...what: unknown[]): void =>
+    console.log(level, ...what.map((one) => (typeof one === 'string' ? one : JSON.stringify(one))));
 const quiet = (): void => undefined;
 const logger: Logger = { trace: quiet, debug: quiet, info: line('info'), warn: line('warn'), error: line('error') };
 

@@ -17,13 +17,28 @@ export interface Program {
 }
 
 interface Config {
-  readonly process?: { readonly args?: readonly string[]; readonly env?: readonly string[]; readonly cwd?: string; readonly terminal?: boolean; readonly user?: { readonly uid?: number; readonly gid?: number } };
+  readonly process?: {
+    readonly args?: readonly string[];
+    readonly env?: readonly string[];
+    readonly cwd?: string;
+    readonly terminal?: boolean;
+    readonly user?: { readonly uid?: number; readonly gid?: number };
+  };
   readonly root?: { readonly path?: string; readonly readonly?: boolean };
-  readonly mounts?: readonly { readonly destination: string; readonly type?: string; readonly source?: string; readonly options?: readonly string[] }[];
+  readonly mounts?: readonly {
+    readonly destination: string;
+    readonly type?: string;
+    readonly source?: string;
+    readonly options?: readonly string[];
+  }[];
   readonly hooks?: unknown;
   readonly linux?: {
     readonly namespaces?: readonly { readonly type: string; readonly path?: string }[];
-    readonly resources?: { readonly memory?: { readonly limit?: number }; readonly cpu?: Readonly<Record<string, unknown>>; readonly pids?: { readonly limit?: number } };
+    readonly resources?: {
+      readonly memory?: { readonly limit?: number };
+      readonly cpu?: Readonly<Record<string, unknown>>;
+      readonly pids?: { readonly limit?: number };
+    };
   };
 }
 
@@ -84,7 +99,8 @@ function volumes({ mounts = [] }: Config, id: string): Record<string, string> {
       if (FOR_OTHERS.has(destination)) continue;
       throw notImplemented(`wasi runtime: mount ${destination} of ${id} is a file; only directories can be opened`);
     }
-    if (options.includes('ro') || options.includes('rro')) throw notImplemented(`wasi runtime: read-only mount ${destination} of ${id} is not supported`);
+    if (options.includes('ro') || options.includes('rro'))
+      throw notImplemented(`wasi runtime: read-only mount ${destination} of ${id} is not supported`);
     found[destination] = source;
   }
   return found;
@@ -92,6 +108,7 @@ function volumes({ mounts = [] }: Config, id: string): Record<string, string> {
 
 function ownNetwork({ linux }: Config, id: string): boolean {
   const network = linux?.namespaces?.find(({ type }) => type === 'network');
-  if (network?.path !== undefined && network.path !== '') throw notImplemented(`wasi runtime: joining the network ${network.path} for ${id} is not supported`);
+  if (network?.path !== undefined && network.path !== '')
+    throw notImplemented(`wasi runtime: joining the network ${network.path} for ${id} is not supported`);
   return network !== undefined;
 }

@@ -59,4 +59,7 @@ function supervise(program: Program): void {
 }
 
 if (isMainThread) supervise(JSON.parse(process.argv[2] ?? '{}') as Program);
-else runModule(workerData as Program).catch((error: unknown) => parentPort?.postMessage({ failed: error instanceof Error ? error.message : String(error) } satisfies Message));
+else
+  runModule(workerData as Program).catch((error: unknown) =>
+    parentPort?.postMessage({ failed: error instanceof Error ? error.message : String(error) } satisfies Message),
+  );

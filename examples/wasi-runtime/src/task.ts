@@ -50,7 +50,9 @@ export class WasiTask {
     const runner = [process.execPath, '--no-warnings', join(__dirname, 'runner.cjs'), JSON.stringify(program)];
     const [file = '', ...args] = program.ownNetwork ? ['unshare', '--net', ...runner] : runner;
     const child = spawn(file, args, { stdio: [files.stdin, files.stdout, files.stderr, 'pipe'], cwd: '/', env: {} });
-    const failed = new Promise<never>((_resolve, reject) => child.once('error', (error) => reject(internal(`cannot run ${file}: ${error.message}`, { cause: error }))));
+    const failed = new Promise<never>((_resolve, reject) =>
+      child.once('error', (error) => reject(internal(`cannot run ${file}: ${error.message}`, { cause: error }))),
+    );
     failed.catch(() => undefined);
     for (const fd of files.own) closeSync(fd);
     const task = new WasiTask(bundle, stdio, child, files.keeper);
@@ -89,9 +91,17 @@ export class WasiTask {
 }
 
 /** stdin is opened for reading and writing first, so that neither open waits and a client's death is no end of input. */
-function openStdio({ stdin, stdout, stderr }: Stdio): { stdin: number | 'ignore'; stdout: number | 'ignore'; stderr: number | 'ignore'; own: number[]; keeper: number | undefined } {
+function openStdio({ stdin, stdout, stderr }: Stdio): {
+  stdin: number | 'ignore';
+  stdout: number | 'ignore';
+  stderr: number | 'ignore';
+  own: number[];
+  keeper: number | undefined;
+} {
   const keeper = stdin === '' ? undefined : openSync(stdin, constants.O_RDWR);
-  const [input, output, errors] = [stdin, stdout, stderr].map((path, index) => (path === '' ? ('ignore' as const) : openSync(path, index === 0 ? constants.O_RDONLY : constants.O_WRONLY)));
+  const [input, output, errors] = [stdin, stdout, stderr].map((path, index) =>
+    path === '' ? ('ignore' as const) : openSync(path, index === 0 ? constants.O_RDONLY : constants.O_WRONLY),
+  );
   const own = [input, output, errors].filter((fd) => typeof fd === 'number');
   return { stdin: input ?? 'ignore', stdout: output ?? 'ignore', stderr: errors ?? 'ignore', own, keeper };
 }

@@ -45,7 +45,8 @@ export function checkConfig(config: GatewayConfig): void {
       throw invalidArgument(`host ${host} is open to the network: it needs tlsverify with tlscacert, tlscert and tlskey`);
     }
   }
-  if (!(config['shutdown-timeout'] >= 0)) throw invalidArgument(`shutdown-timeout ${config['shutdown-timeout']} is not a number of seconds`);
+  if (!(config['shutdown-timeout'] >= 0))
+    throw invalidArgument(`shutdown-timeout ${config['shutdown-timeout']} is not a number of seconds`);
 }
 
 export function tlsFiles(config: GatewayConfig): TlsFiles | undefined {
@@ -63,7 +64,9 @@ export function listenAddresses(config: GatewayConfig, run: string): ListenAddre
 export function socketGroup(name: string, groupFile = '/etc/group'): number | undefined {
   if (name === '') return undefined;
   if (/^[0-9]+$/.test(name)) return Number(name);
-  const line = readFileSync(groupFile, 'utf8').split('\n').find((each) => each.startsWith(`${name}:`));
+  const line = readFileSync(groupFile, 'utf8')
+    .split('\n')
+    .find((each) => each.startsWith(`${name}:`));
   const id = line?.split(':')[2];
   if (id !== undefined && /^[0-9]+$/.test(id)) return Number(id);
   if (name === DEFAULT_GROUP) return undefined;

@@ -28,16 +28,24 @@ afterEach(async () => {
 
 function docker(args: string[], input?: string): Promise<{ code: number; stdout: string; stderr: string }> {
   return new Promise((resolve) => {
-    const child = execFile('docker', ['--config', `${gateway.folder}/cli`, '-H', `unix://${gateway.socket}`, ...args], { timeout: 60_000 }, (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : Number(error.code ?? -1), stdout, stderr });
-    });
+    const child = execFile(
+      'docker',
+      ['--config', `${gateway.folder}/cli`, '-H', `unix://${gateway.socket}`, ...args],
+      { timeout: 60_000 },
+      (error, stdout, stderr) => {
+        resolve({ code: error === null ? 0 : Number(error.code ?? -1), stdout, stderr });
+      },
+    );
     child.stdin?.end(input ?? '');
   });
 }
 
 withCli('version, info and ps', async () => {
   await start(() => 0);
-  expect(JSON.parse((await docker(['version', '--format', '{{json .Server}}'])).stdout)).toMatchObject({ Version: '0.1.0', MinAPIVersion: '1.40' });
+  expect(JSON.parse((await docker(['version', '--format', '{{json .Server}}'])).stdout)).toMatchObject({
+    Version: '0.1.0',
+    MinAPIVersion: '1.40',
+  });
   expect((await docker(['info'])).stdout).toMatch(/Swarm: inactive/);
   const ps = await docker(['ps']);
   expect(ps.stdout).toMatch(/box/);
@@ -50,7 +58,34 @@ withCli('run shows both streams and the exit code', async () => {
     io.stderr('err\n');
     return 7;
   });
-  const result = await docker(['run', '--rm', '--name', 'n', '-e', 'A=b', '-v', '/src:/dst:ro', '-p', '8080:80', '-m', '64m', '--cpus', '1.5', '--label', 'l=v', '--ulimit', 'nofile=10:20', '--tmpfs', '/t', '--mount', 'type=tmpfs,target=/m', 'busybox', 'sh', '-c', 'x']);
+  const result = await docker([
+    'run',
+    '--rm',
+    '--name',
+    'n',
+    '-e',
+    'A=b',
+    '-v',
+    '/src:/dst:ro',
+    '-p',
+    '8080:80',
+    '-m',
+    '64m',
+    '--cpus',
+    '1.5',
+    '--label',
+    'l=v',
+    '--ulimit',
+    'nofile=10:20',
+    '--tmpfs',
+    '/t',
+    '--mount',
+    'type=tmpfs,target=/m',
+    'busybox',
+    'sh',
+    '-c',
+    'x',
+  ]);
   expect(result).toEqual({ code: 7, stdout: 'out\n', stderr: 'err\n' });
   expect(fake.created[0]).toMatchObject({
     name: 'n',
@@ -110,7 +145,13 @@ test('dockerode creates, attaches, waits, execs and reads logs', async () => {
     return 4;
   });
   const client = new Docker({ socketPath: gateway.socket });
-  const container = await client.createContainer({ Image: 'busybox', name: 'viaode', Cmd: ['cat'], OpenStdin: true, platform: 'linux/amd64' });
+  const container = await client.createContainer({
+    Image: 'busybox',
+    name: 'viaode',
+    Cmd: ['cat'],
+    OpenStdin: true,
+    platform: 'linux/amd64',
+  });
   expect(fake.created[0]?.name).toBe('viaode');
   const stream = await container.attach({ stream: true, stdin: true, stdout: true, stderr: true, hijack: true });
   const chunks: Buffer[] = [];

@@ -5,7 +5,12 @@ import type { HttpObserver } from './http/dispatch';
 export function httpMetrics({ registry }: Metrics): HttpObserver {
   const registers = [registry];
   const inFlight = new Gauge({ name: 'gantry_http_in_flight', help: 'Requests being answered, hijacked streams included.', registers });
-  const answers = new Counter({ name: 'gantry_http_requests_total', help: 'Requests by operation and status.', labelNames: ['operation', 'status'], registers });
+  const answers = new Counter({
+    name: 'gantry_http_requests_total',
+    help: 'Requests by operation and status.',
+    labelNames: ['operation', 'status'],
+    registers,
+  });
   const seconds = new Histogram({
     name: 'gantry_http_duration_seconds',
     help: 'Time from the arrival of a request to the end of its answer.',

@@ -10,7 +10,12 @@ export const service: ServiceSpec<GatewayConfig> = {
   summary: 'the Docker Engine API, in front of gantry-supervisor',
   defaults,
   flags: {
-    host: { type: 'list', key: 'hosts', value: 'URL', help: 'unix:///path or tcp://address:port; may be repeated (default unix://RUN/docker.sock)' },
+    host: {
+      type: 'list',
+      key: 'hosts',
+      value: 'URL',
+      help: 'unix:///path or tcp://address:port; may be repeated (default unix://RUN/docker.sock)',
+    },
     group: { type: 'string', value: 'NAME', help: 'group that may use the unix sockets (default docker)' },
     tls: { type: 'boolean', help: 'serve TCP with TLS' },
     tlsverify: { type: 'boolean', help: "serve TCP with TLS and ask for the client's certificate" },

@@ -51,16 +51,23 @@ export function assemble(service: Pick<ServiceContext<ImagesConfig>, 'config' | 
   const content = new ContentStore(db, leases, paths, boot, logger);
   const removals = (): Removals => new Removals({ flush: () => db.flush(), removeTree, logger });
   const local = (root: string): LocalTrees => new LocalTrees({ root, removals: removals(), removeTree });
-  const recorded = (name: string): RecordedOptions => ({ table: new SnapshotTable(db, name), leases, boot, listener: tellSnapshots(exchange, name) });
+  const recorded = (name: string): RecordedOptions => ({
+    table: new SnapshotTable(db, name),
+    leases,
+    boot,
+    listener: tellSnapshots(exchange, name),
+  });
   const places = { overlay: join(data, 'snapshots'), copy: join(data, 'snapshots-copy') };
   const treeTools = new Trees(binary);
   const overlay = new OverlaySnapshotter({ ...recorded(SNAPSHOTTER), trees: local(places.overlay) });
   const copying = new CopySnapshotter({ ...recorded(COPY), trees: local(places.copy), copier: treeTools });
-  const proxies = config['proxy-snapshotters'].flatMap((text) => parseProxy(text) ?? []).map(({ name, socket, remote }) => {
-    const connection = connect(socket);
-    const options = { ...recorded(name), client: connection.client(SnapshotsService), remote, prefix: proxyPrefix(data), logger };
-    return { connection, snapshotter: new ProxySnapshotter(options) };
-  });
+  const proxies = config['proxy-snapshotters']
+    .flatMap((text) => parseProxy(text) ?? [])
+    .map(({ name, socket, remote }) => {
+      const connection = connect(socket);
+      const options = { ...recorded(name), client: connection.client(SnapshotsService), remote, prefix: proxyPrefix(data), logger };
+      return { connection, snapshotter: new ProxySnapshotter(options) };
+    });
   const foreign = proxies.map((proxy) => proxy.snapshotter);
   const snapshotters = Object.fromEntries([overlay, copying, ...foreign].map((each) => [each.name, each as RecordedSnapshotter]));
   const fallback = defaultSnapshotter(config);
@@ -69,14 +76,58 @@ export function assemble(service: Pick<ServiceContext<ImagesConfig>, 'config' | 
   const volumes = new VolumeStore(db, join(data, 'volumes'), logger, removeTree);
   const collector = new Collector(db, content, snapshotters, logger);
   const applier = new DiffApplier(content, native, new PlainTree(binary, budget, data), trees);
-  const intake = snapshotter === overlay ? new LayerIntake(content, overlay, native, logger) : new StackedIntake(applier, content, overlay, native, logger);
+  const intake =
+    snapshotter === overlay
+      ? new LayerIntake(content, overlay, native, logger)
+      : new StackedIntake(applier, content, overlay, native, logger);
   const catalog = new Catalog(images, content, new ImageReader(content));
-  const registries = new Registries({ mirrors: config['registry-mirrors'], insecure: config['insecure-registries'], paths: config['registry-config-path'], ranges: config['max-ranges-per-download'], proxies: proxySettings(config) }, logger, version);
+  const registries = new Registries(
+    {
+      mirrors: config['registry-mirrors'],
+      insecure: config['insecure-registries'],
+      paths: config['registry-config-path'],
+      ranges: config['max-ranges-per-download'],
+      proxies: proxySettings(config),
+    },
+    logger,
+    version,
+  );
   const layered = (name: string): boolean => name === SNAPSHOTTER;
   const checker = new Checker({
-    db, content, images, leases, applier, collector, compared: treeTools, refetch: new Refetch(content, registries),
-    exchange: new TreeExchange({ [SNAPSHOTTER]: places.overlay, [COPY]: places.copy }, layered), snapshotters: Object.values(snapshotters),
+    db,
+    content,
+    images,
+    leases,
+    applier,
+    collector,
+    compared: treeTools,
+    refetch: new Refetch(content, registries),
+    exchange: new TreeExchange({ [SNAPSHOTTER]: places.overlay, [COPY]: places.copy }, layered),
+    snapshotters: Object.values(snapshotters),
   });
   const lock = new StoreLock(join(data, 'lock'));
-  return { db, leases, exchange, images, paths, content, boot, native, treeTools, snapshotters, fallback, snapshotter, trees, volumes, collector, applier, intake, catalog, registries, proxies, checker, lock };
+  return {
+    db,
+    leases,
+    exchange,
+    images,
+    paths,
+    content,
+    boot,
+    native,
+    treeTools,
+    snapshotters,
+    fallback,
+    snapshotter,
+    trees,
+    volumes,
+    collector,
+    applier,
+    intake,
+    catalog,
+    registries,
+    proxies,
+    checker,
+    lock,
+  };
 }

@@ -15,7 +15,11 @@ const FACTOR = process.env['GANTRY_TEST_ALL'] ? 20 : 1;
 const counts: Record<string, number> = {};
 const tick = (what: string): void => void (counts[what] = (counts[what] ?? 0) + 1);
 afterAll(() => {
-  process.stderr.write(`fuzzed: ${Object.entries(counts).map(([what, count]) => `${count} ${what}`).join(', ')}\n`);
+  process.stderr.write(
+    `fuzzed: ${Object.entries(counts)
+      .map(([what, count]) => `${count} ${what}`)
+      .join(', ')}\n`,
+  );
 });
 
 /** Whatever comes in, a value or one of our own errors comes out, with little work. */
@@ -34,7 +38,35 @@ function survives(what: string, fn: () => unknown): void {
 const hex = fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: 60, maxLength: 66 });
 const referenceText = fc.oneof(
   fc.string(),
-  fc.array(fc.oneof(fc.constantFrom('/', ':', '@', '.', '-', '_', '__', '..', 'sha256:', 'localhost', '[::1]', ':5000', 'LIBRARY', 'é', '\0', '\n', '%2f', '../'), fc.string({ maxLength: 8 }), hex), { maxLength: 12 }).map((parts) => parts.join('')),
+  fc
+    .array(
+      fc.oneof(
+        fc.constantFrom(
+          '/',
+          ':',
+          '@',
+          '.',
+          '-',
+          '_',
+          '__',
+          '..',
+          'sha256:',
+          'localhost',
+          '[::1]',
+          ':5000',
+          'LIBRARY',
+          'é',
+          '\0',
+          '\n',
+          '%2f',
+          '../',
+        ),
+        fc.string({ maxLength: 8 }),
+        hex,
+      ),
+      { maxLength: 12 },
+    )
+    .map((parts) => parts.join('')),
 );
 
 test('references: any text is a reference or an error, and what is written is read as the same', () => {
@@ -50,13 +82,53 @@ test('references: any text is a reference or an error, and what is written is re
   );
 });
 
-const digest = fc.oneof(hex.map((text) => `sha256:${text.padEnd(64, '0').slice(0, 64)}`), fc.constantFrom('sha256:../../etc/passwd', 'sha512:00', '', 'sha256:'), fc.string());
+const digest = fc.oneof(
+  hex.map((text) => `sha256:${text.padEnd(64, '0').slice(0, 64)}`),
+  fc.constantFrom('sha256:../../etc/passwd', 'sha512:00', '', 'sha256:'),
+  fc.string(),
+);
 const junk = fc.oneof(fc.jsonValue(), digest, fc.constantFrom(-1, 1.5, 1e300, Number.MAX_SAFE_INTEGER, null, '__proto__', [], {}));
-const mediaType = fc.oneof(fc.constantFrom('application/vnd.oci.image.manifest.v1+json', 'application/vnd.oci.image.index.v1+json', 'application/vnd.docker.distribution.manifest.v2+json', 'application/vnd.docker.distribution.manifest.v1+prettyjws', 'text/plain'), junk);
-const descriptor = fc.oneof(fc.record({ mediaType, digest, size: fc.oneof(fc.nat(), junk), annotations: junk, platform: junk }, { requiredKeys: [] }), junk);
+const mediaType = fc.oneof(
+  fc.constantFrom(
+    'application/vnd.oci.image.manifest.v1+json',
+    'application/vnd.oci.image.index.v1+json',
+    'application/vnd.docker.distribution.manifest.v2+json',
+    'application/vnd.docker.distribution.manifest.v1+prettyjws',
+    'text/plain',
+  ),
+  junk,
+);
+const descriptor = fc.oneof(
+  fc.record({ mediaType, digest, size: fc.oneof(fc.nat(), junk), annotations: junk, platform: junk }, { requiredKeys: [] }),
+  junk,
+);
 const documents = fc.oneof(
-  fc.record({ schemaVersion: fc.oneof(fc.constantFrom(1, 2, 3), junk), mediaType, config: descriptor, layers: fc.oneof(fc.array(descriptor, { maxLength: 5 }), junk), manifests: fc.oneof(fc.array(descriptor, { maxLength: 5 }), junk), fsLayers: junk }, { requiredKeys: [] }).map((value) => JSON.stringify(value)),
-  fc.record({ os: junk, architecture: junk, rootfs: fc.oneof(fc.record({ type: junk, diff_ids: fc.oneof(fc.array(digest), junk) }, { requiredKeys: [] }), junk), config: junk, history: junk, created: junk }, { requiredKeys: [] }).map((value) => JSON.stringify(value)),
+  fc
+    .record(
+      {
+        schemaVersion: fc.oneof(fc.constantFrom(1, 2, 3), junk),
+        mediaType,
+        config: descriptor,
+        layers: fc.oneof(fc.array(descriptor, { maxLength: 5 }), junk),
+        manifests: fc.oneof(fc.array(descriptor, { maxLength: 5 }), junk),
+        fsLayers: junk,
+      },
+      { requiredKeys: [] },
+    )
+    .map((value) => JSON.stringify(value)),
+  fc
+    .record(
+      {
+        os: junk,
+        architecture: junk,
+        rootfs: fc.oneof(fc.record({ type: junk, diff_ids: fc.oneof(fc.array(digest), junk) }, { requiredKeys: [] }), junk),
+        config: junk,
+        history: junk,
+        created: junk,
+      },
+      { requiredKeys: [] },
+    )
+    .map((value) => JSON.stringify(value)),
   fc.json(),
   fc.string(),
   fc.nat(5000).map((depth) => '['.repeat(depth)),
@@ -94,7 +166,12 @@ describe('attacks 27, 28, 29: layers', () => {
   afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
   const name = fc.oneof(
-    fc.array(fc.constantFrom('a', 'b', 'd', '..', '.', '', 'link', '.wh.a', '.wh..wh..opq', '.wh..', '.wh...', 'x'.repeat(260), 'é', '\u0001'), { minLength: 1, maxLength: 6 }).map((parts) => parts.join('/')),
+    fc
+      .array(
+        fc.constantFrom('a', 'b', 'd', '..', '.', '', 'link', '.wh.a', '.wh..wh..opq', '.wh..', '.wh...', 'x'.repeat(260), 'é', '\u0001'),
+        { minLength: 1, maxLength: 6 },
+      )
+      .map((parts) => parts.join('/')),
     fc.constantFrom('/etc/passwd', '../outside', 'link/evil', './../../outside', '/', '.'),
   );
   const entry = fc.record({
@@ -106,7 +183,17 @@ describe('attacks 27, 28, 29: layers', () => {
     devmajor: fc.constantFrom(0, 1, 4095, 4096),
     devminor: fc.constantFrom(0, 3, 1048575),
     body: fc.constantFrom('', 'x', 'y'.repeat(2000)),
-    pax: fc.constantFrom<Record<string, string> | undefined>(undefined, { 'SCHILY.xattr.trusted.overlay.opaque': 'y' }, { 'SCHILY.xattr.user.a': 'b' }, { path: '../outside' }, { linkpath: '/etc/passwd' }, { size: '99999999999' }, { uid: '-5' }, { 'GNU.sparse.major': '1', 'GNU.sparse.minor': '0', 'GNU.sparse.realsize': '1000000000000' }, { 'GNU.sparse.map': '0,10,5,10', 'GNU.sparse.size': '1' }),
+    pax: fc.constantFrom<Record<string, string> | undefined>(
+      undefined,
+      { 'SCHILY.xattr.trusted.overlay.opaque': 'y' },
+      { 'SCHILY.xattr.user.a': 'b' },
+      { path: '../outside' },
+      { linkpath: '/etc/passwd' },
+      { size: '99999999999' },
+      { uid: '-5' },
+      { 'GNU.sparse.major': '1', 'GNU.sparse.minor': '0', 'GNU.sparse.realsize': '1000000000000' },
+      { 'GNU.sparse.map': '0,10,5,10', 'GNU.sparse.size': '1' },
+    ),
   });
 
   test('archives made of hostile entries, whole and damaged: no crash, no hang, nothing outside', async () => {
@@ -117,23 +204,37 @@ describe('attacks 27, 28, 29: layers', () => {
     let run = 0;
     const damage = fc.array(fc.tuple(fc.nat(), fc.nat(255)), { maxLength: 4 });
     await fc.assert(
-      fc.asyncProperty(fc.array(entry, { minLength: 1, maxLength: 6 }), damage, fc.boolean(), fc.nat(4), async (entries, changes, overlay, cut) => {
-        tick('layers');
-        const root = join(dir, `r${run++}`);
-        mkdirSync(root);
-        const plain = entries.map(({ pax, body, type, ...rest }) => ({ ...rest, type, ...(type === 'file' ? { body } : {}), ...(pax === undefined ? {} : { pax }) }));
-        const archive = await tarOf(plain as Parameters<typeof tarOf>[0]);
-        for (const [at, value] of changes) archive[at % archive.length] = value;
-        const extraction = tree.extract(root, overlay);
-        const timer = setTimeout(() => extraction.kill(), 60_000);
-        extraction.input.end(cut === 0 ? archive.subarray(0, Math.floor(archive.length / 2)) : archive);
-        const failure: unknown = await extraction.done.then(() => undefined, (error: unknown) => error);
-        clearTimeout(timer);
-        if (failure !== undefined && (!isGantryError(failure) || /ended with SIG/.test(failure.message))) throw failure as Error;
-        await tree.remove(root);
-        expect(readdirSync(dir).sort()).toEqual(['outside']);
-        expect([readdirSync(outside), readFileSync(join(outside, 'canary'), 'utf8')]).toEqual([['canary'], 'untouched']);
-      }),
+      fc.asyncProperty(
+        fc.array(entry, { minLength: 1, maxLength: 6 }),
+        damage,
+        fc.boolean(),
+        fc.nat(4),
+        async (entries, changes, overlay, cut) => {
+          tick('layers');
+          const root = join(dir, `r${run++}`);
+          mkdirSync(root);
+          const plain = entries.map(({ pax, body, type, ...rest }) => ({
+            ...rest,
+            type,
+            ...(type === 'file' ? { body } : {}),
+            ...(pax === undefined ? {} : { pax }),
+          }));
+          const archive = await tarOf(plain as Parameters<typeof tarOf>[0]);
+          for (const [at, value] of changes) archive[at % archive.length] = value;
+          const extraction = tree.extract(root, overlay);
+          const timer = setTimeout(() => extraction.kill(), 60_000);
+          extraction.input.end(cut === 0 ? archive.subarray(0, Math.floor(archive.length / 2)) : archive);
+          const failure: unknown = await extraction.done.then(
+            () => undefined,
+            (error: unknown) => error,
+          );
+          clearTimeout(timer);
+          if (failure !== undefined && (!isGantryError(failure) || /ended with SIG/.test(failure.message))) throw failure as Error;
+          await tree.remove(root);
+          expect(readdirSync(dir).sort()).toEqual(['outside']);
+          expect([readdirSync(outside), readFileSync(join(outside, 'canary'), 'utf8')]).toEqual([['canary'], 'untouched']);
+        },
+      ),
       { numRuns: 200 * FACTOR, interruptAfterTimeLimit: 600_000 },
     );
   }, 700_000);

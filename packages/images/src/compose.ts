@@ -35,7 +35,30 @@ import { Streams } from './transfer/streams';
 export function compose(service: ServiceContext<ImagesConfig>): Running {
   const { config, version, logger } = service;
   const parts = assemble(service);
-  const { db, leases, exchange, images, paths, content, boot, native, treeTools, snapshotters, fallback, snapshotter, trees, volumes, collector, applier, intake, catalog, registries, proxies, checker, lock } = parts;
+  const {
+    db,
+    leases,
+    exchange,
+    images,
+    paths,
+    content,
+    boot,
+    native,
+    treeTools,
+    snapshotters,
+    fallback,
+    snapshotter,
+    trees,
+    volumes,
+    collector,
+    applier,
+    intake,
+    catalog,
+    registries,
+    proxies,
+    checker,
+    lock,
+  } = parts;
   const shared = { registries, content, catalog, intake, snapshotter, leases, logger };
   const puller = new Puller({ ...shared, parallel: config['max-concurrent-downloads'] });
   const pusher = new Pusher({ ...shared, parallel: config['max-concurrent-uploads'] });
@@ -46,7 +69,14 @@ export function compose(service: ServiceContext<ImagesConfig>): Running {
   server.addService(EventsService, eventsHandlers(exchange));
   server.addService(ContentService, contentHandlers(content));
   server.addService(ImagesService, imageHandlers(images, collector));
-  server.addService(SnapshotsService, snapshotHandlers({ snapshotters, fallback, ensure: (scope, name) => ensureChain({ catalog, intake, snapshotter, leases }, scope, name) }));
+  server.addService(
+    SnapshotsService,
+    snapshotHandlers({
+      snapshotters,
+      fallback,
+      ensure: (scope, name) => ensureChain({ catalog, intake, snapshotter, leases }, scope, name),
+    }),
+  );
   server.addService(DiffService, diffHandlers(applier, differ));
   server.addService(LeasesService, leaseHandlers(leases, collector));
   const streams = new Streams();
@@ -54,7 +84,26 @@ export function compose(service: ServiceContext<ImagesConfig>): Running {
   const sender = new GraphSender({ content, parallel: config['max-concurrent-uploads'] });
   server.addService(StreamingService, streams.handlers());
   server.addService(TransferService, transferHandlers({ ...shared, puller, fetcher, sender, streams, snapshotter: snapshotter.name }));
-  server.addService(ImagesServiceService, gantryImageHandlers({ ...shared, fetcher, sender, collector, broker, puller, pusher, volumes, differ, trees, compared: treeTools, snapshotters, checker, data: service.data, proxies: shownProxies(proxySettings(config)) }));
+  server.addService(
+    ImagesServiceService,
+    gantryImageHandlers({
+      ...shared,
+      fetcher,
+      sender,
+      collector,
+      broker,
+      puller,
+      pusher,
+      volumes,
+      differ,
+      trees,
+      compared: treeTools,
+      snapshotters,
+      checker,
+      data: service.data,
+      proxies: shownProxies(proxySettings(config)),
+    }),
+  );
   server.addService(VolumesServiceService, volumeHandlers({ volumes, snapshotter, native }));
   return {
     async start() {
@@ -71,7 +120,10 @@ export function compose(service: ServiceContext<ImagesConfig>): Running {
       collector.stop();
       registries.close();
       await content.flushed();
-      for (const each of Object.values(snapshotters)) await each.cleanup().catch((error: unknown) => logger.warn({ snapshotter: each.name, err: error }, 'removed snapshots are left to the next start'));
+      for (const each of Object.values(snapshotters))
+        await each
+          .cleanup()
+          .catch((error: unknown) => logger.warn({ snapshotter: each.name, err: error }, 'removed snapshots are left to the next start'));
       for (const { connection } of proxies) connection.close();
       await volumes.cleanup();
       db.close();

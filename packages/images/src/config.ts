@@ -55,21 +55,37 @@ export const flags: FlagTable = {
   'registry-mirrors': { type: 'list', value: 'URL', help: 'registry mirror asked before docker.io (may be repeated)' },
   'insecure-registries': { type: 'list', value: 'HOST', help: 'registry without a valid certificate (may be repeated)' },
   'registry-config-path': { type: 'list', value: 'DIR', help: 'directory with hosts.toml or certificates of registries (may be repeated)' },
-  'http-proxy': { type: 'string', value: 'URL', key: 'proxies.http-proxy', help: 'proxy to registries over plain HTTP (else HTTP_PROXY of the environment)' },
+  'http-proxy': {
+    type: 'string',
+    value: 'URL',
+    key: 'proxies.http-proxy',
+    help: 'proxy to registries over plain HTTP (else HTTP_PROXY of the environment)',
+  },
   'https-proxy': { type: 'string', value: 'URL', key: 'proxies.https-proxy', help: 'proxy to registries over HTTPS (else HTTPS_PROXY)' },
-  'no-proxy': { type: 'string', value: 'HOSTS', key: 'proxies.no-proxy', help: 'comma-separated hosts and networks that are reached directly (else NO_PROXY)' },
+  'no-proxy': {
+    type: 'string',
+    value: 'HOSTS',
+    key: 'proxies.no-proxy',
+    help: 'comma-separated hosts and networks that are reached directly (else NO_PROXY)',
+  },
   snapshotter: { type: 'string', value: 'NAME', help: 'overlayfs (default), copy, or one of --proxy-snapshotters' },
   'storage-driver': { type: 'string', value: 'NAME', help: "docker's word for --snapshotter" },
-  'proxy-snapshotters': { type: 'list', value: 'NAME=SOCKET[,REMOTE]', help: "snapshotter behind containerd's Snapshots service (may be repeated)" },
+  'proxy-snapshotters': {
+    type: 'list',
+    value: 'NAME=SOCKET[,REMOTE]',
+    help: "snapshotter behind containerd's Snapshots service (may be repeated)",
+  },
   native: { type: 'string', value: 'FILE', help: 'path of gantry-native' },
 };
 
 export function checkConfig(config: ImagesConfig): void {
   if (config.native !== '' && !isAbsolute(config.native)) throw invalidArgument(`native "${config.native}" is not an absolute path`);
   for (const mirror of config['registry-mirrors']) {
-    if (!/^https?:\/\/[^/?#@]+\/?$/.test(mirror)) throw invalidArgument(`registry-mirrors: "${mirror}" is not a URL of scheme and host only`);
+    if (!/^https?:\/\/[^/?#@]+\/?$/.test(mirror))
+      throw invalidArgument(`registry-mirrors: "${mirror}" is not a URL of scheme and host only`);
   }
-  for (const dir of config['registry-config-path']) if (!isAbsolute(dir)) throw invalidArgument(`registry-config-path: "${dir}" is not an absolute path`);
+  for (const dir of config['registry-config-path'])
+    if (!isAbsolute(dir)) throw invalidArgument(`registry-config-path: "${dir}" is not an absolute path`);
   const { http, https } = proxySettings(config);
   parseProxyUrl('http-proxy', http);
   parseProxyUrl('https-proxy', https);
@@ -85,14 +101,22 @@ export function checkConfig(config: ImagesConfig): void {
   }
   const chosen = defaultSnapshotter(config);
   if (!names.has(chosen)) throw invalidArgument(`snapshotter "${chosen}" is none of ${[...names].join(', ')}`);
-  for (const key of ['max-concurrent-downloads', 'max-ranges-per-download', 'max-concurrent-uploads', 'max-layer-bytes', 'max-layer-entries'] as const) {
-    if (!Number.isSafeInteger(config[key]) || config[key] < 1) throw invalidArgument(`${key} ${config[key]} is not a positive whole number`);
+  for (const key of [
+    'max-concurrent-downloads',
+    'max-ranges-per-download',
+    'max-concurrent-uploads',
+    'max-layer-bytes',
+    'max-layer-entries',
+  ] as const) {
+    if (!Number.isSafeInteger(config[key]) || config[key] < 1)
+      throw invalidArgument(`${key} ${config[key]} is not a positive whole number`);
   }
 }
 
 /** The configured proxies, else those of the environment: the upper-case name before the lower-case one, as Go's programs read them. */
 export function proxySettings({ proxies }: Pick<ImagesConfig, 'proxies'>, env: NodeJS.ProcessEnv = process.env): ProxySettings {
-  const of = (name: 'http' | 'https' | 'no'): string => proxies[`${name}-proxy`] || env[`${name.toUpperCase()}_PROXY`] || env[`${name}_proxy`] || '';
+  const of = (name: 'http' | 'https' | 'no'): string =>
+    proxies[`${name}-proxy`] || env[`${name.toUpperCase()}_PROXY`] || env[`${name}_proxy`] || '';
   return { http: of('http'), https: of('https'), no: of('no') };
 }
 
@@ -103,11 +127,23 @@ const driverName = (name: string): string => ({ overlay2: SNAPSHOTTER, vfs: COPY
 
 /** The snapshotter that an empty name means. */
 export function defaultSnapshotter(config: Pick<ImagesConfig, 'snapshotter' | 'storage-driver'>): string {
-  return config.snapshotter === '' ? (config['storage-driver'] === '' ? SNAPSHOTTER : driverName(config['storage-driver'])) : config.snapshotter;
+  return config.snapshotter === ''
+    ? config['storage-driver'] === ''
+      ? SNAPSHOTTER
+      : driverName(config['storage-driver'])
+    : config.snapshotter;
 }
 
 /** Places of gantry-native, seen from the running bundle: installed, in dist, and from the sources. */
-const places = ['libexec/gantry-native', 'gantry-native', '../gantry-native', '../../gantry-native', '../libexec/gantry/gantry-native', '../../libexec/gantry/gantry-native', '../../../dist/gantry-native'];
+const places = [
+  'libexec/gantry-native',
+  'gantry-native',
+  '../gantry-native',
+  '../../gantry-native',
+  '../libexec/gantry/gantry-native',
+  '../../libexec/gantry/gantry-native',
+  '../../../dist/gantry-native',
+];
 
 /** The configured path, or the first place that has the static C program. */
 export function nativePath(config: Pick<ImagesConfig, 'native'>, here: string): string {

@@ -20,7 +20,8 @@ afterEach(() => engine.stop());
 async function write(requests: readonly Partial<WriteContentRequest>[], context = ctx) {
   const answers = [];
   const whole = async function* () {
-    for (const request of requests) yield { action: WriteAction.WRITE, ref: '', total: 0n, expected: '', offset: 0n, data: Buffer.alloc(0), labels: {}, ...request };
+    for (const request of requests)
+      yield { action: WriteAction.WRITE, ref: '', total: 0n, expected: '', offset: 0n, data: Buffer.alloc(0), labels: {}, ...request };
   };
   for await (const answer of engine.content.write(context, whole())) answers.push(answer);
   return answers;
@@ -43,11 +44,18 @@ describe('content', () => {
   const digest = sha256(data);
 
   test('an upload in pieces, broken off and resumed', async () => {
-    await write([{ ref: 'r', total: BigInt(data.length), expected: digest, action: WriteAction.STAT }, { data: data.subarray(0, 1 << 20) }]);
+    await write([
+      { ref: 'r', total: BigInt(data.length), expected: digest, action: WriteAction.STAT },
+      { data: data.subarray(0, 1 << 20) },
+    ]);
     const { status } = await engine.content.status(ctx, { ref: 'r' });
     expect(status).toMatchObject({ offset: 1048576n, total: BigInt(data.length), expected: digest });
     await engine.restart();
-    const answers = await write([{ ref: 'r', action: WriteAction.STAT }, { offset: 1048576n, data: data.subarray(1 << 20) }, { action: WriteAction.COMMIT, expected: digest, total: BigInt(data.length), labels: { a: 'b' } }]);
+    const answers = await write([
+      { ref: 'r', action: WriteAction.STAT },
+      { offset: 1048576n, data: data.subarray(1 << 20) },
+      { action: WriteAction.COMMIT, expected: digest, total: BigInt(data.length), labels: { a: 'b' } },
+    ]);
     expect(answers[0]).toMatchObject({ action: WriteAction.STAT, offset: 1048576n });
     expect(answers.at(-1)).toMatchObject({ action: WriteAction.COMMIT, offset: BigInt(data.length), digest });
     expect((await engine.content.info(ctx, { digest })).info).toMatchObject({ size: BigInt(data.length), labels: { a: 'b' } });
@@ -56,10 +64,12 @@ describe('content', () => {
     expect((await engine.content.listStatuses(ctx, { filters: [] })).statuses).toEqual([]);
   });
 
-  test('errors have containerd\'s kinds', async () => {
+  test("errors have containerd's kinds", async () => {
     await write([{ ref: 'r', data, action: WriteAction.COMMIT, expected: digest }]);
     await expect(write([{ ref: 'r2', expected: digest, action: WriteAction.STAT }])).rejects.toMatchObject({ kind: 'alreadyExists' });
-    await expect(write([{ ref: 'r3', data, action: WriteAction.COMMIT, expected: sha256('other') }])).rejects.toMatchObject({ kind: 'failedPrecondition' });
+    await expect(write([{ ref: 'r3', data, action: WriteAction.COMMIT, expected: sha256('other') }])).rejects.toMatchObject({
+      kind: 'failedPrecondition',
+    });
     await expect(write([{ ref: 'r4', data, action: WriteAction.COMMIT, total: 5n }])).rejects.toMatchObject({ kind: 'failedPrecondition' });
     await expect(write([{ data }])).rejects.toMatchObject({ kind: 'invalidArgument' });
     await expect(write([{ ref: 'r5', data, offset: 7n }])).rejects.toMatchObject({ kind: 'outOfRange' });
@@ -113,14 +123,19 @@ describe('snapshots', () => {
     const view = await snapshots.view(ctx, { ...request, key: 'v', parent: 'A' });
     expect(view.mounts[0]).toMatchObject({ type: 'bind', options: ['ro', 'rbind'] });
     const second = await snapshots.prepare(ctx, { ...request, key: 'b', parent: 'A' });
-    expect(second.mounts[0]?.options.map((option) => option.split('=')[0])).toEqual(expect.arrayContaining(['workdir', 'upperdir', 'lowerdir']));
+    expect(second.mounts[0]?.options.map((option) => option.split('=')[0])).toEqual(
+      expect.arrayContaining(['workdir', 'upperdir', 'lowerdir']),
+    );
     await expect(snapshots.remove(ctx, { snapshotter: '', key: 'A' })).rejects.toMatchObject({ kind: 'failedPrecondition' });
     expect((await snapshots.usage(ctx, { snapshotter: '', key: 'A' })).size).toBeGreaterThan(5000n);
     expect((await snapshots.stat(ctx, { snapshotter: '', key: 'A' })).info).toMatchObject({ name: 'A', kind: 3, labels: { l: '1' } });
     for (const key of ['b', 'v', 'A']) await snapshots.remove(ctx, { snapshotter: '', key });
     await snapshots.cleanup(ctx, { snapshotter: '' });
     expect(engine.snapshotDirs()).toEqual([]);
-    await expect(snapshots.stat(ctx, { snapshotter: 'zfs', key: 'a' })).rejects.toMatchObject({ kind: 'invalidArgument', message: 'snapshotter not loaded: zfs' });
+    await expect(snapshots.stat(ctx, { snapshotter: 'zfs', key: 'a' })).rejects.toMatchObject({
+      kind: 'invalidArgument',
+      message: 'snapshotter not loaded: zfs',
+    });
   });
 
   test('a layer may be laid out before its parent is there', async () => {
@@ -140,7 +155,10 @@ describe('leases and garbage collection', () => {
     const data = Buffer.from('leased');
     await write([{ ref: 'r', data, action: WriteAction.COMMIT }], leased);
     await engine.snapshots.prepare(leased, { snapshotter: '', key: 'k', parent: '', labels: {} });
-    expect((await engine.leases.listResources(ctx, { id: 'l' })).resources).toEqual([{ type: 'content', id: sha256(data) }, { type: 'snapshots/overlayfs', id: 'k' }]);
+    expect((await engine.leases.listResources(ctx, { id: 'l' })).resources).toEqual([
+      { type: 'content', id: sha256(data) },
+      { type: 'snapshots/overlayfs', id: 'k' },
+    ]);
     await collect();
     expect([engine.blobFiles().length, engine.snapshotDirs().length]).toEqual([1, 1]);
     await engine.leases.delete(ctx, { id: 'l', sync: true });
@@ -149,13 +167,18 @@ describe('leases and garbage collection', () => {
   });
 
   test('an expired lease holds nothing; an unknown one fails the call', async () => {
-    for (const [id, until] of [['over', Date.now() - 1000], ['lasts', Date.now() + 3_600_000]] as const) {
+    for (const [id, until] of [
+      ['over', Date.now() - 1000],
+      ['lasts', Date.now() + 3_600_000],
+    ] as const) {
       await engine.leases.create(ctx, { id, labels: { 'containerd.io/gc.expire': new Date(until).toISOString() } });
       await write([{ ref: id, data: Buffer.from(id), action: WriteAction.COMMIT }], newContext({ lease: id }));
     }
     await collect();
     expect(engine.blobFiles()).toEqual([sha256('lasts').slice('sha256:'.length)]);
-    await expect(engine.snapshots.prepare(newContext({ lease: 'nope' }), { snapshotter: '', key: 'k', parent: '', labels: {} })).rejects.toMatchObject({ kind: 'notFound' });
+    await expect(
+      engine.snapshots.prepare(newContext({ lease: 'nope' }), { snapshotter: '', key: 'k', parent: '', labels: {} }),
+    ).rejects.toMatchObject({ kind: 'notFound' });
     expect(engine.snapshotDirs()).toEqual([]);
   });
 
@@ -165,9 +188,15 @@ describe('leases and garbage collection', () => {
     const child = Buffer.from('child');
     const parent = Buffer.from('parent');
     await write([{ ref: 'c', data: child, action: WriteAction.COMMIT }], leased);
-    await write([{ ref: 'p', data: parent, action: WriteAction.COMMIT, labels: { 'containerd.io/gc.ref.content.0': sha256(child) } }], leased);
+    await write(
+      [{ ref: 'p', data: parent, action: WriteAction.COMMIT, labels: { 'containerd.io/gc.ref.content.0': sha256(child) } }],
+      leased,
+    );
     const target = { mediaType: 'x', digest: sha256(parent), size: 6n, annotations: {} };
-    await engine.records.create(ctx, { image: { name: 'i', labels: {}, target, createdAt: undefined, updatedAt: undefined }, sourceDateEpoch: undefined });
+    await engine.records.create(ctx, {
+      image: { name: 'i', labels: {}, target, createdAt: undefined, updatedAt: undefined },
+      sourceDateEpoch: undefined,
+    });
     await engine.leases.delete(ctx, { id: 'l', sync: true });
     expect(engine.blobFiles()).toHaveLength(2);
     await engine.records.delete(ctx, { name: 'i', sync: true });
@@ -181,8 +210,15 @@ describe('leases and garbage collection', () => {
       await engine.load(image.archive);
       const lease = `container-${round}`;
       await engine.leases.create(ctx, { id: lease, labels: {} });
-      const made = engine.snapshots.prepare(newContext({ lease }), { snapshotter: '', key: lease, parent: chain, labels: {} }).then(() => true, () => false);
-      await Promise.all([made, engine.images.remove(ctx, { ref: 'a:1', force: true, noPrune: false, uses: [], platforms: [] }), collect().catch(() => undefined)]);
+      const made = engine.snapshots.prepare(newContext({ lease }), { snapshotter: '', key: lease, parent: chain, labels: {} }).then(
+        () => true,
+        () => false,
+      );
+      await Promise.all([
+        made,
+        engine.images.remove(ctx, { ref: 'a:1', force: true, noPrune: false, uses: [], platforms: [] }),
+        collect().catch(() => undefined),
+      ]);
       if (await made) {
         const { mounts } = await engine.snapshots.mounts(ctx, { snapshotter: '', key: lease });
         const lower = /lowerdir=(.*)/.exec(mounts[0]?.options.at(-1) ?? '')?.[1] ?? '';
@@ -201,7 +237,11 @@ describe('image records', () => {
     const image = { name: 'n', labels: { a: '1' }, target, createdAt: undefined, updatedAt: undefined };
     await engine.records.create(ctx, { image, sourceDateEpoch: undefined });
     await expect(engine.records.create(ctx, { image, sourceDateEpoch: undefined })).rejects.toMatchObject({ kind: 'alreadyExists' });
-    const updated = await engine.records.update(ctx, { image: { ...image, labels: { b: '2' }, target: { ...target, digest: sha256('y') } }, updateMask: ['labels'], sourceDateEpoch: undefined });
+    const updated = await engine.records.update(ctx, {
+      image: { ...image, labels: { b: '2' }, target: { ...target, digest: sha256('y') } },
+      updateMask: ['labels'],
+      sourceDateEpoch: undefined,
+    });
     expect(updated.image).toMatchObject({ labels: { b: '2' }, target: { digest: sha256('x') } });
     expect((await engine.records.list(ctx, { filters: ['name==n'] })).images).toHaveLength(1);
     expect((await engine.records.list(ctx, { filters: ['name==other', 'target.digest==nope'] })).images).toHaveLength(0);
@@ -214,7 +254,8 @@ const ctr = existsSync('/usr/bin/ctr');
 if (!ctr) console.warn('skipped: ctr (package containerd) is not installed');
 (ctr ? describe : describe.skip)('ctr', () => {
   // not execFileSync: the service runs in this process
-  const run = async (...args: string[]): Promise<string> => (await promisify(execFile)('ctr', ['-a', engine.socket, '-n', 'gantry', ...args])).stdout;
+  const run = async (...args: string[]): Promise<string> =>
+    (await promisify(execFile)('ctr', ['-a', engine.socket, '-n', 'gantry', ...args])).stdout;
 
   test('sees, exports and imports images; reads content', async () => {
     const image = await dockerArchive(['a:1'], [[{ name: 'f', body: 'f' }]]);
@@ -244,18 +285,39 @@ test('volumes: create, use, refuse, remove, prune', async () => {
   expect(made).toMatchObject({ created: true, volume: { name: 'v1', mountpoint: join(engine.data, 'volumes/v1/_data') } });
   expect((await volumes.createVolume(ctx, { name: 'v1', driver: '', options: {}, labels: {} })).created).toBe(false);
   await volumes.addReference(ctx, { name: 'v1', containerId: 'c1' });
-  await expect(volumes.removeVolume(ctx, { name: 'v1', force: true })).rejects.toMatchObject({ kind: 'conflict', message: 'remove v1: volume is in use - [c1]' });
+  await expect(volumes.removeVolume(ctx, { name: 'v1', force: true })).rejects.toMatchObject({
+    kind: 'conflict',
+    message: 'remove v1: volume is in use - [c1]',
+  });
   await volumes.releaseReference(ctx, { name: 'v1', containerId: 'c1' });
   await volumes.removeVolume(ctx, { name: 'v1', force: false });
-  await expect(volumes.removeVolume(ctx, { name: 'v1', force: false })).rejects.toMatchObject({ kind: 'notFound', message: 'get v1: no such volume' });
-  for (const name of ['../x', 'a/b', '.x']) await expect(volumes.createVolume(ctx, { name, driver: '', options: {}, labels: {} })).rejects.toMatchObject({ kind: 'invalidArgument' });
-  await expect(volumes.createVolume(ctx, { name: 'v2', driver: '', options: { size: '1g' }, labels: {} })).rejects.toThrow('invalid option: "size"');
+  await expect(volumes.removeVolume(ctx, { name: 'v1', force: false })).rejects.toMatchObject({
+    kind: 'notFound',
+    message: 'get v1: no such volume',
+  });
+  for (const name of ['../x', 'a/b', '.x'])
+    await expect(volumes.createVolume(ctx, { name, driver: '', options: {}, labels: {} })).rejects.toMatchObject({
+      kind: 'invalidArgument',
+    });
+  await expect(volumes.createVolume(ctx, { name: 'v2', driver: '', options: { size: '1g' }, labels: {} })).rejects.toThrow(
+    'invalid option: "size"',
+  );
   const anonymous = await volumes.createVolume(ctx, { name: '', driver: '', options: {}, labels: {} });
   expect((await volumes.pruneVolumes(ctx, { filters: {} })).names).toEqual([anonymous.volume?.name]);
 });
 
 test('attack 36: an empty volume is filled from inside the image only', async () => {
-  const image = await dockerArchive(['a:1'], [[{ name: 'data', type: 'directory', uid: 5, gid: 6, mode: 0o750 }, { name: 'data/f', body: 'f', uid: 7 }, { name: 'honest', type: 'symlink', linkname: '/data' }, { name: 'evil', type: 'symlink', linkname: '../../../../../../../../etc' }]]);
+  const image = await dockerArchive(
+    ['a:1'],
+    [
+      [
+        { name: 'data', type: 'directory', uid: 5, gid: 6, mode: 0o750 },
+        { name: 'data/f', body: 'f', uid: 7 },
+        { name: 'honest', type: 'symlink', linkname: '/data' },
+        { name: 'evil', type: 'symlink', linkname: '../../../../../../../../etc' },
+      ],
+    ],
+  );
   await engine.load(image.archive);
   await engine.snapshots.prepare(ctx, { snapshotter: '', key: 'c', parent: image.diffIds[0] ?? '', labels: {} });
   await engine.volumes.createVolume(ctx, { name: 'v1', driver: '', options: {}, labels: {} });
@@ -265,19 +327,37 @@ test('attack 36: an empty volume is filled from inside the image only', async ()
   expect(await fill('/../../../../etc')).toBe(false);
   expect(await fill('/honest')).toBe(true);
   expect(await fill('/data')).toBe(false);
-  expect(execFileSync('find', [join(engine.data, 'volumes/v1/_data'), '-printf', '%P %m %U %G\n'], { encoding: 'utf8' })).toBe(' 750 5 6\nf 644 7 0\n');
+  expect(execFileSync('find', [join(engine.data, 'volumes/v1/_data'), '-printf', '%P %m %U %G\n'], { encoding: 'utf8' })).toBe(
+    ' 750 5 6\nf 644 7 0\n',
+  );
 });
 
 test('diff: a layer is applied and made again', async () => {
   const layer = await tarOf([{ name: 'f', body: 'f' }]);
   await write([{ ref: 'r', data: layer, action: WriteAction.COMMIT }]);
   const { mounts } = await engine.snapshots.prepare(ctx, { snapshotter: '', key: 'k', parent: '', labels: {} });
-  const descriptor = { mediaType: 'application/vnd.oci.image.layer.v1.tar', digest: sha256(layer), size: BigInt(layer.length), annotations: {} };
+  const descriptor = {
+    mediaType: 'application/vnd.oci.image.layer.v1.tar',
+    digest: sha256(layer),
+    size: BigInt(layer.length),
+    annotations: {},
+  };
   const { applied } = await engine.diff.apply(ctx, { diff: descriptor, mounts, payloads: {}, syncFs: false });
   expect(applied?.digest).toBe(sha256(layer));
   expect(readFileSync(join(mounts[0]?.source ?? '', 'f'), 'utf8')).toBe('f');
-  const made = await engine.diff.diff(ctx, { left: [], right: mounts, mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip', ref: 'made', labels: {}, sourceDateEpoch: undefined });
-  expect((await engine.content.info(ctx, { digest: made.diff?.digest ?? '' })).info?.labels['containerd.io/uncompressed']).toMatch(/^sha256:/);
+  const made = await engine.diff.diff(ctx, {
+    left: [],
+    right: mounts,
+    mediaType: 'application/vnd.oci.image.layer.v1.tar+gzip',
+    ref: 'made',
+    labels: {},
+    sourceDateEpoch: undefined,
+  });
+  expect((await engine.content.info(ctx, { digest: made.diff?.digest ?? '' })).info?.labels['containerd.io/uncompressed']).toMatch(
+    /^sha256:/,
+  );
   const elsewhere = [{ type: 'bind', source: tmpdir(), target: '', options: ['rw', 'rbind'] }];
-  await expect(engine.diff.apply(ctx, { diff: descriptor, mounts: elsewhere, payloads: {}, syncFs: false })).rejects.toMatchObject({ kind: 'invalidArgument' });
+  await expect(engine.diff.apply(ctx, { diff: descriptor, mounts: elsewhere, payloads: {}, syncFs: false })).rejects.toMatchObject({
+    kind: 'invalidArgument',
+  });
 });

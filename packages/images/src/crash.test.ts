@@ -22,7 +22,16 @@ let service: ChildProcess | undefined;
 
 beforeAll(() => {
   dir = mkdtempSync(join(tmpdir(), 'gi-crash-'));
-  buildSync({ entryPoints: [join(__dirname, 'main.ts')], bundle: true, platform: 'node', target: 'node24', external: ['koffi'], outfile: join(dir, 'images.cjs'), nodePaths: [], logLevel: 'error' });
+  buildSync({
+    entryPoints: [join(__dirname, 'main.ts')],
+    bundle: true,
+    platform: 'node',
+    target: 'node24',
+    external: ['koffi'],
+    outfile: join(dir, 'images.cjs'),
+    nodePaths: [],
+    logLevel: 'error',
+  });
 });
 afterAll(async () => {
   await kill();
@@ -31,10 +40,32 @@ afterAll(async () => {
 
 async function start(): Promise<void> {
   const env = { ...process.env, NODE_PATH: join(__dirname, '../../../node_modules') };
-  service = spawn(process.execPath, [join(dir, 'images.cjs'), '--root', join(dir, 'd'), '--run', join(dir, 'r'), '--native', nativeBinary(), '--log-level', 'warn', '--metrics-address', 'off'], { stdio: 'inherit', env });
+  service = spawn(
+    process.execPath,
+    [
+      join(dir, 'images.cjs'),
+      '--root',
+      join(dir, 'd'),
+      '--run',
+      join(dir, 'r'),
+      '--native',
+      nativeBinary(),
+      '--log-level',
+      'warn',
+      '--metrics-address',
+      'off',
+    ],
+    { stdio: 'inherit', env },
+  );
   for (let tries = 0; tries < 1000; tries++) {
     const connection = connect(join(dir, 'r/images.sock'));
-    const up = await connection.client(LeasesService).list(ctx, { filters: [] }).then(() => true, () => false);
+    const up = await connection
+      .client(LeasesService)
+      .list(ctx, { filters: [] })
+      .then(
+        () => true,
+        () => false,
+      );
     connection.close();
     if (up) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
@@ -71,7 +102,10 @@ async function send(archive: Buffer, ticket: StreamTicket): Promise<void> {
 async function pull(ref: string): Promise<void> {
   const connection = connect(join(dir, 'r/images.sock'));
   try {
-    for await (const { progress } of connection.client(ImagesServiceService).pull(ctx, { ref, allTags: false, platform: undefined, auth: undefined })) if (progress?.error) throw new Error(progress.error);
+    for await (const { progress } of connection
+      .client(ImagesServiceService)
+      .pull(ctx, { ref, allTags: false, platform: undefined, auth: undefined }))
+      if (progress?.error) throw new Error(progress.error);
   } finally {
     connection.close();
   }
@@ -81,7 +115,8 @@ async function pull(ref: string): Promise<void> {
 async function problems(): Promise<string[]> {
   const found: string[] = [];
   const connection = connect(join(dir, 'r/images.sock'));
-  for await (const { finding } of connection.client(ImagesServiceService).check(ctx, { repair: false })) if (finding !== undefined) found.push(`${finding.problem} ${finding.object} ${finding.id}: ${finding.detail}`);
+  for await (const { finding } of connection.client(ImagesServiceService).check(ctx, { repair: false }))
+    if (finding !== undefined) found.push(`${finding.problem} ${finding.object} ${finding.id}: ${finding.detail}`);
   connection.close();
   return found;
 }
@@ -95,7 +130,10 @@ async function remove(ref = 'a:1'): Promise<void> {
 }
 
 test(`kill -9 at any moment of load, rmi and collection, ${ROUNDS} times: the store is right after each start`, async () => {
-  const files = Array.from({ length: 300 }, (_, at) => ({ name: `dir${at % 20}/file${at}`, body: createHash('sha256').update(String(at)).digest('hex').repeat(100) }));
+  const files = Array.from({ length: 300 }, (_, at) => ({
+    name: `dir${at % 20}/file${at}`,
+    body: createHash('sha256').update(String(at)).digest('hex').repeat(100),
+  }));
   const image = await dockerArchive(['a:1'], [files, files.slice(0, 50).map((file) => ({ ...file, body: 'changed' }))], { gzip: true });
   for (let round = 0; round < ROUNDS; round++) {
     await start();
@@ -124,45 +162,67 @@ test(`kill -9 at any moment of load, rmi and collection, ${ROUNDS} times: the st
   expect(readdirSync(join(dir, 'd/images/content/blobs/sha256'))).toEqual([]);
 }, 600_000);
 
-(hasRegistry ? test : test.skip)(`kill -9 at any moment of a pull, ${ROUNDS} times: the store checks clean, and a pull goes on where it was`, async () => {
-  const registry = await startRegistry();
-  const ref = `${registry.host}/crash/a:1`;
-  try {
-    await kill();
-    const image = await dockerArchive([ref], [[{ name: 'f', body: randomBytes(12 << 20) }], [{ name: 'g', body: randomBytes(6 << 20) }, { name: 'h', body: 'x' }]]);
-    await start();
-    await load(image.archive);
-    const connection = connect(join(dir, 'r/images.sock'));
-    for await (const { progress } of connection.client(ImagesServiceService).push(ctx, { ref, allTags: false, auth: undefined, platform: undefined })) if (progress?.error) throw new Error(progress.error);
-    connection.close();
-    await remove(ref);
-    for (let round = 0; round < ROUNDS; round++) {
-      const work = (async () => {
-        for (;;) {
-          await pull(ref);
-          await remove(ref);
-        }
-      })().catch(() => undefined);
-      await new Promise((resolve) => setTimeout(resolve, Math.random() * 500));
+(hasRegistry ? test : test.skip)(
+  `kill -9 at any moment of a pull, ${ROUNDS} times: the store checks clean, and a pull goes on where it was`,
+  async () => {
+    const registry = await startRegistry();
+    const ref = `${registry.host}/crash/a:1`;
+    try {
       await kill();
-      await work;
+      const image = await dockerArchive(
+        [ref],
+        [
+          [{ name: 'f', body: randomBytes(12 << 20) }],
+          [
+            { name: 'g', body: randomBytes(6 << 20) },
+            { name: 'h', body: 'x' },
+          ],
+        ],
+      );
       await start();
+      await load(image.archive);
+      const connection = connect(join(dir, 'r/images.sock'));
+      for await (const { progress } of connection
+        .client(ImagesServiceService)
+        .push(ctx, { ref, allTags: false, auth: undefined, platform: undefined }))
+        if (progress?.error) throw new Error(progress.error);
+      connection.close();
+      await remove(ref);
+      for (let round = 0; round < ROUNDS; round++) {
+        const work = (async () => {
+          for (;;) {
+            await pull(ref);
+            await remove(ref);
+          }
+        })().catch(() => undefined);
+        await new Promise((resolve) => setTimeout(resolve, Math.random() * 500));
+        await kill();
+        await work;
+        await start();
+        expect(await problems()).toEqual([]);
+      }
+      await pull(ref);
       expect(await problems()).toEqual([]);
+      await remove(ref);
+    } finally {
+      await kill();
+      await registry.stop();
     }
-    await pull(ref);
-    expect(await problems()).toEqual([]);
-    await remove(ref);
-  } finally {
-    await kill();
-    await registry.stop();
-  }
-}, 600_000);
+  },
+  600_000,
+);
 if (!hasRegistry) console.warn('skipped: docker-registry is not installed');
 
 /** Every blob has its digest, and nothing lies about in trash and ingests. */
 function check(): void {
   const content = join(dir, 'd/images/content');
-  for (const name of readdirSync(join(content, 'blobs/sha256'))) expect(createHash('sha256').update(readFileSync(join(content, 'blobs/sha256', name))).digest('hex')).toBe(name);
+  for (const name of readdirSync(join(content, 'blobs/sha256')))
+    expect(
+      createHash('sha256')
+        .update(readFileSync(join(content, 'blobs/sha256', name)))
+        .digest('hex'),
+    ).toBe(name);
   expect(readdirSync(join(content, 'trash'))).toEqual([]);
-  for (const name of readdirSync(join(dir, 'd/images/snapshots'))) expect(existsSync(join(dir, 'd/images/snapshots', name, 'fs'))).toBe(true);
+  for (const name of readdirSync(join(dir, 'd/images/snapshots')))
+    expect(existsSync(join(dir, 'd/images/snapshots', name, 'fs'))).toBe(true);
 }

@@ -10,8 +10,15 @@ import { startEngine, type TestEngine } from './testing/engine';
 import { dockerArchive, tarOf } from './testing/tar';
 
 const ctx = newContext();
-const base = [{ name: 'etc', type: 'directory' as const }, { name: 'etc/passwd', body: 'root:x:0:0::/:/bin/sh\n' }, { name: 'bin/sh', body: 'sh', mode: 0o755 }];
-const upper = [{ name: 'etc/.wh.passwd', body: '' }, { name: 'new', body: 'new' }];
+const base = [
+  { name: 'etc', type: 'directory' as const },
+  { name: 'etc/passwd', body: 'root:x:0:0::/:/bin/sh\n' },
+  { name: 'bin/sh', body: 'sh', mode: 0o755 },
+];
+const upper = [
+  { name: 'etc/.wh.passwd', body: '' },
+  { name: 'new', body: 'new' },
+];
 let engine: TestEngine;
 
 beforeEach(async () => {
@@ -21,7 +28,9 @@ afterEach(() => engine.stop());
 
 const list = async (filters = {}) => (await engine.images.list(ctx, { all: false, filters, sharedSize: false })).images;
 const remove = async (ref: string, force = false, uses: { imageId: string; containerId: string; running: boolean }[] = []) =>
-  (await engine.images.remove(ctx, { ref, force, noPrune: false, uses, platforms: [] })).removed.map(({ untagged, deleted }) => (untagged === '' ? `-${deleted}` : untagged));
+  (await engine.images.remove(ctx, { ref, force, noPrune: false, uses, platforms: [] })).removed.map(({ untagged, deleted }) =>
+    untagged === '' ? `-${deleted}` : untagged,
+  );
 
 describe('load', () => {
   test('names, facts and a chain that a container can start from', async () => {
@@ -29,7 +38,13 @@ describe('load', () => {
     const answers = await engine.load(image.archive);
     expect(answers.map(({ progress }) => progress?.stream)).toEqual(['Loaded image: a:1\n', 'Loaded image: b/c:2\n']);
     const [found] = await list();
-    expect(found).toMatchObject({ id: image.id, repoTags: ['a:1', 'b/c:2'], repoDigests: [], diffIds: image.diffIds, created: '2024-05-01T00:00:00Z' });
+    expect(found).toMatchObject({
+      id: image.id,
+      repoTags: ['a:1', 'b/c:2'],
+      repoDigests: [],
+      diffIds: image.diffIds,
+      created: '2024-05-01T00:00:00Z',
+    });
     const { mounts } = await engine.snapshots.prepare(ctx, { snapshotter: '', key: 'c', parent: found?.chainId ?? '', labels: {} });
     expect(mounts[0]?.type).toBe('overlay');
     const target = mkdtempSync(join(tmpdir(), 'gi-m-'));
@@ -68,7 +83,10 @@ describe('load', () => {
 
   test('a layer that is not what its image says leaves nothing behind', async () => {
     const image = await dockerArchive(['a:1'], [base]);
-    const wrong = JSON.stringify({ ...(JSON.parse(image.config.toString()) as object), rootfs: { type: 'layers', diff_ids: [`sha256:${'0'.repeat(64)}`] } });
+    const wrong = JSON.stringify({
+      ...(JSON.parse(image.config.toString()) as object),
+      rootfs: { type: 'layers', diff_ids: [`sha256:${'0'.repeat(64)}`] },
+    });
     const archive = await tarOf([
       { name: 'l/layer.tar', body: image.layers[0] ?? '' },
       { name: 'c.json', body: wrong },
@@ -102,7 +120,7 @@ describe('load', () => {
 });
 
 describe('save', () => {
-  test('comes back the same, by docker\'s and OCI\'s rules', async () => {
+  test("comes back the same, by docker's and OCI's rules", async () => {
     const image = await dockerArchive(['a:1'], [base, upper]);
     await engine.load(image.archive);
     const saved = await engine.save(['a:1']);
@@ -137,8 +155,11 @@ describe('save', () => {
     }
   });
 
-  test('an unknown name has docker\'s error', async () => {
-    await expect(engine.images.save(ctx, { refs: ['nope'], platforms: [] })).rejects.toMatchObject({ kind: 'notFound', message: 'No such image: nope:latest' });
+  test("an unknown name has docker's error", async () => {
+    await expect(engine.images.save(ctx, { refs: ['nope'], platforms: [] })).rejects.toMatchObject({
+      kind: 'notFound',
+      message: 'No such image: nope:latest',
+    });
   });
 });
 
@@ -150,7 +171,10 @@ describe('names', () => {
     for (const ref of ['a:1', 'docker.io/library/a:1', image.id, hex, hex.slice(0, 6), image.id.slice(0, 20)]) {
       expect((await engine.images.resolve(ctx, { ref, platform: undefined })).image?.id).toBe(image.id);
     }
-    await expect(engine.images.resolve(ctx, { ref: 'a', platform: undefined })).rejects.toMatchObject({ kind: 'notFound', message: 'No such image: a:latest' });
+    await expect(engine.images.resolve(ctx, { ref: 'a', platform: undefined })).rejects.toMatchObject({
+      kind: 'notFound',
+      message: 'No such image: a:latest',
+    });
     await expect(engine.images.resolve(ctx, { ref: 'A', platform: undefined })).rejects.toMatchObject({ kind: 'invalidArgument' });
   });
 
@@ -166,7 +190,10 @@ describe('rmi', () => {
   test('by name takes names away, and the image with the last', async () => {
     const image = await dockerArchive(['a:1', 'b:1'], [base]);
     await engine.load(image.archive);
-    await expect(remove(image.id.slice(7, 19))).rejects.toMatchObject({ kind: 'conflict', message: `conflict: unable to delete ${image.id.slice(7, 19)} (must be forced) - image is referenced in multiple repositories` });
+    await expect(remove(image.id.slice(7, 19))).rejects.toMatchObject({
+      kind: 'conflict',
+      message: `conflict: unable to delete ${image.id.slice(7, 19)} (must be forced) - image is referenced in multiple repositories`,
+    });
     expect(await remove('a:1')).toEqual(['a:1']);
     expect(await remove('b:1')).toEqual(['b:1', `-${image.id}`, `-${image.diffIds[0] ?? ''}`]);
     await engine.snapshots.cleanup(ctx, { snapshotter: '' });
@@ -179,9 +206,15 @@ describe('rmi', () => {
     const short = image.id.slice(7, 19);
     const containerId = 'c'.repeat(64);
     const stopped = [{ imageId: image.id, containerId, running: false }];
-    await expect(remove('a:1', false, stopped)).rejects.toThrow(`conflict: unable to remove repository reference "a:1" (must force) - container cccccccccccc is using its referenced image ${short}`);
-    await expect(remove(image.id, false, stopped)).rejects.toThrow(`conflict: unable to delete ${short} (must be forced) - image is being used by stopped container cccccccccccc`);
-    await expect(remove(image.id, true, [{ imageId: image.id, containerId, running: true }])).rejects.toThrow(`conflict: unable to delete ${short} (cannot be forced) - image is being used by running container cccccccccccc`);
+    await expect(remove('a:1', false, stopped)).rejects.toThrow(
+      `conflict: unable to remove repository reference "a:1" (must force) - container cccccccccccc is using its referenced image ${short}`,
+    );
+    await expect(remove(image.id, false, stopped)).rejects.toThrow(
+      `conflict: unable to delete ${short} (must be forced) - image is being used by stopped container cccccccccccc`,
+    );
+    await expect(remove(image.id, true, [{ imageId: image.id, containerId, running: true }])).rejects.toThrow(
+      `conflict: unable to delete ${short} (cannot be forced) - image is being used by running container cccccccccccc`,
+    );
     expect(await remove('a:1', true, [{ imageId: image.id, containerId, running: true }])).toEqual(['a:1']);
     expect((await list())[0]).toMatchObject({ id: image.id, repoTags: [] });
   });
@@ -207,7 +240,10 @@ describe('rmi', () => {
     const pruned = await engine.images.prune(ctx, { filters: {}, uses: [] });
     expect(pruned.removed.map(({ deleted }) => deleted)).toContain(first.id);
     expect((await list()).map(({ id }) => id)).toEqual([second.id]);
-    const rest = await engine.images.prune(ctx, { filters: { dangling: { values: ['false'] } }, uses: [{ imageId: second.id, containerId: 'x', running: false }] });
+    const rest = await engine.images.prune(ctx, {
+      filters: { dangling: { values: ['false'] } },
+      uses: [{ imageId: second.id, containerId: 'x', running: false }],
+    });
     expect(rest.removed).toEqual([]);
   });
 });
@@ -216,7 +252,10 @@ test('history shows each step with its layer', async () => {
   const image = await dockerArchive(['a:1'], [base, upper]);
   await engine.load(image.archive);
   const { items } = await engine.images.history(ctx, { ref: 'a:1', platform: undefined });
-  expect(items.map(({ id, createdBy }) => [id, createdBy])).toEqual([[image.id, 'step 1'], ['<missing>', 'step 0']]);
+  expect(items.map(({ id, createdBy }) => [id, createdBy])).toEqual([
+    [image.id, 'step 1'],
+    ['<missing>', 'step 0'],
+  ]);
   expect(items[0]?.size).toBe(3n);
 });
 
@@ -227,8 +266,21 @@ test('commit makes an image of what a container changed', async () => {
   const number = engine.snapshotDirs().at(-1) ?? '';
   writeFileSync(join(engine.data, 'snapshots', number, 'fs/added'), 'added');
   execFileSync('mknod', [join(engine.data, 'snapshots', number, 'fs/gone'), 'c', '0', '0']);
-  expect((await engine.images.getChanges(ctx, { snapshotKey: 'c1' })).changes).toEqual([{ path: '/added', kind: 1 }, { path: '/gone', kind: 2 }]);
-  const request = { snapshotKey: 'c1', parentImageId: image.id, configJson: Buffer.from('{"Cmd":["x"]}'), author: 'me', comment: 'why', containerId: 'c1', repository: 'made', tag: '', changes: ['ENV A=1'] };
+  expect((await engine.images.getChanges(ctx, { snapshotKey: 'c1' })).changes).toEqual([
+    { path: '/added', kind: 1 },
+    { path: '/gone', kind: 2 },
+  ]);
+  const request = {
+    snapshotKey: 'c1',
+    parentImageId: image.id,
+    configJson: Buffer.from('{"Cmd":["x"]}'),
+    author: 'me',
+    comment: 'why',
+    containerId: 'c1',
+    repository: 'made',
+    tag: '',
+    changes: ['ENV A=1'],
+  };
   const { imageId, familiarName } = await engine.images.commit(ctx, request);
   expect(familiarName).toBe('made:latest');
   const made = (await engine.images.resolve(ctx, { ref: 'made', platform: undefined })).image;

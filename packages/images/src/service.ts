@@ -7,7 +7,7 @@ export const service: ServiceSpec<ImagesConfig> = {
   name: 'images',
   binary: 'gantry-images',
   version: '0.1.0',
-  summary: 'content, images, snapshots, diffs, leases and volumes, on containerd\'s contracts and docker\'s view',
+  summary: "content, images, snapshots, diffs, leases and volumes, on containerd's contracts and docker's view",
   defaults,
   flags,
   check: checkConfig,

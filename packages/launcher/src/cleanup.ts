@@ -19,7 +19,8 @@ interface MonitorFile {
  * roots, and removes its cgroups, links and firewall table. Its data stays on disk.
  */
 export async function cleanup(argv: readonly string[]): Promise<void> {
-  if (!argv.some((word) => word.startsWith('--root')) || !argv.some((word) => word.startsWith('--run'))) throw invalidArgument('cleanup needs --root and --run');
+  if (!argv.some((word) => word.startsWith('--root')) || !argv.some((word) => word.startsWith('--run')))
+    throw invalidArgument('cleanup needs --root and --run');
   const options = readUpOptions(argv);
   const { root, run } = options;
   const tasks = taskFolders(join(run, 'tasks'));
@@ -27,12 +28,16 @@ export async function cleanup(argv: readonly string[]): Promise<void> {
   for (const target of mountsBelow([root, run])) await syscalls.async.umount2(target, 2 /* MNT_DETACH */).catch(() => undefined);
   await purgeGroups(run, tasks);
   const logger = createLogger({ service: networkService.name, version: networkService.version, level: 'warn' });
-  if (existsSync(join(root, networkService.name))) await purge({ config: serviceConfig(networkService, options), logger, data: join(root, networkService.name) });
+  if (existsSync(join(root, networkService.name)))
+    await purge({ config: serviceConfig(networkService, options), logger, data: join(root, networkService.name) });
 }
 
 function taskFolders(tasks: string): string[] {
   if (!existsSync(tasks)) return [];
-  const folders = (path: string): string[] => readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => join(path, entry.name));
+  const folders = (path: string): string[] =>
+    readdirSync(path, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => join(path, entry.name));
   return folders(tasks).flatMap(folders);
 }
 

@@ -42,7 +42,10 @@ export function readUpOptions(argv: readonly string[]): UpOptions {
 export function serviceArguments(name: string, options: UpOptions): string[] {
   const file = join(options.configFolder, `${name}.yaml`);
   return [
-    '--root', options.root, '--run', options.run,
+    '--root',
+    options.root,
+    '--run',
+    options.run,
     ...(existsSync(file) ? ['--config', file] : []),
     ...(options.logLevel === undefined ? [] : ['--log-level', options.logLevel]),
   ];
@@ -51,7 +54,12 @@ export function serviceArguments(name: string, options: UpOptions): string[] {
 /** The configuration that the same command line gives a service in this process. */
 export function serviceConfig<C extends object>(spec: ServiceSpec<C>, options: UpOptions): CommonConfig & C {
   const table = { ...commonFlags, ...spec.flags };
-  const config = loadConfig(spec.name, spec.defaults, { table, flags: parseFlags(serviceArguments(spec.name, options), table) }, readEnvironment());
+  const config = loadConfig(
+    spec.name,
+    spec.defaults,
+    { table, flags: parseFlags(serviceArguments(spec.name, options), table) },
+    readEnvironment(),
+  );
   spec.check?.(config);
   return config;
 }

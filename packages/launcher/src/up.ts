@@ -7,7 +7,19 @@ import { watchServices } from './watch';
 export async function up(argv: readonly string[], folder: string, version: string): Promise<void> {
   const options = readUpOptions(argv);
   if (options.help) {
-    process.stdout.write(helpText('gantry up', 'runs the whole engine, in one process or watched as processes', upFlags, new Map([['root', '/var/lib/gantry'], ['run', '/run/gantry'], ['config-dir', '/etc/gantry'], ['log-level', 'info']])));
+    process.stdout.write(
+      helpText(
+        'gantry up',
+        'runs the whole engine, in one process or watched as processes',
+        upFlags,
+        new Map([
+          ['root', '/var/lib/gantry'],
+          ['run', '/run/gantry'],
+          ['config-dir', '/etc/gantry'],
+          ['log-level', 'info'],
+        ]),
+      ),
+    );
     return;
   }
   if (options.version) {

@@ -48,7 +48,11 @@ class WatchedService {
 
   start(): void {
     const begun = Date.now();
-    const child = spawn(process.execPath, [...SMALL_HEAP, join(this.folder, `${this.spec.binary}.cjs`), ...serviceArguments(this.spec.name, this.options)], { stdio: ['ignore', 'inherit', 'inherit'] });
+    const child = spawn(
+      process.execPath,
+      [...SMALL_HEAP, join(this.folder, `${this.spec.binary}.cjs`), ...serviceArguments(this.spec.name, this.options)],
+      { stdio: ['ignore', 'inherit', 'inherit'] },
+    );
     this.child = child;
     const again = (code: number | null): void => {
       if (this.child !== child) return;
@@ -69,7 +73,7 @@ class WatchedService {
   /** Until its socket is there: the next service finds it at once. A service that never comes up is not waited for longer than 30 s. Throws when it cannot come up. */
   async listening(): Promise<void> {
     const socket = join(this.options.run, this.spec.name === 'gateway' ? 'docker.sock' : `${this.spec.name}.sock`);
-    for (const end = Date.now() + 30_000; !existsSync(socket) && Date.now() < end; ) {
+    for (const end = Date.now() + 30_000; !existsSync(socket) && Date.now() < end;) {
       if (this.givenUp) throw failedPrecondition(`${this.spec.binary} cannot run`, { meta: UNUSABLE });
       await new Promise((resolve) => setTimeout(resolve, 20));
     }

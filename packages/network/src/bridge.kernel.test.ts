@@ -34,7 +34,8 @@ asRoot('networks on a real kernel', () => {
   };
 
   /** Answers each connection with a word. */
-  const serve = (sandbox: TestSandbox, port: number, word: string) => sandbox.start('socat', `TCP-LISTEN:${port},fork,reuseaddr`, `SYSTEM:echo ${word}`);
+  const serve = (sandbox: TestSandbox, port: number, word: string) =>
+    sandbox.start('socat', `TCP-LISTEN:${port},fork,reuseaddr`, `SYSTEM:echo ${word}`);
   const ask = async (from: TestSandbox | undefined, address: string, port: number): Promise<string> => {
     const peer = `TCP:${address.includes(':') ? `[${address}]` : address}:${port},connect-timeout=1`;
     return (await (from === undefined ? runProgram('socat', '-u', peer, '-') : from.run('socat', '-u', peer, '-'))).trim();
@@ -43,7 +44,11 @@ asRoot('networks on a real kernel', () => {
 
   it('has the predefined networks and a bridge of its own', async () => {
     const { networks } = await service.client.listNetworks(context(), {});
-    expect(networks.map((network) => [network.name, network.driver])).toEqual([['bridge', 'bridge'], ['host', 'host'], ['none', 'null']]);
+    expect(networks.map((network) => [network.name, network.driver])).toEqual([
+      ['bridge', 'bridge'],
+      ['host', 'host'],
+      ['none', 'null'],
+    ]);
     expect(networks[0]?.pools).toEqual([{ subnet: '172.17.0.0/16', gateway: '172.17.0.1', ipRange: '', auxAddresses: {} }]);
     const device = networks[0]?.options['com.docker.network.bridge.name'] ?? '';
     expect(device).toMatch(/^gantry-[0-9a-f]{8}$/);
@@ -54,7 +59,13 @@ asRoot('networks on a real kernel', () => {
   it('gives a sandbox its interface, address, MAC and route, without IPv6', async () => {
     const sandbox = await host.sandbox();
     const endpoint = await join(sandbox);
-    expect(endpoint).toMatchObject({ interface: 'eth0', ipAddress: '172.17.0.2', ipPrefixLen: 16, gateway: '172.17.0.1', macAddress: '02:42:ac:11:00:02' });
+    expect(endpoint).toMatchObject({
+      interface: 'eth0',
+      ipAddress: '172.17.0.2',
+      ipPrefixLen: 16,
+      gateway: '172.17.0.1',
+      macAddress: '02:42:ac:11:00:02',
+    });
     expect(await sandbox.run('ip', '-br', 'link', 'show', 'eth0')).toMatch(/eth0\S*\s+UP\s+02:42:ac:11:00:02/);
     expect(await sandbox.run('ip', '-4', 'addr', 'show', 'eth0')).toContain('172.17.0.2/16 brd 172.17.255.255');
     expect(await sandbox.run('ip', 'route')).toContain('default via 172.17.0.1 dev eth0');
@@ -92,7 +103,9 @@ asRoot('networks on a real kernel', () => {
 
   it('keeps a port that is published on loopback from everybody else', async () => {
     const [web, outside] = [await host.sandbox(), await host.neighbour('lan0', '192.0.2.9', '192.0.2.1')];
-    const endpoint = await join(web, { ports: [{ protocol: 'tcp', containerPort: 80, hostIp: '127.0.0.1', hostPort: 8080, hostPortEnd: 0 }] });
+    const endpoint = await join(web, {
+      ports: [{ protocol: 'tcp', containerPort: 80, hostIp: '127.0.0.1', hostPort: 8080, hostPortEnd: 0 }],
+    });
     serve(web, 80, 'secret');
     await eventually(async () => expect(await ask(undefined, '127.0.0.1', 8080)).toBe('secret'));
     await expect(ask(outside, '192.0.2.1', 8080)).rejects.toThrow();
@@ -100,7 +113,10 @@ asRoot('networks on a real kernel', () => {
     await outside.run('ip', 'route', 'replace', '172.17.0.0/16', 'via', '192.0.2.1');
     await expect(ask(outside, endpoint.ipAddress, 80)).rejects.toThrow();
     // to 127.0.0.1 of the host over the wire, from a neighbour on the LAN and from a container
-    for (const [from, mac] of [[outside, host.ip('-o', 'link', 'show', 'lan0')], [web, host.ip('-o', 'link', 'show', 'type', 'bridge')]] as const) {
+    for (const [from, mac] of [
+      [outside, host.ip('-o', 'link', 'show', 'lan0')],
+      [web, host.ip('-o', 'link', 'show', 'type', 'bridge')],
+    ] as const) {
       await from.run('ip', 'addr', 'flush', 'dev', 'lo');
       await from.run('ip', 'route', 'flush', 'table', 'local', 'match', '127.0.0.1');
       await from.run('sysctl', '-qw', 'net.ipv4.conf.all.route_localnet=1');
@@ -121,27 +137,43 @@ asRoot('networks on a real kernel', () => {
     service = await startTestService(host.directory, service.config);
     expect(await ask(undefined, '127.0.0.1', 8080)).toBe('hello');
     const rival = await host.sandbox();
-    await expect(join(rival, { containerName: 'rival', ports: [{ protocol: 'tcp', containerPort: 80, hostIp: '', hostPort: 8080, hostPortEnd: 0 }] })).rejects.toThrow(
+    await expect(
+      join(rival, { containerName: 'rival', ports: [{ protocol: 'tcp', containerPort: 80, hostIp: '', hostPort: 8080, hostPortEnd: 0 }] }),
+    ).rejects.toThrow(
       /^driver failed programming external connectivity on endpoint rival \([0-9a-f]{64}\): Bind for 0\.0\.0\.0:8080 failed: port is already allocated$/,
     );
     await service.client.releaseSandbox(context(), { sandboxId });
-    await join(rival, { containerName: 'rival', ports: [{ protocol: 'tcp', containerPort: 80, hostIp: '', hostPort: 8080, hostPortEnd: 0 }] });
+    await join(rival, {
+      containerName: 'rival',
+      ports: [{ protocol: 'tcp', containerPort: 80, hostIp: '', hostPort: 8080, hostPortEnd: 0 }],
+    });
   });
 
   it('names a foreign holder of a port as dockerd does, and leaves nothing of the endpoint', async () => {
     host.start('socat', 'TCP-LISTEN:8080,fork,bind=0.0.0.0', 'SYSTEM:echo foreign');
     const web = await host.sandbox();
     await eventually(async () => expect(await ask(undefined, '127.0.0.1', 8080)).toBe('foreign'));
-    await expect(join(web, { ports: [{ protocol: 'tcp', containerPort: 80, hostIp: '', hostPort: 8080, hostPortEnd: 0 }] })).rejects.toThrow('listen tcp4 0.0.0.0:8080: bind: address already in use');
+    await expect(
+      join(web, { ports: [{ protocol: 'tcp', containerPort: 80, hostIp: '', hostPort: 8080, hostPortEnd: 0 }] }),
+    ).rejects.toThrow('listen tcp4 0.0.0.0:8080: bind: address already in use');
     expect(await web.run('ip', '-br', 'link')).not.toContain('eth0');
     expect((await service.client.getNetwork(context(), { ref: 'bridge' })).network?.endpoints).toEqual([]);
   });
 
   it('keeps networks apart, and internal ones to themselves', async () => {
-    for (const [name, internal] of [['red', false], ['blue', false], ['inner', true]] as const) await service.client.createNetwork(context(), createRequest({ name, internal }));
+    for (const [name, internal] of [
+      ['red', false],
+      ['blue', false],
+      ['inner', true],
+    ] as const)
+      await service.client.createNetwork(context(), createRequest({ name, internal }));
     const outside = await host.neighbour('lan0', '192.0.2.9', '192.0.2.1');
     const [red, blue, inner, inner2] = [await host.sandbox(), await host.sandbox(), await host.sandbox(), await host.sandbox()];
-    const redAt = await join(red, { networkRef: 'red', containerName: 'red', ports: [{ protocol: 'tcp', containerPort: 80, hostIp: '', hostPort: 8080, hostPortEnd: 0 }] });
+    const redAt = await join(red, {
+      networkRef: 'red',
+      containerName: 'red',
+      ports: [{ protocol: 'tcp', containerPort: 80, hostIp: '', hostPort: 8080, hostPortEnd: 0 }],
+    });
     const blueAt = await join(blue, { networkRef: 'blue', containerName: 'blue' });
     const innerAt = await join(inner, { networkRef: 'inner', containerName: 'inner' });
     await join(inner2, { networkRef: 'inner', containerName: 'inner2' });
@@ -160,9 +192,16 @@ asRoot('networks on a real kernel', () => {
   });
 
   it('cuts containers off from each other when icc is off', async () => {
-    await service.client.createNetwork(context(), createRequest({ name: 'quiet', options: { 'com.docker.network.bridge.enable_icc': 'false' } }));
+    await service.client.createNetwork(
+      context(),
+      createRequest({ name: 'quiet', options: { 'com.docker.network.bridge.enable_icc': 'false' } }),
+    );
     const [a, b] = [await host.sandbox(), await host.sandbox()];
-    await join(a, { networkRef: 'quiet', containerName: 'a', ports: [{ protocol: 'tcp', containerPort: 80, hostIp: '', hostPort: 8080, hostPortEnd: 0 }] });
+    await join(a, {
+      networkRef: 'quiet',
+      containerName: 'a',
+      ports: [{ protocol: 'tcp', containerPort: 80, hostIp: '', hostPort: 8080, hostPortEnd: 0 }],
+    });
     const second = await join(b, { networkRef: 'quiet', containerName: 'b' });
     await expect(ping(a, second.ipAddress)).rejects.toThrow();
     await ping(a, second.gateway);
@@ -187,7 +226,11 @@ asRoot('networks on a real kernel', () => {
     const device = (await import('./config')).instanceNames(service.config).device;
     host.ip('link', 'del', device);
     host.nft('flush', 'ruleset');
-    for (const line of host.ip('-o', 'link', 'show', 'type', 'veth').split('\n').filter((text) => text !== '')) host.ip('link', 'del', /^\d+: ([^@:]+)/.exec(line)?.[1] ?? '');
+    for (const line of host
+      .ip('-o', 'link', 'show', 'type', 'veth')
+      .split('\n')
+      .filter((text) => text !== ''))
+      host.ip('link', 'del', /^\d+: ([^@:]+)/.exec(line)?.[1] ?? '');
     service = await startTestService(host.directory, service.config);
     serve(web, 80, 'again');
     await eventually(async () => expect(await ask(undefined, '127.0.0.1', 8080)).toBe('again'));
@@ -245,7 +288,8 @@ asRoot('networks on a real kernel', () => {
     const outside = createSocket('udp4');
     outside.on('message', (query, client) => {
       const question = readQuery(query);
-      if (question !== undefined && !('rcode' in question)) outside.send(writeAnswer(question, [{ type: 1, ttl: 1, data: Buffer.from([198, 51, 100, 9]) }]), client.port, client.address);
+      if (question !== undefined && !('rcode' in question))
+        outside.send(writeAnswer(question, [{ type: 1, ttl: 1, data: Buffer.from([198, 51, 100, 9]) }]), client.port, client.address);
     });
     await new Promise<void>((resolve) => outside.bind(5300, '127.0.0.1', resolve));
     try {

@@ -57,7 +57,14 @@ export function assemble(context: Pick<NetworkContext, 'config' | 'data' | 'logg
       devices,
       table,
       publisher,
-      surroundings: () => readSurroundings({ route, networks: () => store.networks(), pools, ownDevices: [names.device], resolvers: () => hostResolvers.servers() }),
+      surroundings: () =>
+        readSurroundings({
+          route,
+          networks: () => store.networks(),
+          pools,
+          ownDevices: [names.device],
+          resolvers: () => hostResolvers.servers(),
+        }),
       forgetFlows: (flows) => {
         forgetUdpFlows(netfilter, flows).catch((error: unknown) => logger.warn({ err: error }, 'old UDP flows could not be forgotten'));
       },
@@ -69,8 +76,16 @@ export function assemble(context: Pick<NetworkContext, 'config' | 'data' | 'logg
     host: new PlainDriver('host', kernel),
     null: new PlainDriver('null', kernel),
   } as const satisfies Record<DriverName, NetworkDriver>;
-  const resolvers = new EmbeddedResolvers(kernel, { names: store, upstream: new Upstream(), hostServers: () => hostResolvers.servers() }, logger);
-  const firewall = new FirewallWatch(netfilter, { insert, markBit: MARK_BIT, isOurs: (name) => name === names.table || name.startsWith('gantry') }, logger);
+  const resolvers = new EmbeddedResolvers(
+    kernel,
+    { names: store, upstream: new Upstream(), hostServers: () => hostResolvers.servers() },
+    logger,
+  );
+  const firewall = new FirewallWatch(
+    netfilter,
+    { insert, markBit: MARK_BIT, isOurs: (name) => name === names.table || name.startsWith('gantry') },
+    logger,
+  );
   const sweeper = new Sweeper(async (regular) => {
     try {
       const swept = await sweepInterfaces(parts, route);
@@ -81,7 +96,16 @@ export function assemble(context: Pick<NetworkContext, 'config' | 'data' | 'logg
       logger.warn({ err: error }, 'sweep failed');
     }
   }, config['sweep-interval'] * 1000);
-  const parts: Parts = { store, drivers, kernel, resolvers, locks: new KeyedLock(), removing: new Set(), logger, sweepSoon: () => sweeper.soon() };
+  const parts: Parts = {
+    store,
+    drivers,
+    kernel,
+    resolvers,
+    locks: new KeyedLock(),
+    removing: new Set(),
+    logger,
+    sweepSoon: () => sweeper.soon(),
+  };
   const close = (): void => {
     resolvers.closeAll();
     publisher.close();
@@ -100,7 +124,16 @@ export function compose(context: NetworkContext): Running {
   const server = context.createServer();
   let warnings: readonly string[] = [];
   server.addService(VersionService, { version: async () => ({ version: context.version, revision: '' }) });
-  server.addService(NetworkServiceService, networkHandlers(parts, async () => readStatus(parts, { warnings: [...warnings, ...(await service.firewall.freshWarnings())], pools: service.pools, table: service.names.table })));
+  server.addService(
+    NetworkServiceService,
+    networkHandlers(parts, async () =>
+      readStatus(parts, {
+        warnings: [...warnings, ...(await service.firewall.freshWarnings())],
+        pools: service.pools,
+        table: service.names.table,
+      }),
+    ),
+  );
   return {
     start: async () => {
       const options: Record<string, string> = {
@@ -115,7 +148,8 @@ export function compose(context: NetworkContext): Running {
         device: service.names.device,
         subnet: config.bridge.subnet,
         options,
-        isContested: (network) => service.devices.isContested(network.device ?? '', parseCidr(network.pool?.subnet ?? '') ?? { address: 0, prefix: 32 }),
+        isContested: (network) =>
+          service.devices.isContested(network.device ?? '', parseCidr(network.pool?.subnet ?? '') ?? { address: 0, prefix: 32 }),
       });
       if (config['ip-forward']) turnOnForwarding(parts);
       warnings = await restore(parts, () => service.table.install());
@@ -148,7 +182,8 @@ export async function purge(context: Pick<NetworkContext, 'config' | 'data' | 'l
   try {
     parts.store.deleteEndpoints(parts.store.endpoints().map((endpoint) => endpoint.id));
     await attempt(async () => void (await sweepInterfaces(parts, service.route)));
-    for (const network of parts.store.networks()) if (network.device !== undefined) await attempt(() => service.devices.remove(network.device ?? ''));
+    for (const network of parts.store.networks())
+      if (network.device !== undefined) await attempt(() => service.devices.remove(network.device ?? ''));
     await attempt(() => service.table.remove());
     await attempt(() => service.firewall.withdraw());
     await attempt(() => restoreForwarding(parts, service.netfilter, service.names.table));

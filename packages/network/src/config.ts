@@ -56,12 +56,17 @@ export const networkFlags: FlagTable = {
 
 export function checkNetworkConfig(config: CommonConfig & NetworkConfig): void {
   const { bridge } = config;
-  if (bridge.name !== '' && (bridge.name.length > MAX_NAME || !/^[^\s/:]+$/.test(bridge.name))) throw invalidArgument(`bridge.name "${bridge.name}" is no interface name`);
+  if (bridge.name !== '' && (bridge.name.length > MAX_NAME || !/^[^\s/:]+$/.test(bridge.name)))
+    throw invalidArgument(`bridge.name "${bridge.name}" is no interface name`);
   const subnet = bridge.subnet === '' ? undefined : parseCidr(bridge.subnet);
-  if (bridge.subnet !== '' && (subnet === undefined || subnet.address !== first(subnet))) throw invalidArgument(`bridge.subnet "${bridge.subnet}" is no subnet`);
-  if (bridge.mtu !== 0 && !(bridge.mtu >= 68 && bridge.mtu <= 65535)) throw invalidArgument(`bridge.mtu ${bridge.mtu} is not between 68 and 65535`);
-  if (config.table !== '' && !/^[A-Za-z][A-Za-z0-9_.-]{0,127}$/.test(config.table)) throw invalidArgument(`table "${config.table}" is no nft table name`);
-  if (config['publish-address'] !== '' && !isIPv4(config['publish-address'])) throw invalidArgument(`publish-address "${config['publish-address']}" is no IPv4 address`);
+  if (bridge.subnet !== '' && (subnet === undefined || subnet.address !== first(subnet)))
+    throw invalidArgument(`bridge.subnet "${bridge.subnet}" is no subnet`);
+  if (bridge.mtu !== 0 && !(bridge.mtu >= 68 && bridge.mtu <= 65535))
+    throw invalidArgument(`bridge.mtu ${bridge.mtu} is not between 68 and 65535`);
+  if (config.table !== '' && !/^[A-Za-z][A-Za-z0-9_.-]{0,127}$/.test(config.table))
+    throw invalidArgument(`table "${config.table}" is no nft table name`);
+  if (config['publish-address'] !== '' && !isIPv4(config['publish-address']))
+    throw invalidArgument(`publish-address "${config['publish-address']}" is no IPv4 address`);
   if (!['warn', 'insert'].includes(config.firewall)) throw invalidArgument(`firewall "${config.firewall}" is neither warn nor insert`);
   if (!(config['sweep-interval'] >= 1)) throw invalidArgument(`sweep-interval ${config['sweep-interval']} is less than 1 second`);
   poolsOf(config);
@@ -71,7 +76,8 @@ export function poolsOf(config: NetworkConfig): readonly AddressPool[] {
   if (config['default-address-pools'].length === 0) return DEFAULT_POOLS;
   return config['default-address-pools'].map((entry) => {
     const base = parseCidr(String(entry.base));
-    if (base === undefined || !Number.isInteger(entry.size) || entry.size < base.prefix || entry.size > 30) throw invalidArgument(`default-address-pools: ${JSON.stringify(entry)} is no pool of subnets`);
+    if (base === undefined || !Number.isInteger(entry.size) || entry.size < base.prefix || entry.size > 30)
+      throw invalidArgument(`default-address-pools: ${JSON.stringify(entry)} is no pool of subnets`);
     return { base, size: entry.size };
   });
 }

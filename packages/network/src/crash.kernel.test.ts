@@ -14,9 +14,28 @@ asRoot('a killed network service', () => {
   it('finishes or undoes what it was in the middle of, and leaves nothing behind', async () => {
     const host = new TestHost();
     const bundle = join(host.directory, 'service.cjs');
-    buildSync({ entryPoints: [join(__dirname, 'main.ts')], bundle: true, platform: 'node', external: ['koffi'], outfile: bundle, logLevel: 'error' });
+    buildSync({
+      entryPoints: [join(__dirname, 'main.ts')],
+      bundle: true,
+      platform: 'node',
+      external: ['koffi'],
+      outfile: bundle,
+      logLevel: 'error',
+    });
     const run = join(host.directory, 'run');
-    const args = [bundle, '--root', join(host.directory, 'data'), '--run', run, '--config', '/dev/null', '--metrics-address', 'off', '--log-level', 'error'];
+    const args = [
+      bundle,
+      '--root',
+      join(host.directory, 'data'),
+      '--run',
+      run,
+      '--config',
+      '/dev/null',
+      '--metrics-address',
+      'off',
+      '--log-level',
+      'error',
+    ];
     const modules = join(__dirname, '../../../node_modules');
     const boot = (): ChildProcess => spawn(process.execPath, args, { stdio: 'inherit', env: { ...process.env, NODE_PATH: modules } });
     const connection = connect(join(run, 'network.sock'));
@@ -32,30 +51,50 @@ asRoot('a killed network service', () => {
       const [web = boxes[0] as TestSandbox, ...rest] = boxes;
       const webId = id();
       await connection.ready(30_000);
-      await client.connect(context(), connectRequest({ sandboxId: webId, netnsPath: web.path, ports: [port(8080)] }), { waitForReady: true });
+      await client.connect(context(), connectRequest({ sandboxId: webId, netnsPath: web.path, ports: [port(8080)] }), {
+        waitForReady: true,
+      });
       web.start('socat', 'TCP-LISTEN:80,fork,reuseaddr', 'SYSTEM:echo hello');
       const ask = async () => (await runProgram('socat', '-u', 'TCP:127.0.0.1:8080,connect-timeout=1', '-')).trim();
       await eventually(async () => expect(await ask()).toBe('hello'));
 
       const ids = rest.map(() => id());
       for (let round = 0; round < KILLS; round++) {
-        const busy = Promise.allSettled(rest.map(async (box, index) => {
-          const request = connectRequest({ sandboxId: ids[index] ?? '', netnsPath: box.path, containerName: `c${index}`, ports: [port(9000 + index)] });
-          await client.connect(context(), request, { timeoutMs: 2_000 });
-          if ((index + round) % 2 === 0) await client.releaseSandbox(context(), { sandboxId: ids[index] ?? '' }, { timeoutMs: 2_000 });
-        }));
+        const busy = Promise.allSettled(
+          rest.map(async (box, index) => {
+            const request = connectRequest({
+              sandboxId: ids[index] ?? '',
+              netnsPath: box.path,
+              containerName: `c${index}`,
+              ports: [port(9000 + index)],
+            });
+            await client.connect(context(), request, { timeoutMs: 2_000 });
+            if ((index + round) % 2 === 0) await client.releaseSandbox(context(), { sandboxId: ids[index] ?? '' }, { timeoutMs: 2_000 });
+          }),
+        );
         await delay(round * 3);
         await kill();
         expect(await ask()).toBe('hello');
         await busy;
         service = boot();
-        await client.reconcile(context(), { sandboxes: [{ sandboxId: webId, netnsPath: web.path }] }, { waitForReady: true, timeoutMs: 30_000 });
+        await client.reconcile(
+          context(),
+          { sandboxes: [{ sandboxId: webId, netnsPath: web.path }] },
+          { waitForReady: true, timeoutMs: 30_000 },
+        );
         expect(await ask()).toBe('hello');
         const { network } = await client.getNetwork(context(), { ref: 'bridge' });
         expect(network?.endpoints.map((endpoint) => endpoint.sandboxId)).toEqual([webId]);
         // what outlived its record goes by itself, and every port is free again
         await eventually(() => expect(host.ip('-o', 'link', 'show', 'type', 'veth').trim().split('\n')).toHaveLength(1));
-        await Promise.all(rest.map((box, index) => client.connect(context(), connectRequest({ sandboxId: ids[index] ?? '', netnsPath: box.path, containerName: `c${index}`, ports: [port(9000 + index)] }))));
+        await Promise.all(
+          rest.map((box, index) =>
+            client.connect(
+              context(),
+              connectRequest({ sandboxId: ids[index] ?? '', netnsPath: box.path, containerName: `c${index}`, ports: [port(9000 + index)] }),
+            ),
+          ),
+        );
         await Promise.all(ids.map((sandboxId) => client.releaseSandbox(context(), { sandboxId })));
         await eventually(() => expect(host.ip('-o', 'link', 'show', 'type', 'veth').trim().split('\n')).toHaveLength(1));
       }

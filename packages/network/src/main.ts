@@ -8,7 +8,12 @@ const PURGE = '--purge';
 
 /** `gantry-network --purge` takes the instance's networks out of the kernel and exits. */
 async function purgeAndExit(argv: readonly string[]): Promise<void> {
-  const config = loadConfig(networkService.name, networkService.defaults, readCommandLine(argv, networkService.flags ?? {}), readEnvironment());
+  const config = loadConfig(
+    networkService.name,
+    networkService.defaults,
+    readCommandLine(argv, networkService.flags ?? {}),
+    readEnvironment(),
+  );
   networkService.check?.(config);
   const logger = createLogger({ service: networkService.name, version: networkService.version, level: config['log-level'] });
   await purge({ config, logger, data: join(config.root, networkService.name) });

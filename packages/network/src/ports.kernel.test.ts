@@ -13,7 +13,14 @@ asRoot('ports, networks and foreign firewalls on a real kernel', () => {
   let host: TestHost;
   let service: TestService;
   const id = () => randomBytes(32).toString('hex');
-  const port = (hostPort: number, change: object = {}) => ({ protocol: 'tcp', containerPort: 80, hostIp: '', hostPort, hostPortEnd: 0, ...change });
+  const port = (hostPort: number, change: object = {}) => ({
+    protocol: 'tcp',
+    containerPort: 80,
+    hostIp: '',
+    hostPort,
+    hostPortEnd: 0,
+    ...change,
+  });
 
   beforeEach(async () => {
     host = new TestHost();
@@ -34,7 +41,10 @@ asRoot('ports, networks and foreign firewalls on a real kernel', () => {
 
   it('chooses ports, walks ranges, and undoes a request that fails half-way', async () => {
     const [a, b, c] = [await host.sandbox(), await host.sandbox(), await host.sandbox()];
-    const [first, second] = [await join(a, { ports: [port(0), port(9000, { hostPortEnd: 9002 })] }), await join(b, { ports: [port(9000, { hostPortEnd: 9002 })] })];
+    const [first, second] = [
+      await join(a, { ports: [port(0), port(9000, { hostPortEnd: 9002 })] }),
+      await join(b, { ports: [port(9000, { hostPortEnd: 9002 })] }),
+    ];
     const chosen = first.ports[0]?.hostPort ?? 0;
     expect(chosen).toBeGreaterThanOrEqual(32768);
     expect(first.ports.filter((entry) => entry.hostIp === '0.0.0.0').map((entry) => entry.hostPort)).toEqual([chosen, 9000]);
@@ -48,21 +58,30 @@ asRoot('ports, networks and foreign firewalls on a real kernel', () => {
     await expect(join(box, { ports: [port(70000)] })).rejects.toThrow('invalid host port: 70000');
     await expect(join(box, { ports: [port(80, { containerPort: 0 })] })).rejects.toThrow('invalid container port: 0');
     await expect(join(box, { ports: [port(80, { protocol: 'sctp' })] })).rejects.toThrow('sctp port is not supported');
-    await expect(join(box, { ports: [port(80, { hostIp: '198.51.100.1' })] })).rejects.toThrow('listen tcp4 198.51.100.1:80: bind: cannot assign requested address');
+    await expect(join(box, { ports: [port(80, { hostIp: '198.51.100.1' })] })).rejects.toThrow(
+      'listen tcp4 198.51.100.1:80: bind: cannot assign requested address',
+    );
     await expect(join(box, { ports: [port(8080), port(8080)] })).rejects.toThrow('port is already allocated');
     await expect(join(box, { ports: Array.from({ length: 20000 }, (_, index) => port(index + 1)) })).rejects.toThrow('at most 16384');
     await expect(join(box, { netnsPath: '/proc/self/ns/net' })).rejects.toThrow("is the host's own");
     await expect(join(box, { netnsPath: '/proc/4194304/ns/net' })).rejects.toThrow('cannot be opened');
     await expect(join(box, { networkRef: 'nowhere' })).rejects.toMatchObject({ kind: 'notFound', message: 'network nowhere not found' });
-    await expect(join(box, { ipAddress: '172.17.0.9' })).rejects.toThrow('user specified IP address is supported on user defined networks only');
+    await expect(join(box, { ipAddress: '172.17.0.9' })).rejects.toThrow(
+      'user specified IP address is supported on user defined networks only',
+    );
     expect((await service.client.getNetwork(context(), { ref: 'bridge' })).network?.endpoints).toEqual([]);
   });
 
   it('publishes thousands of ports with constant rules', async () => {
     const box = await host.sandbox();
     const sandboxId = id();
-    await join(box, { sandboxId, ports: Array.from({ length: 3000 }, (_, index) => port(20000 + index, { containerPort: 1000 + index, hostIp: '127.0.0.1' })) });
-    expect(host.nft('list', 'chain', 'ip', host.nft('list', 'tables').split(/\s+/)[2] ?? '', 'publish').split('\n').length).toBeLessThan(10);
+    await join(box, {
+      sandboxId,
+      ports: Array.from({ length: 3000 }, (_, index) => port(20000 + index, { containerPort: 1000 + index, hostIp: '127.0.0.1' })),
+    });
+    expect(host.nft('list', 'chain', 'ip', host.nft('list', 'tables').split(/\s+/)[2] ?? '', 'publish').split('\n').length).toBeLessThan(
+      10,
+    );
     await service.client.releaseSandbox(context(), { sandboxId });
   });
 
@@ -95,8 +114,18 @@ asRoot('ports, networks and foreign firewalls on a real kernel', () => {
   it('creates, finds, lists and removes networks as dockerd does', async () => {
     const pools = (subnet: string, more: object = {}) => [{ subnet, gateway: '', ipRange: '', auxAddresses: {}, ...more }];
     const create = (change: Parameters<typeof createRequest>[0]) => service.client.createNetwork(context(), createRequest(change));
-    const { network } = await create({ name: 'red', labels: { a: 'b' }, pools: pools('10.9.0.0/24', { ipRange: '10.9.0.128/25', auxAddresses: { router: '10.9.0.128' } }) });
-    expect(network).toMatchObject({ name: 'red', driver: 'bridge', scope: 'local', labels: { a: 'b' }, pools: [{ subnet: '10.9.0.0/24', gateway: '10.9.0.129', ipRange: '10.9.0.128/25', auxAddresses: { router: '10.9.0.128' } }] });
+    const { network } = await create({
+      name: 'red',
+      labels: { a: 'b' },
+      pools: pools('10.9.0.0/24', { ipRange: '10.9.0.128/25', auxAddresses: { router: '10.9.0.128' } }),
+    });
+    expect(network).toMatchObject({
+      name: 'red',
+      driver: 'bridge',
+      scope: 'local',
+      labels: { a: 'b' },
+      pools: [{ subnet: '10.9.0.0/24', gateway: '10.9.0.129', ipRange: '10.9.0.128/25', auxAddresses: { router: '10.9.0.128' } }],
+    });
     expect((await service.client.getNetwork(context(), { ref: network?.id.slice(0, 12) ?? '' })).network?.name).toBe('red');
     await expect(create({ name: 'red' })).rejects.toMatchObject({ kind: 'alreadyExists', message: 'network with name red already exists' });
     await expect(create({ name: 'host' })).rejects.toMatchObject({ kind: 'forbidden' });
@@ -104,19 +133,41 @@ asRoot('ports, networks and foreign firewalls on a real kernel', () => {
     await expect(create({ name: 'x', pools: pools('10.8.0.1/16') })).rejects.toThrow('it should be 10.8.0.0/16');
     await expect(create({ name: 'x', driver: 'overlay' })).rejects.toMatchObject({ kind: 'notFound' });
     await expect(create({ name: 'x', enableIpv6: true })).rejects.toMatchObject({ kind: 'notImplemented' });
-    await expect(create({ name: 'x', options: { nonsense: '1' } })).rejects.toThrow('option "nonsense" of the bridge driver is not supported');
+    await expect(create({ name: 'x', options: { nonsense: '1' } })).rejects.toThrow(
+      'option "nonsense" of the bridge driver is not supported',
+    );
     await expect(create({ name: 'x', options: { 'com.docker.network.bridge.name': 'lo' } })).rejects.toThrow('interface lo exists already');
 
     const box = await host.sandbox();
     const sandboxId = id();
-    const endpoint = await join(box, { sandboxId, networkRef: 'red', ipAddress: '10.9.0.7', macAddress: '02:00:00:00:00:07', aliases: ['seven'], hostname: 'h' });
-    expect(endpoint).toMatchObject({ ipAddress: '10.9.0.7', macAddress: '02:00:00:00:00:07', dnsNames: ['web', 'seven', sandboxId.slice(0, 12), 'h'] });
+    const endpoint = await join(box, {
+      sandboxId,
+      networkRef: 'red',
+      ipAddress: '10.9.0.7',
+      macAddress: '02:00:00:00:00:07',
+      aliases: ['seven'],
+      hostname: 'h',
+    });
+    expect(endpoint).toMatchObject({
+      ipAddress: '10.9.0.7',
+      macAddress: '02:00:00:00:00:07',
+      dnsNames: ['web', 'seven', sandboxId.slice(0, 12), 'h'],
+    });
     expect(await box.run('ip', 'link', 'show', 'eth0')).toContain('02:00:00:00:00:07');
     const other = await host.sandbox();
-    await expect(join(other, { networkRef: 'red', ipAddress: '10.9.0.7' })).rejects.toMatchObject({ kind: 'forbidden', message: 'Address already in use' });
+    await expect(join(other, { networkRef: 'red', ipAddress: '10.9.0.7' })).rejects.toMatchObject({
+      kind: 'forbidden',
+      message: 'Address already in use',
+    });
     expect((await join(other, { networkRef: 'red', containerName: 'other' })).ipAddress).toBe('10.9.0.130');
-    await expect(service.client.removeNetwork(context(), { ref: 'red' })).rejects.toMatchObject({ kind: 'forbidden', message: expect.stringContaining('has active endpoints') as string });
-    await expect(service.client.removeNetwork(context(), { ref: 'bridge' })).rejects.toMatchObject({ kind: 'forbidden', message: 'bridge is a pre-defined network and cannot be removed' });
+    await expect(service.client.removeNetwork(context(), { ref: 'red' })).rejects.toMatchObject({
+      kind: 'forbidden',
+      message: expect.stringContaining('has active endpoints') as string,
+    });
+    await expect(service.client.removeNetwork(context(), { ref: 'bridge' })).rejects.toMatchObject({
+      kind: 'forbidden',
+      message: 'bridge is a pre-defined network and cannot be removed',
+    });
     await service.client.reconcile(context(), { sandboxes: [] });
     await service.client.removeNetwork(context(), { ref: 'red' });
     expect(host.ip('-o', 'link', 'show', 'type', 'bridge').trim().split('\n')).toHaveLength(1);
@@ -149,7 +200,9 @@ asRoot('ports, networks and foreign firewalls on a real kernel', () => {
     const directories = Array.from({ length: 4 }, () => mkdtempSync(joinPath(tmpdir(), 'gantry-network-')));
     const engines = await Promise.all(directories.map((directory) => startTestService(directory)));
     try {
-      const subnets = await Promise.all(engines.map(async (engine) => (await engine.client.getNetwork(context(), { ref: 'bridge' })).network?.pools[0]?.subnet));
+      const subnets = await Promise.all(
+        engines.map(async (engine) => (await engine.client.getNetwork(context(), { ref: 'bridge' })).network?.pools[0]?.subnet),
+      );
       expect(new Set(subnets).size).toBe(4);
       expect(host.ip('-4', '-o', 'addr').match(/gantry-/g)).toHaveLength(2 * 5);
     } finally {
@@ -183,7 +236,11 @@ asRoot('ports, networks and foreign firewalls on a real kernel', () => {
     await eventually(async () => expect(await ask()).toBe('hello'));
     await runProgram('iptables-nft', '-P', 'FORWARD', 'DROP');
     await expect(ask()).rejects.toThrow();
-    await eventually(async () => expect((await service.client.getStatus(context(), {})).warnings).toEqual([expect.stringMatching(/^WARNING: nft chain "ip filter FORWARD" has policy drop/)]));
+    await eventually(async () =>
+      expect((await service.client.getStatus(context(), {})).warnings).toEqual([
+        expect.stringMatching(/^WARNING: nft chain "ip filter FORWARD" has policy drop/),
+      ]),
+    );
     const again = async (firewall: 'warn' | 'insert') => {
       await service.stop();
       service = await startTestService(host.directory, { ...service.config, firewall });
@@ -192,7 +249,9 @@ asRoot('ports, networks and foreign firewalls on a real kernel', () => {
     expect(await again('warn')).toEqual([expect.stringContaining('nft chain "ip filter FORWARD" has policy drop')]);
     expect(await again('insert')).toEqual([]);
     expect(await ask()).toBe('hello');
-    expect(await runProgram('iptables-nft', '-S', 'FORWARD')).toContain('-A FORWARD -m mark --mark 0x2000000/0x2000000 -m comment --comment "gantry forwards" -j ACCEPT');
+    expect(await runProgram('iptables-nft', '-S', 'FORWARD')).toContain(
+      '-A FORWARD -m mark --mark 0x2000000/0x2000000 -m comment --comment "gantry forwards" -j ACCEPT',
+    );
     await again('insert');
     expect(host.nft('list', 'chain', 'ip', 'filter', 'FORWARD').match(/gantry forwards/g)).toHaveLength(1);
     await again('warn');
@@ -210,7 +269,10 @@ asRoot('ports, networks and foreign firewalls on a real kernel', () => {
     host.nft('flush', 'ruleset');
     // Asked before this process, which is the service too, does anything else: the first packet comes before the table is back, the second is a second away.
     const early = connect(8080, '127.0.0.1');
-    const answered = await Promise.race([new Promise((resolve) => early.once('connect', () => resolve(true)).once('error', resolve)), delay(300)]);
+    const answered = await Promise.race([
+      new Promise((resolve) => early.once('connect', () => resolve(true)).once('error', resolve)),
+      delay(300),
+    ]);
     early.destroy();
     expect(answered).toBeUndefined();
     await eventually(async () => expect(await ask()).toBe('hello'));

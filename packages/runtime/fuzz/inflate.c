@@ -12,36 +12,30 @@ struct rest {
 	size_t size, step;
 };
 
-static ssize_t bring(void *context, void *buffer, size_t size)
-{
+static ssize_t bring(void *context, void *buffer, size_t size) {
 	struct rest *rest = context;
 	size_t n = rest->size < size ? rest->size : size;
 
-	if (rest->step && n > rest->step)
-		n = rest->step;
+	if (rest->step && n > rest->step) n = rest->step;
 	memcpy(buffer, rest->at, n);
 	rest->at += n;
 	rest->size -= n;
 	return (ssize_t)n;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
-	struct rest rest = { data, size, size % 5 ? size % 97 : 0 };
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+	struct rest rest = {data, size, size % 5 ? size % 97 : 0};
 	struct inflate *z = inflate_new(bring, &rest);
 	struct sha256 hash;
 	const unsigned char *bytes;
 	char digest[65];
 	ssize_t n;
 
-	if (!z)
-		return 0;
+	if (!z) return 0;
 	sha256_init(&hash);
-	while ((n = inflate_read(z, &bytes)) > 0)
-		sha256_update(&hash, bytes, (size_t)n);
+	while ((n = inflate_read(z, &bytes)) > 0) sha256_update(&hash, bytes, (size_t)n);
 	sha256_hex(&hash, digest);
-	if (n < 0 && !inflate_error(z))
-		abort(); /* the source never fails here */
+	if (n < 0 && !inflate_error(z)) abort(); /* the source never fails here */
 	inflate_free(z);
 	return 0;
 }

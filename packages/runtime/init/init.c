@@ -18,11 +18,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int start(char **argv, const sigset_t *before)
-{
+static int start(char **argv, const sigset_t *before) {
 	pid_t pid = fork();
-	if (pid != 0)
-		return pid;
+	if (pid != 0) return pid;
 	setpgid(0, 0);
 	int tty = open("/dev/tty", O_RDWR | O_CLOEXEC);
 	if (tty >= 0) { /* SIGTTOU is blocked until the mask is put back */
@@ -37,20 +35,16 @@ static int start(char **argv, const sigset_t *before)
 }
 
 /* Reaps what has ended; the exit status of the program once it is among them, else -1. */
-static int reap(pid_t program)
-{
+static int reap(pid_t program) {
 	int result = -1, status;
 	for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
-		if (pid == program)
-			result = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+		if (pid == program) result = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 	return result;
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
 	char **program = argv + 1;
-	if (argc > 1 && strcmp(*program, "--") == 0)
-		program++;
+	if (argc > 1 && strcmp(*program, "--") == 0) program++;
 	if (program >= argv + argc) {
 		fprintf(stderr, "usage: gantry-init -- PROGRAM [ARGUMENT]...\n");
 		return 125;
@@ -58,11 +52,9 @@ int main(int argc, char **argv)
 	sigset_t all, before;
 	sigfillset(&all);
 	/* Faults of our own must end us. */
-	const int own[] = { SIGFPE, SIGILL, SIGSEGV, SIGBUS, SIGABRT, SIGTRAP, SIGSYS };
-	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
-		sigdelset(&all, own[i]);
-	if (sigprocmask(SIG_SETMASK, &all, &before) < 0)
-		return 125;
+	const int own[] = {SIGFPE, SIGILL, SIGSEGV, SIGBUS, SIGABRT, SIGTRAP, SIGSYS};
+	for (size_t i = 0; i < sizeof own / sizeof *own; i++) sigdelset(&all, own[i]);
+	if (sigprocmask(SIG_SETMASK, &all, &before) < 0) return 125;
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); /* when we are not the first process of the namespace */
 
 	pid_t child = start(program, &before);
@@ -73,12 +65,10 @@ int main(int argc, char **argv)
 	for (;;) {
 		siginfo_t info;
 		int number = sigwaitinfo(&all, &info);
-		if (number < 0)
-			continue;
+		if (number < 0) continue;
 		if (number == SIGCHLD) {
 			int result = reap(child);
-			if (result >= 0)
-				return result;
+			if (result >= 0) return result;
 		} else if (number != SIGTTOU && number != SIGTTIN) {
 			kill(child, number);
 		}

@@ -25,11 +25,11 @@
 #define CLIENTS_MAX 256
 
 enum mode {
-	MODE_REQUEST,   // its line is awaited
-	MODE_CONTROL,   // one line after the other; events are pushed
-	MODE_ATTACHED,  // output to it, stdin from it
-	MODE_WAITING,   // told the exit
-	MODE_CLOSING,   // what is queued is sent, then it is closed
+	MODE_REQUEST, // its line is awaited
+	MODE_CONTROL, // one line after the other; events are pushed
+	MODE_ATTACHED, // output to it, stdin from it
+	MODE_WAITING, // told the exit
+	MODE_CLOSING, // what is queued is sent, then it is closed
 };
 
 struct client {
@@ -38,7 +38,7 @@ struct client {
 	enum mode mode;
 	bool stdin, in_ended, gone;
 	struct outlet out;
-	char *line;  // REQUEST_MAX bytes, while requests are read
+	char *line; // REQUEST_MAX bytes, while requests are read
 	size_t have;
 };
 
@@ -177,7 +177,7 @@ static void accept_client(struct watch *w, uint32_t events) {
 	c->next = clients;
 	clients = c;
 	client_count++;
-	read_requests(c);  // the request is often there already
+	read_requests(c); // the request is often there already
 	update(c);
 }
 
@@ -265,8 +265,7 @@ void clients_close_idle(void) {
 static void hang_up(int fd) {
 	char rest[4096];
 	shutdown(fd, SHUT_RDWR);
-	while (recv(fd, rest, sizeof rest, MSG_DONTWAIT) > 0) {
-	}
+	while (recv(fd, rest, sizeof rest, MSG_DONTWAIT) > 0) {}
 }
 
 // Whoever holds a control connection writes the log.
@@ -277,8 +276,8 @@ static void drop(struct client *c) {
 	getsockopt(c->w.fd, SOL_SOCKET, SO_PEERCRED, &who, &size);
 	c->gone = true;
 	clients_dropped++;
-	snprintf(text, sizeof text, "{\"event\":\"client_dropped\",\"client_pid\":%d,\"client_uid\":%lld,\"unread\":%zu,\"stuck_ms\":%lld}\n", who.pid,
-					 (long long)who.uid, c->out.len, (long long)monitor.stuck_ms);
+	snprintf(text, sizeof text, "{\"event\":\"client_dropped\",\"client_pid\":%d,\"client_uid\":%lld,\"unread\":%zu,\"stuck_ms\":%lld}\n",
+	    who.pid, (long long)who.uid, c->out.len, (long long)monitor.stuck_ms);
 	tell_control(text);
 }
 

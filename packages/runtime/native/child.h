@@ -12,41 +12,45 @@
 
 /* The hand-shake: SOCK_SEQPACKET, one letter first. */
 enum {
-	SYNC_GO = 'G',     /* parent: maps are written, run the plan */
+	SYNC_GO = 'G', /* parent: maps are written, run the plan */
 	SYNC_MASTER = 'T', /* child: the pty master is attached as a right */
-	SYNC_HOOK = 'H',   /* child: u32 index of a HOOK operation that the parent shall run */
-	SYNC_TREE = 'B',   /* child: u32 index of a BIND operation whose source, attached as a right, it may not map itself; answered by GO with the tree */
-	SYNC_LIMIT = 'L',  /* child: u32 index of an RLIMIT operation that it may not set itself */
-	SYNC_READY = 'R',  /* child: created */
-	SYNC_START = 'S',  /* parent: go on to execve */
-	SYNC_ERROR = 'E',  /* child: u8 kind, i32 errno, text */
+	SYNC_HOOK = 'H', /* child: u32 index of a HOOK operation that the parent shall run */
+	SYNC_TREE =
+	    'B', /* child: u32 index of a BIND operation whose source, attached as a right, it may not map itself; answered by GO with the tree */
+	SYNC_LIMIT = 'L', /* child: u32 index of an RLIMIT operation that it may not set itself */
+	SYNC_READY = 'R', /* child: created */
+	SYNC_START = 'S', /* parent: go on to execve */
+	SYNC_ERROR = 'E', /* child: u8 kind, i32 errno, text */
 };
 
 struct child {
 	const struct plan *plan;
 	const struct launch_io *io;
 	int sync;
-	int root;        /* O_PATH of the container's root, from ROOTFS on (exec: from the start) */
+	int root; /* O_PATH of the container's root, from ROOTFS on (exec: from the start) */
 	const char *rootfs; /* its path on the host; create only */
-	int proc;        /* a procfs mounted by nobody, or -1 */
-	int host_proc;   /* the parent's /proc */
-	int null_host;   /* O_PATH of the host's /dev/null, checked */
-	int mask_dir;    /* an empty read-only tmpfs already attached, or -1 */
-	int target;      /* pidfd of the container's init (exec) or -1 */
+	int proc; /* a procfs mounted by nobody, or -1 */
+	int host_proc; /* the parent's /proc */
+	int null_host; /* O_PATH of the host's /dev/null, checked */
+	int mask_dir; /* an empty read-only tmpfs already attached, or -1 */
+	int target; /* pidfd of the container's init (exec) or -1 */
 	uint64_t target_flags;
-	int *sources;    /* by operation index: detached mount trees, or -1 */
-	int *maps;       /* by operation index: user namespaces that carry a mount's id map, or -1 */
-	int *tasks;      /* v1 `tasks` files */
+	int *sources; /* by operation index: detached mount trees, or -1 */
+	int *maps; /* by operation index: user namespaces that carry a mount's id map, or -1 */
+	int *tasks; /* v1 `tasks` files */
 	int tasks_count;
-	struct { int fd; uint64_t flags; } late[8]; /* namespaces joined by the child itself */
+	struct {
+		int fd;
+		uint64_t flags;
+	} late[8]; /* namespaces joined by the child itself */
 	int late_count;
-	bool new_user;   /* in a user namespace that is not the parent's */
+	bool new_user; /* in a user namespace that is not the parent's */
 	bool joined_user; /* it was entered before the clone, with everything else that is joined by path */
 	pid_t target_pid; /* the container's init (exec), or 0 */
-	int agent;       /* connected to the seccomp agent, or -1 */
-	bool at_home;    /* a mount namespace was joined by path: we stand at its root already */
-	bool on_top;     /* the rootfs lies on "/": to go to the namespace's root again would enter it */
-	bool in_root;    /* after PIVOT, or an exec: "/" is the container's */
+	int agent; /* connected to the seccomp agent, or -1 */
+	bool at_home; /* a mount namespace was joined by path: we stand at its root already */
+	bool on_top; /* the rootfs lies on "/": to go to the namespace's root again would enter it */
+	bool in_root; /* after PIVOT, or an exec: "/" is the container's */
 
 	bool no_new_privs, has_caps, cwd_pending, seccomp_set;
 	const char *cwd;
@@ -56,13 +60,12 @@ struct child {
 	const uint8_t *seccomp;
 	uint64_t seccomp_bytes;
 	int start_hook_count;
-	pid_t self;      /* our pid as the parent sees it */
-	int listener;    /* where start connects when nobody keeps the hand-shake, or -1 */
+	pid_t self; /* our pid as the parent sees it */
+	int listener; /* where start connects when nobody keeps the hand-shake, or -1 */
 };
 
 /* Reports over sync and exits; err 0 adds no strerror. Never returns. */
-__attribute__((noreturn, format(printf, 4, 5))) void child_die(struct child *c, enum launch_kind kind, int err,
-							       const char *format, ...);
+__attribute__((noreturn, format(printf, 4, 5))) void child_die(struct child *c, enum launch_kind kind, int err, const char *format, ...);
 /* The same with the kind that the errno suggests. */
 __attribute__((noreturn, format(printf, 3, 4))) void child_fail(struct child *c, int err, const char *format, ...);
 enum launch_kind kind_of_errno(int err);
@@ -103,8 +106,7 @@ void do_mask(struct child *c, const char *path);
 void do_readonly(struct child *c, const char *path);
 void do_attr(struct child *c, struct plan_op *op);
 void do_remount(struct child *c, struct plan_op *op);
-int new_mount(const char *type, const char *source, const char *const *options, uint64_t attributes, char *log,
-	      size_t log_size);
+int new_mount(const char *type, const char *source, const char *const *options, uint64_t attributes, char *log, size_t log_size);
 
 /* copy_up.c: copies the directory `from` into `to`; -1 with errno. */
 int copy_up(int from, int to);
@@ -158,8 +160,7 @@ __attribute__((noreturn)) void do_exec(struct child *c, struct plan_op *op);
 int sys_openat2(int dir, const char *path, uint64_t flags, uint64_t mode, uint64_t resolve);
 int sys_open_tree(int dir, const char *path, unsigned flags);
 int sys_move_mount(int from, const char *from_path, int to, const char *to_path, unsigned flags);
-int sys_mount_setattr(int fd, const char *path, unsigned flags, uint64_t set, uint64_t clear, uint64_t propagation,
-		      uint64_t userns);
+int sys_mount_setattr(int fd, const char *path, unsigned flags, uint64_t set, uint64_t clear, uint64_t propagation, uint64_t userns);
 int sys_fsopen(const char *type, unsigned flags);
 int sys_fsconfig(int fd, unsigned command, const char *key, const void *value, int aux);
 int sys_fsmount(int fd, unsigned flags, unsigned attributes);

@@ -23,16 +23,18 @@ static void ok(char *out, size_t cap) { snprintf(out, cap, "{\"ok\":true}\n"); }
 
 static int exit_fields(char *out, size_t cap) {
 	return snprintf(out, cap, ",\"exit_code\":%d,\"exited_at\":\"%s\",\"oom\":%s", monitor.exit_code, monitor.exited_at,
-									monitor.oom ? "true" : "false");
+	    monitor.oom ? "true" : "false");
 }
 
 static void state(char *out, size_t cap) {
 	static const char *const names[] = {"created", "running", "stopped"};
 	char ended[160] = "";
 	if (monitor.status == STATUS_STOPPED) exit_fields(ended, sizeof ended);
-	snprintf(out, cap, "{\"ok\":true,\"pid\":%d,\"status\":\"%s\",\"tty\":%s,\"acknowledged\":%s,\"log_dropped\":%llu,\"clients_dropped\":%u,\"stdin_closed\":%s%s}\n",
-					 monitor.state.pid, names[monitor.status], monitor.tty ? "true" : "false", monitor.state.acknowledged ? "true" : "false",
-					 (unsigned long long)output_log_dropped(), clients_dropped, monitor.foreign && input_closed() ? "true" : "false", ended);
+	snprintf(out, cap,
+	    "{\"ok\":true,\"pid\":%d,\"status\":\"%s\",\"tty\":%s,\"acknowledged\":%s,\"log_dropped\":%llu,\"clients_dropped\":%u,\"stdin_"
+	    "closed\":%s%s}\n",
+	    monitor.state.pid, names[monitor.status], monitor.tty ? "true" : "false", monitor.state.acknowledged ? "true" : "false",
+	    (unsigned long long)output_log_dropped(), clients_dropped, monitor.foreign && input_closed() ? "true" : "false", ended);
 }
 
 static void start(const char *line, char *out, size_t cap) {
@@ -63,7 +65,8 @@ void control_answer(const char *op, const char *line, char *out, size_t cap) {
 		ok(out, cap);
 	} else if (monitor.foreign && strcmp(op, "ended") == 0) {
 		char at[sizeof monitor.exited_at];
-		foreign_ended((int)json_int(line, "exit_code", 255), json_string(line, "exited_at", at, sizeof at) ? at : "", json_bool(line, "oom", false));
+		foreign_ended(
+		    (int)json_int(line, "exit_code", 255), json_string(line, "exited_at", at, sizeof at) ? at : "", json_bool(line, "oom", false));
 		ok(out, cap);
 	} else if (strcmp(op, "wait") == 0) {
 		char ended[160];

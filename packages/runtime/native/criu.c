@@ -31,10 +31,12 @@
 
 static uint8_t buffer[LIMIT];
 
-static void tell(char letter, const void *data, uint32_t size)
-{
+static void tell(char letter, const void *data, uint32_t size) {
 	uint32_t length = size + 1;
-	struct { const void *at; size_t n; } parts[] = { { &length, 4 }, { &letter, 1 }, { data, size } };
+	struct {
+		const void *at;
+		size_t n;
+	} parts[] = {{&length, 4}, {&letter, 1}, {data, size}};
 
 	for (size_t i = 0; i < 3; i++) {
 		const uint8_t *at = parts[i].at;
@@ -43,8 +45,7 @@ static void tell(char letter, const void *data, uint32_t size)
 		while (n) {
 			ssize_t done = send(CONTROL, at, n, MSG_NOSIGNAL);
 
-			if (done < 0 && errno != EINTR)
-				return; /* the other half is gone: its end is seen by read */
+			if (done < 0 && errno != EINTR) return; /* the other half is gone: its end is seen by read */
 			if (done > 0) {
 				at += done;
 				n -= (size_t)done;
@@ -53,13 +54,11 @@ static void tell(char letter, const void *data, uint32_t size)
 	}
 }
 
-static pid_t start(const char *program, int sockets[2])
-{
+static pid_t start(const char *program, int sockets[2]) {
 	char number[16];
 	pid_t pid;
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets))
-		return -1;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets)) return -1;
 	pid = fork();
 	if (pid == 0) {
 		int fd = fcntl(sockets[1], F_DUPFD, 6);
@@ -75,22 +74,18 @@ static pid_t start(const char *program, int sockets[2])
 }
 
 /* One message of criu; false at its end. A descriptor in it replaces *master. */
-static bool pass_on(int socket, const char *console, int *master)
-{
+static bool pass_on(int socket, const char *console, int *master) {
 	char control[CMSG_SPACE(sizeof(int))];
-	struct iovec part = { buffer, sizeof(buffer) };
-	struct msghdr head = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
+	struct iovec part = {buffer, sizeof(buffer)};
+	struct msghdr head = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
 	ssize_t n = recvmsg(socket, &head, MSG_CMSG_CLOEXEC);
 	struct cmsghdr *c;
 
-	if (n < 0 && errno == EINTR)
-		return true;
-	if (n <= 0)
-		return false;
+	if (n < 0 && errno == EINTR) return true;
+	if (n <= 0) return false;
 	c = CMSG_FIRSTHDR(&head);
 	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) {
-		if (*master >= 0)
-			close(*master);
+		if (*master >= 0) close(*master);
 		memcpy(master, CMSG_DATA(c), sizeof(int));
 		if (console && send_descriptor(console, "/dev/ptmx", *master) == 0) {
 			close(*master);
@@ -101,8 +96,7 @@ static bool pass_on(int socket, const char *console, int *master)
 	return true;
 }
 
-static int wait_for(pid_t pid, int master)
-{
+static int wait_for(pid_t pid, int master) {
 	int status;
 
 	if (master >= 0) {
@@ -110,13 +104,11 @@ static int wait_for(pid_t pid, int master)
 		terminal_relay(master);
 	}
 	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return 125;
+		if (errno != EINTR) return 125;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-static void reap(pid_t criu)
-{
+static void reap(pid_t criu) {
 	int status = 0;
 	int32_t code;
 
@@ -128,10 +120,9 @@ static void reap(pid_t criu)
 
 int mode_criu(int argc, char **argv);
 
-int mode_criu(int argc, char **argv)
-{
+int mode_criu(int argc, char **argv) {
 	const char *console = argc > 2 ? argv[2] : NULL;
-	struct sigaction ignore = { .sa_handler = SIG_IGN };
+	struct sigaction ignore = {.sa_handler = SIG_IGN};
 	int sockets[2], master = -1;
 	int32_t number;
 	pid_t criu;
@@ -142,32 +133,28 @@ int mode_criu(int argc, char **argv)
 	}
 	fcntl(CONTROL, F_SETFD, FD_CLOEXEC);
 	criu = start(argv[1], sockets);
-	if (criu < 0)
-		return 125;
+	if (criu < 0) return 125;
 	sigaction(SIGINT, &ignore, NULL);
 	sigaction(SIGTERM, &ignore, NULL);
 	sigaction(SIGHUP, &ignore, NULL);
 	number = criu;
 	tell('P', &number, 4);
 	for (;;) {
-		struct pollfd p[2] = { { CONTROL, POLLIN, 0 }, { sockets[0], POLLIN, 0 } };
+		struct pollfd p[2] = {{CONTROL, POLLIN, 0}, {sockets[0], POLLIN, 0}};
 		uint32_t length;
 
-		if (poll(p, 2, -1) < 0)
-			continue;
+		if (poll(p, 2, -1) < 0) continue;
 		if (p[1].revents && !pass_on(sockets[0], console, &master)) {
 			close(sockets[0]);
 			sockets[0] = -1;
 			reap(criu);
 		}
-		if (!p[0].revents)
-			continue;
+		if (!p[0].revents) continue;
 		if (read_all(CONTROL, &length, 4) != 1 || length < 1 || length > sizeof(buffer) || read_all(CONTROL, buffer, length) != 1) {
 			kill(criu, SIGKILL);
 			return 125; /* whoever asked is gone */
 		}
-		if (buffer[0] == 'L')
-			return 0;
+		if (buffer[0] == 'L') return 0;
 		if (buffer[0] == 'W' && length == 5) {
 			memcpy(&number, buffer + 1, 4);
 			return wait_for(number, master);

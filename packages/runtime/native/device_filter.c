@@ -10,11 +10,10 @@
 
 #include "setup.h"
 
-int attach_devices(struct setup *s, struct plan_op *op)
-{
-	union bpf_attr load = { .prog_type = BPF_PROG_TYPE_CGROUP_DEVICE, .insn_cnt = (uint32_t)(op->f[1].n / 8),
-				.license = (uint64_t)(uintptr_t)"Apache-2.0" };
-	union bpf_attr attach = { .attach_type = BPF_CGROUP_DEVICE, .attach_flags = BPF_F_ALLOW_MULTI };
+int attach_devices(struct setup *s, struct plan_op *op) {
+	union bpf_attr load = {
+	    .prog_type = BPF_PROG_TYPE_CGROUP_DEVICE, .insn_cnt = (uint32_t)(op->f[1].n / 8), .license = (uint64_t)(uintptr_t) "Apache-2.0"};
+	union bpf_attr attach = {.attach_type = BPF_CGROUP_DEVICE, .attach_flags = BPF_F_ALLOW_MULTI};
 	int dir = open(op->f[0].s, O_RDONLY | O_DIRECTORY | O_CLOEXEC), program = -1, result = 0;
 	void *aligned = malloc(op->f[1].n + 8);
 

@@ -16,7 +16,7 @@
 #include "monitor.h"
 #include "oom.h"
 
-#define LOG_LIMIT (256 * 1024)  // bytes kept of the program's own log
+#define LOG_LIMIT (256 * 1024) // bytes kept of the program's own log
 
 static struct watch side = {.fd = -1};
 static int side_file = -1;
@@ -33,7 +33,7 @@ static void side_ready(struct watch *w, uint32_t events) {
 	(void)events;
 	char buf[8192];
 	ssize_t n = read(w->fd, buf, sizeof buf);
-	if (n <= 0 || side_written >= LOG_LIMIT) return;  // read on, so that the writer is never held
+	if (n <= 0 || side_written >= LOG_LIMIT) return; // read on, so that the writer is never held
 	side_written += (size_t)n;
 	(void)!write(side_file, buf, (size_t)n);
 }

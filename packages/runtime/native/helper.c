@@ -48,13 +48,11 @@ static void dispatch(struct frame *frame) {
 	signal(SIGCHLD, SIG_DFL);
 	setsid();
 	switch (frame->kind) {
-		case WIRE_MONITOR: _exit(monitor_run(SOCKET_FD, frame));
-		case WIRE_RUN: _exit(runner_command(SOCKET_FD, frame));
-		case WIRE_MOUNT: _exit(runner_mount(SOCKET_FD, frame));
-		case WIRE_UMOUNT: _exit(runner_umount(SOCKET_FD, frame));
-		default:
-			wire_answer(SOCKET_FD, frame->id, "{\"ok\":false,\"code\":\"invalid\",\"error\":\"unknown request kind\"}");
-			_exit(1);
+	case WIRE_MONITOR: _exit(monitor_run(SOCKET_FD, frame));
+	case WIRE_RUN: _exit(runner_command(SOCKET_FD, frame));
+	case WIRE_MOUNT: _exit(runner_mount(SOCKET_FD, frame));
+	case WIRE_UMOUNT: _exit(runner_umount(SOCKET_FD, frame));
+	default: wire_answer(SOCKET_FD, frame->id, "{\"ok\":false,\"code\":\"invalid\",\"error\":\"unknown request kind\"}"); _exit(1);
 	}
 }
 
@@ -71,7 +69,7 @@ int mode_helper(int argc, char **argv) {
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGCHLD, SIG_IGN);  // forked processes are nobody's to wait for
+	signal(SIGCHLD, SIG_IGN); // forked processes are nobody's to wait for
 	prctl(PR_SET_NAME, "gantry-helper");
 	// What the service manager said to the shim is not meant for the runtimes that are run here: runc would speak to its socket.
 	static const char *const managers[] = {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"};

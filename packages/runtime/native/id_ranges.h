@@ -8,10 +8,10 @@
 #define ID_RANGES 340 /* as many as the kernel takes */
 
 struct id_ranges {
-    int count; /* 0: every id is itself */
-    struct {
-        uint32_t inside, outside, count;
-    } range[ID_RANGES];
+	int count; /* 0: every id is itself */
+	struct {
+		uint32_t inside, outside, count;
+	} range[ID_RANGES];
 };
 
 extern struct id_ranges uid_ranges, gid_ranges;

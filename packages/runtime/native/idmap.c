@@ -18,14 +18,12 @@
 #define MOUNT_ATTR_IDMAP 0x00100000
 #endif
 
-int make_namespace(const char *uids, const char *gids)
-{
+int make_namespace(const char *uids, const char *gids) {
 	char path[64];
 	int gate[2], fd = -1, err;
 	pid_t pid;
 
-	if (pipe2(gate, O_CLOEXEC))
-		return -1;
+	if (pipe2(gate, O_CLOEXEC)) return -1;
 	pid = (pid_t)syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0);
 	if (pid == 0) {
 		char end;
@@ -54,12 +52,10 @@ int make_namespace(const char *uids, const char *gids)
 	return fd;
 }
 
-int open_map(const struct plan_op *bind)
-{
+int open_map(const struct plan_op *bind) {
 	return *bind->f[11].s ? open(bind->f[11].s, O_RDONLY | O_CLOEXEC) : make_namespace(bind->f[9].s, bind->f[10].s);
 }
 
-int map_ids(int tree, bool recursive, int space)
-{
+int map_ids(int tree, bool recursive, int space) {
 	return sys_mount_setattr(tree, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), MOUNT_ATTR_IDMAP, 0, 0, (uint64_t)space);
 }

@@ -13,8 +13,8 @@ int map_ids(int tree, bool recursive, int space);
 
 struct mapped_mount {
 	const char *source, *target, *type, *data; /* as of mount(2); type `overlay` or `bind` */
-	unsigned long flags;                       /* MS_BIND, MS_REC, MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC */
-	const char *uids, *gids;                   /* lines "INSIDE OUTSIDE COUNT" */
+	unsigned long flags; /* MS_BIND, MS_REC, MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC */
+	const char *uids, *gids; /* lines "INSIDE OUTSIDE COUNT" */
 };
 
 /* mapped_rootfs.c: mounts; -1 with errno and what failed in `why`. Other flags and types are EINVAL. */

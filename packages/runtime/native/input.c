@@ -13,12 +13,12 @@
 #include "loop.h"
 #include "monitor.h"
 
-static struct watch sink = {.fd = -1};  // pipe or a copy of the terminal's master
+static struct watch sink = {.fd = -1}; // pipe or a copy of the terminal's master
 static struct watch fifo = {.fd = -1};
-static int fifo_place = -1;  // the FIFO until the process runs: an O_PATH descriptor, which is no reader
-static int fifo_keep = -1;   // our write end: a client's death is no EOF
+static int fifo_place = -1; // the FIFO until the process runs: an O_PATH descriptor, which is no reader
+static int fifo_keep = -1; // our write end: a client's death is no EOF
 static bool wanted, once, closing;
-static bool close_asked;  // by CloseIO, while the FIFO was not open
+static bool close_asked; // by CloseIO, while the FIFO was not open
 static char pending[32 * 1024];
 static size_t pending_at, pending_len;
 
@@ -38,7 +38,7 @@ static void flush(void) {
 		ssize_t n = write(sink.fd, pending + pending_at, pending_len);
 		if (n < 0 && errno == EINTR) continue;
 		if (n < 0 && errno == EAGAIN) break;
-		if (n <= 0) {  // EPIPE: nobody reads stdin any more
+		if (n <= 0) { // EPIPE: nobody reads stdin any more
 			pending_len = 0;
 			close_sink();
 			break;

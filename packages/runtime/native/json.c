@@ -30,20 +30,22 @@ static const char *read_string(const char *p, char *out, size_t cap) {
 		if (c == '\\') {
 			p++;
 			switch (*p) {
-				case 'n': c = '\n'; break;
-				case 't': c = '\t'; break;
-				case 'r': c = '\r'; break;
-				case 'b': c = '\b'; break;
-				case 'f': c = '\f'; break;
-				case '"': case '\\': case '/': c = *p; break;
-				case 'u': {
-					int v = hex4(p + 1);
-					if (v < 1 || v > 127) return NULL;
-					c = (char)v;
-					p += 4;
-					break;
-				}
-				default: return NULL;
+			case 'n': c = '\n'; break;
+			case 't': c = '\t'; break;
+			case 'r': c = '\r'; break;
+			case 'b': c = '\b'; break;
+			case 'f': c = '\f'; break;
+			case '"':
+			case '\\':
+			case '/': c = *p; break;
+			case 'u': {
+				int v = hex4(p + 1);
+				if (v < 1 || v > 127) return NULL;
+				c = (char)v;
+				p += 4;
+				break;
+			}
+			default: return NULL;
 			}
 		}
 		if (out) {

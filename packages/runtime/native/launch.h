@@ -27,14 +27,14 @@
 /* What went wrong, so that callers map it to 126, 127 or an API status. */
 enum launch_kind {
 	LAUNCH_INTERNAL = 0,
-	LAUNCH_NOT_FOUND = 1,  /* executable, user program or path is missing */
+	LAUNCH_NOT_FOUND = 1, /* executable, user program or path is missing */
 	LAUNCH_PERMISSION = 2, /* EACCES, EPERM, not executable, a directory */
-	LAUNCH_INVALID = 3,    /* malformed plan, bad cwd, exec format error */
+	LAUNCH_INVALID = 3, /* malformed plan, bad cwd, exec format error */
 };
 
 struct launch_error {
 	enum launch_kind kind;
-	int err;         /* errno or 0 */
+	int err; /* errno or 0 */
 	char text[1024]; /* lower case, e.g.: exec: "foo": executable file not found in $PATH */
 };
 
@@ -42,16 +42,16 @@ struct launch_error {
 const char *launch_kind_name(enum launch_kind kind);
 
 struct launch_io {
-	int in, out, err;    /* become 0, 1, 2 when !terminal; -1 = /dev/null. The caller keeps and closes its own copies. */
-	bool terminal;       /* a pty is made in the container's own devpts; in, out and err are ignored */
+	int in, out, err; /* become 0, 1, 2 when !terminal; -1 = /dev/null. The caller keeps and closes its own copies. */
+	bool terminal; /* a pty is made in the container's own devpts; in, out and err are ignored */
 	uint16_t rows, cols; /* first window size when terminal; 0 = leave */
 };
 
 struct launch {
-	pid_t pid;    /* in the caller's pid namespace; a child of the caller */
-	int pidfd;    /* CLOEXEC */
-	int sync;     /* CLOEXEC; the caller's end of the hand-shake, -1 after launch_start */
-	int master;   /* CLOEXEC pty master when terminal, else -1; owned by the caller after launch_create */
+	pid_t pid; /* in the caller's pid namespace; a child of the caller */
+	int pidfd; /* CLOEXEC */
+	int sync; /* CLOEXEC; the caller's end of the hand-shake, -1 after launch_start */
+	int master; /* CLOEXEC pty master when terminal, else -1; owned by the caller after launch_create */
 	bool entered; /* internal */
 };
 
@@ -60,8 +60,7 @@ struct launch {
  * waits. 0, or -1 with *error filled; then nothing is left (the child is
  * killed and reaped). Takes plans of both kinds, create and exec.
  */
-int launch_create(const uint8_t *plan, size_t len, const struct launch_io *io, struct launch *out,
-		  struct launch_error *error);
+int launch_create(const uint8_t *plan, size_t len, const struct launch_io *io, struct launch *out, struct launch_error *error);
 
 /*
  * Lets it go on to execve. 0 once execve succeeded; -1 with *error when it
@@ -70,8 +69,7 @@ int launch_create(const uint8_t *plan, size_t len, const struct launch_io *io, s
 int launch_start(struct launch *launch, struct launch_error *error);
 
 /* The same two halves for a plan that must be of kind exec (joins a running container). */
-int launch_exec_create(const uint8_t *plan, size_t len, const struct launch_io *io, struct launch *out,
-		       struct launch_error *error);
+int launch_exec_create(const uint8_t *plan, size_t len, const struct launch_io *io, struct launch *out, struct launch_error *error);
 int launch_exec_start(struct launch *launch, struct launch_error *error);
 
 /* Kills a process that was not started, reaps it and closes the descriptors. */

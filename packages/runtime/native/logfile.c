@@ -116,7 +116,7 @@ static void rotate(struct logfile *lf) {
 		(void)rename(lf->path, to);
 	}
 	int fd = open(lf->path, O_WRONLY | O_APPEND | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
-	if (fd < 0) return;  // go on with the old file: better too long than lost
+	if (fd < 0) return; // go on with the old file: better too long than lost
 	close(lf->fd);
 	lf->fd = fd;
 	lf->size = 0;
@@ -181,7 +181,7 @@ static char *encode(char *o, const unsigned char *p, size_t n) {
 }
 
 struct stamp {
-	char tail[64];  // ","time":"…"} and the newline
+	char tail[64]; // ","time":"…"} and the newline
 	size_t len;
 };
 
@@ -224,7 +224,7 @@ void logfile_write(struct logfile *lf, struct logline *line, const char *stream,
 		size_t room = LOG_LINE_MAX - line->len;
 		size_t scan = len < room ? len : room;
 		const char *nl = memchr(data, '\n', scan);
-		if (!nl && scan < room) {  // no whole line yet
+		if (!nl && scan < room) { // no whole line yet
 			memcpy(line->buf + line->len, data, len);
 			line->len += len;
 			break;

@@ -14,14 +14,14 @@
 #define LOG_LINE_MAX 16384
 
 struct logfile {
-	int fd;             // -1: no log
-	const char *path;   // absolute
-	const char *attrs;  // JSON object text or NULL
-	int64_t max_size;   // bytes after which the file is rotated, 0: never
-	int max_file;       // files kept, the current one included
-	int64_t size;       // bytes in the current file
-	uint64_t dropped;   // entries that could not be written
-	char *out;          // encoded, not yet written
+	int fd; // -1: no log
+	const char *path; // absolute
+	const char *attrs; // JSON object text or NULL
+	int64_t max_size; // bytes after which the file is rotated, 0: never
+	int max_file; // files kept, the current one included
+	int64_t size; // bytes in the current file
+	uint64_t dropped; // entries that could not be written
+	char *out; // encoded, not yet written
 	size_t outlen;
 };
 

@@ -11,7 +11,7 @@
 
 #include "loop.h"
 
-#define READY_MS 10000  // the same as containerd gives
+#define READY_MS 10000 // the same as containerd gives
 
 // In the child: 0 to 2 are /dev/null already, everything else of ours closes on exec.
 static void run(char **argv, char **env, const int ends[3]) {

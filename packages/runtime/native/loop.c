@@ -20,7 +20,7 @@ void loop_watch(struct watch *w, uint32_t events) {
 	int op = events == 0 ? EPOLL_CTL_DEL : w->events == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
 	epoll_ctl(epoll_fd, op, w->fd, &ev);
 	w->events = events;
-	if (events == 0)  // it may still wait in this turn's list, and its owner may be freed
+	if (events == 0) // it may still wait in this turn's list, and its owner may be freed
 		for (int i = ready_at; i < ready_count; i++)
 			if (ready[i].data.ptr == w) ready[i].data.ptr = NULL;
 }

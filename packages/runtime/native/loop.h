@@ -7,8 +7,8 @@
 
 // Lives inside the object that owns the descriptor.
 struct watch {
-	int fd;           // -1: none
-	uint32_t events;  // what is waited for now; 0: not registered (a hang-up would otherwise wake the loop for ever)
+	int fd; // -1: none
+	uint32_t events; // what is waited for now; 0: not registered (a hang-up would otherwise wake the loop for ever)
 	void (*ready)(struct watch *w, uint32_t events);
 };
 

@@ -28,25 +28,23 @@ struct mode {
 	bool sealed; /* it forks processes that enter containers: run from a sealed copy */
 };
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
 	const struct mode modes[] = {
-		{ "helper", mode_helper, true },
-		{ "untar", mode_untar, false },
-		{ "pack", mode_pack, false },
-		{ "compare", mode_compare, false },
-		{ "copy", mode_copy, false },
-		{ "runc-create", mode_runc_create, true },
-		{ "runc-exec", mode_runc_exec, true },
-		{ "plan-check", mode_plan_check, false },
-		{ "unmount-below", mode_unmount_below, false },
-		{ "criu", mode_criu, true },
-		{ "publish", mode_publish, false },
+	    {"helper", mode_helper, true},
+	    {"untar", mode_untar, false},
+	    {"pack", mode_pack, false},
+	    {"compare", mode_compare, false},
+	    {"copy", mode_copy, false},
+	    {"runc-create", mode_runc_create, true},
+	    {"runc-exec", mode_runc_exec, true},
+	    {"plan-check", mode_plan_check, false},
+	    {"unmount-below", mode_unmount_below, false},
+	    {"criu", mode_criu, true},
+	    {"publish", mode_publish, false},
 	};
 
 	for (size_t i = 0; argc > 1 && i < sizeof(modes) / sizeof(modes[0]); i++) {
-		if (strcmp(argv[1], modes[i].name) != 0 || !modes[i].run)
-			continue;
+		if (strcmp(argv[1], modes[i].name) != 0 || !modes[i].run) continue;
 		if (modes[i].sealed && launch_seal_self(argv)) {
 			fprintf(stderr, "gantry-native: cannot seal its own binary\n");
 			return 125;
@@ -55,8 +53,7 @@ int main(int argc, char **argv)
 	}
 	fprintf(stderr, "usage: gantry-native MODE ...; modes:");
 	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
-		if (modes[i].run)
-			fprintf(stderr, " %s", modes[i].name);
+		if (modes[i].run) fprintf(stderr, " %s", modes[i].name);
 	fputc('\n', stderr);
 	return 2;
 }

@@ -13,19 +13,16 @@
 
 #define WORDS 1024
 
-int write_file(const char *path, const char *text)
-{
+int write_file(const char *path, const char *text) {
 	int fd = open(path, O_WRONLY | O_CLOEXEC), result;
 
-	if (fd < 0)
-		return -1;
+	if (fd < 0) return -1;
 	result = write(fd, text, strlen(text)) < 0 ? -1 : 0;
 	close_fd(&fd);
 	return result;
 }
 
-int write_setgroups(struct setup *s, struct plan_op *op, pid_t pid)
-{
+int write_setgroups(struct setup *s, struct plan_op *op, pid_t pid) {
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%d/setgroups", pid);
@@ -33,9 +30,8 @@ int write_setgroups(struct setup *s, struct plan_op *op, pid_t pid)
 }
 
 /* newuidmap PID INSIDE OUTSIDE COUNT ... */
-static int run_mapper(struct setup *s, const char *program, char *words, pid_t target)
-{
-	const char *args[WORDS + 3] = { program };
+static int run_mapper(struct setup *s, const char *program, char *words, pid_t target) {
+	const char *args[WORDS + 3] = {program};
 	char number[16], *rest = NULL;
 	int count = 2, status;
 	pid_t pid;
@@ -43,40 +39,33 @@ static int run_mapper(struct setup *s, const char *program, char *words, pid_t t
 	snprintf(number, sizeof(number), "%d", target);
 	args[1] = number;
 	for (char *word = strtok_r(words, " \n", &rest); word; word = strtok_r(NULL, " \n", &rest)) {
-		if (count == WORDS + 2)
-			return launch_failed(s->error, LAUNCH_INVALID, 0, "too many id mappings");
+		if (count == WORDS + 2) return launch_failed(s->error, LAUNCH_INVALID, 0, "too many id mappings");
 		args[count++] = word;
 	}
 	args[count] = NULL;
 	pid = fork();
-	if (pid < 0)
-		return launch_failed(s->error, LAUNCH_INTERNAL, errno, "fork %s", program);
+	if (pid < 0) return launch_failed(s->error, LAUNCH_INTERNAL, errno, "fork %s", program);
 	if (pid == 0) {
-		for (int signal_number = 1; signal_number < 32; signal_number++)
-			signal(signal_number, SIG_DFL);
-		execve(program, (char *const *)args, (char *const[]){ NULL });
+		for (int signal_number = 1; signal_number < 32; signal_number++) signal(signal_number, SIG_DFL);
+		execve(program, (char *const *)args, (char *const[]){NULL});
 		_exit(127);
 	}
 	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return launch_failed(s->error, LAUNCH_INTERNAL, errno, "wait for %s", program);
+		if (errno != EINTR) return launch_failed(s->error, LAUNCH_INTERNAL, errno, "wait for %s", program);
 	if (status != 0)
 		return launch_failed(s->error, LAUNCH_PERMISSION, 0, "%s refused the id mappings (exit status %d)", program,
-				     WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+		    WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 	return 0;
 }
 
-int write_map(struct setup *s, struct plan_op *op, pid_t pid)
-{
+int write_map(struct setup *s, struct plan_op *op, pid_t pid) {
 	char path[64], *words;
 	int result;
 
 	snprintf(path, sizeof(path), "/proc/%d/%s", pid, op->code == PLAN_UID_MAP ? "uid_map" : "gid_map");
-	if (!op->f[1].n)
-		return write_file(path, op->f[0].s) ? launch_failed(s->error, LAUNCH_INTERNAL, errno, "write %s", path) : 0;
+	if (!op->f[1].n) return write_file(path, op->f[0].s) ? launch_failed(s->error, LAUNCH_INTERNAL, errno, "write %s", path) : 0;
 	words = strdup(op->f[0].s);
-	if (!words)
-		return launch_failed(s->error, LAUNCH_INTERNAL, ENOMEM, "write %s", path);
+	if (!words) return launch_failed(s->error, LAUNCH_INTERNAL, ENOMEM, "write %s", path);
 	result = run_mapper(s, op->f[1].s, words, pid);
 	free(words);
 	return result;

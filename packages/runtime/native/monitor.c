@@ -23,11 +23,11 @@
 #include "output.h"
 #include "process.h"
 
-#define GRACE_QUIET_MS 100  // a writer that outlives the process is waited for while it writes ...
-#define FOREIGN_QUIET_MS 500  // the same when another program passes the output on, in its own time
+#define GRACE_QUIET_MS 100 // a writer that outlives the process is waited for while it writes ...
+#define FOREIGN_QUIET_MS 500 // the same when another program passes the output on, in its own time
 #define GRACE_TOTAL_MS 2000 // ... but no longer than this
-#define STUCK_MS 30000    // see monitor.h
-#define SHUTDOWN_MS 10000   // what a process gets that does not end by itself when the host goes down
+#define STUCK_MS 30000 // see monitor.h
+#define SHUTDOWN_MS 10000 // what a process gets that does not end by itself when the host goes down
 
 struct monitor monitor = {.forced_code = -1};
 
@@ -35,7 +35,7 @@ static struct frame request;
 static int stdio[3] = {-1, -1, -1};
 static int master = -1;
 static int64_t died_at;
-static int64_t kill_at;  // loop_now() at which the process is killed because the host goes down, 0: it does not
+static int64_t kill_at; // loop_now() at which the process is killed because the host goes down, 0: it does not
 static struct watch children = {.fd = -1};
 
 static void close_stdio(void) {
@@ -98,7 +98,7 @@ static void watch_children(void) {
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	children = (struct watch){.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK), .ready = children_ready};
 	loop_watch(&children, EPOLLIN);
-	process_reap();  // it may have died before the signal was watched
+	process_reap(); // it may have died before the signal was watched
 }
 
 static int open_input(struct launch_error *error) {
@@ -128,7 +128,7 @@ int lifecycle_start(struct launch_error *error) {
 	wire_free(&request);
 	if (r < 0) {
 		monitor.forced_code = error->kind == LAUNCH_NOT_FOUND ? 127 : error->kind == LAUNCH_PERMISSION ? 126 : 128;
-		if (monitor.state.pid <= 0) monitor_process_died(monitor.forced_code);  // there never was one
+		if (monitor.state.pid <= 0) monitor_process_died(monitor.forced_code); // there never was one
 		else kill(monitor.state.pid, SIGKILL);
 		return -1;
 	}
@@ -224,7 +224,7 @@ static void serve(void) {
 		if (monitor.ack_deadline && now >= monitor.ack_deadline) destroy();
 		if (kill_at && now >= kill_at && !monitor.dead && monitor.foreign) {
 			foreign_kill();
-			foreign_ended(128 + SIGKILL, "", false);  // whoever would tell may be gone already
+			foreign_ended(128 + SIGKILL, "", false); // whoever would tell may be gone already
 		} else if (kill_at && now >= kill_at && !monitor.dead && monitor.state.pid > 0) {
 			kill(monitor.state.pid, SIGKILL);
 			kill_at = now + SHUTDOWN_MS;
@@ -234,7 +234,7 @@ static void serve(void) {
 			if (!leaving) clients_stop_listening(monitor.socket);
 			leaving = true;
 			clients_close_idle();
-			if (clients_sweep(now) == 0 && !output_read(now)) return;  // whoever still reads gets all of it
+			if (clients_sweep(now) == 0 && !output_read(now)) return; // whoever still reads gets all of it
 		} else {
 			clients_sweep(now);
 		}

@@ -37,17 +37,17 @@ enum status { STATUS_CREATED, STATUS_RUNNING, STATUS_STOPPED };
 struct monitor {
 	const char *dir, *socket;
 	bool exec, tty;
-	bool foreign;          // another program makes the process and tells its end
+	bool foreign; // another program makes the process and tells its end
 	struct monitor_state state;
-	enum status status;    // stopped: exit.json is written, the exit may be told
-	bool dead;             // the process has been reaped; its output may not be drained yet
-	int forced_code;       // exit code of a process that could not start, -1: none
+	enum status status; // stopped: exit.json is written, the exit may be told
+	bool dead; // the process has been reaped; its output may not be drained yet
+	int forced_code; // exit code of a process that could not start, -1: none
 	int exit_code;
 	char exited_at[40];
 	bool oom;
-	int64_t ack_deadline;  // loop_now() at which an unacknowledged process is destroyed, 0: none
-	bool released;         // told to go; lingers only for clients that still read
-	int64_t stuck_ms;      // see the field
+	int64_t ack_deadline; // loop_now() at which an unacknowledged process is destroyed, 0: none
+	bool released; // told to go; lingers only for clients that still read
+	int64_t stuck_ms; // see the field
 };
 
 extern struct monitor monitor;

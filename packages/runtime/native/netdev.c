@@ -36,12 +36,10 @@ struct addresses {
 	} each[ADDRESSES];
 };
 
-static void put(struct request *r, uint16_t type, const void *value, uint16_t size)
-{
+static void put(struct request *r, uint16_t type, const void *value, uint16_t size) {
 	struct rtattr *attribute = (struct rtattr *)((char *)r + NLMSG_ALIGN(r->head.nlmsg_len));
 
-	if (NLMSG_ALIGN(r->head.nlmsg_len) + RTA_SPACE(size) > sizeof(*r))
-		return; /* what we put in is far smaller */
+	if (NLMSG_ALIGN(r->head.nlmsg_len) + RTA_SPACE(size) > sizeof(*r)) return; /* what we put in is far smaller */
 	attribute->rta_type = type;
 	attribute->rta_len = (uint16_t)RTA_LENGTH(size);
 	memcpy(RTA_DATA(attribute), value, size);
@@ -49,24 +47,20 @@ static void put(struct request *r, uint16_t type, const void *value, uint16_t si
 }
 
 /* Sends one request and waits for the kernel's word on it. 0, or -1 with errno. */
-static int ask(int fd, struct request *r)
-{
+static int ask(int fd, struct request *r) {
 	char buffer[8192];
 	const struct nlmsghdr *head = (const struct nlmsghdr *)buffer;
 	const struct nlmsgerr *error = NLMSG_DATA(head);
 	ssize_t n;
 
 	r->head.nlmsg_flags |= NLM_F_REQUEST | NLM_F_ACK;
-	if (send(fd, r, r->head.nlmsg_len, 0) < 0 || (n = recv(fd, buffer, sizeof(buffer), 0)) < 0)
-		return -1;
-	if (n < (ssize_t)NLMSG_LENGTH(sizeof(*error)) || head->nlmsg_type != NLMSG_ERROR)
-		return errno = EBADMSG, -1;
+	if (send(fd, r, r->head.nlmsg_len, 0) < 0 || (n = recv(fd, buffer, sizeof(buffer), 0)) < 0) return -1;
+	if (n < (ssize_t)NLMSG_LENGTH(sizeof(*error)) || head->nlmsg_type != NLMSG_ERROR) return errno = EBADMSG, -1;
 	errno = -error->error;
 	return error->error ? -1 : 0;
 }
 
-static void keep_address(struct addresses *list, const struct nlmsghdr *head, unsigned index)
-{
+static void keep_address(struct addresses *list, const struct nlmsghdr *head, unsigned index) {
 	const struct ifaddrmsg *address = NLMSG_DATA(head);
 	int left = (int)IFA_PAYLOAD(head), at = list->count;
 
@@ -76,8 +70,7 @@ static void keep_address(struct addresses *list, const struct nlmsghdr *head, un
 	memset(&list->each[at], 0, sizeof(list->each[at]));
 	list->each[at].head = *address;
 	for (const struct rtattr *a = IFA_RTA(address); RTA_OK(a, left); a = RTA_NEXT(a, left)) {
-		if (RTA_PAYLOAD(a) > 16)
-			continue;
+		if (RTA_PAYLOAD(a) > 16) continue;
 		if (a->rta_type == IFA_LOCAL) {
 			memcpy(list->each[at].local, RTA_DATA(a), RTA_PAYLOAD(a));
 			list->each[at].local_size = (uint16_t)RTA_PAYLOAD(a);
@@ -89,32 +82,30 @@ static void keep_address(struct addresses *list, const struct nlmsghdr *head, un
 	list->count++;
 }
 
-static int read_addresses(int fd, unsigned index, struct addresses *list)
-{
-	struct request r = { .head = { .nlmsg_len = NLMSG_LENGTH(sizeof(struct ifaddrmsg)), .nlmsg_type = RTM_GETADDR, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP } };
+static int read_addresses(int fd, unsigned index, struct addresses *list) {
+	struct request r = {
+	    .head = {
+	        .nlmsg_len = NLMSG_LENGTH(sizeof(struct ifaddrmsg)), .nlmsg_type = RTM_GETADDR, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP}};
 	static char buffer[65536];
 	ssize_t n;
 
 	list->count = 0;
-	if (send(fd, &r, r.head.nlmsg_len, 0) < 0)
-		return -1;
+	if (send(fd, &r, r.head.nlmsg_len, 0) < 0) return -1;
 	while ((n = recv(fd, buffer, sizeof(buffer), 0)) > 0) {
 		int left = (int)n;
 
 		for (const struct nlmsghdr *head = (const struct nlmsghdr *)buffer; NLMSG_OK(head, left); head = NLMSG_NEXT(head, left)) {
-			if (head->nlmsg_type == NLMSG_DONE)
-				return 0;
-			if (head->nlmsg_type == NLMSG_ERROR)
-				return errno = EBADMSG, -1;
+			if (head->nlmsg_type == NLMSG_DONE) return 0;
+			if (head->nlmsg_type == NLMSG_ERROR) return errno = EBADMSG, -1;
 			keep_address(list, head, index);
 		}
 	}
 	return -1;
 }
 
-static int move(int fd, unsigned index, int space, const char *name)
-{
-	struct request r = { .head = { .nlmsg_len = NLMSG_LENGTH(sizeof(struct ifinfomsg)), .nlmsg_type = RTM_NEWLINK }, .of.link = { .ifi_index = (int)index } };
+static int move(int fd, unsigned index, int space, const char *name) {
+	struct request r = {
+	    .head = {.nlmsg_len = NLMSG_LENGTH(sizeof(struct ifinfomsg)), .nlmsg_type = RTM_NEWLINK}, .of.link = {.ifi_index = (int)index}};
 
 	put(&r, IFLA_NET_NS_FD, &space, sizeof(space));
 	put(&r, IFLA_IFNAME, name, (uint16_t)(strlen(name) + 1));
@@ -122,48 +113,43 @@ static int move(int fd, unsigned index, int space, const char *name)
 }
 
 /* In a process of its own, which may leave its network namespace. Exits with 0 or an errno. */
-static int settle(int space, const char *name, const struct addresses *list)
-{
-	struct request up = { .head = { .nlmsg_len = NLMSG_LENGTH(sizeof(struct ifinfomsg)), .nlmsg_type = RTM_NEWLINK }, .of.link = { .ifi_flags = IFF_UP, .ifi_change = IFF_UP } };
+static int settle(int space, const char *name, const struct addresses *list) {
+	struct request up = {.head = {.nlmsg_len = NLMSG_LENGTH(sizeof(struct ifinfomsg)), .nlmsg_type = RTM_NEWLINK},
+	    .of.link = {.ifi_flags = IFF_UP, .ifi_change = IFF_UP}};
 	unsigned index;
 	int fd;
 
-	if (setns(space, CLONE_NEWNET) || (fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE)) < 0 || !(index = if_nametoindex(name)))
+	if (setns(space, CLONE_NEWNET) || (fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE)) < 0 ||
+	    !(index = if_nametoindex(name)))
 		return errno;
 	for (int i = 0; i < list->count; i++) {
-		struct request r = { .head = { .nlmsg_len = NLMSG_LENGTH(sizeof(struct ifaddrmsg)), .nlmsg_type = RTM_NEWADDR, .nlmsg_flags = NLM_F_CREATE | NLM_F_REPLACE },
-				     .of.address = list->each[i].head };
+		struct request r = {.head = {.nlmsg_len = NLMSG_LENGTH(sizeof(struct ifaddrmsg)),
+		                        .nlmsg_type = RTM_NEWADDR,
+		                        .nlmsg_flags = NLM_F_CREATE | NLM_F_REPLACE},
+		    .of.address = list->each[i].head};
 
 		r.of.address.ifa_index = index;
-		if (list->each[i].local_size)
-			put(&r, IFA_LOCAL, list->each[i].local, list->each[i].local_size);
-		if (list->each[i].peer_size)
-			put(&r, IFA_ADDRESS, list->each[i].peer, list->each[i].peer_size);
-		if (ask(fd, &r))
-			return errno;
+		if (list->each[i].local_size) put(&r, IFA_LOCAL, list->each[i].local, list->each[i].local_size);
+		if (list->each[i].peer_size) put(&r, IFA_ADDRESS, list->each[i].peer, list->each[i].peer_size);
+		if (ask(fd, &r)) return errno;
 	}
 	up.of.link.ifi_index = (int)index;
 	return ask(fd, &up) ? errno : 0;
 }
 
-static int in_child(int space, const char *name, const struct addresses *list)
-{
+static int in_child(int space, const char *name, const struct addresses *list) {
 	pid_t pid = fork();
 	int status;
 
-	if (pid == 0)
-		_exit(settle(space, name, list) & 0xff);
-	if (pid < 0)
-		return -1;
+	if (pid == 0) _exit(settle(space, name, list) & 0xff);
+	if (pid < 0) return -1;
 	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return -1;
+		if (errno != EINTR) return -1;
 	errno = WIFEXITED(status) ? WEXITSTATUS(status) : EINTR;
 	return errno ? -1 : 0;
 }
 
-int move_device(struct setup *s, struct plan_op *op, pid_t pid)
-{
+int move_device(struct setup *s, struct plan_op *op, pid_t pid) {
 	const char *name = op->f[0].s, *new_name = op->f[1].s;
 	static struct addresses list;
 	char path[64];
@@ -171,8 +157,7 @@ int move_device(struct setup *s, struct plan_op *op, pid_t pid)
 	int fd = -1, space = -1, result = -1;
 
 	snprintf(path, sizeof(path), "/proc/%d/ns/net", pid);
-	if (!index)
-		return launch_failed(s->error, LAUNCH_INVALID, errno, "network device \"%s\"", name);
+	if (!index) return launch_failed(s->error, LAUNCH_INVALID, errno, "network device \"%s\"", name);
 	space = open(op->f[2].n ? op->f[2].s : path, O_RDONLY | O_CLOEXEC);
 	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
 	if (space < 0 || fd < 0 || read_addresses(fd, index, &list))
@@ -181,8 +166,7 @@ int move_device(struct setup *s, struct plan_op *op, pid_t pid)
 		launch_failed(s->error, LAUNCH_INVALID, errno, "move network device \"%s\" to the container as \"%s\"", name, new_name);
 	else if (in_child(space, new_name, &list))
 		launch_failed(s->error, LAUNCH_INTERNAL, errno, "set network device \"%s\" of the container up", new_name);
-	else
-		result = 0;
+	else result = 0;
 	close_fd(&fd);
 	close_fd(&space);
 	return result;

@@ -23,8 +23,7 @@
 #define STACK (64 * 1024)
 #define MESSAGE (64 * 1024)
 
-static void relax(void)
-{
+static void relax(void) {
 #if defined(__x86_64__)
 	__builtin_ia32_pause();
 #elif defined(__aarch64__)
@@ -38,12 +37,11 @@ static struct {
 	char *message;
 	size_t length;
 	_Atomic int descriptor; /* -1 = not there yet, -2 = there is none: leave */
-	_Atomic int result;     /* -1 = under way, else an errno */
+	_Atomic int result; /* -1 = under way, else an errno */
 } hand;
 
-int connect_agent(struct setup *s, struct plan_op *op)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
+int connect_agent(struct setup *s, struct plan_op *op) {
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd;
 
 	if (op->f[0].n >= sizeof(address.sun_path))
@@ -54,17 +52,17 @@ int connect_agent(struct setup *s, struct plan_op *op)
 		int err = errno;
 
 		close_fd(&fd);
-		return launch_failed(s->error, LAUNCH_INVALID, err, "failed to connect with seccomp agent at linux.seccomp.listenerPath \"%s\"", op->f[0].s);
+		return launch_failed(
+		    s->error, LAUNCH_INVALID, err, "failed to connect with seccomp agent at linux.seccomp.listenerPath \"%s\"", op->f[0].s);
 	}
 	s->child.agent = fd;
 	return 0;
 }
 
-static int send_descriptor(int descriptor)
-{
-	char control[CMSG_SPACE(sizeof(int))] = { 0 };
-	struct iovec part = { hand.message, hand.length };
-	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control) };
+static int send_descriptor(int descriptor) {
+	char control[CMSG_SPACE(sizeof(int))] = {0};
+	struct iovec part = {hand.message, hand.length};
+	struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
 	struct cmsghdr *head = CMSG_FIRSTHDR(&message);
 
 	head->cmsg_level = SOL_SOCKET;
@@ -75,21 +73,18 @@ static int send_descriptor(int descriptor)
 }
 
 /* Shares everything with the main thread, which touches nothing that we touch meanwhile; ends without returning. */
-static int sender(void *unused)
-{
-	struct timespec pause = { 0, 50000 };
+static int sender(void *unused) {
+	struct timespec pause = {0, 50000};
 	int descriptor;
 
 	(void)unused;
-	while ((descriptor = atomic_load(&hand.descriptor)) == -1)
-		syscall(SYS_nanosleep, &pause, NULL);
+	while ((descriptor = atomic_load(&hand.descriptor)) == -1) syscall(SYS_nanosleep, &pause, NULL);
 	atomic_store(&hand.result, descriptor < 0 ? 0 : send_descriptor(descriptor));
 	syscall(SYS_exit, 0);
 	return 0;
 }
 
-void agent_prepare(struct child *c)
-{
+void agent_prepare(struct child *c) {
 	struct plan_cursor cursor;
 	struct plan_op op;
 	char *stack;
@@ -98,14 +93,12 @@ void agent_prepare(struct child *c)
 	while (plan_next(&cursor, &op)) {
 		int n;
 
-		if (op.code != PLAN_LISTENER)
-			continue;
+		if (op.code != PLAN_LISTENER) continue;
 		hand.message = malloc(MESSAGE);
-		if (!hand.message)
-			child_fail(c, ENOMEM, "tell the seccomp agent");
-		n = snprintf(hand.message, MESSAGE, "%s%d%s%d%s", op.f[1].s, c->self, op.f[2].s, c->target_pid ? c->target_pid : c->self, op.f[3].s);
-		if (n < 0 || n >= MESSAGE)
-			child_die(c, LAUNCH_INVALID, 0, "the seccomp agent's message is too long");
+		if (!hand.message) child_fail(c, ENOMEM, "tell the seccomp agent");
+		n = snprintf(
+		    hand.message, MESSAGE, "%s%d%s%d%s", op.f[1].s, c->self, op.f[2].s, c->target_pid ? c->target_pid : c->self, op.f[3].s);
+		if (n < 0 || n >= MESSAGE) child_die(c, LAUNCH_INVALID, 0, "the seccomp agent's message is too long");
 		hand.length = (size_t)n;
 	}
 	hand.socket = c->agent;
@@ -117,13 +110,10 @@ void agent_prepare(struct child *c)
 		child_fail(c, errno, "start the seccomp agent's sender");
 }
 
-void agent_send(struct child *c, int descriptor)
-{
+void agent_send(struct child *c, int descriptor) {
 	int result;
 
 	atomic_store(&hand.descriptor, descriptor);
-	while ((result = atomic_load(&hand.result)) == -1)
-		relax();
-	if (result)
-		child_fail(c, result, "send the seccomp descriptor to its agent");
+	while ((result = atomic_load(&hand.result)) == -1) relax();
+	if (result) child_fail(c, result, "send the seccomp descriptor to its agent");
 }

@@ -11,7 +11,7 @@
 #include "loop.h"
 #include "monitor.h"
 
-static int counter = -1;  // the file that holds "oom_kill N"
+static int counter = -1; // the file that holds "oom_kill N"
 static struct watch event = {.fd = -1};
 
 static long read_kills(void) {
@@ -33,7 +33,7 @@ static void ready(struct watch *w, uint32_t events) {
 	(void)events;
 	uint64_t value;
 	if (w->fd != counter) (void)!read(w->fd, &value, sizeof value);
-	if (read_kills() < 0) {  // the cgroup is gone
+	if (read_kills() < 0) { // the cgroup is gone
 		loop_watch(w, 0);
 		return;
 	}

@@ -50,7 +50,7 @@ static bool enqueue(struct outlet *o, const char *data, size_t len) {
 bool outlet_push(struct outlet *o, int stream, const char *data, size_t len) {
 	if (o->fd < 0) return false;
 	unsigned char head[8] = {(unsigned char)stream, 0, 0, 0, (unsigned char)(len >> 24), (unsigned char)(len >> 16),
-													 (unsigned char)(len >> 8), (unsigned char)len};
+	    (unsigned char)(len >> 8), (unsigned char)len};
 	size_t head_len = o->framed ? sizeof head : 0;
 	size_t sent = 0;
 	if (o->len == 0) {
@@ -59,7 +59,7 @@ bool outlet_push(struct outlet *o, int stream, const char *data, size_t len) {
 		if (n < 0) return false;
 		sent = (size_t)n;
 	} else if (o->len + len > OUTLET_LIMIT) {
-		return true;  // the queue holds whole chunks, so the framing stays right
+		return true; // the queue holds whole chunks, so the framing stays right
 	}
 	if (sent < head_len) {
 		if (!enqueue(o, (char *)head + sent, head_len - sent)) return false;

@@ -7,19 +7,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define OUTLET_HIGH (128 * 1024)     // bytes queued from which the sources rest
+#define OUTLET_HIGH (128 * 1024) // bytes queued from which the sources rest
 // Bytes after which output is lost for this outlet. Only reached after the exit, when what a pipe holds (1 MiB at most, by
 // /proc/sys/fs/pipe-max-size) is taken over whole: sources rest long before.
 #define OUTLET_LIMIT (2 * 1024 * 1024)
 
 struct outlet {
-	int fd;         // non-blocking socket or FIFO, -1: gone
-	bool socket;    // send() instead of write()
-	bool framed;    // docker's 8-byte header before each chunk
-	unsigned mask;  // bit (1 << stream)
+	int fd; // non-blocking socket or FIFO, -1: gone
+	bool socket; // send() instead of write()
+	bool framed; // docker's 8-byte header before each chunk
+	unsigned mask; // bit (1 << stream)
 	char *queue;
 	size_t start, len, cap;
-	int64_t progress;  // loop_now() of the last byte that went out
+	int64_t progress; // loop_now() of the last byte that went out
 };
 
 // Queues and sends as much as possible. false: the other side is gone.
@@ -33,6 +33,8 @@ void outlet_free(struct outlet *o);
 static inline bool outlet_full(const struct outlet *o) { return o->fd >= 0 && o->len > OUTLET_HIGH; }
 
 // Its reader has taken nothing of what waits for `ms` milliseconds.
-static inline bool outlet_stuck(const struct outlet *o, int64_t now, int64_t ms) { return o->fd >= 0 && o->len > 0 && now - o->progress >= ms; }
+static inline bool outlet_stuck(const struct outlet *o, int64_t now, int64_t ms) {
+	return o->fd >= 0 && o->len > 0 && now - o->progress >= ms;
+}
 
 #endif

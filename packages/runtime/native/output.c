@@ -21,10 +21,10 @@ struct source {
 	int stream;
 	bool started, ended;
 	struct logline *line;
-	struct watch fifo;  // our write end, of a logging binary's pipe too
-	int fifo_keep;      // our read end: a client's death is no EPIPE; -1: a pipe
+	struct watch fifo; // our write end, of a logging binary's pipe too
+	int fifo_keep; // our read end: a client's death is no EPIPE; -1: a pipe
 	struct outlet fifo_out;
-	int file;           // file:<path>, -1: none
+	int file; // file:<path>, -1: none
 };
 
 static struct source sources[2];
@@ -54,7 +54,7 @@ static void fifo_ready(struct watch *w, uint32_t events) {
 	(void)events;
 	struct source *s = (struct source *)((char *)w - offsetof(struct source, fifo));
 	if (outlet_drain(&s->fifo_out)) fifo_update(s);
-	else fifo_close(s);  // a logging binary that has ended
+	else fifo_close(s); // a logging binary that has ended
 	output_update();
 }
 
@@ -87,7 +87,7 @@ static void deliver(struct source *s, const char *data, size_t len) {
 }
 
 static bool blocked(void) {
-	if (monitor.dead) return false;  // what is left is bounded by the pipe
+	if (monitor.dead) return false; // what is left is bounded by the pipe
 	return outlet_full(&sources[0].fifo_out) || outlet_full(&sources[1].fifo_out) || clients_full();
 }
 
@@ -101,7 +101,7 @@ static int read_source(struct source *s) {
 		return 1;
 	}
 	if (n < 0 && errno == EAGAIN) return 0;
-	s->ended = true;  // EOF of a pipe, EIO of a terminal whose last user is gone
+	s->ended = true; // EOF of a pipe, EIO of a terminal whose last user is gone
 	loop_close(&s->w);
 	return -1;
 }
@@ -150,7 +150,7 @@ int output_open(const struct frame *frame, int fds[3], const char **what) {
 		const char *attrs = wire_get(frame, "log_attrs", NULL);
 		// Copies: the request's memory is given back after the create.
 		if (logfile_open(&log_file, strdup(log), attrs ? strdup(attrs) : NULL, wire_int(frame, "log_max_size", 0),
-										 (int)wire_int(frame, "log_max_file", 1)) < 0)
+		        (int)wire_int(frame, "log_max_file", 1)) < 0)
 			return -1;
 	}
 	const char *logger = wire_get(frame, "logger", NULL);
@@ -211,8 +211,7 @@ bool output_drain(void) {
 		struct source *s = &sources[i];
 		if (!s->started || s->ended) continue;
 		// A writer that outlives the process must not hold the exit: 64 reads are more than a pipe holds.
-		for (int reads = 0; reads < 64 && read_source(s) > 0; reads++) {
-		}
+		for (int reads = 0; reads < 64 && read_source(s) > 0; reads++) {}
 		if (!s->ended) ended = false;
 	}
 	output_update();

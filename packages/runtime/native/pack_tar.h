@@ -5,11 +5,11 @@
 #include <sys/stat.h>
 
 struct tar_out {
-    int fd;
-    unsigned char *buffer; /* one MiB */
-    size_t used;
-    char *records; /* extended records of the next entry */
-    size_t record_size, record_cap;
+	int fd;
+	unsigned char *buffer; /* one MiB */
+	size_t used;
+	char *records; /* extended records of the next entry */
+	size_t record_size, record_cap;
 };
 
 /* Adds one extended record (key is written as given) to the next entry. -1: out of memory. */

@@ -100,7 +100,7 @@ static int run_command(const struct frame *frame, const char *verb, const int fd
 	error->kind = LAUNCH_INTERNAL;
 	error->err = 0;
 	snprintf(error->text, sizeof error->text, "runtime %s: %s %d", verb, WIFEXITED(status) ? "exit status" : "killed by signal",
-					 WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
+	    WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
 	return -1;
 }
 
@@ -134,15 +134,15 @@ int process_create(const struct frame *frame, const int fds[3], int *master, str
 	const char *plan = wire_get(frame, "plan", &len);
 	if (!plan) return failed(error, LAUNCH_INVALID, 0, "no launch plan");
 	struct launch_io io = {
-			.in = fds[0],
-			.out = fds[1],
-			.err = fds[2],
-			.terminal = monitor.tty,
-			.rows = (uint16_t)wire_int(frame, "height", 0),
-			.cols = (uint16_t)wire_int(frame, "width", 0),
+	    .in = fds[0],
+	    .out = fds[1],
+	    .err = fds[2],
+	    .terminal = monitor.tty,
+	    .rows = (uint16_t)wire_int(frame, "height", 0),
+	    .cols = (uint16_t)wire_int(frame, "width", 0),
 	};
 	int r = monitor.exec ? launch_exec_create((const uint8_t *)plan, len, &io, &launched, error)
-											 : launch_create((const uint8_t *)plan, len, &io, &launched, error);
+	                     : launch_create((const uint8_t *)plan, len, &io, &launched, error);
 	if (r < 0) return -1;
 	monitor.state.pid = launched.pid;
 	*master = launched.master;

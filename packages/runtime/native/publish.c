@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define EVENT_MAX (1 << 20)
-#define HEAD 10  // of a ttrpc frame
+#define HEAD 10 // of a ttrpc frame
 
 struct text {
 	uint8_t *bytes;
@@ -74,9 +74,10 @@ static int exchange(const char *path, const struct text *request) {
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
 	memcpy(head, &length, 4);
 	memcpy(head + 4, &stream, 4);
-	head[8] = 1;  // a request
+	head[8] = 1; // a request
 	if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0) return fail(path);
-	if (send(fd, head, HEAD, MSG_NOSIGNAL) != HEAD || send(fd, request->bytes, request->len, MSG_NOSIGNAL) != (ssize_t)request->len) return fail("send");
+	if (send(fd, head, HEAD, MSG_NOSIGNAL) != HEAD || send(fd, request->bytes, request->len, MSG_NOSIGNAL) != (ssize_t)request->len)
+		return fail("send");
 	if (recv(fd, answer, HEAD, MSG_WAITALL) < HEAD) return fail("no answer");
 	memcpy(&length, answer, 4);
 	if (length != 0 && recv(fd, answer + HEAD, 1, MSG_WAITALL) < 1) return fail("half an answer");

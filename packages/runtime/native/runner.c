@@ -91,8 +91,7 @@ int runner_command(int socket, struct frame *frame) {
 		if (!output[i]) output[i] = ' ';
 	output[have] = 0;
 	int status;
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-	}
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
 	int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 	char escaped[7800], text[8000];
 	snprintf(text, sizeof text, "{\"ok\":true,\"exit_code\":%d,\"output\":\"%s\"}", code, json_escape(output, escaped, sizeof escaped));
@@ -102,9 +101,13 @@ int runner_command(int socket, struct frame *frame) {
 
 static int mount_with_map(int socket, struct frame *frame, const char *path) {
 	const char *gids = wire_get(frame, "gid_map", NULL);
-	const struct mapped_mount mapped = {
-			.source = wire_get(frame, "source", NULL), .target = path, .type = wire_get(frame, "type", NULL), .data = wire_get(frame, "data", NULL),
-			.flags = (unsigned long)wire_int(frame, "flags", 0), .uids = wire_get(frame, "uid_map", NULL), .gids = gids ? gids : ""};
+	const struct mapped_mount mapped = {.source = wire_get(frame, "source", NULL),
+	    .target = path,
+	    .type = wire_get(frame, "type", NULL),
+	    .data = wire_get(frame, "data", NULL),
+	    .flags = (unsigned long)wire_int(frame, "flags", 0),
+	    .uids = wire_get(frame, "uid_map", NULL),
+	    .gids = gids ? gids : ""};
 	char why[400], escaped[420];
 	if (mount_mapped(&mapped, why, sizeof why) < 0) {
 		int err = errno;
@@ -121,7 +124,7 @@ int runner_mount(int socket, struct frame *frame) {
 	if (!directory || !path) return fail(socket, frame->id, "path", EINVAL);
 	if (chdir(directory) < 0) return fail(socket, frame->id, "chdir", errno);
 	if (mount(wire_get(frame, "source", NULL), path, wire_get(frame, "type", NULL), (unsigned long)wire_int(frame, "flags", 0),
-						wire_get(frame, "data", NULL)) < 0)
+	        wire_get(frame, "data", NULL)) < 0)
 		return fail(socket, frame->id, "mount", errno);
 	wire_answer(socket, frame->id, "{\"ok\":true}");
 	return 0;
@@ -131,8 +134,7 @@ int runner_umount(int socket, struct frame *frame) {
 	prctl(PR_SET_NAME, "gantry-umount");
 	const char *path = wire_get(frame, "path", NULL);
 	if (!path) return fail(socket, frame->id, "path", EINVAL);
-	while (umount2(path, (int)wire_int(frame, "flags", 0)) == 0) {
-	}
+	while (umount2(path, (int)wire_int(frame, "flags", 0)) == 0) {}
 	if (errno != EINVAL && errno != ENOENT) return fail(socket, frame->id, "umount", errno);
 	wire_answer(socket, frame->id, "{\"ok\":true}");
 	return 0;

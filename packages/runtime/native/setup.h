@@ -14,9 +14,12 @@ struct setup {
 	struct child child;
 	int cgroup; /* v2 directory or -1 */
 	char cgroup_mount[512];
-	struct { int mine, theirs; uint64_t flag; } joins[8];
+	struct {
+		int mine, theirs;
+		uint64_t flag;
+	} joins[8];
 	int joins_count;
-	int user;   /* a user namespace to join by path, or -1 */
+	int user; /* a user namespace to join by path, or -1 */
 	pid_t target_pid;
 	const uint8_t *affinity; /* of the clone; NULL = as we are */
 	uint64_t affinity_bytes;
@@ -25,8 +28,8 @@ struct setup {
 };
 
 /* Fills *error ("text: reason of err") and answers -1. */
-__attribute__((format(printf, 4, 5))) int launch_failed(struct launch_error *error, enum launch_kind kind, int err,
-							  const char *format, ...);
+__attribute__((format(printf, 4, 5))) int launch_failed(
+    struct launch_error *error, enum launch_kind kind, int err, const char *format, ...);
 void close_fd(int *fd);
 
 /* join.c: namespaces by path, or of a running process. All: 0, or -1 with s->error. */

@@ -4,9 +4,9 @@
 #include <stdint.h>
 
 struct sha256 {
-    uint32_t state[8];
-    uint64_t size;
-    unsigned char rest[64];
+	uint32_t state[8];
+	uint64_t size;
+	unsigned char rest[64];
 };
 
 void sha256_init(struct sha256 *hash);

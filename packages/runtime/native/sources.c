@@ -16,38 +16,30 @@
 
 #define MS_SLAVE_FLAG (1 << 19)
 
-bool is_mapped(const struct plan_op *op)
-{
-	return op->code == PLAN_BIND && (op->f[9].n || op->f[11].n);
-}
+bool is_mapped(const struct plan_op *op) { return op->code == PLAN_BIND && (op->f[9].n || op->f[11].n); }
 
-static bool is_below(const char *path, const char *rootfs)
-{
+static bool is_below(const char *path, const char *rootfs) {
 	size_t n = strlen(rootfs);
 
 	return strncmp(path, rootfs, n) == 0 && path[n] == '/';
 }
 
 /* Wherever the root lies by now, and with its links followed inside it. */
-static int open_inside(struct child *c, const char *path, bool recursive)
-{
+static int open_inside(struct child *c, const char *path, bool recursive) {
 	int place = root_open(c, path, O_PATH, 0), tree;
 
-	if (place < 0)
-		return -1;
+	if (place < 0) return -1;
 	tree = clone_tree(place, recursive);
 	close_fd(&place);
 	return tree;
 }
 
 /* One of the container's own mounts, mapped: by the parent, which has the rights for it (map_inside.c). */
-static int ask_for_tree(struct child *c, const struct plan_op *op)
-{
+static int ask_for_tree(struct child *c, const struct plan_op *op) {
 	int place = root_open(c, op->f[0].s + strlen(c->rootfs), O_PATH, 0);
-	char ask[5] = { SYNC_TREE };
+	char ask[5] = {SYNC_TREE};
 
-	if (place < 0)
-		return -1;
+	if (place < 0) return -1;
 	memcpy(ask + 1, &op->index, 4);
 	child_send(c, ask, sizeof(ask), place);
 	close_fd(&place);
@@ -56,44 +48,36 @@ static int ask_for_tree(struct child *c, const struct plan_op *op)
 }
 
 /* 0, or -1 with errno. */
-static int open_tree_of(struct child *c, const struct plan_op *op)
-{
+static int open_tree_of(struct child *c, const struct plan_op *op) {
 	bool recursive = op->code == PLAN_ROOTFS || (op->f[2].n & PLAN_BIND_RECURSIVE);
 	bool inside = op->code == PLAN_BIND && c->root >= 0 && is_below(op->f[0].s, c->rootfs);
 	int tree;
 
-	if (inside && is_mapped(op) && (c->new_user || c->joined_user))
-		return ask_for_tree(c, op);
+	if (inside && is_mapped(op) && (c->new_user || c->joined_user)) return ask_for_tree(c, op);
 	tree = inside ? open_inside(c, op->f[0].s + strlen(c->rootfs), recursive) : open_source(op->f[0].s, recursive);
-	if (tree < 0)
-		return -1;
+	if (tree < 0) return -1;
 	c->sources[op->index] = tree;
 	return is_mapped(op) ? map_ids(tree, op->f[2].n & PLAN_BIND_IDMAP_RECURSIVE, c->maps[op->index]) : 0;
 }
 
-int source_of(struct child *c, const struct plan_op *op)
-{
+int source_of(struct child *c, const struct plan_op *op) {
 	if (c->sources[op->index] < 0 && open_tree_of(c, op)) {
-		if (op->code == PLAN_ROOTFS)
-			child_die(c, LAUNCH_INVALID, errno, "open rootfs \"%s\"", op->f[0].s);
+		if (op->code == PLAN_ROOTFS) child_die(c, LAUNCH_INVALID, errno, "open rootfs \"%s\"", op->f[0].s);
 		child_die(c, LAUNCH_INVALID, errno, "error mounting \"%s\" at \"%s\"", op->f[0].s, op->f[1].s);
 	}
 	return c->sources[op->index];
 }
 
-void open_sources_outside(struct child *c, const char *rootfs)
-{
+void open_sources_outside(struct child *c, const char *rootfs) {
 	struct plan_cursor cursor;
 	struct plan_op op;
 
 	plan_rewind(c->plan, &cursor);
 	while (plan_next(&cursor, &op))
-		if (op.code == PLAN_BIND && !is_below(op.f[0].s, rootfs))
-			source_of(c, &op);
+		if (op.code == PLAN_BIND && !is_below(op.f[0].s, rootfs)) source_of(c, &op);
 }
 
-static int prepare(struct setup *s, struct plan_op *op, const char *rootfs)
-{
+static int prepare(struct setup *s, struct plan_op *op, const char *rootfs) {
 	struct child *c = &s->child;
 
 	if (is_mapped(op)) {
@@ -104,18 +88,17 @@ static int prepare(struct setup *s, struct plan_op *op, const char *rootfs)
 			return launch_failed(s->error, LAUNCH_INVALID, errno, "make the id map of the mount at \"%s\"", op->f[1].s);
 	}
 	/* A caller without rights leaves them to the child, which has some in its namespace. */
-	if (!c->new_user || geteuid() != 0 || (op->code == PLAN_BIND && is_below(op->f[0].s, rootfs)))
-		return 0;
+	if (!c->new_user || geteuid() != 0 || (op->code == PLAN_BIND && is_below(op->f[0].s, rootfs))) return 0;
 	if (open_tree_of(c, op))
-		return op->code == PLAN_ROOTFS ? launch_failed(s->error, LAUNCH_INVALID, errno, "open rootfs \"%s\"", op->f[0].s) :
-						 launch_failed(s->error, LAUNCH_INVALID, errno, "error mounting \"%s\" at \"%s\"", op->f[0].s, op->f[1].s);
+		return op->code == PLAN_ROOTFS
+		           ? launch_failed(s->error, LAUNCH_INVALID, errno, "open rootfs \"%s\"", op->f[0].s)
+		           : launch_failed(s->error, LAUNCH_INVALID, errno, "error mounting \"%s\" at \"%s\"", op->f[0].s, op->f[1].s);
 	if (sys_mount_setattr(c->sources[op->index], "", AT_EMPTY_PATH | AT_RECURSIVE, 0, 0, MS_SLAVE_FLAG, 0))
 		return launch_failed(s->error, LAUNCH_INTERNAL, errno, "make \"%s\" a slave", op->f[0].s);
 	return 0;
 }
 
-int prepare_sources(struct setup *s)
-{
+int prepare_sources(struct setup *s) {
 	size_t bytes = sizeof(int) * ((size_t)s->plan.operations + 1);
 	struct plan_cursor cursor;
 	struct plan_op op;
@@ -123,29 +106,22 @@ int prepare_sources(struct setup *s)
 
 	s->child.sources = malloc(bytes);
 	s->child.maps = malloc(bytes);
-	if (!s->child.sources || !s->child.maps)
-		return launch_failed(s->error, LAUNCH_INTERNAL, ENOMEM, "launch");
+	if (!s->child.sources || !s->child.maps) return launch_failed(s->error, LAUNCH_INTERNAL, ENOMEM, "launch");
 	memset(s->child.sources, 0xff, bytes);
 	memset(s->child.maps, 0xff, bytes);
-	if (s->plan.kind != PLAN_CREATE)
-		return 0;
+	if (s->plan.kind != PLAN_CREATE) return 0;
 	plan_rewind(&s->plan, &cursor);
 	while (plan_next(&cursor, &op)) {
-		if (op.code == PLAN_ROOTFS)
-			rootfs = op.f[0].s;
-		if ((op.code == PLAN_ROOTFS || op.code == PLAN_BIND) && prepare(s, &op, rootfs))
-			return -1;
+		if (op.code == PLAN_ROOTFS) rootfs = op.f[0].s;
+		if ((op.code == PLAN_ROOTFS || op.code == PLAN_BIND) && prepare(s, &op, rootfs)) return -1;
 	}
 	return 0;
 }
 
-void close_sources(struct child *c)
-{
+void close_sources(struct child *c) {
 	for (uint32_t i = 0; i < c->plan->operations; i++) {
-		if (c->sources)
-			close_fd(&c->sources[i]);
-		if (c->maps)
-			close_fd(&c->maps[i]);
+		if (c->sources) close_fd(&c->sources[i]);
+		if (c->maps) close_fd(&c->maps[i]);
 	}
 	free(c->sources);
 	free(c->maps);

@@ -20,7 +20,7 @@ uint64_t statefile_start_time(pid_t pid) {
 	close(fd);
 	if (n <= 0) return 0;
 	buf[n] = 0;
-	char *p = strrchr(buf, ')');  // the command may hold blanks and brackets
+	char *p = strrchr(buf, ')'); // the command may hold blanks and brackets
 	if (!p) return 0;
 	for (int field = 2; field < 22 && p; field++) {
 		p = strchr(p, ' ');
@@ -35,11 +35,10 @@ int statefile_write(const char *dir, const char *socket, const struct monitor_st
 	char text[STATE_SIZE + 1], name[256];
 	if (!own_start) own_start = statefile_start_time(getpid());
 	int n = snprintf(text, sizeof text,
-									 "{\"pid\":%d,\"start_time\":%llu,\"monitor_pid\":%d,\"monitor_start_time\":%llu,\"socket\":\"%s\","
-									 "\"acknowledged\":%s,\"started\":%s}",
-									 state->pid, (unsigned long long)state->start_time, getpid(), (unsigned long long)own_start,
-									 json_escape(socket, name, sizeof name), state->acknowledged ? "true" : "false",
-									 state->started ? "true" : "false");
+	    "{\"pid\":%d,\"start_time\":%llu,\"monitor_pid\":%d,\"monitor_start_time\":%llu,\"socket\":\"%s\","
+	    "\"acknowledged\":%s,\"started\":%s}",
+	    state->pid, (unsigned long long)state->start_time, getpid(), (unsigned long long)own_start, json_escape(socket, name, sizeof name),
+	    state->acknowledged ? "true" : "false", state->started ? "true" : "false");
 	if (n < 0 || n >= STATE_SIZE) {
 		errno = ENAMETOOLONG;
 		return -1;
@@ -60,8 +59,8 @@ int statefile_write(const char *dir, const char *socket, const struct monitor_st
 
 int statefile_exit(const char *dir, int exit_code, const char *exited_at, bool oom, uint64_t log_dropped) {
 	char text[256], path[4200], tmp[4200];
-	int n = snprintf(text, sizeof text, "{\"exit_code\":%d,\"exited_at\":\"%s\",\"oom\":%s,\"log_dropped\":%llu}\n", exit_code,
-									 exited_at, oom ? "true" : "false", (unsigned long long)log_dropped);
+	int n = snprintf(text, sizeof text, "{\"exit_code\":%d,\"exited_at\":\"%s\",\"oom\":%s,\"log_dropped\":%llu}\n", exit_code, exited_at,
+	    oom ? "true" : "false", (unsigned long long)log_dropped);
 	snprintf(path, sizeof path, "%s/exit.json", dir);
 	snprintf(tmp, sizeof tmp, "%s/.exit.json", dir);
 	int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);

@@ -12,7 +12,7 @@
 
 struct monitor_state {
 	pid_t pid;
-	uint64_t start_time;  // field 22 of /proc/<pid>/stat
+	uint64_t start_time; // field 22 of /proc/<pid>/stat
 	bool acknowledged, started;
 };
 

@@ -6,8 +6,8 @@
 
 /* Sorted names of a directory, without . and .. */
 struct tree_names {
-    char **names;
-    size_t count;
+	char **names;
+	size_t count;
 };
 
 /* -1 and errno on failure. */

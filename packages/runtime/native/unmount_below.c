@@ -9,8 +9,7 @@
 int mode_unmount_below(int argc, char **argv);
 
 /* \040 and its like, in place. */
-static void unescape(char *text)
-{
+static void unescape(char *text) {
 	char *to = text;
 
 	for (; *text; text++) {
@@ -25,8 +24,7 @@ static void unescape(char *text)
 }
 
 /* The mount points in the kernel's order. */
-static char **read_mounts(const char *dir, size_t *count)
-{
+static char **read_mounts(const char *dir, size_t *count) {
 	FILE *file = fopen("/proc/self/mountinfo", "re");
 	size_t length = strlen(dir), room = 0;
 	char **list = NULL, *line = NULL;
@@ -35,25 +33,20 @@ static char **read_mounts(const char *dir, size_t *count)
 	while (file && getline(&line, &room, file) > 0) {
 		char point[4096], **more;
 
-		if (sscanf(line, "%*d %*d %*s %*s %4095s", point) != 1)
-			continue;
+		if (sscanf(line, "%*d %*d %*s %*s %4095s", point) != 1) continue;
 		unescape(point);
-		if (strncmp(point, dir, length) != 0 || (point[length] && point[length] != '/'))
-			continue;
+		if (strncmp(point, dir, length) != 0 || (point[length] && point[length] != '/')) continue;
 		more = reallocarray(list, *count + 1, sizeof(*list));
-		if (!more || !(more[*count] = strdup(point)))
-			exit(125);
+		if (!more || !(more[*count] = strdup(point))) exit(125);
 		list = more;
 		(*count)++;
 	}
 	free(line);
-	if (file)
-		fclose(file);
+	if (file) fclose(file);
 	return list;
 }
 
-int mode_unmount_below(int argc, char **argv)
-{
+int mode_unmount_below(int argc, char **argv) {
 	size_t count;
 	char **list;
 	int result = 0;

@@ -47,45 +47,38 @@
  * Files are made as the container's root, with all rights of the host's: through an id-mapped mount the host's root, who has no id there, could
  * make none (EOVERFLOW).
  */
-static int become_root_inside(void)
-{
-    uint32_t uid, gid;
-    if (uid_ranges.count == 0 || !id_outside(&uid_ranges, 0, &uid) || !id_outside(&gid_ranges, 0, &gid))
-        return 0;
-    if (prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP) < 0)
-        return untar_fail_at("keep the rights of", "root");
-    setfsgid(gid);
-    setfsuid(uid);
-    return 0;
+static int become_root_inside(void) {
+	uint32_t uid, gid;
+	if (uid_ranges.count == 0 || !id_outside(&uid_ranges, 0, &uid) || !id_outside(&gid_ranges, 0, &gid)) return 0;
+	if (prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP) < 0) return untar_fail_at("keep the rights of", "root");
+	setfsgid(gid);
+	setfsuid(uid);
+	return 0;
 }
 
-int mode_untar(int argc, char **argv)
-{
-    static struct untar_state st;
-    struct rlimit files;
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0) { /* deep trees hold one descriptor a level while they are removed */
-        files.rlim_cur = files.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &files);
-    }
-    if (untar_options_read(argc, argv, &st.opt) < 0 || become_root_inside() < 0)
-        return 1;
-    st.input.follow = st.opt.follow;
-    umask(0);
-    int root = open(st.opt.root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (root < 0) {
-        untar_fail_at("open", st.opt.root);
-        return 1;
-    }
-    untar_tree_init(&st.tree, root);
-    if (st.opt.remove) {
-        if (strchr(st.opt.remove, '/') || strcmp(st.opt.remove, ".") == 0 || strcmp(st.opt.remove, "..") == 0)
-            return untar_fail("unsafe", "%s is no plain name", st.opt.remove) < 0;
-        return untar_remove_tree(root, st.opt.remove) < 0 && errno != ENOENT ? untar_fail_at("remove", st.opt.remove) < 0 : 0;
-    }
-    if (st.opt.adopt)
-        return untar_adopt(&st.tree, st.opt.parents, st.opt.parent_count) < 0;
-    if (untar_extract(&st) < 0)
-        return 1;
-    untar_report(&st);
-    return 0;
+int mode_untar(int argc, char **argv) {
+	static struct untar_state st;
+	struct rlimit files;
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) { /* deep trees hold one descriptor a level while they are removed */
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+	if (untar_options_read(argc, argv, &st.opt) < 0 || become_root_inside() < 0) return 1;
+	st.input.follow = st.opt.follow;
+	umask(0);
+	int root = open(st.opt.root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0) {
+		untar_fail_at("open", st.opt.root);
+		return 1;
+	}
+	untar_tree_init(&st.tree, root);
+	if (st.opt.remove) {
+		if (strchr(st.opt.remove, '/') || strcmp(st.opt.remove, ".") == 0 || strcmp(st.opt.remove, "..") == 0)
+			return untar_fail("unsafe", "%s is no plain name", st.opt.remove) < 0;
+		return untar_remove_tree(root, st.opt.remove) < 0 && errno != ENOENT ? untar_fail_at("remove", st.opt.remove) < 0 : 0;
+	}
+	if (st.opt.adopt) return untar_adopt(&st.tree, st.opt.parents, st.opt.parent_count) < 0;
+	if (untar_extract(&st) < 0) return 1;
+	untar_report(&st);
+	return 0;
 }

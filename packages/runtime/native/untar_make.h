@@ -14,7 +14,8 @@ void untar_forget_below(struct untar_state *st, int parent);
 /* What stands in the way of a new entry goes. 1 when a whiteout was removed. */
 int untar_clear_way(struct untar_state *st, int parent, const char *name, const char *path);
 
-int untar_make_regular(struct untar_state *st, struct archive *a, struct archive_entry *e, const struct untar_parent *where, const char *path);
+int untar_make_regular(
+    struct untar_state *st, struct archive *a, struct archive_entry *e, const struct untar_parent *where, const char *path);
 int untar_make_dir(struct untar_state *st, struct archive_entry *e, int parent, const char *name, const char *path);
 int untar_make_special(struct untar_state *st, struct archive_entry *e, int parent, const char *name, const char *path);
 int untar_make_hardlink(struct untar_state *st, int lent, const char *name, const char *path, const char *raw_target);

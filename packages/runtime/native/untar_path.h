@@ -5,19 +5,19 @@
 
 /* A set of strings (open addressing). */
 struct untar_set {
-    char **slots;
-    size_t cap, count;
+	char **slots;
+	size_t cap, count;
 };
 bool untar_set_has(const struct untar_set *set, const char *text);
 int untar_set_add(struct untar_set *set, const char *text);
 
 struct untar_tree {
-    int root;
-    char *cached_path; /* directory of the last entry */
-    int cached_fd;
-    bool cached_setgid; /* new entries there get its group */
-    struct untar_set implicit; /* directories made because an entry needed them */
-    struct untar_set listed;   /* those of them that the archive lists later after all */
+	int root;
+	char *cached_path; /* directory of the last entry */
+	int cached_fd;
+	bool cached_setgid; /* new entries there get its group */
+	struct untar_set implicit; /* directories made because an entry needed them */
+	struct untar_set listed; /* those of them that the archive lists later after all */
 };
 void untar_tree_init(struct untar_tree *tree, int root);
 
@@ -31,9 +31,9 @@ char *untar_clean(const char *raw);
 int untar_open_in_root(int root, const char *path, int flags);
 
 struct untar_parent {
-    int fd;      /* lent: good until the next call on the tree; -1 and errno on failure */
-    bool setgid; /* new entries get its group */
-    const char *name; /* last component, inside path */
+	int fd; /* lent: good until the next call on the tree; -1 and errno on failure */
+	bool setgid; /* new entries get its group */
+	const char *name; /* last component, inside path */
 };
 
 /* Directory of a clean path. With make, missing directories are made. */

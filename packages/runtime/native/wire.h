@@ -14,10 +14,10 @@
 #define WIRE_MAX (8u << 20)
 
 enum wire_kind {
-	WIRE_MONITOR = 'M',  // fork a monitor, see monitor.h for its fields
-	WIRE_RUN = 'R',      // run a command, answer with its exit status and output
-	WIRE_MOUNT = 'O',    // chdir, then mount(2): relative layer paths let many layers fit into one page of options
-	WIRE_UMOUNT = 'U',   // umount2(path) in a process of its own, so that only it can hang
+	WIRE_MONITOR = 'M', // fork a monitor, see monitor.h for its fields
+	WIRE_RUN = 'R', // run a command, answer with its exit status and output
+	WIRE_MOUNT = 'O', // chdir, then mount(2): relative layer paths let many layers fit into one page of options
+	WIRE_UMOUNT = 'U', // umount2(path) in a process of its own, so that only it can hang
 };
 
 struct frame {
@@ -25,7 +25,7 @@ struct frame {
 	uint8_t kind;
 	const uint8_t *fields;
 	size_t len;
-	void *map;  // mapped memory that holds the frame
+	void *map; // mapped memory that holds the frame
 	size_t map_len;
 };
 

@@ -7,7 +7,11 @@ import type { Spec } from '@gantry/oci';
 /** Parents that engines share: each takes them away when it was the last to need them. Containerd's clients name a parent after their namespace. */
 function sharedPaths(run: string): string[] {
   const tasks = join(run, 'tasks');
-  const namespaces = existsSync(tasks) ? readdirSync(tasks, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => `/${entry.name}`) : [];
+  const namespaces = existsSync(tasks)
+    ? readdirSync(tasks, { withFileTypes: true })
+        .filter((entry) => entry.isDirectory())
+        .map((entry) => `/${entry.name}`)
+    : [];
   return ['/gantry-monitors', '/gantry', ...namespaces];
 }
 

@@ -32,7 +32,10 @@ export interface ComposedEngine extends Running {
  * outlive `stop`.
  * @param address where shims of others take their containerd to be
  */
-export async function composeEngine(service: Pick<ServiceContext<ShimConfig>, 'run' | 'logger' | 'config'>, address: string): Promise<ComposedEngine> {
+export async function composeEngine(
+  service: Pick<ServiceContext<ShimConfig>, 'run' | 'logger' | 'config'>,
+  address: string,
+): Promise<ComposedEngine> {
   const { run, logger, config } = service;
   if (!(config['client-timeout-ms'] >= 1)) throw invalidArgument(`client-timeout-ms ${config['client-timeout-ms']} is not above zero`);
   const binary = await findNativeBinary(config.native, __dirname);
@@ -44,12 +47,21 @@ export async function composeEngine(service: Pick<ServiceContext<ShimConfig>, 'r
   const drivers = {
     native: new NativeDriver({ cgroups, logger }),
     oci: new OciDriver({ helper, cgroups, consoleSocket: (id) => shortSocketPath(run, `console/${id}`) }),
-    'containerd-shim': new RemoteDriver({ name: 'containerd-shim', cgroups, logger, server: new ShimBinary({ helper, address, events: eventsPath, publisher: publisherPath(run) }) }),
+    'containerd-shim': new RemoteDriver({
+      name: 'containerd-shim',
+      cgroups,
+      logger,
+      server: new ShimBinary({ helper, address, events: eventsPath, publisher: publisherPath(run) }),
+    }),
     'task-service': new RemoteDriver({ name: 'task-service', cgroups, logger, server: new TaskServerOfMany({ run, logger }) }),
   } satisfies Record<DriverName, Driver>;
   const engine: Engine = {
     clientTimeoutMs: config['client-timeout-ms'],
-    run, helper, drivers, cgroups, logger,
+    run,
+    helper,
+    drivers,
+    cgroups,
+    logger,
     bootId: (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim(),
     rootfs: new HostRootfsMounter(syscalls.async, helper),
     registry: new TaskRegistry(),

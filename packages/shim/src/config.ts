@@ -12,5 +12,9 @@ export const shimDefaults: ShimConfig = { native: '', 'client-timeout-ms': 30_00
 
 export const shimFlags = {
   native: { type: 'string', value: 'PATH', help: 'the C program gantry-native (default: found beside the installed bundle)' },
-  'client-timeout-ms': { type: 'number', value: 'MS', help: 'an attached client that holds the output up and reads nothing for so long is dropped' },
+  'client-timeout-ms': {
+    type: 'number',
+    value: 'MS',
+    help: 'an attached client that holds the output up and reads nothing for so long is dropped',
+  },
 } as const satisfies FlagTable;

@@ -65,7 +65,8 @@ describe('kill -9 of shim and helper', () => {
     await churn;
     await eventually(() => tasks.every((task) => shim.log(task).length > 100), 'lines of each task', 60_000);
 
-    for (const task of [...tasks, held]) expect((await shim.tasks.state(shim.ctx, { id: task.id, execId: '' })).status).toBe(Status.RUNNING);
+    for (const task of [...tasks, held])
+      expect((await shim.tasks.state(shim.ctx, { id: task.id, execId: '' })).status).toBe(Status.RUNNING);
     expect((await shim.tasks.state(shim.ctx, { id: held.id, execId: 'open' })).status).toBe(Status.RUNNING);
     const again = await shim.exec(tasks[0] as Created, 'again', { args: ['echo', 'works'], stdin: true });
     const client = await shim.attach(again);
@@ -122,7 +123,7 @@ describe('kill -9 of shim and helper', () => {
     await killable.takenAway(task);
   });
 
-  test('exit status and last line of what ended while the shim was dead are kept, an exec\'s too', async () => {
+  test("exit status and last line of what ended while the shim was dead are kept, an exec's too", async () => {
     const task = await shim.create({ args: ['sh', '-c', 'read x; echo "last $x"; exit 9'], stdin: true });
     const client = await shim.attach(task.socket);
     await shim.startTask(task);
@@ -154,10 +155,16 @@ describe('kill -9 of shim and helper', () => {
     const monitor = monitorOf(task);
     await service.kill();
     // As if the shim had died before it took the task over: its files say so.
-    writeFileSync(`${task.bundle}/monitor.json`, readFileSync(`${task.bundle}/monitor.json`, 'utf8').replace('"acknowledged":true', '"acknowledged":false'));
+    writeFileSync(
+      `${task.bundle}/monitor.json`,
+      readFileSync(`${task.bundle}/monitor.json`, 'utf8').replace('"acknowledged":true', '"acknowledged":false'),
+    );
     const bare = `${shim.run}/tasks/${shim.ctx.namespace}/bare`;
     mkdirSync(bare, { recursive: true });
-    writeFileSync(`${bare}/task.json`, readFileSync(`${task.bundle}/task.json`, 'utf8').replaceAll(`/${task.id}"`, '/bare"').replaceAll(`"${task.id}"`, '"bare"'));
+    writeFileSync(
+      `${bare}/task.json`,
+      readFileSync(`${task.bundle}/task.json`, 'utf8').replaceAll(`/${task.id}"`, '/bare"').replaceAll(`"${task.id}"`, '"bare"'),
+    );
     service.start();
     await expect(shim.tasks.state(shim.ctx, { id: task.id, execId: '' })).rejects.toMatchObject({ kind: 'notFound' });
     expect(hasEnded(task.pid)).toBe(true);

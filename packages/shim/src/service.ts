@@ -7,7 +7,7 @@ export const shimService: ServiceSpec<ShimConfig> = {
   name: 'shim',
   binary: 'gantry-shim',
   version: '0.1.0',
-  summary: 'runs tasks: containerd\'s Task v3 service over gRPC, for many tasks of several namespaces',
+  summary: "runs tasks: containerd's Task v3 service over gRPC, for many tasks of several namespaces",
   defaults: shimDefaults,
   flags: shimFlags,
   compose,

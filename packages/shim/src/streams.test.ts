@@ -7,12 +7,17 @@ import { type Created, eventually, ShimFixture } from './testing/shim-fixture';
 const LINES = 300_000;
 const counted = Array.from({ length: LINES }, (_, index) => `${index + 1}\n`).join('');
 const count = ['sh', '-c', `seq 1 ${LINES}; exit 3`];
-const logText = (shim: ShimFixture, task: Created): string => shim.log(task).map(([, text]) => text).join('');
-const statusOf = async (shim: ShimFixture, task: Created): Promise<Status> => (await shim.tasks.state(shim.ctx, { id: task.id, execId: '' })).status;
+const logText = (shim: ShimFixture, task: Created): string =>
+  shim
+    .log(task)
+    .map(([, text]) => text)
+    .join('');
+const statusOf = async (shim: ShimFixture, task: Created): Promise<Status> =>
+  (await shim.tasks.state(shim.ctx, { id: task.id, execId: '' })).status;
 
 /** Resolves once the file has not grown for a while: its writer rests. */
 async function rests(path: string): Promise<number> {
-  for (let last = -1; ; ) {
+  for (let last = -1; ;) {
     const { size } = statSync(path);
     if (size > 0 && size === last) return size;
     last = size;

@@ -1,5 +1,13 @@
 import { release } from 'node:os';
-import { defaultCapabilities, defaultMaskedPaths, defaultMounts, defaultNamespaces, defaultReadonlyPaths, dockerDefaultSeccomp, type Spec } from '@gantry/oci';
+import {
+  defaultCapabilities,
+  defaultMaskedPaths,
+  defaultMounts,
+  defaultNamespaces,
+  defaultReadonlyPaths,
+  dockerDefaultSeccomp,
+  type Spec,
+} from '@gantry/oci';
 import type { Logger } from '@gantry/rpc';
 import { compileCreate } from '@gantry/runtime';
 
@@ -23,7 +31,11 @@ function typicalSpec(): Spec {
   return {
     ociVersion: '1.0.2',
     process: {
-      args: ['true'], cwd: '/', env: [], user: { uid: 0, gid: 0 }, noNewPrivileges: false,
+      args: ['true'],
+      cwd: '/',
+      env: [],
+      user: { uid: 0, gid: 0 },
+      noNewPrivileges: false,
       capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities },
     },
     root: { path: 'rootfs' },

@@ -25,7 +25,11 @@ export function compose(service: ServiceContext<SupervisorConfig>): Running {
   const bus = new EventBus();
   const runtimes = runtimeTable(config);
   const remap = readHostRemap(config['userns-remap']);
-  const connections = { images: connect(service.socket('images')), network: connect(service.socket('network')), shim: connect(service.socket('shim')) };
+  const connections = {
+    images: connect(service.socket('images')),
+    network: connect(service.socket('network')),
+    shim: connect(service.socket('shim')),
+  };
   const tasks = connectTasks(connections.shim);
   const taskEvents = subscribeTaskEvents(connections.shim, logger);
   taskEvents.onEvent(({ namespace, topic, timestamp, event }) => bus.envelopes.forward({ namespace, topic, timestamp, event }));
@@ -38,7 +42,16 @@ export function compose(service: ServiceContext<SupervisorConfig>): Running {
   });
 
   const surroundings: EngineSurroundings = {
-    db, records, tasks, taskEvents, bus, runtimes, connections, logger, run, data,
+    db,
+    records,
+    tasks,
+    taskEvents,
+    bus,
+    runtimes,
+    connections,
+    logger,
+    run,
+    data,
     defaultLog: { Type: config['log-driver'], Config: logOptions(config) },
   };
   const containers = createContainersEngine(surroundings, {
@@ -67,7 +80,17 @@ export function compose(service: ServiceContext<SupervisorConfig>): Running {
   };
   // No default namespace: containerd's services must see that none was given.
   const server = service.createServer({ defaultNamespace: '' });
-  addContainerdFace(server, { records, tasks, envelopes: bus.envelopes, runtimes, docker: containers, images: connections.images, runRoot: run, uuid: facts.id, build });
+  addContainerdFace(server, {
+    records,
+    tasks,
+    envelopes: bus.envelopes,
+    runtimes,
+    docker: containers,
+    images: connections.images,
+    runRoot: run,
+    uuid: facts.id,
+    build,
+  });
   addEngineFace(server, { records, events: bus.docker, runtimes, containers, connections, facts, build });
 
   let unpublish = (): void => undefined;

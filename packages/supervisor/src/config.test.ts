@@ -12,7 +12,11 @@ test('the sample file holds every key with its default', () => {
 });
 
 test('runtimes are added to the built-in ones and may be the default', () => {
-  const config = overlay({ ...commonDefaults, ...defaults }, { runtimes: { youki: { path: '/bin/true', args: ['--debug'] } }, 'default-runtime': 'youki' }, 'test');
+  const config = overlay(
+    { ...commonDefaults, ...defaults },
+    { runtimes: { youki: { path: '/bin/true', args: ['--debug'] } }, 'default-runtime': 'youki' },
+    'test',
+  );
   checkConfig(config);
   const table = runtimeTable(config);
   expect(Object.keys(table.entries).sort()).toEqual(['crun', 'gantry', 'runc', 'youki']);
@@ -37,7 +41,11 @@ test('shims are named as dockerd names them, Task servers by socket or command',
   expect(shimmed).toMatchObject({ driver: 'containerd-shim', binary: '/bin/true' });
   expect(unpackAny(runtimeOptions, Options)).toMatchObject({ typeUrl: 'x.y', configPath: '/etc/x' });
   expect(table.createOptions('served')).toMatchObject({ driver: 'task-service', taskService: '/run/x.sock', taskServiceCommand: [] });
-  expect(table.createOptions('started')).toMatchObject({ driver: 'task-service', taskService: '', taskServiceCommand: ['/usr/bin/serve', '--fast'] });
+  expect(table.createOptions('started')).toMatchObject({
+    driver: 'task-service',
+    taskService: '',
+    taskServiceCommand: ['/usr/bin/serve', '--fast'],
+  });
   expect(table.createOptions('dockerds')).toMatchObject({ driver: 'oci', binary: '/bin/true', binaryArgs: ['--debug'] });
   expect(table.get('io.containerd.kata.v2')).toMatchObject({ driver: 'containerd-shim', path: 'containerd-shim-kata-v2' });
   expect(table.get('/opt/shim')).toMatchObject({ driver: 'containerd-shim', path: '/opt/shim' });
@@ -51,7 +59,10 @@ test.each([
   [{ runtimes: { x: {} } }, 'runtimes.x.path'],
   [{ runtimes: { x: { runtimeType: 'runc' } } }, 'runtimes.x.runtimeType "runc"'],
   [{ runtimes: { x: { runtimeType: 'io.containerd.runc.v2', options: { Colour: 'red' } } } }, 'unknown key "runtimes.x.options.Colour"'],
-  [{ runtimes: { x: { runtimeType: 'io.containerd.runc.v2', options: { SystemdCgroup: 'yes' } } } }, 'runtimes.x.options.SystemdCgroup must be a boolean'],
+  [
+    { runtimes: { x: { runtimeType: 'io.containerd.runc.v2', options: { SystemdCgroup: 'yes' } } } },
+    'runtimes.x.options.SystemdCgroup must be a boolean',
+  ],
   [{ runtimes: { x: { runtimeType: 'io.containerd.runc.v2', path: '/y' } } }, 'unknown key "runtimes.x.path"'],
   [{ runtimes: { x: { 'task-service': 'relative' } } }, 'runtimes.x.task-service'],
   [{ runtimes: { x: { 'task-service': ['serve'] } } }, 'runtimes.x.task-service must begin'],

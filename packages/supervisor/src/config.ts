@@ -73,10 +73,13 @@ export function logOptions(config: Pick<SupervisorConfig, 'log-opts'>): Record<s
 export function checkConfig(config: SupervisorConfig): void {
   runtimeTable(config);
   logOptions(config);
-  if (!['json-file', 'local', 'none'].includes(config['log-driver'])) throw invalidArgument(`log-driver "${config['log-driver']}" is not known: json-file, local and none are`);
-  if (!/^[A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*$/.test(config.namespace)) throw invalidArgument(`namespace "${config.namespace}" is not a valid name`);
+  if (!['json-file', 'local', 'none'].includes(config['log-driver']))
+    throw invalidArgument(`log-driver "${config['log-driver']}" is not known: json-file, local and none are`);
+  if (!/^[A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*$/.test(config.namespace))
+    throw invalidArgument(`namespace "${config.namespace}" is not a valid name`);
   for (const key of ['default-shm-size', 'default-stop-timeout'] as const) {
-    if (!Number.isSafeInteger(config[key]) || config[key] < 0) throw invalidArgument(`${key} ${config[key]} is not a whole number of zero or more`);
+    if (!Number.isSafeInteger(config[key]) || config[key] < 0)
+      throw invalidArgument(`${key} ${config[key]} is not a whole number of zero or more`);
   }
   for (const key of ['labels', 'dns', 'dns-search', 'dns-opts', 'registry-mirrors', 'insecure-registries'] as const) {
     for (const value of config[key]) if (typeof value !== 'string') throw invalidArgument(`${key} must be a list of strings`);

@@ -12,7 +12,8 @@ import { type Runtime, runtimeOfType } from './runtimes';
  */
 export function readRuntime(name: string, value: unknown): Runtime {
   const where = `runtimes.${name}`;
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalidArgument(`${where} must be a map with driver, path and args`);
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw invalidArgument(`${where} must be a map with driver, path and args`);
   const entry = value as Record<string, unknown>;
   if (entry['task-service'] !== undefined) return readTaskService(where, entry);
   if (entry['runtimeType'] !== undefined) return readShim(where, entry);
@@ -20,7 +21,8 @@ export function readRuntime(name: string, value: unknown): Runtime {
   refuseOthers(where, rest);
   if (args !== undefined && runtimeArgs !== undefined) throw invalidArgument(`${where}: args and runtimeArgs are the same; give one`);
   if (typeof driver !== 'string' || typeof path !== 'string') throw invalidArgument(`${where}: driver and path must be strings`);
-  if ((driver === 'oci' || driver === 'containerd-shim') && path === '') throw invalidArgument(`${where}.path must name the runtime's binary`);
+  if ((driver === 'oci' || driver === 'containerd-shim') && path === '')
+    throw invalidArgument(`${where}.path must name the runtime's binary`);
   return { driver, path, args: strings(`${where}.args`, args ?? runtimeArgs ?? []) };
 }
 
@@ -40,7 +42,8 @@ function readShim(where: string, { runtimeType: type, options, ...rest }: Record
   refuseOthers(where, rest);
   if (typeof type !== 'string') throw invalidArgument(`${where}.runtimeType must be a string`);
   const runtime = runtimeOfType(type);
-  if (runtime === undefined) throw invalidArgument(`${where}.runtimeType "${type}" is neither a name as io.containerd.runc.v2 nor the absolute path of a shim`);
+  if (runtime === undefined)
+    throw invalidArgument(`${where}.runtimeType "${type}" is neither a name as io.containerd.runc.v2 nor the absolute path of a shim`);
   if (options === undefined) return runtime;
   if (typeof options !== 'object' || options === null || Array.isArray(options)) throw invalidArgument(`${where}.options must be a map`);
   return { ...runtime, options: shimOptions(`${where}.options`, runtime.path, options as Record<string, unknown>) };
@@ -68,18 +71,28 @@ const otherFields: Readonly<Record<string, readonly [keyof OtherOptions, Kind]>>
 };
 
 function shimOptions(where: string, binary: string, options: Record<string, unknown>): Any {
-  if (/(^|\/)containerd-shim-runc-v\d+$/.test(binary)) return packAny(RuncOptions, RuncOptions.fromPartial(readFields(where, runcFields, options)));
+  if (/(^|\/)containerd-shim-runc-v\d+$/.test(binary))
+    return packAny(RuncOptions, RuncOptions.fromPartial(readFields(where, runcFields, options)));
   const { configBody, ...fields } = readFields(where, otherFields, options) as { configBody?: string };
-  return packAny(OtherOptions, OtherOptions.fromPartial({ ...fields, ...(configBody === undefined ? {} : { configBody: Buffer.from(configBody) }) }));
+  return packAny(
+    OtherOptions,
+    OtherOptions.fromPartial({ ...fields, ...(configBody === undefined ? {} : { configBody: Buffer.from(configBody) }) }),
+  );
 }
 
-function readFields(where: string, known: Readonly<Record<string, readonly [string, Kind]>>, options: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(options).map(([name, value]) => {
-    const field = Object.hasOwn(known, name) ? known[name] : undefined;
-    if (field === undefined) throw invalidArgument(`unknown key "${where}.${name}"`);
-    if (typeof value !== field[1]) throw invalidArgument(`${where}.${name} must be a ${field[1]}`);
-    return [field[0], value];
-  }));
+function readFields(
+  where: string,
+  known: Readonly<Record<string, readonly [string, Kind]>>,
+  options: Record<string, unknown>,
+): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(options).map(([name, value]) => {
+      const field = Object.hasOwn(known, name) ? known[name] : undefined;
+      if (field === undefined) throw invalidArgument(`unknown key "${where}.${name}"`);
+      if (typeof value !== field[1]) throw invalidArgument(`${where}.${name} must be a ${field[1]}`);
+      return [field[0], value];
+    }),
+  );
 }
 
 function refuseOthers(where: string, rest: Record<string, unknown>): void {

@@ -45,7 +45,8 @@ export class RuntimeTable {
     readonly entries: Readonly<Record<string, Runtime>>,
     readonly defaultName: string,
   ) {
-    if (!Object.hasOwn(entries, defaultName)) throw invalidArgument(`default-runtime "${defaultName}" is not among the runtimes: ${Object.keys(entries).join(', ')}`);
+    if (!Object.hasOwn(entries, defaultName))
+      throw invalidArgument(`default-runtime "${defaultName}" is not among the runtimes: ${Object.keys(entries).join(', ')}`);
   }
 
   has(name: string): boolean {

@@ -11,7 +11,11 @@ export const service: ServiceSpec<SupervisorConfig> = {
   defaults,
   flags: {
     'default-runtime': { type: 'string', value: 'NAME', help: 'runtime of containers that name none (default gantry)' },
-    'userns-remap': { type: 'string', value: 'USER[:GROUP]', help: 'whose ids of /etc/subuid and /etc/subgid containers get; default: the user dockremap' },
+    'userns-remap': {
+      type: 'string',
+      value: 'USER[:GROUP]',
+      help: 'whose ids of /etc/subuid and /etc/subgid containers get; default: the user dockremap',
+    },
     namespace: { type: 'string', value: 'NAME', help: "containerd namespace of docker's containers (default gantry)" },
   },
   check: checkConfig,

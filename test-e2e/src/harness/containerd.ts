@@ -40,14 +40,21 @@ export async function startContainerd(prepare: (folder: string) => void = () => 
   const log = join(folder, 'containerd.log');
   const config = join(folder, 'config.toml');
   mkdirSync(join(folder, 'root'));
-  writeFileSync(config, `version = 2\nroot = "${folder}/root"\nstate = "${state}"\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n[grpc]\naddress = "${address}"\n[debug]\nlevel = "info"\n`);
+  writeFileSync(
+    config,
+    `version = 2\nroot = "${folder}/root"\nstate = "${state}"\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n[grpc]\naddress = "${address}"\n[debug]\nlevel = "info"\n`,
+  );
   prepare(folder);
   const path = `${folder}:${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`;
   const base = ['-a', address, '-n', namespace];
   let child: ChildProcess | undefined;
 
   const self: Containerd = {
-    folder, address, namespace, state, log,
+    folder,
+    address,
+    namespace,
+    state,
+    log,
     ctr: (args, options) => command('ctr', [...base, ...args], { timeout: 60_000, ...options }),
     async ok(...args) {
       const result = await self.ctr(args);
@@ -56,7 +63,11 @@ export async function startContainerd(prepare: (folder: string) => void = () => 
     },
     terminal: (args, input = '') => {
       const line = ['ctr', ...base, ...args].map((arg) => `'${arg}'`).join(' ');
-      return command('script', ['-qefc', `stty rows 33 cols 101; exec ${line}`, '/dev/null'], { input, timeout: 60_000, env: { ...process.env, SHELL: '/bin/sh' } });
+      return command('script', ['-qefc', `stty rows 33 cols 101; exec ${line}`, '/dev/null'], {
+        input,
+        timeout: 60_000,
+        env: { ...process.env, SHELL: '/bin/sh' },
+      });
     },
     events() {
       const lines: string[] = [];
@@ -94,8 +105,10 @@ export async function startContainerd(prepare: (folder: string) => void = () => 
     async destroy() {
       try {
         if (child?.exitCode === null) {
-          for (const id of (await self.ctr(['tasks', 'ls', '-q'])).stdout.split('\n').filter(Boolean)) await self.ctr(['tasks', 'rm', '-f', id]);
-          for (const id of (await self.ctr(['containers', 'ls', '-q'])).stdout.split('\n').filter(Boolean)) await self.ctr(['containers', 'rm', id]);
+          for (const id of (await self.ctr(['tasks', 'ls', '-q'])).stdout.split('\n').filter(Boolean))
+            await self.ctr(['tasks', 'rm', '-f', id]);
+          for (const id of (await self.ctr(['containers', 'ls', '-q'])).stdout.split('\n').filter(Boolean))
+            await self.ctr(['containers', 'rm', id]);
         }
         await self.halt();
       } finally {
@@ -123,14 +136,16 @@ export async function startContainerd(prepare: (folder: string) => void = () => 
 }
 
 function processesOf(folder: string): { pid: number; line: string }[] {
-  return readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid).flatMap((name) => {
-    try {
-      const line = readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ');
-      return line.includes(folder) ? [{ pid: Number(name), line }] : [];
-    } catch {
-      return []; // it ended
-    }
-  });
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .flatMap((name) => {
+      try {
+        const line = readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ');
+        return line.includes(folder) ? [{ pid: Number(name), line }] : [];
+      } catch {
+        return []; // it ended
+      }
+    });
 }
 
 function kill(pid: number): void {

@@ -51,7 +51,8 @@ export interface EngineOptions {
 export type EngineKind = Engine['kind'];
 
 /** The engines to test: ours; with GANTRY_E2E_PEER=1 the original too, with GANTRY_E2E_PEER=only the original alone. */
-export const kinds: EngineKind[] = process.env['GANTRY_E2E_PEER'] === 'only' ? ['dockerd'] : process.env['GANTRY_E2E_PEER'] ? ['gantry', 'dockerd'] : ['gantry'];
+export const kinds: EngineKind[] =
+  process.env['GANTRY_E2E_PEER'] === 'only' ? ['dockerd'] : process.env['GANTRY_E2E_PEER'] ? ['gantry', 'dockerd'] : ['gantry'];
 
 /** Starts an engine in a network namespace and folders of its own. */
 export async function startEngine(kind: EngineKind = 'gantry', options: EngineOptions = {}): Promise<Engine> {
@@ -72,12 +73,44 @@ export async function startEngine(kind: EngineKind = 'gantry', options: EngineOp
   let process_: ChildProcess | undefined;
   const foreignGroups = kind === 'dockerd' ? dockerGroups() : [];
 
-  const argv = kind === 'gantry'
-    ? [pinnedNode, join(bundles, 'gantry.cjs'), 'up', '--root', root, '--run', run, '--config-dir', configFolder, ...(options.separate ? ['--separate'] : []), ...(options.args ?? [])]
-    : [options.command ?? 'dockerd', '--data-root', root, '--exec-root', run, '--pidfile', join(folder, 'dockerd.pid'), '-H', `unix://${socket}`, '--storage-driver', 'overlay2', ...(options.args ?? [])];
+  const argv =
+    kind === 'gantry'
+      ? [
+          pinnedNode,
+          join(bundles, 'gantry.cjs'),
+          'up',
+          '--root',
+          root,
+          '--run',
+          run,
+          '--config-dir',
+          configFolder,
+          ...(options.separate ? ['--separate'] : []),
+          ...(options.args ?? []),
+        ]
+      : [
+          options.command ?? 'dockerd',
+          '--data-root',
+          root,
+          '--exec-root',
+          run,
+          '--pidfile',
+          join(folder, 'dockerd.pid'),
+          '-H',
+          `unix://${socket}`,
+          '--storage-driver',
+          'overlay2',
+          ...(options.args ?? []),
+        ];
 
   const engine: Engine = {
-    kind, folder, run, root, socket, netns, log,
+    kind,
+    folder,
+    run,
+    root,
+    socket,
+    netns,
+    log,
     docker: (args, commandOptions) => command('docker', ['-H', `unix://${socket}`, ...args], commandOptions),
     dockerSpawn: (args) => spawn('docker', ['-H', `unix://${socket}`, ...args], { stdio: ['pipe', 'pipe', 'pipe'] }),
     onHost: (file, args, commandOptions) => command('nsenter', [...inNet, file, ...args], commandOptions),
@@ -86,10 +119,15 @@ export async function startEngine(kind: EngineKind = 'gantry', options: EngineOp
       const out = openSync(log, 'a');
       process_ = spawn('nsenter', [...inNet, ...argv], { stdio: ['ignore', out, out], env: cleanEnvironment(), detached: true });
       process_.on('error', () => undefined);
-      await until(`${kind} to answer (see ${log})`, async () => {
-        if (process_?.exitCode !== null) throw new Error(`${kind} ended at once with ${process_?.exitCode}:\n${readFileSync(log, 'utf8').slice(-4000)}`);
-        return existsSync(socket) && (await ping(socket));
-      }, 60_000);
+      await until(
+        `${kind} to answer (see ${log})`,
+        async () => {
+          if (process_?.exitCode !== null)
+            throw new Error(`${kind} ended at once with ${process_?.exitCode}:\n${readFileSync(log, 'utf8').slice(-4000)}`);
+          return existsSync(socket) && (await ping(socket));
+        },
+        60_000,
+      );
     },
     async halt(signal = 'SIGTERM') {
       if (!process_) return;
@@ -149,13 +187,15 @@ function kill(pid: number): void {
 }
 
 function findProcesses(match: (cmdline: string) => boolean): number[] {
-  return readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid).flatMap((pid) => {
-    try {
-      return match(readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')) ? [Number(pid)] : [];
-    } catch {
-      return [];
-    }
-  });
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .flatMap((pid) => {
+      try {
+        return match(readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')) ? [Number(pid)] : [];
+      } catch {
+        return [];
+      }
+    });
 }
 
 function cleanEnvironment(): NodeJS.ProcessEnv {

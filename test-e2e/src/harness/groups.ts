@@ -4,7 +4,12 @@ import { join } from 'node:path';
 const ROOT = '/sys/fs/cgroup';
 
 function trees(): string[] {
-  return [ROOT, ...readdirSync(ROOT, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => join(ROOT, entry.name))];
+  return [
+    ROOT,
+    ...readdirSync(ROOT, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => join(ROOT, entry.name)),
+  ];
 }
 
 /** A directory of a cgroup file system, not one that somebody made where none is mounted. */

@@ -23,13 +23,24 @@ const HOST_GROUPS = /\/(user|system|machine|init)\.(slice|scope)(\/|$)/;
  */
 export function takeSnapshot(marks: readonly string[] = ['gantry'], place?: string): MachineSnapshot {
   return {
-    mounts: readFileSync('/proc/self/mountinfo', 'utf8').split('\n').filter(Boolean).map((line) => line.split(' ')[4] ?? '').filter((target) => !HOST_MOUNTS.test(target)).sort(),
+    mounts: readFileSync('/proc/self/mountinfo', 'utf8')
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => line.split(' ')[4] ?? '')
+      .filter((target) => !HOST_MOUNTS.test(target))
+      .sort(),
     namespaces: namedNamespaces(),
     cgroups: cgroups(),
-    links: lines('ip', ['-o', 'link']).map((line) => (line.split(': ')[1] ?? '').split('@')[0] ?? '').filter((name) => name !== ''),
+    links: lines('ip', ['-o', 'link'])
+      .map((line) => (line.split(': ')[1] ?? '').split('@')[0] ?? '')
+      .filter((name) => name !== ''),
     tables: lines('nft', ['list', 'tables']),
     processes: processes(marks, place),
-    files: ['/run', '/tmp', '/dev/shm'].flatMap((dir) => readdirSync(dir).filter((name) => marks.some((mark) => name.includes(mark))).map((name) => `${dir}/${name}`)),
+    files: ['/run', '/tmp', '/dev/shm'].flatMap((dir) =>
+      readdirSync(dir)
+        .filter((name) => marks.some((mark) => name.includes(mark)))
+        .map((name) => `${dir}/${name}`),
+    ),
   };
 }
 
@@ -50,7 +61,9 @@ export function leftovers(before: MachineSnapshot, after: MachineSnapshot): stri
 
 function lines(file: string, args: string[]): string[] {
   try {
-    return execFileSync(file, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).split('\n').filter(Boolean);
+    return execFileSync(file, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] })
+      .split('\n')
+      .filter(Boolean);
   } catch {
     return [];
   }

@@ -20,12 +20,28 @@ export async function manyPlatforms(folder: string): Promise<string> {
     await command('tar', ['-C', folder, '-cf', join(folder, 'layer.tar'), 'arch']);
     const layer = put(readFileSync(join(folder, 'layer.tar')));
     const platform = { os: 'linux', architecture };
-    const config = json({ ...platform, config: { Cmd: [architecture] }, history: [{ created_by: `for ${architecture}` }], rootfs: { type: 'layers', diff_ids: [layer.digest] } });
-    const manifest = json({ schemaVersion: 2, mediaType: oci('manifest.v1+json'), config: { mediaType: oci('config.v1+json'), ...config }, layers: [{ mediaType: oci('layer.v1.tar'), ...layer }] });
+    const config = json({
+      ...platform,
+      config: { Cmd: [architecture] },
+      history: [{ created_by: `for ${architecture}` }],
+      rootfs: { type: 'layers', diff_ids: [layer.digest] },
+    });
+    const manifest = json({
+      schemaVersion: 2,
+      mediaType: oci('manifest.v1+json'),
+      config: { mediaType: oci('config.v1+json'), ...config },
+      layers: [{ mediaType: oci('layer.v1.tar'), ...layer }],
+    });
     manifests.push({ mediaType: oci('manifest.v1+json'), ...manifest, platform });
   }
   const index = json({ schemaVersion: 2, mediaType: oci('index.v1+json'), manifests });
-  writeFileSync(join(place, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests: [{ mediaType: oci('index.v1+json'), ...index, annotations: { 'io.containerd.image.name': 'docker.io/library/many:1' } }] }));
+  writeFileSync(
+    join(place, 'index.json'),
+    JSON.stringify({
+      schemaVersion: 2,
+      manifests: [{ mediaType: oci('index.v1+json'), ...index, annotations: { 'io.containerd.image.name': 'docker.io/library/many:1' } }],
+    }),
+  );
   writeFileSync(join(place, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
   await command('tar', ['-C', place, '-cf', join(folder, 'many.tar'), '.']);
   return join(folder, 'many.tar');

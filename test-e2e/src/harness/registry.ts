@@ -23,9 +23,18 @@ export async function startRegistry(engine: Engine, port = 5000, options: Regist
   const config = join(folder, 'config.yml');
   if (options.htpasswd !== undefined) writeFileSync(join(folder, 'htpasswd'), options.htpasswd);
   const auth = options.htpasswd === undefined ? '' : `auth: {htpasswd: {realm: test, path: ${folder}/htpasswd}}\n`;
-  writeFileSync(config, `${auth}version: 0.1\nstorage: {filesystem: {rootdirectory: ${folder}/data}, delete: {enabled: true}}\nhttp: {addr: '127.0.0.1:${port}'}\nlog: {level: error}\n`);
-  const child: ChildProcess = spawn('nsenter', [`--net=/run/netns/${engine.netns}`, 'docker-registry', 'serve', config], { stdio: 'ignore' });
-  await until('the registry to listen', async () => (await engine.onHost('busybox', ['nc', '-w', '1', '127.0.0.1', String(port)], { input: 'GET /v2/ HTTP/1.0\r\n\r\n' })).stdout.startsWith('HTTP/1.'));
+  writeFileSync(
+    config,
+    `${auth}version: 0.1\nstorage: {filesystem: {rootdirectory: ${folder}/data}, delete: {enabled: true}}\nhttp: {addr: '127.0.0.1:${port}'}\nlog: {level: error}\n`,
+  );
+  const child: ChildProcess = spawn('nsenter', [`--net=/run/netns/${engine.netns}`, 'docker-registry', 'serve', config], {
+    stdio: 'ignore',
+  });
+  await until('the registry to listen', async () =>
+    (
+      await engine.onHost('busybox', ['nc', '-w', '1', '127.0.0.1', String(port)], { input: 'GET /v2/ HTTP/1.0\r\n\r\n' })
+    ).stdout.startsWith('HTTP/1.'),
+  );
   return {
     name: `127.0.0.1:${port}`,
     async stop() {

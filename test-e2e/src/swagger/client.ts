@@ -44,8 +44,10 @@ export class CheckedClient {
     if (operation === undefined) this.problems.push(`${method} ${target}: not in the description of ${this.specification.version}`);
     else {
       this.asked.add(operation.operationId);
-      for (const name of [...new URLSearchParams(target.split('?', 2)[1]).keys(), ...Object.keys(asked.headers ?? {})]) this.parameters.add(`${operation.operationId} ${name}`);
-      for (const problem of this.check(operation, answer)) this.problems.push(`${method} ${target} (${operation.operationId}, ${answer.status}): ${problem}`);
+      for (const name of [...new URLSearchParams(target.split('?', 2)[1]).keys(), ...Object.keys(asked.headers ?? {})])
+        this.parameters.add(`${operation.operationId} ${name}`);
+      for (const problem of this.check(operation, answer))
+        this.problems.push(`${method} ${target} (${operation.operationId}, ${answer.status}): ${problem}`);
     }
     return answer;
   }
@@ -68,7 +70,10 @@ export class CheckedClient {
       values = [JSON.parse(text)];
     } catch {
       try {
-        values = text.split('\n').filter((line) => line.trim() !== '').map((line) => JSON.parse(line) as unknown);
+        values = text
+          .split('\n')
+          .filter((line) => line.trim() !== '')
+          .map((line) => JSON.parse(line) as unknown);
       } catch (error) {
         return [`not JSON: ${String(error)}`];
       }
@@ -80,12 +85,25 @@ export class CheckedClient {
 function exchange(socketPath: string, method: string, path: string, asked: Asked): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const body = asked.body === undefined ? undefined : Buffer.isBuffer(asked.body) ? asked.body : Buffer.from(JSON.stringify(asked.body));
-    const headers = { ...(body === undefined ? {} : { 'Content-Length': String(body.length), 'Content-Type': Buffer.isBuffer(asked.body) ? 'application/x-tar' : 'application/json' }), ...asked.headers };
+    const headers = {
+      ...(body === undefined
+        ? {}
+        : {
+            'Content-Length': String(body.length),
+            'Content-Type': Buffer.isBuffer(asked.body) ? 'application/x-tar' : 'application/json',
+          }),
+      ...asked.headers,
+    };
     const outgoing = request({ socketPath, method, path, headers, agent: false }, (incoming) => {
       const chunks: Buffer[] = [];
       const done = (): void => {
         const whole = Buffer.concat(chunks);
-        resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, body: whole, json: () => JSON.parse(whole.toString()) as unknown });
+        resolve({
+          status: incoming.statusCode ?? 0,
+          headers: incoming.headers,
+          body: whole,
+          json: () => JSON.parse(whole.toString()) as unknown,
+        });
       };
       incoming.on('data', (chunk: Buffer) => {
         chunks.push(chunk);

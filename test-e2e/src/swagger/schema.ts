@@ -28,11 +28,18 @@ export class Schemas {
       this.compiled.set(schema, validate);
     }
     if (validate(value)) return [];
-    const errors = (validate.errors ?? []).filter((error) => error.keyword !== 'anyOf' && error.message !== 'must be null' && !(error.instancePath === '' && undescribed.has(String(error.params['unevaluatedProperty']))));
+    const errors = (validate.errors ?? []).filter(
+      (error) =>
+        error.keyword !== 'anyOf' &&
+        error.message !== 'must be null' &&
+        !(error.instancePath === '' && undescribed.has(String(error.params['unevaluatedProperty']))),
+    );
     // one wrong member makes its whole part of an allOf count as unnamed: then those errors say nothing
     const telling = errors.filter((error) => error.keyword !== 'unevaluatedProperties');
-    return (telling.length > 0 ? telling : errors)
-      .map((error) => `${error.instancePath || '/'} ${error.message ?? error.keyword}${'unevaluatedProperty' in error.params ? ` (${String(error.params['unevaluatedProperty'])})` : ''}`);
+    return (telling.length > 0 ? telling : errors).map(
+      (error) =>
+        `${error.instancePath || '/'} ${error.message ?? error.keyword}${'unevaluatedProperty' in error.params ? ` (${String(error.params['unevaluatedProperty'])})` : ''}`,
+    );
   }
 }
 
@@ -52,18 +59,23 @@ function translate(schema: unknown, open = false): Tree {
     return source['x-nullable'] === true ? nullable(target) : target;
   }
   const result: Tree = {};
-  for (const key of ['type', 'enum', 'required', 'minimum', 'maximum', 'minItems', 'maxItems'] as const) if (source[key] !== undefined) result[key] = source[key];
+  for (const key of ['type', 'enum', 'required', 'minimum', 'maximum', 'minItems', 'maxItems'] as const)
+    if (source[key] !== undefined) result[key] = source[key];
   if (Array.isArray(result['required'])) result['required'] = (result['required'] as string[]).filter((name) => !misnamed.has(name));
   if (source['items'] !== undefined) result['items'] = close(translate(source['items']));
   if (typeof source['additionalProperties'] === 'object') result['additionalProperties'] = close(translate(source['additionalProperties']));
   if (source['properties'] !== undefined) {
     result['properties'] = Object.fromEntries(
-      Object.entries(source['properties'] as Tree).map(([name, property]) => [name, close(pointers.has(name) ? nullable(translate(property)) : translate(property))]),
+      Object.entries(source['properties'] as Tree).map(([name, property]) => [
+        name,
+        close(pointers.has(name) ? nullable(translate(property)) : translate(property)),
+      ]),
     );
   }
   if (Array.isArray(source['allOf'])) {
     result['allOf'] = source['allOf'].map((part) => translate(part, true));
-    if (source['allOf'].length === 1 && source['properties'] === undefined) return source['x-nullable'] === true ? nullable(result) : result;
+    if (source['allOf'].length === 1 && source['properties'] === undefined)
+      return source['x-nullable'] === true ? nullable(result) : result;
   }
   if (source['x-nullable'] === true || result['type'] === 'array' || result['type'] === 'object') return nullable(result);
   return result;

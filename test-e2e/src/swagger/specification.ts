@@ -38,9 +38,12 @@ export function loadSpecification(version: string): Specification | undefined {
   return {
     version,
     definitions: document.definitions,
-    tagged: (...tags) => operations.flatMap(({ verbs }) => Object.values(verbs)).filter((each) => each.tags?.some((tag) => tags.includes(tag)) === true),
+    tagged: (...tags) =>
+      operations.flatMap(({ verbs }) => Object.values(verbs)).filter((each) => each.tags?.some((tag) => tags.includes(tag)) === true),
     find(method, path) {
-      return operations.find(({ expression, verbs }) => expression.test(path) && verbs[method.toLowerCase()] !== undefined)?.verbs[method.toLowerCase()];
+      return operations.find(({ expression, verbs }) => expression.test(path) && verbs[method.toLowerCase()] !== undefined)?.verbs[
+        method.toLowerCase()
+      ];
     },
   };
 }

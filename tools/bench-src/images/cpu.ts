@@ -23,5 +23,8 @@ export function engineCpu(folder: string): number {
 /** Milliseconds in the last line of what the shell's `times` says: its children's user and system time, such as 0m0.120s 0m0.340s. */
 export function clientCpu(text: string): number {
   const line = text.trim().split('\n').at(-1) ?? '';
-  return [...line.matchAll(/(\d+)m([\d.]+)s/g)].reduce((sum, [, minutes, seconds]) => sum + Number(minutes) * 60_000 + Number(seconds) * 1000, 0);
+  return [...line.matchAll(/(\d+)m([\d.]+)s/g)].reduce(
+    (sum, [, minutes, seconds]) => sum + Number(minutes) * 60_000 + Number(seconds) * 1000,
+    0,
+  );
 }

@@ -15,17 +15,31 @@ export async function seedLayer(data: string, name: string, mebibytes: number): 
   const part = join(root, 'layer.part');
   mkdirSync(root, { recursive: true });
   const [plain, packed] = [createHash('sha256'), createHash('sha256')];
-  await pipeline(Readable.from(hashed(tar(mebibytes), plain)), createGzip({ level: 1 }), (source: AsyncIterable<Buffer>) => hashed(source, packed), createWriteStream(part));
+  await pipeline(
+    Readable.from(hashed(tar(mebibytes), plain)),
+    createGzip({ level: 1 }),
+    (source: AsyncIterable<Buffer>) => hashed(source, packed),
+    createWriteStream(part),
+  );
   const { size } = statSync(part);
-  const config = Buffer.from(JSON.stringify({ architecture: process.arch === 'arm64' ? 'arm64' : 'amd64', os: 'linux', config: {}, rootfs: { type: 'layers', diff_ids: [`sha256:${plain.digest('hex')}`] } }));
+  const config = Buffer.from(
+    JSON.stringify({
+      architecture: process.arch === 'arm64' ? 'arm64' : 'amd64',
+      os: 'linux',
+      config: {},
+      rootfs: { type: 'layers', diff_ids: [`sha256:${plain.digest('hex')}`] },
+    }),
+  );
   const layer = packed.digest('hex');
   const oci = 'application/vnd.oci.image';
-  const manifest = Buffer.from(JSON.stringify({
-    schemaVersion: 2,
-    mediaType: `${oci}.manifest.v1+json`,
-    config: { mediaType: `${oci}.config.v1+json`, size: config.length, digest: `sha256:${hex(config)}` },
-    layers: [{ mediaType: `${oci}.layer.v1.tar+gzip`, size, digest: `sha256:${layer}` }],
-  }));
+  const manifest = Buffer.from(
+    JSON.stringify({
+      schemaVersion: 2,
+      mediaType: `${oci}.manifest.v1+json`,
+      config: { mediaType: `${oci}.config.v1+json`, size: config.length, digest: `sha256:${hex(config)}` },
+      layers: [{ mediaType: `${oci}.layer.v1.tar+gzip`, size, digest: `sha256:${layer}` }],
+    }),
+  );
   const blob = (digest: string): string => made(join(root, 'blobs/sha256', digest.slice(0, 2), digest, 'data'));
   renameSync(part, blob(layer));
   for (const document of [config, manifest]) writeFileSync(blob(hex(document)), document);
@@ -53,7 +67,8 @@ function* tar(mebibytes: number): Generator<Buffer> {
   for (let left = mebibytes; left > 0; left -= FILE_MIB) {
     const size = Math.min(left, FILE_MIB);
     yield tarHeader(`file-${left}`, size * MIB);
-    for (let at = 0; at < size; at++) yield Buffer.concat([randomBytes(MIB / 3), Buffer.alloc(MIB - Math.floor(MIB / 3), `line ${at} of file ${left}\n`)]);
+    for (let at = 0; at < size; at++)
+      yield Buffer.concat([randomBytes(MIB / 3), Buffer.alloc(MIB - Math.floor(MIB / 3), `line ${at} of file ${left}\n`)]);
   }
   yield TAR_END;
 }

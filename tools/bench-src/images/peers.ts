@@ -17,7 +17,11 @@ export interface Peer {
   push(from: string, to: string): Promise<void>;
   rmi(references: readonly string[]): Promise<void>;
   /** Brings the blobs only, then unpacks them: absent where an engine cannot tell the one from the other. */
-  readonly unpack?: { fetch(reference: string): Promise<void>; run(reference: string): Promise<void>; clean(reference: string): Promise<void> };
+  readonly unpack?: {
+    fetch(reference: string): Promise<void>;
+    run(reference: string): Promise<void>;
+    clean(reference: string): Promise<void>;
+  };
   /** What load's image is called by the other verbs. */
   loaded(key: string): string;
   /** Processor time so far, milliseconds, user and system, of the engine's processes; of ctr, which does much of the work itself, too. */
@@ -79,7 +83,23 @@ interface CtrTool {
 function ctrTool(netns: string, address: string, folder: string): CtrTool {
   let spent = 0;
   const run = async (...args: string[]): Promise<void> => {
-    const { code, stderr } = await command('nsenter', [`--net=/run/netns/${netns}`, 'bash', '-c', '"$@" >/dev/null; code=$?; times >&2; exit $code', 'bash', 'ctr', '-a', address, '-n', 'bench', ...args], LONG);
+    const { code, stderr } = await command(
+      'nsenter',
+      [
+        `--net=/run/netns/${netns}`,
+        'bash',
+        '-c',
+        '"$@" >/dev/null; code=$?; times >&2; exit $code',
+        'bash',
+        'ctr',
+        '-a',
+        address,
+        '-n',
+        'bench',
+        ...args,
+      ],
+      LONG,
+    );
     if (code !== 0) throw new Error(`ctr ${args.join(' ')}: ${code} ${stderr}`);
     spent += clientCpu(stderr);
   };

@@ -32,7 +32,11 @@ const TARGET = 5101;
  * dockerd pushed, pushed as pulled to an empty registry, the blobs unpacked the first time (by ctr, into containerd and into Gantry), the pulled image
  * removed. The first round warms up when there are more than two.
  */
-export async function imageRows(engines: readonly Engine[], wanted: readonly Shape[], options: { readonly rounds: number; readonly verbs: readonly Verb[]; readonly work: string }): Promise<ImageRow[]> {
+export async function imageRows(
+  engines: readonly Engine[],
+  wanted: readonly Shape[],
+  options: { readonly rounds: number; readonly verbs: readonly Verb[]; readonly work: string },
+): Promise<ImageRow[]> {
   const containerd = await startContainerd();
   const registries: BenchRegistry[] = [];
   const rows: ImageRow[] = [];
@@ -56,7 +60,16 @@ export async function imageRows(engines: readonly Engine[], wanted: readonly Sha
   return rows;
 }
 
-async function oneShape(peers: readonly Peer[], shape: Shape, options: { readonly rounds: number; readonly verbs: readonly Verb[]; readonly folder: string; readonly targets: ReadonlyMap<PeerName, BenchRegistry> }): Promise<ImageRow[]> {
+async function oneShape(
+  peers: readonly Peer[],
+  shape: Shape,
+  options: {
+    readonly rounds: number;
+    readonly verbs: readonly Verb[];
+    readonly folder: string;
+    readonly targets: ReadonlyMap<PeerName, BenchRegistry>;
+  },
+): Promise<ImageRow[]> {
   const archive = makeArchive(shape, options.folder);
   const source = `127.0.0.1:${SOURCE}/${shape.key}:1`;
   const pusher = peers.find(({ name }) => name === 'dockerd');
@@ -75,7 +88,9 @@ async function oneShape(peers: readonly Peer[], shape: Shape, options: { readonl
     if (process.env['BENCH_VERBOSE']) process.stdout.write(`${shape.key} ${key}: ${sample.ms.toFixed(0)} ms, ${sample.cpuMs} cpu ms\n`);
   };
   for (let round = 0; round < options.rounds; round++) {
-    for (const verb of VERBS.filter((one) => one !== 'rmi' && (options.verbs.includes(one) || (one === 'pull' && options.verbs.includes('rmi'))))) {
+    for (const verb of VERBS.filter(
+      (one) => one !== 'rmi' && (options.verbs.includes(one) || (one === 'pull' && options.verbs.includes('rmi'))),
+    )) {
       for (let turn = 0; turn < peers.length; turn++) {
         const peer = peers[(turn + round) % peers.length];
         if (peer !== undefined) await once(peer, verb, { shape, archive, source, round, take, target: options.targets.get(peer.name) });
@@ -85,10 +100,13 @@ async function oneShape(peers: readonly Peer[], shape: Shape, options: { readonl
   rmSync(archive);
   const warm = (list: readonly Sample[]): readonly Sample[] => (list.length > 2 ? list.slice(1) : list);
   return options.verbs.map((verb) => {
-    const of = (field: keyof Sample): Partial<Record<PeerName, number>> => Object.fromEntries(peers.flatMap(({ name }) => {
-      const list = samples.get(`${verb} ${name}`);
-      return list === undefined ? [] : [[name, median(warm(list).map((sample) => sample[field]))]];
-    }));
+    const of = (field: keyof Sample): Partial<Record<PeerName, number>> =>
+      Object.fromEntries(
+        peers.flatMap(({ name }) => {
+          const list = samples.get(`${verb} ${name}`);
+          return list === undefined ? [] : [[name, median(warm(list).map((sample) => sample[field]))]];
+        }),
+      );
     return { shape: shape.name, verb, ms: of('ms'), cpuMs: of('cpuMs') };
   });
 }

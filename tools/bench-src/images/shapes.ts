@@ -20,6 +20,15 @@ export const shapes: readonly Shape[] = [
 /** The shape's docker archive, of layers that are not compressed. */
 export function makeArchive(shape: Shape, folder: string): string {
   const out = join(folder, `${shape.key}.tar`);
-  execFileSync(pinnedNode, [join(projectRoot, 'tools/make-image.mjs'), '--out', out, '--name', `${shape.key}:latest`, '--content', 'text', ...shape.options]);
+  execFileSync(pinnedNode, [
+    join(projectRoot, 'tools/make-image.mjs'),
+    '--out',
+    out,
+    '--name',
+    `${shape.key}:latest`,
+    '--content',
+    'text',
+    ...shape.options,
+  ]);
   return out;
 }

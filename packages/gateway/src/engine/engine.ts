@@ -1,5 +1,10 @@
 import { ContainersServiceService } from '@gantry/api/gantry/engine/v1/containers';
-import { EngineImagesServiceService, EngineNetworksServiceService, EngineVolumesServiceService, SystemServiceService } from '@gantry/api/gantry/engine/v1/resources';
+import {
+  EngineImagesServiceService,
+  EngineNetworksServiceService,
+  EngineVolumesServiceService,
+  SystemServiceService,
+} from '@gantry/api/gantry/engine/v1/resources';
 import { type Connection, type ServiceClient, unavailable } from '@gantry/rpc';
 
 /** What the gateway needs of the engine: the services of gantry.engine.v1, and to know that somebody is there. */

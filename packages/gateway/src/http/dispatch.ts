@@ -60,7 +60,11 @@ export class Dispatcher {
     if (target === undefined) return sendText({ response }, 400, '400 Bad Request');
     const clean = cleanPath(target.path);
     if (clean !== target.path) {
-      response.writeHead(301, { Location: `${target.version === undefined ? '' : `/v${target.version}`}${encodeURI(clean)}${target.search === '' ? '' : `?${target.search}`}` }).end();
+      response
+        .writeHead(301, {
+          Location: `${target.version === undefined ? '' : `/v${target.version}`}${encodeURI(clean)}${target.search === '' ? '' : `?${target.search}`}`,
+        })
+        .end();
       return;
     }
     if (request.method === 'OPTIONS') return sendEmpty({ response }, 200);
@@ -82,7 +86,15 @@ export class Dispatcher {
       let failure: unknown;
       try {
         const version = negotiate(target.version);
-        const x: Exchange = { request, response, version, params: match.params, query: new Query(target.search), ctx: span.ctx, ...(upgrade === undefined ? {} : { upgrade }) };
+        const x: Exchange = {
+          request,
+          response,
+          version,
+          params: match.params,
+          query: new Query(target.search),
+          ctx: span.ctx,
+          ...(upgrade === undefined ? {} : { upgrade }),
+        };
         if (match.route.offline !== true) await this.options.engine.ready();
         await match.route.handle(x, this.options.engine);
       } catch (error) {
@@ -91,14 +103,21 @@ export class Dispatcher {
       } finally {
         request.socket.off('close', leave);
         span.end(failure !== undefined && statusOf(failure) >= 500 ? failure : undefined);
-        this.log(match.route, target.path, upgrade !== undefined && failure === undefined ? 101 : failure === undefined ? response.statusCode : statusOf(failure), performance.now() - began, failure);
+        this.log(
+          match.route,
+          target.path,
+          upgrade !== undefined && failure === undefined ? 101 : failure === undefined ? response.statusCode : statusOf(failure),
+          performance.now() - began,
+          failure,
+        );
       }
     });
   }
 
   private fail(response: ServerResponse, error: unknown, version: string | undefined): void {
     try {
-      if (version !== undefined && !response.headersSent && compareVersions(version, PLAIN_TEXT_BELOW) < 0) return sendText({ response }, statusOf(error), `${errorText(error)}\n`);
+      if (version !== undefined && !response.headersSent && compareVersions(version, PLAIN_TEXT_BELOW) < 0)
+        return sendText({ response }, statusOf(error), `${errorText(error)}\n`);
       sendError(response, error);
     } catch (secondary) {
       this.options.logger.error({ err: secondary }, 'answering an error failed');
@@ -118,7 +137,8 @@ export class Dispatcher {
     const fields = { method: route.method, path, operation: route.operation, status, ms: Math.round(ms * 1000) / 1000 };
     const { logger } = this.options;
     if (failure === undefined) logger[route.operation.startsWith('SystemPing') ? 'debug' : 'info'](fields, 'request done');
-    else if (status >= 500 && status !== 501 && status !== 503) logger.error({ ...fields, err: failure }, `request failed: ${errorText(failure)}`);
+    else if (status >= 500 && status !== 501 && status !== 503)
+      logger.error({ ...fields, err: failure }, `request failed: ${errorText(failure)}`);
     else logger.info(fields, `request refused: ${errorText(failure)}`);
   }
 }

@@ -46,7 +46,23 @@ function readValues(value: Json): string[] {
 
 /** Keys that the daemon accepts, per listing. /events takes any. */
 export const filterKeys = {
-  containers: ['ancestor', 'before', 'exited', 'expose', 'health', 'id', 'is-task', 'isolation', 'label', 'name', 'network', 'publish', 'since', 'status', 'volume'],
+  containers: [
+    'ancestor',
+    'before',
+    'exited',
+    'expose',
+    'health',
+    'id',
+    'is-task',
+    'isolation',
+    'label',
+    'name',
+    'network',
+    'publish',
+    'since',
+    'status',
+    'volume',
+  ],
   search: ['is-automated', 'is-official', 'stars'],
   containersPrune: ['label', 'label!', 'until'],
   images: ['before', 'dangling', 'label', 'label!', 'reference', 'since', 'until'],

@@ -45,19 +45,24 @@ export class Listener {
   /** Where it listens; the real port when 0 was asked for. */
   get address(): string {
     const bound = this.server?.address();
-    return typeof bound === 'object' && bound !== null ? `tcp://${(bound as AddressInfo).address}:${(bound as AddressInfo).port}` : `unix://${String(this.options.address.kind === 'unix' ? this.options.address.path : '')}`;
+    return typeof bound === 'object' && bound !== null
+      ? `tcp://${(bound as AddressInfo).address}:${(bound as AddressInfo).port}`
+      : `unix://${String(this.options.address.kind === 'unix' ? this.options.address.path : '')}`;
   }
 
   async start(): Promise<void> {
     const server = await this.create();
     this.server = server;
-    server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) => this.options.dispatcher.upgrade(request, socket, head));
+    server.on('upgrade', (request: IncomingMessage, socket: Socket, head: Buffer) =>
+      this.options.dispatcher.upgrade(request, socket, head),
+    );
     server.on('connection', (socket: Socket) => {
       this.sockets.add(socket);
       socket.once('close', () => this.sockets.delete(socket));
     });
     server.on('clientError', (_error, socket) => {
-      if (socket.writable && !socket.destroyed) socket.end('HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n400 Bad Request');
+      if (socket.writable && !socket.destroyed)
+        socket.end('HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n400 Bad Request');
       else socket.destroy();
     });
     const { address, gid } = this.options;
@@ -86,7 +91,9 @@ export class Listener {
   }
 
   private served(request: IncomingMessage): boolean {
-    return this.options.address.kind === 'unix' || (hostAllowed(request.headers.host, this.options.hostNames) && !fromWebPage(request.headers));
+    return (
+      this.options.address.kind === 'unix' || (hostAllowed(request.headers.host, this.options.hostNames) && !fromWebPage(request.headers))
+    );
   }
 
   private async create(): Promise<Server> {
@@ -109,7 +116,10 @@ export class Listener {
     };
     if (tls === undefined) return createServer(options, listener);
     const [ca, cert, key] = await Promise.all([readFile(tls.ca), readFile(tls.cert), readFile(tls.key)]);
-    return createTlsServer({ ...options, ca, cert, key, requestCert: tls.verify, rejectUnauthorized: tls.verify, minVersion: 'TLSv1.2' }, listener);
+    return createTlsServer(
+      { ...options, ca, cert, key, requestCert: tls.verify, rejectUnauthorized: tls.verify, minVersion: 'TLSv1.2' },
+      listener,
+    );
   }
 }
 

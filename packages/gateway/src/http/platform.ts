@@ -11,13 +11,20 @@ interface PlatformJson {
   'os.features': string[];
 }
 
-const platformJson: Codec<PlatformJson> = struct<PlatformJson>('Platform', { os: text, architecture: text, variant: text, 'os.version': text, 'os.features': list(text) });
+const platformJson: Codec<PlatformJson> = struct<PlatformJson>('Platform', {
+  os: text,
+  architecture: text,
+  variant: text,
+  'os.version': text,
+  'os.features': list(text),
+});
 
 /** `os[/arch[/variant]]`, as `pull` and `create` say it; undefined when empty. Errors: invalidArgument. */
 export function parsePlatform(value: string): Platform | undefined {
   if (value === '') return undefined;
   const parts = value.toLowerCase().split('/');
-  if (parts.length > 3 || parts.some((part) => !/^[a-z0-9_.-]+$/.test(part))) throw invalidArgument(`invalid platform ${JSON.stringify(value)}: unknown operating system or architecture`);
+  if (parts.length > 3 || parts.some((part) => !/^[a-z0-9_.-]+$/.test(part)))
+    throw invalidArgument(`invalid platform ${JSON.stringify(value)}: unknown operating system or architecture`);
   const [os = '', architecture = '', variant = ''] = parts;
   return { os, architecture, variant, osVersion: '' };
 }

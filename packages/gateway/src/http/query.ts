@@ -42,7 +42,8 @@ export class Query {
   /** An integer that a 32 bit field takes. */
   int32(name: string): number | undefined {
     const value = this.integer(name);
-    if (value !== undefined && (value > 0x7fffffff || value < -0x80000000)) throw invalidArgument(`strconv.Atoi: parsing "${value}": value out of range`);
+    if (value !== undefined && (value > 0x7fffffff || value < -0x80000000))
+      throw invalidArgument(`strconv.Atoi: parsing "${value}": value out of range`);
     return value;
   }
 

@@ -23,8 +23,17 @@ export const authConfig: Codec<AuthConfig> = struct<AuthConfig>(
 
 export function toAuth(config: AuthConfig): Auth {
   // `auth` is user:password in base64, where a client has nothing else
-  const [user = '', ...rest] = config.username === '' && config.auth !== '' ? Buffer.from(config.auth, 'base64').toString('utf8').split(':') : [config.username, config.password];
-  return { username: user, password: rest.join(':'), identityToken: config.identitytoken, registryToken: config.registrytoken, serverAddress: config.serveraddress };
+  const [user = '', ...rest] =
+    config.username === '' && config.auth !== ''
+      ? Buffer.from(config.auth, 'base64').toString('utf8').split(':')
+      : [config.username, config.password];
+  return {
+    username: user,
+    password: rest.join(':'),
+    identityToken: config.identitytoken,
+    registryToken: config.registrytoken,
+    serverAddress: config.serveraddress,
+  };
 }
 
 /** X-Registry-Auth: base64url of JSON, padded or not, in the standard alphabet too. Undefined when absent. Errors: invalidArgument. */
@@ -32,7 +41,8 @@ export function registryAuth(x: Pick<Exchange, 'request'>): Auth | undefined {
   const header = x.request.headers['x-registry-auth'];
   const value = Array.isArray(header) ? header[0] : header;
   if (value === undefined || value === '') return undefined;
-  if (!/^[A-Za-z0-9+/_-]*={0,2}$/.test(value)) throw invalidArgument('invalid X-Registry-Auth header: must be a valid base64url-encoded string');
+  if (!/^[A-Za-z0-9+/_-]*={0,2}$/.test(value))
+    throw invalidArgument('invalid X-Registry-Auth header: must be a valid base64url-encoded string');
   const json = Buffer.from(value, 'base64url').toString('utf8');
   try {
     return toAuth(authConfig.read(scanJson(json).value, { struct: '', path: '' }));

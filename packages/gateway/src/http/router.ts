@@ -30,7 +30,9 @@ export class Router {
 }
 
 function compile(template: string): RegExp {
-  const source = template.replace(/[.]/g, '\\.').replace(/\{(\w+)(:\\\.\*)?\}/g, (_, name: string, deep?: string) => `(?<${name}>${deep === undefined ? '[^/]+' : '.*'})`);
+  const source = template
+    .replace(/[.]/g, '\\.')
+    .replace(/\{(\w+)(:\\\.\*)?\}/g, (_, name: string, deep?: string) => `(?<${name}>${deep === undefined ? '[^/]+' : '.*'})`);
   return new RegExp(`^${source}$`, 's');
 }
 

@@ -33,7 +33,9 @@ test.each([
   ['tcp://:2375', { kind: 'tcp', host: 'localhost', port: 2375 }],
 ])('%s is understood', (text, address) => expect(parseListenAddress(text)).toEqual(address));
 
-test.each(['fd://', 'tcp://x', 'tcp://x:99999', 'unix://relative', `unix:///${'x'.repeat(200)}`, 'http://x:1'])('%s is refused', (text) => expect(() => parseListenAddress(text)).toThrow());
+test.each(['fd://', 'tcp://x', 'tcp://x:99999', 'unix://relative', `unix:///${'x'.repeat(200)}`, 'http://x:1'])('%s is refused', (text) =>
+  expect(() => parseListenAddress(text)).toThrow(),
+);
 
 describe('configuration', () => {
   const check = (change: Partial<GatewayConfig>) => () => checkConfig({ ...defaults, ...change });
@@ -58,7 +60,17 @@ test('plain TCP checks the Host header, for upgrades too', async () => {
     const port = Number(gateway.listener.address.split(':').pop());
     const ask = (host: string, headers = {}): Promise<number> =>
       new Promise((resolve, reject) => {
-        httpRequest({ host: '127.0.0.1', port, path: '/v1.50/containers/x/attach', method: 'POST', headers: { Host: host, ...headers }, agent: false }, (answer) => resolve(answer.resume().statusCode ?? 0))
+        httpRequest(
+          {
+            host: '127.0.0.1',
+            port,
+            path: '/v1.50/containers/x/attach',
+            method: 'POST',
+            headers: { Host: host, ...headers },
+            agent: false,
+          },
+          (answer) => resolve(answer.resume().statusCode ?? 0),
+        )
           .on('error', reject)
           .end();
       });
@@ -80,15 +92,36 @@ test('mutual TLS serves clients of its authority only', async () => {
   for (const name of ['server', 'client']) {
     openssl('req', ...key, '-keyout', `${name}.key`, '-out', `${name}.csr`, '-subj', `/CN=${name}`);
     await writeFile(join(folder, 'ext'), 'subjectAltName=IP:127.0.0.1\n');
-    openssl('x509', '-req', '-in', `${name}.csr`, '-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-out', `${name}.pem`, '-days', '2', '-extfile', 'ext');
+    openssl(
+      'x509',
+      '-req',
+      '-in',
+      `${name}.csr`,
+      '-CA',
+      'ca.pem',
+      '-CAkey',
+      'ca.key',
+      '-CAcreateserial',
+      '-out',
+      `${name}.pem`,
+      '-days',
+      '2',
+      '-extfile',
+      'ext',
+    );
   }
   const file = (name: string): string => join(folder, name);
-  const gateway = await startGateway({}, { address: loopback, tls: { ca: file('ca.pem'), cert: file('server.pem'), key: file('server.key'), verify: true } });
+  const gateway = await startGateway(
+    {},
+    { address: loopback, tls: { ca: file('ca.pem'), cert: file('server.pem'), key: file('server.key'), verify: true } },
+  );
   try {
     const port = Number(gateway.listener.address.split(':').pop());
     const ask = (identity: object): Promise<number> =>
       new Promise((resolve, reject) => {
-        httpsRequest({ host: '127.0.0.1', port, path: '/_ping', ca: readFileSync(file('ca.pem')), agent: false, ...identity }, (answer) => resolve(answer.resume().statusCode ?? 0))
+        httpsRequest({ host: '127.0.0.1', port, path: '/_ping', ca: readFileSync(file('ca.pem')), agent: false, ...identity }, (answer) =>
+          resolve(answer.resume().statusCode ?? 0),
+        )
           .on('error', reject)
           .end();
       });

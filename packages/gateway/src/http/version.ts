@@ -31,7 +31,9 @@ export function compareVersions(a: string, b: string): number {
 export function negotiate(prefix: string | undefined): ApiVersion {
   if (prefix === undefined) return apiVersion(MAX_API_VERSION);
   if (compareVersions(prefix, MIN_API_VERSION) < 0) {
-    throw invalidArgument(`client version ${prefix} is too old. Minimum supported API version is ${MIN_API_VERSION}, please upgrade your client to a newer version`);
+    throw invalidArgument(
+      `client version ${prefix} is too old. Minimum supported API version is ${MIN_API_VERSION}, please upgrade your client to a newer version`,
+    );
   }
   if (compareVersions(prefix, MAX_API_VERSION) > 0) {
     throw invalidArgument(`client version ${prefix} is too new. Maximum supported API version is ${MAX_API_VERSION}`);

@@ -37,14 +37,24 @@ describe('every answer', () => {
   test('carries the daemon headers', async () => {
     for (const path of ['/_ping', '/version', '/nowhere', '/v1.45/containers/x/json']) {
       const { headers } = await gateway.ask('GET', path);
-      expect(headers).toMatchObject({ server: 'Docker/0.1.0 (linux)', 'api-version': MAX_API_VERSION, ostype: 'linux', 'docker-experimental': 'false' });
+      expect(headers).toMatchObject({
+        server: 'Docker/0.1.0 (linux)',
+        'api-version': MAX_API_VERSION,
+        ostype: 'linux',
+        'docker-experimental': 'false',
+      });
     }
   });
 
   test('_ping answers GET and HEAD without caching', async () => {
     const get = await gateway.ask('GET', '/v1.41/_ping');
     expect([get.status, get.text, get.headers['content-type']]).toEqual([200, 'OK', 'text/plain; charset=utf-8']);
-    expect(get.headers).toMatchObject({ 'cache-control': 'no-cache, no-store, must-revalidate', pragma: 'no-cache', swarm: 'inactive', 'builder-version': '1' });
+    expect(get.headers).toMatchObject({
+      'cache-control': 'no-cache, no-store, must-revalidate',
+      pragma: 'no-cache',
+      swarm: 'inactive',
+      'builder-version': '1',
+    });
     const head = await gateway.ask('HEAD', '/_ping');
     expect([head.status, head.text, head.headers['content-length']]).toEqual([200, '', '0']);
   });
@@ -53,7 +63,12 @@ describe('every answer', () => {
     ['GET', '/nowhere', 404, 'page not found'],
     ['PATCH', '/containers/json', 404, 'page not found'],
     ['GET', '/v1.x/containers/json', 404, 'page not found'],
-    ['GET', '/v1.39/containers/json', 400, 'client version 1.39 is too old. Minimum supported API version is 1.40, please upgrade your client to a newer version'],
+    [
+      'GET',
+      '/v1.39/containers/json',
+      400,
+      'client version 1.39 is too old. Minimum supported API version is 1.40, please upgrade your client to a newer version',
+    ],
     ['GET', '/v1.99/containers/json', 400, `client version 1.99 is too new. Maximum supported API version is ${MAX_API_VERSION}`],
     ['GET', '/v1.50/containers/nobody/json', 404, 'No such container: nobody'],
     ['POST', '/containers/paused/start', 409, 'cannot start a paused container'],
@@ -105,8 +120,14 @@ describe('bodies', () => {
     ['nil', "invalid JSON: invalid character 'i' in literal null (expecting 'u')"],
     ['{"Image":"x"} {}', 'unexpected content after JSON'],
     [{ Image: 5 }, 'invalid JSON: json: cannot unmarshal number into Go struct field CreateRequest.Image of type string'],
-    [{ HostConfig: { Memory: '5' } }, 'invalid JSON: json: cannot unmarshal string into Go struct field HostConfig.HostConfig.Memory of type int64'],
-    [{ HostConfig: { Memory: 1.5 } }, 'invalid JSON: json: cannot unmarshal number 1.5 into Go struct field HostConfig.HostConfig.Memory of type int64'],
+    [
+      { HostConfig: { Memory: '5' } },
+      'invalid JSON: json: cannot unmarshal string into Go struct field HostConfig.HostConfig.Memory of type int64',
+    ],
+    [
+      { HostConfig: { Memory: 1.5 } },
+      'invalid JSON: json: cannot unmarshal number 1.5 into Go struct field HostConfig.HostConfig.Memory of type int64',
+    ],
     [[], 'invalid JSON: json: cannot unmarshal array into Go value of type container.CreateRequest'],
     [config({ HostConfig: { KernelMemory: 5 } }), 'field HostConfig.KernelMemory is not supported by gantry'],
     [config({ Runtime: 'a', HostConfig: { Runtime: 'b' } }), 'field Runtime is not supported by gantry: HostConfig.Runtime says b'],
@@ -118,11 +139,15 @@ describe('bodies', () => {
 
   test('other content types are refused', async () => {
     const answer = await create('{}', { 'Content-Type': 'text/plain' });
-    expect([answer.status, answer.json().message]).toEqual([400, "unsupported Content-Type header (text/plain): must be 'application/json'"]);
+    expect([answer.status, answer.json().message]).toEqual([
+      400,
+      "unsupported Content-Type header (text/plain): must be 'application/json'",
+    ]);
   });
 
   test('keys match without case, zero values of unknown fields pass, 64 bit integers stay whole', async () => {
-    const body = '{"image":"busybox","cMD":"true","Nonsense":{"a":0,"b":[]},"name":"x","HostConfig":{"memory":9007199254740993,"PidsLimit":null}}';
+    const body =
+      '{"image":"busybox","cMD":"true","Nonsense":{"a":0,"b":[]},"name":"x","HostConfig":{"memory":9007199254740993,"PidsLimit":null}}';
     expect((await create(body)).status).toBe(201);
     expect(created.at(-1)).toMatchObject({
       name: 'x',
@@ -137,7 +162,10 @@ describe('bodies', () => {
     expect(created.at(-1)).toMatchObject({ hostConfig: { Memory: 5n, Runtime: 'crun' } });
     expect((await create({ Image: 'busybox', Runtime: 'crun' })).status).toBe(201);
     expect(created.at(-1)).toMatchObject({ hostConfig: { Runtime: 'crun' } });
-    const exec = await gateway.ask('POST', '/containers/running/exec', { body: JSON.stringify({ Container: 'running', Cmd: ['true'], AttachStdout: true }), headers: { 'Content-Type': 'application/json' } });
+    const exec = await gateway.ask('POST', '/containers/running/exec', {
+      body: JSON.stringify({ Container: 'running', Cmd: ['true'], AttachStdout: true }),
+      headers: { 'Content-Type': 'application/json' },
+    });
     expect(exec.text).not.toContain('field Container');
   });
 

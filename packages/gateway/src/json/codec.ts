@@ -130,7 +130,9 @@ export function map<T>(inner: Codec<T>, whenEmpty: WhenEmpty = 'empty'): Codec<{
     },
     write(value, version) {
       const entries = Object.entries(value);
-      return entries.length === 0 ? emptyValue(whenEmpty, {}) : Object.fromEntries(entries.map(([key, member]) => [key, inner.write(member, version)]));
+      return entries.length === 0
+        ? emptyValue(whenEmpty, {})
+        : Object.fromEntries(entries.map(([key, member]) => [key, inner.write(member, version)]));
     },
   };
 }
@@ -139,7 +141,8 @@ export function map<T>(inner: Codec<T>, whenEmpty: WhenEmpty = 'empty'): Codec<{
 export function omitEmpty<T>(inner: Codec<T>): Codec<T> {
   return {
     ...inner,
-    write: (value, version) => (value === undefined || value === '' || value === false || value === 0 || value === 0n ? undefined : inner.write(value, version)),
+    write: (value, version) =>
+      value === undefined || value === '' || value === false || value === 0 || value === 0n ? undefined : inner.write(value, version),
   };
 }
 
@@ -148,7 +151,9 @@ export function versioned<T>(inner: Codec<T>, bounds: { readonly from?: string; 
   return {
     ...inner,
     write: (value, version) =>
-      (bounds.from !== undefined && !version.atLeast(bounds.from)) || (bounds.until !== undefined && version.atLeast(bounds.until)) ? undefined : inner.write(value, version),
+      (bounds.from !== undefined && !version.atLeast(bounds.from)) || (bounds.until !== undefined && version.atLeast(bounds.until))
+        ? undefined
+        : inner.write(value, version),
   };
 }
 
@@ -177,7 +182,8 @@ export function struct<T extends object>(goName: string, fields: Fields<T>, opti
         const path = place.path === '' ? name : `${place.path}.${name}`;
         const known = byKey.get(name.toLowerCase());
         if (known === undefined) {
-          if (!isZero(member) && !options.ignored?.includes(name.toLowerCase())) throw invalidArgument(`field ${path} is not supported by gantry`);
+          if (!isZero(member) && !options.ignored?.includes(name.toLowerCase()))
+            throw invalidArgument(`field ${path} is not supported by gantry`);
         } else if (member !== null) {
           const knownPath = place.path === '' ? known.key : `${place.path}.${known.key}`;
           result[known.key] = known.codec.read(member, { struct: goName, path: knownPath });

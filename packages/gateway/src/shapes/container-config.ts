@@ -45,6 +45,8 @@ export const containerConfigFields = {
   Shell: list(text, 'omit'),
 };
 
-export const containerConfig: Codec<ContainerConfig> = struct<ContainerConfig>('Config', containerConfigFields, { goType: 'container.Config' });
+export const containerConfig: Codec<ContainerConfig> = struct<ContainerConfig>('Config', containerConfigFields, {
+  goType: 'container.Config',
+});
 
 export { nullableStrings };

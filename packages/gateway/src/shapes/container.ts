@@ -68,7 +68,10 @@ export const containerSummary: Codec<ContainerSummary> = struct<ContainerSummary
   ImageManifestDescriptor: versioned(absent(optional(ociDescriptor)), { from: '1.48' }),
   Command: text,
   Created: int64(),
-  Ports: list(struct('Port', { IP: omitEmpty(text), PrivatePort: uint('uint16', 16), PublicPort: omitEmpty(uint('uint16', 16)), Type: text }), 'empty'),
+  Ports: list(
+    struct('Port', { IP: omitEmpty(text), PrivatePort: uint('uint16', 16), PublicPort: omitEmpty(uint('uint16', 16)), Type: text }),
+    'empty',
+  ),
   SizeRw: absent(optional(int64())),
   SizeRootFs: absent(optional(int64())),
   Labels: map(text),

@@ -53,7 +53,9 @@ export const execInspect: Codec<ExecInspectResponse> = struct<ExecInspectRespons
   ID: text,
   Running: flag,
   ExitCode: optional(int64('int')),
-  ProcessConfig: optional(struct('ExecProcessConfig', { tty: flag, entrypoint: text, arguments: list(text, 'empty'), privileged: flag, user: omitEmpty(text) })),
+  ProcessConfig: optional(
+    struct('ExecProcessConfig', { tty: flag, entrypoint: text, arguments: list(text, 'empty'), privileged: flag, user: omitEmpty(text) }),
+  ),
   OpenStdin: flag,
   OpenStderr: flag,
   OpenStdout: flag,

@@ -42,7 +42,15 @@ export const resourceFields = {
   CpusetMems: text,
   Devices: list(struct('DeviceMapping', { PathOnHost: text, PathInContainer: text, CgroupPermissions: text }), 'empty'),
   DeviceCgroupRules: list(text),
-  DeviceRequests: list(struct('DeviceRequest', { Driver: text, Count: int64('int'), DeviceIDs: list(text), Capabilities: list(stringRow), Options: map(text) })),
+  DeviceRequests: list(
+    struct('DeviceRequest', {
+      Driver: text,
+      Count: int64('int'),
+      DeviceIDs: list(text),
+      Capabilities: list(stringRow),
+      Options: map(text),
+    }),
+  ),
   KernelMemoryTCP: omitEmpty(int64()),
   MemoryReservation: int64(),
   MemorySwap: int64(),

@@ -1,4 +1,11 @@
-import type { ImageConfig, ImageDeleteResponseItem, ImageHistoryResponseItem, ImageInspect, ImageManifestSummary, ImageSummary } from '@gantry/api/gantry/engine/v1/types';
+import type {
+  ImageConfig,
+  ImageDeleteResponseItem,
+  ImageHistoryResponseItem,
+  ImageInspect,
+  ImageManifestSummary,
+  ImageSummary,
+} from '@gantry/api/gantry/engine/v1/types';
 import type { ApiVersion } from '../http/version';
 import { type Codec, exactNumber, flag, int64, list, map, omitEmpty, optional, struct, text, versioned } from '../json/codec';
 import { member, nullableStrings } from '../json/wrapped';
@@ -26,8 +33,23 @@ const imageConfig: Codec<ImageConfig> = struct<ImageConfig>('DockerOCIImageConfi
 
 /** Before 1.50 the image's configuration had the form of a container's, with everything that does not apply empty. */
 const legacyConfig = {
-  Hostname: '', Domainname: '', User: '', AttachStdin: false, AttachStdout: false, AttachStderr: false, Tty: false, OpenStdin: false, StdinOnce: false,
-  Env: null, Cmd: null, Image: '', Volumes: null, WorkingDir: '', Entrypoint: null, OnBuild: null, Labels: null,
+  Hostname: '',
+  Domainname: '',
+  User: '',
+  AttachStdin: false,
+  AttachStdout: false,
+  AttachStderr: false,
+  Tty: false,
+  OpenStdin: false,
+  StdinOnce: false,
+  Env: null,
+  Cmd: null,
+  Image: '',
+  Volumes: null,
+  WorkingDir: '',
+  Entrypoint: null,
+  OnBuild: null,
+  Labels: null,
 };
 
 function writeConfig(value: ImageConfig | undefined, version: ApiVersion): unknown {
@@ -41,7 +63,15 @@ const manifest: Codec<ImageManifestSummary> = struct<ImageManifestSummary>('Mani
   Available: flag,
   Size: optional(struct('ManifestSize', { Content: int64(), Total: int64() })),
   Kind: text,
-  ImageData: absent(optional(struct('ImageProperties', { Platform: optional(ociPlatform), Size: optional(struct('ImageSize', { Unpacked: int64() })), Containers: list(text, 'empty') }))),
+  ImageData: absent(
+    optional(
+      struct('ImageProperties', {
+        Platform: optional(ociPlatform),
+        Size: optional(struct('ImageSize', { Unpacked: int64() })),
+        Containers: list(text, 'empty'),
+      }),
+    ),
+  ),
   AttestationData: absent(optional(struct('AttestationProperties', { For: text }))),
 });
 
@@ -64,7 +94,11 @@ const inspectFields = struct<ImageInspect>('InspectResponse', {
   Size: int64(),
   GraphDriver: { ...optional(driverData), write: (value, version) => driverData.write(value ?? { Name: '', Data: {} }, version) },
   RootFS: optional(struct('RootFS', { Type: text, Layers: list(text, 'omit') })),
-  Metadata: optional(struct('Metadata', { LastTagTime: { ...optional(text), write: (value?: string) => (value === undefined || value === '' ? '0001-01-01T00:00:00Z' : value) } })),
+  Metadata: optional(
+    struct('Metadata', {
+      LastTagTime: { ...optional(text), write: (value?: string) => (value === undefined || value === '' ? '0001-01-01T00:00:00Z' : value) },
+    }),
+  ),
 });
 
 /** image.InspectResponse: GET /images/{name}/json. */
@@ -90,7 +124,9 @@ const summaryFields = struct<ImageSummary>('Summary', {
 /** image.Summary: one line of `docker images`. An image without names was shown with `<none>` before 1.43. */
 export function writeImageSummary(image: ImageSummary, version: ApiVersion): object {
   const named =
-    version.atLeast('1.43') || image.RepoTags.length > 0 || image.RepoDigests.length > 0 ? image : { ...image, RepoTags: ['<none>:<none>'], RepoDigests: ['<none>@<none>'] };
+    version.atLeast('1.43') || image.RepoTags.length > 0 || image.RepoDigests.length > 0
+      ? image
+      : { ...image, RepoTags: ['<none>:<none>'], RepoDigests: ['<none>@<none>'] };
   const written = summaryFields.write(named, version) as object;
   return version.atLeast('1.44') ? written : { ...written, VirtualSize: exactNumber(image.Size) };
 }
@@ -104,4 +140,7 @@ export const imageHistoryItem: Codec<ImageHistoryResponseItem> = struct<ImageHis
   Comment: text,
 });
 
-export const imageDeleteItem: Codec<ImageDeleteResponseItem> = struct<ImageDeleteResponseItem>('DeleteResponse', { Untagged: omitEmpty(text), Deleted: omitEmpty(text) });
+export const imageDeleteItem: Codec<ImageDeleteResponseItem> = struct<ImageDeleteResponseItem>('DeleteResponse', {
+  Untagged: omitEmpty(text),
+  Deleted: omitEmpty(text),
+});

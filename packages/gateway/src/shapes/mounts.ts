@@ -32,7 +32,9 @@ export const mount: Codec<Mount> = struct<Mount>('Mount', {
     ),
   ),
   ImageOptions: absent(optional(struct('ImageOptions', { Subpath: omitEmpty(text) }))),
-  TmpfsOptions: absent(optional(struct('TmpfsOptions', { SizeBytes: omitEmpty(int64()), Mode: omitEmpty(int64('uint32')), Options: list(stringRow, 'omit') }))),
+  TmpfsOptions: absent(
+    optional(struct('TmpfsOptions', { SizeBytes: omitEmpty(int64()), Mode: omitEmpty(int64('uint32')), Options: list(stringRow, 'omit') })),
+  ),
 });
 
 /** container.MountPoint: what a container has. */

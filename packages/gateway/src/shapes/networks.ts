@@ -5,7 +5,9 @@ import { absent } from './container-config';
 
 /** network.EndpointSettings: one container's place in one network. */
 export const endpointSettings: Codec<EndpointSettings> = struct<EndpointSettings>('EndpointSettings', {
-  IPAMConfig: optional(struct('EndpointIPAMConfig', { IPv4Address: omitEmpty(text), IPv6Address: omitEmpty(text), LinkLocalIPs: list(text, 'omit') })),
+  IPAMConfig: optional(
+    struct('EndpointIPAMConfig', { IPv4Address: omitEmpty(text), IPv6Address: omitEmpty(text), LinkLocalIPs: list(text, 'omit') }),
+  ),
   Links: list(text),
   Aliases: list(text),
   MacAddress: text,
@@ -22,7 +24,11 @@ export const endpointSettings: Codec<EndpointSettings> = struct<EndpointSettings
   DNSNames: versioned(list(text), { from: '1.44' }),
 });
 
-export const networkingConfig: Codec<NetworkingConfig> = struct<NetworkingConfig>('NetworkingConfig', { EndpointsConfig: map(endpointSettings) }, { goType: 'network.NetworkingConfig' });
+export const networkingConfig: Codec<NetworkingConfig> = struct<NetworkingConfig>(
+  'NetworkingConfig',
+  { EndpointsConfig: map(endpointSettings) },
+  { goType: 'network.NetworkingConfig' },
+);
 
 const addresses = list(struct('Address', { Addr: text, PrefixLen: int64('int') }));
 const legacy = { until: '1.52' };
@@ -52,7 +58,15 @@ export const networkSettings: Codec<NetworkSettings> = struct<NetworkSettings>('
 export const ipam = struct('IPAM', {
   Driver: text,
   Options: map(text),
-  Config: list(struct('IPAMConfig', { Subnet: omitEmpty(text), IPRange: omitEmpty(text), Gateway: omitEmpty(text), AuxiliaryAddresses: map(text, 'omit') }), 'empty'),
+  Config: list(
+    struct('IPAMConfig', {
+      Subnet: omitEmpty(text),
+      IPRange: omitEmpty(text),
+      Gateway: omitEmpty(text),
+      AuxiliaryAddresses: map(text, 'omit'),
+    }),
+    'empty',
+  ),
 });
 
 const configReference = struct('ConfigReference', { Network: text });
@@ -131,4 +145,8 @@ export interface NetworkDisconnectBody {
   Force: boolean;
 }
 
-export const networkDisconnectBody: Codec<NetworkDisconnectBody> = struct<NetworkDisconnectBody>('DisconnectOptions', { Container: text, Force: flag }, { goType: 'network.DisconnectOptions' });
+export const networkDisconnectBody: Codec<NetworkDisconnectBody> = struct<NetworkDisconnectBody>(
+  'DisconnectOptions',
+  { Container: text, Force: flag },
+  { goType: 'network.DisconnectOptions' },
+);

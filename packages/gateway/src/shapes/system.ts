@@ -5,7 +5,11 @@ import { stringRow } from '../json/wrapped';
 import { absent } from './container-config';
 
 const commit = optional(struct('Commit', { ID: text }));
-const zeroCommit = { ...commit, write: (value: { ID: string } | undefined, version: ApiVersion) => (version.atLeast('1.49') ? { ID: value?.ID ?? '' } : { ID: value?.ID ?? '', Expected: value?.ID ?? '' }) };
+const zeroCommit = {
+  ...commit,
+  write: (value: { ID: string } | undefined, version: ApiVersion) =>
+    version.atLeast('1.49') ? { ID: value?.ID ?? '' } : { ID: value?.ID ?? '', Expected: value?.ID ?? '' },
+};
 
 const info: Codec<SystemInfo> = struct<SystemInfo>('Info', {
   ID: text,
@@ -17,7 +21,14 @@ const info: Codec<SystemInfo> = struct<SystemInfo>('Info', {
   Driver: text,
   DriverStatus: list(stringRow, 'empty'),
   DockerRootDir: text,
-  Plugins: optional(struct('PluginsInfo', { Volume: list(text, 'empty'), Network: list(text, 'empty'), Authorization: list(text), Log: list(text, 'empty') })),
+  Plugins: optional(
+    struct('PluginsInfo', {
+      Volume: list(text, 'empty'),
+      Network: list(text, 'empty'),
+      Authorization: list(text),
+      Log: list(text, 'empty'),
+    }),
+  ),
   MemoryLimit: flag,
   SwapLimit: flag,
   KernelMemoryTCP: omitEmpty(flag),
@@ -81,7 +92,17 @@ const info: Codec<SystemInfo> = struct<SystemInfo>('Info', {
   DiscoveredDevices: versioned(list(struct('DeviceInfo', { Source: text, ID: text }), 'omit'), { from: '1.50' }),
   Warnings: list(text),
   CDISpecDirs: versioned(list(text, 'empty'), { from: '1.46' }),
-  Containerd: versioned(absent(optional(struct('ContainerdInfo', { Address: omitEmpty(text), Namespaces: optional(struct('ContainerdNamespaces', { Containers: text, Plugins: text })) }))), { from: '1.46' }),
+  Containerd: versioned(
+    absent(
+      optional(
+        struct('ContainerdInfo', {
+          Address: omitEmpty(text),
+          Namespaces: optional(struct('ContainerdNamespaces', { Containers: text, Plugins: text })),
+        }),
+      ),
+    ),
+    { from: '1.46' },
+  ),
 });
 
 /** Swarm is part of every answer, and always inactive here. */
@@ -93,7 +114,15 @@ export function writeInfo(value: SystemInfo, version: ApiVersion): object {
 
 const shown = omitEmpty(text);
 const componentDetails = struct('ComponentDetails', {
-  ApiVersion: shown, Arch: shown, BuildTime: shown, Experimental: shown, GitCommit: shown, GoVersion: shown, KernelVersion: shown, MinAPIVersion: shown, Os: shown,
+  ApiVersion: shown,
+  Arch: shown,
+  BuildTime: shown,
+  Experimental: shown,
+  GitCommit: shown,
+  GoVersion: shown,
+  KernelVersion: shown,
+  MinAPIVersion: shown,
+  Os: shown,
 });
 
 const engineVersion: Codec<SystemVersion> = struct<SystemVersion>('Version', {
@@ -114,7 +143,11 @@ const engineVersion: Codec<SystemVersion> = struct<SystemVersion>('Version', {
 /** The API versions are the gateway's own to tell. */
 export function writeVersion(value: SystemVersion, version: ApiVersion): object {
   const apis = { ApiVersion: MAX_API_VERSION, MinAPIVersion: MIN_API_VERSION };
-  const Components = value.Components.map((component) => (component.Name === 'Engine' && component.Details !== undefined ? { ...component, Details: { ...component.Details, ...apis } } : component));
+  const Components = value.Components.map((component) =>
+    component.Name === 'Engine' && component.Details !== undefined
+      ? { ...component, Details: { ...component.Details, ...apis } }
+      : component,
+  );
   return engineVersion.write({ ...value, Components, ...apis }, version) as object;
 }
 

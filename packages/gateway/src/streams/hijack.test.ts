@@ -37,8 +37,10 @@ class RawClient {
   }
 }
 
-const attach = (query: string, headers = upgrade, version = '1.50'): RawClient => new RawClient(`POST /v${version}/containers/box/attach?${query} HTTP/1.1\r\nHost: docker\r\n${headers}\r\n`);
-const frames = (...parts: [1 | 2, string][]): string => Buffer.concat(parts.map(([stream, text]) => frame(stream, Buffer.from(text)))).toString('latin1');
+const attach = (query: string, headers = upgrade, version = '1.50'): RawClient =>
+  new RawClient(`POST /v${version}/containers/box/attach?${query} HTTP/1.1\r\nHost: docker\r\n${headers}\r\n`);
+const frames = (...parts: [1 | 2, string][]): string =>
+  Buffer.concat(parts.map(([stream, text]) => frame(stream, Buffer.from(text)))).toString('latin1');
 
 test('attach is answered before the start, and loses no byte', async () => {
   await start(async (io) => {
@@ -47,7 +49,9 @@ test('attach is answered before the start, and loses no byte', async () => {
     return 0;
   });
   const client = attach('stream=1&stdout=1&stderr=1');
-  await client.until(/^HTTP\/1\.1 101 UPGRADED\r\nContent-Type: application\/vnd\.docker\.multiplexed-stream\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n/);
+  await client.until(
+    /^HTTP\/1\.1 101 UPGRADED\r\nContent-Type: application\/vnd\.docker\.multiplexed-stream\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n/,
+  );
   expect(client.text).toContain('Api-Version: ');
   expect((await gateway.ask('POST', '/containers/box/start')).status).toBe(204);
   await client.ended;
@@ -122,7 +126,9 @@ test('exec start reads its body from an upgraded connection, and the exit code i
     return 3;
   });
   const body = JSON.stringify({ Detach: false, Tty: false });
-  const client = new RawClient(`POST /v1.50/exec/e1/start HTTP/1.1\r\nHost: docker\r\n${upgrade}Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body.slice(0, 5)}`);
+  const client = new RawClient(
+    `POST /v1.50/exec/e1/start HTTP/1.1\r\nHost: docker\r\n${upgrade}Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body.slice(0, 5)}`,
+  );
   setTimeout(() => client.socket.end(`${body.slice(5)}early`), 30);
   await client.ended;
   expect(client.text).toMatch(/^HTTP\/1\.1 101 UPGRADED/);
@@ -130,18 +136,26 @@ test('exec start reads its body from an upgraded connection, and the exit code i
   expect((await gateway.ask('GET', '/exec/e1/json')).json()).toMatchObject({ ExitCode: 3, Running: false, ID: 'e1' });
 });
 
-test.each([[true, false, 'framed'], [false, true, 'raw']])('frames are as exec start asks, whatever the exec was created with: created with a terminal %s, started with %s', async (created, started, form) => {
-  await start(async (io) => {
-    io.stdout('output');
-    return 0;
-  }, created);
-  const body = JSON.stringify({ Tty: started });
-  const client = new RawClient(`POST /v1.50/exec/e1/start HTTP/1.1\r\nHost: docker\r\n${upgrade}Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
-  await client.ended;
-  expect(client.body).toBe(form === 'framed' ? frames([1, 'output']) : 'output');
-  expect(client.text).toContain(form === 'framed' ? 'multiplexed-stream' : 'raw-stream');
-  client.socket.end();
-});
+test.each([
+  [true, false, 'framed'],
+  [false, true, 'raw'],
+])(
+  'frames are as exec start asks, whatever the exec was created with: created with a terminal %s, started with %s',
+  async (created, started, form) => {
+    await start(async (io) => {
+      io.stdout('output');
+      return 0;
+    }, created);
+    const body = JSON.stringify({ Tty: started });
+    const client = new RawClient(
+      `POST /v1.50/exec/e1/start HTTP/1.1\r\nHost: docker\r\n${upgrade}Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    );
+    await client.ended;
+    expect(client.body).toBe(form === 'framed' ? frames([1, 'output']) : 'output');
+    expect(client.text).toContain(form === 'framed' ? 'multiplexed-stream' : 'raw-stream');
+    client.socket.end();
+  },
+);
 
 test('a detached exec answers 200 without a body', async () => {
   await start(() => 0);
@@ -155,7 +169,11 @@ test('a slow client holds the process back instead of filling memory', async () 
   await start(async (io) => {
     const chunk = frame(1, Buffer.alloc(65536));
     for (let i = 0; i < 800 && !blocked; i++) {
-      if (!io.socket.write(chunk)) blocked = await Promise.race([new Promise<false>((resolve) => io.socket.once('drain', () => resolve(false))), new Promise<true>((resolve) => setTimeout(() => resolve(true), 400))]);
+      if (!io.socket.write(chunk))
+        blocked = await Promise.race([
+          new Promise<false>((resolve) => io.socket.once('drain', () => resolve(false))),
+          new Promise<true>((resolve) => setTimeout(() => resolve(true), 400)),
+        ]);
       written += chunk.length;
     }
     return 0;
@@ -195,7 +213,9 @@ test('a websocket carries plain bytes both ways', async () => {
     return 0;
   });
   const key = Buffer.alloc(16, 7).toString('base64');
-  const client = new RawClient(`GET /v1.50/containers/box/attach/ws?stream=1&stdin=1&stdout=1&stderr=1 HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n\r\n`);
+  const client = new RawClient(
+    `GET /v1.50/containers/box/attach/ws?stream=1&stdin=1&stdout=1&stderr=1 HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n\r\n`,
+  );
   await client.until(/^HTTP\/1\.1 101 Switching Protocols\r\n[^]*Sec-WebSocket-Accept: [\w+\/=]+\r\n/);
   await gateway.ask('POST', '/containers/box/start');
   await client.until(/\x82.err|\x82.outerr/);
@@ -219,7 +239,15 @@ test('a command that cannot be started is told as output', async () => {
     containers: {
       ...containers,
       async *execStart() {
-        yield { socket: fake.monitors[1]?.path ?? '', tty: false, stdin: false, stdout: true, stderr: true, started: false, detachKeys: '' };
+        yield {
+          socket: fake.monitors[1]?.path ?? '',
+          tty: false,
+          stdin: false,
+          stdout: true,
+          stderr: true,
+          started: false,
+          detachKeys: '',
+        };
         await new Promise((resolve) => setTimeout(resolve, 30));
         throw invalidArgument('OCI runtime exec failed: "nope": executable file not found in $PATH');
       },

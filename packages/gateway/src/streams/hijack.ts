@@ -24,10 +24,7 @@ export function takeOver(x: Exchange, contentType: string): Socket {
 /** The same with an answer of one's own. */
 export function leave(x: Exchange, answer: readonly string[]): Socket {
   const socket = x.upgrade?.socket ?? (x.request.socket as Socket);
-  const lines = [
-    ...answer,
-    ...Object.entries(x.response.getHeaders()).map(([name, value]) => `${titleCase(name)}: ${String(value)}`),
-  ];
+  const lines = [...answer, ...Object.entries(x.response.getHeaders()).map(([name, value]) => `${titleCase(name)}: ${String(value)}`)];
   if (x.upgrade !== undefined) x.response.detachSocket(socket);
   else leaveHttp(x, socket);
   socket.setTimeout(0);

@@ -19,7 +19,8 @@ async function pair(): Promise<{ client: Socket; served: Socket; close(): void }
   const client = connect({ path: join(dir, 's') }).pause();
   const [served] = (await once(server, 'connection')) as [Socket];
   return {
-    client, served,
+    client,
+    served,
     close() {
       client.destroy();
       served.destroy();

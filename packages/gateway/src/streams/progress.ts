@@ -12,7 +12,14 @@ export function progressLine(progress: Progress, version: ApiVersion): object | 
   const bar = progress.current !== 0n || progress.total !== 0n;
   return {
     status: progress.status,
-    ...(bar ? { progressDetail: { current: exactNumber(progress.current), ...(progress.total > 0n ? { total: exactNumber(progress.total) } : {}) } } : {}),
+    ...(bar
+      ? {
+          progressDetail: {
+            current: exactNumber(progress.current),
+            ...(progress.total > 0n ? { total: exactNumber(progress.total) } : {}),
+          },
+        }
+      : {}),
     ...(bar && !version.atLeast('1.52') ? { progress: drawBar(Number(progress.current), Number(progress.total)) } : {}),
     ...(!bar && progress.id !== '' && !progress.status.startsWith('Pulling from') ? { progressDetail: {} } : {}),
     ...(progress.id === '' ? {} : { id: progress.id }),

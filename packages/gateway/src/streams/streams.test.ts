@@ -12,7 +12,11 @@ const start = async (answers: (broker: StreamBroker) => FakeAnswers): Promise<vo
   gateway = await startGateway((broker) => answers(broker));
 };
 const step = (part: object): { progress: Progress } => ({ progress: Progress.fromPartial(part) });
-const lines = (text: string): unknown[] => text.trim().split('\r\n').map((line) => JSON.parse(line) as unknown);
+const lines = (text: string): unknown[] =>
+  text
+    .trim()
+    .split('\r\n')
+    .map((line) => JSON.parse(line) as unknown);
 
 describe('pull', () => {
   const pulls: unknown[] = [];
@@ -38,15 +42,27 @@ describe('pull', () => {
 
   test('writes the lines that docker draws', async () => {
     const auth = Buffer.from(JSON.stringify({ username: 'u', password: 'p:q', serveraddress: 's' })).toString('base64url');
-    const answer = await gateway.ask('POST', '/v1.50/images/create?fromImage=busybox&tag=latest&platform=linux/arm64', { headers: { 'X-Registry-Auth': auth } });
+    const answer = await gateway.ask('POST', '/v1.50/images/create?fromImage=busybox&tag=latest&platform=linux/arm64', {
+      headers: { 'X-Registry-Auth': auth },
+    });
     expect([answer.status, answer.headers['content-type']]).toEqual([200, 'application/json']);
     expect(lines(answer.text)).toEqual([
       { status: 'Pulling from library/busybox', id: 'latest' },
       { status: 'Pulling fs layer', progressDetail: {}, id: 'abc' },
-      { status: 'Downloading', progressDetail: { current: 512000, total: 1024000 }, progress: '[=========================>                         ]    512kB/1.024MB', id: 'abc' },
+      {
+        status: 'Downloading',
+        progressDetail: { current: 512000, total: 1024000 },
+        progress: '[=========================>                         ]    512kB/1.024MB',
+        id: 'abc',
+      },
       { status: 'Status: Downloaded newer image' },
     ]);
-    expect(pulls.at(-1)).toMatchObject({ ref: 'busybox:latest', allTags: false, platform: { os: 'linux', architecture: 'arm64' }, auth: { username: 'u', password: 'p:q', serverAddress: 's' } });
+    expect(pulls.at(-1)).toMatchObject({
+      ref: 'busybox:latest',
+      allTags: false,
+      platform: { os: 'linux', architecture: 'arm64' },
+      auth: { username: 'u', password: 'p:q', serverAddress: 's' },
+    });
   });
 
   test('fails with a status before the first line and with a line after it', async () => {
@@ -54,10 +70,16 @@ describe('pull', () => {
     expect([absent.status, absent.json()]).toEqual([404, { message: 'pull access denied for absent' }]);
     expect(pulls.at(-1)).toMatchObject({ ref: 'absent', allTags: true, auth: undefined });
     const broken = await gateway.ask('POST', '/images/create?fromImage=broken&tag=1');
-    expect([broken.status, lines(broken.text).at(-1)]).toEqual([200, { errorDetail: { message: 'unexpected EOF' }, error: 'unexpected EOF' }]);
+    expect([broken.status, lines(broken.text).at(-1)]).toEqual([
+      200,
+      { errorDetail: { message: 'unexpected EOF' }, error: 'unexpected EOF' },
+    ]);
   });
 
-  test.each([['fromImage=a&platform=$', /invalid platform/], ['tag=1', /fromImage and fromSrc/]])('refuses %s', async (query, message) => {
+  test.each([
+    ['fromImage=a&platform=$', /invalid platform/],
+    ['tag=1', /fromImage and fromSrc/],
+  ])('refuses %s', async (query, message) => {
     const answer = await gateway.ask('POST', `/images/create?${query}`);
     expect(answer.status).toBe(400);
     expect(answer.json().message).toMatch(message);
@@ -72,7 +94,9 @@ describe('pull', () => {
 
   test('push tells tag and digest', async () => {
     const answer = await gateway.ask('POST', '/images/localhost:5000/a/b/push?tag=1');
-    expect(lines(answer.text)).toEqual([{ status: 'latest: digest: sha256:1 size: 5', aux: { Tag: 'latest', Digest: 'sha256:1', Size: 5 } }]);
+    expect(lines(answer.text)).toEqual([
+      { status: 'latest: digest: sha256:1 size: 5', aux: { Tag: 'latest', Digest: 'sha256:1', Size: 5 } },
+    ]);
     expect(pulls.at(-1)).toMatchObject({ ref: 'localhost:5000/a/b:1', allTags: false });
   });
 });
@@ -94,12 +118,17 @@ test('load streams the archive up and the progress down', async () => {
         const nothing = { ticket: undefined, progress: undefined, imageId: '', familiarName: '' };
         yield { load: { ...nothing, ticket } };
         await done.promise;
-        yield { load: { ...nothing, progress: Progress.fromPartial({ stream: 'Loaded image: a:1\n' }), imageId: 'sha256:1', familiarName: 'a:1' } };
+        yield {
+          load: { ...nothing, progress: Progress.fromPartial({ stream: 'Loaded image: a:1\n' }), imageId: 'sha256:1', familiarName: 'a:1' },
+        };
         yield { load: { ...nothing, imageId: 'sha256:2' } };
       },
     },
   }));
-  const answer = await gateway.ask('POST', '/v1.50/images/load?quiet=1', { body: Buffer.alloc(5_000_000), headers: { Expect: '100-continue' } });
+  const answer = await gateway.ask('POST', '/v1.50/images/load?quiet=1', {
+    body: Buffer.alloc(5_000_000),
+    headers: { Expect: '100-continue' },
+  });
   expect(received).toBe(5_000_000);
   expect(lines(answer.text)).toEqual([{ stream: 'Loaded image: a:1\n' }, { stream: 'Loaded image ID: sha256:2\n' }]);
 });
@@ -120,7 +149,10 @@ test('a load that fails early is an error although the archive was not read', as
     },
   }));
   const answer = await gateway.ask('POST', '/images/load', { body: Buffer.alloc(20_000_000) });
-  expect([answer.status, lines(answer.text)]).toEqual([200, [{ errorDetail: { message: 'archive is no image' }, error: 'archive is no image' }]]);
+  expect([answer.status, lines(answer.text)]).toEqual([
+    200,
+    [{ errorDetail: { message: 'archive is no image' }, error: 'archive is no image' }],
+  ]);
 });
 
 test('archives go both ways with their path stat', async () => {
@@ -150,7 +182,10 @@ test('archives go both ways with their path stat', async () => {
   }));
   const head = await gateway.ask('HEAD', '/containers/box/archive?path=/etc');
   const header = Buffer.from(String(head.headers['x-docker-container-path-stat']), 'base64').toString();
-  expect([head.status, JSON.parse(header)]).toEqual([200, { name: 'etc', size: 4096, mode: 2147484141, mtime: '2026-01-01T00:00:00Z', linkTarget: '' }]);
+  expect([head.status, JSON.parse(header)]).toEqual([
+    200,
+    { name: 'etc', size: 4096, mode: 2147484141, mtime: '2026-01-01T00:00:00Z', linkTarget: '' },
+  ]);
   const get = await gateway.ask('GET', '/containers/box/archive?path=/etc');
   expect([get.status, get.headers['content-type'], get.text.length]).toEqual([200, 'application/x-tar', 3_000_000]);
   expect(get.headers['x-docker-container-path-stat']).toBe(head.headers['x-docker-container-path-stat']);
@@ -179,7 +214,10 @@ test('a client that leaves cancels the call behind it', async () => {
 });
 
 test('events carry the old fields for old clients', async () => {
-  const event = (Type: string, Action: string) => ({ subscribed: false, event: { Type, Action, Actor: { ID: 'i', Attributes: { image: 'b' } }, scope: 'local', time: 1n, timeNano: 1700000000123456789n } });
+  const event = (Type: string, Action: string) => ({
+    subscribed: false,
+    event: { Type, Action, Actor: { ID: 'i', Attributes: { image: 'b' } }, scope: 'local', time: 1n, timeNano: 1700000000123456789n },
+  });
   await start(() => ({
     system: {
       async *events() {
@@ -191,7 +229,10 @@ test('events carry the old fields for old clients', async () => {
   }));
   const old = (await gateway.ask('GET', '/v1.41/events?since=1.5')).text.trim().split('\n');
   expect(old[0]).toContain('"timeNano":1700000000123456789');
-  expect(old.map((line) => JSON.parse(line) as object)).toMatchObject([{ status: 'start', id: 'i', from: 'b', Type: 'container' }, { Type: 'network', Actor: { ID: 'i' } }]);
+  expect(old.map((line) => JSON.parse(line) as object)).toMatchObject([
+    { status: 'start', id: 'i', from: 'b', Type: 'container' },
+    { Type: 'network', Actor: { ID: 'i' } },
+  ]);
   expect((await gateway.ask('GET', '/v1.46/events')).text).toContain('"Type":"image"');
   expect((await gateway.ask('GET', '/events?since=x')).status).toBe(400);
   expect((await gateway.ask('GET', '/events?since=10&until=5')).json().message).toBe('`since` time (10) cannot be after `until` time (5)');

@@ -20,7 +20,12 @@ const enum Op {
 /** Lines of the 101 answer. Errors: invalidArgument when the request is no WebSocket handshake of version 13. */
 export function websocketHeaders(request: IncomingMessage): string[] {
   const key = request.headers['sec-websocket-key'];
-  if (request.headers.upgrade?.toLowerCase() !== 'websocket' || request.headers['sec-websocket-version'] !== '13' || key === undefined || Buffer.from(key, 'base64').length !== 16) {
+  if (
+    request.headers.upgrade?.toLowerCase() !== 'websocket' ||
+    request.headers['sec-websocket-version'] !== '13' ||
+    key === undefined ||
+    Buffer.from(key, 'base64').length !== 16
+  ) {
     throw invalidArgument('not a websocket handshake of version 13');
   }
   const accept = createHash('sha1').update(`${key}${GUID}`).digest('base64');

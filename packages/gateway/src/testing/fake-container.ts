@@ -1,6 +1,14 @@
 import { join } from 'node:path';
 import { conflict, notFound, type StreamBroker } from '@gantry/rpc';
-import { ContainerConfig, ContainerInspectResponse, ContainerState, HostConfig, NetworkSettings, SystemInfo, SystemVersion } from '@gantry/api/gantry/engine/v1/types';
+import {
+  ContainerConfig,
+  ContainerInspectResponse,
+  ContainerState,
+  HostConfig,
+  NetworkSettings,
+  SystemInfo,
+  SystemVersion,
+} from '@gantry/api/gantry/engine/v1/types';
 import type { CreateRequest } from '@gantry/api/gantry/engine/v1/containers';
 import type { FakeAnswers } from './fake-engine';
 import { type FakeIo, FakeMonitor } from './fake-monitor';
@@ -13,7 +21,12 @@ export interface FakeContainers extends FakeAnswers {
 }
 
 /** One scripted container and one scripted exec, with the engine's order of attach, wait and start. */
-export function fakeContainers(broker: StreamBroker, folder: string, run: (io: FakeIo) => Promise<number> | number, tty = false): FakeContainers {
+export function fakeContainers(
+  broker: StreamBroker,
+  folder: string,
+  run: (io: FakeIo) => Promise<number> | number,
+  tty = false,
+): FakeContainers {
   const id = 'c0ffee'.padEnd(64, '0');
   const monitor = new FakeMonitor(join(folder, 'mon'), { tty, run });
   const exec = new FakeMonitor(join(folder, 'exec'), { tty, run });
@@ -34,7 +47,10 @@ export function fakeContainers(broker: StreamBroker, folder: string, run: (io: F
     containers: {
       create: async (_ctx, request) => {
         if (request.config?.Image === 'missing') throw notFound('No such image: missing:latest');
-        if (request.name === 'taken') throw conflict('Conflict. The container name "/taken" is already in use by container "x". You have to remove (or rename) that container to be able to reuse that name.');
+        if (request.name === 'taken')
+          throw conflict(
+            'Conflict. The container name "/taken" is already in use by container "x". You have to remove (or rename) that container to be able to reuse that name.',
+          );
         created.push(request);
         return { id, warnings: [] };
       },
@@ -88,9 +104,22 @@ export function fakeContainers(broker: StreamBroker, folder: string, run: (io: F
       list: async () => ({
         containers: [
           {
-            Id: id, Names: ['/box'], Image: 'busybox', ImageID: 'sha256:1', ImageManifestDescriptor: undefined, Command: 'true', Created: 1700000000n,
-            Ports: [{ IP: '0.0.0.0', PrivatePort: 80, PublicPort: 8080, Type: 'tcp' }], SizeRw: undefined, SizeRootFs: undefined, Labels: {}, State: 'running', Status: 'Up 2 seconds',
-            HostConfig: undefined, NetworkSettings: undefined, Mounts: [],
+            Id: id,
+            Names: ['/box'],
+            Image: 'busybox',
+            ImageID: 'sha256:1',
+            ImageManifestDescriptor: undefined,
+            Command: 'true',
+            Created: 1700000000n,
+            Ports: [{ IP: '0.0.0.0', PrivatePort: 80, PublicPort: 8080, Type: 'tcp' }],
+            SizeRw: undefined,
+            SizeRootFs: undefined,
+            Labels: {},
+            State: 'running',
+            Status: 'Up 2 seconds',
+            HostConfig: undefined,
+            NetworkSettings: undefined,
+            Mounts: [],
           },
         ],
       }),
@@ -117,16 +146,56 @@ export function fakeContainers(broker: StreamBroker, folder: string, run: (io: F
         return {};
       },
       execInspect: async () => ({
-        CanRemove: false, ContainerID: id, DetachKeys: '', ExitCode: execCode, ID: 'e1', OpenStderr: true, OpenStdin: true, OpenStdout: true, Pid: 5n,
-        ProcessConfig: { privileged: false, user: '', tty, entrypoint: 'sh', arguments: [] }, Running: execCode === undefined,
+        CanRemove: false,
+        ContainerID: id,
+        DetachKeys: '',
+        ExitCode: execCode,
+        ID: 'e1',
+        OpenStderr: true,
+        OpenStdin: true,
+        OpenStdout: true,
+        Pid: 5n,
+        ProcessConfig: { privileged: false, user: '', tty, entrypoint: 'sh', arguments: [] },
+        Running: execCode === undefined,
       }),
     },
     system: {
-      getVersion: async () => ({ version: SystemVersion.fromPartial({ Version: '0.1.0', Os: 'linux', Arch: 'amd64', Platform: { Name: 'gantry' }, Components: [{ Name: 'Engine', Version: '0.1.0' }] }) }),
-      getInfo: async () => ({ info: SystemInfo.fromPartial({ ID: 'x', Containers: 1n, ServerVersion: '0.1.0', OSType: 'linux', Runtimes: { gantry: { path: 'gantry-runc' } }, DefaultRuntime: 'gantry', NCPU: 2n, Driver: 'overlayfs', CgroupDriver: 'cgroupfs', CgroupVersion: '1' }) }),
+      getVersion: async () => ({
+        version: SystemVersion.fromPartial({
+          Version: '0.1.0',
+          Os: 'linux',
+          Arch: 'amd64',
+          Platform: { Name: 'gantry' },
+          Components: [{ Name: 'Engine', Version: '0.1.0' }],
+        }),
+      }),
+      getInfo: async () => ({
+        info: SystemInfo.fromPartial({
+          ID: 'x',
+          Containers: 1n,
+          ServerVersion: '0.1.0',
+          OSType: 'linux',
+          Runtimes: { gantry: { path: 'gantry-runc' } },
+          DefaultRuntime: 'gantry',
+          NCPU: 2n,
+          Driver: 'overlayfs',
+          CgroupDriver: 'cgroupfs',
+          CgroupVersion: '1',
+        }),
+      }),
       async *events() {
         yield { event: undefined, subscribed: true };
-        yield { subscribed: false, event: { Type: 'container', Action: 'start', Actor: { ID: id, Attributes: { image: 'busybox', name: 'box' } }, scope: 'local', time: 1700000000n, timeNano: 1700000000123456789n } };
+        yield {
+          subscribed: false,
+          event: {
+            Type: 'container',
+            Action: 'start',
+            Actor: { ID: id, Attributes: { image: 'busybox', name: 'box' } },
+            scope: 'local',
+            time: 1700000000n,
+            timeNano: 1700000000123456789n,
+          },
+        };
       },
     },
   };

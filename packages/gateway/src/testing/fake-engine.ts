@@ -1,5 +1,10 @@
 import { ContainersServiceService } from '@gantry/api/gantry/engine/v1/containers';
-import { EngineImagesServiceService, EngineNetworksServiceService, EngineVolumesServiceService, SystemServiceService } from '@gantry/api/gantry/engine/v1/resources';
+import {
+  EngineImagesServiceService,
+  EngineNetworksServiceService,
+  EngineVolumesServiceService,
+  SystemServiceService,
+} from '@gantry/api/gantry/engine/v1/resources';
 import { createServer, type Handlers, notImplemented, type RpcServer, silentLogger } from '@gantry/rpc';
 import type { ServiceDefinition } from '@grpc/grpc-js';
 

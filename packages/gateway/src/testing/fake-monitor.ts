@@ -83,6 +83,12 @@ export class FakeMonitor {
     const write = (stream: 1 | 2, payload: string): void => {
       socket.write(this.process.tty ? payload : frame(stream, Buffer.from(payload)));
     };
-    return { stdout: (payload) => write(1, payload), stderr: (payload) => write(2, payload), stdin, onInput: (listener) => listeners.push(listener), socket };
+    return {
+      stdout: (payload) => write(1, payload),
+      stderr: (payload) => write(2, payload),
+      stdin,
+      onInput: (listener) => listeners.push(listener),
+      socket,
+    };
   }
 }

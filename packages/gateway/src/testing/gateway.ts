@@ -50,7 +50,10 @@ export interface FixtureOptions {
   readonly hostNames?: readonly string[];
 }
 
-export async function startGateway(answers: FakeAnswers | ((broker: StreamBroker, folder: string) => FakeAnswers), options: FixtureOptions = {}): Promise<GatewayFixture> {
+export async function startGateway(
+  answers: FakeAnswers | ((broker: StreamBroker, folder: string) => FakeAnswers),
+  options: FixtureOptions = {},
+): Promise<GatewayFixture> {
   const folder = await mkdtemp(join(tmpdir(), 'gw-'));
   const { mkdir } = await import('node:fs/promises');
   await mkdir(join(folder, 's'), { mode: 0o700 });
@@ -58,7 +61,12 @@ export async function startGateway(answers: FakeAnswers | ((broker: StreamBroker
   await broker.listen();
   let engine = await serveFakeEngine(join(folder, 'supervisor.sock'), typeof answers === 'function' ? answers(broker, folder) : answers);
   const connection = connect(join(folder, 'supervisor.sock'));
-  const dispatcher = new Dispatcher({ router: new Router(routes), engine: engineOver(connection), logger: options.logger ?? silentLogger, version: '0.1.0' });
+  const dispatcher = new Dispatcher({
+    router: new Router(routes),
+    engine: engineOver(connection),
+    logger: options.logger ?? silentLogger,
+    version: '0.1.0',
+  });
   const socket = join(folder, 'docker.sock');
   const listener = new Listener({
     address: options.address ?? { kind: 'unix', path: socket },
@@ -92,7 +100,12 @@ function ask(socketPath: string, method: string, path: string, asked: Asked): Pr
   return new Promise((resolve, reject) => {
     const raw = typeof asked.body === 'string' || Buffer.isBuffer(asked.body);
     const body = asked.body === undefined ? undefined : raw ? (asked.body as string | Buffer) : JSON.stringify(asked.body);
-    const headers = { ...(body === undefined ? {} : { 'Content-Length': String(Buffer.byteLength(body)), ...(raw ? {} : { 'Content-Type': 'application/json' }) }), ...asked.headers };
+    const headers = {
+      ...(body === undefined
+        ? {}
+        : { 'Content-Length': String(Buffer.byteLength(body)), ...(raw ? {} : { 'Content-Type': 'application/json' }) }),
+      ...asked.headers,
+    };
     const request = httpRequest({ socketPath, method, path, headers, agent: false }, (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));

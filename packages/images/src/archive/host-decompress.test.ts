@@ -16,7 +16,11 @@ async function read(source: AsyncIterable<Buffer>): Promise<Buffer> {
 
 const there = (program: string): boolean => ['/usr/bin', '/bin'].some((dir) => existsSync(`${dir}/${program}`));
 
-test.each([['as it is', body], ['shorter than any magic', Buffer.from('BZ')], ['empty', Buffer.alloc(0)]])('%s', async (_what, bytes) => {
+test.each([
+  ['as it is', body],
+  ['shorter than any magic', Buffer.from('BZ')],
+  ['empty', Buffer.alloc(0)],
+])('%s', async (_what, bytes) => {
   expect((await read(inPieces(bytes, 1))).equals(bytes)).toBe(true);
 });
 

@@ -1,5 +1,22 @@
 import { posix } from 'node:path';
-import { chainIds, type Descriptor, type Digest, familiarString, formatReference, type Index, type Manifest, mediaTypes, parseReference, type Platform, sha256, tryReference, withDefaultTag, platformEquals, formatPlatform, isLayer } from '@gantry/oci';
+import {
+  chainIds,
+  type Descriptor,
+  type Digest,
+  familiarString,
+  formatReference,
+  type Index,
+  type Manifest,
+  mediaTypes,
+  parseReference,
+  type Platform,
+  sha256,
+  tryReference,
+  withDefaultTag,
+  platformEquals,
+  formatPlatform,
+  isLayer,
+} from '@gantry/oci';
 import { dataLoss, invalidArgument, resourceExhausted, notFound } from '@gantry/rpc';
 import type { ContentStore } from '../content/store';
 import { buildChain } from '../docker/chain';
@@ -56,7 +73,12 @@ interface Gathered {
 const KEPT_LIMIT = 64 << 20;
 
 /** Reads what `docker save`, `ctr images export` and skopeo write: docker archives and OCI layouts, packed or not, in one pass over the stream. */
-export async function loadArchive(deps: LoadDependencies, scope: Scope, source: AsyncIterable<Buffer>, options: LoadOptions): Promise<void> {
+export async function loadArchive(
+  deps: LoadDependencies,
+  scope: Scope,
+  source: AsyncIterable<Buffer>,
+  options: LoadOptions,
+): Promise<void> {
   await underLease(deps.leases, scope, 'load', async (own) => {
     const gathered: Gathered = { files: new Map(), layers: new Map(), links: new Map(), kept: 0 };
     try {
@@ -78,11 +100,19 @@ export async function loadArchive(deps: LoadDependencies, scope: Scope, source: 
 function checkPlatforms({ manifests, names, target }: ArchiveImage, platforms: readonly Platform[]): void {
   for (const platform of platforms) {
     const found = manifests.some(({ manifest, config }) => platformEquals(parseConfig(config, manifest.config.digest), platform));
-    if (!found) throw notFound(`image ${names[0] ?? target.digest} of the archive does not provide the specified platform (${formatPlatform(platform)})`);
+    if (!found)
+      throw notFound(
+        `image ${names[0] ?? target.digest} of the archive does not provide the specified platform (${formatPlatform(platform)})`,
+      );
   }
 }
 
-async function gather(deps: LoadDependencies, scope: Scope, entry: TarEntry, context: { gathered: Gathered; options: LoadOptions }): Promise<void> {
+async function gather(
+  deps: LoadDependencies,
+  scope: Scope,
+  entry: TarEntry,
+  context: { gathered: Gathered; options: LoadOptions },
+): Promise<void> {
   const { gathered, options } = context;
   const name = cleanName(entry.name);
   if (entry.type === 'link') gathered.links.set(name, cleanName(posix.join(posix.dirname(name), entry.target)));
@@ -106,7 +136,13 @@ async function gather(deps: LoadDependencies, scope: Scope, entry: TarEntry, con
   const known = claimed === undefined ? undefined : deps.content.table.find(scope, claimed);
   if (known !== undefined && claimed !== undefined) {
     deps.content.hold(scope, claimed);
-    gathered.layers.set(name, { digest: claimed, size: known.size, diffId: known.labels[UNCOMPRESSED_LABEL] ?? '', compression: '', loose: undefined });
+    gathered.layers.set(name, {
+      digest: claimed,
+      size: known.size,
+      diffId: known.labels[UNCOMPRESSED_LABEL] ?? '',
+      compression: '',
+      loose: undefined,
+    });
     return;
   }
   const rest: AsyncIterable<Buffer> = {
@@ -129,18 +165,35 @@ async function gather(deps: LoadDependencies, scope: Scope, entry: TarEntry, con
 /** JSON by its first byte (a tar begins with a file name, which no archive of ours starts so), or a small file with a known name. */
 function isDocument(name: string, head: Buffer): boolean {
   const start = head[0];
-  return start === 0x7b || start === 0x5b || name === 'oci-layout' || name === 'repositories' || name.endsWith('.json') || name.endsWith('VERSION');
+  return (
+    start === 0x7b ||
+    start === 0x5b ||
+    name === 'oci-layout' ||
+    name === 'repositories' ||
+    name.endsWith('.json') ||
+    name.endsWith('VERSION')
+  );
 }
 
 function looksLikeLayer(head: Buffer): boolean {
-  return detectCompression(head) !== 'none' || head.subarray(257, 262).toString('latin1') === 'ustar' || head.subarray(0, 512).every((byte) => byte === 0) || head.length >= 512;
+  return (
+    detectCompression(head) !== 'none' ||
+    head.subarray(257, 262).toString('latin1') === 'ustar' ||
+    head.subarray(0, 512).every((byte) => byte === 0) ||
+    head.length >= 512
+  );
 }
 
 /** An image of the archive: its manifest, and who asks for it. */
 interface ArchiveImage {
   readonly target: Target;
   readonly bytes: Buffer;
-  readonly manifests: readonly { readonly descriptor: Descriptor; readonly bytes: Buffer; readonly manifest: Manifest; readonly config: Buffer }[];
+  readonly manifests: readonly {
+    readonly descriptor: Descriptor;
+    readonly bytes: Buffer;
+    readonly manifest: Manifest;
+    readonly config: Buffer;
+  }[];
   readonly index: Index | undefined;
   readonly names: readonly string[];
 }
@@ -155,7 +208,10 @@ function ociImages(gathered: Gathered, platforms: readonly Platform[] | undefine
     const kind = kindOf(bytes, entry.mediaType, entry.digest);
     const index = kind === 'index' ? parseIndex(bytes, entry.digest) : undefined;
     const wanted = index === undefined ? [entry] : index.manifests.filter(({ digest }) => gathered.files.has(blobPath(digest)));
-    const chosen = index === undefined || platforms === undefined || platforms.length === 0 ? wanted : platforms.flatMap((platform) => choosePlatform(wanted, platform) ?? []);
+    const chosen =
+      index === undefined || platforms === undefined || platforms.length === 0
+        ? wanted
+        : platforms.flatMap((platform) => choosePlatform(wanted, platform) ?? []);
     const manifests = chosen.flatMap((descriptor) => {
       const manifestBytes = gathered.files.get(blobPath(descriptor.digest));
       if (manifestBytes === undefined || kindOf(manifestBytes, descriptor.mediaType, descriptor.digest) === 'index') return [];
@@ -163,10 +219,21 @@ function ociImages(gathered: Gathered, platforms: readonly Platform[] | undefine
       const config = gathered.files.get(blobPath(manifest.config.digest));
       return config === undefined ? [] : [{ descriptor, bytes: manifestBytes, manifest, config }];
     });
-    const names = [...ociNames(entry), ...legacy.filter((old) => manifests.some(({ manifest }) => cleanName(old.Config) === blobPath(manifest.config.digest))).flatMap((old) => old.RepoTags ?? [])];
+    const names = [
+      ...ociNames(entry),
+      ...legacy
+        .filter((old) => manifests.some(({ manifest }) => cleanName(old.Config) === blobPath(manifest.config.digest)))
+        .flatMap((old) => old.RepoTags ?? []),
+    ];
     const mediaType = documentType(bytes, entry.mediaType, kind);
     const before = merged.get(entry.digest);
-    merged.set(entry.digest, { target: { mediaType, digest: entry.digest, size: bytes.length, annotations: {} }, bytes, manifests, index, names: [...new Set([...(before?.names ?? []), ...names.map(normal)])] });
+    merged.set(entry.digest, {
+      target: { mediaType, digest: entry.digest, size: bytes.length, annotations: {} },
+      bytes,
+      manifests,
+      index,
+      names: [...new Set([...(before?.names ?? []), ...names.map(normal)])],
+    });
   }
   return [...merged.values()];
 }
@@ -196,7 +263,13 @@ function dockerImages(gathered: Gathered): ArchiveImage[] {
     const bytes = Buffer.from(JSON.stringify(manifest));
     const target = { mediaType: mediaTypes.dockerManifest, digest: sha256(bytes), size: bytes.length, annotations: {} };
     const descriptor = { mediaType: target.mediaType, digest: sha256(bytes), size: bytes.length };
-    return { target, bytes, manifests: [{ descriptor, bytes, manifest, config }], index: undefined, names: (entry.RepoTags ?? []).map(normal) };
+    return {
+      target,
+      bytes,
+      manifests: [{ descriptor, bytes, manifest, config }],
+      index: undefined,
+      names: (entry.RepoTags ?? []).map(normal),
+    };
   });
 }
 
@@ -205,10 +278,15 @@ function layerType(layer: TakenLayer): string {
   return layer.compression === 'zstd' ? mediaTypes.ociLayerZstd : mediaTypes.dockerLayer;
 }
 
-async function store(deps: LoadDependencies, scope: Scope, context: { image: ArchiveImage; gathered: Gathered; options: LoadOptions }): Promise<void> {
+async function store(
+  deps: LoadDependencies,
+  scope: Scope,
+  context: { image: ArchiveImage; gathered: Gathered; options: LoadOptions },
+): Promise<void> {
   const { image, gathered, options } = context;
   const loose = new Map<string, LooseLayer>();
-  for (const layer of gathered.layers.values()) if (layer.loose !== undefined && deps.snapshotter.find(scope, layer.loose.key) !== undefined) loose.set(layer.digest, layer.loose);
+  for (const layer of gathered.layers.values())
+    if (layer.loose !== undefined && deps.snapshotter.find(scope, layer.loose.key) !== undefined) loose.set(layer.digest, layer.loose);
   const byDigest = new Map([...gathered.layers.values()].map((layer) => [layer.digest, layer]));
   for (const { bytes, descriptor, manifest, config } of image.manifests) {
     const parsed = parseConfig(config, manifest.config.digest);
@@ -221,14 +299,25 @@ async function store(deps: LoadDependencies, scope: Scope, context: { image: Arc
       const taken = byDigest.get(layer.digest);
       if (taken === undefined && !deps.content.has(scope, layer.digest)) throw dataLoss(`archive lacks layer ${layer.digest}`);
       const wanted = parsed.rootfs.diff_ids[at];
-      if (taken !== undefined && taken.diffId !== '' && wanted !== undefined && taken.diffId !== wanted) throw dataLoss(`layer ${layer.digest} unpacks to ${taken.diffId}, its image says ${wanted}`);
+      if (taken !== undefined && taken.diffId !== '' && wanted !== undefined && taken.diffId !== wanted)
+        throw dataLoss(`layer ${layer.digest} unpacks to ${taken.diffId}, its image says ${wanted}`);
     });
-    await buildChain(deps.intake, deps.snapshotter, scope, { image: { chainIds: chains, config: parsed, manifest }, loose, ...(options.signal === undefined ? {} : { signal: options.signal }) });
+    await buildChain(deps.intake, deps.snapshotter, scope, {
+      image: { chainIds: chains, config: parsed, manifest },
+      loose,
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+    });
     await deps.content.put(scope, config, manifest.config.digest, configLabels(deps.snapshotter.name, chains.at(-1)));
     await deps.content.put(scope, bytes, descriptor.digest, manifestLabels(manifest));
   }
   if (image.manifests.length === 0) throw dataLoss(`image ${image.target.digest} has no manifest in the archive`);
-  if (image.index !== undefined) await deps.content.put(scope, image.bytes, image.target.digest, indexLabels(image.index, (digest) => deps.content.has(scope, digest)));
+  if (image.index !== undefined)
+    await deps.content.put(
+      scope,
+      image.bytes,
+      image.target.digest,
+      indexLabels(image.index, (digest) => deps.content.has(scope, digest)),
+    );
   const loaded = await deps.catalog.reader.tryLoad(scope, image.target);
   const imageId = loaded?.id ?? image.manifests[0]?.manifest.config.digest ?? '';
   const { images } = deps.catalog;
@@ -242,14 +331,19 @@ async function store(deps: LoadDependencies, scope: Scope, context: { image: Arc
     const familiarName = familiarString(parseReference(name));
     if (before?.id !== imageId || old?.target.digest !== image.target.digest) {
       const { replaced } = putName(images, scope, name, image.target, { sameImage: before?.id === imageId });
-      if (replaced !== undefined && before !== undefined && before.id !== imageId) options.report({ kind: 'renamed', name: familiarName, imageId: before.id });
+      if (replaced !== undefined && before !== undefined && before.id !== imageId)
+        options.report({ kind: 'renamed', name: familiarName, imageId: before.id });
     }
     options.report({ kind: 'loaded', imageId, familiarName });
   }
 }
 
 /** What goes with an image and is none (attestations): its blobs are kept and nothing is unpacked. */
-async function storeArtifact(deps: LoadDependencies, scope: Scope, { gathered, bytes, descriptor, manifest, config }: ArchiveImage['manifests'][number] & { readonly gathered: Gathered }): Promise<void> {
+async function storeArtifact(
+  deps: LoadDependencies,
+  scope: Scope,
+  { gathered, bytes, descriptor, manifest, config }: ArchiveImage['manifests'][number] & { readonly gathered: Gathered },
+): Promise<void> {
   for (const { digest } of manifest.layers) {
     const data = gathered.files.get(blobPath(digest));
     if (data !== undefined) await deps.content.put(scope, data, digest);
@@ -261,7 +355,11 @@ async function storeArtifact(deps: LoadDependencies, scope: Scope, { gathered, b
 
 function normal(name: string): string {
   const reference = withDefaultTag(parseReference(name));
-  return formatReference(reference.tag !== undefined && reference.digest !== undefined ? { domain: reference.domain, path: reference.path, tag: reference.tag } : reference);
+  return formatReference(
+    reference.tag !== undefined && reference.digest !== undefined
+      ? { domain: reference.domain, path: reference.path, tag: reference.tag }
+      : reference,
+  );
 }
 
 function need(gathered: Gathered, path: string): Buffer {

@@ -12,7 +12,11 @@ export async function* archiveEntries(source: AsyncIterable<Buffer>): AsyncGener
 }
 
 /** A name of the archive as it is looked up: relative and normalized; empty for the root. */
-export const cleanName = (name: string): string => posix.normalize(name).replace(/^(\.\/|\/)+/, '').replace(/^\.$/, '');
+export const cleanName = (name: string): string =>
+  posix
+    .normalize(name)
+    .replace(/^(\.\/|\/)+/, '')
+    .replace(/^\.$/, '');
 
 /** Older archives hold a layer once and link to it. */
 export function followLinks(links: ReadonlyMap<string, string>, path: string): string {
@@ -31,7 +35,8 @@ export function parseDockerEntries(bytes: Buffer): DockerArchiveEntry[] {
   }
   if (!Array.isArray(value)) throw dataLoss('manifest.json is not a list');
   return value.map((entry: Partial<DockerArchiveEntry> | null, at) => {
-    if (typeof entry?.Config !== 'string' || !Array.isArray(entry.Layers) || !entry.Layers.every((layer) => typeof layer === 'string')) throw dataLoss(`entry ${at} of manifest.json is not whole`);
+    if (typeof entry?.Config !== 'string' || !Array.isArray(entry.Layers) || !entry.Layers.every((layer) => typeof layer === 'string'))
+      throw dataLoss(`entry ${at} of manifest.json is not whole`);
     return { Config: entry.Config, RepoTags: entry.RepoTags ?? null, Layers: entry.Layers };
   });
 }

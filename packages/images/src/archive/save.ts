@@ -20,7 +20,12 @@ export interface SaveItem {
 }
 
 /** What the given references mean: a bare repository saves all its tags, an id no name. Throws docker's error for an unknown one. */
-export async function itemsToSave(catalog: Catalog, scope: Scope, refs: readonly string[], platforms: readonly Platform[]): Promise<SaveItem[]> {
+export async function itemsToSave(
+  catalog: Catalog,
+  scope: Scope,
+  refs: readonly string[],
+  platforms: readonly Platform[],
+): Promise<SaveItem[]> {
   const items = new Map<string, { image: LoadedImage; target: ImageRecord['target']; names: Set<string> }>();
   const add = (image: LoadedImage, target: ImageRecord['target'], names: readonly string[]): void => {
     const item = items.get(image.id) ?? { image, target, names: new Set<string>() };
@@ -59,7 +64,11 @@ export async function saveArchive(content: ContentStore, scope: Scope, items: re
     for (const entry of entries) {
       const named = item.names.map((name) => {
         const reference = tryReference(name);
-        const annotations = { ...entry.annotations, 'io.containerd.image.name': name, ...(reference?.tag === undefined ? {} : { 'org.opencontainers.image.ref.name': reference.tag }) };
+        const annotations = {
+          ...entry.annotations,
+          'io.containerd.image.name': name,
+          ...(reference?.tag === undefined ? {} : { 'org.opencontainers.image.ref.name': reference.tag }),
+        };
         return { ...entry, annotations };
       });
       index.push(...(named.length === 0 ? [entry] : named));
@@ -70,7 +79,11 @@ export async function saveArchive(content: ContentStore, scope: Scope, items: re
     const reference = tryReference(name);
     return reference?.tag === undefined ? [] : [familiarString(reference)];
   };
-  const docker = items.map(({ image, names }) => ({ Config: blobPath(image.id), RepoTags: names.length === 0 ? null : names.flatMap(familiar), Layers: layers(image) }));
+  const docker = items.map(({ image, names }) => ({
+    Config: blobPath(image.id),
+    RepoTags: names.length === 0 ? null : names.flatMap(familiar),
+    Layers: layers(image),
+  }));
   const repositories: Record<string, Record<string, string>> = {};
   for (const { image, names } of items) {
     for (const name of names.flatMap(familiar)) {
@@ -100,7 +113,10 @@ class ArchiveWriter {
       const bytes = await this.content.readAll(this.scope, target.digest);
       const index = parseIndex(bytes, target.digest);
       const here = index.manifests.filter(({ digest }) => this.isWhole(digest));
-      const wanted = platforms.length === 0 ? here : here.filter(({ platform }) => platform !== undefined && platforms.some((each) => platformEquals(platform, each)));
+      const wanted =
+        platforms.length === 0
+          ? here
+          : here.filter(({ platform }) => platform !== undefined && platforms.some((each) => platformEquals(platform, each)));
       if (wanted.length > 1 || (wanted.length === 1 && index.manifests.length === 1)) {
         for (const { digest } of wanted) await this.manifest(digest);
         await this.blob(target.digest);
@@ -108,15 +124,23 @@ class ArchiveWriter {
       }
     }
     const bytes = await this.manifest(image.manifestDigest);
-    const platform = { architecture: image.config.architecture, os: image.config.os, ...(image.config.variant === undefined ? {} : { variant: image.config.variant }) };
-    const mediaType = image.manifest.mediaType ?? (isIndex(target.mediaType) ? 'application/vnd.oci.image.manifest.v1+json' : target.mediaType);
+    const platform = {
+      architecture: image.config.architecture,
+      os: image.config.os,
+      ...(image.config.variant === undefined ? {} : { variant: image.config.variant }),
+    };
+    const mediaType =
+      image.manifest.mediaType ?? (isIndex(target.mediaType) ? 'application/vnd.oci.image.manifest.v1+json' : target.mediaType);
     return [{ mediaType, digest: sha256(bytes), size: bytes.length, platform }];
   }
 
   /** Whether a manifest is here with everything that it names. Its labels tell, as garbage collection sees it. */
   private isWhole(digest: string): boolean {
     const labels = this.content.table.find(this.scope, digest)?.labels;
-    return labels !== undefined && Object.entries(labels).every(([key, value]) => !key.startsWith('containerd.io/gc.ref.content') || this.content.has(this.scope, value));
+    return (
+      labels !== undefined &&
+      Object.entries(labels).every(([key, value]) => !key.startsWith('containerd.io/gc.ref.content') || this.content.has(this.scope, value))
+    );
   }
 
   async manifest(digest: string): Promise<Buffer> {
@@ -145,7 +169,10 @@ class ArchiveWriter {
 
   async write(data: Buffer): Promise<void> {
     if (data.length === 0 || this.out.write(data)) return;
-    await Promise.race([once(this.out, 'drain'), once(this.out, 'close').then(() => Promise.reject(new Error('reader of the archive went away')))]);
+    await Promise.race([
+      once(this.out, 'drain'),
+      once(this.out, 'close').then(() => Promise.reject(new Error('reader of the archive went away'))),
+    ]);
   }
 }
 

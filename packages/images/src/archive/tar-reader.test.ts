@@ -19,15 +19,27 @@ async function entries(data: Buffer, size = 700): Promise<[name: string, body: s
 
 test('names long and short, bodies in any chunks, bodies left unread', async () => {
   const long = `${'d'.repeat(90)}/${'f'.repeat(150)}`;
-  const data = await tarOf([{ name: 'a', body: 'first' }, { name: long, body: 'x'.repeat(3000) }, { name: 'größe', body: '' }]);
-  for (const size of [1, 511, 512, 513, 1 << 20]) expect((await entries(data, size)).map(([name, { length }]) => [name, length])).toEqual([['a', 5], [long, 3000], ['größe', 0]]);
+  const data = await tarOf([
+    { name: 'a', body: 'first' },
+    { name: long, body: 'x'.repeat(3000) },
+    { name: 'größe', body: '' },
+  ]);
+  for (const size of [1, 511, 512, 513, 1 << 20])
+    expect((await entries(data, size)).map(([name, { length }]) => [name, length])).toEqual([
+      ['a', 5],
+      [long, 3000],
+      ['größe', 0],
+    ]);
   const names: string[] = [];
   for await (const { name } of readTar(chunks(data, 100))) names.push(name);
   expect(names).toEqual(['a', long, 'größe']);
 });
 
 test('fuzz: 1500 damaged archives end with an entry list or one of our errors', async () => {
-  const good = await tarOf([{ name: 'a', body: 'first' }, { name: 'b'.repeat(150), body: 'x'.repeat(700) }]);
+  const good = await tarOf([
+    { name: 'a', body: 'first' },
+    { name: 'b'.repeat(150), body: 'x'.repeat(700) },
+  ]);
   const damage = fc.array(fc.tuple(fc.nat(good.length - 1), fc.nat(255)), { minLength: 1, maxLength: 12 });
   await fc.assert(
     fc.asyncProperty(damage, fc.nat(good.length), fc.boolean(), async (changes, cut, fixSum) => {

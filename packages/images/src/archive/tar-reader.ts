@@ -89,7 +89,7 @@ class ByteSource {
   }
 
   async skip(size: number): Promise<void> {
-    for (let left = size; left > 0; ) {
+    for (let left = size; left > 0;) {
       const part = await this.some(left);
       if (part === undefined) throw dataLoss('archive ends in the middle of an entry');
       left -= part.length;
@@ -148,10 +148,11 @@ function checkSum(header: Buffer): void {
 
 function records(data: Buffer): { path?: string; linkpath?: string; size?: number } {
   const found: { path?: string; linkpath?: string; size?: number } = {};
-  for (let at = 0; at < data.length; ) {
+  for (let at = 0; at < data.length;) {
     const blank = data.indexOf(32, at);
     const length = Number(data.toString('latin1', at, blank));
-    if (blank < 0 || !Number.isInteger(length) || length <= blank - at || at + length > data.length) throw dataLoss('archive has a broken extended header');
+    if (blank < 0 || !Number.isInteger(length) || length <= blank - at || at + length > data.length)
+      throw dataLoss('archive has a broken extended header');
     const record = data.toString('utf8', blank + 1, at + length - 1);
     const equals = record.indexOf('=');
     const value = record.slice(equals + 1);
@@ -160,6 +161,7 @@ function records(data: Buffer): { path?: string; linkpath?: string; size?: numbe
     if (record.startsWith('size=')) found.size = Number(value);
     at += length;
   }
-  if (found.size !== undefined && !(Number.isSafeInteger(found.size) && found.size >= 0)) throw dataLoss('archive entry has an impossible size');
+  if (found.size !== undefined && !(Number.isSafeInteger(found.size) && found.size >= 0))
+    throw dataLoss('archive entry has an impossible size');
   return found;
 }

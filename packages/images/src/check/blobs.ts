@@ -38,7 +38,11 @@ export async function* checkBlobs(check: BlobCheck): AsyncGenerator<Finding> {
     const path = join(content.paths.blobs, name);
     if (!existsSync(path)) continue;
     yield {
-      problem: 'orphaned', object: 'blob', id: /^[0-9a-f]{64}$/.test(name) ? `sha256:${name}` : name, namespace: '', detail: `${path} has no record`,
+      problem: 'orphaned',
+      object: 'blob',
+      id: /^[0-9a-f]{64}$/.test(name) ? `sha256:${name}` : name,
+      namespace: '',
+      detail: `${path} has no record`,
       repair: async () => {
         if (content.table.sharedSize(`sha256:${name}`) !== undefined) throw failedPrecondition('it has a record by now');
         await rm(path, { force: true });

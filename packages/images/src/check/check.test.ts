@@ -11,7 +11,17 @@ import { dockerArchive, type TestImage } from '../testing/tar';
 import { checkCommand } from './command';
 
 const ctx = newContext();
-const layers = [[{ name: 'd', type: 'directory' as const, mode: 0o755 }, { name: 'd/f', body: 'base'.repeat(100) }, { name: 'l', type: 'symlink' as const, linkname: 'd/f' }], [{ name: 'd/g', body: 'top' }, { name: '.wh.l', body: '' }]];
+const layers = [
+  [
+    { name: 'd', type: 'directory' as const, mode: 0o755 },
+    { name: 'd/f', body: 'base'.repeat(100) },
+    { name: 'l', type: 'symlink' as const, linkname: 'd/f' },
+  ],
+  [
+    { name: 'd/g', body: 'top' },
+    { name: '.wh.l', body: '' },
+  ],
+];
 let engine: TestEngine;
 
 async function check(repair = false): Promise<Finding[]> {
@@ -22,7 +32,8 @@ async function check(repair = false): Promise<Finding[]> {
   }
   return found;
 }
-const short = (findings: readonly Finding[]): string[] => findings.map(({ problem, object, id, repaired }) => `${problem} ${object} ${id}${repaired ? ' repaired' : ''}`);
+const short = (findings: readonly Finding[]): string[] =>
+  findings.map(({ problem, object, id, repaired }) => `${problem} ${object} ${id}${repaired ? ' repaired' : ''}`);
 const blobPath = (digest: string): string => join(engine.data, 'content/blobs/sha256', digest.slice(7));
 
 /** Changes one byte and nothing else that stat(2) would show, except ctime. */
@@ -49,14 +60,16 @@ describe.each(['overlayfs', 'copy'])('with a registry behind it, on %s', (snapsh
     ref = `${registry.host}/check/a:1`;
     image = await dockerArchive([ref], layers, { gzip: true });
     await first.load(image.archive);
-    for await (const { progress } of first.images.push(ctx, { ref, allTags: false, auth: undefined, platform: undefined })) if (progress?.error) throw new Error(progress.error);
+    for await (const { progress } of first.images.push(ctx, { ref, allTags: false, auth: undefined, platform: undefined }))
+      if (progress?.error) throw new Error(progress.error);
     await first.stop();
   });
   afterAll(() => registry?.stop());
   beforeEach(async () => {
     engine = await startEngine({ snapshotter });
     if (!hasRegistry) return;
-    for await (const { progress } of engine.images.pull(ctx, { ref, allTags: false, platform: undefined, auth: undefined })) if (progress?.error) throw new Error(progress.error);
+    for await (const { progress } of engine.images.pull(ctx, { ref, allTags: false, platform: undefined, auth: undefined }))
+      if (progress?.error) throw new Error(progress.error);
   });
   afterEach(() => engine.stop());
 
@@ -64,7 +77,11 @@ describe.each(['overlayfs', 'copy'])('with a registry behind it, on %s', (snapsh
   /** Directory of the lowest layer: only it has d/f and the link. What a check laid out beside it goes behind its answer, so it is waited for. */
   const baseDirectory = async (): Promise<string> => {
     await engine.snapshots.cleanup(ctx, { snapshotter });
-    const found = readdirSync(root()).filter((name) => existsSync(join(root(), name, 'fs/d/f')) && lstatSync(join(root(), name, 'fs/l'), { throwIfNoEntry: false })?.isSymbolicLink() === true);
+    const found = readdirSync(root()).filter(
+      (name) =>
+        existsSync(join(root(), name, 'fs/d/f')) &&
+        lstatSync(join(root(), name, 'fs/l'), { throwIfNoEntry: false })?.isSymbolicLink() === true,
+    );
     expect(found).toHaveLength(1);
     return found[0] ?? '';
   };
@@ -77,13 +94,21 @@ describe.each(['overlayfs', 'copy'])('with a registry behind it, on %s', (snapsh
     const base = await baseDirectory();
     const file = join(root(), base, 'fs/d/f');
     const resolved = (await engine.images.resolve(ctx, { ref, platform: undefined })).image;
-    const { mounts } = await engine.snapshots.prepare(ctx, { snapshotter: '', key: 'container', parent: resolved?.chainId ?? '', labels: {} });
+    const { mounts } = await engine.snapshots.prepare(ctx, {
+      snapshotter: '',
+      key: 'container',
+      parent: resolved?.chainId ?? '',
+      labels: {},
+    });
     flip(file);
     const [found] = await check();
     expect(found).toMatchObject({ problem: 'altered', object: 'snapshot', id: image.diffIds[0], detail: `${snapshotter}: /d/f differs` });
     if (snapshotter === 'overlayfs') {
       await mounted(mounts, async () => {
-        expect((await check(true))[0]).toMatchObject({ repaired: false, outcome: expect.stringContaining('it is in use by container: stop that first') as string });
+        expect((await check(true))[0]).toMatchObject({
+          repaired: false,
+          outcome: expect.stringContaining('it is in use by container: stop that first') as string,
+        });
       });
     }
     expect(short(await check(true))).toEqual([`altered snapshot ${image.diffIds[0]} repaired`]);
@@ -113,13 +138,19 @@ describe.each(['overlayfs', 'copy'])('with a registry behind it, on %s', (snapsh
   });
 
   available('attack 40: a missing blob is pulled again, also when the next start has forgotten it', async () => {
-    const references = async (digest: string) => Object.entries((await engine.content.info(ctx, { digest })).info?.labels ?? {}).filter(([label]) => label.startsWith('containerd.io/gc.ref.')).sort();
+    const references = async (digest: string) =>
+      Object.entries((await engine.content.info(ctx, { digest })).info?.labels ?? {})
+        .filter(([label]) => label.startsWith('containerd.io/gc.ref.'))
+        .sort();
     // Of an image without a container the layers on disk may go while its configuration is away; they are laid out again when they are needed.
     const { chainId: parent = '' } = (await engine.images.resolve(ctx, { ref, platform: undefined })).image ?? {};
     await engine.leases.create(ctx, { id: 'container', labels: {} });
     await engine.snapshots.prepare(newContext({ lease: 'container' }), { snapshotter: '', key: 'container', parent, labels: {} });
     // The start itself collects soon: before or after the check, as it comes.
-    const ways = engine.blobFiles().flatMap((name) => [{ digest: `sha256:${name}`, collected: false }, { digest: `sha256:${name}`, collected: true }]);
+    const ways = engine.blobFiles().flatMap((name) => [
+      { digest: `sha256:${name}`, collected: false },
+      { digest: `sha256:${name}`, collected: true },
+    ]);
     for (const { digest, collected } of ways) {
       const before = await references(digest);
       rmSync(blobPath(digest));
@@ -148,7 +179,12 @@ describe.each(['overlayfs', 'copy'])('with a registry behind it, on %s', (snapsh
     ];
     for (const [change, detail] of changes) {
       change(join(root(), await baseDirectory(), 'fs'));
-      expect((await check(true))[0]).toMatchObject({ problem: 'altered', id: image.diffIds[0], detail: `${snapshotter}: ${detail}`, repaired: true });
+      expect((await check(true))[0]).toMatchObject({
+        problem: 'altered',
+        id: image.diffIds[0],
+        detail: `${snapshotter}: ${detail}`,
+        repaired: true,
+      });
     }
     expect(short(await check())).toEqual([]);
   });
@@ -169,8 +205,17 @@ describe('what nobody holds', () => {
     mkdirSync(join(engine.data, 'snapshots-copy/new-abc/fs'), { recursive: true });
     const upload = join(engine.data, 'content/ingest/99');
     writeFileSync(upload, '');
-    await engine.leases.create(ctx, { id: 'old', labels: { 'gantry.io/operation': 'pull', 'containerd.io/gc.expire': '2020-01-01T00:00:00Z' } });
-    const expected = [`orphaned blob sha256:${orphan}`, 'orphaned snapshot 4711', 'orphaned snapshot new-abc', `leftover file ${upload}`, 'leftover lease old'];
+    await engine.leases.create(ctx, {
+      id: 'old',
+      labels: { 'gantry.io/operation': 'pull', 'containerd.io/gc.expire': '2020-01-01T00:00:00Z' },
+    });
+    const expected = [
+      `orphaned blob sha256:${orphan}`,
+      'orphaned snapshot 4711',
+      'orphaned snapshot new-abc',
+      `leftover file ${upload}`,
+      'leftover lease old',
+    ];
     expect(short(await check())).toEqual(expected);
     expect(short(await check(true))).toEqual(expected.map((line) => `${line} repaired`));
     expect(short(await check())).toEqual([]);
@@ -180,7 +225,9 @@ describe('what nobody holds', () => {
   test('an ingest that a crash left without its file is forgotten at the next start', async () => {
     await engine.halt();
     const db = new DatabaseSync(join(engine.data, 'metadata.db'));
-    db.exec("INSERT INTO ingests (id, ns, ref, total, expected, started, updated) VALUES (7, 'gantry', 'layer-x', 0, '', 1, 1); INSERT INTO leases VALUES ('gantry', 'l', '{}', 1); INSERT INTO lease_resources VALUES ('gantry', 'l', 'ingests', 'layer-x')");
+    db.exec(
+      "INSERT INTO ingests (id, ns, ref, total, expected, started, updated) VALUES (7, 'gantry', 'layer-x', 0, '', 1, 1); INSERT INTO leases VALUES ('gantry', 'l', '{}', 1); INSERT INTO lease_resources VALUES ('gantry', 'l', 'ingests', 'layer-x')",
+    );
     db.close();
     await engine.restart();
     expect(short(await check())).toEqual([]);
@@ -190,10 +237,19 @@ describe('what nobody holds', () => {
   test('a blob of an archive that is altered is forgotten, and the archive brings it back', async () => {
     const image = await dockerArchive(['a:1'], layers, { gzip: true });
     await engine.load(image.archive);
-    const layer = engine.blobFiles().map((name) => `sha256:${name}`).find((digest) => readFileSync(blobPath(digest))[0] === 0x1f) ?? '';
+    const layer =
+      engine
+        .blobFiles()
+        .map((name) => `sha256:${name}`)
+        .find((digest) => readFileSync(blobPath(digest))[0] === 0x1f) ?? '';
     flip(blobPath(layer));
     const [found] = await check(true);
-    expect(found).toMatchObject({ problem: 'altered', id: layer, repaired: false, outcome: expect.stringContaining('nothing tells where') as string });
+    expect(found).toMatchObject({
+      problem: 'altered',
+      id: layer,
+      repaired: false,
+      outcome: expect.stringContaining('nothing tells where') as string,
+    });
     expect(short(await check())).toEqual([`missing blob ${layer}`]);
     await engine.load(image.archive);
     expect(short(await check())).toEqual([]);
@@ -208,7 +264,9 @@ describe('what nobody holds', () => {
     const run = (...args: string[]): Promise<number> => checkCommand(['--root', join(engine.dir, 'd'), ...native, ...args], 'test');
     try {
       expect(await run('--run', join(engine.dir, 'r'))).toBe(0);
-      expect(lines.splice(0)).toEqual([expect.stringMatching(/^checked 4 blobs \(\d+ bytes\) and 2 snapshots: 0 findings, 0 of them still true\n$/)]);
+      expect(lines.splice(0)).toEqual([
+        expect.stringMatching(/^checked 4 blobs \(\d+ bytes\) and 2 snapshots: 0 findings, 0 of them still true\n$/),
+      ]);
       expect(await run('--run', join(engine.dir, 'nowhere'))).toBe(2);
       expect(lines.splice(0).join('')).toContain('another process has the store open');
       await engine.halt();

@@ -49,7 +49,10 @@ export class Checker {
     return counts;
   }
 
-  private async *findings(broken: ReadonlySet<string>, counts: { blobs: number; blobBytes: number; snapshots: number; unverified: number }): AsyncGenerator<Finding> {
+  private async *findings(
+    broken: ReadonlySet<string>,
+    counts: { blobs: number; blobBytes: number; snapshots: number; unverified: number },
+  ): AsyncGenerator<Finding> {
     const { options } = this;
     yield* checkBlobs({
       ...options,
@@ -77,10 +80,15 @@ export class Checker {
     for (const { ns } of db.all<{ ns: string }>('SELECT ns FROM content UNION SELECT ns FROM snapshots')) {
       const held = reachable(db, ns, nowMicros());
       for (const { digest } of db.all<{ digest: string }>('SELECT digest FROM content WHERE ns = ?', ns)) {
-        if (!held.has(`c ${digest}`)) yield { problem: 'orphaned', object: 'blob', id: digest, namespace: ns, detail: 'nothing holds it', repair };
+        if (!held.has(`c ${digest}`))
+          yield { problem: 'orphaned', object: 'blob', id: digest, namespace: ns, detail: 'nothing holds it', repair };
       }
-      for (const { snapshotter, name } of db.all<{ snapshotter: string; name: string }>('SELECT snapshotter, name FROM snapshots WHERE ns = ?', ns)) {
-        if (!held.has(`s ${snapshotter} ${name}`)) yield { problem: 'orphaned', object: 'snapshot', id: name, namespace: ns, detail: `nothing holds it in ${snapshotter}`, repair };
+      for (const { snapshotter, name } of db.all<{ snapshotter: string; name: string }>(
+        'SELECT snapshotter, name FROM snapshots WHERE ns = ?',
+        ns,
+      )) {
+        if (!held.has(`s ${snapshotter} ${name}`))
+          yield { problem: 'orphaned', object: 'snapshot', id: name, namespace: ns, detail: `nothing holds it in ${snapshotter}`, repair };
       }
     }
   }

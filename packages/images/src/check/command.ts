@@ -10,18 +10,33 @@ import { check } from '../services/check';
 const WRONG = 1;
 const FAILED = 2;
 
-const own = { repair: { type: 'boolean', help: 'remove orphans, pull missing and altered blobs again, unpack altered snapshots again' } } as const satisfies FlagTable;
+const own = {
+  repair: { type: 'boolean', help: 'remove orphans, pull missing and altered blobs again, unpack altered snapshots again' },
+} as const satisfies FlagTable;
 
 /** `gantry-images check`: through the service that has the store open, else on the store itself. */
 export async function checkCommand(argv: readonly string[], version: string): Promise<number> {
   try {
     const line = readCommandLine(argv, { ...flags, ...own });
     if (line.flags.get('help') === true) {
-      process.stdout.write(helpText('gantry-images check', 'compares the store with the disk', line.table, new Map([['root', commonDefaults.root], ['run', commonDefaults.run]])));
+      process.stdout.write(
+        helpText(
+          'gantry-images check',
+          'compares the store with the disk',
+          line.table,
+          new Map([
+            ['root', commonDefaults.root],
+            ['run', commonDefaults.run],
+          ]),
+        ),
+      );
       return 0;
     }
     const repair = line.flags.get('repair') === true;
-    const config = loadConfig<ImagesConfig>('images', defaults, { ...line, flags: new Map([...line.flags].filter(([name]) => name !== 'repair')) });
+    const config = loadConfig<ImagesConfig>('images', defaults, {
+      ...line,
+      flags: new Map([...line.flags].filter(([name]) => name !== 'repair')),
+    });
     checkConfig(config);
     const data = join(config.root, 'images');
     const connection = await serving(join(config.run, 'images.sock'), data);
@@ -40,13 +55,26 @@ export async function checkCommand(argv: readonly string[], version: string): Pr
 /** The service at a socket, if it has this very store. */
 async function serving(socket: string, data: string): Promise<Connection | undefined> {
   const connection = connect(socket);
-  const info = await connection.client(ImagesServiceService).getInfo(newContext(), {}, { timeoutMs: 2000 }).catch(() => undefined);
+  const info = await connection
+    .client(ImagesServiceService)
+    .getInfo(newContext(), {}, { timeoutMs: 2000 })
+    .catch(() => undefined);
   if (info?.data === data) return connection;
   connection.close();
   return undefined;
 }
 
-async function offline({ config, data, version, repair }: { readonly config: Parameters<typeof assemble>[0]['config']; readonly data: string; readonly version: string; readonly repair: boolean }): Promise<number> {
+async function offline({
+  config,
+  data,
+  version,
+  repair,
+}: {
+  readonly config: Parameters<typeof assemble>[0]['config'];
+  readonly data: string;
+  readonly version: string;
+  readonly repair: boolean;
+}): Promise<number> {
   const logger = createLogger({ service: 'images', version, level: 'error' });
   const { checker, lock, db, registries, proxies } = assemble({ config, data, logger, version });
   try {
@@ -72,7 +100,9 @@ async function print(answers: AsyncIterable<CheckResponse>): Promise<number> {
     if (summary !== undefined) {
       const { blobs, blobBytes, snapshots, unverifiedSnapshots, findings, unrepaired } = summary;
       const rest = unverifiedSnapshots === 0n ? '' : `, ${unverifiedSnapshots} of them by presence only`;
-      process.stdout.write(`checked ${blobs} blobs (${blobBytes} bytes) and ${snapshots} snapshots${rest}: ${findings} findings, ${unrepaired} of them still true\n`);
+      process.stdout.write(
+        `checked ${blobs} blobs (${blobBytes} bytes) and ${snapshots} snapshots${rest}: ${findings} findings, ${unrepaired} of them still true\n`,
+      );
       code = unrepaired === 0n ? 0 : WRONG;
     }
   }

@@ -16,17 +16,26 @@ export class Exchange {
   ) {}
 
   /** The two directories to compare, where a snapshot is a layer of its own; undefined where whole trees are compared. */
-  layersOf(snapshotter: RecordedSnapshotter, old: SnapshotRecord, fresh: SnapshotRecord): { readonly old: string; readonly fresh: string } | undefined {
+  layersOf(
+    snapshotter: RecordedSnapshotter,
+    old: SnapshotRecord,
+    fresh: SnapshotRecord,
+  ): { readonly old: string; readonly fresh: string } | undefined {
     const root = this.roots[snapshotter.name];
-    return root === undefined || !this.layered(snapshotter.name) ? undefined : { old: join(root, String(old.id), 'fs'), fresh: join(root, String(fresh.id), 'fs') };
+    return root === undefined || !this.layered(snapshotter.name)
+      ? undefined
+      : { old: join(root, String(old.id), 'fs'), fresh: join(root, String(fresh.id), 'fs') };
   }
 
   /** Refuses while anything shows the wrong tree: a mount would keep it, and lose it when it is removed. */
   async put(snapshotter: RecordedSnapshotter, old: SnapshotRecord, fresh: SnapshotRecord): Promise<void> {
     const root = this.roots[snapshotter.name];
-    if (root === undefined) throw failedPrecondition(`its tree belongs to the foreign snapshotter ${snapshotter.name}: remove the image and pull it again`);
+    if (root === undefined)
+      throw failedPrecondition(`its tree belongs to the foreign snapshotter ${snapshotter.name}: remove the image and pull it again`);
     const tables = mountTables();
-    const users = snapshotter.table.usersOf(old.id).filter(({ id, kind }) => id !== fresh.id && (kind === Kind.view || isMounted(tables, join(root, String(id), 'fs'))));
+    const users = snapshotter.table
+      .usersOf(old.id)
+      .filter(({ id, kind }) => id !== fresh.id && (kind === Kind.view || isMounted(tables, join(root, String(id), 'fs'))));
     if (users.length > 0 || isMounted(tables, join(root, String(old.id), 'fs'))) {
       throw conflict(`it is in use by ${users.map(({ name }) => name).join(', ') || 'a mount'}: stop that first`);
     }

@@ -12,15 +12,39 @@ import type { Finding } from './finding';
 const BUSY_MS = 60_000;
 
 /** What operations that are over left: uploads without a file or without a record, files on their way out, leases past their time. */
-export function* checkLeftovers({ db, content, leases, now = Date.now() }: { readonly db: Database; readonly content: ContentStore; readonly leases: LeaseTable; readonly now?: number }): Generator<Finding> {
+export function* checkLeftovers({
+  db,
+  content,
+  leases,
+  now = Date.now(),
+}: {
+  readonly db: Database;
+  readonly content: ContentStore;
+  readonly leases: LeaseTable;
+  readonly now?: number;
+}): Generator<Finding> {
   for (const { id, ns, ref } of db.all<{ id: number; ns: string; ref: string }>('SELECT id, ns, ref FROM ingests')) {
     if (content.isOpen({ namespace: ns }, ref)) continue;
     if (!existsSync(content.paths.ingest(id))) {
-      yield { problem: 'dangling', object: 'ingest', id: ref, namespace: ns, detail: 'it has no file', repair: () => content.abort({ namespace: ns }, ref).then(() => 'aborted') };
+      yield {
+        problem: 'dangling',
+        object: 'ingest',
+        id: ref,
+        namespace: ns,
+        detail: 'it has no file',
+        repair: () => content.abort({ namespace: ns }, ref).then(() => 'aborted'),
+      };
     }
   }
   for (const { ns, ref } of content.staleIngests(now)) {
-    yield { problem: 'leftover', object: 'ingest', id: ref, namespace: ns, detail: 'nobody has written to it for a day', repair: () => content.abort({ namespace: ns }, ref).then(() => 'aborted') };
+    yield {
+      problem: 'leftover',
+      object: 'ingest',
+      id: ref,
+      namespace: ns,
+      detail: 'nobody has written to it for a day',
+      repair: () => content.abort({ namespace: ns }, ref).then(() => 'aborted'),
+    };
   }
   const known = new Set(db.all<{ id: number }>('SELECT id FROM ingests').map(({ id }) => String(id)));
   for (const name of readdirSync(content.paths.ingests)) {
@@ -34,7 +58,11 @@ export function* checkLeftovers({ db, content, leases, now = Date.now() }: { rea
     const { [EXPIRE_LABEL]: until = '', [OPERATION_LABEL]: operation } = parseLabels(labels);
     if (operation === undefined || !(Date.parse(until) < now)) continue;
     yield {
-      problem: 'leftover', object: 'lease', id, namespace: ns, detail: `of an operation (${operation}) that ended without it, expired at ${until}`,
+      problem: 'leftover',
+      object: 'lease',
+      id,
+      namespace: ns,
+      detail: `of an operation (${operation}) that ended without it, expired at ${until}`,
       repair: () => {
         leases.delete({ namespace: ns }, id);
         return 'removed';
@@ -44,5 +72,12 @@ export function* checkLeftovers({ db, content, leases, now = Date.now() }: { rea
 }
 
 function file(path: string, detail: string): Finding {
-  return { problem: 'leftover', object: 'file', id: path, namespace: '', detail, repair: () => rm(path, { recursive: true, force: true }).then(() => 'removed') };
+  return {
+    problem: 'leftover',
+    object: 'file',
+    id: path,
+    namespace: '',
+    detail,
+    repair: () => rm(path, { recursive: true, force: true }).then(() => 'removed'),
+  };
 }

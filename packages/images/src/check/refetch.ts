@@ -49,12 +49,15 @@ export class Refetch {
   }
 
   private async fromSources(wanted: Wanted, take: (bytes: AsyncIterable<Buffer>) => Promise<void>): Promise<string> {
-    if (wanted.sources.length === 0) throw failedPrecondition(`nothing tells where ${wanted.digest} came from: load or pull the image again`);
+    if (wanted.sources.length === 0)
+      throw failedPrecondition(`nothing tells where ${wanted.digest} came from: load or pull the image again`);
     const failures: string[] = [];
     for (const { domain, path } of wanted.sources) {
       try {
         const { repository } = await this.registries.find({ domain, path, digest: wanted.top as Digest }, accessOf(undefined));
-        await take(wanted.document ? only((await repository.manifest(wanted.digest)).bytes) : repository.blob(wanted.digest, wanted.size, 0));
+        await take(
+          wanted.document ? only((await repository.manifest(wanted.digest)).bytes) : repository.blob(wanted.digest, wanted.size, 0),
+        );
         return `pulled again from ${domain}/${path}`;
       } catch (error) {
         failures.push(`${domain}/${path}: ${errorText(error)}`);

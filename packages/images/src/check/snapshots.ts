@@ -36,11 +36,25 @@ export async function* checkSnapshots(check: SnapshotCheck, snapshotter: Recorde
   for (const record of records.filter(({ id }) => missing.has(id))) {
     if (snapshotter.table.byId(record.id) === undefined) continue;
     const namespace = snapshotter.table.namespaceOf(record.id);
-    yield { ...here, problem: 'missing', id: record.name, namespace, detail: `${snapshotter.name} has no tree of it`, repair: () => remake(check, snapshotter, { record, namespace }) };
+    yield {
+      ...here,
+      problem: 'missing',
+      id: record.name,
+      namespace,
+      detail: `${snapshotter.name} has no tree of it`,
+      repair: () => remake(check, snapshotter, { record, namespace }),
+    };
   }
   await snapshotter.cleanup(); // what a repair took away meanwhile
   for (const name of await snapshotter.strays()) {
-    yield { ...here, problem: 'orphaned', id: name, namespace: '', detail: `${snapshotter.name} has a tree without record`, repair: () => snapshotter.removeStray(name).then(() => 'removed') };
+    yield {
+      ...here,
+      problem: 'orphaned',
+      id: name,
+      namespace: '',
+      detail: `${snapshotter.name} has a tree without record`,
+      repair: () => snapshotter.removeStray(name).then(() => 'removed'),
+    };
   }
   // Parents first: a copy of a wrong tree is wrong, too.
   const wrong = new Set<number>(missing);
@@ -48,7 +62,12 @@ export async function* checkSnapshots(check: SnapshotCheck, snapshotter: Recorde
     if (record.kind !== Kind.committed || missing.has(record.id)) continue;
     const namespace = snapshotter.table.namespaceOf(record.id);
     const recipe = check.wanted.recipes.get(`${namespace} ${record.name}`);
-    if (recipe === undefined || check.broken.has(recipe.layer) || !check.content.has({ namespace }, recipe.layer) || (record.parent !== null && wrong.has(record.parent))) {
+    if (
+      recipe === undefined ||
+      check.broken.has(recipe.layer) ||
+      !check.content.has({ namespace }, recipe.layer) ||
+      (record.parent !== null && wrong.has(record.parent))
+    ) {
       check.counted(false);
       continue;
     }
@@ -57,7 +76,11 @@ export async function* checkSnapshots(check: SnapshotCheck, snapshotter: Recorde
     if (difference === undefined || difference === NO_ROOM || snapshotter.table.byId(record.id) === undefined) continue;
     wrong.add(record.id);
     yield {
-      ...here, problem: 'altered', id: record.name, namespace, detail: `${snapshotter.name}: ${difference}`,
+      ...here,
+      problem: 'altered',
+      id: record.name,
+      namespace,
+      detail: `${snapshotter.name}: ${difference}`,
       repair: async () => {
         const done = await remake(check, snapshotter, { record, namespace });
         wrong.delete(record.id);
@@ -76,13 +99,19 @@ interface Subject {
 }
 
 /** The layer laid out a second time, beside the snapshot, for as long as fn runs. */
-async function withFresh<T>(check: SnapshotCheck, snapshotter: RecordedSnapshotter, { namespace, recipe }: { readonly namespace: string; readonly recipe: Recipe }, fn: (fresh: SnapshotRecord, scope: Scope) => Promise<T>): Promise<T> {
+async function withFresh<T>(
+  check: SnapshotCheck,
+  snapshotter: RecordedSnapshotter,
+  { namespace, recipe }: { readonly namespace: string; readonly recipe: Recipe },
+  fn: (fresh: SnapshotRecord, scope: Scope) => Promise<T>,
+): Promise<T> {
   return underLease(check.leases, { namespace }, 'check', async (scope) => {
     const key = `gantry-extract-${randomBytes(8).toString('hex')}`;
     try {
       const mounts = await snapshotter.prepare(scope, key, recipe.parent, {});
       const applied = await check.applier.apply(scope, recipe.layer, mounts);
-      if (applied.digest !== recipe.diffId) throw failedPrecondition(`layer ${recipe.layer} unpacks to ${applied.digest} instead of ${recipe.diffId}`);
+      if (applied.digest !== recipe.diffId)
+        throw failedPrecondition(`layer ${recipe.layer} unpacks to ${applied.digest} instead of ${recipe.diffId}`);
       return await fn(snapshotter.stat(scope, key), scope);
     } finally {
       if (snapshotter.find(scope, key) !== undefined) await snapshotter.remove(scope, key);
@@ -90,13 +119,21 @@ async function withFresh<T>(check: SnapshotCheck, snapshotter: RecordedSnapshott
   });
 }
 
-async function differenceOf(check: SnapshotCheck, snapshotter: RecordedSnapshotter, { record, namespace, recipe }: Subject & { readonly recipe: Recipe }): Promise<string | typeof NO_ROOM | undefined> {
+async function differenceOf(
+  check: SnapshotCheck,
+  snapshotter: RecordedSnapshotter,
+  { record, namespace, recipe }: Subject & { readonly recipe: Recipe },
+): Promise<string | typeof NO_ROOM | undefined> {
   try {
     return await withFresh(check, snapshotter, { namespace, recipe }, async (fresh, scope) => {
       const own = check.exchange.layersOf(snapshotter, record, fresh);
       const found =
         own === undefined
-          ? await snapshotter.withParent(record, (old) => withMounts(old, async (left) => withMounts(await snapshotter.mounts(scope, fresh.name), (right) => check.compared.compare(left, right, { content: true }))))
+          ? await snapshotter.withParent(record, (old) =>
+              withMounts(old, async (left) =>
+                withMounts(await snapshotter.mounts(scope, fresh.name), (right) => check.compared.compare(left, right, { content: true })),
+              ),
+            )
           : await check.compared.compare(own.old, own.fresh, { content: true });
       if (found.length === 0) return undefined;
       const leaves = found.filter(({ path }) => !found.some((other) => other.path.startsWith(`${path}/`)));

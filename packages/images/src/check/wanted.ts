@@ -40,7 +40,14 @@ const SOURCE = 'containerd.io/distribution.source.';
 
 /** Repositories that the labels of a blob name. */
 export function sourcesOf(labels: Labels): Source[] {
-  return Object.entries(labels).flatMap(([key, value]) => (key.startsWith(SOURCE) ? value.split(',').filter((path) => path !== '').map((path) => ({ domain: key.slice(SOURCE.length), path })) : []));
+  return Object.entries(labels).flatMap(([key, value]) =>
+    key.startsWith(SOURCE)
+      ? value
+          .split(',')
+          .filter((path) => path !== '')
+          .map((path) => ({ domain: key.slice(SOURCE.length), path }))
+      : [],
+  );
 }
 
 /** Everything that image records need, found by reading the documents that are there. */
@@ -67,12 +74,21 @@ export class WantedBlobs {
 
   private async image(namespace: string, { name, target, labels }: ImageRecord): Promise<void> {
     const reference = labels[REPO_DIGEST_LABEL] === undefined ? undefined : referenceOf(name); // a name that was pulled tells its source, too
-    const image = { namespace, name, top: target.digest, sources: reference === undefined ? [] : [{ domain: reference.domain, path: reference.path }] };
+    const image = {
+      namespace,
+      name,
+      top: target.digest,
+      sources: reference === undefined ? [] : [{ domain: reference.domain, path: reference.path }],
+    };
     if (isIndex(target.mediaType)) {
       const bytes = await this.visit(image, target, true);
       const index = bytes && this.read(image, target.digest, () => parseIndex(bytes, target.digest));
       if (index === undefined) return;
-      this.label(image, target.digest, indexLabels(index, (digest) => this.content.has({ namespace }, digest)));
+      this.label(
+        image,
+        target.digest,
+        indexLabels(index, (digest) => this.content.has({ namespace }, digest)),
+      );
       const here = index.manifests.filter(({ digest }) => this.content.has({ namespace }, digest));
       const own = choosePlatform(index.manifests, undefined, true);
       for (const entry of here.length > 0 || own === undefined ? here : [own]) await this.manifest(image, entry, entry === own);
@@ -81,14 +97,21 @@ export class WantedBlobs {
     }
   }
 
-  private async manifest(image: Image, descriptor: Pick<Descriptor, 'digest' | 'size'> | { readonly digest: string; readonly size: number }, needed: boolean): Promise<void> {
+  private async manifest(
+    image: Image,
+    descriptor: Pick<Descriptor, 'digest' | 'size'> | { readonly digest: string; readonly size: number },
+    needed: boolean,
+  ): Promise<void> {
     const bytes = await this.visit(image, descriptor, true);
     const manifest = bytes && this.read(image, descriptor.digest, () => parseManifest(bytes, descriptor.digest));
     if (manifest === undefined) return;
     this.label(image, descriptor.digest, manifestLabels(manifest));
     // Clients of containerd's keep documents of platforms whose layers they did not want.
     const wanted = needed || manifest.layers.some(({ digest }) => this.content.has({ namespace: image.namespace }, digest));
-    const configJson = wanted || this.content.has({ namespace: image.namespace }, manifest.config.digest) ? await this.visit(image, manifest.config, false) : undefined;
+    const configJson =
+      wanted || this.content.has({ namespace: image.namespace }, manifest.config.digest)
+        ? await this.visit(image, manifest.config, false)
+        : undefined;
     if (wanted) for (const layer of manifest.layers) await this.visit(image, layer, false, false);
     if (configJson !== undefined) this.recipe(image, manifest, configJson);
   }
@@ -102,17 +125,47 @@ export class WantedBlobs {
     }
     if (diffIds.length !== manifest.layers.length) return;
     const chains = chainIds(diffIds as Parameters<typeof chainIds>[0]);
-    const laid = this.db.all<{ snapshotter: string }>('SELECT snapshotter FROM snapshots WHERE ns = ? AND name = ?', image.namespace, chains.at(-1) ?? '');
-    this.label(image, manifest.config.digest, Object.assign({}, ...laid.map(({ snapshotter }) => configLabels(snapshotter, chains.at(-1)))) as Labels);
-    chains.forEach((chain, at) => this.recipes.set(`${image.namespace} ${chain}`, { layer: manifest.layers[at]?.digest ?? '', diffId: diffIds[at] ?? '', parent: chains[at - 1] ?? '' }));
+    const laid = this.db.all<{ snapshotter: string }>(
+      'SELECT snapshotter FROM snapshots WHERE ns = ? AND name = ?',
+      image.namespace,
+      chains.at(-1) ?? '',
+    );
+    this.label(
+      image,
+      manifest.config.digest,
+      Object.assign({}, ...laid.map(({ snapshotter }) => configLabels(snapshotter, chains.at(-1)))) as Labels,
+    );
+    chains.forEach((chain, at) =>
+      this.recipes.set(`${image.namespace} ${chain}`, {
+        layer: manifest.layers[at]?.digest ?? '',
+        diffId: diffIds[at] ?? '',
+        parent: chains[at - 1] ?? '',
+      }),
+    );
   }
 
   /** Notes a blob; its bytes when it is a small one that is there. */
-  private async visit(image: Image, { digest, size }: { readonly digest: string; readonly size: number }, document: boolean, read = true): Promise<Buffer | undefined> {
+  private async visit(
+    image: Image,
+    { digest, size }: { readonly digest: string; readonly size: number },
+    document: boolean,
+    read = true,
+  ): Promise<Buffer | undefined> {
     const key = `${image.namespace} ${digest}`;
     const info = this.content.table.find({ namespace: image.namespace }, digest);
-    for (const source of sourcesOf(info?.labels ?? {})) if (!image.sources.some(({ domain, path }) => domain === source.domain && path === source.path)) image.sources.push(source);
-    if (!this.blobs.has(key)) this.blobs.set(key, { namespace: image.namespace, digest, size, document, image: image.name, top: image.top, sources: image.sources, labels: {} });
+    for (const source of sourcesOf(info?.labels ?? {}))
+      if (!image.sources.some(({ domain, path }) => domain === source.domain && path === source.path)) image.sources.push(source);
+    if (!this.blobs.has(key))
+      this.blobs.set(key, {
+        namespace: image.namespace,
+        digest,
+        size,
+        document,
+        image: image.name,
+        top: image.top,
+        sources: image.sources,
+        labels: {},
+      });
     if (info === undefined || !read) return undefined;
     return this.content.readAll({ namespace: image.namespace }, digest).catch(() => undefined);
   }

@@ -34,7 +34,15 @@ export class IngestTable {
 
   create(scope: Scope, ref: string, total: number, expected: string): IngestRecord {
     const now = nowMicros();
-    const id = this.db.insert('INSERT INTO ingests (ns, ref, total, expected, started, updated) VALUES (?, ?, ?, ?, ?, ?)', scope.namespace, ref, total, expected, now, now);
+    const id = this.db.insert(
+      'INSERT INTO ingests (ns, ref, total, expected, started, updated) VALUES (?, ?, ?, ?, ?, ?)',
+      scope.namespace,
+      ref,
+      total,
+      expected,
+      now,
+      now,
+    );
     return { id, ref, total, expected, started: now, updated: now };
   }
 

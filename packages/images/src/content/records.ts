@@ -56,7 +56,13 @@ export class ContentTable {
       }
       checkLabels(next);
       const updated = nowMicros();
-      this.db.run('UPDATE content SET labels = ?, updated = ? WHERE ns = ? AND digest = ?', JSON.stringify(next), updated, scope.namespace, digest);
+      this.db.run(
+        'UPDATE content SET labels = ?, updated = ? WHERE ns = ? AND digest = ?',
+        JSON.stringify(next),
+        updated,
+        scope.namespace,
+        digest,
+      );
       return { ...old, labels: next, updated };
     });
   }
@@ -71,7 +77,12 @@ export class ContentTable {
     const now = nowMicros();
     this.db.run(
       'INSERT INTO content (ns, digest, labels, created, updated, leased) VALUES (?, ?, ?, ?, ?, ?)',
-      scope.namespace, digest, JSON.stringify(labels), now, now, leased ? 1 : 0,
+      scope.namespace,
+      digest,
+      JSON.stringify(labels),
+      now,
+      now,
+      leased ? 1 : 0,
     );
     return this.get(scope, digest);
   }

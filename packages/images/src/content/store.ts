@@ -55,7 +55,12 @@ export class ContentStore {
   }
 
   setLabels(scope: Scope, digest: string, labels: Labels): void {
-    this.table.update(scope, digest, labels, Object.keys(labels).map((key) => `labels.${key}`));
+    this.table.update(
+      scope,
+      digest,
+      labels,
+      Object.keys(labels).map((key) => `labels.${key}`),
+    );
   }
 
   /** Puts known content under the call's lease. */
@@ -74,7 +79,13 @@ export class ContentStore {
 
   /** Removes the files of blobs that no namespace lists any more. Synchronous renames, so that no new upload of the digest comes between. */
   dropUnused(digests: readonly string[]): void {
-    const gone = this.db.transaction(() => digests.filter((digest) => this.db.run('DELETE FROM blobs WHERE digest = ? AND NOT EXISTS (SELECT 1 FROM content c WHERE c.digest = blobs.digest)', digest) > 0));
+    const gone = this.db.transaction(() =>
+      digests.filter(
+        (digest) =>
+          this.db.run('DELETE FROM blobs WHERE digest = ? AND NOT EXISTS (SELECT 1 FROM content c WHERE c.digest = blobs.digest)', digest) >
+          0,
+      ),
+    );
     for (const digest of gone) {
       const trash = join(this.paths.trash, String(++this.trashed));
       try {
@@ -91,11 +102,12 @@ export class ContentStore {
   async *read(scope: Scope, digest: string, offset = 0, size = 0, chunk = 1 << 20): AsyncGenerator<Buffer> {
     const info = this.info(scope, digest);
     if (offset < 0 || offset > info.size) throw outOfRange(`offset ${offset} is outside of content ${digest} (${info.size} bytes)`);
-    if (size < 0 || offset + size > info.size) throw outOfRange(`${size} bytes at ${offset} reach beyond content ${digest} (${info.size} bytes)`);
+    if (size < 0 || offset + size > info.size)
+      throw outOfRange(`${size} bytes at ${offset} reach beyond content ${digest} (${info.size} bytes)`);
     const end = size === 0 ? info.size : offset + size;
     const file = await open(this.paths.blob(digest), 'r');
     try {
-      for (let at = offset; at < end; ) {
+      for (let at = offset; at < end;) {
         const buffer = Buffer.allocUnsafe(Math.min(chunk, end - at));
         const { bytesRead } = await file.read(buffer, 0, buffer.length, at);
         if (bytesRead === 0) throw failedPrecondition(`content ${digest} is shorter on disk than recorded`);
@@ -164,11 +176,14 @@ export class ContentStore {
     this.open.set(name, holder);
     try {
       const old = this.ingests.find(scope, ref);
-      if (old !== undefined && total > 0 && old.total > 0 && old.total !== total) throw failedPrecondition(`ref ${ref} was begun with a total of ${old.total}, not ${total}`);
-      const record = old ?? this.db.transaction(() => {
-        this.leases.hold(scope, { type: 'ingests', id: ref });
-        return this.ingests.create(scope, ref, total, expected);
-      });
+      if (old !== undefined && total > 0 && old.total > 0 && old.total !== total)
+        throw failedPrecondition(`ref ${ref} was begun with a total of ${old.total}, not ${total}`);
+      const record =
+        old ??
+        this.db.transaction(() => {
+          this.leases.hold(scope, { type: 'ingests', id: ref });
+          return this.ingests.create(scope, ref, total, expected);
+        });
       await holder.begin(record, await BlobWriter.open(this.paths.ingest(record.id)));
       return holder;
     } catch (error) {
@@ -385,4 +400,3 @@ const key = (scope: Scope, ref: string): string => `${scope.namespace}\0${ref}`;
 export function isExisting(error: unknown): boolean {
   return (error as { kind?: string } | null)?.kind === 'alreadyExists';
 }
-

@@ -55,9 +55,11 @@ test('an upload goes on where its file ends, and can begin anew', async () => {
 
 test('a full disk is thrown to the writer, not lost', async () => {
   const writer = await BlobWriter.open('/dev/full');
-  await expect((async () => {
-    await writer.write(Buffer.alloc(2 << 20));
-    await writer.drain();
-  })()).rejects.toMatchObject({ code: 'ENOSPC' });
+  await expect(
+    (async () => {
+      await writer.write(Buffer.alloc(2 << 20));
+      await writer.drain();
+    })(),
+  ).rejects.toMatchObject({ code: 'ENOSPC' });
   await writer.close();
 });

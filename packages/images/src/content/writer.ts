@@ -108,7 +108,7 @@ export class BlobWriter {
         const size = this.batched;
         this.batch = [];
         this.batched = 0;
-        for (let left = size; left > 0; ) {
+        for (let left = size; left > 0;) {
           const { bytesWritten } = await this.file.writev(parts);
           left -= bytesWritten;
           if (left > 0) parts = after(parts, bytesWritten);

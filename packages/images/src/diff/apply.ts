@@ -28,13 +28,19 @@ export class DiffApplier {
 
   async apply(scope: Scope, digest: string, mounts: readonly Mount[]): Promise<Applied> {
     const tree = this.trees.behind(mounts);
-    if (tree.kind === 'layers' ? tree.upper === undefined : !tree.writable) throw failedPrecondition(`layer ${digest} cannot be applied to a read-only snapshot`);
+    if (tree.kind === 'layers' ? tree.upper === undefined : !tree.writable)
+      throw failedPrecondition(`layer ${digest} cannot be applied to a read-only snapshot`);
     if (tree.kind === 'whole') return withMounts(tree.mounts, (root) => this.lay(scope, digest, { native: this.plain, root }));
     const upper = tree.upper ?? '';
     return this.lay(scope, digest, { native: this.native, root: upper }, (laid) => this.native.adopt(upper, laid.implicit, tree.lower));
   }
 
-  private async lay(scope: Scope, digest: string, { native, root }: { readonly native: NativeTree; readonly root: string }, after: (laid: Laid) => Promise<void> = () => Promise.resolve()): Promise<Applied> {
+  private async lay(
+    scope: Scope,
+    digest: string,
+    { native, root }: { readonly native: NativeTree; readonly root: string },
+    after: (laid: Laid) => Promise<void> = () => Promise.resolve(),
+  ): Promise<Applied> {
     const { diffId, size, laid } = await layStored(this.content, native, scope, { digest, root });
     await after(laid);
     this.content.setLabels(scope, digest, { [UNCOMPRESSED_LABEL]: diffId });

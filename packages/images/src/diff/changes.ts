@@ -14,13 +14,22 @@ const ADDED = 1;
 const DELETED = 2;
 
 /** What a snapshot lies on, for as long as fn runs; no mounts where it has no parent. */
-export async function withBelow<T>(snapshotter: RecordedSnapshotter, scope: Scope, key: string, fn: (mounts: readonly Mount[]) => Promise<T>): Promise<T> {
+export async function withBelow<T>(
+  snapshotter: RecordedSnapshotter,
+  scope: Scope,
+  key: string,
+  fn: (mounts: readonly Mount[]) => Promise<T>,
+): Promise<T> {
   const { parentName } = snapshotter.stat(scope, key);
   return parentName === '' ? fn([]) : snapshotter.withParent(snapshotter.stat(scope, parentName), fn);
 }
 
 /** What an active snapshot changed against its parent, by path, as `docker diff` shows it: read off overlayfs' upper directory, else by comparing. */
-export async function listChanges(deps: { readonly snapshotter: RecordedSnapshotter; readonly trees: MountedTrees; readonly compared: Trees }, scope: Scope, key: string): Promise<Change[]> {
+export async function listChanges(
+  deps: { readonly snapshotter: RecordedSnapshotter; readonly trees: MountedTrees; readonly compared: Trees },
+  scope: Scope,
+  key: string,
+): Promise<Change[]> {
   const tree = deps.trees.behind(await deps.snapshotter.mounts(scope, key));
   const changes: Change[] = [];
   if (tree.kind === 'layers') await walk(tree.upper ?? '', tree.lower, '', changes);
@@ -31,9 +40,12 @@ export async function listChanges(deps: { readonly snapshotter: RecordedSnapshot
 const kinds = { added: ADDED, deleted: DELETED, modified: MODIFIED };
 
 async function compare(compared: Trees, below: readonly Mount[], top: readonly Mount[]): Promise<Change[]> {
-  const against = (left: string): Promise<Awaited<ReturnType<Trees['compare']>>> => withMounts(top, (right) => compared.compare(left, right, { content: false }));
+  const against = (left: string): Promise<Awaited<ReturnType<Trees['compare']>>> =>
+    withMounts(top, (right) => compared.compare(left, right, { content: false }));
   const found = await (below.length === 0 ? withEmpty(against) : withMounts(below, against));
-  return found.filter(({ path }) => path !== '/').map(({ path, kind }) => ({ path: Buffer.from(path, 'latin1').toString(), kind: kinds[kind] }));
+  return found
+    .filter(({ path }) => path !== '/')
+    .map(({ path, kind }) => ({ path: Buffer.from(path, 'latin1').toString(), kind: kinds[kind] }));
 }
 
 async function withEmpty<T>(fn: (directory: string) => Promise<T>): Promise<T> {

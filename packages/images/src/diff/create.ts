@@ -46,7 +46,8 @@ export class DiffCreator {
     const right = this.trees.behind(options.right);
     if (right.kind === 'whole') return this.createWhole(scope, options, right.mounts);
     // A foreign snapshotter shows its lowest layer as one bind.
-    const below = left.kind === 'whole' ? left.mounts.map(({ source }) => source) : [...(left.upper === undefined ? [] : [left.upper]), ...left.lower];
+    const below =
+      left.kind === 'whole' ? left.mounts.map(({ source }) => source) : [...(left.upper === undefined ? [] : [left.upper]), ...left.lower];
     const [top, under] = right.upper === undefined ? [right.lower[0], right.lower.slice(1)] : [right.upper, right.lower];
     if (top === undefined || under.join(':') !== below.join(':')) return this.createWhole(scope, options, options.right);
     return this.pack(scope, () => this.native.pack(top, true), options);
@@ -59,7 +60,11 @@ export class DiffCreator {
     });
   }
 
-  private async pack(scope: Scope, start: () => Packing, options: Pick<CreateOptions, 'mediaType' | 'ref' | 'labels'>): Promise<CreatedDiff> {
+  private async pack(
+    scope: Scope,
+    start: () => Packing,
+    options: Pick<CreateOptions, 'mediaType' | 'ref' | 'labels'>,
+  ): Promise<CreatedDiff> {
     const mediaType = options.mediaType === '' ? mediaTypes.ociLayer : options.mediaType;
     const compression = layerCompression(mediaType);
     if (compression === undefined) throw invalidArgument(`media type ${mediaType} is no layer`);
@@ -72,7 +77,12 @@ export class DiffCreator {
         done(null, chunk);
       },
     });
-    const squeeze = compression === 'gzip' ? createGzip({ level: 6, chunkSize: 1 << 20 }) : compression === 'zstd' ? createZstdCompress({ params: { [constants.ZSTD_c_compressionLevel]: 3 } }) : new PassThrough();
+    const squeeze =
+      compression === 'gzip'
+        ? createGzip({ level: 6, chunkSize: 1 << 20 })
+        : compression === 'zstd'
+          ? createZstdCompress({ params: { [constants.ZSTD_c_compressionLevel]: 3 } })
+          : new PassThrough();
     try {
       await ingest.truncate(0);
       await pipeline(packing.output, tap, squeeze, async (source: AsyncIterable<Buffer>) => {

@@ -1,4 +1,13 @@
-import { familiarString, isDigest, parseReference, type Platform, tryReference, withDefaultTag, formatReference, repositoryName } from '@gantry/oci';
+import {
+  familiarString,
+  isDigest,
+  parseReference,
+  type Platform,
+  tryReference,
+  withDefaultTag,
+  formatReference,
+  repositoryName,
+} from '@gantry/oci';
 import { invalidArgument, notFound } from '@gantry/rpc';
 import type { ContentStore } from '../content/store';
 import type { ImageRecord, ImageTable } from '../store/images';
@@ -40,11 +49,18 @@ export class Catalog {
     const reference = tryReference(text);
     if (reference === undefined) return undefined;
     const { digest } = reference;
-    const found = this.images.find(scope, formatReference(withDefaultTag(digest === undefined ? reference : { domain: reference.domain, path: reference.path, digest })));
+    const found = this.images.find(
+      scope,
+      formatReference(withDefaultTag(digest === undefined ? reference : { domain: reference.domain, path: reference.path, digest })),
+    );
     if (found !== undefined || digest === undefined) return found;
     return this.images.list(scope).find((record) => {
       const own = referenceOf(record.name);
-      return own !== undefined && repositoryName(own) === repositoryName(reference) && (record.labels[REPO_DIGEST_LABEL] === digest || record.target.digest === digest);
+      return (
+        own !== undefined &&
+        repositoryName(own) === repositoryName(reference) &&
+        (record.labels[REPO_DIGEST_LABEL] === digest || record.target.digest === digest)
+      );
     });
   }
 
@@ -75,12 +91,16 @@ export class Catalog {
   private async entryOf(scope: Scope, record: ImageRecord, text: string, platform: Platform | undefined): Promise<CatalogEntry> {
     const image = await this.reader.tryLoad(scope, record.target, platform);
     if (image === undefined) {
-      if (platform !== undefined) throw notFound(`image with reference ${text} was found but does not provide the specified platform (${platform.os}/${platform.architecture}${platform.variant === undefined ? '' : `/${platform.variant}`})`);
+      if (platform !== undefined)
+        throw notFound(
+          `image with reference ${text} was found but does not provide the specified platform (${platform.os}/${platform.architecture}${platform.variant === undefined ? '' : `/${platform.variant}`})`,
+        );
       throw noSuchImage(text);
     }
     const records: ImageRecord[] = [];
     for (const other of this.images.list(scope)) {
-      if (other.target.digest === record.target.digest || (await this.reader.tryLoad(scope, other.target, platform))?.id === image.id) records.push(other);
+      if (other.target.digest === record.target.digest || (await this.reader.tryLoad(scope, other.target, platform))?.id === image.id)
+        records.push(other);
     }
     return { image, records };
   }

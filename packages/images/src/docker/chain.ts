@@ -11,7 +11,11 @@ import type { LoadedImage } from './image-reader';
 import { underLease } from './operation';
 
 /** What a container needs is built again from content for the snapshotter that it is asked of, where an image of docker's view says how. */
-export async function ensureChain(deps: { readonly catalog: Catalog; readonly intake: LayerIntake; readonly snapshotter: RecordedSnapshotter; readonly leases: LeaseTable }, scope: Scope, chainId: string): Promise<boolean> {
+export async function ensureChain(
+  deps: { readonly catalog: Catalog; readonly intake: LayerIntake; readonly snapshotter: RecordedSnapshotter; readonly leases: LeaseTable },
+  scope: Scope,
+  chainId: string,
+): Promise<boolean> {
   const entry = [...(await deps.catalog.entries(scope)).values()].find(({ image }) => image.chainIds.at(-1) === chainId);
   if (entry === undefined) return false;
   await underLease(deps.leases, scope, 'unpack', async (own) => {
@@ -26,10 +30,19 @@ export async function buildChain(
   intake: LayerIntake,
   snapshotter: RecordedSnapshotter,
   scope: Scope,
-  options: { readonly image: Pick<LoadedImage, 'chainIds'> & { readonly config: Pick<LoadedImage['config'], 'rootfs'>; readonly manifest: Pick<Manifest, 'layers'> }; readonly loose: Map<string, LooseLayer>; readonly signal?: AbortSignal; readonly onLayer?: (at: number) => void },
+  options: {
+    readonly image: Pick<LoadedImage, 'chainIds'> & {
+      readonly config: Pick<LoadedImage['config'], 'rootfs'>;
+      readonly manifest: Pick<Manifest, 'layers'>;
+    };
+    readonly loose: Map<string, LooseLayer>;
+    readonly signal?: AbortSignal;
+    readonly onLayer?: (at: number) => void;
+  },
 ): Promise<void> {
   const { chainIds, config, manifest } = options.image;
-  if (manifest.layers.length !== chainIds.length) throw dataLoss(`image has ${manifest.layers.length} layers and ${chainIds.length} diff ids`);
+  if (manifest.layers.length !== chainIds.length)
+    throw dataLoss(`image has ${manifest.layers.length} layers and ${chainIds.length} diff ids`);
   for (const [at, chainId] of chainIds.entries()) {
     options.signal?.throwIfAborted();
     const layer = manifest.layers[at];

@@ -25,17 +25,26 @@ export interface CommitDependencies {
 }
 
 /** Makes an image of what a container changed, on top of the image it was made from. */
-export function commitImage(deps: CommitDependencies, scope: Scope, request: CommitRequest): Promise<{ imageId: string; familiarName: string }> {
+export function commitImage(
+  deps: CommitDependencies,
+  scope: Scope,
+  request: CommitRequest,
+): Promise<{ imageId: string; familiarName: string }> {
   return underLease(deps.leases, scope, 'commit', async (own) => {
     const { snapshotter, differ, intake } = deps;
     const base = request.parentImageId === '' ? undefined : (await deps.catalog.resolve(own, request.parentImageId)).image;
     const right = await snapshotter.mounts(own, request.snapshotKey);
-    const diff = await withBelow(snapshotter, own, request.snapshotKey, (left) => differ.create(own, { left, right, mediaType: mediaTypes.dockerLayerGzip, ref: '', labels: {} }));
+    const diff = await withBelow(snapshotter, own, request.snapshotKey, (left) =>
+      differ.create(own, { left, right, mediaType: mediaTypes.dockerLayerGzip, ref: '', labels: {} }),
+    );
     const diffIds = [...(base?.config.rootfs.diff_ids ?? []), diff.diffId as Digest];
     const chains = chainIds(diffIds);
     const layer: Descriptor = { mediaType: diff.mediaType, digest: diff.digest as Digest, size: diff.size };
     const layers = [...(base?.manifest.layers ?? []), layer];
-    await buildChain(intake, snapshotter, own, { image: { chainIds: chains, config: { rootfs: { type: 'layers', diff_ids: diffIds } }, manifest: { layers } }, loose: new Map() });
+    await buildChain(intake, snapshotter, own, {
+      image: { chainIds: chains, config: { rootfs: { type: 'layers', diff_ids: diffIds } }, manifest: { layers } },
+      loose: new Map(),
+    });
     const created = microsToRfc3339(nowMicros());
     const config = applyChanges(parse(request.configJson), request.changes);
     const host = hostPlatform();
@@ -47,7 +56,15 @@ export function commitImage(deps: CommitDependencies, scope: Scope, request: Com
       ...(request.containerId === '' ? {} : { container: request.containerId }),
       config,
       created,
-      history: [...(base?.config.history ?? []), { created, created_by: (config.Cmd ?? []).join(' '), ...(request.author === '' ? {} : { author: request.author }), ...(request.comment === '' ? {} : { comment: request.comment }) }],
+      history: [
+        ...(base?.config.history ?? []),
+        {
+          created,
+          created_by: (config.Cmd ?? []).join(' '),
+          ...(request.author === '' ? {} : { author: request.author }),
+          ...(request.comment === '' ? {} : { comment: request.comment }),
+        },
+      ],
       rootfs: { type: 'layers', diff_ids: diffIds },
     };
     const name = request.repository === '' ? '' : request.tag === '' ? request.repository : `${request.repository}:${request.tag}`;

@@ -22,9 +22,25 @@ function applyChange(config: ImageContainerConfig, line: string, hasOwnCommand: 
     case 'LABEL':
       return { ...config, Labels: { ...config.Labels, ...pairs('LABEL', expand(rest, config)) } };
     case 'EXPOSE':
-      return { ...config, ExposedPorts: { ...config.ExposedPorts, ...Object.fromEntries(some('EXPOSE', words(expand(rest, config))).flatMap(portsOf).map((port) => [port, {}])) } };
+      return {
+        ...config,
+        ExposedPorts: {
+          ...config.ExposedPorts,
+          ...Object.fromEntries(
+            some('EXPOSE', words(expand(rest, config)))
+              .flatMap(portsOf)
+              .map((port) => [port, {}]),
+          ),
+        },
+      };
     case 'VOLUME':
-      return { ...config, Volumes: { ...config.Volumes, ...Object.fromEntries(some('VOLUME', list(rest) ?? words(expand(rest, config))).map((path) => [path, {}])) } };
+      return {
+        ...config,
+        Volumes: {
+          ...config.Volumes,
+          ...Object.fromEntries(some('VOLUME', list(rest) ?? words(expand(rest, config))).map((path) => [path, {}])),
+        },
+      };
     case 'USER':
       return { ...config, User: one('USER', expand(rest, config)) };
     case 'WORKDIR':
@@ -78,7 +94,8 @@ function one(instruction: string, text: string): string {
 function portsOf(text: string): string[] {
   const [, first = '', last = first, protocol = 'tcp'] = /^(\d{1,5})(?:-(\d{1,5}))?(?:\/(\w+))?$/.exec(text) ?? [];
   const [low, high] = [Number(first), Number(last)];
-  if (first === '' || low > high || high > 65535 || !['tcp', 'udp', 'sctp'].includes(protocol.toLowerCase())) throw invalidArgument(`invalid containerPort: ${text}`);
+  if (first === '' || low > high || high > 65535 || !['tcp', 'udp', 'sctp'].includes(protocol.toLowerCase()))
+    throw invalidArgument(`invalid containerPort: ${text}`);
   return Array.from({ length: high - low + 1 }, (_none, at) => `${low + at}/${protocol.toLowerCase()}`);
 }
 
@@ -86,7 +103,8 @@ function trigger(text: string): string {
   const [word = ''] = text.split(/\s/, 1);
   if (word === '') throw invalidArgument('ONBUILD requires at least one argument');
   if (word.toUpperCase() === 'ONBUILD') throw invalidArgument("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed");
-  if (['FROM', 'MAINTAINER'].includes(word.toUpperCase())) throw invalidArgument(`${word.toUpperCase()} isn't allowed as an ONBUILD trigger`);
+  if (['FROM', 'MAINTAINER'].includes(word.toUpperCase()))
+    throw invalidArgument(`${word.toUpperCase()} isn't allowed as an ONBUILD trigger`);
   return text;
 }
 
@@ -96,7 +114,12 @@ function command(text: string, config: ImageContainerConfig): string[] {
 
 /** Words, with quotes and backslashes as a shell reads them. */
 function words(text: string): string[] {
-  return [...text.matchAll(/(?:"(?:[^"\\]|\\.)*"|'[^']*'|\\.|[^\s"'\\])+/g)].map(([word]) => word.replace(/"((?:[^"\\]|\\.)*)"|'([^']*)'|\\(.)/g, (_all, double?: string, single?: string, char?: string) => single ?? char ?? (double ?? '').replace(/\\(.)/g, '$1')));
+  return [...text.matchAll(/(?:"(?:[^"\\]|\\.)*"|'[^']*'|\\.|[^\s"'\\])+/g)].map(([word]) =>
+    word.replace(
+      /"((?:[^"\\]|\\.)*)"|'([^']*)'|\\(.)/g,
+      (_all, double?: string, single?: string, char?: string) => single ?? char ?? (double ?? '').replace(/\\(.)/g, '$1'),
+    ),
+  );
 }
 
 /** `a=b c="d e"`, or the old form `a b c`. */

@@ -3,7 +3,12 @@ import { invalidArgument } from '@gantry/rpc';
 
 type Healthcheck = NonNullable<ImageContainerConfig['Healthcheck']>;
 
-const durations: Readonly<Record<string, 'Interval' | 'Timeout' | 'StartPeriod' | 'StartInterval'>> = { interval: 'Interval', timeout: 'Timeout', 'start-period': 'StartPeriod', 'start-interval': 'StartInterval' };
+const durations: Readonly<Record<string, 'Interval' | 'Timeout' | 'StartPeriod' | 'StartInterval'>> = {
+  interval: 'Interval',
+  timeout: 'Timeout',
+  'start-period': 'StartPeriod',
+  'start-interval': 'StartInterval',
+};
 
 /** `HEALTHCHECK [--interval=5s …] CMD …` or `HEALTHCHECK NONE`. What is not said stays as the configuration has it. */
 export function healthcheck(text: string, config: ImageContainerConfig): Healthcheck {
@@ -50,7 +55,10 @@ const UNITS: Readonly<Record<string, number>> = { h: 3_600e9, m: 60e9, s: 1e9, m
 /** A duration as Go writes it, such as 1m30s. */
 function nanoseconds(flag: string, text: string): number {
   if (!/^(\d+(\.\d+)?(h|ms|us|ns|m|s))+$/.test(text)) throw invalidArgument(`HEALTHCHECK: --${flag}: invalid duration "${text}"`);
-  const total = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|us|ns|h|m|s)/g)].reduce((sum, [, count, unit]) => sum + Number(count) * (UNITS[unit ?? ''] ?? 0), 0);
+  const total = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|us|ns|h|m|s)/g)].reduce(
+    (sum, [, count, unit]) => sum + Number(count) * (UNITS[unit ?? ''] ?? 0),
+    0,
+  );
   if (total > 0 && total < 1e6) throw invalidArgument(`HEALTHCHECK: --${flag} cannot be less than 1ms`);
   return Math.round(total);
 }

@@ -7,17 +7,48 @@ import { kindOf, parseIndex, parseManifest } from './manifest';
 const digest = `sha256:${'a'.repeat(64)}`;
 
 test('fuzz: 1000 documents of any shape, each read by four parsers, give a document or one of our errors', () => {
-  const descriptor = fc.record({ mediaType: fc.oneof(fc.constant('x'), fc.anything()), digest: fc.oneof(fc.constant(digest), fc.string(), fc.anything()), size: fc.oneof(fc.nat(), fc.anything()) }, { requiredKeys: [] });
+  const descriptor = fc.record(
+    {
+      mediaType: fc.oneof(fc.constant('x'), fc.anything()),
+      digest: fc.oneof(fc.constant(digest), fc.string(), fc.anything()),
+      size: fc.oneof(fc.nat(), fc.anything()),
+    },
+    { requiredKeys: [] },
+  );
   const document = fc.oneof(
     fc.json().map((text) => text),
-    fc.record({ schemaVersion: fc.oneof(fc.constant(2), fc.constant(1), fc.anything()), mediaType: fc.anything(), config: fc.oneof(descriptor, fc.anything()), layers: fc.oneof(fc.array(descriptor), fc.anything()), manifests: fc.anything() }, { requiredKeys: [] }).map((value) => JSON.stringify(value) ?? ''),
-    fc.record({ rootfs: fc.oneof(fc.record({ diff_ids: fc.oneof(fc.array(fc.string()), fc.anything()) }), fc.anything()), history: fc.anything() }, { requiredKeys: [] }).map((value) => JSON.stringify(value) ?? ''),
+    fc
+      .record(
+        {
+          schemaVersion: fc.oneof(fc.constant(2), fc.constant(1), fc.anything()),
+          mediaType: fc.anything(),
+          config: fc.oneof(descriptor, fc.anything()),
+          layers: fc.oneof(fc.array(descriptor), fc.anything()),
+          manifests: fc.anything(),
+        },
+        { requiredKeys: [] },
+      )
+      .map((value) => JSON.stringify(value) ?? ''),
+    fc
+      .record(
+        {
+          rootfs: fc.oneof(fc.record({ diff_ids: fc.oneof(fc.array(fc.string()), fc.anything()) }), fc.anything()),
+          history: fc.anything(),
+        },
+        { requiredKeys: [] },
+      )
+      .map((value) => JSON.stringify(value) ?? ''),
     fc.string(),
   );
   fc.assert(
     fc.property(document, (text) => {
       const bytes = Buffer.from(text);
-      for (const parse of [() => parseManifest(bytes, 'm'), () => parseIndex(bytes, 'm'), () => parseConfig(bytes, 'm'), () => kindOf(bytes, '', 'm')]) {
+      for (const parse of [
+        () => parseManifest(bytes, 'm'),
+        () => parseIndex(bytes, 'm'),
+        () => parseConfig(bytes, 'm'),
+        () => kindOf(bytes, '', 'm'),
+      ]) {
         try {
           parse();
         } catch (error) {
@@ -30,7 +61,18 @@ test('fuzz: 1000 documents of any shape, each read by four parsers, give a docum
 });
 
 test('changes of commit and import', () => {
-  const config = applyChanges({ Env: ['A=0', 'B=1'] }, ['ENV A=1 C="x y"', 'CMD ["a","b"]', 'ENTRYPOINT run me', 'EXPOSE 80 53/udp', 'VOLUME /data', 'WORKDIR /w', 'WORKDIR sub', 'LABEL k=v', 'USER 5', 'STOPSIGNAL 9']);
+  const config = applyChanges({ Env: ['A=0', 'B=1'] }, [
+    'ENV A=1 C="x y"',
+    'CMD ["a","b"]',
+    'ENTRYPOINT run me',
+    'EXPOSE 80 53/udp',
+    'VOLUME /data',
+    'WORKDIR /w',
+    'WORKDIR sub',
+    'LABEL k=v',
+    'USER 5',
+    'STOPSIGNAL 9',
+  ]);
   expect(config).toEqual({
     Env: ['A=1', 'B=1', 'C=x y'],
     Cmd: ['a', 'b'],
@@ -53,19 +95,42 @@ test('changes as a Dockerfile reads them', () => {
   expect(of('CMD ["c"]', 'ENTRYPOINT ["n"]').Cmd).toEqual(['c']);
   expect(of('WORKDIR $FOO/x').WorkingDir).toBe('/w/bar/x');
   expect(of('WORKDIR ../y').WorkingDir).toBe('/y');
-  expect(of('ENV A=${FOO}1 B=${EMPTY:-else} C=${FOO:+then} D=\'$FOO\' E=${NONE}').Env?.slice(2)).toEqual(['A=bar1', 'B=else', 'C=then', 'D=$FOO', 'E=']);
+  expect(of("ENV A=${FOO}1 B=${EMPTY:-else} C=${FOO:+then} D='$FOO' E=${NONE}").Env?.slice(2)).toEqual([
+    'A=bar1',
+    'B=else',
+    'C=then',
+    'D=$FOO',
+    'E=',
+  ]);
   expect(Object.keys(of('EXPOSE 90-92 53/UDP').ExposedPorts ?? {})).toEqual(['90/tcp', '91/tcp', '92/tcp', '53/udp']);
-  expect(of('HEALTHCHECK --interval=1m30s --retries=3 CMD test -f /ok').Healthcheck).toEqual({ Interval: 90e9, Retries: 3, Test: ['CMD-SHELL', 'test -f /ok'] });
+  expect(of('HEALTHCHECK --interval=1m30s --retries=3 CMD test -f /ok').Healthcheck).toEqual({
+    Interval: 90e9,
+    Retries: 3,
+    Test: ['CMD-SHELL', 'test -f /ok'],
+  });
   expect(of('HEALTHCHECK CMD ["a","b"]').Healthcheck).toEqual({ Test: ['CMD', 'a', 'b'] });
   expect(of('HEALTHCHECK NONE').Healthcheck).toEqual({ Test: ['NONE'] });
 });
 
-test.each(['EXPOSE x', 'EXPOSE 70000', 'EXPOSE', 'USER', 'VOLUME []', 'WORKDIR', 'ENV', 'LABEL x', 'ONBUILD FROM x', 'ONBUILD ONBUILD RUN x', 'HEALTHCHECK', 'HEALTHCHECK CMD', 'HEALTHCHECK --interval=x CMD a', 'HEALTHCHECK --bad=1 CMD a', 'COPY a b'])(
-  'the change %s is refused',
-  (change) => {
-    expect(() => applyChanges({}, [change])).toThrow(expect.objectContaining({ kind: 'invalidArgument' }) as Error);
-  },
-);
+test.each([
+  'EXPOSE x',
+  'EXPOSE 70000',
+  'EXPOSE',
+  'USER',
+  'VOLUME []',
+  'WORKDIR',
+  'ENV',
+  'LABEL x',
+  'ONBUILD FROM x',
+  'ONBUILD ONBUILD RUN x',
+  'HEALTHCHECK',
+  'HEALTHCHECK CMD',
+  'HEALTHCHECK --interval=x CMD a',
+  'HEALTHCHECK --bad=1 CMD a',
+  'COPY a b',
+])('the change %s is refused', (change) => {
+  expect(() => applyChanges({}, [change])).toThrow(expect.objectContaining({ kind: 'invalidArgument' }) as Error);
+});
 
 test('an index with nothing for this host gives nothing to run, but a lone image that is here can be named', () => {
   const foreign = [{ platform: { os: 'linux', architecture: 's390x' } }];

@@ -18,7 +18,8 @@ export function imageHistory(snapshotter: RecordedSnapshotter, scope: Scope, ent
     size: BigInt(step.empty_layer === true ? 0 : (sizes[layer++] ?? 0)),
     comment: step.comment ?? '',
   }));
-  for (; layer < sizes.length; layer++) items.push({ id: '<missing>', created: 0n, createdBy: '', tags: [], size: BigInt(sizes[layer] ?? 0), comment: '' });
+  for (; layer < sizes.length; layer++)
+    items.push({ id: '<missing>', created: 0n, createdBy: '', tags: [], size: BigInt(sizes[layer] ?? 0), comment: '' });
   items.reverse();
   const [top] = items;
   if (top !== undefined) {

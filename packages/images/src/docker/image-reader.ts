@@ -1,4 +1,19 @@
-import { chainIds, type Descriptor, type Digest, hostPlatform, isConfig, type ImageConfig, type Index, isIndex, isManifest, type Manifest, type Platform, platformEquals, runnable, formatPlatform } from '@gantry/oci';
+import {
+  chainIds,
+  type Descriptor,
+  type Digest,
+  hostPlatform,
+  isConfig,
+  type ImageConfig,
+  type Index,
+  isIndex,
+  isManifest,
+  type Manifest,
+  type Platform,
+  platformEquals,
+  runnable,
+  formatPlatform,
+} from '@gantry/oci';
 import { dataLoss, isErrorOf, notFound, notImplemented } from '@gantry/rpc';
 import type { ContentStore } from '../content/store';
 import type { Target } from '../store/images';
@@ -46,21 +61,43 @@ export class ImageReader {
     }
   }
 
-  private async read(scope: Scope, target: Pick<Target, 'digest' | 'mediaType'>, platform: Platform | undefined): Promise<{ readonly image: LoadedImage; readonly absent: readonly string[] }> {
+  private async read(
+    scope: Scope,
+    target: Pick<Target, 'digest' | 'mediaType'>,
+    platform: Platform | undefined,
+  ): Promise<{ readonly image: LoadedImage; readonly absent: readonly string[] }> {
     const bytes = await this.content.readAll(scope, target.digest);
     if (isIndex(target.mediaType)) {
       const index = parseIndex(bytes, target.digest);
       const chosen = await this.choose(scope, index, platform);
-      if (chosen === undefined) throw notFound(`image ${target.digest} was found but does not provide ${platform === undefined ? 'a platform that is here' : `the specified platform (${formatPlatform(platform)})`}`);
-      return { image: await this.load(scope, chosen, platform), absent: index.manifests.flatMap(({ digest }) => (this.content.has(scope, digest) ? [] : [digest])) };
+      if (chosen === undefined)
+        throw notFound(
+          `image ${target.digest} was found but does not provide ${platform === undefined ? 'a platform that is here' : `the specified platform (${formatPlatform(platform)})`}`,
+        );
+      return {
+        image: await this.load(scope, chosen, platform),
+        absent: index.manifests.flatMap(({ digest }) => (this.content.has(scope, digest) ? [] : [digest])),
+      };
     }
     if (!isManifest(target.mediaType)) throw notImplemented(`${target.digest} has the media type ${target.mediaType}, which is no image`);
     const manifest = parseManifest(bytes, target.digest);
-    if (!isImageConfig(manifest.config.mediaType)) throw notImplemented(`${target.digest} is no image: its configuration is ${manifest.config.mediaType}`);
+    if (!isImageConfig(manifest.config.mediaType))
+      throw notImplemented(`${target.digest} is no image: its configuration is ${manifest.config.mediaType}`);
     const configJson = await this.content.readAll(scope, manifest.config.digest);
     const config = parseConfig(configJson, manifest.config.digest);
-    if (platform !== undefined && !platformEquals(config, platform)) throw notFound(`image ${manifest.config.digest} is for ${config.os}/${config.architecture}`);
-    return { image: { id: manifest.config.digest, manifest, manifestDigest: target.digest, config, configJson, chainIds: chainIds(config.rootfs.diff_ids) }, absent: [] };
+    if (platform !== undefined && !platformEquals(config, platform))
+      throw notFound(`image ${manifest.config.digest} is for ${config.os}/${config.architecture}`);
+    return {
+      image: {
+        id: manifest.config.digest,
+        manifest,
+        manifestDigest: target.digest,
+        config,
+        configJson,
+        chainIds: chainIds(config.rootfs.diff_ids),
+      },
+      absent: [],
+    };
   }
 
   /** The best manifest of those that are here. */
@@ -71,13 +108,18 @@ export class ImageReader {
 }
 
 /** Old tools wrote no or a general type. */
-const isImageConfig = (mediaType: string): boolean => isConfig(mediaType) || ['', 'application/octet-stream', 'application/json'].includes(mediaType);
+const isImageConfig = (mediaType: string): boolean =>
+  isConfig(mediaType) || ['', 'application/octet-stream', 'application/json'].includes(mediaType);
 
 /**
  * The entry for a platform; without one the host's best, else the first that names none, else (unless it is to run here) the only one there is.
  * Attestations never suit.
  */
-export function choosePlatform<T extends { readonly platform?: Platform }>(entries: readonly T[], platform: Platform | undefined, toRun = false): T | undefined {
+export function choosePlatform<T extends { readonly platform?: Platform }>(
+  entries: readonly T[],
+  platform: Platform | undefined,
+  toRun = false,
+): T | undefined {
   const real = entries.filter((entry) => entry.platform?.os !== 'unknown');
   if (platform !== undefined) return real.find((entry) => entry.platform !== undefined && platformEquals(entry.platform, platform));
   for (const wanted of runnable(hostPlatform())) {
@@ -96,8 +138,18 @@ export function parseConfig(bytes: Buffer, digest: string): ImageConfig {
   }
   const config = value as Partial<ImageConfig> | null;
   const diffIds: unknown = config?.rootfs?.diff_ids ?? [];
-  if (typeof config !== 'object' || config === null || !Array.isArray(diffIds) || !diffIds.every((id) => typeof id === 'string' && /^sha256:[0-9a-f]{64}$/.test(id))) {
+  if (
+    typeof config !== 'object' ||
+    config === null ||
+    !Array.isArray(diffIds) ||
+    !diffIds.every((id) => typeof id === 'string' && /^sha256:[0-9a-f]{64}$/.test(id))
+  ) {
     throw dataLoss(`image configuration ${digest} has no valid root file system`);
   }
-  return { ...config, os: config.os ?? 'linux', architecture: config.architecture ?? 'amd64', rootfs: { type: 'layers', diff_ids: diffIds as Digest[] } };
+  return {
+    ...config,
+    os: config.os ?? 'linux',
+    architecture: config.architecture ?? 'amd64',
+    rootfs: { type: 'layers', diff_ids: diffIds as Digest[] },
+  };
 }

@@ -34,7 +34,8 @@ export function describe(catalog: Catalog, snapshotter: RecordedSnapshotter, sco
   const newest = records.reduce((latest, { updated }) => Math.max(latest, updated), 0);
   const top = snapshotter.find(scope, image.chainIds.at(-1) ?? '');
   const lower = top === undefined ? [] : snapshotter.lowerDirectories(top);
-  const graph: Record<string, string> = lower[0] === undefined ? {} : { UpperDir: lower[0], ...(lower.length > 1 ? { LowerDir: lower.slice(1).join(':') } : {}) };
+  const graph: Record<string, string> =
+    lower[0] === undefined ? {} : { UpperDir: lower[0], ...(lower.length > 1 ? { LowerDir: lower.slice(1).join(':') } : {}) };
   return {
     id: image.id,
     repoTags: tags,

@@ -35,7 +35,11 @@ export async function listImages(catalog: Catalog, snapshotter: RecordedSnapshot
 const timeOf = (image: Image): number => Date.parse(image.created) || 0;
 
 /** The image with the names that the filters leave, or undefined when they refuse it. */
-export async function imageFilter(catalog: Catalog, scope: Scope, filters: Filters): Promise<(entry: CatalogEntry, image: Image) => Image | undefined> {
+export async function imageFilter(
+  catalog: Catalog,
+  scope: Scope,
+  filters: Filters,
+): Promise<(entry: CatalogEntry, image: Image) => Image | undefined> {
   const values = (key: string): readonly string[] => filters[key]?.values ?? [];
   const dangling = values('dangling').map(boolean);
   const createdOf = async (key: string): Promise<string | undefined> => {
@@ -92,7 +96,10 @@ export function untilTime(text: string): number {
 
 /** Docker matches a pattern against the familiar name, with and without the tag. */
 function globs(pattern: string): (name: string) => boolean {
-  const source = pattern.replace(/[.+^${}()|\\]/g, '\\$&').replace(/\*/g, '[^/]*').replace(/\?/g, '[^/]');
+  const source = pattern
+    .replace(/[.+^${}()|\\]/g, '\\$&')
+    .replace(/\*/g, '[^/]*')
+    .replace(/\?/g, '[^/]');
   let form: RegExp;
   try {
     form = new RegExp(`^${source}$`);
@@ -110,7 +117,9 @@ function addSharedSizes(snapshotter: RecordedSnapshotter, scope: Scope, images: 
   for (const { image } of entries.values()) for (const chain of image.chainIds) users.set(chain, (users.get(chain) ?? 0) + 1);
   for (const image of images) {
     const chains = entries.get(image.id)?.image.chainIds ?? [];
-    const shared = chains.filter((chain) => (users.get(chain) ?? 0) > 1).reduce((sum, chain) => sum + (snapshotter.find(scope, chain)?.size ?? 0), 0);
+    const shared = chains
+      .filter((chain) => (users.get(chain) ?? 0) > 1)
+      .reduce((sum, chain) => sum + (snapshotter.find(scope, chain)?.size ?? 0), 0);
     image.sharedSize = BigInt(shared);
   }
 }

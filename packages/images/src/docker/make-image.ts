@@ -1,4 +1,15 @@
-import { chainIds, formatReference, familiarString, type ImageConfig, type Manifest, mediaTypes, parseReference, sha256, withDefaultTag, type Descriptor } from '@gantry/oci';
+import {
+  chainIds,
+  formatReference,
+  familiarString,
+  type ImageConfig,
+  type Manifest,
+  mediaTypes,
+  parseReference,
+  sha256,
+  withDefaultTag,
+  type Descriptor,
+} from '@gantry/oci';
 import type { ContentStore } from '../content/store';
 import type { Target } from '../store/images';
 import type { Scope } from '../store/namespaced';
@@ -17,7 +28,10 @@ export async function makeImage(
   const manifest: Manifest = { schemaVersion: 2, mediaType: mediaTypes.dockerManifest, config, layers: [...image.layers] };
   const bytes = Buffer.from(JSON.stringify(manifest));
   const target: Target = { mediaType: mediaTypes.dockerManifest, digest: sha256(bytes), size: bytes.length, annotations: {} };
-  await deps.content.put(scope, configJson, config.digest, { ...configLabels(deps.snapshotter.name, chainIds(image.config.rootfs.diff_ids).at(-1)), ...(image.parent === '' ? {} : { [PARENT_LABEL]: image.parent }) });
+  await deps.content.put(scope, configJson, config.digest, {
+    ...configLabels(deps.snapshotter.name, chainIds(image.config.rootfs.diff_ids).at(-1)),
+    ...(image.parent === '' ? {} : { [PARENT_LABEL]: image.parent }),
+  });
   await deps.content.put(scope, bytes, target.digest, manifestLabels(manifest));
   const reference = image.name === '' ? undefined : withDefaultTag(parseReference(image.name));
   putName(deps.catalog.images, scope, reference === undefined ? danglingName(target) : formatReference(reference), target);

@@ -16,8 +16,10 @@ function parse(bytes: Buffer, name: string): Json {
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw dataLoss(`manifest ${name} is not an object`);
   const json = value as Json;
-  if (json['schemaVersion'] === 1 || json['fsLayers'] !== undefined) throw notImplemented(`manifest ${name} has schema version 1, which is not supported: push the image again with a current client`);
-  if (json['manifests'] !== undefined && (json['layers'] !== undefined || json['config'] !== undefined)) throw dataLoss(`manifest ${name} is a manifest and an index at once`);
+  if (json['schemaVersion'] === 1 || json['fsLayers'] !== undefined)
+    throw notImplemented(`manifest ${name} has schema version 1, which is not supported: push the image again with a current client`);
+  if (json['manifests'] !== undefined && (json['layers'] !== undefined || json['config'] !== undefined))
+    throw dataLoss(`manifest ${name} is a manifest and an index at once`);
   return json;
 }
 
@@ -29,7 +31,11 @@ export function parseManifest(bytes: Buffer, name: string): Manifest {
   const config = descriptor(json['config'], `config of manifest ${name}`);
   const layers = json['layers'];
   if (!Array.isArray(layers)) throw dataLoss(`manifest ${name} has no layers`);
-  return { ...(json as unknown as Manifest), config, layers: layers.map((layer, at) => descriptor(layer, `layer ${at} of manifest ${name}`)) };
+  return {
+    ...(json as unknown as Manifest),
+    config,
+    layers: layers.map((layer, at) => descriptor(layer, `layer ${at} of manifest ${name}`)),
+  };
 }
 
 export function parseIndex(bytes: Buffer, name: string): Index {
@@ -45,7 +51,8 @@ function descriptor(value: unknown, where: string): Descriptor {
   const found = value as Partial<Descriptor> | null | undefined;
   if (typeof found !== 'object' || found === null) throw dataLoss(`${where} is missing`);
   if (typeof found.mediaType !== 'string') throw dataLoss(`${where} has no media type`);
-  if (typeof found.digest !== 'string' || !/^sha256:[0-9a-f]{64}$/.test(found.digest)) throw dataLoss(`${where} has the digest ${String(found.digest)}, which is not supported`);
+  if (typeof found.digest !== 'string' || !/^sha256:[0-9a-f]{64}$/.test(found.digest))
+    throw dataLoss(`${where} has the digest ${String(found.digest)}, which is not supported`);
   if (typeof found.size !== 'number' || !Number.isSafeInteger(found.size) || found.size < 0) throw dataLoss(`${where} has no valid size`);
   return found as Descriptor;
 }

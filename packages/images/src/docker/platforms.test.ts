@@ -24,10 +24,23 @@ afterEach(() => engine.stop());
 
 const idOf = (platform: TestPlatform): string => many.images.find((image) => image.platform === platform)?.id ?? '';
 const manifestOf = (platform: TestPlatform): string => many.images.find((image) => image.platform === platform)?.manifest ?? '';
-const resolve = async (platform?: TestPlatform) => (await engine.images.resolve(ctx, { ref: 'many:1', platform: platform && wire(platform) })).image;
-const remove = async (platforms: readonly TestPlatform[], options: { force?: boolean; uses?: { imageId: string; containerId: string; running: boolean }[] } = {}) =>
-  (await engine.images.remove(ctx, { ref: 'many:1', force: options.force ?? false, noPrune: false, uses: options.uses ?? [], platforms: platforms.map(wire) })).removed;
-const available = async () => (await engine.images.listManifests(ctx, { ref: 'many:1' })).manifests.filter((one) => one.available).map((one) => one.descriptor?.digest);
+const resolve = async (platform?: TestPlatform) =>
+  (await engine.images.resolve(ctx, { ref: 'many:1', platform: platform && wire(platform) })).image;
+const remove = async (
+  platforms: readonly TestPlatform[],
+  options: { force?: boolean; uses?: { imageId: string; containerId: string; running: boolean }[] } = {},
+) =>
+  (
+    await engine.images.remove(ctx, {
+      ref: 'many:1',
+      force: options.force ?? false,
+      noPrune: false,
+      uses: options.uses ?? [],
+      platforms: platforms.map(wire),
+    })
+  ).removed;
+const available = async () =>
+  (await engine.images.listManifests(ctx, { ref: 'many:1' })).manifests.filter((one) => one.available).map((one) => one.descriptor?.digest);
 
 async function save(platforms: readonly TestPlatform[]): Promise<Map<string, Buffer>> {
   const { ticket } = await engine.images.save(ctx, { refs: ['many:1'], platforms: platforms.map(wire) });
@@ -45,14 +58,24 @@ test('inspect and history of each platform', async () => {
   expect((await resolve())?.id).toBe(idOf(host));
   for (const platform of [amd64, arm64, riscv]) {
     expect(await resolve(platform)).toMatchObject({ id: idOf(platform), platform: { architecture: platform.architecture } });
-    expect((await engine.images.history(ctx, { ref: 'many:1', platform: wire(platform) })).items.map((item) => item.createdBy)).toEqual([platform.architecture]);
+    expect((await engine.images.history(ctx, { ref: 'many:1', platform: wire(platform) })).items.map((item) => item.createdBy)).toEqual([
+      platform.architecture,
+    ]);
   }
-  await expect(resolve({ os: 'linux', architecture: 's390x' })).rejects.toMatchObject({ kind: 'notFound', message: expect.stringContaining('linux/s390x') as string });
+  await expect(resolve({ os: 'linux', architecture: 's390x' })).rejects.toMatchObject({
+    kind: 'notFound',
+    message: expect.stringContaining('linux/s390x') as string,
+  });
 });
 
 test('all manifests, with what is here of them', async () => {
   const { manifests } = await engine.images.listManifests(ctx, { ref: 'many:1' });
-  expect(manifests.map(({ kind, available: here, platform }) => [kind, here, platform?.architecture])).toEqual([['image', true, 'amd64'], ['image', true, 'arm64'], ['image', true, 'riscv64'], ['attestation', true, 'unknown']]);
+  expect(manifests.map(({ kind, available: here, platform }) => [kind, here, platform?.architecture])).toEqual([
+    ['image', true, 'amd64'],
+    ['image', true, 'arm64'],
+    ['image', true, 'riscv64'],
+    ['attestation', true, 'unknown'],
+  ]);
   expect(manifests[3]).toMatchObject({ attestationFor: manifestOf(amd64) });
   expect(manifests[1]?.contentSize).toBeGreaterThan(0n);
   expect(manifests[1]?.unpackedSize).toBe(5n);
@@ -65,7 +88,10 @@ test('rmi of one platform takes its blobs and leaves the others; the last one ta
   expect(engine.blobFiles()).toHaveLength(before - gone);
   await expect(resolve(other)).rejects.toMatchObject({ kind: 'notFound' });
   expect((await resolve())?.id).toBe(idOf(host));
-  await expect(remove([other])).rejects.toMatchObject({ kind: 'notFound', message: expect.stringContaining('does not provide the specified platform') as string });
+  await expect(remove([other])).rejects.toMatchObject({
+    kind: 'notFound',
+    message: expect.stringContaining('does not provide the specified platform') as string,
+  });
   expect(await available()).toEqual(expect.arrayContaining([manifestOf(host), manifestOf(riscv)]));
   expect(await available()).not.toContain(manifestOf(other));
   const last = await remove([host, riscv]);
@@ -77,8 +103,14 @@ test('rmi of one platform takes its blobs and leaves the others; the last one ta
 
 test('a platform that containers use is only removed by force, never from under a running one', async () => {
   const use = { imageId: idOf(other), containerId: 'c'.repeat(64), running: false };
-  await expect(remove([other], { uses: [use] })).rejects.toMatchObject({ kind: 'conflict', message: expect.stringContaining('must be forced') as string });
-  await expect(remove([other], { uses: [{ ...use, running: true }], force: true })).rejects.toMatchObject({ kind: 'conflict', message: expect.stringContaining('cannot be forced') as string });
+  await expect(remove([other], { uses: [use] })).rejects.toMatchObject({
+    kind: 'conflict',
+    message: expect.stringContaining('must be forced') as string,
+  });
+  await expect(remove([other], { uses: [{ ...use, running: true }], force: true })).rejects.toMatchObject({
+    kind: 'conflict',
+    message: expect.stringContaining('cannot be forced') as string,
+  });
   expect(await remove([other], { uses: [use], force: true })).toHaveLength(1);
 });
 
@@ -91,7 +123,8 @@ test('an image of one platform is removed as a whole by it, and by no other', as
 });
 
 test('save: one platform, two, all that are here', async () => {
-  const blobs = (files: Map<string, Buffer>): string[] => [...files.keys()].filter((file) => file.startsWith('blobs/')).map((file) => `sha256:${file.slice('blobs/sha256/'.length)}`);
+  const blobs = (files: Map<string, Buffer>): string[] =>
+    [...files.keys()].filter((file) => file.startsWith('blobs/')).map((file) => `sha256:${file.slice('blobs/sha256/'.length)}`);
   const one = await save([riscv]);
   expect(blobs(one)).toEqual(expect.arrayContaining([manifestOf(riscv), idOf(riscv)]));
   expect(blobs(one)).toHaveLength(3);
@@ -116,6 +149,11 @@ test('load: the platforms asked for, and an error when one is not in the archive
   };
   await load(many.archive, [riscv]);
   expect(await available()).toEqual([manifestOf(riscv)]);
-  await expect(load(many.archive, [{ os: 'linux', architecture: 's390x' }])).rejects.toMatchObject({ kind: 'notFound', message: expect.stringContaining('linux/s390x') as string });
-  await expect(load((await dockerArchive(['one:1'], [[{ name: 'f', body: 'x' }]])).archive, [riscv])).rejects.toMatchObject({ kind: 'notFound' });
+  await expect(load(many.archive, [{ os: 'linux', architecture: 's390x' }])).rejects.toMatchObject({
+    kind: 'notFound',
+    message: expect.stringContaining('linux/s390x') as string,
+  });
+  await expect(load((await dockerArchive(['one:1'], [[{ name: 'f', body: 'x' }]])).archive, [riscv])).rejects.toMatchObject({
+    kind: 'notFound',
+  });
 });

@@ -50,7 +50,9 @@ class Removal {
     if (!isIdPrefix(id, ref)) {
       const user = uses.find((use) => use.imageId === id);
       if (!force && isSingleRepository(entry.records) && user !== undefined) {
-        throw conflict(`conflict: unable to remove repository reference "${ref}" (must force) - container ${short(user.containerId)} is using its referenced image ${short(id)}`);
+        throw conflict(
+          `conflict: unable to remove repository reference "${ref}" (must force) - container ${short(user.containerId)} is using its referenced image ${short(id)}`,
+        );
       }
       const left = this.untagName(entry, ref);
       if (left.length > 0) return this.removed;
@@ -91,18 +93,31 @@ class Removal {
     const { images } = this.deps.catalog;
     images.delete(this.scope, record.name);
     const reference = referenceOf(record.name) ?? asked;
-    if (!isDangling(record.name)) this.removed.push({ untagged: reference === undefined ? record.name : familiarString(reference), deleted: '', imageId: entry.image.id });
+    if (!isDangling(record.name))
+      this.removed.push({
+        untagged: reference === undefined ? record.name : familiarString(reference),
+        deleted: '',
+        imageId: entry.image.id,
+      });
     if (record.labels[REPO_DIGEST_LABEL] !== undefined && reference !== undefined && reference.digest === undefined) {
       const digest = record.labels[REPO_DIGEST_LABEL];
       const more = images.list(this.scope).some((other) => {
         const own = referenceOf(other.name);
         return own !== undefined && repositoryName(own) === repositoryName(reference) && other.labels[REPO_DIGEST_LABEL] === digest;
       });
-      if (!more) this.removed.push({ untagged: `${familiarString({ domain: reference.domain, path: reference.path })}@${digest}`, deleted: '', imageId: entry.image.id });
+      if (!more)
+        this.removed.push({
+          untagged: `${familiarString({ domain: reference.domain, path: reference.path })}@${digest}`,
+          deleted: '',
+          imageId: entry.image.id,
+        });
     }
   }
 
-  private async delete(entry: CatalogEntry, how: { readonly quiet: boolean; readonly force: boolean; readonly onlyName: boolean }): Promise<void> {
+  private async delete(
+    entry: CatalogEntry,
+    how: { readonly quiet: boolean; readonly force: boolean; readonly onlyName: boolean },
+  ): Promise<void> {
     const { catalog } = this.deps;
     const { id } = entry.image;
     const target = entry.records[0]?.target;
@@ -113,7 +128,12 @@ class Removal {
       if (target !== undefined && named.length === 0) keepDangling(catalog.images, this.scope, target);
       return;
     }
-    this.check(entry, { hard: true, stopped: !how.force, names: !how.force && named.filter(({ name }) => !isDangling(name)).length > 0 && !how.onlyName, children });
+    this.check(entry, {
+      hard: true,
+      stopped: !how.force,
+      names: !how.force && named.filter(({ name }) => !isDangling(name)).length > 0 && !how.onlyName,
+      children,
+    });
     const parent = catalog.parentOf(this.scope, entry.image);
     for (const record of named) this.untag(entry, record);
     this.removed.push({ untagged: '', deleted: id, imageId: id });
@@ -122,13 +142,17 @@ class Removal {
     const kept = new Set([...others.values()].flatMap(({ image }) => image.chainIds));
     // The layers below a container that is left stay until it goes.
     if (this.options.uses.some((use) => use.imageId === id)) for (const chainId of entry.image.chainIds) kept.add(chainId);
-    for (const chainId of [...entry.image.chainIds].reverse()) if (!kept.has(chainId)) this.removed.push({ untagged: '', deleted: chainId, imageId: id });
+    for (const chainId of [...entry.image.chainIds].reverse())
+      if (!kept.has(chainId)) this.removed.push({ untagged: '', deleted: chainId, imageId: id });
     const above = others.get(parent);
     if (!this.options.prune || above === undefined || above.records.some(({ name }) => !isDangling(name))) return;
     await this.delete(above, { quiet: true, force: false, onlyName: false });
   }
 
-  private check(entry: CatalogEntry, what: { readonly hard: boolean; readonly stopped: boolean; readonly names: boolean; readonly children: boolean }): void {
+  private check(
+    entry: CatalogEntry,
+    what: { readonly hard: boolean; readonly stopped: boolean; readonly names: boolean; readonly children: boolean },
+  ): void {
     const { id } = entry.image;
     const refuse = (message: string, hard: boolean): never => {
       throw conflict(`conflict: unable to delete ${short(id)} (${hard ? 'cannot be forced' : 'must be forced'}) - ${message}`);
@@ -159,4 +183,3 @@ function isSingleRepository(records: readonly ImageRecord[]): boolean {
   const repositories = new Set(references.map(repositoryName));
   return tags.length <= 1 && repositories.size === 1;
 }
-

@@ -19,7 +19,10 @@ export interface StackOptions {
  * when all are there.
  */
 export class StackedIntake extends LayerIntake {
-  constructor(private readonly applier: DiffApplier, ...base: ConstructorParameters<typeof LayerIntake>) {
+  constructor(
+    private readonly applier: DiffApplier,
+    ...base: ConstructorParameters<typeof LayerIntake>
+  ) {
     super(...base);
   }
 

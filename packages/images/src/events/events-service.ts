@@ -15,7 +15,8 @@ export function eventsHandlers(exchange: Exchange): Handlers<typeof EventsServic
       const matches = parseFilters(filters);
       const events = exchange.subscribe(ctx.signal);
       for await (const envelope of events) {
-        if (matches((path) => (path[0] === 'topic' ? envelope.topic : path[0] === 'namespace' ? envelope.namespace : undefined))) yield envelope;
+        if (matches((path) => (path[0] === 'topic' ? envelope.topic : path[0] === 'namespace' ? envelope.namespace : undefined)))
+          yield envelope;
       }
     },
   };

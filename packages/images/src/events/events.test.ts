@@ -8,7 +8,11 @@ test('a listener that filters gets what is told from its first step on', async (
   const exchange = new Exchange();
   exchange.publish('default', '/images/create', ImageCreate, { name: 'early', labels: {} });
   const stop = new AbortController();
-  const stream = eventsHandlers(exchange).subscribe(newContext({ signal: stop.signal }), { filters: ['topic=="/images/create",namespace==gantry'] }, async () => undefined);
+  const stream = eventsHandlers(exchange).subscribe(
+    newContext({ signal: stop.signal }),
+    { filters: ['topic=="/images/create",namespace==gantry'] },
+    async () => undefined,
+  );
   const messages = (stream as AsyncIterable<never>)[Symbol.asyncIterator]();
   const first = messages.next();
   exchange.publish('default', '/images/create', ImageCreate, { name: 'other', labels: {} });

@@ -6,7 +6,10 @@ import type { Exchange } from './exchange';
 
 /** The image records, telling every change whoever makes it: containerd's clients, pull, load, commit. */
 export class ToldImageTable extends ImageTable {
-  constructor(db: Database, private readonly exchange: Exchange) {
+  constructor(
+    db: Database,
+    private readonly exchange: Exchange,
+  ) {
     super(db);
   }
 

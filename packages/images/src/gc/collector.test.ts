@@ -41,7 +41,12 @@ test('content that an upload finds in the store is held at once, whatever is col
   const commit = ingest.commit(data.length, digest, {});
   const collector = new Collector(db, content, {}, silentLogger);
   let over = false;
-  const outcome = commit.then(() => 'new', (error: { kind?: string }) => error.kind).finally(() => (over = true));
+  const outcome = commit
+    .then(
+      () => 'new',
+      (error: { kind?: string }) => error.kind,
+    )
+    .finally(() => (over = true));
   while (!over) {
     if (content.ingests.find(second, 'upload') === undefined) await collector.run();
     await new Promise((resolve) => setImmediate(resolve));

@@ -65,7 +65,10 @@ export class Collector {
     this.db.transaction(() => {
       for (const { ns } of this.db.all<{ ns: string }>('SELECT ns FROM content UNION SELECT ns FROM snapshots')) {
         const held = reachable(this.db, ns, now);
-        for (const row of this.db.all<{ digest: string; size: number }>('SELECT c.digest, b.size FROM content c JOIN blobs b ON b.digest = c.digest WHERE c.ns = ?', ns)) {
+        for (const row of this.db.all<{ digest: string; size: number }>(
+          'SELECT c.digest, b.size FROM content c JOIN blobs b ON b.digest = c.digest WHERE c.ns = ?',
+          ns,
+        )) {
           if (held.has(`c ${row.digest}`)) continue;
           this.db.run('DELETE FROM content WHERE ns = ? AND digest = ?', ns, row.digest);
           digests.push(row.digest);
@@ -73,7 +76,10 @@ export class Collector {
         }
         // Youngest first: a child is always younger than the row of its parent, except where layers were stacked after they were laid out.
         const dead = this.db
-          .all<{ id: number; snapshotter: string; name: string; parent: number | null; size: number; backend: string }>('SELECT id, snapshotter, name, parent, size, backend FROM snapshots WHERE ns = ?', ns)
+          .all<{ id: number; snapshotter: string; name: string; parent: number | null; size: number; backend: string }>(
+            'SELECT id, snapshotter, name, parent, size, backend FROM snapshots WHERE ns = ?',
+            ns,
+          )
           .filter(({ snapshotter, name }) => snapshotter in this.snapshotters && !held.has(`s ${snapshotter} ${name}`));
         for (const row of childrenFirst(dead)) {
           this.db.run('DELETE FROM snapshots WHERE id = ?', row.id);
@@ -84,7 +90,8 @@ export class Collector {
     });
     this.content.dropUnused(digests);
     for (const gone of snapshots) this.snapshotters[gone.snapshotter]?.discard(gone);
-    if (digests.length + snapshots.length > 0) this.logger.debug({ content: digests.length, snapshots: snapshots.length, bytes }, 'garbage collected');
+    if (digests.length + snapshots.length > 0)
+      this.logger.debug({ content: digests.length, snapshots: snapshots.length, bytes }, 'garbage collected');
     return { content: digests.length, snapshots: snapshots.length, bytes };
   }
 }
@@ -96,5 +103,8 @@ function childrenFirst<T extends { readonly id: number; readonly parent: number 
     for (let at = row.parent; at !== null; at = byId.get(at)?.parent ?? null) count++;
     return count;
   };
-  return rows.map((row) => ({ row, at: depth(row) })).sort((a, b) => b.at - a.at).map(({ row }) => row);
+  return rows
+    .map((row) => ({ row, at: depth(row) }))
+    .sort((a, b) => b.at - a.at)
+    .map(({ row }) => row);
 }

@@ -24,13 +24,23 @@ export function reachable(db: Database, namespace: string, now: number): Set<Nod
   const flat: Node[] = [];
   const rows = <T>(sql: string): T[] => db.all<T>(sql, namespace);
 
-  for (const row of rows<{ digest: string; labels: string; created: number; leased: number }>('SELECT digest, labels, created, leased FROM content WHERE ns = ?')) {
+  for (const row of rows<{ digest: string; labels: string; created: number; leased: number }>(
+    'SELECT digest, labels, created, leased FROM content WHERE ns = ?',
+  )) {
     const node = `c ${row.digest}`;
     const labels = parseLabels(row.labels);
     edges.set(node, references(labels));
     if (labels[ROOT_LABEL] !== undefined || (row.leased === 0 && now - row.created < GRACE)) roots.push(node);
   }
-  for (const row of rows<{ snapshotter: string; name: string; parent: string | null; labels: string; kind: number; created: number; leased: number }>(
+  for (const row of rows<{
+    snapshotter: string;
+    name: string;
+    parent: string | null;
+    labels: string;
+    kind: number;
+    created: number;
+    leased: number;
+  }>(
     'SELECT s.snapshotter, s.name, p.name AS parent, s.labels, s.kind, s.created, s.leased FROM snapshots s LEFT JOIN snapshots p ON p.id = s.parent WHERE s.ns = ?',
   )) {
     const node = `s ${row.snapshotter} ${row.name}`;
@@ -54,7 +64,14 @@ export function reachable(db: Database, namespace: string, now: number): Set<Nod
   }
   for (const row of rows<{ lease: string; type: string; id: string }>('SELECT lease, type, id FROM lease_resources WHERE ns = ?')) {
     if (expired.has(row.lease)) continue;
-    const node = row.type === 'content' ? `c ${row.id}` : row.type === 'images' ? `i ${row.id}` : row.type.startsWith('snapshots/') ? `s ${row.type.slice('snapshots/'.length)} ${row.id}` : undefined;
+    const node =
+      row.type === 'content'
+        ? `c ${row.id}`
+        : row.type === 'images'
+          ? `i ${row.id}`
+          : row.type.startsWith('snapshots/')
+            ? `s ${row.type.slice('snapshots/'.length)} ${row.id}`
+            : undefined;
     if (node !== undefined) (flats.has(row.lease) ? flat : roots).push(node);
   }
 

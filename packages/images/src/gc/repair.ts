@@ -56,9 +56,12 @@ function dropEmptyIngests({ db, paths, logger }: RepairOptions): void {
 }
 
 async function checkBlobs({ db, paths, boot, logger }: RepairOptions): Promise<void> {
-  for (const { digest, size, synced, boot: written } of db.all<{ digest: string; size: number; synced: number; boot: string }>('SELECT digest, size, synced, boot FROM blobs')) {
+  for (const { digest, size, synced, boot: written } of db.all<{ digest: string; size: number; synced: number; boot: string }>(
+    'SELECT digest, size, synced, boot FROM blobs',
+  )) {
     const path = paths.blob(digest);
-    const whole = existsSync(path) && statSync(path).size === size && (synced === 1 || written === boot || (await digestOf(path)) === digest);
+    const whole =
+      existsSync(path) && statSync(path).size === size && (synced === 1 || written === boot || (await digestOf(path)) === digest);
     if (whole) continue;
     logger.warn({ digest }, 'blob is missing or broken: it is forgotten and will be fetched again');
     db.transaction(() => {

@@ -21,7 +21,8 @@ beforeEach(() => {
 afterEach(() => rmSync(dir, { recursive: true }));
 
 const digestOf = (bytes: Buffer): string => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
-const tarWith = (content: Buffer): Buffer => Buffer.concat([tarHeader('file', content.length), content, tarPadding(content.length), TAR_END]);
+const tarWith = (content: Buffer): Buffer =>
+  Buffer.concat([tarHeader('file', content.length), content, tarPadding(content.length), TAR_END]);
 
 /** Lays a packed tar out; what the program says, and the file. */
 async function unpack(packed: Buffer): Promise<{ laid: Laid; content: Buffer }> {
@@ -59,7 +60,9 @@ const contents: Record<string, Buffer> = {
   zeros: Buffer.alloc(3_000_000),
   noise: randomBytes(1_500_000),
   text: Buffer.from(Array.from({ length: 400_000 }, () => words[Math.floor(words.length * Math.random() ** 3)]).join(' ')),
-  'far matches': Buffer.concat(Array.from({ length: 20 }, (_, at) => Buffer.concat([Buffer.alloc(32_000, at), randomBytes(700)])).flatMap((part) => [part, part])),
+  'far matches': Buffer.concat(
+    Array.from({ length: 20 }, (_, at) => Buffer.concat([Buffer.alloc(32_000, at), randomBytes(700)])).flatMap((part) => [part, part]),
+  ),
   // Codes of every length up to 15: each byte half as often as the one before.
   skewed: Buffer.from(Array.from({ length: 600_000 }, () => Math.min(255, Math.floor(-Math.log2(Math.random()) * 9)))),
 };
@@ -93,7 +96,14 @@ test('two thousand members of all settings in one stream', async () => {
   });
   const body = Buffer.concat(parts);
   const rest = Buffer.concat([tarPadding(body.length), TAR_END]);
-  const packed = [tarHeader('file', body.length), ...parts, rest].map((part) => gzipSync(part, { level: pick([0, 1, 3, 6, 9]), windowBits: pick([9, 11, 13, 15]), memLevel: pick([1, 4, 8, 9]), strategy: pick(strategies) }));
+  const packed = [tarHeader('file', body.length), ...parts, rest].map((part) =>
+    gzipSync(part, {
+      level: pick([0, 1, 3, 6, 9]),
+      windowBits: pick([9, 11, 13, 15]),
+      memLevel: pick([1, 4, 8, 9]),
+      strategy: pick(strategies),
+    }),
+  );
   expect((await unpack(Buffer.concat(packed))).laid.digest).toBe(digestOf(tarWith(body)));
 });
 
@@ -120,7 +130,11 @@ test('members after each other, zeros behind them, and every field of a header',
 test('a stream that is cut anywhere is refused', async () => {
   const packed = gzipSync(tarWith((contents['text'] ?? Buffer.alloc(0)).subarray(0, 20_000)));
   for (let at = 1; at <= 16; at++) {
-    for (const length of [packed.length - at, Math.floor((packed.length * at) / 17)]) expect([length, await verdict(packed.subarray(0, length))]).toEqual([length, expect.stringMatching(/^dataLoss: .*(too early|broken|is empty)/)]);
+    for (const length of [packed.length - at, Math.floor((packed.length * at) / 17)])
+      expect([length, await verdict(packed.subarray(0, length))]).toEqual([
+        length,
+        expect.stringMatching(/^dataLoss: .*(too early|broken|is empty)/),
+      ]);
   }
 });
 
@@ -132,7 +146,7 @@ test('a file that grows is read as far as it has come', async () => {
   const out = openSync(join(dir, 'growing.gz'), 'w');
   const file = openSync(join(dir, 'growing.gz'), 'r');
   const following = tree.follow(root, true, file, true);
-  for (let at = 0; at < packed.length; ) {
+  for (let at = 0; at < packed.length;) {
     at += writeSync(out, packed, at, Math.min(1 + Math.floor(Math.random() * 90_000), packed.length - at));
     following.advance(at);
     await new Promise((resolve) => setImmediate(resolve));
@@ -145,7 +159,10 @@ test('a file that grows is read as far as it has come', async () => {
 
 test('damaged streams: what is taken is what zlib takes', async () => {
   const originals = [1, 6, 9].map((level) => gzipSync(tarWith((contents['text'] ?? Buffer.alloc(0)).subarray(0, 6000)), { level }));
-  originals.push(gzipSync(tarWith((contents['skewed'] ?? Buffer.alloc(0)).subarray(0, 9000))), gzipSync(tarWith(randomBytes(500)), { strategy: constants.Z_FIXED }));
+  originals.push(
+    gzipSync(tarWith((contents['skewed'] ?? Buffer.alloc(0)).subarray(0, 9000))),
+    gzipSync(tarWith(randomBytes(500)), { strategy: constants.Z_FIXED }),
+  );
   const counts = { taken: 0, refused: 0 };
   for (let round = 0; round < DAMAGED; round++) {
     const damaged = Buffer.from(originals[round % originals.length] ?? Buffer.alloc(0));
@@ -162,7 +179,8 @@ test('damaged streams: what is taken is what zlib takes', async () => {
     const packed = damaged.toString('base64');
     if (got.startsWith('sha256:')) expect({ packed, got }).toEqual({ packed, got: expected });
     // The tar itself is whole where nothing but fields of the header were hit.
-    else if (expected !== undefined) expect({ packed, got }).toEqual({ packed, got: expect.stringMatching(/^(dataLoss|invalidArgument|resourceExhausted)/) });
+    else if (expected !== undefined)
+      expect({ packed, got }).toEqual({ packed, got: expect.stringMatching(/^(dataLoss|invalidArgument|resourceExhausted)/) });
     counts[got.startsWith('sha256:') ? 'taken' : 'refused']++;
   }
   process.stderr.write(`damaged gzip streams: ${counts.taken} taken, ${counts.refused} refused\n`);

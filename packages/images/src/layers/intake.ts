@@ -105,7 +105,11 @@ export class LayerIntake {
         const below = this.snapshotter.lowerDirectories(this.snapshotter.stat(scope, parent));
         await this.native.adopt(this.snapshotter.directory(record.id), loose.laid.implicit, below);
       }
-      await this.snapshotter.commit(scope, chainId, loose.key, { labels: {}, parent, usage: { size: loose.laid.bytes, inodes: loose.laid.entries } });
+      await this.snapshotter.commit(scope, chainId, loose.key, {
+        labels: {},
+        parent,
+        usage: { size: loose.laid.bytes, inodes: loose.laid.entries },
+      });
     } catch (error) {
       await this.drop(scope, loose.key);
       if (!isExisting(error)) throw error;
@@ -133,7 +137,8 @@ export class LayerIntake {
     if (options.size !== undefined && options.size > 0 && had >= options.size) return;
     for await (const part of await options.open(had)) {
       options.signal?.throwIfAborted();
-      if (options.size !== undefined && ingest.offset + part.length > options.size) throw dataLoss(`blob ${options.expected ?? options.ref} is longer than its ${options.size} bytes`);
+      if (options.size !== undefined && ingest.offset + part.length > options.size)
+        throw dataLoss(`blob ${options.expected ?? options.ref} is longer than its ${options.size} bytes`);
       await ingest.write(part);
       await sink.write(part);
       options.onBytes?.(ingest.offset);
@@ -142,8 +147,10 @@ export class LayerIntake {
 
   private async commit(scope: Scope, ingest: Ingest, options: TakeOptions, digest: string, diffId: string): Promise<{ size: number }> {
     const size = ingest.offset;
-    if (options.size !== undefined && size !== options.size) throw dataLoss(`blob ${digest} has ${size} bytes, ${options.size} were promised`);
-    if (options.expected !== undefined && options.expected !== digest) throw dataLoss(`blob has the digest ${digest}, ${options.expected} was promised`);
+    if (options.size !== undefined && size !== options.size)
+      throw dataLoss(`blob ${digest} has ${size} bytes, ${options.size} were promised`);
+    if (options.expected !== undefined && options.expected !== digest)
+      throw dataLoss(`blob has the digest ${digest}, ${options.expected} was promised`);
     try {
       await ingest.commit(size, digest, { [UNCOMPRESSED_LABEL]: diffId });
     } catch (error) {

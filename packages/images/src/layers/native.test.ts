@@ -48,25 +48,40 @@ describe('attack 27: names and links that lead outside', () => {
   test('a write through a symlink stays inside the root', async () => {
     mkdirSync(join(dir, 'outside'));
     for (const target of [`${dir}/outside`, '../outside', '../../../../../../../../../../etc']) {
-      await lay([{ name: 'link', type: 'symlink', linkname: target }, { name: 'link/evil', body: 'x' }]).catch(() => undefined);
+      await lay([
+        { name: 'link', type: 'symlink', linkname: target },
+        { name: 'link/evil', body: 'x' },
+      ]).catch(() => undefined);
     }
     expect(readdirSync(join(dir, 'outside'))).toEqual([]);
     expect(existsSync('/etc/evil')).toBe(false);
   });
 
   test('a link inside the root is followed, as merged /usr needs it', async () => {
-    await lay([{ name: 'usr/lib', type: 'directory' }, { name: 'lib', type: 'symlink', linkname: '/usr/lib' }, { name: 'lib/x', body: 'x' }]);
+    await lay([
+      { name: 'usr/lib', type: 'directory' },
+      { name: 'lib', type: 'symlink', linkname: '/usr/lib' },
+      { name: 'lib/x', body: 'x' },
+    ]);
     expect(readFileSync(join(root, 'usr/lib/x'), 'utf8')).toBe('x');
   });
 
   test('a hard link through a symlink to the host is refused', async () => {
     writeFileSync(join(dir, 'secret'), 'host');
-    await expect(lay([{ name: 'd', type: 'symlink', linkname: dir }, { name: 'h', type: 'link', linkname: 'd/secret' }])).rejects.toThrow(/hard link h/);
+    await expect(
+      lay([
+        { name: 'd', type: 'symlink', linkname: dir },
+        { name: 'h', type: 'link', linkname: 'd/secret' },
+      ]),
+    ).rejects.toThrow(/hard link h/);
   });
 
   test('a file replaces a symlink instead of writing through it', async () => {
     writeFileSync(join(dir, 'secret'), 'host');
-    await lay([{ name: 'f', type: 'symlink', linkname: join(dir, 'secret') }, { name: 'f', body: 'new' }]);
+    await lay([
+      { name: 'f', type: 'symlink', linkname: join(dir, 'secret') },
+      { name: 'f', body: 'new' },
+    ]);
     expect(readFileSync(join(dir, 'secret'), 'utf8')).toBe('host');
     expect(lstatSync(join(root, 'f')).isFile()).toBe(true);
   });
@@ -87,7 +102,13 @@ describe('attack 28: malformed entries', () => {
   });
 
   test('duplicate entries: the last one counts; a whiteout does not hide what its own layer brings', async () => {
-    await lay([{ name: 'f', body: 'old' }, { name: 'f', body: 'new' }, { name: 'd/x', body: 'x' }, { name: '.wh.f', body: '' }, { name: '.wh.d', body: '' }]);
+    await lay([
+      { name: 'f', body: 'old' },
+      { name: 'f', body: 'new' },
+      { name: 'd/x', body: 'x' },
+      { name: '.wh.f', body: '' },
+      { name: '.wh.d', body: '' },
+    ]);
     expect(readFileSync(join(root, 'f'), 'utf8')).toBe('new');
     expect(syscalls.lgetxattr(join(root, 'd'), 'trusted.overlay.opaque')?.toString()).toBe('y');
   });
@@ -100,7 +121,9 @@ describe('attack 28: malformed entries', () => {
 
 describe('attack 29: budgets', () => {
   test('bytes', async () => {
-    await expect(lay([{ name: 'f', body: Buffer.alloc(100_000) }], { tree: native({ maxBytes: 50_000, maxEntries: 10 }) })).rejects.toMatchObject({ kind: 'resourceExhausted' });
+    await expect(
+      lay([{ name: 'f', body: Buffer.alloc(100_000) }], { tree: native({ maxBytes: 50_000, maxEntries: 10 }) }),
+    ).rejects.toMatchObject({ kind: 'resourceExhausted' });
   });
 
   test('entries', async () => {
@@ -110,7 +133,11 @@ describe('attack 29: budgets', () => {
 });
 
 test('whiteouts: overlayfs form and plain form', async () => {
-  await lay([{ name: 'd', type: 'directory' }, { name: 'd/.wh..wh..opq', body: '' }, { name: '.wh.gone', body: '' }]);
+  await lay([
+    { name: 'd', type: 'directory' },
+    { name: 'd/.wh..wh..opq', body: '' },
+    { name: '.wh.gone', body: '' },
+  ]);
   const gone = lstatSync(join(root, 'gone'));
   expect(gone.isCharacterDevice() && gone.rdev === 0).toBe(true);
   expect(syscalls.lgetxattr(join(root, 'd'), 'trusted.overlay.opaque')?.toString()).toBe('y');
@@ -118,7 +145,14 @@ test('whiteouts: overlayfs form and plain form', async () => {
   await rm(root, { recursive: true });
   mkdirSync(join(root, 'd/sub'), { recursive: true });
   writeFileSync(join(root, 'gone'), '');
-  await lay([{ name: 'd/kept', body: 'k' }, { name: 'd/.wh..wh..opq', body: '' }, { name: '.wh.gone', body: '' }], { overlay: false });
+  await lay(
+    [
+      { name: 'd/kept', body: 'k' },
+      { name: 'd/.wh..wh..opq', body: '' },
+      { name: '.wh.gone', body: '' },
+    ],
+    { overlay: false },
+  );
   expect(readdirSync(root)).toEqual(['d']);
   expect(readdirSync(join(root, 'd'))).toEqual(['kept']);
 });
@@ -146,7 +180,9 @@ test('a tree with everything in it is the same as GNU tar unpacks it, and surviv
   syscalls.lsetxattr(join(source, 'hard'), 'security.capability', Buffer.from('0100000200040000000000000000000000000000', 'hex'));
   const expected = join(dir, 'expected');
   mkdirSync(expected);
-  const archive = execFileSync('tar', ['--xattrs', '--xattrs-include=*', '--sparse', '--format=pax', '-C', source, '-cf', '-', '.'], { maxBuffer: 1 << 26 });
+  const archive = execFileSync('tar', ['--xattrs', '--xattrs-include=*', '--sparse', '--format=pax', '-C', source, '-cf', '-', '.'], {
+    maxBuffer: 1 << 26,
+  });
   execFileSync('tar', ['--xattrs', '--xattrs-include=*', '-xpf', '-', '-C', expected], { input: archive });
   await lay(archive, { overlay: false });
   expect(listing(root)).toEqual(listing(expected));
@@ -171,9 +207,23 @@ function listing(top: string): string[] {
   return ['', ...(readdirSync(top, { recursive: true }) as string[])].sort().map((name) => {
     const path = join(top, name);
     const s = lstatSync(path, { bigint: true });
-    const xattrs = syscalls.llistxattr(path).sort().map((key) => `${key}=${syscalls.lgetxattr(path, key)?.toString('hex') ?? ''}`);
+    const xattrs = syscalls
+      .llistxattr(path)
+      .sort()
+      .map((key) => `${key}=${syscalls.lgetxattr(path, key)?.toString('hex') ?? ''}`);
     const content = s.isFile() ? readFileSync(path).toString('base64').slice(-64) : s.isSymbolicLink() ? readlinkSync(path) : '';
-    return [name, s.mode.toString(8), s.uid, s.gid, s.isDirectory() ? '' : s.size, s.isDirectory() ? '' : s.nlink, s.rdev, s.mtimeNs, xattrs.join(','), content].join(' ');
+    return [
+      name,
+      s.mode.toString(8),
+      s.uid,
+      s.gid,
+      s.isDirectory() ? '' : s.size,
+      s.isDirectory() ? '' : s.nlink,
+      s.rdev,
+      s.mtimeNs,
+      xattrs.join(','),
+      content,
+    ].join(' ');
   });
 }
 

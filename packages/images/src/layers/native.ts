@@ -56,7 +56,15 @@ export class NativeTree {
   /** Extracts a tar stream below root. overlay: whiteouts become overlayfs' own; else they delete. */
   extract(root: string, overlay: boolean): Extraction {
     const { maxBytes, maxEntries } = this.room();
-    const child = this.start(['--root', root, ...(overlay ? ['--overlay'] : []), '--max-bytes', String(maxBytes), '--max-entries', String(maxEntries)]);
+    const child = this.start([
+      '--root',
+      root,
+      ...(overlay ? ['--overlay'] : []),
+      '--max-bytes',
+      String(maxBytes),
+      '--max-entries',
+      String(maxEntries),
+    ]);
     child.stdin.on('error', () => undefined); // the exit status says more than EPIPE
     const done = outcome(child).then((text) => JSON.parse(text) as Laid);
     done.catch(() => undefined);
@@ -66,8 +74,23 @@ export class NativeTree {
   /** As extract, from the file of an open descriptor that may still grow: `advance` says how far it has come. The descriptor may be closed afterwards. */
   follow(root: string, overlay: boolean, file: number, gzip = false): Following {
     const { maxBytes, maxEntries } = this.room();
-    const args = ['untar', '--root', root, '--follow', ...(gzip ? ['--gzip'] : []), ...(overlay ? ['--overlay'] : []), '--max-bytes', String(maxBytes), '--max-entries', String(maxEntries)];
-    const child = spawn(this.binary, args, { stdio: ['pipe', 'pipe', 'pipe', file], env: {} }) as ChildProcessByStdio<Writable, Readable, Readable>;
+    const args = [
+      'untar',
+      '--root',
+      root,
+      '--follow',
+      ...(gzip ? ['--gzip'] : []),
+      ...(overlay ? ['--overlay'] : []),
+      '--max-bytes',
+      String(maxBytes),
+      '--max-entries',
+      String(maxEntries),
+    ];
+    const child = spawn(this.binary, args, { stdio: ['pipe', 'pipe', 'pipe', file], env: {} }) as ChildProcessByStdio<
+      Writable,
+      Readable,
+      Readable
+    >;
     child.stdin.on('error', () => undefined); // the exit status says more than EPIPE
     const done = outcome(child).then((text) => JSON.parse(text) as Laid);
     done.catch(() => undefined);
@@ -108,7 +131,10 @@ export class NativeTree {
   pack(root: string | number, overlay: boolean, path = ''): Packing {
     const where = typeof root === 'string' ? root : '/proc/self/fd/3';
     const args = ['pack', '--root', where, ...(path === '' ? [] : ['--path', path]), ...(overlay ? ['--overlay'] : [])];
-    const child = spawn(this.binary, args, { stdio: ['ignore', 'pipe', 'pipe', ...(typeof root === 'number' ? [root] : [])], env: {} }) as ChildProcessByStdio<null, Readable, Readable>;
+    const child = spawn(this.binary, args, {
+      stdio: ['ignore', 'pipe', 'pipe', ...(typeof root === 'number' ? [root] : [])],
+      env: {},
+    }) as ChildProcessByStdio<null, Readable, Readable>;
     // Read from the start: what nobody reads by the time a child ends, Node throws away.
     const output = child.stdout.pipe(new PassThrough());
     const done = outcome(child, false).then(() => undefined);
@@ -120,7 +146,10 @@ export class NativeTree {
   private room(): Budget {
     const { bavail, bsize, ffree } = statfsSync(this.place);
     const inodes = ffree > 0 ? Math.floor(ffree * 0.95) : Infinity;
-    return { maxBytes: Math.min(this.budget.maxBytes, Math.floor(bavail * bsize * 0.95)), maxEntries: Math.min(this.budget.maxEntries, inodes) };
+    return {
+      maxBytes: Math.min(this.budget.maxBytes, Math.floor(bavail * bsize * 0.95)),
+      maxEntries: Math.min(this.budget.maxEntries, inodes),
+    };
   }
 
   private start(args: readonly string[]) {
@@ -131,7 +160,13 @@ export class NativeTree {
 /** Most layers list no root and have the root that everybody has: not worth a process. False when there is more to do than its time. */
 function adoptedRoot(root: string, parent: string): boolean {
   const [own, below] = [lstatSync(root), lstatSync(parent)];
-  if (own.mode !== below.mode || own.uid !== below.uid || own.gid !== below.gid || syscalls.llistxattr(parent).some((name) => !name.startsWith('trusted.overlay.'))) return false;
+  if (
+    own.mode !== below.mode ||
+    own.uid !== below.uid ||
+    own.gid !== below.gid ||
+    syscalls.llistxattr(parent).some((name) => !name.startsWith('trusted.overlay.'))
+  )
+    return false;
   utimesSync(root, below.atimeMs / 1000, below.mtimeMs / 1000);
   return true;
 }

@@ -10,9 +10,11 @@ export class SharedWork<T> {
     if (job === undefined) {
       const abort = new AbortController();
       const started = { result: work(abort.signal), abort, waiting: 0 };
-      started.result.catch(() => undefined).finally(() => {
-        if (this.running.get(key) === started) this.running.delete(key);
-      });
+      started.result
+        .catch(() => undefined)
+        .finally(() => {
+          if (this.running.get(key) === started) this.running.delete(key);
+        });
       this.running.set(key, started);
       job = started;
     }

@@ -153,7 +153,8 @@ export class LayerSink {
     this.gathered = [];
     this.gatheredSize = 0;
     if (first === undefined) return;
-    if (!inflater.write(more.length === 0 ? first : Buffer.concat([first, ...more]))) await Promise.race([once(inflater, 'drain').catch(() => undefined), this.pumping]);
+    if (!inflater.write(more.length === 0 ? first : Buffer.concat([first, ...more])))
+      await Promise.race([once(inflater, 'drain').catch(() => undefined), this.pumping]);
     this.rethrow();
   }
 
@@ -163,12 +164,16 @@ export class LayerSink {
       for await (const part of source) {
         this.hash.update(part);
         this.given += part.length;
-        if (this.given > RATIO_FLOOR && this.given > this.taken * RATIO_LIMIT) throw resourceExhausted(`layer unpacks to more than ${RATIO_LIMIT} times its size`);
+        if (this.given > RATIO_FLOOR && this.given > this.taken * RATIO_LIMIT)
+          throw resourceExhausted(`layer unpacks to more than ${RATIO_LIMIT} times its size`);
         await this.give(part);
       }
     } catch (error) {
       const code = (error as { code?: string }).code;
-      this.failure = typeof code === 'string' && code.startsWith('Z_') ? dataLoss(`broken compressed layer: ${errorText(error)}`, { cause: error }) : (error as Error);
+      this.failure =
+        typeof code === 'string' && code.startsWith('Z_')
+          ? dataLoss(`broken compressed layer: ${errorText(error)}`, { cause: error })
+          : (error as Error);
       this.inflater?.destroy();
     }
   }

@@ -18,7 +18,12 @@ export interface StoredLayer {
  * Lays a blob that is here out below root. The native program reads plain and gzip ones itself; zstd is decompressed in this process. Errors: notFound,
  * failedPrecondition (the file is cut short), dataLoss and the program's own. What was laid out until then stays.
  */
-export async function layStored(content: ContentStore, native: NativeTree, scope: Scope, { digest, root, signal }: { readonly digest: string; readonly root: string; readonly signal?: AbortSignal | undefined }): Promise<StoredLayer> {
+export async function layStored(
+  content: ContentStore,
+  native: NativeTree,
+  scope: Scope,
+  { digest, root, signal }: { readonly digest: string; readonly root: string; readonly signal?: AbortSignal | undefined },
+): Promise<StoredLayer> {
   const { size } = content.info(scope, digest);
   signal?.throwIfAborted();
   const file = await open(content.paths.blob(digest), 'r');
@@ -46,7 +51,17 @@ export async function layStored(content: ContentStore, native: NativeTree, scope
   }
 }
 
-async function throughHere(content: ContentStore, native: NativeTree, scope: Scope, { digest, size, root, signal }: { readonly digest: string; readonly size: number; readonly root: string; readonly signal: AbortSignal | undefined }): Promise<StoredLayer> {
+async function throughHere(
+  content: ContentStore,
+  native: NativeTree,
+  scope: Scope,
+  {
+    digest,
+    size,
+    root,
+    signal,
+  }: { readonly digest: string; readonly size: number; readonly root: string; readonly signal: AbortSignal | undefined },
+): Promise<StoredLayer> {
   const sink = new LayerSink({ native, root });
   try {
     for await (const part of content.read(scope, digest)) {

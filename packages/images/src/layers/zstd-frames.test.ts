@@ -29,7 +29,15 @@ test.each([
   ['one frame', [zstdCompressSync(text)], text],
   ['two frames', [zstdCompressSync(text), checked(noise)], Buffer.concat([text, noise])],
   ['frames of unknown size', [unsized(noise), unsized(text)], Buffer.concat([noise, text])],
-  ['as zstd:chunked: a frame a file, skippable ones between and at the end', [skippable(Buffer.from('first')), ...Array.from({ length: 500 }, (_, at) => checked(Buffer.from(`file ${at}`))), skippable(randomBytes(3000))], Buffer.from(Array.from({ length: 500 }, (_, at) => `file ${at}`).join(''))],
+  [
+    'as zstd:chunked: a frame a file, skippable ones between and at the end',
+    [
+      skippable(Buffer.from('first')),
+      ...Array.from({ length: 500 }, (_, at) => checked(Buffer.from(`file ${at}`))),
+      skippable(randomBytes(3000)),
+    ],
+    Buffer.from(Array.from({ length: 500 }, (_, at) => `file ${at}`).join('')),
+  ],
   ['empty frames', [zstdCompressSync(Buffer.alloc(0)), zstdCompressSync(Buffer.from('x')), unsized(Buffer.alloc(0))], Buffer.from('x')],
   ['a large frame of few blocks', [zstdCompressSync(Buffer.alloc(20_000_000))], Buffer.alloc(20_000_000)],
 ])('%s', async (_what, frames, wanted) => {
@@ -40,12 +48,18 @@ test.each([
 test.each([
   ['cut', (data: Buffer) => data.subarray(0, data.length - 5)],
   ['with something behind it', (data: Buffer) => Buffer.concat([data, Buffer.from('more')])],
-  ['with a byte flipped under its checksum', (data: Buffer) => {
-    const bad = Buffer.from(data);
-    bad[100] = (bad[100] ?? 0) ^ 1;
-    return bad;
-  }],
+  [
+    'with a byte flipped under its checksum',
+    (data: Buffer) => {
+      const bad = Buffer.from(data);
+      bad[100] = (bad[100] ?? 0) ^ 1;
+      return bad;
+    },
+  ],
 ])('a stream that is broken (%s) is an error', async (_what, damage) => {
-  const failure: unknown = await plain(damage(checked(noise)), 10_000).then(() => undefined, (error: unknown) => error);
+  const failure: unknown = await plain(damage(checked(noise)), 10_000).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
   expect(failure).toMatchObject({ kind: 'dataLoss' });
 });

@@ -27,7 +27,9 @@ async function* decompress(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer
     yield* frames(new Input(source));
   } catch (error) {
     const { code = '' } = error as { code?: string };
-    throw code.startsWith('ZSTD_') || code === 'ERR_BUFFER_TOO_LARGE' ? dataLoss(`broken compressed layer: ${errorText(error)}`, { cause: error }) : error;
+    throw code.startsWith('ZSTD_') || code === 'ERR_BUFFER_TOO_LARGE'
+      ? dataLoss(`broken compressed layer: ${errorText(error)}`, { cause: error })
+      : error;
   }
 }
 
@@ -79,7 +81,9 @@ async function* after(held: readonly Buffer[], rest: AsyncIterable<Buffer>): Asy
 }
 
 /** The header after the magic number, the size of the content when it tells it, and whether a checksum ends the frame. */
-async function readHeader(input: Input): Promise<{ readonly header: Buffer; readonly size: number | undefined; readonly checksum: boolean }> {
+async function readHeader(
+  input: Input,
+): Promise<{ readonly header: Buffer; readonly size: number | undefined; readonly checksum: boolean }> {
   const first = await input.need(1);
   const flags = first[0] ?? 0;
   const single = (flags & 0x20) !== 0;
@@ -88,7 +92,12 @@ async function readHeader(input: Input): Promise<{ readonly header: Buffer; read
   const sizeBytes = [single ? 1 : 0, 2, 4, 8][flags >> 6] ?? 0;
   const rest = await input.need(window + dictionary + sizeBytes);
   const field = rest.subarray(window + dictionary);
-  const sizes: Record<number, () => number> = { 1: () => field.readUInt8(), 2: () => field.readUInt16LE() + 256, 4: () => field.readUInt32LE(), 8: () => Number(field.readBigUInt64LE()) };
+  const sizes: Record<number, () => number> = {
+    1: () => field.readUInt8(),
+    2: () => field.readUInt16LE() + 256,
+    4: () => field.readUInt32LE(),
+    8: () => Number(field.readBigUInt64LE()),
+  };
   return { header: Buffer.concat([first, rest]), size: sizes[sizeBytes]?.(), checksum: (flags & 4) !== 0 };
 }
 
@@ -96,14 +105,14 @@ async function readHeader(input: Input): Promise<{ readonly header: Buffer; read
 async function* frameBytes(input: Input, frame: { readonly start: Buffer; readonly checksum: boolean }): AsyncGenerator<Buffer> {
   const run: Buffer[] = [frame.start];
   let length = frame.start.length;
-  for (let last = false; !last; ) {
+  for (let last = false; !last;) {
     const header = await input.need(3);
     const block = header.readUIntLE(0, 3);
     last = (block & 1) === 1;
     const type = (block >> 1) & 3;
     if (type === 3) throw dataLoss('broken compressed layer: a zstd block of a reserved type');
     run.push(header);
-    for (let left = type === 1 ? 1 : block >> 3; left > 0; ) {
+    for (let left = type === 1 ? 1 : block >> 3; left > 0;) {
       const part = await input.some(left);
       left -= part.length;
       length += part.length;

@@ -12,7 +12,9 @@ import { tarOf } from '../testing/tar';
 const ctx = newContext();
 const login = { username: 'me', password: 'Zecr3t-Passw0rd', identityToken: '', registryToken: '', serverAddress: '' };
 const basic = `Basic ${Buffer.from('me:Zecr3t-Passw0rd').toString('base64')}`;
-const outside = Object.values(networkInterfaces()).flatMap((each) => each ?? []).find(({ internal, family }) => !internal && family === 'IPv4')?.address;
+const outside = Object.values(networkInterfaces())
+  .flatMap((each) => each ?? [])
+  .find(({ internal, family }) => !internal && family === 'IPv4')?.address;
 let engine: TestEngine;
 let config: string;
 let layer: Buffer;
@@ -42,14 +44,16 @@ async function registry(options: MemoryRegistryOptions = {}): Promise<MemoryRegi
 }
 const pull = async (ref: string, auth?: typeof login): Promise<string> => {
   let id = '';
-  for await (const answer of engine.images.pull(ctx, { ref, allTags: false, platform: undefined, auth })) if (answer.imageId !== '') id = answer.imageId;
+  for await (const answer of engine.images.pull(ctx, { ref, allTags: false, platform: undefined, auth }))
+    if (answer.imageId !== '') id = answer.imageId;
   return id;
 };
 async function hosts(host: string, text: string, name = 'hosts.toml'): Promise<void> {
   await mkdir(join(config, host), { recursive: true });
   await writeFile(join(config, host, name), text);
 }
-const refuse = (response: ServerResponse, challenge: string): true => response.writeHead(401, { 'WWW-Authenticate': challenge }).end() !== undefined || true;
+const refuse = (response: ServerResponse, challenge: string): true =>
+  response.writeHead(401, { 'WWW-Authenticate': challenge }).end() !== undefined || true;
 
 if (!hasOpenssl) console.warn(`skipped: ${OPENSSL} is not installed`);
 (hasOpenssl ? describe : describe.skip)('TLS', () => {
@@ -58,7 +62,10 @@ if (!hasOpenssl) console.warn(`skipped: ${OPENSSL} is not installed`);
   test('a certificate of an own authority counts where hosts.toml names it, and nowhere else', async () => {
     const secure = await registry({ tls: tls() });
     await hosts(secure.host, `server = "https://${secure.host}"\n`);
-    await expect(pull(`${secure.host}/a:1`)).rejects.toMatchObject({ kind: 'unavailable', message: expect.stringContaining('failed to verify certificate') as string });
+    await expect(pull(`${secure.host}/a:1`)).rejects.toMatchObject({
+      kind: 'unavailable',
+      message: expect.stringContaining('failed to verify certificate') as string,
+    });
     await hosts(secure.host, `server = "https://${secure.host}"\nca = "${certificates.dir}/ca.crt"\n`);
     expect(await pull(`${secure.host}/a:1`)).toMatch(/^sha256:/);
   });
@@ -72,7 +79,10 @@ if (!hasOpenssl) console.warn(`skipped: ${OPENSSL} is not installed`);
   const outsideTest = outside === undefined ? test.skip : test;
   if (outside === undefined) console.warn('skipped: this machine has no address but loopback');
   outsideTest("docker's folder: authority and client certificate of a host that is not on loopback", async () => {
-    const secure = await registry({ address: outside ?? '', tls: tls({ ca: certificates.ca, requestCert: true, rejectUnauthorized: true }) });
+    const secure = await registry({
+      address: outside ?? '',
+      tls: tls({ ca: certificates.ca, requestCert: true, rejectUnauthorized: true }),
+    });
     await expect(pull(`${secure.host}/a:1`)).rejects.toMatchObject({ kind: 'unavailable' });
     await hosts(secure.host, certificates.ca, 'ca.crt');
     await expect(pull(`${secure.host}/a:1`)).rejects.toThrow();
@@ -89,8 +99,12 @@ if (!hasOpenssl) console.warn(`skipped: ${OPENSSL} is not installed`);
 
   test('attack 33: client certificate, headers and credentials stay with the host they are for', async () => {
     const shown: (string | undefined)[] = [];
-    const peer = (request: IncomingMessage): string | undefined => (request.socket as TLSSocket).getPeerCertificate().subject?.CN as string | undefined;
-    const storage = await registry({ tls: tls({ ca: certificates.ca, requestCert: true, rejectUnauthorized: false }), fault: (request) => shown.push(peer(request)) < 0 });
+    const peer = (request: IncomingMessage): string | undefined =>
+      (request.socket as TLSSocket).getPeerCertificate().subject?.CN as string | undefined;
+    const storage = await registry({
+      tls: tls({ ca: certificates.ca, requestCert: true, rejectUnauthorized: false }),
+      fault: (request) => shown.push(peer(request)) < 0,
+    });
     const secure = await registry({
       tls: tls({ ca: certificates.ca, requestCert: true, rejectUnauthorized: true }),
       guard: (request, response) => request.headers.authorization !== basic && refuse(response, 'Basic realm="r"'),
@@ -100,7 +114,10 @@ if (!hasOpenssl) console.warn(`skipped: ${OPENSSL} is not installed`);
         return true;
       },
     });
-    await hosts(secure.host, `server = "https://${secure.host}"\nca = "${certificates.dir}/ca.crt"\nclient = [["${certificates.dir}/client.crt", "${certificates.dir}/client.key"]]\n[header]\n  x-own = "mine"\n`);
+    await hosts(
+      secure.host,
+      `server = "https://${secure.host}"\nca = "${certificates.dir}/ca.crt"\nclient = [["${certificates.dir}/client.crt", "${certificates.dir}/client.key"]]\n[header]\n  x-own = "mine"\n`,
+    );
     expect(await pull(`${secure.host}/a:1`, login)).toMatch(/^sha256:/);
     expect(secure.seen.every(({ headers }) => headers['x-own'] === 'mine')).toBe(true);
     expect(shown).toEqual([undefined]);
@@ -110,9 +127,19 @@ if (!hasOpenssl) console.warn(`skipped: ${OPENSSL} is not installed`);
 
 describe('mirrors', () => {
   test('asked first, without credentials; what they lack or break comes from the registry', async () => {
-    const mirror = await registry({ fault: (request, response) => (request.url ?? '').includes('/blobs/') && (request.url ?? '').includes(digestOf(layer)) && response.writeHead(404).end() !== undefined });
-    const upstream = await registry({ guard: (request, response) => request.headers.authorization !== basic && refuse(response, 'Basic realm="r"') });
-    await hosts(upstream.host, `server = "http://${upstream.host}"\n[host."http://${mirror.host}"]\n  capabilities = ["pull", "resolve"]\n`);
+    const mirror = await registry({
+      fault: (request, response) =>
+        (request.url ?? '').includes('/blobs/') &&
+        (request.url ?? '').includes(digestOf(layer)) &&
+        response.writeHead(404).end() !== undefined,
+    });
+    const upstream = await registry({
+      guard: (request, response) => request.headers.authorization !== basic && refuse(response, 'Basic realm="r"'),
+    });
+    await hosts(
+      upstream.host,
+      `server = "http://${upstream.host}"\n[host."http://${mirror.host}"]\n  capabilities = ["pull", "resolve"]\n`,
+    );
     expect(await pull(`${upstream.host}/a:1`, login)).toMatch(/^sha256:/);
     expect(mirror.count('GET', `/manifests/1?ns=${encodeURIComponent(upstream.host)}`)).toBe(1);
     expect(mirror.seen.every(({ headers }) => headers.authorization === undefined)).toBe(true);
@@ -166,31 +193,60 @@ describe('login and tokens', () => {
   const check = (auth: Partial<typeof login>) => engine.images.checkAuth(ctx, { auth: { ...login, ...auth } });
 
   test('login asks for an identity token; a pull uses it instead of the password', async () => {
-    const { host, asked } = await tokens((_request, form) => ({ token: 't0k', ...(form.get('grant_type') === 'refresh_token' ? {} : { refresh_token: 'id-1' }) }));
+    const { host, asked } = await tokens((_request, form) => ({
+      token: 't0k',
+      ...(form.get('grant_type') === 'refresh_token' ? {} : { refresh_token: 'id-1' }),
+    }));
     expect(await check({ serverAddress: host })).toEqual({ status: 'Login Succeeded', identityToken: 'id-1' });
     expect(asked[0]).toMatchObject({ method: 'GET', authorization: basic });
-    expect(Object.fromEntries(asked[0]?.query ?? [])).toEqual({ service: 'svc', account: 'me', offline_token: 'true', client_id: 'gantry' });
+    expect(Object.fromEntries(asked[0]?.query ?? [])).toEqual({
+      service: 'svc',
+      account: 'me',
+      offline_token: 'true',
+      client_id: 'gantry',
+    });
     expect(await pull(`${host}/a:1`, { ...login, username: '', password: '', identityToken: 'id-1' })).toMatch(/^sha256:/);
     expect(asked[1]).toMatchObject({ method: 'POST', authorization: undefined });
-    expect(Object.fromEntries(asked[1]?.form ?? [])).toEqual({ grant_type: 'refresh_token', service: 'svc', client_id: 'gantry', scope: 'repository:a:pull', refresh_token: 'id-1' });
+    expect(Object.fromEntries(asked[1]?.form ?? [])).toEqual({
+      grant_type: 'refresh_token',
+      service: 'svc',
+      client_id: 'gantry',
+      scope: 'repository:a:pull',
+      refresh_token: 'id-1',
+    });
     expect(asked).toHaveLength(2);
   });
 
   test('a token service that knows POST only', async () => {
     const { host, asked } = await tokens((request) => (request.method === 'GET' ? 405 : { access_token: 't0k', refresh_token: 'id-2' }));
     expect(await check({ serverAddress: `http://${host}/v2/` })).toEqual({ status: 'Login Succeeded', identityToken: 'id-2' });
-    expect(Object.fromEntries(asked[1]?.form ?? [])).toEqual({ grant_type: 'password', service: 'svc', client_id: 'gantry', username: 'me', password: login.password, access_type: 'offline' });
+    expect(Object.fromEntries(asked[1]?.form ?? [])).toEqual({
+      grant_type: 'password',
+      service: 'svc',
+      client_id: 'gantry',
+      username: 'me',
+      password: login.password,
+      access_type: 'offline',
+    });
   });
 
   test('basic, right and wrong', async () => {
-    const { host } = await registry({ guard: (request, response) => request.headers.authorization !== basic && refuse(response, 'Basic realm="r"') });
+    const { host } = await registry({
+      guard: (request, response) => request.headers.authorization !== basic && refuse(response, 'Basic realm="r"'),
+    });
     expect(await check({ serverAddress: host })).toEqual({ status: 'Login Succeeded', identityToken: '' });
-    await expect(check({ serverAddress: host, password: 'no' })).rejects.toMatchObject({ kind: 'unauthorized', message: `login attempt to http://${host}/v2/ failed with status: 401 Unauthorized` });
+    await expect(check({ serverAddress: host, password: 'no' })).rejects.toMatchObject({
+      kind: 'unauthorized',
+      message: `login attempt to http://${host}/v2/ failed with status: 401 Unauthorized`,
+    });
   });
 
   test('attack 33: a wrong password at the token service; a service that is not encrypted; one at a metadata address', async () => {
     const { host } = await tokens(() => 401);
-    await expect(check({ serverAddress: host })).rejects.toMatchObject({ kind: 'unauthorized', message: 'unauthorized: incorrect username or password' });
+    await expect(check({ serverAddress: host })).rejects.toMatchObject({
+      kind: 'unauthorized',
+      message: 'unauthorized: incorrect username or password',
+    });
     const odd = await registry({ guard: (_request, response) => refuse(response, 'Bearer realm="file:///etc/shadow"') });
     await expect(pull(`${odd.host}/a:1`, login)).rejects.toThrow(/names no usable token service/);
   });
@@ -212,8 +268,12 @@ describe('search', () => {
 
   test('the old index of a registry', async () => {
     const results = [{ name: 'team/app', description: 'ours', star_count: 3, is_official: true }, { description: 'without a name' }];
-    const { host, seen } = await registry({ fault: (request, response) => (request.url ?? '').startsWith('/v1/search') && response.end(JSON.stringify({ results })) !== undefined });
-    expect(await ask(`${host}/app`, 7)).toEqual({ results: [{ name: 'team/app', description: 'ours', starCount: 3n, isOfficial: true, isAutomated: false }] });
+    const { host, seen } = await registry({
+      fault: (request, response) => (request.url ?? '').startsWith('/v1/search') && response.end(JSON.stringify({ results })) !== undefined,
+    });
+    expect(await ask(`${host}/app`, 7)).toEqual({
+      results: [{ name: 'team/app', description: 'ours', starCount: 3n, isOfficial: true, isAutomated: false }],
+    });
     expect(seen.map(({ path, headers }) => [path, headers.authorization])).toEqual([['/v1/search?q=app&n=7', basic]]);
   });
 
@@ -228,17 +288,33 @@ describe('search', () => {
 describe('import from a web server', () => {
   const fetchImage = async (sourceUrl: string): Promise<string[]> => {
     const said: string[] = [];
-    for await (const { progress, imageId } of engine.images.import(ctx, { repository: 'made', tag: '1', message: 'why', changes: ['ENV A=1'], platform: undefined, sourceUrl })) said.push(imageId === '' ? (progress?.status ?? '') : imageId);
+    for await (const { progress, imageId } of engine.images.import(ctx, {
+      repository: 'made',
+      tag: '1',
+      message: 'why',
+      changes: ['ENV A=1'],
+      platform: undefined,
+      sourceUrl,
+    }))
+      said.push(imageId === '' ? (progress?.status ?? '') : imageId);
     return said;
   };
 
   test('downloaded, with changes and message', async () => {
-    const { host } = await registry({ fault: (request, response) => request.url === '/moved' ? response.writeHead(302, { Location: '/root.tar' }).end() !== undefined : request.url === '/root.tar' && response.end(layer) !== undefined });
+    const { host } = await registry({
+      fault: (request, response) =>
+        request.url === '/moved'
+          ? response.writeHead(302, { Location: '/root.tar' }).end() !== undefined
+          : request.url === '/root.tar' && response.end(layer) !== undefined,
+    });
     const said = await fetchImage(`http://${host}/moved`);
     expect(said[0]).toBe(`Downloading from http://${host}/moved`);
     const { image } = await engine.images.resolve(ctx, { ref: 'made:1', platform: undefined });
     expect(image?.id).toBe(said.at(-1));
-    expect(JSON.parse(Buffer.from(image?.configJson ?? []).toString())).toMatchObject({ config: { Env: ['A=1'] }, history: [{ comment: 'why' }] });
+    expect(JSON.parse(Buffer.from(image?.configJson ?? []).toString())).toMatchObject({
+      config: { Env: ['A=1'] },
+      history: [{ comment: 'why' }],
+    });
   });
 
   test('a page that is not there, another scheme', async () => {

@@ -48,14 +48,16 @@ export class Authorizer {
     const challenges = parseChallenges(header);
     const credentials = await this.source(this.endpoint, header === '' ? [] : [header]);
     if (credentials?.header !== undefined) return this.keep(scope, credentials.header, Infinity);
-    if (credentials !== undefined && credentials.registryToken !== '') return this.keep(scope, `Bearer ${credentials.registryToken}`, Infinity);
+    if (credentials !== undefined && credentials.registryToken !== '')
+      return this.keep(scope, `Bearer ${credentials.registryToken}`, Infinity);
     const bearer = challenges.find(({ scheme }) => scheme === 'bearer');
     if (bearer !== undefined) {
       const token = await fetchToken(this.http, { challenge: bearer, endpoint: this.endpoint, credentials, scope, offline: this.offline });
       this.identity = token.identity;
       return this.keep(scope, `Bearer ${token.value}`, token.until);
     }
-    if (challenges.some(({ scheme }) => scheme === 'basic') && credentials !== undefined && credentials.username !== '') return this.keep(scope, basic(credentials.username, credentials.password), Infinity);
+    if (challenges.some(({ scheme }) => scheme === 'basic') && credentials !== undefined && credentials.username !== '')
+      return this.keep(scope, basic(credentials.username, credentials.password), Infinity);
     return undefined;
   }
 

@@ -47,7 +47,7 @@ export class Calls {
     const repeatable = call.body === undefined || Buffer.isBuffer(call.body);
     let header = own ? this.authorizer.known(call.scope) : undefined;
     let challenged = 0;
-    for (let failures = 0; ; ) {
+    for (let failures = 0; ;) {
       let response: Response;
       try {
         response = await this.exchange(url, call, header);
@@ -71,7 +71,9 @@ export class Calls {
         await backOff(failures, this.pauseMs, { signal: call.signal, asked });
         continue;
       }
-      return REDIRECT_STATUS.includes(response.status) && (call.method === 'GET' || call.method === 'HEAD') ? this.redirected(url, response, call) : response;
+      return REDIRECT_STATUS.includes(response.status) && (call.method === 'GET' || call.method === 'HEAD')
+        ? this.redirected(url, response, call)
+        : response;
     }
   }
 
@@ -124,7 +126,8 @@ export class Calls {
       const text = String(response.headers['location'] ?? '');
       if (!URL.canParse(text, at.href)) throw dataLoss(`${at.host} redirects to "${text}"`);
       const next = new URL(text, at);
-      if (next.protocol !== 'https:' && !(next.protocol === 'http:' && (at.protocol === 'http:' || this.endpoint.transport.insecure))) throw unavailable(`${at.host} redirects to ${next.protocol}//${next.host}, which is not allowed`);
+      if (next.protocol !== 'https:' && !(next.protocol === 'http:' && (at.protocol === 'http:' || this.endpoint.transport.insecure)))
+        throw unavailable(`${at.host} redirects to ${next.protocol}//${next.host}, which is not allowed`);
       response = await this.exchange(next, call, this.isOwn(next) ? this.authorizer.known(call.scope) : undefined);
       at = next;
     }

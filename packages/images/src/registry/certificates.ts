@@ -18,7 +18,10 @@ export async function dockerCertificates(dir: string): Promise<Certificates> {
   for (const name of names) {
     const stem = name.replace(/\.(cert|key)$/, '');
     if (name.endsWith('.cert')) {
-      if (!names.includes(`${stem}.key`)) throw invalidArgument(`missing key ${stem}.key for client certificate ${name} in ${dir}. CA certificates must use the extension .crt`);
+      if (!names.includes(`${stem}.key`))
+        throw invalidArgument(
+          `missing key ${stem}.key for client certificate ${name} in ${dir}. CA certificates must use the extension .crt`,
+        );
       clients.push({ cert: await text(name), key: await text(`${stem}.key`) });
     } else if (name.endsWith('.key') && !names.includes(`${stem}.cert`)) {
       throw invalidArgument(`missing client certificate ${stem}.cert for key ${name} in ${dir}`);

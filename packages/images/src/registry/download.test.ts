@@ -20,9 +20,16 @@ async function registry(options: MemoryRegistryOptions = {}, ranges = 4, patienc
   const server = await MemoryRegistry.start(options);
   server.blob(data);
   const http = new HttpClient('test', { idleMs: 60_000, windowMs: 60_000, windowBytes: 1, pauseMs: 20, ...patience });
-  open.push(() => server.stop(), () => http.close());
+  open.push(
+    () => server.stop(),
+    () => http.close(),
+  );
   const at = endpoint(new URL(`http://${server.host}`), { transport: { ...plainTransport, insecure: true } });
-  const repository = new Repository(new Calls(http, at, new Authorizer(http, at, async () => undefined), quiet), 'r', { logger: quiet, ranges, endpoint: at });
+  const repository = new Repository(new Calls(http, at, new Authorizer(http, at, async () => undefined), quiet), 'r', {
+    logger: quiet,
+    ranges,
+    endpoint: at,
+  });
   const fetch = async (offset = 0): Promise<Buffer> => {
     const parts: Buffer[] = [];
     for await (const part of repository.blob(digest, data.length, offset)) parts.push(part);
@@ -38,9 +45,17 @@ test('a large blob comes in ranges over several connections, in order, once it i
   let most = 0;
   const { fetch, gets, server } = await registry({
     fault: (request, response) => {
-      const [from = 0, to = 0] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '')?.slice(1).map(Number) ?? [];
+      const [from = 0, to = 0] =
+        /^bytes=(\d+)-(\d*)$/
+          .exec(request.headers.range ?? '')
+          ?.slice(1)
+          .map(Number) ?? [];
       if (from === 0) return false;
-      held.push(() => response.writeHead(206, { 'Content-Range': `bytes ${from}-${to || data.length - 1}/${data.length}` }).end(data.subarray(from, (to || data.length - 1) + 1)));
+      held.push(() =>
+        response
+          .writeHead(206, { 'Content-Range': `bytes ${from}-${to || data.length - 1}/${data.length}` })
+          .end(data.subarray(from, (to || data.length - 1) + 1)),
+      );
       most = Math.max(most, held.length);
       if (most >= 4) for (const answer of held.splice(0)) answer();
       return true;
@@ -48,7 +63,13 @@ test('a large blob comes in ranges over several connections, in order, once it i
     rate: 40 << 20,
   });
   expect((await fetch()).equals(data)).toBe(true);
-  const ranges = gets().map(({ headers }) => /^bytes=(\d+)-(\d*)$/.exec(headers.range ?? '')?.slice(1).map(Number) ?? []);
+  const ranges = gets().map(
+    ({ headers }) =>
+      /^bytes=(\d+)-(\d*)$/
+        .exec(headers.range ?? '')
+        ?.slice(1)
+        .map(Number) ?? [],
+  );
   expect(ranges[0]).toEqual([0, 0]);
   // The rest in pieces without a gap, from where the first connection was left.
   for (const [at, [from = 0, to = 0]] of ranges.slice(1).entries()) {
@@ -126,7 +147,10 @@ test('attack 32: other bytes than the range asked for are refused', async () => 
       return true;
     },
   });
-  await expect(fetch()).rejects.toMatchObject({ kind: 'dataLoss', message: expect.stringContaining('instead of the bytes from') as string });
+  await expect(fetch()).rejects.toMatchObject({
+    kind: 'dataLoss',
+    message: expect.stringContaining('instead of the bytes from') as string,
+  });
 });
 
 test('attack 32: a content length that lies short, a registry that breaks off after each byte', async () => {
@@ -143,34 +167,54 @@ test('attack 32: a content length that lies short, a registry that breaks off af
 
 test('429 with Retry-After is waited for; 503 is tried again; more than four times is too often', async () => {
   const at: number[] = [];
-  const { fetch } = await registry({
-    fault: (request, response) => {
-      at.push(performance.now());
-      if (at.length > 2) return false;
-      response.writeHead(at.length === 1 ? 429 : 503, at.length === 1 ? { 'Retry-After': '1' } : {}).end(JSON.stringify({ errors: [{ code: 'TOOMANYREQUESTS', message: 'slow down' }] }));
-      return request.method === 'GET';
+  const { fetch } = await registry(
+    {
+      fault: (request, response) => {
+        at.push(performance.now());
+        if (at.length > 2) return false;
+        response
+          .writeHead(at.length === 1 ? 429 : 503, at.length === 1 ? { 'Retry-After': '1' } : {})
+          .end(JSON.stringify({ errors: [{ code: 'TOOMANYREQUESTS', message: 'slow down' }] }));
+        return request.method === 'GET';
+      },
     },
-  }, 1);
+    1,
+  );
   expect((await fetch()).equals(data)).toBe(true);
   expect((at[1] ?? 0) - (at[0] ?? 0)).toBeGreaterThan(990);
 });
 
 test('429 for an hour is an error at once, in the words of the registry', async () => {
-  const { fetch, gets } = await registry({ fault: (_request, response) => response.writeHead(429, { 'Retry-After': '3600' }).end(JSON.stringify({ errors: [{ code: 'TOOMANYREQUESTS', message: 'slow down' }] })) !== undefined }, 1);
+  const { fetch, gets } = await registry(
+    {
+      fault: (_request, response) =>
+        response
+          .writeHead(429, { 'Retry-After': '3600' })
+          .end(JSON.stringify({ errors: [{ code: 'TOOMANYREQUESTS', message: 'slow down' }] })) !== undefined,
+    },
+    1,
+  );
   await expect(fetch()).rejects.toMatchObject({ kind: 'resourceExhausted', message: 'toomanyrequests: slow down' });
   expect(gets()).toHaveLength(1);
 });
 
 test('attack 32: a registry that drips bytes, and one that falls silent, are given up', async () => {
-  const drip = await registry({
-    fault: (_request, response) => {
-      response.writeHead(200, { 'Content-Length': data.length });
-      const timer = setInterval(() => response.write('x'), 20);
-      response.on('close', () => clearInterval(timer));
-      return true;
+  const drip = await registry(
+    {
+      fault: (_request, response) => {
+        response.writeHead(200, { 'Content-Length': data.length });
+        const timer = setInterval(() => response.write('x'), 20);
+        response.on('close', () => clearInterval(timer));
+        return true;
+      },
     },
-  }, 1, { windowMs: 100, windowBytes: 1000 });
-  await expect(drip.fetch()).rejects.toMatchObject({ kind: 'deadlineExceeded', message: expect.stringContaining('comes too slowly') as string });
+    1,
+    { windowMs: 100, windowBytes: 1000 },
+  );
+  await expect(drip.fetch()).rejects.toMatchObject({
+    kind: 'deadlineExceeded',
+    message: expect.stringContaining('comes too slowly') as string,
+  });
   const silent = await registry({ fault: () => true }, 1, { idleMs: 50 });
   await expect(silent.fetch()).rejects.toMatchObject({ kind: 'deadlineExceeded', message: expect.stringContaining('no answer') as string });
 });

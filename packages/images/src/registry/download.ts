@@ -14,7 +14,10 @@ export interface Download {
   /** Milliseconds before a broken connection is taken up the first time. */
   readonly pauseMs: number;
   /** Asks for [from, to), with a Range header where ranges are of use (plain: never). Rejects unless the answer is 200 or 206, after its own attempts. */
-  readonly ask: (range: { readonly from: number; readonly to: number; readonly plain?: boolean }, signal: AbortSignal | undefined) => Promise<Response>;
+  readonly ask: (
+    range: { readonly from: number; readonly to: number; readonly plain?: boolean },
+    signal: AbortSignal | undefined,
+  ) => Promise<Response>;
 }
 
 /** Bytes of one range. As many ranges as there are connections wait in memory, so this bounds it. */
@@ -76,7 +79,7 @@ async function* untilSlow(source: AsyncGenerator<Buffer>, offset: number, size: 
 async function* inPieces(job: Download, from: number): AsyncGenerator<Buffer> {
   const { size, parallel } = job;
   const pieces: Piece[] = [];
-  for (let next = from; ; ) {
+  for (let next = from; ;) {
     for (; next < size && pieces.length < parallel; next += PIECE) pieces.push(new Piece(job, next, Math.min(next + PIECE, size)));
     const [piece] = pieces;
     if (piece === undefined) return;
@@ -110,7 +113,7 @@ class Piece {
   }
 
   async *bytes(): AsyncGenerator<Buffer> {
-    for (let at = 0; ; ) {
+    for (let at = 0; ;) {
       const part = this.parts[at];
       if (part !== undefined) {
         this.parts[at++] = TAKEN;
@@ -141,7 +144,7 @@ async function* stream(job: Download, from: number, to: number, first?: Response
   let at = from;
   let forgiven = from;
   let response = first;
-  for (let failures = 0; at < to || size === 0; ) {
+  for (let failures = 0; at < to || size === 0;) {
     response ??= await job.ask({ from: at, to }, signal);
     try {
       let skip = response.status === 206 ? checkRange(response, digest, at) : at;
@@ -172,6 +175,7 @@ async function* stream(job: Download, from: number, to: number, first?: Response
 function checkRange(response: Response, digest: string, from: number): number {
   const told = response.headers['content-range'];
   const start = /^bytes (\d+)-/.exec(told ?? '')?.[1];
-  if (start !== undefined && Number(start) !== from) throw dataLoss(`blob ${digest}: registry answered with ${told ?? ''} instead of the bytes from ${from} on`);
+  if (start !== undefined && Number(start) !== from)
+    throw dataLoss(`blob ${digest}: registry answered with ${told ?? ''} instead of the bytes from ${from} on`);
   return 0;
 }

@@ -34,7 +34,11 @@ export function endpoint(base: URL, change: Partial<Omit<Endpoint, 'base'>> = {}
 }
 
 /** Where a domain without a file of its own is asked, in order: mirrors (Docker Hub only), HTTPS, and plain HTTP where that is allowed. */
-export function endpointsOf(domain: string, config: RegistryConfig, certificates: Pick<Transport, 'ca' | 'clients'> = plainTransport): Endpoint[] {
+export function endpointsOf(
+  domain: string,
+  config: RegistryConfig,
+  certificates: Pick<Transport, 'ca' | 'clients'> = plainTransport,
+): Endpoint[] {
   const host = hostOf(domain);
   const insecure = isInsecure(host, config.insecure);
   const transport: Transport = { ca: certificates.ca, clients: certificates.clients, insecure, dialTimeout: DIAL_TIMEOUT };
@@ -43,7 +47,10 @@ export function endpointsOf(domain: string, config: RegistryConfig, certificates
   if (domain !== DOCKER_HUB) return own;
   const mirrors = config.mirrors.map((url) => {
     const base = new URL(url);
-    return endpoint(base, { mirror: true, transport: { ...plainTransport, insecure: base.protocol === 'http:' || isInsecure(base.host, config.insecure) } });
+    return endpoint(base, {
+      mirror: true,
+      transport: { ...plainTransport, insecure: base.protocol === 'http:' || isInsecure(base.host, config.insecure) },
+    });
   });
   return [...mirrors, ...own];
 }
@@ -52,7 +59,8 @@ export function endpointsOf(domain: string, config: RegistryConfig, certificates
 export function isInsecure(host: string, configured: readonly string[]): boolean {
   const { hostname } = new URL(`https://${host}`);
   const address = hostname.replace(/^\[|\]$/g, '');
-  if (address === 'localhost' || address.endsWith('.localhost') || address === '::1' || (isIP(address) === 4 && address.startsWith('127.'))) return true;
+  if (address === 'localhost' || address.endsWith('.localhost') || address === '::1' || (isIP(address) === 4 && address.startsWith('127.')))
+    return true;
   return configured.some((entry) => entry === host || entry === hostname || entry === address || inNetwork(address, entry));
 }
 

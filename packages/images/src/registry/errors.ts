@@ -27,7 +27,12 @@ function kindOf(status: number, errors: readonly RegistryError[]): ErrorKind {
 function parse(text: string): RegistryError[] {
   try {
     const { errors } = JSON.parse(text) as { errors?: unknown };
-    return Array.isArray(errors) ? errors.map((error: Partial<RegistryError> | null) => ({ code: String(error?.code ?? 'unknown'), message: String(error?.message ?? '') })) : [];
+    return Array.isArray(errors)
+      ? errors.map((error: Partial<RegistryError> | null) => ({
+          code: String(error?.code ?? 'unknown'),
+          message: String(error?.message ?? ''),
+        }))
+      : [];
   } catch {
     return [];
   }

@@ -42,19 +42,24 @@ export async function readHostsFile(path: string): Promise<HostsFile> {
     if (!isTable(table)) throw invalidArgument(`${path}: host."${name}" is not a table`);
     hosts.push({ ...(await fields(table, `host."${name}".`, path)), url: hostUrl(name, path) });
   }
-  return { hosts, server: { ...(await fields(own, '', path)), url: server === undefined || server === '' ? undefined : hostUrl(server, path) } };
+  return {
+    hosts,
+    server: { ...(await fields(own, '', path)), url: server === undefined || server === '' ? undefined : hostUrl(server, path) },
+  };
 }
 
 function hostUrl(text: string, path: string): URL {
   const full = /^[a-z]+:\/\//.test(text) ? text : `https://${text}`;
   if (!URL.canParse(full)) throw invalidArgument(`${path}: "${text}" is not a host`);
   const url = new URL(full);
-  if ((url.protocol !== 'https:' && url.protocol !== 'http:') || url.username !== '' || url.search !== '' || url.hash !== '') throw invalidArgument(`${path}: "${text}" is not an http or https host`);
+  if ((url.protocol !== 'https:' && url.protocol !== 'http:') || url.username !== '' || url.search !== '' || url.hash !== '')
+    throw invalidArgument(`${path}: "${text}" is not an http or https host`);
   return url;
 }
 
 async function fields(table: Table, at: string, path: string): Promise<Omit<HostEntry, 'url'>> {
-  for (const [name, value] of Object.entries(table)) if (!FIELDS.has(name) && value !== '') throw invalidArgument(`${path}: ${at}${name} is not supported`);
+  for (const [name, value] of Object.entries(table))
+    if (!FIELDS.has(name) && value !== '') throw invalidArgument(`${path}: ${at}${name} is not supported`);
   const read = (name: string): Promise<string> => readFile(resolve(dirname(path), name), 'utf8');
   const flag = (name: string): boolean => {
     const value = table[name] ?? false;
@@ -77,13 +82,19 @@ async function fields(table: Table, at: string, path: string): Promise<Omit<Host
 }
 
 /** A path (certificate and key in one file), a list of them, or a list of pairs. */
-async function clientPairs(value: unknown, where: string, path: string, read: (name: string) => Promise<string>): Promise<{ cert: string; key: string }[]> {
+async function clientPairs(
+  value: unknown,
+  where: string,
+  path: string,
+  read: (name: string) => Promise<string>,
+): Promise<{ cert: string; key: string }[]> {
   if (value === undefined) return [];
   const entries = Array.isArray(value) ? value : [value];
   return Promise.all(
     entries.map(async (entry: unknown) => {
       const [cert, key = '', ...more] = Array.isArray(entry) ? (entry as unknown[]) : [entry];
-      if (typeof cert !== 'string' || typeof key !== 'string' || cert === '' || more.length > 0) throw invalidArgument(`${path}: ${where} is not a path, a list of paths or a list of pairs`);
+      if (typeof cert !== 'string' || typeof key !== 'string' || cert === '' || more.length > 0)
+        throw invalidArgument(`${path}: ${where} is not a path, a list of paths or a list of pairs`);
       const text = await read(cert);
       return { cert: text, key: key === '' ? text : await read(key) };
     }),
@@ -109,7 +120,10 @@ const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 
 function duration(value: unknown, where: string, path: string): number {
   const text = typeof value === 'string' ? value : '';
   if (!/^(\d+(\.\d+)?(ms|s|m|h))+$/.test(text)) throw invalidArgument(`${path}: ${where} is not a duration such as "5s"`);
-  return [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)].reduce((sum, [, count = '0', unit = 's']) => sum + Number(count) * (UNITS[unit] ?? 0), 0);
+  return [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)].reduce(
+    (sum, [, count = '0', unit = 's']) => sum + Number(count) * (UNITS[unit] ?? 0),
+    0,
+  );
 }
 
 const isTable = (value: unknown): value is Table => typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -45,21 +45,40 @@ test('hosts.toml: order, server last, every field', async () => {
   expect([...(found[0]?.capabilities ?? [])]).toEqual(['pull']);
   expect([...(found[1]?.capabilities ?? [])]).toEqual(['pull', 'resolve', 'push']);
   expect(found[0]?.headers).toEqual({ 'x-one': 'a', 'x-two': 'b, c' });
-  expect(found[0]?.transport).toEqual({ insecure: false, ca: ['CA'], clients: [{ cert: 'CERT', key: 'KEY' }, { cert: 'CERT', key: 'CERT' }], dialTimeout: 61_500 });
+  expect(found[0]?.transport).toEqual({
+    insecure: false,
+    ca: ['CA'],
+    clients: [
+      { cert: 'CERT', key: 'KEY' },
+      { cert: 'CERT', key: 'CERT' },
+    ],
+    dialTimeout: 61_500,
+  });
   expect(found[1]?.transport.insecure).toBe(true);
 });
 
 test('hosts.toml without a server: the registry itself comes last; host_port_ and _default are found', async () => {
   await file('reg.test_5000_', 'hosts.toml', '[host."https://a.test"]\n');
   await file('_default', 'hosts.toml', '[host."https://any.test"]\n');
-  expect((await hosts().endpoints('reg.test:5000')).map(({ base, mirror }) => [base.origin, mirror])).toEqual([['https://a.test', true], ['https://reg.test:5000', false]]);
-  expect((await hosts().endpoints('docker.io')).map(({ base }) => base.origin)).toEqual(['https://any.test', 'https://registry-1.docker.io']);
+  expect((await hosts().endpoints('reg.test:5000')).map(({ base, mirror }) => [base.origin, mirror])).toEqual([
+    ['https://a.test', true],
+    ['https://reg.test:5000', false],
+  ]);
+  expect((await hosts().endpoints('docker.io')).map(({ base }) => base.origin)).toEqual([
+    'https://any.test',
+    'https://registry-1.docker.io',
+  ]);
 });
 
 test('what is not known in hosts.toml is refused by name, and so is what is wrong', async () => {
   const refused = async (text: string): Promise<string> => {
     await file('x.test', 'hosts.toml', text);
-    return hosts().endpoints('x.test').then(() => 'taken', (error: Error) => error.message);
+    return hosts()
+      .endpoints('x.test')
+      .then(
+        () => 'taken',
+        (error: Error) => error.message,
+      );
   };
   expect(await refused('proxy = "http://p"')).toMatch(/hosts\.toml: proxy is not supported$/);
   expect(await refused('[host."https://a"]\nspeed = 1')).toMatch(/host\."https:\/\/a"\.speed is not supported$/);

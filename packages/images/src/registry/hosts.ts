@@ -46,12 +46,21 @@ export class Hosts {
       headers: entry.headers,
       capabilities: entry.capabilities,
       // A file says what is checked: loopback is as strict as any other host here, plain HTTP has nothing to check.
-      transport: { ca: entry.ca, clients: entry.clients, dialTimeout: entry.dialTimeout, insecure: entry.skipVerify || url.protocol === 'http:' || (isInsecure(url.host, []) ? false : isInsecure(url.host, this.config.insecure)) },
+      transport: {
+        ca: entry.ca,
+        clients: entry.clients,
+        dialTimeout: entry.dialTimeout,
+        insecure:
+          entry.skipVerify || url.protocol === 'http:' || (isInsecure(url.host, []) ? false : isInsecure(url.host, this.config.insecure)),
+      },
     });
   }
 
   /** containerd's order of names in each directory: host_port_, host:port, _default (with a file only). */
-  private async folder(domain: string, paths: readonly string[]): Promise<{ readonly kind: 'hosts' | 'docker' | 'none'; readonly path: string }> {
+  private async folder(
+    domain: string,
+    paths: readonly string[],
+  ): Promise<{ readonly kind: 'hosts' | 'docker' | 'none'; readonly path: string }> {
     if (domain.includes('/') || domain.startsWith('.')) throw invalidArgument(`registry "${domain}" is not a host`);
     const names = [...new Set([domain.replace(/:(\d+)$/, '_$1_'), domain, hostOf(domain)])];
     for (const root of paths) {
@@ -69,7 +78,16 @@ function withScheme(endpoints: Endpoint[], scheme: Scheme): Endpoint[] {
   if (scheme === '') return endpoints;
   const chosen = endpoints.filter(({ base, mirror }) => mirror || base.protocol === `${scheme}:`);
   if (chosen.some(({ mirror }) => !mirror)) return chosen;
-  return [...chosen, ...endpoints.filter(({ mirror }) => !mirror).map((each) => ({ ...each, base: new URL(each.base.href.replace(/^https?:/, `${scheme}:`)), transport: { ...each.transport, insecure: true } }))];
+  return [
+    ...chosen,
+    ...endpoints
+      .filter(({ mirror }) => !mirror)
+      .map((each) => ({
+        ...each,
+        base: new URL(each.base.href.replace(/^https?:/, `${scheme}:`)),
+        transport: { ...each.transport, insecure: true },
+      })),
+  ];
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -77,11 +77,18 @@ export class HttpClient {
       const outgoing =
         proxy !== undefined && !tls
           ? proxyRequest(proxy, { ...options, path: `${url.origin}${url.pathname}${url.search}`, headers: { Host: url.host, ...headers } })
-          : (tls ? https : http).request(url, { ...options, ...(request.foreign === true && proxy === undefined ? { lookup: guardedLookup } : {}) }); // a proxy looks names up itself
+          : (tls ? https : http).request(url, {
+              ...options,
+              ...(request.foreign === true && proxy === undefined ? { lookup: guardedLookup } : {}),
+            }); // a proxy looks names up itself
       const { patience } = this;
-      outgoing.setTimeout(patience.idleMs, () => outgoing.destroy(deadlineExceeded(`no answer from ${url.host} within ${patience.idleMs / 1000} s`)));
+      outgoing.setTimeout(patience.idleMs, () =>
+        outgoing.destroy(deadlineExceeded(`no answer from ${url.host} within ${patience.idleMs / 1000} s`)),
+      );
       dialWithin(outgoing, url, transport.dialTimeout);
-      outgoing.on('response', (incoming) => resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, body: incoming, patience }));
+      outgoing.on('response', (incoming) =>
+        resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, body: incoming, patience }),
+      );
       outgoing.on('error', (error: NodeJS.ErrnoException) => {
         if ('kind' in error) reject(error);
         else if (signal?.aborted === true) reject(cancelled(`${method} ${url.host} was cancelled`, { cause: error }));
@@ -97,7 +104,15 @@ export class HttpClient {
 function dialWithin(outgoing: http.ClientRequest, url: URL, ms: number): void {
   outgoing.on('socket', (socket) => {
     if (!socket.connecting) return;
-    const timer = setTimeout(() => outgoing.destroy(unavailable(`dial tcp ${url.host}: no connection within ${ms / 1000} s`, { cause: Object.assign(new Error('dial timeout'), { code: 'EHOSTUNREACH' }) })), ms);
+    const timer = setTimeout(
+      () =>
+        outgoing.destroy(
+          unavailable(`dial tcp ${url.host}: no connection within ${ms / 1000} s`, {
+            cause: Object.assign(new Error('dial timeout'), { code: 'EHOSTUNREACH' }),
+          }),
+        ),
+      ms,
+    );
     const done = (): void => clearTimeout(timer);
     for (const event of [url.protocol === 'https:' ? 'secureConnect' : 'connect', 'error', 'close']) socket.once(event, done);
   });
@@ -111,7 +126,8 @@ function reason(error: NodeJS.ErrnoException, url: URL): string {
   const { code, syscall, address, port } = error as NodeJS.ErrnoException & { address?: string; port?: number };
   if (code === 'ECONNREFUSED') return `dial tcp ${address ?? url.hostname}:${port ?? url.port}: connect: connection refused`;
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return `dial tcp: lookup ${url.hostname}: no such host`;
-  if (code === 'EPROTO' && /wrong version number|packet length too long/.test(error.message)) return 'http: server gave HTTP response to HTTPS client';
+  if (code === 'EPROTO' && /wrong version number|packet length too long/.test(error.message))
+    return 'http: server gave HTTP response to HTTPS client';
   return syscall === undefined ? error.message : `${syscall}: ${error.message}`;
 }
 
@@ -119,8 +135,16 @@ function reason(error: NodeJS.ErrnoException, url: URL): string {
 function isForbidden(host: string): boolean {
   const address = host.replace(/^\[|\]$/g, '').toLowerCase();
   const plain = address.startsWith('::ffff:') ? address.slice('::ffff:'.length) : address;
-  if (isIP(plain) === 4) return plain.startsWith('169.254.') || plain.startsWith('127.') || plain.startsWith('0.') || plain === '100.100.100.200' || plain === '168.63.129.16';
-  if (isIP(address) === 6) return /^fe[89ab]/.test(address) || address === '::1' || address === '::' || address === 'fd00:ec2::254' || isMapped(address);
+  if (isIP(plain) === 4)
+    return (
+      plain.startsWith('169.254.') ||
+      plain.startsWith('127.') ||
+      plain.startsWith('0.') ||
+      plain === '100.100.100.200' ||
+      plain === '168.63.129.16'
+    );
+  if (isIP(address) === 6)
+    return /^fe[89ab]/.test(address) || address === '::1' || address === '::' || address === 'fd00:ec2::254' || isMapped(address);
   return plain === 'localhost' || plain.endsWith('.localhost');
 }
 
@@ -132,7 +156,11 @@ function isMapped(address: string): boolean {
   return isForbidden([high >> 8, high & 255, low >> 8, low & 255].join('.'));
 }
 
-function guardedLookup(host: string, options: object, done: (error: NodeJS.ErrnoException | null, address: string | LookupAddress[], family?: number) => void): void {
+function guardedLookup(
+  host: string,
+  options: object,
+  done: (error: NodeJS.ErrnoException | null, address: string | LookupAddress[], family?: number) => void,
+): void {
   resolveName(host, { ...options, all: true }, (error, addresses) => {
     if (error !== null) {
       done(error, '');

@@ -19,7 +19,10 @@ afterEach(async () => {
 
 async function pull(connection: Connection, ref: string): Promise<string> {
   let id = '';
-  for await (const answer of connection.client(ImagesServiceService).pull(ctx, { ref, allTags: false, platform: undefined, auth: undefined })) if (answer.imageId !== '') id = answer.imageId;
+  for await (const answer of connection
+    .client(ImagesServiceService)
+    .pull(ctx, { ref, allTags: false, platform: undefined, auth: undefined }))
+    if (answer.imageId !== '') id = answer.imageId;
   return id;
 }
 
@@ -38,7 +41,10 @@ test('kill -9 in the middle of a pull: the next one fetches only what was not on
   registry = server;
   const image = server.image('big', '1', [{ blob: layer, diffId: digest }]);
   service = ownProcess();
-  const broken = pull(await service.start(), `${server.host}/big:1`).then(() => 'whole', () => 'broken');
+  const broken = pull(await service.start(), `${server.host}/big:1`).then(
+    () => 'whole',
+    () => 'broken',
+  );
   await reached;
   await service.kill();
   expect(await broken).toBe('broken');
@@ -47,16 +53,23 @@ test('kill -9 in the middle of a pull: the next one fetches only what was not on
 
   expect(await pull(await service.start(), `${server.host}/big:1`)).toBe(image.id);
   const again = server.sentOf(digest) - before;
-  const first = Number(/^bytes=(\d+)-/.exec(server.seen.slice(asked).find(({ path }) => path.includes(digest))?.headers.range ?? '')?.[1] ?? 0);
+  const first = Number(
+    /^bytes=(\d+)-/.exec(server.seen.slice(asked).find(({ path }) => path.includes(digest))?.headers.range ?? '')?.[1] ?? 0,
+  );
   const twice = before + again - layer.length;
-  process.stdout.write(`killed after ${before >> 20} of ${layer.length >> 20} MiB: taken up at ${first >> 20} MiB, ${twice >> 20} MiB fetched twice\n`);
+  process.stdout.write(
+    `killed after ${before >> 20} of ${layer.length >> 20} MiB: taken up at ${first >> 20} MiB, ${twice >> 20} MiB fetched twice\n`,
+  );
   // Four pieces in memory and what waits for the disk may be lost, nothing else.
   expect(first).toBeGreaterThan(before - 4 * PIECE - (32 << 20));
   expect(first).toBeGreaterThan(16 << 20);
   expect(twice).toBeLessThan(4 * PIECE + (32 << 20) + SOCKETS);
   expect(again).toBeLessThan(layer.length - first + SOCKETS);
   // Each byte is asked for once: in pieces, from where the first connection was left.
-  const starts = server.seen.slice(asked).filter(({ path }) => path.includes(digest)).map(({ headers }) => Number(/^bytes=(\d+)-/.exec(headers.range ?? '')?.[1]));
+  const starts = server.seen
+    .slice(asked)
+    .filter(({ path }) => path.includes(digest))
+    .map(({ headers }) => Number(/^bytes=(\d+)-/.exec(headers.range ?? '')?.[1]));
   expect(starts.slice(1)).toEqual(starts.slice(1).map((_, at) => (starts[1] ?? 0) + at * PIECE));
   expect(starts[1] ?? layer.length).toBeGreaterThan(first);
 }, 180_000);
@@ -72,17 +85,30 @@ test('twenty pulls of twenty images that share layers: each blob is asked for on
       layers.add(digestOf(own));
       // Some begin with the same layers, some have them elsewhere in the stack.
       const stack = at % 2 === 0 ? [...shared, own] : [own, ...shared];
-      return server.image(`r${at % 5}`, `t${at}`, stack.map((blob) => ({ blob, diffId: digestOf(blob) })));
+      return server.image(
+        `r${at % 5}`,
+        `t${at}`,
+        stack.map((blob) => ({ blob, diffId: digestOf(blob) })),
+      );
     }),
   );
   const engine = await startEngine();
   try {
     const pulls = images.map(async (image, at) => {
-      for await (const answer of engine.images.pull(ctx, { ref: `${server.host}/r${at % 5}:t${at}`, allTags: false, platform: undefined, auth: undefined })) if (answer.imageId !== '') expect(answer.imageId).toBe(image.id);
+      for await (const answer of engine.images.pull(ctx, {
+        ref: `${server.host}/r${at % 5}:t${at}`,
+        allTags: false,
+        platform: undefined,
+        auth: undefined,
+      }))
+        if (answer.imageId !== '') expect(answer.imageId).toBe(image.id);
     });
     await Promise.all(pulls);
-    expect([...layers].map((digest) => [server.count('GET', digest), server.sentOf(digest)])).toEqual([...layers].map((digest) => [1, server.blobs.get(digest)?.length]));
-    for (const image of images) expect((await engine.images.resolve(ctx, { ref: image.id, platform: undefined })).image?.diffIds).toHaveLength(4);
+    expect([...layers].map((digest) => [server.count('GET', digest), server.sentOf(digest)])).toEqual(
+      [...layers].map((digest) => [1, server.blobs.get(digest)?.length]),
+    );
+    for (const image of images)
+      expect((await engine.images.resolve(ctx, { ref: image.id, platform: undefined })).image?.diffIds).toHaveLength(4);
   } finally {
     await engine.stop();
   }

@@ -15,7 +15,8 @@ import { Proxies, shownProxies } from './proxies';
 const ctx = newContext();
 
 describe('which proxy a URL goes through', () => {
-  const choose = (no: string, url: string): string | undefined => new Proxies({ http: 'http://p:1', https: 'q:2', no }).for(new URL(url))?.url.host;
+  const choose = (no: string, url: string): string | undefined =>
+    new Proxies({ http: 'http://p:1', https: 'q:2', no }).for(new URL(url))?.url.host;
 
   test.each<[no: string, url: string, proxy: string | undefined]>([
     ['', 'http://example.com', 'p:1'],
@@ -44,12 +45,22 @@ describe('which proxy a URL goes through', () => {
     const env = { HTTP_PROXY: 'http://upper', http_proxy: 'http://lower', https_proxy: 'http://s', NO_PROXY: 'a' };
     const none = { 'http-proxy': '', 'https-proxy': '', 'no-proxy': '' };
     expect(proxySettings({ proxies: none }, env)).toEqual({ http: 'http://upper', https: 'http://s', no: 'a' });
-    expect(proxySettings({ proxies: { ...none, 'http-proxy': 'http://own', 'no-proxy': 'b' } }, env)).toEqual({ http: 'http://own', https: 'http://s', no: 'b' });
+    expect(proxySettings({ proxies: { ...none, 'http-proxy': 'http://own', 'no-proxy': 'b' } }, env)).toEqual({
+      http: 'http://own',
+      https: 'http://s',
+      no: 'b',
+    });
   });
 
   test('a proxy that is not spoken is refused, and no password is shown', () => {
-    expect(() => new Proxies({ http: '', https: 'socks5://me:secret@p:1', no: '' })).toThrow('https-proxy: "socks5://xxxxx:xxxxx@p:1" is not the URL of an http or https proxy');
-    expect(shownProxies({ http: 'http://me:secret@p:1/', https: 'q:2', no: 'a' })).toEqual({ http: 'http://xxxxx:xxxxx@p:1/', https: 'q:2', no: 'a' });
+    expect(() => new Proxies({ http: '', https: 'socks5://me:secret@p:1', no: '' })).toThrow(
+      'https-proxy: "socks5://xxxxx:xxxxx@p:1" is not the URL of an http or https proxy',
+    );
+    expect(shownProxies({ http: 'http://me:secret@p:1/', https: 'q:2', no: 'a' })).toEqual({
+      http: 'http://xxxxx:xxxxx@p:1/',
+      https: 'q:2',
+      no: 'a',
+    });
   });
 });
 
@@ -57,7 +68,10 @@ describe('which proxy a URL goes through', () => {
 class TestProxy {
   readonly seen: string[] = [];
   private readonly sockets = new Set<Socket>();
-  private constructor(readonly server: Server, private readonly names: ReadonlyMap<string, string>) {}
+  private constructor(
+    readonly server: Server,
+    private readonly names: ReadonlyMap<string, string>,
+  ) {}
 
   static async start(names: ReadonlyMap<string, string>): Promise<TestProxy> {
     const server = createServer();
@@ -67,10 +81,12 @@ class TestProxy {
       if (to === undefined) return void outgoing.writeHead(407).end();
       const { pathname, search } = new URL(incoming.url ?? '');
       const { 'proxy-authorization': _own, ...headers } = incoming.headers;
-      incoming.pipe(request({ host: to.hostname, port: to.port, method: incoming.method, path: pathname + search, headers }, (answer) => {
-        outgoing.writeHead(answer.statusCode ?? 0, answer.headers);
-        answer.pipe(outgoing);
-      }));
+      incoming.pipe(
+        request({ host: to.hostname, port: to.port, method: incoming.method, path: pathname + search, headers }, (answer) => {
+          outgoing.writeHead(answer.statusCode ?? 0, answer.headers);
+          answer.pipe(outgoing);
+        }),
+      );
     });
     server.on('connect', (incoming: IncomingMessage, socket: Socket) => {
       const to = proxy.admit(incoming, 'CONNECT', incoming.url ?? '');
@@ -127,7 +143,12 @@ async function surroundings(secure: boolean, change: object = {}) {
   const registry = await MemoryRegistry.start(secure ? { tls: tls ?? {} } : {});
   stops.push(() => registry.stop());
   const port = secure ? 443 : 80;
-  const proxy = await TestProxy.start(new Map([[`${NAME}:${port}`, registry.host], [NAME, registry.host]]));
+  const proxy = await TestProxy.start(
+    new Map([
+      [`${NAME}:${port}`, registry.host],
+      [NAME, registry.host],
+    ]),
+  );
   stops.push(() => proxy.stop());
   const config = await mkdtemp(join(tmpdir(), 'gi-proxy-'));
   stops.push(() => rm(config, { recursive: true }));
@@ -135,7 +156,10 @@ async function surroundings(secure: boolean, change: object = {}) {
   if (secure) await writeFile(join(config, NAME, 'ca.crt'), certificates?.ca ?? '');
   else await writeFile(join(config, NAME, 'hosts.toml'), `server = "http://${NAME}"\n`);
   const address = `http://me:s3cret@127.0.0.1:${proxy.port}`;
-  engine = await startEngine({ 'registry-config-path': [config], proxies: { 'http-proxy': address, 'https-proxy': address, 'no-proxy': '', ...change } });
+  engine = await startEngine({
+    'registry-config-path': [config],
+    proxies: { 'http-proxy': address, 'https-proxy': address, 'no-proxy': '', ...change },
+  });
   return { registry, proxy, engine };
 }
 
@@ -156,17 +180,24 @@ describe.each(hasOpenssl ? [false, true] : [false])('a registry that only the pr
     expect(await pull(`${NAME}/a:1`)).toBe(id);
     const image = await dockerArchive([`${NAME}/b:1`], [[{ name: 'g', body: 'pushed' }]]);
     await own.load(image.archive);
-    for await (const { progress } of own.images.push(ctx, { ref: `${NAME}/b:1`, allTags: false, auth: undefined, platform: undefined })) if (progress?.error) throw new Error(progress.error);
+    for await (const { progress } of own.images.push(ctx, { ref: `${NAME}/b:1`, allTags: false, auth: undefined, platform: undefined }))
+      if (progress?.error) throw new Error(progress.error);
     expect(registry.manifests.has('b 1')).toBe(true);
     if (secure) expect(new Set(proxy.seen)).toEqual(new Set([`CONNECT ${NAME}:443`]));
     else expect(new Set(proxy.seen.map((line) => line.split(' ')[1]))).toEqual(new Set([NAME]));
     expect(registry.seen.some(({ headers }) => headers['proxy-authorization'] !== undefined)).toBe(false);
-    expect((await own.images.getInfo(ctx, {})).proxies).toEqual({ http: `http://xxxxx:xxxxx@127.0.0.1:${proxy.port}`, https: `http://xxxxx:xxxxx@127.0.0.1:${proxy.port}`, no: '' });
+    expect((await own.images.getInfo(ctx, {})).proxies).toEqual({
+      http: `http://xxxxx:xxxxx@127.0.0.1:${proxy.port}`,
+      https: `http://xxxxx:xxxxx@127.0.0.1:${proxy.port}`,
+      no: '',
+    });
   });
 
   test('without the password the answer of the proxy is told', async () => {
     const { proxy } = await surroundings(secure);
-    await engine?.restart({ proxies: { 'http-proxy': `http://127.0.0.1:${proxy.port}`, 'https-proxy': `http://127.0.0.1:${proxy.port}`, 'no-proxy': '' } });
+    await engine?.restart({
+      proxies: { 'http-proxy': `http://127.0.0.1:${proxy.port}`, 'https-proxy': `http://127.0.0.1:${proxy.port}`, 'no-proxy': '' },
+    });
     await expect(pull(`${NAME}/a:1`)).rejects.toThrow(/407/);
   });
 

@@ -26,9 +26,13 @@ export function parseProxyUrl(name: string, text: string): Proxy | undefined {
   if (text === '') return undefined;
   const full = text.includes('://') ? text : `http://${text}`;
   const url = URL.canParse(full) ? new URL(full) : undefined;
-  if (url === undefined || !/^https?:$/.test(url.protocol) || url.hostname === '') throw invalidArgument(`${name}: "${maskProxy(text)}" is not the URL of an http or https proxy`);
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.hostname === '')
+    throw invalidArgument(`${name}: "${maskProxy(text)}" is not the URL of an http or https proxy`);
   const { username, password } = url;
-  const authorization = username === '' ? undefined : `Basic ${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')}`;
+  const authorization =
+    username === ''
+      ? undefined
+      : `Basic ${Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64')}`;
   return { url: new URL(url.origin), authorization };
 }
 
@@ -46,7 +50,11 @@ export class Proxies {
   constructor(settings: ProxySettings) {
     this.http = parseProxyUrl('http-proxy', settings.http);
     this.https = parseProxyUrl('https-proxy', settings.https);
-    this.direct = settings.no.split(',').map((entry) => entry.trim().toLowerCase()).filter((entry) => entry !== '').map(matcher);
+    this.direct = settings.no
+      .split(',')
+      .map((entry) => entry.trim().toLowerCase())
+      .filter((entry) => entry !== '')
+      .map(matcher);
   }
 
   /** The proxy for a URL; undefined: it is reached directly. */
@@ -68,7 +76,8 @@ function matcher(entry: string): (host: string, port: string) => boolean {
   const parts = /^(\[[^\]]*\]|[^:]*)(?::(\d+))?$/.exec(entry);
   const [name, wanted] = parts === null ? [entry, undefined] : [(parts[1] ?? '').replace(/^\[|\]$/g, ''), parts[2]];
   const base = name.replace(/^\*?\./, '');
-  const matches = (host: string): boolean => (isIP(host) !== 0 ? host === base : host.endsWith(`.${base}`) || (base === name && host === base));
+  const matches = (host: string): boolean =>
+    isIP(host) !== 0 ? host === base : host.endsWith(`.${base}`) || (base === name && host === base);
   return (host, port) => (wanted === undefined || wanted === port) && matches(host);
 }
 

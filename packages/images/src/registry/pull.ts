@@ -1,5 +1,18 @@
 import type { Auth } from '@gantry/api/gantry/images/v1/images';
-import { chainIds, type Descriptor, familiarString, formatPlatform, formatReference, hostPlatform, isConfig, isLayer, type Manifest, type Platform, type Reference, sha256 } from '@gantry/oci';
+import {
+  chainIds,
+  type Descriptor,
+  familiarString,
+  formatPlatform,
+  formatReference,
+  hostPlatform,
+  isConfig,
+  isLayer,
+  type Manifest,
+  type Platform,
+  type Reference,
+  sha256,
+} from '@gantry/oci';
 import { dataLoss, type Logger, notFound, notImplemented, resourceExhausted } from '@gantry/rpc';
 import type { ContentStore } from '../content/store';
 import type { Catalog } from '../docker/catalog';
@@ -87,27 +100,47 @@ export class Puller {
     const { reference, report, signal } = options;
     const { repository, manifest: top } = await registries.find(reference, accessOf(options.auth), signal);
     const kind = kindOf(top.bytes, top.mediaType, top.digest);
-    report({ id: reference.digest === undefined ? (reference.tag ?? '') : formatReference(reference), status: `Pulling from ${reference.path}` });
-    const target: Target = { mediaType: documentType(top.bytes, top.mediaType, kind), digest: top.digest, size: top.bytes.length, annotations: {} };
+    report({
+      id: reference.digest === undefined ? (reference.tag ?? '') : formatReference(reference),
+      status: `Pulling from ${reference.path}`,
+    });
+    const target: Target = {
+      mediaType: documentType(top.bytes, top.mediaType, kind),
+      digest: top.digest,
+      size: top.bytes.length,
+      annotations: {},
+    };
     let imageId: string;
     if (kind === 'index') {
       const index = parseIndex(top.bytes, top.digest);
       const chosen = choosePlatform(index.manifests, options.platform, true);
-      if (chosen === undefined) throw notFound(`no matching manifest for ${formatPlatform(options.platform ?? hostPlatform())} in the manifest list entries`);
+      if (chosen === undefined)
+        throw notFound(`no matching manifest for ${formatPlatform(options.platform ?? hostPlatform())} in the manifest list entries`);
       const fetched = await repository.manifest(chosen.digest, signal);
-      if (fetched.bytes.length !== chosen.size) throw dataLoss(`manifest ${chosen.digest} has ${fetched.bytes.length} bytes, ${chosen.size} were promised`);
+      if (fetched.bytes.length !== chosen.size)
+        throw dataLoss(`manifest ${chosen.digest} has ${fetched.bytes.length} bytes, ${chosen.size} were promised`);
       imageId = await this.image(scope, repository, fetched.bytes, options);
-      await content.put(scope, top.bytes, top.digest, { ...indexLabels(index, (digest) => content.has(scope, digest)), ...this.source(reference) });
+      await content.put(scope, top.bytes, top.digest, {
+        ...indexLabels(index, (digest) => content.has(scope, digest)),
+        ...this.source(reference),
+      });
     } else {
       imageId = await this.image(scope, repository, top.bytes, options);
     }
-    const name = formatReference(reference.tag === undefined || reference.digest === undefined ? reference : { domain: reference.domain, path: reference.path, digest: reference.digest });
+    const name = formatReference(
+      reference.tag === undefined || reference.digest === undefined
+        ? reference
+        : { domain: reference.domain, path: reference.path, digest: reference.digest },
+    );
     const old = catalog.images.find(scope, name);
     const before = old === undefined ? undefined : await catalog.reader.tryLoad(scope, old.target);
     putName(catalog.images, scope, name, target, { labels: { [REPO_DIGEST_LABEL]: top.digest }, sameImage: before?.id === imageId });
     report({ id: '', status: `Digest: ${top.digest}` });
     const upToDate = before?.id === imageId;
-    report({ id: '', status: `Status: ${upToDate ? 'Image is up to date for' : 'Downloaded newer image for'} ${familiarString(reference)}` });
+    report({
+      id: '',
+      status: `Status: ${upToDate ? 'Image is up to date for' : 'Downloaded newer image for'} ${familiarString(reference)}`,
+    });
     return { imageId, digest: top.digest, upToDate };
   }
 
@@ -117,21 +150,43 @@ export class Puller {
     const { signal, report } = options;
     const digest = sha256(bytes);
     const manifest = parseManifest(bytes, digest);
-    if (!isConfig(manifest.config.mediaType)) throw notImplemented(`${digest} is an artifact of type ${manifest.artifactType ?? manifest.config.mediaType}, not an image`);
-    for (const layer of manifest.layers) if (!isLayer(layer.mediaType)) throw notImplemented(`layer ${layer.digest} has the media type ${layer.mediaType}, which is not supported`);
+    if (!isConfig(manifest.config.mediaType))
+      throw notImplemented(`${digest} is an artifact of type ${manifest.artifactType ?? manifest.config.mediaType}, not an image`);
+    for (const layer of manifest.layers)
+      if (!isLayer(layer.mediaType))
+        throw notImplemented(`layer ${layer.digest} has the media type ${layer.mediaType}, which is not supported`);
     const known = content.has(scope, manifest.config.digest);
     const configJson = await this.config(scope, repository, manifest.config, signal);
     const config = parseConfig(configJson, manifest.config.digest);
     const chains = chainIds(config.rootfs.diff_ids);
-    if (chains.length !== manifest.layers.length) throw dataLoss(`manifest ${digest} has ${manifest.layers.length} layers and ${chains.length} diff ids`);
-    const there = manifest.layers.map((layer, at) => content.has(scope, layer.digest) && snapshotter.find(scope, chains[at] ?? '') !== undefined);
+    if (chains.length !== manifest.layers.length)
+      throw dataLoss(`manifest ${digest} has ${manifest.layers.length} layers and ${chains.length} diff ids`);
+    const there = manifest.layers.map(
+      (layer, at) => content.has(scope, layer.digest) && snapshotter.find(scope, chains[at] ?? '') !== undefined,
+    );
     // An image that is here already is not told layer by layer.
-    if (!known || there.includes(false)) manifest.layers.forEach((layer, at) => report({ id: short(layer.digest), layer, status: there[at] === true ? 'Already exists' : 'Pulling fs layer' }));
+    if (!known || there.includes(false))
+      manifest.layers.forEach((layer, at) =>
+        report({ id: short(layer.digest), layer, status: there[at] === true ? 'Already exists' : 'Pulling fs layer' }),
+      );
     const loose = new Map<string, LooseLayer>();
     const stop = new AbortController();
     const both = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal]);
     try {
-      const jobs = manifest.layers.map((layer, at) => (there[at] === true ? this.hold(scope, layer.digest) : this.layer(scope, { repository, layer, unpack: snapshotter.find(scope, chains[at] ?? '') === undefined, wanted: config.rootfs.diff_ids[at] ?? '', loose, signal: both, report, options })));
+      const jobs = manifest.layers.map((layer, at) =>
+        there[at] === true
+          ? this.hold(scope, layer.digest)
+          : this.layer(scope, {
+              repository,
+              layer,
+              unpack: snapshotter.find(scope, chains[at] ?? '') === undefined,
+              wanted: config.rootfs.diff_ids[at] ?? '',
+              loose,
+              signal: both,
+              report,
+              options,
+            }),
+      );
       const failed = (error: unknown): never => {
         stop.abort(error);
         throw error;
@@ -140,20 +195,28 @@ export class Puller {
       manifest.layers.forEach((layer, at) => {
         if (there[at] !== true) report({ id: short(layer.digest), layer, status: 'Extracting', current: layer.size, total: layer.size });
       });
-      await buildChain(intake, snapshotter, scope, { image: { chainIds: chains, config, manifest }, loose, ...(signal === undefined ? {} : { signal }) });
+      await buildChain(intake, snapshotter, scope, {
+        image: { chainIds: chains, config, manifest },
+        loose,
+        ...(signal === undefined ? {} : { signal }),
+      });
       manifest.layers.forEach((layer, at) => {
         if (there[at] !== true) report({ id: short(layer.digest), layer, status: 'Pull complete' });
       });
     } finally {
       for (const { key } of loose.values()) await intake.drop(scope, key);
     }
-    await content.put(scope, configJson, manifest.config.digest, { ...configLabels(snapshotter.name, chains.at(-1)), ...this.source(options.reference) });
+    await content.put(scope, configJson, manifest.config.digest, {
+      ...configLabels(snapshotter.name, chains.at(-1)),
+      ...this.source(options.reference),
+    });
     await content.put(scope, bytes, digest, { ...manifestLabels(manifest), ...this.source(options.reference) });
     return manifest.config.digest;
   }
 
   private async config(scope: Scope, repository: Reader, descriptor: Manifest['config'], signal: AbortSignal | undefined): Promise<Buffer> {
-    if (descriptor.size > MANIFEST_LIMIT) throw resourceExhausted(`image configuration ${descriptor.digest} has ${descriptor.size} bytes, more than ${MANIFEST_LIMIT}`);
+    if (descriptor.size > MANIFEST_LIMIT)
+      throw resourceExhausted(`image configuration ${descriptor.digest} has ${descriptor.size} bytes, more than ${MANIFEST_LIMIT}`);
     if (this.deps.content.has(scope, descriptor.digest)) return this.deps.content.readAll(scope, descriptor.digest);
     const parts: Buffer[] = [];
     let size = 0;
@@ -163,7 +226,8 @@ export class Puller {
       parts.push(part);
     }
     const bytes = Buffer.concat(parts);
-    if (sha256(bytes) !== descriptor.digest) throw dataLoss(`image configuration has the digest ${sha256(bytes)}, ${descriptor.digest} was promised`);
+    if (sha256(bytes) !== descriptor.digest)
+      throw dataLoss(`image configuration has the digest ${sha256(bytes)}, ${descriptor.digest} was promised`);
     return bytes;
   }
 
@@ -174,7 +238,16 @@ export class Puller {
 
   private async layer(
     scope: Scope,
-    job: { repository: Reader; layer: Descriptor; unpack: boolean; wanted: string; loose: Map<string, LooseLayer>; signal: AbortSignal; report: (line: PullLine) => void; options: ImageOptions },
+    job: {
+      repository: Reader;
+      layer: Descriptor;
+      unpack: boolean;
+      wanted: string;
+      loose: Map<string, LooseLayer>;
+      signal: AbortSignal;
+      report: (line: PullLine) => void;
+      options: ImageOptions;
+    },
   ): Promise<void> {
     const { content, intake, leases } = this.deps;
     const { layer } = job;
@@ -220,4 +293,3 @@ export class Puller {
     return reference === undefined ? {} : { [sourceLabel(reference.domain)]: reference.path };
   }
 }
-

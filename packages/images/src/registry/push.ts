@@ -2,7 +2,19 @@ import { createHash } from 'node:crypto';
 import { Readable, Transform } from 'node:stream';
 import { createGzip } from 'node:zlib';
 import type { Auth } from '@gantry/api/gantry/images/v1/images';
-import { type Descriptor, type Digest, familiarString, isIndex, layerCompression, type Manifest, mediaTypes, type Platform, type Reference, repositoryName, sha256 } from '@gantry/oci';
+import {
+  type Descriptor,
+  type Digest,
+  familiarString,
+  isIndex,
+  layerCompression,
+  type Manifest,
+  mediaTypes,
+  type Platform,
+  type Reference,
+  repositoryName,
+  sha256,
+} from '@gantry/oci';
 import { invalidArgument, type Logger, notFound } from '@gantry/rpc';
 import type { ContentStore } from '../content/store';
 import type { Catalog } from '../docker/catalog';
@@ -74,7 +86,10 @@ export class Pusher {
     for (const digest of [record.target.digest, image.manifestDigest, image.id]) content.hold(scope, digest);
     const repository = await registries.forPush(reference, accessOf(options.auth), signal);
     const whole = isIndex(record.target.mediaType) && options.platform === undefined ? await this.wholeIndex(scope, record) : undefined;
-    const pushed = whole === undefined ? await this.manifest(scope, repository, { digest: image.manifestDigest, reference: reference.tag ?? 'latest', options }) : await this.index(scope, repository, { record, manifests: whole, options });
+    const pushed =
+      whole === undefined
+        ? await this.manifest(scope, repository, { digest: image.manifestDigest, reference: reference.tag ?? 'latest', options })
+        : await this.index(scope, repository, { record, manifests: whole, options });
     const labels = { ...record.labels, [REPO_DIGEST_LABEL]: pushed.digest };
     catalog.images.update(scope, { ...record, labels }, [`labels.${REPO_DIGEST_LABEL}`]);
     return pushed;
@@ -92,15 +107,24 @@ export class Pusher {
     return manifests;
   }
 
-  private async index(scope: Scope, repository: Repository, job: { record: ImageRecord; manifests: readonly Descriptor[]; options: PushOptions }): Promise<Pushed> {
-    for (const { digest } of job.manifests) await this.manifest(scope, repository, { digest, reference: digest, options: job.options, exact: true });
+  private async index(
+    scope: Scope,
+    repository: Repository,
+    job: { record: ImageRecord; manifests: readonly Descriptor[]; options: PushOptions },
+  ): Promise<Pushed> {
+    for (const { digest } of job.manifests)
+      await this.manifest(scope, repository, { digest, reference: digest, options: job.options, exact: true });
     const bytes = await this.deps.content.readAll(scope, job.record.target.digest);
     await repository.putManifest(job.options.reference.tag ?? 'latest', bytes, job.record.target.mediaType, { signal: job.options.signal });
     return { digest: sha256(bytes), size: bytes.length };
   }
 
   /** exact: the layers as they are stored, since an index names the manifest by its digest. */
-  private async manifest(scope: Scope, repository: Repository, job: { digest: string; reference: string; options: PushOptions; exact?: boolean }): Promise<Pushed> {
+  private async manifest(
+    scope: Scope,
+    repository: Repository,
+    job: { digest: string; reference: string; options: PushOptions; exact?: boolean },
+  ): Promise<Pushed> {
     const { content } = this.deps;
     const { options } = job;
     const stored = await content.readAll(scope, job.digest);
@@ -109,7 +133,8 @@ export class Pusher {
     const once = new Map<string, Promise<Descriptor>>();
     const layers = await Promise.all(
       manifest.layers.map((layer) => {
-        const job_ = once.get(layer.digest) ?? this.limit.run(() => this.layer(scope, repository, { layer, exact: job.exact === true, options }));
+        const job_ =
+          once.get(layer.digest) ?? this.limit.run(() => this.layer(scope, repository, { layer, exact: job.exact === true, options }));
         once.set(layer.digest, job_);
         return job_;
       }),
@@ -122,7 +147,11 @@ export class Pusher {
     return { digest: sha256(bytes), size: bytes.length };
   }
 
-  private async layer(scope: Scope, repository: Repository, job: { layer: Descriptor; exact: boolean; options: PushOptions }): Promise<Descriptor> {
+  private async layer(
+    scope: Scope,
+    repository: Repository,
+    job: { layer: Descriptor; exact: boolean; options: PushOptions },
+  ): Promise<Descriptor> {
     const { layer, options } = job;
     const { content } = this.deps;
     const id = layerName(content, scope, layer);

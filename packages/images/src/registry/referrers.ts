@@ -31,20 +31,28 @@ export async function fetchReferrers(reader: ReferrersReader, digest: string, ar
     const response: Response = await reader.get(next, { Accept: mediaTypes.ociIndex });
     if (response.status !== 200) {
       // No such call here: 404 by the specification, other refusals by registries that know it for something else.
-      if (pages > 0 || response.status >= 500 || response.status === 401 || response.status === 403 || response.status === 429) throw await refusal(response, `referrers of ${digest}`);
+      if (pages > 0 || response.status >= 500 || response.status === 401 || response.status === 403 || response.status === 429)
+        throw await refusal(response, `referrers of ${digest}`);
       response.body.resume();
       return suiting(((await reader.index(fallbackTag(digest)))?.manifests ?? []) as Referrer[], artifactType);
     }
-    found.push(...(parseIndex(await readBody(response, LIMIT, `referrers of ${digest}`), `referrers of ${digest}`).manifests as Referrer[]));
+    found.push(
+      ...(parseIndex(await readBody(response, LIMIT, `referrers of ${digest}`), `referrers of ${digest}`).manifests as Referrer[]),
+    );
     next = /<[^>]*(referrers\/[^>]*)>\s*;\s*rel="?next"?/.exec(String(response.headers['link'] ?? ''))?.[1];
   }
   return suiting(found, artifactType);
 }
 
-const suiting = (referrers: readonly Referrer[], artifactType: string): Referrer[] => referrers.filter((referrer) => artifactType === '' || referrer.artifactType === artifactType);
+const suiting = (referrers: readonly Referrer[], artifactType: string): Referrer[] =>
+  referrers.filter((referrer) => artifactType === '' || referrer.artifactType === artifactType);
 
 /** Adds a referrer to the fallback tag, once. */
-export async function addToFallback(registry: { index(tag: string): Promise<Index | undefined>; put(tag: string, index: Index): Promise<void> }, digest: string, referrer: Referrer): Promise<void> {
+export async function addToFallback(
+  registry: { index(tag: string): Promise<Index | undefined>; put(tag: string, index: Index): Promise<void> },
+  digest: string,
+  referrer: Referrer,
+): Promise<void> {
   const tag = fallbackTag(digest);
   const manifests = (await registry.index(tag))?.manifests ?? [];
   if (manifests.some((entry) => entry.digest === referrer.digest)) return;

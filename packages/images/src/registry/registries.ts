@@ -64,7 +64,9 @@ export class Registries {
   /** The repository at the first endpoint that takes pushes and answers. */
   async forPush(reference: Reference, access: Access, signal?: AbortSignal): Promise<Repository> {
     let failure: unknown = unavailable(`no host of registry ${reference.domain} takes pushes`);
-    const endpoints = (await this.hosts.endpoints(reference.domain, access)).filter(({ mirror, capabilities, namespace }) => capabilities.has('push') && (!mirror || namespace !== ''));
+    const endpoints = (await this.hosts.endpoints(reference.domain, access)).filter(
+      ({ mirror, capabilities, namespace }) => capabilities.has('push') && (!mirror || namespace !== ''),
+    );
     for (const [at, endpoint] of endpoints.entries()) {
       const repository = this.repository(reference, endpoint, access);
       try {
@@ -81,20 +83,32 @@ export class Registries {
    * The manifest that a reference names and the places that have it: mirrors first, the registry itself last. What a tag means only hosts with the
    * capability to resolve are asked; hosts that may only be pulled from are asked for the digest afterwards.
    */
-  async find(reference: Reference, access: Access, signal?: AbortSignal): Promise<{ readonly repository: Reader; readonly manifest: FetchedManifest }> {
-    const endpoints = (await this.hosts.endpoints(reference.domain, access)).filter(({ capabilities }) => capabilities.has('pull') || capabilities.has('resolve'));
+  async find(
+    reference: Reference,
+    access: Access,
+    signal?: AbortSignal,
+  ): Promise<{ readonly repository: Reader; readonly manifest: FetchedManifest }> {
+    const endpoints = (await this.hosts.endpoints(reference.domain, access)).filter(
+      ({ capabilities }) => capabilities.has('pull') || capabilities.has('resolve'),
+    );
     const tried = new Set<Endpoint>();
     const { repository, manifest } = await this.firstOf(reference, access, {
       endpoints: endpoints.filter(({ capabilities }) => capabilities.has(reference.digest === undefined ? 'resolve' : 'pull')),
       tried,
       ask: async (at) => ({ repository: at, manifest: await at.manifest(reference.digest ?? reference.tag ?? 'latest', signal) }),
     });
-    const pullers = endpoints.filter((endpoint) => endpoint.capabilities.has('pull') && endpoint !== repository.endpoint && !tried.has(endpoint));
+    const pullers = endpoints.filter(
+      (endpoint) => endpoint.capabilities.has('pull') && endpoint !== repository.endpoint && !tried.has(endpoint),
+    );
     const position = endpoints.indexOf(repository.endpoint);
     // Before the one that answered lie hosts that may not resolve; after it those that can help out.
     const before = pullers.filter((endpoint) => endpoints.indexOf(endpoint) < position);
-    const after = pullers.filter((endpoint) => endpoints.indexOf(endpoint) > position && endpoint.base.protocol === repository.endpoint.base.protocol);
-    const places = [...before, ...(repository.endpoint.capabilities.has('pull') ? [repository.endpoint] : []), ...after].map((endpoint) => (endpoint === repository.endpoint ? repository : this.repository(reference, endpoint, access)));
+    const after = pullers.filter(
+      (endpoint) => endpoints.indexOf(endpoint) > position && endpoint.base.protocol === repository.endpoint.base.protocol,
+    );
+    const places = [...before, ...(repository.endpoint.capabilities.has('pull') ? [repository.endpoint] : []), ...after].map((endpoint) =>
+      endpoint === repository.endpoint ? repository : this.repository(reference, endpoint, access),
+    );
     const [first, ...more] = places;
     if (first === undefined) throw unavailable(`no host of registry ${reference.domain} may be pulled from`);
     return { repository: more.length === 0 ? first : new Readers([first, ...more], this.logger), manifest };
@@ -137,7 +151,8 @@ export class Registries {
   async download(address: string, signal: AbortSignal): Promise<{ readonly total: number; readonly body: AsyncIterable<Buffer> }> {
     let url = URL.canParse(address) ? new URL(address) : undefined;
     for (let hops = 0; ; hops++) {
-      if (url === undefined || !/^https?:$/.test(url.protocol) || hops > 5) throw invalidArgument(`"${address}" leads to no http or https URL`);
+      if (url === undefined || !/^https?:$/.test(url.protocol) || hops > 5)
+        throw invalidArgument(`"${address}" leads to no http or https URL`);
       const response: Response = await this.http.send({ method: 'GET', url, signal, foreign: hops > 0 && !isLoopback(new URL(address)) });
       const to = response.headers['location'];
       if (response.status >= 300 && response.status < 400 && to !== undefined) {
@@ -153,7 +168,11 @@ export class Registries {
     }
   }
 
-  private async firstOf<T>(reference: Reference, access: Access, job: { readonly endpoints: readonly Endpoint[]; readonly tried: Set<Endpoint>; readonly ask: (repository: Repository) => Promise<T> }): Promise<T> {
+  private async firstOf<T>(
+    reference: Reference,
+    access: Access,
+    job: { readonly endpoints: readonly Endpoint[]; readonly tried: Set<Endpoint>; readonly ask: (repository: Repository) => Promise<T> },
+  ): Promise<T> {
     let failure: unknown = unavailable(`no host of registry ${reference.domain} answers for names`);
     for (const [at, endpoint] of job.endpoints.entries()) {
       try {
@@ -170,7 +189,8 @@ export class Registries {
   }
 
   private repository(reference: Reference, endpoint: Endpoint, access: Access): Repository {
-    const at = endpoint.mirror || access.headers === undefined ? endpoint : { ...endpoint, headers: { ...endpoint.headers, ...access.headers } };
+    const at =
+      endpoint.mirror || access.headers === undefined ? endpoint : { ...endpoint, headers: { ...endpoint.headers, ...access.headers } };
     const calls = new Calls(this.http, at, new Authorizer(this.http, at, access.credentials), this.logger);
     return new Repository(calls, reference.path, { logger: this.logger, ranges: this.config.ranges, endpoint });
   }
@@ -182,7 +202,11 @@ const isImageConfig = (mediaType: string): boolean => /(\.image\.config\.v1|\.co
 function worded(reference: Reference, error: unknown): unknown {
   const name = familiarName(reference);
   if (isErrorOf(error, 'unauthorized', 'forbidden')) {
-    return isErrorOf(error, 'forbidden') && error.meta['status'] === undefined ? error : notFound(`pull access denied for ${name}, repository does not exist or may require 'docker login': ${error.message}`, { cause: error });
+    return isErrorOf(error, 'forbidden') && error.meta['status'] === undefined
+      ? error
+      : notFound(`pull access denied for ${name}, repository does not exist or may require 'docker login': ${error.message}`, {
+          cause: error,
+        });
   }
   if (isErrorOf(error, 'notFound')) {
     const full = reference.digest !== undefined ? `${name}@${reference.digest}` : `${name}:${reference.tag ?? 'latest'}`;

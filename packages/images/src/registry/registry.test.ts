@@ -20,11 +20,13 @@ afterEach(() => engine.stop());
 
 async function pull(ref: string, credentials?: ReturnType<typeof auth>, context = ctx): Promise<PullResponse[]> {
   const answers: PullResponse[] = [];
-  for await (const answer of engine.images.pull(context, { ref, allTags: false, platform: undefined, auth: credentials })) answers.push(answer);
+  for await (const answer of engine.images.pull(context, { ref, allTags: false, platform: undefined, auth: credentials }))
+    answers.push(answer);
   return answers;
 }
 
-const statuses = (answers: readonly { progress?: { id: string; status: string } | undefined }[]): string[] => answers.flatMap(({ progress }) => (progress === undefined ? [] : [`${progress.id} ${progress.status}`.trim()]));
+const statuses = (answers: readonly { progress?: { id: string; status: string } | undefined }[]): string[] =>
+  answers.flatMap(({ progress }) => (progress === undefined ? [] : [`${progress.id} ${progress.status}`.trim()]));
 const push = async (ref: string): Promise<string[]> => {
   const answers = [];
   for await (const answer of engine.images.push(ctx, { ref, allTags: false, auth: undefined, platform: undefined })) answers.push(answer);
@@ -57,7 +59,10 @@ if (!hasRegistry) console.warn(`skipped: ${REGISTRY_BINARY} is not installed`);
       expect(statuses(await pull(name)).at(-1)).toBe(`Status: Image is up to date for ${name}`);
       const found = (await engine.images.resolve(ctx, { ref: `${registry.host}/team/a@${digest ?? ''}`, platform: undefined })).image;
       expect(found).toMatchObject({ id: image.id, repoTags: [name], repoDigests: [`${registry.host}/team/a@${digest ?? ''}`] });
-      await expect(pull(`${registry.host}/team/a:2`)).rejects.toMatchObject({ kind: 'notFound', message: `manifest for ${registry.host}/team/a:2 not found: manifest unknown: manifest unknown` });
+      await expect(pull(`${registry.host}/team/a:2`)).rejects.toMatchObject({
+        kind: 'notFound',
+        message: `manifest for ${registry.host}/team/a:2 not found: manifest unknown: manifest unknown`,
+      });
     } finally {
       await registry.stop();
     }
@@ -65,9 +70,23 @@ if (!hasRegistry) console.warn(`skipped: ${REGISTRY_BINARY} is not installed`);
 });
 
 /** A registry that serves one image, counting what is fetched. */
-async function serve(options: { layers: readonly Buffer[]; change?: (path: string, response: Parameters<Parameters<typeof fakeRegistry>[0]>[1], request: Parameters<Parameters<typeof fakeRegistry>[0]>[0]) => boolean; tar?: readonly Buffer[] }) {
+async function serve(options: {
+  layers: readonly Buffer[];
+  change?: (
+    path: string,
+    response: Parameters<Parameters<typeof fakeRegistry>[0]>[1],
+    request: Parameters<Parameters<typeof fakeRegistry>[0]>[0],
+  ) => boolean;
+  tar?: readonly Buffer[];
+}) {
   const tars = options.tar ?? options.layers;
-  const config = Buffer.from(JSON.stringify({ architecture: process.arch === 'arm64' ? 'arm64' : 'amd64', os: 'linux', rootfs: { type: 'layers', diff_ids: tars.map((layer) => sha256(layer)) } }));
+  const config = Buffer.from(
+    JSON.stringify({
+      architecture: process.arch === 'arm64' ? 'arm64' : 'amd64',
+      os: 'linux',
+      rootfs: { type: 'layers', diff_ids: tars.map((layer) => sha256(layer)) },
+    }),
+  );
   const manifest = Buffer.from(
     JSON.stringify({
       schemaVersion: 2,
@@ -88,7 +107,12 @@ async function serve(options: { layers: readonly Buffer[]; change?: (path: strin
       response.writeHead(from > 0 ? 206 : 200, { 'Content-Length': blob.length - from }).end(blob.subarray(from));
     }
   });
-  return { ...registry, manifest, id: sha256(config), fetched: (digest: string) => registry.seen.filter(({ url, method }) => method === 'GET' && url?.includes(digest) === true).length };
+  return {
+    ...registry,
+    manifest,
+    id: sha256(config),
+    fetched: (digest: string) => registry.seen.filter(({ url, method }) => method === 'GET' && url?.includes(digest) === true).length,
+  };
 }
 
 describe('a hostile or broken registry', () => {
@@ -101,7 +125,10 @@ describe('a hostile or broken registry', () => {
 
   test('attack 32: other bytes than the digest says', async () => {
     const layer = await layerOf('honest');
-    const registry = await serve({ layers: [layer], change: (path, response) => path.endsWith(sha256(layer)) && response.end(Buffer.alloc(layer.length)) !== undefined });
+    const registry = await serve({
+      layers: [layer],
+      change: (path, response) => path.endsWith(sha256(layer)) && response.end(Buffer.alloc(layer.length)) !== undefined,
+    });
     await expect(pull(`${registry.host}/a:1`)).rejects.toMatchObject({ kind: 'dataLoss' });
     await nothingLeft();
     await registry.stop();
@@ -109,7 +136,10 @@ describe('a hostile or broken registry', () => {
 
   test('attack 32: more bytes than the size says', async () => {
     const layer = await layerOf('honest');
-    const registry = await serve({ layers: [layer], change: (path, response) => path.endsWith(sha256(layer)) && response.end(Buffer.alloc(layer.length * 3)) !== undefined });
+    const registry = await serve({
+      layers: [layer],
+      change: (path, response) => path.endsWith(sha256(layer)) && response.end(Buffer.alloc(layer.length * 3)) !== undefined,
+    });
     await expect(pull(`${registry.host}/a:1`)).rejects.toThrow(/longer than its/);
     await nothingLeft();
     await registry.stop();
@@ -148,7 +178,10 @@ describe('a hostile or broken registry', () => {
 
   test('schema 1 is refused by name', async () => {
     const registry = await fakeRegistry((_request, response) => response.end(JSON.stringify({ schemaVersion: 1, fsLayers: [] })));
-    await expect(pull(`${registry.host}/a:1`)).rejects.toMatchObject({ kind: 'notImplemented', message: expect.stringContaining('schema version 1') as string });
+    await expect(pull(`${registry.host}/a:1`)).rejects.toMatchObject({
+      kind: 'notImplemented',
+      message: expect.stringContaining('schema version 1') as string,
+    });
     await registry.stop();
   });
 
@@ -168,7 +201,9 @@ describe('a hostile or broken registry', () => {
       },
     });
     await pull(`${registry.host}/a:1`, auth('me', 'secret'));
-    expect(registry.seen.some(({ headers }) => headers.authorization === `Basic ${Buffer.from('me:secret').toString('base64')}`)).toBe(true);
+    expect(registry.seen.some(({ headers }) => headers.authorization === `Basic ${Buffer.from('me:secret').toString('base64')}`)).toBe(
+      true,
+    );
     expect(storage.seen).toHaveLength(1);
     expect(storage.seen[0]?.headers.authorization).toBeUndefined();
     await registry.stop();
@@ -192,9 +227,11 @@ describe('a hostile or broken registry', () => {
     await Promise.all([registry.stop(), tokens.stop()]);
   });
 
-  test('attack 33: refused credentials are docker\'s error', async () => {
+  test("attack 33: refused credentials are docker's error", async () => {
     const registry = await fakeRegistry((_request, response) => response.writeHead(401, { 'WWW-Authenticate': 'Basic realm="x"' }).end());
-    await expect(pull(`${registry.host}/a:1`)).rejects.toThrow(`pull access denied for ${registry.host}/a, repository does not exist or may require 'docker login'`);
+    await expect(pull(`${registry.host}/a:1`)).rejects.toThrow(
+      `pull access denied for ${registry.host}/a, repository does not exist or may require 'docker login'`,
+    );
     await registry.stop();
   });
 
@@ -209,7 +246,10 @@ describe('a hostile or broken registry', () => {
   });
 
   test('nobody listens', async () => {
-    await expect(pull('127.0.0.1:1/a:1')).rejects.toMatchObject({ kind: 'unavailable', message: expect.stringContaining('connection refused') as string });
+    await expect(pull('127.0.0.1:1/a:1')).rejects.toMatchObject({
+      kind: 'unavailable',
+      message: expect.stringContaining('connection refused') as string,
+    });
   });
 });
 
@@ -260,9 +300,17 @@ test('challenges are read as RFC 9110 writes them', () => {
 
 test('endpoints: mirrors for Docker Hub only, plain HTTP only where it is allowed', () => {
   const config = { mirrors: ['http://127.0.0.1:5000'], insecure: ['10.0.0.0/8', 'reg.local:80'] };
-  expect(endpointsOf('docker.io', config).map(({ base }) => base.origin)).toEqual(['http://127.0.0.1:5000', 'https://registry-1.docker.io']);
+  expect(endpointsOf('docker.io', config).map(({ base }) => base.origin)).toEqual([
+    'http://127.0.0.1:5000',
+    'https://registry-1.docker.io',
+  ]);
   expect(endpointsOf('quay.io', config).map(({ base }) => base.origin)).toEqual(['https://quay.io']);
   expect(endpointsOf('localhost:5000', config).map(({ base }) => base.origin)).toEqual(['https://localhost:5000', 'http://localhost:5000']);
-  expect(['127.0.0.1:1', '[::1]:5000', '10.1.2.3:5000', 'reg.local:80'].map((host) => isInsecure(host, config.insecure))).toEqual([true, true, true, true]);
+  expect(['127.0.0.1:1', '[::1]:5000', '10.1.2.3:5000', 'reg.local:80'].map((host) => isInsecure(host, config.insecure))).toEqual([
+    true,
+    true,
+    true,
+    true,
+  ]);
   expect(['example.org', '192.168.0.1', '127.evil.org'].map((host) => isInsecure(host, config.insecure))).toEqual([false, false, false]);
 });

@@ -24,7 +24,14 @@ export interface Reader {
   referrers(digest: string, artifactType: string, signal?: AbortSignal): Promise<Referrer[]>;
 }
 
-const ACCEPT = [mediaTypes.dockerManifest, mediaTypes.dockerManifestList, mediaTypes.ociManifest, mediaTypes.ociIndex, 'application/vnd.docker.distribution.manifest.v1+prettyjws;q=0.5', '*/*;q=0.1'].join(', ');
+const ACCEPT = [
+  mediaTypes.dockerManifest,
+  mediaTypes.dockerManifestList,
+  mediaTypes.ociManifest,
+  mediaTypes.ociIndex,
+  'application/vnd.docker.distribution.manifest.v1+prettyjws;q=0.5',
+  '*/*;q=0.1',
+].join(', ');
 
 /** One repository at one endpoint: the calls of the distribution specification. */
 export class Repository implements Reader {
@@ -67,17 +74,31 @@ export class Repository implements Reader {
   blob(digest: string, size: number, offset: number, signal?: AbortSignal): AsyncGenerator<Buffer> {
     const ask: Download['ask'] = async ({ from, to, plain }, own) => {
       const split = this.options.ranges > 1 && size >= 2 * PIECE;
-      const headers: Record<string, string> = plain === true ? {} : to < size ? { Range: `bytes=${from}-${to - 1}` } : from > 0 || split ? { Range: `bytes=${from}-` } : {};
+      const headers: Record<string, string> =
+        plain === true ? {} : to < size ? { Range: `bytes=${from}-${to - 1}` } : from > 0 || split ? { Range: `bytes=${from}-` } : {};
       const response = await this.get(`blobs/${digest}`, headers, own);
       if (response.status !== 200 && response.status !== 206) throw await refusal(response, `blob ${digest}`);
       return response;
     };
-    return download({ digest, size, offset, signal, ask, logger: this.options.logger, parallel: this.options.ranges, pauseMs: this.calls.pauseMs });
+    return download({
+      digest,
+      size,
+      offset,
+      signal,
+      ask,
+      logger: this.options.logger,
+      parallel: this.options.ranges,
+      pauseMs: this.calls.pauseMs,
+    });
   }
 
   /** What refers to a manifest: the registry's answer, or its fallback tag where it has no such call. */
   referrers(digest: string, artifactType: string, signal?: AbortSignal): Promise<Referrer[]> {
-    return fetchReferrers({ get: (rest, headers) => this.get(rest, headers, signal), index: (tag) => this.indexOf(tag, signal) }, digest, artifactType);
+    return fetchReferrers(
+      { get: (rest, headers) => this.get(rest, headers, signal), index: (tag) => this.indexOf(tag, signal) },
+      digest,
+      artifactType,
+    );
   }
 
   async hasBlob(digest: string, signal?: AbortSignal): Promise<boolean> {
@@ -95,14 +116,31 @@ export class Repository implements Reader {
   }
 
   /** subject: digest of the manifest that this one refers to; told in the fallback tag where the registry does not keep referrers itself. */
-  async putManifest(reference: string, bytes: Buffer, mediaType: string, options: { readonly signal?: AbortSignal | undefined; readonly subject?: { readonly digest: string; readonly referrer: Referrer } } = {}): Promise<void> {
+  async putManifest(
+    reference: string,
+    bytes: Buffer,
+    mediaType: string,
+    options: {
+      readonly signal?: AbortSignal | undefined;
+      readonly subject?: { readonly digest: string; readonly referrer: Referrer };
+    } = {},
+  ): Promise<void> {
     const { signal, subject } = options;
-    const response = await this.calls.send(this.url(`manifests/${reference}`), { method: 'PUT', headers: { 'Content-Type': mediaType }, body: bytes, signal, scope: this.pushScope });
+    const response = await this.calls.send(this.url(`manifests/${reference}`), {
+      method: 'PUT',
+      headers: { 'Content-Type': mediaType },
+      body: bytes,
+      signal,
+      scope: this.pushScope,
+    });
     if (response.status !== 201) throw await refusal(response, `manifest ${reference} of ${this.path}`);
     response.body.resume();
     if (subject === undefined || response.headers['oci-subject'] === subject.digest) return;
     await addToFallback(
-      { index: (tag) => this.indexOf(tag, signal), put: (tag, index) => this.putManifest(tag, Buffer.from(JSON.stringify(index)), mediaTypes.ociIndex, { signal }) },
+      {
+        index: (tag) => this.indexOf(tag, signal),
+        put: (tag, index) => this.putManifest(tag, Buffer.from(JSON.stringify(index)), mediaTypes.ociIndex, { signal }),
+      },
       subject.digest,
       subject.referrer,
     );
@@ -127,7 +165,12 @@ export class Repository implements Reader {
   }
 
   private async has(rest: string, signal: AbortSignal | undefined): Promise<boolean> {
-    const response = await this.calls.send(this.url(rest), { method: 'HEAD', ...(rest.startsWith('manifests/') ? { headers: { Accept: ACCEPT } } : {}), signal, scope: this.pushScope });
+    const response = await this.calls.send(this.url(rest), {
+      method: 'HEAD',
+      ...(rest.startsWith('manifests/') ? { headers: { Accept: ACCEPT } } : {}),
+      signal,
+      scope: this.pushScope,
+    });
     response.body.resume();
     return response.status === 200;
   }

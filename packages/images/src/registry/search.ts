@@ -47,7 +47,13 @@ export async function search({ http, endpoints, logger }: Needs, { term, limit, 
     url.searchParams.set('q', query);
     url.searchParams.set('n', String(limit === 0 ? DEFAULT_LIMIT : limit));
     const credentials = credentialsOf(auth);
-    const headers = { Accept: 'application/json', ...endpoint.headers, ...(credentials === undefined || credentials.username === '' ? {} : { Authorization: basic(credentials.username, credentials.password) }) };
+    const headers = {
+      Accept: 'application/json',
+      ...endpoint.headers,
+      ...(credentials === undefined || credentials.username === ''
+        ? {}
+        : { Authorization: basic(credentials.username, credentials.password) }),
+    };
     try {
       const response = await http.send({ method: 'GET', url, headers, signal, transport: endpoint.transport });
       const text = (await readBody(response, ANSWER_LIMIT, `search answer of ${domain}`)).toString();
@@ -74,6 +80,14 @@ function resultsOf(text: string, domain: string): SearchResult[] {
     const name = typeof result?.['name'] === 'string' ? result['name'] : '';
     if (name === '') return [];
     const stars = Number(result?.['star_count'] ?? 0);
-    return [{ name, description: typeof result?.['description'] === 'string' ? result['description'] : '', starCount: Number.isSafeInteger(stars) ? stars : 0, official: result?.['is_official'] === true, automated: result?.['is_automated'] === true }];
+    return [
+      {
+        name,
+        description: typeof result?.['description'] === 'string' ? result['description'] : '',
+        starCount: Number.isSafeInteger(stars) ? stars : 0,
+        official: result?.['is_official'] === true,
+        automated: result?.['is_automated'] === true,
+      },
+    ];
   });
 }

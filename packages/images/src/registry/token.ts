@@ -36,8 +36,18 @@ export async function fetchToken(http: HttpClient, options: TokenOptions): Promi
   const realm = realmOf(challenge, endpoint);
   const form = formOf(options);
   const own = realm.host === endpoint.base.host;
-  const send = { url: realm, transport: own ? endpoint.transport : strangers(endpoint.transport), foreign: !own && !isLoopback(endpoint.base) };
-  const post = (fields: URLSearchParams): Promise<Response> => http.send({ ...send, method: 'POST', headers: { 'Content-Type': 'application/x-www-form-urlencoded' }, body: Buffer.from(fields.toString()) });
+  const send = {
+    url: realm,
+    transport: own ? endpoint.transport : strangers(endpoint.transport),
+    foreign: !own && !isLoopback(endpoint.base),
+  };
+  const post = (fields: URLSearchParams): Promise<Response> =>
+    http.send({
+      ...send,
+      method: 'POST',
+      headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
+      body: Buffer.from(fields.toString()),
+    });
   let response: Response;
   if (credentials !== undefined && credentials.identityToken !== '') {
     form.set('grant_type', 'refresh_token');
@@ -54,7 +64,12 @@ export async function fetchToken(http: HttpClient, options: TokenOptions): Promi
       url.searchParams.set('offline_token', 'true');
       url.searchParams.set('client_id', CLIENT_ID);
     }
-    response = await http.send({ ...send, method: 'GET', url, headers: named ? { Authorization: basic(credentials.username, credentials.password) } : {} });
+    response = await http.send({
+      ...send,
+      method: 'GET',
+      url,
+      headers: named ? { Authorization: basic(credentials.username, credentials.password) } : {},
+    });
     if (named && (response.status === 404 || response.status === 405)) {
       response.body.resume();
       form.set('grant_type', 'password');
@@ -70,7 +85,9 @@ export async function fetchToken(http: HttpClient, options: TokenOptions): Promi
 function realmOf({ parameters }: Challenge, endpoint: Endpoint): URL {
   const text = parameters['realm'] ?? '';
   const realm = URL.canParse(text) ? new URL(text) : undefined;
-  const allowed = realm !== undefined && (realm.protocol === 'https:' || (realm.protocol === 'http:' && (endpoint.transport.insecure || endpoint.base.protocol === 'http:')));
+  const allowed =
+    realm !== undefined &&
+    (realm.protocol === 'https:' || (realm.protocol === 'http:' && (endpoint.transport.insecure || endpoint.base.protocol === 'http:')));
   if (!allowed) throw unauthorized(`registry ${endpoint.base.host} names no usable token service: "${text}"`);
   return realm;
 }
@@ -82,7 +99,12 @@ function formOf({ challenge, scope }: TokenOptions): URLSearchParams {
 async function tokenOf(response: Response, realm: URL): Promise<Token> {
   const text = (await readBody(response, 1 << 20, `token of ${realm.host}`)).toString();
   if (response.status !== 200) {
-    throw unauthorized(response.status === 401 || response.status === 400 ? 'unauthorized: incorrect username or password' : `token service ${realm.host} answered ${response.status}`, { meta: { status: response.status } });
+    throw unauthorized(
+      response.status === 401 || response.status === 400
+        ? 'unauthorized: incorrect username or password'
+        : `token service ${realm.host} answered ${response.status}`,
+      { meta: { status: response.status } },
+    );
   }
   let json: { token?: unknown; access_token?: unknown; refresh_token?: unknown; expires_in?: unknown };
   try {
@@ -93,5 +115,9 @@ async function tokenOf(response: Response, realm: URL): Promise<Token> {
   const value = typeof json.token === 'string' && json.token !== '' ? json.token : json.access_token;
   if (typeof value !== 'string' || !/^[\x21-\x7e]+$/.test(value)) throw dataLoss(`token service ${realm.host} answered without a token`);
   const seconds = typeof json.expires_in === 'number' ? json.expires_in : 60;
-  return { value, until: Date.now() + Math.max(seconds - 10, 5) * 1000, identity: typeof json.refresh_token === 'string' ? json.refresh_token : '' };
+  return {
+    value,
+    until: Date.now() + Math.max(seconds - 10, 5) * 1000,
+    identity: typeof json.refresh_token === 'string' ? json.refresh_token : '',
+  };
 }

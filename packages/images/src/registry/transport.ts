@@ -22,7 +22,8 @@ export const DIAL_TIMEOUT = 30_000;
 export const plainTransport: Transport = { insecure: false, ca: [], clients: [], dialTimeout: DIAL_TIMEOUT };
 
 /** The same host's trust without its client certificates and its indulgence: for hosts that it merely names. */
-export const strangers = (transport: Transport): Transport => (transport.clients.length === 0 && !transport.insecure ? transport : { ...transport, clients: [], insecure: false });
+export const strangers = (transport: Transport): Transport =>
+  transport.clients.length === 0 && !transport.insecure ? transport : { ...transport, clients: [], insecure: false };
 
 /** Connections that are kept; own agents, so that two engines in one process share nothing. One agent for each way of making connections. */
 export class Agents {
@@ -34,14 +35,18 @@ export class Agents {
   /** For https: URLs behind a proxy the connections are tunnels; plain requests are sent to the proxy by the caller. */
   agent(url: URL, transport: Transport, proxy: Proxy | undefined): http.Agent {
     if (url.protocol !== 'https:') return proxy?.url.protocol === 'https:' ? this.proxied : this.plain;
-    const key = createHash('sha256').update(JSON.stringify([transport.insecure, transport.ca, transport.clients, proxy?.url.href, proxy?.authorization])).digest('base64');
+    const key = createHash('sha256')
+      .update(JSON.stringify([transport.insecure, transport.ca, transport.clients, proxy?.url.href, proxy?.authorization]))
+      .digest('base64');
     let agent = this.secure.get(key);
     if (agent === undefined) {
       // One context for all connections: reading the system's certificates again for each would cost more than the handshake.
       const secureContext = tls.createSecureContext({
         // Where nothing is checked, reading the system's certificates (40 ms) would be for nothing.
         ca: transport.insecure ? [...transport.ca] : trusted(transport.ca),
-        ...(transport.clients.length === 0 ? {} : { cert: transport.clients.map(({ cert }) => cert), key: transport.clients.map(({ key: own }) => own) }),
+        ...(transport.clients.length === 0
+          ? {}
+          : { cert: transport.clients.map(({ cert }) => cert), key: transport.clients.map(({ key: own }) => own) }),
       });
       const options = { keepAlive: true, maxSockets: 64, rejectUnauthorized: !transport.insecure, secureContext } as https.AgentOptions;
       agent = proxy === undefined ? new https.Agent(options) : new TunnelAgent(proxy, options);

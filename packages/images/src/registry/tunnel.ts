@@ -32,7 +32,9 @@ export class TunnelAgent extends https.Agent {
     const target = `${host.includes(':') ? `[${host}]` : host}:${port}`;
     const connect = proxyRequest(this.proxy, { method: 'CONNECT', path: target, headers: { Host: target }, agent: false });
     const failed = (error: Error): void => (done as ((error: Error) => void) | undefined)?.(error);
-    connect.setTimeout(DIAL_TIMEOUT, () => connect.destroy(unavailable(`proxy ${this.proxy.url.host} makes no connection to ${target} within ${DIAL_TIMEOUT / 1000} s`)));
+    connect.setTimeout(DIAL_TIMEOUT, () =>
+      connect.destroy(unavailable(`proxy ${this.proxy.url.host} makes no connection to ${target} within ${DIAL_TIMEOUT / 1000} s`)),
+    );
     connect.once('error', failed);
     connect.once('connect', (answer, socket: Socket, head) => {
       connect.off('error', failed);
@@ -52,7 +54,15 @@ export class TunnelAgent extends https.Agent {
 
 /** A request to the proxy itself. */
 export function proxyRequest({ url, authorization }: Proxy, options: http.RequestOptions): http.ClientRequest {
-  const headers = { ...options.headers, ...(authorization === undefined ? {} : { 'Proxy-Authorization': authorization }) } as http.OutgoingHttpHeaders;
-  const to = { host: url.hostname.replace(/^\[|\]$/g, ''), port: url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port) };
-  return url.protocol === 'https:' ? https.request({ ...options, ...to, headers, ca: trusted([]) }) : http.request({ ...options, ...to, headers });
+  const headers = {
+    ...options.headers,
+    ...(authorization === undefined ? {} : { 'Proxy-Authorization': authorization }),
+  } as http.OutgoingHttpHeaders;
+  const to = {
+    host: url.hostname.replace(/^\[|\]$/g, ''),
+    port: url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port),
+  };
+  return url.protocol === 'https:'
+    ? https.request({ ...options, ...to, headers, ca: trusted([]) })
+    : http.request({ ...options, ...to, headers });
 }

@@ -20,7 +20,11 @@ async function start(options: MemoryRegistryOptions = {}): Promise<void> {
   server = await MemoryRegistry.start(options);
   http = new HttpClient('test', { idleMs: 60_000, windowMs: 60_000, windowBytes: 1, pauseMs: 20 });
   const at = endpoint(new URL(`http://${server.host}`), { transport: { ...plainTransport, insecure: true } });
-  repository = new Repository(new Calls(http, at, new Authorizer(http, at, async () => undefined), quiet), 'r', { logger: quiet, ranges: 4, endpoint: at });
+  repository = new Repository(new Calls(http, at, new Authorizer(http, at, async () => undefined), quiet), 'r', {
+    logger: quiet,
+    ranges: 4,
+    endpoint: at,
+  });
 }
 afterEach(async () => {
   http.close();
@@ -46,7 +50,9 @@ test('a blob of another repository is mounted', async () => {
   await start();
   server.blob(data);
   expect(await repository.upload({ ...job, digest, size: data.length, from: 'other/place' })).toBe('mounted');
-  expect(server.seen.map(({ method, path }) => `${method} ${path}`)).toEqual([`POST /v2/r/blobs/uploads/?mount=${encodeURIComponent(digest)}&from=other%2Fplace`]);
+  expect(server.seen.map(({ method, path }) => `${method} ${path}`)).toEqual([
+    `POST /v2/r/blobs/uploads/?mount=${encodeURIComponent(digest)}&from=other%2Fplace`,
+  ]);
 });
 
 /** Cuts the first request of a method after the registry has some bytes of it. */
@@ -64,7 +70,10 @@ function cutting(method: string, after: number): NonNullable<MemoryRegistryOptio
   };
 }
 
-test.each([['PUT', data.length], ['PATCH', undefined]])('a connection that breaks in a %s: the registry is asked how far it came, the rest follows', async (method, size) => {
+test.each([
+  ['PUT', data.length],
+  ['PATCH', undefined],
+])('a connection that breaks in a %s: the registry is asked how far it came, the rest follows', async (method, size) => {
   await start({ fault: cutting(method, 1 << 20) });
   expect(await repository.upload({ ...job, ...(size === undefined ? {} : { digest, size }) })).toBe('uploaded');
   expect(server.blobs.get(digest)?.equals(data)).toBe(true);
@@ -91,24 +100,55 @@ test('a registry that lost the session gets a new one', async () => {
 });
 
 test('413: smaller pieces, each in its place', async () => {
-  await start({ fault: (request, response) => request.method === 'PUT' && Number(request.headers['content-length']) > 0 && response.writeHead(413, { Connection: 'close' }).end() !== undefined && request.resume() !== undefined });
+  await start({
+    fault: (request, response) =>
+      request.method === 'PUT' &&
+      Number(request.headers['content-length']) > 0 &&
+      response.writeHead(413, { Connection: 'close' }).end() !== undefined &&
+      request.resume() !== undefined,
+  });
   await repository.upload({ ...job, digest, size: data.length });
   expect(server.blobs.get(digest)?.equals(data)).toBe(true);
   expect(server.seen.find(({ method }) => method === 'PATCH')?.headers['content-range']).toBe(`0-${data.length - 1}`);
 });
 
 test('what the registry refuses is said in its words and not tried again', async () => {
-  await start({ fault: (request, response) => request.method === 'POST' && response.writeHead(403).end(JSON.stringify({ errors: [{ code: 'DENIED', message: 'not yours' }] })) !== undefined });
-  await expect(repository.upload({ ...job, digest, size: data.length })).rejects.toMatchObject({ kind: 'forbidden', message: 'denied: not yours' });
+  await start({
+    fault: (request, response) =>
+      request.method === 'POST' &&
+      response.writeHead(403).end(JSON.stringify({ errors: [{ code: 'DENIED', message: 'not yours' }] })) !== undefined,
+  });
+  await expect(repository.upload({ ...job, digest, size: data.length })).rejects.toMatchObject({
+    kind: 'forbidden',
+    message: 'denied: not yours',
+  });
   expect(methods()).toEqual(['POST']);
 });
 
 test.each([true, false])('referrers: told, filtered and kept, by the call or by the tag (call: %s)', async (referrers) => {
   await start({ referrers });
-  const subject = server.manifest('r', { schemaVersion: 2, mediaType: 'application/vnd.oci.image.manifest.v1+json', config: server.blob(Buffer.from('{}')), layers: [] }, 'v1');
+  const subject = server.manifest(
+    'r',
+    { schemaVersion: 2, mediaType: 'application/vnd.oci.image.manifest.v1+json', config: server.blob(Buffer.from('{}')), layers: [] },
+    'v1',
+  );
   const put = async (artifactType: string): Promise<string> => {
-    const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: 'application/vnd.oci.image.manifest.v1+json', artifactType, config: server.blob(Buffer.from('{}')), layers: [], subject }));
-    const referrer = { mediaType: 'application/vnd.oci.image.manifest.v1+json' as const, digest: digestOf(bytes) as Digest, size: bytes.length, artifactType };
+    const bytes = Buffer.from(
+      JSON.stringify({
+        schemaVersion: 2,
+        mediaType: 'application/vnd.oci.image.manifest.v1+json',
+        artifactType,
+        config: server.blob(Buffer.from('{}')),
+        layers: [],
+        subject,
+      }),
+    );
+    const referrer = {
+      mediaType: 'application/vnd.oci.image.manifest.v1+json' as const,
+      digest: digestOf(bytes) as Digest,
+      size: bytes.length,
+      artifactType,
+    };
     await repository.putManifest(referrer.digest, bytes, referrer.mediaType, { subject: { digest: subject.digest, referrer } });
     return referrer.digest;
   };

@@ -33,7 +33,7 @@ const OCTETS = { 'Content-Type': 'application/octet-stream' };
  * and the rest is sent in chunks; a registry that lost the session gets a new one.
  */
 export async function upload(place: Place, job: Upload): Promise<'mounted' | 'uploaded'> {
-  for (let failures = 0; ; ) {
+  for (let failures = 0; ;) {
     const opened = await open(place, job);
     if (opened === undefined) return 'mounted';
     try {
@@ -53,7 +53,12 @@ interface Session {
 
 async function open({ calls, path, scope }: Place, { digest, from, signal }: Upload): Promise<Session | undefined> {
   const mount = digest === undefined || from === undefined ? '' : `?mount=${encodeURIComponent(digest)}&from=${encodeURIComponent(from)}`;
-  const response = await calls.send(calls.url(`${path}/blobs/uploads/${mount}`), { method: 'POST', body: Buffer.alloc(0), signal, scope: mount === '' ? scope : `${scope} repository:${from ?? ''}:pull` });
+  const response = await calls.send(calls.url(`${path}/blobs/uploads/${mount}`), {
+    method: 'POST',
+    body: Buffer.alloc(0),
+    signal,
+    scope: mount === '' ? scope : `${scope} repository:${from ?? ''}:pull`,
+  });
   if (response.status === 201) {
     response.body.resume();
     return undefined;
@@ -83,18 +88,28 @@ async function send(place: Place, job: Upload, session: Session): Promise<void> 
 }
 
 /** The rest in chunks that say where they belong. Only a known size can say so; what is compressed on the way goes in one more stream. */
-async function resume(place: Place, job: Upload, state: { readonly location: URL; readonly offset: number; readonly chunk: number }): Promise<void> {
+async function resume(
+  place: Place,
+  job: Upload,
+  state: { readonly location: URL; readonly offset: number; readonly chunk: number },
+): Promise<void> {
   const { calls, scope } = place;
   const { signal, size } = job;
   let { location } = state;
   if (size === undefined) {
-    location = await accepted(place, await calls.send(location, { method: 'PATCH', headers: OCTETS, body: () => job.body(state.offset), signal, scope }));
+    location = await accepted(
+      place,
+      await calls.send(location, { method: 'PATCH', headers: OCTETS, body: () => job.body(state.offset), signal, scope }),
+    );
   } else {
-    for (let at = state.offset; at < size; ) {
+    for (let at = state.offset; at < size;) {
       const end = Math.min(at + state.chunk, size);
       const headers = { ...OCTETS, 'Content-Length': String(end - at), 'Content-Range': `${at}-${end - 1}` };
       const from = at;
-      location = await accepted(place, await calls.send(location, { method: 'PATCH', headers, body: () => firstBytes(job.body(from), end - from), signal, scope }));
+      location = await accepted(
+        place,
+        await calls.send(location, { method: 'PATCH', headers, body: () => firstBytes(job.body(from), end - from), signal, scope }),
+      );
       at = end;
     }
   }
@@ -102,7 +117,11 @@ async function resume(place: Place, job: Upload, state: { readonly location: URL
 }
 
 /** How far the registry came; undefined when it does not know the session any more. */
-async function progressOf({ calls, scope }: Place, location: URL, signal: AbortSignal | undefined): Promise<{ location: URL; offset: number } | undefined> {
+async function progressOf(
+  { calls, scope }: Place,
+  location: URL,
+  signal: AbortSignal | undefined,
+): Promise<{ location: URL; offset: number } | undefined> {
   const response = await calls.send(location, { method: 'GET', signal, scope }).catch(() => undefined);
   if (response === undefined) return undefined;
   response.body.resume();
@@ -119,7 +138,15 @@ async function accepted({ calls, path }: Place, response: Response): Promise<URL
   return calls.location(response, `upload to ${path}`);
 }
 
-async function finish({ calls, path, scope }: Place, job: Upload, location: URL, content: { readonly body: Buffer | (() => Readable); readonly headers: Readonly<Record<string, string>> } = { body: Buffer.alloc(0), headers: {} }): Promise<void> {
+async function finish(
+  { calls, path, scope }: Place,
+  job: Upload,
+  location: URL,
+  content: { readonly body: Buffer | (() => Readable); readonly headers: Readonly<Record<string, string>> } = {
+    body: Buffer.alloc(0),
+    headers: {},
+  },
+): Promise<void> {
   const end = new URL(location);
   end.searchParams.set('digest', job.digest ?? job.digestAfter());
   const response = await calls.send(end, { method: 'PUT', ...content, signal: job.signal, scope });

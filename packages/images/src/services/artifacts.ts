@@ -1,4 +1,12 @@
-import type { ListReferrersRequest, ListReferrersResponse, Progress, PullArtifactRequest, PullArtifactResponse, PushArtifactRequest, PushArtifactResponse } from '@gantry/api/gantry/images/v1/images';
+import type {
+  ListReferrersRequest,
+  ListReferrersResponse,
+  Progress,
+  PullArtifactRequest,
+  PullArtifactResponse,
+  PushArtifactRequest,
+  PushArtifactResponse,
+} from '@gantry/api/gantry/images/v1/images';
 import { type Descriptor, type Digest, formatReference, parseReference, type Reference, withDefaultTag } from '@gantry/oci';
 import type { CallContext } from '@gantry/rpc';
 import type { ContentStore } from '../content/store';
@@ -24,16 +32,34 @@ export interface ArtifactDependencies {
   readonly sender: GraphSender;
 }
 
-const nameOf = (reference: Reference): string => formatReference(reference.tag !== undefined && reference.digest !== undefined ? { domain: reference.domain, path: reference.path, digest: reference.digest } : reference);
+const nameOf = (reference: Reference): string =>
+  formatReference(
+    reference.tag !== undefined && reference.digest !== undefined
+      ? { domain: reference.domain, path: reference.path, digest: reference.digest }
+      : reference,
+  );
 
 /** Progress object by object, the stored target last. */
-export async function* pullArtifact(deps: ArtifactDependencies, ctx: CallContext, { ref, auth, referrers }: PullArtifactRequest): AsyncGenerator<PullArtifactResponse> {
+export async function* pullArtifact(
+  deps: ArtifactDependencies,
+  ctx: CallContext,
+  { ref, auth, referrers }: PullArtifactRequest,
+): AsyncGenerator<PullArtifactResponse> {
   const reference = withDefaultTag(parseReference(ref));
   const queue = new Queue<PullArtifactResponse>();
   const work = underLease(deps.leases, ctx, 'artifact', async (scope) => {
     const { repository, manifest } = await deps.registries.find(reference, accessOf(auth), ctx.signal);
     const tell = teller((line) => queue.push({ progress: line, target: undefined }));
-    const descriptor = await deps.fetcher.fetch(scope, repository, manifest, { reference, platforms: [], allMetadata: false, manifestLimit: 0, unpack: [], referrers, signal: ctx.signal, tell });
+    const descriptor = await deps.fetcher.fetch(scope, repository, manifest, {
+      reference,
+      platforms: [],
+      allMetadata: false,
+      manifestLimit: 0,
+      unpack: [],
+      referrers,
+      signal: ctx.signal,
+      tell,
+    });
     const target = { ...descriptor, annotations: {} };
     deps.catalog.images.put(scope, nameOf(reference), target, {});
     queue.push({ progress: undefined, target: wireTarget(target) });
@@ -42,7 +68,11 @@ export async function* pullArtifact(deps: ArtifactDependencies, ctx: CallContext
 }
 
 /** Progress object by object. */
-export async function* pushArtifact(deps: ArtifactDependencies, ctx: CallContext, { ref, auth, referrers }: PushArtifactRequest): AsyncGenerator<PushArtifactResponse> {
+export async function* pushArtifact(
+  deps: ArtifactDependencies,
+  ctx: CallContext,
+  { ref, auth, referrers }: PushArtifactRequest,
+): AsyncGenerator<PushArtifactResponse> {
   const reference = withDefaultTag(parseReference(ref));
   const { target } = deps.catalog.images.get(ctx, nameOf(reference));
   const queue = new Queue<PushArtifactResponse>();
@@ -50,26 +80,48 @@ export async function* pushArtifact(deps: ArtifactDependencies, ctx: CallContext
     deps.content.hold(scope, target.digest);
     const repository = await deps.registries.forPush(reference, accessOf(auth), ctx.signal);
     const descriptor: Descriptor = { mediaType: target.mediaType, digest: target.digest as Digest, size: target.size };
-    await deps.sender.send(scope, repository, descriptor, { domain: reference.domain, path: reference.path, tag: reference.tag ?? '', referrers, signal: ctx.signal, tell: teller((line) => queue.push({ progress: line })) });
+    await deps.sender.send(scope, repository, descriptor, {
+      domain: reference.domain,
+      path: reference.path,
+      tag: reference.tag ?? '',
+      referrers,
+      signal: ctx.signal,
+      tell: teller((line) => queue.push({ progress: line })),
+    });
   });
   yield* queue.follow(work);
 }
 
-export async function listReferrers(deps: ArtifactDependencies, ctx: CallContext, request: ListReferrersRequest): Promise<ListReferrersResponse> {
+export async function listReferrers(
+  deps: ArtifactDependencies,
+  ctx: CallContext,
+  request: ListReferrersRequest,
+): Promise<ListReferrersResponse> {
   const reference = withDefaultTag(parseReference(request.ref));
   if (!request.stored) {
     const { repository, manifest } = await deps.registries.find(reference, accessOf(request.auth), ctx.signal);
     const found = await repository.referrers(manifest.digest, request.artifactType, ctx.signal);
-    return { referrers: found.map((each) => ({ descriptor: wireTarget({ ...each, annotations: each.annotations ?? {} }), artifactType: each.artifactType ?? '' })) };
+    return {
+      referrers: found.map((each) => ({
+        descriptor: wireTarget({ ...each, annotations: each.annotations ?? {} }),
+        artifactType: each.artifactType ?? '',
+      })),
+    };
   }
   const { content, catalog } = deps;
   const digest = reference.digest ?? catalog.images.get(ctx, nameOf(reference)).target.digest;
   const found = await Promise.all(
     storedReferrers(content, ctx, digest).map(async (own) => {
       const bytes = await content.readAll(ctx, own);
-      const { descriptor, manifest, index } = parseNode({ mediaType: documentType(bytes, '', kindOf(bytes, '', own)), digest: own as Digest, size: bytes.length }, bytes);
+      const { descriptor, manifest, index } = parseNode(
+        { mediaType: documentType(bytes, '', kindOf(bytes, '', own)), digest: own as Digest, size: bytes.length },
+        bytes,
+      );
       const annotations = manifest?.annotations ?? index?.annotations ?? {};
-      return { descriptor: wireTarget({ ...descriptor, annotations }), artifactType: manifest?.artifactType ?? index?.artifactType ?? manifest?.config.mediaType ?? '' };
+      return {
+        descriptor: wireTarget({ ...descriptor, annotations }),
+        artifactType: manifest?.artifactType ?? index?.artifactType ?? manifest?.config.mediaType ?? '',
+      };
     }),
   );
   return { referrers: found.filter(({ artifactType }) => request.artifactType === '' || artifactType === request.artifactType) };
@@ -80,4 +132,5 @@ function teller(push: (line: Progress) => void): (told: Told) => void {
   return (told) => (told.progress === undefined ? push(lineOf(told)) : throttle.offer(told.name ?? '', told, told.progress === told.total));
 }
 
-const lineOf = ({ event, name = '', progress: current = 0, total = 0 }: Told): Progress => progress({ id: name, status: event, current: BigInt(current), total: BigInt(total) });
+const lineOf = ({ event, name = '', progress: current = 0, total = 0 }: Told): Progress =>
+  progress({ id: name, status: event, current: BigInt(current), total: BigInt(total) });

@@ -11,7 +11,14 @@ export async function* check(checker: Checker, { repair }: CheckRequest): AsyncG
       continue;
     }
     const { blobs, blobBytes, snapshots, unverified, findings, unrepaired } = next.value;
-    const numbers = { blobs: BigInt(blobs), blobBytes: BigInt(blobBytes), snapshots: BigInt(snapshots), unverifiedSnapshots: BigInt(unverified), findings: BigInt(findings), unrepaired: BigInt(unrepaired) };
+    const numbers = {
+      blobs: BigInt(blobs),
+      blobBytes: BigInt(blobBytes),
+      snapshots: BigInt(snapshots),
+      unverifiedSnapshots: BigInt(unverified),
+      findings: BigInt(findings),
+      unrepaired: BigInt(unrepaired),
+    };
     yield { finding: undefined, summary: numbers };
     return;
   }

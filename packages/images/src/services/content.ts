@@ -1,4 +1,11 @@
-import { type ContentService, type Info, type Status, WriteAction, type WriteContentRequest, type WriteContentResponse } from '@gantry/api/containerd/services/content/v1/content';
+import {
+  type ContentService,
+  type Info,
+  type Status,
+  WriteAction,
+  type WriteContentRequest,
+  type WriteContentResponse,
+} from '@gantry/api/containerd/services/content/v1/content';
 import { type CallContext, type Handlers, invalidArgument, outOfRange } from '@gantry/rpc';
 import type { ContentInfo } from '../content/records';
 import type { ContentStore, Ingest, IngestStatus } from '../content/store';
@@ -47,16 +54,22 @@ export function contentHandlers(content: ContentStore): Handlers<ContentService>
  * One upload: the first message opens the ref (any action), each is answered, a commit ends it. Closing the stream without one keeps the bytes
  * for a later resume.
  */
-async function* write(content: ContentStore, ctx: CallContext, requests: AsyncIterable<WriteContentRequest>): AsyncGenerator<WriteContentResponse> {
+async function* write(
+  content: ContentStore,
+  ctx: CallContext,
+  requests: AsyncIterable<WriteContentRequest>,
+): AsyncGenerator<WriteContentResponse> {
   let ingest: Ingest | undefined;
   let total = 0;
   let expected = '';
   try {
     for await (const request of requests) {
       if (request.ref === '' && ingest === undefined) throw invalidArgument('first message must have a reference');
-      if (ingest !== undefined && request.ref !== '' && request.ref !== ingest.ref) throw invalidArgument(`reference changed from ${ingest.ref} to ${request.ref}`);
+      if (ingest !== undefined && request.ref !== '' && request.ref !== ingest.ref)
+        throw invalidArgument(`reference changed from ${ingest.ref} to ${request.ref}`);
       if (request.expected !== '') {
-        if (expected !== '' && expected !== request.expected) throw invalidArgument(`commit digest differs from writer digest: ${request.expected} != ${expected}`);
+        if (expected !== '' && expected !== request.expected)
+          throw invalidArgument(`commit digest differs from writer digest: ${request.expected} != ${expected}`);
         expected = request.expected;
       }
       if (request.total > 0n) {
@@ -103,7 +116,13 @@ function answer(ingest: Ingest, action: WriteAction, offset: number, digest: str
 }
 
 function wireInfo(info: ContentInfo): Info {
-  return { digest: info.digest, size: BigInt(info.size), createdAt: microsToTimestamp(info.created), updatedAt: microsToTimestamp(info.updated), labels: info.labels };
+  return {
+    digest: info.digest,
+    size: BigInt(info.size),
+    createdAt: microsToTimestamp(info.created),
+    updatedAt: microsToTimestamp(info.updated),
+    labels: info.labels,
+  };
 }
 
 function wireStatus(status: IngestStatus): Status {

@@ -20,4 +20,5 @@ export function diffHandlers(applier: DiffApplier, creator: DiffCreator): Handle
   };
 }
 
-const plain = (mounts: readonly WireMount[]): { type: string; source: string; options: string[] }[] => mounts.map(({ type, source, options }) => ({ type, source, options }));
+const plain = (mounts: readonly WireMount[]): { type: string; source: string; options: string[] }[] =>
+  mounts.map(({ type, source, options }) => ({ type, source, options }));

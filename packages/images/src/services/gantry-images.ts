@@ -57,14 +57,18 @@ export interface ImagesDependencies extends LoadDependencies, CommitDependencies
 export function gantryImageHandlers(deps: ImagesDependencies): Handlers<ImagesServiceService> {
   const { catalog, snapshotter, content } = deps;
   return {
-    resolve: async (ctx, { ref, platform }) => ({ image: describe(catalog, snapshotter, ctx, await catalog.resolve(ctx, ref, platformOf(platform))) }),
+    resolve: async (ctx, { ref, platform }) => ({
+      image: describe(catalog, snapshotter, ctx, await catalog.resolve(ctx, ref, platformOf(platform))),
+    }),
     list: async (ctx, options) => ({ images: await listImages(catalog, snapshotter, ctx, options) }),
     listManifests: async (ctx, { ref }) => {
       const entry = await catalog.resolve(ctx, ref);
       const named = catalog.findRecord(ctx, ref);
       return { manifests: await listManifests(deps, ctx, named === undefined ? entry : { ...entry, records: [named] }) };
     },
-    history: async (ctx, { ref, platform }) => ({ items: imageHistory(snapshotter, ctx, await catalog.resolve(ctx, ref, platformOf(platform))) }),
+    history: async (ctx, { ref, platform }) => ({
+      items: imageHistory(snapshotter, ctx, await catalog.resolve(ctx, ref, platformOf(platform))),
+    }),
     tag: (ctx, { source, target }) =>
       underLease(deps.leases, ctx, 'tag', async (scope) => {
         const { image, records } = await catalog.resolve(scope, source);
@@ -78,7 +82,11 @@ export function gantryImageHandlers(deps: ImagesDependencies): Handlers<ImagesSe
       }),
     remove: async (ctx, { ref, force, noPrune, uses, platforms }) => {
       const options = { ref, force, prune: !noPrune, uses };
-      return { removed: await (platforms.length === 0 ? removeImage(deps, ctx, options) : removePlatforms(deps, ctx, { ...options, platforms: platformsOf(platforms) })) };
+      return {
+        removed: await (platforms.length === 0
+          ? removeImage(deps, ctx, options)
+          : removePlatforms(deps, ctx, { ...options, platforms: platformsOf(platforms) })),
+      };
     },
     prune: (ctx, { filters, uses }) => pruneImages(deps, ctx, { filters, uses }),
     pull: (ctx, request) => pull(deps, ctx, request),
@@ -88,7 +96,8 @@ export function gantryImageHandlers(deps: ImagesDependencies): Handlers<ImagesSe
       const items = await itemsToSave(catalog, ctx, refs, platformsOf(platforms));
       const ticket = deps.broker.offer(async (socket) => {
         await underLease(deps.leases, ctx, 'save', async (scope) => {
-          for (const { image, target } of items) for (const digest of [image.id, image.manifestDigest, target.digest]) content.hold(scope, digest);
+          for (const { image, target } of items)
+            for (const digest of [image.id, image.manifestDigest, target.digest]) content.hold(scope, digest);
           await saveArchive(content, scope, items, socket);
         });
         socket.end();
@@ -99,19 +108,48 @@ export function gantryImageHandlers(deps: ImagesDependencies): Handlers<ImagesSe
     commit: async (ctx, request) => commitImage(deps, ctx, request),
     getDiskUsage: async (ctx, { images, volumes }) => {
       const usage = await diskUsage(deps, ctx, images);
-      return { ...usage, volumes: volumes ? await Promise.all(deps.volumes.list().map(async (volume) => wireVolume(deps.volumes, volume, await deps.volumes.size(volume.name)))) : [] };
+      return {
+        ...usage,
+        volumes: volumes
+          ? await Promise.all(
+              deps.volumes.list().map(async (volume) => wireVolume(deps.volumes, volume, await deps.volumes.size(volume.name))),
+            )
+          : [],
+      };
     },
     checkAuth: async (_ctx, { auth }) => deps.registries.checkAuth(auth),
     getDistribution: async (ctx, { ref, auth }) => {
       const found = await deps.registries.describe(withDefaultTag(parseReference(ref)), accessOf(auth), ctx.signal);
-      return { descriptor: { mediaType: found.mediaType, digest: found.digest, size: BigInt(found.size), annotations: {} }, platforms: found.platforms.map(({ os, architecture, variant = '', 'os.version': osVersion = '' }) => ({ os, architecture, variant, osVersion })) };
+      return {
+        descriptor: { mediaType: found.mediaType, digest: found.digest, size: BigInt(found.size), annotations: {} },
+        platforms: found.platforms.map(({ os, architecture, variant = '', 'os.version': osVersion = '' }) => ({
+          os,
+          architecture,
+          variant,
+          osVersion,
+        })),
+      };
     },
-    search: async (ctx, { term, limit, auth }) => ({ results: (await deps.registries.search({ term, limit, auth, signal: ctx.signal })).map(({ starCount, official, automated, ...result }) => ({ ...result, starCount: BigInt(starCount), isOfficial: official, isAutomated: automated })) }),
+    search: async (ctx, { term, limit, auth }) => ({
+      results: (await deps.registries.search({ term, limit, auth, signal: ctx.signal })).map(
+        ({ starCount, official, automated, ...result }) => ({
+          ...result,
+          starCount: BigInt(starCount),
+          isOfficial: official,
+          isAutomated: automated,
+        }),
+      ),
+    }),
     pullArtifact: (ctx, request) => pullArtifact(deps, ctx, request),
     pushArtifact: (ctx, request) => pushArtifact(deps, ctx, request),
     listReferrers: (ctx, request) => listReferrers(deps, ctx, request),
     getChanges: async (ctx, { snapshotKey }) => ({ changes: await listChanges(deps, ctx, snapshotKey) }),
-    getInfo: async () => ({ snapshotter: snapshotter.name, snapshotters: Object.keys(deps.snapshotters), data: deps.data, proxies: deps.proxies }),
+    getInfo: async () => ({
+      snapshotter: snapshotter.name,
+      snapshotters: Object.keys(deps.snapshotters),
+      data: deps.data,
+      proxies: deps.proxies,
+    }),
     check: (_ctx, request) => check(deps.checker, request),
   };
 }

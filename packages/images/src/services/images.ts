@@ -18,7 +18,10 @@ export function imageHandlers(images: ImageTable, collector: Collector): Handler
     update: async (ctx, { image, updateMask }) => {
       if (image === undefined) throw invalidArgument('image is missing');
       const mask = updateMask ?? [];
-      const target = mask.length > 0 && !mask.some((path) => path === 'target' || path.startsWith('annotations')) ? images.get(ctx, image.name).target : targetOf(image);
+      const target =
+        mask.length > 0 && !mask.some((path) => path === 'target' || path.startsWith('annotations'))
+          ? images.get(ctx, image.name).target
+          : targetOf(image);
       const updated = images.update(ctx, { name: image.name, labels: image.labels, target }, mask);
       collector.soon();
       return { image: wireImage(updated) };

@@ -14,7 +14,10 @@ import { platformOf } from './platforms';
 import { progress, Throttle } from './progress';
 import { Queue } from './queue';
 
-type Dependencies = Omit<CommitDependencies, 'differ'> & { readonly broker: StreamBroker; readonly registries: Pick<Registries, 'download'> };
+type Dependencies = Omit<CommitDependencies, 'differ'> & {
+  readonly broker: StreamBroker;
+  readonly registries: Pick<Registries, 'download'>;
+};
 
 /** The ticket for the root file system's archive first, the image's id last. */
 export async function* importImage(deps: Dependencies, ctx: CallContext, request: ImportRequest): AsyncGenerator<ImportResponse> {
@@ -78,10 +81,18 @@ async function make(deps: Dependencies, scope: Scope, request: ImportRequest, so
     history: [{ created, comment }],
     rootfs: { type: 'layers', diff_ids: [layer.diffId as Digest] },
   };
-  const mediaType = layer.compression === 'gzip' ? mediaTypes.dockerLayerGzip : layer.compression === 'zstd' ? mediaTypes.ociLayerZstd : mediaTypes.dockerLayer;
+  const mediaType =
+    layer.compression === 'gzip'
+      ? mediaTypes.dockerLayerGzip
+      : layer.compression === 'zstd'
+        ? mediaTypes.ociLayerZstd
+        : mediaTypes.dockerLayer;
   const layers = [{ mediaType, digest: layer.digest as Digest, size: layer.size }];
   const loose = new Map(layer.loose === undefined ? [] : [[layer.digest, layer.loose]]);
-  await buildChain(deps.intake, deps.snapshotter, scope, { image: { chainIds: chainIds(config.rootfs.diff_ids), config, manifest: { layers } }, loose });
+  await buildChain(deps.intake, deps.snapshotter, scope, {
+    image: { chainIds: chainIds(config.rootfs.diff_ids), config, manifest: { layers } },
+    loose,
+  });
   const name = request.repository === '' ? '' : request.tag === '' ? request.repository : `${request.repository}:${request.tag}`;
   const { imageId } = await makeImage(deps, scope, { config, layers, name, parent: '' });
   return imageId;

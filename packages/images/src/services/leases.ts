@@ -9,7 +9,9 @@ import { microsToTimestamp } from '../store/time';
 /** containerd.services.leases.v1.Leases. */
 export function leaseHandlers(leases: LeaseTable, collector: Collector): Handlers<LeasesService> {
   return {
-    create: async (ctx, { id, labels }) => ({ lease: wireLease(leases.create(ctx, id === '' ? randomBytes(8).toString('hex') : id, labels)) }),
+    create: async (ctx, { id, labels }) => ({
+      lease: wireLease(leases.create(ctx, id === '' ? randomBytes(8).toString('hex') : id, labels)),
+    }),
     delete: async (ctx, { id, sync }) => {
       leases.delete(ctx, id);
       if (sync) await collector.run();

@@ -6,15 +6,30 @@ import { platformsOf } from './platforms';
 import { Queue } from './queue';
 
 /** The ticket for the archive first, then progress, then each image that was loaded. */
-export async function* load(deps: LoadDependencies, broker: StreamBroker, ctx: CallContext, request: LoadRequest): AsyncGenerator<LoadResponse> {
+export async function* load(
+  deps: LoadDependencies,
+  broker: StreamBroker,
+  ctx: CallContext,
+  request: LoadRequest,
+): AsyncGenerator<LoadResponse> {
   const queue = new Queue<LoadResponse>();
-  const say = (part: Partial<LoadResponse>): void => queue.push({ ticket: undefined, progress: undefined, imageId: '', familiarName: '', ...part });
+  const say = (part: Partial<LoadResponse>): void =>
+    queue.push({ ticket: undefined, progress: undefined, imageId: '', familiarName: '', ...part });
   const throttle = new Throttle<LoadResponse['progress']>((line) => say({ progress: line }));
   const report = (event: LoadEvent): void => {
     if (event.kind === 'layer') {
-      if (!request.quiet) throttle.offer(event.id, progress({ id: layerName(event.id), status: 'Loading layer', current: BigInt(event.current), total: BigInt(event.total) }), event.current === event.total);
+      if (!request.quiet)
+        throttle.offer(
+          event.id,
+          progress({ id: layerName(event.id), status: 'Loading layer', current: BigInt(event.current), total: BigInt(event.total) }),
+          event.current === event.total,
+        );
     } else if (event.kind === 'renamed') {
-      say({ progress: progress({ stream: `The image ${event.name} already exists, renaming the old one with ID ${event.imageId} to empty string\n` }) });
+      say({
+        progress: progress({
+          stream: `The image ${event.name} already exists, renaming the old one with ID ${event.imageId} to empty string\n`,
+        }),
+      });
     } else {
       const line = event.familiarName === '' ? `Loaded image ID: ${event.imageId}\n` : `Loaded image: ${event.familiarName}\n`;
       say({ progress: progress({ stream: line }), imageId: event.imageId, familiarName: event.familiarName });

@@ -8,10 +8,17 @@ import { progress, Throttle } from './progress';
 import { Queue } from './queue';
 
 /** Progress in docker's words; the image and its name on the last message of each tag. */
-export async function* pull(deps: { readonly puller: Puller; readonly registries: Registries }, ctx: CallContext, request: PullRequest): AsyncGenerator<PullResponse> {
+export async function* pull(
+  deps: { readonly puller: Puller; readonly registries: Registries },
+  ctx: CallContext,
+  request: PullRequest,
+): AsyncGenerator<PullResponse> {
   const parsed = parseReference(request.ref);
-  if (request.allTags && (parsed.tag !== undefined || parsed.digest !== undefined)) throw invalidArgument("tag can't be used with --all-tags/-a");
-  const references: Reference[] = request.allTags ? (await deps.registries.tags(parsed, accessOf(request.auth), ctx.signal)).map((tag) => ({ ...parsed, tag })) : [withDefaultTag(parsed)];
+  if (request.allTags && (parsed.tag !== undefined || parsed.digest !== undefined))
+    throw invalidArgument("tag can't be used with --all-tags/-a");
+  const references: Reference[] = request.allTags
+    ? (await deps.registries.tags(parsed, accessOf(request.auth), ctx.signal)).map((tag) => ({ ...parsed, tag }))
+    : [withDefaultTag(parsed)];
   for (const reference of references) {
     const queue = new Queue<PullResponse>();
     const throttle = new Throttle<PullLine>((line) => queue.push({ progress: lineOf(line), imageId: '', familiarName: '' }));
@@ -21,9 +28,18 @@ export async function* pull(deps: { readonly puller: Puller; readonly registries
         platform: platformOf(request.platform),
         auth: request.auth,
         signal: ctx.signal,
-        report: (line) => (line.current === undefined ? queue.push({ progress: lineOf(line), imageId: '', familiarName: '' }) : throttle.offer(`${line.id} ${line.status}`, line, line.current === line.total)),
+        report: (line) =>
+          line.current === undefined
+            ? queue.push({ progress: lineOf(line), imageId: '', familiarName: '' })
+            : throttle.offer(`${line.id} ${line.status}`, line, line.current === line.total),
       })
-      .then(({ imageId }) => queue.push({ progress: undefined, imageId, familiarName: reference.digest === undefined ? familiarString(reference) : `${familiarName(reference)}@${reference.digest}` }));
+      .then(({ imageId }) =>
+        queue.push({
+          progress: undefined,
+          imageId,
+          familiarName: reference.digest === undefined ? familiarString(reference) : `${familiarName(reference)}@${reference.digest}`,
+        }),
+      );
     yield* queue.follow(work);
   }
 }

@@ -9,7 +9,11 @@ import { progress, Throttle } from './progress';
 import { Queue } from './queue';
 
 /** Progress in docker's words; after each tag its digest and size. */
-export async function* push(deps: { readonly pusher: Pusher; readonly catalog: Catalog }, ctx: CallContext, request: PushRequest): AsyncGenerator<PushResponse> {
+export async function* push(
+  deps: { readonly pusher: Pusher; readonly catalog: Catalog },
+  ctx: CallContext,
+  request: PushRequest,
+): AsyncGenerator<PushResponse> {
   const parsed = parseReference(request.ref);
   if (parsed.digest !== undefined) throw invalidArgument('cannot push a digest reference');
   const repository = repositoryName(parsed);
@@ -21,7 +25,10 @@ export async function* push(deps: { readonly pusher: Pusher; readonly catalog: C
   if (tags.length === 0) throw notFound(`An image does not exist locally with the tag: ${familiarName(parsed)}`);
   for (const reference of request.allTags ? tags : [withDefaultTag(parsed)]) {
     const queue = new Queue<PushResponse>();
-    const say = (line: PushLine): void => queue.push({ progress: progress({ id: line.id, status: line.status, current: BigInt(line.current ?? 0), total: BigInt(line.total ?? 0) }) });
+    const say = (line: PushLine): void =>
+      queue.push({
+        progress: progress({ id: line.id, status: line.status, current: BigInt(line.current ?? 0), total: BigInt(line.total ?? 0) }),
+      });
     const throttle = new Throttle<PushLine>(say);
     const work = deps.pusher
       .push(ctx, {

@@ -30,7 +30,11 @@ export function snapshotHandlers({ snapshotters, fallback, ensure }: SnapshotSer
     return found;
   };
   /** An image may have been unpacked for another snapshotter only: docker's containers do not have to care. */
-  const prepare = async (snapshotter: Snapshotter, scope: Scope, { key, parent, labels }: { readonly key: string; readonly parent: string; readonly labels: Labels }): Promise<readonly Mount[]> => {
+  const prepare = async (
+    snapshotter: Snapshotter,
+    scope: Scope,
+    { key, parent, labels }: { readonly key: string; readonly parent: string; readonly labels: Labels },
+  ): Promise<readonly Mount[]> => {
     try {
       return await snapshotter.prepare(scope, key, parent, labels);
     } catch (error) {
@@ -39,8 +43,12 @@ export function snapshotHandlers({ snapshotters, fallback, ensure }: SnapshotSer
     }
   };
   return {
-    prepare: async (ctx, { snapshotter, key, parent, labels }) => ({ mounts: (await prepare(of(snapshotter), ctx, { key, parent, labels })).map(wireMount) }),
-    view: async (ctx, { snapshotter, key, parent, labels }) => ({ mounts: (await of(snapshotter).view(ctx, key, parent, labels)).map(wireMount) }),
+    prepare: async (ctx, { snapshotter, key, parent, labels }) => ({
+      mounts: (await prepare(of(snapshotter), ctx, { key, parent, labels })).map(wireMount),
+    }),
+    view: async (ctx, { snapshotter, key, parent, labels }) => ({
+      mounts: (await of(snapshotter).view(ctx, key, parent, labels)).map(wireMount),
+    }),
     mounts: async (ctx, { snapshotter, key }) => ({ mounts: (await of(snapshotter).mounts(ctx, key)).map(wireMount) }),
     commit: async (ctx, { snapshotter, name, key, labels, parent }) => {
       await of(snapshotter).commit(ctx, name, key, { labels, parent });

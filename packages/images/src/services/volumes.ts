@@ -24,7 +24,12 @@ export function volumeHandlers(deps: VolumesDependencies): Handlers<VolumesServi
       return { volume: wireVolume(volumes, volume), created };
     },
     getVolume: async (_ctx, { name }) => ({ volume: wireVolume(volumes, volumes.get(name)) }),
-    listVolumes: async (_ctx, { filters }) => ({ volumes: volumes.list().filter((volume) => accepts(volumes, volume, filters)).map((volume) => wireVolume(volumes, volume)) }),
+    listVolumes: async (_ctx, { filters }) => ({
+      volumes: volumes
+        .list()
+        .filter((volume) => accepts(volumes, volume, filters))
+        .map((volume) => wireVolume(volumes, volume)),
+    }),
     removeVolume: async (_ctx, { name, force }) => {
       await volumes.remove(name, force);
       return {};
@@ -50,7 +55,9 @@ export function volumeHandlers(deps: VolumesDependencies): Handlers<VolumesServi
       await volumes.releaseReference(name, containerId);
       return {};
     },
-    populate: async (ctx, { volumeName, snapshotKey, path }) => ({ copied: await populate(deps, ctx, { volume: volumeName, snapshotKey, path }) }),
+    populate: async (ctx, { volumeName, snapshotKey, path }) => ({
+      copied: await populate(deps, ctx, { volume: volumeName, snapshotKey, path }),
+    }),
   };
 }
 

@@ -65,7 +65,10 @@ export class CopySnapshotter extends RecordedSnapshotter {
   }
 
   /** The tree is copied outside of any transaction and gets its number at the end: a crash leaves a directory that has no record. */
-  private async make(scope: Scope, { key, parent, labels, kind }: { readonly key: string; readonly parent: string; readonly labels: Labels; readonly kind: Kind }): Promise<readonly Mount[]> {
+  private async make(
+    scope: Scope,
+    { key, parent, labels, kind }: { readonly key: string; readonly parent: string; readonly labels: Labels; readonly kind: Kind },
+  ): Promise<readonly Mount[]> {
     this.refuseKnown(scope, key);
     const base = parent === '' ? undefined : this.committed(scope, parent);
     let staged: string | undefined;
@@ -76,7 +79,8 @@ export class CopySnapshotter extends RecordedSnapshotter {
       chmodSync(tree, 0o755);
     }
     try {
-      if (staged !== undefined && base !== undefined) await this.options.copier.copy(this.directory(base), join(this.options.trees.root, staged, 'fs'));
+      if (staged !== undefined && base !== undefined)
+        await this.options.copier.copy(this.directory(base), join(this.options.trees.root, staged, 'fs'));
       const record = this.insert(scope, { key, parent, kind, labels }, (id) => {
         if (staged !== undefined) renameSync(join(this.options.trees.root, staged), this.options.trees.path(id));
       });
@@ -89,12 +93,15 @@ export class CopySnapshotter extends RecordedSnapshotter {
   }
 
   protected override beforeCommit(record: SnapshotRecord, { parent = '' }: CommitOptions): Promise<string> {
-    if (parent !== '' && record.parent === null) throw notImplemented(`snapshot ${record.name} was prepared without a parent: the copy snapshotter cannot put it on ${parent}`);
+    if (parent !== '' && record.parent === null)
+      throw notImplemented(`snapshot ${record.name} was prepared without a parent: the copy snapshotter cannot put it on ${parent}`);
     return Promise.resolve('');
   }
 
   protected measure(record: SnapshotRecord): Promise<Usage> {
-    return record.kind === Kind.view && record.parent !== null ? Promise.resolve({ size: 0, inodes: 0 }) : diskUsage(this.directory(record));
+    return record.kind === Kind.view && record.parent !== null
+      ? Promise.resolve({ size: 0, inodes: 0 })
+      : diskUsage(this.directory(record));
   }
 
   protected mountsOf(record: SnapshotRecord): Promise<readonly Mount[]> {

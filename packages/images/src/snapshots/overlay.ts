@@ -74,7 +74,9 @@ export class OverlaySnapshotter extends RecordedSnapshotter {
 
   missing(records: readonly SnapshotRecord[]): Promise<SnapshotRecord[]> {
     const hasTree = ({ kind, parent }: SnapshotRecord): boolean => kind !== Kind.view || parent === null;
-    return Promise.resolve(records.filter((record) => !existsSync(this.options.trees.path(record.id, ...(hasTree(record) ? ['fs' as const] : [])))));
+    return Promise.resolve(
+      records.filter((record) => !existsSync(this.options.trees.path(record.id, ...(hasTree(record) ? ['fs' as const] : [])))),
+    );
   }
 
   strays(): Promise<string[]> {

@@ -43,7 +43,15 @@ beforeEach(() => {
     },
   } as unknown as SnapshotsClient;
   table = new SnapshotTable(db, 'far');
-  snapshotter = new ProxySnapshotter({ table, leases: new LeaseTable(db), boot: 'boot', client, remote: 'overlayfs', prefix: 'us', logger: silentLogger });
+  snapshotter = new ProxySnapshotter({
+    table,
+    leases: new LeaseTable(db),
+    boot: 'boot',
+    client,
+    remote: 'overlayfs',
+    prefix: 'us',
+    logger: silentLogger,
+  });
 });
 afterEach(() => {
   db.close();
@@ -51,7 +59,10 @@ afterEach(() => {
 });
 
 /** What a check would take for broken: names without record, records without name. */
-const wrong = async (): Promise<string[]> => [...(await snapshotter.strays()), ...(await snapshotter.missing(table.all())).map(({ name }) => name)];
+const wrong = async (): Promise<string[]> => [
+  ...(await snapshotter.strays()),
+  ...(await snapshotter.missing(table.all())).map(({ name }) => name),
+];
 
 test.each(['prepare', 'view', 'commit', 'withParent'] as const)('a check in the middle of %s finds nothing wrong', async (verb) => {
   if (verb !== 'prepare') await snapshotter.prepare(scope, 'a', '', {});

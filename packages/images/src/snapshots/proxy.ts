@@ -8,7 +8,10 @@ import { type RecordedOptions, RecordedSnapshotter } from './recorded';
 import { Kind, type SnapshotRecord } from './records';
 import type { CommitOptions, Mount, Usage } from './snapshotter';
 
-export type SnapshotsClient = Pick<ServiceClient<typeof SnapshotsService>, 'prepare' | 'view' | 'mounts' | 'commit' | 'remove' | 'stat' | 'list' | 'usage' | 'cleanup'>;
+export type SnapshotsClient = Pick<
+  ServiceClient<typeof SnapshotsService>,
+  'prepare' | 'view' | 'mounts' | 'commit' | 'remove' | 'stat' | 'list' | 'usage' | 'cleanup'
+>;
 
 export interface ProxyOptions extends RecordedOptions {
   readonly client: SnapshotsClient;
@@ -60,7 +63,11 @@ export class ProxySnapshotter extends RecordedSnapshotter {
   }
 
   discard({ backend }: Pick<SnapshotRecord, 'backend'>): void {
-    this.removing = this.removing.then(() => this.removeStray(backend)).catch((error: unknown) => this.options.logger.warn({ snapshot: backend, snapshotter: this.name, err: error }, 'foreign snapshot not removed'));
+    this.removing = this.removing
+      .then(() => this.removeStray(backend))
+      .catch((error: unknown) =>
+        this.options.logger.warn({ snapshot: backend, snapshotter: this.name, err: error }, 'foreign snapshot not removed'),
+      );
   }
 
   async cleanup(): Promise<void> {
@@ -74,7 +81,12 @@ export class ProxySnapshotter extends RecordedSnapshotter {
     const key = this.fresh();
     this.busy.add(key);
     try {
-      const { mounts } = await this.options.client.view(this.ctx, { snapshotter: this.options.remote, key, parent: record.backend, labels: held({}) });
+      const { mounts } = await this.options.client.view(this.ctx, {
+        snapshotter: this.options.remote,
+        key,
+        parent: record.backend,
+        labels: held({}),
+      });
       try {
         return await fn(this.note(mounts));
       } finally {
@@ -105,7 +117,10 @@ export class ProxySnapshotter extends RecordedSnapshotter {
     });
   }
 
-  private async make(scope: Scope, { key, parent, labels, kind }: { readonly key: string; readonly parent: string; readonly labels: Labels; readonly kind: Kind }): Promise<readonly Mount[]> {
+  private async make(
+    scope: Scope,
+    { key, parent, labels, kind }: { readonly key: string; readonly parent: string; readonly labels: Labels; readonly kind: Kind },
+  ): Promise<readonly Mount[]> {
     this.refuseKnown(scope, key);
     const base = parent === '' ? '' : this.committed(scope, parent).backend;
     const backend = this.fresh();
@@ -113,7 +128,8 @@ export class ProxySnapshotter extends RecordedSnapshotter {
     this.busy.add(backend);
     let mounts: readonly WireMount[];
     try {
-      ({ mounts } = kind === Kind.view ? await this.options.client.view(this.ctx, call) : await this.options.client.prepare(this.ctx, call));
+      ({ mounts } =
+        kind === Kind.view ? await this.options.client.view(this.ctx, call) : await this.options.client.prepare(this.ctx, call));
       try {
         this.insert(scope, { key, parent, kind, labels, backend }, () => undefined);
       } catch (error) {
@@ -129,12 +145,19 @@ export class ProxySnapshotter extends RecordedSnapshotter {
 
   /** Committed there first: cut off in between, our record names what is gone, and both are forgotten at the next start. */
   protected override async beforeCommit(record: SnapshotRecord, { labels, parent = '' }: CommitOptions): Promise<string> {
-    if (parent !== '' && record.parent === null) throw notImplemented(`snapshot ${record.name} was prepared without a parent: snapshotter ${this.name} cannot put it on ${parent}`);
+    if (parent !== '' && record.parent === null)
+      throw notImplemented(`snapshot ${record.name} was prepared without a parent: snapshotter ${this.name} cannot put it on ${parent}`);
     const name = this.fresh();
     const names = [record.backend, name];
     for (const each of names) this.busy.add(each);
     try {
-      await this.options.client.commit(this.ctx, { snapshotter: this.options.remote, name, key: record.backend, labels: held(labels), parent: '' });
+      await this.options.client.commit(this.ctx, {
+        snapshotter: this.options.remote,
+        name,
+        key: record.backend,
+        labels: held(labels),
+        parent: '',
+      });
       return name;
     } finally {
       setImmediate(() => names.forEach((each) => this.busy.delete(each))); // the record follows before anything else is done

@@ -82,14 +82,24 @@ export abstract class RecordedSnapshotter implements Snapshotter {
       let { parent } = now;
       if (options.parent !== undefined && options.parent !== '') {
         const wanted = this.committed(scope, options.parent).id;
-        if (parent !== null && parent !== wanted) throw failedPrecondition(`snapshot ${key} has the parent ${now.parentName}, not ${options.parent}`);
+        if (parent !== null && parent !== wanted)
+          throw failedPrecondition(`snapshot ${key} has the parent ${now.parentName}, not ${options.parent}`);
         parent = wanted;
       }
       leases.drop(scope, this.resource(key));
       const leased = leases.hold(scope, this.resource(name));
       table.db.run(
         'UPDATE snapshots SET name = ?, kind = ?, parent = ?, labels = ?, updated = ?, size = ?, inodes = ?, backend = ?, leased = MAX(leased, ?) WHERE id = ?',
-        name, Kind.committed, parent, JSON.stringify(options.labels), nowMicros(), usage.size, usage.inodes, backend, leased ? 1 : 0, record.id,
+        name,
+        Kind.committed,
+        parent,
+        JSON.stringify(options.labels),
+        nowMicros(),
+        usage.size,
+        usage.inodes,
+        backend,
+        leased ? 1 : 0,
+        record.id,
       );
     });
     this.base.listener?.committed(scope, key, name);
@@ -98,13 +108,16 @@ export abstract class RecordedSnapshotter implements Snapshotter {
   /** A power cut may bring a snapshot back that was just removed: whole, because its tree goes only after the record is off the disk. */
   remove(scope: Scope, key: string): Promise<void> {
     const { table, leases } = this.base;
-    const gone = table.db.transaction(() => {
-      const record = this.stat(scope, key);
-      if (table.hasChildren(record.id)) throw failedPrecondition(`cannot remove snapshot ${key}: it has children`);
-      table.db.run('DELETE FROM snapshots WHERE id = ?', record.id);
-      leases.drop(scope, this.resource(key));
-      return record;
-    }, { durable: false });
+    const gone = table.db.transaction(
+      () => {
+        const record = this.stat(scope, key);
+        if (table.hasChildren(record.id)) throw failedPrecondition(`cannot remove snapshot ${key}: it has children`);
+        table.db.run('DELETE FROM snapshots WHERE id = ?', record.id);
+        leases.drop(scope, this.resource(key));
+        return record;
+      },
+      { durable: false },
+    );
     this.discard(gone);
     this.base.listener?.removed(scope, key);
     return Promise.resolve();
@@ -155,7 +168,11 @@ export abstract class RecordedSnapshotter implements Snapshotter {
   }
 
   /** Puts a record into the store. `place` makes the tree's directory in the same moment; its throw takes the record back. */
-  protected insert(scope: Scope, { key, parent, kind, labels, backend = '' }: Insertion, place: (id: number, base: number | undefined) => void): SnapshotRecord {
+  protected insert(
+    scope: Scope,
+    { key, parent, kind, labels, backend = '' }: Insertion,
+    place: (id: number, base: number | undefined) => void,
+  ): SnapshotRecord {
     if (key === '') throw invalidArgument('snapshot key is empty');
     checkLabels(labels);
     const { table, leases, boot } = this.base;
@@ -166,10 +183,32 @@ export abstract class RecordedSnapshotter implements Snapshotter {
       const now = nowMicros();
       const id = table.db.insert(
         'INSERT INTO snapshots (ns, snapshotter, name, parent, kind, labels, created, updated, leased, boot, backend) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
-        scope.namespace, this.name, key, base?.id ?? null, kind, JSON.stringify(labels), now, now, leased ? 1 : 0, boot, backend,
+        scope.namespace,
+        this.name,
+        key,
+        base?.id ?? null,
+        kind,
+        JSON.stringify(labels),
+        now,
+        now,
+        leased ? 1 : 0,
+        boot,
+        backend,
       );
       place(id, base?.id);
-      return { id, name: key, parent: base?.id ?? null, parentName: parent, kind, labels, created: now, updated: now, size: 0, inodes: 0, backend };
+      return {
+        id,
+        name: key,
+        parent: base?.id ?? null,
+        parentName: parent,
+        kind,
+        labels,
+        created: now,
+        updated: now,
+        size: 0,
+        inodes: 0,
+        backend,
+      };
     });
   }
 

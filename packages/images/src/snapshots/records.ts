@@ -51,14 +51,19 @@ export class SnapshotTable {
   }
 
   list(scope: Scope, filter?: Filter): SnapshotRecord[] {
-    const records = this.db.all<Row>(`${SELECT} WHERE s.ns = ? AND s.snapshotter = ? ORDER BY s.id`, scope.namespace, this.snapshotter).map(toRecord);
+    const records = this.db
+      .all<Row>(`${SELECT} WHERE s.ns = ? AND s.snapshotter = ? ORDER BY s.id`, scope.namespace, this.snapshotter)
+      .map(toRecord);
     return filter === undefined ? records : records.filter((snapshot) => filter((path) => field(snapshot, path)));
   }
 
   /** Of all namespaces, children before their parents. */
   all(): SnapshotRecord[] {
-    const depth = 'WITH RECURSIVE down (id, depth) AS (SELECT id, 0 FROM snapshots WHERE parent IS NULL UNION ALL SELECT c.id, down.depth + 1 FROM snapshots c JOIN down ON c.parent = down.id)';
-    return this.db.all<Row>(`${depth} ${SELECT} JOIN down ON down.id = s.id WHERE s.snapshotter = ? ORDER BY down.depth DESC`, this.snapshotter).map(toRecord);
+    const depth =
+      'WITH RECURSIVE down (id, depth) AS (SELECT id, 0 FROM snapshots WHERE parent IS NULL UNION ALL SELECT c.id, down.depth + 1 FROM snapshots c JOIN down ON c.parent = down.id)';
+    return this.db
+      .all<Row>(`${depth} ${SELECT} JOIN down ON down.id = s.id WHERE s.snapshotter = ? ORDER BY down.depth DESC`, this.snapshotter)
+      .map(toRecord);
   }
 
   /** Namespace of a record. */
@@ -69,7 +74,10 @@ export class SnapshotTable {
   /** Active snapshots and views that lie on it, directly or not. */
   usersOf(id: number): SnapshotRecord[] {
     return this.db
-      .all<Row>(`WITH RECURSIVE down (id) AS (SELECT id FROM snapshots WHERE parent = ? UNION SELECT c.id FROM snapshots c JOIN down ON c.parent = down.id) ${SELECT} JOIN down ON down.id = s.id WHERE s.kind <> 3`, id)
+      .all<Row>(
+        `WITH RECURSIVE down (id) AS (SELECT id FROM snapshots WHERE parent = ? UNION SELECT c.id FROM snapshots c JOIN down ON c.parent = down.id) ${SELECT} JOIN down ON down.id = s.id WHERE s.kind <> 3`,
+        id,
+      )
       .map(toRecord);
   }
 

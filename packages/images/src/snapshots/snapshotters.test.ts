@@ -34,7 +34,8 @@ describe('proxy, with the images service of another engine as the foreign one', 
     await engine.snapshots.prepare(ctx, { snapshotter: 'far', key: 'kept', parent: '', labels: {} });
     const names = async (): Promise<string[]> => {
       const found: string[] = [];
-      for await (const { info } of foreign.snapshots.list(far, { snapshotter: '', filters: [] })) found.push(...info.map((each) => each.name));
+      for await (const { info } of foreign.snapshots.list(far, { snapshotter: '', filters: [] }))
+        found.push(...info.map((each) => each.name));
       return found;
     };
     const [kept = ''] = await names();
@@ -48,11 +49,25 @@ describe('proxy, with the images service of another engine as the foreign one', 
   });
 });
 
-test.each(['copy', 'far'])('docker\'s images on %s: load, container, diff, commit, rmi', async (name) => {
+test.each(['copy', 'far'])("docker's images on %s: load, container, diff, commit, rmi", async (name) => {
   const foreign = await startEngine();
   const engine = await startEngine({ snapshotter: name, 'proxy-snapshotters': [`far=${foreign.socket},overlayfs`] });
   try {
-    const image = await dockerArchive(['a:1'], [[{ name: 'd/a', body: 'a' }, { name: 'd/b', body: 'b' }, { name: 'gone', body: '' }], [{ name: 'd/.wh.a', body: '' }, { name: '.wh.gone', body: '' }, { name: 'd/c', body: 'c' }]]);
+    const image = await dockerArchive(
+      ['a:1'],
+      [
+        [
+          { name: 'd/a', body: 'a' },
+          { name: 'd/b', body: 'b' },
+          { name: 'gone', body: '' },
+        ],
+        [
+          { name: 'd/.wh.a', body: '' },
+          { name: '.wh.gone', body: '' },
+          { name: 'd/c', body: 'c' },
+        ],
+      ],
+    );
     await engine.load(image.archive);
     const found = (await engine.images.resolve(ctx, { ref: 'a:1', platform: undefined })).image;
     expect(found).toMatchObject({ id: image.id, snapshotter: name });
@@ -64,8 +79,22 @@ test.each(['copy', 'far'])('docker\'s images on %s: load, container, diff, commi
       writeFileSync(join(root, 'd/new'), 'new');
       rmSync(join(root, 'd/b'));
     });
-    expect((await engine.images.getChanges(ctx, { snapshotKey: 'c1' })).changes).toEqual([{ path: '/d', kind: 0 }, { path: '/d/b', kind: 2 }, { path: '/d/new', kind: 1 }]);
-    const { imageId } = await engine.images.commit(ctx, { snapshotKey: 'c1', parentImageId: image.id, configJson: Buffer.from('{}'), author: '', comment: '', containerId: 'c1', repository: 'made', tag: '', changes: [] });
+    expect((await engine.images.getChanges(ctx, { snapshotKey: 'c1' })).changes).toEqual([
+      { path: '/d', kind: 0 },
+      { path: '/d/b', kind: 2 },
+      { path: '/d/new', kind: 1 },
+    ]);
+    const { imageId } = await engine.images.commit(ctx, {
+      snapshotKey: 'c1',
+      parentImageId: image.id,
+      configJson: Buffer.from('{}'),
+      author: '',
+      comment: '',
+      containerId: 'c1',
+      repository: 'made',
+      tag: '',
+      changes: [],
+    });
     const made = (await engine.images.resolve(ctx, { ref: 'made', platform: undefined })).image;
     expect(made?.id).toBe(imageId);
     const other = await engine.snapshots.view(ctx, { snapshotter: name, key: 'v', parent: made?.chainId ?? '', labels: {} });
@@ -88,7 +117,12 @@ test('images that were unpacked for another snapshotter are unpacked again when 
   await first.restart({ snapshotter: 'copy' });
   try {
     const found = (await first.images.resolve(ctx, { ref: 'a:1', platform: undefined })).image;
-    const { mounts } = await first.snapshots.prepare(ctx, { snapshotter: found?.snapshotter ?? '', key: 'c', parent: found?.chainId ?? '', labels: {} });
+    const { mounts } = await first.snapshots.prepare(ctx, {
+      snapshotter: found?.snapshotter ?? '',
+      key: 'c',
+      parent: found?.chainId ?? '',
+      labels: {},
+    });
     expect(mounts[0]).toMatchObject({ type: 'bind' });
     expect(readdirSync(mounts[0]?.source ?? '')).toEqual(['f', 'g']);
   } finally {

@@ -51,7 +51,15 @@ export function layersOf(mount: Mount): string[] | undefined {
   return upper === undefined ? lower : [upper, ...lower];
 }
 
-const FLAGS: Readonly<Record<string, number>> = { ro: MS.RDONLY, bind: MS.BIND, rbind: MS.BIND | MS.REC, nosuid: MS.NOSUID, nodev: MS.NODEV, noexec: MS.NOEXEC, noatime: MS.NOATIME };
+const FLAGS: Readonly<Record<string, number>> = {
+  ro: MS.RDONLY,
+  bind: MS.BIND,
+  rbind: MS.BIND | MS.REC,
+  nosuid: MS.NOSUID,
+  nodev: MS.NODEV,
+  noexec: MS.NOEXEC,
+  noatime: MS.NOATIME,
+};
 
 /** Mounts one over the other for a moment: the descriptor keeps what it shows. */
 function mounted(mounts: readonly Mount[]): number {

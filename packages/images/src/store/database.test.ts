@@ -11,7 +11,8 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true }));
 
-const insert = "INSERT INTO snapshots (ns, name, parent, kind, labels, created, updated, leased, boot) VALUES ('n', ?, ?, 3, '{}', 1, 1, 0, 'b')";
+const insert =
+  "INSERT INTO snapshots (ns, name, parent, kind, labels, created, updated, leased, boot) VALUES ('n', ?, ?, 3, '{}', 1, 1, 0, 'b')";
 
 test('snapshots of the first version belong to overlayfs, keep their parents, and their numbers are not given again', () => {
   const path = join(dir, 'old.db');
@@ -29,7 +30,11 @@ test('snapshots of the first version belong to overlayfs, keep their parents, an
     { id: 2, snapshotter: 'overlayfs', name: 'top', parent: 1, backend: '' },
   ]);
   expect(() => db.run('DELETE FROM snapshots WHERE id = 1')).toThrow(/FOREIGN KEY/);
-  expect(db.insert("INSERT INTO snapshots (ns, snapshotter, name, kind, labels, created, updated, leased, boot) VALUES ('n', 'copy', 'base', 3, '{}', 1, 1, 0, 'b')")).toBe(4);
+  expect(
+    db.insert(
+      "INSERT INTO snapshots (ns, snapshotter, name, kind, labels, created, updated, leased, boot) VALUES ('n', 'copy', 'base', 3, '{}', 1, 1, 0, 'b')",
+    ),
+  ).toBe(4);
   db.close();
 });
 

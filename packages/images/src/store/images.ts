@@ -63,7 +63,15 @@ export class ImageTable {
     const now = nowMicros();
     const done = this.db.run(
       `INSERT OR IGNORE INTO images (ns, ${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      scope.namespace, name, JSON.stringify(labels), target.mediaType, target.digest, target.size, JSON.stringify(target.annotations), now, now,
+      scope.namespace,
+      name,
+      JSON.stringify(labels),
+      target.mediaType,
+      target.digest,
+      target.size,
+      JSON.stringify(target.annotations),
+      now,
+      now,
     );
     if (done === 0) throw alreadyExists(`image "${name}": already exists`);
     return { name, labels, target, created: now, updated: now };
@@ -79,14 +87,25 @@ export class ImageTable {
         if (changed !== undefined) labels = changed;
         else if (path === 'target') target = image.target;
         else if (path === 'annotations') target = { ...target, annotations: image.target.annotations };
-        else if (path.startsWith('annotations.')) target = { ...target, annotations: applyLabelPath(target.annotations, image.target.annotations, `labels${path.slice('annotations'.length)}`) ?? {} };
+        else if (path.startsWith('annotations.'))
+          target = {
+            ...target,
+            annotations: applyLabelPath(target.annotations, image.target.annotations, `labels${path.slice('annotations'.length)}`) ?? {},
+          };
         else throw invalidArgument(`cannot update "${path}" field of image "${image.name}"`);
       }
       check(image.name, target, labels);
       const updated = nowMicros();
       this.db.run(
         'UPDATE images SET labels = ?, media_type = ?, digest = ?, size = ?, annotations = ?, updated = ? WHERE ns = ? AND name = ?',
-        JSON.stringify(labels), target.mediaType, target.digest, target.size, JSON.stringify(target.annotations), updated, scope.namespace, image.name,
+        JSON.stringify(labels),
+        target.mediaType,
+        target.digest,
+        target.size,
+        JSON.stringify(target.annotations),
+        updated,
+        scope.namespace,
+        image.name,
       );
       return { name: image.name, labels, target, created: old.created, updated };
     });
@@ -94,13 +113,16 @@ export class ImageTable {
 
   /** Creates the name or moves it to another target. */
   put(scope: Scope, name: string, target: Target, labels: Labels): ImageRecord {
-    return this.db.transaction(() => (this.find(scope, name) === undefined ? this.create(scope, name, target, labels) : this.update(scope, { name, target, labels }, [])));
+    return this.db.transaction(() =>
+      this.find(scope, name) === undefined ? this.create(scope, name, target, labels) : this.update(scope, { name, target, labels }, []),
+    );
   }
 
   delete(scope: Scope, name: string, expected?: string): void {
     this.db.transaction(() => {
       const image = this.get(scope, name);
-      if (expected !== undefined && image.target.digest !== expected) throw failedPrecondition(`image "${name}" has target ${image.target.digest}, not ${expected}`);
+      if (expected !== undefined && image.target.digest !== expected)
+        throw failedPrecondition(`image "${name}" has target ${image.target.digest}, not ${expected}`);
       this.db.run('DELETE FROM images WHERE ns = ? AND name = ?', scope.namespace, name);
     });
   }
@@ -108,7 +130,8 @@ export class ImageTable {
 
 function check(name: string, target: Target, labels: Labels): void {
   if (name === '') throw invalidArgument('image name is empty');
-  if (!/^[a-z0-9+._-]+:[a-f0-9]{32,}$/.test(target.digest)) throw invalidArgument(`image "${name}": target digest "${target.digest}" is not valid`);
+  if (!/^[a-z0-9+._-]+:[a-f0-9]{32,}$/.test(target.digest))
+    throw invalidArgument(`image "${name}": target digest "${target.digest}" is not valid`);
   if (target.mediaType === '') throw invalidArgument(`image "${name}": target media type is empty`);
   if (target.size <= 0) throw invalidArgument(`image "${name}": target size ${target.size} is not positive`);
   checkLabels(labels);

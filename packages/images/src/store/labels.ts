@@ -9,7 +9,10 @@ export function checkLabels(labels: Labels): void {
   for (const [key, value] of Object.entries(labels)) {
     if (key === '') throw invalidArgument('label key is empty');
     const size = Buffer.byteLength(key) + Buffer.byteLength(value);
-    if (size > LABEL_LIMIT) throw invalidArgument(`label key and value length (${size} bytes) greater than maximum size (${LABEL_LIMIT} bytes), key: ${key.slice(0, 64)}`);
+    if (size > LABEL_LIMIT)
+      throw invalidArgument(
+        `label key and value length (${size} bytes) greater than maximum size (${LABEL_LIMIT} bytes), key: ${key.slice(0, 64)}`,
+      );
   }
 }
 

@@ -39,18 +39,32 @@ export class LeaseTable {
     if (id === '') throw invalidArgument('lease id is empty');
     checkLabels(labels);
     const created = nowMicros();
-    this.db.transaction(() => {
-      if (this.db.run('INSERT OR IGNORE INTO leases (ns, id, labels, created) VALUES (?, ?, ?, ?)', scope.namespace, id, JSON.stringify(labels), created) === 0) {
-        throw alreadyExists(`lease ${id}: already exists`);
-      }
-    }, { durable: labels[CONTAINER_LABEL] === undefined });
+    this.db.transaction(
+      () => {
+        if (
+          this.db.run(
+            'INSERT OR IGNORE INTO leases (ns, id, labels, created) VALUES (?, ?, ?, ?)',
+            scope.namespace,
+            id,
+            JSON.stringify(labels),
+            created,
+          ) === 0
+        ) {
+          throw alreadyExists(`lease ${id}: already exists`);
+        }
+      },
+      { durable: labels[CONTAINER_LABEL] === undefined },
+    );
     return { id, labels, created };
   }
 
   delete(scope: Scope, id: string): void {
-    this.db.transaction(() => {
-      if (this.db.run('DELETE FROM leases WHERE ns = ? AND id = ?', scope.namespace, id) === 0) throw notFound(`lease ${id}: not found`);
-    }, { durable: !this.ofContainer(scope, id) });
+    this.db.transaction(
+      () => {
+        if (this.db.run('DELETE FROM leases WHERE ns = ? AND id = ?', scope.namespace, id) === 0) throw notFound(`lease ${id}: not found`);
+      },
+      { durable: !this.ofContainer(scope, id) },
+    );
   }
 
   /** Changes to a container's lease go to the disk with its snapshot, which is prepared last: one durable transaction for all of them. */
@@ -65,33 +79,62 @@ export class LeaseTable {
 
   list(scope: Scope, filter: Filter): LeaseRecord[] {
     const rows = this.db.all<Row>('SELECT id, labels, created FROM leases WHERE ns = ? ORDER BY id', scope.namespace);
-    return rows.map(toRecord).filter((lease) => filter((path) => (path[0] === 'id' ? lease.id : path[0] === 'labels' ? labelField(lease.labels, path) : undefined)));
+    return rows
+      .map(toRecord)
+      .filter((lease) =>
+        filter((path) => (path[0] === 'id' ? lease.id : path[0] === 'labels' ? labelField(lease.labels, path) : undefined)),
+      );
   }
 
   add(scope: Scope, id: string, resource: LeaseResource): void {
     checkResource(resource);
-    this.db.transaction(() => {
-      if (!this.has(scope, id)) throw notFound(`lease ${id}: not found`);
-      this.db.run('INSERT OR IGNORE INTO lease_resources (ns, lease, type, id) VALUES (?, ?, ?, ?)', scope.namespace, id, resource.type, resource.id);
-    }, { durable: !this.ofContainer(scope, id) });
+    this.db.transaction(
+      () => {
+        if (!this.has(scope, id)) throw notFound(`lease ${id}: not found`);
+        this.db.run(
+          'INSERT OR IGNORE INTO lease_resources (ns, lease, type, id) VALUES (?, ?, ?, ?)',
+          scope.namespace,
+          id,
+          resource.type,
+          resource.id,
+        );
+      },
+      { durable: !this.ofContainer(scope, id) },
+    );
   }
 
   remove(scope: Scope, id: string, resource: LeaseResource): void {
     checkResource(resource);
     if (!this.has(scope, id)) throw notFound(`lease ${id}: not found`);
-    this.db.run('DELETE FROM lease_resources WHERE ns = ? AND lease = ? AND type = ? AND id = ?', scope.namespace, id, resource.type, resource.id);
+    this.db.run(
+      'DELETE FROM lease_resources WHERE ns = ? AND lease = ? AND type = ? AND id = ?',
+      scope.namespace,
+      id,
+      resource.type,
+      resource.id,
+    );
   }
 
   resources(scope: Scope, id: string): LeaseResource[] {
     if (!this.has(scope, id)) throw notFound(`lease ${id}: not found`);
-    return this.db.all<LeaseResource>('SELECT type, id FROM lease_resources WHERE ns = ? AND lease = ? ORDER BY type, id', scope.namespace, id);
+    return this.db.all<LeaseResource>(
+      'SELECT type, id FROM lease_resources WHERE ns = ? AND lease = ? ORDER BY type, id',
+      scope.namespace,
+      id,
+    );
   }
 
   /** Puts a new object under the call's lease. True when there was one; an unknown lease fails the call, as containerd does. */
   hold(scope: Scope, resource: LeaseResource): boolean {
     if (scope.lease === undefined) return false;
     if (!this.has(scope, scope.lease)) throw notFound(`lease ${scope.lease}: not found`);
-    this.db.run('INSERT OR IGNORE INTO lease_resources (ns, lease, type, id) VALUES (?, ?, ?, ?)', scope.namespace, scope.lease, resource.type, resource.id);
+    this.db.run(
+      'INSERT OR IGNORE INTO lease_resources (ns, lease, type, id) VALUES (?, ?, ?, ?)',
+      scope.namespace,
+      scope.lease,
+      resource.type,
+      resource.id,
+    );
     return true;
   }
 
@@ -103,5 +146,6 @@ export class LeaseTable {
 
 function checkResource(resource: LeaseResource): void {
   if (resource.id === '') throw invalidArgument('lease resource id is empty');
-  if (!/^(content|ingests|images|snapshots\/[\w-]+)$/.test(resource.type)) throw failedPrecondition(`lease resource type ${resource.type} is not known`);
+  if (!/^(content|ingests|images|snapshots\/[\w-]+)$/.test(resource.type))
+    throw failedPrecondition(`lease resource type ${resource.type} is not known`);
 }

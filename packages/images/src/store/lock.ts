@@ -13,7 +13,8 @@ export class StoreLock {
       syscalls.flock(file, LOCK.EX | LOCK.NB);
     } catch (error) {
       syscalls.close(file);
-      if (hasCode(error, 'EAGAIN', 'EWOULDBLOCK')) throw failedPrecondition(`another process has the store open (${this.path})`, { cause: error });
+      if (hasCode(error, 'EAGAIN', 'EWOULDBLOCK'))
+        throw failedPrecondition(`another process has the store open (${this.path})`, { cause: error });
       throw error;
     }
     this.held = file;

@@ -22,13 +22,38 @@ export async function testCertificates(addresses: readonly string[]): Promise<Te
   const openssl = (...args: string[]): unknown => execFileSync(OPENSSL, args, { cwd: dir, stdio: 'pipe' });
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'];
   openssl('req', '-x509', ...key, '-subj', '/CN=test authority', '-keyout', 'ca.key', '-out', 'ca.crt');
-  await writeFile(join(dir, 'server.ext'), `subjectAltName=${addresses.map((address) => `${isIP(address) === 0 ? 'DNS' : 'IP'}:${address}`).join(',')}\n`);
+  await writeFile(
+    join(dir, 'server.ext'),
+    `subjectAltName=${addresses.map((address) => `${isIP(address) === 0 ? 'DNS' : 'IP'}:${address}`).join(',')}\n`,
+  );
   await writeFile(join(dir, 'client.ext'), 'extendedKeyUsage=clientAuth\n');
   for (const name of ['server', 'client']) {
     openssl('req', ...key.slice(0, -2), '-subj', `/CN=${name}`, '-keyout', `${name}.key`, '-out', `${name}.csr`);
-    openssl('x509', '-req', '-in', `${name}.csr`, '-CA', 'ca.crt', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '2', '-extfile', `${name}.ext`, '-out', `${name}.crt`);
+    openssl(
+      'x509',
+      '-req',
+      '-in',
+      `${name}.csr`,
+      '-CA',
+      'ca.crt',
+      '-CAkey',
+      'ca.key',
+      '-CAcreateserial',
+      '-days',
+      '2',
+      '-extfile',
+      `${name}.ext`,
+      '-out',
+      `${name}.crt`,
+    );
   }
   const text = (name: string): string => readFileSync(join(dir, name), 'utf8');
   const pair = (name: string) => ({ cert: text(`${name}.crt`), key: text(`${name}.key`) });
-  return { dir, ca: text('ca.crt'), server: pair('server'), client: pair('client'), remove: () => rm(dir, { recursive: true, force: true }) };
+  return {
+    dir,
+    ca: text('ca.crt'),
+    server: pair('server'),
+    client: pair('client'),
+    remove: () => rm(dir, { recursive: true, force: true }),
+  };
 }

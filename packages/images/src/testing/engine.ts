@@ -59,13 +59,25 @@ export async function startEngine(change: Partial<ImagesConfig> = {}, place = tm
   const dir = await mkdtemp(join(place, 'gi-'));
   const [root, run] = [join(dir, 'd'), join(dir, 'r')];
   await mkdir(root, { recursive: true });
-  const config = { ...commonDefaults, ...defaults, native: nativeBinary(), ...change, root, run, 'metrics-address': 'off', 'log-level': 'fatal' as const };
+  const config = {
+    ...commonDefaults,
+    ...defaults,
+    native: nativeBinary(),
+    ...change,
+    root,
+    run,
+    'metrics-address': 'off',
+    'log-level': 'fatal' as const,
+  };
   let hosted = await startService(service, config);
   const data = join(root, 'images');
   const socket = join(run, 'images.sock');
   let connection: Connection = connect(socket);
   const client = <D extends Parameters<Connection['client']>[0]>(definition: D): ServiceClient<D> =>
-    new Proxy({}, { get: (_target, name) => (connection.client(definition) as unknown as Record<string | symbol, unknown>)[name] }) as ServiceClient<D>;
+    new Proxy(
+      {},
+      { get: (_target, name) => (connection.client(definition) as unknown as Record<string | symbol, unknown>)[name] },
+    ) as ServiceClient<D>;
   const images = client(ImagesServiceService);
   return {
     dir,

@@ -42,7 +42,8 @@ export class MemoryRegistry {
   private readonly server: Server;
 
   private constructor(readonly options: MemoryRegistryOptions) {
-    const handle = (request: IncomingMessage, response: ServerResponse): void => void this.handle(request, response).catch(() => response.destroy());
+    const handle = (request: IncomingMessage, response: ServerResponse): void =>
+      void this.handle(request, response).catch(() => response.destroy());
     this.server = options.tls === undefined ? createPlain(handle) : createSecure(options.tls, handle);
   }
 
@@ -75,8 +76,20 @@ export class MemoryRegistry {
   }
 
   /** An image for the host of these layers (tars). */
-  image(repository: string, tag: string, layers: readonly { readonly blob: Buffer; readonly diffId: string; readonly mediaType?: string }[], change: { readonly config?: object; readonly manifest?: object } = {}): { id: string; digest: string; size: number; mediaType: string } {
-    const config = Buffer.from(JSON.stringify({ architecture: process.arch === 'arm64' ? 'arm64' : 'amd64', os: 'linux', rootfs: { type: 'layers', diff_ids: layers.map(({ diffId }) => diffId) }, ...change.config }));
+  image(
+    repository: string,
+    tag: string,
+    layers: readonly { readonly blob: Buffer; readonly diffId: string; readonly mediaType?: string }[],
+    change: { readonly config?: object; readonly manifest?: object } = {},
+  ): { id: string; digest: string; size: number; mediaType: string } {
+    const config = Buffer.from(
+      JSON.stringify({
+        architecture: process.arch === 'arm64' ? 'arm64' : 'amd64',
+        os: 'linux',
+        rootfs: { type: 'layers', diff_ids: layers.map(({ diffId }) => diffId) },
+        ...change.config,
+      }),
+    );
     const manifest = {
       schemaVersion: 2,
       mediaType: mediaTypes.ociManifest,
@@ -103,7 +116,8 @@ export class MemoryRegistry {
     this.seen.push(seen);
     response.on('error', () => undefined);
     const url = new URL(path, 'http://registry');
-    const [, repository = '', kind = '', name = ''] = /^\/v2\/(.+)\/(manifests|blobs\/uploads|blobs|referrers|tags)\/(.*)$/.exec(url.pathname) ?? [];
+    const [, repository = '', kind = '', name = ''] =
+      /^\/v2\/(.+)\/(manifests|blobs\/uploads|blobs|referrers|tags)\/(.*)$/.exec(url.pathname) ?? [];
     if (this.options.guard?.(request, response) === true) return void request.resume();
     if (this.options.fault?.(request, response, this.blobs.get(name)) === true) return;
     if (kind === 'blobs/uploads') return this.uploads(request, response, { repository, session: name, query: url.searchParams });
@@ -112,24 +126,48 @@ export class MemoryRegistry {
     if (url.pathname === '/v2/') response.writeHead(200).end('{}');
     else if (kind === 'manifests') this.getManifest(response, repository, name);
     else if (kind === 'blobs') await this.getBlob(request, response, { blob: this.blobs.get(name), seen });
-    else if (kind === 'tags') response.writeHead(200).end(JSON.stringify({ tags: [...this.manifests.keys()].filter((key) => key.startsWith(`${repository} `) && !key.includes('sha256:')).map((key) => key.split(' ')[1]) }));
-    else if (kind === 'referrers' && this.options.referrers === true) this.getReferrers(response, repository, { digest: name, type: url.searchParams.get('artifactType') ?? '' });
+    else if (kind === 'tags')
+      response.writeHead(200).end(
+        JSON.stringify({
+          tags: [...this.manifests.keys()]
+            .filter((key) => key.startsWith(`${repository} `) && !key.includes('sha256:'))
+            .map((key) => key.split(' ')[1]),
+        }),
+      );
+    else if (kind === 'referrers' && this.options.referrers === true)
+      this.getReferrers(response, repository, { digest: name, type: url.searchParams.get('artifactType') ?? '' });
     else response.writeHead(404).end();
   }
 
   private getManifest(response: ServerResponse, repository: string, name: string): void {
     const found = this.manifests.get(`${repository} ${name}`);
-    if (found === undefined) response.writeHead(404).end(JSON.stringify({ errors: [{ code: 'MANIFEST_UNKNOWN', message: 'manifest unknown' }] }));
-    else response.writeHead(200, { 'Content-Type': found.type, 'Content-Length': found.bytes.length, 'Docker-Content-Digest': digestOf(found.bytes) }).end(found.bytes);
+    if (found === undefined)
+      response.writeHead(404).end(JSON.stringify({ errors: [{ code: 'MANIFEST_UNKNOWN', message: 'manifest unknown' }] }));
+    else
+      response
+        .writeHead(200, {
+          'Content-Type': found.type,
+          'Content-Length': found.bytes.length,
+          'Docker-Content-Digest': digestOf(found.bytes),
+        })
+        .end(found.bytes);
   }
 
-  private async getBlob(request: IncomingMessage, response: ServerResponse, { blob, seen }: { blob: Buffer | undefined; seen: Seen }): Promise<void> {
-    if (blob === undefined) return void response.writeHead(404).end(JSON.stringify({ errors: [{ code: 'BLOB_UNKNOWN', message: 'blob unknown' }] }));
+  private async getBlob(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { blob, seen }: { blob: Buffer | undefined; seen: Seen },
+  ): Promise<void> {
+    if (blob === undefined)
+      return void response.writeHead(404).end(JSON.stringify({ errors: [{ code: 'BLOB_UNKNOWN', message: 'blob unknown' }] }));
     const range = this.options.ranges === false ? null : /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '');
     const from = Number(range?.[1] ?? 0);
     const to = range?.[2] === undefined || range[2] === '' ? blob.length : Math.min(Number(range[2]) + 1, blob.length);
     const body = blob.subarray(from, to);
-    response.writeHead(range === null ? 200 : 206, { 'Content-Length': body.length, ...(range === null ? {} : { 'Content-Range': `bytes ${from}-${to - 1}/${blob.length}` }) });
+    response.writeHead(range === null ? 200 : 206, {
+      'Content-Length': body.length,
+      ...(range === null ? {} : { 'Content-Range': `bytes ${from}-${to - 1}/${blob.length}` }),
+    });
     if (request.method === 'HEAD') return void response.end();
     const step = this.options.rate === undefined ? 256 << 10 : Math.max(1, Math.floor(this.options.rate / 20));
     const closed = new Promise<void>((resolve) => response.once('close', resolve));
@@ -146,25 +184,44 @@ export class MemoryRegistry {
     const manifests = [...this.manifests.entries()]
       .filter(([key]) => key.startsWith(`${repository} sha256:`))
       .flatMap(([key, { bytes, type: mediaType }]) => {
-        const document = JSON.parse(bytes.toString()) as { subject?: { digest: string }; artifactType?: string; config?: { mediaType: string } };
+        const document = JSON.parse(bytes.toString()) as {
+          subject?: { digest: string };
+          artifactType?: string;
+          config?: { mediaType: string };
+        };
         const artifactType = document.artifactType ?? document.config?.mediaType;
-        return document.subject?.digest === digest && (type === '' || artifactType === type) ? [{ mediaType, digest: key.split(' ')[1] ?? '', size: bytes.length, artifactType }] : [];
+        return document.subject?.digest === digest && (type === '' || artifactType === type)
+          ? [{ mediaType, digest: key.split(' ')[1] ?? '', size: bytes.length, artifactType }]
+          : [];
       });
-    response.writeHead(200, { 'Content-Type': mediaTypes.ociIndex }).end(JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests } as unknown as Index));
+    response
+      .writeHead(200, { 'Content-Type': mediaTypes.ociIndex })
+      .end(JSON.stringify({ schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests } as unknown as Index));
   }
 
   private async putManifest(request: IncomingMessage, response: ServerResponse, repository: string, name: string): Promise<void> {
     const bytes = await bodyOf(request);
     const document = JSON.parse(bytes.toString()) as { subject?: { digest: string } };
-    for (const key of [digestOf(bytes), name]) this.manifests.set(`${repository} ${key}`, { bytes, type: request.headers['content-type'] ?? '' });
-    response.writeHead(201, { 'Docker-Content-Digest': digestOf(bytes), ...(this.options.referrers === true && document.subject !== undefined ? { 'OCI-Subject': document.subject.digest } : {}) }).end();
+    for (const key of [digestOf(bytes), name])
+      this.manifests.set(`${repository} ${key}`, { bytes, type: request.headers['content-type'] ?? '' });
+    response
+      .writeHead(201, {
+        'Docker-Content-Digest': digestOf(bytes),
+        ...(this.options.referrers === true && document.subject !== undefined ? { 'OCI-Subject': document.subject.digest } : {}),
+      })
+      .end();
   }
 
-  private async uploads(request: IncomingMessage, response: ServerResponse, { repository, session: id, query }: { repository: string; session: string; query: URLSearchParams }): Promise<void> {
+  private async uploads(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { repository, session: id, query }: { repository: string; session: string; query: URLSearchParams },
+  ): Promise<void> {
     const place = (session: string): string => `/v2/${repository}/blobs/uploads/${session}`;
     if (request.method === 'POST') {
       request.resume();
-      if (query.has('mount') && this.blobs.has(query.get('mount') ?? '')) return void response.writeHead(201, { Location: `/v2/${repository}/blobs/${query.get('mount') ?? ''}` }).end();
+      if (query.has('mount') && this.blobs.has(query.get('mount') ?? ''))
+        return void response.writeHead(201, { Location: `/v2/${repository}/blobs/${query.get('mount') ?? ''}` }).end();
       const session = randomUUID();
       this.sessions.set(session, { data: Buffer.alloc(0) });
       return void response.writeHead(202, { Location: place(session) }).end();
@@ -174,12 +231,14 @@ export class MemoryRegistry {
     const range = (): string => `0-${Math.max(0, session.data.length - 1)}`;
     if (request.method === 'GET') return void response.writeHead(204, { Location: place(id), Range: range() }).end();
     const start = /^(\d+)-/.exec(request.headers['content-range'] ?? '')?.[1];
-    if (start !== undefined && Number(start) !== session.data.length) return void response.writeHead(416, { Location: place(id), Range: range() }).end();
+    if (start !== undefined && Number(start) !== session.data.length)
+      return void response.writeHead(416, { Location: place(id), Range: range() }).end();
     // What arrives before a connection breaks is kept, as the specification lets a client hope.
     for await (const part of request) session.data = Buffer.concat([session.data, part as Buffer]);
     if (request.method === 'PATCH') return void response.writeHead(202, { Location: place(id), Range: range() }).end();
     const digest = query.get('digest') ?? '';
-    if (digestOf(session.data) !== digest) return void response.writeHead(400).end(JSON.stringify({ errors: [{ code: 'DIGEST_INVALID', message: 'digest invalid' }] }));
+    if (digestOf(session.data) !== digest)
+      return void response.writeHead(400).end(JSON.stringify({ errors: [{ code: 'DIGEST_INVALID', message: 'digest invalid' }] }));
     this.blobs.set(digest, session.data);
     this.sessions.delete(id);
     response.writeHead(201, { Location: `/v2/${repository}/blobs/${digest}` }).end();

@@ -21,7 +21,16 @@ export interface OwnProcess {
 
 export function ownProcess(): OwnProcess {
   const dir = mkdtempSync(join(tmpdir(), 'gi-own-'));
-  buildSync({ entryPoints: [join(__dirname, '../main.ts')], bundle: true, platform: 'node', target: 'node24', external: ['koffi'], outfile: join(dir, 'images.cjs'), nodePaths: [], logLevel: 'error' });
+  buildSync({
+    entryPoints: [join(__dirname, '../main.ts')],
+    bundle: true,
+    platform: 'node',
+    target: 'node24',
+    external: ['koffi'],
+    outfile: join(dir, 'images.cjs'),
+    nodePaths: [],
+    logLevel: 'error',
+  });
   let service: ChildProcess | undefined;
   let connection: Connection | undefined;
   const own: OwnProcess = {
@@ -31,7 +40,19 @@ export function ownProcess(): OwnProcess {
     },
     async start(args = []) {
       const env = { ...process.env, NODE_PATH: join(__dirname, '../../../../node_modules') };
-      const flags = ['--root', join(dir, 'd'), '--run', join(dir, 'r'), '--native', nativeBinary(), '--log-level', 'error', '--metrics-address', 'off', ...args];
+      const flags = [
+        '--root',
+        join(dir, 'd'),
+        '--run',
+        join(dir, 'r'),
+        '--native',
+        nativeBinary(),
+        '--log-level',
+        'error',
+        '--metrics-address',
+        'off',
+        ...args,
+      ];
       // The young generation as the unit has it (deploy/systemd).
       service = spawn(process.execPath, ['--max-semi-space-size=4', join(dir, 'images.cjs'), ...flags], { stdio: 'inherit', env });
       connection = connect(join(dir, 'r/images.sock'));

@@ -13,7 +13,10 @@ export const hasRegistry = existsSync(REGISTRY_BINARY);
 export async function startRegistry(): Promise<{ readonly host: string; stop(): Promise<void> }> {
   const dir = await mkdtemp(join(tmpdir(), 'gi-registry-'));
   const config = join(dir, 'config.yml');
-  await writeFile(config, `version: 0.1\nlog: {level: info, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: ${dir}/data}}\nhttp: {addr: "127.0.0.1:0"}\n`);
+  await writeFile(
+    config,
+    `version: 0.1\nlog: {level: info, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: ${dir}/data}}\nhttp: {addr: "127.0.0.1:0"}\n`,
+  );
   const child = spawn(REGISTRY_BINARY, ['serve', config], { stdio: ['ignore', 'ignore', 'pipe'] });
   const host = await new Promise<string>((resolve, reject) => {
     let log = '';
@@ -36,7 +39,9 @@ export async function startRegistry(): Promise<{ readonly host: string; stop(): 
 }
 
 /** A registry that answers as a test wishes. */
-export async function fakeRegistry(answer: (request: IncomingMessage, response: ServerResponse) => void): Promise<{ readonly host: string; readonly seen: IncomingMessage[]; stop(): Promise<void> }> {
+export async function fakeRegistry(
+  answer: (request: IncomingMessage, response: ServerResponse) => void,
+): Promise<{ readonly host: string; readonly seen: IncomingMessage[]; stop(): Promise<void> }> {
   const seen: IncomingMessage[] = [];
   const server: Server = createServer((request, response) => {
     seen.push(request);

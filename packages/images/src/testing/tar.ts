@@ -37,7 +37,11 @@ export interface TestImage {
 }
 
 /** An archive as `docker save` of 20.10 writes it. */
-export async function dockerArchive(names: readonly string[], layers: readonly (readonly TestEntry[])[], options: { readonly gzip?: boolean; readonly config?: object } = {}): Promise<TestImage> {
+export async function dockerArchive(
+  names: readonly string[],
+  layers: readonly (readonly TestEntry[])[],
+  options: { readonly gzip?: boolean; readonly config?: object } = {},
+): Promise<TestImage> {
   const plain = await Promise.all(layers.map(tarOf));
   const diffIds = plain.map((layer) => sha256(layer));
   const packed = options.gzip === true ? plain.map((layer) => gzipSync(layer)) : plain;

@@ -27,14 +27,28 @@ export async function artifactCommand(argv: readonly string[], password: string)
   const words = argv.filter((word) => !word.startsWith('-'));
   const [verb = '', ref = ''] = words;
   try {
-    const line = readCommandLine(argv.filter((word) => word !== verb && word !== ref), { ...flags, ...own });
+    const line = readCommandLine(
+      argv.filter((word) => word !== verb && word !== ref),
+      { ...flags, ...own },
+    );
     if (line.flags.get('help') === true) {
-      process.stdout.write(helpText('gantry-images artifact pull|push|referrers REF', 'stores, lists and sends OCI artifacts', line.table, new Map([['run', commonDefaults.run]])));
+      process.stdout.write(
+        helpText(
+          'gantry-images artifact pull|push|referrers REF',
+          'stores, lists and sends OCI artifacts',
+          line.table,
+          new Map([['run', commonDefaults.run]]),
+        ),
+      );
       return 0;
     }
     const act = Object.hasOwn(verbs, verb) ? verbs[verb as keyof typeof verbs] : undefined;
-    if (act === undefined || ref === '') throw invalidArgument('usage: gantry-images artifact pull|push|referrers REF [flags, each with = before its value]');
-    const config = loadConfig<ImagesConfig>('images', defaults, { ...line, flags: new Map([...line.flags].filter(([name]) => !Object.hasOwn(own, name))) });
+    if (act === undefined || ref === '')
+      throw invalidArgument('usage: gantry-images artifact pull|push|referrers REF [flags, each with = before its value]');
+    const config = loadConfig<ImagesConfig>('images', defaults, {
+      ...line,
+      flags: new Map([...line.flags].filter(([name]) => !Object.hasOwn(own, name))),
+    });
     const connection = connect(join(config.run, 'images.sock'));
     try {
       await act(connection.client(ImagesServiceService), { ref, flags: line.flags, password });
@@ -58,18 +72,32 @@ const authOf = ({ flags: given, password }: Asked) => {
 
 const verbs = {
   async pull(client: Client, asked: Asked) {
-    for await (const { target } of client.pullArtifact(newContext(), { ref: asked.ref, auth: authOf(asked), referrers: asked.flags.get('referrers') === true })) {
+    for await (const { target } of client.pullArtifact(newContext(), {
+      ref: asked.ref,
+      auth: authOf(asked),
+      referrers: asked.flags.get('referrers') === true,
+    })) {
       if (target !== undefined) process.stdout.write(`${target.digest}\t${target.size}\t${target.mediaType}\n`);
     }
   },
   async push(client: Client, asked: Asked) {
-    for await (const { progress } of client.pushArtifact(newContext(), { ref: asked.ref, auth: authOf(asked), referrers: asked.flags.get('referrers') === true })) {
+    for await (const { progress } of client.pushArtifact(newContext(), {
+      ref: asked.ref,
+      auth: authOf(asked),
+      referrers: asked.flags.get('referrers') === true,
+    })) {
       if (progress?.id && progress.current === progress.total) process.stdout.write(`${progress.status}\t${progress.id}\n`);
     }
   },
   async referrers(client: Client, asked: Asked) {
     const artifactType = (asked.flags.get('type') as string | undefined) ?? '';
-    const { referrers } = await client.listReferrers(newContext(), { ref: asked.ref, auth: authOf(asked), artifactType, stored: asked.flags.get('stored') === true });
-    for (const { descriptor, artifactType: type } of referrers) process.stdout.write(`${descriptor?.digest}\t${descriptor?.size}\t${type}\n`);
+    const { referrers } = await client.listReferrers(newContext(), {
+      ref: asked.ref,
+      auth: authOf(asked),
+      artifactType,
+      stored: asked.flags.get('stored') === true,
+    });
+    for (const { descriptor, artifactType: type } of referrers)
+      process.stdout.write(`${descriptor?.digest}\t${descriptor?.size}\t${type}\n`);
   },
 };

@@ -33,7 +33,7 @@ export function sendBytes(stream: Stream): Writable {
     highWaterMark: WINDOW,
     write(chunk: Buffer, _encoding, done) {
       const send = async (): Promise<void> => {
-        for (let at = 0; at < chunk.length; ) {
+        for (let at = 0; at < chunk.length;) {
           while (window <= 0) {
             const message = await stream.receive();
             if (message === undefined) throw cancelled('client stopped reading the archive');

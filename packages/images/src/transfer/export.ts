@@ -20,13 +20,25 @@ export interface ExportOptions {
 const FOREIGN = /nondistributable|\.foreign\./;
 
 /** Writes records as an OCI layout (with docker's manifest.json for the images in it): what is here, exactly as it is stored. */
-export async function exportImages(content: ContentStore, scope: Scope, records: readonly ImageRecord[], to: { readonly out: Writable; readonly options: ExportOptions }): Promise<void> {
+export async function exportImages(
+  content: ContentStore,
+  scope: Scope,
+  records: readonly ImageRecord[],
+  to: { readonly out: Writable; readonly options: ExportOptions },
+): Promise<void> {
   const writer = new LayoutWriter(content, scope, to.out, to.options);
   const index: Descriptor[] = [];
   for (const { name, target } of records) {
     const descriptor = { mediaType: target.mediaType, digest: target.digest, size: target.size } as Descriptor;
     const tag = tryReference(name)?.tag;
-    index.push({ ...descriptor, annotations: { ...target.annotations, 'io.containerd.image.name': name, ...(tag === undefined ? {} : { 'org.opencontainers.image.ref.name': tag }) } });
+    index.push({
+      ...descriptor,
+      annotations: {
+        ...target.annotations,
+        'io.containerd.image.name': name,
+        ...(tag === undefined ? {} : { 'org.opencontainers.image.ref.name': tag }),
+      },
+    });
     await writer.document(descriptor, name);
   }
   await writer.finish(index);
@@ -53,7 +65,8 @@ class LayoutWriter {
       if (isDocument(child)) await this.document(child, name);
       else await this.blob(child.digest);
     }
-    if (node.index !== undefined && suiting === 0 && node.index.manifests.length > 0) throw notFound(`image "${name}" has nothing here for the platforms asked for`);
+    if (node.index !== undefined && suiting === 0 && node.index.manifests.length > 0)
+      throw notFound(`image "${name}" has nothing here for the platforms asked for`);
     await this.parts(node, name);
     await this.blob(descriptor.digest);
   }
@@ -75,13 +88,19 @@ class LayoutWriter {
     for (const { digest } of [...kept, config]) if (this.content.has(this.scope, digest)) await this.blob(digest);
     if (!isImage(manifest) || !layers.every(({ digest }) => this.content.has(this.scope, digest))) return;
     const reference = tryReference(name);
-    const entry = this.docker.get(config.digest) ?? { Config: path(config.digest), RepoTags: [], Layers: layers.map(({ digest }) => path(digest)) };
+    const entry = this.docker.get(config.digest) ?? {
+      Config: path(config.digest),
+      RepoTags: [],
+      Layers: layers.map(({ digest }) => path(digest)),
+    };
     if (reference?.tag !== undefined) entry.RepoTags.push(familiarString(reference));
     this.docker.set(config.digest, entry);
   }
 
   private chosen(platform: Platform | undefined): boolean {
-    return this.options.platforms.length === 0 || platform === undefined || this.options.platforms.some((each) => platformEquals(each, platform));
+    return (
+      this.options.platforms.length === 0 || platform === undefined || this.options.platforms.some((each) => platformEquals(each, platform))
+    );
   }
 
   private async blob(digest: string): Promise<void> {

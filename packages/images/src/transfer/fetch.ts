@@ -36,27 +36,41 @@ export class GraphFetcher {
   private readonly downloads = new SharedWork<void>();
   private readonly limit: Limit;
 
-  constructor(
-    private readonly deps: { readonly content: ContentStore; readonly puller: Puller; readonly parallel: number },
-  ) {
+  constructor(private readonly deps: { readonly content: ContentStore; readonly puller: Puller; readonly parallel: number }) {
     this.limit = new Limit(deps.parallel);
   }
 
   /** The descriptor of what the reference named. Run it under a lease. */
   async fetch(scope: Scope, reader: Reader, top: FetchedManifest, options: FetchOptions): Promise<Descriptor> {
-    const descriptor: Descriptor = { mediaType: documentType(top.bytes, top.mediaType, kindOf(top.bytes, top.mediaType, top.digest)), digest: top.digest as Digest, size: top.bytes.length };
+    const descriptor: Descriptor = {
+      mediaType: documentType(top.bytes, top.mediaType, kindOf(top.bytes, top.mediaType, top.digest)),
+      digest: top.digest as Digest,
+      size: top.bytes.length,
+    };
     await this.node(scope, reader, parseNode(descriptor, top.bytes), { options, depth: 0, metadataOnly: false, parents: [] });
     return descriptor;
   }
 
-  private async node(scope: Scope, reader: Reader, node: Node, at: { readonly options: FetchOptions; readonly depth: number; readonly metadataOnly: boolean; readonly parents: readonly string[]; readonly platform?: Platform | undefined }): Promise<void> {
+  private async node(
+    scope: Scope,
+    reader: Reader,
+    node: Node,
+    at: {
+      readonly options: FetchOptions;
+      readonly depth: number;
+      readonly metadataOnly: boolean;
+      readonly parents: readonly string[];
+      readonly platform?: Platform | undefined;
+    },
+  ): Promise<void> {
     const { options, depth, parents } = at;
     const { content } = this.deps;
     const { descriptor, index, manifest } = node;
     if (depth > DEPTH) throw dataLoss(`index ${descriptor.digest} lies more than ${DEPTH} indexes deep`);
     const name = objectName(descriptor);
     if (index !== undefined) {
-      if (index.manifests.length > ENTRIES) throw resourceExhausted(`index ${descriptor.digest} has ${index.manifests.length} entries, more than ${ENTRIES}`);
+      if (index.manifests.length > ENTRIES)
+        throw resourceExhausted(`index ${descriptor.digest} has ${index.manifests.length} entries, more than ${ENTRIES}`);
       const chosen = new Set(wanted(index, options.platforms, options.manifestLimit));
       for (const child of index.manifests) {
         const metadataOnly = at.metadataOnly || !chosen.has(child);
@@ -66,7 +80,10 @@ export class GraphFetcher {
     }
     if (manifest !== undefined) await this.parts(scope, reader, { descriptor, manifest, bytes: node.bytes }, { ...at, parents: [name] });
     const referrers = options.referrers && !at.metadataOnly ? await this.referrers(scope, reader, node, at) : [];
-    await keepNode(content, scope, node, { ...this.source(options.reference), ...Object.fromEntries(referrers.map((digest) => [referrerLabel(digest), digest])) });
+    await keepNode(content, scope, node, {
+      ...this.source(options.reference),
+      ...Object.fromEntries(referrers.map((digest) => [referrerLabel(digest), digest])),
+    });
     options.tell({ event: 'complete', name, parents, descriptor });
   }
 
@@ -75,13 +92,21 @@ export class GraphFetcher {
       if (!at.metadataOnly) await this.blob(scope, reader, descriptor, at);
       return;
     }
-    const { bytes } = this.deps.content.has(scope, descriptor.digest) ? { bytes: await this.deps.content.readAll(scope, descriptor.digest) } : await reader.manifest(descriptor.digest, at.options.signal);
-    if (bytes.length !== descriptor.size) throw dataLoss(`manifest ${descriptor.digest} has ${bytes.length} bytes, ${descriptor.size} were promised`);
+    const { bytes } = this.deps.content.has(scope, descriptor.digest)
+      ? { bytes: await this.deps.content.readAll(scope, descriptor.digest) }
+      : await reader.manifest(descriptor.digest, at.options.signal);
+    if (bytes.length !== descriptor.size)
+      throw dataLoss(`manifest ${descriptor.digest} has ${bytes.length} bytes, ${descriptor.size} were promised`);
     await this.node(scope, reader, parseNode(descriptor, bytes), at);
   }
 
   /** Configuration and layers: as an image that is unpacked on the way, or as they are. */
-  private async parts(scope: Scope, reader: Reader, document: { readonly descriptor: Descriptor; readonly manifest: Manifest; readonly bytes: Buffer }, at: Parameters<GraphFetcher['node']>[3]): Promise<void> {
+  private async parts(
+    scope: Scope,
+    reader: Reader,
+    document: { readonly descriptor: Descriptor; readonly manifest: Manifest; readonly bytes: Buffer },
+    at: Parameters<GraphFetcher['node']>[3],
+  ): Promise<void> {
     const { options } = at;
     const { manifest, bytes } = document;
     if (at.metadataOnly) {
@@ -94,7 +119,15 @@ export class GraphFetcher {
         reference: options.reference,
         signal: options.signal,
         report: ({ layer, status, current, total }) => {
-          if (layer !== undefined) options.tell({ ...eventOf(status), name: objectName(layer), parents: at.parents, descriptor: layer, ...(current === undefined ? {} : { progress: current }), ...(total === undefined ? {} : { total }) });
+          if (layer !== undefined)
+            options.tell({
+              ...eventOf(status),
+              name: objectName(layer),
+              parents: at.parents,
+              descriptor: layer,
+              ...(current === undefined ? {} : { progress: current }),
+              ...(total === undefined ? {} : { total }),
+            });
         },
       });
       return;
@@ -103,7 +136,12 @@ export class GraphFetcher {
   }
 
   /** One blob, once, however many transfers want it at a time; a broken one goes on where it broke, also in another transfer. */
-  private async blob(scope: Scope, reader: Reader, descriptor: Descriptor, at: Pick<Parameters<GraphFetcher['node']>[3], 'options' | 'parents'>): Promise<void> {
+  private async blob(
+    scope: Scope,
+    reader: Reader,
+    descriptor: Descriptor,
+    at: Pick<Parameters<GraphFetcher['node']>[3], 'options' | 'parents'>,
+  ): Promise<void> {
     const { content } = this.deps;
     const { options, parents } = at;
     const { digest, size } = descriptor;
@@ -114,13 +152,25 @@ export class GraphFetcher {
       return;
     }
     options.tell({ event: 'waiting', name, parents, descriptor });
-    await this.downloads.run(`${scope.namespace} ${digest}`, options.signal, (signal) => this.limit.run(() => this.download(scope, reader, descriptor, { signal, tell: (progress) => options.tell({ event: 'downloading', name, parents, progress, total: size, descriptor }) })));
+    await this.downloads.run(`${scope.namespace} ${digest}`, options.signal, (signal) =>
+      this.limit.run(() =>
+        this.download(scope, reader, descriptor, {
+          signal,
+          tell: (progress) => options.tell({ event: 'downloading', name, parents, progress, total: size, descriptor }),
+        }),
+      ),
+    );
     content.hold(scope, digest);
     content.setLabels(scope, digest, this.source(options.reference));
     options.tell({ event: 'complete', name, parents, progress: size, total: size, descriptor });
   }
 
-  private async download(scope: Scope, reader: Reader, { digest, size }: Descriptor, { signal, tell }: { readonly signal: AbortSignal; readonly tell: (progress: number) => void }): Promise<void> {
+  private async download(
+    scope: Scope,
+    reader: Reader,
+    { digest, size }: Descriptor,
+    { signal, tell }: { readonly signal: AbortSignal; readonly tell: (progress: number) => void },
+  ): Promise<void> {
     const { content } = this.deps;
     try {
       const ingest = await content.ingest(scope, `blob-${digest}`, size, digest);
@@ -150,8 +200,14 @@ export class GraphFetcher {
     const found = await reader.referrers(node.descriptor.digest, '', at.options.signal);
     if (found.length > ENTRIES) throw resourceExhausted(`${node.descriptor.digest} has ${found.length} referrers, more than ${ENTRIES}`);
     for (const referrer of found) {
-      if (referrer.size > MANIFEST_LIMIT) throw resourceExhausted(`referrer ${referrer.digest} has ${referrer.size} bytes, more than ${MANIFEST_LIMIT}`);
-      await this.child(scope, reader, referrer, { ...at, depth: at.depth + 1, platform: { os: 'unknown', architecture: 'unknown' }, parents: [objectName(node.descriptor)] });
+      if (referrer.size > MANIFEST_LIMIT)
+        throw resourceExhausted(`referrer ${referrer.digest} has ${referrer.size} bytes, more than ${MANIFEST_LIMIT}`);
+      await this.child(scope, reader, referrer, {
+        ...at,
+        depth: at.depth + 1,
+        platform: { os: 'unknown', architecture: 'unknown' },
+        parents: [objectName(node.descriptor)],
+      });
     }
     return found.map(({ digest }) => digest);
   }
@@ -163,7 +219,14 @@ export class GraphFetcher {
 
 /** Docker's words for a layer in containerd's. */
 function eventOf(status: string): { readonly event: string } {
-  const words: Record<string, string> = { 'Pulling fs layer': 'waiting', Downloading: 'downloading', 'Verifying Checksum': 'downloading', 'Download complete': 'complete', Extracting: 'extracting', 'Pull complete': 'extracted', 'Already exists': 'already exists' };
+  const words: Record<string, string> = {
+    'Pulling fs layer': 'waiting',
+    Downloading: 'downloading',
+    'Verifying Checksum': 'downloading',
+    'Download complete': 'complete',
+    Extracting: 'extracting',
+    'Pull complete': 'extracted',
+    'Already exists': 'already exists',
+  };
   return { event: words[status] ?? status.toLowerCase() };
 }
-

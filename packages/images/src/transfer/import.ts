@@ -1,5 +1,15 @@
 import { posix } from 'node:path';
-import { type Descriptor, type Digest, formatReference, type Index, type Manifest, mediaTypes, parseReference, sha256, withDefaultTag } from '@gantry/oci';
+import {
+  type Descriptor,
+  type Digest,
+  formatReference,
+  type Index,
+  type Manifest,
+  mediaTypes,
+  parseReference,
+  sha256,
+  withDefaultTag,
+} from '@gantry/oci';
 import { dataLoss, invalidArgument, resourceExhausted } from '@gantry/rpc';
 import { archiveEntries, cleanName, followLinks, parseDockerEntries } from '../archive/outer';
 import type { TarEntry } from '../archive/tar-reader';
@@ -21,7 +31,12 @@ export interface Imported {
 }
 
 /** Reads an OCI layout or a docker archive into content, in one pass; nothing is unpacked and nothing gets a name. Run it under a lease. */
-export async function importArchive(content: ContentStore, scope: Scope, source: AsyncIterable<Buffer>, signal: AbortSignal): Promise<Imported> {
+export async function importArchive(
+  content: ContentStore,
+  scope: Scope,
+  source: AsyncIterable<Buffer>,
+  signal: AbortSignal,
+): Promise<Imported> {
   const documents = new Map<string, Buffer>();
   const files = new Map<string, StoredFile>();
   const links = new Map<string, string>();
@@ -52,16 +67,26 @@ async function dockerIndex(content: ContentStore, scope: Scope, bytes: Buffer, f
     const config = find(entry.Config);
     const layers = entry.Layers.map((path): Descriptor => {
       const { digest, size, compression } = find(path);
-      const mediaType = compression === 'gzip' ? mediaTypes.dockerLayerGzip : compression === 'zstd' ? mediaTypes.ociLayerZstd : mediaTypes.dockerLayer;
+      const mediaType =
+        compression === 'gzip' ? mediaTypes.dockerLayerGzip : compression === 'zstd' ? mediaTypes.ociLayerZstd : mediaTypes.dockerLayer;
       return { mediaType, digest: digest as Digest, size };
     });
-    const manifest: Manifest = { schemaVersion: 2, mediaType: mediaTypes.dockerManifest, config: { mediaType: mediaTypes.dockerConfig, digest: config.digest as Digest, size: config.size }, layers };
+    const manifest: Manifest = {
+      schemaVersion: 2,
+      mediaType: mediaTypes.dockerManifest,
+      config: { mediaType: mediaTypes.dockerConfig, digest: config.digest as Digest, size: config.size },
+      layers,
+    };
     const document = Buffer.from(JSON.stringify(manifest));
     await content.put(scope, document, sha256(document));
     const descriptor = { mediaType: mediaTypes.dockerManifest, digest: sha256(document), size: document.length };
     const names = (entry.RepoTags ?? []).map((name) => withDefaultTag(parseReference(name)));
     if (names.length === 0) manifests.push(descriptor);
-    for (const name of names) manifests.push({ ...descriptor, annotations: { 'io.containerd.image.name': formatReference(name), 'org.opencontainers.image.ref.name': name.tag ?? '' } });
+    for (const name of names)
+      manifests.push({
+        ...descriptor,
+        annotations: { 'io.containerd.image.name': formatReference(name), 'org.opencontainers.image.ref.name': name.tag ?? '' },
+      });
   }
   const index: Index = { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests };
   return { index, bytes: Buffer.from(JSON.stringify(index)) };

@@ -18,7 +18,15 @@ export interface Told {
 
 /** Name of an object in progress, as containerd's clients print it. */
 export function objectName({ mediaType, digest }: Pick<Descriptor, 'mediaType' | 'digest'>): string {
-  const kind = isIndex(mediaType) ? 'index' : isManifest(mediaType) ? 'manifest' : isLayer(mediaType) ? 'layer' : isConfig(mediaType) ? 'config' : 'unknown';
+  const kind = isIndex(mediaType)
+    ? 'index'
+    : isManifest(mediaType)
+      ? 'manifest'
+      : isLayer(mediaType)
+        ? 'layer'
+        : isConfig(mediaType)
+          ? 'config'
+          : 'unknown';
   return `${kind}-${digest}`;
 }
 
@@ -46,7 +54,15 @@ export class Telling {
     const { stream } = this;
     if (stream === undefined || (this.waiting > 1000 && total > 0)) return;
     this.waiting++;
-    const desc = descriptor === undefined ? undefined : { mediaType: descriptor.mediaType, digest: descriptor.digest, size: BigInt(descriptor.size), annotations: descriptor.annotations ?? {} };
+    const desc =
+      descriptor === undefined
+        ? undefined
+        : {
+            mediaType: descriptor.mediaType,
+            digest: descriptor.digest,
+            size: BigInt(descriptor.size),
+            annotations: descriptor.annotations ?? {},
+          };
     const message = packAny(Progress, { event, name, parents: [...parents], progress: BigInt(progress), total: BigInt(total), desc });
     this.sending = this.sending.then(async () => {
       await stream.send(message).catch(() => undefined);

@@ -32,10 +32,19 @@ export class GraphSender {
 
   /** Run it under a lease that holds the descriptor. */
   async send(scope: Scope, repository: Repository, descriptor: Descriptor, options: SendOptions): Promise<void> {
-    await this.document(scope, repository, descriptor, { options, parents: [], reference: options.tag === '' ? descriptor.digest : options.tag });
+    await this.document(scope, repository, descriptor, {
+      options,
+      parents: [],
+      reference: options.tag === '' ? descriptor.digest : options.tag,
+    });
   }
 
-  private async document(scope: Scope, repository: Repository, descriptor: Descriptor, at: { readonly options: SendOptions; readonly parents: readonly string[]; readonly reference: string }): Promise<void> {
+  private async document(
+    scope: Scope,
+    repository: Repository,
+    descriptor: Descriptor,
+    at: { readonly options: SendOptions; readonly parents: readonly string[]; readonly reference: string },
+  ): Promise<void> {
     const { content } = this.deps;
     const { options, parents } = at;
     const name = objectName(descriptor);
@@ -50,14 +59,26 @@ export class GraphSender {
       if (isDocument(child)) await this.document(scope, repository, child, { ...below, reference: child.digest });
       else await this.blob(scope, repository, child, below);
     }
-    if (node.manifest !== undefined) await Promise.all([node.manifest.config, ...node.manifest.layers].map((part) => this.blob(scope, repository, part, below)));
+    if (node.manifest !== undefined)
+      await Promise.all([node.manifest.config, ...node.manifest.layers].map((part) => this.blob(scope, repository, part, below)));
     const subject = subjectOf(node);
     const artifactType = node.manifest?.artifactType ?? node.index?.artifactType ?? node.manifest?.config.mediaType;
     const annotations = node.manifest?.annotations ?? node.index?.annotations;
-    const referrer = { mediaType: descriptor.mediaType, digest: descriptor.digest, size: descriptor.size, ...(artifactType === undefined ? {} : { artifactType }), ...(annotations === undefined ? {} : { annotations }) };
-    await repository.putManifest(at.reference, node.bytes, descriptor.mediaType, { signal: options.signal, ...(subject === undefined ? {} : { subject: { digest: subject.digest, referrer } }) });
+    const referrer = {
+      mediaType: descriptor.mediaType,
+      digest: descriptor.digest,
+      size: descriptor.size,
+      ...(artifactType === undefined ? {} : { artifactType }),
+      ...(annotations === undefined ? {} : { annotations }),
+    };
+    await repository.putManifest(at.reference, node.bytes, descriptor.mediaType, {
+      signal: options.signal,
+      ...(subject === undefined ? {} : { subject: { digest: subject.digest, referrer } }),
+    });
     options.tell({ event: 'complete', name, parents, descriptor });
-    if (options.referrers) for (const digest of storedReferrers(content, scope, descriptor.digest)) await this.document(scope, repository, await this.described(scope, digest), { ...below, reference: digest });
+    if (options.referrers)
+      for (const digest of storedReferrers(content, scope, descriptor.digest))
+        await this.document(scope, repository, await this.described(scope, digest), { ...below, reference: digest });
   }
 
   private async described(scope: Scope, digest: string): Promise<Descriptor> {
@@ -65,7 +86,12 @@ export class GraphSender {
     return { mediaType: documentType(bytes, '', kindOf(bytes, '', digest)), digest: digest as Digest, size: bytes.length };
   }
 
-  private async blob(scope: Scope, repository: Repository, descriptor: Descriptor, at: { readonly options: SendOptions; readonly parents: readonly string[] }): Promise<void> {
+  private async blob(
+    scope: Scope,
+    repository: Repository,
+    descriptor: Descriptor,
+    at: { readonly options: SendOptions; readonly parents: readonly string[] },
+  ): Promise<void> {
     const { content } = this.deps;
     const { options, parents } = at;
     const { digest, size } = descriptor;
@@ -75,7 +101,8 @@ export class GraphSender {
         options.tell({ event: 'already exists', name, parents, descriptor });
         return;
       }
-      if (!content.has(scope, digest)) throw failedPrecondition(`blob ${digest} is neither here nor at the registry: pull all platforms first`);
+      if (!content.has(scope, digest))
+        throw failedPrecondition(`blob ${digest} is neither here nor at the registry: pull all platforms first`);
       const label = sourceLabel(options.domain);
       const from = content.info(scope, digest).labels[label];
       const read = async function* (offset: number): AsyncGenerator<Buffer> {

@@ -14,7 +14,8 @@ export interface ArchiveName {
 
 /** Records that a source names. */
 export function lookup(images: ImageTable, scope: Scope, store: ImageStore): ImageRecord[] {
-  for (const { name, isPrefix } of store.extraReferences) if (isPrefix) throw notImplemented(`image store: looking up the prefix "${name}" is not supported`);
+  for (const { name, isPrefix } of store.extraReferences)
+    if (isPrefix) throw notImplemented(`image store: looking up the prefix "${name}" is not supported`);
   const names = [...(store.name === '' ? [] : [store.name]), ...store.extraReferences.map(({ name }) => name)];
   if (names.length === 0) throw invalidArgument('image store names no image');
   return names.map((name) => images.get(scope, name));
@@ -22,7 +23,9 @@ export function lookup(images: ImageTable, scope: Scope, store: ImageStore): Ima
 
 /** Keeps a target under all the names that a destination asks for. */
 export function keep(images: ImageTable, scope: Scope, store: ImageStore, target: Target): ImageRecord[] {
-  const complete = store.extraReferences.filter(({ isPrefix }) => !isPrefix).map(({ name, addDigest }) => (addDigest ? `${name}@${target.digest}` : name));
+  const complete = store.extraReferences
+    .filter(({ isPrefix }) => !isPrefix)
+    .map(({ name, addDigest }) => (addDigest ? `${name}@${target.digest}` : name));
   const names = [...(store.name === '' ? [] : [store.name]), ...complete];
   if (names.length === 0) throw notFound('no image name found');
   return names.map((name) => images.put(scope, name, target, store.labels));
@@ -30,16 +33,19 @@ export function keep(images: ImageTable, scope: Scope, store: ImageStore, target
 
 /** Names that a destination gives to a manifest of an archive, by containerd's rules for its prefix references. */
 export function archiveNames({ extraReferences }: Pick<ImageStore, 'extraReferences'>, found: ArchiveName): string[] {
-  return extraReferences.filter(({ isPrefix }) => isPrefix).flatMap((reference) => {
-    const name = nameBy(reference, found);
-    const digested = `${reference.name}@${found.digest}`;
-    if (name === undefined) return reference.addDigest ? [digested] : [];
-    return reference.addDigest && !reference.skipNamedDigest ? [name, digested] : [name];
-  });
+  return extraReferences
+    .filter(({ isPrefix }) => isPrefix)
+    .flatMap((reference) => {
+      const name = nameBy(reference, found);
+      const digested = `${reference.name}@${found.digest}`;
+      if (name === undefined) return reference.addDigest ? [digested] : [];
+      return reference.addDigest && !reference.skipNamedDigest ? [name, digested] : [name];
+    });
 }
 
 function nameBy({ name: prefix, allowOverwrite }: ImageReference, { full, short }: ArchiveName): string | undefined {
-  const under = (name: string): boolean => name === prefix || name.startsWith(`${prefix}:`) || name.startsWith(`${prefix}/`) || name.startsWith(`${prefix}@`);
+  const under = (name: string): boolean =>
+    name === prefix || name.startsWith(`${prefix}:`) || name.startsWith(`${prefix}/`) || name.startsWith(`${prefix}@`);
   if (full !== undefined && full !== '') return allowOverwrite || under(full) ? full : undefined;
   if (short === undefined || short === '') return undefined;
   if (/[/:]/.test(short)) return allowOverwrite || under(short) ? short : undefined;

@@ -3,7 +3,18 @@ import { gzipSync } from 'node:zlib';
 import { anyTypeName, packAny, unpackAny } from '@gantry/api';
 import { StreamingService, StreamInit } from '@gantry/api/containerd/services/streaming/v1/streaming';
 import { TransferService } from '@gantry/api/containerd/services/transfer/v1/transfer';
-import { AuthRequest, AuthResponse, AuthType, Data, ImageExportStream, ImageImportStream, ImageStore, OCIRegistry, Progress, WindowUpdate } from '@gantry/api/containerd/types/transfer/transfer';
+import {
+  AuthRequest,
+  AuthResponse,
+  AuthType,
+  Data,
+  ImageExportStream,
+  ImageImportStream,
+  ImageStore,
+  OCIRegistry,
+  Progress,
+  WindowUpdate,
+} from '@gantry/api/containerd/types/transfer/transfer';
 import type { Any } from '@gantry/api/google/protobuf/any';
 import { mediaTypes } from '@gantry/oci';
 import { connect, type Connection, newContext, type ServiceClient } from '@gantry/rpc';
@@ -37,7 +48,10 @@ async function registry(options: MemoryRegistryOptions = {}): Promise<MemoryRegi
 }
 
 /** A stream as containerd's client opens it: the id first, acknowledged; answer may say something to each message. */
-async function openStream(id: string, answer: (message: Any, send: (message: Any) => void) => void): Promise<{ readonly end: () => void; readonly ended: Promise<void>; send: (message: Any) => void }> {
+async function openStream(
+  id: string,
+  answer: (message: Any, send: (message: Any) => void) => void,
+): Promise<{ readonly end: () => void; readonly ended: Promise<void>; send: (message: Any) => void }> {
   const out = new PassThrough({ objectMode: true });
   const send = (message: Any): void => void out.write(message);
   send(packAny(StreamInit, { id }));
@@ -50,7 +64,10 @@ async function openStream(id: string, answer: (message: Any, send: (message: Any
   return { end: () => out.end(), ended, send };
 }
 
-async function transfer(source: Any, destination: Any): Promise<{ event: string; name: string; progress: bigint; total: bigint; parents: string[] }[]> {
+async function transfer(
+  source: Any,
+  destination: Any,
+): Promise<{ event: string; name: string; progress: bigint; total: bigint; parents: string[] }[]> {
   const told: Progress[] = [];
   const id = `progress-${Math.random()}`;
   const stream = await openStream(id, (message) => told.push(unpackAny(message, Progress) as Progress));
@@ -63,10 +80,32 @@ async function transfer(source: Any, destination: Any): Promise<{ event: string;
   return told;
 }
 
-const from = (reference: string, change: Partial<NonNullable<OCIRegistry['resolver']>> = {}): Any => packAny(OCIRegistry, { reference, resolver: { authStream: '', headers: {}, hostDir: '', defaultScheme: '', httpDebug: 0, logsStream: '', ...change } });
-const store = (name: string, change: Partial<ImageStore> = {}): Any => packAny(ImageStore, { name, labels: {}, platforms: [], allMetadata: false, manifestLimit: 0, extraReferences: [], unpacks: [], ...change });
-const prefix = (name: string, change: object = {}) => ({ name, isPrefix: true, allowOverwrite: false, addDigest: false, skipNamedDigest: false, ...change });
-const records = async () => (await engine.records.list(ctx, { filters: [] })).images.map(({ name, target }) => ({ name, digest: target?.digest ?? '' }));
+const from = (reference: string, change: Partial<NonNullable<OCIRegistry['resolver']>> = {}): Any =>
+  packAny(OCIRegistry, {
+    reference,
+    resolver: { authStream: '', headers: {}, hostDir: '', defaultScheme: '', httpDebug: 0, logsStream: '', ...change },
+  });
+const store = (name: string, change: Partial<ImageStore> = {}): Any =>
+  packAny(ImageStore, {
+    name,
+    labels: {},
+    platforms: [],
+    allMetadata: false,
+    manifestLimit: 0,
+    extraReferences: [],
+    unpacks: [],
+    ...change,
+  });
+const prefix = (name: string, change: object = {}) => ({
+  name,
+  isPrefix: true,
+  allowOverwrite: false,
+  addDigest: false,
+  skipNamedDigest: false,
+  ...change,
+});
+const records = async () =>
+  (await engine.records.list(ctx, { filters: [] })).images.map(({ name, target }) => ({ name, digest: target?.digest ?? '' }));
 const contents = async (): Promise<string[]> => {
   const found: string[] = [];
   for await (const { info } of engine.content.list(ctx, { filters: [] })) found.push(...info.map(({ digest }) => digest));
@@ -85,8 +124,25 @@ const collect = async (): Promise<void> => {
 /** An index for this machine and another, in a registry. */
 async function twoPlatforms(server: MemoryRegistry): Promise<{ index: string; layers: string[]; manifests: string[] }> {
   const layers = await Promise.all(['here', 'there'].map((body) => tarOf([{ name: body, body: body.repeat(10_000) }])));
-  const images = layers.map((layer, at) => server.image('r', '', [{ blob: gzipSync(layer), diffId: digestOf(layer), mediaType: mediaTypes.ociLayerGzip }], { config: { architecture: at === 0 ? arch : 's390x' } }));
-  const index = server.manifest('r', { schemaVersion: 2, mediaType: mediaTypes.ociIndex, manifests: images.map(({ digest, size, mediaType }, at) => ({ mediaType, digest, size, platform: { os: 'linux', architecture: at === 0 ? arch : 's390x' } })) }, 'v1');
+  const images = layers.map((layer, at) =>
+    server.image('r', '', [{ blob: gzipSync(layer), diffId: digestOf(layer), mediaType: mediaTypes.ociLayerGzip }], {
+      config: { architecture: at === 0 ? arch : 's390x' },
+    }),
+  );
+  const index = server.manifest(
+    'r',
+    {
+      schemaVersion: 2,
+      mediaType: mediaTypes.ociIndex,
+      manifests: images.map(({ digest, size, mediaType }, at) => ({
+        mediaType,
+        digest,
+        size,
+        platform: { os: 'linux', architecture: at === 0 ? arch : 's390x' },
+      })),
+    },
+    'v1',
+  );
   return { index: index.digest, layers: layers.map((layer) => digestOf(gzipSync(layer))), manifests: images.map(({ digest }) => digest) };
 }
 
@@ -94,11 +150,16 @@ test('pull: one platform with the metadata of all, unpacked, told step by step',
   const server = await registry();
   const { index, layers, manifests } = await twoPlatforms(server);
   const name = `${server.host}/r:v1`;
-  const told = await transfer(from(name), store(name, { platforms: [here], allMetadata: true, unpacks: [{ platform: here, snapshotter: 'overlayfs' }], labels: { own: 'yes' } }));
+  const told = await transfer(
+    from(name),
+    store(name, { platforms: [here], allMetadata: true, unpacks: [{ platform: here, snapshotter: 'overlayfs' }], labels: { own: 'yes' } }),
+  );
   expect(told[0]?.event).toBe(`Resolving from OCI Registry (${name})`);
   expect(told.at(-1)?.event).toBe(`Completed pull from OCI Registry (${name})`);
   expect(told.filter((each) => each.name === name).map(({ event }) => event)).toEqual(['saved']);
-  expect(told.filter((each) => each.name === `layer-${layers[0] ?? ''}`).map(({ event }) => event)).toEqual(expect.arrayContaining(['waiting', 'downloading', 'extracted']));
+  expect(told.filter((each) => each.name === `layer-${layers[0] ?? ''}`).map(({ event }) => event)).toEqual(
+    expect.arrayContaining(['waiting', 'downloading', 'extracted']),
+  );
   expect(told.find((each) => each.name === `layer-${layers[0] ?? ''}`)?.parents).toEqual([`manifest-${manifests[0] ?? ''}`]);
   expect(await records()).toEqual([{ name, digest: index }]);
   await collect();
@@ -129,13 +190,25 @@ test('push of what is not all here is refused by the digest', async () => {
   const name = `${server.host}/r:v1`;
   await transfer(from(name), store(name, { platforms: [here], allMetadata: true }));
   const other = await registry();
-  await expect(transfer(store(name), from(`${other.host}/r:v1`))).rejects.toThrow(`blob ${layers[1] ?? ''} is neither here nor at the registry`);
+  await expect(transfer(store(name), from(`${other.host}/r:v1`))).rejects.toThrow(
+    `blob ${layers[1] ?? ''} is neither here nor at the registry`,
+  );
 });
 
 test('an artifact is pulled, exported, imported and pushed as it is', async () => {
   const server = await registry();
   const blob = { ...server.blob(Buffer.from('some model')), mediaType: 'application/x-model' };
-  const artifact = server.manifest('models', { schemaVersion: 2, mediaType: mediaTypes.ociManifest, artifactType: 'application/x-model', config: { ...server.blob(Buffer.from('{}')), mediaType: mediaTypes.ociEmpty }, layers: [blob] }, 'v1');
+  const artifact = server.manifest(
+    'models',
+    {
+      schemaVersion: 2,
+      mediaType: mediaTypes.ociManifest,
+      artifactType: 'application/x-model',
+      config: { ...server.blob(Buffer.from('{}')), mediaType: mediaTypes.ociEmpty },
+      layers: [blob],
+    },
+    'v1',
+  );
   const name = `${server.host}/models:v1`;
   await transfer(from(name), store(name, { platforms: [here], unpacks: [{ platform: here, snapshotter: '' }] }));
   expect(await records()).toEqual([{ name, digest: artifact.digest }]);
@@ -158,12 +231,27 @@ async function exported(source: Any, change: Partial<ImageExportStream> = {}): P
     send(packAny(WindowUpdate, { update: data.length }));
   });
   stream.send(packAny(WindowUpdate, { update: 100_000 }));
-  await transfer(source, packAny(ImageExportStream, { stream: id, mediaType: '', platforms: [], allPlatforms: false, skipCompatibilityManifest: false, skipNonDistributable: false, ...change }));
+  await transfer(
+    source,
+    packAny(ImageExportStream, {
+      stream: id,
+      mediaType: '',
+      platforms: [],
+      allPlatforms: false,
+      skipCompatibilityManifest: false,
+      skipNonDistributable: false,
+      ...change,
+    }),
+  );
   await stream.ended;
   return Buffer.concat(parts);
 }
 
-async function imported(archive: Buffer, destination: Any, change: Partial<ImageImportStream> = {}): Promise<{ event: string; name: string }[]> {
+async function imported(
+  archive: Buffer,
+  destination: Any,
+  change: Partial<ImageImportStream> = {},
+): Promise<{ event: string; name: string }[]> {
   const id = `import-${Math.random()}`;
   let window = 0;
   let at = 0;
@@ -171,7 +259,7 @@ async function imported(archive: Buffer, destination: Any, change: Partial<Image
   const stream = await openStream(id, (message, send) => {
     window += unpackAny(message, WindowUpdate)?.update ?? 0;
     most = Math.max(most, window);
-    for (; window > 0 && at < archive.length; ) {
+    for (; window > 0 && at < archive.length;) {
       const part = archive.subarray(at, at + Math.min(window, 32 << 10));
       at += part.length;
       window -= part.length;
@@ -187,7 +275,10 @@ async function imported(archive: Buffer, destination: Any, change: Partial<Image
 
 test('import of a docker archive (packed), export as layout, import again: names by prefix, unpacked', async () => {
   const image = await dockerArchive(['team/app:1'], [[{ name: 'f', body: 'x'.repeat(300_000) }], [{ name: 'g', body: 'y' }]]);
-  const told = await imported(gzipSync(image.archive), store('', { extraReferences: [prefix('import-today', { allowOverwrite: true })], unpacks: [{ platform: here, snapshotter: '' }] }));
+  const told = await imported(
+    gzipSync(image.archive),
+    store('', { extraReferences: [prefix('import-today', { allowOverwrite: true })], unpacks: [{ platform: here, snapshotter: '' }] }),
+  );
   const name = 'docker.io/team/app:1';
   expect(told.filter(({ event }) => event === 'saved').map((each) => each.name)).toEqual([name]);
   expect(await snapshots()).toHaveLength(2);
@@ -207,16 +298,30 @@ test('tag', async () => {
   const server = await registry();
   const { index } = await twoPlatforms(server);
   await transfer(from(`${server.host}/r:v1`), store('a', { allMetadata: true, platforms: [here] }));
-  await transfer(store('a'), store('b', { labels: { x: 'y' }, extraReferences: [{ name: 'c', isPrefix: false, allowOverwrite: false, addDigest: true, skipNamedDigest: false }] }));
-  expect(await records()).toEqual([{ name: 'a', digest: index }, { name: 'b', digest: index }, { name: `c@${index}`, digest: index }]);
+  await transfer(
+    store('a'),
+    store('b', {
+      labels: { x: 'y' },
+      extraReferences: [{ name: 'c', isPrefix: false, allowOverwrite: false, addDigest: true, skipNamedDigest: false }],
+    }),
+  );
+  expect(await records()).toEqual([
+    { name: 'a', digest: index },
+    { name: 'b', digest: index },
+    { name: `c@${index}`, digest: index },
+  ]);
 });
 
 test('attack 33: the client is asked for credentials by host, and only the host gets them', async () => {
   const basic = `Basic ${Buffer.from('me:secret').toString('base64')}`;
   const storage = await registry();
   const server = await registry({
-    guard: (request, response) => request.headers.authorization !== basic && response.writeHead(401, { 'WWW-Authenticate': 'Basic realm="r"' }).end() !== undefined,
-    fault: (request, response, blob) => request.method === 'GET' && blob !== undefined && response.writeHead(307, { Location: `http://${storage.host}${request.url ?? ''}` }).end() !== undefined,
+    guard: (request, response) =>
+      request.headers.authorization !== basic && response.writeHead(401, { 'WWW-Authenticate': 'Basic realm="r"' }).end() !== undefined,
+    fault: (request, response, blob) =>
+      request.method === 'GET' &&
+      blob !== undefined &&
+      response.writeHead(307, { Location: `http://${storage.host}${request.url ?? ''}` }).end() !== undefined,
   });
   const { layers } = await twoPlatforms(server);
   for (const [digest, blob] of server.blobs) storage.blobs.set(digest, blob);
@@ -236,11 +341,20 @@ test('attack 33: the client is asked for credentials by host, and only the host 
 
 test('what is not supported is refused by name; streams that nobody opened, opened twice or broken', async () => {
   const registry_ = from('127.0.0.1:1/a:1');
-  await expect(transfer(registry_, registry_)).rejects.toMatchObject({ kind: 'notImplemented', message: expect.stringContaining('containerd.types.transfer.OCIRegistry') as string });
+  await expect(transfer(registry_, registry_)).rejects.toMatchObject({
+    kind: 'notImplemented',
+    message: expect.stringContaining('containerd.types.transfer.OCIRegistry') as string,
+  });
   await expect(transfer(from('127.0.0.1:1/a', { httpDebug: 1 }), store('a'))).rejects.toThrow('http_debug is not supported');
-  await expect(transfer(registry_, store('a', { unpacks: [{ platform: here, snapshotter: 'devmapper' }] }))).rejects.toThrow('"devmapper" is not supported');
-  await expect(transfer(packAny(ImageImportStream, { stream: 'none', mediaType: '', forceCompress: false }), store('a'))).rejects.toThrow('stream "none": not found');
-  await expect(transfer(packAny(ImageImportStream, { stream: 'none', mediaType: '', forceCompress: true }), store('a'))).rejects.toThrow('force_compress');
+  await expect(transfer(registry_, store('a', { unpacks: [{ platform: here, snapshotter: 'devmapper' }] }))).rejects.toThrow(
+    '"devmapper" is not supported',
+  );
+  await expect(transfer(packAny(ImageImportStream, { stream: 'none', mediaType: '', forceCompress: false }), store('a'))).rejects.toThrow(
+    'stream "none": not found',
+  );
+  await expect(transfer(packAny(ImageImportStream, { stream: 'none', mediaType: '', forceCompress: true }), store('a'))).rejects.toThrow(
+    'force_compress',
+  );
   const first = await openStream('twice', () => undefined);
   await expect(openStream('twice', () => undefined)).rejects.toThrow('stream "twice": already exists');
   first.end();
@@ -251,7 +365,12 @@ test('a client that goes away in the middle of an import leaves nothing', async 
   const stream = await openStream('cut', () => undefined);
   stream.send(packAny(Data, { data: image.archive.subarray(0, 50_000) }));
   setImmediate(() => stream.end());
-  await expect(transfer(packAny(ImageImportStream, { stream: 'cut', mediaType: '', forceCompress: false }), store('', { extraReferences: [prefix('x')] }))).rejects.toThrow();
+  await expect(
+    transfer(
+      packAny(ImageImportStream, { stream: 'cut', mediaType: '', forceCompress: false }),
+      store('', { extraReferences: [prefix('x')] }),
+    ),
+  ).rejects.toThrow();
   await collect();
   expect(await contents()).toEqual([]);
   expect((await engine.content.listStatuses(ctx, { filters: [] })).statuses).toEqual([]);
@@ -262,7 +381,17 @@ test('an export to a client that stops reading ends', async () => {
   await engine.load(image.archive, ctx);
   const stream = await openStream('gone', () => undefined);
   stream.send(packAny(WindowUpdate, { update: 1000 }));
-  const work = transfer(store('docker.io/team/app:1'), packAny(ImageExportStream, { stream: 'gone', mediaType: '', platforms: [], allPlatforms: false, skipCompatibilityManifest: false, skipNonDistributable: false }));
+  const work = transfer(
+    store('docker.io/team/app:1'),
+    packAny(ImageExportStream, {
+      stream: 'gone',
+      mediaType: '',
+      platforms: [],
+      allPlatforms: false,
+      skipCompatibilityManifest: false,
+      skipNonDistributable: false,
+    }),
+  );
   stream.end();
   await expect(work).rejects.toThrow('stopped reading');
 });

@@ -1,6 +1,16 @@
 import { anyTypeName, packAny, unpackAny } from '@gantry/api';
 import type { TransferRequest } from '@gantry/api/containerd/services/transfer/v1/transfer';
-import { AuthRequest, AuthResponse, AuthType, HTTPDebug, ImageExportStream, ImageImportStream, ImageStore, OCIRegistry, type RegistryResolver } from '@gantry/api/containerd/types/transfer/transfer';
+import {
+  AuthRequest,
+  AuthResponse,
+  AuthType,
+  HTTPDebug,
+  ImageExportStream,
+  ImageImportStream,
+  ImageStore,
+  OCIRegistry,
+  type RegistryResolver,
+} from '@gantry/api/containerd/types/transfer/transfer';
 import type { Any } from '@gantry/api/google/protobuf/any';
 import type { Platform as WirePlatform } from '@gantry/api/containerd/types/types';
 import { type Descriptor, type Digest, normalizePlatform, parseReference, type Platform, sha256, withDefaultTag } from '@gantry/oci';
@@ -44,7 +54,11 @@ export async function transfer(deps: TransferDependencies, ctx: CallContext, req
   const id = request.options?.progressStream ?? '';
   const telling = new Telling(id === '' ? undefined : deps.streams.get(ctx, id));
   const [registry, store, archive] = [unpackAny(source, OCIRegistry), unpackAny(source, ImageStore), unpackAny(source, ImageImportStream)];
-  const [toRegistry, toStore, toArchive] = [unpackAny(destination, OCIRegistry), unpackAny(destination, ImageStore), unpackAny(destination, ImageExportStream)];
+  const [toRegistry, toStore, toArchive] = [
+    unpackAny(destination, OCIRegistry),
+    unpackAny(destination, ImageStore),
+    unpackAny(destination, ImageExportStream),
+  ];
   const run = (): Promise<void> | undefined => {
     if (registry !== undefined && toStore !== undefined) return pull(deps, ctx, { registry, store: toStore, telling });
     if (store !== undefined && toRegistry !== undefined) return push(deps, ctx, { store, registry: toRegistry, telling });
@@ -64,7 +78,11 @@ export async function transfer(deps: TransferDependencies, ctx: CallContext, req
 
 const nameOf = (any: Any | undefined): string => (any === undefined ? 'nothing' : anyTypeName(any));
 
-async function pull(deps: TransferDependencies, ctx: CallContext, { registry, store, telling }: { registry: OCIRegistry; store: ImageStore; telling: Telling }): Promise<void> {
+async function pull(
+  deps: TransferDependencies,
+  ctx: CallContext,
+  { registry, store, telling }: { registry: OCIRegistry; store: ImageStore; telling: Telling },
+): Promise<void> {
   const unpack = unpackPlatforms(deps, store);
   const reference = withDefaultTag(parseReference(registry.reference));
   const from = `OCI Registry (${registry.reference})`;
@@ -87,7 +105,11 @@ async function pull(deps: TransferDependencies, ctx: CallContext, { registry, st
   telling.tell({ event: `Completed pull from ${from}` });
 }
 
-async function push(deps: TransferDependencies, ctx: CallContext, { store, registry, telling }: { store: ImageStore; registry: OCIRegistry; telling: Telling }): Promise<void> {
+async function push(
+  deps: TransferDependencies,
+  ctx: CallContext,
+  { store, registry, telling }: { store: ImageStore; registry: OCIRegistry; telling: Telling },
+): Promise<void> {
   const { name } = store;
   const record = deps.catalog.images.get(ctx, name);
   const reference = withDefaultTag(parseReference(registry.reference));
@@ -98,15 +120,27 @@ async function push(deps: TransferDependencies, ctx: CallContext, { store, regis
   await underLease(deps.leases, ctx, 'transfer', async (scope) => {
     deps.content.hold(scope, record.target.digest);
     const repository = await deps.registries.forPush(reference, accessOf(deps.streams, ctx, registry), ctx.signal);
-    await deps.sender.send(scope, repository, descriptor, { domain: reference.domain, path: reference.path, tag: reference.tag ?? '', referrers: false, signal: ctx.signal, tell: (told) => telling.tell(told) });
+    await deps.sender.send(scope, repository, descriptor, {
+      domain: reference.domain,
+      path: reference.path,
+      tag: reference.tag ?? '',
+      referrers: false,
+      signal: ctx.signal,
+      tell: (told) => telling.tell(told),
+    });
   });
   telling.tell({ event: 'pushed content', name, descriptor });
   telling.tell({ event: `Completed push to ${to}`, descriptor });
 }
 
-async function importImages(deps: TransferDependencies, ctx: CallContext, { archive, store, telling }: { archive: ImageImportStream; store: ImageStore; telling: Telling }): Promise<void> {
+async function importImages(
+  deps: TransferDependencies,
+  ctx: CallContext,
+  { archive, store, telling }: { archive: ImageImportStream; store: ImageStore; telling: Telling },
+): Promise<void> {
   if (archive.forceCompress) throw notImplemented('import: force_compress is not supported');
-  if (archive.mediaType !== '' && !/\btar\b/.test(archive.mediaType)) throw notImplemented(`import: media type "${archive.mediaType}" is not supported`);
+  if (archive.mediaType !== '' && !/\btar\b/.test(archive.mediaType))
+    throw notImplemented(`import: media type "${archive.mediaType}" is not supported`);
   const unpack = unpackPlatforms(deps, store);
   const stream = deps.streams.get(ctx, archive.stream);
   telling.tell({ event: 'Importing' });
@@ -118,9 +152,16 @@ async function importImages(deps: TransferDependencies, ctx: CallContext, { arch
       for (const entry of wanted(index, platforms)) {
         await relabel(deps, scope, entry, { platforms, unpack, signal: ctx.signal });
         const { annotations = {} } = entry;
-        const names = archiveNames(store, { full: annotations['io.containerd.image.name'], short: annotations['org.opencontainers.image.ref.name'], digest: entry.digest });
+        const names = archiveNames(store, {
+          full: annotations['io.containerd.image.name'],
+          short: annotations['org.opencontainers.image.ref.name'],
+          digest: entry.digest,
+        });
         const target = { ...entry, annotations: {} };
-        saved(telling, names.map((name) => catalog.images.put(scope, name, target, store.labels)));
+        saved(
+          telling,
+          names.map((name) => catalog.images.put(scope, name, target, store.labels)),
+        );
       }
       if (store.name !== '' || store.extraReferences.some(({ isPrefix }) => !isPrefix)) {
         const descriptor = { mediaType: 'application/vnd.oci.image.index.v1+json', digest: sha256(bytes), size: bytes.length };
@@ -134,15 +175,24 @@ async function importImages(deps: TransferDependencies, ctx: CallContext, { arch
   telling.tell({ event: 'Completed import' });
 }
 
-async function exportTo(deps: TransferDependencies, ctx: CallContext, { store, archive, telling }: { store: ImageStore; archive: ImageExportStream; telling: Telling }): Promise<void> {
-  if (archive.mediaType !== '' && !/\btar\b|^application\/vnd\.oci\.image\.(index|layout)/.test(archive.mediaType)) throw notImplemented(`export: media type "${archive.mediaType}" is not supported`);
+async function exportTo(
+  deps: TransferDependencies,
+  ctx: CallContext,
+  { store, archive, telling }: { store: ImageStore; archive: ImageExportStream; telling: Telling },
+): Promise<void> {
+  if (archive.mediaType !== '' && !/\btar\b|^application\/vnd\.oci\.image\.(index|layout)/.test(archive.mediaType))
+    throw notImplemented(`export: media type "${archive.mediaType}" is not supported`);
   const records = lookup(deps.catalog.images, ctx, store);
   const stream = deps.streams.get(ctx, archive.stream);
   telling.tell({ event: 'Exporting' });
   try {
     await underLease(deps.leases, ctx, 'transfer', async (scope) => {
       for (const { target } of records) deps.content.hold(scope, target.digest);
-      const options = { platforms: archive.allPlatforms ? [] : archive.platforms.map(platformOf), skipCompatibility: archive.skipCompatibilityManifest, skipNonDistributable: archive.skipNonDistributable };
+      const options = {
+        platforms: archive.allPlatforms ? [] : archive.platforms.map(platformOf),
+        skipCompatibility: archive.skipCompatibilityManifest,
+        skipNonDistributable: archive.skipNonDistributable,
+      };
       await exportImages(deps.content, scope, records, { out: sendBytes(stream), options });
     });
   } finally {
@@ -151,24 +201,48 @@ async function exportTo(deps: TransferDependencies, ctx: CallContext, { store, a
   telling.tell({ event: 'Completed export' });
 }
 
-async function tag(deps: TransferDependencies, ctx: CallContext, { store, to, telling }: { store: ImageStore; to: ImageStore; telling: Telling }): Promise<void> {
+async function tag(
+  deps: TransferDependencies,
+  ctx: CallContext,
+  { store, to, telling }: { store: ImageStore; to: ImageStore; telling: Telling },
+): Promise<void> {
   const { target } = deps.catalog.images.get(ctx, store.name);
   saved(telling, keep(deps.catalog.images, ctx, to, target));
   return Promise.resolve();
 }
 
 /** Documents of an archive get the references of garbage collection; those to unpack become snapshots. */
-async function relabel(deps: TransferDependencies, scope: Scope, descriptor: Descriptor, options: { platforms: readonly Platform[]; unpack: readonly Platform[]; signal: AbortSignal }): Promise<void> {
+async function relabel(
+  deps: TransferDependencies,
+  scope: Scope,
+  descriptor: Descriptor,
+  options: { platforms: readonly Platform[]; unpack: readonly Platform[]; signal: AbortSignal },
+): Promise<void> {
   const { content } = deps;
   if (!isDocument(descriptor)) return;
   if (!content.has(scope, descriptor.digest)) throw notFound(`archive lacks ${descriptor.digest}`);
   const node = parseNode(descriptor, await content.readAll(scope, descriptor.digest));
-  if (node.index !== undefined) for (const child of wanted(node.index, options.platforms)) if (content.has(scope, child.digest)) await relabel(deps, scope, child, options);
+  if (node.index !== undefined)
+    for (const child of wanted(node.index, options.platforms))
+      if (content.has(scope, child.digest)) await relabel(deps, scope, child, options);
   const { manifest } = node;
-  if (manifest !== undefined && isImage(manifest) && [manifest.config, ...manifest.layers].every(({ digest }) => content.has(scope, digest)) && options.unpack.length > 0) {
-    const { os, architecture, variant } = JSON.parse((await content.readAll(scope, manifest.config.digest)).toString()) as Partial<Platform>;
-    const suits = options.unpack.some((each) => each.os === (os ?? 'linux') && each.architecture === architecture && (each.variant === undefined || variant === undefined || each.variant === variant));
-    if (suits) await deps.puller.image(scope, nowhere, node.bytes, { reference: undefined, signal: options.signal, report: () => undefined });
+  if (
+    manifest !== undefined &&
+    isImage(manifest) &&
+    [manifest.config, ...manifest.layers].every(({ digest }) => content.has(scope, digest)) &&
+    options.unpack.length > 0
+  ) {
+    const { os, architecture, variant } = JSON.parse(
+      (await content.readAll(scope, manifest.config.digest)).toString(),
+    ) as Partial<Platform>;
+    const suits = options.unpack.some(
+      (each) =>
+        each.os === (os ?? 'linux') &&
+        each.architecture === architecture &&
+        (each.variant === undefined || variant === undefined || each.variant === variant),
+    );
+    if (suits)
+      await deps.puller.image(scope, nowhere, node.bytes, { reference: undefined, signal: options.signal, report: () => undefined });
   }
   await keepNode(content, scope, node);
 }
@@ -186,17 +260,27 @@ function saved(telling: Telling, records: readonly ImageRecord[]): void {
   for (const record of records) telling.tell({ event: 'saved', name: record.name, descriptor: descriptorOf(record) });
 }
 
-const descriptorOf = ({ target }: ImageRecord): Descriptor => ({ mediaType: target.mediaType, digest: target.digest as Digest, size: target.size });
+const descriptorOf = ({ target }: ImageRecord): Descriptor => ({
+  mediaType: target.mediaType,
+  digest: target.digest as Digest,
+  size: target.size,
+});
 
 function unpackPlatforms({ snapshotter }: TransferDependencies, store: ImageStore): Platform[] {
   return store.unpacks.map((unpack) => {
-    if (unpack.snapshotter !== '' && unpack.snapshotter !== snapshotter) throw notImplemented(`image store: unpacking with snapshotter "${unpack.snapshotter}" is not supported, only with ${snapshotter}`);
+    if (unpack.snapshotter !== '' && unpack.snapshotter !== snapshotter)
+      throw notImplemented(`image store: unpacking with snapshotter "${unpack.snapshotter}" is not supported, only with ${snapshotter}`);
     return platformOf(unpack.platform ?? { os: '', architecture: '', variant: '', osVersion: '', osFeatures: [] });
   });
 }
 
 function platformOf({ os, architecture, variant, osVersion }: WirePlatform): Platform {
-  return normalizePlatform({ os: os === '' ? 'linux' : os, architecture, ...(variant === '' ? {} : { variant }), ...(osVersion === '' ? {} : { 'os.version': osVersion }) });
+  return normalizePlatform({
+    os: os === '' ? 'linux' : os,
+    architecture,
+    ...(variant === '' ? {} : { variant }),
+    ...(osVersion === '' ? {} : { 'os.version': osVersion }),
+  });
 }
 
 /** What a client says of how its registry is spoken to. */
@@ -205,9 +289,11 @@ function accessOf(streams: Streams, ctx: CallContext, registry: OCIRegistry): Ac
   if (resolver === undefined) return { credentials: () => Promise.resolve(undefined) };
   if (resolver.httpDebug !== HTTPDebug.DISABLED) throw notImplemented('registry resolver: http_debug is not supported');
   if (resolver.logsStream !== '') throw notImplemented('registry resolver: logs_stream is not supported');
-  if (resolver.defaultScheme !== '' && resolver.defaultScheme !== 'http' && resolver.defaultScheme !== 'https') throw invalidArgument(`registry resolver: default_scheme "${resolver.defaultScheme}" is not supported`);
+  if (resolver.defaultScheme !== '' && resolver.defaultScheme !== 'http' && resolver.defaultScheme !== 'https')
+    throw invalidArgument(`registry resolver: default_scheme "${resolver.defaultScheme}" is not supported`);
   return {
-    credentials: resolver.authStream === '' ? () => Promise.resolve(undefined) : askClient(streams.get(ctx, resolver.authStream), registry.reference),
+    credentials:
+      resolver.authStream === '' ? () => Promise.resolve(undefined) : askClient(streams.get(ctx, resolver.authStream), registry.reference),
     headers: resolver.headers,
     scheme: resolver.defaultScheme,
     ...(resolver.hostDir === '' ? {} : { paths: hostDirectories(resolver) }),
@@ -216,7 +302,8 @@ function accessOf(streams: Streams, ctx: CallContext, registry: OCIRegistry): Ac
 
 function hostDirectories({ hostDir }: RegistryResolver): string[] {
   const paths = hostDir.split(':').filter((path) => path !== '');
-  for (const path of paths) if (!path.startsWith('/')) throw invalidArgument(`registry resolver: host_dir "${path}" is not an absolute path`);
+  for (const path of paths)
+    if (!path.startsWith('/')) throw invalidArgument(`registry resolver: host_dir "${path}" is not an absolute path`);
   return paths;
 }
 

@@ -17,7 +17,10 @@ export async function mountVolume(name: string, mount: VolumeMount, target: stri
     const extra = flags & ~(MS.BIND | MS.REC);
     if ((flags & MS.BIND) !== 0 && extra !== 0) await syscalls.async.mount(null, target, null, MS.BIND | MS.REMOUNT | extra, null);
   } catch (error) {
-    throw internal(`error while mounting volume '${target}': failed to mount local volume ${name}: mount ${device}:${target}: ${errorText(error)}`, { cause: error });
+    throw internal(
+      `error while mounting volume '${target}': failed to mount local volume ${name}: mount ${device}:${target}: ${errorText(error)}`,
+      { cause: error },
+    );
   }
 }
 

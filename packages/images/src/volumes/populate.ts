@@ -56,7 +56,10 @@ export async function populate(
 
 function openDirectory(root: number, path: string): number | undefined {
   try {
-    return syscalls.openat2(root, path.replace(/^\/+/, '') || '.', { flags: O.RDONLY | O.DIRECTORY | O.CLOEXEC, resolve: RESOLVE.IN_ROOT | RESOLVE.NO_MAGICLINKS });
+    return syscalls.openat2(root, path.replace(/^\/+/, '') || '.', {
+      flags: O.RDONLY | O.DIRECTORY | O.CLOEXEC,
+      resolve: RESOLVE.IN_ROOT | RESOLVE.NO_MAGICLINKS,
+    });
   } catch (error) {
     if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return undefined;
     throw error;

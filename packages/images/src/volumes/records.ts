@@ -18,7 +18,12 @@ interface Row {
   anonymous: number;
 }
 
-const toRecord = (row: Row): VolumeRecord => ({ ...row, labels: parseLabels(row.labels), options: parseLabels(row.options), anonymous: row.anonymous === 1 });
+const toRecord = (row: Row): VolumeRecord => ({
+  ...row,
+  labels: parseLabels(row.labels),
+  options: parseLabels(row.options),
+  anonymous: row.anonymous === 1,
+});
 
 /** Volumes and who uses them. */
 export class VolumeTable {
@@ -35,7 +40,14 @@ export class VolumeTable {
 
   insert(volume: Omit<VolumeRecord, 'created'>): VolumeRecord {
     const created = nowMicros();
-    this.db.run('INSERT INTO volumes (name, labels, options, created, anonymous) VALUES (?, ?, ?, ?, ?)', volume.name, JSON.stringify(volume.labels), JSON.stringify(volume.options), created, volume.anonymous ? 1 : 0);
+    this.db.run(
+      'INSERT INTO volumes (name, labels, options, created, anonymous) VALUES (?, ?, ?, ?, ?)',
+      volume.name,
+      JSON.stringify(volume.labels),
+      JSON.stringify(volume.options),
+      created,
+      volume.anonymous ? 1 : 0,
+    );
     return { ...volume, created };
   }
 
@@ -44,7 +56,9 @@ export class VolumeTable {
   }
 
   users(name: string): string[] {
-    return this.db.all<{ container: string }>('SELECT container FROM volume_references WHERE name = ? ORDER BY container', name).map(({ container }) => container);
+    return this.db
+      .all<{ container: string }>('SELECT container FROM volume_references WHERE name = ? ORDER BY container', name)
+      .map(({ container }) => container);
   }
 
   addUser(name: string, container: string): void {

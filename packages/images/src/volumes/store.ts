@@ -54,9 +54,13 @@ export class VolumeStore {
     return bytesOf(this.mountpoint(name));
   }
 
-  create(request: { readonly name: string; readonly driver: string; readonly options: Labels; readonly labels: Labels }): { readonly volume: VolumeRecord; readonly created: boolean } {
+  create(request: { readonly name: string; readonly driver: string; readonly options: Labels; readonly labels: Labels }): {
+    readonly volume: VolumeRecord;
+    readonly created: boolean;
+  } {
     const { driver, options } = request;
-    if (driver !== '' && driver !== 'local') throw notFound(`create ${request.name}: error looking up volume plugin ${driver}: plugin "${driver}" not found`);
+    if (driver !== '' && driver !== 'local')
+      throw notFound(`create ${request.name}: error looking up volume plugin ${driver}: plugin "${driver}" not found`);
     const anonymous = request.name === '';
     const name = anonymous ? randomBytes(32).toString('hex') : request.name;
     checkName(name);
@@ -91,7 +95,9 @@ export class VolumeStore {
     const trash = join(this.root, `${TRASH}${process.pid}-${++this.trashed}`);
     if (!existsSync(join(this.root, name))) return;
     renameSync(join(this.root, name), trash);
-    const removal = this.removeTree(trash).catch((error: unknown) => this.logger.warn({ path: trash, err: error }, 'volume directory not removed'));
+    const removal = this.removeTree(trash).catch((error: unknown) =>
+      this.logger.warn({ path: trash, err: error }, 'volume directory not removed'),
+    );
     this.removals.add(removal);
     void removal.finally(() => this.removals.delete(removal));
   }
@@ -129,7 +135,8 @@ export class VolumeStore {
       this.logger.info({ path: join(this.root, name) }, 'removing what a crash left');
       await this.removeTree(join(this.root, name));
     }
-    for (const { name } of this.list()) if (!existsSync(this.mountpoint(name))) mkdirSync(this.mountpoint(name), { recursive: true, mode: 0o755 });
+    for (const { name } of this.list())
+      if (!existsSync(this.mountpoint(name))) mkdirSync(this.mountpoint(name), { recursive: true, mode: 0o755 });
   }
 
   private refuseUsed(name: string): void {
@@ -140,6 +147,8 @@ export class VolumeStore {
 
 function checkName(name: string): void {
   if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(name) || name.length > 255) {
-    throw invalidArgument(`create ${name}: "${name}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`);
+    throw invalidArgument(
+      `create ${name}: "${name}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`,
+    );
   }
 }

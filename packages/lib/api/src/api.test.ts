@@ -1,8 +1,18 @@
 import { TaskExit } from './gen/containerd/events/events';
 import { ReadContentResponse } from './gen/containerd/services/content/v1/content';
-import { formatTimestamp, fromTimestamp, isAny, loadDescriptorSet, packAny, parseTimestamp, timestampNow, toTimestamp, unpackAny } from './index';
+import {
+  formatTimestamp,
+  fromTimestamp,
+  isAny,
+  loadDescriptorSet,
+  packAny,
+  parseTimestamp,
+  timestampNow,
+  toTimestamp,
+  unpackAny,
+} from './index';
 
-test('an Any carries containerd\'s type URL and is read with any prefix', () => {
+test("an Any carries containerd's type URL and is read with any prefix", () => {
   const exit = { containerID: 'c', id: 'c', pid: 7, exitStatus: 137, exitedAt: parseTimestamp('2024-05-01T10:00:00.000000001Z') };
   const any = packAny(TaskExit, TaskExit.create(exit as Parameters<typeof TaskExit.create>[0]));
   expect(any.typeUrl).toBe('containerd.events.TaskExit');

@@ -1,7 +1,8 @@
 import { detectCgroups } from './cgroups';
 import { parseMountInfo } from './mountinfo';
 
-const v1 = (id: number, path: string, options: string, root = '/') => `${id} 1 0:${id} ${root} /sys/fs/cgroup/${path} rw,nosuid - cgroup cgroup rw,${options}`;
+const v1 = (id: number, path: string, options: string, root = '/') =>
+  `${id} 1 0:${id} ${root} /sys/fs/cgroup/${path} rw,nosuid - cgroup cgroup rw,${options}`;
 const v2 = (path: string) => `90 1 0:90 / ${path} rw - cgroup2 cgroup2 rw,nsdelegate`;
 
 function detect(lines: string[], own: string) {
@@ -11,14 +12,21 @@ function detect(lines: string[], own: string) {
 test('pure v2', () => {
   const cgroups = detect([v2('/sys/fs/cgroup')], '0::/user.slice/x\n');
   expect(cgroups.mode).toBe('v2');
-  expect(cgroups.hierarchies).toEqual([{ version: 2, controllers: ['cpuset', 'cpu', 'io', 'memory'], path: '/sys/fs/cgroup', own: '/user.slice/x' }]);
+  expect(cgroups.hierarchies).toEqual([
+    { version: 2, controllers: ['cpuset', 'cpu', 'io', 'memory'], path: '/sys/fs/cgroup', own: '/user.slice/x' },
+  ]);
   expect(cgroups.find('memory')?.version).toBe(2);
   expect(cgroups.find('freezer')).toBeUndefined();
 });
 
 test('hybrid, with a named hierarchy and joined controllers', () => {
   const cgroups = detect(
-    [v1(30, 'systemd', 'xattr,name=systemd'), v1(31, 'cpu,cpuacct', 'cpu,cpuacct'), v1(32, 'memory', 'memory'), v2('/sys/fs/cgroup/unified')],
+    [
+      v1(30, 'systemd', 'xattr,name=systemd'),
+      v1(31, 'cpu,cpuacct', 'cpu,cpuacct'),
+      v1(32, 'memory', 'memory'),
+      v2('/sys/fs/cgroup/unified'),
+    ],
     '12:memory:/a\n11:cpu,cpuacct:/b\n1:name=systemd:/c:d\n0::/e\n',
   );
   expect(cgroups.mode).toBe('hybrid');

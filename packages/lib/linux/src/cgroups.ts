@@ -47,7 +47,13 @@ export function detectCgroups(files: CgroupFiles = hostFiles()): Cgroups {
       hierarchies.push({ version: 2, controllers: words(files.controllers(mount.mountPoint)), path: mount.mountPoint, own: place });
     } else {
       const name = nameOf(mount);
-      hierarchies.push({ version: 1, controllers: controllersOf(mount), path: mount.mountPoint, own: place, ...(name === undefined ? {} : { name }) });
+      hierarchies.push({
+        version: 1,
+        controllers: controllersOf(mount),
+        path: mount.mountPoint,
+        own: place,
+        ...(name === undefined ? {} : { name }),
+      });
     }
   }
   const versions = new Set(hierarchies.map(({ version }) => version));
@@ -55,7 +61,10 @@ export function detectCgroups(files: CgroupFiles = hostFiles()): Cgroups {
   return {
     mode,
     hierarchies,
-    find: (controller) => hierarchies.find((item) => (controller === 'unified' ? item.version === 2 : item.controllers.includes(controller) || item.name === controller)),
+    find: (controller) =>
+      hierarchies.find((item) =>
+        controller === 'unified' ? item.version === 2 : item.controllers.includes(controller) || item.name === controller,
+      ),
   };
 }
 

@@ -1,6 +1,35 @@
 export type { CgroupFiles, CgroupHierarchy, Cgroups } from './cgroups';
 export { detectCgroups } from './cgroups';
-export { AT, AF, CLONE, F, FD_CLOEXEC, FS_MAGIC, FSCONFIG, FSMOUNT_CLOEXEC, FSOPEN_CLOEXEC, LOCK, MFD, MNT, MOUNT_ATTR, MOVE_MOUNT, MS, MSG, O, OPEN_TREE, PR, RENAME, RESOLVE, RLIM_INFINITY, RLIMIT, S, SEAL, SO, SOCK, SOL } from './constants';
+export {
+  AT,
+  AF,
+  CLONE,
+  F,
+  FD_CLOEXEC,
+  FS_MAGIC,
+  FSCONFIG,
+  FSMOUNT_CLOEXEC,
+  FSOPEN_CLOEXEC,
+  LOCK,
+  MFD,
+  MNT,
+  MOUNT_ATTR,
+  MOVE_MOUNT,
+  MS,
+  MSG,
+  O,
+  OPEN_TREE,
+  PR,
+  RENAME,
+  RESOLVE,
+  RLIM_INFINITY,
+  RLIMIT,
+  S,
+  SEAL,
+  SO,
+  SOCK,
+  SOL,
+} from './constants';
 export { sendDatagram } from './datagram';
 export { dropAllPackets } from './drop-filter';
 export { makedev, syscalls } from './linux-syscalls';

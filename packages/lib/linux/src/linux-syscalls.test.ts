@@ -1,7 +1,34 @@
 import { closeSync, fstatSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { AF, AT, detectCgroups, FS_MAGIC, FSCONFIG, hasCode, inNetworkNamespace, LOCK, makedev, MNT, MOUNT_ATTR, MOVE_MOUNT, MS, MSG, netlinkAddress, O, OPEN_TREE, readMountInfo, RESOLVE, RLIMIT, S, sendDatagram, SOCK, syscalls, SyscallError, unixAddress } from './index';
+import {
+  AF,
+  AT,
+  detectCgroups,
+  FS_MAGIC,
+  FSCONFIG,
+  hasCode,
+  inNetworkNamespace,
+  LOCK,
+  makedev,
+  MNT,
+  MOUNT_ATTR,
+  MOVE_MOUNT,
+  MS,
+  MSG,
+  netlinkAddress,
+  O,
+  OPEN_TREE,
+  readMountInfo,
+  RESOLVE,
+  RLIMIT,
+  S,
+  sendDatagram,
+  SOCK,
+  syscalls,
+  SyscallError,
+  unixAddress,
+} from './index';
 
 let dir: string;
 const root = process.getuid?.() === 0;
@@ -11,20 +38,35 @@ beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'linux-'));
 });
 afterEach(() => {
-  for (const { mountPoint } of readMountInfo().filter((mount) => mount.mountPoint.startsWith(`${dir}/`)).reverse()) syscalls.umount2(mountPoint, MNT.DETACH);
+  for (const { mountPoint } of readMountInfo()
+    .filter((mount) => mount.mountPoint.startsWith(`${dir}/`))
+    .reverse())
+    syscalls.umount2(mountPoint, MNT.DETACH);
   rmSync(dir, { recursive: true });
 });
 
 test('a failed call tells call, path and code', () => {
   const missing = join(dir, 'missing');
   expect(() => syscalls.umount2(missing, 0)).toThrow(SyscallError);
-  expect(() => syscalls.umount2(missing, 0)).toThrow(expect.objectContaining({ code: 'ENOENT', syscall: 'umount2', path: missing, kind: 'internal', message: `umount2 ${missing}: ENOENT` }));
+  expect(() => syscalls.umount2(missing, 0)).toThrow(
+    expect.objectContaining({ code: 'ENOENT', syscall: 'umount2', path: missing, kind: 'internal', message: `umount2 ${missing}: ENOENT` }),
+  );
   expect(() => syscalls.openat2(AT.FDCWD, missing, { flags: O.PATH })).toThrow(expect.objectContaining({ code: 'ENOENT' }));
 });
 
 test('errors of asynchronous calls are their own', async () => {
-  const calls = await Promise.allSettled([syscalls.async.umount2(join(dir, 'missing'), 0), syscalls.async.statfs(join(dir, 'none')), syscalls.async.statfs('/proc'), syscalls.async.umount2(dir, 0)]);
-  expect(calls.map((call) => (call.status === 'rejected' ? (call.reason as SyscallError).code : 'ok'))).toEqual(['ENOENT', 'ENOENT', 'ok', root ? 'EINVAL' : 'EPERM']);
+  const calls = await Promise.allSettled([
+    syscalls.async.umount2(join(dir, 'missing'), 0),
+    syscalls.async.statfs(join(dir, 'none')),
+    syscalls.async.statfs('/proc'),
+    syscalls.async.umount2(dir, 0),
+  ]);
+  expect(calls.map((call) => (call.status === 'rejected' ? (call.reason as SyscallError).code : 'ok'))).toEqual([
+    'ENOENT',
+    'ENOENT',
+    'ok',
+    root ? 'EINVAL' : 'EPERM',
+  ]);
 });
 
 asRoot('mounts come and go', async () => {
@@ -60,8 +102,12 @@ test('openat2 keeps to its root', () => {
   const handle = syscalls.openat(AT.FDCWD, join(dir, 'root'), O.PATH | O.DIRECTORY);
   const fd = syscalls.openat2(handle, 'link/passwd', { flags: O.RDONLY, resolve: RESOLVE.IN_ROOT });
   expect(readFileSync(fd, 'utf8')).toBe('inside');
-  expect(() => syscalls.openat2(handle, 'link/passwd', { flags: O.RDONLY, resolve: RESOLVE.BENEATH })).toThrow(expect.objectContaining({ code: 'EXDEV' }));
-  expect(() => syscalls.openat2(handle, 'link/passwd', { flags: O.RDONLY, resolve: RESOLVE.NO_SYMLINKS })).toThrow(expect.objectContaining({ code: 'ELOOP' }));
+  expect(() => syscalls.openat2(handle, 'link/passwd', { flags: O.RDONLY, resolve: RESOLVE.BENEATH })).toThrow(
+    expect.objectContaining({ code: 'EXDEV' }),
+  );
+  expect(() => syscalls.openat2(handle, 'link/passwd', { flags: O.RDONLY, resolve: RESOLVE.NO_SYMLINKS })).toThrow(
+    expect.objectContaining({ code: 'ELOOP' }),
+  );
   closeSync(fd);
   closeSync(handle);
 });
@@ -158,12 +204,19 @@ asRoot('sockets open in another network namespace, and the thread comes home', (
     syscalls.setns(home, 0x40000000);
     syscalls.close(home);
   }
-  const [inside, socket] = inNetworkNamespace(target, () => [readFileSync('/proc/thread-self/net/dev', 'utf8'), syscalls.socket(AF.NETLINK, SOCK.RAW, 0)] as const);
+  const [inside, socket] = inNetworkNamespace(
+    target,
+    () => [readFileSync('/proc/thread-self/net/dev', 'utf8'), syscalls.socket(AF.NETLINK, SOCK.RAW, 0)] as const,
+  );
   expect(inside.trim().split('\n')).toHaveLength(3); // two lines of header and lo
   expect(readFileSync('/proc/thread-self/net/dev', 'utf8').split('\n').length).toBe(before.split('\n').length);
   syscalls.bind(socket, netlinkAddress());
   syscalls.close(socket);
-  expect(() => inNetworkNamespace(target, () => { throw new Error('inside'); })).toThrow('inside');
+  expect(() =>
+    inNetworkNamespace(target, () => {
+      throw new Error('inside');
+    }),
+  ).toThrow('inside');
   syscalls.umount2(target, 0);
 });
 

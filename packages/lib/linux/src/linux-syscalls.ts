@@ -103,7 +103,11 @@ function attribute(read: () => Buffer): Buffer | undefined {
   }
 }
 
-const nameList = (packed: Buffer): string[] => packed.toString().split('\0').filter((name) => name !== '');
+const nameList = (packed: Buffer): string[] =>
+  packed
+    .toString()
+    .split('\0')
+    .filter((name) => name !== '');
 
 function filesystem(call: (into: Buffer) => unknown): FsStatus {
   const into = Buffer.alloc(STATFS_SIZE);
@@ -121,7 +125,8 @@ const async: AsyncSyscalls = {
   },
   syncfs: async (fd) => void (await c.syncfs.async(undefined, fd)),
   flock: async (fd, operation) => void (await c.flock.async(undefined, fd, operation)),
-  sendto: (fd, data, flags, address) => c.sendto.async(undefined, fd, data, data.byteLength, flags, address ?? null, address?.byteLength ?? 0),
+  sendto: (fd, data, flags, address) =>
+    c.sendto.async(undefined, fd, data, data.byteLength, flags, address ?? null, address?.byteLength ?? 0),
   close: async (fd) => void (await c.close.async(undefined, fd)),
 };
 
@@ -136,7 +141,10 @@ export const syscalls: Syscalls & { readonly async: AsyncSyscalls } = {
   openTree: (dir, path, flags) => c.openTree(below(dir, path), dir, path, flags | O.CLOEXEC),
   moveMount: (fromDir, from, toDir, to, flags) => void c.moveMount(below(toDir, to), fromDir, from, toDir, to, flags),
   fsopen: (type, flags) => c.fsopen(type, type, flags | 1),
-  fsconfig: (fs, command, key, value, aux) => void (Buffer.isBuffer(value) ? c.fsconfigBytes(key ?? undefined, fs, command, key, value, aux) : c.fsconfigText(key ?? undefined, fs, command, key, value, aux)),
+  fsconfig: (fs, command, key, value, aux) =>
+    void (Buffer.isBuffer(value)
+      ? c.fsconfigBytes(key ?? undefined, fs, command, key, value, aux)
+      : c.fsconfigText(key ?? undefined, fs, command, key, value, aux)),
   fsmount: (fs, flags, attributes) => c.fsmount(undefined, fs, flags | 1, attributes),
   mountSetattr: (dir, path, flags, attributes) => {
     const struct = Buffer.alloc(32); // struct mount_attr: four u64
@@ -187,7 +195,8 @@ export const syscalls: Syscalls & { readonly async: AsyncSyscalls } = {
   dup: (fd) => c.fcntl(undefined, fd, 1030, 0),
   fcntl: (fd, command, argument) => c.fcntl(undefined, fd, command, argument),
   memfdCreate: (name, flags) => c.memfdCreate(name, name, flags | 1),
-  ioctl: (fd, request, argument) => (typeof argument === 'number' ? c.ioctlNumber(undefined, fd, request, argument) : c.ioctlBytes(undefined, fd, request, argument)),
+  ioctl: (fd, request, argument) =>
+    typeof argument === 'number' ? c.ioctlNumber(undefined, fd, request, argument) : c.ioctlBytes(undefined, fd, request, argument),
   pipe2: (flags) => intPair((pair) => c.pipe2(undefined, pair, flags | O.CLOEXEC)),
 
   lgetxattr: (path, name) => attribute(() => sized((into, size) => c.lgetxattr(path, path, name, into, size))),
@@ -234,4 +243,3 @@ export const syscalls: Syscalls & { readonly async: AsyncSyscalls } = {
   recvWithFds,
   sendWithFds,
 };
-

@@ -13,7 +13,18 @@ const text = [
 const mounts = parseMountInfo(text);
 
 test('fields, optional fields, escapes and bytes', () => {
-  expect(mounts[0]).toEqual({ id: 22, parent: 1, device: '8:1', root: '/', mountPoint: '/', options: ['rw', 'relatime'], propagation: ['shared:1'], type: 'ext4', source: '/dev/sda1', superOptions: ['rw', 'errors=remount-ro'] });
+  expect(mounts[0]).toEqual({
+    id: 22,
+    parent: 1,
+    device: '8:1',
+    root: '/',
+    mountPoint: '/',
+    options: ['rw', 'relatime'],
+    propagation: ['shared:1'],
+    type: 'ext4',
+    source: '/dev/sda1',
+    superOptions: ['rw', 'errors=remount-ro'],
+  });
   expect(mounts[1]?.propagation).toEqual(['shared:2', 'master:7']);
   expect(mounts[2]).toMatchObject({ root: '/sub', mountPoint: '/data/a b\tc\\d', propagation: [], type: 'overlay' });
   expect(mounts[5]?.mountPoint).toBe('/dät');

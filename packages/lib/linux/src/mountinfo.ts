@@ -20,7 +20,8 @@ export interface MountInfo {
 }
 
 /** Spaces, tabs, newlines, backslashes and # are written in octal. */
-const unescape = (field: string): string => field.replace(/\\([0-7]{3})/g, (_all, digits: string) => String.fromCharCode(parseInt(digits, 8)));
+const unescape = (field: string): string =>
+  field.replace(/\\([0-7]{3})/g, (_all, digits: string) => String.fromCharCode(parseInt(digits, 8)));
 
 /** Bytes above 127 pass unchanged: read the file as latin1 and the paths are decoded here. */
 const path = (field: string): string => Buffer.from(unescape(field), 'latin1').toString();

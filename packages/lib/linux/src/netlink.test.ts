@@ -32,13 +32,20 @@ test('a foreign namespace that does not exist is told by its path', () => {
 
 test('the recording kernel remembers, answers and fails as told', async () => {
   const { syscalls: fake, calls } = recordingSyscalls({
-    statx: () => { throw new Error('told to fail'); },
+    statx: () => {
+      throw new Error('told to fail');
+    },
     async: { umount2: async () => undefined },
   });
   const fd = fake.socket(AF.NETLINK, 3, 0);
   fake.mount('a', '/b', 'tmpfs', 0, null);
   await fake.async.umount2('/b', 2);
   expect(() => fake.statx(fd, '', 0)).toThrow('told to fail');
-  expect(calls).toEqual([['socket', AF.NETLINK, 3, 0], ['mount', 'a', '/b', 'tmpfs', 0, null], ['async.umount2', '/b', 2], ['statx', fd, '', 0]]);
+  expect(calls).toEqual([
+    ['socket', AF.NETLINK, 3, 0],
+    ['mount', 'a', '/b', 'tmpfs', 0, null],
+    ['async.umount2', '/b', 2],
+    ['statx', fd, '', 0],
+  ]);
   expect(Object.keys(syscalls.async)).toContain('umount2');
 });

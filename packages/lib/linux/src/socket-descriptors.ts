@@ -44,7 +44,7 @@ export function recvWithFds(fd: number, into: Uint8Array, flags: number): { byte
   keep(vector, into);
   const filled = Number(header.readBigUInt64LE(40));
   const fds: number[] = [];
-  for (let at = 0; at + HEADER <= filled; ) {
+  for (let at = 0; at + HEADER <= filled;) {
     const length = Number(control.readBigUInt64LE(at));
     if (length < HEADER || at + length > filled) break;
     if (control.readInt32LE(at + 8) === SOL.SOCKET && control.readInt32LE(at + 12) === SCM_RIGHTS) {

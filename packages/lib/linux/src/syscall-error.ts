@@ -2,7 +2,11 @@ import { constants } from 'node:os';
 import { GantryError, isError } from '@gantry/rpc/errors';
 
 /** Two names share a number in places; the last entries win: Node's own errors say EAGAIN and ENOTSUP. */
-const names = new Map<number, string>([...Object.entries(constants.errno), ['EAGAIN', constants.errno.EAGAIN] as const, ['ENOTSUP', constants.errno.ENOTSUP] as const].map(([name, value]) => [value, name]));
+const names = new Map<number, string>(
+  [...Object.entries(constants.errno), ['EAGAIN', constants.errno.EAGAIN] as const, ['ENOTSUP', constants.errno.ENOTSUP] as const].map(
+    ([name, value]) => [value, name],
+  ),
+);
 
 /** Symbolic name of an errno, e.g. ENOENT. */
 export function errnoName(errno: number): string {

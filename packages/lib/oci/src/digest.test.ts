@@ -5,7 +5,16 @@ test('digests are checked', () => {
   expect(digestHex(parseDigest(good))).toBe('0'.repeat(64));
   expect(digestAlgorithm(parseDigest(`sha512:${'0'.repeat(128)}`))).toBe('sha512');
   expect([isDigest(good), isDigest(good.toUpperCase()), isDigest('sha256:../../etc')]).toEqual([true, false, false]);
-  for (const [text, message] of [['', 'format'], ['sha256', 'format'], ['sha256:', 'format'], [`sha256:${'0'.repeat(63)}`, 'length'], [`sha256:${'G'.repeat(64)}`, 'format'], [`sha256:${'A'.repeat(64)}`, 'format'], ['md5:00', 'unsupported'], ['toString:00', 'unsupported']] as const) {
+  for (const [text, message] of [
+    ['', 'format'],
+    ['sha256', 'format'],
+    ['sha256:', 'format'],
+    [`sha256:${'0'.repeat(63)}`, 'length'],
+    [`sha256:${'G'.repeat(64)}`, 'format'],
+    [`sha256:${'A'.repeat(64)}`, 'format'],
+    ['md5:00', 'unsupported'],
+    ['toString:00', 'unsupported'],
+  ] as const) {
     expect(() => parseDigest(text)).toThrow(message);
   }
 });

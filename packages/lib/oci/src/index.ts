@@ -1,13 +1,32 @@
 export type { Digest, Digester } from './digest';
 export { chainId, chainIds, digestAlgorithm, digester, digestHex, isDigest, parseDigest, sha256 } from './digest';
-export type { Descriptor, DockerArchiveEntry, Healthcheck, HistoryEntry, ImageConfig, ImageContainerConfig, ImageLayout, Index, Manifest } from './image-spec';
+export type {
+  Descriptor,
+  DockerArchiveEntry,
+  Healthcheck,
+  HistoryEntry,
+  ImageConfig,
+  ImageContainerConfig,
+  ImageLayout,
+  Index,
+  Manifest,
+} from './image-spec';
 export { formatJson, parseJson } from './json';
 export type { Compression } from './media-types';
 export { isConfig, isIndex, isLayer, isManifest, layerCompression, mediaTypes } from './media-types';
 export type { Platform } from './platform';
 export { formatPlatform, hostPlatform, normalizePlatform, parsePlatform, platformEquals, runnable, selectPlatform } from './platform';
 export type { Reference } from './reference';
-export { checkTag, familiarName, familiarString, formatReference, parseReference, repositoryName, tryReference, withDefaultTag } from './reference';
+export {
+  checkTag,
+  familiarName,
+  familiarString,
+  formatReference,
+  parseReference,
+  repositoryName,
+  tryReference,
+  withDefaultTag,
+} from './reference';
 export type { LinuxSeccomp, SeccompAction, SeccompArg, SeccompOperator, SeccompSyscall } from './runtime-seccomp';
 export type {
   Hook,
@@ -36,6 +55,14 @@ export type {
   TimeOffset,
   User,
 } from './runtime-spec';
-export { defaultCapabilities, defaultDeviceRules, defaultMaskedPaths, defaultMounts, defaultNamespaces, defaultPath, defaultReadonlyPaths } from './defaults/container';
+export {
+  defaultCapabilities,
+  defaultDeviceRules,
+  defaultMaskedPaths,
+  defaultMounts,
+  defaultNamespaces,
+  defaultPath,
+  defaultReadonlyPaths,
+} from './defaults/container';
 export type { SeccompHost } from './defaults/seccomp';
 export { dockerDefaultSeccomp } from './defaults/seccomp';

@@ -9,12 +9,13 @@ test.each([
   [{ os: 'linux', architecture: 'amd64', variant: 'v3' }, 'linux/amd64/v3'],
 ])('%j', (platform, text) => expect(formatPlatform(platform)).toBe(text));
 
-test('parts that are left out are the host\'s', () => {
+test("parts that are left out are the host's", () => {
   const host = { os: 'linux', architecture: 'arm64' };
   expect(formatPlatform(parsePlatform('amd64', host))).toBe('linux/amd64');
   expect(formatPlatform(parsePlatform('linux', host))).toBe('linux/arm64');
   expect(formatPlatform(parsePlatform('linux/arm/v6', host))).toBe('linux/arm/v6');
-  for (const wrong of ['', 'a/b/c/d', 'linux/../x', 'nonsense', 'a b']) expect(() => parsePlatform(wrong, host)).toThrow(expect.objectContaining({ kind: 'invalidArgument' }));
+  for (const wrong of ['', 'a/b/c/d', 'linux/../x', 'nonsense', 'a b'])
+    expect(() => parsePlatform(wrong, host)).toThrow(expect.objectContaining({ kind: 'invalidArgument' }));
 });
 
 test('the best that runs is taken', () => {

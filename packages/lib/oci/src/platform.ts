@@ -41,12 +41,14 @@ function canonicalVariant(architecture: string, variant: string): string {
 /** `linux/amd64`, `linux/arm/v7`, or an architecture or system alone; the rest is the host's. Throws invalidArgument. */
 export function parsePlatform(text: string, host: Platform = hostPlatform()): Platform {
   const parts = text.split('/');
-  if (text === '' || parts.length > 3 || !parts.every((part) => /^[A-Za-z0-9_][A-Za-z0-9_.()-]*$/.test(part))) throw invalidArgument(`"${text}" is an invalid platform: want os[/architecture[/variant]]`);
+  if (text === '' || parts.length > 3 || !parts.every((part) => /^[A-Za-z0-9_][A-Za-z0-9_.()-]*$/.test(part)))
+    throw invalidArgument(`"${text}" is an invalid platform: want os[/architecture[/variant]]`);
   const [first = '', second, variant] = parts;
   if (second !== undefined) return normalizePlatform({ os: first, architecture: second, ...(variant === undefined ? {} : { variant }) });
   if (/^(linux|windows|darwin|macos|freebsd)$/i.test(first)) return normalizePlatform({ ...host, os: first });
   const known = normalizePlatform({ os: host.os, architecture: first });
-  if (!/^(386|amd64|arm|arm64|ppc64le|riscv64|s390x|loong64|mips64le)$/.test(known.architecture)) throw invalidArgument(`"${text}": unknown operating system or architecture`);
+  if (!/^(386|amd64|arm|arm64|ppc64le|riscv64|s390x|loong64|mips64le)$/.test(known.architecture))
+    throw invalidArgument(`"${text}": unknown operating system or architecture`);
   return known;
 }
 
@@ -65,7 +67,8 @@ export function hostPlatform(): Platform {
 export function runnable(host: Platform): Platform[] {
   const { os, architecture, variant } = normalizePlatform(host);
   const own: Platform = { os, architecture, ...(variant === undefined ? {} : { variant }) };
-  const arm = (newest: number): Platform[] => Array.from({ length: newest - 4 }, (_, i) => ({ os, architecture: 'arm', variant: `v${newest - i}` }));
+  const arm = (newest: number): Platform[] =>
+    Array.from({ length: newest - 4 }, (_, i) => ({ os, architecture: 'arm', variant: `v${newest - i}` }));
   if (architecture === 'arm64') return [own, ...arm(8)];
   if (architecture === 'arm') return arm(Number(/^v([5-8])/.exec(variant ?? 'v7')?.[1] ?? 7));
   if (architecture === 'amd64') return [own, ...(variant === undefined ? [] : [{ os, architecture }]), { os, architecture: '386' }];

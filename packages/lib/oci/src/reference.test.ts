@@ -44,7 +44,9 @@ test.each([
   ['x'.repeat(300), 'repository name must not be more than 255 characters'],
   ['a'.repeat(64), `invalid repository name (${'a'.repeat(64)}), cannot specify 64-byte hexadecimal strings`],
 ])('%j is refused', (text, message) => {
-  expect(() => parseReference(text)).toThrow(expect.objectContaining({ kind: 'invalidArgument', message: expect.stringContaining(message) as unknown }));
+  expect(() => parseReference(text)).toThrow(
+    expect.objectContaining({ kind: 'invalidArgument', message: expect.stringContaining(message) as unknown }),
+  );
   expect(tryReference(text)).toBeUndefined();
 });
 

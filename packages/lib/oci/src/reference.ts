@@ -57,7 +57,8 @@ export function checkTag(tag: string, message = 'invalid tag format'): string {
 }
 
 function checkDigest(text: string): Digest {
-  if (!/^[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}$/.test(text)) throw invalidArgument('invalid reference format');
+  if (!/^[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}$/.test(text))
+    throw invalidArgument('invalid reference format');
   return parseDigest(text);
 }
 

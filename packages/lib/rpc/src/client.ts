@@ -1,4 +1,11 @@
-import { type CallOptions as GrpcCallOptions, Client, ChannelCredentials, connectivityState, type MethodDefinition, type ServiceDefinition } from '@grpc/grpc-js';
+import {
+  type CallOptions as GrpcCallOptions,
+  Client,
+  ChannelCredentials,
+  connectivityState,
+  type MethodDefinition,
+  type ServiceDefinition,
+} from '@grpc/grpc-js';
 import { setMaxListeners } from 'node:events';
 import { type CallContext, toMetadata } from './context';
 import { asGantryError, cancelled, unavailable } from './errors';
@@ -55,7 +62,9 @@ export function connect(socketPath: string, options: ConnectOptions = {}): Conne
     },
     ready: (timeoutMs) =>
       new Promise((resolve, reject) => {
-        raw.waitForReady(Date.now() + timeoutMs, (error) => (error === undefined ? resolve() : reject(unavailable(`nobody answers on ${socketPath} within ${timeoutMs} ms`, { cause: error }))));
+        raw.waitForReady(Date.now() + timeoutMs, (error) =>
+          error === undefined ? resolve() : reject(unavailable(`nobody answers on ${socketPath} within ${timeoutMs} ms`, { cause: error })),
+        );
       }),
     close: () => {
       open = false;
@@ -77,7 +86,8 @@ function makeClient<D extends ServiceDefinition>({ raw: client, nearby }: Ways, 
     const method = definition[name] as Method;
     const call = (ctx: CallContext, input: unknown, options: CallOptions = {}): unknown => {
       const start: Start = { client, method, ctx, options: { ...defaults, ...options } };
-      if (method.requestStream) return method.responseStream ? bidi(start, input as AsyncIterable<unknown>) : clientStream(start, input as AsyncIterable<unknown>);
+      if (method.requestStream)
+        return method.responseStream ? bidi(start, input as AsyncIterable<unknown>) : clientStream(start, input as AsyncIterable<unknown>);
       const here = nearby(method.path);
       if (here === undefined) return method.responseStream ? serverStream(start, input) : unary(start, input);
       const local = { ...here, ctx, options: start.options };
@@ -122,11 +132,19 @@ function unary(start: Start, request: unknown): Promise<unknown> {
     const ended = endedBefore(ctx.signal);
     if (ended !== undefined) return reject(ended);
     let untie = (): void => undefined;
-    const call = client.makeUnaryRequest(method.path, method.requestSerialize, method.responseDeserialize, request, toMetadata(ctx, options.waitForReady), grpcOptions(start), (error, response) => {
-      untie();
-      if (error === null) resolve(response);
-      else reject(failureOf(error, ctx.signal));
-    });
+    const call = client.makeUnaryRequest(
+      method.path,
+      method.requestSerialize,
+      method.responseDeserialize,
+      request,
+      toMetadata(ctx, options.waitForReady),
+      grpcOptions(start),
+      (error, response) => {
+        untie();
+        if (error === null) resolve(response);
+        else reject(failureOf(error, ctx.signal));
+      },
+    );
     untie = tie(ctx.signal, call);
   });
 }
@@ -136,12 +154,19 @@ async function clientStream(start: Start, requests: AsyncIterable<unknown>): Pro
   ctx.signal.throwIfAborted();
   const over = new AbortController();
   const result = Promise.withResolvers<unknown>();
-  const call = client.makeClientStreamRequest(method.path, method.requestSerialize, method.responseDeserialize, toMetadata(ctx, options.waitForReady), grpcOptions(start), (error, response) => {
-    untie();
-    over.abort(error);
-    if (error === null) result.resolve(response);
-    else result.reject(failureOf(error, ctx.signal));
-  });
+  const call = client.makeClientStreamRequest(
+    method.path,
+    method.requestSerialize,
+    method.responseDeserialize,
+    toMetadata(ctx, options.waitForReady),
+    grpcOptions(start),
+    (error, response) => {
+      untie();
+      over.abort(error);
+      if (error === null) result.resolve(response);
+      else result.reject(failureOf(error, ctx.signal));
+    },
+  );
   const untie = tie(ctx.signal, call);
   pump(requests, call, over.signal).catch((error: unknown) => {
     result.reject(asGantryError(error)); // the source failed: that is the reason, the cancelled call only follows
@@ -154,7 +179,14 @@ function serverStream(start: Start, request: unknown): ResponseStream<unknown> {
   const { client, method, ctx, options } = start;
   const ended = endedBefore(ctx.signal);
   if (ended !== undefined) return failedStream(ended);
-  const call = client.makeServerStreamRequest(method.path, method.requestSerialize, method.responseDeserialize, request, toMetadata(ctx, options.waitForReady), grpcOptions(start));
+  const call = client.makeServerStreamRequest(
+    method.path,
+    method.requestSerialize,
+    method.responseDeserialize,
+    request,
+    toMetadata(ctx, options.waitForReady),
+    grpcOptions(start),
+  );
   return responses(call, ctx.signal, tie(ctx.signal, call));
 }
 
@@ -162,7 +194,13 @@ function bidi(start: Start, requests: AsyncIterable<unknown>): ResponseStream<un
   const { client, method, ctx, options } = start;
   const ended = endedBefore(ctx.signal);
   if (ended !== undefined) return failedStream(ended);
-  const call = client.makeBidiStreamRequest(method.path, method.requestSerialize, method.responseDeserialize, toMetadata(ctx, options.waitForReady), grpcOptions(start));
+  const call = client.makeBidiStreamRequest(
+    method.path,
+    method.requestSerialize,
+    method.responseDeserialize,
+    toMetadata(ctx, options.waitForReady),
+    grpcOptions(start),
+  );
   const over = new AbortController();
   call.on('status', () => over.abort(cancelled(`${method.path} is over`)));
   pump(requests, call, over.signal).catch((error: unknown) => call.destroy(asGantryError(error)));

@@ -85,7 +85,11 @@ function text(metadata: Metadata, key: string): string | undefined {
 }
 
 /** The context of an incoming call, without span: the traceparent is still the caller's (empty when it sent none). */
-export function fromServerCall(call: Pick<ServerUnaryCall<unknown, unknown>, 'metadata' | 'getDeadline'>, signal: AbortSignal, defaultNamespace: string): CallContext {
+export function fromServerCall(
+  call: Pick<ServerUnaryCall<unknown, unknown>, 'metadata' | 'getDeadline'>,
+  signal: AbortSignal,
+  defaultNamespace: string,
+): CallContext {
   setMaxListeners(0, signal);
   const deadline = Number(call.getDeadline());
   const lease = text(call.metadata, LEASE_KEY);

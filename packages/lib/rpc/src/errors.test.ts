@@ -1,5 +1,15 @@
 import { Metadata, type ServiceError } from '@grpc/grpc-js';
-import { asGantryError, errorTable, errorText, type ErrorKind, GantryError, httpStatus, isErrorOf, isGantryError, notFound } from './errors';
+import {
+  asGantryError,
+  errorTable,
+  errorText,
+  type ErrorKind,
+  GantryError,
+  httpStatus,
+  isErrorOf,
+  isGantryError,
+  notFound,
+} from './errors';
 import { fromServiceError, toStatus } from './status';
 
 const kinds = Object.keys(errorTable) as ErrorKind[];
@@ -31,7 +41,22 @@ test('long messages and metas do not break the headers', () => {
 });
 
 test('HTTP statuses are those of dockerd', () => {
-  expect((['notFound', 'invalidArgument', 'conflict', 'alreadyExists', 'notModified', 'forbidden', 'unauthorized', 'notImplemented', 'unavailable', 'internal'] as const).map((kind) => httpStatus(new GantryError(kind, 'x')))).toEqual([404, 400, 409, 409, 304, 403, 401, 501, 503, 500]);
+  expect(
+    (
+      [
+        'notFound',
+        'invalidArgument',
+        'conflict',
+        'alreadyExists',
+        'notModified',
+        'forbidden',
+        'unauthorized',
+        'notImplemented',
+        'unavailable',
+        'internal',
+      ] as const
+    ).map((kind) => httpStatus(new GantryError(kind, 'x'))),
+  ).toEqual([404, 400, 409, 409, 304, 403, 401, 501, 503, 500]);
   expect(httpStatus(new Error('x'))).toBe(500);
 });
 

@@ -91,7 +91,8 @@ export function httpStatus(error: unknown): number {
 /** Any thrown value as a GantryError: ours unchanged, an abort as cancelled, the rest as internal with the cause kept. */
 export function asGantryError(error: unknown): GantryError {
   if (isGantryError(error)) return error;
-  if (isError(error) && error.name === 'AbortError') return isGantryError(error.cause) ? error.cause : cancelled(error.message, { cause: error });
+  if (isError(error) && error.name === 'AbortError')
+    return isGantryError(error.cause) ? error.cause : cancelled(error.message, { cause: error });
   if (isError(error) && error.name === 'TimeoutError') return deadlineExceeded(error.message, { cause: error });
   return internal(isError(error) ? error.message : String(error), { cause: error });
 }

@@ -4,7 +4,20 @@ import { join } from 'node:path';
 import { ContentService, WriteAction } from '@gantry/api/containerd/services/content/v1/content';
 import { EventsService } from '@gantry/api/containerd/services/events/v1/events';
 import { NamespacesService } from '@gantry/api/containerd/services/namespaces/v1/namespace';
-import { type CallContext, connect, type Connection, createServer, forwardService, type Handlers, newContext, notFound, notModified, type RpcServer, silentLogger, traceIdOf } from './index';
+import {
+  type CallContext,
+  connect,
+  type Connection,
+  createServer,
+  forwardService,
+  type Handlers,
+  newContext,
+  notFound,
+  notModified,
+  type RpcServer,
+  silentLogger,
+  traceIdOf,
+} from './index';
 
 let dir: string;
 let back: RpcServer;
@@ -31,7 +44,8 @@ afterEach(async () => {
   await rm(dir, { recursive: true });
 });
 
-const serveNamespaces = (part: Partial<Handlers<NamespacesService>>): void => back.addService(NamespacesService, { get: missing, list: missing, create: missing, update: missing, delete: missing, ...part });
+const serveNamespaces = (part: Partial<Handlers<NamespacesService>>): void =>
+  back.addService(NamespacesService, { get: missing, list: missing, create: missing, update: missing, delete: missing, ...part });
 const listen = (): Promise<void> => back.listen(toBack.socketPath);
 
 test('unary calls pass with their metadata, errors with kind and meta', async () => {
@@ -45,15 +59,25 @@ test('unary calls pass with their metadata, errors with kind and meta', async ()
   });
   await listen();
   const ctx = newContext({ namespace: 'moby', lease: 'l' });
-  expect((await toFront.client(NamespacesService).get(ctx, { name: 'n' }, { timeoutMs: 20_000 })).namespace).toEqual({ name: 'n', labels: { a: 'b' } });
+  expect((await toFront.client(NamespacesService).get(ctx, { name: 'n' }, { timeoutMs: 20_000 })).namespace).toEqual({
+    name: 'n',
+    labels: { a: 'b' },
+  });
   expect(seen).toMatchObject({ namespace: 'moby', lease: 'l', operationId: ctx.operationId });
   expect(seen && traceIdOf(seen)).toBe(traceIdOf(ctx));
   expect(seen?.deadline).toBeDefined();
-  await expect(toFront.client(NamespacesService).get(ctx, { name: 'same' })).rejects.toMatchObject({ kind: 'notModified', message: 'it is so already', meta: { id: 'same' } });
+  await expect(toFront.client(NamespacesService).get(ctx, { name: 'same' })).rejects.toMatchObject({
+    kind: 'notModified',
+    message: 'it is so already',
+    meta: { id: 'same' },
+  });
 });
 
 test('a dead target is unavailable by its socket, a live one later works', async () => {
-  await expect(toFront.client(NamespacesService).get(newContext(), { name: 'n' })).rejects.toMatchObject({ kind: 'unavailable', message: `nobody answers on ${toBack.socketPath}` });
+  await expect(toFront.client(NamespacesService).get(newContext(), { name: 'n' })).rejects.toMatchObject({
+    kind: 'unavailable',
+    message: `nobody answers on ${toBack.socketPath}`,
+  });
   serveNamespaces({ get: async (_ctx, { name }) => ({ namespace: { name, labels: {} } }) });
   await listen();
   await toBack.ready(20_000);
@@ -82,7 +106,13 @@ test('a cancelled subscription is cancelled behind too', async () => {
 test('large two-way streams arrive whole and a slow reader holds the source back', async () => {
   let received = 0;
   back.addService(ContentService, {
-    info: missing, update: missing, list: missing, delete: missing, status: missing, listStatuses: missing, abort: missing,
+    info: missing,
+    update: missing,
+    list: missing,
+    delete: missing,
+    status: missing,
+    listStatuses: missing,
+    abort: missing,
     read: async (_ctx, _request, send) => {
       for (; received < 500; received++) await send({ offset: BigInt(received), data: Buffer.alloc(65536, received % 256) });
     },
@@ -97,7 +127,8 @@ test('large two-way streams arrive whole and a slow reader holds the source back
   await listen();
   const content = toFront.client(ContentService);
   async function* pieces() {
-    for (let i = 0; i < 50; i++) yield { action: WriteAction.WRITE, ref: 'r', total: 0n, expected: '', offset: 0n, data: Buffer.alloc(1024 * 1024), labels: {} };
+    for (let i = 0; i < 50; i++)
+      yield { action: WriteAction.WRITE, ref: 'r', total: 0n, expected: '', offset: 0n, data: Buffer.alloc(1024 * 1024), labels: {} };
   }
   let last = 0n;
   for await (const { offset } of content.write(newContext(), pieces())) last = offset;

@@ -1,4 +1,13 @@
-import { type handleBidiStreamingCall, Metadata, type MethodDefinition, type ServerDuplexStream, type ServiceDefinition, status as Code, type StatusObject, type UntypedServiceImplementation } from '@grpc/grpc-js';
+import {
+  type handleBidiStreamingCall,
+  Metadata,
+  type MethodDefinition,
+  type ServerDuplexStream,
+  type ServiceDefinition,
+  status as Code,
+  type StatusObject,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
 import type { Connection } from './client';
 import { unavailable } from './errors';
 import type { RpcServer } from './server';
@@ -7,7 +16,15 @@ import { toStatus } from './status';
 const asIs = (bytes: Buffer): Buffer => bytes;
 
 /** Headers that belong to one hop. */
-const hopHeaders = new Set(['user-agent', 'grpc-accept-encoding', 'grpc-encoding', 'accept-encoding', 'grpc-timeout', 'content-type', 'te']);
+const hopHeaders = new Set([
+  'user-agent',
+  'grpc-accept-encoding',
+  'grpc-encoding',
+  'accept-encoding',
+  'grpc-timeout',
+  'content-type',
+  'te',
+]);
 
 /**
  * Serves a whole service by passing every call's bytes to another server: messages are never decoded, so fields that this side does not
@@ -17,7 +34,15 @@ export function forwardService(server: RpcServer, definition: ServiceDefinition,
   // On the wire every kind of call is two message streams, so one two-way pass-through serves them all.
   const raw = Object.entries(definition).map(([name, method]): [string, MethodDefinition<Buffer, Buffer>] => [
     name,
-    { path: method.path, requestStream: true, responseStream: true, requestSerialize: asIs, requestDeserialize: asIs, responseSerialize: asIs, responseDeserialize: asIs },
+    {
+      path: method.path,
+      requestStream: true,
+      responseStream: true,
+      requestSerialize: asIs,
+      requestDeserialize: asIs,
+      responseSerialize: asIs,
+      responseDeserialize: asIs,
+    },
   ]);
   const handlers = raw.map(([name, method]) => [name, forwardTo(target, method.path)]);
   server.addRawService(Object.fromEntries(raw), Object.fromEntries(handlers) as UntypedServiceImplementation);
@@ -26,7 +51,13 @@ export function forwardService(server: RpcServer, definition: ServiceDefinition,
 function forwardTo(target: Connection, path: string): handleBidiStreamingCall<Buffer, Buffer> {
   return (inbound) => {
     const deadline = inbound.getDeadline();
-    const outbound = target.raw.makeBidiStreamRequest(path, asIs, asIs, passedOn(inbound.metadata), Number.isFinite(Number(deadline)) ? { deadline } : {});
+    const outbound = target.raw.makeBidiStreamRequest(
+      path,
+      asIs,
+      asIs,
+      passedOn(inbound.metadata),
+      Number.isFinite(Number(deadline)) ? { deadline } : {},
+    );
 
     inbound.on('cancelled', () => outbound.cancel());
     inbound.on('data', (message: Buffer) => {

@@ -34,7 +34,15 @@ export { forwardService } from './forward';
 export type { Logger, LogFn } from './logger';
 export { silentLogger } from './logger';
 export { MAX_MESSAGE_BYTES } from './message-limit';
-export { DEFAULT_NAMESPACE, ERROR_KIND_KEY, ERROR_META_KEY, LEASE_KEY, NAMESPACE_KEY, OPERATION_KEY, TRACEPARENT_KEY } from './metadata-names';
+export {
+  DEFAULT_NAMESPACE,
+  ERROR_KIND_KEY,
+  ERROR_META_KEY,
+  LEASE_KEY,
+  NAMESPACE_KEY,
+  OPERATION_KEY,
+  TRACEPARENT_KEY,
+} from './metadata-names';
 export type { CallObserver, FinishedCall } from './observer';
 export { publishSocket, retractSocket } from './private-socket';
 export type { AddOptions, RpcServer, ServerOptions } from './server';

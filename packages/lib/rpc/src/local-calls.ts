@@ -83,9 +83,11 @@ export class LocalServer {
 
   /** Resolves when no call runs. */
   idle(): Promise<void> {
-    return this.running.size === 0 ? Promise.resolve() : new Promise((resolve) => {
-      this.whenIdle = resolve;
-    });
+    return this.running.size === 0
+      ? Promise.resolve()
+      : new Promise((resolve) => {
+          this.whenIdle = resolve;
+        });
   }
 
   /** Ends what still runs for its callers; handlers that do not listen to their signal are not waited for. */
@@ -135,7 +137,8 @@ function take({ server, entry: { method }, ctx, options }: LocalCall, failed: (e
   setMaxListeners(0, ctx.signal);
   ctx.signal.addEventListener('abort', left, { once: true });
   const ms = deadline - Date.now();
-  const timer = ms <= TIMER_MAX ? setTimeout(() => end(deadlineExceeded(`deadline of ${method.path} passed`)), Math.max(0, ms)).unref() : undefined;
+  const timer =
+    ms <= TIMER_MAX ? setTimeout(() => end(deadlineExceeded(`deadline of ${method.path} passed`)), Math.max(0, ms)).unref() : undefined;
   const release = (): void => {
     released = true;
     clearTimeout(timer);
@@ -145,9 +148,14 @@ function take({ server, entry: { method }, ctx, options }: LocalCall, failed: (e
 }
 
 /** A message as the other side reads it. */
-function carried(write: (message: unknown) => Buffer, read: (bytes: Buffer) => unknown, message: unknown): { readonly message: unknown; readonly size: number } {
+function carried(
+  write: (message: unknown) => Buffer,
+  read: (bytes: Buffer) => unknown,
+  message: unknown,
+): { readonly message: unknown; readonly size: number } {
   const bytes = write(message);
-  if (bytes.length > MAX_MESSAGE_BYTES) throw resourceExhausted(`message of ${bytes.length} bytes is larger than the ${MAX_MESSAGE_BYTES} that are allowed`);
+  if (bytes.length > MAX_MESSAGE_BYTES)
+    throw resourceExhausted(`message of ${bytes.length} bytes is larger than the ${MAX_MESSAGE_BYTES} that are allowed`);
   return { message: read(bytes), size: bytes.length };
 }
 
@@ -160,13 +168,17 @@ function crossed(error: unknown): GantryError {
 const turn = (work: () => void): void => void setImmediate(work);
 
 export function callLocally(local: LocalCall, request: unknown): Promise<unknown> {
-  const { server, entry: { method, handler, long } } = local;
+  const {
+    server,
+    entry: { method, handler, long },
+  } = local;
   return new Promise((resolve, reject) => {
     const asked = carried(method.requestSerialize, method.requestDeserialize, request).message;
     const { call, end: cut, release } = take(local, reject);
     server.begin(call, cut);
     turn(() => {
-      const work = async (served: CallContext): Promise<unknown> => carried(method.responseSerialize, method.responseDeserialize, await handler(served, asked)).message;
+      const work = async (served: CallContext): Promise<unknown> =>
+        carried(method.responseSerialize, method.responseDeserialize, await handler(served, asked)).message;
       void runCall(server.around, call, long, work).then((end) => {
         release();
         server.end(call);
@@ -174,12 +186,17 @@ export function callLocally(local: LocalCall, request: unknown): Promise<unknown
         else reject(crossed(end.error));
       });
     });
-  }).catch((error: unknown) => { throw asGantryError(error); });
+  }).catch((error: unknown) => {
+    throw asGantryError(error);
+  });
 }
 
 /** Throws when the request cannot be written. */
 export function streamLocally(local: LocalCall, request: unknown): ResponseStream<unknown> {
-  const { server, entry: { method, handler } } = local;
+  const {
+    server,
+    entry: { method, handler },
+  } = local;
   const asked = carried(method.requestSerialize, method.requestDeserialize, request).message;
   const queue: { readonly message: unknown; readonly size: number }[] = [];
   const opened = Promise.withResolvers<void>();
@@ -213,7 +230,9 @@ export function streamLocally(local: LocalCall, request: unknown): ResponseStrea
   };
   server.begin(call, cut);
   turn(() => {
-    void runCall(server.around, call, true, async (served) => produce(opened.resolve, handler(served, asked, send) as Promise<void>, send)).then((end) => {
+    void runCall(server.around, call, true, async (served) =>
+      produce(opened.resolve, handler(served, asked, send) as Promise<void>, send),
+    ).then((end) => {
       release();
       server.end(call);
       if (!end.ok) return fail(crossed(end.error));
@@ -240,7 +259,9 @@ export function streamLocally(local: LocalCall, request: unknown): ResponseStrea
           done = true;
           return;
         } else {
-          await new Promise<void>((resolve) => { wake = resolve; });
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
         }
       }
     } finally {

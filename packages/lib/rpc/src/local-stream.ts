@@ -36,7 +36,10 @@ class LocalEnd extends Duplex {
   }
 
   override _writev(chunks: { chunk: Buffer }[], done: (error?: Error) => void): void {
-    this.pass(chunks.map(({ chunk }) => chunk), done);
+    this.pass(
+      chunks.map(({ chunk }) => chunk),
+      done,
+    );
   }
 
   override _final(done: () => void): void {

@@ -55,7 +55,8 @@ function answers(path: string): Promise<boolean> {
     });
     socket.once('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'ECONNREFUSED' || error.code === 'ENOENT') resolve(false);
-      else if (error.code === 'EAGAIN') resolve(true); // its backlog is full: somebody is there
+      else if (error.code === 'EAGAIN')
+        resolve(true); // its backlog is full: somebody is there
       else reject(error);
     });
   });

@@ -4,7 +4,10 @@ import type { Readable } from 'node:stream';
  * The messages of a grpc-js stream as an AsyncIterable with back-pressure. grpc-js emits 'error' without destroying the stream, so Node's own
  * iterator would miss an error that comes before the loop starts. Listens at once; may be iterated once.
  */
-export function readMessages<T>(stream: Readable, options: { readonly failed: (error: unknown) => Error; readonly left: () => void }): AsyncIterable<T> {
+export function readMessages<T>(
+  stream: Readable,
+  options: { readonly failed: (error: unknown) => Error; readonly left: () => void },
+): AsyncIterable<T> {
   let failure: Error | undefined;
   let ended = false;
   let wake = (): void => undefined;

@@ -1,5 +1,9 @@
 import { loadDescriptorSet } from '@gantry/api';
-import { type ServerReflectionRequest, type ServerReflectionResponse, ServerReflectionService } from '@gantry/api/grpc/reflection/v1/reflection';
+import {
+  type ServerReflectionRequest,
+  type ServerReflectionResponse,
+  ServerReflectionService,
+} from '@gantry/api/grpc/reflection/v1/reflection';
 import { ServerReflectionService as ServerReflectionAlphaService } from '@gantry/api/grpc/reflection/v1alpha/reflection';
 import { type DescriptorIndex, indexDescriptors } from './descriptor-index';
 import { errorTable } from './errors';
@@ -20,18 +24,25 @@ export function addReflection(addService: RpcServer['addService'], names: readon
 
 function answer(index: DescriptorIndex, names: readonly string[], request: ServerReflectionRequest): ServerReflectionResponse {
   const base = { validHost: request.host, originalRequest: request };
-  const missing = (what: string): ServerReflectionResponse => ({ ...base, errorResponse: { errorCode: errorTable.notFound.grpc, errorMessage: `${what} not found` } });
+  const missing = (what: string): ServerReflectionResponse => ({
+    ...base,
+    errorResponse: { errorCode: errorTable.notFound.grpc, errorMessage: `${what} not found` },
+  });
   const file = (name: string | undefined, what: string): ServerReflectionResponse => {
     if (name === undefined || !index.byName.has(name)) return missing(what);
     return { ...base, fileDescriptorResponse: { fileDescriptorProto: withImports(index, name) } };
   };
-  if (request.listServices !== undefined) return { ...base, listServicesResponse: { service: [...names].sort().map((name) => ({ name })) } };
+  if (request.listServices !== undefined)
+    return { ...base, listServicesResponse: { service: [...names].sort().map((name) => ({ name })) } };
   if (request.fileByFilename !== undefined) return file(request.fileByFilename, `file "${request.fileByFilename}"`);
-  if (request.fileContainingSymbol !== undefined) return file(index.bySymbol.get(request.fileContainingSymbol), `symbol "${request.fileContainingSymbol}"`);
+  if (request.fileContainingSymbol !== undefined)
+    return file(index.bySymbol.get(request.fileContainingSymbol), `symbol "${request.fileContainingSymbol}"`);
   if (request.fileContainingExtension !== undefined) return missing(`extension of "${request.fileContainingExtension.containingType}"`);
   if (request.allExtensionNumbersOfType !== undefined) {
     const baseTypeName = request.allExtensionNumbersOfType;
-    return index.bySymbol.has(baseTypeName) ? { ...base, allExtensionNumbersResponse: { baseTypeName, extensionNumber: [] } } : missing(`type "${baseTypeName}"`);
+    return index.bySymbol.has(baseTypeName)
+      ? { ...base, allExtensionNumbersResponse: { baseTypeName, extensionNumber: [] } }
+      : missing(`type "${baseTypeName}"`);
   }
   return { ...base, errorResponse: { errorCode: errorTable.invalidArgument.grpc, errorMessage: 'the request asks nothing' } };
 }

@@ -1,5 +1,14 @@
 import type { EventEmitter } from 'node:events';
-import type { handleBidiStreamingCall, handleClientStreamingCall, handleServerStreamingCall, handleUnaryCall, ServerDuplexStream, ServerReadableStream, ServerUnaryCall, ServerWritableStream } from '@grpc/grpc-js';
+import type {
+  handleBidiStreamingCall,
+  handleClientStreamingCall,
+  handleServerStreamingCall,
+  handleUnaryCall,
+  ServerDuplexStream,
+  ServerReadableStream,
+  ServerUnaryCall,
+  ServerWritableStream,
+} from '@grpc/grpc-js';
 import { Metadata } from '@grpc/grpc-js';
 import { SpanKind, type Tracer } from '@opentelemetry/api';
 import { type CallContext, derive, fromServerCall, runInCall } from './context';
@@ -57,7 +66,12 @@ export function incoming(around: CallSurroundings, call: AnyCall): IncomingCall 
 }
 
 /** Runs one call: context, span, metrics, log, and the failure as a GantryError (already logged). Never throws. */
-export async function runCall<T>(around: CallSurroundings, call: IncomingCall, endsOnStop: boolean, work: (ctx: CallContext) => Promise<T>): Promise<CallEnd<T>> {
+export async function runCall<T>(
+  around: CallSurroundings,
+  call: IncomingCall,
+  endsOnStop: boolean,
+  work: (ctx: CallContext) => Promise<T>,
+): Promise<CallEnd<T>> {
   const { method, gone } = call;
   const stop = (): void => gone.abort(unavailable(`${method} ended: the service stops`));
   if (endsOnStop) around.stopping.addEventListener('abort', stop, { once: true });
@@ -84,7 +98,11 @@ export async function runCall<T>(around: CallSurroundings, call: IncomingCall, e
       span.end(error);
       const fields = { method, kind: error.kind, ms: finish(error.kind) };
       if (faults.has(error.kind)) around.logger.error({ ...fields, err: error }, `call failed: ${errorText(error)}`);
-      else around.logger[error.kind === 'cancelled' || error.kind === 'notModified' ? 'debug' : 'info'](fields, `call refused: ${errorText(error)}`);
+      else
+        around.logger[error.kind === 'cancelled' || error.kind === 'notModified' ? 'debug' : 'info'](
+          fields,
+          `call refused: ${errorText(error)}`,
+        );
       return { ok: false, error };
     }
   });
@@ -112,7 +130,11 @@ export async function produce(takenUp: () => void, result: StreamResult, send: S
   }
 }
 
-export function serveUnary(around: CallSurroundings, handler: (ctx: CallContext, request: unknown) => Promise<unknown>, endsOnStop: boolean): handleUnaryCall<unknown, unknown> {
+export function serveUnary(
+  around: CallSurroundings,
+  handler: (ctx: CallContext, request: unknown) => Promise<unknown>,
+  endsOnStop: boolean,
+): handleUnaryCall<unknown, unknown> {
   return (call, callback) => {
     void runCall(around, incoming(around, call), endsOnStop, async (ctx) => handler(ctx, call.request)).then((end) => {
       if (end.ok) callback(null, end.value);
@@ -121,7 +143,10 @@ export function serveUnary(around: CallSurroundings, handler: (ctx: CallContext,
   };
 }
 
-export function serveClientStream(around: CallSurroundings, handler: (ctx: CallContext, requests: AsyncIterable<unknown>) => Promise<unknown>): handleClientStreamingCall<unknown, unknown> {
+export function serveClientStream(
+  around: CallSurroundings,
+  handler: (ctx: CallContext, requests: AsyncIterable<unknown>) => Promise<unknown>,
+): handleClientStreamingCall<unknown, unknown> {
   return (call, callback) => {
     void runCall(around, incoming(around, call), false, async (ctx) => handler(ctx, requestsOf(call, ctx))).then((end) => {
       if (end.ok) callback(null, end.value);
@@ -130,7 +155,10 @@ export function serveClientStream(around: CallSurroundings, handler: (ctx: CallC
   };
 }
 
-export function serveServerStream(around: CallSurroundings, handler: (ctx: CallContext, request: unknown, send: Send<unknown>) => StreamResult): handleServerStreamingCall<unknown, unknown> {
+export function serveServerStream(
+  around: CallSurroundings,
+  handler: (ctx: CallContext, request: unknown, send: Send<unknown>) => StreamResult,
+): handleServerStreamingCall<unknown, unknown> {
   return (call) => {
     void runCall(around, incoming(around, call), true, async (ctx) => {
       const send = sender<unknown>(call, ctx.signal);
@@ -139,7 +167,10 @@ export function serveServerStream(around: CallSurroundings, handler: (ctx: CallC
   };
 }
 
-export function serveBidi(around: CallSurroundings, handler: (ctx: CallContext, requests: AsyncIterable<unknown>, send: Send<unknown>) => StreamResult): handleBidiStreamingCall<unknown, unknown> {
+export function serveBidi(
+  around: CallSurroundings,
+  handler: (ctx: CallContext, requests: AsyncIterable<unknown>, send: Send<unknown>) => StreamResult,
+): handleBidiStreamingCall<unknown, unknown> {
   return (call) => {
     void runCall(around, incoming(around, call), true, async (ctx) => {
       const send = sender<unknown>(call, ctx.signal);
@@ -148,12 +179,21 @@ export function serveBidi(around: CallSurroundings, handler: (ctx: CallContext, 
   };
 }
 
-function endStream(call: ServerWritableStream<unknown, unknown> | ServerDuplexStream<unknown, unknown>, end: { ok: true } | { ok: false; error: GantryError }): void {
+function endStream(
+  call: ServerWritableStream<unknown, unknown> | ServerDuplexStream<unknown, unknown>,
+  end: { ok: true } | { ok: false; error: GantryError },
+): void {
   if (call.cancelled) return;
   if (end.ok) call.end();
   else call.emit('error', toStatus(end.error));
 }
 
-function requestsOf(call: ServerReadableStream<unknown, unknown> | ServerDuplexStream<unknown, unknown>, ctx: CallContext): AsyncIterable<unknown> {
-  return readMessages(call, { failed: (error) => (ctx.signal.aborted ? (ctx.signal.reason as Error) : asGantryError(error)), left: () => call.resume() });
+function requestsOf(
+  call: ServerReadableStream<unknown, unknown> | ServerDuplexStream<unknown, unknown>,
+  ctx: CallContext,
+): AsyncIterable<unknown> {
+  return readMessages(call, {
+    failed: (error) => (ctx.signal.aborted ? (ctx.signal.reason as Error) : asGantryError(error)),
+    left: () => call.resume(),
+  });
 }

@@ -1,4 +1,11 @@
-import { type MethodDefinition, Server, ServerCredentials, type ServiceDefinition, type UntypedHandleCall, type UntypedServiceImplementation } from '@grpc/grpc-js';
+import {
+  type MethodDefinition,
+  Server,
+  ServerCredentials,
+  type ServiceDefinition,
+  type UntypedHandleCall,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
 import type { Tracer } from '@opentelemetry/api';
 import { HealthStatus } from './health';
 import type { Logger } from './logger';

@@ -10,7 +10,8 @@ export function checkSocketPath(path: string): string {
   if (!path.startsWith('/')) throw invalidArgument(`socket path "${path}" is not absolute`);
   if (path.includes('\0')) throw invalidArgument(`socket path ${JSON.stringify(path)} holds a zero byte`);
   const length = Buffer.byteLength(path);
-  if (length > SOCKET_PATH_LIMIT) throw invalidArgument(`socket path "${path}" has ${length} bytes, more than the ${SOCKET_PATH_LIMIT} that a unix socket may have`);
+  if (length > SOCKET_PATH_LIMIT)
+    throw invalidArgument(`socket path "${path}" has ${length} bytes, more than the ${SOCKET_PATH_LIMIT} that a unix socket may have`);
   return path;
 }
 

@@ -44,10 +44,14 @@ test('the socket appears with its mode and nothing stays beside it', async () =>
   expect(statSync(path).mode & 0o777).toBe(0o640);
   expect(seen.every((mode) => mode === 0o640)).toBe(true);
   expect(readdirSync(dir)).toEqual(['x.sock']);
-  await new Promise<void>((resolve, reject) => connect(path).once('connect', function (this: ReturnType<typeof connect>) {
-    this.destroy();
-    resolve();
-  }).once('error', reject));
+  await new Promise<void>((resolve, reject) =>
+    connect(path)
+      .once('connect', function (this: ReturnType<typeof connect>) {
+        this.destroy();
+        resolve();
+      })
+      .once('error', reject),
+  );
 });
 
 test('a dead socket is replaced, a live one and a file are not', async () => {

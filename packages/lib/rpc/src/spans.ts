@@ -10,10 +10,18 @@ interface OpenSpan {
 }
 
 /** Opens a span below the context's traceparent. Without a tracer only a new span id is made, so that ids in logs still join up. */
-export function openSpan(ctx: CallContext, name: string, kind: SpanKind = SpanKind.INTERNAL, tracer: Tracer | undefined = ctx.tracer): OpenSpan {
+export function openSpan(
+  ctx: CallContext,
+  name: string,
+  kind: SpanKind = SpanKind.INTERNAL,
+  tracer: Tracer | undefined = ctx.tracer,
+): OpenSpan {
   const parent = parseTraceparent(ctx.traceparent);
   if (tracer === undefined) return { ctx: derive(ctx, { traceparent: formatTraceparent(childTrace(parent)) }), end: () => undefined };
-  const above = parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, { traceId: parent.traceId, spanId: parent.spanId, traceFlags: parent.flags, isRemote: true });
+  const above =
+    parent === undefined
+      ? ROOT_CONTEXT
+      : trace.setSpanContext(ROOT_CONTEXT, { traceId: parent.traceId, spanId: parent.spanId, traceFlags: parent.flags, isRemote: true });
   const span = tracer.startSpan(name, { kind }, above);
   const { traceId, spanId, traceFlags } = span.spanContext();
   return {

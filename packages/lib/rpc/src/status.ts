@@ -49,7 +49,11 @@ export function fromServiceError(error: unknown): GantryError {
 }
 
 function isServiceError(error: unknown): error is ServiceError {
-  return isError(error) && typeof (error as Partial<ServiceError>).code === 'number' && typeof (error as Partial<ServiceError>).details === 'string';
+  return (
+    isError(error) &&
+    typeof (error as Partial<ServiceError>).code === 'number' &&
+    typeof (error as Partial<ServiceError>).details === 'string'
+  );
 }
 
 function readMeta(metadata: Metadata | undefined): ErrorMeta {

@@ -35,11 +35,20 @@ async function readAll(socket: Duplex): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-describe.each([['over the socket', connectTicket], ['inside the process', openTicket]] as const)('%s', (_way, open) => {
+describe.each([
+  ['over the socket', connectTicket],
+  ['inside the process', openTicket],
+] as const)('%s', (_way, open) => {
   test('bytes flow both ways, ends are told apart', async () => {
-    const ticket = broker.offer((socket) => pipeline(socket, async function* (source: AsyncIterable<Buffer>) {
-      for await (const chunk of source) yield chunk.toString().toUpperCase();
-    }, socket));
+    const ticket = broker.offer((socket) =>
+      pipeline(
+        socket,
+        async function* (source: AsyncIterable<Buffer>) {
+          for await (const chunk of source) yield chunk.toString().toUpperCase();
+        },
+        socket,
+      ),
+    );
     expect(ticket.token).toMatch(/^[0-9a-f]{32}$/);
     expect(statSync(ticket.socket).mode & 0o777).toBe(0o600);
     const socket = await open(ticket);
@@ -98,10 +107,12 @@ describe.each([['over the socket', connectTicket], ['inside the process', openTi
     expect(await readAll(failing).catch(() => Buffer.alloc(0))).toEqual(Buffer.alloc(0));
     await settled();
     const heard = Promise.withResolvers<void>();
-    const held = await open(broker.offer((socket) => {
-      socket.resume().once('end', heard.resolve);
-      return new Promise(() => undefined);
-    }));
+    const held = await open(
+      broker.offer((socket) => {
+        socket.resume().once('end', heard.resolve);
+        return new Promise(() => undefined);
+      }),
+    );
     const closed = new Promise((resolve) => held.once('close', resolve));
     held.on('error', () => undefined).resume();
     held.end();
@@ -131,7 +142,10 @@ test('how a stream ended can be asked for, over the socket and inside the proces
 
 /** As another process would ask: the broker is not found by this path. */
 function overSocket(ticket: StreamTicket): Promise<void> {
-  return ticketOutcome({ ...ticket, socket: `${ticket.socket.slice(0, ticket.socket.lastIndexOf('/'))}/./${ticket.socket.slice(ticket.socket.lastIndexOf('/') + 1)}` });
+  return ticketOutcome({
+    ...ticket,
+    socket: `${ticket.socket.slice(0, ticket.socket.lastIndexOf('/'))}/./${ticket.socket.slice(ticket.socket.lastIndexOf('/') + 1)}`,
+  });
 }
 
 test('inside the process a writer waits for its reader, and a cut is told', async () => {

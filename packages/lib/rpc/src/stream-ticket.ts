@@ -75,13 +75,18 @@ export class StreamBroker {
   }
 
   async listen(): Promise<void> {
-    await publishSocket(this.socketPath, 0o600, (hidden) => new Promise((resolve, reject) => {
-      this.server.once('error', reject);
-      this.server.listen(hidden, () => {
-        this.server.off('error', reject);
-        resolve();
-      });
-    }));
+    await publishSocket(
+      this.socketPath,
+      0o600,
+      (hidden) =>
+        new Promise((resolve, reject) => {
+          this.server.once('error', reject);
+          this.server.listen(hidden, () => {
+            this.server.off('error', reject);
+            resolve();
+          });
+        }),
+    );
     local.set(this.socketPath, this);
   }
 
@@ -140,15 +145,21 @@ export class StreamBroker {
     this.outcomes.set(token, outcome);
     const forget = (): void => void setTimeout(() => this.outcomes.delete(token), OUTCOME_MS).unref();
     outcome.then(forget, forget);
-    outcome.then(() => this.dismiss(stream), (error: unknown) => {
-      const failure = asGantryError(error);
-      this.options.logger.warn({ err: failure }, `stream failed: ${errorText(failure)}`);
-      stream.destroy();
-    });
+    outcome.then(
+      () => this.dismiss(stream),
+      (error: unknown) => {
+        const failure = asGantryError(error);
+        this.options.logger.warn({ err: failure }, `stream failed: ${errorText(failure)}`);
+        stream.destroy();
+      },
+    );
   }
 
   private answer(token: string, socket: Duplex): void {
-    this.outcome(token).then(() => socket.end(ALL_WELL), (error: unknown) => socket.end(errorText(asGantryError(error))));
+    this.outcome(token).then(
+      () => socket.end(ALL_WELL),
+      (error: unknown) => socket.end(errorText(asGantryError(error))),
+    );
   }
 
   private admit(socket: Duplex): void {
@@ -212,8 +223,17 @@ export async function openTicket(ticket: StreamTicket, options: { readonly signa
 /** As openTicket, always over the socket. */
 export function connectTicket(ticket: StreamTicket, options: { readonly signal?: AbortSignal } = {}): Promise<Duplex> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ path: ticket.socket, allowHalfOpen: true, ...(options.signal === undefined ? {} : { signal: options.signal }) });
-    const failed = (error: Error): void => reject(options.signal?.aborted === true ? asGantryError(options.signal.reason) : unavailable(`stream socket ${ticket.socket} is gone`, { cause: error }));
+    const socket = connect({
+      path: ticket.socket,
+      allowHalfOpen: true,
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+    });
+    const failed = (error: Error): void =>
+      reject(
+        options.signal?.aborted === true
+          ? asGantryError(options.signal.reason)
+          : unavailable(`stream socket ${ticket.socket} is gone`, { cause: error }),
+      );
     socket.once('error', failed);
     socket.once('connect', () => {
       socket.write(`${ticket.token}\n`);

@@ -8,7 +8,15 @@ test('parses and writes what W3C says', () => {
   expect(trace && formatTraceparent(trace)).toBe(good);
 });
 
-test.each(['', '00', good.toUpperCase(), good.replace('00-', 'ff-'), `${good}-more`, `00-${'0'.repeat(32)}-b7ad6b7169203331-01`, `00-0af7651916cd43dd8448eb211c80319c-${'0'.repeat(16)}-01`])('refuses "%s"', (header) => {
+test.each([
+  '',
+  '00',
+  good.toUpperCase(),
+  good.replace('00-', 'ff-'),
+  `${good}-more`,
+  `00-${'0'.repeat(32)}-b7ad6b7169203331-01`,
+  `00-0af7651916cd43dd8448eb211c80319c-${'0'.repeat(16)}-01`,
+])('refuses "%s"', (header) => {
   expect(parseTraceparent(header)).toBeUndefined();
 });
 

@@ -4,7 +4,19 @@ import { join } from 'node:path';
 import { HealthCheckResponse_ServingStatus as Serving, HealthService } from '@gantry/api/grpc/health/v1/health';
 import { type ServerReflectionResponse, ServerReflectionService } from '@gantry/api/grpc/reflection/v1/reflection';
 import { NamespacesService } from '@gantry/api/containerd/services/namespaces/v1/namespace';
-import { connect, createServer, newContext, notFound, type RpcServer, silentLogger, type Connection, traceIdOf, withTimeout, type CallContext, isErrorOf } from './index';
+import {
+  connect,
+  createServer,
+  newContext,
+  notFound,
+  type RpcServer,
+  silentLogger,
+  type Connection,
+  traceIdOf,
+  withTimeout,
+  type CallContext,
+  isErrorOf,
+} from './index';
 import { EventsService } from '@gantry/api/containerd/services/events/v1/events';
 import { ContentService } from '@gantry/api/containerd/services/content/v1/content';
 import type { Handlers } from './service-shape';
@@ -38,13 +50,26 @@ function serveNamespaces(part: Partial<Handlers<NamespacesService>>): Promise<vo
 }
 
 function serveEvents(part: Partial<Handlers<EventsService>>): Promise<void> {
-  server.addService(EventsService, { publish: async () => refuse(), forward: async () => refuse(), subscribe: async () => refuse(), ...part });
+  server.addService(EventsService, {
+    publish: async () => refuse(),
+    forward: async () => refuse(),
+    subscribe: async () => refuse(),
+    ...part,
+  });
   return server.listen(connection.socketPath);
 }
 
-const envelope = (topic: string, size = 0) => ({ timestamp: undefined, namespace: 'n', topic, event: { typeUrl: 't', value: Buffer.alloc(size) } });
+const envelope = (topic: string, size = 0) => ({
+  timestamp: undefined,
+  namespace: 'n',
+  topic,
+  event: { typeUrl: 't', value: Buffer.alloc(size) },
+});
 
-describe.each([['through the socket', false], ['inside one process', true]])('%s', (_name, near) => {
+describe.each([
+  ['through the socket', false],
+  ['inside one process', true],
+])('%s', (_name, near) => {
   beforeAll(() => {
     local = near;
   });
@@ -74,7 +99,10 @@ describe.each([['through the socket', false], ['inside one process', true]])('%s
           throw notFound('namespace "ü" does not exist', { meta: { id: 'ü', tries: 2 } });
         },
       });
-      const failure = await connection.client(NamespacesService).get(newContext(), { name: 'ü' }).catch((error: unknown) => error);
+      const failure = await connection
+        .client(NamespacesService)
+        .get(newContext(), { name: 'ü' })
+        .catch((error: unknown) => error);
       expect(failure).toMatchObject({ kind: 'notFound', message: 'namespace "ü" does not exist', meta: { id: 'ü', tries: 2 } });
     });
 
@@ -89,20 +117,28 @@ describe.each([['through the socket', false], ['inside one process', true]])('%s
 
     test('a request that cannot be written fails the call', async () => {
       await serveNamespaces({});
-      await expect(connection.client(NamespacesService).create(newContext(), { namespace: { name: 'x', labels: null } } as never)).rejects.toMatchObject({ kind: 'internal' });
+      await expect(
+        connection.client(NamespacesService).create(newContext(), { namespace: { name: 'x', labels: null } } as never),
+      ).rejects.toMatchObject({ kind: 'internal' });
     });
 
     test('abort reaches the server with a reason', async () => {
       const aborted = Promise.withResolvers<unknown>();
       await serveNamespaces({
-        get: (ctx) => new Promise((_, reject) => ctx.signal.addEventListener('abort', () => {
-          aborted.resolve(ctx.signal.reason);
-          reject(ctx.signal.reason as Error);
-        })),
+        get: (ctx) =>
+          new Promise((_, reject) =>
+            ctx.signal.addEventListener('abort', () => {
+              aborted.resolve(ctx.signal.reason);
+              reject(ctx.signal.reason as Error);
+            }),
+          ),
       });
       await connection.ready(20_000);
       // A call that has not reached the server at its deadline is not told to it: time enough for a busy machine.
-      const failure = await connection.client(NamespacesService).get(newContext(), { name: 'x' }, { timeoutMs: 1500 }).catch((error: unknown) => error);
+      const failure = await connection
+        .client(NamespacesService)
+        .get(newContext(), { name: 'x' }, { timeoutMs: 1500 })
+        .catch((error: unknown) => error);
       expect(isErrorOf(failure, 'deadlineExceeded')).toBe(true);
       expect(await aborted.promise).toMatchObject({ kind: 'deadlineExceeded' });
     });
@@ -174,7 +210,8 @@ describe.each([['through the socket', false], ['inside one process', true]])('%s
         },
       });
       const loop = async (): Promise<void> => {
-        for await (const message of connection.client(EventsService).subscribe(newContext(), { filters: [] })) expect(message.topic).toBe('/a');
+        for await (const message of connection.client(EventsService).subscribe(newContext(), { filters: [] }))
+          expect(message.topic).toBe('/a');
       };
       await expect(loop()).rejects.toMatchObject({ kind: 'internal' });
     });
@@ -228,17 +265,27 @@ describe.each([['through the socket', false], ['inside one process', true]])('%s
     test('two-way streams', async () => {
       const none = async (): Promise<never> => refuse();
       server.addService(ContentService, {
-        info: none, update: none, list: none, delete: none, read: none, status: none, listStatuses: none, abort: none,
+        info: none,
+        update: none,
+        list: none,
+        delete: none,
+        read: none,
+        status: none,
+        listStatuses: none,
+        abort: none,
         write: async function* (_ctx, requests) {
-          for await (const { ref, data } of requests) yield { action: 0, startedAt: undefined, updatedAt: undefined, offset: BigInt(data.length), total: 0n, digest: ref };
+          for await (const { ref, data } of requests)
+            yield { action: 0, startedAt: undefined, updatedAt: undefined, offset: BigInt(data.length), total: 0n, digest: ref };
         },
       });
       await server.listen(connection.socketPath);
       async function* requests() {
-        for (const ref of ['a', 'b', 'c']) yield { action: 0, ref, total: 0n, expected: '', offset: 0n, data: Buffer.from(ref.repeat(3)), labels: {} };
+        for (const ref of ['a', 'b', 'c'])
+          yield { action: 0, ref, total: 0n, expected: '', offset: 0n, data: Buffer.from(ref.repeat(3)), labels: {} };
       }
       const seen: string[] = [];
-      for await (const answer of connection.client(ContentService).write(newContext(), requests())) seen.push(`${answer.digest}${answer.offset}`);
+      for await (const answer of connection.client(ContentService).write(newContext(), requests()))
+        seen.push(`${answer.digest}${answer.offset}`);
       expect(seen).toEqual(['a3', 'b3', 'c3']);
     });
   });
@@ -248,7 +295,9 @@ describe.each([['through the socket', false], ['inside one process', true]])('%s
       await serveNamespaces({});
       const health = connection.client(HealthService);
       expect(await health.check(newContext(), { service: '' })).toEqual({ status: Serving.SERVING });
-      expect(await health.check(newContext(), { service: 'containerd.services.namespaces.v1.Namespaces' })).toEqual({ status: Serving.SERVING });
+      expect(await health.check(newContext(), { service: 'containerd.services.namespaces.v1.Namespaces' })).toEqual({
+        status: Serving.SERVING,
+      });
       await expect(health.check(newContext(), { service: 'x' })).rejects.toMatchObject({ kind: 'notFound' });
       const told: number[] = [];
       for await (const { status } of health.watch(newContext(), { service: '' })) {

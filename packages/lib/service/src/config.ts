@@ -59,11 +59,17 @@ export function readCommandLine(argv: readonly string[], extra: FlagTable): Comm
 }
 
 /** Defaults, then the file, then the flags. The file's absence matters only when it was named. */
-export function loadConfig<C extends object>(name: string, defaults: C, line: CommandLine, environment: Environment = {}): CommonConfig & C {
+export function loadConfig<C extends object>(
+  name: string,
+  defaults: C,
+  line: CommandLine,
+  environment: Environment = {},
+): CommonConfig & C {
   const named = line.flags.get('config') as string | undefined;
   const file = named ?? `/etc/gantry/${name}.yaml`;
   let config = overlay({ ...commonDefaults, ...defaults }, readYaml(file, named !== undefined), file);
-  if (config.tracing.endpoint === '' && environment.tracingEndpoint !== undefined) config = { ...config, tracing: { ...config.tracing, endpoint: environment.tracingEndpoint } };
+  if (config.tracing.endpoint === '' && environment.tracingEndpoint !== undefined)
+    config = { ...config, tracing: { ...config.tracing, endpoint: environment.tracingEndpoint } };
   for (const [flag, value] of line.flags) {
     if (flag === 'config' || flag === 'help' || flag === 'version') continue;
     config = overlay(config, treeOf(line.table[flag]?.key ?? flag, value), `flag --${flag}`);
@@ -72,8 +78,10 @@ export function loadConfig<C extends object>(name: string, defaults: C, line: Co
 }
 
 export function checkCommon<C extends CommonConfig>(config: C): C {
-  for (const key of ['root', 'run'] as const) if (!config[key].startsWith('/')) throw invalidArgument(`${key} "${config[key]}" is not an absolute path`);
-  if (!logLevels.includes(config['log-level'])) throw invalidArgument(`log-level "${config['log-level']}" is none of ${logLevels.join(', ')}`);
+  for (const key of ['root', 'run'] as const)
+    if (!config[key].startsWith('/')) throw invalidArgument(`${key} "${config[key]}" is not an absolute path`);
+  if (!logLevels.includes(config['log-level']))
+    throw invalidArgument(`log-level "${config['log-level']}" is none of ${logLevels.join(', ')}`);
   const ratio = config.tracing['sample-ratio'];
   if (!(ratio >= 0 && ratio <= 1)) throw invalidArgument(`tracing.sample-ratio ${ratio} is not between 0 and 1`);
   return config;

@@ -18,7 +18,11 @@ export const commonFlags = {
   run: { type: 'string', value: 'DIR', help: 'run root, where the sockets are' },
   config: { type: 'string', value: 'FILE', help: 'configuration file (YAML); a missing default file is fine' },
   'log-level': { type: 'string', value: 'LEVEL', help: 'trace, debug, info, warn, error or fatal' },
-  'metrics-address': { type: 'string', value: 'ADDR', help: 'where /metrics is served: HOST:PORT, the absolute path of a unix socket, or off' },
+  'metrics-address': {
+    type: 'string',
+    value: 'ADDR',
+    help: 'where /metrics is served: HOST:PORT, the absolute path of a unix socket, or off',
+  },
   version: { type: 'boolean', help: 'print the version and exit' },
   help: { type: 'boolean', help: 'print this and exit' },
 } as const satisfies FlagTable;

@@ -12,7 +12,10 @@ export interface MetricsServer {
 type Place = { readonly path: string } | { readonly host: string; readonly port: number };
 
 /** Serves GET /metrics. The default place is a 0600 socket in the run root; HOST:PORT is served when it is asked for. */
-export async function serveMetrics(metrics: Metrics, where: { readonly address: string; readonly run: string; readonly service: string; readonly logger: Logger }): Promise<MetricsServer> {
+export async function serveMetrics(
+  metrics: Metrics,
+  where: { readonly address: string; readonly run: string; readonly service: string; readonly logger: Logger },
+): Promise<MetricsServer> {
   if (where.address === 'off') return { address: undefined, stop: async () => undefined };
   const place = placeOf(where.address === '' ? join(where.run, `${where.service}-metrics.sock`) : where.address);
   const server = createServer((request, response) => {
@@ -28,7 +31,8 @@ export async function serveMetrics(metrics: Metrics, where: { readonly address: 
   if ('path' in place) {
     await publishSocket(place.path, 0o600, (hidden) => listen(server, { path: hidden }));
   } else {
-    if (!/^(127\.|localhost$|::1$)/.test(place.host)) where.logger.warn({ address: where.address }, 'metrics are served beyond loopback, without authentication');
+    if (!/^(127\.|localhost$|::1$)/.test(place.host))
+      where.logger.warn({ address: where.address }, 'metrics are served beyond loopback, without authentication');
     await listen(server, place);
   }
   server.unref();
@@ -57,6 +61,7 @@ function placeOf(address: string): Place {
   if (address.startsWith('/')) return { path: address };
   const match = /^(?:\[([0-9a-f:]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(address);
   const port = Number(match?.[3]);
-  if (match === null || port > 65535) throw invalidArgument(`metrics-address "${address}" is neither HOST:PORT nor an absolute path nor off`);
+  if (match === null || port > 65535)
+    throw invalidArgument(`metrics-address "${address}" is neither HOST:PORT nor an absolute path nor off`);
   return { host: match[1] ?? match[2] ?? '', port };
 }

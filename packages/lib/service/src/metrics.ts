@@ -14,9 +14,17 @@ export interface Metrics {
 export function createMetrics(service: string, version: string): Metrics {
   const registry = new Registry();
   registry.setDefaultLabels({ service });
-  new Gauge({ name: 'gantry_build_info', help: 'Version of the service.', labelNames: ['version'], registers: [registry] }).set({ version }, 1);
+  new Gauge({ name: 'gantry_build_info', help: 'Version of the service.', labelNames: ['version'], registers: [registry] }).set(
+    { version },
+    1,
+  );
   const inFlight = new Gauge({ name: 'gantry_rpc_in_flight', help: 'Calls being served.', labelNames: ['method'], registers: [registry] });
-  const failures = new Counter({ name: 'gantry_rpc_failures_total', help: 'Calls that failed, by kind.', labelNames: ['method', 'kind'], registers: [registry] });
+  const failures = new Counter({
+    name: 'gantry_rpc_failures_total',
+    help: 'Calls that failed, by kind.',
+    labelNames: ['method', 'kind'],
+    registers: [registry],
+  });
   const seconds = new Histogram({
     name: 'gantry_rpc_duration_seconds',
     help: 'Time from the arrival of a call to its end.',

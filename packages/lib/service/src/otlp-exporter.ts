@@ -44,7 +44,12 @@ export class OtlpExporter implements SpanExporter {
   private async post(spans: ReadableSpan[]): Promise<void> {
     const resource = { attributes: attributesOf({ 'service.name': this.origin.name, 'service.version': this.origin.version }) };
     const body = { resourceSpans: [{ resource, scopeSpans: [{ scope: { name: this.origin.name }, spans: spans.map(spanOf) }] }] };
-    const response = await fetch(this.url, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body), signal: AbortSignal.timeout(5000) });
+    const response = await fetch(this.url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+      signal: AbortSignal.timeout(5000),
+    });
     await response.arrayBuffer();
     if (!response.ok) throw new Error(`${this.url} answered ${response.status}`);
   }
@@ -63,7 +68,11 @@ function spanOf(span: ReadableSpan): object {
     startTimeUnixNano: nanos(span.startTime),
     endTimeUnixNano: nanos(span.endTime),
     attributes: attributesOf(span.attributes),
-    events: span.events.map((event) => ({ name: event.name, timeUnixNano: nanos(event.time), attributes: attributesOf(event.attributes ?? {}) })),
+    events: span.events.map((event) => ({
+      name: event.name,
+      timeUnixNano: nanos(event.time),
+      attributes: attributesOf(event.attributes ?? {}),
+    })),
     status: { code: span.status.code, ...(span.status.message === undefined ? {} : { message: span.status.message }) },
   };
 }

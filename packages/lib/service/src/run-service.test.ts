@@ -15,7 +15,15 @@ let child: ChildProcess | undefined;
 beforeAll(() => {
   dir = mkdtempSync(join(tmpdir(), 'service-'));
   bundle = join(dir, 'example.cjs');
-  buildSync({ entryPoints: [join(__dirname, 'testing/example-main.ts')], outfile: bundle, bundle: true, platform: 'node', target: 'node24', external: ['koffi'], logLevel: 'error' });
+  buildSync({
+    entryPoints: [join(__dirname, 'testing/example-main.ts')],
+    outfile: bundle,
+    bundle: true,
+    platform: 'node',
+    target: 'node24',
+    external: ['koffi'],
+    logLevel: 'error',
+  });
   mkdirSync(join(dir, 'node_modules'));
 });
 afterEach(() => {
@@ -29,7 +37,9 @@ const env = { NODE_PATH: join(__dirname, '../../../../node_modules') };
 
 function once(args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
   return new Promise((resolve) => {
-    execFile(process.execPath, [bundle, ...args], { env }, (error, stdout, stderr) => resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr }));
+    execFile(process.execPath, [bundle, ...args], { env }, (error, stdout, stderr) =>
+      resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr }),
+    );
   });
 }
 
@@ -46,7 +56,10 @@ interface Started {
 }
 
 async function start(args: readonly string[] = [], extra: Record<string, string> = {}): Promise<Started> {
-  const started = spawn(process.execPath, [bundle, ...roots(), ...args], { env: { ...env, ...extra }, stdio: ['ignore', 'inherit', 'pipe'] });
+  const started = spawn(process.execPath, [bundle, ...roots(), ...args], {
+    env: { ...env, ...extra },
+    stdio: ['ignore', 'inherit', 'pipe'],
+  });
   child = started;
   const lines: Line[] = [];
   const ready = Promise.withResolvers<void>();
@@ -57,7 +70,9 @@ async function start(args: readonly string[] = [], extra: Record<string, string>
     for (const part of parts) lines.push(JSON.parse(part) as Line);
     if (lines.some(({ msg }) => msg === 'ready')) ready.resolve();
   });
-  const exited = new Promise<number | NodeJS.Signals>((resolve) => started.once('close', (code, signal) => resolve(code ?? signal ?? 'SIGKILL')));
+  const exited = new Promise<number | NodeJS.Signals>((resolve) =>
+    started.once('close', (code, signal) => resolve(code ?? signal ?? 'SIGKILL')),
+  );
   void exited.then((code) => ready.reject(new Error(`exited with ${code}: ${rest}`)));
   await ready.promise;
   return { process: started, lines, exited };
@@ -78,7 +93,16 @@ describe('the command line', () => {
     expect(await once(['--version'])).toEqual({ code: 0, stdout: 'gantry-example 1.2.3\n', stderr: '' });
     const help = await once(['--help']);
     expect(help.code).toBe(0);
-    for (const flag of ['--root DIR', '--run DIR', '--config FILE', '--log-level', '--metrics-address', '--peer', '/etc/gantry/example.yaml']) expect(help.stdout).toContain(flag);
+    for (const flag of [
+      '--root DIR',
+      '--run DIR',
+      '--config FILE',
+      '--log-level',
+      '--metrics-address',
+      '--peer',
+      '/etc/gantry/example.yaml',
+    ])
+      expect(help.stdout).toContain(flag);
   });
 
   test.each([
@@ -126,11 +150,21 @@ describe('a running service', () => {
     expect((await connection.client(NamespacesService).get(ctx, { name: 'you' })).namespace?.name).toBe('hi you');
     await expect(connection.client(NamespacesService).list(ctx, { filter: '' })).rejects.toMatchObject({ kind: 'notImplemented' });
     connection.close();
-    expect(service.lines.find(({ msg }) => msg === 'greeting')).toMatchObject({ service: 'example', version: '1.2.3', level: 'info', trace_id: traceIdOf(ctx), operation_id: ctx.operationId });
+    expect(service.lines.find(({ msg }) => msg === 'greeting')).toMatchObject({
+      service: 'example',
+      version: '1.2.3',
+      level: 'info',
+      trace_id: traceIdOf(ctx),
+      operation_id: ctx.operationId,
+    });
 
     const metrics = await scrape({ socketPath: join(dir, 'run/example-metrics.sock') });
-    expect(metrics).toContain('gantry_rpc_failures_total{method="/containerd.services.namespaces.v1.Namespaces/List",kind="notImplemented",service="example"} 1');
-    expect(metrics).toContain('gantry_rpc_duration_seconds_count{service="example",method="/containerd.services.namespaces.v1.Namespaces/Get"} 1');
+    expect(metrics).toContain(
+      'gantry_rpc_failures_total{method="/containerd.services.namespaces.v1.Namespaces/List",kind="notImplemented",service="example"} 1',
+    );
+    expect(metrics).toContain(
+      'gantry_rpc_duration_seconds_count{service="example",method="/containerd.services.namespaces.v1.Namespaces/Get"} 1',
+    );
     expect(metrics).toContain('process_resident_memory_bytes');
 
     service.process.kill('SIGTERM');
@@ -142,7 +176,9 @@ describe('a running service', () => {
   test('serves metrics on TCP when told', async () => {
     const service = await start(['--metrics-address', '127.0.0.1:0']);
     const address = service.lines.find(({ msg }) => msg === 'ready')?.['metrics'] as string;
-    expect(await scrape({ host: '127.0.0.1', port: Number(address.split(':')[1]) })).toContain('gantry_build_info{version="1.2.3",service="example"} 1');
+    expect(await scrape({ host: '127.0.0.1', port: Number(address.split(':')[1]) })).toContain(
+      'gantry_build_info{version="1.2.3",service="example"} 1',
+    );
   });
 
   test('a second signal ends it at once', async () => {
@@ -158,7 +194,10 @@ describe('a running service', () => {
   test('a rejection that nobody handles is logged and ends it with 1', async () => {
     const service = await start();
     const connection = connect(join(dir, 'run/example.sock'));
-    await connection.client(NamespacesService).get(newContext(), { name: 'crash' }).catch(() => undefined);
+    await connection
+      .client(NamespacesService)
+      .get(newContext(), { name: 'crash' })
+      .catch(() => undefined);
     expect(await service.exited).toBe(1);
     expect(service.lines.at(-1)).toMatchObject({ level: 'fatal', msg: 'unhandled rejection' });
     connection.close();
@@ -180,7 +219,8 @@ describe('a running service', () => {
         }
       }
     };
-    for (read(); messages.filter((message) => message === 'WATCHDOG=1').length < 2; read()) await new Promise((resolve) => setTimeout(resolve, 20));
+    for (read(); messages.filter((message) => message === 'WATCHDOG=1').length < 2; read())
+      await new Promise((resolve) => setTimeout(resolve, 20));
     service.process.kill('SIGTERM');
     await service.exited;
     read();

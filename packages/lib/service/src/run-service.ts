@@ -16,7 +16,13 @@ export function runService<C extends object>(spec: ServiceSpec<C>, argv: readonl
   try {
     const line = readCommandLine(argv, spec.flags ?? {});
     if (line.flags.get('help') === true) {
-      const known = new Map([['root', commonDefaults.root], ['run', commonDefaults.run], ['config', `/etc/gantry/${spec.name}.yaml`], ['log-level', commonDefaults['log-level']], ['metrics-address', `RUN/${spec.name}-metrics.sock`]]);
+      const known = new Map([
+        ['root', commonDefaults.root],
+        ['run', commonDefaults.run],
+        ['config', `/etc/gantry/${spec.name}.yaml`],
+        ['log-level', commonDefaults['log-level']],
+        ['metrics-address', `RUN/${spec.name}-metrics.sock`],
+      ]);
       process.stdout.write(helpText(spec.binary, spec.summary, line.table, known));
       return;
     }
@@ -37,7 +43,11 @@ export function runService<C extends object>(spec: ServiceSpec<C>, argv: readonl
   });
 }
 
-async function live<C extends object>(spec: ServiceSpec<C>, config: CommonConfig & C, environment: ReturnType<typeof readEnvironment>): Promise<void> {
+async function live<C extends object>(
+  spec: ServiceSpec<C>,
+  config: CommonConfig & C,
+  environment: ReturnType<typeof readEnvironment>,
+): Promise<void> {
   const asked = Promise.withResolvers<NodeJS.Signals>();
   let told = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
@@ -49,11 +59,13 @@ async function live<C extends object>(spec: ServiceSpec<C>, config: CommonConfig
   }
   process.on('SIGHUP', () => undefined); // the terminal that started a service may go
   let service: HostedService | undefined;
-  const fatal = (what: string) => (error: unknown): void => {
-    if (service === undefined) process.stderr.write(`${spec.binary}: ${what}: ${errorText(error)}\n`);
-    else service.logger.fatal({ err: error }, what);
-    process.exit(FAILED);
-  };
+  const fatal =
+    (what: string) =>
+    (error: unknown): void => {
+      if (service === undefined) process.stderr.write(`${spec.binary}: ${what}: ${errorText(error)}\n`);
+      else service.logger.fatal({ err: error }, what);
+      process.exit(FAILED);
+    };
   process.on('unhandledRejection', fatal('unhandled rejection'));
   process.on('uncaughtException', fatal('uncaught exception'));
 

@@ -67,7 +67,11 @@ export interface HostOptions {
 }
 
 /** Makes the directories, the surroundings and the service, and starts it: the common half of runService and of `gantry up`. */
-export async function startService<C extends object>(spec: ServiceSpec<C>, config: CommonConfig & C, options: HostOptions = {}): Promise<HostedService> {
+export async function startService<C extends object>(
+  spec: ServiceSpec<C>,
+  config: CommonConfig & C,
+  options: HostOptions = {},
+): Promise<HostedService> {
   const logger = createLogger({ service: spec.name, version: spec.version, level: config['log-level'], ...options });
   const undo: (() => Promise<void>)[] = [];
   let stopped: Promise<void> | undefined;

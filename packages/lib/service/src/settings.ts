@@ -6,7 +6,8 @@ function isTree(value: unknown): value is Tree {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-const kindOf = (value: unknown): string => (Array.isArray(value) ? 'list' : isTree(value) ? 'map' : value === null ? 'nothing' : typeof value);
+const kindOf = (value: unknown): string =>
+  Array.isArray(value) ? 'list' : isTree(value) ? 'map' : value === null ? 'nothing' : typeof value;
 
 /**
  * Lays what a file says over the defaults. The defaults are the schema: a key that they lack is refused by its full name, and so is a value of
@@ -18,7 +19,8 @@ export function overlay<T extends object>(defaults: T, given: unknown, where: st
 
 function merge(defaults: Tree, given: unknown, where: string, above: string): Tree {
   if (given === undefined || given === null) return structuredClone(defaults);
-  if (!isTree(given)) throw invalidArgument(`${where}: ${above === '' ? 'the file' : `key "${above.slice(0, -1)}"`} is a map, not a ${kindOf(given)}`);
+  if (!isTree(given))
+    throw invalidArgument(`${where}: ${above === '' ? 'the file' : `key "${above.slice(0, -1)}"`} is a map, not a ${kindOf(given)}`);
   const result: Tree = structuredClone(defaults);
   for (const [key, value] of Object.entries(given)) {
     const name = `${above}${key}`;
@@ -29,7 +31,8 @@ function merge(defaults: Tree, given: unknown, where: string, above: string): Tr
       result[key] = merge(model, value, where, `${name}.`);
       continue;
     }
-    if (model !== null && kindOf(model) !== kindOf(value)) throw invalidArgument(`${where}: key "${name}" is a ${kindOf(model)}, not a ${kindOf(value)}`);
+    if (model !== null && kindOf(model) !== kindOf(value))
+      throw invalidArgument(`${where}: key "${name}" is a ${kindOf(model)}, not a ${kindOf(value)}`);
     result[key] = value;
   }
   return result;

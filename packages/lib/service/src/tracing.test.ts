@@ -23,11 +23,16 @@ test('spans join up over calls and reach a collector', async () => {
   });
   await new Promise<void>((resolve) => collector.listen(0, '127.0.0.1', resolve));
   const { port } = collector.address() as AddressInfo;
-  const tracing = await startTracing({ endpoint: `http://127.0.0.1:${port}/`, 'sample-ratio': 1 }, { name: 'gantry-test', version: '1', logger: silentLogger });
+  const tracing = await startTracing(
+    { endpoint: `http://127.0.0.1:${port}/`, 'sample-ratio': 1 },
+    { name: 'gantry-test', version: '1', logger: silentLogger },
+  );
   const root = newContext();
   const outer = openSpan(root, 'outer', undefined, tracing.tracer);
   await inSpan(outer.ctx, 'inner', async () => undefined);
-  await expect(inSpan(outer.ctx, 'failing', async () => Promise.reject(notFound('no such thing')))).rejects.toMatchObject({ kind: 'notFound' });
+  await expect(inSpan(outer.ctx, 'failing', async () => Promise.reject(notFound('no such thing')))).rejects.toMatchObject({
+    kind: 'notFound',
+  });
   outer.end();
   await tracing.stop();
   collector.closeAllConnections();

@@ -9,9 +9,15 @@ export interface Tracing {
 }
 
 /** The OpenTelemetry SDK is loaded only when an endpoint is configured: it costs megabytes that an idle service should not pay. */
-export async function startTracing(config: CommonConfig['tracing'], service: { readonly name: string; readonly version: string; readonly logger: Logger }): Promise<Tracing> {
+export async function startTracing(
+  config: CommonConfig['tracing'],
+  service: { readonly name: string; readonly version: string; readonly logger: Logger },
+): Promise<Tracing> {
   if (config.endpoint === '') return { stop: async () => undefined };
-  const [{ BasicTracerProvider, BatchSpanProcessor, ParentBasedSampler, TraceIdRatioBasedSampler }, { OtlpExporter }] = await Promise.all([import('@opentelemetry/sdk-trace-base'), import('./otlp-exporter')]);
+  const [{ BasicTracerProvider, BatchSpanProcessor, ParentBasedSampler, TraceIdRatioBasedSampler }, { OtlpExporter }] = await Promise.all([
+    import('@opentelemetry/sdk-trace-base'),
+    import('./otlp-exporter'),
+  ]);
   const exporter = new OtlpExporter(config.endpoint, service);
   const provider = new BasicTracerProvider({
     sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(config['sample-ratio']) }),

@@ -7,11 +7,13 @@ const cidr = (text: string) => parseCidr(text) ?? { address: 0, prefix: 0 };
 
 describe('IPv4 addresses', () => {
   it('reads back what it writes', () => {
-    fc.assert(fc.property(fc.integer({ min: 0, max: 0xffffffff }), fc.integer({ min: 0, max: 32 }), (address, prefix) => {
-      expect(parseAddress(formatAddress(address))).toBe(address);
-      expect(parseCidr(formatCidr({ address, prefix }))).toEqual({ address, prefix });
-      expect(contains({ address, prefix }, address)).toBe(true);
-    }));
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 0xffffffff }), fc.integer({ min: 0, max: 32 }), (address, prefix) => {
+        expect(parseAddress(formatAddress(address))).toBe(address);
+        expect(parseCidr(formatCidr({ address, prefix }))).toEqual({ address, prefix });
+        expect(contains({ address, prefix }, address)).toBe(true);
+      }),
+    );
   });
 
   it.each(['', '1.2.3', '1.2.3.256', '01.2.3.4', '1.2.3.4.5', 'a.b.c.d', '::1'])('refuses %j', (text) => {
@@ -68,6 +70,8 @@ describe('address leases', () => {
   it('stay within the range, but grant any wish in the subnet', () => {
     const leases = new AddressLeases(cidr('10.0.0.0/24'), cidr('10.0.0.128/30'), new Set([parseAddress('10.0.0.1') ?? 0]));
     expect(formatAddress(leases.take() ?? 0)).toBe('10.0.0.128');
-    expect(['10.0.0.9', '10.0.0.9', '10.0.0.1', '10.0.1.1', '10.0.0.255'].map((text) => leases.takeExactly(parseAddress(text) ?? 0))).toEqual(['taken', 'in use', 'in use', 'outside', 'outside']);
+    expect(
+      ['10.0.0.9', '10.0.0.9', '10.0.0.1', '10.0.1.1', '10.0.0.255'].map((text) => leases.takeExactly(parseAddress(text) ?? 0)),
+    ).toEqual(['taken', 'in use', 'in use', 'outside', 'outside']);
   });
 });

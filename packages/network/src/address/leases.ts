@@ -14,7 +14,11 @@ export class AddressLeases {
   #next: number;
 
   /** `range` narrows what is chosen (not what may be asked for by address); `reserved` is never given: gateway, aux addresses. */
-  constructor(private readonly subnet: Cidr, range: Cidr | undefined, private readonly reserved: ReadonlySet<number>) {
+  constructor(
+    private readonly subnet: Cidr,
+    range: Cidr | undefined,
+    private readonly reserved: ReadonlySet<number>,
+  ) {
     const block = range ?? subnet;
     const edges = subnet.prefix < 31 ? 1 : 0;
     this.#low = Math.max(first(block), first(subnet) + edges);

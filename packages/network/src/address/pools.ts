@@ -10,7 +10,7 @@ export interface AddressPool {
 
 /** dockerd's local scope: 172.17 to 172.31 as /16, then 192.168 as /20. */
 export const DEFAULT_POOLS: readonly AddressPool[] = [
-  ...Array.from({ length: 15 }, (_, index) => ({ base: { address: (((172 << 24) | ((17 + index) << 16)) >>> 0), prefix: 16 }, size: 16 })),
+  ...Array.from({ length: 15 }, (_, index) => ({ base: { address: ((172 << 24) | ((17 + index) << 16)) >>> 0, prefix: 16 }, size: 16 })),
   { base: { address: ((192 << 24) | (168 << 16)) >>> 0, prefix: 16 }, size: 20 },
 ];
 

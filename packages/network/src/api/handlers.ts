@@ -36,10 +36,15 @@ export function networkHandlers(parts: Parts, status: () => Promise<Status>): Ha
     listNetworks: () => Promise.resolve({ networks: parts.store.networks().map((network) => whole(network.id)) }),
     removeNetwork: async (_ctx, request) => ({ network: networkMessage(await removeNetwork(parts, request.ref), []) }),
     connect: async (ctx, request) => {
-      if (request.ipv6Address !== '') throw notImplemented(`endpoint ${request.containerName}: an IPv6 address is not supported (${request.ipv6Address})`);
+      if (request.ipv6Address !== '')
+        throw notImplemented(`endpoint ${request.containerName}: an IPv6 address is not supported (${request.ipv6Address})`);
       if (request.containerName === '') throw invalidArgument(`sandbox ${request.sandboxId} has no container name`);
       const { network, endpoint } = await connect(parts, { ...request, ports: request.ports.map(parseWish), operationId: ctx.operationId });
-      return { endpoint: endpointMessage(network, endpoint), embeddedDns: hasEmbeddedDns(network), warnings: unpublished(network, request.ports.length > 0 && endpoint.ports.length === 0) };
+      return {
+        endpoint: endpointMessage(network, endpoint),
+        embeddedDns: hasEmbeddedDns(network),
+        warnings: unpublished(network, request.ports.length > 0 && endpoint.ports.length === 0),
+      };
     },
     disconnect: async (_ctx, request) => {
       await disconnect(parts, request);
@@ -61,5 +66,9 @@ export function networkHandlers(parts: Parts, status: () => Promise<Status>): Ha
 /** dockerd takes published ports on such networks and does nothing with them; we at least say so. */
 function unpublished(network: NetworkRecord, ignored: boolean): string[] {
   if (!ignored) return [];
-  return [network.driver === 'host' ? 'Published ports are discarded when using host network mode' : `Published ports are discarded on network ${network.name}, which has no way out`];
+  return [
+    network.driver === 'host'
+      ? 'Published ports are discarded when using host network mode'
+      : `Published ports are discarded on network ${network.name}, which has no way out`,
+  ];
 }

@@ -20,7 +20,10 @@ export function networkMessage(network: NetworkRecord, endpoints: readonly Endpo
     labels: { ...network.labels },
     ipamDriver: 'default',
     ipamOptions: { ...network.ipamOptions },
-    pools: pool === undefined ? [] : [{ subnet: pool.subnet, gateway: pool.gateway, ipRange: pool.ipRange, auxAddresses: { ...pool.auxAddresses } }],
+    pools:
+      pool === undefined
+        ? []
+        : [{ subnet: pool.subnet, gateway: pool.gateway, ipRange: pool.ipRange, auxAddresses: { ...pool.auxAddresses } }],
     created: network.created,
     endpoints: endpoints.map((endpoint) => endpointMessage(network, endpoint)),
     predefined: network.predefined,

@@ -50,7 +50,12 @@ describe('the embedded resolver', () => {
     if (answer === undefined) throw new Error('no answer');
     const rcode = (answer[3] ?? 0) & 15;
     const count = answer.readUInt16BE(6);
-    return { rcode, addresses: Array.from({ length: count }, (_, index) => [...answer.subarray(answer.length - 4 - 16 * index).subarray(0, 4)].join('.')).sort() };
+    return {
+      rcode,
+      addresses: Array.from({ length: count }, (_, index) =>
+        [...answer.subarray(answer.length - 4 - 16 * index).subarray(0, 4)].join('.'),
+      ).sort(),
+    };
   };
 
   beforeEach(() => void (asked.length = 0));
@@ -88,9 +93,11 @@ describe('the embedded resolver', () => {
   });
 
   it('survives any message', async () => {
-    await fc.assert(fc.asyncProperty(fc.uint8Array({ maxLength: 80 }), async (bytes) => {
-      await resolve(parts, 'alpha', Buffer.from(bytes), 'udp');
-    }));
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ maxLength: 80 }), async (bytes) => {
+        await resolve(parts, 'alpha', Buffer.from(bytes), 'udp');
+      }),
+    );
   });
 });
 
@@ -103,8 +110,16 @@ it('answers repeat id and question', () => {
 });
 
 it('reads resolvers', () => {
-  expect(parseNameServers('search x\nnameserver 192.0.2.1\n # nameserver 9.9.9.9\n nameserver fe80::1%eth0\nnameserver nonsense\n').map((server) => server.address)).toEqual(['192.0.2.1', 'fe80::1%eth0']);
-  expect([parseServer('192.0.2.1'), parseServer('192.0.2.1:5353'), parseServer('[2001:db8::1]:54'), parseServer('2001:db8::1')].map((server) => server.port)).toEqual([53, 5353, 54, 53]);
+  expect(
+    parseNameServers('search x\nnameserver 192.0.2.1\n # nameserver 9.9.9.9\n nameserver fe80::1%eth0\nnameserver nonsense\n').map(
+      (server) => server.address,
+    ),
+  ).toEqual(['192.0.2.1', 'fe80::1%eth0']);
+  expect(
+    [parseServer('192.0.2.1'), parseServer('192.0.2.1:5353'), parseServer('[2001:db8::1]:54'), parseServer('2001:db8::1')].map(
+      (server) => server.port,
+    ),
+  ).toEqual([53, 5353, 54, 53]);
 });
 
 it('gives up at once on a resolver that nothing leads to', async () => {

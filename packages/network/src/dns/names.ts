@@ -12,7 +12,11 @@ const SHORT_ID = 12;
 
 /** Every name that resolves to the endpoint: container name, aliases, short id, hostname; each once. */
 export function namesOf(endpoint: EndpointRecord): string[] {
-  return [...new Set([endpoint.name, ...endpoint.aliases, endpoint.sandboxId.slice(0, SHORT_ID), endpoint.hostname].filter((name) => name !== ''))];
+  return [
+    ...new Set(
+      [endpoint.name, ...endpoint.aliases, endpoint.sandboxId.slice(0, SHORT_ID), endpoint.hostname].filter((name) => name !== ''),
+    ),
+  ];
 }
 
 /** The networks in which a sandbox sees names: the user-defined ones that it is connected to. */
@@ -34,7 +38,9 @@ export function addressesOf(source: NameSource, sandboxId: string, name: string)
     const suffix = `.${network.name.toLowerCase()}`;
     const short = name.endsWith(suffix) ? name.slice(0, -suffix.length) : name;
     for (const endpoint of source.endpointsOfNetwork(network.id)) {
-      const named = namesOf(endpoint).some((candidate) => candidate.toLowerCase() === short || candidate.toLowerCase() === linked?.toLowerCase());
+      const named = namesOf(endpoint).some(
+        (candidate) => candidate.toLowerCase() === short || candidate.toLowerCase() === linked?.toLowerCase(),
+      );
       if ((named || endpoint.sandboxId === linked) && endpoint.address !== '') found.push(endpoint.address);
     }
   }

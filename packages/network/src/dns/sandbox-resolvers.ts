@@ -38,7 +38,9 @@ export class EmbeddedResolvers implements SandboxResolvers {
     this.#open.set(sandboxId, listeners);
     const connection = new NetlinkConnection(this.kernel.netlink('netfilter', namespace));
     try {
-      await connection.request(transaction(redirect({ address: parseAddress(RESOLVER_ADDRESS) ?? 0, udpPort: listeners.udpPort, tcpPort: listeners.tcpPort })));
+      await connection.request(
+        transaction(redirect({ address: parseAddress(RESOLVER_ADDRESS) ?? 0, udpPort: listeners.udpPort, tcpPort: listeners.tcpPort })),
+      );
     } catch (error) {
       this.close(sandboxId);
       throw error;

@@ -30,7 +30,8 @@ export class PlainDriver implements NetworkDriver {
 
   /** Ports are not published: the process listens on the host's addresses itself, or on none. dockerd ignores such wishes too. */
   reserve(network: NetworkRecord, wish: EndpointWish): Promise<EndpointPlan> {
-    if (wish.ipAddress !== '' || wish.macAddress !== '') throw invalidArgument(`network ${network.name} gives no address to endpoint ${wish.name}`);
+    if (wish.ipAddress !== '' || wish.macAddress !== '')
+      throw invalidArgument(`network ${network.name} gives no address to endpoint ${wish.name}`);
     return Promise.resolve({ interface: '', hostInterface: '', mac: '', address: '', prefix: 0, gateway: '', ports: [] });
   }
 

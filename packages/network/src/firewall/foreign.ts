@@ -43,12 +43,19 @@ export async function findForeignChains(connection: NetlinkConnection, isOurs: (
     const base = readForwardChain(reply);
     if (base === undefined || isOurs(base.table)) continue;
     const scope = [attribute.text(1, base.table), attribute.text(2, base.chain)];
-    const replies = await connection.request([dump(MESSAGE.getRule, base.family, scope, `list nft rules of "${base.table}/${base.chain}"`)]);
-    const rules = replies.map((rule) => attribute.read(rule.body.subarray(4))).filter((rule) => attribute.readText(rule, 1) === base.table && attribute.readText(rule, 2) === base.chain);
-    const ours = rules.filter((rule) => rule.get(7)?.equals(commentData(COMMENT)) === true).map((rule) => rule.get(3)?.readBigUInt64BE(0) ?? 0n);
+    const replies = await connection.request([
+      dump(MESSAGE.getRule, base.family, scope, `list nft rules of "${base.table}/${base.chain}"`),
+    ]);
+    const rules = replies
+      .map((rule) => attribute.read(rule.body.subarray(4)))
+      .filter((rule) => attribute.readText(rule, 1) === base.table && attribute.readText(rule, 2) === base.chain);
+    const ours = rules
+      .filter((rule) => rule.get(7)?.equals(commentData(COMMENT)) === true)
+      .map((rule) => rule.get(3)?.readBigUInt64BE(0) ?? 0n);
     const last = rules.at(-1);
     const by = base.drops ? 'policy' : last !== undefined && dropsAll(last) ? 'last rule' : undefined;
-    if (by !== undefined || ours.length > 0) found.push({ family: base.family, table: base.table, chain: base.chain, by: by ?? 'policy', ours });
+    if (by !== undefined || ours.length > 0)
+      found.push({ family: base.family, table: base.table, chain: base.chain, by: by ?? 'policy', ours });
   }
   return found;
 }
@@ -59,7 +66,12 @@ function readForwardChain(reply: Reply): { family: Family; table: string; chain:
   const attributes = attribute.read(reply.body.subarray(4));
   const hook = attributes.get(4);
   if (hook === undefined || attribute.read(hook).get(1)?.readUInt32BE(0) !== HOOK_FORWARD) return undefined;
-  return { family, table: attribute.readText(attributes, 1), chain: attribute.readText(attributes, 3), drops: attributes.get(5)?.readUInt32BE(0) === POLICY_DROP };
+  return {
+    family,
+    table: attribute.readText(attributes, 1),
+    chain: attribute.readText(attributes, 3),
+    drops: attributes.get(5)?.readUInt32BE(0) === POLICY_DROP,
+  };
 }
 
 /** A rule of nothing but counters and a drop or reject. */

@@ -47,7 +47,9 @@ export class FirewallWatch {
         if (this.options.insert) await insertAccept(this.connection, chain, this.options.markBit);
         else {
           await removeAccept(this.connection, chain);
-          found.push(warning(`nft chain "${describe(chain)}"`, chain.by === 'policy' ? 'has policy drop' : 'ends in a rule that drops everything'));
+          found.push(
+            warning(`nft chain "${describe(chain)}"`, chain.by === 'policy' ? 'has policy drop' : 'ends in a rule that drops everything'),
+          );
         }
       }
       if (this.#looks++ % LEGACY_EVERY === 0) this.#legacyDrops = await legacyDrops(this.options);
@@ -71,7 +73,19 @@ function warning(chain: string, what: string): string {
   return `${chain} ${what}: containers may have no network and no published ports (set "firewall: insert" to let Gantry add one rule there)`;
 }
 
-const legacyRule = (markBit: number): string[] => ['FORWARD', '-m', 'mark', '--mark', `${markBit}/${markBit}`, '-m', 'comment', '--comment', 'gantry forwards', '-j', 'ACCEPT'];
+const legacyRule = (markBit: number): string[] => [
+  'FORWARD',
+  '-m',
+  'mark',
+  '--mark',
+  `${markBit}/${markBit}`,
+  '-m',
+  'comment',
+  '--comment',
+  'gantry forwards',
+  '-j',
+  'ACCEPT',
+];
 
 /** The old iptables keeps its tables apart from nf_tables; nothing is spawned unless the kernel says that it is in use. */
 function legacyInUse(): boolean {

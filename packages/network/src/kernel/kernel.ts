@@ -35,6 +35,10 @@ export interface NetworkKernel extends HostPorts {
   /** False when the file does not exist. Throws when it cannot be written. */
   writeSysctl(name: string, value: string): boolean;
   /** Opens a UDP and a TCP socket on any port of the address inside the namespace. */
-  listenInside(namespace: Namespace, address: string, onDatagram: DatagramHandler, onConnection: (socket: Socket) => void): Promise<NamespaceListeners>;
+  listenInside(
+    namespace: Namespace,
+    address: string,
+    onDatagram: DatagramHandler,
+    onConnection: (socket: Socket) => void,
+  ): Promise<NamespaceListeners>;
 }
-

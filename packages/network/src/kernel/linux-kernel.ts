@@ -66,7 +66,12 @@ export class LinuxKernel implements NetworkKernel {
     }
   }
 
-  async listenInside(namespace: Namespace, address: string, onDatagram: DatagramHandler, onConnection: (socket: Socket) => void): Promise<NamespaceListeners> {
+  async listenInside(
+    namespace: Namespace,
+    address: string,
+    onDatagram: DatagramHandler,
+    onConnection: (socket: Socket) => void,
+  ): Promise<NamespaceListeners> {
     const [udp, tcp] = inNetworkNamespace(namespace.descriptor, () => {
       const first = bindSocket('udp', { host: address, port: 0 }, { deaf: false });
       try {
@@ -77,7 +82,9 @@ export class LinuxKernel implements NetworkKernel {
       }
     });
     const datagrams = createSocket('udp4');
-    datagrams.on('message', (message, client) => onDatagram(message, (answer) => datagrams.send(answer, client.port, client.address, () => undefined)));
+    datagrams.on('message', (message, client) =>
+      onDatagram(message, (answer) => datagrams.send(answer, client.port, client.address, () => undefined)),
+    );
     datagrams.on('error', () => undefined);
     const server = createServer(onConnection);
     server.on('error', () => undefined);

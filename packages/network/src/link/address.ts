@@ -19,12 +19,22 @@ function addressBody(index: number, block: Cidr): Buffer {
   header.writeUInt8(block.prefix, 1);
   header.writeUInt32LE(index, 4);
   const local = toBytes(block.address);
-  return Buffer.concat([header, attribute.raw(IFA.local, local), attribute.raw(IFA.address, local), attribute.raw(IFA.broadcast, toBytes(last(block)))]);
+  return Buffer.concat([
+    header,
+    attribute.raw(IFA.local, local),
+    attribute.raw(IFA.address, local),
+    attribute.raw(IFA.broadcast, toBytes(last(block))),
+  ]);
 }
 
 /** The address with its broadcast; the kernel adds the route to the subnet. */
 export function addAddress(index: number, block: Cidr): Request {
-  return { type: RTM.newAddress, flags: FLAG.create | FLAG.replace | FLAG.ack, body: addressBody(index, block), purpose: `add address ${formatCidr(block)}` };
+  return {
+    type: RTM.newAddress,
+    flags: FLAG.create | FLAG.replace | FLAG.ack,
+    body: addressBody(index, block),
+    purpose: `add address ${formatCidr(block)}`,
+  };
 }
 
 export function deleteAddress(index: number, block: Cidr): Request {
@@ -36,10 +46,14 @@ export function dumpAddresses(): Request {
 }
 
 export function readAddresses(replies: readonly Reply[]): (Cidr & { readonly index: number })[] {
-  return replies.filter((reply) => reply.type === RTM.newAddress).flatMap((reply) => {
-    const local = attribute.read(reply.body.subarray(8)).get(IFA.local);
-    return local === undefined ? [] : [{ address: local.readUInt32BE(0), prefix: reply.body.readUInt8(1), index: reply.body.readUInt32LE(4) }];
-  });
+  return replies
+    .filter((reply) => reply.type === RTM.newAddress)
+    .flatMap((reply) => {
+      const local = attribute.read(reply.body.subarray(8)).get(IFA.local);
+      return local === undefined
+        ? []
+        : [{ address: local.readUInt32BE(0), prefix: reply.body.readUInt8(1), index: reply.body.readUInt32LE(4) }];
+    });
 }
 
 function routeBody(gateway: number, index: number): Buffer {
@@ -53,7 +67,12 @@ function routeBody(gateway: number, index: number): Buffer {
 
 /** The default route; takes the place of one that is there. */
 export function setDefaultRoute(gateway: number, index: number): Request {
-  return { type: RTM.newRoute, flags: FLAG.create | FLAG.replace | FLAG.ack, body: routeBody(gateway, index), purpose: `set default route via ${formatAddress(gateway)}` };
+  return {
+    type: RTM.newRoute,
+    flags: FLAG.create | FLAG.replace | FLAG.ack,
+    body: routeBody(gateway, index),
+    purpose: `set default route via ${formatAddress(gateway)}`,
+  };
 }
 
 export function dumpRoutes(): Request {
@@ -68,11 +87,13 @@ export interface Route {
 
 /** Routes of the main table, the default route included (prefix 0). */
 export function readRoutes(replies: readonly Reply[]): Route[] {
-  return replies.filter((reply) => reply.type === RTM.newRoute && reply.body.readUInt8(0) === AF_INET).flatMap((reply) => {
-    const attributes = attribute.read(reply.body.subarray(12));
-    const table = attributes.get(RTA.table)?.readUInt32LE(0) ?? reply.body.readUInt8(4);
-    if (table !== TABLE_MAIN) return [];
-    const destination = { address: attributes.get(RTA.destination)?.readUInt32BE(0) ?? 0, prefix: reply.body.readUInt8(1) };
-    return [{ destination, outInterface: attributes.get(RTA.outInterface)?.readUInt32LE(0) ?? 0 }];
-  });
+  return replies
+    .filter((reply) => reply.type === RTM.newRoute && reply.body.readUInt8(0) === AF_INET)
+    .flatMap((reply) => {
+      const attributes = attribute.read(reply.body.subarray(12));
+      const table = attributes.get(RTA.table)?.readUInt32LE(0) ?? reply.body.readUInt8(4);
+      if (table !== TABLE_MAIN) return [];
+      const destination = { address: attributes.get(RTA.destination)?.readUInt32BE(0) ?? 0, prefix: reply.body.readUInt8(1) };
+      return [{ destination, outInterface: attributes.get(RTA.outInterface)?.readUInt32LE(0) ?? 0 }];
+    });
 }

@@ -39,9 +39,18 @@ const noIpv6Address = (): Buffer =>
   attribute.nested(IFLA.afSpec, [attribute.nested(AF_INET6, [attribute.u8(INET6_ADDR_GEN_MODE, ADDR_GEN_NONE)])]);
 
 export function createBridge(name: string, mac: Buffer, mtu: number | undefined): Request {
-  const attributes = [attribute.text(IFLA.ifname, name), attribute.raw(IFLA.address, mac), attribute.nested(IFLA.linkInfo, [attribute.text(INFO.kind, 'bridge')])];
+  const attributes = [
+    attribute.text(IFLA.ifname, name),
+    attribute.raw(IFLA.address, mac),
+    attribute.nested(IFLA.linkInfo, [attribute.text(INFO.kind, 'bridge')]),
+  ];
   if (mtu !== undefined) attributes.push(attribute.u32(IFLA.mtu, mtu));
-  return { type: RTM.newLink, flags: FLAG.create | FLAG.exclusive | FLAG.ack, body: Buffer.concat([header(0, 0, 0), ...attributes]), purpose: `create bridge "${name}"` };
+  return {
+    type: RTM.newLink,
+    flags: FLAG.create | FLAG.exclusive | FLAG.ack,
+    body: Buffer.concat([header(0, 0, 0), ...attributes]),
+    purpose: `create bridge "${name}"`,
+  };
 }
 
 export interface VethPair {
@@ -91,7 +100,12 @@ export function configurePort(name: string, isolated: boolean): Request {
     ]),
     noIpv6Address(),
   ];
-  return { type: RTM.newLink, flags: FLAG.ack, body: Buffer.concat([header(0, IFF_UP, IFF_UP), ...attributes]), purpose: `configure bridge port "${name}"` };
+  return {
+    type: RTM.newLink,
+    flags: FLAG.ack,
+    body: Buffer.concat([header(0, IFF_UP, IFF_UP), ...attributes]),
+    purpose: `configure bridge port "${name}"`,
+  };
 }
 
 export function setUp(link: number | string): Request {
@@ -102,31 +116,48 @@ export function setUp(link: number | string): Request {
 
 /** Waits in the kernel for an RCU grace period (about 16 ms): never while a caller waits. */
 export function deleteLink(name: string): Request {
-  return { type: RTM.delLink, flags: FLAG.ack, body: Buffer.concat([header(0, 0, 0), attribute.text(IFLA.ifname, name)]), purpose: `delete link "${name}"` };
+  return {
+    type: RTM.delLink,
+    flags: FLAG.ack,
+    body: Buffer.concat([header(0, 0, 0), attribute.text(IFLA.ifname, name)]),
+    purpose: `delete link "${name}"`,
+  };
 }
 
 /** Statistics are most of an answer, and nobody here reads them. */
 const SKIP_STATISTICS = 1 << 3;
 
 export function getLink(name: string): Request {
-  return { type: RTM.getLink, flags: 0, body: Buffer.concat([header(0, 0, 0), attribute.text(IFLA.ifname, name), attribute.u32(IFLA.extendedMask, SKIP_STATISTICS)]), purpose: `find link "${name}"` };
+  return {
+    type: RTM.getLink,
+    flags: 0,
+    body: Buffer.concat([header(0, 0, 0), attribute.text(IFLA.ifname, name), attribute.u32(IFLA.extendedMask, SKIP_STATISTICS)]),
+    purpose: `find link "${name}"`,
+  };
 }
 
 export function dumpLinks(): Request {
-  return { type: RTM.getLink, flags: FLAG.dump, body: Buffer.concat([header(0, 0, 0), attribute.u32(IFLA.extendedMask, SKIP_STATISTICS)]), purpose: 'list links' };
+  return {
+    type: RTM.getLink,
+    flags: FLAG.dump,
+    body: Buffer.concat([header(0, 0, 0), attribute.u32(IFLA.extendedMask, SKIP_STATISTICS)]),
+    purpose: 'list links',
+  };
 }
 
 export function readLinks(replies: readonly Reply[]): Link[] {
-  return replies.filter((reply) => reply.type === RTM.newLink).map((reply) => {
-    const attributes = attribute.read(reply.body.subarray(16));
-    const info = attributes.get(IFLA.linkInfo);
-    return {
-      index: reply.body.readInt32LE(4),
-      name: attribute.readText(attributes, IFLA.ifname),
-      up: (reply.body.readUInt32LE(8) & IFF_UP) !== 0,
-      master: attributes.get(IFLA.master)?.readUInt32LE(0) ?? 0,
-      kind: info === undefined ? '' : attribute.readText(attribute.read(info), INFO.kind),
-      mac: [...(attributes.get(IFLA.address) ?? [])].map((byte) => byte.toString(16).padStart(2, '0')).join(':'),
-    };
-  });
+  return replies
+    .filter((reply) => reply.type === RTM.newLink)
+    .map((reply) => {
+      const attributes = attribute.read(reply.body.subarray(16));
+      const info = attributes.get(IFLA.linkInfo);
+      return {
+        index: reply.body.readInt32LE(4),
+        name: attribute.readText(attributes, IFLA.ifname),
+        up: (reply.body.readUInt32LE(8) & IFF_UP) !== 0,
+        master: attributes.get(IFLA.master)?.readUInt32LE(0) ?? 0,
+        kind: info === undefined ? '' : attribute.readText(attribute.read(info), INFO.kind),
+        mac: [...(attributes.get(IFLA.address) ?? [])].map((byte) => byte.toString(16).padStart(2, '0')).join(':'),
+      };
+    });
 }

@@ -29,13 +29,15 @@ describe('attributes', () => {
   });
 
   it('never read outside of the buffer', () => {
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
-      try {
-        attribute.readList(Buffer.from(bytes));
-      } catch (error) {
-        expect(error).toBeInstanceOf(RangeError);
-      }
-    }));
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+        try {
+          attribute.readList(Buffer.from(bytes));
+        } catch (error) {
+          expect(error).toBeInstanceOf(RangeError);
+        }
+      }),
+    );
   });
 });
 
@@ -47,13 +49,15 @@ describe('messages', () => {
   });
 
   it('never read outside of the datagram', () => {
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
-      try {
-        decode(Buffer.from(bytes));
-      } catch (error) {
-        expect(error).toBeInstanceOf(RangeError);
-      }
-    }));
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+        try {
+          decode(Buffer.from(bytes));
+        } catch (error) {
+          expect(error).toBeInstanceOf(RangeError);
+        }
+      }),
+    );
   });
 });
 
@@ -77,7 +81,9 @@ describe('a connection', () => {
 
   it('tells which message of a batch failed first', async () => {
     const { port } = answering([outcome(1, 0), outcome(2, 17), outcome(3, 19)]);
-    const failure = await new NetlinkConnection(port).request([request('first'), request('second'), request('third')]).catch((error: unknown) => error);
+    const failure = await new NetlinkConnection(port)
+      .request([request('first'), request('second'), request('third')])
+      .catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(NetlinkError);
     expect(failure).toMatchObject({ code: 'EEXIST', message: 'second: EEXIST' });
   });

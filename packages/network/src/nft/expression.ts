@@ -54,12 +54,24 @@ export function loadPayload(header: number, offset: number, length: number, into
 /** register & mask, in place. */
 export function and(inRegister: number, mask: Buffer): Expression {
   const zero = Buffer.alloc(mask.length);
-  return expression('bitwise', [attribute.be32(1, inRegister), attribute.be32(2, inRegister), attribute.be32(3, mask.length), value(4, mask), value(5, zero)]);
+  return expression('bitwise', [
+    attribute.be32(1, inRegister),
+    attribute.be32(2, inRegister),
+    attribute.be32(3, mask.length),
+    value(4, mask),
+    value(5, zero),
+  ]);
 }
 
 /** register | bits, in place, for a value in host order. */
 export function setBits(inRegister: number, bits: number): Expression {
-  return expression('bitwise', [attribute.be32(1, inRegister), attribute.be32(2, inRegister), attribute.be32(3, 4), value(4, word(~bits)), value(5, word(bits))]);
+  return expression('bitwise', [
+    attribute.be32(1, inRegister),
+    attribute.be32(2, inRegister),
+    attribute.be32(3, 4),
+    value(4, word(~bits)),
+    value(5, word(bits)),
+  ]);
 }
 
 export function compare(inRegister: number, operator: 'equal' | 'different', bytes: Uint8Array): Expression {

@@ -51,7 +51,14 @@ const SETS = {
   internal: { name: 'internal', id: 3, key: [FIELD.interfaceName], keyLength: NAME_LENGTH },
   talking: { name: 'talking', id: 4, key: [FIELD.interfaceName, FIELD.interfaceName], keyLength: 2 * NAME_LENGTH },
   subnets: { name: 'subnets', id: 5, key: [FIELD.address], keyLength: 4, intervals: true },
-  ports: { name: 'ports', id: 6, key: [FIELD.protocol, FIELD.address, FIELD.port], keyLength: 12, data: [FIELD.address, FIELD.port], dataLength: 8 },
+  ports: {
+    name: 'ports',
+    id: 6,
+    key: [FIELD.protocol, FIELD.address, FIELD.port],
+    keyLength: 12,
+    data: [FIELD.address, FIELD.port],
+    dataLength: 8,
+  },
   anyPorts: { name: 'any-ports', id: 7, key: [FIELD.protocol, FIELD.port], keyLength: 8, data: [FIELD.address, FIELD.port], dataLength: 8 },
 } as const satisfies Record<string, SetShape>;
 
@@ -62,8 +69,16 @@ const output = [expression.loadMeta(expression.META.outputName, R0)];
 const inputAndOutput = [expression.loadMeta(expression.META.inputName, R0), expression.loadMeta(expression.META.outputName, R4)];
 const accept = expression.verdict(expression.VERDICT.accept);
 const drop = expression.verdict(expression.VERDICT.drop);
-const hasState = [expression.loadConntrack(expression.CT.state, R0), expression.and(R0, ESTABLISHED_OR_RELATED), expression.compare(R0, 'different', ZERO)];
-const wasTranslated = [expression.loadConntrack(expression.CT.status, R0), expression.and(R0, DESTINATION_TRANSLATED), expression.compare(R0, 'different', ZERO)];
+const hasState = [
+  expression.loadConntrack(expression.CT.state, R0),
+  expression.and(R0, ESTABLISHED_OR_RELATED),
+  expression.compare(R0, 'different', ZERO),
+];
+const wasTranslated = [
+  expression.loadConntrack(expression.CT.status, R0),
+  expression.and(R0, DESTINATION_TRANSLATED),
+  expression.compare(R0, 'different', ZERO),
+];
 
 /** Loopback block at an offset of the IP header (12 source, 16 destination). */
 const loopbackAt = (offset: number): expression.Expression[] => [
@@ -72,7 +87,12 @@ const loopbackAt = (offset: number): expression.Expression[] => [
 ];
 
 /** What comes in from elsewhere under a loopback address is forged: route_localnet on our bridges must not let it through. */
-const loopbackRules = [12, 16].map((offset) => [...input, expression.compare(R0, 'different', expression.interfaceName('lo')), ...loopbackAt(offset), drop]);
+const loopbackRules = [12, 16].map((offset) => [
+  ...input,
+  expression.compare(R0, 'different', expression.interfaceName('lo')),
+  ...loopbackAt(offset),
+  drop,
+]);
 
 const toLocal = [expression.loadDestinationType(R0), expression.compare(R0, 'equal', LOCAL)];
 const protocolTo = (into: number): expression.Expression => expression.loadMeta(expression.META.l4Protocol, into);
@@ -80,8 +100,21 @@ const destinationPortTo = (into: number): expression.Expression => expression.lo
 
 /** An exact host address goes before all addresses. */
 const translationRules = [
-  [...toLocal, protocolTo(R0), expression.loadPayload(expression.HEADER.network, 16, 4, R1), destinationPortTo(R2), expression.loadFromMap(SETS.ports.name, R0, R0), expression.translateDestination(R0, R1)],
-  [...toLocal, protocolTo(R0), destinationPortTo(R1), expression.loadFromMap(SETS.anyPorts.name, R0, R0), expression.translateDestination(R0, R1)],
+  [
+    ...toLocal,
+    protocolTo(R0),
+    expression.loadPayload(expression.HEADER.network, 16, 4, R1),
+    destinationPortTo(R2),
+    expression.loadFromMap(SETS.ports.name, R0, R0),
+    expression.translateDestination(R0, R1),
+  ],
+  [
+    ...toLocal,
+    protocolTo(R0),
+    destinationPortTo(R1),
+    expression.loadFromMap(SETS.anyPorts.name, R0, R0),
+    expression.translateDestination(R0, R1),
+  ],
 ];
 
 function forwardRules(markBit: number): expression.Expression[][] {
@@ -100,7 +133,14 @@ function forwardRules(markBit: number): expression.Expression[][] {
 const masqueradeRules = [
   // A container reached through the host's address by a container: the answer must come back through the host. By source address, because
   // bridge netfilter knows no input interface here.
-  [...output, expression.inSet(SETS.bridges.name, R0), expression.loadPayload(expression.HEADER.network, 12, 4, R0), expression.inSet(SETS.subnets.name, R0), ...wasTranslated, expression.masquerade()],
+  [
+    ...output,
+    expression.inSet(SETS.bridges.name, R0),
+    expression.loadPayload(expression.HEADER.network, 12, 4, R0),
+    expression.inSet(SETS.subnets.name, R0),
+    ...wasTranslated,
+    expression.masquerade(),
+  ],
   [...input, expression.inSet(SETS.masquerade.name, R0), ...output, expression.inSet(SETS.bridges.name, R0, true), expression.masquerade()],
   [...output, expression.inSet(SETS.bridges.name, R0), ...loopbackAt(12), expression.masquerade()],
 ];

@@ -5,7 +5,17 @@ import { FLAG } from '../netlink/message';
 import type { Expression } from './expression';
 
 const SUBSYSTEM = 10 << 8;
-const MESSAGE = { newTable: 0, getTable: 1, deleteTable: 2, newChain: 3, newRule: 6, deleteRule: 8, newSet: 9, newElement: 12, deleteElement: 14 } as const;
+const MESSAGE = {
+  newTable: 0,
+  getTable: 1,
+  deleteTable: 2,
+  newChain: 3,
+  newRule: 6,
+  deleteRule: 8,
+  newSet: 9,
+  newElement: 12,
+  deleteElement: 14,
+} as const;
 const BATCH_BEGIN = 16;
 const BATCH_END = 17;
 const SET_MAP = 8;
@@ -25,7 +35,9 @@ function message(type: number, flags: number, family: number, attributes: readon
 
 /** Wraps the messages so that the kernel applies all or none; only the last is acknowledged, errors are always told. */
 export function transaction(messages: readonly Request[]): Request[] {
-  const acknowledged = messages.map((entry, index) => (index === messages.length - 1 ? { ...entry, flags: entry.flags | FLAG.ack } : entry));
+  const acknowledged = messages.map((entry, index) =>
+    index === messages.length - 1 ? { ...entry, flags: entry.flags | FLAG.ack } : entry,
+  );
   const edge = (type: number, purpose: string): Request => ({ type, flags: 0, body: header(0, 10), purpose });
   return [edge(BATCH_BEGIN, 'begin nft transaction'), ...acknowledged, edge(BATCH_END, 'commit nft transaction')];
 }
@@ -50,7 +62,9 @@ export function listTables(): Request {
 
 /** Names of the tables in the answer to `listTables`. */
 export function readTables(replies: readonly Reply[]): string[] {
-  return replies.filter((reply) => reply.type === (SUBSYSTEM | MESSAGE.newTable)).map((reply) => attribute.readText(attribute.read(reply.body.subarray(4)), 1));
+  return replies
+    .filter((reply) => reply.type === (SUBSYSTEM | MESSAGE.newTable))
+    .map((reply) => attribute.readText(attribute.read(reply.body.subarray(4)), 1));
 }
 
 export interface BaseChain {
@@ -87,10 +101,22 @@ export interface RuleOptions {
   readonly first?: boolean;
 }
 
-export function addRule(family: Family, table: string, chain: string, expressions: readonly Expression[], options: RuleOptions = {}): Request {
+export function addRule(
+  family: Family,
+  table: string,
+  chain: string,
+  expressions: readonly Expression[],
+  options: RuleOptions = {},
+): Request {
   const attributes = [attribute.text(1, table), attribute.text(2, chain), attribute.nested(4, expressions)];
   if (options.comment !== undefined) attributes.push(attribute.raw(7, commentData(options.comment)));
-  return message(MESSAGE.newRule, FLAG.create | (options.first === true ? 0 : FLAG.append), family, attributes, `add nft rule to "${table}/${chain}"`);
+  return message(
+    MESSAGE.newRule,
+    FLAG.create | (options.first === true ? 0 : FLAG.append),
+    family,
+    attributes,
+    `add nft rule to "${table}/${chain}"`,
+  );
 }
 
 export function deleteRule(family: Family, table: string, chain: string, handle: bigint): Request {
@@ -142,7 +168,13 @@ export interface Element {
 /** A list attribute holds 64 KiB, so many elements take several messages. */
 const ELEMENTS_PER_MESSAGE = 500;
 
-function elements(type: number, flags: number, family: Family, [table, set]: readonly [string, string], list: readonly Element[]): Request[] {
+function elements(
+  type: number,
+  flags: number,
+  family: Family,
+  [table, set]: readonly [string, string],
+  list: readonly Element[],
+): Request[] {
   const verb = type === MESSAGE.newElement ? 'add to' : 'delete from';
   const requests: Request[] = [];
   for (let at = 0; at < list.length; at += ELEMENTS_PER_MESSAGE) {
@@ -164,5 +196,11 @@ export function addElements(family: Family, set: readonly [table: string, set: s
 
 /** Fails as a whole with ENOENT when one of them is not there. */
 export function deleteElements(family: Family, set: readonly [table: string, set: string], list: readonly Element[]): Request[] {
-  return elements(MESSAGE.deleteElement, 0, family, set, list.map(({ data: _data, ...element }) => element));
+  return elements(
+    MESSAGE.deleteElement,
+    0,
+    family,
+    set,
+    list.map(({ data: _data, ...element }) => element),
+  );
 }

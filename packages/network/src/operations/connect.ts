@@ -33,7 +33,8 @@ export function connect(parts: Parts, request: Connect): Promise<Connected> {
   const network = findNetwork(parts, request.networkRef);
   return parts.locks.run(request.sandboxId, async () => {
     const done = parts.store.endpoint(parts.store.subjectOf(request.operationId) ?? '');
-    if (done !== undefined && done.namespace?.identity === parts.kernel.identityOf(done.namespace?.path ?? '')) return { network, endpoint: done };
+    if (done !== undefined && done.namespace?.identity === parts.kernel.identityOf(done.namespace?.path ?? ''))
+      return { network, endpoint: done };
     check(parts, network, request);
     const namespace = openNamespace(parts, network, request);
     try {
@@ -47,12 +48,18 @@ export function connect(parts: Parts, request: Connect): Promise<Connected> {
 
 function check(parts: Parts, network: NetworkRecord, request: Connect): void {
   if (request.sandboxId === '') throw invalidArgument('sandbox id is empty');
-  if (driverOf(parts, network).usesNamespace && request.netnsPath === '') throw invalidArgument(`sandbox ${request.sandboxId} names no network namespace`);
+  if (driverOf(parts, network).usesNamespace && request.netnsPath === '')
+    throw invalidArgument(`sandbox ${request.sandboxId} names no network namespace`);
   const user = hasEmbeddedDns(network);
   if (!user && request.ipAddress !== '') throw invalidArgument('user specified IP address is supported on user defined networks only');
-  if (request.ipAddress !== '' && network.pool?.configured !== true) throw invalidArgument('user specified IP address is supported only when connecting to networks with user configured subnets');
-  if (!user && request.aliases.length > 0) throw invalidArgument('network-scoped alias is supported only for containers in user defined networks');
-  const others = parts.store.endpointsOfSandbox(request.sandboxId).map((endpoint) => networkOf(parts, endpoint)).filter((other) => other.id !== network.id);
+  if (request.ipAddress !== '' && network.pool?.configured !== true)
+    throw invalidArgument('user specified IP address is supported only when connecting to networks with user configured subnets');
+  if (!user && request.aliases.length > 0)
+    throw invalidArgument('network-scoped alias is supported only for containers in user defined networks');
+  const others = parts.store
+    .endpointsOfSandbox(request.sandboxId)
+    .map((endpoint) => networkOf(parts, endpoint))
+    .filter((other) => other.id !== network.id);
   if (others.some((other) => other.driver === 'host') || (network.driver === 'host' && others.length > 0)) {
     throw conflict(`sandbox ${request.sandboxId} in the host's network namespace cannot be connected to any other network`);
   }
@@ -73,7 +80,9 @@ function openNamespace(parts: Parts, network: NetworkRecord, request: Connect): 
 
 /** An endpoint left from an earlier life of the sandbox goes; one of this life stands against the request. */
 async function makeWay(parts: Parts, network: NetworkRecord, request: Connect, namespace: Namespace | undefined): Promise<void> {
-  const stale = parts.store.endpointsOfSandbox(request.sandboxId).filter((endpoint) => endpoint.namespace?.identity !== namespace?.identity);
+  const stale = parts.store
+    .endpointsOfSandbox(request.sandboxId)
+    .filter((endpoint) => endpoint.namespace?.identity !== namespace?.identity);
   if (stale.length > 0) await dropEndpoints(parts, stale);
   if (parts.store.endpointsOfSandbox(request.sandboxId).some((endpoint) => endpoint.networkId === network.id)) {
     throw forbidden(`endpoint with name ${request.containerName} already exists in network ${network.name}`);
@@ -84,7 +93,12 @@ async function make(parts: Parts, network: NetworkRecord, request: Connect, name
   const driver = driverOf(parts, network);
   const id = randomBytes(32).toString('hex');
   const siblings = parts.store.endpointsOfSandbox(request.sandboxId);
-  const plan = await driver.reserve(network, { ...request, id, name: request.containerName, interfaces: new Set(siblings.map((endpoint) => endpoint.interface)) });
+  const plan = await driver.reserve(network, {
+    ...request,
+    id,
+    name: request.containerName,
+    interfaces: new Set(siblings.map((endpoint) => endpoint.interface)),
+  });
   const router = siblings.find((endpoint) => endpoint.defaultRoute);
   const endpoint: EndpointRecord = {
     ...plan,
@@ -115,7 +129,9 @@ async function make(parts: Parts, network: NetworkRecord, request: Connect, name
     return endpoint;
   } catch (error) {
     if (siblings.length === 0) parts.resolvers.close(request.sandboxId);
-    await driver.leave(network, endpoint, 'interface').catch((undo: unknown) => parts.logger.warn({ err: undo, endpoint: id }, 'endpoint could not be undone, the sweep will'));
+    await driver
+      .leave(network, endpoint, 'interface')
+      .catch((undo: unknown) => parts.logger.warn({ err: undo, endpoint: id }, 'endpoint could not be undone, the sweep will'));
     driver.release(network, endpoint);
     parts.store.deleteEndpoints([id]);
     parts.sweepSoon();

@@ -43,7 +43,11 @@ export function createNetwork(parts: Parts, request: CreateNetwork): Promise<Net
     try {
       await driverOf(parts, record).ensure(record);
     } catch (error) {
-      await driverOf(parts, record).remove(record).catch((undo: unknown) => parts.logger.warn({ err: undo, network: record.name }, 'network could not be removed after its creation failed'));
+      await driverOf(parts, record)
+        .remove(record)
+        .catch((undo: unknown) =>
+          parts.logger.warn({ err: undo, network: record.name }, 'network could not be removed after its creation failed'),
+        );
       parts.store.deleteNetwork(id);
       throw error;
     }
@@ -60,7 +64,8 @@ function check(parts: Parts, request: CreateNetwork): DriverName {
   if (request.ingress) throw notImplemented(`network ${name}: ingress networks are not supported`);
   if (request.enableIpv6) throw notImplemented(`network ${name}: IPv6 is not supported (EnableIPv6)`);
   if (!request.enableIpv4) throw notImplemented(`network ${name}: a network without IPv4 is not supported (EnableIPv4)`);
-  if (request.ipamDriver !== '' && request.ipamDriver !== 'default') throw notFound(`IPAM driver "${request.ipamDriver}" of network ${name} not found`);
+  if (request.ipamDriver !== '' && request.ipamDriver !== 'default')
+    throw notFound(`IPAM driver "${request.ipamDriver}" of network ${name} not found`);
   const driver = request.driver === '' ? 'bridge' : request.driver;
   if (driver === 'host' || driver === 'null') throw forbidden(`only one instance of "${driver}" network is allowed`);
   if (!Object.hasOwn(parts.drivers, driver)) throw notFound(`could not find plugin ${driver} in v1 plugin registry: plugin not found`);

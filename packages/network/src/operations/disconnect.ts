@@ -41,7 +41,8 @@ async function moveOutside(parts: Parts, rest: readonly EndpointRecord[], ports:
     const promoted = { ...heir, defaultRoute: true, ports: [...heir.ports, ...ports] };
     parts.store.saveEndpoints([promoted]);
     await driver.route(network, promoted, namespace);
-    for (const warning of ports.length > 0 ? await driver.restore(network, promoted) : []) parts.logger.warn({ endpoint: heir.id }, warning);
+    for (const warning of ports.length > 0 ? await driver.restore(network, promoted) : [])
+      parts.logger.warn({ endpoint: heir.id }, warning);
   } finally {
     namespace.close();
   }

@@ -17,7 +17,11 @@ export interface DefaultBridge {
 /** Engines that start together may choose the same subnet this often before one gives up. */
 const CHOICES = 8;
 
-const NAMES = [['bridge', 'bridge'], ['host', 'host'], ['none', 'null']] as const satisfies readonly (readonly [string, DriverName])[];
+const NAMES = [
+  ['bridge', 'bridge'],
+  ['host', 'host'],
+  ['none', 'null'],
+] as const satisfies readonly (readonly [string, DriverName])[];
 
 /** Writes the records of the networks that every engine has, and follows the configuration of the default bridge while nobody uses it. */
 export async function ensurePredefined(parts: Parts, bridge: DefaultBridge): Promise<void> {
@@ -26,7 +30,10 @@ export async function ensurePredefined(parts: Parts, bridge: DefaultBridge): Pro
     if (present !== undefined && (driver !== 'bridge' || isAsConfigured(present, bridge))) continue;
     if (present !== undefined) {
       if (parts.store.endpointsOfNetwork(present.id).length > 0) {
-        parts.logger.warn({ device: present.device, subnet: present.pool?.subnet }, 'the default bridge has endpoints: its new configuration waits for a start without any');
+        parts.logger.warn(
+          { device: present.device, subnet: present.pool?.subnet },
+          'the default bridge has endpoints: its new configuration waits for a start without any',
+        );
         continue;
       }
       await driverOf(parts, present).remove(present);
@@ -71,7 +78,15 @@ async function draft(parts: Parts, of: Wanted): Promise<NetworkRecord> {
   const { name, driver, bridge, present } = of;
   const id = present?.id ?? randomBytes(32).toString('hex');
   const pools = driver === 'bridge' && bridge.subnet !== '' ? [{ subnet: bridge.subnet, gateway: '', ipRange: '', auxAddresses: {} }] : [];
-  const wish: NetworkWish = { id, name, internal: false, predefined: true, options: driver === 'bridge' ? bridge.options : {}, ipamOptions: {}, pools };
+  const wish: NetworkWish = {
+    id,
+    name,
+    internal: false,
+    predefined: true,
+    options: driver === 'bridge' ? bridge.options : {},
+    ipamOptions: {},
+    pools,
+  };
   return {
     id,
     name,

@@ -13,9 +13,17 @@ export async function reconcile(parts: Parts, live: readonly LiveSandbox[]): Pro
   const paths = new Map(live.map((sandbox) => [sandbox.sandboxId, sandbox.netnsPath]));
   const isStale = (endpoint: EndpointRecord): boolean => {
     const path = paths.get(endpoint.sandboxId);
-    return path === undefined || (path !== '' && endpoint.namespace !== undefined && parts.kernel.identityOf(path) !== endpoint.namespace.identity);
+    return (
+      path === undefined ||
+      (path !== '' && endpoint.namespace !== undefined && parts.kernel.identityOf(path) !== endpoint.namespace.identity)
+    );
   };
-  const gone = new Set(parts.store.endpoints().filter(isStale).map((endpoint) => endpoint.sandboxId));
+  const gone = new Set(
+    parts.store
+      .endpoints()
+      .filter(isStale)
+      .map((endpoint) => endpoint.sandboxId),
+  );
   for (const id of gone) await releaseSandbox(parts, id);
   return [...gone];
 }

@@ -9,7 +9,8 @@ export function removeNetwork(parts: Parts, ref: string): Promise<NetworkRecord>
   return parts.locks.run('networks', async () => {
     const network = findNetwork(parts, ref);
     if (network.predefined) throw forbidden(`${network.name} is a pre-defined network and cannot be removed`);
-    if (parts.store.endpointsOfNetwork(network.id).length > 0) throw forbidden(`error while removing network: network ${network.name} id ${network.id} has active endpoints`);
+    if (parts.store.endpointsOfNetwork(network.id).length > 0)
+      throw forbidden(`error while removing network: network ${network.name} id ${network.id} has active endpoints`);
     parts.removing.add(network.id);
     try {
       await driverOf(parts, network).remove(network);

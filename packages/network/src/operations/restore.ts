@@ -11,7 +11,8 @@ import { driverOf, hasEmbeddedDns, networkOf } from './parts';
  */
 export async function restore(parts: Parts, install: () => Promise<void>): Promise<string[]> {
   const warnings: string[] = [];
-  for (const network of parts.store.networks()) await attempt(parts, warnings, `network ${network.name}`, () => driverOf(parts, network).ensure(network));
+  for (const network of parts.store.networks())
+    await attempt(parts, warnings, `network ${network.name}`, () => driverOf(parts, network).ensure(network));
   for (const endpoint of parts.store.endpoints()) {
     const network = networkOf(parts, endpoint);
     await attempt(parts, warnings, `endpoint of ${endpoint.name}`, async () => {

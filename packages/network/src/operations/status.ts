@@ -15,11 +15,16 @@ export interface Status {
 }
 
 /** What `docker info` says of the network. */
-export function readStatus(parts: Parts, about: { readonly warnings: readonly string[]; readonly pools: readonly AddressPool[]; readonly table: string }): Status {
+export function readStatus(
+  parts: Parts,
+  about: { readonly warnings: readonly string[]; readonly pools: readonly AddressPool[]; readonly table: string },
+): Status {
   const bridge = parts.store.networks().find((network) => network.predefined && network.driver === 'bridge');
   const isOn = (name: string): boolean => parts.kernel.readSysctl(name) === '1';
   return {
-    warnings: [...about.warnings, ...(isOn('net/ipv4/ip_forward') ? [] : ['IPv4 forwarding is disabled'])].map((text) => `WARNING: ${text}`),
+    warnings: [...about.warnings, ...(isOn('net/ipv4/ip_forward') ? [] : ['IPv4 forwarding is disabled'])].map(
+      (text) => `WARNING: ${text}`,
+    ),
     ipv4Forwarding: isOn('net/ipv4/ip_forward'),
     bridgeNfIptables: isOn('net/bridge/bridge-nf-call-iptables'),
     bridgeNfIp6tables: isOn('net/bridge/bridge-nf-call-ip6tables'),

@@ -31,15 +31,23 @@ export function hostAndPort(ip: string, port: number): string {
 }
 
 /** Checks what came over the wire. Throws invalidArgument or notImplemented, naming the value. */
-export function parseWish(raw: { protocol: string; containerPort: number; hostIp: string; hostPort: number; hostPortEnd: number }): PortWish {
+export function parseWish(raw: {
+  protocol: string;
+  containerPort: number;
+  hostIp: string;
+  hostPort: number;
+  hostPortEnd: number;
+}): PortWish {
   const protocol = raw.protocol === '' ? 'tcp' : raw.protocol.toLowerCase();
   if (protocol === 'sctp') throw notImplemented(`publishing a sctp port is not supported: ${raw.containerPort}/sctp`);
   if (protocol !== 'tcp' && protocol !== 'udp') throw invalidArgument(`invalid protocol of a published port: "${raw.protocol}"`);
   if (!isPort(raw.containerPort)) throw invalidArgument(`invalid container port: ${raw.containerPort}`);
   if (raw.hostPort !== 0 && !isPort(raw.hostPort)) throw invalidArgument(`invalid host port: ${raw.hostPort}`);
   const end = raw.hostPortEnd === 0 ? raw.hostPort : raw.hostPortEnd;
-  if (end !== raw.hostPort && (!isPort(end) || end < raw.hostPort || raw.hostPort === 0)) throw invalidArgument(`invalid host port range: ${raw.hostPort}-${end}`);
-  if (raw.hostIp !== '' && !isIPv4(raw.hostIp) && !isIPv6(raw.hostIp)) throw invalidArgument(`invalid host address of a published port: "${raw.hostIp}"`);
+  if (end !== raw.hostPort && (!isPort(end) || end < raw.hostPort || raw.hostPort === 0))
+    throw invalidArgument(`invalid host port range: ${raw.hostPort}-${end}`);
+  if (raw.hostIp !== '' && !isIPv4(raw.hostIp) && !isIPv6(raw.hostIp))
+    throw invalidArgument(`invalid host address of a published port: "${raw.hostIp}"`);
   return { protocol, containerPort: raw.containerPort, hostIp: raw.hostIp, hostPort: raw.hostPort, hostPortEnd: end };
 }
 

@@ -23,7 +23,8 @@ class FakeHost implements HostPorts {
   hasIpv6 = (): boolean => false;
 }
 
-const wish = (hostPort: number, more: object = {}) => parseWish({ protocol: 'tcp', containerPort: 80, hostIp: '', hostPort, hostPortEnd: 0, ...more });
+const wish = (hostPort: number, more: object = {}) =>
+  parseWish({ protocol: 'tcp', containerPort: 80, hostIp: '', hostPort, hostPortEnd: 0, ...more });
 const target = { address: '172.17.0.2', defaultIp: '' };
 let number = 0;
 const label = () => ({ name: 'web', id: String(++number) });
@@ -33,13 +34,17 @@ describe('publishing ports', () => {
     const publisher = new PortPublisher(new FakeHost(new Set([40001])));
     const got = await publisher.publish(label(), [wish(0), wish(0), wish(0)], target);
     expect(got.map((port) => port.hostPort)).toEqual([40000, 40002, 40003]);
-    await expect(publisher.publish(label(), [wish(0)], target)).rejects.toThrow('driver failed programming external connectivity on endpoint web');
+    await expect(publisher.publish(label(), [wish(0)], target)).rejects.toThrow(
+      'driver failed programming external connectivity on endpoint web',
+    );
   });
 
   it('takes all wishes or none', async () => {
     const host = new FakeHost(new Set([82]));
     const publisher = new PortPublisher(host);
-    await expect(publisher.publish(label(), [wish(80), wish(81), wish(82)], target)).rejects.toThrow('listen tcp4 0.0.0.0:82: bind: address already in use');
+    await expect(publisher.publish(label(), [wish(80), wish(81), wish(82)], target)).rejects.toThrow(
+      'listen tcp4 0.0.0.0:82: bind: address already in use',
+    );
     expect(host.held.size).toBe(0);
     await publisher.publish(label(), [wish(80)], target);
   });
@@ -47,7 +52,11 @@ describe('publishing ports', () => {
   it('knows that all addresses collide with each one, and that protocols do not', async () => {
     const publisher = new PortPublisher(new FakeHost());
     const first = label();
-    await publisher.publish(first, [wish(80, { hostIp: '127.0.0.1' }), wish(80, { hostIp: '127.0.0.2' }), wish(80, { protocol: 'udp' })], target);
+    await publisher.publish(
+      first,
+      [wish(80, { hostIp: '127.0.0.1' }), wish(80, { hostIp: '127.0.0.2' }), wish(80, { protocol: 'udp' })],
+      target,
+    );
     await expect(publisher.publish(label(), [wish(80)], target)).rejects.toThrow('Bind for 0.0.0.0:80 failed: port is already allocated');
     publisher.release(first.id);
     await publisher.publish(label(), [wish(80)], target);
@@ -58,7 +67,14 @@ describe('publishing ports', () => {
     expect((await publisher.publish(label(), [wish(90, { hostPortEnd: 92 })], target)).map((port) => port.hostPort)).toEqual([91]);
   });
 
-  it.each([{ containerPort: 0 }, { hostPort: 65536 }, { hostPort: 10, hostPortEnd: 9 }, { hostIp: 'localhost' }, { protocol: 'sctp' }, { protocol: 'icmp' }])('refuses %j', (change) => {
+  it.each([
+    { containerPort: 0 },
+    { hostPort: 65536 },
+    { hostPort: 10, hostPortEnd: 9 },
+    { hostIp: 'localhost' },
+    { protocol: 'sctp' },
+    { protocol: 'icmp' },
+  ])('refuses %j', (change) => {
     expect(() => wish(80, change)).toThrow();
   });
 });

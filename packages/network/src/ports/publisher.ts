@@ -52,14 +52,22 @@ export class PortPublisher {
    * Occupies a port for each wish, all or none, on behalf of the endpoint.
    * @param defaultIp address for wishes that name none; empty for all addresses
    */
-  async publish(endpoint: EndpointLabel, wishes: readonly PortWish[], options: { readonly address: string; readonly defaultIp: string }): Promise<readonly PublishedPort[]> {
-    if (wishes.length > MAX_PORTS) throw resourceExhausted(`endpoint ${endpoint.name} wants ${wishes.length} published ports: at most ${MAX_PORTS} are possible`);
+  async publish(
+    endpoint: EndpointLabel,
+    wishes: readonly PortWish[],
+    options: { readonly address: string; readonly defaultIp: string },
+  ): Promise<readonly PublishedPort[]> {
+    if (wishes.length > MAX_PORTS)
+      throw resourceExhausted(`endpoint ${endpoint.name} wants ${wishes.length} published ports: at most ${MAX_PORTS} are possible`);
     const sets: PublishedSet[] = [];
     try {
       for (const wish of wishes) sets.push(await this.#satisfy(wish, options));
     } catch (error) {
       for (const set of sets) this.#undo(set);
-      throw internal(`driver failed programming external connectivity on endpoint ${endpoint.name} (${endpoint.id}): ${(error as Error).message}`, { cause: error });
+      throw internal(
+        `driver failed programming external connectivity on endpoint ${endpoint.name} (${endpoint.id}): ${(error as Error).message}`,
+        { cause: error },
+      );
     }
     const all = { ports: sets.flatMap((set) => set.ports), held: sets.flatMap((set) => set.held) };
     if (all.ports.length > 0) this.#held.set(endpoint.id, all);
@@ -98,7 +106,8 @@ export class PortPublisher {
     for (const hostPort of this.#candidates(wish)) {
       const done: PublishedSet[] = [];
       try {
-        for (const hostIp of ips) done.push(await this.#occupy({ protocol: wish.protocol, containerPort: wish.containerPort, hostIp, hostPort }, options.address));
+        for (const hostIp of ips)
+          done.push(await this.#occupy({ protocol: wish.protocol, containerPort: wish.containerPort, hostIp, hostPort }, options.address));
         return { ports: done.flatMap((set) => set.ports), held: done.flatMap((set) => set.held) };
       } catch (error) {
         for (const set of done) this.#undo(set);
@@ -128,7 +137,8 @@ export class PortPublisher {
 
   async #occupy(port: PublishedPort, address: string): Promise<PublishedSet> {
     const where = hostAndPort(port.hostIp, port.hostPort);
-    if (!this.#book.reserve(port.protocol, port.hostIp, port.hostPort)) throw new Error(`Bind for ${where} failed: port is already allocated`);
+    if (!this.#book.reserve(port.protocol, port.hostIp, port.hostPort))
+      throw new Error(`Bind for ${where} failed: port is already allocated`);
     try {
       const held = isIPv6(port.hostIp)
         ? await this.host.relay(port.protocol, { address: port.hostIp, port: port.hostPort }, { address, port: port.containerPort })
@@ -156,5 +166,8 @@ const REASONS: Readonly<Record<string, string>> = {
 /** Go's words for a bind that failed: another process has the port, or the host has no such address. */
 function foreignConflict(port: PublishedPort, cause: NodeJS.ErrnoException): Error {
   const family = isIPv6(port.hostIp) ? 6 : 4;
-  return new Error(`listen ${port.protocol}${family} ${hostAndPort(port.hostIp, port.hostPort)}: bind: ${REASONS[cause.code ?? ''] ?? cause.message}`, { cause });
+  return new Error(
+    `listen ${port.protocol}${family} ${hostAndPort(port.hostIp, port.hostPort)}: bind: ${REASONS[cause.code ?? ''] ?? cause.message}`,
+    { cause },
+  );
 }

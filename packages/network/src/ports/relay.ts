@@ -14,7 +14,10 @@ export function relayTcp(listen: PortTarget, target: PortTarget): Promise<HeldPo
     const upstream = connect({ host: target.address, port: target.port, allowHalfOpen: true });
     const timer = setTimeout(() => upstream.destroy(new Error('connect timed out')), CONNECT_TIMEOUT_MS);
     upstream.once('connect', () => clearTimeout(timer));
-    for (const [from, to] of [[client, upstream], [upstream, client]] as const) {
+    for (const [from, to] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
       open.add(from);
       from.once('error', () => to.destroy());
       from.once('close', () => {

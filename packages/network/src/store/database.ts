@@ -35,7 +35,8 @@ export class NetworkStore {
     this.#database = openStore({ path, migrations: MIGRATIONS });
     this.#run('DELETE FROM operations WHERE at < ?', Date.now() - OPERATION_LIFE_MS);
     for (const row of this.#all('SELECT id, record FROM networks ORDER BY rowid')) this.#rememberNetwork(this.#parse(row) as NetworkRecord);
-    for (const row of this.#all('SELECT id, record FROM endpoints ORDER BY rowid')) this.#rememberEndpoint(this.#parse(row) as EndpointRecord);
+    for (const row of this.#all('SELECT id, record FROM endpoints ORDER BY rowid'))
+      this.#rememberEndpoint(this.#parse(row) as EndpointRecord);
   }
 
   networks(): NetworkRecord[] {
@@ -60,7 +61,9 @@ export class NetworkStore {
 
   /** In the order of their making. */
   endpointsOfSandbox(sandboxId: string): EndpointRecord[] {
-    return this.endpoints().filter((endpoint) => endpoint.sandboxId === sandboxId).sort((a, b) => a.order - b.order);
+    return this.endpoints()
+      .filter((endpoint) => endpoint.sandboxId === sandboxId)
+      .sort((a, b) => a.order - b.order);
   }
 
   /** The id of what the operation made, when it ran already. */
@@ -70,7 +73,12 @@ export class NetworkStore {
 
   saveNetwork(record: NetworkRecord, operationId = ''): void {
     this.#transaction(() => {
-      this.#run('INSERT INTO networks VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET name = excluded.name, record = excluded.record', record.id, record.name, JSON.stringify(record));
+      this.#run(
+        'INSERT INTO networks VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET name = excluded.name, record = excluded.record',
+        record.id,
+        record.name,
+        JSON.stringify(record),
+      );
       this.#note(operationId, record.id);
     });
     this.#rememberNetwork(record);
@@ -85,7 +93,10 @@ export class NetworkStore {
     this.#transaction(() => {
       this.#run(
         'INSERT INTO endpoints VALUES (?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET record = excluded.record',
-        record.id, record.networkId, record.sandboxId, JSON.stringify(record),
+        record.id,
+        record.networkId,
+        record.sandboxId,
+        JSON.stringify(record),
       );
       this.#note(operationId, record.id);
     }, 'NORMAL');
@@ -111,7 +122,9 @@ export class NetworkStore {
   }
 
   saveSetting(key: string, value: string): void {
-    this.#transaction(() => this.#run('INSERT INTO settings VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value', key, value));
+    this.#transaction(() =>
+      this.#run('INSERT INTO settings VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value', key, value),
+    );
   }
 
   close(): void {

@@ -40,11 +40,38 @@ export const context = newContext;
 
 export function connectRequest(change: Partial<ConnectRequest>): ConnectRequest {
   return {
-    networkRef: 'bridge', sandboxId: '', netnsPath: '', containerName: 'web', hostname: '', domainname: '', aliases: [], ipAddress: '', ipv6Address: '', macAddress: '',
-    driverOptions: {}, ports: [], dnsServers: [], defaultGateway: false, links: {}, ...change,
+    networkRef: 'bridge',
+    sandboxId: '',
+    netnsPath: '',
+    containerName: 'web',
+    hostname: '',
+    domainname: '',
+    aliases: [],
+    ipAddress: '',
+    ipv6Address: '',
+    macAddress: '',
+    driverOptions: {},
+    ports: [],
+    dnsServers: [],
+    defaultGateway: false,
+    links: {},
+    ...change,
   };
 }
 
 export function createRequest(change: Partial<CreateNetworkRequest>): CreateNetworkRequest {
-  return { name: '', driver: '', internal: false, attachable: false, ingress: false, options: {}, labels: {}, ipamDriver: '', ipamOptions: {}, pools: [], scope: '', ...change };
+  return {
+    name: '',
+    driver: '',
+    internal: false,
+    attachable: false,
+    ingress: false,
+    options: {},
+    labels: {},
+    ipamDriver: '',
+    ipamOptions: {},
+    pools: [],
+    scope: '',
+    ...change,
+  };
 }

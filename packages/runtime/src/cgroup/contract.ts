@@ -22,23 +22,38 @@ export interface CgroupPlan {
 export interface CgroupStats {
   /** CPU time, nanoseconds. */
   readonly cpu: {
-    readonly usage: bigint; readonly user: bigint; readonly system: bigint; readonly perCpu: readonly bigint[];
-    readonly periods: bigint; readonly throttledPeriods: bigint; readonly throttledTime: bigint;
+    readonly usage: bigint;
+    readonly user: bigint;
+    readonly system: bigint;
+    readonly perCpu: readonly bigint[];
+    readonly periods: bigint;
+    readonly throttledPeriods: bigint;
+    readonly throttledTime: bigint;
   };
   /** Bytes; limit is 2^64-1 when unlimited. `stat` are the kernel's own keys. */
   readonly memory: {
-    readonly usage: bigint; readonly max: bigint; readonly limit: bigint; readonly failcnt: bigint;
-    readonly swapUsage: bigint; readonly swapLimit: bigint; readonly kernelUsage: bigint; readonly stat: Readonly<Record<string, bigint>>;
+    readonly usage: bigint;
+    readonly max: bigint;
+    readonly limit: bigint;
+    readonly failcnt: bigint;
+    readonly swapUsage: bigint;
+    readonly swapLimit: bigint;
+    readonly kernelUsage: bigint;
+    readonly stat: Readonly<Record<string, bigint>>;
     readonly oomKills: bigint;
   };
   readonly pids: { readonly current: bigint; readonly limit: bigint };
   readonly blkio: {
-    readonly serviceBytes: readonly BlkioEntry[]; readonly serviced: readonly BlkioEntry[];
+    readonly serviceBytes: readonly BlkioEntry[];
+    readonly serviced: readonly BlkioEntry[];
   };
 }
 
 export interface BlkioEntry {
-  readonly major: number; readonly minor: number; readonly op: string; readonly value: bigint;
+  readonly major: number;
+  readonly minor: number;
+  readonly op: string;
+  readonly value: bigint;
 }
 
 /**

@@ -5,13 +5,23 @@ import { deviceRules, type DeviceRule } from './device-rules';
 const TYPES = { b: 1, c: 2 } as const;
 const BITS: Readonly<Record<string, number>> = { m: 1, r: 2, w: 4 };
 /* Registers: r1 the context, r2 type, r3 access, r4 major, r5 minor, r0 the answer, r6 scratch. */
-const R0 = 0, R1 = 1, R2 = 2, R3 = 3, R4 = 4, R5 = 5, R6 = 6;
+const R0 = 0,
+  R1 = 1,
+  R2 = 2,
+  R3 = 3,
+  R4 = 4,
+  R5 = 5,
+  R6 = 6;
 
 /** eBPF of type cgroup_device for v2: the last rule that covers a request decides; nothing is allowed otherwise. */
 export function deviceProgram(given: readonly LinuxDeviceCgroup[]): Uint8Array {
   const code: Buffer[] = [
-    instruction(0x61, R2, R1, 0, 0), instruction(0xbc, R3, R2, 0, 0), instruction(0x54, R2, 0, 0, 0xffff), instruction(0x74, R3, 0, 0, 16),
-    instruction(0x61, R4, R1, 4, 0), instruction(0x61, R5, R1, 8, 0),
+    instruction(0x61, R2, R1, 0, 0),
+    instruction(0xbc, R3, R2, 0, 0),
+    instruction(0x54, R2, 0, 0, 0xffff),
+    instruction(0x74, R3, 0, 0, 16),
+    instruction(0x61, R4, R1, 4, 0),
+    instruction(0x61, R5, R1, 8, 0),
   ];
   for (const rule of deviceRules(given).reverse()) {
     code.push(...ruleCode(rule));

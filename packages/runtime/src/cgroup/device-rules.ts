@@ -14,8 +14,16 @@ const node = (type: 'c' | 'b', major: number, minor: number, access: string): De
 
 /** What every container may reach: making any node, the default devices, terminals. */
 const always: readonly DeviceRule[] = [
-  node('c', -1, -1, 'm'), node('b', -1, -1, 'm'), node('c', 1, 3, 'rwm'), node('c', 1, 5, 'rwm'), node('c', 1, 7, 'rwm'), node('c', 1, 8, 'rwm'),
-  node('c', 1, 9, 'rwm'), node('c', 5, 0, 'rwm'), node('c', 5, 2, 'rwm'), node('c', 136, -1, 'rwm'),
+  node('c', -1, -1, 'm'),
+  node('b', -1, -1, 'm'),
+  node('c', 1, 3, 'rwm'),
+  node('c', 1, 5, 'rwm'),
+  node('c', 1, 7, 'rwm'),
+  node('c', 1, 8, 'rwm'),
+  node('c', 1, 9, 'rwm'),
+  node('c', 5, 0, 'rwm'),
+  node('c', 5, 2, 'rwm'),
+  node('c', 136, -1, 'rwm'),
 ];
 
 /** The rules in their order, starting from "nothing" or "everything", with the default devices at the end; none that changes nothing. */

@@ -13,7 +13,23 @@ export interface Hierarchies {
   readonly list: readonly Hierarchy[];
 }
 
-const subsystems = new Set(['cpuset', 'cpu', 'cpuacct', 'blkio', 'memory', 'devices', 'freezer', 'net_cls', 'perf_event', 'net_prio', 'hugetlb', 'pids', 'rdma', 'misc', 'debug']);
+const subsystems = new Set([
+  'cpuset',
+  'cpu',
+  'cpuacct',
+  'blkio',
+  'memory',
+  'devices',
+  'freezer',
+  'net_cls',
+  'perf_event',
+  'net_prio',
+  'hugetlb',
+  'pids',
+  'rdma',
+  'misc',
+  'debug',
+]);
 
 /** From the text of /proc/self/mountinfo (proc(5)). A hierarchy that is mounted twice counts once. */
 export function parseHierarchies(mountinfo: string, controllersOf: (mountpoint: string) => readonly string[]): Hierarchies {
@@ -25,7 +41,10 @@ export function parseHierarchies(mountinfo: string, controllersOf: (mountpoint: 
     const [type, , options] = right?.split(' ') ?? [];
     const mountpoint = fields[4]?.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
     if (!mountpoint || (type !== 'cgroup' && type !== 'cgroup2')) continue;
-    const controllers = type === 'cgroup2' ? [...controllersOf(mountpoint)] : (options ?? '').split(',').filter((o) => subsystems.has(o) || o.startsWith('name='));
+    const controllers =
+      type === 'cgroup2'
+        ? [...controllersOf(mountpoint)]
+        : (options ?? '').split(',').filter((o) => subsystems.has(o) || o.startsWith('name='));
     const key = type === 'cgroup2' ? type : controllers.join(',');
     if (seen.has(key) || key === '') continue;
     seen.add(key);

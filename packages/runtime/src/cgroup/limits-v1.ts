@@ -10,7 +10,8 @@ export function settingsV1(resources: LinuxResources, options: { readonly device
   };
   const { cpu, memory, pids, blockIO, network } = resources;
   if (options.devices && resources.devices) {
-    for (const rule of deviceRules(resources.devices)) put('devices', rule.allow ? 'devices.allow' : 'devices.deny', formatRule(rule), { required: true });
+    for (const rule of deviceRules(resources.devices))
+      put('devices', rule.allow ? 'devices.allow' : 'devices.deny', formatRule(rule), { required: true });
   }
   put('cpuset', 'cpuset.cpus', cpu?.cpus);
   put('cpuset', 'cpuset.mems', cpu?.mems);
@@ -23,7 +24,9 @@ export function settingsV1(resources: LinuxResources, options: { readonly device
   put('cpu', 'cpu.idle', cpu?.idle, { optionalWhenMissing: 'idle processes' });
   put('memory', 'memory.limit_in_bytes', memory?.limit || undefined);
   /* Memory without a limit cannot have one together with swap. */
-  put('memory', 'memory.memsw.limit_in_bytes', memory?.swap || (memory?.limit === -1 ? -1 : undefined), { optionalWhenMissing: 'swap accounting' });
+  put('memory', 'memory.memsw.limit_in_bytes', memory?.swap || (memory?.limit === -1 ? -1 : undefined), {
+    optionalWhenMissing: 'swap accounting',
+  });
   put('memory', 'memory.soft_limit_in_bytes', memory?.reservation || undefined);
   put('memory', 'memory.kmem.limit_in_bytes', memory?.kernel || undefined, { optionalWhenMissing: 'kernel memory limit' });
   put('memory', 'memory.kmem.tcp.limit_in_bytes', memory?.kernelTCP || undefined, { optionalWhenMissing: 'kernel memory limit' });
@@ -33,14 +36,19 @@ export function settingsV1(resources: LinuxResources, options: { readonly device
   put('blkio', 'blkio.weight', blockIO?.weight || undefined, { alternative: 'blkio.bfq.weight' });
   put('blkio', 'blkio.leaf_weight', blockIO?.leafWeight || undefined);
   for (const device of blockIO?.weightDevice ?? []) {
-    put('blkio', 'blkio.weight_device', device.weight ? `${device.major}:${device.minor} ${device.weight}` : undefined, { alternative: 'blkio.bfq.weight_device' });
+    put('blkio', 'blkio.weight_device', device.weight ? `${device.major}:${device.minor} ${device.weight}` : undefined, {
+      alternative: 'blkio.bfq.weight_device',
+    });
     put('blkio', 'blkio.leaf_weight_device', device.leafWeight ? `${device.major}:${device.minor} ${device.leafWeight}` : undefined);
   }
   const throttles = [
-    ['blkio.throttle.read_bps_device', blockIO?.throttleReadBpsDevice], ['blkio.throttle.write_bps_device', blockIO?.throttleWriteBpsDevice],
-    ['blkio.throttle.read_iops_device', blockIO?.throttleReadIOPSDevice], ['blkio.throttle.write_iops_device', blockIO?.throttleWriteIOPSDevice],
+    ['blkio.throttle.read_bps_device', blockIO?.throttleReadBpsDevice],
+    ['blkio.throttle.write_bps_device', blockIO?.throttleWriteBpsDevice],
+    ['blkio.throttle.read_iops_device', blockIO?.throttleReadIOPSDevice],
+    ['blkio.throttle.write_iops_device', blockIO?.throttleWriteIOPSDevice],
   ] as const;
-  for (const [file, devices] of throttles) for (const { major, minor, rate } of devices ?? []) put('blkio', file, `${major}:${minor} ${rate}`);
+  for (const [file, devices] of throttles)
+    for (const { major, minor, rate } of devices ?? []) put('blkio', file, `${major}:${minor} ${rate}`);
   for (const { pageSize, limit } of resources.hugepageLimits ?? []) put('hugetlb', `hugetlb.${pageSize}.limit_in_bytes`, limit);
   put('net_cls', 'net_cls.classid', network?.classID || undefined);
   for (const { name, priority } of network?.priorities ?? []) put('net_prio', 'net_prio.ifpriomap', `${name} ${priority}`);
@@ -57,7 +65,10 @@ export function pidsMax(limit: number | undefined): number | 'max' | undefined {
 /** The same file in v1 and v2. */
 export function rdma(resources: LinuxResources): Setting[] {
   return Object.entries(resources.rdma ?? {}).map(([device, { hcaHandles, hcaObjects }]) => ({
-    controller: 'rdma', file: 'rdma.max',
-    value: [device, hcaHandles === undefined ? '' : `hca_handle=${hcaHandles}`, hcaObjects === undefined ? '' : `hca_object=${hcaObjects}`].filter(Boolean).join(' '),
+    controller: 'rdma',
+    file: 'rdma.max',
+    value: [device, hcaHandles === undefined ? '' : `hca_handle=${hcaHandles}`, hcaObjects === undefined ? '' : `hca_object=${hcaObjects}`]
+      .filter(Boolean)
+      .join(' '),
   }));
 }

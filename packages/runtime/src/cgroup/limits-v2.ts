@@ -10,18 +10,22 @@ export function settingsV2(resources: LinuxResources): Setting[] {
     if (value !== undefined && value !== null && value !== '') list.push({ controller, file, value: String(value as string), ...extra });
   };
   const { cpu, memory, pids, blockIO } = resources;
-  if (cpu?.realtimePeriod || cpu?.realtimeRuntime) throw invalidArgument('config.json: linux.resources.cpu.realtimePeriod and realtimeRuntime do not exist on cgroup v2');
+  if (cpu?.realtimePeriod || cpu?.realtimeRuntime)
+    throw invalidArgument('config.json: linux.resources.cpu.realtimePeriod and realtimeRuntime do not exist on cgroup v2');
   if (memory?.kernel) throw invalidArgument('config.json: linux.resources.memory.kernel does not exist on cgroup v2');
   if (memory?.kernelTCP) throw invalidArgument('config.json: linux.resources.memory.kernelTCP does not exist on cgroup v2');
   if (memory?.swappiness !== undefined) throw invalidArgument('config.json: linux.resources.memory.swappiness does not exist on cgroup v2');
   if (memory?.disableOOMKiller) throw invalidArgument('config.json: linux.resources.memory.disableOOMKiller does not exist on cgroup v2');
-  if (blockIO?.leafWeight || blockIO?.weightDevice?.some((d) => d.leafWeight)) throw invalidArgument('config.json: linux.resources.blockIO.leafWeight does not exist on cgroup v2');
-  if (resources.network?.classID || resources.network?.priorities?.length) throw invalidArgument('config.json: linux.resources.network does not exist on cgroup v2');
+  if (blockIO?.leafWeight || blockIO?.weightDevice?.some((d) => d.leafWeight))
+    throw invalidArgument('config.json: linux.resources.blockIO.leafWeight does not exist on cgroup v2');
+  if (resources.network?.classID || resources.network?.priorities?.length)
+    throw invalidArgument('config.json: linux.resources.network does not exist on cgroup v2');
   put('cpuset', 'cpuset.cpus', cpu?.cpus);
   put('cpuset', 'cpuset.mems', cpu?.mems);
   put('cpu', 'cpu.idle', cpu?.idle, { optionalWhenMissing: 'idle processes' });
   put('cpu', 'cpu.weight', cpu?.shares ? cpuWeight(cpu.shares) : undefined);
-  if (cpu?.quota || cpu?.period) put('cpu', 'cpu.max', `${cpu.quota && cpu.quota > 0 ? cpu.quota : 'max'}${cpu.period ? ` ${cpu.period}` : ''}`);
+  if (cpu?.quota || cpu?.period)
+    put('cpu', 'cpu.max', `${cpu.quota && cpu.quota > 0 ? cpu.quota : 'max'}${cpu.period ? ` ${cpu.period}` : ''}`);
   put('cpu', 'cpu.max.burst', cpu?.burst, { optionalWhenMissing: 'processor bursts' });
   const bytes = (n: number | undefined) => (n ? (n < 0 ? 'max' : n) : undefined);
   put('memory', 'memory.max', bytes(memory?.limit));
@@ -29,15 +33,21 @@ export function settingsV2(resources: LinuxResources): Setting[] {
   put('memory', 'memory.swap.max', swapMax(memory?.limit, memory?.swap), { optionalWhenMissing: 'swap accounting' });
   put('pids', 'pids.max', pidsMax(pids?.limit));
   put('io', 'io.weight', blockIO?.weight ? ioWeight(blockIO.weight) : undefined, { alternative: 'io.bfq.weight' });
-  for (const device of blockIO?.weightDevice ?? []) if (device.weight) put('io', 'io.bfq.weight', `${device.major}:${device.minor} ${device.weight}`);
+  for (const device of blockIO?.weightDevice ?? [])
+    if (device.weight) put('io', 'io.bfq.weight', `${device.major}:${device.minor} ${device.weight}`);
   const throttles = [
-    ['rbps', blockIO?.throttleReadBpsDevice], ['wbps', blockIO?.throttleWriteBpsDevice], ['riops', blockIO?.throttleReadIOPSDevice], ['wiops', blockIO?.throttleWriteIOPSDevice],
+    ['rbps', blockIO?.throttleReadBpsDevice],
+    ['wbps', blockIO?.throttleWriteBpsDevice],
+    ['riops', blockIO?.throttleReadIOPSDevice],
+    ['wiops', blockIO?.throttleWriteIOPSDevice],
   ] as const;
-  for (const [key, devices] of throttles) for (const { major, minor, rate } of devices ?? []) put('io', 'io.max', `${major}:${minor} ${key}=${rate}`);
+  for (const [key, devices] of throttles)
+    for (const { major, minor, rate } of devices ?? []) put('io', 'io.max', `${major}:${minor} ${key}=${rate}`);
   for (const { pageSize, limit } of resources.hugepageLimits ?? []) put('hugetlb', `hugetlb.${pageSize}.max`, limit);
   list.push(...rdma(resources));
   for (const [file, value] of Object.entries(resources.unified ?? {})) {
-    if (file.includes('/') || !/^[a-z]/.test(file)) throw invalidArgument(`config.json: linux.resources.unified: "${file}" is not a file of a cgroup`);
+    if (file.includes('/') || !/^[a-z]/.test(file))
+      throw invalidArgument(`config.json: linux.resources.unified: "${file}" is not a file of a cgroup`);
     put(file.split('.')[0] as string, file, value);
   }
   return list;

@@ -10,8 +10,11 @@ import { checkCgroupPath, containerCgroupPath, monitorCgroupPath } from './paths
 
 test('hierarchies are read from mountinfo', () => {
   const text = [
-    '30 23 0:26 / /sys/fs/cgroup ro - tmpfs tmpfs ro,mode=755', '31 30 0:27 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw', '32 30 0:28 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,xattr,name=systemd',
-    '35 30 0:31 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct', '36 30 0:31 / /mnt/again rw - cgroup cgroup rw,cpu,cpuacct',
+    '30 23 0:26 / /sys/fs/cgroup ro - tmpfs tmpfs ro,mode=755',
+    '31 30 0:27 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw',
+    '32 30 0:28 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,xattr,name=systemd',
+    '35 30 0:31 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct',
+    '36 30 0:31 / /mnt/again rw - cgroup cgroup rw,cpu,cpuacct',
   ];
   expect(parseHierarchies(text.join('\n'), () => []).mode).toBe('hybrid');
   expect(parseHierarchies(text.join('\n'), () => []).list.map((h) => h.controllers.join())).toEqual(['', 'name=systemd', 'cpu,cpuacct']);
@@ -20,16 +23,37 @@ test('hierarchies are read from mountinfo', () => {
 });
 
 test('paths', () => {
-  const at = (cgroupsPath?: string) => containerCgroupPath({ ociVersion: '1', linux: cgroupsPath === undefined ? {} : { cgroupsPath } }, 'id');
-  expect([at(), at('/a/b'), at('a'), at('user-1000.slice:p:n'), at(':p:n'), monitorCgroupPath('id')]).toEqual(['/gantry/id', '/a/b', '/gantry/a', '/user.slice/user-1000.slice/p-n.scope', '/system.slice/p-n.scope', '/gantry-monitors/id']);
+  const at = (cgroupsPath?: string) =>
+    containerCgroupPath({ ociVersion: '1', linux: cgroupsPath === undefined ? {} : { cgroupsPath } }, 'id');
+  expect([at(), at('/a/b'), at('a'), at('user-1000.slice:p:n'), at(':p:n'), monitorCgroupPath('id')]).toEqual([
+    '/gantry/id',
+    '/a/b',
+    '/gantry/a',
+    '/user.slice/user-1000.slice/p-n.scope',
+    '/system.slice/p-n.scope',
+    '/gantry-monitors/id',
+  ]);
   expect(() => at('/a/../b')).toThrow('not allowed');
   expect(() => checkCgroupPath('/')).toThrow('not allowed');
 });
 
 test('v2 values', () => {
   expect([2, 1024, 262144].map(cpuWeight)).toEqual([1, 39, 10000]);
-  const written = settingsV2({ memory: { limit: 100, swap: 150 }, cpu: { quota: 5000, period: 10000, shares: 1024, cpus: '0' }, pids: { limit: -1 }, unified: { 'memory.high': '9' } });
-  expect(Object.fromEntries(written.map((s) => [s.file, s.value]))).toEqual({ 'cpuset.cpus': '0', 'cpu.weight': '39', 'cpu.max': '5000 10000', 'memory.max': '100', 'memory.swap.max': '50', 'pids.max': 'max', 'memory.high': '9' });
+  const written = settingsV2({
+    memory: { limit: 100, swap: 150 },
+    cpu: { quota: 5000, period: 10000, shares: 1024, cpus: '0' },
+    pids: { limit: -1 },
+    unified: { 'memory.high': '9' },
+  });
+  expect(Object.fromEntries(written.map((s) => [s.file, s.value]))).toEqual({
+    'cpuset.cpus': '0',
+    'cpu.weight': '39',
+    'cpu.max': '5000 10000',
+    'memory.max': '100',
+    'memory.swap.max': '50',
+    'pids.max': 'max',
+    'memory.high': '9',
+  });
   expect(() => settingsV2({ memory: { limit: 100, swap: 50 } })).toThrow('below');
 });
 
@@ -40,7 +64,12 @@ describe('the device program', () => {
     const context = [(access << 16) | (type === 'b' ? 1 : 2), major, minor];
     const r = new Array<number>(11).fill(0);
     for (let pc = 0; ; pc++) {
-      const [op, regs, off, imm] = [code.readUInt8(pc * 8), code.readUInt8(pc * 8 + 1), code.readInt16LE(pc * 8 + 2), code.readInt32LE(pc * 8 + 4)];
+      const [op, regs, off, imm] = [
+        code.readUInt8(pc * 8),
+        code.readUInt8(pc * 8 + 1),
+        code.readInt16LE(pc * 8 + 2),
+        code.readInt32LE(pc * 8 + 4),
+      ];
       const [dst, src] = [regs & 15, regs >> 4];
       if (op === 0x61) r[dst] = context[off / 4] as number;
       else if (op === 0xbc) r[dst] = r[src] as number;
@@ -55,7 +84,11 @@ describe('the device program', () => {
   };
   const [M, R, W] = [1, 2, 4];
   test('the last rule decides, mknod and the default devices stay', () => {
-    const rules: LinuxDeviceCgroup[] = [{ allow: false, access: 'rwm' }, { allow: true, type: 'c', major: 10, minor: 229, access: 'rw' }, { allow: false, type: 'c', major: 10, minor: 229, access: 'w' }];
+    const rules: LinuxDeviceCgroup[] = [
+      { allow: false, access: 'rwm' },
+      { allow: true, type: 'c', major: 10, minor: 229, access: 'rw' },
+      { allow: false, type: 'c', major: 10, minor: 229, access: 'w' },
+    ];
     expect(run(rules, 'c', R | W, 1, 3)).toBe(1);
     expect(run(rules, 'b', M, 8, 0)).toBe(1);
     expect(run(rules, 'b', R, 8, 0)).toBe(0);
@@ -78,7 +111,13 @@ real('cgroups of this host', () => {
   };
 
   test('limits are written, processes counted, frozen, killed; nothing is left', async () => {
-    expect(await manager.create(plan, { memory: { limit: 64 << 20, swap: 64 << 20 }, pids: { limit: 50 }, cpu: { shares: 512, quota: 50000, period: 100000 } })).toEqual(expect.any(Array));
+    expect(
+      await manager.create(plan, {
+        memory: { limit: 64 << 20, swap: 64 << 20 },
+        pids: { limit: 50 },
+        cpu: { shares: 512, quota: 50000, period: 100000 },
+      }),
+    ).toEqual(expect.any(Array));
     const child = spawn('sleep', ['60']);
     join(child.pid as number);
     const stats = await manager.stats(plan);

@@ -30,7 +30,11 @@ class KernelCgroups implements CgroupManager {
 
   plan(path: string): CgroupPlan {
     const clean = checkCgroupPath(path);
-    return { path: clean, mode: this.mode, directories: this.hierarchies.list.map((h) => ({ ...h, directory: `${h.mountpoint}${clean}` })) };
+    return {
+      path: clean,
+      mode: this.mode,
+      directories: this.hierarchies.list.map((h) => ({ ...h, directory: `${h.mountpoint}${clean}` })),
+    };
   }
 
   create(plan: CgroupPlan, resources: LinuxResources = {}): Promise<readonly string[]> {
@@ -129,7 +133,9 @@ class KernelCgroups implements CgroupManager {
   }
 
   tidy(path: string): Promise<void> {
-    return settle(() => { for (const { directory } of this.plan(path).directories) quietRmdir(directory); });
+    return settle(() => {
+      for (const { directory } of this.plan(path).directories) quietRmdir(directory);
+    });
   }
 
   oomKills(plan: CgroupPlan): Promise<bigint> {
@@ -143,7 +149,9 @@ class KernelCgroups implements CgroupManager {
 
 /** Every file here answers at once: the work is synchronous, its errors are rejections. */
 function settle<T>(work: () => T): Promise<T> {
-  return new Promise((resolve) => { resolve(work()); });
+  return new Promise((resolve) => {
+    resolve(work());
+  });
 }
 
 function signalProcess(pid: number, signal: number): void {
@@ -167,7 +175,8 @@ function makeDirectory(level: CgroupDirectory, made: string[]): void {
       break;
     } catch (error) {
       if (codeOf(error) === 'EEXIST') break;
-      if (codeOf(error) !== 'ENOENT' || parent === mountpoint || tries > PARENT_TRIES) throw internal(`make cgroup ${directory}`, { cause: error });
+      if (codeOf(error) !== 'ENOENT' || parent === mountpoint || tries > PARENT_TRIES)
+        throw internal(`make cgroup ${directory}`, { cause: error });
       makeDirectory({ ...level, directory: parent }, made);
       if (version === 1 && controllers.includes('cpuset')) inherit(parent);
     }
@@ -252,7 +261,8 @@ function orderMemory(plan: CgroupPlan, settings: Setting[]): Setting[] {
 }
 
 function writeSetting(plan: CgroupPlan, setting: Setting): string | undefined {
-  if (setting.controller === 'unified') throw invalidArgument(`config.json: invalid configuration: linux.resources.unified: "${setting.file}" needs cgroup v2`);
+  if (setting.controller === 'unified')
+    throw invalidArgument(`config.json: invalid configuration: linux.resources.unified: "${setting.file}" needs cgroup v2`);
   const directory = directoryOf(plan, setting.controller);
   const missing = `the host has no ${setting.controller} cgroup: ${setting.file} is not set`;
   if (directory === undefined) {
@@ -265,9 +275,11 @@ function writeSetting(plan: CgroupPlan, setting: Setting): string | undefined {
     return undefined;
   } catch (error) {
     /* A kernel that keeps the file for its name alone. */
-    if (setting.optionalWhenMissing && ['EOPNOTSUPP', 'ENOTSUP'].includes(codeOf(error))) return `the host has no ${setting.optionalWhenMissing}: ${setting.file} is not set`;
+    if (setting.optionalWhenMissing && ['EOPNOTSUPP', 'ENOTSUP'].includes(codeOf(error)))
+      return `the host has no ${setting.optionalWhenMissing}: ${setting.file} is not set`;
     if (codeOf(error) === 'ENOENT' || codeOf(error) === 'EACCES') {
-      if (!existsSync(`${directory}/${file}`) && !setting.required) return `the host has no ${setting.optionalWhenMissing ?? `${setting.controller} limit`}: ${setting.file} is not set`;
+      if (!existsSync(`${directory}/${file}`) && !setting.required)
+        return `the host has no ${setting.optionalWhenMissing ?? `${setting.controller} limit`}: ${setting.file} is not set`;
     }
     throw internal(`write "${setting.value}" to ${directory}/${file}: ${reasonOf(error)}`, { cause: error });
   }
@@ -280,7 +292,10 @@ function reasonOf(error: unknown): string {
 }
 
 function pidsOf(plan: CgroupPlan): number[] {
-  const directory = plan.mode === 'v2' ? plan.directories[0]?.directory : (directoryOf(plan, 'pids') ?? directoryOf(plan, 'freezer') ?? plan.directories[0]?.directory);
+  const directory =
+    plan.mode === 'v2'
+      ? plan.directories[0]?.directory
+      : (directoryOf(plan, 'pids') ?? directoryOf(plan, 'freezer') ?? plan.directories[0]?.directory);
   const found = new Set<number>();
   const walk = (path: string) => {
     for (const pid of (readValue(`${path}/cgroup.procs`) ?? '').split('\n')) if (pid) found.add(Number(pid));
@@ -292,7 +307,9 @@ function pidsOf(plan: CgroupPlan): number[] {
 
 function entries(path: string): string[] {
   try {
-    return readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+    return readdirSync(path, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .map((entry) => entry.name);
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return [];
     throw error;

@@ -24,7 +24,11 @@ export function monitorCgroupPath(id: string): string {
 /** Absolute, no `.` and `..`, no empty parts, not the root. */
 export function checkCgroupPath(path: string): string {
   const parts = path.replace(/\/+/g, '/').replace(/\/$/, '').split('/').slice(1);
-  if (!path.startsWith('/') || parts.length === 0 || parts.some((part) => part === '' || part === '.' || part === '..' || /[\0\n]/.test(part))) {
+  if (
+    !path.startsWith('/') ||
+    parts.length === 0 ||
+    parts.some((part) => part === '' || part === '.' || part === '..' || /[\0\n]/.test(part))
+  ) {
     throw invalidArgument(`cgroup path "${path}" is not allowed`);
   }
   return `/${parts.join('/')}`;

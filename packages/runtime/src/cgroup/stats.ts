@@ -57,15 +57,30 @@ function statsV2(directory: string): CgroupStats {
   const nanoseconds = (microseconds: bigint | undefined) => (microseconds ?? 0n) * 1000n;
   return {
     cpu: {
-      usage: nanoseconds(cpu['usage_usec']), user: nanoseconds(cpu['user_usec']), system: nanoseconds(cpu['system_usec']), perCpu: [],
-      periods: cpu['nr_periods'] ?? 0n, throttledPeriods: cpu['nr_throttled'] ?? 0n, throttledTime: nanoseconds(cpu['throttled_usec']),
+      usage: nanoseconds(cpu['usage_usec']),
+      user: nanoseconds(cpu['user_usec']),
+      system: nanoseconds(cpu['system_usec']),
+      perCpu: [],
+      periods: cpu['nr_periods'] ?? 0n,
+      throttledPeriods: cpu['nr_throttled'] ?? 0n,
+      throttledTime: nanoseconds(cpu['throttled_usec']),
     },
     memory: {
-      usage: readNumber(at('memory.current')), max: readNumber(at('memory.peak')), limit: readNumber(at('memory.max')), failcnt: events['max'] ?? 0n,
-      swapUsage: readNumber(at('memory.swap.current')), swapLimit: readNumber(at('memory.swap.max')), kernelUsage: stat['kernel'] ?? 0n, stat, oomKills: events['oom_kill'] ?? 0n,
+      usage: readNumber(at('memory.current')),
+      max: readNumber(at('memory.peak')),
+      limit: readNumber(at('memory.max')),
+      failcnt: events['max'] ?? 0n,
+      swapUsage: readNumber(at('memory.swap.current')),
+      swapLimit: readNumber(at('memory.swap.max')),
+      kernelUsage: stat['kernel'] ?? 0n,
+      stat,
+      oomKills: events['oom_kill'] ?? 0n,
     },
     pids: { current: readNumber(at('pids.current')), limit: readNumber(at('pids.max')) },
-    blkio: { serviceBytes: blkioV2(at('io.stat'), { rbytes: 'Read', wbytes: 'Write' }), serviced: blkioV2(at('io.stat'), { rios: 'Read', wios: 'Write' }) },
+    blkio: {
+      serviceBytes: blkioV2(at('io.stat'), { rbytes: 'Read', wbytes: 'Write' }),
+      serviced: blkioV2(at('io.stat'), { rios: 'Read', wios: 'Write' }),
+    },
   };
 }
 

@@ -14,7 +14,8 @@ function moveBelow(directories: readonly CgroupDirectory[], wish: string): Cgrou
   const path = wish.slice(at + 1);
   if (!path || path.includes('\0') || path.split('/').includes('..')) throw invalidArgument(`bad sub cgroup path: "${wish}"`);
   for (const name of controllers ?? []) {
-    if (!directories.some((d) => d.version === 1 && d.controllers.includes(name))) throw invalidArgument(`unknown controller "${name}" in --cgroup "${wish}"`);
+    if (!directories.some((d) => d.version === 1 && d.controllers.includes(name)))
+      throw invalidArgument(`unknown controller "${name}" in --cgroup "${wish}"`);
   }
   return directories.map((directory) => {
     if (controllers && !(directory.version === 1 && controllers.some((name) => directory.controllers.includes(name)))) return directory;

@@ -15,7 +15,9 @@ const missing = missingForContainers() ?? (unified ? undefined : 'a cgroup2 moun
   const id = `v2-${process.pid}`;
   const plan = manager.plan(`/gantry-test-${process.pid}/${id}`);
   let box: ReturnType<typeof makeBundle>;
-  beforeEach(() => { box = makeBundle(); });
+  beforeEach(() => {
+    box = makeBundle();
+  });
   afterEach(async () => {
     await manager.killAll(plan);
     await manager.remove(plan);
@@ -24,18 +26,28 @@ const missing = missingForContainers() ?? (unified ? undefined : 'a cgroup2 moun
   });
 
   test('is cloned into it, its devices are limited by a program, it is frozen and killed as one', async () => {
-    const spec = dockerLikeSpec(['sh', '-c', 'cat /proc/self/cgroup | tail -1; mknod /tmp/vda b 254 0; cat /tmp/vda 2>&1 >/dev/null; cat /dev/null && echo null; cat /dev/fuse 2>&1; grep cgroup /proc/mounts | cut -d" " -f1-3; exec sleep 60']);
+    const spec = dockerLikeSpec([
+      'sh',
+      '-c',
+      'cat /proc/self/cgroup | tail -1; mknod /tmp/vda b 254 0; cat /tmp/vda 2>&1 >/dev/null; cat /dev/null && echo null; cat /dev/fuse 2>&1; grep cgroup /proc/mounts | cut -d" " -f1-3; exec sleep 60',
+    ]);
     spec.linux!.devices = [{ path: '/dev/fuse', type: 'c', major: 10, minor: 229 }];
     await manager.create(plan, {});
     const launched = launchPlan(compileCreate(spec, { id, bundle: box.bundle, cgroup: plan }).plan);
     const printed = new Promise<void>((resolve) => {
-      launched.child.stdout?.on('data', (data: Buffer) => { if (data.includes('cgroup2')) resolve(); });
+      launched.child.stdout?.on('data', (data: Buffer) => {
+        if (data.includes('cgroup2')) resolve();
+      });
     });
     const pid = await launched.created;
     await launched.started;
     await printed;
     expect(await manager.pids(plan)).toContain(pid);
-    const exec = compileExec({ user: { uid: 0, gid: 0 }, cwd: '/', args: ['/bin/sh', '-c', '/bin/tail -1 /proc/self/cgroup'] }, { pid, startTime: startTimeOf(pid), spec, cgroup: plan }, { id });
+    const exec = compileExec(
+      { user: { uid: 0, gid: 0 }, cwd: '/', args: ['/bin/sh', '-c', '/bin/tail -1 /proc/self/cgroup'] },
+      { pid, startTime: startTimeOf(pid), spec, cgroup: plan },
+      { id },
+    );
     expect((await launchPlan(exec.plan, { mode: 'runc-exec' }).done).stdout).toBe('0::/\n');
     await manager.freeze(plan);
     expect(await manager.frozen(plan)).toBe(true);

@@ -16,7 +16,11 @@ export type Values<F extends Flags> = { [K in keyof F]: Value<F[K]> };
  * Reads flags up to the first word that is none (or `--`); the rest are the positional words. `--name value`, `--name=value`, `-n value`;
  * as runc's, long names may have one dash.
  */
-export function parseFlags<F extends Flags>(words: readonly string[], flags: F, options: { readonly interleaved?: boolean } = {}): { values: Values<F>; rest: string[] } {
+export function parseFlags<F extends Flags>(
+  words: readonly string[],
+  flags: F,
+  options: { readonly interleaved?: boolean } = {},
+): { values: Values<F>; rest: string[] } {
   const values: Record<string, string | boolean | string[] | undefined> = {};
   for (const [name, { kind }] of Object.entries(flags)) values[name] = kind === 'boolean' ? false : kind === 'list' ? [] : undefined;
   const rest: string[] = [];
@@ -37,7 +41,8 @@ export function parseFlags<F extends Flags>(words: readonly string[], flags: F, 
     if (name === undefined) throw invalidArgument(`unknown flag ${word}`);
     const { kind } = flags[name] as Flag;
     if (kind === 'boolean') {
-      if (inline !== undefined && !['true', 'false'].includes(inline)) throw invalidArgument(`flag --${name} takes true or false, not "${inline}"`);
+      if (inline !== undefined && !['true', 'false'].includes(inline))
+        throw invalidArgument(`flag --${name} takes true or false, not "${inline}"`);
       values[name] = inline !== 'false';
       continue;
     }

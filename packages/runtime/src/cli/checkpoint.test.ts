@@ -17,7 +17,14 @@ const script = join(work, 'gantry-runc.cjs');
 const repository = join(__dirname, '../../../..');
 
 beforeAll(() => {
-  execFileSync(join(repository, 'node_modules/esbuild/bin/esbuild'), [join(__dirname, 'main.ts'), '--bundle', '--platform=node', '--external:koffi', `--outfile=${script}`, '--log-level=error']);
+  execFileSync(join(repository, 'node_modules/esbuild/bin/esbuild'), [
+    join(__dirname, 'main.ts'),
+    '--bundle',
+    '--platform=node',
+    '--external:koffi',
+    `--outfile=${script}`,
+    '--log-level=error',
+  ]);
 });
 afterAll(async () => {
   await createCgroupManager().tidy('/gantry-test');
@@ -30,11 +37,18 @@ test('links are followed inside the root', () => {
   symlinkSync('/a', join(root, 'to-a'));
   symlinkSync('../../../etc', join(root, 'a/out'));
   symlinkSync('loop', join(root, 'loop'));
-  expect(['/to-a/b', '/a/out/x', '/../../a', '/loop', '/new/place'].map((path) => resolveInside(root, path))).toEqual(['/a/b', '/etc/x', '/a', '/loop', '/new/place']);
+  expect(['/to-a/b', '/a/out/x', '/../../a', '/loop', '/new/place'].map((path) => resolveInside(root, path))).toEqual([
+    '/a/b',
+    '/etc/x',
+    '/a',
+    '/loop',
+    '/new/place',
+  ]);
 });
 
 test('a network or pid namespace that is joined by path is left to its owner, another kind is refused by its name', () => {
-  const joins = (type: 'network' | 'pid' | 'ipc', path: string) => externalNamespaces({ linux: { namespaces: [{ type: 'mount' }, { type, path }] } } as Spec);
+  const joins = (type: 'network' | 'pid' | 'ipc', path: string) =>
+    externalNamespaces({ linux: { namespaces: [{ type: 'mount' }, { type, path }] } } as Spec);
   expect(joins('network', '/proc/self/ns/net')).toEqual([`net[${statSync('/proc/self/ns/net').ino}]:extRootNetNS`]);
   expect(joins('pid', '/proc/self/ns/pid')).toEqual([`pid[${statSync('/proc/self/ns/pid').ino}]:extRootPidNS`]);
   expect(() => joins('ipc', '/proc/self/ns/ipc')).toThrow('a namespace by path (ipc)');
@@ -43,7 +57,12 @@ test('a network or pid namespace that is joined by path is left to its owner, an
 (missing === undefined ? describe : describe.skip)(`checkpoint${missing === undefined ? '' : ` [needs ${missing}]`}`, () => {
   let box: ReturnType<typeof makeBundle>;
   const id = `cr-${process.pid}`;
-  const run = (program: string, ...words: string[]) => spawnSync(process.execPath, [script, '--native', nativeBinary, '--root', join(work, 'state'), '--log', join(work, 'log'), '--criu', program, ...words], { cwd: box.bundle, encoding: 'utf8', stdio: ['ignore', words[0] === 'exec' ? 'pipe' : 'ignore', 'ignore'] });
+  const run = (program: string, ...words: string[]) =>
+    spawnSync(
+      process.execPath,
+      [script, '--native', nativeBinary, '--root', join(work, 'state'), '--log', join(work, 'log'), '--criu', program, ...words],
+      { cwd: box.bundle, encoding: 'utf8', stdio: ['ignore', words[0] === 'exec' ? 'pipe' : 'ignore', 'ignore'] },
+    );
   beforeEach(() => {
     box = makeBundle();
     const spec: Spec = dockerLikeSpec(['sh', '-c', 'i=0; while :; do i=$((i+1)); echo $i > /dev/shm/n; sleep 0.1; done']);
@@ -77,19 +96,23 @@ test('a network or pid namespace that is joined by path is left to its owner, an
     expect(run(criu, 'kill', id, 'KILL').status).toBe(0);
   });
 
-  (works ? test : test.skip)(`joins the network namespace of another again${works ? '' : ' [needs a criu whose check passes, GANTRY_CRIU]'}`, async () => {
-    run(criu, 'delete', '--force', id);
-    const holder = spawn('unshare', ['-n', 'sh', '-c', 'echo there; exec cat'], { stdio: ['pipe', 'pipe', 'ignore'] });
-    try {
-      await new Promise((resolve) => holder.stdout.once('data', resolve));
-      const path = `/proc/${holder.pid}/ns/net`;
-      const spec = JSON.parse(readFileSync(join(box.bundle, 'config.json'), 'utf8')) as Spec;
-      spec.linux!.namespaces = spec.linux!.namespaces!.map((n) => (n.type === 'network' ? { ...n, path } : n));
-      writeFileSync(join(box.bundle, 'config.json'), JSON.stringify(spec));
-      for (const verb of [['run', '-d'], ['checkpoint'], ['restore', '-d']]) expect([verb, run(criu, ...verb, id).status]).toEqual([verb, 0]);
-      expect(run(criu, 'exec', id, 'readlink', '/proc/1/ns/net').stdout.trim()).toBe(readlinkSync(path));
-    } finally {
-      holder.kill('SIGKILL');
-    }
-  });
+  (works ? test : test.skip)(
+    `joins the network namespace of another again${works ? '' : ' [needs a criu whose check passes, GANTRY_CRIU]'}`,
+    async () => {
+      run(criu, 'delete', '--force', id);
+      const holder = spawn('unshare', ['-n', 'sh', '-c', 'echo there; exec cat'], { stdio: ['pipe', 'pipe', 'ignore'] });
+      try {
+        await new Promise((resolve) => holder.stdout.once('data', resolve));
+        const path = `/proc/${holder.pid}/ns/net`;
+        const spec = JSON.parse(readFileSync(join(box.bundle, 'config.json'), 'utf8')) as Spec;
+        spec.linux!.namespaces = spec.linux!.namespaces!.map((n) => (n.type === 'network' ? { ...n, path } : n));
+        writeFileSync(join(box.bundle, 'config.json'), JSON.stringify(spec));
+        for (const verb of [['run', '-d'], ['checkpoint'], ['restore', '-d']])
+          expect([verb, run(criu, ...verb, id).status]).toEqual([verb, 0]);
+        expect(run(criu, 'exec', id, 'readlink', '/proc/1/ns/net').stdout.trim()).toBe(readlinkSync(path));
+      } finally {
+        holder.kill('SIGKILL');
+      }
+    },
+  );
 });

@@ -19,7 +19,14 @@ const runtimes: [name: string, command: string[], missing: string | undefined][]
 
 beforeAll(() => {
   if (missingForContainers() !== undefined) return;
-  execFileSync(join(repository, 'node_modules/esbuild/bin/esbuild'), [join(__dirname, 'main.ts'), '--bundle', '--platform=node', '--external:koffi', `--outfile=${script}`, '--log-level=error']);
+  execFileSync(join(repository, 'node_modules/esbuild/bin/esbuild'), [
+    join(__dirname, 'main.ts'),
+    '--bundle',
+    '--platform=node',
+    '--external:koffi',
+    `--outfile=${script}`,
+    '--log-level=error',
+  ]);
 });
 afterAll(async () => {
   await createCgroupManager().tidy(`/gantry-test-${process.pid}`);
@@ -35,13 +42,18 @@ describe.each(runtimes)('%s', (name, command, missing) => {
 
   const run = (...words: string[]) => {
     const [file = '', ...first] = command;
-    const { status, stdout, stderr } = spawnSync(file, [...first, '--root', root, ...words], { cwd: box.bundle, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+    const { status, stdout, stderr } = spawnSync(file, [...first, '--root', root, ...words], {
+      cwd: box.bundle,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     return { status, stdout, stderr };
   };
   /* Detached: a process must not hold our pipes open. */
   const quiet = (...words: string[]) => {
     const [file = '', ...first] = command;
-    return spawnSync(file, [...first, '--root', root, '--log', join(box.bundle, 'log'), ...words], { cwd: box.bundle, stdio: 'ignore' }).status;
+    return spawnSync(file, [...first, '--root', root, '--log', join(box.bundle, 'log'), ...words], { cwd: box.bundle, stdio: 'ignore' })
+      .status;
   };
   const write = (args: string[], change: (spec: Spec) => void = () => undefined) => {
     const spec = dockerLikeSpec(args);
@@ -53,7 +65,10 @@ describe.each(runtimes)('%s', (name, command, missing) => {
   };
   const state = () => JSON.parse(run('state', id).stdout) as { status: string; pid: number; bundle: string; id: string };
   const until = async (what: () => boolean) => {
-    for (let i = 0; i < 200 && !what(); i++) await new Promise((resolve) => { setTimeout(resolve, 20); });
+    for (let i = 0; i < 200 && !what(); i++)
+      await new Promise((resolve) => {
+        setTimeout(resolve, 20);
+      });
     expect(what()).toBe(true);
   };
 
@@ -82,7 +97,19 @@ describe.each(runtimes)('%s', (name, command, missing) => {
     expect(run('start', id).status).toBe(0);
     expect(state().status).toBe('running');
     expect(run('start', id).status).not.toBe(0);
-    const { status, stdout } = run('exec', '--env', 'A=b', '--user', '5:6', '--cwd', '/tmp', id, 'sh', '-c', 'id -u; id -g; echo $A; pwd; hostname; exit 3');
+    const { status, stdout } = run(
+      'exec',
+      '--env',
+      'A=b',
+      '--user',
+      '5:6',
+      '--cwd',
+      '/tmp',
+      id,
+      'sh',
+      '-c',
+      'id -u; id -g; echo $A; pwd; hostname; exit 3',
+    );
     expect([status, stdout]).toEqual([3, '5\n6\nb\n/tmp\nbox\n']);
     expect(run('pause', id).status).toBe(0);
     expect(state().status).toBe('paused');
@@ -90,7 +117,9 @@ describe.each(runtimes)('%s', (name, command, missing) => {
     expect(JSON.parse(run('ps', '--format', 'json', id).stdout)).toEqual([state().pid]);
     expect((JSON.parse(run('events', '--stats', id).stdout) as { data: { pids: { current: number } } }).data.pids.current).toBe(1);
     expect(run('update', '--memory', '67108864', '--memory-swap', '67108864', id).status).toBe(0);
-    expect((JSON.parse(run('events', '--stats', id).stdout) as { data: { memory: { usage: { limit: number } } } }).data.memory.usage.limit).toBe(67108864);
+    expect(
+      (JSON.parse(run('events', '--stats', id).stdout) as { data: { memory: { usage: { limit: number } } } }).data.memory.usage.limit,
+    ).toBe(67108864);
     expect(run('list', '-q').stdout).toBe(`${id}\n`);
     expect(run('delete', id).status).not.toBe(0);
     expect(run('kill', id, 'KILL').status).toBe(0);
@@ -106,9 +135,13 @@ describe.each(runtimes)('%s', (name, command, missing) => {
     const log = join(box.bundle, 'log.json');
     expect(run('--log', log, '--log-format', 'json', 'create', id).status).not.toBe(0);
     const last = JSON.parse(readFileSync(log, 'utf8').trim().split('\n').at(-1) as string) as { level: string; msg: string };
-    expect(last).toMatchObject({ level: 'error', msg: expect.stringContaining('exec: "no-such-program": executable file not found in $PATH') as string });
+    expect(last).toMatchObject({
+      level: 'error',
+      msg: expect.stringContaining('exec: "no-such-program": executable file not found in $PATH') as string,
+    });
     expect(run('list', '-q').stdout).toBe('');
-    for (const file of existsSync('/sys/fs/cgroup/pids') ? ['/sys/fs/cgroup/pids'] : ['/sys/fs/cgroup']) expect(existsSync(`${file}/gantry-test-${process.pid}/${id}`)).toBe(false);
+    for (const file of existsSync('/sys/fs/cgroup/pids') ? ['/sys/fs/cgroup/pids'] : ['/sys/fs/cgroup'])
+      expect(existsSync(`${file}/gantry-test-${process.pid}/${id}`)).toBe(false);
   });
 
   check(label('a created container can be deleted; an id is taken once'), () => {
@@ -126,7 +159,15 @@ describe.each(runtimes)('%s', (name, command, missing) => {
   check(label('hooks of the life cycle'), () => {
     const log = join(box.bundle, 'order');
     const hook = (word: string) => [{ path: '/bin/sh', args: ['sh', '-c', `cat >/dev/null; echo ${word} >> ${log}`] }];
-    write(['true'], (s) => { s.hooks = { prestart: hook('prestart'), createRuntime: hook('createRuntime'), createContainer: hook('createContainer'), poststart: hook('poststart'), poststop: hook('poststop') }; });
+    write(['true'], (s) => {
+      s.hooks = {
+        prestart: hook('prestart'),
+        createRuntime: hook('createRuntime'),
+        createContainer: hook('createContainer'),
+        poststart: hook('poststart'),
+        poststop: hook('poststop'),
+      };
+    });
     expect(run('run', id).status).toBe(0);
     expect(readFileSync(log, 'utf8').split('\n')).toEqual(['prestart', 'createRuntime', 'createContainer', 'poststart', 'poststop', '']);
   });
@@ -136,11 +177,14 @@ describe.each(runtimes)('%s', (name, command, missing) => {
       write(['sleep', '9']);
       expect(quiet('run', '-d', id)).toBe(0);
       expect([root, join(root, id)].map((path) => statSync(path).mode & 0o777)).toEqual([0o700, 0o700]);
-      for (const user of ['0x0', '1e3', 'root', '-1', '', '1:2:3', '4294967295']) expect(run('exec', '--user', user, id, 'true').stderr).toMatch(/is not a|is not UID/);
+      for (const user of ['0x0', '1e3', 'root', '-1', '', '1:2:3', '4294967295'])
+        expect(run('exec', '--user', user, id, 'true').stderr).toMatch(/is not a|is not UID/);
     });
 
     check(label('a field that is not honoured is refused by name'), () => {
-      write(['true'], (s) => { s.linux!.intelRdt = { closID: 'x' }; });
+      write(['true'], (s) => {
+        s.linux!.intelRdt = { closID: 'x' };
+      });
       expect(run('run', id).stderr).toContain('config.json: linux.intelRdt is not supported');
     });
   }

@@ -4,7 +4,10 @@ import { failedPrecondition, invalidArgument } from '@gantry/rpc/errors';
 import { parseFlags } from './arguments';
 
 const flags = {
-  root: { kind: 'string', help: 'directory of the containers\' states (default /run/gantry-runc, for others than root $XDG_RUNTIME_DIR/gantry-runc)' },
+  root: {
+    kind: 'string',
+    help: "directory of the containers' states (default /run/gantry-runc, for others than root $XDG_RUNTIME_DIR/gantry-runc)",
+  },
   log: { kind: 'string', help: 'file for errors and warnings (default stderr)' },
   'log-format': { kind: 'string', help: 'text or json' },
   debug: { kind: 'boolean', help: 'tell what is done' },
@@ -41,10 +44,23 @@ export function readConfig(argv: readonly string[]): Config {
   const logFormat = values['log-format'] ?? 'text';
   if (logFormat !== 'text' && logFormat !== 'json') throw invalidArgument(`flag --log-format: "${logFormat}" is not text or json`);
   const rootless = isRootless(values.rootless);
-  if (values['systemd-cgroup'] && !existsSync('/run/systemd/system')) throw failedPrecondition('flag --systemd-cgroup: systemd does not run on this host');
+  if (values['systemd-cgroup'] && !existsSync('/run/systemd/system'))
+    throw failedPrecondition('flag --systemd-cgroup: systemd does not run on this host');
   return {
-    root: values.root ?? defaultRoot(), rootGiven: values.root !== undefined, log: values.log, logFormat, native: values.native, debug: values.debug, rootless, systemdCgroup: values['systemd-cgroup'],
-    criu: values.criu ?? 'criu', listenFds: listenFds(), notifySocket: process.env['NOTIFY_SOCKET'], version: values.version, help: values.help, words: rest,
+    root: values.root ?? defaultRoot(),
+    rootGiven: values.root !== undefined,
+    log: values.log,
+    logFormat,
+    native: values.native,
+    debug: values.debug,
+    rootless,
+    systemdCgroup: values['systemd-cgroup'],
+    criu: values.criu ?? 'criu',
+    listenFds: listenFds(),
+    notifySocket: process.env['NOTIFY_SOCKET'],
+    version: values.version,
+    help: values.help,
+    words: rest,
   };
 }
 
@@ -67,7 +83,14 @@ function listenFds(): number {
 }
 
 /** Beside the installed bundle, in dist, or seen from the sources. */
-const places = ['libexec/gantry-native', '../libexec/gantry/gantry-native', '../../gantry-native', '../gantry-native', 'gantry-native', '../../../../dist/gantry-native'];
+const places = [
+  'libexec/gantry-native',
+  '../libexec/gantry/gantry-native',
+  '../../gantry-native',
+  '../gantry-native',
+  'gantry-native',
+  '../../../../dist/gantry-native',
+];
 
 export function findNative(configured: string | undefined, here: string): string {
   const candidates = configured === undefined ? places.map((place) => join(here, place)) : [configured];

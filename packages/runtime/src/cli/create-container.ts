@@ -17,7 +17,7 @@ import { forget, processStat, reserve, saveState, type StoredState } from './sta
 /** Flags that create and run share. */
 export const createFlags = {
   bundle: { kind: 'string', short: 'b', help: 'directory that holds config.json (default: the working directory)' },
-  'console-socket': { kind: 'string', help: 'unix socket that receives the terminal\'s master' },
+  'console-socket': { kind: 'string', help: "unix socket that receives the terminal's master" },
   'pid-file': { kind: 'string', help: 'file for the process id' },
   'no-pivot': { kind: 'boolean', help: 'chroot instead of pivot_root, for a rootfs on a ramdisk' },
   'no-new-keyring': { kind: 'boolean', help: 'keep the session keyring' },
@@ -32,15 +32,29 @@ export interface Created {
 }
 
 /** Reserves the id, makes the cgroups, launches; nothing is left when it fails. `stay`: we remain the parent (run). */
-export async function createContainer(context: Context, id: string, values: Values<typeof createFlags>, stay: 'no' | 'detach' | 'foreground'): Promise<Created> {
+export async function createContainer(
+  context: Context,
+  id: string,
+  values: Values<typeof createFlags>,
+  stay: 'no' | 'detach' | 'foreground',
+): Promise<Created> {
   const bundle = resolve(values.bundle ?? '.');
   const spec = forServiceManager(readSpec(bundle), context);
   const preserveFds = (integer('preserve-fds', values['preserve-fds']) ?? 0) + context.listenFds;
   const terminal = spec.process?.terminal === true;
-  if (terminal && stay !== 'foreground' && !values['console-socket']) throw invalidArgument('cannot allocate tty if runc will detach without setting console socket');
+  if (terminal && stay !== 'foreground' && !values['console-socket'])
+    throw invalidArgument('cannot allocate tty if runc will detach without setting console socket');
   if (!terminal && values['console-socket']) throw invalidArgument('cannot use console socket if runc will not detach or allocate tty');
   const { cgroup, resources } = await placeInCgroups(context, spec, id);
-  const options = { id, bundle, cgroup, ...(context.rootless ? { mapper: findMapper() } : {}), noPivot: values['no-pivot'], noNewKeyring: values['no-new-keyring'], preserveFds };
+  const options = {
+    id,
+    bundle,
+    cgroup,
+    ...(context.rootless ? { mapper: findMapper() } : {}),
+    noPivot: values['no-pivot'],
+    noNewKeyring: values['no-new-keyring'],
+    preserveFds,
+  };
   const { plan, warnings } = compileCreate(spec, options);
   for (const warning of warnings) context.log.warn(warning);
   if (spec.linux?.seccomp) context.log.debug(`seccomp filter flags: ${seccompFlags(spec.linux.seccomp)}`);
@@ -48,13 +62,31 @@ export async function createContainer(context: Context, id: string, values: Valu
   context.log.debug(steps.setup(id, `bundle ${bundle}, cgroup ${cgroup.path}, plan of ${plan.length} bytes`));
   let made = false;
   try {
-    const draft: StoredState = { version: 1, id, bundle, rootfs: resolve(bundle, spec.root?.path ?? ''), created: new Date().toISOString(), cgroup, spec, pid: 0, startTime: '', noNewKeyring: values['no-new-keyring'] };
+    const draft: StoredState = {
+      version: 1,
+      id,
+      bundle,
+      rootfs: resolve(bundle, spec.root?.path ?? ''),
+      created: new Date().toISOString(),
+      cgroup,
+      spec,
+      pid: 0,
+      startTime: '',
+      noNewKeyring: values['no-new-keyring'],
+    };
     saveState(context.root, draft);
     made = true;
     for (const warning of await context.cgroups.create(cgroup, resources)) context.log.warn(warning);
     const launch = launchNative(context.native, {
-      mode: 'runc-create', plan, terminal, preserveFds, detach: stay === 'detach', ...(stay === 'no' ? { listen: directory } : {}),
-      ...(values['console-socket'] ? { consoleSocket: values['console-socket'] } : {}), ...(values['pidfd-socket'] ? { pidfdSocket: values['pidfd-socket'] } : {}), ...(spec.process?.consoleSize?.height ? { consoleSize: spec.process.consoleSize } : {}),
+      mode: 'runc-create',
+      plan,
+      terminal,
+      preserveFds,
+      detach: stay === 'detach',
+      ...(stay === 'no' ? { listen: directory } : {}),
+      ...(values['console-socket'] ? { consoleSocket: values['console-socket'] } : {}),
+      ...(values['pidfd-socket'] ? { pidfdSocket: values['pidfd-socket'] } : {}),
+      ...(spec.process?.consoleSize?.height ? { consoleSize: spec.process.consoleSize } : {}),
     });
     const pid = await launch.created;
     context.log.debug(steps.waits(id, pid));

@@ -22,8 +22,10 @@ afterAll(async () => {
   let id = '';
   let box: ReturnType<typeof makeBundle>;
   const words = (...more: string[]): string[] => [script, '--native', nativeBinary, '--root', join(work, 'root'), ...more];
-  const run = (...more: string[]) => spawnSync(process.execPath, words(...more), { cwd: box.bundle, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
-  const quiet = (...more: string[]) => spawnSync(process.execPath, words('--log', join(box.bundle, 'log'), ...more), { cwd: box.bundle, stdio: 'ignore' }).status;
+  const run = (...more: string[]) =>
+    spawnSync(process.execPath, words(...more), { cwd: box.bundle, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  const quiet = (...more: string[]) =>
+    spawnSync(process.execPath, words('--log', join(box.bundle, 'log'), ...more), { cwd: box.bundle, stdio: 'ignore' }).status;
   const write = (args: string[], change: (spec: Spec) => void = () => undefined) => {
     const spec = dockerLikeSpec(args);
     spec.linux!.cgroupsPath = `/gantry-test-${process.pid}/${id}`;
@@ -31,7 +33,14 @@ afterAll(async () => {
     writeFileSync(join(box.bundle, 'config.json'), JSON.stringify(spec));
   };
   beforeAll(() => {
-    execFileSync(join(repository, 'node_modules/esbuild/bin/esbuild'), [join(__dirname, 'main.ts'), '--bundle', '--platform=node', '--external:koffi', `--outfile=${script}`, '--log-level=error']);
+    execFileSync(join(repository, 'node_modules/esbuild/bin/esbuild'), [
+      join(__dirname, 'main.ts'),
+      '--bundle',
+      '--platform=node',
+      '--external:koffi',
+      `--outfile=${script}`,
+      '--log-level=error',
+    ]);
   });
   beforeEach(() => {
     id = `f${randomBytes(5).toString('hex')}`;
@@ -42,27 +51,48 @@ afterAll(async () => {
     box.remove();
   });
 
-  test.each(['prestart', 'createRuntime', 'createContainer', 'startContainer', 'poststart'] as const)('a %s hook that takes longer than its time ends the start by name', (name) => {
-    if (name === 'startContainer') writeFileSync(join(box.rootfs, 'bin/slow'), '#!/bin/sh\nexec sleep 60\n', { mode: 0o755 });
-    write(['true'], (s) => { s.hooks = { [name]: [{ path: name === 'startContainer' ? '/bin/slow' : '/bin/sleep', args: ['sleep', '60'], timeout: 1 }] }; });
-    const began = Date.now();
-    const { status, stderr } = run('run', id);
-    expect([status === 0, stderr]).toEqual([false, expect.stringContaining(`error running ${name} hook #0`)]);
-    expect(Date.now() - began).toBeLessThan(50_000);
-    expect(run('state', id).status).toBe(1);
-  });
+  test.each(['prestart', 'createRuntime', 'createContainer', 'startContainer', 'poststart'] as const)(
+    'a %s hook that takes longer than its time ends the start by name',
+    (name) => {
+      if (name === 'startContainer') writeFileSync(join(box.rootfs, 'bin/slow'), '#!/bin/sh\nexec sleep 60\n', { mode: 0o755 });
+      write(['true'], (s) => {
+        s.hooks = { [name]: [{ path: name === 'startContainer' ? '/bin/slow' : '/bin/sleep', args: ['sleep', '60'], timeout: 1 }] };
+      });
+      const began = Date.now();
+      const { status, stderr } = run('run', id);
+      expect([status === 0, stderr]).toEqual([false, expect.stringContaining(`error running ${name} hook #0`)]);
+      expect(Date.now() - began).toBeLessThan(50_000);
+      expect(run('state', id).status).toBe(1);
+    },
+  );
 
   test('every hook is told the state on stdin', () => {
     const log = join(box.bundle, 'told');
     const hook = (name: string) => [{ path: '/bin/sh', args: ['sh', '-c', `echo "${name} $(cat)" >> ${log}`] }];
     write(['true'], (s) => {
       s.annotations = { 'org.example.k': 'v' };
-      s.hooks = { prestart: hook('prestart'), createRuntime: hook('createRuntime'), createContainer: hook('createContainer'), poststart: hook('poststart'), poststop: hook('poststop') };
+      s.hooks = {
+        prestart: hook('prestart'),
+        createRuntime: hook('createRuntime'),
+        createContainer: hook('createContainer'),
+        poststart: hook('poststart'),
+        poststop: hook('poststop'),
+      };
     });
     expect(run('run', id).status).toBe(0);
-    const told = readFileSync(log, 'utf8').trim().split('\n').map((line) => [line.slice(0, line.indexOf(' ')), JSON.parse(line.slice(line.indexOf(' '))) as { status: string }] as const);
-    expect(told.map(([name, { status }]) => `${name} ${status}`)).toEqual(['prestart created', 'createRuntime creating', 'createContainer creating', 'poststart running', 'poststop stopped']);
-    for (const [, state] of told) expect(state).toMatchObject({ ociVersion: '1.2.0', id, bundle: box.bundle, annotations: { 'org.example.k': 'v' } });
+    const told = readFileSync(log, 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => [line.slice(0, line.indexOf(' ')), JSON.parse(line.slice(line.indexOf(' '))) as { status: string }] as const);
+    expect(told.map(([name, { status }]) => `${name} ${status}`)).toEqual([
+      'prestart created',
+      'createRuntime creating',
+      'createContainer creating',
+      'poststart running',
+      'poststop stopped',
+    ]);
+    for (const [, state] of told)
+      expect(state).toMatchObject({ ociVersion: '1.2.0', id, bundle: box.bundle, annotations: { 'org.example.k': 'v' } });
   });
 
   test('delete without --force leaves a created container alone', () => {
@@ -75,9 +105,15 @@ afterAll(async () => {
 
   test('an error says which command it was, and --debug names the steps', () => {
     write(['/no/such']);
-    expect(run('run', id).stderr).toContain('gantry-runc run failed: unable to start container process: exec: \\"/no/such\\": stat /no/such: no such file or directory');
-    write(['true'], (s) => { s.mounts!.push({ destination: '/m', source: '/no/such', options: ['bind'] }); });
-    expect(run('run', id).stderr).toContain('unable to start container process: error during container init: error mounting \\"/no/such\\" at \\"/m\\": no such file or directory');
+    expect(run('run', id).stderr).toContain(
+      'gantry-runc run failed: unable to start container process: exec: \\"/no/such\\": stat /no/such: no such file or directory',
+    );
+    write(['true'], (s) => {
+      s.mounts!.push({ destination: '/m', source: '/no/such', options: ['bind'] });
+    });
+    expect(run('run', id).stderr).toContain(
+      'unable to start container process: error during container init: error mounting \\"/no/such\\" at \\"/m\\": no such file or directory',
+    );
     writeFileSync(join(box.rootfs, 'bin/odd'), '#!/no/such\n', { mode: 0o755 });
     write(['/bin/odd']);
     expect(run('run', id).stderr).toBe('exec /bin/odd: no such file or directory\n');
@@ -85,17 +121,23 @@ afterAll(async () => {
     expect(quiet('run', '-d', id)).toBe(0);
     writeFileSync(join(box.bundle, 'process.json'), JSON.stringify({ args: ['/bin/true'], cwd: '/', execCPUAffinity: { initial: '0' } }));
     const { stderr } = run('--debug', 'exec', '--process', join(box.bundle, 'process.json'), id);
-    for (const step of ['nsexec container setup', 'child process in init()', ': affinity: 0x1', 'setns_init: about to exec /bin/true']) expect(stderr).toContain(step);
+    for (const step of ['nsexec container setup', 'child process in init()', ': affinity: 0x1', 'setns_init: about to exec /bin/true'])
+      expect(stderr).toContain(step);
   });
 
   test('--preserve-fds, LISTEN_FDS and NOTIFY_SOCKET reach the container', async () => {
     const fd = openSync(join(box.bundle, 'shared'), 'w+');
     const notify = join(box.bundle, 'notify');
     const listener = createServer();
-    await new Promise<void>((resolve) => { listener.listen(notify, resolve); });
+    await new Promise<void>((resolve) => {
+      listener.listen(notify, resolve);
+    });
     try {
       write(['sh', '-c', 'echo kept >&3; echo $LISTEN_FDS $LISTEN_PID $NOTIFY_SOCKET; test -e $NOTIFY_SOCKET && echo there']);
-      expect(spawnSync(process.execPath, words('run', '--preserve-fds', '1', id), { cwd: box.bundle, stdio: ['ignore', 'ignore', 'ignore', fd] }).status).toBe(0);
+      expect(
+        spawnSync(process.execPath, words('run', '--preserve-fds', '1', id), { cwd: box.bundle, stdio: ['ignore', 'ignore', 'ignore', fd] })
+          .status,
+      ).toBe(0);
       expect(readFileSync(join(box.bundle, 'shared'), 'utf8')).toBe('kept\n');
       const command = `LISTEN_FDS=1 LISTEN_PID=$$ NOTIFY_SOCKET=${notify} exec ${[process.execPath, ...words('run', id)].map((word) => `'${word}'`).join(' ')}`;
       const { stdout } = spawnSync('sh', ['-c', command], { cwd: box.bundle, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe', fd] });
@@ -113,14 +155,22 @@ afterAll(async () => {
     const field = (text: string, name: string) => new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(text)?.[1]?.trim();
     expect(BigInt(`0x${field(status('--cap', 'CAP_SYS_PTRACE'), 'CapEff')}`) & (1n << 19n)).not.toBe(0n);
     expect(BigInt(`0x${field(status(), 'CapEff')}`) & (1n << 19n)).toBe(0n);
-    expect([field(status('--no-new-privs'), 'NoNewPrivs'), field(status('--additional-gids', '7', '-g', '9', '--user', '5:6'), 'Groups')]).toEqual(['1', '7 9']);
+    expect([
+      field(status('--no-new-privs'), 'NoNewPrivs'),
+      field(status('--additional-gids', '7', '-g', '9', '--user', '5:6'), 'Groups'),
+    ]).toEqual(['1', '7 9']);
     const pidFile = join(box.bundle, 'pid');
     expect(quiet('exec', '-d', '--pid-file', pidFile, id, 'sleep', '50')).toBe(0);
     expect(readFileSync(`/proc/${readFileSync(pidFile, 'utf8')}/cmdline`, 'utf8')).toBe('sleep\x0050\0');
-    writeFileSync(join(box.bundle, 'process.json'), JSON.stringify({ user: { uid: 3, gid: 4 }, cwd: '/tmp', args: ['sh', '-c', 'id -u; pwd; echo $A'], env: ['A=b', 'PATH=/bin'] }));
+    writeFileSync(
+      join(box.bundle, 'process.json'),
+      JSON.stringify({ user: { uid: 3, gid: 4 }, cwd: '/tmp', args: ['sh', '-c', 'id -u; pwd; echo $A'], env: ['A=b', 'PATH=/bin'] }),
+    );
     expect(run('exec', '--process', 'process.json', id).stdout).toBe('3\n/tmp\nb\n');
-    if (!existsSync('/sys/module/apparmor/parameters/enabled')) expect(run('exec', '--apparmor', 'p', id, 'true').stderr).toContain('process.apparmorProfile \\"p\\"');
-    if (!existsSync('/sys/fs/selinux')) expect(run('exec', '--process-label', 'l', id, 'true').stderr).toContain('process.selinuxLabel \\"l\\"');
+    if (!existsSync('/sys/module/apparmor/parameters/enabled'))
+      expect(run('exec', '--apparmor', 'p', id, 'true').stderr).toContain('process.apparmorProfile \\"p\\"');
+    if (!existsSync('/sys/fs/selinux'))
+      expect(run('exec', '--process-label', 'l', id, 'true').stderr).toContain('process.selinuxLabel \\"l\\"');
     expect(run('exec', '--cgroup', '../up', id, 'true').stderr).toContain('bad sub cgroup path');
     expect(run('pause', id).status).toBe(0);
     expect(run('exec', id, 'true').stderr).toContain('cannot exec in a paused container');
@@ -128,7 +178,9 @@ afterAll(async () => {
   });
 
   test('update -r, list and ps as JSON, events at an interval, kill --all, features, spec', async () => {
-    write(['sh', '-c', 'sleep 61 & exec sleep 60'], (s) => { s.linux!.namespaces = s.linux!.namespaces!.filter((n) => n.type !== 'pid'); });
+    write(['sh', '-c', 'sleep 61 & exec sleep 60'], (s) => {
+      s.linux!.namespaces = s.linux!.namespaces!.filter((n) => n.type !== 'pid');
+    });
     expect(quiet('run', '-d', id)).toBe(0);
     writeFileSync(join(box.bundle, 'resources.json'), JSON.stringify({ pids: { limit: 33 } }));
     expect(run('update', '-r', 'resources.json', id).status).toBe(0);
@@ -136,7 +188,10 @@ afterAll(async () => {
     const [listed] = JSON.parse(run('list', '-f', 'json').stdout) as { id: string; pid: number }[];
     const pids = JSON.parse(run('ps', '-f', 'json', id).stdout) as number[];
     expect([listed?.id, pids.length, pids.includes(listed?.pid ?? 0)]).toEqual([id, 2, true]);
-    const events = spawn(process.execPath, words('events', '--interval', '100ms', id), { cwd: box.bundle, stdio: ['ignore', 'pipe', 'ignore'] });
+    const events = spawn(process.execPath, words('events', '--interval', '100ms', id), {
+      cwd: box.bundle,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
     const seen: { type: string; data: { pids: { limit: number } } }[] = [];
     await new Promise<void>((resolve) => {
       let rest = '';
@@ -151,8 +206,11 @@ afterAll(async () => {
     const left = new Promise((resolve) => events.once('exit', resolve));
     expect(run('kill', '--all', id, 'KILL').status).toBe(0);
     await left; /* events ends with the container */
-    for (const pid of pids) expect(existsSync(`/proc/${pid}/exe`) && readFileSync(`/proc/${pid}/stat`, 'latin1').includes(') S')).toBe(false);
-    expect((JSON.parse(run('features').stdout) as { linux: { namespaces: string[] } }).linux.namespaces).toEqual(expect.arrayContaining(['user', 'time', 'cgroup']));
+    for (const pid of pids)
+      expect(existsSync(`/proc/${pid}/exe`) && readFileSync(`/proc/${pid}/stat`, 'latin1').includes(') S')).toBe(false);
+    expect((JSON.parse(run('features').stdout) as { linux: { namespaces: string[] } }).linux.namespaces).toEqual(
+      expect.arrayContaining(['user', 'time', 'cgroup']),
+    );
     mkdirSync(join(box.bundle, 'other'));
     expect(run('spec', '--rootless', '--bundle', 'other').status).toBe(0);
     expect((JSON.parse(readFileSync(join(box.bundle, 'other/config.json'), 'utf8')) as Spec).linux!.uidMappings).toHaveLength(1);

@@ -11,7 +11,11 @@ export interface HookDocument {
 
 /** Runs hooks one after the other with the state on stdin (poststart and poststop; the launch runs the others). */
 export async function runHooks(name: 'poststart' | 'poststop', spec: Spec, state: HookDocument): Promise<void> {
-  const document = JSON.stringify({ ociVersion: spec.ociVersion, ...state, ...(spec.annotations ? { annotations: spec.annotations } : {}) });
+  const document = JSON.stringify({
+    ociVersion: spec.ociVersion,
+    ...state,
+    ...(spec.annotations ? { annotations: spec.annotations } : {}),
+  });
   for (const [i, hook] of (spec.hooks?.[name] ?? []).entries()) await runHook(hook, `${name} hook #${i}`, document);
 }
 
@@ -19,11 +23,20 @@ function runHook(hook: Hook, name: string, document: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const env = Object.fromEntries((hook.env ?? []).map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]));
     const [argv0, ...args] = hook.args ?? [];
-    const child = spawn(hook.path, args, { env, stdio: ['pipe', 'ignore', 'pipe'], ...(argv0 === undefined ? {} : { argv0 }), ...(hook.timeout ? { timeout: hook.timeout * 1000, killSignal: 'SIGKILL' as const } : {}) });
+    const child = spawn(hook.path, args, {
+      env,
+      stdio: ['pipe', 'ignore', 'pipe'],
+      ...(argv0 === undefined ? {} : { argv0 }),
+      ...(hook.timeout ? { timeout: hook.timeout * 1000, killSignal: 'SIGKILL' as const } : {}),
+    });
     let text = '';
-    child.stderr.on('data', (data: Buffer) => { if (text.length < 4096) text += data.toString(); });
+    child.stderr.on('data', (data: Buffer) => {
+      if (text.length < 4096) text += data.toString();
+    });
     child.stdin.on('error', () => undefined); /* a hook need not read its state */
-    child.on('error', (error) => { reject(internal(`error running ${name}: "${hook.path}": ${error.message}`)); });
+    child.on('error', (error) => {
+      reject(internal(`error running ${name}: "${hook.path}": ${error.message}`));
+    });
     child.on('close', (code, signal) => {
       if (code === 0) resolve();
       else reject(internal(`error running ${name}: "${hook.path}" ended with ${code ?? signal ?? 'nothing'}: ${text.trim()}`));

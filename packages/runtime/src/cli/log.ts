@@ -13,10 +13,14 @@ export interface Logger {
  * Where callers look for the reason of a failure: the file of --log in runc's form (JSON lines or logfmt), and stderr. A log that cannot
  * be written never hides the error.
  */
-export function createLogger({ path, format, debug }: { path: string | undefined; format: 'text' | 'json'; debug: boolean }, stderr: (text: string) => void): Logger {
+export function createLogger(
+  { path, format, debug }: { path: string | undefined; format: 'text' | 'json'; debug: boolean },
+  stderr: (text: string) => void,
+): Logger {
   const write = (level: string, message: string) => {
     const time = new Date().toISOString().replace(/\.\d+Z$/, 'Z');
-    const line = (json: boolean) => (json ? `${JSON.stringify({ level, msg: message, time })}\n` : `time="${time}" level=${level} msg=${JSON.stringify(message)}\n`);
+    const line = (json: boolean) =>
+      json ? `${JSON.stringify({ level, msg: message, time })}\n` : `time="${time}" level=${level} msg=${JSON.stringify(message)}\n`;
     if (path === undefined) {
       stderr(line(format === 'json'));
       return;
@@ -30,9 +34,18 @@ export function createLogger({ path, format, debug }: { path: string | undefined
     if (level === 'error') stderr(`${message}\n`);
   };
   return {
-    debug: (message) => { if (debug) write('debug', typeof message === 'string' ? message : message()); },
-    bare: (message) => { if (path === undefined) stderr(`${message}\n`); else write('error', message); },
-    error: (message) => { write('error', message); },
-    warn: (message) => { write('warning', message); },
+    debug: (message) => {
+      if (debug) write('debug', typeof message === 'string' ? message : message());
+    },
+    bare: (message) => {
+      if (path === undefined) stderr(`${message}\n`);
+      else write('error', message);
+    },
+    error: (message) => {
+      write('error', message);
+    },
+    warn: (message) => {
+      write('warning', message);
+    },
   };
 }

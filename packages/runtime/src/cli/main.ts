@@ -24,10 +24,32 @@ import { state } from './verbs/state';
 import { update } from './verbs/update';
 import { commit, version } from './version';
 
-const verbs: Readonly<Record<string, Verb>> = { checkpoint, create, delete: remove, events, exec, features, kill, list, pause, ps, restore, resume, run, spec, start, state, update };
+const verbs: Readonly<Record<string, Verb>> = {
+  checkpoint,
+  create,
+  delete: remove,
+  events,
+  exec,
+  features,
+  kill,
+  list,
+  pause,
+  ps,
+  restore,
+  resume,
+  run,
+  spec,
+  start,
+  state,
+  update,
+};
 
 /** Whoever passes an error on (containerd, docker, podman) shows by these words which command it was. */
-const failedVerbs: Readonly<Record<string, string>> = { create: 'gantry-runc create failed: ', run: 'gantry-runc run failed: ', exec: 'exec failed: ' };
+const failedVerbs: Readonly<Record<string, string>> = {
+  create: 'gantry-runc create failed: ',
+  run: 'gantry-runc run failed: ',
+  exec: 'exec failed: ',
+};
 
 /** So that no status of the program itself is meant by it (most programs use small ones). */
 const EXEC_FAILED = 255;
@@ -65,7 +87,10 @@ async function main(argv: readonly string[]): Promise<number> {
     log.debug(`${name}: root ${root}, cgroups ${cgroups.mode}${rootless ? ', rootless' : ''}`);
     failure = name === 'exec' ? EXEC_FAILED : 1;
     prefix = failedVerbs[name] ?? '';
-    return await verb.run({ root, rootGiven, log, print, native: findNative(config.native, __dirname), cgroups, rootless, criu, listenFds, notifySocket }, words);
+    return await verb.run(
+      { root, rootGiven, log, print, native: findNative(config.native, __dirname), cgroups, rootless, criu, listenFds, notifySocket },
+      words,
+    );
   } catch (error) {
     if (isNotRunnable(error)) log.bare(errorText(error));
     else log.error(`${prefix}${errorText(error)}`);
@@ -90,7 +115,7 @@ function stderr(text: string): void {
 
 function writeAll(fd: number, text: string): void {
   const bytes = Buffer.from(text);
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     try {
       at += writeSync(fd, bytes, at);
     } catch (error) {
@@ -99,4 +124,6 @@ function writeAll(fd: number, text: string): void {
   }
 }
 
-void main(process.argv.slice(2)).then((code) => { process.exit(code); });
+void main(process.argv.slice(2)).then((code) => {
+  process.exit(code);
+});

@@ -26,26 +26,44 @@ export interface NativeLaunch {
   readonly start: () => void;
 }
 
-const kinds: Readonly<Record<string, ErrorKind>> = { not_found: 'notFound', permission: 'forbidden', invalid: 'invalidArgument', internal: 'internal' };
+const kinds: Readonly<Record<string, ErrorKind>> = {
+  not_found: 'notFound',
+  permission: 'forbidden',
+  invalid: 'invalidArgument',
+  internal: 'internal',
+};
 
 export function launchNative(native: string, options: NativeOptions): NativeLaunch {
   const args = [
-    options.mode, ...(options.listen ? ['--listen', options.listen] : []), ...(options.detach ? ['--detach'] : []), ...(options.terminal ? ['--terminal'] : []),
-    ...(options.consoleSocket ? ['--console', options.consoleSocket] : []), ...(options.pidfdSocket ? ['--pidfd', options.pidfdSocket] : []), ...(options.preserveFds ? ['--preserve', String(options.preserveFds)] : []),
+    options.mode,
+    ...(options.listen ? ['--listen', options.listen] : []),
+    ...(options.detach ? ['--detach'] : []),
+    ...(options.terminal ? ['--terminal'] : []),
+    ...(options.consoleSocket ? ['--console', options.consoleSocket] : []),
+    ...(options.pidfdSocket ? ['--pidfd', options.pidfdSocket] : []),
+    ...(options.preserveFds ? ['--preserve', String(options.preserveFds)] : []),
     ...(options.consoleSize ? ['--size', `${options.consoleSize.height}x${options.consoleSize.width}`] : []),
   ];
   const descriptors = Array.from({ length: 3 + options.preserveFds }, (_, fd) => fd);
   const child = spawn(native, args, { stdio: [...descriptors, 'pipe'] });
   const control = child.stdio[descriptors.length] as Duplex;
   const waiting = new Map<string, { resolve: (rest: string) => void; reject: (error: Error) => void }>();
-  const when = (word: string) => new Promise<string>((resolve, reject) => { waiting.set(word, { resolve, reject }); });
-  const fail = (error: Error) => { for (const { reject } of waiting.values()) reject(error); };
+  const when = (word: string) =>
+    new Promise<string>((resolve, reject) => {
+      waiting.set(word, { resolve, reject });
+    });
+  const fail = (error: Error) => {
+    for (const { reject } of waiting.values()) reject(error);
+  };
   const created = when('created').then(Number);
   const started = when('started').then(() => undefined);
   created.catch(() => undefined); /* the caller may only look at one of them */
   started.catch(() => undefined);
   const ended = new Promise<number>((resolve, reject) => {
-    child.on('error', (error) => { fail(error); reject(error); });
+    child.on('error', (error) => {
+      fail(error);
+      reject(error);
+    });
     child.on('close', (code, signal) => {
       fail(new GantryError('internal', `the launcher ended with ${code ?? signal ?? 'nothing'}`));
       resolve(code ?? 125);
@@ -65,7 +83,14 @@ export function launchNative(native: string, options: NativeOptions): NativeLaun
       else waiting.get(word)?.resolve(rest.join(' '));
     }
   });
-  return { created, started, ended, start: () => { control.write('start\n'); } };
+  return {
+    created,
+    started,
+    ended,
+    start: () => {
+      control.write('start\n');
+    },
+  };
 }
 
 /** Callers tell a program that cannot be run ("exec: ...") from a container that cannot be made. */

@@ -21,7 +21,8 @@ export async function placeInCgroups(context: Context, spec: Spec, id: string): 
     const { devices: _, ...limits } = resources ?? {};
     if (spec.linux?.cgroupsPath) throw failedPrecondition(`cgroup ${cgroup.path}: permission denied`);
     const asked = Object.entries(limits).find(([, value]) => typeof value === 'object' && Object.keys(value as object).length > 0)?.[0];
-    if (asked !== undefined) throw invalidArgument(`config.json: linux.resources.${asked}: cannot set the limit: container could not join or create cgroup`);
+    if (asked !== undefined)
+      throw invalidArgument(`config.json: linux.resources.${asked}: cannot set the limit: container could not join or create cgroup`);
     return { cgroup: { ...cgroup, directories: [] }, resources: undefined };
   }
   const pids = await context.cgroups.pids(cgroup);

@@ -8,7 +8,8 @@ import { makeBundle, missingForContainers, nativeBinary } from '../testing/conta
 
 const USER = 65534;
 const repository = join(__dirname, '../../../..');
-const missing = missingForContainers() ?? (readFileSync('/proc/sys/user/max_user_namespaces', 'utf8').trim() === '0' ? 'user namespaces' : undefined);
+const missing =
+  missingForContainers() ?? (readFileSync('/proc/sys/user/max_user_namespaces', 'utf8').trim() === '0' ? 'user namespaces' : undefined);
 
 (missing === undefined ? describe : describe.skip)(`without root's rights${missing === undefined ? '' : ` [needs ${missing}]`}`, () => {
   const work = mkdtempSync(join(tmpdir(), 'gantry-rootless-'));
@@ -18,13 +19,22 @@ const missing = missingForContainers() ?? (readFileSync('/proc/sys/user/max_user
 
   beforeAll(() => {
     chmodSync(work, 0o755);
-    execFileSync(join(repository, 'node_modules/esbuild/bin/esbuild'), [join(__dirname, 'main.ts'), '--bundle', '--platform=node', '--external:koffi', `--outfile=${script}`, '--log-level=error']);
+    execFileSync(join(repository, 'node_modules/esbuild/bin/esbuild'), [
+      join(__dirname, 'main.ts'),
+      '--bundle',
+      '--platform=node',
+      '--external:koffi',
+      `--outfile=${script}`,
+      '--log-level=error',
+    ]);
     copyFileSync(nativeBinary, native);
     chmodSync(native, 0o755);
     mkdirSync(join(work, 'run'));
     chownSync(join(work, 'run'), USER, USER);
   });
-  afterAll(() => { rmSync(work, { recursive: true, force: true }); });
+  afterAll(() => {
+    rmSync(work, { recursive: true, force: true });
+  });
   beforeEach(() => {
     box = makeBundle();
     execFileSync('chown', ['-R', `${USER}:${USER}`, box.bundle]);
@@ -36,7 +46,12 @@ const missing = missingForContainers() ?? (readFileSync('/proc/sys/user/max_user
 
   const run = (...words: string[]) => {
     const { status, stdout, stderr } = spawnSync(process.execPath, [script, '--native', native, ...words], {
-      cwd: box.bundle, uid: USER, gid: USER, encoding: 'utf8', env: { XDG_RUNTIME_DIR: join(work, 'run'), PATH: process.env['PATH'] }, stdio: ['ignore', 'pipe', 'pipe'],
+      cwd: box.bundle,
+      uid: USER,
+      gid: USER,
+      encoding: 'utf8',
+      env: { XDG_RUNTIME_DIR: join(work, 'run'), PATH: process.env['PATH'] },
+      stdio: ['ignore', 'pipe', 'pipe'],
     });
     return { status, stdout, stderr };
   };
@@ -50,29 +65,48 @@ const missing = missingForContainers() ?? (readFileSync('/proc/sys/user/max_user
   };
 
   test('is root inside and itself outside', () => {
-    write(['sh', '-c', 'id -u; cat /proc/self/uid_map; echo made > /root/f', ], (s) => { s.root!.readonly = false; });
+    write(['sh', '-c', 'id -u; cat /proc/self/uid_map; echo made > /root/f'], (s) => {
+      s.root!.readonly = false;
+    });
     const { stdout, stderr, status } = run('run', 'box');
     expect([stdout.replace(/ +/g, ' '), stderr, status]).toEqual([`0\n 0 ${USER} 1\n`, '', 0]);
     expect(readFileSync(join(box.rootfs, 'root/f'), 'utf8')).toBe('made\n');
   });
 
   test('cannot write to a cgroup of the host (2023-25809)', () => {
-    write(['sh', '-c', 'for d in /sys/fs/cgroup /sys/fs/cgroup/*; do mkdir $d/x 2>/dev/null && echo made; done; grep " /sys" /proc/mounts | grep -vc " ro,"']);
+    write([
+      'sh',
+      '-c',
+      'for d in /sys/fs/cgroup /sys/fs/cgroup/*; do mkdir $d/x 2>/dev/null && echo made; done; grep " /sys" /proc/mounts | grep -vc " ro,"',
+    ]);
     expect(run('run', 'box').stdout).toBe('0\n');
   });
 
   test('starts where there are no cgroups at all', () => {
     write(['sh', '-c', 'id -u']);
     const words = [process.execPath, script, '--native', native, 'run', 'box'].map((word) => `'${word}'`).join(' ');
-    const { status, stdout, stderr } = spawnSync('unshare', ['-m', 'sh', '-c', `umount -R -l /sys/fs/cgroup && exec setpriv --reuid ${USER} --regid ${USER} --clear-groups ${words}`], {
-      cwd: box.bundle, encoding: 'utf8', env: { XDG_RUNTIME_DIR: join(work, 'run'), PATH: process.env['PATH'] }, stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    const { status, stdout, stderr } = spawnSync(
+      'unshare',
+      ['-m', 'sh', '-c', `umount -R -l /sys/fs/cgroup && exec setpriv --reuid ${USER} --regid ${USER} --clear-groups ${words}`],
+      {
+        cwd: box.bundle,
+        encoding: 'utf8',
+        env: { XDG_RUNTIME_DIR: join(work, 'run'), PATH: process.env['PATH'] },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    );
     expect([stdout, stderr, status]).toEqual(['0\n', '', 0]);
   });
 
   test('lives, is entered, killed and deleted', () => {
     write(['sleep', '60']);
-    const detached = spawnSync(process.execPath, [script, '--native', native, 'run', '-d', 'box'], { cwd: box.bundle, uid: USER, gid: USER, env: { XDG_RUNTIME_DIR: join(work, 'run') }, stdio: 'ignore' });
+    const detached = spawnSync(process.execPath, [script, '--native', native, 'run', '-d', 'box'], {
+      cwd: box.bundle,
+      uid: USER,
+      gid: USER,
+      env: { XDG_RUNTIME_DIR: join(work, 'run') },
+      stdio: 'ignore',
+    });
     expect(detached.status).toBe(0);
     expect(run('exec', 'box', 'sh', '-c', 'id -u; hostname; exit 4')).toEqual({ status: 4, stdout: '0\ngantry\n', stderr: '' });
     expect(run('kill', 'box', 'KILL').status).toBe(0);
@@ -82,9 +116,13 @@ const missing = missingForContainers() ?? (readFileSync('/proc/sys/user/max_user
   });
 
   test('limits that it may not set, ids that it may not map and a missing user namespace are refused by name', () => {
-    write(['true'], (s) => { s.linux!.resources = { pids: { limit: 5 } }; });
+    write(['true'], (s) => {
+      s.linux!.resources = { pids: { limit: 5 } };
+    });
     expect(run('run', 'box').stderr).toContain('linux.resources.pids: cannot set the limit: container could not join or create cgroup');
-    write(['true'], (s) => { s.linux!.uidMappings = [{ containerID: 0, hostID: 1, size: 1 }]; });
+    write(['true'], (s) => {
+      s.linux!.uidMappings = [{ containerID: 0, hostID: 1, size: 1 }];
+    });
     expect(run('run', 'box').stderr).toMatch(/newuidmap|operation not permitted/);
     write(['true'], (s) => {
       s.linux!.namespaces = s.linux!.namespaces!.filter((n) => n.type !== 'user');

@@ -9,12 +9,14 @@ export function findMapper(): Mapper {
 }
 
 function find(name: string): string | undefined {
-  return ['/usr/bin', '/bin', '/usr/local/bin', '/usr/sbin'].map((directory) => `${directory}/${name}`).find((path) => {
-    try {
-      accessSync(path, constants.X_OK);
-      return true;
-    } catch {
-      return false; /* not there */
-    }
-  });
+  return ['/usr/bin', '/bin', '/usr/local/bin', '/usr/sbin']
+    .map((directory) => `${directory}/${name}`)
+    .find((path) => {
+      try {
+        accessSync(path, constants.X_OK);
+        return true;
+      } catch {
+        return false; /* not there */
+      }
+    });
 }

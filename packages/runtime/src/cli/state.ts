@@ -72,7 +72,9 @@ export function forget(root: string, id: string): void {
 
 export function allIds(root: string): string[] {
   try {
-    return readdirSync(root).filter((name) => existsSync(join(root, name, 'state.json'))).sort();
+    return readdirSync(root)
+      .filter((name) => existsSync(join(root, name, 'state.json')))
+      .sort();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw error;

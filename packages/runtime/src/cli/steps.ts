@@ -11,7 +11,8 @@ export const steps = {
   executes: (id: string, args: readonly string[] | undefined): string => `setns_init: about to exec ${args?.[0] ?? ''} in ${id}`,
   entered: (id: string): string => `init: closing the pipe to signal completion: the program of ${id} runs`,
   /** The processors with which the process was cloned: those that were asked for, else what the kernel says. */
-  affinity: (pid: number, initial: string | undefined): string => `nsexec of process ${pid}: affinity: ${initial ? maskOf(initial) : mask(pid)}`,
+  affinity: (pid: number, initial: string | undefined): string =>
+    `nsexec of process ${pid}: affinity: ${initial ? maskOf(initial) : mask(pid)}`,
 } as const;
 
 function mask(pid: number): string {

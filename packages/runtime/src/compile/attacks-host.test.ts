@@ -14,14 +14,19 @@ describeBoxes('a hostile container', (box) => {
   };
 
   test('cgroups below a read-only /sys of the host are read-only too (2023-25809)', async () => {
-    const { stdout } = await box.run(shell('for d in /sys/fs/cgroup /sys/fs/cgroup/*; do mkdir $d/x 2>/dev/null && echo made $d; done; grep " /sys" /proc/mounts | grep -vc " ro,"', (s) => {
-      inUserNamespace(s);
-      s.linux!.namespaces = s.linux!.namespaces!.filter((n) => n.type !== 'cgroup' && n.type !== 'network');
-      s.mounts = s.mounts!.filter((m) => m.type !== 'sysfs' && m.type !== 'cgroup');
-      s.mounts.push({ destination: '/sys', type: 'none', source: '/sys', options: ['rbind', 'nosuid', 'noexec', 'nodev', 'ro'] });
-      s.hostname = 'x';
-      delete s.linux!.sysctl;
-    }));
+    const { stdout } = await box.run(
+      shell(
+        'for d in /sys/fs/cgroup /sys/fs/cgroup/*; do mkdir $d/x 2>/dev/null && echo made $d; done; grep " /sys" /proc/mounts | grep -vc " ro,"',
+        (s) => {
+          inUserNamespace(s);
+          s.linux!.namespaces = s.linux!.namespaces!.filter((n) => n.type !== 'cgroup' && n.type !== 'network');
+          s.mounts = s.mounts!.filter((m) => m.type !== 'sysfs' && m.type !== 'cgroup');
+          s.mounts.push({ destination: '/sys', type: 'none', source: '/sys', options: ['rbind', 'nosuid', 'noexec', 'nodev', 'ro'] });
+          s.hostname = 'x';
+          delete s.linux!.sysctl;
+        },
+      ),
+    );
     expect(stdout).toBe('0\n');
   });
 
@@ -34,7 +39,12 @@ describeBoxes('a hostile container', (box) => {
     const racer = (async () => {
       while (!over) {
         try {
-          for (const [from, to] of [['a', 'c'], ['b', 'a'], ['c', 'b']] as const) renameSync(join(volume, from), join(volume, to));
+          for (const [from, to] of [
+            ['a', 'c'],
+            ['b', 'a'],
+            ['c', 'b'],
+          ] as const)
+            renameSync(join(volume, from), join(volume, to));
         } catch {
           /* The runtime has made what was missing for a moment. */
           for (const name of ['a', 'b', 'c']) rmSync(join(volume, name), { recursive: true, force: true });
@@ -45,7 +55,14 @@ describeBoxes('a hostile container', (box) => {
       }
     })();
     for (let i = 0; i < 25; i++) {
-      await box.run(shell('true', (s) => { s.mounts!.push({ destination: '/vol', source: 'volume', options: ['rbind'] }, { destination: '/vol/a/made', source: 'other', options: ['bind'] }); }));
+      await box.run(
+        shell('true', (s) => {
+          s.mounts!.push(
+            { destination: '/vol', source: 'volume', options: ['rbind'] },
+            { destination: '/vol/a/made', source: 'other', options: ['bind'] },
+          );
+        }),
+      );
     }
     over = true;
     await racer;
@@ -59,7 +76,11 @@ describeBoxes('a hostile container', (box) => {
     mkdirSync(join(box.rootfs, 'dev/pts'));
     symlinkSync(victim, join(box.rootfs, 'dev/pts/0'));
     symlinkSync('/dev/pts/../../victim', join(box.rootfs, 'dev/ptmx'));
-    const { stdout } = await box.run(shell('tty; echo owned > /dev/console', (s) => { s.process!.terminal = true; }));
+    const { stdout } = await box.run(
+      shell('tty; echo owned > /dev/console', (s) => {
+        s.process!.terminal = true;
+      }),
+    );
     expect(stdout).toContain('/dev/pts/0\n');
     expect(readFileSync(victim, 'utf8')).toBe('untouched');
   });
@@ -67,17 +88,22 @@ describeBoxes('a hostile container', (box) => {
   test('a terminal without a devpts of the container is refused', async () => {
     mkdirSync(join(box.rootfs, 'dev/pts'));
     symlinkSync('/dev/null', join(box.rootfs, 'dev/pts/ptmx'));
-    const outcome = await box.run(shell('true', (s) => {
-      s.process!.terminal = true;
-      s.mounts = s.mounts!.filter((m) => !m.destination.startsWith('/dev'));
-    }));
+    const outcome = await box.run(
+      shell('true', (s) => {
+        s.process!.terminal = true;
+        s.mounts = s.mounts!.filter((m) => !m.destination.startsWith('/dev'));
+      }),
+    );
     expect(outcome.lines.at(-1)).toMatch(/^error .*\/dev\/pts\/ptmx of the container/);
   });
 
   test('bombs of processes and memory stop at the limits; a neighbour runs as before', async () => {
-    const bomb = shell('for i in 1 2 3 4 5 6 7 8; do (while :; do sh -c "sleep 60" & done) 2>/dev/null & done; head -c 200m /dev/zero | tail; sleep 60', (s) => {
-      s.linux!.resources = { ...s.linux!.resources, pids: { limit: 24 }, memory: { limit: 48 << 20, swap: 48 << 20 } };
-    });
+    const bomb = shell(
+      'for i in 1 2 3 4 5 6 7 8; do (while :; do sh -c "sleep 60" & done) 2>/dev/null & done; head -c 200m /dev/zero | tail; sleep 60',
+      (s) => {
+        s.linux!.resources = { ...s.linux!.resources, pids: { limit: 24 }, memory: { limit: 48 << 20, swap: 48 << 20 } };
+      },
+    );
     const launched = await box.launch(bomb);
     await launched.started;
     const neighbour = new Box();
@@ -110,7 +136,7 @@ describeBoxes('a hostile container', (box) => {
     expect(await box.cgroups.pids(box.cgroup)).toEqual([pid]);
   });
 
-  test('no abstract socket is bound, whose name a container in the host\'s network could reach (2020-15257)', async () => {
+  test("no abstract socket is bound, whose name a container in the host's network could reach (2020-15257)", async () => {
     const before = abstractSockets();
     const launched = await box.launch(dockerLikeSpec(['sleep', '60']), { start: false });
     await launched.created;
@@ -121,5 +147,8 @@ describeBoxes('a hostile container', (box) => {
 });
 
 function abstractSockets(): string[] {
-  return readFileSync('/proc/net/unix', 'utf8').split('\n').map((line) => line.split(' ').at(-1) ?? '').filter((name) => name.startsWith('@'));
+  return readFileSync('/proc/net/unix', 'utf8')
+    .split('\n')
+    .map((line) => line.split(' ').at(-1) ?? '')
+    .filter((name) => name.startsWith('@'));
 }

@@ -16,7 +16,10 @@ describeBoxes('a hostile identity', (box) => {
     await launched.started;
     const more = ['CAP_SYS_PTRACE', 'CAP_CHOWN'];
     const process: Process = {
-      user: { uid: 1000, gid: 1000 }, cwd: '/', env: ['PATH=/bin'], args: ['grep', '-E', '^Cap(Inh|Amb|Prm)', '/proc/self/status'],
+      user: { uid: 1000, gid: 1000 },
+      cwd: '/',
+      env: ['PATH=/bin'],
+      args: ['grep', '-E', '^Cap(Inh|Amb|Prm)', '/proc/self/status'],
       capabilities: { bounding: more, effective: more, permitted: more },
     };
     const { stdout } = await box.exec(process, pid, spec).done;
@@ -25,29 +28,79 @@ describeBoxes('a hostile identity', (box) => {
 
   test.each([4294967295, 4294967296, -1, 1.5, Number.NaN])('a user id of %p is refused (2024-40635)', (uid) => {
     const refused = (change: (spec: Spec) => void) => () => compileCreate(shell('true', change), { id: 'x', bundle: '/b' });
-    expect(refused((s) => { s.process!.user.uid = uid; })).toThrow('process.user.uid');
-    expect(refused((s) => { s.process!.user.gid = uid; })).toThrow('process.user.gid');
-    expect(refused((s) => { s.process!.user.additionalGids = [uid]; })).toThrow('process.user.additionalGids[0]');
+    expect(
+      refused((s) => {
+        s.process!.user.uid = uid;
+      }),
+    ).toThrow('process.user.uid');
+    expect(
+      refused((s) => {
+        s.process!.user.gid = uid;
+      }),
+    ).toThrow('process.user.gid');
+    expect(
+      refused((s) => {
+        s.process!.user.additionalGids = [uid];
+      }),
+    ).toThrow('process.user.additionalGids[0]');
   });
 
   test('a user id above int32 stays what it is, never 0 (2024-40635)', async () => {
-    const { stdout } = await box.run(shell('grep -E "^[UG]id:" /proc/self/status', (s) => { s.process!.user = { uid: 2147483648, gid: 4294967294 }; }));
+    const { stdout } = await box.run(
+      shell('grep -E "^[UG]id:" /proc/self/status', (s) => {
+        s.process!.user = { uid: 2147483648, gid: 4294967294 };
+      }),
+    );
     expect(stdout).toBe('Uid:\t2147483648\t2147483648\t2147483648\t2147483648\nGid:\t4294967294\t4294967294\t4294967294\t4294967294\n');
   });
 
   test('a name in /etc/passwd that reads as a number changes nobody (2026-46680)', async () => {
     writeFileSync(join(box.rootfs, 'etc/passwd'), '1000:x:0:0::/root:/bin/sh\nevil:x:1000:0::/evil:/bin/sh\n');
-    const { stdout } = await box.run(shell('id -u; echo $HOME', (s) => { s.process!.user = { uid: 1000, gid: 1000 }; }));
+    const { stdout } = await box.run(
+      shell('id -u; echo $HOME', (s) => {
+        s.process!.user = { uid: 1000, gid: 1000 };
+      }),
+    );
     expect(stdout).toBe('1000\n/evil\n');
   });
 
   test.each([
-    ['huge', (path: string) => { writeFileSync(path, Buffer.alloc(64 << 20, 'x')); }],
-    ['a FIFO', (path: string) => { spawnSync('mkfifo', [path]); }],
-    ['a link to a device', (path: string) => { symlinkSync('/dev/zero', path); }],
-    ['a link to the host', (path: string) => { symlinkSync('/proc/1/root/etc/passwd', path); }],
-    ['a loop of links', (path: string) => { symlinkSync('passwd', path); }],
-    ['without an end', (path: string) => { writeFileSync(path, 'root:x:0:0:r:/fine'); }],
+    [
+      'huge',
+      (path: string) => {
+        writeFileSync(path, Buffer.alloc(64 << 20, 'x'));
+      },
+    ],
+    [
+      'a FIFO',
+      (path: string) => {
+        spawnSync('mkfifo', [path]);
+      },
+    ],
+    [
+      'a link to a device',
+      (path: string) => {
+        symlinkSync('/dev/zero', path);
+      },
+    ],
+    [
+      'a link to the host',
+      (path: string) => {
+        symlinkSync('/proc/1/root/etc/passwd', path);
+      },
+    ],
+    [
+      'a loop of links',
+      (path: string) => {
+        symlinkSync('passwd', path);
+      },
+    ],
+    [
+      'without an end',
+      (path: string) => {
+        writeFileSync(path, 'root:x:0:0:r:/fine');
+      },
+    ],
   ])('/etc/passwd is %s: the start goes on (2026-47262)', async (_, make) => {
     rmSync(join(box.rootfs, 'etc/passwd'), { force: true });
     make(join(box.rootfs, 'etc/passwd'));
@@ -57,7 +110,14 @@ describeBoxes('a hostile identity', (box) => {
   });
 
   test('the groups are exactly those asked for (2022-36109, 2023-25173)', async () => {
-    const groups = async (user: Process['user']) => (await box.run(shell('grep Groups /proc/self/status', (s) => { s.process!.user = user; }))).stdout.trim();
+    const groups = async (user: Process['user']) =>
+      (
+        await box.run(
+          shell('grep Groups /proc/self/status', (s) => {
+            s.process!.user = user;
+          }),
+        )
+      ).stdout.trim();
     expect(await groups({ uid: 0, gid: 0 })).toBe('Groups:');
     expect(await groups({ uid: 1000, gid: 1000, additionalGids: [42, 5, 42] })).toBe('Groups:\t5 42 42');
   });

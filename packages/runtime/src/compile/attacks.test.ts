@@ -1,5 +1,16 @@
 /** The attacks on a runtime that once worked on a real one; the numbers are CVEs. */
-import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import type { Spec } from '@gantry/oci';
 import { compileCreate } from './create';
@@ -17,18 +28,27 @@ describeBoxes('a hostile image or configuration', (box) => {
     const launched = await box.launch(spec, { start: false });
     const pid = await launched.created;
     const exe = `/proc/${pid}/exe`;
-    expect(() => { writeFileSync(exe, 'owned', { flag: 'r+' }); }).toThrow(/ETXTBSY|EPERM|EACCES/);
+    expect(() => {
+      writeFileSync(exe, 'owned', { flag: 'r+' });
+    }).toThrow(/ETXTBSY|EPERM|EACCES/);
     expect(readFileSync(`/proc/${pid}/maps`, 'utf8')).toContain('/memfd:gantry-native');
     launched.start();
     expect((await launched.done).code).not.toBe(0);
   });
 
-  test.each(['/proc/self/fd/3', '/proc/self/fd/4', '/proc/self/fd/5', '/proc/self/fd/7', '/proc/self/fd/12', '/proc/1/cwd/../..'])('cannot start in %s (2024-21626)', async (cwd) => {
-    const outcome = await box.run(shell('pwd; ls -a', (s) => { s.process!.cwd = cwd; }));
-    if (outcome.code === 0) expect(outcome.stdout).toMatch(/^\/\n/); /* the container's own root */
-    else expect(outcome.lines.at(-1)).toMatch(/^error /);
-    expect(outcome.stdout).not.toContain('vmlinuz');
-  });
+  test.each(['/proc/self/fd/3', '/proc/self/fd/4', '/proc/self/fd/5', '/proc/self/fd/7', '/proc/self/fd/12', '/proc/1/cwd/../..'])(
+    'cannot start in %s (2024-21626)',
+    async (cwd) => {
+      const outcome = await box.run(
+        shell('pwd; ls -a', (s) => {
+          s.process!.cwd = cwd;
+        }),
+      );
+      if (outcome.code === 0) expect(outcome.stdout).toMatch(/^\/\n/); /* the container's own root */
+      else expect(outcome.lines.at(-1)).toMatch(/^error /);
+      expect(outcome.stdout).not.toContain('vmlinuz');
+    },
+  );
 
   test('has no descriptor of ours', async () => {
     const { stdout } = await box.run(shell('ls -l /proc/self/fd/ | grep -v -E "socket|pipe|/proc/" | grep " [0-9]* -> " || echo none'));
@@ -39,20 +59,24 @@ describeBoxes('a hostile image or configuration', (box) => {
     mkdirSync(join(box.rootfs, 'secret'));
     writeFileSync(join(box.rootfs, 'secret/key'), 'key');
     writeFileSync(join(box.rootfs, 'evil'), 'evil');
-    const { stdout } = await box.run(shell('stat -c %t:%T /masked; cat /masked', (s) => {
-      writeFileSync(join(box.rootfs, 'masked'), 'visible');
-      s.mounts = s.mounts!.filter((m) => !m.destination.startsWith('/dev'));
-      rmSync(join(box.rootfs, 'dev/null'), { force: true });
-      s.linux!.maskedPaths = ['/masked'];
-    }));
+    const { stdout } = await box.run(
+      shell('stat -c %t:%T /masked; cat /masked', (s) => {
+        writeFileSync(join(box.rootfs, 'masked'), 'visible');
+        s.mounts = s.mounts!.filter((m) => !m.destination.startsWith('/dev'));
+        rmSync(join(box.rootfs, 'dev/null'), { force: true });
+        s.linux!.maskedPaths = ['/masked'];
+      }),
+    );
     expect(stdout).toBe('1:3\n');
   });
 
   test('/dev/null of the image is another file: refused', async () => {
-    const outcome = await box.run(shell('true', (s) => {
-      s.mounts = s.mounts!.filter((m) => !m.destination.startsWith('/dev'));
-      symlinkSync('/evil', join(box.rootfs, 'dev/null'));
-    }));
+    const outcome = await box.run(
+      shell('true', (s) => {
+        s.mounts = s.mounts!.filter((m) => !m.destination.startsWith('/dev'));
+        symlinkSync('/evil', join(box.rootfs, 'dev/null'));
+      }),
+    );
     expect(outcome.lines.at(-1)).toBe('error invalid "/dev/null" exists in the rootfs and is another file than the device asked for');
   });
 
@@ -60,12 +84,14 @@ describeBoxes('a hostile image or configuration', (box) => {
     const victim = join(box.bundle, 'victim');
     writeFileSync(victim, 'untouched');
     symlinkSync(victim, join(box.rootfs, 'dev/console'));
-    await box.run(shell('echo owned > /dev/console', (s) => {
-      s.process!.terminal = true;
-      s.mounts = s.mounts!.filter((m) => m.destination !== '/dev');
-      mkdirSync(join(box.rootfs, 'dev/pts'));
-      mkdirSync(join(box.rootfs, 'dev/shm'));
-    }));
+    await box.run(
+      shell('echo owned > /dev/console', (s) => {
+        s.process!.terminal = true;
+        s.mounts = s.mounts!.filter((m) => m.destination !== '/dev');
+        mkdirSync(join(box.rootfs, 'dev/pts'));
+        mkdirSync(join(box.rootfs, 'dev/shm'));
+      }),
+    );
     expect(readFileSync(victim, 'utf8')).toBe('untouched');
   });
 
@@ -73,7 +99,9 @@ describeBoxes('a hostile image or configuration', (box) => {
     rmSync(join(box.rootfs, path), { recursive: true });
     symlinkSync('/tmp', join(box.rootfs, path));
     const outcome = await box.run(shell('true'));
-    expect(outcome.lines.at(-1)).toMatch(new RegExp(`^error invalid "${path}" of type \\w+ must be mounted on ordinary directory, not on a symbolic link$`));
+    expect(outcome.lines.at(-1)).toMatch(
+      new RegExp(`^error invalid "${path}" of type \\w+ must be mounted on ordinary directory, not on a symbolic link$`),
+    );
   });
 
   test.each([
@@ -85,7 +113,11 @@ describeBoxes('a hostile image or configuration', (box) => {
   ])('%s: refused (2019-16884, 2023-28642)', async (_, destination, reason, source = join(box.bundle, 'volume')) => {
     mkdirSync(join(box.bundle, 'volume'));
     symlinkSync('/proc', join(box.rootfs, 'link'));
-    const outcome = await box.run(shell('true', (s) => { s.mounts!.push({ destination, source, options: ['rbind'] }); }));
+    const outcome = await box.run(
+      shell('true', (s) => {
+        s.mounts!.push({ destination, source, options: ['rbind'] });
+      }),
+    );
     expect(outcome.lines.at(-1)).toBe(`error invalid "${destination}" cannot be mounted ${reason}`);
   });
 
@@ -103,21 +135,28 @@ describeBoxes('a hostile image or configuration', (box) => {
     mkdirSync(outside);
     symlinkSync(outside, join(box.rootfs, 'out'));
     symlinkSync('../../../../../../..', join(box.rootfs, 'up'));
-    const { stdout } = await box.run(shell('cat /out/a/b/f', (s) => {
-      mkdirSync(join(box.bundle, 'volume'));
-      writeFileSync(join(box.bundle, 'volume/f'), 'in');
-      s.mounts!.push({ destination: '/out/a/b', source: 'volume', options: ['bind'] }, { destination: `/up${outside}/c`, source: 'volume', options: ['bind'] });
-    }));
+    const { stdout } = await box.run(
+      shell('cat /out/a/b/f', (s) => {
+        mkdirSync(join(box.bundle, 'volume'));
+        writeFileSync(join(box.bundle, 'volume/f'), 'in');
+        s.mounts!.push(
+          { destination: '/out/a/b', source: 'volume', options: ['bind'] },
+          { destination: `/up${outside}/c`, source: 'volume', options: ['bind'] },
+        );
+      }),
+    );
     expect(stdout).toBe('in');
     expect(readdirSync(outside)).toEqual([]);
   });
 
   test('an honest absolute link works', async () => {
     symlinkSync('/run', join(box.rootfs, 'var-run'));
-    const { stdout } = await box.run(shell('ls /run/x; ls /var-run/x', (s) => {
-      mkdirSync(join(box.bundle, 'volume/here'), { recursive: true });
-      s.mounts!.push({ destination: '/var-run/x', source: 'volume', options: ['bind'] });
-    }));
+    const { stdout } = await box.run(
+      shell('ls /run/x; ls /var-run/x', (s) => {
+        mkdirSync(join(box.bundle, 'volume/here'), { recursive: true });
+        s.mounts!.push({ destination: '/var-run/x', source: 'volume', options: ['bind'] });
+      }),
+    );
     expect(stdout).toBe('here\nhere\n');
   });
 
@@ -127,10 +166,15 @@ describeBoxes('a hostile image or configuration', (box) => {
     mkdirSync(outside);
     mkdirSync(volume);
     symlinkSync('/', join(volume, 'target'));
-    const outcome = await box.run(shell('grep -c " /vol" /proc/mounts; cat /f', (s) => {
-      mkdirSync(join(box.bundle, 'other'));
-      s.mounts!.push({ destination: '/vol', source: 'volume', options: ['rbind'] }, { destination: '/vol/target/other', source: 'other', options: ['bind'] });
-    }));
+    const outcome = await box.run(
+      shell('grep -c " /vol" /proc/mounts; cat /f', (s) => {
+        mkdirSync(join(box.bundle, 'other'));
+        s.mounts!.push(
+          { destination: '/vol', source: 'volume', options: ['rbind'] },
+          { destination: '/vol/target/other', source: 'other', options: ['bind'] },
+        );
+      }),
+    );
     expect(readdirSync(outside)).toEqual([]);
     expect(existsSync(join(box.rootfs, 'other'))).toBe(true); /* resolved inside the root */
     expect(outcome.lines.at(-1)).toMatch(/^exited/);
@@ -151,11 +195,31 @@ describeBoxes('a hostile image or configuration', (box) => {
     const { checkCgroupPath } = jest.requireActual<typeof import('../cgroup/paths')>('../cgroup/paths');
     for (const path of ['/a/../b', '../x', '/', '', '/a/./b', 'x']) expect(() => checkCgroupPath(path)).toThrow(/not allowed/);
     const refuse = (change: (s: Spec) => void) => () => compileCreate(shell('true', change), { id: 'x', bundle: '/b' });
-    expect(refuse((s) => { s.linux!.sysctl = { 'kernel.core_pattern': '|/x' }; })).toThrow('linux.sysctl: "kernel.core_pattern" is not in a separate kernel namespace');
-    expect(refuse((s) => { s.linux!.sysctl = { 'net/../kernel/core_pattern': '|/x' }; })).toThrow('is not a name');
-    expect(refuse((s) => { (s.linux as Record<string, unknown>)['intelRdt'] = { closID: 'x' }; })).toThrow('config.json: linux.intelRdt is not supported');
-    expect(refuse((s) => { s.process!.user.uid = 4294967295; })).toThrow('process.user.uid 4294967295 is out of range');
-    expect(refuse((s) => { s.process!.args = ['a\0b']; })).toThrow('holds a zero byte');
+    expect(
+      refuse((s) => {
+        s.linux!.sysctl = { 'kernel.core_pattern': '|/x' };
+      }),
+    ).toThrow('linux.sysctl: "kernel.core_pattern" is not in a separate kernel namespace');
+    expect(
+      refuse((s) => {
+        s.linux!.sysctl = { 'net/../kernel/core_pattern': '|/x' };
+      }),
+    ).toThrow('is not a name');
+    expect(
+      refuse((s) => {
+        (s.linux as Record<string, unknown>)['intelRdt'] = { closID: 'x' };
+      }),
+    ).toThrow('config.json: linux.intelRdt is not supported');
+    expect(
+      refuse((s) => {
+        s.process!.user.uid = 4294967295;
+      }),
+    ).toThrow('process.user.uid 4294967295 is out of range');
+    expect(
+      refuse((s) => {
+        s.process!.args = ['a\0b'];
+      }),
+    ).toThrow('holds a zero byte');
   });
 
   test('the state of the rootfs is only what was asked', async () => {

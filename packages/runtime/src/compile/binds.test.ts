@@ -11,7 +11,8 @@ describeBoxes('a bind mount', (box) => {
     const spec = dockerLikeSpec(['sh', '-c', script]);
     spec.mounts = [...spec.mounts!, ...mounts!];
     const map = [{ containerID: 0, hostID: 100000, size: 65536 }];
-    if (userNamespace) Object.assign(spec.linux!, { namespaces: [...spec.linux!.namespaces!, { type: 'user' }], uidMappings: map, gidMappings: map });
+    if (userNamespace)
+      Object.assign(spec.linux!, { namespaces: [...spec.linux!.namespaces!, { type: 'user' }], uidMappings: map, gidMappings: map });
     return spec;
   };
 
@@ -27,7 +28,13 @@ describeBoxes('a bind mount', (box) => {
     execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', source]);
     execFileSync('mount', ['-o', 'remount,bind,ro,nosuid,nodev,noexec', source]);
     try {
-      const { stdout } = await box.run(shell("grep ' /m ' /proc/mounts | cut -d' ' -f4 | sed 's/,relatime.*//'", [{ destination: '/m', source, options: ['bind', ...options] }], userNamespace));
+      const { stdout } = await box.run(
+        shell(
+          "grep ' /m ' /proc/mounts | cut -d' ' -f4 | sed 's/,relatime.*//'",
+          [{ destination: '/m', source, options: ['bind', ...options] }],
+          userNamespace,
+        ),
+      );
       expect(stdout).toBe(`${flags}\n`);
     } finally {
       execFileSync('umount', [source]);
@@ -47,20 +54,43 @@ describeBoxes('a bind mount', (box) => {
       execFileSync('umount', [source]);
     }
   };
-  const seen = (source: string, options: readonly string[], userNamespace: boolean) => box.run(shell("grep ' /m ' /proc/mounts | cut -d' ' -f4 | tr , '\\n' | grep -E '^ro$|no|atime' | sort | tr '\\n' ' '", [{ destination: '/m', source, options: ['bind', ...options] }], userNamespace));
+  const seen = (source: string, options: readonly string[], userNamespace: boolean) =>
+    box.run(
+      shell(
+        "grep ' /m ' /proc/mounts | cut -d' ' -f4 | tr , '\\n' | grep -E '^ro$|no|atime' | sort | tr '\\n' ' '",
+        [{ destination: '/m', source, options: ['bind', ...options] }],
+        userNamespace,
+      ),
+    );
 
   test.each([
-    ['noatime', [], 'noatime '], ['noatime', ['atime'], 'noatime '], ['noatime', ['norelatime'], 'noatime '], ['noatime', ['relatime'], 'relatime '], ['noatime', ['nodiratime'], 'nodiratime relatime '],
-    ['strictatime,nodiratime', ['strictatime'], ''], ['noatime', ['nodiratime', 'strictatime'], 'nodiratime '], ['relatime', ['noatime', 'atime'], 'relatime '],
+    ['noatime', [], 'noatime '],
+    ['noatime', ['atime'], 'noatime '],
+    ['noatime', ['norelatime'], 'noatime '],
+    ['noatime', ['relatime'], 'relatime '],
+    ['noatime', ['nodiratime'], 'nodiratime relatime '],
+    ['strictatime,nodiratime', ['strictatime'], ''],
+    ['noatime', ['nodiratime', 'strictatime'], 'nodiratime '],
+    ['relatime', ['noatime', 'atime'], 'relatime '],
   ] as const)('of a source with %s and %j keeps access times as mount(8) does', (options, given, flags) =>
-    withSource(options, async (source) => { expect((await seen(source, given, false)).stdout).toBe(flags); }));
+    withSource(options, async (source) => {
+      expect((await seen(source, given, false)).stdout).toBe(flags);
+    }),
+  );
 
-  test.each([['ro', 'rw'], ['nosuid', 'suid'], ['nodev', 'dev'], ['noexec', 'exec'], ['noatime', 'strictatime']])('in a user namespace does not turn the %s of its source into %s', (options, given) =>
+  test.each([
+    ['ro', 'rw'],
+    ['nosuid', 'suid'],
+    ['nodev', 'dev'],
+    ['noexec', 'exec'],
+    ['noatime', 'strictatime'],
+  ])('in a user namespace does not turn the %s of its source into %s', (options, given) =>
     withSource(options, async (source) => {
       const { lines } = await seen(source, [given], true);
       expect(lines.at(-1)).toMatch(/^error \w+ error mounting ".*\/source" at "\/m": .*: operation not permitted$/);
       expect((await seen(source, [], true)).stdout).toContain(options);
-    }));
+    }),
+  );
 
   test('of a read-only file system may be asked writable in a user namespace: it stays read-only', () =>
     withSource('rw', async (source) => {
@@ -75,29 +105,48 @@ describeBoxes('a bind mount', (box) => {
     writeFileSync(join(box.bundle, 'source/f'), 'deep');
     for (const place of ['a', 'm']) mkdirSync(join(box.rootfs, place));
     const map = [{ containerID: 0, hostID: 100000, size: 65536 }];
-    const { stdout, lines } = await box.run(shell("stat -c '%u' /m/f; cat /m/f", [
-      { destination: '/a', source: 'source', options: ['bind'] },
-      { destination: '/m', source: join(box.rootfs, 'a'), options: ['bind', 'idmap'], uidMappings: map, gidMappings: map },
-    ], true));
+    const { stdout, lines } = await box.run(
+      shell(
+        "stat -c '%u' /m/f; cat /m/f",
+        [
+          { destination: '/a', source: 'source', options: ['bind'] },
+          { destination: '/m', source: join(box.rootfs, 'a'), options: ['bind', 'idmap'], uidMappings: map, gidMappings: map },
+        ],
+        true,
+      ),
+    );
     expect([stdout, lines.filter((line) => line.startsWith('error'))]).toEqual(['0\ndeep', []]);
   });
 
-  test.each([false, true])('takes what an earlier mount brought into the rootfs, by its path on the host (user namespace: %s)', async (userNamespace) => {
-    mkdirSync(join(box.bundle, 'source/deep'), { recursive: true, mode: 0o755 });
-    writeFileSync(join(box.bundle, 'source/deep/f'), 'from the mount');
-    for (const place of ['a', 'b/c']) mkdirSync(join(box.rootfs, place), { recursive: true });
-    const { stdout } = await box.run(shell('cat /b/c/f', [
-      { destination: join(box.rootfs, 'a'), source: 'source', options: ['bind'] },
-      { destination: '/b/c', source: join(box.rootfs, 'a/deep'), options: ['bind'] },
-    ], userNamespace));
-    expect(stdout).toBe('from the mount');
-  });
+  test.each([false, true])(
+    'takes what an earlier mount brought into the rootfs, by its path on the host (user namespace: %s)',
+    async (userNamespace) => {
+      mkdirSync(join(box.bundle, 'source/deep'), { recursive: true, mode: 0o755 });
+      writeFileSync(join(box.bundle, 'source/deep/f'), 'from the mount');
+      for (const place of ['a', 'b/c']) mkdirSync(join(box.rootfs, place), { recursive: true });
+      const { stdout } = await box.run(
+        shell(
+          'cat /b/c/f',
+          [
+            { destination: join(box.rootfs, 'a'), source: 'source', options: ['bind'] },
+            { destination: '/b/c', source: join(box.rootfs, 'a/deep'), options: ['bind'] },
+          ],
+          userNamespace,
+        ),
+      );
+      expect(stdout).toBe('from the mount');
+    },
+  );
 
   test('is listed where config.json has it', async () => {
     mkdirSync(join(box.bundle, 'source'));
-    const { stdout } = await box.run(shell("cut -d' ' -f5 /proc/self/mountinfo | grep -E '^/(one|two|three)$'", [
-      { destination: '/one', type: 'tmpfs', source: 'tmpfs' }, { destination: '/two', source: 'source', options: ['bind'] }, { destination: '/three', type: 'tmpfs', source: 'tmpfs' },
-    ]));
+    const { stdout } = await box.run(
+      shell("cut -d' ' -f5 /proc/self/mountinfo | grep -E '^/(one|two|three)$'", [
+        { destination: '/one', type: 'tmpfs', source: 'tmpfs' },
+        { destination: '/two', source: 'source', options: ['bind'] },
+        { destination: '/three', type: 'tmpfs', source: 'tmpfs' },
+      ]),
+    );
     expect(stdout).toBe('/one\n/two\n/three\n');
   });
 });

@@ -20,12 +20,11 @@ export interface CgroupView {
 export function compileCgroupMount(destination: string, options: MountOptions, view: CgroupView): Operation[] {
   const attributes = options.set | ATTR.nosuid | ATTR.nodev | ATTR.noexec;
   if (view.plan === undefined || view.plan.mode === 'v2') {
-    if (view.userNamespace && !view.own) return [['BIND', view.unified, destination, BIND_FLAG.recursive, 0, 0, attributes, 0, 0, 0, '', '', '']];
+    if (view.userNamespace && !view.own)
+      return [['BIND', view.unified, destination, BIND_FLAG.recursive, 0, 0, attributes, 0, 0, 0, '', '', '']];
     return [['MOUNT', 'cgroup2', 'cgroup', destination, [], attributes, 0, 0]];
   }
-  const list: Operation[] = [
-    ['MOUNT', 'tmpfs', 'tmpfs', destination, ['mode=755'], attributes & ~ATTR.rdonly, 0, 0],
-  ];
+  const list: Operation[] = [['MOUNT', 'tmpfs', 'tmpfs', destination, ['mode=755'], attributes & ~ATTR.rdonly, 0, 0]];
   for (const directory of view.plan.directories) {
     if (directory.version === 2) continue;
     const name = basename(directory.mountpoint);

@@ -28,7 +28,10 @@ export function compileCreate(spec: Spec, options: CreateOptions): CreatePlan {
 }
 
 /** The same as data, for tests and for people. */
-export function createOperations(spec: Spec, options: CreateOptions): { list: Operation[]; namespaces: Namespaces; warnings: string[]; terminal: boolean } {
+export function createOperations(
+  spec: Spec,
+  options: CreateOptions,
+): { list: Operation[]; namespaces: Namespaces; warnings: string[]; terminal: boolean } {
   const warnings: string[] = [];
   refuseUnknown(spec, honouredSpec, '', warnings);
   if (!spec.process) throw invalidArgument('config.json: process is missing');
@@ -36,7 +39,9 @@ export function createOperations(spec: Spec, options: CreateOptions): { list: Op
   checkProcess(spec.process);
   checkLabels(spec.process, spec, options.labels);
   if (spec.process.scheduler?.policy === 'SCHED_DEADLINE' && spec.linux?.resources?.cpu?.cpus) {
-    throw invalidArgument("config.json: process.scheduler SCHED_DEADLINE: process scheduler can't be used together with AllowedCPUs (linux.resources.cpu.cpus)");
+    throw invalidArgument(
+      "config.json: process.scheduler SCHED_DEADLINE: process scheduler can't be used together with AllowedCPUs (linux.resources.cpu.cpus)",
+    );
   }
   const namespaces = compileNamespaces(spec, options.mapper);
   const userNamespace = namespaces.fresh.has('user') || namespaces.joined.has('user');
@@ -53,7 +58,13 @@ export function createOperations(spec: Spec, options: CreateOptions): { list: Op
     ownMap: ownMap(spec, namespaces),
     label: spec.linux?.mountLabel,
     warnings,
-    cgroup: (destination, mountOptions) => compileCgroupMount(destination, mountOptions, { plan: options.cgroup, own: namespaces.fresh.has('cgroup'), userNamespace, unified: unifiedMount(options) }),
+    cgroup: (destination, mountOptions) =>
+      compileCgroupMount(destination, mountOptions, {
+        plan: options.cgroup,
+        own: namespaces.fresh.has('cgroup'),
+        userNamespace,
+        unified: unifiedMount(options),
+      }),
   };
   const mounts = (spec.mounts ?? []).flatMap((mount, i) => compileMount(mount, i, view));
   const list: Operation[] = [
@@ -69,7 +80,11 @@ export function createOperations(spec: Spec, options: CreateOptions): { list: Op
     ...nameOperations(spec, namespaces),
     ...(namespaces.fresh.has('network') ? [['LOOPBACK'] as Operation] : []),
     ...(onHost ? [] : [['PROPAGATION', propagation.host] as Operation]),
-    ['ROOTFS', rootfs, (onHost ? ROOTFS.inPlace : options.noPivot ? ROOTFS.onTop : ROOTFS.pivot) | (propagation.follow ? ROOTFS.follow : 0)],
+    [
+      'ROOTFS',
+      rootfs,
+      (onHost ? ROOTFS.inPlace : options.noPivot ? ROOTFS.onTop : ROOTFS.pivot) | (propagation.follow ? ROOTFS.follow : 0),
+    ],
     ...mounts,
     ...compileDevices(spec, userNamespace),
     ...(spec.process.terminal ? [['CONSOLE', devIsForeign(spec) ? 0 : 1] as Operation] : []),
@@ -84,7 +99,13 @@ export function createOperations(spec: Spec, options: CreateOptions): { list: Op
     ...(readonlyRoot || propagation.root ? [['ROOT_ATTR', readonlyRoot ? ATTR.rdonly : 0, propagation.root] as Operation] : []),
     ...compilePersonality(spec),
     ...compileMemoryPolicy(spec),
-    ...compileProcess(spec.process, { seccomp: spec.linux?.seccomp, userNamespace, startHooks: hooks.start, processors: new Uint8Array(), warnings }),
+    ...compileProcess(spec.process, {
+      seccomp: spec.linux?.seccomp,
+      userNamespace,
+      startHooks: hooks.start,
+      processors: new Uint8Array(),
+      warnings,
+    }),
   ];
   return { list, namespaces, warnings, terminal: spec.process.terminal === true };
 }
@@ -121,11 +142,15 @@ function rootPropagation(spec: Spec): { host: number; root: number; follow: bool
   const name = spec.linux?.rootfsPropagation;
   if (!name) return { host: MS.slave | MS.rec, root: 0, follow: false };
   const recursive = name.startsWith('r');
-  const kind = { private: MS.private, shared: MS.shared, slave: MS.slave, unbindable: MS.unbindable }[recursive ? name.slice(1) : (name as string)];
+  const kind = { private: MS.private, shared: MS.shared, slave: MS.slave, unbindable: MS.unbindable }[
+    recursive ? name.slice(1) : (name as string)
+  ];
   if (kind === undefined) throw invalidArgument(`config.json: linux.rootfsPropagation "${name}" is unknown`);
   const flags = kind | (recursive ? MS.rec : 0);
   /* The root of an unbindable tree could not be cloned. */
-  return kind === MS.unbindable ? { host: MS.private | MS.rec, root: flags, follow: false } : { host: kind | MS.rec, root: kind === MS.shared ? flags : 0, follow: kind === MS.slave };
+  return kind === MS.unbindable
+    ? { host: MS.private | MS.rec, root: flags, follow: false }
+    : { host: kind | MS.rec, root: kind === MS.shared ? flags : 0, follow: kind === MS.slave };
 }
 
 function nameOperations(spec: Spec, namespaces: Namespaces): Operation[] {
@@ -141,9 +166,12 @@ function nameOperations(spec: Spec, namespaces: Namespaces): Operation[] {
 function timeOperations(spec: Spec, namespaces: Namespaces): Operation[] {
   const offsets = spec.linux?.timeOffsets;
   if (!namespaces.fresh.has('time')) {
-    if (offsets && Object.values(offsets).some((o) => o && (o.secs || o.nanosecs))) throw invalidArgument('config.json: linux.timeOffsets need a new time namespace');
+    if (offsets && Object.values(offsets).some((o) => o && (o.secs || o.nanosecs)))
+      throw invalidArgument('config.json: linux.timeOffsets need a new time namespace');
     return [];
   }
-  const lines = (['monotonic', 'boottime'] as const).flatMap((clock) => (offsets?.[clock] ? [`${clock} ${offsets[clock].secs ?? 0} ${offsets[clock].nanosecs ?? 0}\n`] : []));
+  const lines = (['monotonic', 'boottime'] as const).flatMap((clock) =>
+    offsets?.[clock] ? [`${clock} ${offsets[clock].secs ?? 0} ${offsets[clock].nanosecs ?? 0}\n`] : [],
+  );
   return [['TIME_OFFSETS', lines.join('')]];
 }

@@ -10,9 +10,11 @@ const examples = existsSync(folder) ? readdirSync(folder).filter((name) => !/fre
 /* What the example uses and this runtime refuses, by name. */
 const refused: Readonly<Record<string, string>> = { 'spec-example.json': 'linux.resources.oomScoreAdj' };
 
-(examples.length ? test.each(examples) : test.skip.each(['the specification\'s examples [needs OCI_RUNTIME_SPEC]']))('%s', (name) => {
+(examples.length ? test.each(examples) : test.skip.each(["the specification's examples [needs OCI_RUNTIME_SPEC]"]))('%s', (name) => {
   const spec = JSON.parse(readFileSync(join(folder, name), 'utf8')) as Spec;
-  const check = () => { refuseUnknown(spec, honouredSpec); };
+  const check = () => {
+    refuseUnknown(spec, honouredSpec);
+  };
   if (refused[name]) expect(check).toThrow(`config.json: ${refused[name]}`);
   else expect(check).not.toThrow();
 });

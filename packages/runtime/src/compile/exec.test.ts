@@ -15,10 +15,24 @@ describeContainers('an exec process', () => {
   });
   afterEach(() => box.close());
 
-  const process = (args: string[], more: Partial<Process> = {}): Process => ({ user: { uid: 0, gid: 0 }, cwd: '/', env: ['PATH=/bin'], args, ...more });
+  const process = (args: string[], more: Partial<Process> = {}): Process => ({
+    user: { uid: 0, gid: 0 },
+    cwd: '/',
+    env: ['PATH=/bin'],
+    args,
+    ...more,
+  });
 
   test('joins every namespace, every cgroup and the limits of rights', async () => {
-    const { stdout, code } = await box.exec(process(['sh', '-c', 'hostname; ps | grep -c "[s]leep 60"; cut -d: -f3 /proc/self/cgroup | sort -u; grep -E "^(CapBnd|CapInh|Seccomp):" /proc/self/status; ls /sys/class/net; exit 3']), pid, spec).done;
+    const { stdout, code } = await box.exec(
+      process([
+        'sh',
+        '-c',
+        'hostname; ps | grep -c "[s]leep 60"; cut -d: -f3 /proc/self/cgroup | sort -u; grep -E "^(CapBnd|CapInh|Seccomp):" /proc/self/status; ls /sys/class/net; exit 3',
+      ]),
+      pid,
+      spec,
+    ).done;
     expect(stdout).toBe('box\n1\n/\nCapInh:\t0000000000000000\nCapBnd:\t00000000a80425fb\nSeccomp:\t2\nlo\n');
     expect(code).toBe(3);
   });
@@ -41,12 +55,18 @@ describeContainers('an exec process', () => {
     const { compileExec } = await import('./exec');
     const { launchPlan } = await import('../testing/container');
     const { plan } = compileExec(process(['true']), { pid, startTime: 1n, spec }, { id: box.id });
-    expect((await launchPlan(plan, { mode: 'runc-exec' }).done).lines[0]).toMatch(/^error internal the container's init \d+: no such process$/);
+    expect((await launchPlan(plan, { mode: 'runc-exec' }).done).lines[0]).toMatch(
+      /^error internal the container's init \d+: no such process$/,
+    );
   });
 
   test('with more capabilities does not make them inheritable (CVE-2022-29162)', async () => {
     const caps = ['CAP_NET_ADMIN'];
-    const { stdout } = await box.exec(process(['grep', '-E', '^Cap(Inh|Eff)', '/proc/self/status'], { capabilities: { bounding: caps, effective: caps, permitted: caps } }), pid, spec).done;
+    const { stdout } = await box.exec(
+      process(['grep', '-E', '^Cap(Inh|Eff)', '/proc/self/status'], { capabilities: { bounding: caps, effective: caps, permitted: caps } }),
+      pid,
+      spec,
+    ).done;
     expect(stdout).toBe('CapInh:\t0000000000000000\nCapEff:\t0000000000001000\n');
   });
 });
@@ -61,7 +81,16 @@ describeContainers('an exec process of a container with a user namespace', () =>
       const launched = await box.launch(spec);
       const pid = await launched.created;
       await launched.started;
-      const { stdout, lines } = await box.exec({ user: { uid: 5, gid: 6, additionalGids: [7] }, cwd: '/', env: ['PATH=/bin'], args: ['sh', '-c', 'id; tr -s " " < /proc/self/uid_map'] }, pid, spec).done;
+      const { stdout, lines } = await box.exec(
+        {
+          user: { uid: 5, gid: 6, additionalGids: [7] },
+          cwd: '/',
+          env: ['PATH=/bin'],
+          args: ['sh', '-c', 'id; tr -s " " < /proc/self/uid_map'],
+        },
+        pid,
+        spec,
+      ).done;
       expect([stdout, lines.at(-1)]).toEqual(['uid=5 gid=6 groups=7\n 0 100000 65536\n', 'exited 0']);
     } finally {
       await box.close();

@@ -25,7 +25,11 @@ export function compileExec(process: Process, target: ExecTarget, options: ExecO
   const list: Operation[] = [
     ...(target.cgroup ? cgroupOperations(target.cgroup, undefined) : []),
     ...(initial ? [['AFFINITY', parseList(initial, 'process.execCPUAffinity.initial')] as Operation] : []),
-    ...compileListener(target.spec.linux?.seccomp, { id: options.id, bundle: options.bundle ?? '', status: 'running', spec: target.spec }, warnings),
+    ...compileListener(
+      target.spec.linux?.seccomp,
+      { id: options.id, bundle: options.bundle ?? '', status: 'running', spec: target.spec },
+      warnings,
+    ),
     ['TARGET', target.pid, target.startTime, everyNamespace],
     ...compileLimits(effective),
     ['SESSION'],

@@ -12,7 +12,8 @@ export interface HookState {
 /** The hooks that a launch runs itself; poststart and poststop are run by whoever starts and deletes (see runHooks). */
 export function compileHooks(spec: Spec, state: HookState): { runtime: Operation[]; container: Operation[]; start: Operation[] } {
   const hooks = spec.hooks ?? {};
-  for (const [name, list] of Object.entries(hooks)) for (const [i, hook] of (list as readonly Hook[] | null ?? []).entries()) checkHook(hook, `hooks.${name}[${i}]`);
+  for (const [name, list] of Object.entries(hooks))
+    for (const [i, hook] of ((list as readonly Hook[] | null) ?? []).entries()) checkHook(hook, `hooks.${name}[${i}]`);
   const all = (name: 'prestart' | 'createRuntime' | 'createContainer' | 'startContainer', where: number, status: string) =>
     (hooks[name] ?? []).map((hook, i) => compileHook(hook, `${name} hook #${i}`, where, status, spec, state));
   return {
@@ -25,7 +26,8 @@ export function compileHooks(spec: Spec, state: HookState): { runtime: Operation
 
 function checkHook({ path, timeout }: Partial<Hook>, where: string): void {
   if (!path || !isAbsolute(path)) throw invalidArgument(`config.json: ${where}: hook path "${path ?? ''}" is not absolute`);
-  if (typeof timeout === 'number' && timeout <= 0) throw invalidArgument(`config.json: ${where}: hook "${path}" has a timeout of ${timeout}`);
+  if (typeof timeout === 'number' && timeout <= 0)
+    throw invalidArgument(`config.json: ${where}: hook "${path}" has a timeout of ${timeout}`);
 }
 
 function compileHook(hook: Hook, name: string, where: number, status: string, spec: Spec, state: HookState): Operation {
@@ -35,7 +37,14 @@ function compileHook(hook: Hook, name: string, where: number, status: string, sp
 
 /** The state document, cut where the pid goes. */
 export function stateAround(spec: Spec, state: HookState, status: string): [before: string, after: string] {
-  const text = JSON.stringify({ ociVersion: spec.ociVersion, id: state.id, status, pid: 0, bundle: state.bundle, ...(spec.annotations ? { annotations: spec.annotations } : {}) });
+  const text = JSON.stringify({
+    ociVersion: spec.ociVersion,
+    id: state.id,
+    status,
+    pid: 0,
+    bundle: state.bundle,
+    ...(spec.annotations ? { annotations: spec.annotations } : {}),
+  });
   const mark = '"pid":';
   const at = text.indexOf(`${mark}0,"bundle"`) + mark.length;
   return [text.slice(0, at), text.slice(at + 1)];

@@ -24,8 +24,10 @@ export function checkLabels(process: Process | undefined, spec: Spec | undefined
   if (process?.apparmorProfile && process.apparmorProfile !== 'unconfined' && !support.apparmor) {
     throw invalidArgument(`config.json: process.apparmorProfile "${process.apparmorProfile}": AppArmor is not enabled on this host`);
   }
-  if (process?.selinuxLabel && !support.selinux) throw invalidArgument(`config.json: process.selinuxLabel "${process.selinuxLabel}": SELinux is not enabled on this host`);
-  if (spec?.linux?.mountLabel && !support.selinux) throw invalidArgument(`config.json: linux.mountLabel "${spec.linux.mountLabel}": SELinux is not enabled on this host`);
+  if (process?.selinuxLabel && !support.selinux)
+    throw invalidArgument(`config.json: process.selinuxLabel "${process.selinuxLabel}": SELinux is not enabled on this host`);
+  if (spec?.linux?.mountLabel && !support.selinux)
+    throw invalidArgument(`config.json: linux.mountLabel "${spec.linux.mountLabel}": SELinux is not enabled on this host`);
 }
 
 function text(path: string): string {

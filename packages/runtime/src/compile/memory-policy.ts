@@ -5,9 +5,19 @@ import { parseList } from './cpus';
 
 /* <linux/mempolicy.h> */
 const modes: Readonly<Record<string, number>> = {
-  MPOL_DEFAULT: 0, MPOL_PREFERRED: 1, MPOL_BIND: 2, MPOL_INTERLEAVE: 3, MPOL_LOCAL: 4, MPOL_PREFERRED_MANY: 5, MPOL_WEIGHTED_INTERLEAVE: 6,
+  MPOL_DEFAULT: 0,
+  MPOL_PREFERRED: 1,
+  MPOL_BIND: 2,
+  MPOL_INTERLEAVE: 3,
+  MPOL_LOCAL: 4,
+  MPOL_PREFERRED_MANY: 5,
+  MPOL_WEIGHTED_INTERLEAVE: 6,
 };
-const flags: Readonly<Record<string, number>> = { MPOL_F_NUMA_BALANCING: 1 << 13, MPOL_F_RELATIVE_NODES: 1 << 14, MPOL_F_STATIC_NODES: 1 << 15 };
+const flags: Readonly<Record<string, number>> = {
+  MPOL_F_NUMA_BALANCING: 1 << 13,
+  MPOL_F_RELATIVE_NODES: 1 << 14,
+  MPOL_F_STATIC_NODES: 1 << 15,
+};
 
 export const memoryPolicyModes: readonly string[] = Object.keys(modes);
 export const memoryPolicyFlags: readonly string[] = Object.keys(flags);
@@ -26,7 +36,9 @@ export function compileMemoryPolicy(spec: Spec): Operation[] {
   }
   const nodes = policy.nodes ? parseList(policy.nodes, 'linux.memoryPolicy: invalid memory policy node list') : new Uint8Array();
   if (nodes.length > 0 && (policy.mode === 'MPOL_DEFAULT' || policy.mode === 'MPOL_LOCAL')) {
-    throw invalidArgument(`config.json: linux.memoryPolicy: invalid memory policy: ${policy.mode}: mode requires 0 nodes but got ${countBits(nodes)}`);
+    throw invalidArgument(
+      `config.json: linux.memoryPolicy: invalid memory policy: ${policy.mode}: mode requires 0 nodes but got ${countBits(nodes)}`,
+    );
   }
   return [['MEMPOLICY', mode | bits, nodes]];
 }

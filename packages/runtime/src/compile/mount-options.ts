@@ -25,23 +25,43 @@ export interface MountOptions {
 type Change = readonly [set: number, clear: number];
 
 const attributes: Readonly<Record<string, Change>> = {
-  ro: [ATTR.rdonly, 0], rw: [0, ATTR.rdonly],
-  nosuid: [ATTR.nosuid, 0], suid: [0, ATTR.nosuid],
-  nodev: [ATTR.nodev, 0], dev: [0, ATTR.nodev],
-  noexec: [ATTR.noexec, 0], exec: [0, ATTR.noexec],
-  nodiratime: [ATTR.nodiratime, 0], diratime: [0, ATTR.nodiratime],
-  nosymfollow: [ATTR.nosymfollow, 0], symfollow: [0, ATTR.nosymfollow],
-  noatime: [ATTR.noatime, ATTR.atime], atime: [0, ATTR.atime],
-  relatime: [ATTR.relatime, ATTR.atime], norelatime: [0, ATTR.atime],
-  strictatime: [ATTR.strictatime, ATTR.atime], nostrictatime: [0, ATTR.atime],
+  ro: [ATTR.rdonly, 0],
+  rw: [0, ATTR.rdonly],
+  nosuid: [ATTR.nosuid, 0],
+  suid: [0, ATTR.nosuid],
+  nodev: [ATTR.nodev, 0],
+  dev: [0, ATTR.nodev],
+  noexec: [ATTR.noexec, 0],
+  exec: [0, ATTR.noexec],
+  nodiratime: [ATTR.nodiratime, 0],
+  diratime: [0, ATTR.nodiratime],
+  nosymfollow: [ATTR.nosymfollow, 0],
+  symfollow: [0, ATTR.nosymfollow],
+  noatime: [ATTR.noatime, ATTR.atime],
+  atime: [0, ATTR.atime],
+  relatime: [ATTR.relatime, ATTR.atime],
+  norelatime: [0, ATTR.atime],
+  strictatime: [ATTR.strictatime, ATTR.atime],
+  nostrictatime: [0, ATTR.atime],
 };
 
-const propagations: Readonly<Record<string, number>> = { private: MS.private, shared: MS.shared, slave: MS.slave, unbindable: MS.unbindable };
+const propagations: Readonly<Record<string, number>> = {
+  private: MS.private,
+  shared: MS.shared,
+  slave: MS.slave,
+  unbindable: MS.unbindable,
+};
 
 /** Of one group: the last of the three counts, and each can be taken back. */
 const accessTimes: Readonly<Record<string, { readonly without: readonly string[]; readonly with?: string }>> = {
-  noatime: { without: ['relatime', 'strictatime'], with: 'noatime' }, relatime: { without: ['noatime', 'strictatime'], with: 'relatime' }, strictatime: { without: ['noatime', 'relatime'], with: 'strictatime' },
-  nodiratime: { without: [], with: 'nodiratime' }, atime: { without: ['noatime'] }, norelatime: { without: ['relatime'] }, nostrictatime: { without: ['strictatime'] }, diratime: { without: ['nodiratime'] },
+  noatime: { without: ['relatime', 'strictatime'], with: 'noatime' },
+  relatime: { without: ['noatime', 'strictatime'], with: 'relatime' },
+  strictatime: { without: ['noatime', 'relatime'], with: 'strictatime' },
+  nodiratime: { without: [], with: 'nodiratime' },
+  atime: { without: ['noatime'] },
+  norelatime: { without: ['relatime'] },
+  nostrictatime: { without: ['strictatime'] },
+  diratime: { without: ['nodiratime'] },
 };
 
 /** Options that change nothing or belong to the file system as flags. */
@@ -49,12 +69,35 @@ const nothing = new Set(['defaults', 'async', 'loud', 'nomand', 'nolazytime', 'n
 const superblock = new Set(['sync', 'dirsync', 'lazytime', 'mand', 'silent', 'iversion', 'acl', 'noacl']);
 
 export const supportedMountOptions: readonly string[] = [
-  ...Object.keys(attributes), ...Object.keys(attributes).map((name) => `r${name}`), ...Object.keys(propagations),
-  ...Object.keys(propagations).map((name) => `r${name}`), ...nothing, ...superblock, 'bind', 'rbind', 'tmpcopyup', 'remount', 'idmap', 'ridmap',
+  ...Object.keys(attributes),
+  ...Object.keys(attributes).map((name) => `r${name}`),
+  ...Object.keys(propagations),
+  ...Object.keys(propagations).map((name) => `r${name}`),
+  ...nothing,
+  ...superblock,
+  'bind',
+  'rbind',
+  'tmpcopyup',
+  'remount',
+  'idmap',
+  'ridmap',
 ].sort();
 
 export function parseMountOptions(mount: Mount, path: string, warnings: string[]): MountOptions {
-  const result = { bind: mount.type === 'bind', recursive: false, copyUp: false, remount: false, idmap: 'no' as MountOptions['idmap'], set: 0, clear: 0, setAll: 0, clearAll: 0, propagation: 0, propagationAll: 0, data: [] as string[] };
+  const result = {
+    bind: mount.type === 'bind',
+    recursive: false,
+    copyUp: false,
+    remount: false,
+    idmap: 'no' as MountOptions['idmap'],
+    set: 0,
+    clear: 0,
+    setAll: 0,
+    clearAll: 0,
+    propagation: 0,
+    propagationAll: 0,
+    data: [] as string[],
+  };
   const apply = ([set, clear]: Change, all: boolean) => {
     const [s, c] = all ? (['setAll', 'clearAll'] as const) : (['set', 'clear'] as const);
     result[s] = (result[s] & ~clear) | set;
@@ -99,7 +142,9 @@ function bindAccessTimes(times: ReadonlySet<string>, result: { set: number; clea
   result.set &= ~every;
   result.clear &= ~every;
   if (times.size === 0) return;
-  const wanted = (times.has('noatime') ? ATTR.noatime : times.has('strictatime') ? ATTR.strictatime : ATTR.relatime) | (times.has('nodiratime') ? ATTR.nodiratime : 0);
+  const wanted =
+    (times.has('noatime') ? ATTR.noatime : times.has('strictatime') ? ATTR.strictatime : ATTR.relatime) |
+    (times.has('nodiratime') ? ATTR.nodiratime : 0);
   result.set |= wanted;
   result.clear |= every & ~(wanted & ATTR.nodiratime);
 }

@@ -8,7 +8,19 @@ import { parseMountOptions, type MountOptions } from './mount-options';
 
 /** Files of procfs that lxcfs and its like may cover. */
 const coverable = new Set(
-  ['cpuinfo', 'diskstats', 'meminfo', 'stat', 'swaps', 'uptime', 'loadavg', 'slabinfo', 'net/dev', 'sys/kernel/ns_last_pid', 'sys/crypto/fips_enabled'].map((name) => `/proc/${name}`),
+  [
+    'cpuinfo',
+    'diskstats',
+    'meminfo',
+    'stat',
+    'swaps',
+    'uptime',
+    'loadavg',
+    'slabinfo',
+    'net/dev',
+    'sys/kernel/ns_last_pid',
+    'sys/crypto/fips_enabled',
+  ].map((name) => `/proc/${name}`),
 );
 
 export interface MountContext {
@@ -41,7 +53,8 @@ export function compileMount(mount: Mount, index: number, context: MountContext)
   if (destination === '/') throw invalidArgument(`config.json: ${path}: a mount on / is not supported`);
   if (options.remount) return [compileRemount(destination, options)];
   if (options.bind) return [compileBind(mount, destination, options, context, path)];
-  if (mount.uidMappings?.length || mount.gidMappings?.length) throw invalidArgument(`config.json: ${path}: uidMappings and gidMappings are for bind mounts only`);
+  if (mount.uidMappings?.length || mount.gidMappings?.length)
+    throw invalidArgument(`config.json: ${path}: uidMappings and gidMappings are for bind mounts only`);
   if (!mount.type) throw invalidArgument(`config.json: ${path}: type is empty`);
   if (mount.type === 'cgroup' || mount.type === 'cgroup2') return context.cgroup(destination, options);
   const delayed = destination === '/dev' && (options.set & ATTR.rdonly) !== 0;
@@ -71,15 +84,31 @@ function compileBind(mount: Mount, destination: string, options: MountOptions, c
   const map = idMap(mount, options, context, path);
   /* What lies below /sys, the cgroups above all, is as read-only as /sys itself (CVE-2023-25809). */
   const below = (source === '/sys' || source.startsWith('/sys/')) && (options.set & ATTR.rdonly) !== 0 ? ATTR.rdonly : 0;
-  const flags = (options.recursive ? BIND_FLAG.recursive : 0) | (coverable.has(destination) ? BIND_FLAG.proc : 0) | (options.idmap === 'recursive' ? BIND_FLAG.idmapRecursive : 0);
-  return ['BIND', source, destination, flags, options.set, cleared(options, context.userNamespace), options.setAll | below, options.clearAll, options.propagation, options.propagationAll, ...map];
+  const flags =
+    (options.recursive ? BIND_FLAG.recursive : 0) |
+    (coverable.has(destination) ? BIND_FLAG.proc : 0) |
+    (options.idmap === 'recursive' ? BIND_FLAG.idmapRecursive : 0);
+  return [
+    'BIND',
+    source,
+    destination,
+    flags,
+    options.set,
+    cleared(options, context.userNamespace),
+    options.setAll | below,
+    options.clearAll,
+    options.propagation,
+    options.propagationAll,
+    ...map,
+  ];
 }
 
 function idMap(mount: Mount, options: MountOptions, context: MountContext, path: string): IdMap {
   const own = mount.uidMappings?.length || mount.gidMappings?.length;
   if (own) return [formatMap(mount.uidMappings, `${path}.uidMappings`), formatMap(mount.gidMappings, `${path}.gidMappings`), ''];
   if (options.idmap === 'no') return noMap;
-  if (!context.ownMap) throw invalidArgument(`config.json: ${path}: option "idmap" needs uidMappings and gidMappings, or a user namespace of the container`);
+  if (!context.ownMap)
+    throw invalidArgument(`config.json: ${path}: option "idmap" needs uidMappings and gidMappings, or a user namespace of the container`);
   return context.ownMap;
 }
 
@@ -91,9 +120,21 @@ function compileRemount(destination: string, options: MountOptions): Operation {
 
 function compileNew(mount: Mount, destination: string, options: MountOptions, context: MountContext): Operation {
   const type = mount.type as string;
-  const flags = (type === 'proc' || type === 'sysfs' ? MOUNT_FLAG.noSymlink : 0) | (options.copyUp ? MOUNT_FLAG.copyUp : 0) | (type === 'mqueue' ? MOUNT_FLAG.optional : 0);
+  const flags =
+    (type === 'proc' || type === 'sysfs' ? MOUNT_FLAG.noSymlink : 0) |
+    (options.copyUp ? MOUNT_FLAG.copyUp : 0) |
+    (type === 'mqueue' ? MOUNT_FLAG.optional : 0);
   const propagation = options.propagation || options.propagationAll;
-  return ['MOUNT', type, mount.source ?? type, destination, labelled(type, options.data, context.label), options.set | options.setAll, flags, propagation];
+  return [
+    'MOUNT',
+    type,
+    mount.source ?? type,
+    destination,
+    labelled(type, options.data, context.label),
+    options.set | options.setAll,
+    flags,
+    propagation,
+  ];
 }
 
 /** procfs and sysfs have labels of their own. */

@@ -48,10 +48,16 @@ export function compileNamespaces(spec: Spec, mapper?: Mapper): Namespaces {
 function mapOperations(spec: Spec, mapper: Mapper | undefined): Operation[] {
   const uids = formatMap(spec.linux?.uidMappings, 'linux.uidMappings');
   const gids = formatMap(spec.linux?.gidMappings, 'linux.gidMappings');
-  if (!mapper) return [['UID_MAP', uids, ''], ['GID_MAP', gids, '']];
-  const single = (mappings: readonly IdMapping[] | undefined, own: number | undefined) => mappings?.length === 1 && mappings[0]?.size === 1 && mappings[0].hostID === own;
+  if (!mapper)
+    return [
+      ['UID_MAP', uids, ''],
+      ['GID_MAP', gids, ''],
+    ];
+  const single = (mappings: readonly IdMapping[] | undefined, own: number | undefined) =>
+    mappings?.length === 1 && mappings[0]?.size === 1 && mappings[0].hostID === own;
   const needs = (program: string, path: string | undefined, field: string) => {
-    if (path === undefined) throw invalidArgument(`config.json: ${field}: more than the caller's own id needs ${program}, which is not installed`);
+    if (path === undefined)
+      throw invalidArgument(`config.json: ${field}: more than the caller's own id needs ${program}, which is not installed`);
     return path;
   };
   const uidProgram = single(spec.linux?.uidMappings, process.geteuid?.()) ? '' : needs('newuidmap', mapper.newuidmap, 'linux.uidMappings');
@@ -64,7 +70,8 @@ export function formatMap(mappings: readonly IdMapping[] | undefined, path: stri
   if (!mappings?.length) throw invalidArgument(`config.json: ${path} is empty, but there is a user namespace`);
   for (const [i, m] of mappings.entries()) {
     for (const value of [m.containerID, m.hostID, m.size]) {
-      if (!Number.isInteger(value) || value < 0 || value > 0xffffffff) throw invalidArgument(`config.json: ${path}[${i}] has a number out of range`);
+      if (!Number.isInteger(value) || value < 0 || value > 0xffffffff)
+        throw invalidArgument(`config.json: ${path}[${i}] has a number out of range`);
     }
   }
   return mappings.map((m) => `${m.containerID} ${m.hostID} ${m.size}\n`).join('');

@@ -43,7 +43,11 @@ describeContainers('network devices of the host', () => {
   check(`go to a network namespace by path${needs}`, async () => {
     ip('netns', 'add', name);
     try {
-      const { stdout } = await box.run(spec({ [`${name}a`]: {} }, (s) => { s.linux!.namespaces!.find((n) => n.type === 'network')!.path = `/run/netns/${name}`; }));
+      const { stdout } = await box.run(
+        spec({ [`${name}a`]: {} }, (s) => {
+          s.linux!.namespaces!.find((n) => n.type === 'network')!.path = `/run/netns/${name}`;
+        }),
+      );
       expect(stdout).toMatch(new RegExp(`${name}a@?\\S*: <[^>]*UP[^]*10\\.254\\.7\\.1/24`));
       expect(ip('-n', name, 'link', 'show', `${name}a`)).toContain('mtu 1400');
     } finally {
@@ -53,10 +57,12 @@ describeContainers('network devices of the host', () => {
 
   check(`go to a container with ids of its own${needs}`, async () => {
     const map = [{ containerID: 0, hostID: 100000, size: 65536 }];
-    const { stdout } = await box.run(spec({ [`${name}a`]: { name: 'eth0' } }, (s) => {
-      s.linux!.namespaces!.push({ type: 'user' });
-      Object.assign(s.linux!, { uidMappings: map, gidMappings: map });
-    }));
+    const { stdout } = await box.run(
+      spec({ [`${name}a`]: { name: 'eth0' } }, (s) => {
+        s.linux!.namespaces!.push({ type: 'user' });
+        Object.assign(s.linux!, { uidMappings: map, gidMappings: map });
+      }),
+    );
     expect(stdout).toMatch(/eth0@?\S*: <[^>]*UP[^]*10\.254\.7\.1\/24/);
   });
 
@@ -66,6 +72,10 @@ describeContainers('network devices of the host', () => {
     await expect(refuse({ 'a/b': {} })()).rejects.toThrow('linux.netDevices: "a/b" is not a name');
     await expect(refuse({ a: { name: 'x'.repeat(16) } })()).rejects.toThrow('is not a name of a network device');
     await expect(refuse({ a: { name: 'x' }, b: { name: 'x' } })()).rejects.toThrow('two devices are named "x"');
-    await expect(refuse({ a: {} }, (s) => { s.linux!.namespaces = s.linux!.namespaces!.filter((n) => n.type !== 'network'); })()).rejects.toThrow('linux.netDevices need a network namespace');
+    await expect(
+      refuse({ a: {} }, (s) => {
+        s.linux!.namespaces = s.linux!.namespaces!.filter((n) => n.type !== 'network');
+      })(),
+    ).rejects.toThrow('linux.netDevices need a network namespace');
   });
 });

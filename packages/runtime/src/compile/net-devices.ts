@@ -10,7 +10,8 @@ const LONGEST = 15;
 export function compileNetDevices(spec: Spec, namespaces: Namespaces): Operation[] {
   const devices = Object.entries(spec.linux?.netDevices ?? {});
   const path = namespaces.joined.get('network');
-  if (devices.length > 0 && path === undefined && !namespaces.fresh.has('network')) throw invalidArgument('config.json: linux.netDevices need a network namespace of the container');
+  if (devices.length > 0 && path === undefined && !namespaces.fresh.has('network'))
+    throw invalidArgument('config.json: linux.netDevices need a network namespace of the container');
   const taken = new Set<string>();
   return devices.map(([name, { name: wanted }]): Operation => {
     const inside = wanted || name;
@@ -22,5 +23,6 @@ export function compileNetDevices(spec: Spec, namespaces: Namespaces): Operation
 }
 
 function checkName(name: string): void {
-  if (name === '' || name === '.' || name === '..' || Buffer.byteLength(name) > LONGEST || /[\s/:%\0]/.test(name)) throw invalidArgument(`config.json: linux.netDevices: "${name}" is not a name of a network device`);
+  if (name === '' || name === '.' || name === '..' || Buffer.byteLength(name) > LONGEST || /[\s/:%\0]/.test(name))
+    throw invalidArgument(`config.json: linux.netDevices: "${name}" is not a name of a network device`);
 }

@@ -6,6 +6,7 @@ import type { Operation } from '../plan/operations';
 export function compilePersonality(spec: Spec): Operation[] {
   const domain = spec.linux?.personality?.domain;
   if (!domain) return [];
-  if (domain !== 'LINUX' && domain !== 'LINUX32') throw invalidArgument(`config.json: linux.personality.domain "${String(domain)}" is unknown`);
+  if (domain !== 'LINUX' && domain !== 'LINUX32')
+    throw invalidArgument(`config.json: linux.personality.domain "${String(domain)}" is unknown`);
   return [['PERSONALITY', domain === 'LINUX32' ? 8 : 0]];
 }

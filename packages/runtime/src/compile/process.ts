@@ -28,7 +28,8 @@ export function checkProcess(process: Process): void {
   checkId(process.user?.gid ?? 0, 'process.user.gid');
   for (const [i, gid] of (process.user?.additionalGids ?? []).entries()) checkId(gid, `process.user.additionalGids[${i}]`);
   const umask = process.user?.umask;
-  if (umask !== undefined && (!Number.isInteger(umask) || umask < 0 || umask > 0o777)) throw invalidArgument(`config.json: process.user.umask ${umask} is out of range`);
+  if (umask !== undefined && (!Number.isInteger(umask) || umask < 0 || umask > 0o777))
+    throw invalidArgument(`config.json: process.user.umask ${umask} is out of range`);
 }
 
 function checkId(id: number, path: string): void {
@@ -79,10 +80,23 @@ export function compileProcess(process: Process, context: ProcessContext): Opera
   return list;
 }
 
-const policies: Readonly<Record<string, number>> = { SCHED_OTHER: 0, SCHED_FIFO: 1, SCHED_RR: 2, SCHED_BATCH: 3, SCHED_ISO: 4, SCHED_IDLE: 5, SCHED_DEADLINE: 6 };
+const policies: Readonly<Record<string, number>> = {
+  SCHED_OTHER: 0,
+  SCHED_FIFO: 1,
+  SCHED_RR: 2,
+  SCHED_BATCH: 3,
+  SCHED_ISO: 4,
+  SCHED_IDLE: 5,
+  SCHED_DEADLINE: 6,
+};
 const schedulerFlags: Readonly<Record<string, number>> = {
-  SCHED_FLAG_RESET_ON_FORK: 1, SCHED_FLAG_RECLAIM: 2, SCHED_FLAG_DL_OVERRUN: 4, SCHED_FLAG_KEEP_POLICY: 8, SCHED_FLAG_KEEP_PARAMS: 16,
-  SCHED_FLAG_UTIL_CLAMP_MIN: 32, SCHED_FLAG_UTIL_CLAMP_MAX: 64,
+  SCHED_FLAG_RESET_ON_FORK: 1,
+  SCHED_FLAG_RECLAIM: 2,
+  SCHED_FLAG_DL_OVERRUN: 4,
+  SCHED_FLAG_KEEP_POLICY: 8,
+  SCHED_FLAG_KEEP_PARAMS: 16,
+  SCHED_FLAG_UTIL_CLAMP_MIN: 32,
+  SCHED_FLAG_UTIL_CLAMP_MAX: 64,
 };
 
 function compileScheduler(scheduler: Scheduler): Operation {
@@ -94,7 +108,16 @@ function compileScheduler(scheduler: Scheduler): Operation {
     if (bit === undefined) throw invalidArgument(`config.json: process.scheduler.flags: "${name}" is unknown`);
     flags |= bit;
   }
-  return ['SCHEDULER', policy, flags, scheduler.nice ?? 0, scheduler.priority ?? 0, scheduler.runtime ?? 0, scheduler.deadline ?? 0, scheduler.period ?? 0];
+  return [
+    'SCHEDULER',
+    policy,
+    flags,
+    scheduler.nice ?? 0,
+    scheduler.priority ?? 0,
+    scheduler.runtime ?? 0,
+    scheduler.deadline ?? 0,
+    scheduler.period ?? 0,
+  ];
 }
 
 const ioClasses: Readonly<Record<string, number>> = { IOPRIO_CLASS_RT: 1, IOPRIO_CLASS_BE: 2, IOPRIO_CLASS_IDLE: 3 };

@@ -21,7 +21,8 @@ export function externalMounts(spec: Spec, bundle: string, root: string, cgroup:
     const target = resolveInside(root, mount.destination);
     if (options.bind) list.push({ target, source: posix.resolve(bundle, mount.source ?? '') });
     else if (mount.type === 'cgroup' && cgroup.mode !== 'v2' && !ownCgroups) {
-      for (const { version, mountpoint, directory } of cgroup.directories) if (version === 1) list.push({ target: posix.join(target, posix.basename(mountpoint)), source: directory });
+      for (const { version, mountpoint, directory } of cgroup.directories)
+        if (version === 1) list.push({ target: posix.join(target, posix.basename(mountpoint)), source: directory });
     }
   }
   for (const path of new Set(spec.linux?.maskedPaths ?? [])) {
@@ -38,7 +39,7 @@ const LINKS = 40;
 export function resolveInside(root: string, path: string): string {
   let done = '/';
   let left = posix.normalize(path).split('/').filter(Boolean);
-  for (let links = 0; left.length > 0; ) {
+  for (let links = 0; left.length > 0;) {
     const [name = '', ...rest] = left;
     left = rest;
     if (name === '..') {

@@ -3,7 +3,10 @@ import { notImplemented } from '@gantry/rpc/errors';
 import type { Spec } from '@gantry/oci';
 
 /** Namespaces that are somebody else's: the images only name them by these keys, and what is restored joins the one that config.json names. */
-const keys: Readonly<Record<string, readonly [kind: string, key: string]>> = { network: ['net', 'extRootNetNS'], pid: ['pid', 'extRootPidNS'] };
+const keys: Readonly<Record<string, readonly [kind: string, key: string]>> = {
+  network: ['net', 'extRootNetNS'],
+  pid: ['pid', 'extRootPidNS'],
+};
 
 interface Joined {
   readonly kind: string;
@@ -16,7 +19,8 @@ export function joinedNamespaces(spec: Spec): Joined[] {
   return (spec.linux?.namespaces ?? []).flatMap(({ type, path }) => {
     if (!path) return [];
     const [kind, key] = keys[type] ?? [];
-    if (kind === undefined || key === undefined) throw notImplemented(`checkpoint and restore of a container that joins a namespace by path (${type}) are not supported`);
+    if (kind === undefined || key === undefined)
+      throw notImplemented(`checkpoint and restore of a container that joins a namespace by path (${type}) are not supported`);
     return [{ kind, key, path }];
   });
 }
@@ -27,12 +31,18 @@ export function externalNamespaces(spec: Spec): string[] {
 }
 
 /** For a restore: the namespaces themselves, open while body runs. */
-export async function withNamespaces<T>(spec: Spec, body: (keys: readonly string[], descriptors: readonly number[]) => Promise<T>): Promise<T> {
+export async function withNamespaces<T>(
+  spec: Spec,
+  body: (keys: readonly string[], descriptors: readonly number[]) => Promise<T>,
+): Promise<T> {
   const joined = joinedNamespaces(spec);
   const descriptors: number[] = [];
   try {
     for (const { path } of joined) descriptors.push(openSync(path, 'r'));
-    return await body(joined.map(({ key }) => key), descriptors);
+    return await body(
+      joined.map(({ key }) => key),
+      descriptors,
+    );
   } finally {
     for (const fd of descriptors) closeSync(fd);
   }

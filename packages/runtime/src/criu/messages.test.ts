@@ -6,7 +6,9 @@ test('requests have the wire format of criu', () => {
   expect(hex(encodeRequest('version'))).toBe('080a');
   expect(hex(encodeNotified(true))).toBe('08061801');
   /* type dump; opts { pid 300, leave_running, root "r", ext_mnt { "a" "b" }, inherit_fd { "p" 1 } } */
-  expect(hex(encodeRequest('dump', { pid: 300, leaveRunning: true, root: 'r', extMnt: [['a', 'b']], inheritFd: [['p', 1]] }))).toBe('0801121910ac0218016a0172ba01060a0161120162da01050a01701001');
+  expect(hex(encodeRequest('dump', { pid: 300, leaveRunning: true, root: 'r', extMnt: [['a', 'b']], inheritFd: [['p', 1]] }))).toBe(
+    '0801121910ac0218016a0172ba01060a0161120162da01050a01701001',
+  );
   expect(hex(encodeRequest('dump', { pid: -1 }))).toBe('0801120b10ffffffffffffffffff01');
 });
 

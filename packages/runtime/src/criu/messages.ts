@@ -5,9 +5,38 @@ export type RequestType = keyof typeof requestType;
 
 /** Field numbers of criu_opts. */
 const numbers = {
-  imagesDirFd: 1, pid: 2, leaveRunning: 3, extUnixSk: 4, tcpEstablished: 5, evasiveDevices: 6, shellJob: 7, fileLocks: 8, logLevel: 9, logFile: 10, ps: 11,
-  notifyScripts: 12, root: 13, parentImg: 14, trackMem: 15, autoDedup: 16, workDirFd: 17, linkRemap: 18, extMnt: 23, manageCgroups: 24, cgRoot: 25,
-  rstSibling: 26, inheritFd: 27, manageCgroupsMode: 34, external: 37, emptyNs: 38, freezeCgroup: 44, tcpSkipInFlight: 46, lazyPages: 48, statusFd: 49, orphanPtsMaster: 50, tcpClose: 52,
+  imagesDirFd: 1,
+  pid: 2,
+  leaveRunning: 3,
+  extUnixSk: 4,
+  tcpEstablished: 5,
+  evasiveDevices: 6,
+  shellJob: 7,
+  fileLocks: 8,
+  logLevel: 9,
+  logFile: 10,
+  ps: 11,
+  notifyScripts: 12,
+  root: 13,
+  parentImg: 14,
+  trackMem: 15,
+  autoDedup: 16,
+  workDirFd: 17,
+  linkRemap: 18,
+  extMnt: 23,
+  manageCgroups: 24,
+  cgRoot: 25,
+  rstSibling: 26,
+  inheritFd: 27,
+  manageCgroupsMode: 34,
+  external: 37,
+  emptyNs: 38,
+  freezeCgroup: 44,
+  tcpSkipInFlight: 46,
+  lazyPages: 48,
+  statusFd: 49,
+  orphanPtsMaster: 50,
+  tcpClose: 52,
 } as const;
 
 export const cgroupModes = { ignore: 0, none: 1, props: 2, soft: 3, full: 4, strict: 5, default: 6 } as const;
@@ -25,10 +54,14 @@ export function encodeNotified(success: boolean): Uint8Array {
 }
 
 function encodeOptions(options: CriuOptions): Uint8Array {
-  return Buffer.concat(Object.entries(options).flatMap(([name, value]) => {
-    const number = numbers[name as keyof typeof numbers];
-    return Array.isArray(value) ? value.map((entry: Pair | string) => field(number, typeof entry === 'string' ? entry : encodePair(entry))) : [field(number, value as boolean | number | string)];
-  }));
+  return Buffer.concat(
+    Object.entries(options).flatMap(([name, value]) => {
+      const number = numbers[name as keyof typeof numbers];
+      return Array.isArray(value)
+        ? value.map((entry: Pair | string) => field(number, typeof entry === 'string' ? entry : encodePair(entry)))
+        : [field(number, value as boolean | number | string)];
+    }),
+  );
 }
 
 function encodePair([key, value]: Pair): Uint8Array {
@@ -36,7 +69,8 @@ function encodePair([key, value]: Pair): Uint8Array {
 }
 
 function field(number: number, value: boolean | number | string | Uint8Array): Uint8Array {
-  if (typeof value === 'boolean' || typeof value === 'number') return Buffer.concat([varint(BigInt(number << 3)), varint(BigInt.asUintN(64, BigInt(Number(value))))]);
+  if (typeof value === 'boolean' || typeof value === 'number')
+    return Buffer.concat([varint(BigInt(number << 3)), varint(BigInt.asUintN(64, BigInt(Number(value))))]);
   const bytes = typeof value === 'string' ? Buffer.from(value) : value;
   return Buffer.concat([varint(BigInt((number << 3) | 2)), varint(BigInt(bytes.length)), bytes]);
 }
@@ -69,8 +103,12 @@ export function decodeAnswer(bytes: Uint8Array): CriuAnswer {
   const text = (value: bigint | Uint8Array | undefined) => (value instanceof Uint8Array ? Buffer.from(value).toString() : '');
   const number = (value: bigint | Uint8Array | undefined) => (typeof value === 'bigint' ? Number(BigInt.asIntN(32, value)) : 0);
   return {
-    type: number(top.get(1)), success: number(top.get(2)) !== 0, pid: restore instanceof Uint8Array ? number(decode(restore).get(1)) : 0,
-    notify: inner && { script: text(inner.get(1)), pid: number(inner.get(2)) }, errno: number(top.get(7)), message: text(top.get(9)),
+    type: number(top.get(1)),
+    success: number(top.get(2)) !== 0,
+    pid: restore instanceof Uint8Array ? number(decode(restore).get(1)) : 0,
+    notify: inner && { script: text(inner.get(1)), pid: number(inner.get(2)) },
+    errno: number(top.get(7)),
+    message: text(top.get(9)),
   };
 }
 

@@ -36,7 +36,9 @@ export class CriuSession {
   constructor(private readonly place: CriuPlace) {
     const images = openSync(place.images, 'r');
     const work = openSync(place.work, 'r');
-    this.child = spawn(place.native, ['criu', place.program, ...(place.consoleSocket ? [place.consoleSocket] : [])], { stdio: [0, 1, 2, images, work, 'pipe', ...(place.more ?? [])] });
+    this.child = spawn(place.native, ['criu', place.program, ...(place.consoleSocket ? [place.consoleSocket] : [])], {
+      stdio: [0, 1, 2, images, work, 'pipe', ...(place.more ?? [])],
+    });
     closeSync(images);
     closeSync(work);
     this.control = (this.child.stdio as readonly unknown[])[5] as Duplex;
@@ -70,14 +72,21 @@ export class CriuSession {
   }
 
   /** Sends a request and answers its notifications until its result is there. `notified` may throw to stop it. */
-  async request(type: RequestType, options: CriuOptions, notified: (script: string, pid: number) => Promise<void> | void): Promise<CriuAnswer> {
+  async request(
+    type: RequestType,
+    options: CriuOptions,
+    notified: (script: string, pid: number) => Promise<void> | void,
+  ): Promise<CriuAnswer> {
     this.send('M', encodeRequest(type, options));
     for (;;) {
       const frame = await this.next();
       if (frame === undefined || frame.letter === 'E') throw this.gone(frame?.bytes.readInt32LE(0) ?? 125);
       const answer = decodeAnswer(frame.bytes);
       if (!answer.notify) {
-        if (!answer.success) throw failedPrecondition(`criu failed: type ${type} errno ${answer.errno}${answer.message ? `: ${answer.message}` : ''}: ${this.lastError()}`);
+        if (!answer.success)
+          throw failedPrecondition(
+            `criu failed: type ${type} errno ${answer.errno}${answer.message ? `: ${answer.message}` : ''}: ${this.lastError()}`,
+          );
         return answer;
       }
       await notified(answer.notify.script, answer.notify.pid);
@@ -99,13 +108,17 @@ export class CriuSession {
   }
 
   private gone(status: number): Error {
-    return status === 127 ? notImplemented(`checkpoint and restore need criu: "${this.place.program}" is not installed`) : internal(`criu ended with ${status}: ${this.lastError()}`);
+    return status === 127
+      ? notImplemented(`checkpoint and restore need criu: "${this.place.program}" is not installed`)
+      : internal(`criu ended with ${status}: ${this.lastError()}`);
   }
 
   /** What its log says last about an error. */
   private lastError(): string {
     try {
-      const lines = readFileSync(join(this.place.work, this.place.logFile), 'utf8').split('\n').filter((line) => line.includes('Error'));
+      const lines = readFileSync(join(this.place.work, this.place.logFile), 'utf8')
+        .split('\n')
+        .filter((line) => line.includes('Error'));
       return `${lines.slice(-3).join('; ')} (log ${join(this.place.work, this.place.logFile)})`;
     } catch {
       return 'it wrote no log';
@@ -120,7 +133,10 @@ export class CriuSession {
   }
 
   private async next(): Promise<{ letter: string; bytes: Buffer } | undefined> {
-    while (this.frames.length === 0 && !this.ended) await new Promise<void>((resolve) => { this.wake = resolve; });
+    while (this.frames.length === 0 && !this.ended)
+      await new Promise<void>((resolve) => {
+        this.wake = resolve;
+      });
     return this.frames.shift();
   }
 }

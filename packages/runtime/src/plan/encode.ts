@@ -30,7 +30,8 @@ export function encodePlan(header: PlanHeader, list: readonly Operation[]): Uint
 
 function encodeOperation(out: Writer, [name, ...fields]: Operation): void {
   const [code, format] = operations[name];
-  if (fields.length !== format.length) throw new GantryError('internal', `operation ${name} takes ${format.length} fields, not ${fields.length}`);
+  if (fields.length !== format.length)
+    throw new GantryError('internal', `operation ${name} takes ${format.length} fields, not ${fields.length}`);
   out.number16(code);
   out.number16(0);
   const length = out.reserve32();
@@ -96,7 +97,8 @@ class Writer {
   }
 
   text(value: string): void {
-    if (value.includes('\0')) throw new GantryError('invalidArgument', `a string of the configuration holds a NUL byte: ${JSON.stringify(value)}`);
+    if (value.includes('\0'))
+      throw new GantryError('invalidArgument', `a string of the configuration holds a NUL byte: ${JSON.stringify(value)}`);
     const size = Buffer.byteLength(value);
     this.number32(size + 1);
     const at = this.room(size + 1);

@@ -11,33 +11,49 @@ import { Box } from '../testing/harness';
 
 jest.setTimeout(180_000);
 const has = (tool: string) => spawnSync('sh', ['-c', `command -v ${tool}`]).status === 0;
-const sanitizers = spawnSync('sh', ['-c', "echo 'int main(void){return 0;}' | cc -x c -fsanitize=address,undefined -o /dev/null -"]).status === 0;
+const sanitizers =
+  spawnSync('sh', ['-c', "echo 'int main(void){return 0;}' | cc -x c -fsanitize=address,undefined -o /dev/null -"]).status === 0;
 const work = mkdtempSync(join(tmpdir(), 'gantry-hardening-'));
 const seconds = process.env['GANTRY_FUZZ_SECONDS'] ?? (process.env['GANTRY_TEST_ALL'] ? '30' : '2');
-afterAll(() => { rmSync(work, { recursive: true, force: true }); });
+afterAll(() => {
+  rmSync(work, { recursive: true, force: true });
+});
 
 const spec = dockerLikeSpec(['sh', '-c', 'true']);
 const exec = { pid: 1, startTime: 1n, spec };
 const plans = (): string[] => {
-  const list = [compileCreate(spec, { id: 'x', bundle: '/b' }).plan, compileExec({ user: { uid: 0, gid: 0 }, cwd: '/', args: ['true'] }, exec, { id: 'x' }).plan];
+  const list = [
+    compileCreate(spec, { id: 'x', bundle: '/b' }).plan,
+    compileExec({ user: { uid: 0, gid: 0 }, cwd: '/', args: ['true'] }, exec, { id: 'x' }).plan,
+  ];
   return list.map((plan, i) => {
     const path = join(work, `plan-${i}`);
     writeFileSync(path, plan);
     return path;
   });
 };
-const requests = (): string[] => ['{"op":"resize","width":80,"height":24}', '{"op":"attach","stdin":true,"stdout":true}', '{"op":"signal","signal":15}', '{"op":"\\u0073tart"}', '{"op":"ended","exit_code":1,"exited_at":"2020-01-01T00:00:00Z","oom":true}', '0:100000:65536,65536:7:1', '\x04argv\x08\0\0\0ls\0-l\0a\0\0'].map((text, i) => {
-  const path = join(work, `request-${i}`);
-  writeFileSync(path, text);
-  return path;
-});
+const requests = (): string[] =>
+  [
+    '{"op":"resize","width":80,"height":24}',
+    '{"op":"attach","stdin":true,"stdout":true}',
+    '{"op":"signal","signal":15}',
+    '{"op":"\\u0073tart"}',
+    '{"op":"ended","exit_code":1,"exited_at":"2020-01-01T00:00:00Z","oom":true}',
+    '0:100000:65536,65536:7:1',
+    '\x04argv\x08\0\0\0ls\0-l\0a\0\0',
+  ].map((text, i) => {
+    const path = join(work, `request-${i}`);
+    writeFileSync(path, text);
+    return path;
+  });
 
-const streams = (): string[] => [{ level: 0 }, { level: 1 }, { level: 9 }, { strategy: constants.Z_FIXED }, { strategy: constants.Z_HUFFMAN_ONLY }].map((options, i) => {
-  const path = join(work, `stream-${i}`);
-  const text = Array.from({ length: 3000 }, (_, at) => `line ${(at * 2654435761) % 997}\n`).join('');
-  writeFileSync(path, Buffer.concat([gzipSync(text, options), gzipSync(text.slice(0, 99), options)]));
-  return path;
-});
+const streams = (): string[] =>
+  [{ level: 0 }, { level: 1 }, { level: 9 }, { strategy: constants.Z_FIXED }, { strategy: constants.Z_HUFFMAN_ONLY }].map((options, i) => {
+    const path = join(work, `stream-${i}`);
+    const text = Array.from({ length: 3000 }, (_, at) => `line ${(at * 2654435761) % 997}\n`).join('');
+    writeFileSync(path, Buffer.concat([gzipSync(text, options), gzipSync(text.slice(0, 99), options)]));
+    return path;
+  });
 
 (sanitizers ? describe : describe.skip)(`under the sanitizers${sanitizers ? '' : ' [needs a C compiler with them]'}`, () => {
   beforeAll(() => {
@@ -45,7 +61,11 @@ const streams = (): string[] => [{ level: 0 }, { level: 1 }, { level: 9 }, { str
     expect([status, stderr]).toEqual([0, '']);
   });
 
-  test.each([['plan', plans], ['request', requests], ['inflate', streams]] as const)('%ss of any bytes are read or refused', (name, seeds) => {
+  test.each([
+    ['plan', plans],
+    ['request', requests],
+    ['inflate', streams],
+  ] as const)('%ss of any bytes are read or refused', (name, seeds) => {
     const { status, stdout, stderr } = spawnSync(join(work, `fuzz-${name}`), [seconds, '20261', ...seeds()], { encoding: 'utf8' });
     expect([status, stderr]).toEqual([0, '']);
     expect(Number(stdout.split(' ')[0])).toBeGreaterThanOrEqual(1000);
@@ -53,7 +73,11 @@ const streams = (): string[] => [{ level: 0 }, { level: 1 }, { level: 9 }, { str
 
   (missingForContainers() === undefined ? test : test.skip)('containers live and end', async () => {
     const program = join(work, 'gantry-native');
-    const { status, stderr } = spawnSync('make', ['-s', '-C', join(__dirname, '../../native'), '-j2', 'SANITIZE=1', `OUT=${program}`, `OBJ=${work}/objects`], { encoding: 'utf8' });
+    const { status, stderr } = spawnSync(
+      'make',
+      ['-s', '-C', join(__dirname, '../../native'), '-j2', 'SANITIZE=1', `OUT=${program}`, `OBJ=${work}/objects`],
+      { encoding: 'utf8' },
+    );
     expect([status, stderr]).toEqual([0, '']);
     const box = new Box();
     try {
@@ -70,8 +94,16 @@ const streams = (): string[] => [{ level: 0 }, { level: 1 }, { level: 9 }, { str
 (has('valgrind') ? test : test.skip)(`valgrind sees no wrong access in the readers${has('valgrind') ? '' : ' [needs valgrind]'}`, () => {
   const out = join(work, 'plain');
   expect(spawnSync('make', ['-s', '-C', join(__dirname, '../../fuzz'), 'PLAIN=1', `OUT=${out}`], { encoding: 'utf8' }).stderr).toBe('');
-  for (const [name, seeds] of [['plan', plans], ['request', requests], ['inflate', streams]] as const) {
-    const { status, stderr } = spawnSync('valgrind', ['-q', '--error-exitcode=99', '--leak-check=full', join(out, `fuzz-${name}`), '0', '7', ...seeds()], { encoding: 'utf8' });
+  for (const [name, seeds] of [
+    ['plan', plans],
+    ['request', requests],
+    ['inflate', streams],
+  ] as const) {
+    const { status, stderr } = spawnSync(
+      'valgrind',
+      ['-q', '--error-exitcode=99', '--leak-check=full', join(out, `fuzz-${name}`), '0', '7', ...seeds()],
+      { encoding: 'utf8' },
+    );
     expect([status, stderr]).toEqual([0, '']);
   }
 });

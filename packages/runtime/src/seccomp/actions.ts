@@ -6,7 +6,8 @@ const EPERM = 1;
 /** SECCOMP_RET_* with its data; errno defaults to EPERM. */
 export function actionValue(action: SeccompAction, errnoRet: number | undefined): number {
   const errno = errnoRet ?? EPERM;
-  if (!Number.isInteger(errno) || errno < 0 || errno > 0xffff) throw invalidArgument(`config.json: linux.seccomp: errnoRet ${errno} is out of range`);
+  if (!Number.isInteger(errno) || errno < 0 || errno > 0xffff)
+    throw invalidArgument(`config.json: linux.seccomp: errnoRet ${errno} is out of range`);
   switch (action) {
     case 'SCMP_ACT_KILL':
     case 'SCMP_ACT_KILL_THREAD':
@@ -32,5 +33,13 @@ export function actionValue(action: SeccompAction, errnoRet: number | undefined)
 }
 
 export const supportedActions: readonly SeccompAction[] = [
-  'SCMP_ACT_ALLOW', 'SCMP_ACT_ERRNO', 'SCMP_ACT_KILL', 'SCMP_ACT_KILL_PROCESS', 'SCMP_ACT_KILL_THREAD', 'SCMP_ACT_LOG', 'SCMP_ACT_NOTIFY', 'SCMP_ACT_TRACE', 'SCMP_ACT_TRAP',
+  'SCMP_ACT_ALLOW',
+  'SCMP_ACT_ERRNO',
+  'SCMP_ACT_KILL',
+  'SCMP_ACT_KILL_PROCESS',
+  'SCMP_ACT_KILL_THREAD',
+  'SCMP_ACT_LOG',
+  'SCMP_ACT_NOTIFY',
+  'SCMP_ACT_TRACE',
+  'SCMP_ACT_TRAP',
 ];

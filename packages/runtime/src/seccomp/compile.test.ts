@@ -9,19 +9,41 @@ const ALLOW = 0x7fff0000;
 const errno = (n: number) => 0x50000 | n;
 const X64 = 0xc000003e;
 const I386 = 0x40000003;
-const call = (profile: LinuxSeccomp, name: string, args: bigint[] = [], arch = X64, table: 'x86_64' | 'x86' | 'x32' | 'aarch64' | 'arm' = 'x86_64', bit = 0) =>
-  interpret(compileSeccomp(profile, 'SCMP_ARCH_X86_64'), { arch, nr: (syscallNumbers(table).get(name) as number) | bit, args });
+const call = (
+  profile: LinuxSeccomp,
+  name: string,
+  args: bigint[] = [],
+  arch = X64,
+  table: 'x86_64' | 'x86' | 'x32' | 'aarch64' | 'arm' = 'x86_64',
+  bit = 0,
+) => interpret(compileSeccomp(profile, 'SCMP_ARCH_X86_64'), { arch, nr: (syscallNumbers(table).get(name) as number) | bit, args });
 
-describe('docker\'s default filter', () => {
+describe("docker's default filter", () => {
   const caps = ['CAP_CHOWN'];
   const profile = dockerDefaultSeccomp({ caps, arch: 'amd64', kernel: '6.1.0' });
 
   test.each([
-    ['read', [], ALLOW], ['openat2', [], ALLOW], ['mount', [], errno(1)], ['clone3', [], errno(38)], ['io_uring_setup', [], errno(1)],
-    ['socket', [2n], ALLOW], ['socket', [38n], errno(1)], ['socket', [39n], ALLOW], ['socket', [40n], errno(1)], ['socket', [0x100000002n], ALLOW],
-    ['personality', [0n], ALLOW], ['personality', [8n], ALLOW], ['personality', [4n], errno(1)], ['personality', [0xffffffffn], ALLOW],
-    ['clone', [0x11n], ALLOW], ['clone', [0x10000000n], errno(1)], ['clone', [0x7e020000n], errno(1)], ['ptrace', [], ALLOW], ['bpf', [], errno(1)],
-    ['arch_prctl', [], ALLOW], ['modify_ldt', [], ALLOW],
+    ['read', [], ALLOW],
+    ['openat2', [], ALLOW],
+    ['mount', [], errno(1)],
+    ['clone3', [], errno(38)],
+    ['io_uring_setup', [], errno(1)],
+    ['socket', [2n], ALLOW],
+    ['socket', [38n], errno(1)],
+    ['socket', [39n], ALLOW],
+    ['socket', [40n], errno(1)],
+    ['socket', [0x100000002n], ALLOW],
+    ['personality', [0n], ALLOW],
+    ['personality', [8n], ALLOW],
+    ['personality', [4n], errno(1)],
+    ['personality', [0xffffffffn], ALLOW],
+    ['clone', [0x11n], ALLOW],
+    ['clone', [0x10000000n], errno(1)],
+    ['clone', [0x7e020000n], errno(1)],
+    ['ptrace', [], ALLOW],
+    ['bpf', [], errno(1)],
+    ['arch_prctl', [], ALLOW],
+    ['modify_ldt', [], ALLOW],
   ] as [string, bigint[], number][])('%s(%p)', (name, args, result) => {
     expect(call(profile, name, args)).toBe(result);
   });
@@ -52,32 +74,59 @@ describe('docker\'s default filter', () => {
 });
 
 test('every operator compares 64 bits', () => {
-  const value = fc.oneof(fc.bigInt({ min: 0n, max: 3n }), fc.bigInt({ min: 0n, max: (1n << 64n) - 1n }), fc.constantFrom(0xffffffffn, 0x100000000n, (1n << 64n) - 1n));
+  const value = fc.oneof(
+    fc.bigInt({ min: 0n, max: 3n }),
+    fc.bigInt({ min: 0n, max: (1n << 64n) - 1n }),
+    fc.constantFrom(0xffffffffn, 0x100000000n, (1n << 64n) - 1n),
+  );
   const truth: Record<SeccompArg['op'], (a: bigint, v: bigint, w: bigint) => boolean> = {
-    SCMP_CMP_NE: (a, v) => a !== v, SCMP_CMP_LT: (a, v) => a < v, SCMP_CMP_LE: (a, v) => a <= v, SCMP_CMP_EQ: (a, v) => a === v,
-    SCMP_CMP_GE: (a, v) => a >= v, SCMP_CMP_GT: (a, v) => a > v, SCMP_CMP_MASKED_EQ: (a, v, w) => (a & v) === w,
+    SCMP_CMP_NE: (a, v) => a !== v,
+    SCMP_CMP_LT: (a, v) => a < v,
+    SCMP_CMP_LE: (a, v) => a <= v,
+    SCMP_CMP_EQ: (a, v) => a === v,
+    SCMP_CMP_GE: (a, v) => a >= v,
+    SCMP_CMP_GT: (a, v) => a > v,
+    SCMP_CMP_MASKED_EQ: (a, v, w) => (a & v) === w,
   };
   const arg = fc.record({ index: fc.nat(5), op: fc.constantFrom(...(Object.keys(truth) as SeccompArg['op'][])), value, valueTwo: value });
   fc.assert(
-    fc.property(fc.uniqueArray(arg, { selector: (a) => a.index, minLength: 1 }), fc.array(value, { minLength: 6, maxLength: 6 }), (conditions, args) => {
-      const profile: LinuxSeccomp = { defaultAction: 'SCMP_ACT_ALLOW', syscalls: [{ names: ['kill'], action: 'SCMP_ACT_ERRNO', errnoRet: 7, args: conditions }] };
-      const holds = conditions.every((c) => truth[c.op](args[c.index] as bigint, c.value, c.valueTwo));
-      expect(call(profile, 'kill', args)).toBe(holds ? errno(7) : ALLOW);
-    }),
+    fc.property(
+      fc.uniqueArray(arg, { selector: (a) => a.index, minLength: 1 }),
+      fc.array(value, { minLength: 6, maxLength: 6 }),
+      (conditions, args) => {
+        const profile: LinuxSeccomp = {
+          defaultAction: 'SCMP_ACT_ALLOW',
+          syscalls: [{ names: ['kill'], action: 'SCMP_ACT_ERRNO', errnoRet: 7, args: conditions }],
+        };
+        const holds = conditions.every((c) => truth[c.op](args[c.index] as bigint, c.value, c.valueTwo));
+        expect(call(profile, 'kill', args)).toBe(holds ? errno(7) : ALLOW);
+      },
+    ),
     { numRuns: 500 },
   );
 });
 
 test('several conditions on one argument are alternatives; what cannot be is refused', () => {
   const profile: LinuxSeccomp = {
-    defaultAction: 'SCMP_ACT_ERRNO', defaultErrnoRet: 9,
-    syscalls: [{ names: ['kill'], action: 'SCMP_ACT_ALLOW', args: [{ index: 0, op: 'SCMP_CMP_EQ', value: 1 }, { index: 0, op: 'SCMP_CMP_EQ', value: 2 }] }, { names: ['no_such_call', 'read'], action: 'SCMP_ACT_LOG' }],
+    defaultAction: 'SCMP_ACT_ERRNO',
+    defaultErrnoRet: 9,
+    syscalls: [
+      {
+        names: ['kill'],
+        action: 'SCMP_ACT_ALLOW',
+        args: [
+          { index: 0, op: 'SCMP_CMP_EQ', value: 1 },
+          { index: 0, op: 'SCMP_CMP_EQ', value: 2 },
+        ],
+      },
+      { names: ['no_such_call', 'read'], action: 'SCMP_ACT_LOG' },
+    ],
   };
   expect([1n, 2n, 3n].map((a) => call(profile, 'kill', [a]))).toEqual([ALLOW, ALLOW, errno(9)]);
   expect(() => compileSeccomp({ ...profile, architectures: ['arm'] })).toThrow('"arm" is unknown');
 });
 
-test('the generated numbers are the C library\'s', () => {
+test("the generated numbers are the C library's", () => {
   const names = ['read', 'openat2', 'clone3', 'kill', 'mount_setattr'];
   const source = `#include <sys/syscall.h>\n${names.map((n) => `__NR_${n}`).join(' ')}\n`;
   const { stdout, error } = spawnSync('gcc', ['-E', '-P', '-'], { input: source, encoding: 'utf8' });

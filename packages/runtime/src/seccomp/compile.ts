@@ -41,7 +41,8 @@ function compile(profile: LinuxSeccomp, native: string): Instruction[] {
   let code: Instruction[] = [ret(KILL_THREAD)];
   for (const [audit, group] of [...byAudit].reverse()) code = branchEqual(audit, group.length ? calls(profile, group, fallback) : [], code);
   const program = [load(4), ...code];
-  if (program.length > LIMIT) throw invalidArgument(`config.json: linux.seccomp: the filter has ${program.length} instructions, the kernel takes ${LIMIT}`);
+  if (program.length > LIMIT)
+    throw invalidArgument(`config.json: linux.seccomp: the filter has ${program.length} instructions, the kernel takes ${LIMIT}`);
   return program;
 }
 

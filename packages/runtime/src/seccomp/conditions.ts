@@ -9,7 +9,14 @@ export interface Rule {
 }
 
 /* Inside one comparison: +n jumps are resolved here, `fail` means the end of the rule. */
-type Step = Instruction | { readonly test: 'equal' | 'greater'; readonly k: number; readonly yes: 'next' | 'pass' | 'fail'; readonly no: 'next' | 'pass' | 'fail' };
+type Step =
+  | Instruction
+  | {
+      readonly test: 'equal' | 'greater';
+      readonly k: number;
+      readonly yes: 'next' | 'pass' | 'fail';
+      readonly no: 'next' | 'pass' | 'fail';
+    };
 
 /** Code that answers `rule.action` when every condition holds and else falls through to what follows. */
 export function compileRule(rule: Rule): Instruction[] {
@@ -37,11 +44,17 @@ function prepend(list: readonly Step[], rest: readonly Instruction[]): Instructi
 }
 
 function steps(arg: SeccompArg): Step[] {
-  if (!Number.isInteger(arg.index) || arg.index < 0 || arg.index > 5) throw invalidArgument(`config.json: linux.seccomp: argument index ${arg.index} is not 0 to 5`);
+  if (!Number.isInteger(arg.index) || arg.index < 0 || arg.index > 5)
+    throw invalidArgument(`config.json: linux.seccomp: argument index ${arg.index} is not 0 to 5`);
   const low = load(16 + 8 * arg.index);
   const high = load(20 + 8 * arg.index);
   const [hi, lo] = halves(arg.value);
-  const test = (kind: 'equal' | 'greater', k: number, yes: 'next' | 'pass' | 'fail', no: 'next' | 'pass' | 'fail'): Step => ({ test: kind, k, yes, no });
+  const test = (kind: 'equal' | 'greater', k: number, yes: 'next' | 'pass' | 'fail', no: 'next' | 'pass' | 'fail'): Step => ({
+    test: kind,
+    k,
+    yes,
+    no,
+  });
   switch (arg.op) {
     case 'SCMP_CMP_EQ':
       return [high, test('equal', hi, 'next', 'fail'), low, test('equal', lo, 'pass', 'fail')];

@@ -3,7 +3,12 @@ import type { LinuxSeccomp } from '@gantry/oci';
 import { usesNotify } from './listener';
 
 /* TSYNC means nothing to a process of one thread. */
-export const filterFlags: Readonly<Record<string, number>> = { SECCOMP_FILTER_FLAG_TSYNC: 0, SECCOMP_FILTER_FLAG_LOG: 2, SECCOMP_FILTER_FLAG_SPEC_ALLOW: 4, SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV: 32 };
+export const filterFlags: Readonly<Record<string, number>> = {
+  SECCOMP_FILTER_FLAG_TSYNC: 0,
+  SECCOMP_FILTER_FLAG_LOG: 2,
+  SECCOMP_FILTER_FLAG_SPEC_ALLOW: 4,
+  SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV: 32,
+};
 
 /** The call answers a descriptor for the agent. */
 const NEW_LISTENER = 8;
@@ -17,7 +22,8 @@ export function seccompFlags(profile: LinuxSeccomp): number {
   for (const name of profile.flags ?? []) {
     const bit = filterFlags[name];
     if (bit === undefined) throw invalidArgument(`config.json: linux.seccomp.flags: "${name}" is not supported`);
-    if (name === 'SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV' && !notify) throw invalidArgument(`config.json: linux.seccomp.flags: "${name}" needs a system call with SCMP_ACT_NOTIFY`);
+    if (name === 'SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV' && !notify)
+      throw invalidArgument(`config.json: linux.seccomp.flags: "${name}" needs a system call with SCMP_ACT_NOTIFY`);
     flags |= bit;
   }
   return flags;

@@ -21,7 +21,8 @@ export function usesNotify(profile: LinuxSeccomp | undefined): boolean {
  * that cannot even tell an error), and one without a listenerPath.
  */
 export function compileListener(profile: LinuxSeccomp | undefined, state: AgentState, warnings: string[]): Operation[] {
-  if (profile?.defaultAction === 'SCMP_ACT_NOTIFY') throw invalidArgument('config.json: linux.seccomp: SCMP_ACT_NOTIFY cannot be used as default action');
+  if (profile?.defaultAction === 'SCMP_ACT_NOTIFY')
+    throw invalidArgument('config.json: linux.seccomp: SCMP_ACT_NOTIFY cannot be used as default action');
   const notify = usesNotify(profile);
   const path = profile?.listenerPath;
   if (!notify) {
@@ -39,7 +40,15 @@ export function compileListener(profile: LinuxSeccomp | undefined, state: AgentS
 /** The JSON text, cut where the process's pid and the container's pid go. */
 function message(profile: LinuxSeccomp, { id, bundle, status, spec }: AgentState): [string, string, string] {
   const { ociVersion, annotations } = spec;
-  const outer = JSON.stringify({ ociVersion, fds: ['seccompFd'], ...(profile.listenerMetadata ? { metadata: profile.listenerMetadata } : {}) });
+  const outer = JSON.stringify({
+    ociVersion,
+    fds: ['seccompFd'],
+    ...(profile.listenerMetadata ? { metadata: profile.listenerMetadata } : {}),
+  });
   const inner = JSON.stringify({ bundle, ...(annotations ? { annotations } : {}) });
-  return [`${outer.slice(0, -1)},"pid":`, `,"state":${JSON.stringify({ ociVersion, id, status }).slice(0, -1)},"pid":`, `,${inner.slice(1)}}`];
+  return [
+    `${outer.slice(0, -1)},"pid":`,
+    `,"state":${JSON.stringify({ ociVersion, id, status }).slice(0, -1)},"pid":`,
+    `,${inner.slice(1)}}`,
+  ];
 }

@@ -8,7 +8,13 @@ const parsed = new Map<SyscallTable, ReadonlyMap<string, number>>();
 export function syscallNumbers(table: SyscallTable): ReadonlyMap<string, number> {
   let map = parsed.get(table);
   if (!map) {
-    map = new Map(syscallTables[table].trim().split(/\s+/).map((entry) => entry.split(':')).map(([name, number]) => [name as string, Number(number)]));
+    map = new Map(
+      syscallTables[table]
+        .trim()
+        .split(/\s+/)
+        .map((entry) => entry.split(':'))
+        .map(([name, number]) => [name as string, Number(number)]),
+    );
     parsed.set(table, map);
   }
   return map;

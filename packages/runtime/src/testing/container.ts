@@ -15,7 +15,10 @@ export function missingForContainers(): string | undefined {
   return existsSync('/bin/busybox') ? undefined : '/bin/busybox';
 }
 
-const applets = 'sh true false cat echo ls id env mount stat sleep touch mkdir rm ln readlink head tail grep hostname ps tty stty test pwd wc dd kill chmod chown cut tr sort printf date nc umask tee mknod ulimit find sed awk sync expr seq id chroot unshare'.split(' ');
+const applets =
+  'sh true false cat echo ls id env mount stat sleep touch mkdir rm ln readlink head tail grep hostname ps tty stty test pwd wc dd kill chmod chown cut tr sort printf date nc umask tee mknod ulimit find sed awk sync expr seq id chroot unshare'.split(
+    ' ',
+  );
 
 /** A bundle directory with a busybox rootfs; remove() takes it away. */
 export function makeBundle(): { bundle: string; rootfs: string; remove: () => void } {
@@ -24,7 +27,13 @@ export function makeBundle(): { bundle: string; rootfs: string; remove: () => vo
   for (const dir of ['bin', 'etc', 'proc', 'sys', 'dev', 'tmp', 'root']) mkdirSync(join(rootfs, dir), { recursive: true });
   cpSync('/bin/busybox', join(rootfs, 'bin/busybox'));
   for (const applet of new Set(applets)) symlinkSync('busybox', join(rootfs, 'bin', applet));
-  return { bundle, rootfs, remove: () => { rmSync(bundle, { recursive: true, force: true }); } };
+  return {
+    bundle,
+    rootfs,
+    remove: () => {
+      rmSync(bundle, { recursive: true, force: true });
+    },
+  };
 }
 
 /** A config.json as docker would write it. */
@@ -35,13 +44,17 @@ export function dockerLikeSpec(args: readonly string[]): Spec {
     hostname: 'box',
     root: { path: 'rootfs' },
     process: {
-      user: { uid: 0, gid: 0 }, args: [...args], cwd: '/', env: ['PATH=/usr/bin:/bin:/sbin'],
+      user: { uid: 0, gid: 0 },
+      args: [...args],
+      cwd: '/',
+      env: ['PATH=/usr/bin:/bin:/sbin'],
       capabilities: { bounding: caps, effective: caps, permitted: caps },
     },
     mounts: defaultMounts(),
     linux: {
       namespaces: (['mount', 'network', 'uts', 'pid', 'ipc', 'cgroup'] as const).map((type) => ({ type })),
-      maskedPaths: [...defaultMaskedPaths], readonlyPaths: [...defaultReadonlyPaths],
+      maskedPaths: [...defaultMaskedPaths],
+      readonlyPaths: [...defaultReadonlyPaths],
       seccomp: dockerDefaultSeccomp({ caps, arch: process.arch }),
       resources: { devices: [{ allow: false, access: 'rwm' }] },
     },
@@ -73,15 +86,24 @@ export interface Launched {
 }
 
 /** Runs a plan through the C program's command-line mode. `start: false` leaves it created until start(). */
-export function launchPlan(plan: Uint8Array, options: { native?: string; mode?: string; start?: boolean; args?: readonly string[]; stdin?: string } = {}): Launched {
-  const child = spawn(options.native ?? nativeBinary, [options.mode ?? 'runc-create', ...(options.args ?? [])], { stdio: ['pipe', 'pipe', 'pipe', 'pipe'] });
+export function launchPlan(
+  plan: Uint8Array,
+  options: { native?: string; mode?: string; start?: boolean; args?: readonly string[]; stdin?: string } = {},
+): Launched {
+  const child = spawn(options.native ?? nativeBinary, [options.mode ?? 'runc-create', ...(options.args ?? [])], {
+    stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+  });
   const control = child.stdio[3] as Duplex;
   const lines: string[] = [];
   let stdout = '';
   let stderr = '';
   let rest = '';
-  child.stdout?.on('data', (data: Buffer) => { stdout += data.toString(); });
-  child.stderr?.on('data', (data: Buffer) => { stderr += data.toString(); });
+  child.stdout?.on('data', (data: Buffer) => {
+    stdout += data.toString();
+  });
+  child.stderr?.on('data', (data: Buffer) => {
+    stderr += data.toString();
+  });
   child.stdin?.on('error', () => undefined);
   control.on('error', () => undefined);
   child.stdin?.end(options.stdin ?? '');
@@ -89,12 +111,17 @@ export function launchPlan(plan: Uint8Array, options: { native?: string; mode?: 
   head.writeUInt32LE(plan.length);
   control.write(Buffer.concat([head, plan]));
   const waiters: { word: string; resolve: (line: string) => void; reject: (error: Error) => void }[] = [];
-  const on = (word: string) => new Promise<string>((resolve, reject) => { waiters.push({ word, resolve, reject }); });
+  const on = (word: string) =>
+    new Promise<string>((resolve, reject) => {
+      waiters.push({ word, resolve, reject });
+    });
   const created = on('created').then((line) => Number(line.split(' ')[1]));
   const started = on('started').then(() => undefined);
   created.catch(() => undefined);
   started.catch(() => undefined);
-  const start = () => { control.write('start\n'); };
+  const start = () => {
+    control.write('start\n');
+  };
   if (options.start !== false) created.then(start, () => undefined);
   control.on('data', (data: Buffer) => {
     rest += data.toString();

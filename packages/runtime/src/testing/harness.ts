@@ -31,7 +31,12 @@ export class Box {
 
   async launch(spec: Spec, options: Parameters<typeof launchPlan>[1] & { noPivot?: boolean } = {}): Promise<Launched> {
     await this.cgroups.create(this.cgroup, spec.linux?.resources);
-    const { plan, terminal } = compileCreate(spec, { id: this.id, bundle: this.bundle, cgroup: this.cgroup, noPivot: options.noPivot === true });
+    const { plan, terminal } = compileCreate(spec, {
+      id: this.id,
+      bundle: this.bundle,
+      cgroup: this.cgroup,
+      noPivot: options.noPivot === true,
+    });
     return launchPlan(plan, { ...options, args: [...(options.args ?? []), ...(terminal ? ['--terminal'] : [])] });
   }
 
@@ -56,13 +61,17 @@ export class Box {
 export function describeBoxes(name: string, body: (box: Box) => void): void {
   describeContainers(name, () => {
     let now: Box | undefined;
-    beforeEach(() => { now = new Box(); });
+    beforeEach(() => {
+      now = new Box();
+    });
     afterEach(() => now?.close());
-    body(new Proxy({} as Box, {
-      get: (_, key) => {
-        const value: unknown = Reflect.get(now ?? {}, key);
-        return typeof value === 'function' ? (value.bind(now) as unknown) : value;
-      },
-    }));
+    body(
+      new Proxy({} as Box, {
+        get: (_, key) => {
+          const value: unknown = Reflect.get(now ?? {}, key);
+          return typeof value === 'function' ? (value.bind(now) as unknown) : value;
+        },
+      }),
+    );
   });
 }

@@ -8,14 +8,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static void tell(const char *name, long result)
-{
-	printf("%s %s\n", name, result < 0 ? strerrorname_np(errno) : "0");
-}
+static void tell(const char *name, long result) { printf("%s %s\n", name, result < 0 ? strerrorname_np(errno) : "0"); }
 
-int main(int argc, char **argv)
-{
-	char parameters[128] = { 0 };
+int main(int argc, char **argv) {
+	char parameters[128] = {0};
 
 	if (argc > 1) { /* a call that a seccomp agent answers */
 		tell("mkdir", syscall(SYS_mkdir, argv[1], 0755));

@@ -38,7 +38,9 @@ async function majorVersion(binary: string, memory: string): Promise<number> {
   } catch {
     // the first time
   }
-  const text = await new Promise<string>((resolve) => execFile(binary, ['--version'], { timeout: 5000 }, (_error, stdout) => resolve(stdout)));
+  const text = await new Promise<string>((resolve) =>
+    execFile(binary, ['--version'], { timeout: 5000 }, (_error, stdout) => resolve(stdout)),
+  );
   const major = Number(/\bv?(\d+)\.\d+\.\d+/.exec(text)?.[1] ?? 1);
   writeFileSync(memory, `${key}\n${major}\n`, { mode: 0o600 });
   return major;

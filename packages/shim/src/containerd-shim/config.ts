@@ -38,7 +38,8 @@ export function readInvocation(argv: readonly string[], environment: NodeJS.Proc
     }
     const [, name = '', inline] = match;
     if ((switches as readonly string[]).includes(name)) {
-      if (inline !== undefined && inline !== 'true' && inline !== 'false') throw invalidArgument(`flag -${name} takes true or false, not "${inline}"`);
+      if (inline !== undefined && inline !== 'true' && inline !== 'false')
+        throw invalidArgument(`flag -${name} takes true or false, not "${inline}"`);
       values.set(name, inline ?? 'true');
     } else if ((strings as readonly string[]).includes(name)) {
       const value = inline ?? argv[++i];
@@ -49,7 +50,8 @@ export function readInvocation(argv: readonly string[], environment: NodeJS.Proc
     }
   }
   const text = (name: (typeof strings)[number]): string => values.get(name) ?? '';
-  if (values.get('info') === 'true') throw invalidArgument('-info is not supported: the options of this shim are those of containerd.runc.v1.Options');
+  if (values.get('info') === 'true')
+    throw invalidArgument('-info is not supported: the options of this shim are those of containerd.runc.v1.Options');
   if (text('socket') !== '') throw invalidArgument(`-socket "${text('socket')}" is not supported: the shim chooses its sockets`);
   if (values.get('v') === 'true' || values.get('version') === 'true') action = 'version';
   if (action === undefined) throw invalidArgument('no action: start or delete');

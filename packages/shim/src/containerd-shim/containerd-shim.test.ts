@@ -27,10 +27,20 @@ describe('containerd-shim-gantry-v2', () => {
   beforeAll(async () => {
     nativeBinary();
     mkdirSync(join(repository, 'node_modules/.cache/gantry'), { recursive: true });
-    buildSync({ entryPoints: [join(__dirname, 'main.ts')], bundle: true, platform: 'node', target: 'node24', external: ['koffi'], logLevel: 'error', outfile: bundleFile });
+    buildSync({
+      entryPoints: [join(__dirname, 'main.ts')],
+      bundle: true,
+      platform: 'node',
+      target: 'node24',
+      external: ['koffi'],
+      logLevel: 'error',
+      outfile: bundleFile,
+    });
     fixture = new ShimFixture();
     containerd = createTtrpcServer({ logger: { info() {}, warn() {}, error() {}, debug() {} } as never });
-    containerd.addService(EventsService, { forward: async (_ctx, { envelope }) => (topics.push(`${envelope?.namespace} ${envelope?.topic}`), {}) });
+    containerd.addService(EventsService, {
+      forward: async (_ctx, { envelope }) => (topics.push(`${envelope?.namespace} ${envelope?.topic}`), {}),
+    });
     await containerd.listen(`${address}.ttrpc`);
   }, 120_000);
   afterAll(async () => {
@@ -46,7 +56,10 @@ describe('containerd-shim-gantry-v2', () => {
   /** A containerd of some version, which is what `--version` of its program says. */
   const publisher = (version: string, script = ''): string => {
     const path = join(folder, `containerd-${version}`);
-    writeFileSync(path, `#!/bin/sh\n[ "$1" = --version ] && { echo "containerd example.org/containerd v${version} 123abc"; exit; }\n${script}\n`);
+    writeFileSync(
+      path,
+      `#!/bin/sh\n[ "$1" = --version ] && { echo "containerd example.org/containerd v${version} 123abc"; exit; }\n${script}\n`,
+    );
     chmodSync(path, 0o755);
     return path;
   };
@@ -54,16 +67,53 @@ describe('containerd-shim-gantry-v2', () => {
     const id = `c${next++}`;
     const path = join(folder, 'bundles', id);
     mkdirSync(path, { recursive: true });
-    writeFileSync(join(path, 'config.json'), JSON.stringify({ ...fixture.spec(id, { args: ['sh', '-c', 'sleep 0.2; exit 5'] }), root: { path: join(fixture.dir, 'base') } }));
+    writeFileSync(
+      join(path, 'config.json'),
+      JSON.stringify({ ...fixture.spec(id, { args: ['sh', '-c', 'sleep 0.2; exit 5'] }), root: { path: join(fixture.dir, 'base') } }),
+    );
     return { id, path };
   };
-  const call = (action: string, { id, path }: { id: string; path: string }, binary: string, environment: Record<string, string>, input: string | undefined = ''): Promise<Buffer> =>
+  const call = (
+    action: string,
+    { id, path }: { id: string; path: string },
+    binary: string,
+    environment: Record<string, string>,
+    input: string | undefined = '',
+  ): Promise<Buffer> =>
     new Promise((resolve, reject) => {
-      const child = execFile(process.execPath, [bundleFile, '-namespace', 'testing', '-address', address, '-publish-binary', binary, '-id', id, ...(action === 'delete' ? ['-bundle', path] : []), action], { cwd: path, env: { PATH: process.env['PATH'] ?? '', ...environment }, encoding: 'buffer', timeout: 60_000 }, (error, stdout, stderr) => (error ? reject(new Error(stderr.toString() || error.message)) : resolve(stdout)));
+      const child = execFile(
+        process.execPath,
+        [
+          bundleFile,
+          '-namespace',
+          'testing',
+          '-address',
+          address,
+          '-publish-binary',
+          binary,
+          '-id',
+          id,
+          ...(action === 'delete' ? ['-bundle', path] : []),
+          action,
+        ],
+        { cwd: path, env: { PATH: process.env['PATH'] ?? '', ...environment }, encoding: 'buffer', timeout: 60_000 },
+        (error, stdout, stderr) => (error ? reject(new Error(stderr.toString() || error.message)) : resolve(stdout)),
+      );
       child.stdin?.end(input);
     });
   const ttrpc = { TTRPC_ADDRESS: `${address}.ttrpc` };
-  const create = ({ id, path }: { id: string; path: string }) => ({ id, bundle: path, rootfs: [], terminal: false, stdin: '', stdout: '', stderr: '', checkpoint: '', parentCheckpoint: '', options: undefined });
+  const create = ({ id, path }: { id: string; path: string }) => ({
+    id,
+    bundle: path,
+    rootfs: [],
+    terminal: false,
+    stdin: '',
+    stdout: '',
+    stderr: '',
+    checkpoint: '',
+    parentCheckpoint: '',
+    options: undefined,
+  });
   const gone = () => eventually(() => !existsSync(places.run), 'the shim to leave');
   const ctx = newContext({ namespace: 'testing' });
 
@@ -89,28 +139,32 @@ describe('containerd-shim-gantry-v2', () => {
     ['containerd 2, told by its version', '2.1.4', { GRPC_ADDRESS: 'x', MAX_SHIM_VERSION: '2' }, ''],
     ['a caller that knows version 3', '1.7.24', { GRPC_ADDRESS: 'x', MAX_SHIM_VERSION: '3' }, ''],
     ['a containerd that writes its parameters', '1.7.24', {}, '{"id":"x"}'],
-  ])('%s gets bootstrap parameters and Task v3', async (_name, version, environment, input) => {
-    const one = bundle();
-    const answer = (await call('start', one, publisher(version), { ...ttrpc, ...environment }, input)).toString();
-    const { address: url, ...rest } = JSON.parse(answer) as { address: string };
-    expect(rest).toEqual({ version: 3, protocol: 'ttrpc' });
-    const connection = await connectTtrpc(url);
-    const tasks = connection.client(TaskService);
-    // Where the configuration asks for it, containerd is told gRPC: a path, which it dials as it stands.
-    const sockets = namespaceSockets(places, 'testing');
-    expect(JSON.parse(answerLine('bootstrap', sockets, 'grpc'))).toEqual({ version: 3, address: sockets.grpc, protocol: 'grpc' });
-    const grpc = connect(sockets.grpc);
-    const testing = newContext({ namespace: 'testing' });
-    await tasks.create(testing, create(one));
-    expect((await grpc.client(TaskService).connect(testing, { id: one.id })).version).toBe('3');
-    grpc.close();
-    await tasks.start(testing, { id: one.id, execId: '' });
-    expect((await tasks.wait(testing, { id: one.id, execId: '' })).exitStatus).toBe(5);
-    await tasks.delete(testing, { id: one.id, execId: '' });
-    await tasks.shutdown(testing, { id: one.id, now: false });
-    connection.close();
-    await gone();
-  }, 120_000);
+  ])(
+    '%s gets bootstrap parameters and Task v3',
+    async (_name, version, environment, input) => {
+      const one = bundle();
+      const answer = (await call('start', one, publisher(version), { ...ttrpc, ...environment }, input)).toString();
+      const { address: url, ...rest } = JSON.parse(answer) as { address: string };
+      expect(rest).toEqual({ version: 3, protocol: 'ttrpc' });
+      const connection = await connectTtrpc(url);
+      const tasks = connection.client(TaskService);
+      // Where the configuration asks for it, containerd is told gRPC: a path, which it dials as it stands.
+      const sockets = namespaceSockets(places, 'testing');
+      expect(JSON.parse(answerLine('bootstrap', sockets, 'grpc'))).toEqual({ version: 3, address: sockets.grpc, protocol: 'grpc' });
+      const grpc = connect(sockets.grpc);
+      const testing = newContext({ namespace: 'testing' });
+      await tasks.create(testing, create(one));
+      expect((await grpc.client(TaskService).connect(testing, { id: one.id })).version).toBe('3');
+      grpc.close();
+      await tasks.start(testing, { id: one.id, execId: '' });
+      expect((await tasks.wait(testing, { id: one.id, execId: '' })).exitStatus).toBe(5);
+      await tasks.delete(testing, { id: one.id, execId: '' });
+      await tasks.shutdown(testing, { id: one.id, now: false });
+      connection.close();
+      await gone();
+    },
+    120_000,
+  );
 
   test('Shutdown ends nothing while a start is on its way', async () => {
     const [one, two] = [bundle(), bundle()];
@@ -124,7 +178,7 @@ describe('containerd-shim-gantry-v2', () => {
     await gone();
   }, 120_000);
 
-  test('without a ttrpc address events go through containerd\'s own program', async () => {
+  test("without a ttrpc address events go through containerd's own program", async () => {
     const one = bundle();
     const told = join(folder, 'told');
     const answer = (await call('start', one, publisher('1.6.21', `echo "$@" >> ${told}; cat > /dev/null`), {})).toString();
@@ -160,7 +214,9 @@ describe('containerd-shim-gantry-v2', () => {
   }, 120_000);
 
   test('flags are those of Go; what is not known is refused by name', () => {
-    expect(readInvocation(['-namespace', 'n', '--id=x', '-debug', '-address', '/a', 'start'], { TTRPC_ADDRESS: '/t', MAX_SHIM_VERSION: '2' })).toMatchObject({ action: 'start', namespace: 'n', id: 'x', debug: true, address: '/a', ttrpcAddress: '/t', maxVersion: 2 });
+    expect(
+      readInvocation(['-namespace', 'n', '--id=x', '-debug', '-address', '/a', 'start'], { TTRPC_ADDRESS: '/t', MAX_SHIM_VERSION: '2' }),
+    ).toMatchObject({ action: 'start', namespace: 'n', id: 'x', debug: true, address: '/a', ttrpcAddress: '/t', maxVersion: 2 });
     expect(() => readInvocation(['-bogus', 'start'], {})).toThrow('unknown flag -bogus');
     expect(() => readInvocation(['stop'], {})).toThrow('action "stop"');
     expect(spawnSync(process.execPath, [bundleFile, '-v'], { encoding: 'utf8' }).stdout).toContain('containerd-shim-gantry-v2');
@@ -168,7 +224,10 @@ describe('containerd-shim-gantry-v2', () => {
 
   test('a shim that leaves takes no more tasks', () => {
     let left = 0;
-    const tenancy = new Tenancy(() => 0, () => left++);
+    const tenancy = new Tenancy(
+      () => 0,
+      () => left++,
+    );
     expect(tenancy.expect('n', 'a')).toBe(true);
     tenancy.look();
     expect(left).toBe(0);

@@ -37,7 +37,8 @@ export function askShim(path: string, request: ControlRequest): Promise<ControlA
       else reject(internal(`cannot ask the shim on ${path}: ${errorText(error)}`, { cause: error }));
     });
     socket.on('close', () => {
-      if (text === '') resolve(undefined); // it ended meanwhile
+      if (text === '')
+        resolve(undefined); // it ended meanwhile
       else resolve(JSON.parse(text) as ControlAnswer);
     });
     socket.write(`${JSON.stringify(request)}\n`);
@@ -56,7 +57,10 @@ export function controlServer(handle: (request: ControlRequest) => Promise<Contr
       if (end < 0 && text.length <= LINE_MAX) return;
       socket.pause();
       void (async () => {
-        const answer = await handle(JSON.parse(text.slice(0, end)) as ControlRequest).catch((error: unknown): ControlAnswer => ({ ok: false, error: errorText(error) }));
+        const answer = await handle(JSON.parse(text.slice(0, end)) as ControlRequest).catch((error: unknown): ControlAnswer => ({
+          ok: false,
+          error: errorText(error),
+        }));
         socket.end(`${JSON.stringify(answer)}\n`);
       })().catch(() => socket.destroy());
     });

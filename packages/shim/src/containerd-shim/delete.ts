@@ -13,12 +13,23 @@ import { taskDir } from '../tasks/engine';
  * else by a new one, which finds the task by the files of the old. Answers containerd's DeleteResponse, encoded.
  */
 export async function remove(call: Invocation): Promise<Uint8Array> {
-  for (const [flag, value] of [['namespace', call.namespace], ['id', call.id], ['address', call.address]] as const) if (value === '') throw invalidArgument(`delete needs -${flag}`);
+  for (const [flag, value] of [
+    ['namespace', call.namespace],
+    ['id', call.id],
+    ['address', call.address],
+  ] as const)
+    if (value === '') throw invalidArgument(`delete needs -${flag}`);
   const places = placesOf(call.address);
   const request = { op: 'delete', namespace: call.namespace, id: call.id } as const;
   // containerd also asks when a shim ended in good order, with nothing left.
   const known = existsSync(taskDir(places.run, call.namespace, call.id));
-  const answer: ControlAnswer = known ? await askRunningShim(call, places, request) : ((await askShim(places.control, request)) ?? { ok: true, exitCode: 0 });
+  const answer: ControlAnswer = known
+    ? await askRunningShim(call, places, request)
+    : ((await askShim(places.control, request)) ?? { ok: true, exitCode: 0 });
   if (!answer.ok) throw failedPrecondition(`cannot delete ${call.id}: ${answer.error ?? ''}`);
-  return DeleteResponse.encode({ pid: answer.pid ?? 0, exitStatus: answer.exitCode ?? 0, exitedAt: parseTimestamp(answer.exitedAt ?? new Date().toISOString()) }).finish();
+  return DeleteResponse.encode({
+    pid: answer.pid ?? 0,
+    exitStatus: answer.exitCode ?? 0,
+    exitedAt: parseTimestamp(answer.exitedAt ?? new Date().toISOString()),
+  }).finish();
 }

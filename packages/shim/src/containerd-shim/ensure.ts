@@ -32,12 +32,17 @@ async function startShim(call: Invocation, places: Places): Promise<void> {
   mkdirSync(places.run, { recursive: true, mode: 0o711 });
   const log = openSync(places.log, 'a', 0o600);
   const flags = ['-address', call.address, '-publish-binary', call.publishBinary, ...(call.debug ? ['-debug'] : []), 'serve'];
-  const child = spawn(process.execPath, [process.argv[1] as string, ...flags], { stdio: ['ignore', log, log, 'pipe'], detached: true, cwd: '/' });
+  const child = spawn(process.execPath, [process.argv[1] as string, ...flags], {
+    stdio: ['ignore', log, log, 'pipe'],
+    detached: true,
+    cwd: '/',
+  });
   closeSync(log);
   const told = child.stdio[3] as Readable;
   let ready = '';
   told.on('data', (part: Buffer) => (ready += part.toString()));
   await once(told, 'close');
   child.unref();
-  if (ready !== 'ready\n') throw failedPrecondition(`the shim of ${call.address} did not start: ${readFileSync(places.log, 'utf8').slice(-2000)}`);
+  if (ready !== 'ready\n')
+    throw failedPrecondition(`the shim of ${call.address} did not start: ${readFileSync(places.log, 'utf8').slice(-2000)}`);
 }

@@ -18,9 +18,13 @@ export type Send = (envelope: Envelope) => Promise<void>;
  * Passes events on to containerd in their order, each until it arrived: a containerd that restarts gets what happened meanwhile. One that it refuses
  * for what it is (and not for where containerd is) is logged and left behind, so that the others follow.
  */
-export async function forwardEvents(publisher: Publisher, send: Send, { signal, logger }: { readonly signal: AbortSignal; readonly logger: Logger }): Promise<void> {
+export async function forwardEvents(
+  publisher: Publisher,
+  send: Send,
+  { signal, logger }: { readonly signal: AbortSignal; readonly logger: Logger },
+): Promise<void> {
   for await (const { sequence, envelope } of publisher.subscribe(signal)) {
-    for (let told = false; !signal.aborted; ) {
+    for (let told = false; !signal.aborted;) {
       try {
         await send(envelope);
         break;
@@ -60,7 +64,10 @@ function overTtrpc(address: string): Send {
 /** `containerd publish` reads the event from stdin. */
 function byProgram(address: string, binary: string): Send {
   return async ({ namespace, topic, event }) => {
-    const child = spawn(binary, ['--address', address, 'publish', '--topic', topic, '--namespace', namespace], { stdio: ['pipe', 'ignore', 'pipe'], timeout: CALL_MS });
+    const child = spawn(binary, ['--address', address, 'publish', '--topic', topic, '--namespace', namespace], {
+      stdio: ['pipe', 'ignore', 'pipe'],
+      timeout: CALL_MS,
+    });
     let text = '';
     child.stderr.on('data', (part: Buffer) => (text += part.toString()));
     child.stdin.on('error', () => undefined);

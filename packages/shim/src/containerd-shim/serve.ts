@@ -4,7 +4,16 @@ import type { Server } from 'node:net';
 import { TaskService as TaskServiceV2 } from '@gantry/api/containerd/task/v2/shim';
 import { TaskService as TaskServiceV3 } from '@gantry/api/containerd/task/v3/shim';
 import { createTtrpcServer, type Handlers, publishSocket } from '@gantry/rpc';
-import { commonDefaults, type HostedService, loadConfig, readCommandLine, type Running, type ServiceContext, type ServiceSpec, startService } from '@gantry/service';
+import {
+  commonDefaults,
+  type HostedService,
+  loadConfig,
+  readCommandLine,
+  type Running,
+  type ServiceContext,
+  type ServiceSpec,
+  startService,
+} from '@gantry/service';
 import { composeEngine } from '../compose-engine';
 import { taskHandlers } from '../grpc/task-handlers';
 import type { EventJournal } from '../events/journal';
@@ -33,7 +42,12 @@ interface Stoppable {
 export async function serve(call: Invocation): Promise<void> {
   const places = placesOf(call.address);
   const live = await takeLock(places.liveLock, PREDECESSOR_MS);
-  const config = { ...loadConfig('containerd-shim', containerdShimDefaults, readCommandLine([], containerdShimFlags)), run: places.run, root: `${places.run}/data`, 'metrics-address': 'off' };
+  const config = {
+    ...loadConfig('containerd-shim', containerdShimDefaults, readCommandLine([], containerdShimFlags)),
+    run: places.run,
+    root: `${places.run}/data`,
+    'metrics-address': 'off',
+  };
   const leave = Promise.withResolvers<void>();
   const spec: ServiceSpec<ContainerdShimConfig> = {
     name: 'containerd-shim',
@@ -56,7 +70,12 @@ export async function serve(call: Invocation): Promise<void> {
   process.exit(0);
 }
 
-async function compose(service: ServiceContext<ContainerdShimConfig>, call: Invocation, places: Places, leave: () => void): Promise<Running> {
+async function compose(
+  service: ServiceContext<ContainerdShimConfig>,
+  call: Invocation,
+  places: Places,
+  leave: () => void,
+): Promise<Running> {
   const { logger } = service;
   const protocol = protocolOf(service.config);
   const { engine, start, stop } = await composeEngine(service, call.address);
@@ -66,7 +85,10 @@ async function compose(service: ServiceContext<ContainerdShimConfig>, call: Invo
   /** Calls say no namespace: the socket does. */
   const serveNamespace = async (namespace: string): Promise<Stoppable[]> => {
     const sockets = namespaceSockets(places, namespace);
-    const [ttrpc, grpc] = [createTtrpcServer({ logger, defaultNamespace: namespace }), service.createServer({ defaultNamespace: namespace })];
+    const [ttrpc, grpc] = [
+      createTtrpcServer({ logger, defaultNamespace: namespace }),
+      service.createServer({ defaultNamespace: namespace }),
+    ];
     for (const server of [ttrpc, grpc]) {
       server.addService(TaskServiceV2, handlers, { longCalls: ['wait'] });
       server.addService(TaskServiceV3, handlers, { longCalls: ['wait'] });
@@ -94,7 +116,11 @@ async function compose(service: ServiceContext<ContainerdShimConfig>, call: Invo
     async start() {
       await start();
       forwarded = forwardEvents(engine.publisher, senderFor(call), { signal: forwarding.signal, logger });
-      await publishSocket(places.control, 0o600, (hidden) => new Promise((resolve, reject) => control.once('error', reject).listen(hidden, resolve)));
+      await publishSocket(
+        places.control,
+        0o600,
+        (hidden) => new Promise((resolve, reject) => control.once('error', reject).listen(hidden, resolve)),
+      );
       await chmod(places.run, 0o700);
     },
     async stop() {

@@ -10,7 +10,12 @@ import { namespaceSockets, placesOf } from './places';
  * working directory is the bundle. Nothing else may be written to stdout or stderr: containerd reads both.
  */
 export async function start(call: Invocation): Promise<string> {
-  for (const [flag, value] of [['namespace', call.namespace], ['id', call.id], ['address', call.address]] as const) if (value === '') throw invalidArgument(`start needs -${flag}`);
+  for (const [flag, value] of [
+    ['namespace', call.namespace],
+    ['id', call.id],
+    ['address', call.address],
+  ] as const)
+    if (value === '') throw invalidArgument(`start needs -${flag}`);
   const places = placesOf(call.address);
   const { ok, error, protocol } = await askRunningShim(call, places, { op: 'expect', namespace: call.namespace, id: call.id });
   if (!ok) throw failedPrecondition(`the shim does not take ${call.id}: ${error ?? ''}`);

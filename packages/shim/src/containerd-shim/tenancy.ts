@@ -18,10 +18,13 @@ export class Tenancy {
   expect(namespace: string, id: string): boolean {
     if (this.over) return false;
     this.met(namespace, id);
-    this.expected.set(`${namespace}/${id}`, setTimeout(() => {
-      this.met(namespace, id);
-      this.look();
-    }, EXPECT_MS));
+    this.expected.set(
+      `${namespace}/${id}`,
+      setTimeout(() => {
+        this.met(namespace, id);
+        this.look();
+      }, EXPECT_MS),
+    );
     return true;
   }
 

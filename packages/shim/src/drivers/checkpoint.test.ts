@@ -9,7 +9,10 @@ import { type Created, eventually, nativeBinary, repository, ShimFixture } from 
 const criu = process.env['GANTRY_CRIU'] ?? 'criu';
 const works = spawnSync(criu, ['check']).status === 0;
 const runc = '/usr/sbin/runc';
-if (!works) process.stderr.write(`SKIP: checkpoints of tasks are not tested: ${criu} is missing or does not work with this kernel (GANTRY_CRIU names another)\n`);
+if (!works)
+  process.stderr.write(
+    `SKIP: checkpoints of tasks are not tested: ${criu} is missing or does not work with this kernel (GANTRY_CRIU names another)\n`,
+  );
 
 describe('checkpoints', () => {
   let shim: ShimFixture;
@@ -18,15 +21,28 @@ describe('checkpoints', () => {
     shim = new ShimFixture({});
     await shim.start();
     own = join(shim.dir, 'gantry-runc');
-    buildSync({ entryPoints: [join(repository, 'packages/runtime/src/cli/main.ts')], bundle: true, platform: 'node', target: 'node24', external: ['koffi'], logLevel: 'error', outfile: join(repository, 'node_modules/.cache/gantry', `runc-${process.pid}.cjs`) });
-    writeFileSync(own, `#!/bin/sh\nexec ${process.execPath} ${join(repository, 'node_modules/.cache/gantry', `runc-${process.pid}.cjs`)} --native ${nativeBinary()} "$@"\n`, { mode: 0o755 });
+    buildSync({
+      entryPoints: [join(repository, 'packages/runtime/src/cli/main.ts')],
+      bundle: true,
+      platform: 'node',
+      target: 'node24',
+      external: ['koffi'],
+      logLevel: 'error',
+      outfile: join(repository, 'node_modules/.cache/gantry', `runc-${process.pid}.cjs`),
+    });
+    writeFileSync(
+      own,
+      `#!/bin/sh\nexec ${process.execPath} ${join(repository, 'node_modules/.cache/gantry', `runc-${process.pid}.cjs`)} --native ${nativeBinary()} "$@"\n`,
+      { mode: 0o755 },
+    );
   });
   afterAll(async () => {
     await shim.remove();
     spawnSync('rm', ['-f', join(repository, 'node_modules/.cache/gantry', `runc-${process.pid}.cjs`)]);
   });
 
-  const checkpoint = (task: Created, path: string, options: Partial<CheckpointOptions>): Promise<unknown> => shim.tasks.checkpoint(shim.ctx, { id: task.id, path, options: packAny(CheckpointOptions, CheckpointOptions.fromPartial(options)) });
+  const checkpoint = (task: Created, path: string, options: Partial<CheckpointOptions>): Promise<unknown> =>
+    shim.tasks.checkpoint(shim.ctx, { id: task.id, path, options: packAny(CheckpointOptions, CheckpointOptions.fromPartial(options)) });
   const end = async (task: Created): Promise<void> => {
     await shim.tasks.kill(shim.ctx, { id: task.id, execId: '', signal: 9, all: false }).catch(() => undefined);
     await shim.wait(task);
@@ -37,44 +53,56 @@ describe('checkpoints', () => {
   test('the native driver refuses both by name, and a criu that is missing is told', async () => {
     const task = await shim.create({ args: counter });
     await shim.startTask(task);
-    await expect(checkpoint(task, '/tmp/x', {})).rejects.toMatchObject({ kind: 'notImplemented', message: expect.stringContaining('gantry-runc') as string });
+    await expect(checkpoint(task, '/tmp/x', {})).rejects.toMatchObject({
+      kind: 'notImplemented',
+      message: expect.stringContaining('gantry-runc') as string,
+    });
     await end(task);
     await expect(shim.create({ args: counter, checkpoint: '/tmp/x' })).rejects.toMatchObject({ kind: 'notImplemented' });
     const without = await shim.create({ args: counter, options: { driver: 'oci', binary: own, binaryArgs: ['--criu', '/no/criu'] } });
     await shim.startTask(without);
-    await expect(checkpoint(without, join(shim.dir, 'none'), {})).rejects.toMatchObject({ message: expect.stringMatching(/criu/) as string });
+    await expect(checkpoint(without, join(shim.dir, 'none'), {})).rejects.toMatchObject({
+      message: expect.stringMatching(/criu/) as string,
+    });
     await expect(checkpoint(without, '', {})).rejects.toMatchObject({ kind: 'invalidArgument' });
     await end(without);
     expect(shim.mounts()).toEqual([]);
   });
 
-  for (const [name, binary] of [['gantry-runc', ''], ['runc', runc]] as const) {
-    (works && (binary === '' || existsSync(binary)) ? test : test.skip)(`a task goes on from its checkpoint with ${name}`, async () => {
-      const options = { driver: 'oci', binary: binary === '' ? own : binary, binaryArgs: ['--criu', criu] };
-      const images = join(shim.dir, `images-${name}`);
-      mkdirSync(images);
-      const task = await shim.create({ args: counter, options });
-      await shim.startTask(task);
-      await eventually(() => shim.log(task).length > 5, 'lines');
-      await checkpoint(task, images, {}); // goes on
-      const before = shim.log(task).length;
-      await eventually(() => shim.log(task).length > before + 3, 'lines after a checkpoint');
-      await checkpoint(task, images, { exit: true });
-      expect(await shim.wait(task)).toBe(137);
-      await shim.delete(task);
-      const last = Number(shim.log(task).at(-1)?.[1]);
+  for (const [name, binary] of [
+    ['gantry-runc', ''],
+    ['runc', runc],
+  ] as const) {
+    (works && (binary === '' || existsSync(binary)) ? test : test.skip)(
+      `a task goes on from its checkpoint with ${name}`,
+      async () => {
+        const options = { driver: 'oci', binary: binary === '' ? own : binary, binaryArgs: ['--criu', criu] };
+        const images = join(shim.dir, `images-${name}`);
+        mkdirSync(images);
+        const task = await shim.create({ args: counter, options });
+        await shim.startTask(task);
+        await eventually(() => shim.log(task).length > 5, 'lines');
+        await checkpoint(task, images, {}); // goes on
+        const before = shim.log(task).length;
+        await eventually(() => shim.log(task).length > before + 3, 'lines after a checkpoint');
+        await checkpoint(task, images, { exit: true });
+        expect(await shim.wait(task)).toBe(137);
+        await shim.delete(task);
+        const last = Number(shim.log(task).at(-1)?.[1]);
 
-      const again = await shim.create({ args: counter, options, checkpoint: images });
-      expect(again.pid).toBe(0);
-      expect(await shim.startTask(again)).toBeGreaterThan(0);
-      await eventually(() => shim.log(again).length > 3, 'lines of the restored task');
-      expect(Number(shim.log(again)[0]?.[1])).toBeGreaterThanOrEqual(last);
-      await end(again);
-      expect(shim.topics(task)).toContain('/tasks/checkpointed');
-      expect(shim.mounts()).toEqual([]);
+        const again = await shim.create({ args: counter, options, checkpoint: images });
+        expect(again.pid).toBe(0);
+        expect(await shim.startTask(again)).toBeGreaterThan(0);
+        await eventually(() => shim.log(again).length > 3, 'lines of the restored task');
+        expect(Number(shim.log(again)[0]?.[1])).toBeGreaterThanOrEqual(last);
+        await end(again);
+        expect(shim.topics(task)).toContain('/tasks/checkpointed');
+        expect(shim.mounts()).toEqual([]);
 
-      const unused = await shim.create({ args: counter, options, checkpoint: images });
-      expect(await shim.delete(unused)).toBe(137);
-    }, 120_000);
+        const unused = await shim.create({ args: counter, options, checkpoint: images });
+        expect(await shim.delete(unused)).toBe(137);
+      },
+      120_000,
+    );
   }
 });

@@ -81,7 +81,7 @@ const shimPid = (task: Created): number => (JSON.parse(readFileSync(join(task.bu
     process.kill(monitorOf(task), 'SIGKILL');
     expect(await shim.wait(task)).toBe(137);
     await killable.takenAway(task);
-    await eventually(() => !alive(theirs) && !alive(task.pid), 'their shim\'s end');
+    await eventually(() => !alive(theirs) && !alive(task.pid), "their shim's end");
   }, 120_000);
 
   test('what gantry cleanup does: their shim is ended and its socket gone', async () => {
@@ -98,8 +98,12 @@ const shimPid = (task: Created): number => (JSON.parse(readFileSync(join(task.bu
   });
 
   test('a shim that does not answer as one is told by name, and leaves nothing', async () => {
-    await expect(shim.create({ args: ['true'], options: { binary: '/bin/false' } })).rejects.toMatchObject({ message: expect.stringContaining('/bin/false start') as string });
-    await expect(shim.create({ args: ['true'], options: { binary: '/bin/echo' } })).rejects.toMatchObject({ kind: expect.stringMatching(/unavailable|invalidArgument/) as string });
+    await expect(shim.create({ args: ['true'], options: { binary: '/bin/false' } })).rejects.toMatchObject({
+      message: expect.stringContaining('/bin/false start') as string,
+    });
+    await expect(shim.create({ args: ['true'], options: { binary: '/bin/echo' } })).rejects.toMatchObject({
+      kind: expect.stringMatching(/unavailable|invalidArgument/) as string,
+    });
     await expect(shim.create({ args: ['true'], options: { binary: '/no/shim' } })).rejects.toMatchObject({ kind: 'notFound' });
     expect(shim.mounts()).toEqual([]);
   });

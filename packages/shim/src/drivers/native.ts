@@ -21,7 +21,8 @@ export class NativeDriver implements Driver {
   }
 
   async prepare(task: DriverTask): Promise<{ fields: Fields; warnings: readonly string[] }> {
-    if (task.checkpoint !== undefined) throw notImplemented(`task ${task.id} cannot be restored by the native driver: name a runtime binary (gantry-runc, runc)`);
+    if (task.checkpoint !== undefined)
+      throw notImplemented(`task ${task.id} cannot be restored by the native driver: name a runtime binary (gantry-runc, runc)`);
     const { plan, warnings } = compileCreate(task.spec, {
       id: task.id,
       bundle: task.bundle,

@@ -38,19 +38,44 @@ export class OciDriver implements Driver {
     const console = task.terminal ? this.options.consoleSocket(`${task.namespace}/${task.id}`) : undefined;
     if (task.checkpoint !== undefined) return { fields: this.restoring(task, task.checkpoint, pidFile, console), warnings: [] };
     const create = [
-      ...this.command(task, task.dir), 'create', '--bundle', task.bundle, '--pid-file', pidFile,
+      ...this.command(task, task.dir),
+      'create',
+      '--bundle',
+      task.bundle,
+      '--pid-file',
+      pidFile,
       ...(console === undefined ? [] : ['--console-socket', console]),
       ...(task.options.noPivot ? ['--no-pivot'] : []),
       ...(task.options.noNewKeyring ? ['--no-new-keyring'] : []),
       task.id,
     ];
-    return { fields: { driver: 'oci', create, start: [...this.command(task, task.dir), 'start', task.id], pid_file: pidFile, console, hide: hiddenMount(task.options.binary) }, warnings: [] };
+    return {
+      fields: {
+        driver: 'oci',
+        create,
+        start: [...this.command(task, task.dir), 'start', task.id],
+        pid_file: pidFile,
+        console,
+        hide: hiddenMount(task.options.binary),
+      },
+      warnings: [],
+    };
   }
 
   /** A restored task comes to life whole, so that its "created" is only known, as an exec process's is. */
   private restoring(task: DriverTask, images: string, pidFile: string, console: string | undefined): Fields {
     const start = [
-      ...this.command(task, task.dir), 'restore', '--detach', '--bundle', task.bundle, '--pid-file', pidFile, '--image-path', images, '--work-path', workPath(task),
+      ...this.command(task, task.dir),
+      'restore',
+      '--detach',
+      '--bundle',
+      task.bundle,
+      '--pid-file',
+      pidFile,
+      '--image-path',
+      images,
+      '--work-path',
+      workPath(task),
       ...(console === undefined ? [] : ['--console-socket', console]),
       ...(task.options.noPivot ? ['--no-pivot'] : []),
       task.id,
@@ -61,9 +86,19 @@ export class OciDriver implements Driver {
   async checkpoint(task: DriverTask, path: string, options: CheckpointOptions): Promise<void> {
     const images = path || options.imagePath || task.options.criuImagePath;
     if (images === '') throw invalidArgument(`checkpoint of task ${task.id} names no directory`);
-    const flags = Object.entries({ '--leave-running': !options.exit, '--tcp-established': options.openTcp, '--ext-unix-sk': options.externalUnixSockets, '--shell-job': options.terminal, '--file-locks': options.fileLocks });
+    const flags = Object.entries({
+      '--leave-running': !options.exit,
+      '--tcp-established': options.openTcp,
+      '--ext-unix-sk': options.externalUnixSockets,
+      '--shell-job': options.terminal,
+      '--file-locks': options.fileLocks,
+    });
     await this.run(task, [
-      'checkpoint', '--image-path', images, '--work-path', options.workPath || workPath(task),
+      'checkpoint',
+      '--image-path',
+      images,
+      '--work-path',
+      options.workPath || workPath(task),
       ...flags.filter(([, set]) => set).map(([flag]) => flag),
       ...options.emptyNamespaces.flatMap((namespace) => ['--empty-ns', namespace]),
       ...(options.cgroupsMode === '' ? [] : ['--manage-cgroups-mode', options.cgroupsMode]),
@@ -78,7 +113,13 @@ export class OciDriver implements Driver {
     const console = exec.terminal ? this.options.consoleSocket(`${task.namespace}/${task.id}/${exec.execId}`) : undefined;
     await writeFile(file, formatJson({ ...exec.process, terminal: exec.terminal }), { mode: 0o600 });
     const start = [
-      ...this.command(task, exec.dir), 'exec', '--process', file, '--pid-file', pidFile, '--detach',
+      ...this.command(task, exec.dir),
+      'exec',
+      '--process',
+      file,
+      '--pid-file',
+      pidFile,
+      '--detach',
       ...(console === undefined ? [] : ['--console-socket', console]),
       task.id,
     ];
@@ -126,15 +167,31 @@ export class OciDriver implements Driver {
 
   private command(task: DriverTask, logDir: string): string[] {
     const { binary, binaryArgs, root, systemdCgroup } = task.options;
-    return [binary, ...binaryArgs, '--root', root, '--log', join(logDir, LOG), '--log-format', 'json', ...(systemdCgroup ? ['--systemd-cgroup'] : [])];
+    return [
+      binary,
+      ...binaryArgs,
+      '--root',
+      root,
+      '--log',
+      join(logDir, LOG),
+      '--log-format',
+      'json',
+      ...(systemdCgroup ? ['--systemd-cgroup'] : []),
+    ];
   }
 
   private async run(task: DriverTask, args: readonly string[]): Promise<void> {
     const answer = await this.options.helper.run([...this.command(task, task.dir), ...args], hiddenMount(task.options.binary));
     if (answer.ok && answer.exit_code === 0) return;
-    const reason = lastMessage(answer.output ?? '') ?? lastMessage(await readFile(join(task.dir, LOG), 'utf8').catch(() => '')) ?? answer.error ?? `exit status ${answer.exit_code}`;
+    const reason =
+      lastMessage(answer.output ?? '') ??
+      lastMessage(await readFile(join(task.dir, LOG), 'utf8').catch(() => '')) ??
+      answer.error ??
+      `exit status ${answer.exit_code}`;
     const text = `${task.options.binary} ${args[0]} ${task.id}: ${reason}`;
-    throw /does not exist|not running|not found|no such process|process already (finished|done)/i.test(reason) ? notFound(text) : internal(text);
+    throw /does not exist|not running|not found|no such process|process already (finished|done)/i.test(reason)
+      ? notFound(text)
+      : internal(text);
   }
 }
 

@@ -63,7 +63,10 @@ async function fromOwn(options: CreateOptions, stateRoot: string): Promise<TaskO
       systemdCgroup: options.systemdCgroup,
       criuImagePath: options.criuImagePath,
       criuWorkPath: options.criuWorkPath,
-      passed: options.runtimeOptions === undefined ? undefined : { typeUrl: options.runtimeOptions.typeUrl, value: Buffer.from(options.runtimeOptions.value).toString('base64') },
+      passed:
+        options.runtimeOptions === undefined
+          ? undefined
+          : { typeUrl: options.runtimeOptions.typeUrl, value: Buffer.from(options.runtimeOptions.value).toString('base64') },
     },
     log: options.log,
     openStdin: options.openStdin,
@@ -83,15 +86,20 @@ function checkOwn(driver: DriverName, options: CreateOptions): void {
   const byService = driver === 'task-service';
   if (byBinary && options.binary === '') throw invalidArgument(`driver ${driver} needs a binary`);
   if (!byBinary && options.binary !== '') throw invalidArgument(`driver ${driver} takes no binary ("${options.binary}")`);
-  if (byService && options.taskService === '' && options.taskServiceCommand.length === 0) throw invalidArgument('driver task-service needs task_service or task_service_command');
-  if (options.taskService !== '' && !isAbsolute(options.taskService)) throw invalidArgument(`task_service "${options.taskService}" is not absolute`);
-  if (!byService && (options.taskService !== '' || options.taskServiceCommand.length > 0)) throw invalidArgument(`driver ${driver} takes no task_service`);
-  if (!byService && driver !== 'containerd-shim' && options.runtimeOptions !== undefined) throw invalidArgument(`driver ${driver} takes no runtime_options`);
+  if (byService && options.taskService === '' && options.taskServiceCommand.length === 0)
+    throw invalidArgument('driver task-service needs task_service or task_service_command');
+  if (options.taskService !== '' && !isAbsolute(options.taskService))
+    throw invalidArgument(`task_service "${options.taskService}" is not absolute`);
+  if (!byService && (options.taskService !== '' || options.taskServiceCommand.length > 0))
+    throw invalidArgument(`driver ${driver} takes no task_service`);
+  if (!byService && driver !== 'containerd-shim' && options.runtimeOptions !== undefined)
+    throw invalidArgument(`driver ${driver} takes no runtime_options`);
   if (byService && options.binaryArgs.length > 0) throw invalidArgument('driver task-service takes no binary_args');
 }
 
 async function fromRunc(options: Options, stateRoot: string): Promise<TaskOptions> {
-  if (options.shimCgroup !== '') throw notImplemented(`shim_cgroup "${options.shimCgroup}" is not supported: monitors have cgroups of their own`);
+  if (options.shimCgroup !== '')
+    throw notImplemented(`shim_cgroup "${options.shimCgroup}" is not supported: monitors have cgroups of their own`);
   const oci = options.binaryName !== '' && options.binaryName !== 'gantry-runc';
   if (!oci) refuseRunc('native', { ...options, runtimeRoot: options.root });
   const binary = oci ? await findBinary(options.binaryName) : '';
@@ -111,10 +119,17 @@ async function fromRunc(options: Options, stateRoot: string): Promise<TaskOption
   };
 }
 
-const ioOwner = ({ ioUid, ioGid }: { ioUid: number; ioGid: number }): TaskOptions['ioOwner'] => (ioUid === 0 && ioGid === 0 ? undefined : { uid: ioUid, gid: ioGid });
+const ioOwner = ({ ioUid, ioGid }: { ioUid: number; ioGid: number }): TaskOptions['ioOwner'] =>
+  ioUid === 0 && ioGid === 0 ? undefined : { uid: ioUid, gid: ioGid };
 
 /** What only a runtime binary's command line takes; the native driver knows of these no_pivot_root and no_new_keyring. */
-function refuseRunc(driver: DriverName, options: Pick<CreateOptions, 'noPivotRoot' | 'noNewKeyring' | 'systemdCgroup' | 'criuImagePath' | 'criuWorkPath' | 'runtimeRoot' | 'ioUid' | 'ioGid'>): void {
+function refuseRunc(
+  driver: DriverName,
+  options: Pick<
+    CreateOptions,
+    'noPivotRoot' | 'noNewKeyring' | 'systemdCgroup' | 'criuImagePath' | 'criuWorkPath' | 'runtimeRoot' | 'ioUid' | 'ioGid'
+  >,
+): void {
   const remote = driver !== 'native';
   const asked = {
     no_pivot_root: remote && options.noPivotRoot,
@@ -126,16 +141,32 @@ function refuseRunc(driver: DriverName, options: Pick<CreateOptions, 'noPivotRoo
     io_uid: remote && options.ioUid !== 0,
     io_gid: remote && options.ioGid !== 0,
   };
-  for (const [name, set] of Object.entries(asked)) if (set) throw notImplemented(`runtime option ${name} is not supported by the driver ${driver}`);
+  for (const [name, set] of Object.entries(asked))
+    if (set) throw notImplemented(`runtime option ${name} is not supported by the driver ${driver}`);
 }
 
 function runtimeOf(binary: string, stateRoot: string): RuntimeOptions {
-  return { binary, binaryArgs: [], root: join(stateRoot, binary === '' ? 'native' : basename(binary)), noPivot: false, noNewKeyring: false, systemdCgroup: false, criuImagePath: '', criuWorkPath: '', service: '', serviceCommand: [], passed: undefined };
+  return {
+    binary,
+    binaryArgs: [],
+    root: join(stateRoot, binary === '' ? 'native' : basename(binary)),
+    noPivot: false,
+    noNewKeyring: false,
+    systemdCgroup: false,
+    criuImagePath: '',
+    criuWorkPath: '',
+    service: '',
+    serviceCommand: [],
+    passed: undefined,
+  };
 }
 
 async function findBinary(name: string): Promise<string> {
   for (const path of isAbsolute(name) ? [name] : BINARY_DIRS.map((dir) => join(dir, name))) {
-    const found = await access(path, constants.X_OK).then(() => true, () => false);
+    const found = await access(path, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
     if (found) return path;
   }
   throw notFound(`runtime binary ${name} not found`);

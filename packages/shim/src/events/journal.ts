@@ -53,7 +53,9 @@ export class EventJournal {
   append(envelope: Envelope, exitError = ''): JournaledEvent {
     const event = { sequence: ++this.last, envelope, exitError };
     this.pending.push(event);
-    this.write(`e ${event.sequence} ${Buffer.from(EnvelopeType.encode(envelope).finish()).toString('base64')}${exitError === '' ? '' : ` ${Buffer.from(exitError).toString('base64')}`}\n`);
+    this.write(
+      `e ${event.sequence} ${Buffer.from(EnvelopeType.encode(envelope).finish()).toString('base64')}${exitError === '' ? '' : ` ${Buffer.from(exitError).toString('base64')}`}\n`,
+    );
     if (this.pending.length > KEEP) {
       this.pending.shift();
       if (this.dropped++ === 0) this.logger.warn({ kept: KEEP }, 'nobody acknowledges events; the oldest are dropped');
@@ -93,7 +95,11 @@ export class EventJournal {
     } else if (kind === 'e' && payload !== undefined && payload !== '') {
       if (sequence > this.last) this.last = sequence;
       try {
-        this.pending.push({ sequence, envelope: EnvelopeType.decode(Buffer.from(payload, 'base64')), exitError: Buffer.from(error, 'base64').toString() });
+        this.pending.push({
+          sequence,
+          envelope: EnvelopeType.decode(Buffer.from(payload, 'base64')),
+          exitError: Buffer.from(error, 'base64').toString(),
+        });
       } catch {
         this.logger.warn({ sequence: number }, 'an event was cut off by a crash'); // its task's exit is published again: it was not marked
       }

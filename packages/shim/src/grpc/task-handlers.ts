@@ -63,7 +63,11 @@ export function taskHandlers(engine: Engine): Handlers<typeof TaskService> {
     },
     pids: async (ctx, { id }) => ({ processes: await taskPids(engine, ctx.namespace, id) }),
     stats: async (ctx, { id }) => ({ stats: await taskStats(engine, ctx.namespace, id) }),
-    connect: async (ctx, { id }) => ({ shimPid: process.pid, taskPid: id === '' ? 0 : registry.get(ctx.namespace, id).init.pid, version: PROTOCOL }),
+    connect: async (ctx, { id }) => ({
+      shimPid: process.pid,
+      taskPid: id === '' ? 0 : registry.get(ctx.namespace, id).init.pid,
+      version: PROTOCOL,
+    }),
     checkpoint: async (ctx, { id, path, options }) => {
       await checkpointTask(engine, ctx.namespace, { id, path, options });
       return {};

@@ -66,7 +66,8 @@ export class Helper {
     life.socket.destroy();
     const { child } = life;
     child.ref();
-    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit', { signal: AbortSignal.timeout(LEAVE_MS) }).catch(() => undefined);
+    if (child.exitCode === null && child.signalCode === null)
+      await once(child, 'exit', { signal: AbortSignal.timeout(LEAVE_MS) }).catch(() => undefined);
   }
 
   private alive(): HelperLife {
@@ -85,10 +86,12 @@ export class Helper {
     waiting.set(0, ready);
     const life: HelperLife = { child, socket, waiting, ready: ready.promise };
     const reader = new AnswerReader();
-    socket.on('data', (chunk: Buffer) => reader.push(chunk, (id, answer) => {
-      waiting.get(id)?.resolve(answer);
-      waiting.delete(id);
-    }));
+    socket.on('data', (chunk: Buffer) =>
+      reader.push(chunk, (id, answer) => {
+        waiting.get(id)?.resolve(answer);
+        waiting.delete(id);
+      }),
+    );
     const forget = (): void => {
       if (this.life === life) this.life = undefined;
     };

@@ -1,4 +1,13 @@
-import { type ErrorKind, failedPrecondition, GantryError, invalidArgument, isErrorOf, isGantryError, type Logger, notFound } from '@gantry/rpc';
+import {
+  type ErrorKind,
+  failedPrecondition,
+  GantryError,
+  invalidArgument,
+  isErrorOf,
+  isGantryError,
+  type Logger,
+  notFound,
+} from '@gantry/rpc';
 import type { Fields, HelperAnswer } from '../helper/frame';
 import type { Helper } from '../helper/helper';
 import { Control, type DroppedClient, type MonitorAnswer, type MonitorEvent } from './control';
@@ -105,14 +114,17 @@ export class MonitoredProcess {
 
   /** created → running. A program that is missing or may not run is an invalidArgument with `meta.exitCode`; the process is then stopped. */
   async start(): Promise<number> {
-    if (this.status !== 'created' || this.exitState !== undefined) throw failedPrecondition(`the process is ${this.exitState === undefined ? this.status : 'stopped'}, not created`);
+    if (this.status !== 'created' || this.exitState !== undefined)
+      throw failedPrecondition(`the process is ${this.exitState === undefined ? this.status : 'stopped'}, not created`);
     if (this.startAsked) throw failedPrecondition('the process is being started');
     this.startAsked = true;
-    const start = this.startRemote().then((pid) => this.ask({ op: 'start', ...(pid === undefined ? {} : { pid }) })).then((answer) => {
-      this.pid = answer.pid ?? this.pid;
-      this.status = 'running';
-      this.options.events.started(this.pid);
-    });
+    const start = this.startRemote()
+      .then((pid) => this.ask({ op: 'start', ...(pid === undefined ? {} : { pid }) }))
+      .then((answer) => {
+        this.pid = answer.pid ?? this.pid;
+        this.status = 'running';
+        this.options.events.started(this.pid);
+      });
     this.starting = start.catch(() => {
       this.startFailed = true;
     });
@@ -175,13 +187,15 @@ export class MonitoredProcess {
     const control = new Control(this.options.socket, {
       event: (event) => this.take(event),
       closed: () => {
-        if (!this.released && this.exitState === undefined) this.lost().catch((error: unknown) => this.options.logger.error({ err: error }, 'cannot end a lost task'));
+        if (!this.released && this.exitState === undefined)
+          this.lost().catch((error: unknown) => this.options.logger.error({ err: error }, 'cannot end a lost task'));
       },
     });
     this.control = control;
     control.open.then(
       (state) => {
-        if (state.status === 'stopped' && state.exited_at !== undefined) this.finish({ exit_code: state.exit_code ?? 0, exited_at: state.exited_at, oom: state.oom === true });
+        if (state.status === 'stopped' && state.exited_at !== undefined)
+          this.finish({ exit_code: state.exit_code ?? 0, exited_at: state.exited_at, oom: state.oom === true });
       },
       () => undefined,
     );
@@ -232,9 +246,13 @@ export class MonitoredProcess {
       await this.starting; // a short process ends before its start has been answered; the monitor hears of both in their order
       await this.end(exit);
     };
-    remote.wait(this.gone.signal).then(ended).catch((error: unknown) => {
-      if (!this.gone.signal.aborted) this.options.logger.error({ err: error, pid: this.pid }, 'cannot follow a process of another program');
-    });
+    remote
+      .wait(this.gone.signal)
+      .then(ended)
+      .catch((error: unknown) => {
+        if (!this.gone.signal.aborted)
+          this.options.logger.error({ err: error, pid: this.pid }, 'cannot follow a process of another program');
+      });
   }
 
   private async end(exit: ExitState): Promise<void> {
@@ -249,13 +267,19 @@ export class MonitoredProcess {
 
   private passStdinEnd(): void {
     this.options.remote?.closeStdin().catch((error: unknown) => {
-      if (!this.gone.signal.aborted && this.exitState === undefined) this.options.logger.warn({ err: error, pid: this.pid }, 'cannot close stdin');
+      if (!this.gone.signal.aborted && this.exitState === undefined)
+        this.options.logger.warn({ err: error, pid: this.pid }, 'cannot close stdin');
     });
   }
 
   private finish(exit: ExitState): void {
     if (this.exitState !== undefined) return;
-    this.exitState = { exit_code: exit.exit_code, exited_at: exit.exited_at, oom: exit.oom, ...(exit.error === undefined ? {} : { error: exit.error }) };
+    this.exitState = {
+      exit_code: exit.exit_code,
+      exited_at: exit.exited_at,
+      oom: exit.oom,
+      ...(exit.error === undefined ? {} : { error: exit.error }),
+    };
     // A start in flight is answered before its exit is told.
     void this.starting.then(() => {
       this.status = 'stopped';

@@ -32,7 +32,11 @@ export async function removeMappedBinds(rootfs: RootfsMounter, bundle: string): 
   if (entriesOf(bundle).includes(BINDS)) rmdirSync(dir);
 }
 
-type MappedMount = Mount & { readonly source: string; readonly uidMappings: readonly IdMapping[]; readonly gidMappings: readonly IdMapping[] };
+type MappedMount = Mount & {
+  readonly source: string;
+  readonly uidMappings: readonly IdMapping[];
+  readonly gidMappings: readonly IdMapping[];
+};
 
 function isMapped(mount: Mount): mount is MappedMount {
   const binds = mount.type === 'bind' || (mount.options ?? []).some((option) => option === 'bind' || option === 'rbind');
@@ -45,7 +49,9 @@ async function lay(rootfs: RootfsMounter, dir: string, name: string, mount: Mapp
   if (isDirectory(source, mount.destination)) mkdirSync(place);
   else closeSync(openSync(place, 'wx', 0o600));
   const all = (mount.options ?? []).includes('bind') ? 'bind' : 'rbind';
-  await rootfs.mount(dir, [{ type: 'bind', source, target: name, options: [all, `uidmap=${rangesOf(uidMappings)}`, `gidmap=${rangesOf(gidMappings)}`] }]);
+  await rootfs.mount(dir, [
+    { type: 'bind', source, target: name, options: [all, `uidmap=${rangesOf(uidMappings)}`, `gidmap=${rangesOf(gidMappings)}`] },
+  ]);
   return { ...rest, source: place };
 }
 
@@ -57,7 +63,8 @@ function isDirectory(source: string, destination: string): boolean {
   }
 }
 
-const rangesOf = (maps: readonly IdMapping[]): string => maps.map(({ containerID, hostID, size }) => `${containerID}:${hostID}:${size}`).join(',');
+const rangesOf = (maps: readonly IdMapping[]): string =>
+  maps.map(({ containerID, hostID, size }) => `${containerID}:${hostID}:${size}`).join(',');
 
 function entriesOf(dir: string): string[] {
   try {

@@ -3,13 +3,34 @@ import { invalidArgument } from '@gantry/rpc';
 
 /** Words of mount(8) that are flags; everything else is the file system's own data. */
 const set: Readonly<Record<string, number>> = {
-  ro: MS.RDONLY, nosuid: MS.NOSUID, nodev: MS.NODEV, noexec: MS.NOEXEC, sync: MS.SYNCHRONOUS, dirsync: MS.DIRSYNC, remount: MS.REMOUNT, mand: MS.MANDLOCK,
-  noatime: MS.NOATIME, nodiratime: MS.NODIRATIME, relatime: MS.RELATIME, strictatime: MS.STRICTATIME, bind: MS.BIND, rbind: MS.BIND | MS.REC,
+  ro: MS.RDONLY,
+  nosuid: MS.NOSUID,
+  nodev: MS.NODEV,
+  noexec: MS.NOEXEC,
+  sync: MS.SYNCHRONOUS,
+  dirsync: MS.DIRSYNC,
+  remount: MS.REMOUNT,
+  mand: MS.MANDLOCK,
+  noatime: MS.NOATIME,
+  nodiratime: MS.NODIRATIME,
+  relatime: MS.RELATIME,
+  strictatime: MS.STRICTATIME,
+  bind: MS.BIND,
+  rbind: MS.BIND | MS.REC,
   nosymfollow: MS.NOSYMFOLLOW,
 };
 const clear: Readonly<Record<string, number>> = {
-  rw: MS.RDONLY, suid: MS.NOSUID, dev: MS.NODEV, exec: MS.NOEXEC, async: MS.SYNCHRONOUS, nomand: MS.MANDLOCK, atime: MS.NOATIME, diratime: MS.NODIRATIME,
-  norelatime: MS.RELATIME, nostrictatime: MS.STRICTATIME, defaults: 0,
+  rw: MS.RDONLY,
+  suid: MS.NOSUID,
+  dev: MS.NODEV,
+  exec: MS.NOEXEC,
+  async: MS.SYNCHRONOUS,
+  nomand: MS.MANDLOCK,
+  atime: MS.NOATIME,
+  diratime: MS.NODIRATIME,
+  norelatime: MS.RELATIME,
+  nostrictatime: MS.STRICTATIME,
+  defaults: 0,
 };
 
 export interface MountOptions {
@@ -43,6 +64,7 @@ export function parseMountOptions(options: readonly string[]): MountOptions {
 
 function mapText(option: string): string {
   const ranges = option.slice('uidmap='.length).split(',');
-  if (!ranges.every((range) => /^\d+:\d+:\d+$/.test(range))) throw invalidArgument(`mount option "${option}" is not made of INSIDE:OUTSIDE:COUNT`);
+  if (!ranges.every((range) => /^\d+:\d+:\d+$/.test(range)))
+    throw invalidArgument(`mount option "${option}" is not made of INSIDE:OUTSIDE:COUNT`);
   return ranges.map((range) => `${range.replaceAll(':', ' ')}\n`).join('');
 }

@@ -59,23 +59,41 @@ export class HostRootfsMounter implements RootfsMounter {
       if (Buffer.byteLength(data) > MOUNT_DATA_MAX) await this.longMount(target, mount, flags, data);
       else await this.kernel.mount(mount.source, target, mount.type, flags, data === '' ? null : data);
       // The kernel takes no other flag with a bind; a second call sets them.
-      if ((flags & MS.BIND) !== 0 && (flags & ~(MS.BIND | MS.REC)) !== 0) await this.kernel.mount(null, target, null, (flags & ~MS.REC) | MS.REMOUNT, null);
+      if ((flags & MS.BIND) !== 0 && (flags & ~(MS.BIND | MS.REC)) !== 0)
+        await this.kernel.mount(null, target, null, (flags & ~MS.REC) | MS.REMOUNT, null);
     } catch (error) {
-      if (hasCode(error, 'ENOENT')) throw failedPrecondition(`cannot mount ${mount.type} ${mount.source} at ${target}: a directory is missing`, { cause: error });
+      if (hasCode(error, 'ENOENT'))
+        throw failedPrecondition(`cannot mount ${mount.type} ${mount.source} at ${target}: a directory is missing`, { cause: error });
       throw internal(`cannot mount ${mount.type} ${mount.source} at ${target}`, { cause: error });
     }
   }
 
   /** By the helper: it makes a user namespace for the map, which needs a fork. */
   private async mappedMount(target: string, mount: Mount, flags: number, data: string, { uids, gids }: IdMapText): Promise<void> {
-    const answer = await this.helper.request('mount', { path: target, source: mount.source, type: mount.type, flags, data, uid_map: uids, gid_map: gids });
+    const answer = await this.helper.request('mount', {
+      path: target,
+      source: mount.source,
+      type: mount.type,
+      flags,
+      data,
+      uid_map: uids,
+      gid_map: gids,
+    });
     if (!answer.ok) throw internal(`cannot mount ${mount.type} ${mount.source} at ${target} with an id map: ${answer.error ?? ''}`);
   }
 
   private async longMount(target: string, mount: Mount, flags: number, data: string): Promise<void> {
     const relative = mount.type === 'overlay' ? relativeLower(data) : undefined;
-    if (relative === undefined || Buffer.byteLength(relative.data) > MOUNT_DATA_MAX) throw invalidArgument(`options of ${mount.type} mount at ${target} are longer than ${MOUNT_DATA_MAX} bytes`);
-    const answer = await this.helper.request('mount', { path: target, source: mount.source, type: mount.type, flags, data: relative.data, directory: relative.directory });
+    if (relative === undefined || Buffer.byteLength(relative.data) > MOUNT_DATA_MAX)
+      throw invalidArgument(`options of ${mount.type} mount at ${target} are longer than ${MOUNT_DATA_MAX} bytes`);
+    const answer = await this.helper.request('mount', {
+      path: target,
+      source: mount.source,
+      type: mount.type,
+      flags,
+      data: relative.data,
+      directory: relative.directory,
+    });
     if (!answer.ok) throw internal(answer.error ?? 'mount failed');
   }
 }

@@ -24,16 +24,47 @@ export function metricsV1(stats: CgroupStats): Any {
   return packAny(Metrics, metrics);
 }
 
-const entry = ({ major, minor, op, value }: BlkioEntry): BlkIOEntry => ({ op, device: '', major: BigInt(major), minor: BigInt(minor), value });
+const entry = ({ major, minor, op, value }: BlkioEntry): BlkIOEntry => ({
+  op,
+  device: '',
+  major: BigInt(major),
+  minor: BigInt(minor),
+  value,
+});
 
 /** Field of the message → key of memory.stat. */
 const keys = {
-  cache: 'cache', rss: 'rss', rssHuge: 'rss_huge', mappedFile: 'mapped_file', dirty: 'dirty', writeback: 'writeback', pgPgIn: 'pgpgin', pgPgOut: 'pgpgout',
-  pgFault: 'pgfault', pgMajFault: 'pgmajfault', inactiveAnon: 'inactive_anon', activeAnon: 'active_anon', inactiveFile: 'inactive_file', activeFile: 'active_file',
-  unevictable: 'unevictable', hierarchicalMemoryLimit: 'hierarchical_memory_limit', hierarchicalSwapLimit: 'hierarchical_memsw_limit', totalCache: 'total_cache',
-  totalRss: 'total_rss', totalRssHuge: 'total_rss_huge', totalMappedFile: 'total_mapped_file', totalDirty: 'total_dirty', totalWriteback: 'total_writeback',
-  totalPgPgIn: 'total_pgpgin', totalPgPgOut: 'total_pgpgout', totalPgFault: 'total_pgfault', totalPgMajFault: 'total_pgmajfault',
-  totalInactiveAnon: 'total_inactive_anon', totalActiveAnon: 'total_active_anon', totalInactiveFile: 'total_inactive_file', totalActiveFile: 'total_active_file',
+  cache: 'cache',
+  rss: 'rss',
+  rssHuge: 'rss_huge',
+  mappedFile: 'mapped_file',
+  dirty: 'dirty',
+  writeback: 'writeback',
+  pgPgIn: 'pgpgin',
+  pgPgOut: 'pgpgout',
+  pgFault: 'pgfault',
+  pgMajFault: 'pgmajfault',
+  inactiveAnon: 'inactive_anon',
+  activeAnon: 'active_anon',
+  inactiveFile: 'inactive_file',
+  activeFile: 'active_file',
+  unevictable: 'unevictable',
+  hierarchicalMemoryLimit: 'hierarchical_memory_limit',
+  hierarchicalSwapLimit: 'hierarchical_memsw_limit',
+  totalCache: 'total_cache',
+  totalRss: 'total_rss',
+  totalRssHuge: 'total_rss_huge',
+  totalMappedFile: 'total_mapped_file',
+  totalDirty: 'total_dirty',
+  totalWriteback: 'total_writeback',
+  totalPgPgIn: 'total_pgpgin',
+  totalPgPgOut: 'total_pgpgout',
+  totalPgFault: 'total_pgfault',
+  totalPgMajFault: 'total_pgmajfault',
+  totalInactiveAnon: 'total_inactive_anon',
+  totalActiveAnon: 'total_active_anon',
+  totalInactiveFile: 'total_inactive_file',
+  totalActiveFile: 'total_active_file',
   totalUnevictable: 'total_unevictable',
 } as const satisfies Partial<Record<keyof MemoryStat, string>>;
 

@@ -53,11 +53,41 @@ function ioEntries({ blkio }: CgroupStats): IOEntry[] {
 
 /** Fields that memory.stat names alike (in snake case). */
 const same = [
-  'anon', 'file', 'kernelStack', 'slab', 'sock', 'shmem', 'fileMapped', 'fileDirty', 'fileWriteback', 'anonThp', 'inactiveAnon', 'activeAnon', 'inactiveFile',
-  'activeFile', 'unevictable', 'slabReclaimable', 'slabUnreclaimable', 'pgfault', 'pgmajfault', 'workingsetRefault', 'workingsetActivate', 'workingsetNodereclaim',
-  'pgrefill', 'pgscan', 'pgsteal', 'pgactivate', 'pgdeactivate', 'pglazyfree', 'pglazyfreed', 'thpFaultAlloc', 'thpCollapseAlloc',
+  'anon',
+  'file',
+  'kernelStack',
+  'slab',
+  'sock',
+  'shmem',
+  'fileMapped',
+  'fileDirty',
+  'fileWriteback',
+  'anonThp',
+  'inactiveAnon',
+  'activeAnon',
+  'inactiveFile',
+  'activeFile',
+  'unevictable',
+  'slabReclaimable',
+  'slabUnreclaimable',
+  'pgfault',
+  'pgmajfault',
+  'workingsetRefault',
+  'workingsetActivate',
+  'workingsetNodereclaim',
+  'pgrefill',
+  'pgscan',
+  'pgsteal',
+  'pgactivate',
+  'pgdeactivate',
+  'pglazyfree',
+  'pglazyfreed',
+  'thpFaultAlloc',
+  'thpCollapseAlloc',
 ] as const satisfies readonly (keyof MemoryStat)[];
 
 function memoryStat(stat: Readonly<Record<string, bigint>>): Partial<MemoryStat> {
-  return Object.fromEntries(same.map((field) => [field, stat[field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)] ?? 0n])) as Partial<MemoryStat>;
+  return Object.fromEntries(
+    same.map((field) => [field, stat[field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)] ?? 0n]),
+  ) as Partial<MemoryStat>;
 }

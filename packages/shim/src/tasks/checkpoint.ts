@@ -8,12 +8,19 @@ import type { Engine } from './engine';
 import { driverTask } from './task';
 
 /** Writes a running task to files; it ends unless the options leave it running (they do by default, as runc's shim has it). */
-export async function checkpointTask(engine: Engine, namespace: string, request: { id: string; path: string; options: Any | undefined }): Promise<void> {
+export async function checkpointTask(
+  engine: Engine,
+  namespace: string,
+  request: { id: string; path: string; options: Any | undefined },
+): Promise<void> {
   const { id, path } = request;
   const task = engine.registry.get(namespace, id);
   if (task.init.status !== 'running') throw failedPrecondition(`task ${id} is ${task.init.status}, not running`);
   if (path !== '' && !isAbsolute(path)) throw invalidArgument(`checkpoint path "${path}" of task ${id} is not absolute`);
-  const given = request.options === undefined || request.options.typeUrl === '' ? CheckpointOptions.fromPartial({}) : unpackAny(request.options, CheckpointOptions);
+  const given =
+    request.options === undefined || request.options.typeUrl === ''
+      ? CheckpointOptions.fromPartial({})
+      : unpackAny(request.options, CheckpointOptions);
   if (given === undefined) throw invalidArgument(`checkpoint options of type ${anyTypeName(request.options as Any)} are not known`);
   await task.driver.checkpoint(driverTask(task), path, given);
   engine.publisher.publish(namespace, '/tasks/checkpointed', TaskCheckpointed, { containerId: id, checkpoint: path });

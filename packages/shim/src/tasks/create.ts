@@ -27,8 +27,10 @@ export async function createTask(engine: Engine, ctx: CallContext, request: Crea
   const namespace = checkIdentifier('namespace', ctx.namespace);
   const id = checkIdentifier('container id', request.id);
   if (!isAbsolute(request.bundle)) throw invalidArgument(`bundle "${request.bundle}" of ${id} is not absolute`);
-  if (request.checkpoint !== '' && !isAbsolute(request.checkpoint)) throw invalidArgument(`checkpoint "${request.checkpoint}" of ${id} is not absolute`);
-  if (request.parentCheckpoint !== '') throw notImplemented(`parent_checkpoint "${request.parentCheckpoint}" of ${id}: images name their parents themselves`);
+  if (request.checkpoint !== '' && !isAbsolute(request.checkpoint))
+    throw invalidArgument(`checkpoint "${request.checkpoint}" of ${id} is not absolute`);
+  if (request.parentCheckpoint !== '')
+    throw notImplemented(`parent_checkpoint "${request.parentCheckpoint}" of ${id}: images name their parents themselves`);
   engine.registry.reserve(namespace, id);
   try {
     const options = await readOptions(request.options, runtimeRoot(engine.run), namespace);
@@ -64,10 +66,24 @@ async function makeTask(engine: Engine, ctx: CallContext, { namespace, request, 
   const uris = { stdin: request.stdin, stdout: request.stdout, stderr: request.stderr, terminal: request.terminal };
   const stdio = await monitorStdio(uris, { namespace, id }, options.openStdin, options.stdinOnce);
   const rootfs = request.rootfs.length === 0 ? undefined : join(bundle, 'rootfs');
-  const known = { namespace, id, bundle, dir, rootfs, spec, terminal: request.terminal, options: options.runtime, checkpoint: request.checkpoint === '' ? undefined : request.checkpoint };
+  const known = {
+    namespace,
+    id,
+    bundle,
+    dir,
+    rootfs,
+    spec,
+    terminal: request.terminal,
+    options: options.runtime,
+    checkpoint: request.checkpoint === '' ? undefined : request.checkpoint,
+  };
   const cgroup = driver.cgroup(known);
   const record: TaskRecord = {
-    namespace, id, bundle, rootfs, cgroup,
+    namespace,
+    id,
+    bundle,
+    rootfs,
+    cgroup,
     checkpoint: known.checkpoint,
     driver: options.driver,
     runtime: options.runtime,
@@ -79,7 +95,9 @@ async function makeTask(engine: Engine, ctx: CallContext, { namespace, request, 
   writeJson(join(dir, 'task.json'), record);
 
   const init = watchProcess(engine, {
-    namespace, id, dir,
+    namespace,
+    id,
+    dir,
     execId: '',
     socket: record.socket,
     remote: driver.remote?.(() => driverTask(task), undefined),

@@ -53,11 +53,13 @@ async function removeTask(engine: Engine, task: Task): Promise<void> {
   const exit = await task.init.exit;
   const execs = [...task.execs.values()];
   // Execs die with init's pid namespace, or by the driver's sweep.
-  await Promise.all(execs.map(async (exec) => {
-    if (exec.process.exitState === undefined) await exec.process.signal(SIGKILL).catch(() => undefined);
-    await exec.process.exit;
-    await exec.process.release();
-  }));
+  await Promise.all(
+    execs.map(async (exec) => {
+      if (exec.process.exitState === undefined) await exec.process.signal(SIGKILL).catch(() => undefined);
+      await exec.process.exit;
+      await exec.process.release();
+    }),
+  );
   await Promise.all([
     unmount(engine, task), // in the helper, beside the rest
     task.driver.remove(driverTask(task)),

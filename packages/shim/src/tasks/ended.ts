@@ -7,7 +7,14 @@ import { driverTask, type Task } from './task';
  */
 export function taskEnded(engine: Engine, task: Task): void {
   const { id, rootfs } = task.record;
-  const swept = task.driver.sweep(driverTask(task)).catch((error: unknown) => engine.logger.warn({ err: error, id }, 'cannot end what outlived the task'));
+  const swept = task.driver
+    .sweep(driverTask(task))
+    .catch((error: unknown) => engine.logger.warn({ err: error, id }, 'cannot end what outlived the task'));
   if (rootfs === undefined || (task.spec.hooks?.poststop ?? []).length > 0) return;
-  task.unmounted = swept.then(() => engine.rootfs.unmount(rootfs)).then(() => true, () => false);
+  task.unmounted = swept
+    .then(() => engine.rootfs.unmount(rootfs))
+    .then(
+      () => true,
+      () => false,
+    );
 }

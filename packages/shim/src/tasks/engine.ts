@@ -28,4 +28,5 @@ export const execDir = (dir: string, execId: string): string => join(dir, 'execs
 /** Where runtime binaries keep their state by default. */
 export const runtimeRoot = (run: string): string => join(run, 'shim', 'runtimes');
 
-export const socketPath = (run: string, namespace: string, id: string, execId = ''): string => shortSocketPath(run, `task/${namespace}/${id}/${execId}`);
+export const socketPath = (run: string, namespace: string, id: string, execId = ''): string =>
+  shortSocketPath(run, `task/${namespace}/${id}/${execId}`);

@@ -47,9 +47,24 @@ async function makeExec(engine: Engine, task: Task, request: ExecProcessRequest)
   if (startTime === undefined) throw failedPrecondition(`task ${id} is stopped`);
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   writeJson(`${dir}/exec.json`, record);
-  const monitored = watchProcess(engine, { namespace, id, execId, dir, socket: record.socket, remote: task.driver.remote?.(() => driverTask(task), { execId, dir }), killAll: async () => undefined, ended: () => undefined });
+  const monitored = watchProcess(engine, {
+    namespace,
+    id,
+    execId,
+    dir,
+    socket: record.socket,
+    remote: task.driver.remote?.(() => driverTask(task), { execId, dir }),
+    killAll: async () => undefined,
+    ended: () => undefined,
+  });
   try {
-    const fields = await task.driver.prepareExec(driverTask(task), { execId, dir, process, terminal, init: { pid: task.init.pid, startTime: BigInt(startTime) } });
+    const fields = await task.driver.prepareExec(driverTask(task), {
+      execId,
+      dir,
+      process,
+      terminal,
+      init: { pid: task.init.pid, startTime: BigInt(startTime) },
+    });
     await monitored.create(engine.helper, {
       ...stdio.fields,
       ...fields,

@@ -11,7 +11,8 @@ export async function taskPids(engine: Engine, namespace: string, id: string): P
   const execs = new Map([...task.execs.values()].map((exec) => [exec.process.pid, exec.record.execId]));
   const { cgroup } = task.record;
   const told = await task.driver.pids?.(driverTask(task));
-  const pids = told ?? (cgroup === undefined ? [task.init.pid, ...execs.keys()].filter((pid) => pid > 0) : await engine.cgroups.pids(cgroup));
+  const pids =
+    told ?? (cgroup === undefined ? [task.init.pid, ...execs.keys()].filter((pid) => pid > 0) : await engine.cgroups.pids(cgroup));
   return pids.map((pid) => {
     const execId = execs.get(pid);
     return { pid, info: execId === undefined ? undefined : packAny(ProcessDetails, { execId }) };

@@ -39,7 +39,9 @@ async function rebuildTask(engine: Engine, dir: string): Promise<void> {
   const spec = specOf(record.bundle);
   const driver = engine.drivers[record.driver];
   const init = watchProcess(engine, {
-    namespace, id, dir,
+    namespace,
+    id,
+    dir,
     execId: '',
     socket: record.socket,
     remote: driver.remote?.(() => driverTask(task), undefined),
@@ -71,7 +73,16 @@ async function rebuildExec(engine: Engine, task: Task, execId: string): Promise<
     endMonitor(dir);
     return;
   }
-  const process = watchProcess(engine, { namespace, id, execId, dir, socket: record.socket, remote: task.driver.remote?.(() => driverTask(task), { execId, dir }), killAll: async () => undefined, ended: () => undefined });
+  const process = watchProcess(engine, {
+    namespace,
+    id,
+    execId,
+    dir,
+    socket: record.socket,
+    remote: task.driver.remote?.(() => driverTask(task), { execId, dir }),
+    killAll: async () => undefined,
+    ended: () => undefined,
+  });
   task.execs.set(execId, { record, dir, process });
   await process.adopt();
 }

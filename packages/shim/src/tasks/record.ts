@@ -36,6 +36,7 @@ const IDENTIFIER_MAX = 76;
 
 /** containerd's rule for ids and namespaces; they become names of directories. */
 export function checkIdentifier(what: string, id: string): string {
-  if (id.length === 0 || id.length > IDENTIFIER_MAX || !IDENTIFIER.test(id)) throw invalidArgument(`${what} ${JSON.stringify(id.slice(0, 100))} is no identifier`);
+  if (id.length === 0 || id.length > IDENTIFIER_MAX || !IDENTIFIER.test(id))
+    throw invalidArgument(`${what} ${JSON.stringify(id.slice(0, 100))} is no identifier`);
   return id;
 }

@@ -34,7 +34,11 @@ const BINARY = 'binary://';
 export async function monitorStdio(uris: StdioUris, owner: StdioOwner, openStdin: boolean, stdinOnce: boolean): Promise<MonitorStdio> {
   const binary = await loggingBinary(uris, owner);
   const outputs = binary === undefined ? uris : { stdout: MONITOR, stderr: MONITOR };
-  const [stdin, stdout, stderr] = await Promise.all([sink(uris.stdin, 'stdin'), sink(outputs.stdout, 'stdout'), sink(outputs.stderr, 'stderr')]);
+  const [stdin, stdout, stderr] = await Promise.all([
+    sink(uris.stdin, 'stdin'),
+    sink(outputs.stdout, 'stdout'),
+    sink(outputs.stderr, 'stderr'),
+  ]);
   const monitored = [uris.stdout, uris.stderr, uris.stdin].find((uri) => uri.startsWith(MONITOR) && uri.length > MONITOR.length);
   return {
     socket: monitored?.slice(MONITOR.length),
@@ -55,11 +59,14 @@ async function loggingBinary({ stdout, stderr }: StdioUris, { namespace, id }: S
     if (stderr.startsWith(BINARY)) throw invalidArgument(`stderr "${stderr}" names a logging binary, which stdout must name`);
     return undefined;
   }
-  if (stderr !== '' && stderr !== stdout) throw invalidArgument(`stderr "${stderr}" is not the logging binary of stdout "${stdout}", which takes both`);
+  if (stderr !== '' && stderr !== stdout)
+    throw invalidArgument(`stderr "${stderr}" is not the logging binary of stdout "${stdout}", which takes both`);
   const query = stdout.indexOf('?');
   const path = decodeURIComponent(stdout.slice(BINARY.length, query < 0 ? undefined : query));
   if (!path.startsWith('/')) throw invalidArgument(`stdout "${stdout}" names no absolute path`);
-  const parameters = [...new URLSearchParams(query < 0 ? '' : stdout.slice(query))].flatMap(([key, value]) => (value === '' ? [key] : [key, value]));
+  const parameters = [...new URLSearchParams(query < 0 ? '' : stdout.slice(query))].flatMap(([key, value]) =>
+    value === '' ? [key] : [key, value],
+  );
   if ([path, ...parameters].some((one) => one.includes('\0'))) throw invalidArgument('stdout holds a zero byte');
   await access(path, constants.X_OK).catch((error: unknown) => {
     throw invalidArgument(`logging binary ${path} cannot be run`, { cause: error });

@@ -27,7 +27,9 @@ export async function undoTask(engine: Engine, task: Pick<Task, 'record' | 'dir'
   if (task.driver.name !== 'native') await attempt(() => removeMappedBinds(engine.rootfs, task.record.bundle));
   await attempt(() => (task.record.rootfs === undefined ? undefined : engine.rootfs.unmount(task.record.rootfs)));
   if (failures.length > 0) {
-    throw new GantryError('internal', `cannot take task ${task.record.id} away: ${failures.map(errorText).join('; ')}`, { cause: failures[0] });
+    throw new GantryError('internal', `cannot take task ${task.record.id} away: ${failures.map(errorText).join('; ')}`, {
+      cause: failures[0],
+    });
   }
   removeTaskDir(task.dir, task.record.rootfs);
 }
@@ -36,7 +38,10 @@ export async function undoTask(engine: Engine, task: Pick<Task, 'record' | 'dir'
 export function endMonitor(dir: string): void {
   const state = readMonitorState(dir);
   if (state === undefined) return;
-  for (const [pid, start] of [[state.pid, state.start_time], [state.monitor_pid, state.monitor_start_time]] as const) {
+  for (const [pid, start] of [
+    [state.pid, state.start_time],
+    [state.monitor_pid, state.monitor_start_time],
+  ] as const) {
     if (!isSameProcess(pid, start)) continue;
     quietly(() => process.kill(pid, 'SIGKILL')); // it may end by itself
   }

@@ -5,7 +5,12 @@ import type { Engine } from './engine';
 import { driverTask } from './task';
 
 /** Changes the limits that are set in an OCI LinuxResources (JSON in an Any). */
-export async function updateTask(engine: Engine, namespace: string, id: string, change: { resources: Any | undefined; annotations: Readonly<Record<string, string>> }): Promise<void> {
+export async function updateTask(
+  engine: Engine,
+  namespace: string,
+  id: string,
+  change: { resources: Any | undefined; annotations: Readonly<Record<string, string>> },
+): Promise<void> {
   const task = engine.registry.get(namespace, id);
   if (task.init.status === 'stopped') throw failedPrecondition(`task ${id} is stopped`);
   if (Object.keys(change.annotations).length > 0) throw notImplemented(`annotations of task ${id} cannot be changed`);

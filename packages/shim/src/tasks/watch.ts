@@ -40,13 +40,19 @@ export function watchProcess(engine: Engine, watched: Watched): MonitoredProcess
     const mark = join(dir, PUBLISHED);
     if (existsSync(mark)) return;
     if (exit.oom) oom();
-    engine.publisher.publish(namespace, '/tasks/exit', TaskExit, {
-      containerId: id,
-      id: execId === '' ? id : execId,
-      pid: process.pid,
-      exitStatus: exit.exit_code,
-      exitedAt: exitedAt(exit),
-    }, exit.error);
+    engine.publisher.publish(
+      namespace,
+      '/tasks/exit',
+      TaskExit,
+      {
+        containerId: id,
+        id: execId === '' ? id : execId,
+        pid: process.pid,
+        exitStatus: exit.exit_code,
+        exitedAt: exitedAt(exit),
+      },
+      exit.error,
+    );
     writeFileSync(mark, '', { mode: 0o600 });
   };
   const process: MonitoredProcess = new MonitoredProcess({
@@ -63,7 +69,10 @@ export function watchProcess(engine: Engine, watched: Watched): MonitoredProcess
       },
       oom,
       clientDropped: ({ client_pid: pid, client_uid: uid, unread, stuck_ms: ms }) => {
-        engine.logger.warn({ namespace, id, execId, pid, uid, unread }, `dropped a client attached to ${id}: it held the output up and read nothing for ${ms} ms`);
+        engine.logger.warn(
+          { namespace, id, execId, pid, uid, unread },
+          `dropped a client attached to ${id}: it held the output up and read nothing for ${ms} ms`,
+        );
       },
       exited: (exit) => {
         try {

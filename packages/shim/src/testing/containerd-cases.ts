@@ -11,7 +11,8 @@ export function containerdCases(shim: () => ShimFixture): void {
     await shim().startTask(task);
     return task;
   };
-  const kill = (task: Created, signal: number, execId = '', all = false) => shim().tasks.kill(shim().ctx, { id: task.id, execId, signal, all });
+  const kill = (task: Created, signal: number, execId = '', all = false) =>
+    shim().tasks.kill(shim().ctx, { id: task.id, execId, signal, all });
   const pids = async (task: Created) => (await shim().tasks.pids(shim().ctx, { id: task.id })).processes.map(({ pid }) => pid);
   const end = async (task: Created) => {
     await kill(task, 9);
@@ -21,13 +22,25 @@ export function containerdCases(shim: () => ShimFixture): void {
 
   test('exec processes end with the codes and signals that they have', async () => {
     const task = await sleeper();
-    const cases: [string, number][] = [['exit 0', 0], ['exit 1', 1], ['exit 255', 255], ['exit 126', 126], ['kill -TERM $$', 143], ['kill -KILL $$', 137], ['nosuchprogram', 127]];
+    const cases: [string, number][] = [
+      ['exit 0', 0],
+      ['exit 1', 1],
+      ['exit 255', 255],
+      ['exit 126', 126],
+      ['kill -TERM $$', 143],
+      ['kill -KILL $$', 137],
+      ['nosuchprogram', 127],
+    ];
     for (const [index, [script, code]] of cases.entries()) {
       const execId = `x${index}`;
       await shim().exec(task, execId, { args: ['sh', '-c', script] });
       await shim().startTask(task, execId);
       expect([script, await shim().wait(task, execId)]).toEqual([script, code]);
-      expect(await shim().tasks.state(shim().ctx, { id: task.id, execId })).toMatchObject({ status: Status.STOPPED, exitStatus: code, execId });
+      expect(await shim().tasks.state(shim().ctx, { id: task.id, execId })).toMatchObject({
+        status: Status.STOPPED,
+        exitStatus: code,
+        execId,
+      });
       expect(await shim().delete(task, execId)).toBe(code);
       await expect(shim().delete(task, execId)).rejects.toMatchObject({ kind: 'notFound' });
     }
@@ -74,14 +87,24 @@ export function containerdCases(shim: () => ShimFixture): void {
     const task = await sleeper();
     expect(await shim().tasks.connect(shim().ctx, { id: task.id })).toEqual({ shimPid: process.pid, taskPid: task.pid, version: '3' });
     await expect(shim().tasks.connect(shim().ctx, { id: 'nobody' })).rejects.toMatchObject({ kind: 'notFound' });
-    for (const asked of [() => shim().wait(task, 'none'), () => kill(task, 9, 'none'), () => shim().startTask(task, 'none'), () => shim().delete(task, 'none')]) await expect(asked()).rejects.toMatchObject({ kind: 'notFound' });
+    for (const asked of [
+      () => shim().wait(task, 'none'),
+      () => kill(task, 9, 'none'),
+      () => shim().startTask(task, 'none'),
+      () => shim().delete(task, 'none'),
+    ])
+      await expect(asked()).rejects.toMatchObject({ kind: 'notFound' });
     await expect(kill(task, 0)).rejects.toMatchObject({ kind: 'invalidArgument' });
     await end(task);
   });
 
-  test('metrics have the groups that containerd\'s clients print', async () => {
+  test("metrics have the groups that containerd's clients print", async () => {
     const task = await sleeper('sh', '-c', 'i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; sleep 100');
-    await shim().tasks.update(shim().ctx, { id: task.id, resources: packJson('types.containerd.io/opencontainers/runtime-spec/1/LinuxResources', { pids: { limit: 44 } }), annotations: {} });
+    await shim().tasks.update(shim().ctx, {
+      id: task.id,
+      resources: packJson('types.containerd.io/opencontainers/runtime-spec/1/LinuxResources', { pids: { limit: 44 } }),
+      annotations: {},
+    });
     const { stats } = await shim().tasks.stats(shim().ctx, { id: task.id });
     const one = unpackAny(stats, MetricsV1);
     if (one === undefined) {
@@ -90,7 +113,9 @@ export function containerdCases(shim: () => ShimFixture): void {
       expect([two?.cpu?.usageUsec, two?.memory?.usage].map((value) => (value ?? 0n) > 0n)).toEqual([true, true]);
     } else {
       expect(one.pids?.limit).toBe(44n);
-      expect([one.pids?.current, one.cpu?.usage?.total, one.memory?.usage?.usage, one.memory?.usage?.max].map((value) => (value ?? 0n) > 0n)).toEqual([true, true, true, true]);
+      expect(
+        [one.pids?.current, one.cpu?.usage?.total, one.memory?.usage?.usage, one.memory?.usage?.max].map((value) => (value ?? 0n) > 0n),
+      ).toEqual([true, true, true, true]);
       expect(one.cpu?.usage?.perCpu.length).toBeGreaterThan(0);
       expect(one.cpu?.throttling).toBeDefined();
       expect(one.blkio).toBeDefined();
@@ -102,7 +127,9 @@ export function containerdCases(shim: () => ShimFixture): void {
     const task = await shim().create({ args: ['sh', '-c', 'read x; stty size; sleep 100'], terminal: true, stdin: true });
     const first = await shim().attach(task.socket);
     await shim().startTask(task);
-    const second = await shim().attach(await shim().exec(task, 'tty', { args: ['sh', '-c', 'read x; stty size'], terminal: true, stdin: true }));
+    const second = await shim().attach(
+      await shim().exec(task, 'tty', { args: ['sh', '-c', 'read x; stty size'], terminal: true, stdin: true }),
+    );
     await shim().startTask(task, 'tty');
     await shim().tasks.resizePty(shim().ctx, { id: task.id, execId: '', width: 61, height: 11 });
     await shim().tasks.resizePty(shim().ctx, { id: task.id, execId: 'tty', width: 62, height: 12 });
@@ -111,7 +138,9 @@ export function containerdCases(shim: () => ShimFixture): void {
     await Promise.all([first.seen('11 61'), second.seen('12 62')]);
     expect(await shim().wait(task, 'tty')).toBe(0);
     await shim().delete(task, 'tty');
-    await expect(shim().tasks.resizePty(shim().ctx, { id: task.id, execId: 'none', width: 1, height: 1 })).rejects.toMatchObject({ kind: 'notFound' });
+    await expect(shim().tasks.resizePty(shim().ctx, { id: task.id, execId: 'none', width: 1, height: 1 })).rejects.toMatchObject({
+      kind: 'notFound',
+    });
     await end(task);
   });
 }

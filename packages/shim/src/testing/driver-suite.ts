@@ -39,7 +39,10 @@ export function driverSuite(name: string, options: Partial<CreateOptions>): void
       const client = await shim.attach(task.socket, false);
       await shim.startTask(task);
       expect(await shim.wait(task)).toBe(7);
-      expect(shim.log(task).sort()).toEqual([['stderr', 'err\n'], ['stdout', 'out\n']]);
+      expect(shim.log(task).sort()).toEqual([
+        ['stderr', 'err\n'],
+        ['stdout', 'out\n'],
+      ]);
       expect(await client.output).toEqual(['out\n', 'err\n']);
       const state = await shim.tasks.state(shim.ctx, { id: task.id, execId: '' });
       expect(state).toMatchObject({ status: Status.STOPPED, exitStatus: 7, pid: task.pid });
@@ -106,7 +109,9 @@ export function driverSuite(name: string, options: Partial<CreateOptions>): void
       await expect(shim.delete(task)).rejects.toMatchObject({ kind: 'failedPrecondition' });
       await shim.tasks.kill(shim.ctx, { id: task.id, execId: '', signal: 15, all: false });
       expect(await shim.wait(task)).toBe(40);
-      await expect(shim.tasks.kill(shim.ctx, { id: task.id, execId: '', signal: 15, all: false })).rejects.toMatchObject({ kind: 'notFound' });
+      await expect(shim.tasks.kill(shim.ctx, { id: task.id, execId: '', signal: 15, all: false })).rejects.toMatchObject({
+        kind: 'notFound',
+      });
       await shim.delete(task);
       const hard = await shim.create({ args: ['sleep', '100'] });
       await shim.startTask(hard);
@@ -171,7 +176,10 @@ export function driverSuite(name: string, options: Partial<CreateOptions>): void
     });
 
     test('a program that is missing or may not run is told with 127 and 126', async () => {
-      for (const [args, code] of [[['/no/such/program'], 127], [['/etc/not-executable'], 126]] as const) {
+      for (const [args, code] of [
+        [['/no/such/program'], 127],
+        [['/etc/not-executable'], 126],
+      ] as const) {
         // runc looks the program up at create, others at start
         const failure = await (async () => {
           const task = await shim.create({ args });
@@ -209,9 +217,19 @@ export function driverSuite(name: string, options: Partial<CreateOptions>): void
     });
 
     test('limits can be changed, stats are told', async () => {
-      const task = await shim.create({ args: ['sleep', '100'], change: (spec) => Object.assign(spec.linux?.resources ?? {}, { memory: { limit: 64 << 20 } }) });
+      const task = await shim.create({
+        args: ['sleep', '100'],
+        change: (spec) => Object.assign(spec.linux?.resources ?? {}, { memory: { limit: 64 << 20 } }),
+      });
       await shim.startTask(task);
-      await shim.tasks.update(shim.ctx, { id: task.id, resources: packJson('types.containerd.io/opencontainers/runtime-spec/1/LinuxResources', { memory: { limit: 48 << 20 }, pids: { limit: 33 } }), annotations: {} });
+      await shim.tasks.update(shim.ctx, {
+        id: task.id,
+        resources: packJson('types.containerd.io/opencontainers/runtime-spec/1/LinuxResources', {
+          memory: { limit: 48 << 20 },
+          pids: { limit: 33 },
+        }),
+        annotations: {},
+      });
       const { stats } = await shim.tasks.stats(shim.ctx, { id: task.id });
       expect(stats?.typeUrl).toMatch(/^io\.containerd\.cgroups\.v[12]\.Metrics$/);
       const [one, two] = [unpackAny(stats, MetricsV1), unpackAny(stats, MetricsV2)];
@@ -221,7 +239,10 @@ export function driverSuite(name: string, options: Partial<CreateOptions>): void
     });
 
     test('an out-of-memory kill is told before the exit', async () => {
-      const task = await shim.create({ args: ['sh', '-c', 'x=x; while :; do x=$x$x$x; done'], change: (spec) => Object.assign(spec.linux?.resources ?? {}, { memory: { limit: 16 << 20, swap: 16 << 20 } }) });
+      const task = await shim.create({
+        args: ['sh', '-c', 'x=x; while :; do x=$x$x$x; done'],
+        change: (spec) => Object.assign(spec.linux?.resources ?? {}, { memory: { limit: 16 << 20, swap: 16 << 20 } }),
+      });
       await shim.startTask(task);
       expect(await shim.wait(task)).toBe(137);
       await shim.delete(task);
@@ -235,14 +256,18 @@ export function driverSuite(name: string, options: Partial<CreateOptions>): void
       const uris = { stdin: fifo('in'), stdout: fifo('out'), stderr: fifo('err') };
       const task = await shim.create({ args: ['sh', '-c', 'cat; echo problem >&2; exit 5'], stdio: uris });
       await shim.startTask(task); // nobody has opened the client's ends yet
-      const [input, output, errors] = [openSync(uris.stdin, 'w'), openSync(uris.stdout, constants.O_RDONLY | constants.O_NONBLOCK), openSync(uris.stderr, constants.O_RDONLY | constants.O_NONBLOCK)];
+      const [input, output, errors] = [
+        openSync(uris.stdin, 'w'),
+        openSync(uris.stdout, constants.O_RDONLY | constants.O_NONBLOCK),
+        openSync(uris.stderr, constants.O_RDONLY | constants.O_NONBLOCK),
+      ];
       writeSync(input, 'through the fifo\n');
       await shim.tasks.closeIo(shim.ctx, { id: task.id, execId: '', stdin: true });
       closeSync(input);
       expect(await shim.wait(task)).toBe(5);
       const drain = async (fd: number): Promise<string> => {
         let text = '';
-        for (const buffer = Buffer.alloc(4096); ; ) {
+        for (const buffer = Buffer.alloc(4096); ;) {
           try {
             const n = readSync(fd, buffer);
             if (n === 0) return text;
@@ -259,16 +284,25 @@ export function driverSuite(name: string, options: Partial<CreateOptions>): void
     });
 
     test('a user who is not root opens its own output again', async () => {
-      const task = await shim.create({ args: ['sh', '-c', 'echo out >/dev/stdout; echo err >/dev/stderr'], change: (spec) => Object.assign(spec.process ?? {}, { user: { uid: 77, gid: 77 } }) });
+      const task = await shim.create({
+        args: ['sh', '-c', 'echo out >/dev/stdout; echo err >/dev/stderr'],
+        change: (spec) => Object.assign(spec.process ?? {}, { user: { uid: 77, gid: 77 } }),
+      });
       await shim.startTask(task);
       expect(await shim.wait(task)).toBe(0);
       await shim.delete(task);
-      expect(shim.log(task).sort()).toEqual([['stderr', 'err\n'], ['stdout', 'out\n']]);
+      expect(shim.log(task).sort()).toEqual([
+        ['stderr', 'err\n'],
+        ['stdout', 'out\n'],
+      ]);
     });
 
     test('a file takes both outputs, of an exec process too', async () => {
       const path = join(shim.dir, 'out.txt');
-      const task = await shim.create({ args: ['sh', '-c', 'echo one; echo two >&2; sleep 100'], stdio: { stdin: '', stdout: `file://${path}`, stderr: `file://${path}` } });
+      const task = await shim.create({
+        args: ['sh', '-c', 'echo one; echo two >&2; sleep 100'],
+        stdio: { stdin: '', stdout: `file://${path}`, stderr: `file://${path}` },
+      });
       await shim.startTask(task);
       await eventually(() => existsSync(path) && readFileSync(path, 'utf8').includes('two'), 'output');
       await shim.exec(task, 'more', { args: ['echo', 'three'], stdio: { stdin: '', stdout: `file://${path}`, stderr: '' } });
@@ -278,21 +312,27 @@ export function driverSuite(name: string, options: Partial<CreateOptions>): void
       await finish(task);
     });
 
-    test('a logging binary takes both outputs by containerd\'s protocol; one that fails is told', async () => {
+    test("a logging binary takes both outputs by containerd's protocol; one that fails is told", async () => {
       const script = join(shim.dir, 'logger.sh');
       const target = join(shim.dir, 'logger.txt');
-      writeFileSync(script, `#!/bin/sh\nexec >>"$2"\necho "$CONTAINER_ID $CONTAINER_NAMESPACE $#"\nexec 5>&-\ncat <&3 | sed s/^/out:/ &\ncat <&4 | sed s/^/err:/\nwait\necho end\n`, { mode: 0o755 });
+      writeFileSync(
+        script,
+        `#!/bin/sh\nexec >>"$2"\necho "$CONTAINER_ID $CONTAINER_NAMESPACE $#"\nexec 5>&-\ncat <&3 | sed s/^/out:/ &\ncat <&4 | sed s/^/err:/\nwait\necho end\n`,
+        { mode: 0o755 },
+      );
       const uri = `binary://${script}?to=${encodeURIComponent(target)}`;
       const task = await shim.create({ args: ['sh', '-c', 'echo a; echo b >&2; exit 3'], stdio: { stdin: '', stdout: uri, stderr: uri } });
       await shim.startTask(task);
       expect(await shim.wait(task)).toBe(3);
-      await eventually(() => readFileSync(target, 'utf8').endsWith('end\n'), 'the logger\'s end');
+      await eventually(() => readFileSync(target, 'utf8').endsWith('end\n'), "the logger's end");
       const [first, ...rest] = readFileSync(target, 'utf8').trimEnd().split('\n');
       expect(first).toBe(`${task.id} testing 2`);
       expect(rest.sort()).toEqual(['end', 'err:b', 'out:a']);
       await shim.delete(task);
       writeFileSync(script, '#!/no/such/interpreter\n', { mode: 0o755 });
-      await expect(shim.create({ args: ['true'], stdio: { stdin: '', stdout: uri, stderr: uri } })).rejects.toMatchObject({ message: expect.stringContaining(script) as string });
+      await expect(shim.create({ args: ['true'], stdio: { stdin: '', stdout: uri, stderr: uri } })).rejects.toMatchObject({
+        message: expect.stringContaining(script) as string,
+      });
       expect(shim.mounts()).toEqual([]);
     });
 
@@ -311,31 +351,62 @@ export function driverSuite(name: string, options: Partial<CreateOptions>): void
       const task = await shim.create({ args: ['true'] });
       await shim.startTask(task);
       await shim.wait(task);
-      await expect(shim.tasks.create(shim.ctx, { id: task.id, bundle: task.bundle, rootfs: [], terminal: false, stdin: '', stdout: '', stderr: '', checkpoint: '', parentCheckpoint: '', options: undefined })).rejects.toMatchObject({ kind: 'alreadyExists' });
+      await expect(
+        shim.tasks.create(shim.ctx, {
+          id: task.id,
+          bundle: task.bundle,
+          rootfs: [],
+          terminal: false,
+          stdin: '',
+          stdout: '',
+          stderr: '',
+          checkpoint: '',
+          parentCheckpoint: '',
+          options: undefined,
+        }),
+      ).rejects.toMatchObject({ kind: 'alreadyExists' });
       await expect(shim.exec(task, 'late', { args: ['true'] })).rejects.toMatchObject({ kind: 'failedPrecondition' });
       await expect(shim.startTask(task)).rejects.toMatchObject({ kind: 'failedPrecondition' });
       await expect(shim.wait({ ...task, id: 'nobody' })).rejects.toMatchObject({ kind: 'notFound' });
-      await expect(shim.tasks.kill(shim.ctx, { id: 'nobody', execId: '', signal: 9, all: false })).rejects.toMatchObject({ kind: 'notFound' });
+      await expect(shim.tasks.kill(shim.ctx, { id: 'nobody', execId: '', signal: 9, all: false })).rejects.toMatchObject({
+        kind: 'notFound',
+      });
       await shim.delete(task);
     });
 
-    test('the log is docker\'s: escapes, invalid bytes, long lines, a last line without its end', async () => {
-      const task = await shim.create({ args: ['sh', '-c', 'printf "a\\t<\\"\\\\>\\377 \\303\\251 \\342\\200\\250\\r\\n"; head -c 20000 /dev/zero | tr "\\0" x; echo; printf tail'] });
+    test("the log is docker's: escapes, invalid bytes, long lines, a last line without its end", async () => {
+      const task = await shim.create({
+        args: [
+          'sh',
+          '-c',
+          'printf "a\\t<\\"\\\\>\\377 \\303\\251 \\342\\200\\250\\r\\n"; head -c 20000 /dev/zero | tr "\\0" x; echo; printf tail',
+        ],
+      });
       await shim.startTask(task);
       await shim.wait(task);
       await shim.delete(task);
       const lines = readFileSync(task.log, 'utf8').trimEnd().split('\n');
-      expect(lines[0]).toMatch(/^\{"log":"a\\u0009\\u003c\\"\\\\\\u003e\\ufffd é \\u2028\\r\\n","stream":"stdout","time":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d*[1-9])?Z"\}$/);
+      expect(lines[0]).toMatch(
+        /^\{"log":"a\\u0009\\u003c\\"\\\\\\u003e\\ufffd é \\u2028\\r\\n","stream":"stdout","time":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d*[1-9])?Z"\}$/,
+      );
       expect(shim.log(task).map(([, text]) => text.length)).toEqual(['a\t<"\\>\ufffd é \u2028\r\n'.length, 16384, 20000 - 16384 + 1, 4]);
     });
 
     test('a log is rotated by size and keeps its attributes', async () => {
       const path = join(shim.dir, 'rotated.log');
-      const task = await shim.create({ args: ['seq', '1', '2000'], options: { log: { path, maxSize: 20_000n, maxFile: 3, attrs: { tag: 'x' } } } });
+      const task = await shim.create({
+        args: ['seq', '1', '2000'],
+        options: { log: { path, maxSize: 20_000n, maxFile: 3, attrs: { tag: 'x' } } },
+      });
       await shim.startTask(task);
       await shim.wait(task);
       await shim.delete(task);
-      const files = [`${path}.2`, `${path}.1`, path].map((file) => readFileSync(file, 'utf8').trimEnd().split('\n').map((line) => JSON.parse(line) as { log: string; attrs: unknown }));
+      const files = [`${path}.2`, `${path}.1`, path].map((file) =>
+        readFileSync(file, 'utf8')
+          .trimEnd()
+          .split('\n')
+          .map((line) => JSON.parse(line) as { log: string; attrs: unknown }),
+      );
       expect(existsSync(`${path}.3`)).toBe(false);
       const numbers = files.flat().map(({ log }) => Number(log));
       expect(numbers.at(-1)).toBe(2000);

@@ -49,7 +49,9 @@ export function killableShim(options: Partial<CreateOptions> = {}): KillableShim
   };
 }
 
-export const monitorOf = (task: Created): number => (JSON.parse(readFileSync(join(task.bundle, 'monitor.json'), 'utf8')) as { monitor_pid: number }).monitor_pid;
+export const monitorOf = (task: Created): number =>
+  (JSON.parse(readFileSync(join(task.bundle, 'monitor.json'), 'utf8')) as { monitor_pid: number }).monitor_pid;
 
 /** Gone, or a zombie that nobody has asked for. */
-export const hasEnded = (pid: number): boolean => !existsSync(`/proc/${pid}`) || /^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+export const hasEnded = (pid: number): boolean =>
+  !existsSync(`/proc/${pid}`) || /^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));

@@ -72,7 +72,7 @@ export async function openMonitor(path: string, stdin: boolean): Promise<Monitor
 function split(data: Buffer, tty: boolean): [string, string] {
   if (tty) return [data.toString('utf8'), ''];
   const streams: [Buffer[], Buffer[]] = [[], []];
-  for (let at = 0; at + 8 <= data.length; ) {
+  for (let at = 0; at + 8 <= data.length;) {
     const stream = data[at] === 2 ? 1 : 0;
     const length = data.readUInt32BE(at + 4);
     streams[stream].push(data.subarray(at + 8, at + 8 + length));

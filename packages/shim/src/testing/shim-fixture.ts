@@ -1,5 +1,16 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
@@ -22,7 +33,8 @@ export const repository = join(__dirname, '../../../..');
 /** dist/gantry-native, built when it is missing or older than its sources. */
 export function nativeBinary(): string {
   const path = process.env['GANTRY_NATIVE'] ?? join(repository, 'dist/gantry-native');
-  if (process.env['GANTRY_NATIVE'] === undefined) execFileSync('make', ['-s', '-C', join(repository, 'packages/runtime/native')], { stdio: ['ignore', 'ignore', 'inherit'] });
+  if (process.env['GANTRY_NATIVE'] === undefined)
+    execFileSync('make', ['-s', '-C', join(repository, 'packages/runtime/native')], { stdio: ['ignore', 'ignore', 'inherit'] });
   return path;
 }
 
@@ -78,7 +90,25 @@ export class ShimFixture {
   ) {
     for (const dir of ['bin', 'proc', 'sys', 'dev', 'tmp', 'etc']) mkdirSync(join(this.base, dir), { recursive: true });
     copyFileSync('/bin/busybox', join(this.base, 'bin/busybox'));
-    for (const applet of ['sh', 'echo', 'cat', 'sleep', 'true', 'stty', 'dd', 'tty', 'id', 'seq', 'kill', 'tail', 'head', 'printf', 'yes', 'tr']) symlinkSync('busybox', join(this.base, 'bin', applet));
+    for (const applet of [
+      'sh',
+      'echo',
+      'cat',
+      'sleep',
+      'true',
+      'stty',
+      'dd',
+      'tty',
+      'id',
+      'seq',
+      'kill',
+      'tail',
+      'head',
+      'printf',
+      'yes',
+      'tr',
+    ])
+      symlinkSync('busybox', join(this.base, 'bin', applet));
     writeFileSync(join(this.base, 'etc/not-executable'), 'text');
   }
 
@@ -88,7 +118,16 @@ export class ShimFixture {
   }
 
   async start(): Promise<void> {
-    const config = { ...commonDefaults, ...shimService.defaults, ...this.config, root: join(this.dir, 'data'), run: this.run, native: nativeBinary(), 'metrics-address': 'off', 'log-level': 'info' as const };
+    const config = {
+      ...commonDefaults,
+      ...shimService.defaults,
+      ...this.config,
+      root: join(this.dir, 'data'),
+      run: this.run,
+      native: nativeBinary(),
+      'metrics-address': 'off',
+      'log-level': 'info' as const,
+    };
     const logs = this.logs;
     const destination = new Writable({ write: (chunk: Buffer, _encoding, done) => (logs.push(chunk.toString()), done()) });
     this.service = await startService(shimService, config, { destination });
@@ -133,7 +172,14 @@ export class ShimFixture {
   async remove(): Promise<void> {
     await this.stop();
     await this.endMonitors();
-    execFileSync('sh', ['-c', `for d in /sys/fs/cgroup/*${this.cgroup} /sys/fs/cgroup${this.cgroup}; do [ -d "$d" ] && find "$d" -depth -type d -exec rmdir {} + ; done; true`], { stdio: 'ignore' });
+    execFileSync(
+      'sh',
+      [
+        '-c',
+        `for d in /sys/fs/cgroup/*${this.cgroup} /sys/fs/cgroup${this.cgroup}; do [ -d "$d" ] && find "$d" -depth -type d -exec rmdir {} + ; done; true`,
+      ],
+      { stdio: 'ignore' },
+    );
     const left = this.mounts();
     if (left.length > 0) throw new Error(`mounts were left: ${left.join(' ')}`);
     rmSync(this.dir, { recursive: true, force: true });
@@ -143,7 +189,10 @@ export class ShimFixture {
   private async endMonitors(): Promise<void> {
     const cgroups = createCgroupManager();
     const root = '/sys/fs/cgroup';
-    const groups = (): string[] => [root, ...readdirSync(root).map((name) => join(root, name))].map((hierarchy) => join(hierarchy, monitorsPath(this.run))).filter((path) => existsSync(path));
+    const groups = (): string[] =>
+      [root, ...readdirSync(root).map((name) => join(root, name))]
+        .map((hierarchy) => join(hierarchy, monitorsPath(this.run)))
+        .filter((path) => existsSync(path));
     for (let tries = 0; tries < 2000 && groups().length > 0; tries++) {
       for (const group of groups()) for (const pid of membersOf(group)) kill(pid);
       await tidyGroups(cgroups, this.run);
@@ -171,7 +220,12 @@ export class ShimFixture {
       mounts: [
         { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
         { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'strictatime', 'mode=755', 'size=65536k'] },
-        { destination: '/dev/pts', type: 'devpts', source: 'devpts', options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620'] },
+        {
+          destination: '/dev/pts',
+          type: 'devpts',
+          source: 'devpts',
+          options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620'],
+        },
         { destination: '/dev/shm', type: 'tmpfs', source: 'shm', options: ['nosuid', 'noexec', 'nodev', 'mode=1777', 'size=1024k'] },
       ],
       linux: {
@@ -199,10 +253,24 @@ export class ShimFixture {
     writeFileSync(join(bundle, 'config.json'), JSON.stringify(this.spec(id, run)));
     const socket = join(this.run, 's', id);
     const log = join(this.dir, `${id}.log`);
-    const options: CreateOptions = CreateOptions.fromPartial({ openStdin: run.stdin ?? false, stdinOnce: true, log: { path: log, maxSize: 0n, maxFile: 1, attrs: {} }, ...this.defaults, ...run.options });
+    const options: CreateOptions = CreateOptions.fromPartial({
+      openStdin: run.stdin ?? false,
+      stdinOnce: true,
+      log: { path: log, maxSize: 0n, maxFile: 1, attrs: {} },
+      ...this.defaults,
+      ...run.options,
+    });
     const request: CreateTaskRequest = {
-      id, bundle,
-      rootfs: [{ type: 'overlay', source: 'overlay', target: '', options: [`workdir=${join(work, 'work')}`, `upperdir=${join(work, 'fs')}`, `lowerdir=${this.base}`] }],
+      id,
+      bundle,
+      rootfs: [
+        {
+          type: 'overlay',
+          source: 'overlay',
+          target: '',
+          options: [`workdir=${join(work, 'work')}`, `upperdir=${join(work, 'fs')}`, `lowerdir=${this.base}`],
+        },
+      ],
       terminal: run.terminal ?? false,
       stdin: run.stdin === true ? `monitor://${socket}` : '',
       stdout: `monitor://${socket}`,
@@ -232,12 +300,23 @@ export class ShimFixture {
     return (await this.tasks.delete(this.ctx, { id: task.id, execId })).exitStatus;
   }
 
-  async exec(task: Created, execId: string, options: { args: readonly string[]; terminal?: boolean; stdin?: boolean; change?: (process: Process) => void; stdio?: RunOptions['stdio'] }): Promise<string> {
+  async exec(
+    task: Created,
+    execId: string,
+    options: {
+      args: readonly string[];
+      terminal?: boolean;
+      stdin?: boolean;
+      change?: (process: Process) => void;
+      stdio?: RunOptions['stdio'];
+    },
+  ): Promise<string> {
     const socket = join(this.run, 's', `${task.id}-${execId}`);
     const process: Process = { user: { uid: 0, gid: 0 }, args: [...options.args], env: ['PATH=/bin'], cwd: '/' };
     options.change?.(process);
     await this.tasks.exec(this.ctx, {
-      id: task.id, execId,
+      id: task.id,
+      execId,
       terminal: options.terminal ?? false,
       stdin: options.stdin === true ? `monitor://${socket}` : '',
       stdout: `monitor://${socket}`,
@@ -254,10 +333,13 @@ export class ShimFixture {
 
   /** Lines of the log as [stream, text]; one that is being written does not count yet. */
   log(task: Created): [string, string][] {
-    return readFileSync(task.log, 'utf8').split('\n').slice(0, -1).map((line) => {
-      const { stream, log } = JSON.parse(line) as { stream: string; log: string };
-      return [stream, log];
-    });
+    return readFileSync(task.log, 'utf8')
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => {
+        const { stream, log } = JSON.parse(line) as { stream: string; log: string };
+        return [stream, log];
+      });
   }
 
   /** Topics of the events of one container. */
@@ -266,17 +348,25 @@ export class ShimFixture {
   }
 
   mounts(): string[] {
-    return readFileSync('/proc/self/mountinfo', 'utf8').split('\n').map((line) => line.split(' ')[4] ?? '').filter((path) => path.startsWith(this.dir));
+    return readFileSync('/proc/self/mountinfo', 'utf8')
+      .split('\n')
+      .map((line) => line.split(' ')[4] ?? '')
+      .filter((path) => path.startsWith(this.dir));
   }
 
   /** Whether any hierarchy still has the task's cgroup. */
   hasCgroup(task: Created): boolean {
-    return ['memory', 'pids', 'cpu', 'systemd', 'unified', ''].some((name) => existsSync(join('/sys/fs/cgroup', name, this.cgroup, task.id)));
+    return ['memory', 'pids', 'cpu', 'systemd', 'unified', ''].some((name) =>
+      existsSync(join('/sys/fs/cgroup', name, this.cgroup, task.id)),
+    );
   }
 }
 
 /** Every task event begins with the container's id (field 1). */
-const isAbout = (event: Uint8Array, id: string): boolean => Buffer.from(event).subarray(0, 2 + id.length).equals(Buffer.concat([Buffer.from([0x0a, id.length]), Buffer.from(id)]));
+const isAbout = (event: Uint8Array, id: string): boolean =>
+  Buffer.from(event)
+    .subarray(0, 2 + id.length)
+    .equals(Buffer.concat([Buffer.from([0x0a, id.length]), Buffer.from(id)]));
 
 /** Waits until the condition holds. */
 export async function eventually(condition: () => boolean, what: string, timeoutMs = 30_000): Promise<void> {

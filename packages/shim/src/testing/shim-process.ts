@@ -9,7 +9,15 @@ export function bundleShim(): string {
   const dir = join(repository, 'node_modules/.cache/gantry');
   mkdirSync(dir, { recursive: true });
   const file = join(dir, `shim-${process.pid}.cjs`);
-  buildSync({ entryPoints: [join(repository, 'packages/shim/src/main.ts')], bundle: true, platform: 'node', target: 'node24', external: ['koffi'], logLevel: 'error', outfile: file });
+  buildSync({
+    entryPoints: [join(repository, 'packages/shim/src/main.ts')],
+    bundle: true,
+    platform: 'node',
+    target: 'node24',
+    external: ['koffi'],
+    logLevel: 'error',
+    outfile: file,
+  });
   return file;
 }
 
@@ -28,19 +36,38 @@ export class ShimProcess {
 
   /** Process ids of the shim's helpers: children with this name. */
   helpers(): number[] {
-    return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number).filter((pid) => {
-      try {
-        const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-        return stat.includes('(gantry-helper)') && stat.slice(stat.lastIndexOf(')') + 4).startsWith(`${this.pid} `);
-      } catch {
-        return false;
-      }
-    });
+    return readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name))
+      .map(Number)
+      .filter((pid) => {
+        try {
+          const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+          return stat.includes('(gantry-helper)') && stat.slice(stat.lastIndexOf(')') + 4).startsWith(`${this.pid} `);
+        } catch {
+          return false;
+        }
+      });
   }
 
   start(): void {
     const { run, dir } = this.fixture;
-    this.child = spawn(process.execPath, [this.bundle, '--run', run, '--root', join(dir, 'data'), '--native', nativeBinary(), '--metrics-address', 'off', '--log-level', 'warn'], { stdio: ['ignore', 'ignore', 'inherit'] });
+    this.child = spawn(
+      process.execPath,
+      [
+        this.bundle,
+        '--run',
+        run,
+        '--root',
+        join(dir, 'data'),
+        '--native',
+        nativeBinary(),
+        '--metrics-address',
+        'off',
+        '--log-level',
+        'warn',
+      ],
+      { stdio: ['ignore', 'ignore', 'inherit'] },
+    );
   }
 
   /** SIGKILL, and waits for the end. */

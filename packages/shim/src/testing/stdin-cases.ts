@@ -14,11 +14,15 @@ export function stdinCases(shim: () => ShimFixture): void {
   };
   const close = (task: Created, execId = '') => shim().tasks.closeIo(shim().ctx, { id: task.id, execId, stdin: true });
   const cat = (stdin: string, args: readonly string[] = ['cat']) => shim().create({ args, stdio: { stdin, stdout: '', stderr: '' } });
-  const text = (task: Created) => shim().log(task).map(([, line]) => line).join('');
+  const text = (task: Created) =>
+    shim()
+      .log(task)
+      .map(([, line]) => line)
+      .join('');
   /** Opens as no client would: for reading too, and so at once. */
   const client = (path: string) => openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
 
-  test('nothing is read of a stdin fifo before Start, so that a client\'s CloseIO comes after its Create', async () => {
+  test("nothing is read of a stdin fifo before Start, so that a client's CloseIO comes after its Create", async () => {
     const path = fifo();
     const task = await cat(path);
     const early = () => openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
@@ -82,7 +86,11 @@ export function stdinCases(shim: () => ShimFixture): void {
   test('CloseIO of an exec process before, during and after its Start', async () => {
     const task = await cat('', ['sleep', '100']);
     await shim().startTask(task);
-    for (const [execId, moment] of [['e1', 'before'], ['e2', 'during'], ['e3', 'after']] as const) {
+    for (const [execId, moment] of [
+      ['e1', 'before'],
+      ['e2', 'during'],
+      ['e3', 'after'],
+    ] as const) {
       const stdin = fifo();
       const output = join(shim().dir, `${execId}.txt`);
       await shim().exec(task, execId, { args: ['sh', '-c', 'cat; exit 6'], stdio: { stdin, stdout: `file://${output}`, stderr: '' } });

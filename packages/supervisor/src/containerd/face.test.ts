@@ -15,7 +15,17 @@ import { SnapshotsService } from '@gantry/api/containerd/services/snapshots/v1/s
 import { CreateTaskRequest, TasksService } from '@gantry/api/containerd/services/tasks/v1/tasks';
 import { Status } from '@gantry/api/containerd/v1/types/task';
 import { CreateOptions } from '@gantry/api/gantry/shim/v1/shim';
-import { alreadyExists, type CallContext, connect, type Connection, createServer, newContext, notImplemented, type RpcServer, silentLogger } from '@gantry/rpc';
+import {
+  alreadyExists,
+  type CallContext,
+  connect,
+  type Connection,
+  createServer,
+  newContext,
+  notImplemented,
+  type RpcServer,
+  silentLogger,
+} from '@gantry/rpc';
 import { EventBus } from '../events';
 import { DOCKER_EXTENSION, openRecords, type Records } from '../records';
 import { BUILT_IN_RUNTIMES, RuntimeTable } from '../runtimes';
@@ -62,9 +72,15 @@ async function fakeImages(path: string): Promise<void> {
     },
   });
   const imagesFake = Object.fromEntries(Object.keys(ImagesService).map((name) => [name, no]));
-  server.addService(ImagesService, { ...(imagesFake as never as Parameters<typeof server.addService<typeof ImagesService>>[1]), list: async () => ({ images: [] }) });
+  server.addService(ImagesService, {
+    ...(imagesFake as never as Parameters<typeof server.addService<typeof ImagesService>>[1]),
+    list: async () => ({ images: [] }),
+  });
   const view = Object.fromEntries(Object.keys(ImagesServiceService).map((name) => [name, no]));
-  server.addService(ImagesServiceService, { ...(view as never as Parameters<typeof server.addService<typeof ImagesServiceService>>[1]), getInfo: async () => ({ snapshotter: 'overlayfs', snapshotters: ['copy', 'overlayfs'], data: '', proxies: undefined }) });
+  server.addService(ImagesServiceService, {
+    ...(view as never as Parameters<typeof server.addService<typeof ImagesServiceService>>[1]),
+    getInfo: async () => ({ snapshotter: 'overlayfs', snapshotters: ['copy', 'overlayfs'], data: '', proxies: undefined }),
+  });
   const content = Object.fromEntries(Object.keys(ContentService).map((name) => [name, no]));
   server.addService(ContentService, {
     ...(content as never as Parameters<typeof server.addService<typeof ContentService>>[1]),
@@ -137,15 +153,23 @@ describe('namespaces', () => {
     await expect(client.create(ctx, { namespace: { name: 'one', labels: {} } })).rejects.toMatchObject({ kind: 'alreadyExists' });
     await expect(client.create(ctx, { namespace: { name: 'a b', labels: {} } })).rejects.toMatchObject({ kind: 'invalidArgument' });
     await client.update(ctx, { namespace: { name: 'one', labels: { z: '1' } }, updateMask: ['labels.z'] });
-    expect((await client.list(ctx, { filter: '' })).namespaces).toEqual([{ name: 'gantry', labels: {} }, { name: 'one', labels: { x: 'y', z: '1' } }]);
+    expect((await client.list(ctx, { filter: '' })).namespaces).toEqual([
+      { name: 'gantry', labels: {} },
+      { name: 'one', labels: { x: 'y', z: '1' } },
+    ]);
     await client.delete(ctx, { name: 'one' });
     await expect(client.get(ctx, { name: 'one' })).rejects.toMatchObject({ kind: 'notFound', message: 'namespace "one": not found' });
     await expect(client.delete(ctx, { name: 'gantry' })).rejects.toMatchObject({ kind: 'failedPrecondition' });
   });
 
   test('a call without one is refused', async () => {
-    await expect(connection.client(LeasesService).list(inNamespace(''), { filters: [] })).rejects.toMatchObject({ kind: 'failedPrecondition' });
-    await expect(connection.client(ContainersService).list(inNamespace(''), { filters: [] })).rejects.toMatchObject({ kind: 'failedPrecondition', message: expect.stringContaining('namespace is required') });
+    await expect(connection.client(LeasesService).list(inNamespace(''), { filters: [] })).rejects.toMatchObject({
+      kind: 'failedPrecondition',
+    });
+    await expect(connection.client(ContainersService).list(inNamespace(''), { filters: [] })).rejects.toMatchObject({
+      kind: 'failedPrecondition',
+      message: expect.stringContaining('namespace is required'),
+    });
   });
 });
 
@@ -170,8 +194,12 @@ describe('containers', () => {
 
     const masked = await client.update(ctx, { container: web({ labels: { 'a.b/c': 'e' }, image: 'other' }), updateMask: ['labels.a.b/c'] });
     expect(masked.container).toMatchObject({ labels: { tier: 'front', 'a.b/c': 'e' }, image: 'docker.io/library/web:1' });
-    await expect(client.update(ctx, { container: web({ snapshotter: 'native' }), updateMask: [] })).rejects.toMatchObject({ kind: 'invalidArgument' });
-    await expect(client.update(ctx, { container: web(), updateMask: ['snapshotter'] })).rejects.toMatchObject({ message: expect.stringContaining('cannot update "snapshotter"') });
+    await expect(client.update(ctx, { container: web({ snapshotter: 'native' }), updateMask: [] })).rejects.toMatchObject({
+      kind: 'invalidArgument',
+    });
+    await expect(client.update(ctx, { container: web(), updateMask: ['snapshotter'] })).rejects.toMatchObject({
+      message: expect.stringContaining('cannot update "snapshotter"'),
+    });
 
     await client.delete(ctx, { id: 'web' });
     expect(leases.size).toBe(0);
@@ -184,7 +212,9 @@ describe('containers', () => {
     const extension = { [DOCKER_EXTENSION]: { typeUrl: DOCKER_EXTENSION, value: Buffer.alloc(0) } };
     await expect(client.create(own, { container: web({ extensions: extension }) })).rejects.toMatchObject({ kind: 'invalidArgument' });
     records.create('gantry', web({ extensions: extension }));
-    await expect(connection.client(TasksService).create(own, CreateTaskRequest.fromPartial({ containerId: 'web' }))).rejects.toMatchObject({ kind: 'failedPrecondition' });
+    await expect(connection.client(TasksService).create(own, CreateTaskRequest.fromPartial({ containerId: 'web' }))).rejects.toMatchObject({
+      kind: 'failedPrecondition',
+    });
     await client.delete(own, { id: 'web' });
     expect(removed).toEqual(['web']);
   });
@@ -205,7 +235,11 @@ describe('tasks', () => {
     expect((await client.list(ctx, { filter: '' })).tasks).toMatchObject([{ id: 'web', pid, status: Status.RUNNING }]);
     await expect(connection.client(ContainersService).delete(ctx, { id: 'web' })).rejects.toMatchObject({ kind: 'failedPrecondition' });
     await client.exec(ctx, { containerId: 'web', execId: 'e1', stdin: '', stdout: '', stderr: '', terminal: false, spec: undefined });
-    expect((await client.get(ctx, { containerId: 'web', execId: 'e1' })).process).toMatchObject({ containerId: 'web', id: 'e1', status: Status.CREATED });
+    expect((await client.get(ctx, { containerId: 'web', execId: 'e1' })).process).toMatchObject({
+      containerId: 'web',
+      id: 'e1',
+      status: Status.CREATED,
+    });
     expect((await client.metrics(ctx, { filters: ['id==web'] })).metrics).toMatchObject([{ id: 'web' }]);
 
     const exit = client.wait(ctx, { containerId: 'web', execId: '' });
@@ -214,13 +248,27 @@ describe('tasks', () => {
     expect(await client.delete(ctx, { containerId: 'web' })).toMatchObject({ id: 'web', exitStatus: 137 });
     expect(existsSync(bundle)).toBe(false);
     await expect(client.get(ctx, { containerId: 'web', execId: '' })).rejects.toMatchObject({ kind: 'notFound' });
-    await expect(client.get(ctx, { containerId: 'none', execId: '' })).rejects.toMatchObject({ message: 'container "none" in namespace "default": not found' });
+    await expect(client.get(ctx, { containerId: 'none', execId: '' })).rejects.toMatchObject({
+      message: 'container "none" in namespace "default": not found',
+    });
   });
 
   test.each([
     [{ binaryName: '/bin/sh' }, { driver: 'oci', binary: '/bin/sh' }],
     [{ binaryName: 'gantry' }, { driver: 'native', binary: '' }],
-    [{ binaryName: '/bin/sh', root: '/r', noPivotRoot: true, noNewKeyring: true, systemdCgroup: true, ioUid: 7, ioGid: 8, criuWorkPath: '/w' }, { runtimeRoot: '/r', noPivotRoot: true, noNewKeyring: true, systemdCgroup: true, ioUid: 7, ioGid: 8, criuWorkPath: '/w' }],
+    [
+      {
+        binaryName: '/bin/sh',
+        root: '/r',
+        noPivotRoot: true,
+        noNewKeyring: true,
+        systemdCgroup: true,
+        ioUid: 7,
+        ioGid: 8,
+        criuWorkPath: '/w',
+      },
+      { runtimeRoot: '/r', noPivotRoot: true, noNewKeyring: true, systemdCgroup: true, ioUid: 7, ioGid: 8, criuWorkPath: '/w' },
+    ],
   ])('runc options %j choose a driver', async (options, wanted) => {
     const runtime = { name: 'io.containerd.runc.v2', options: packAny(Options, Options.fromPartial(options)) };
     await connection.client(ContainersService).create(ctx, { container: web({ runtime }) });
@@ -237,14 +285,22 @@ describe('tasks', () => {
     const options = packAny(CheckpointOptions, CheckpointOptions.fromPartial({ imagePath: '/to', exit: true }));
     expect(await client.checkpoint(ctx, { containerId: 'web', parentCheckpoint: '', options })).toEqual({ descriptors: [] });
     expect(tasks.checkpoints).toEqual(['/to']);
-    await expect(client.checkpoint(ctx, { containerId: 'web', parentCheckpoint: '', options: undefined })).rejects.toMatchObject({ kind: 'notImplemented', message: expect.stringContaining('image') });
-    await expect(client.checkpoint(ctx, { containerId: 'nobody', parentCheckpoint: '', options })).rejects.toMatchObject({ kind: 'notFound' });
+    await expect(client.checkpoint(ctx, { containerId: 'web', parentCheckpoint: '', options: undefined })).rejects.toMatchObject({
+      kind: 'notImplemented',
+      message: expect.stringContaining('image'),
+    });
+    await expect(client.checkpoint(ctx, { containerId: 'nobody', parentCheckpoint: '', options })).rejects.toMatchObject({
+      kind: 'notFound',
+    });
   });
 
   test('an option that would change what runs is refused by name and leaves no bundle', async () => {
     const runtime = { name: 'io.containerd.runc.v2', options: packAny(Options, Options.fromPartial({ shimCgroup: '/x' })) };
     await connection.client(ContainersService).create(ctx, { container: web({ runtime }) });
-    await expect(connection.client(TasksService).create(ctx, CreateTaskRequest.fromPartial({ containerId: 'web' }))).rejects.toMatchObject({ kind: 'notImplemented', message: expect.stringContaining('ShimCgroup') });
+    await expect(connection.client(TasksService).create(ctx, CreateTaskRequest.fromPartial({ containerId: 'web' }))).rejects.toMatchObject({
+      kind: 'notImplemented',
+      message: expect.stringContaining('ShimCgroup'),
+    });
     expect(existsSync(join(dir, 'tasks/default/web'))).toBe(false);
   });
 });

@@ -50,7 +50,12 @@ export function addContainerdFace(server: RpcServer, needs: FaceNeeds): void {
   const { records, tasks, envelopes, runtimes, docker, images, runRoot } = needs;
   const snapshots = images.client(SnapshotsService);
   const snapshotters = askSnapshotters(images.client(ImagesServiceService));
-  const contents = imagesServiceContents({ images: images.client(ImagesService), content: images.client(ContentService), snapshots, snapshotters });
+  const contents = imagesServiceContents({
+    images: images.client(ImagesService),
+    content: images.client(ContentService),
+    snapshots,
+    snapshotters,
+  });
   const leases = snapshotLeases(images.client(LeasesService));
 
   server.addService(VersionService, versionHandlers(needs.build));
@@ -58,7 +63,9 @@ export function addContainerdFace(server: RpcServer, needs: FaceNeeds): void {
   server.addService(NamespacesService, namespaceHandlers({ records, envelopes, contents }));
   server.addService(EventsService, eventsHandlers(envelopes));
   server.addService(ContainersService, requireNamespace<typeof ContainersService>(containersHandlers({ records, tasks, leases, docker })));
-  server.addService(TasksService, requireNamespace<typeof TasksService>(tasksHandlers({ records, tasks, snapshots, runtimes, runRoot })), { longCalls: [...LONG_TASK_CALLS] });
+  server.addService(TasksService, requireNamespace<typeof TasksService>(tasksHandlers({ records, tasks, snapshots, runtimes, runRoot })), {
+    longCalls: [...LONG_TASK_CALLS],
+  });
   const ensureNamespace = (name: string): void => {
     if (records.namespaces.get(name) === undefined) records.namespaces.create(name, {});
   };

@@ -9,7 +9,11 @@ const WRITES: ReadonlySet<string> = new Set(['AddResource', 'Apply', 'Commit', '
  * Passes a service of containerd on to another server, byte for byte, with what containerd does around every call: one without a
  * namespace is refused, and a namespace comes to be with the first object in it.
  */
-export function forwardContainerdService(server: RpcServer, definition: ServiceDefinition, options: { readonly target: Connection; readonly ensureNamespace: (name: string) => void }): void {
+export function forwardContainerdService(
+  server: RpcServer,
+  definition: ServiceDefinition,
+  options: { readonly target: Connection; readonly ensureNamespace: (name: string) => void },
+): void {
   const guarding: RpcServer = {
     ...server,
     addRawService(raw, handlers) {

@@ -9,14 +9,18 @@ const LABEL_LIMIT = 4096;
 /** Checks a name of a namespace, container or process as containerd does; throws invalidArgument. */
 export function checkIdentifier(id: string): void {
   if (id === '') throw invalidArgument('identifier must not be empty: invalid argument');
-  if (Buffer.byteLength(id) > IDENTIFIER_LIMIT) throw invalidArgument(`identifier "${id}" greater than maximum length (${IDENTIFIER_LIMIT} characters): invalid argument`);
+  if (Buffer.byteLength(id) > IDENTIFIER_LIMIT)
+    throw invalidArgument(`identifier "${id}" greater than maximum length (${IDENTIFIER_LIMIT} characters): invalid argument`);
   if (!IDENTIFIER.test(id)) throw invalidArgument(`identifier "${id}" must match ${IDENTIFIER.source}: invalid argument`);
 }
 
 export function checkLabels(labels: Readonly<Record<string, string>>): void {
   for (const [key, value] of Object.entries(labels)) {
     const size = Buffer.byteLength(key) + Buffer.byteLength(value);
-    if (size > LABEL_LIMIT) throw invalidArgument(`label key and value length (${size} bytes) greater than maximum size (${LABEL_LIMIT} bytes), key: ${key.slice(0, 64)}: invalid argument`);
+    if (size > LABEL_LIMIT)
+      throw invalidArgument(
+        `label key and value length (${size} bytes) greater than maximum size (${LABEL_LIMIT} bytes), key: ${key.slice(0, 64)}: invalid argument`,
+      );
   }
 }
 
@@ -36,12 +40,21 @@ export function requireNamespace<D extends ServiceDefinition>(handlers: Handlers
 
 /** Handlers that take a call without a namespace as one in `namespace` (the gantry.* services). */
 export function defaultNamespace<D extends ServiceDefinition>(handlers: Handlers<D>, namespace: string): Handlers<D> {
-  return mapHandlers(handlers, (handler) => (ctx, ...rest) => handler(ctx.namespace === '' ? { ...ctx, namespace } : ctx, ...rest));
+  return mapHandlers(
+    handlers,
+    (handler) =>
+      (ctx, ...rest) =>
+        handler(ctx.namespace === '' ? { ...ctx, namespace } : ctx, ...rest),
+  );
 }
 
 function mapHandlers<D extends ServiceDefinition>(handlers: Handlers<D>, wrap: (handler: AnyHandler) => AnyHandler): Handlers<D> {
   const names = new Set<string>();
-  for (let level: object | null = handlers; level !== null && level !== Object.prototype; level = Object.getPrototypeOf(level) as object | null) {
+  for (
+    let level: object | null = handlers;
+    level !== null && level !== Object.prototype;
+    level = Object.getPrototypeOf(level) as object | null
+  ) {
     for (const name of Object.getOwnPropertyNames(level)) if (name !== 'constructor') names.add(name);
   }
   const all = handlers as unknown as Record<string, unknown>;

@@ -1,6 +1,11 @@
 import { VersionService } from '@gantry/api/containerd/services/version/v1/version';
 import { ContainersServiceService } from '@gantry/api/gantry/engine/v1/containers';
-import { EngineImagesServiceService, EngineNetworksServiceService, EngineVolumesServiceService, SystemServiceService } from '@gantry/api/gantry/engine/v1/resources';
+import {
+  EngineImagesServiceService,
+  EngineNetworksServiceService,
+  EngineVolumesServiceService,
+  SystemServiceService,
+} from '@gantry/api/gantry/engine/v1/resources';
 import { ImagesServiceService, VolumesServiceService } from '@gantry/api/gantry/images/v1/images';
 import { NetworkServiceService } from '@gantry/api/gantry/network/v1/network';
 import { type Connection, forwardService, type RpcServer } from '@gantry/rpc';
@@ -46,10 +51,21 @@ export function addEngineFace(server: RpcServer, needs: EngineNeeds): void {
     containersWithSize: async (ctx) => (await containers.handlers.list(ctx, { all: true, limit: 0, size: true, filters: {} })).containers,
   });
 
-  server.addService(ContainersServiceService, defaultNamespace<typeof ContainersServiceService>(containers.handlers, own), { longCalls: [...(containers.longCalls ?? [])] });
-  server.addService(EngineImagesServiceService, defaultNamespace<typeof EngineImagesServiceService>(imagesHandlers({ images, records, events }), own));
-  server.addService(EngineNetworksServiceService, defaultNamespace<typeof EngineNetworksServiceService>(networksHandlers({ network, records, events, containers }), own));
-  server.addService(EngineVolumesServiceService, defaultNamespace<typeof EngineVolumesServiceService>(volumesHandlers({ volumes, records, events }), own));
+  server.addService(ContainersServiceService, defaultNamespace<typeof ContainersServiceService>(containers.handlers, own), {
+    longCalls: [...(containers.longCalls ?? [])],
+  });
+  server.addService(
+    EngineImagesServiceService,
+    defaultNamespace<typeof EngineImagesServiceService>(imagesHandlers({ images, records, events }), own),
+  );
+  server.addService(
+    EngineNetworksServiceService,
+    defaultNamespace<typeof EngineNetworksServiceService>(networksHandlers({ network, records, events, containers }), own),
+  );
+  server.addService(
+    EngineVolumesServiceService,
+    defaultNamespace<typeof EngineVolumesServiceService>(volumesHandlers({ volumes, records, events }), own),
+  );
   server.addService(SystemServiceService, defaultNamespace<typeof SystemServiceService>(system, own));
   forwardService(server, ImagesServiceService, connections.images);
 }

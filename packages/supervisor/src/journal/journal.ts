@@ -54,7 +54,11 @@ export function openJournal(db: Database): Journal {
     },
     open: () =>
       (all.all() as unknown as Row[]).map((row) => ({
-        id: row.id, kind: row.kind, subject: row.subject, startedAt: row.started_at, input: JSON.parse(row.input) as unknown,
+        id: row.id,
+        kind: row.kind,
+        subject: row.subject,
+        startedAt: row.started_at,
+        input: JSON.parse(row.input) as unknown,
       })),
   };
 }

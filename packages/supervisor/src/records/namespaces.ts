@@ -12,7 +12,9 @@ const fromRow = (row: Row): Namespace => ({ name: row.name, labels: JSON.parse(r
 export function openNamespaces(db: Database): Namespaces {
   const one = db.sql.prepare('SELECT name, labels FROM namespaces WHERE name = ?');
   const all = db.sql.prepare('SELECT name, labels FROM namespaces ORDER BY name');
-  const put = db.sql.prepare('INSERT INTO namespaces (name, labels) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET labels = excluded.labels');
+  const put = db.sql.prepare(
+    'INSERT INTO namespaces (name, labels) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET labels = excluded.labels',
+  );
   const drop = db.sql.prepare('DELETE FROM namespaces WHERE name = ?');
   const used = db.sql.prepare('SELECT 1 FROM containers WHERE namespace = ? LIMIT 1');
 

@@ -26,7 +26,11 @@ afterEach(() => {
 
 const plain = (id: string, change: Partial<Container> = {}): Container => Container.fromPartial({ id, image: 'busybox', ...change });
 const docker = (id: string, name: string): Container =>
-  plain(id, { extensions: { [DOCKER_EXTENSION]: { typeUrl: DOCKER_EXTENSION, value: Buffer.from(DockerView.encode(DockerView.fromPartial({ name })).finish()) } } });
+  plain(id, {
+    extensions: {
+      [DOCKER_EXTENSION]: { typeUrl: DOCKER_EXTENSION, value: Buffer.from(DockerView.encode(DockerView.fromPartial({ name })).finish()) },
+    },
+  });
 
 it('keeps records apart by namespace, in order, over a restart', () => {
   records.create('default', plain('b'));
@@ -44,7 +48,7 @@ it('keeps records apart by namespace, in order, over a restart', () => {
   expect(statSync(file).mode & 0o777).toBe(0o600);
 });
 
-it('finds docker\'s containers by id, name and unambiguous prefix', () => {
+it("finds docker's containers by id, name and unambiguous prefix", () => {
   records.create('gantry', docker('ab12', 'web'));
   records.create('gantry', docker('ab34', 'ab12x'));
   records.create('gantry', plain('ab56'));
@@ -58,7 +62,7 @@ it('finds docker\'s containers by id, name and unambiguous prefix', () => {
   expect(records.listDocker()).toHaveLength(2);
 });
 
-it('keeps docker\'s view through an update of containerd\'s face, and writes it alone', () => {
+it("keeps docker's view through an update of containerd's face, and writes it alone", () => {
   records.create('gantry', docker('ab', 'web'));
   records.update('gantry', 'ab', (current) => ({ ...current, labels: { a: 'b' }, extensions: {} }));
   expect(records.get('gantry', 'ab')).toMatchObject({ labels: { a: 'b' }, extensions: { [DOCKER_EXTENSION]: {} } });

@@ -2,7 +2,14 @@ import { timestampNow } from '@gantry/api';
 import { Container } from '@gantry/api/containerd/services/containers/v1/containers';
 import { Container as DockerView } from '@gantry/api/gantry/engine/v1/record';
 import { alreadyExists, internal, invalidArgument, notFound } from '@gantry/rpc';
-import { DOCKER_EXTENSION, type DockerContainer, type DockerRecord, type RecordChange, type Records, type TransactionOptions } from './contract';
+import {
+  DOCKER_EXTENSION,
+  type DockerContainer,
+  type DockerRecord,
+  type RecordChange,
+  type Records,
+  type TransactionOptions,
+} from './contract';
 import { Database } from './database';
 import { openNames } from './names';
 import { openNamespaces } from './namespaces';
@@ -44,7 +51,8 @@ export function openRecordsOn(db: Database, dockerNamespace: string): Records {
   const byName = new Map<string, string>();
   const remember = (id: string, docker: DockerContainer): DockerRecord => {
     const before = views.get(id);
-    if (before !== undefined && before.docker.name !== docker.name && byName.get(before.docker.name) === id) byName.delete(before.docker.name);
+    if (before !== undefined && before.docker.name !== docker.name && byName.get(before.docker.name) === id)
+      byName.delete(before.docker.name);
     const view = { id, docker };
     views.set(id, view);
     byName.set(docker.name, id);
@@ -56,7 +64,12 @@ export function openRecordsOn(db: Database, dockerNamespace: string): Records {
     views.delete(id);
     if (byName.get(before.docker.name) === id) byName.delete(before.docker.name);
   };
-  for (const row of all.all(dockerNamespace) as unknown as Row[]) if (row.docker !== null) remember(row.id, db.read(row.id, () => DockerView.decode(row.docker ?? Buffer.alloc(0))));
+  for (const row of all.all(dockerNamespace) as unknown as Row[])
+    if (row.docker !== null)
+      remember(
+        row.id,
+        db.read(row.id, () => DockerView.decode(row.docker ?? Buffer.alloc(0))),
+      );
 
   const tell = (change: RecordChange): void => db.onCommit(() => listeners.forEach((listener) => listener(change)));
   const get = (namespace: string, id: string): Container | undefined => {

@@ -69,13 +69,20 @@ export async function buildSpec(input: SpecInput): Promise<Spec> {
   const { devices, rules } = await deviceSpec(host);
   const paths = protectedPaths(host, security.systemPathsUnconfined);
   const propagation = rootPropagation(input.mounts);
-  const seccomp = security.seccomp === 'unconfined' || (host.Privileged && security.seccomp === 'default') ? undefined : security.seccomp === 'default' ? input.defaultSeccomp : security.seccomp;
+  const seccomp =
+    security.seccomp === 'unconfined' || (host.Privileged && security.seccomp === 'default')
+      ? undefined
+      : security.seccomp === 'default'
+        ? input.defaultSeccomp
+        : security.seccomp;
   const linux: Linux = {
     sysctl: sysctlsOf(host, input.remap),
     resources: { ...(await limitsOf(host)), devices: rules },
     cgroupsPath: cgroupsPath(host.CgroupParent, input.id),
     namespaces: [...namespacesOf(host, input.joined, input.cgroupVersion), ...userNamespace(input.remap)],
-    ...(input.remap === undefined || input.remap.joined !== undefined ? {} : { uidMappings: [...input.remap.uids], gidMappings: [...input.remap.gids] }),
+    ...(input.remap === undefined || input.remap.joined !== undefined
+      ? {}
+      : { uidMappings: [...input.remap.uids], gidMappings: [...input.remap.gids] }),
     ...(devices.length === 0 ? {} : { devices }),
     ...(seccomp === undefined ? {} : { seccomp: compileSeccomp(seccomp, capabilities) }),
     ...(propagation === undefined ? {} : { rootfsPropagation: propagation }),
@@ -86,7 +93,9 @@ export async function buildSpec(input: SpecInput): Promise<Spec> {
     ociVersion: OCI_VERSION,
     process,
     root: { path: 'rootfs', readonly: host.ReadonlyRootfs },
-    ...(host.UTSMode === 'host' ? {} : { hostname: input.hostname, ...(config.Domainname === '' ? {} : { domainname: config.Domainname }) }),
+    ...(host.UTSMode === 'host'
+      ? {}
+      : { hostname: input.hostname, ...(config.Domainname === '' ? {} : { domainname: config.Domainname }) }),
     mounts: mountsOf(host, input.mounts, input.files, input.remap),
     ...(Object.keys(host.Annotations).length === 0 ? {} : { annotations: { ...host.Annotations } }),
     linux,
@@ -101,7 +110,9 @@ function lastGroup(remap: SpecRemap | undefined): number {
 /** The asked ones over docker's defaults for a network namespace of its own. */
 function sysctlsOf(host: HostConfig, remap: SpecRemap | undefined): Record<string, string> {
   const ownNetwork = host.NetworkMode !== 'host' && !host.NetworkMode.startsWith('container:');
-  const defaults: Record<string, string> = ownNetwork ? { 'net.ipv4.ip_unprivileged_port_start': '0', 'net.ipv4.ping_group_range': `0 ${lastGroup(remap)}` } : {};
+  const defaults: Record<string, string> = ownNetwork
+    ? { 'net.ipv4.ip_unprivileged_port_start': '0', 'net.ipv4.ping_group_range': `0 ${lastGroup(remap)}` }
+    : {};
   return { ...defaults, ...host.Sysctls };
 }
 
@@ -113,6 +124,9 @@ function userNamespace(remap: SpecRemap | undefined): LinuxNamespace[] {
 /** Where the container's cgroup lies in each hierarchy. Throws invalidArgument for a parent that climbs. */
 export function cgroupsPath(parent: string, id: string): string {
   if (parent.split('/').includes('..')) throw invalidArgument(`invalid cgroup parent "${parent}": it must not contain ".."`);
-  const clean = parent.split('/').filter((part) => part !== '' && part !== '.').join('/');
+  const clean = parent
+    .split('/')
+    .filter((part) => part !== '' && part !== '.')
+    .join('/');
   return clean === '' ? `${DEFAULT_CGROUP_PARENT}/${id}` : `/${clean}/${id}`;
 }

@@ -15,7 +15,12 @@ const character = (major: number, minor: number): LinuxDeviceCgroup => ({ allow:
 /** Docker's default rules: null, zero, full, random and urandom, tty, console; fuse is denied. The runtime adds what terminals need. */
 const DEFAULT_RULES: readonly LinuxDeviceCgroup[] = [
   { allow: false, access: 'rwm' },
-  character(1, 5), character(1, 3), character(1, 9), character(1, 8), character(5, 0), character(5, 1),
+  character(1, 5),
+  character(1, 3),
+  character(1, 9),
+  character(1, 8),
+  character(5, 0),
+  character(5, 1),
   { allow: false, type: 'c', major: 10, minor: 229, access: 'rwm' },
 ];
 
@@ -53,7 +58,9 @@ async function mapped(mapping: DeviceMapping): Promise<LinuxDevice[]> {
   if (device !== undefined) return [device];
   const below = stat?.isDirectory() === true ? await devicesBelow(mapping.PathOnHost, inside) : [];
   if (below.length === 0) {
-    throw invalidArgument(`error gathering device information while adding custom device "${mapping.PathOnHost}": ${stat === undefined ? 'no such file or directory' : 'not a device node'}`);
+    throw invalidArgument(
+      `error gathering device information while adding custom device "${mapping.PathOnHost}": ${stat === undefined ? 'no such file or directory' : 'not a device node'}`,
+    );
   }
   return below;
 }
@@ -73,7 +80,13 @@ export async function deviceSpec(host: HostConfig): Promise<DeviceSpec> {
   for (const mapping of host.Devices) {
     for (const device of await mapped(mapping)) {
       devices.push(device);
-      rules.push({ allow: true, type: device.type, major: device.major ?? -1, minor: device.minor ?? -1, access: mapping.CgroupPermissions || 'rwm' });
+      rules.push({
+        allow: true,
+        type: device.type,
+        major: device.major ?? -1,
+        minor: device.minor ?? -1,
+        access: mapping.CgroupPermissions || 'rwm',
+      });
     }
   }
   return { devices, rules: [...rules, ...host.DeviceCgroupRules.map(ruleOf)] };

@@ -14,7 +14,10 @@ export function overlayEnvironment(base: readonly string[], overrides: readonly 
 }
 
 /** The environment of a container's first process. HOME comes last and only when nobody set it. */
-export function containerEnvironment(asked: readonly string[], facts: { readonly hostname: string; readonly tty: boolean; readonly home: string }): string[] {
+export function containerEnvironment(
+  asked: readonly string[],
+  facts: { readonly hostname: string; readonly tty: boolean; readonly home: string },
+): string[] {
   const base = [`PATH=${DEFAULT_PATH}`, `HOSTNAME=${facts.hostname}`, ...(facts.tty ? ['TERM=xterm'] : [])];
   return withHome(overlayEnvironment(base, asked), facts.home);
 }
@@ -24,7 +27,11 @@ export function withHome(environment: readonly string[], home: string): string[]
 }
 
 /** The environment of an exec: the container's, then the exec's own. */
-export function execEnvironment(container: readonly string[], own: readonly string[], facts: { readonly hostname: string; readonly tty: boolean; readonly home: string }): string[] {
+export function execEnvironment(
+  container: readonly string[],
+  own: readonly string[],
+  facts: { readonly hostname: string; readonly tty: boolean; readonly home: string },
+): string[] {
   const base = containerEnvironment(container, facts);
   return overlayEnvironment(base, own);
 }

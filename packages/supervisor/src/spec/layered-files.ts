@@ -17,7 +17,10 @@ export function layersOf(mounts: readonly Mount[]): Layers | undefined {
   if (mount.type === 'bind') return [mount.source];
   if (mount.type !== 'overlay') return undefined;
   const option = (name: string): string | undefined => mount.options.find((text) => text.startsWith(`${name}=`))?.slice(name.length + 1);
-  const lower = option('lowerdir')?.split(/(?<!\\):/).map((part) => part.replaceAll('\\:', ':')) ?? [];
+  const lower =
+    option('lowerdir')
+      ?.split(/(?<!\\):/)
+      .map((part) => part.replaceAll('\\:', ':')) ?? [];
   const upper = option('upperdir');
   const layers = upper === undefined ? lower : [upper, ...lower];
   return layers.every((layer) => layer.startsWith('/')) ? layers : undefined;
@@ -32,7 +35,8 @@ export function writtenLayer(mounts: readonly Mount[]): string | undefined {
 
 /** One directory of the merged tree: its directory in every layer that has it, top first. Each was reached without a symbolic link. */
 type Merged = readonly string[];
-type Entry = { readonly kind: 'directory'; readonly merged: Merged } | { readonly kind: 'other'; readonly path: string; readonly stat: Stats };
+type Entry =
+  { readonly kind: 'directory'; readonly merged: Merged } | { readonly kind: 'other'; readonly path: string; readonly stat: Stats };
 
 /** One entry of a merged directory, as overlayfs sees it: a whiteout or an entry that is no directory hides what is below. */
 function lookup(directory: Merged, name: string, isOpaque: IsOpaque): Entry | undefined {

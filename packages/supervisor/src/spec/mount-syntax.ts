@@ -19,7 +19,8 @@ const VOLUME_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
 /** Throws invalidArgument for a name that a local volume cannot have. */
 export function checkVolumeName(name: string): void {
   if (VOLUME_NAME.test(name)) return;
-  if (name.length === 1) throw invalidArgument(`create ${name}: volume name is too short, names should be at least two alphanumeric characters`);
+  if (name.length === 1)
+    throw invalidArgument(`create ${name}: volume name is too short, names should be at least two alphanumeric characters`);
   throw invalidArgument(
     `create ${name}: "${name}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`,
   );
@@ -74,9 +75,39 @@ export function parseBind(text: string): BindSyntax {
 }
 
 const TMPFS_FLAGS = new Set([
-  'ro', 'rw', 'nosuid', 'suid', 'nodev', 'dev', 'noexec', 'exec', 'sync', 'async', 'dirsync', 'remount', 'mand', 'nomand', 'atime', 'noatime', 'diratime',
-  'nodiratime', 'bind', 'rbind', 'unbindable', 'runbindable', 'private', 'rprivate', 'shared', 'rshared', 'slave', 'rslave', 'relatime', 'norelatime',
-  'strictatime', 'nostrictatime', 'defaults',
+  'ro',
+  'rw',
+  'nosuid',
+  'suid',
+  'nodev',
+  'dev',
+  'noexec',
+  'exec',
+  'sync',
+  'async',
+  'dirsync',
+  'remount',
+  'mand',
+  'nomand',
+  'atime',
+  'noatime',
+  'diratime',
+  'nodiratime',
+  'bind',
+  'rbind',
+  'unbindable',
+  'runbindable',
+  'private',
+  'rprivate',
+  'shared',
+  'rshared',
+  'slave',
+  'rslave',
+  'relatime',
+  'norelatime',
+  'strictatime',
+  'nostrictatime',
+  'defaults',
 ]);
 const TMPFS_DATA = /^(mode|uid|gid|size|nr_inodes|nr_blocks|mpol)=/;
 

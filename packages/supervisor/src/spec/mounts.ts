@@ -25,7 +25,12 @@ function defaultMounts(host: HostConfig, files: EngineFiles): Mount[] {
   const mounts: Mount[] = [
     { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
     { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'strictatime', 'mode=755', 'size=65536k'] },
-    { destination: '/dev/pts', type: 'devpts', source: 'devpts', options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'] },
+    {
+      destination: '/dev/pts',
+      type: 'devpts',
+      source: 'devpts',
+      options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
+    },
     { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', ...readOnly] },
     { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: [...readOnly, 'nosuid', 'noexec', 'nodev'] },
   ];
@@ -38,7 +43,12 @@ function defaultMounts(host: HostConfig, files: EngineFiles): Mount[] {
   if (files.shm !== undefined) mounts.push(bind('/dev/shm', files.shm));
   else if (host.IpcMode !== 'none') {
     const size = host.ShmSize > 0n ? host.ShmSize : DEFAULT_SHM_SIZE;
-    mounts.push({ destination: '/dev/shm', type: 'tmpfs', source: 'shm', options: ['nosuid', 'noexec', 'nodev', 'mode=1777', `size=${size}`] });
+    mounts.push({
+      destination: '/dev/shm',
+      type: 'tmpfs',
+      source: 'shm',
+      options: ['nosuid', 'noexec', 'nodev', 'mode=1777', `size=${size}`],
+    });
   }
   return mounts;
 }
@@ -60,7 +70,8 @@ function mapped(mount: Mount, maps: MountMaps | undefined): Mount {
 
 function userMount(mount: MountRecord): Mount {
   const access = mount.rw ? [] : [mount.readOnlyForceRecursive ? 'rro' : 'ro'];
-  if (mount.type === 'tmpfs') return { destination: mount.destination, type: 'tmpfs', source: 'tmpfs', options: [...mount.options, ...access] };
+  if (mount.type === 'tmpfs')
+    return { destination: mount.destination, type: 'tmpfs', source: 'tmpfs', options: [...mount.options, ...access] };
   const options = [mount.nonRecursive ? 'bind' : 'rbind', mount.propagation || 'rprivate', ...access];
   return { destination: mount.destination, type: 'bind', source: mount.source, options };
 }
@@ -69,15 +80,21 @@ const depth = (path: string): number => path.split('/').length;
 
 /** Every mount of the container, parents before children; a user's mount replaces the engine's at the same place. */
 export function mountsOf(host: HostConfig, mounts: readonly MountRecord[], files: EngineFiles, maps?: MountMaps): Mount[] {
-  const result = new Map<string, Mount>(defaultMounts(host, files).map((mount) => [mount.destination, mount.source === files.shm ? mapped(mount, maps) : mount]));
+  const result = new Map<string, Mount>(
+    defaultMounts(host, files).map((mount) => [mount.destination, mount.source === files.shm ? mapped(mount, maps) : mount]),
+  );
   const access = host.ReadonlyRootfs ? ['ro'] : [];
   if (files.resolvConf !== undefined) result.set('/etc/resolv.conf', mapped(bind('/etc/resolv.conf', files.resolvConf, ...access), maps));
   if (files.hostname !== undefined) result.set('/etc/hostname', mapped(bind('/etc/hostname', files.hostname, ...access), maps));
   if (files.hosts !== undefined) result.set('/etc/hosts', mapped(bind('/etc/hosts', files.hosts, ...access), maps));
   if (files.init !== undefined) result.set(INIT_DESTINATION, bind(INIT_DESTINATION, files.init, 'ro'));
-  for (const mount of mounts) result.set(mount.destination, maps?.volumes.has(mount.destination) === true ? mapped(userMount(mount), maps) : userMount(mount));
+  for (const mount of mounts)
+    result.set(mount.destination, maps?.volumes.has(mount.destination) === true ? mapped(userMount(mount), maps) : userMount(mount));
   const all = [...result.values()];
-  return all.map((mount, index) => ({ mount, index })).sort((a, b) => depth(a.mount.destination) - depth(b.mount.destination) || a.index - b.index).map(({ mount }) => mount);
+  return all
+    .map((mount, index) => ({ mount, index }))
+    .sort((a, b) => depth(a.mount.destination) - depth(b.mount.destination) || a.index - b.index)
+    .map(({ mount }) => mount);
 }
 
 /** What the root file system must be so that the asked propagation can work; undefined: the default. */

@@ -43,7 +43,9 @@ async function blockIo(host: HostConfig): Promise<LinuxBlockIo | undefined> {
   const result: LinuxBlockIo = {};
   if (host.BlkioWeight > 0n) result.weight = Number(host.BlkioWeight);
   if (host.BlkioWeightDevice.length > 0) {
-    result.weightDevice = await Promise.all(host.BlkioWeightDevice.map(async ({ Path: path, Weight: weight }) => ({ ...(await blockDevice(path)), weight: Number(weight) })));
+    result.weightDevice = await Promise.all(
+      host.BlkioWeightDevice.map(async ({ Path: path, Weight: weight }) => ({ ...(await blockDevice(path)), weight: Number(weight) })),
+    );
   }
   if (host.BlkioDeviceReadBps.length > 0) result.throttleReadBpsDevice = await throttle(host.BlkioDeviceReadBps);
   if (host.BlkioDeviceWriteBps.length > 0) result.throttleWriteBpsDevice = await throttle(host.BlkioDeviceWriteBps);
@@ -63,13 +65,31 @@ export async function limitsOf(host: HostConfig): Promise<LinuxResources> {
   return result;
 }
 
-const ULIMITS = new Set(['core', 'cpu', 'data', 'fsize', 'locks', 'memlock', 'msgqueue', 'nice', 'nofile', 'nproc', 'rss', 'rtprio', 'rttime', 'sigpending', 'stack', 'as']);
+const ULIMITS = new Set([
+  'core',
+  'cpu',
+  'data',
+  'fsize',
+  'locks',
+  'memlock',
+  'msgqueue',
+  'nice',
+  'nofile',
+  'nproc',
+  'rss',
+  'rtprio',
+  'rttime',
+  'sigpending',
+  'stack',
+  'as',
+]);
 
 /** HostConfig.Ulimits as rlimits; -1 is no limit. Throws invalidArgument. */
 export function rlimitsOf(host: HostConfig): Rlimit[] {
   return host.Ulimits.map(({ Name: name, Soft: soft, Hard: hard }) => {
     if (!ULIMITS.has(name)) throw invalidArgument(`invalid ulimit type: ${name}`);
-    if (hard !== -1n && (soft > hard || soft === -1n)) throw invalidArgument(`ulimit soft limit must be less than or equal to hard limit: ${soft} > ${hard}`);
+    if (hard !== -1n && (soft > hard || soft === -1n))
+      throw invalidArgument(`ulimit soft limit must be less than or equal to hard limit: ${soft} > ${hard}`);
     const value = (limit: bigint): number | bigint => {
       const unsigned = BigInt.asUintN(64, limit);
       return unsigned <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(unsigned) : unsigned;

@@ -56,13 +56,20 @@ export function parseSeccompProfile(text: string): SeccompProfile {
 }
 
 /** What the profile means for one container: conditions decided, OCI's fields only. */
-export function compileSeccomp(profile: SeccompProfile, capabilities: readonly string[], arch: string = process.arch, kernel: string = release()): LinuxSeccomp {
+export function compileSeccomp(
+  profile: SeccompProfile,
+  capabilities: readonly string[],
+  arch: string = process.arch,
+  kernel: string = release(),
+): LinuxSeccomp {
   const host = architectures[arch];
   const holds = (condition: Condition | undefined, every: boolean): boolean[] => {
     const answers: boolean[] = [];
     if (condition?.arches !== undefined && condition.arches.length > 0) answers.push(condition.arches.includes(host?.word ?? arch));
     if (condition?.caps !== undefined && condition.caps.length > 0) {
-      answers.push(every ? condition.caps.every((cap) => capabilities.includes(cap)) : condition.caps.some((cap) => capabilities.includes(cap)));
+      answers.push(
+        every ? condition.caps.every((cap) => capabilities.includes(cap)) : condition.caps.some((cap) => capabilities.includes(cap)),
+      );
     }
     if (condition?.minKernel !== undefined && condition.minKernel !== '') answers.push(kernelAtLeast(kernel, condition.minKernel));
     return answers;

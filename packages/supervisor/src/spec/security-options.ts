@@ -39,11 +39,14 @@ export function parseSecurityOptions(options: readonly string[]): SecurityOption
         noNewPrivileges = value === 'true';
         break;
       case 'seccomp':
-        seccomp = value === 'unconfined' ? 'unconfined' : value === 'builtin' || value === 'default' ? 'default' : parseSeccompProfile(value);
+        seccomp =
+          value === 'unconfined' ? 'unconfined' : value === 'builtin' || value === 'default' ? 'default' : parseSeccompProfile(value);
         break;
       case 'apparmor':
         if (value !== 'unconfined' && value !== '') {
-          throw invalidArgument(`invalid --security-opt: "${option}": ${hasAppArmor() ? 'AppArmor profiles are not supported' : 'AppArmor is not enabled on this host'}`);
+          throw invalidArgument(
+            `invalid --security-opt: "${option}": ${hasAppArmor() ? 'AppArmor profiles are not supported' : 'AppArmor is not enabled on this host'}`,
+          );
         }
         break;
       case 'label':

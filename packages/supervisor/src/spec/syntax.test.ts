@@ -46,7 +46,8 @@ it('adds and drops capabilities', () => {
 
 it('decides the conditions of the default seccomp profile', () => {
   const plain = compileSeccomp(defaultSeccompProfile(), ['CAP_CHOWN'], 'x64', '6.1.0');
-  const names = (profile: typeof plain): string[] => (profile.syscalls ?? []).filter((rule) => rule.action === 'SCMP_ACT_ALLOW').flatMap((rule) => rule.names);
+  const names = (profile: typeof plain): string[] =>
+    (profile.syscalls ?? []).filter((rule) => rule.action === 'SCMP_ACT_ALLOW').flatMap((rule) => rule.names);
   expect(plain.architectures).toEqual(['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86', 'SCMP_ARCH_X32']);
   expect(names(plain)).toContain('ptrace');
   expect(names(plain)).not.toContain('mount');
@@ -57,7 +58,11 @@ it('decides the conditions of the default seccomp profile', () => {
 });
 
 it('reads security options', () => {
-  expect(parseSecurityOptions(['no-new-privileges', 'seccomp=unconfined', 'label=disable'])).toEqual({ noNewPrivileges: true, seccomp: 'unconfined', systemPathsUnconfined: false });
+  expect(parseSecurityOptions(['no-new-privileges', 'seccomp=unconfined', 'label=disable'])).toEqual({
+    noNewPrivileges: true,
+    seccomp: 'unconfined',
+    systemPathsUnconfined: false,
+  });
   expect(parseSecurityOptions(['seccomp={"defaultAction":"SCMP_ACT_ALLOW"}']).seccomp).toEqual({ defaultAction: 'SCMP_ACT_ALLOW' });
   expect(() => parseSecurityOptions(['nonsense'])).toThrow('invalid --security-opt 1: "nonsense"');
   expect(() => parseSecurityOptions(['what=ever'])).toThrow('invalid --security-opt 2: "what=ever"');
@@ -68,7 +73,11 @@ it('reads security options', () => {
 it('overlays environments', () => {
   expect(overlayEnvironment(['A=1', 'B=2'], ['B=3', 'C=4', 'A'])).toEqual(['B=3', 'C=4']);
   expect(execEnvironment(['A=1'], ['A=2'], { hostname: 'h', tty: true, home: '/root' })).toEqual([
-    'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'HOSTNAME=h', 'TERM=xterm', 'A=2', 'HOME=/root',
+    'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+    'HOSTNAME=h',
+    'TERM=xterm',
+    'A=2',
+    'HOME=/root',
   ]);
 });
 

@@ -52,7 +52,9 @@ function parseGroup(text: string): Group[] {
   return text.split('\n').flatMap((line) => {
     const [name = '', , gidText = '', members = ''] = line.split(':');
     const gid = parseId(gidText);
-    return name === '' || name.startsWith('#') || gid === undefined ? [] : [{ name, gid, members: members.split(',').filter((member) => member !== '') }];
+    return name === '' || name.startsWith('#') || gid === undefined
+      ? []
+      : [{ name, gid, members: members.split(',').filter((member) => member !== '') }];
   });
 }
 
@@ -82,7 +84,13 @@ export function resolveUser(spec: string, groupAdd: readonly string[], passwdTex
   const explicitGroup = groupPart !== undefined && groupPart !== '';
   const gid = explicitGroup ? groupId(groupPart) : (entry?.gid ?? 0);
   // An explicit group replaces the memberships of the files, as docker has it.
-  const memberships = explicitGroup || entry === undefined ? [] : groups.filter((group) => group.members.includes(entry.name)).map((group) => group.gid);
+  const memberships =
+    explicitGroup || entry === undefined ? [] : groups.filter((group) => group.members.includes(entry.name)).map((group) => group.gid);
   const additional = [...new Set([gid, ...memberships, ...groupAdd.map(groupId)])];
-  return { uid: uid ?? entry?.uid ?? 0, gid, additionalGids: additional, home: entry?.home === undefined || entry.home === '' ? '/' : entry.home };
+  return {
+    uid: uid ?? entry?.uid ?? 0,
+    gid,
+    additionalGids: additional,
+    home: entry?.home === undefined || entry.home === '' ? '/' : entry.home,
+  };
 }

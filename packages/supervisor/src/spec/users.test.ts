@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { layersOf, readLayeredFile } from './layered-files';
 import { resolveUser } from './user-database';
 
-const passwd = 'root:x:0:0:root:/root:/bin/sh\n1000:x:0:0:trap:/root:/bin/sh\napp:x:500:600::/srv/app:\nbroken\n#app2:x:1:1::/:\nhuge:x:99999999999:0::/:\n';
+const passwd =
+  'root:x:0:0:root:/root:/bin/sh\n1000:x:0:0:trap:/root:/bin/sh\napp:x:500:600::/srv/app:\nbroken\n#app2:x:1:1::/:\nhuge:x:99999999999:0::/:\n';
 const group = 'root:x:0:\nwheel:x:10:root,app\napp:x:600:\naudio:x:29:app\n';
 const user = (spec: string, groupAdd: string[] = []) => resolveUser(spec, groupAdd, passwd, group);
 
@@ -27,9 +28,12 @@ it('never takes a number for a name (a passwd line named 1000 with uid 0)', () =
   expect(user('1000').uid).toBe(1000);
 });
 
-it.each(['99999999999', '-1', '2147483648', '4294967295', '+5', 'nosuch', 'huge', 'app:nosuch', 'a:b:c', 'app:-1'])('refuses user "%s"', (spec) => {
-  expect(() => user(spec)).toThrow();
-});
+it.each(['99999999999', '-1', '2147483648', '4294967295', '+5', 'nosuch', 'huge', 'app:nosuch', 'a:b:c', 'app:-1'])(
+  'refuses user "%s"',
+  (spec) => {
+    expect(() => user(spec)).toThrow();
+  },
+);
 
 it('adds groups by name and number', () => {
   expect(user('app', ['audio', '77']).additionalGids).toEqual([600, 10, 29, 77]);
@@ -96,7 +100,9 @@ describe('files of layers', () => {
   });
 
   it('finds the layers of a snapshot', () => {
-    expect(layersOf([{ type: 'overlay', source: 'overlay', target: '', options: ['upperdir=/u', 'workdir=/w', 'lowerdir=/a:/b\\:c'] }])).toEqual(['/u', '/a', '/b:c']);
+    expect(
+      layersOf([{ type: 'overlay', source: 'overlay', target: '', options: ['upperdir=/u', 'workdir=/w', 'lowerdir=/a:/b\\:c'] }]),
+    ).toEqual(['/u', '/a', '/b:c']);
     expect(layersOf([{ type: 'bind', source: '/x', target: '', options: [] }])).toEqual(['/x']);
     expect(layersOf([{ type: 'erofs', source: '/x', target: '', options: [] }])).toBeUndefined();
   });

@@ -1,5 +1,14 @@
 import {
-  CloseIORequest, CreateTaskRequest, DeleteRequest, ExecProcessRequest, KillRequest, ResizePtyRequest, StartRequest, StateRequest, TaskService, UpdateTaskRequest,
+  CloseIORequest,
+  CreateTaskRequest,
+  DeleteRequest,
+  ExecProcessRequest,
+  KillRequest,
+  ResizePtyRequest,
+  StartRequest,
+  StateRequest,
+  TaskService,
+  UpdateTaskRequest,
   WaitRequest,
 } from '@gantry/api/containerd/task/v3/shim';
 import type { Connection } from '@gantry/rpc';

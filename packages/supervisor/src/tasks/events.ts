@@ -34,12 +34,21 @@ export function subscribeTaskEvents(connection: Connection, logger: Logger): Tas
   const acknowledge = (ctx: CallContext): void => {
     acknowledging = undefined;
     // A lost acknowledgement only brings the events again.
-    shim.ack(ctx, { sequence: handled }, { timeoutMs: 10_000 }).catch((error: unknown) => logger.debug({ err: error }, 'an acknowledgement was lost'));
+    shim
+      .ack(ctx, { sequence: handled }, { timeoutMs: 10_000 })
+      .catch((error: unknown) => logger.debug({ err: error }, 'an acknowledgement was lost'));
   };
 
   const deliver = async (ctx: CallContext, { sequence, envelope, exitError }: SubscribeResponse): Promise<void> => {
     if (envelope?.event !== undefined) {
-      const event: TaskEvent = { sequence, namespace: envelope.namespace, topic: envelope.topic, timestamp: envelope.timestamp, event: envelope.event, exitError };
+      const event: TaskEvent = {
+        sequence,
+        namespace: envelope.namespace,
+        topic: envelope.topic,
+        timestamp: envelope.timestamp,
+        event: envelope.event,
+        exitError,
+      };
       for (const handler of handlers) await handle(handler, event);
     }
     handled = sequence;

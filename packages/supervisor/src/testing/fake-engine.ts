@@ -75,7 +75,13 @@ function services(world: FakeWorld): Pick<Engine, 'images' | 'volumes' | 'snapsh
     return found;
   };
   const volume = (name: string): Volume => Volume.create({ name, driver: 'local', mountpoint: join(world.root, 'volumes', name) });
-  const image = Image.create({ id: `sha256:${'a'.repeat(64)}`, chainId: 'sha256:chain', snapshotter: 'overlayfs', names: ['docker.io/library/busybox:latest'], platform: { os: 'linux', architecture: 'amd64' } });
+  const image = Image.create({
+    id: `sha256:${'a'.repeat(64)}`,
+    chainId: 'sha256:chain',
+    snapshotter: 'overlayfs',
+    names: ['docker.io/library/busybox:latest'],
+    platform: { os: 'linux', architecture: 'amd64' },
+  });
   return {
     images: {
       resolve: async (_ctx: CallContext, { ref }: { ref: string }) => {
@@ -136,16 +142,37 @@ function services(world: FakeWorld): Pick<Engine, 'images' | 'volumes' | 'snapsh
       },
     } as never,
     network: {
-      connect: async (_ctx: CallContext, { networkRef, sandboxId, ports }: { networkRef: string; sandboxId: string; ports: { protocol: string; containerPort: number; hostPort: number }[] }) => {
+      connect: async (
+        _ctx: CallContext,
+        {
+          networkRef,
+          sandboxId,
+          ports,
+        }: { networkRef: string; sandboxId: string; ports: { protocol: string; containerPort: number; hostPort: number }[] },
+      ) => {
         world.call(`connect ${networkRef}`);
         world.sandboxes.set(sandboxId, [...(world.sandboxes.get(sandboxId) ?? []), networkRef]);
         return {
           endpoint: {
-            id: 'e'.repeat(64), networkId: 'n'.repeat(64), networkName: networkRef, sandboxId, name: '', interface: 'eth0', macAddress: '02:42:ac:11:00:02',
-            ipAddress: networkRef === 'bridge' ? '172.17.0.2' : '172.20.0.2', ipPrefixLen: 16, gateway: '172.17.0.1', ipv6Address: '', ipv6PrefixLen: 0, ipv6Gateway: '', aliases: [], dnsNames: [],
+            id: 'e'.repeat(64),
+            networkId: 'n'.repeat(64),
+            networkName: networkRef,
+            sandboxId,
+            name: '',
+            interface: 'eth0',
+            macAddress: '02:42:ac:11:00:02',
+            ipAddress: networkRef === 'bridge' ? '172.17.0.2' : '172.20.0.2',
+            ipPrefixLen: 16,
+            gateway: '172.17.0.1',
+            ipv6Address: '',
+            ipv6PrefixLen: 0,
+            ipv6Gateway: '',
+            aliases: [],
+            dnsNames: [],
             ports: ports.map((port) => ({ ...port, hostIp: '0.0.0.0', hostPort: port.hostPort || 32_768 })),
           },
-          embeddedDns: networkRef !== 'bridge', warnings: [],
+          embeddedDns: networkRef !== 'bridge',
+          warnings: [],
         };
       },
       releaseSandbox: async (_ctx: CallContext, { sandboxId }: { sandboxId: string }) => {
@@ -176,13 +203,39 @@ export function fakeEngine(world: FakeWorld, settings: Partial<Engine['settings'
     return emit(event);
   };
   const engine: FakeEngine = {
-    world, ctx, told, records, events, journal: openJournal(db), tasks: world.tasks, taskEvents: undefined as never,
+    world,
+    ctx,
+    told,
+    records,
+    events,
+    journal: openJournal(db),
+    tasks: world.tasks,
+    taskEvents: undefined as never,
     ...services(world),
-    runtimes: new RuntimeTable(BUILT_IN_RUNTIMES, 'gantry'), broker: new StreamBroker({ runRoot: world.root, id: 'test', logger: silentLogger }), logger: silentLogger,
-    queues: new ContainerQueues(), once: new Idempotence(), life: new Lifecycle(restarter), execs: new ExecTable(noExecStore),
+    runtimes: new RuntimeTable(BUILT_IN_RUNTIMES, 'gantry'),
+    broker: new StreamBroker({ runRoot: world.root, id: 'test', logger: silentLogger }),
+    logger: silentLogger,
+    queues: new ContainerQueues(),
+    once: new Idempotence(),
+    life: new Lifecycle(restarter),
+    execs: new ExecTable(noExecStore),
     settings: {
-      dataRoot: join(world.root, 'data'), runRoot: world.root, bootId: 'boot-1', cgroupVersion: 2, seccomp: defaultSeccompProfile(), init: false, dns: ['192.0.2.53'], dnsSearch: [],
-      dnsOptions: [], logDriver: 'json-file', logOptions: {}, hostGatewayIp: '', defaultShmSize: DEFAULT_SHM_SIZE, stopTimeout: 1, nativePath: () => '/nonexistent', ...settings,
+      dataRoot: join(world.root, 'data'),
+      runRoot: world.root,
+      bootId: 'boot-1',
+      cgroupVersion: 2,
+      seccomp: defaultSeccompProfile(),
+      init: false,
+      dns: ['192.0.2.53'],
+      dnsSearch: [],
+      dnsOptions: [],
+      logDriver: 'json-file',
+      logOptions: {},
+      hostGatewayIp: '',
+      defaultShmSize: DEFAULT_SHM_SIZE,
+      stopTimeout: 1,
+      nativePath: () => '/nonexistent',
+      ...settings,
     },
     exit(id, exitCode, execId = id) {
       const process = execId === id ? '' : execId;
@@ -192,7 +245,12 @@ export function fakeEngine(world: FakeWorld, settings: Partial<Engine['settings'
   };
   const tell = (id: string, execId: string, exitStatus: number, pid: number): void =>
     handleTaskEvent(engine, {
-      sequence: 1n, namespace: 'gantry', topic: '/tasks/exit', timestamp: undefined, event: packAny(TaskExit, { containerId: id, id: execId, pid, exitStatus, exitedAt: timestampNow() }), exitError: '',
+      sequence: 1n,
+      namespace: 'gantry',
+      topic: '/tasks/exit',
+      timestamp: undefined,
+      event: packAny(TaskExit, { containerId: id, id: execId, pid, exitStatus, exitedAt: timestampNow() }),
+      exitError: '',
     });
   engine.execs.onEnded = (exec) => execEnded(engine, exec);
   world.tasks.onKill = (id, signal, execId) => {
@@ -205,7 +263,9 @@ export function fakeEngine(world: FakeWorld, settings: Partial<Engine['settings'
 /** `docker create busybox …`. */
 export function createRequest(change: { name?: string; config?: object; hostConfig?: object; networking?: object } = {}): CreateRequest {
   return CreateRequest.fromPartial({
-    name: change.name ?? '', config: { Image: 'busybox', ...change.config }, hostConfig: { ...change.hostConfig },
+    name: change.name ?? '',
+    config: { Image: 'busybox', ...change.config },
+    hostConfig: { ...change.hostConfig },
     ...(change.networking === undefined ? {} : { networkingConfig: change.networking }),
   });
 }

@@ -30,7 +30,10 @@ export class FakeTasks implements Tasks {
   private add(ctx: CallContext, state: Partial<StateResponse> & { id: string }): FakeProcess {
     const key = this.key(ctx, state.id, state.execId);
     if (this.processes.has(key)) throw alreadyExists(`task ${state.id} exists`);
-    const process = { state: StateResponse.fromPartial({ ...state, pid: this.nextPid++, status: Status.CREATED }), exited: Promise.withResolvers<void>() };
+    const process = {
+      state: StateResponse.fromPartial({ ...state, pid: this.nextPid++, status: Status.CREATED }),
+      exited: Promise.withResolvers<void>(),
+    };
     this.processes.set(key, process);
     return process;
   }

@@ -31,7 +31,12 @@ export function readRemap(value: string, files: IdFiles): IdRemap | undefined {
   if (first === '' || second === '' || rest.length > 0) throw invalidArgument(`userns-remap "${value}" is not default, user or user:group`);
   const user = nameOf(first === 'default' ? DEFAULT_USER : first, files.passwd, 'user', 'passwd');
   const group = nameOf(second ?? user.name, files.group, 'group', 'group');
-  return { user: user.name, group: group.name, uids: rangesOf([user], files.subuid, 'user', 'subuid'), gids: rangesOf(second === undefined ? [user, group] : [group], files.subgid, 'group', 'subgid') };
+  return {
+    user: user.name,
+    group: group.name,
+    uids: rangesOf([user], files.subuid, 'user', 'subuid'),
+    gids: rangesOf(second === undefined ? [user, group] : [group], files.subgid, 'group', 'subgid'),
+  };
 }
 
 interface Named {
@@ -56,7 +61,8 @@ function rangesOf(owners: readonly Named[], file: string, kind: string, path: st
       const match = /^([^:#]+):(\d+):(\d+)\s*$/.exec(line);
       if (match === null || (match[1] !== name && match[1] !== id)) continue;
       const [hostID, size] = [Number(match[2]), Number(match[3])];
-      if (size === 0 || hostID + size > 2 ** 32) throw failedPrecondition(`userns-remap: the range "${line}" in /etc/${path} is out of the kernel's`);
+      if (size === 0 || hostID + size > 2 ** 32)
+        throw failedPrecondition(`userns-remap: the range "${line}" in /etc/${path} is out of the kernel's`);
       result.push({ containerID: inside, hostID, size });
       inside += size;
     }

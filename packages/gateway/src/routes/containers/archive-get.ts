@@ -9,6 +9,9 @@ export const containerArchive: Route = {
   operation: 'ContainerArchive',
   async handle(x, engine) {
     const { stat, ticket } = await engine.containers.getArchive(x.ctx, { id: x.params['name'] ?? '', path: archivePath(x) });
-    await download(x, needTicket(ticket, 'the archive'), { 'Content-Type': 'application/x-tar', 'X-Docker-Container-Path-Stat': pathStatHeader(stat) });
+    await download(x, needTicket(ticket, 'the archive'), {
+      'Content-Type': 'application/x-tar',
+      'X-Docker-Container-Path-Stat': pathStatHeader(stat),
+    });
   },
 };

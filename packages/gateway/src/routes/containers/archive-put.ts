@@ -10,7 +10,12 @@ export const putContainerArchive: Route = {
   operation: 'PutContainerArchive',
   async handle(x, engine) {
     const { query } = x;
-    const request = { id: x.params['name'] ?? '', path: archivePath(x), noOverwriteDirNonDir: query.flag('noOverwriteDirNonDir'), copyUidGid: query.flag('copyUIDGID') };
+    const request = {
+      id: x.params['name'] ?? '',
+      path: archivePath(x),
+      noOverwriteDirNonDir: query.flag('noOverwriteDirNonDir'),
+      copyUidGid: query.flag('copyUIDGID'),
+    };
     let sending: Upload | undefined;
     for await (const message of engine.containers.putArchive(x.ctx, request)) {
       if (message.ticket !== undefined) sending = await upload(x.request, message.ticket, x.ctx.signal);

@@ -36,7 +36,13 @@ export async function attach(x: Exchange, engine: Engine, acceptance: Acceptance
   const { query } = x;
   const detachKeys = query.text('detachKeys');
   const keys = parseDetachKeys(detachKeys);
-  const wish = { stdin: query.flag('stdin'), stdout: query.flag('stdout'), stderr: query.flag('stderr'), logs: query.flag('logs'), stream: query.flag('stream') };
+  const wish = {
+    stdin: query.flag('stdin'),
+    stdout: query.flag('stdout'),
+    stderr: query.flag('stderr'),
+    logs: query.flag('logs'),
+    stream: query.flag('stream'),
+  };
   const call = engine.containers.attach(x.ctx, { id: x.params['name'] ?? '', ...wish, detachKeys });
   let client: Duplex | undefined;
   try {
@@ -65,7 +71,11 @@ interface Joint {
 async function join(x: Exchange, engine: Engine, { message, client, wish, through, keys }: Joint): Promise<void> {
   const stdin = wish.stdin && message.openStdin;
   const monitor = await attachMonitor(message.socket, { op: 'attach', stdin, stdout: wish.stdout, stderr: wish.stderr }, x.ctx.signal);
-  const done = splice(client, monitor, { stdin, ...(keys === undefined ? {} : { detachKeys: keys }), ...(through === undefined ? {} : { through }) });
+  const done = splice(client, monitor, {
+    stdin,
+    ...(keys === undefined ? {} : { detachKeys: keys }),
+    ...(through === undefined ? {} : { through }),
+  });
   // only a start that waits needs the word; the bytes do not pass through the engine
   await engine.containers.attachReady(x.ctx, { attachId: message.attachId }).catch((error: unknown) => {
     x.ctx.logger?.debug({ err: error }, 'the engine did not take the word that the client is attached');

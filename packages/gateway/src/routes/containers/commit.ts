@@ -18,7 +18,10 @@ export const imageCommit: Route = {
       comment: query.text('comment'),
       author: query.text('author'),
       pause: query.flag('pause', true),
-      changes: query.all('changes').flatMap((change) => change.split('\n')).filter((change) => change.trim() !== ''),
+      changes: query
+        .all('changes')
+        .flatMap((change) => change.split('\n'))
+        .filter((change) => change.trim() !== ''),
       config,
     });
     sendJson(x, 201, { Id: id });

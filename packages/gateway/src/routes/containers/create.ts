@@ -9,7 +9,13 @@ import { containerConfigFields } from '../../shapes/container-config';
 import { hostConfig } from '../../shapes/host-config';
 import { networkingConfig } from '../../shapes/networks';
 
-type CreateBody = ContainerConfig & { HostConfig: HostConfig | undefined; NetworkingConfig: NetworkingConfig | undefined; name: string; platform: string; Runtime: string };
+type CreateBody = ContainerConfig & {
+  HostConfig: HostConfig | undefined;
+  NetworkingConfig: NetworkingConfig | undefined;
+  name: string;
+  platform: string;
+  Runtime: string;
+};
 
 /**
  * container.CreateRequest. dockerode repeats its query in the body: `name` and `platform` there must say what the query says. docker-py sends the runtime beside
@@ -17,7 +23,14 @@ type CreateBody = ContainerConfig & { HostConfig: HostConfig | undefined; Networ
  */
 const createBody = struct<CreateBody>(
   'CreateRequest',
-  { ...containerConfigFields, HostConfig: optional(hostConfig), NetworkingConfig: optional(networkingConfig), name: text, platform: text, Runtime: text },
+  {
+    ...containerConfigFields,
+    HostConfig: optional(hostConfig),
+    NetworkingConfig: optional(networkingConfig),
+    name: text,
+    platform: text,
+    Runtime: text,
+  },
   { goType: 'container.CreateRequest' },
 );
 
@@ -46,9 +59,11 @@ async function readCreate(x: Exchange): Promise<CreateBody> {
   const body = (await readJson(x, createBody)) ?? createBody.zero();
   if (ContainerConfig.encode(body).finish().length === 0) throw invalidArgument('config cannot be empty in order to create a container');
   for (const repeated of ['name', 'platform'] as const) {
-    if (body[repeated] !== '' && body[repeated] !== x.query.text(repeated)) throw invalidArgument(`field ${repeated} is not supported by gantry: it is a query parameter`);
+    if (body[repeated] !== '' && body[repeated] !== x.query.text(repeated))
+      throw invalidArgument(`field ${repeated} is not supported by gantry: it is a query parameter`);
   }
   const inside = body.HostConfig?.Runtime ?? '';
-  if (body.Runtime !== '' && inside !== '' && inside !== body.Runtime) throw invalidArgument(`field Runtime is not supported by gantry: HostConfig.Runtime says ${inside}`);
+  if (body.Runtime !== '' && inside !== '' && inside !== body.Runtime)
+    throw invalidArgument(`field Runtime is not supported by gantry: HostConfig.Runtime says ${inside}`);
   return body;
 }

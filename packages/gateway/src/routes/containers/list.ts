@@ -10,7 +10,16 @@ export const containerList: Route = {
   async handle(x, engine) {
     const { query } = x;
     const filters = readFilters(query, filterKeys.containers);
-    const { containers } = await engine.containers.list(x.ctx, { all: query.flag('all'), limit: query.int32('limit') ?? 0, size: query.flag('size'), filters });
-    sendJson(x, 200, containers.map((container) => containerSummary.write(container, x.version)));
+    const { containers } = await engine.containers.list(x.ctx, {
+      all: query.flag('all'),
+      limit: query.int32('limit') ?? 0,
+      size: query.flag('size'),
+      filters,
+    });
+    sendJson(
+      x,
+      200,
+      containers.map((container) => containerSummary.write(container, x.version)),
+    );
   },
 };

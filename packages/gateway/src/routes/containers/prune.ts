@@ -9,7 +9,9 @@ export const containerPrune: Route = {
   path: '/containers/prune',
   operation: 'ContainerPrune',
   async handle(x, engine) {
-    const { ids, spaceReclaimed } = await engine.containers.prune(detached(x.ctx), { filters: readFilters(x.query, filterKeys.containersPrune) });
+    const { ids, spaceReclaimed } = await engine.containers.prune(detached(x.ctx), {
+      filters: readFilters(x.query, filterKeys.containersPrune),
+    });
     sendJson(x, 200, { ContainersDeleted: ids.length === 0 ? null : ids, SpaceReclaimed: exactNumber(spaceReclaimed) });
   },
 };

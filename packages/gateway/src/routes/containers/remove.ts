@@ -8,7 +8,12 @@ export const containerDelete: Route = {
   operation: 'ContainerDelete',
   async handle(x, engine) {
     const { query } = x;
-    await engine.containers.remove(detached(x.ctx), { id: x.params['name'] ?? '', force: query.flag('force'), volumes: query.flag('v'), link: query.flag('link') });
+    await engine.containers.remove(detached(x.ctx), {
+      id: x.params['name'] ?? '',
+      force: query.flag('force'),
+      volumes: query.flag('v'),
+      link: query.flag('link'),
+    });
     sendEmpty(x, 204);
   },
 };

@@ -7,7 +7,11 @@ export const containerResize: Route = {
   path: '/containers/{name:.*}/resize',
   operation: 'ContainerResize',
   async handle(x, engine) {
-    await engine.containers.resize(x.ctx, { id: x.params['name'] ?? '', height: terminalSize(x.query, 'h', 'height'), width: terminalSize(x.query, 'w', 'width') });
+    await engine.containers.resize(x.ctx, {
+      id: x.params['name'] ?? '',
+      height: terminalSize(x.query, 'h', 'height'),
+      width: terminalSize(x.query, 'w', 'width'),
+    });
     sendEmpty(x, 200);
   },
 };

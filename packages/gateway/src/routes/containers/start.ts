@@ -10,7 +10,8 @@ export const containerStart: Route = {
   async handle(x, engine) {
     // a body here was a HostConfig once; some clients still send an empty one
     const length = x.request.headers['transfer-encoding'] === undefined ? Number(x.request.headers['content-length'] ?? 0) : 8;
-    if (length > 7) throw invalidArgument('starting container with non-empty request body was deprecated since API v1.22 and removed in v1.24');
+    if (length > 7)
+      throw invalidArgument('starting container with non-empty request body was deprecated since API v1.22 and removed in v1.24');
     if (x.query.text('checkpoint-dir') !== '') throw invalidArgument('parameter checkpoint-dir is not supported by gantry');
     parseDetachKeys(x.query.text('detachKeys'));
     await engine.containers.start(detached(x.ctx), { id: x.params['name'] ?? '', checkpoint: x.query.text('checkpoint') });

@@ -6,7 +6,10 @@ export const containerTop: Route = {
   path: '/containers/{name:.*}/top',
   operation: 'ContainerTop',
   async handle(x, engine) {
-    const { titles, processes } = await engine.containers.top(x.ctx, { id: x.params['name'] ?? '', psArgs: x.query.text('ps_args') || '-ef' });
+    const { titles, processes } = await engine.containers.top(x.ctx, {
+      id: x.params['name'] ?? '',
+      psArgs: x.query.text('ps_args') || '-ef',
+    });
     sendJson(x, 200, { Titles: titles, Processes: processes.map((row) => row.items) });
   },
 };

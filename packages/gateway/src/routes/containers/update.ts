@@ -7,7 +7,11 @@ import { optional, struct } from '../../json/codec';
 import { hostConfig, resourceFields, restartPolicy } from '../../shapes/host-config';
 
 /** container.UpdateConfig: the limits of a HostConfig and its restart policy. */
-const updateConfig = struct('UpdateConfig', { ...resourceFields, RestartPolicy: optional(restartPolicy) }, { goType: 'container.UpdateConfig' });
+const updateConfig = struct(
+  'UpdateConfig',
+  { ...resourceFields, RestartPolicy: optional(restartPolicy) },
+  { goType: 'container.UpdateConfig' },
+);
 
 export const containerUpdate: Route = {
   method: 'POST',

@@ -8,7 +8,9 @@ export const distributionInspect: Route = {
   path: '/distribution/{name:.*}/json',
   operation: 'DistributionInspect',
   async handle(x, engine) {
-    const { distribution } = await engine.images.getDistribution(x.ctx, { distribution: { ref: x.params['name'] ?? '', auth: registryAuth(x) } });
+    const { distribution } = await engine.images.getDistribution(x.ctx, {
+      distribution: { ref: x.params['name'] ?? '', auth: registryAuth(x) },
+    });
     const descriptor = distribution?.descriptor;
     sendJson(x, 200, {
       Descriptor: { mediaType: descriptor?.mediaType ?? '', digest: descriptor?.digest ?? '', size: exactNumber(descriptor?.size ?? 0n) },

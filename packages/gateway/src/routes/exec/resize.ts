@@ -7,7 +7,11 @@ export const execResize: Route = {
   path: '/exec/{name:.*}/resize',
   operation: 'ExecResize',
   async handle(x, engine) {
-    await engine.containers.execResize(x.ctx, { id: x.params['name'] ?? '', height: terminalSize(x.query, 'h', 'height'), width: terminalSize(x.query, 'w', 'width') });
+    await engine.containers.execResize(x.ctx, {
+      id: x.params['name'] ?? '',
+      height: terminalSize(x.query, 'h', 'height'),
+      width: terminalSize(x.query, 'w', 'width'),
+    });
     sendEmpty(x, 200);
   },
 };

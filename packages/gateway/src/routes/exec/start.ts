@@ -28,7 +28,12 @@ export const execStart: Route = {
 };
 
 function requestOf(x: Exchange, body: ExecStartBody): { id: string; detach: boolean; tty: boolean; consoleSize: number[] } {
-  return { id: x.params['name'] ?? '', detach: body.Detach, tty: body.Tty, consoleSize: body.Tty && x.version.atLeast('1.42') ? body.ConsoleSize : [] };
+  return {
+    id: x.params['name'] ?? '',
+    detach: body.Detach,
+    tty: body.Tty,
+    consoleSize: body.Tty && x.version.atLeast('1.42') ? body.ConsoleSize : [],
+  };
 }
 
 async function startDetached(x: Exchange, engine: Engine, body: ExecStartBody): Promise<void> {
@@ -66,7 +71,11 @@ interface Joint {
 }
 
 async function join(x: Exchange, engine: Engine, { exec, framed, messages }: Joint): Promise<Socket> {
-  const monitor = await attachMonitor(exec.socket, { op: 'attach', stdin: exec.stdin, stdout: exec.stdout, stderr: exec.stderr }, x.ctx.signal);
+  const monitor = await attachMonitor(
+    exec.socket,
+    { op: 'attach', stdin: exec.stdin, stdout: exec.stdout, stderr: exec.stderr },
+    x.ctx.signal,
+  );
   const outcome = follow(messages);
   const client = takeOver(x, streamType(!framed, x));
   const through = framed === !exec.tty ? undefined : framed ? new Framer() : new Deframer();
@@ -75,7 +84,10 @@ async function join(x: Exchange, engine: Engine, { exec, framed, messages }: Joi
     ...(through === undefined ? {} : { through }),
     ...(exec.tty ? { detachKeys: parseDetachKeys(exec.detachKeys) } : {}),
     async beforeEnd() {
-      const failure = await Promise.race([outcome, new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), EXIT_MS).unref())]);
+      const failure = await Promise.race([
+        outcome,
+        new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), EXIT_MS).unref()),
+      ]);
       if (failure !== undefined && !x.ctx.signal.aborted) tell(client, failure, !framed);
     },
   });

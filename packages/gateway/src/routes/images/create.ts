@@ -22,7 +22,9 @@ export const imageCreate: Route = {
 
 async function pull(x: Exchange, engine: Engine): Promise<void> {
   const { ref, allTags } = pullReference(x.query.text('fromImage'), x.query.text('tag'));
-  const call = engine.images.pullImage(x.ctx, { pull: { ref, allTags, platform: parsePlatform(x.query.text('platform')), auth: registryAuth(x) } });
+  const call = engine.images.pullImage(x.ctx, {
+    pull: { ref, allTags, platform: parsePlatform(x.query.text('platform')), auth: registryAuth(x) },
+  });
   const lines = new JsonLines(x);
   try {
     for await (const { progress } of call) {
@@ -54,9 +56,19 @@ export function sourceUrl(fromSrc: string): string {
 
 async function importImage(x: Exchange, engine: Engine, source: string): Promise<void> {
   const { query } = x;
-  const changes = query.all('changes').flatMap((change) => change.split('\n')).filter((change) => change.trim() !== '');
+  const changes = query
+    .all('changes')
+    .flatMap((change) => change.split('\n'))
+    .filter((change) => change.trim() !== '');
   const call = engine.images.importImage(x.ctx, {
-    import: { repository: query.text('repo'), tag: query.text('tag'), message: query.text('message'), changes, platform: parsePlatform(query.text('platform')), sourceUrl: source },
+    import: {
+      repository: query.text('repo'),
+      tag: query.text('tag'),
+      message: query.text('message'),
+      changes,
+      platform: parsePlatform(query.text('platform')),
+      sourceUrl: source,
+    },
   });
   const lines = new JsonLines(x);
   let sending: Upload | undefined;

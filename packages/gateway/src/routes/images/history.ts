@@ -10,6 +10,10 @@ export const imageHistory: Route = {
   async handle(x, engine) {
     const platform = x.version.atLeast('1.48') && x.query.text('platform') !== '' ? parsePlatformJson(x.query.text('platform')) : undefined;
     const { items } = await engine.images.imageHistory(x.ctx, { name: x.params['name'] ?? '', platform });
-    sendJson(x, 200, items.map((item) => imageHistoryItem.write(item, x.version)));
+    sendJson(
+      x,
+      200,
+      items.map((item) => imageHistoryItem.write(item, x.version)),
+    );
   },
 };

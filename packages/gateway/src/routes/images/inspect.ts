@@ -12,7 +12,8 @@ export const imageInspect: Route = {
     const name = x.params['name'] ?? '';
     const platform = x.version.atLeast('1.49') && x.query.text('platform') !== '' ? parsePlatformJson(x.query.text('platform')) : undefined;
     const manifests = x.version.atLeast('1.48') && x.query.flag('manifests');
-    if (manifests && platform !== undefined) throw invalidArgument('conflicting options: manifests and platform options cannot both be set');
+    if (manifests && platform !== undefined)
+      throw invalidArgument('conflicting options: manifests and platform options cannot both be set');
     const { image } = await engine.images.inspectImage(x.ctx, { name, platform, manifests });
     if (image === undefined) throw internal(`the engine answered no image for ${name}`);
     sendJson(x, 200, writeImageInspect(image, x.version));

@@ -19,6 +19,10 @@ export const imageList: Route = {
       digests: query.flag('digests'),
       manifests: x.version.atLeast('1.47') && query.flag('manifests'),
     });
-    sendJson(x, 200, images.map((image) => writeImageSummary(image, x.version)));
+    sendJson(
+      x,
+      200,
+      images.map((image) => writeImageSummary(image, x.version)),
+    );
   },
 };

@@ -10,7 +10,12 @@ export const imagePrune: Route = {
   path: '/images/prune',
   operation: 'ImagePrune',
   async handle(x, engine) {
-    const { items, spaceReclaimed } = await engine.images.pruneImages(detached(x.ctx), { filters: readFilters(x.query, filterKeys.imagesPrune) });
-    sendJson(x, 200, { ImagesDeleted: items.length === 0 ? null : items.map((item) => imageDeleteItem.write(item, x.version)), SpaceReclaimed: exactNumber(spaceReclaimed) });
+    const { items, spaceReclaimed } = await engine.images.pruneImages(detached(x.ctx), {
+      filters: readFilters(x.query, filterKeys.imagesPrune),
+    });
+    sendJson(x, 200, {
+      ImagesDeleted: items.length === 0 ? null : items.map((item) => imageDeleteItem.write(item, x.version)),
+      SpaceReclaimed: exactNumber(spaceReclaimed),
+    });
   },
 };

@@ -13,7 +13,9 @@ export const imagePush: Route = {
     const tag = x.query.text('tag');
     const platform = x.version.atLeast('1.46') && x.query.text('platform') !== '' ? parsePlatformJson(x.query.text('platform')) : undefined;
     const tagged = name.lastIndexOf(':') > name.lastIndexOf('/');
-    const call = engine.images.pushImage(x.ctx, { push: { ref: tag === '' ? name : `${name}:${tag}`, allTags: tag === '' && !tagged, auth: registryAuth(x), platform } });
+    const call = engine.images.pushImage(x.ctx, {
+      push: { ref: tag === '' ? name : `${name}:${tag}`, allTags: tag === '' && !tagged, auth: registryAuth(x), platform },
+    });
     x.request.resume(); // old clients put the credentials into the body as well
     const lines = new JsonLines(x);
     try {

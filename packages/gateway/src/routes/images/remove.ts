@@ -11,7 +11,16 @@ export const imageDelete: Route = {
   async handle(x, engine) {
     const { query } = x;
     const platforms = x.version.atLeast('1.50') ? query.all('platforms').map(parsePlatformJson) : [];
-    const { items } = await engine.images.removeImage(detached(x.ctx), { name: x.params['name'] ?? '', force: query.flag('force'), noPrune: query.flag('noprune'), platforms });
-    sendJson(x, 200, items.map((item) => imageDeleteItem.write(item, x.version)));
+    const { items } = await engine.images.removeImage(detached(x.ctx), {
+      name: x.params['name'] ?? '',
+      force: query.flag('force'),
+      noPrune: query.flag('noprune'),
+      platforms,
+    });
+    sendJson(
+      x,
+      200,
+      items.map((item) => imageDeleteItem.write(item, x.version)),
+    );
   },
 };

@@ -22,5 +22,13 @@ export const imageGetAll: Route = {
   method: 'GET',
   path: '/images/get',
   operation: 'ImageGetAll',
-  handle: (x, engine) => save(x, engine, x.query.all('names').flatMap((name) => name.split(',')).filter((name) => name !== '')),
+  handle: (x, engine) =>
+    save(
+      x,
+      engine,
+      x.query
+        .all('names')
+        .flatMap((name) => name.split(','))
+        .filter((name) => name !== ''),
+    ),
 };

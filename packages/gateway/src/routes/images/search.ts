@@ -11,11 +11,20 @@ export const imageSearch: Route = {
   async handle(x, engine) {
     const { query } = x;
     const filters = readFilters(query, filterKeys.search);
-    const { search } = await engine.images.searchImages(x.ctx, { search: { term: query.text('term'), limit: query.int32('limit') ?? 0, auth: registryAuth(x) }, filters });
+    const { search } = await engine.images.searchImages(x.ctx, {
+      search: { term: query.text('term'), limit: query.int32('limit') ?? 0, auth: registryAuth(x) },
+      filters,
+    });
     sendJson(
       x,
       200,
-      (search?.results ?? []).map(({ name, description, starCount, isOfficial, isAutomated }) => ({ star_count: exactNumber(starCount), is_official: isOfficial, name, is_automated: isAutomated, description })),
+      (search?.results ?? []).map(({ name, description, starCount, isOfficial, isAutomated }) => ({
+        star_count: exactNumber(starCount),
+        is_official: isOfficial,
+        name,
+        is_automated: isAutomated,
+        description,
+      })),
     );
   },
 };

@@ -7,7 +7,11 @@ export const imageTag: Route = {
   path: '/images/{name:.*}/tag',
   operation: 'ImageTag',
   async handle(x, engine) {
-    await engine.images.tagImage(detached(x.ctx), { name: x.params['name'] ?? '', repository: x.query.text('repo'), tag: x.query.text('tag') });
+    await engine.images.tagImage(detached(x.ctx), {
+      name: x.params['name'] ?? '',
+      repository: x.query.text('repo'),
+      tag: x.query.text('tag'),
+    });
     sendEmpty(x, 201);
   },
 };

@@ -10,7 +10,11 @@ export const networkConnect: Route = {
   operation: 'NetworkConnect',
   async handle(x, engine) {
     const body = (await readJson(x, networkConnectBody)) ?? networkConnectBody.zero();
-    await engine.networks.connectNetwork(detached(x.ctx), { networkId: x.params['id'] ?? '', containerId: body.Container, endpointConfig: body.EndpointConfig });
+    await engine.networks.connectNetwork(detached(x.ctx), {
+      networkId: x.params['id'] ?? '',
+      containerId: body.Container,
+      endpointConfig: body.EndpointConfig,
+    });
     sendEmpty(x, 200);
   },
 };

@@ -11,7 +11,9 @@ export const networkCreate: Route = {
   async handle(x, engine) {
     const body = (await readJson(x, networkCreateBody)) ?? networkCreateBody.zero();
     if (body.Name.trim() === '') throw invalidArgument('network name cannot be empty');
-    const { id, warning } = await engine.networks.createNetwork(detached(x.ctx), { network: { ...network.zero(), ...body, EnableIPv6: body.EnableIPv6 ?? false } });
+    const { id, warning } = await engine.networks.createNetwork(detached(x.ctx), {
+      network: { ...network.zero(), ...body, EnableIPv6: body.EnableIPv6 ?? false },
+    });
     sendJson(x, 201, { Id: id, Warning: warning });
   },
 };

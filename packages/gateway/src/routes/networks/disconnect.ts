@@ -10,7 +10,11 @@ export const networkDisconnect: Route = {
   operation: 'NetworkDisconnect',
   async handle(x, engine) {
     const body = (await readJson(x, networkDisconnectBody)) ?? networkDisconnectBody.zero();
-    await engine.networks.disconnectNetwork(detached(x.ctx), { networkId: x.params['id'] ?? '', containerId: body.Container, force: body.Force });
+    await engine.networks.disconnectNetwork(detached(x.ctx), {
+      networkId: x.params['id'] ?? '',
+      containerId: body.Container,
+      force: body.Force,
+    });
     sendEmpty(x, 200);
   },
 };

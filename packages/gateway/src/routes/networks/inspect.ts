@@ -9,7 +9,11 @@ export const networkInspect: Route = {
   operation: 'NetworkInspect',
   async handle(x, engine) {
     const id = x.params['id'] ?? '';
-    const { network: found } = await engine.networks.inspectNetwork(x.ctx, { id, verbose: x.query.flag('verbose'), scope: x.query.text('scope') });
+    const { network: found } = await engine.networks.inspectNetwork(x.ctx, {
+      id,
+      verbose: x.query.flag('verbose'),
+      scope: x.query.text('scope'),
+    });
     if (found === undefined) throw internal(`the engine answered no network for ${id}`);
     sendJson(x, 200, network.write(found, x.version));
   },

@@ -9,6 +9,10 @@ export const networkList: Route = {
   operation: 'NetworkList',
   async handle(x, engine) {
     const { networks } = await engine.networks.listNetworks(x.ctx, { filters: readFilters(x.query, filterKeys.networks) });
-    sendJson(x, 200, networks.map((each) => network.write({ ...each, Containers: {} }, x.version)));
+    sendJson(
+      x,
+      200,
+      networks.map((each) => network.write({ ...each, Containers: {} }, x.version)),
+    );
   },
 };

@@ -13,7 +13,8 @@ export const systemEvents: Route = {
   async handle(x, engine) {
     const since = epoch(x.query, 'since');
     const until = epoch(x.query, 'until');
-    if (since !== '' && until !== '' && Number(since) > Number(until)) throw invalidArgument(`\`since\` time (${since}) cannot be after \`until\` time (${until})`);
+    if (since !== '' && until !== '' && Number(since) > Number(until))
+      throw invalidArgument(`\`since\` time (${since}) cannot be after \`until\` time (${until})`);
     const lines = new JsonLines(x, contentType(x));
     for await (const { event, subscribed } of engine.system.events(x.ctx, { since, until, filters: readFilters(x.query) })) {
       if (subscribed) lines.open();

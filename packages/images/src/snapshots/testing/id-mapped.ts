@@ -29,7 +29,10 @@ async function withUserNamespace<T>(first: number, fn: (userns: number) => T): P
 /** Shows a read-only snapshot through an id map, as the shim does: overlayfs takes none itself, so each of its layers is mapped. */
 export async function throughIdMap<T>(mounts: readonly Mount[], first: number, fn: (root: string) => T): Promise<T> {
   const [mount] = mounts;
-  const layers = mount?.type === 'bind' ? [mount.source] : (mount?.options.find((option) => option.startsWith('lowerdir=')) ?? '').slice('lowerdir='.length).split(':');
+  const layers =
+    mount?.type === 'bind'
+      ? [mount.source]
+      : (mount?.options.find((option) => option.startsWith('lowerdir=')) ?? '').slice('lowerdir='.length).split(':');
   const place = mkdtempSync(join(tmpdir(), 'gi-mapped-'));
   const targets: string[] = [];
   try {

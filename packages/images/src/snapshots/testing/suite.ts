@@ -18,7 +18,12 @@ export async function mounted<T>(mounts: readonly Mount[], fn: (root: string) =>
     for (const { type, source, options } of mounts) {
       const bind = type === 'bind';
       const rest = options.filter((option) => option !== 'rbind' && option !== 'bind');
-      execFileSync('mount', bind ? ['--rbind', '-o', rest.join(',') || 'rw', source, target] : ['-t', type, ...(rest.length === 0 ? [] : ['-o', rest.join(',')]), source, target]);
+      execFileSync(
+        'mount',
+        bind
+          ? ['--rbind', '-o', rest.join(',') || 'rw', source, target]
+          : ['-t', type, ...(rest.length === 0 ? [] : ['-o', rest.join(',')]), source, target],
+      );
       count++;
     }
     return await fn(target);
@@ -32,7 +37,8 @@ export async function mounted<T>(mounts: readonly Mount[], fn: (root: string) =>
 export function snapshotterSuite(engineOf: () => TestEngine, name: string): void {
   const request = { snapshotter: name, labels: {} };
   const snapshots = (): TestEngine['snapshots'] => engineOf().snapshots;
-  const prepare = async (key: string, parent = ''): Promise<Mount[]> => (await snapshots().prepare(ctx, { ...request, key, parent })).mounts;
+  const prepare = async (key: string, parent = ''): Promise<Mount[]> =>
+    (await snapshots().prepare(ctx, { ...request, key, parent })).mounts;
   const commit = (key: string, as: string) => snapshots().commit(ctx, { ...request, key, name: as, parent: '' });
   const remove = (key: string) => snapshots().remove(ctx, { snapshotter: name, key });
   const layer = async (as: string, parent: string, fn: (root: string) => void): Promise<void> => {
@@ -51,10 +57,19 @@ export function snapshotterSuite(engineOf: () => TestEngine, name: string): void
 
   test('what is written is committed, seen by children and views, and not changed by them', async () => {
     await layer('base', '', (root) => {
-      execFileSync('sh', ['-c', 'mkdir -p d/sub old && echo base > d/file && echo gone > d/gone && echo x > old/x && ln d/file hard && ln -s d/file soft && mkfifo fifo && mknod null c 1 3 && chmod 1777 d && truncate -s 1M sparse'], { cwd: root });
+      execFileSync(
+        'sh',
+        [
+          '-c',
+          'mkdir -p d/sub old && echo base > d/file && echo gone > d/gone && echo x > old/x && ln d/file hard && ln -s d/file soft && mkfifo fifo && mknod null c 1 3 && chmod 1777 d && truncate -s 1M sparse',
+        ],
+        { cwd: root },
+      );
       chownSync(join(root, 'd/file'), 4_000_000, 3_000_000);
     });
-    await layer('top', 'base', (root) => execFileSync('sh', ['-c', 'echo top > d/file && rm d/gone && rm -r old && mkdir old && echo new > old/y'], { cwd: root }));
+    await layer('top', 'base', (root) =>
+      execFileSync('sh', ['-c', 'echo top > d/file && rm d/gone && rm -r old && mkdir old && echo new > old/y'], { cwd: root }),
+    );
     await view('top', (root) => {
       expect(readFileSync(join(root, 'd/file'), 'utf8')).toBe('top\n');
       expect(execFileSync('ls', ['d', 'old'], { cwd: root }).toString()).toBe('d:\nfile\nsub\n\nold:\ny\n');
@@ -78,20 +93,29 @@ export function snapshotterSuite(engineOf: () => TestEngine, name: string): void
     const first = await prepare('active', 'base');
     expect((await snapshots().mounts(ctx, { snapshotter: name, key: 'active' })).mounts).toEqual(first);
     await mounted(first, (root) => writeFileSync(join(root, 'own'), 'y'.repeat(50_000)));
-    expect((await snapshots().stat(ctx, { snapshotter: name, key: 'active' })).info).toMatchObject({ name: 'active', parent: 'base', kind: Kind.ACTIVE });
-    expect((await snapshots().stat(ctx, { snapshotter: name, key: 'base' })).info).toMatchObject({ name: 'base', parent: '', kind: Kind.COMMITTED });
+    expect((await snapshots().stat(ctx, { snapshotter: name, key: 'active' })).info).toMatchObject({
+      name: 'active',
+      parent: 'base',
+      kind: Kind.ACTIVE,
+    });
+    expect((await snapshots().stat(ctx, { snapshotter: name, key: 'base' })).info).toMatchObject({
+      name: 'base',
+      parent: '',
+      kind: Kind.COMMITTED,
+    });
     const usage = await snapshots().usage(ctx, { snapshotter: name, key: 'base' });
     expect([usage.size >= 100_000n, usage.size < 300_000n, usage.inodes]).toEqual([true, true, 2n]);
     expect((await snapshots().usage(ctx, { snapshotter: name, key: 'active' })).size).toBeGreaterThanOrEqual(50_000n);
     const info = { name: 'base', parent: '', kind: 0, createdAt: undefined, updatedAt: undefined, labels: { a: 'b' } };
     expect((await snapshots().update(ctx, { snapshotter: name, info, updateMask: ['labels.a'] })).info?.labels).toEqual({ a: 'b' });
     const found: string[] = [];
-    for await (const page of snapshots().list(ctx, { snapshotter: name, filters: ['labels.a==b', 'parent==base'] })) found.push(...page.info.map((each) => each.name));
+    for await (const page of snapshots().list(ctx, { snapshotter: name, filters: ['labels.a==b', 'parent==base'] }))
+      found.push(...page.info.map((each) => each.name));
     expect(found.sort()).toEqual(['active', 'base']);
     for (const key of ['active', 'base']) await remove(key);
   });
 
-  test('errors have containerd\'s kinds', async () => {
+  test("errors have containerd's kinds", async () => {
     await layer('base', '', () => undefined);
     await prepare('active', 'base');
     await expect(prepare('active', 'base')).rejects.toMatchObject({ kind: 'alreadyExists' });
@@ -147,7 +171,11 @@ export function snapshotterSuite(engineOf: () => TestEngine, name: string): void
     await layer('top', 'base', (root) => execFileSync('sh', ['-c', 'rm gone && echo z > z'], { cwd: root }));
     const { mounts } = await snapshots().view(ctx, { ...request, key: 'v', parent: 'top' });
     await throughIdMap(mounts, 100_000, (root) => {
-      expect([lstatSync(root), lstatSync(join(root, 'f')), lstatSync(join(root, 'z'))].map(({ uid, gid }) => [uid, gid])).toEqual([[100_000, 100_000], [100_000, 100_000], [100_000, 100_000]]);
+      expect([lstatSync(root), lstatSync(join(root, 'f')), lstatSync(join(root, 'z'))].map(({ uid, gid }) => [uid, gid])).toEqual([
+        [100_000, 100_000],
+        [100_000, 100_000],
+        [100_000, 100_000],
+      ]);
       expect(execFileSync('ls', [root]).toString()).toBe('f\nz\n');
     });
     await remove('v');

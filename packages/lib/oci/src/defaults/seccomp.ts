@@ -20,7 +20,11 @@ const EPERM = 1;
 /** Docker's default filter, resolved for a container's capabilities, the processor and the kernel. */
 export function dockerDefaultSeccomp(host: SeccompHost): LinuxSeccomp {
   const arch = host.arch === 'x64' || host.arch === 'x86_64' ? 'amd64' : host.arch === 'aarch64' ? 'arm64' : host.arch;
-  const [major = Infinity, minor = 0] = /^(\d+)\.(\d+)/.exec(host.kernel ?? '')?.slice(1).map(Number) ?? [];
+  const [major = Infinity, minor = 0] =
+    /^(\d+)\.(\d+)/
+      .exec(host.kernel ?? '')
+      ?.slice(1)
+      .map(Number) ?? [];
   const holds = (rule: DefaultRule): boolean =>
     (rule.caps ?? []).every((cap) => host.caps.includes(cap)) &&
     !(rule.withoutCaps ?? []).some((cap) => host.caps.includes(cap)) &&

@@ -85,7 +85,8 @@ class Connection implements TtrpcConnection {
       timeoutNano: Number.isFinite(left) ? BigInt(Math.ceil(left)) * 1_000_000n : 0n,
       metadata: toKeyValues(ctx),
     }).finish();
-    if (bytes.length > TTRPC_MAX_MESSAGE_BYTES) throw resourceExhausted(`${method.path}: message of ${bytes.length} bytes is longer than ttrpc's ${TTRPC_MAX_MESSAGE_BYTES}`);
+    if (bytes.length > TTRPC_MAX_MESSAGE_BYTES)
+      throw resourceExhausted(`${method.path}: message of ${bytes.length} bytes is longer than ttrpc's ${TTRPC_MAX_MESSAGE_BYTES}`);
     return method.responseDeserialize(await this.exchange(method.path, bytes, ctx.signal, left));
   }
 
@@ -97,7 +98,9 @@ class Connection implements TtrpcConnection {
     this.waiting.set(streamId, { path, answer });
     const leave = (): void => answer.reject(asGantryError(signal.reason));
     signal.addEventListener('abort', leave, { once: true });
-    const timer = Number.isFinite(left) ? setTimeout(() => answer.reject(deadlineExceeded(`deadline of ${path} passed`)), Math.min(left, 2 ** 31 - 1)) : undefined;
+    const timer = Number.isFinite(left)
+      ? setTimeout(() => answer.reject(deadlineExceeded(`deadline of ${path} passed`)), Math.min(left, 2 ** 31 - 1))
+      : undefined;
     this.socket.write(encodeFrame(streamId, FrameType.request, bytes));
     try {
       return await answer.promise;
@@ -112,8 +115,12 @@ class Connection implements TtrpcConnection {
     const waiting = this.waiting.get(frame.streamId);
     if (waiting === undefined) return; // its caller has left
     const { path, answer } = waiting;
-    if (frame.oversized !== undefined) return answer.reject(resourceExhausted(`${path}: answer of ${frame.oversized} bytes is longer than ttrpc's ${TTRPC_MAX_MESSAGE_BYTES}`));
-    if (frame.type !== FrameType.response) return answer.reject(internal(`${path}: message type ${frame.type} is no answer to a unary call`));
+    if (frame.oversized !== undefined)
+      return answer.reject(
+        resourceExhausted(`${path}: answer of ${frame.oversized} bytes is longer than ttrpc's ${TTRPC_MAX_MESSAGE_BYTES}`),
+      );
+    if (frame.type !== FrameType.response)
+      return answer.reject(internal(`${path}: message type ${frame.type} is no answer to a unary call`));
     try {
       const { status, payload } = Response.decode(frame.payload);
       if (status === undefined || status.code === 0) answer.resolve(payload);

@@ -70,7 +70,7 @@ export class FrameReader {
 
   private drop(size: number): void {
     this.length -= size;
-    for (let left = size; left > 0; ) {
+    for (let left = size; left > 0;) {
       const first = this.chunks[0] as Buffer;
       if (first.length <= left) {
         this.chunks.shift();

@@ -11,6 +11,7 @@ export function splitPath(path: string): { readonly service: string; readonly me
 
 /** Refuses what ttrpc's unary calls cannot carry, by the method's name. */
 export function unaryOnly(method: UnaryMethod): UnaryMethod {
-  if (method.requestStream || method.responseStream) throw notImplemented(`${method.path} is a stream; only unary calls travel over ttrpc here`);
+  if (method.requestStream || method.responseStream)
+    throw notImplemented(`${method.path} is a stream; only unary calls travel over ttrpc here`);
   return method;
 }

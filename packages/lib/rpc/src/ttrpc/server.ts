@@ -76,7 +76,11 @@ export function createTtrpcServer(options: ServerOptions): TtrpcServer {
       for (const name of Object.keys(definition)) unaryOnly(definition[name] as UnaryMethod);
       for (const name of Object.keys(definition)) {
         const method = definition[name] as UnaryMethod;
-        methods.set(method.path, { definition: method, handler: handlers[name as keyof typeof handlers].bind(handlers) as unknown as Entry['handler'], long: long.has(name) });
+        methods.set(method.path, {
+          definition: method,
+          handler: handlers[name as keyof typeof handlers].bind(handlers) as unknown as Entry['handler'],
+          long: long.has(name),
+        });
       }
     },
     async listen(socketPath, mode = 0o600) {
@@ -132,12 +136,14 @@ class ServedConnection {
     if (frame.type === FrameType.data) return; // the rest of a stream that was refused when it was opened
     if (frame.type !== FrameType.request) return this.refuse(streamId, invalidArgument(`message type ${frame.type} is no request`));
     if (streamId % 2 !== 1) return this.refuse(streamId, invalidArgument(`stream id ${streamId} of a client is not odd`));
-    if (streamId <= this.lastStream) return this.refuse(streamId, invalidArgument(`stream id ${streamId} does not follow ${this.lastStream}`));
+    if (streamId <= this.lastStream)
+      return this.refuse(streamId, invalidArgument(`stream id ${streamId} does not follow ${this.lastStream}`));
     this.lastStream = streamId;
     if (frame.oversized !== undefined) return this.refuse(streamId, tooLong(frame.oversized));
     try {
       const request = Request.decode(frame.payload);
-      if ((frame.flags & FrameFlag.remoteOpen) !== 0) throw notImplemented(`stream ${request.service}/${request.method} is not served over ttrpc`);
+      if ((frame.flags & FrameFlag.remoteOpen) !== 0)
+        throw notImplemented(`stream ${request.service}/${request.method} is not served over ttrpc`);
       this.serve(streamId, request, this.find(request.service, request.method));
     } catch (error) {
       this.refuse(streamId, asGantryError(error));
@@ -147,8 +153,14 @@ class ServedConnection {
   private serve(streamId: number, request: Request, { definition, handler, long }: Entry): void {
     const deadline = request.timeoutNano > 0n ? Date.now() + Number(request.timeoutNano / 1_000_000n) : Infinity;
     const events = new EventEmitter();
-    const call = Object.assign(events, { metadata: fromKeyValues(request.metadata), getDeadline: () => deadline, getPath: () => definition.path });
-    const late = Number.isFinite(deadline) ? setTimeout(() => events.emit('cancelled'), Math.min(deadline - Date.now() + 1, 2 ** 31 - 1)) : undefined;
+    const call = Object.assign(events, {
+      metadata: fromKeyValues(request.metadata),
+      getDeadline: () => deadline,
+      getPath: () => definition.path,
+    });
+    const late = Number.isFinite(deadline)
+      ? setTimeout(() => events.emit('cancelled'), Math.min(deadline - Date.now() + 1, 2 ** 31 - 1))
+      : undefined;
     events.once('cancelled', () => clearTimeout(late));
     const done = runCall(this.around, incoming(this.around, call), long, async (ctx) => {
       let input: unknown;
@@ -179,4 +191,5 @@ class ServedConnection {
   }
 }
 
-const tooLong = (length: number): GantryError => resourceExhausted(`message of ${length} bytes is longer than ttrpc's ${TTRPC_MAX_MESSAGE_BYTES}`);
+const tooLong = (length: number): GantryError =>
+  resourceExhausted(`message of ${length} bytes is longer than ttrpc's ${TTRPC_MAX_MESSAGE_BYTES}`);

@@ -5,7 +5,20 @@ import { join } from 'node:path';
 import { Request, Response } from '@gantry/api/containerd/ttrpc/request';
 import { EventsService } from '@gantry/api/containerd/services/events/v1/events';
 import { TaskService } from '@gantry/api/containerd/task/v2/shim';
-import { type CallContext, connectTtrpc, createTtrpcServer, type Handlers, newContext, notFound, silentLogger, socketOfAddress, TTRPC_MAX_MESSAGE_BYTES, type TtrpcConnection, type TtrpcServer, withTimeout } from '../index';
+import {
+  type CallContext,
+  connectTtrpc,
+  createTtrpcServer,
+  type Handlers,
+  newContext,
+  notFound,
+  silentLogger,
+  socketOfAddress,
+  TTRPC_MAX_MESSAGE_BYTES,
+  type TtrpcConnection,
+  type TtrpcServer,
+  withTimeout,
+} from '../index';
 import { encodeFrame, type Frame, FrameReader, FrameType } from './frame';
 
 let dir: string;
@@ -31,7 +44,9 @@ async function serve(part: Partial<Handlers<TaskService>>, longCalls: (keyof Tas
     throw notFound('not part of this test');
   };
   const names = Object.keys(TaskService) as (keyof TaskService)[];
-  server.addService(TaskService, { ...Object.fromEntries(names.map((name) => [name, none])), ...part } as Handlers<TaskService>, { longCalls });
+  server.addService(TaskService, { ...Object.fromEntries(names.map((name) => [name, none])), ...part } as Handlers<TaskService>, {
+    longCalls,
+  });
   await server.listen(path);
 }
 async function open(): Promise<TtrpcConnection> {
@@ -65,8 +80,14 @@ test('calls carry the context, run beside each other and are answered in any ord
 test('errors keep their kind and text; unknown services and methods are named', async () => {
   await serve({ pids: async () => Promise.reject(notFound('task x not found')) });
   const connection = await open();
-  await expect(connection.client(TaskService).pids(ctx(), { id: 'x' })).rejects.toMatchObject({ kind: 'notFound', message: 'task x not found' });
-  await expect(connection.client(EventsService).publish(ctx(), { topic: '', event: undefined })).rejects.toMatchObject({ kind: 'notImplemented', message: expect.stringContaining('containerd.services.events.v1.Events') as string });
+  await expect(connection.client(TaskService).pids(ctx(), { id: 'x' })).rejects.toMatchObject({
+    kind: 'notFound',
+    message: 'task x not found',
+  });
+  await expect(connection.client(EventsService).publish(ctx(), { topic: '', event: undefined })).rejects.toMatchObject({
+    kind: 'notImplemented',
+    message: expect.stringContaining('containerd.services.events.v1.Events') as string,
+  });
 });
 
 test('streams are refused by name at both ends', async () => {
@@ -74,8 +95,20 @@ test('streams are refused by name at both ends', async () => {
   await serve({});
   const connection = await open();
   expect(() => connection.client(EventsService).subscribe(ctx(), { filters: [] })).toThrow(/Events\/Subscribe is a stream/);
-  const answer = await exchange(Request.encode({ service: 'containerd.task.v2.Task', method: 'Pids', payload: Buffer.alloc(0), timeoutNano: 0n, metadata: [] }).finish(), 2);
-  expect(Response.decode(answer.payload).status).toMatchObject({ code: 12, message: 'stream containerd.task.v2.Task/Pids is not served over ttrpc' });
+  const answer = await exchange(
+    Request.encode({
+      service: 'containerd.task.v2.Task',
+      method: 'Pids',
+      payload: Buffer.alloc(0),
+      timeoutNano: 0n,
+      metadata: [],
+    }).finish(),
+    2,
+  );
+  expect(Response.decode(answer.payload).status).toMatchObject({
+    code: 12,
+    message: 'stream containerd.task.v2.Task/Pids is not served over ttrpc',
+  });
 });
 
 test('a deadline ends the call at both ends', async () => {
@@ -95,13 +128,16 @@ test('a deadline ends the call at both ends', async () => {
 test('a client that goes away aborts its calls; a server that goes away fails them', async () => {
   const began = Promise.withResolvers<void>();
   const ended = Promise.withResolvers<unknown>();
-  await serve({
-    wait: async (call) => {
-      call.signal.addEventListener('abort', () => ended.resolve(call.signal.reason));
-      began.resolve();
-      return new Promise(() => undefined);
+  await serve(
+    {
+      wait: async (call) => {
+        call.signal.addEventListener('abort', () => ended.resolve(call.signal.reason));
+        began.resolve();
+        return new Promise(() => undefined);
+      },
     },
-  }, ['wait']);
+    ['wait'],
+  );
   const leaving = await open();
   const lost = leaving.client(TaskService).wait(ctx(), { id: 'x', execId: '' });
   await began.promise;
@@ -112,7 +148,10 @@ test('a client that goes away aborts its calls; a server that goes away fails th
   const staying = await open();
   const cut = staying.client(TaskService).wait(ctx(), { id: 'x', execId: '' });
   cut.catch(() => undefined);
-  await staying.client(TaskService).pids(ctx(), { id: 'x' }).catch(() => undefined); // the wait has arrived
+  await staying
+    .client(TaskService)
+    .pids(ctx(), { id: 'x' })
+    .catch(() => undefined); // the wait has arrived
   await server.stop(10);
   await expect(cut).rejects.toMatchObject({ kind: 'unavailable' });
   await staying.closed;
@@ -121,7 +160,12 @@ test('a client that goes away aborts its calls; a server that goes away fails th
 });
 
 test('messages beyond 4 MiB are refused and the connection lives on', async () => {
-  await serve({ pids: async (_ctx, { id }) => (id === 'much' ? { processes: [{ pid: 1, info: { typeUrl: 'x'.repeat(TTRPC_MAX_MESSAGE_BYTES), value: Buffer.alloc(0) } }] } : pidsOf(id)) });
+  await serve({
+    pids: async (_ctx, { id }) =>
+      id === 'much'
+        ? { processes: [{ pid: 1, info: { typeUrl: 'x'.repeat(TTRPC_MAX_MESSAGE_BYTES), value: Buffer.alloc(0) } }] }
+        : pidsOf(id),
+  });
   const tasks = (await open()).client(TaskService);
   await expect(tasks.pids(ctx(), { id: 'x'.repeat(TTRPC_MAX_MESSAGE_BYTES) })).rejects.toMatchObject({ kind: 'resourceExhausted' });
   await expect(tasks.pids(ctx(), { id: 'much' })).rejects.toMatchObject({ kind: 'resourceExhausted' });
@@ -145,17 +189,29 @@ test('an answer of another kind, or none, fails the call and not the process', a
 });
 
 test('frames are cut from any chunks; one that is too long is skipped', () => {
-  const bytes = Buffer.concat([encodeFrame(1, FrameType.request, Buffer.from('first')), encodeFrame(3, FrameType.request, Buffer.alloc(TTRPC_MAX_MESSAGE_BYTES + 5)), encodeFrame(5, FrameType.response, Buffer.from('last'), 1)]);
+  const bytes = Buffer.concat([
+    encodeFrame(1, FrameType.request, Buffer.from('first')),
+    encodeFrame(3, FrameType.request, Buffer.alloc(TTRPC_MAX_MESSAGE_BYTES + 5)),
+    encodeFrame(5, FrameType.response, Buffer.from('last'), 1),
+  ]);
   for (const size of [1 << 16, 7, bytes.length]) {
     const reader = new FrameReader();
     const seen: Frame[] = [];
     for (let at = 0; at < bytes.length; at += size) reader.push(bytes.subarray(at, at + size), (frame) => seen.push(frame));
-    expect(seen.map(({ streamId, type, flags, payload, oversized }) => [streamId, type, flags, payload.toString(), oversized])).toEqual([[1, 1, 0, 'first', undefined], [3, 1, 0, '', TTRPC_MAX_MESSAGE_BYTES + 5], [5, 2, 1, 'last', undefined]]);
+    expect(seen.map(({ streamId, type, flags, payload, oversized }) => [streamId, type, flags, payload.toString(), oversized])).toEqual([
+      [1, 1, 0, 'first', undefined],
+      [3, 1, 0, '', TTRPC_MAX_MESSAGE_BYTES + 5],
+      [5, 2, 1, 'last', undefined],
+    ]);
   }
 });
 
 test('addresses of shims are read; other schemes are refused', () => {
-  expect([socketOfAddress('unix:///run/x'), socketOfAddress('/run/x'), socketOfAddress('unix://@name')]).toEqual(['/run/x', '/run/x', '\0name']);
+  expect([socketOfAddress('unix:///run/x'), socketOfAddress('/run/x'), socketOfAddress('unix://@name')]).toEqual([
+    '/run/x',
+    '/run/x',
+    '\0name',
+  ]);
   expect(() => socketOfAddress('vsock://2:1024')).toThrow(/vsock/);
 });
 
@@ -165,10 +221,12 @@ function exchange(payload: Uint8Array, flags: number, streamId = 1): Promise<Fra
     const socket = connectSocket(path);
     const reader = new FrameReader();
     socket.on('error', reject);
-    socket.on('data', (chunk: Buffer) => reader.push(chunk, (frame) => {
-      socket.destroy();
-      resolve(frame);
-    }));
+    socket.on('data', (chunk: Buffer) =>
+      reader.push(chunk, (frame) => {
+        socket.destroy();
+        resolve(frame);
+      }),
+    );
     socket.write(encodeFrame(streamId, FrameType.request, payload, flags));
   });
 }

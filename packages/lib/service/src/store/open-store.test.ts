@@ -1,5 +1,20 @@
 import { execFileSync } from 'node:child_process';
-import { chownSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, openSync, closeSync, readFileSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  chownSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  closeSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -74,7 +89,13 @@ describe('attack 55: a damaged database', () => {
     damages[kind]?.();
     const before = readFileSync(path);
     for (let attempt = 0; attempt < 2; attempt++) {
-      expect(open).toThrow(expect.objectContaining({ kind: 'dataLoss', meta: { unusable: true }, message: expect.stringMatching(`database ${path} is damaged .*move ${join(folder, 'state')} away`) as string }));
+      expect(open).toThrow(
+        expect.objectContaining({
+          kind: 'dataLoss',
+          meta: { unusable: true },
+          message: expect.stringMatching(`database ${path} is damaged .*move ${join(folder, 'state')} away`) as string,
+        }),
+      );
     }
     expect(readFileSync(path).equals(before)).toBe(true);
   });
@@ -82,7 +103,12 @@ describe('attack 55: a damaged database', () => {
   it('cut to nothing, or gone: no empty one takes its place', () => {
     made();
     truncateSync(path, 0);
-    expect(open).toThrow(expect.objectContaining({ kind: 'dataLoss', message: expect.stringContaining(`${path} is gone or cut short, and it was in use`) as string }));
+    expect(open).toThrow(
+      expect.objectContaining({
+        kind: 'dataLoss',
+        message: expect.stringContaining(`${path} is gone or cut short, and it was in use`) as string,
+      }),
+    );
     rmSync(path);
     expect(open).toThrow(`remove ${path}.guard to go on without`);
     expect(existsSync(path)).toBe(false);
@@ -116,7 +142,10 @@ describe('attack 55: a damaged database', () => {
     } catch (error) {
       thrown = storeError(error, path);
     }
-    expect(thrown).toMatchObject({ kind: 'dataLoss', message: expect.stringContaining(`database ${path} is damaged (database disk image is malformed)`) as string });
+    expect(thrown).toMatchObject({
+      kind: 'dataLoss',
+      message: expect.stringContaining(`database ${path} is damaged (database disk image is malformed)`) as string,
+    });
     db.close();
   });
 });
@@ -137,7 +166,9 @@ describe('attack 55: a database that cannot be used', () => {
     execFileSync('mount', ['--bind', state, state]);
     try {
       execFileSync('mount', ['-o', 'remount,ro,bind', state]);
-      expect(open).toThrow(expect.objectContaining({ kind: 'internal', message: expect.stringMatching(`${state}.*EROFS|EROFS.*${state}`) as string }));
+      expect(open).toThrow(
+        expect.objectContaining({ kind: 'internal', message: expect.stringMatching(`${state}.*EROFS|EROFS.*${state}`) as string }),
+      );
     } finally {
       execFileSync('umount', [state]);
     }
@@ -158,7 +189,9 @@ describe('attack 55: a database that cannot be used', () => {
     made();
     const other = new DatabaseSync(path);
     other.exec('BEGIN IMMEDIATE');
-    expect(() => openStore({ path, migrations: [...migrations, 'CREATE TABLE u (x)'], patience: 10 })).toThrow(`database ${path} is locked by another process`);
+    expect(() => openStore({ path, migrations: [...migrations, 'CREATE TABLE u (x)'], patience: 10 })).toThrow(
+      `database ${path} is locked by another process`,
+    );
     other.close();
   });
 });

@@ -77,7 +77,11 @@ function migrate(db: DatabaseSync, { path, migrations }: Pick<StoreOptions, 'pat
   db.exec('BEGIN IMMEDIATE');
   try {
     const version = present();
-    if (version > migrations.length) throw failedPrecondition(`database ${path} has schema ${version}, this version knows ${migrations.length}: it was written by a newer gantry`, { meta: UNUSABLE });
+    if (version > migrations.length)
+      throw failedPrecondition(
+        `database ${path} has schema ${version}, this version knows ${migrations.length}: it was written by a newer gantry`,
+        { meta: UNUSABLE },
+      );
     migrations.slice(version).forEach((sql, at) => db.exec(`${sql}; PRAGMA user_version = ${version + at + 1};`));
     db.exec('COMMIT');
   } catch (error) {

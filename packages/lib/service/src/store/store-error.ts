@@ -8,10 +8,12 @@ const SQLITE = { BUSY: 5, READONLY: 8, IOERR: 10, CORRUPT: 11, FULL: 13, CANTOPE
 /** Set in the meta of errors that go on until a person has done something: a service that ends with one is not started again by itself. */
 export const UNUSABLE = { unusable: true } as const;
 
-const remedy = (path: string): string => `nothing was changed; put a copy of it back, or move ${dirname(path)} away to begin anew without what it holds`;
+const remedy = (path: string): string =>
+  `nothing was changed; put a copy of it back, or move ${dirname(path)} away to begin anew without what it holds`;
 
 /** The database says things that cannot be. */
-export const damaged = (path: string, what: string, cause?: unknown): GantryError => dataLoss(`database ${path} is damaged (${what}): ${remedy(path)}`, { cause, meta: UNUSABLE });
+export const damaged = (path: string, what: string, cause?: unknown): GantryError =>
+  dataLoss(`database ${path} is damaged (${what}): ${remedy(path)}`, { cause, meta: UNUSABLE });
 
 /** Somebody who could have put anything in it owns it, or it is no file at all. */
 export const foreign = (path: string, what: string): GantryError => failedPrecondition(`${path} ${what}`, { meta: UNUSABLE });

@@ -40,7 +40,10 @@ export class StoreGuard {
   }
 
   private gone(what: string, perhaps = ''): GantryError {
-    return dataLoss(`${what} is gone or cut short${perhaps}, and it was in use: put it back, or remove ${this.path} to go on without what it held`, { meta: UNUSABLE });
+    return dataLoss(
+      `${what} is gone or cut short${perhaps}, and it was in use: put it back, or remove ${this.path} to go on without what it held`,
+      { meta: UNUSABLE },
+    );
   }
 
   /** undefined: there was no database. A file that a power cut left empty tells that there was one. */

@@ -72,7 +72,8 @@ export class BridgeDriver implements NetworkDriver {
     const option = Object.keys(wish.driverOptions).find((name) => name.startsWith('com.docker.network.'));
     if (option !== undefined) throw notImplemented(`endpoint ${wish.name}: driver option "${option}" is not supported`);
     const mac = wish.macAddress === '' ? undefined : parseMac(wish.macAddress);
-    if (wish.macAddress !== '' && (mac === undefined || (mac[0] ?? 1) & 1)) throw invalidArgument(`endpoint ${wish.name}: "${wish.macAddress}" is no unicast MAC address`);
+    if (wish.macAddress !== '' && (mac === undefined || (mac[0] ?? 1) & 1))
+      throw invalidArgument(`endpoint ${wish.name}: "${wish.macAddress}" is no unicast MAC address`);
     const { subnet, gateway } = factsOf(network);
     const options = readBridgeOptions(network.options);
     const address = this.#lease(network, wish.ipAddress);
@@ -80,7 +81,11 @@ export class BridgeDriver implements NetworkDriver {
     let ports: readonly PublishedPort[] = [];
     try {
       // An internal network is cut off from the host's outside: dockerd publishes nothing there either.
-      if (!network.internal) ports = await this.parts.publisher.publish(wish, wish.ports, { address: text, defaultIp: options.hostBinding === '0.0.0.0' ? '' : options.hostBinding });
+      if (!network.internal)
+        ports = await this.parts.publisher.publish(wish, wish.ports, {
+          address: text,
+          defaultIp: options.hostBinding === '0.0.0.0' ? '' : options.hostBinding,
+        });
     } catch (error) {
       this.#leasesOf(network).release(address);
       throw error;
@@ -106,13 +111,21 @@ export class BridgeDriver implements NetworkDriver {
     const address = parseAddress(endpoint.address);
     if (address !== undefined) this.#leasesOf(network).restore(address);
     const lost = await this.parts.publisher.restore(endpoint, endpoint.ports, endpoint.address);
-    await this.parts.table.publish(endpoint.id, endpoint.ports.flatMap((port) => portRule(endpoint, port)));
-    return lost.map((port) => `port ${hostAndPort(port.hostIp, port.hostPort)}/${port.protocol} of ${endpoint.name} was taken by another process`);
+    await this.parts.table.publish(
+      endpoint.id,
+      endpoint.ports.flatMap((port) => portRule(endpoint, port)),
+    );
+    return lost.map(
+      (port) => `port ${hostAndPort(port.hostIp, port.hostPort)}/${port.protocol} of ${endpoint.name} was taken by another process`,
+    );
   }
 
   async join(network: NetworkRecord, endpoint: EndpointRecord, namespace: Namespace | undefined): Promise<void> {
     if (namespace !== undefined) await this.#plug(network, endpoint, namespace);
-    await this.parts.table.publish(endpoint.id, endpoint.ports.flatMap((port) => portRule(endpoint, port)));
+    await this.parts.table.publish(
+      endpoint.id,
+      endpoint.ports.flatMap((port) => portRule(endpoint, port)),
+    );
     this.#forgetFlows(endpoint);
   }
 
@@ -158,7 +171,8 @@ export class BridgeDriver implements NetworkDriver {
     const leases = this.#leasesOf(network);
     if (wanted === '') {
       const address = leases.take();
-      if (address === undefined) throw resourceExhausted(`no available IPv4 addresses on network ${network.name} (${network.pool?.subnet})`);
+      if (address === undefined)
+        throw resourceExhausted(`no available IPv4 addresses on network ${network.name} (${network.pool?.subnet})`);
       return address;
     }
     const address = parseAddress(wanted);
@@ -184,7 +198,8 @@ export class BridgeDriver implements NetworkDriver {
 function factsOf(network: NetworkRecord): { device: string; subnet: Cidr; gateway: number } {
   const subnet = parseCidr(network.pool?.subnet ?? '');
   const gateway = parseAddress(network.pool?.gateway ?? '');
-  if (subnet === undefined || gateway === undefined || network.device === undefined) throw invalidArgument(`record of bridge network ${network.name} is incomplete`);
+  if (subnet === undefined || gateway === undefined || network.device === undefined)
+    throw invalidArgument(`record of bridge network ${network.name} is incomplete`);
   return { device: network.device, subnet, gateway };
 }
 

@@ -16,7 +16,14 @@ export interface BridgeOptions {
 
 const BRIDGE = 'com.docker.network.bridge.';
 
-const DEFAULTS: BridgeOptions = { device: undefined, interContainer: true, masquerade: true, hostBinding: '', mtu: undefined, interfacePrefix: 'eth' };
+const DEFAULTS: BridgeOptions = {
+  device: undefined,
+  interContainer: true,
+  masquerade: true,
+  hostBinding: '',
+  mtu: undefined,
+  interfacePrefix: 'eth',
+};
 
 /** Reads one option into the result; the table is the list of what is honoured. */
 const READERS: Readonly<Record<string, (value: string, key: string) => Partial<BridgeOptions>>> = {
@@ -54,7 +61,8 @@ function boolean(value: string, key: string): boolean {
 }
 
 function deviceName(value: string, key: string): string {
-  if (value.length === 0 || value.length > MAX_NAME || !/^[^\s/:]+$/.test(value) || value === '.' || value === '..') throw invalidArgument(`option ${key}: "${value}" is no interface name`);
+  if (value.length === 0 || value.length > MAX_NAME || !/^[^\s/:]+$/.test(value) || value === '.' || value === '..')
+    throw invalidArgument(`option ${key}: "${value}" is no interface name`);
   return value;
 }
 
@@ -65,11 +73,13 @@ function hostAddress(value: string, key: string): string {
 
 function mtu(value: string, key: string): number {
   const number = Number(value);
-  if (!/^\d+$/.test(value) || number < 68 || number > 65535) throw invalidArgument(`option ${key}: "${value}" is no MTU between 68 and 65535`);
+  if (!/^\d+$/.test(value) || number < 68 || number > 65535)
+    throw invalidArgument(`option ${key}: "${value}" is no MTU between 68 and 65535`);
   return number;
 }
 
 function prefix(value: string, key: string): string {
-  if (!/^[A-Za-z][A-Za-z0-9_.-]{0,9}$/.test(value) || value === 'lo') throw invalidArgument(`option ${key}: "${value}" is no interface prefix`);
+  if (!/^[A-Za-z][A-Za-z0-9_.-]{0,9}$/.test(value) || value === 'lo')
+    throw invalidArgument(`option ${key}: "${value}" is no interface prefix`);
   return value;
 }

@@ -24,7 +24,14 @@ export async function plug(kernel: NetworkKernel, route: NetlinkConnection, name
   const port = configurePort(wanted.hostName, wanted.isolated);
   try {
     await route.request([
-      createVeth({ hostName: wanted.hostName, bridgeIndex: wanted.bridgeIndex, mtu: wanted.mtu, peerName: wanted.name, peerMac: wanted.mac, netns: namespace.descriptor }),
+      createVeth({
+        hostName: wanted.hostName,
+        bridgeIndex: wanted.bridgeIndex,
+        mtu: wanted.mtu,
+        peerName: wanted.name,
+        peerMac: wanted.mac,
+        netns: namespace.descriptor,
+      }),
       port,
     ]);
   } catch (error) {
@@ -44,7 +51,11 @@ export async function plug(kernel: NetworkKernel, route: NetlinkConnection, name
 }
 
 /** Sends the sandbox's default route through the interface. */
-export async function routeThrough(kernel: NetworkKernel, namespace: Namespace, wanted: { readonly name: string; readonly gateway: number }): Promise<void> {
+export async function routeThrough(
+  kernel: NetworkKernel,
+  namespace: Namespace,
+  wanted: { readonly name: string; readonly gateway: number },
+): Promise<void> {
   const inside = new NetlinkConnection(kernel.netlink('route', namespace));
   try {
     const [link] = readLinks(await inside.request([getLink(wanted.name)]));

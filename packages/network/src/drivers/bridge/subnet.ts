@@ -29,16 +29,22 @@ function pooled(wish: NetworkWish, pool: PoolWish | undefined, around: Surroundi
     throw invalidArgument(`network ${wish.name}: a gateway, range or auxiliary address needs a subnet`);
   }
   const subnet = firstFree(around.pools, [...around.networks.map((network) => network.subnet), ...around.routes]);
-  if (subnet === undefined) throw invalidArgument('could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network');
+  if (subnet === undefined)
+    throw invalidArgument('could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network');
   return { subnet: formatCidr(subnet), gateway: formatAddress(first(subnet) + 1), ipRange: '', auxAddresses: {}, configured: false };
 }
 
 function configured(name: string, pool: PoolWish, around: Surroundings): PoolRecord {
   if (pool.subnet.includes(':')) throw notImplemented(`network ${name}: IPv6 subnets are not supported (${pool.subnet})`);
   const subnet = parseCidr(pool.subnet);
-  if (subnet === undefined || subnet.prefix > 31 || subnet.prefix === 0) throw invalidArgument(`invalid subnet ${pool.subnet} of network ${name}`);
-  if (subnet.address !== first(subnet)) throw invalidArgument(`invalid subnet ${pool.subnet} of network ${name}: it should be ${formatCidr({ ...subnet, address: first(subnet) })}`);
-  if (around.networks.some((network) => overlaps(network.subnet, subnet))) throw forbidden('Pool overlaps with other one on this address space');
+  if (subnet === undefined || subnet.prefix > 31 || subnet.prefix === 0)
+    throw invalidArgument(`invalid subnet ${pool.subnet} of network ${name}`);
+  if (subnet.address !== first(subnet))
+    throw invalidArgument(
+      `invalid subnet ${pool.subnet} of network ${name}: it should be ${formatCidr({ ...subnet, address: first(subnet) })}`,
+    );
+  if (around.networks.some((network) => overlaps(network.subnet, subnet)))
+    throw forbidden('Pool overlaps with other one on this address space');
 
   const range = pool.ipRange === '' ? undefined : parseCidr(pool.ipRange);
   if (pool.ipRange !== '' && (range === undefined || !contains(subnet, first(range)) || !contains(subnet, last(range)))) {
@@ -46,13 +52,27 @@ function configured(name: string, pool: PoolWish, around: Surroundings): PoolRec
   }
   const auxAddresses = Object.entries(pool.auxAddresses);
   for (const [key, text] of auxAddresses) inside(`auxiliary address ${key}=${text}`, text, subnet, name);
-  const gateway = pool.gateway === '' ? freeGateway(subnet, range, auxAddresses.map(([, text]) => text)) : inside(`gateway ${pool.gateway}`, pool.gateway.split('/')[0] ?? '', subnet, name);
-  return { subnet: formatCidr(subnet), gateway: formatAddress(gateway), ipRange: range === undefined ? '' : formatCidr({ address: first(range), prefix: range.prefix }), auxAddresses: pool.auxAddresses, configured: true };
+  const gateway =
+    pool.gateway === ''
+      ? freeGateway(
+          subnet,
+          range,
+          auxAddresses.map(([, text]) => text),
+        )
+      : inside(`gateway ${pool.gateway}`, pool.gateway.split('/')[0] ?? '', subnet, name);
+  return {
+    subnet: formatCidr(subnet),
+    gateway: formatAddress(gateway),
+    ipRange: range === undefined ? '' : formatCidr({ address: first(range), prefix: range.prefix }),
+    auxAddresses: pool.auxAddresses,
+    configured: true,
+  };
 }
 
 function inside(what: string, text: string, subnet: Cidr, name: string): number {
   const address = parseAddress(text);
-  if (address === undefined || !contains(subnet, address)) throw invalidArgument(`invalid ${what} of network ${name}: it is not within subnet ${formatCidr(subnet)}`);
+  if (address === undefined || !contains(subnet, address))
+    throw invalidArgument(`invalid ${what} of network ${name}: it is not within subnet ${formatCidr(subnet)}`);
   return address;
 }
 

@@ -23,7 +23,9 @@ export async function readSurroundings(parts: SurroundingsParts): Promise<Surrou
   const devices = new Set([...parts.ownDevices, ...networks.flatMap((network) => network.device ?? [])]);
   const links = readLinks(await parts.route.request([dumpLinks()]));
   const ours = new Set(links.filter((link) => devices.has(link.name)).map((link) => link.index));
-  const routes = readRoutes(await parts.route.request([dumpRoutes()])).filter((route) => route.destination.prefix > 0 && !ours.has(route.outInterface)).map((route) => route.destination);
+  const routes = readRoutes(await parts.route.request([dumpRoutes()]))
+    .filter((route) => route.destination.prefix > 0 && !ours.has(route.outInterface))
+    .map((route) => route.destination);
   const addresses = readAddresses(await parts.route.request([dumpAddresses()])).filter((address) => !ours.has(address.index));
   const resolvers = parts.resolvers().flatMap((server): Cidr[] => {
     const address = parseAddress(server.address);

@@ -15,7 +15,7 @@ import { loadState, stateDirectory, statusOf, type StoredState } from '../state'
 /** Flags that checkpoint and restore share. */
 export const criuFlags = {
   'image-path': { kind: 'string', help: 'directory of the images (default: ./checkpoint)' },
-  'work-path': { kind: 'string', help: 'directory of criu\'s logs (default: with the container\'s state)' },
+  'work-path': { kind: 'string', help: "directory of criu's logs (default: with the container's state)" },
   'tcp-established': { kind: 'boolean', help: 'keep open TCP connections' },
   'ext-unix-sk': { kind: 'boolean', help: 'allow unix sockets that lead outside' },
   'shell-job': { kind: 'boolean', help: 'allow a terminal of the caller' },
@@ -39,21 +39,29 @@ const flags = {
 
 export const checkpoint: Verb = {
   usage: 'checkpoint [flags] ID',
-  help: 'write a container\'s processes to files, through criu',
+  help: "write a container's processes to files, through criu",
   async run(context, words) {
     const { values, rest } = parseFlags(words, flags, { interleaved: true });
     const [id] = positional(rest, ['ID']);
     const state = loadState(context.root, id as string);
     checkCriu(context, state.spec);
     const statusFd = integer('status-fd', values['status-fd']);
-    if (values['lazy-pages'] && values['page-server'] === undefined) throw invalidArgument('flag --lazy-pages: pages are served at --page-server, which is missing');
+    if (values['lazy-pages'] && values['page-server'] === undefined)
+      throw invalidArgument('flag --lazy-pages: pages are served at --page-server, which is missing');
     const status = await statusOf(context.root, state, context.cgroups);
     if (status !== 'running' && status !== 'paused') throw failedPrecondition(`cannot checkpoint a container in the ${status} state`);
     const images = makeDirectory(values['image-path'] ?? 'checkpoint');
     checkParent(images, values['parent-path']);
     const work = makeDirectory(values['work-path'] ?? join(stateDirectory(context.root, state.id), 'criu'));
     if (!values['pre-dump']) writeFileSync(join(images, 'descriptors.json'), JSON.stringify(streams(state.pid)), { mode: 0o600 });
-    const session = new CriuSession({ native: context.native, program: context.criu, images, work, logFile: 'dump.log', ...(statusFd === undefined ? {} : { more: [statusFd] }) });
+    const session = new CriuSession({
+      native: context.native,
+      program: context.criu,
+      images,
+      work,
+      logFile: 'dump.log',
+      ...(statusFd === undefined ? {} : { more: [statusFd] }),
+    });
     try {
       await session.pid();
       await session.request(values['pre-dump'] ? 'preDump' : 'dump', dumpOptions(state, values), () => undefined);
@@ -68,12 +76,25 @@ export const checkpoint: Verb = {
 function dumpOptions(state: StoredState, values: Values<typeof flags>): CriuOptions {
   const freezer = directoryOf(state.cgroup, 'freezer');
   return {
-    imagesDirFd: IMAGES_FD, workDirFd: WORK_FD, logLevel: 4, logFile: 'dump.log', root: state.rootfs, pid: state.pid,
-    ...common(values), tcpSkipInFlight: values['tcp-skip-in-flight'], leaveRunning: values['leave-running'], orphanPtsMaster: true,
-    ...(values['parent-path'] ? { parentImg: values['parent-path'] } : {}), ...(values['pre-dump'] || values['parent-path'] ? { trackMem: true } : {}),
-    ...pageServer(values['page-server']), ...(values['status-fd'] === undefined ? {} : { statusFd: MORE_FD }), external: externalNamespaces(state.spec),
+    imagesDirFd: IMAGES_FD,
+    workDirFd: WORK_FD,
+    logLevel: 4,
+    logFile: 'dump.log',
+    root: state.rootfs,
+    pid: state.pid,
+    ...common(values),
+    tcpSkipInFlight: values['tcp-skip-in-flight'],
+    leaveRunning: values['leave-running'],
+    orphanPtsMaster: true,
+    ...(values['parent-path'] ? { parentImg: values['parent-path'] } : {}),
+    ...(values['pre-dump'] || values['parent-path'] ? { trackMem: true } : {}),
+    ...pageServer(values['page-server']),
+    ...(values['status-fd'] === undefined ? {} : { statusFd: MORE_FD }),
+    external: externalNamespaces(state.spec),
     ...(freezer === undefined ? {} : { freezeCgroup: freezer }),
-    extMnt: externalMounts(state.spec, state.bundle, `/proc/${state.pid}/root`, state.cgroup).map(({ target }) => [target, target] as const),
+    extMnt: externalMounts(state.spec, state.bundle, `/proc/${state.pid}/root`, state.cgroup).map(
+      ({ target }) => [target, target] as const,
+    ),
   };
 }
 
@@ -88,17 +109,27 @@ function pageServer(text: string | undefined): CriuOptions {
 export function common(values: Values<typeof criuFlags>): CriuOptions {
   const mode = values['manage-cgroups-mode'] ?? 'soft';
   if (!Object.hasOwn(cgroupModes, mode)) throw invalidArgument(`flag --manage-cgroups-mode: "${mode}" is not soft, full, strict or ignore`);
-  if (values['empty-ns'] !== undefined && values['empty-ns'] !== 'network') throw invalidArgument(`flag --empty-ns: "${values['empty-ns']}" is not network`);
+  if (values['empty-ns'] !== undefined && values['empty-ns'] !== 'network')
+    throw invalidArgument(`flag --empty-ns: "${values['empty-ns']}" is not network`);
   return {
-    notifyScripts: true, evasiveDevices: true, tcpEstablished: values['tcp-established'], extUnixSk: values['ext-unix-sk'], shellJob: values['shell-job'],
-    fileLocks: values['file-locks'], autoDedup: values['auto-dedup'], linkRemap: values['link-remap'], lazyPages: values['lazy-pages'],
-    manageCgroups: true, manageCgroupsMode: cgroupModes[mode as keyof typeof cgroupModes], ...(values['empty-ns'] ? { emptyNs: 0x40000000 } : {}),
+    notifyScripts: true,
+    evasiveDevices: true,
+    tcpEstablished: values['tcp-established'],
+    extUnixSk: values['ext-unix-sk'],
+    shellJob: values['shell-job'],
+    fileLocks: values['file-locks'],
+    autoDedup: values['auto-dedup'],
+    linkRemap: values['link-remap'],
+    lazyPages: values['lazy-pages'],
+    manageCgroups: true,
+    manageCgroupsMode: cgroupModes[mode as keyof typeof cgroupModes],
+    ...(values['empty-ns'] ? { emptyNs: 0x40000000 } : {}),
   };
 }
 
 /** Refuses what cannot be done, before anything is touched. */
 export function checkCriu(context: Context, spec: Spec): void {
-  if (context.rootless) throw notImplemented('checkpoint and restore need root\'s rights');
+  if (context.rootless) throw notImplemented("checkpoint and restore need root's rights");
   joinedNamespaces(spec);
 }
 
@@ -111,7 +142,8 @@ export function makeDirectory(path: string): string {
 function checkParent(images: string, parent: string | undefined): void {
   if (parent === undefined) return;
   if (isAbsolute(parent)) throw invalidArgument(`flag --parent-path: "${parent}" must be relative to the image directory`);
-  if (!statSync(join(images, parent), { throwIfNoEntry: false })?.isDirectory()) throw invalidArgument(`flag --parent-path: "${parent}" is not a directory`);
+  if (!statSync(join(images, parent), { throwIfNoEntry: false })?.isDirectory())
+    throw invalidArgument(`flag --parent-path: "${parent}" is not a directory`);
 }
 
 /** What 0, 1 and 2 are: pipes of the caller are found again by these names. */

@@ -22,7 +22,8 @@ export const remove: Verb = {
     }
     const status = await statusOf(context.root, state, context.cgroups);
     /* One that was only created runs too, as the specification counts (runtime.md, "Delete"). */
-    if (!values.force && (status === 'created' || status === 'running' || status === 'paused')) throw failedPrecondition(`cannot delete container ${state.id} that is not stopped: ${status}`);
+    if (!values.force && (status === 'created' || status === 'running' || status === 'paused'))
+      throw failedPrecondition(`cannot delete container ${state.id} that is not stopped: ${status}`);
     await destroy(context, state);
     return 0;
   },

@@ -12,7 +12,7 @@ const flags = {
 
 export const events: Verb = {
   usage: 'events [--stats] [--interval TIME] ID',
-  help: 'print a container\'s numbers as JSON lines until it ends',
+  help: "print a container's numbers as JSON lines until it ends",
   async run(context, words) {
     const { values, rest } = parseFlags(words, flags, { interleaved: true });
     const [id] = positional(rest, ['ID']);
@@ -65,6 +65,9 @@ function formatStats(id: string, stats: CgroupStats): string {
 function stringify(value: unknown): string {
   if (typeof value === 'bigint') return value.toString();
   if (Array.isArray(value)) return `[${value.map(stringify).join(',')}]`;
-  if (typeof value === 'object' && value !== null) return `{${Object.entries(value).map(([k, v]) => `${JSON.stringify(k)}:${stringify(v)}`).join(',')}}`;
+  if (typeof value === 'object' && value !== null)
+    return `{${Object.entries(value)
+      .map(([k, v]) => `${JSON.stringify(k)}:${stringify(v)}`)
+      .join(',')}}`;
   return JSON.stringify(value);
 }

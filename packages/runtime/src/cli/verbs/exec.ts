@@ -12,7 +12,7 @@ import { steps } from '../steps';
 import { loadState, statusOf, type StoredState } from '../state';
 
 const flags = {
-  'console-socket': { kind: 'string', help: 'unix socket that receives the terminal\'s master' },
+  'console-socket': { kind: 'string', help: "unix socket that receives the terminal's master" },
   cwd: { kind: 'string', help: 'working directory inside the container' },
   env: { kind: 'list', short: 'e', help: 'NAME=VALUE' },
   tty: { kind: 'boolean', short: 't', help: 'give it a terminal' },
@@ -27,7 +27,7 @@ const flags = {
   cap: { kind: 'list', short: 'c', help: 'capability to add' },
   'preserve-fds': { kind: 'string', help: 'so many descriptors from 3 on stay open' },
   'ignore-paused': { kind: 'boolean', help: 'allow it in a paused container' },
-  cgroup: { kind: 'list', help: 'cgroup below the container\'s own: PATH, or CONTROLLER[,CONTROLLER]:PATH on cgroup v1' },
+  cgroup: { kind: 'list', help: "cgroup below the container's own: PATH, or CONTROLLER[,CONTROLLER]:PATH on cgroup v1" },
   'pidfd-socket': { kind: 'string', help: 'unix socket that receives a descriptor of the process' },
   'no-subreaper': { kind: 'boolean', help: 'ignored: the caller is the reaper' },
 } as const;
@@ -42,18 +42,36 @@ export const exec: Verb = {
     const state = loadState(context.root, id as string);
     const status = await statusOf(context.root, state, context.cgroups);
     if (status === 'stopped' || status === 'creating') throw failedPrecondition(`cannot exec in a ${status} container`);
-    if (status === 'paused' && !values['ignore-paused']) throw failedPrecondition('cannot exec in a paused container (use --ignore-paused to override)');
+    if (status === 'paused' && !values['ignore-paused'])
+      throw failedPrecondition('cannot exec in a paused container (use --ignore-paused to override)');
     const process = processOf(values, args, state);
     const preserveFds = integer('preserve-fds', values['preserve-fds']) ?? 0;
-    if (process.terminal && values.detach && !values['console-socket']) throw invalidArgument('cannot allocate tty if runc will detach without setting console socket');
-    const target = { pid: state.pid, startTime: BigInt(state.startTime), spec: state.spec, cgroup: subCgroups(state.cgroup, values.cgroup) };
-    const { plan, terminal, warnings } = compileExec(process, target, { id: state.id, bundle: state.bundle, preserveFds, noNewKeyring: state.noNewKeyring });
+    if (process.terminal && values.detach && !values['console-socket'])
+      throw invalidArgument('cannot allocate tty if runc will detach without setting console socket');
+    const target = {
+      pid: state.pid,
+      startTime: BigInt(state.startTime),
+      spec: state.spec,
+      cgroup: subCgroups(state.cgroup, values.cgroup),
+    };
+    const { plan, terminal, warnings } = compileExec(process, target, {
+      id: state.id,
+      bundle: state.bundle,
+      preserveFds,
+      noNewKeyring: state.noNewKeyring,
+    });
     for (const warning of warnings) context.log.warn(warning);
     try {
       context.log.debug(steps.setup(state.id, `process ${state.pid} is joined, plan of ${plan.length} bytes`));
       const launch = launchNative(context.native, {
-        mode: 'runc-exec', plan, terminal, preserveFds, detach: values.detach,
-        ...(values['console-socket'] ? { consoleSocket: values['console-socket'] } : {}), ...(values['pidfd-socket'] ? { pidfdSocket: values['pidfd-socket'] } : {}), ...(process.consoleSize?.height ? { consoleSize: process.consoleSize } : {}),
+        mode: 'runc-exec',
+        plan,
+        terminal,
+        preserveFds,
+        detach: values.detach,
+        ...(values['console-socket'] ? { consoleSocket: values['console-socket'] } : {}),
+        ...(values['pidfd-socket'] ? { pidfdSocket: values['pidfd-socket'] } : {}),
+        ...(process.consoleSize?.height ? { consoleSize: process.consoleSize } : {}),
       });
       const pid = await launch.created;
       if (values['pid-file']) writePidFile(values['pid-file'], pid);
@@ -78,13 +96,23 @@ function processOf(values: Values<typeof flags>, args: readonly string[], state:
   const result: Process = { ...rest, args: [...args], terminal: values.tty, env: [...(own.env ?? []), ...values.env] };
   if (values.cwd) result.cwd = values.cwd;
   if (values.user !== undefined) result.user = parseUser(values.user, own.user);
-  if (values['additional-gids'].length) result.user = { ...result.user, additionalGids: [...(result.user.additionalGids ?? []), ...values['additional-gids'].map((gid) => parseId(gid))] };
+  if (values['additional-gids'].length)
+    result.user = {
+      ...result.user,
+      additionalGids: [...(result.user.additionalGids ?? []), ...values['additional-gids'].map((gid) => parseId(gid))],
+    };
   if (values['process-label']) result.selinuxLabel = values['process-label'];
   if (values.apparmor) result.apparmorProfile = values.apparmor;
   if (values['no-new-privs']) result.noNewPrivileges = true;
   if (values.cap.length) {
     const more = (set: readonly string[] | undefined) => [...new Set([...(set ?? []), ...values.cap])];
-    result.capabilities = { ...own.capabilities, bounding: more(own.capabilities?.bounding), effective: more(own.capabilities?.effective), permitted: more(own.capabilities?.permitted), ...(own.capabilities?.inheritable?.length ? { ambient: more(own.capabilities.ambient) } : {}) };
+    result.capabilities = {
+      ...own.capabilities,
+      bounding: more(own.capabilities?.bounding),
+      effective: more(own.capabilities?.effective),
+      permitted: more(own.capabilities?.permitted),
+      ...(own.capabilities?.inheritable?.length ? { ambient: more(own.capabilities.ambient) } : {}),
+    };
   }
   return result;
 }

@@ -8,7 +8,7 @@ const flags = { all: { kind: 'boolean', short: 'a', help: 'signal every process 
 
 export const kill: Verb = {
   usage: 'kill [--all] ID [SIGNAL]',
-  help: 'signal a container\'s first process (default SIGTERM)',
+  help: "signal a container's first process (default SIGTERM)",
   async run(context, words) {
     const { values, rest } = parseFlags(words, flags, { interleaved: true });
     const [id, text] = positional(rest, ['ID', 'SIGNAL'], 1);
@@ -22,7 +22,8 @@ export const kill: Verb = {
     if (!isAlive(state)) throw failedPrecondition('container not running');
     process.kill(state.pid, signal);
     /* A frozen process dies only when it is thawed. */
-    if (signal === constants.signals.SIGKILL && (await context.cgroups.frozen(state.cgroup).catch(() => false))) await context.cgroups.thaw(state.cgroup);
+    if (signal === constants.signals.SIGKILL && (await context.cgroups.frozen(state.cgroup).catch(() => false)))
+      await context.cgroups.thaw(state.cgroup);
     return 0;
   },
 };
@@ -30,7 +31,13 @@ export const kill: Verb = {
 /** A number or a name with or without SIG. */
 export function parseSignal(text: string): number {
   const realtime = /^(?:SIG)?RTM(IN\+|AX-)(\d+)$/i.exec(text);
-  const number = /^\d+$/.test(text) ? Number(text) : realtime ? (/^in/i.test(realtime[1] ?? '') ? 34 + Number(realtime[2]) : 64 - Number(realtime[2])) : named(text);
+  const number = /^\d+$/.test(text)
+    ? Number(text)
+    : realtime
+      ? /^in/i.test(realtime[1] ?? '')
+        ? 34 + Number(realtime[2])
+        : 64 - Number(realtime[2])
+      : named(text);
   if (number === undefined || number < 0 || number > 64) throw invalidArgument(`unknown signal "${text}"`);
   return number;
 }

@@ -20,7 +20,16 @@ export const list: Verb = {
       allIds(context.root).map(async (id) => {
         const state = loadState(context.root, id);
         const status = await statusOf(context.root, state, context.cgroups);
-        return { ociVersion: state.spec.ociVersion, id, pid: status === 'stopped' ? 0 : state.pid, status, bundle: state.bundle, rootfs: state.rootfs, created: state.created, owner: ownerOf(stateDirectory(context.root, id)) };
+        return {
+          ociVersion: state.spec.ociVersion,
+          id,
+          pid: status === 'stopped' ? 0 : state.pid,
+          status,
+          bundle: state.bundle,
+          rootfs: state.rootfs,
+          created: state.created,
+          owner: ownerOf(stateDirectory(context.root, id)),
+        };
       }),
     );
     if (values.quiet) context.print(rows.map((row) => `${row.id}\n`).join(''));
@@ -37,7 +46,18 @@ function ownerOf(path: string): string {
 }
 
 function table(rows: readonly { id: string; pid: number; status: string; bundle: string; created: string; owner: string }[]): string {
-  const cells = [['ID', 'PID', 'STATUS', 'BUNDLE', 'CREATED', 'OWNER'], ...rows.map((r) => [r.id, String(r.pid), r.status, r.bundle, r.created, r.owner])];
+  const cells = [
+    ['ID', 'PID', 'STATUS', 'BUNDLE', 'CREATED', 'OWNER'],
+    ...rows.map((r) => [r.id, String(r.pid), r.status, r.bundle, r.created, r.owner]),
+  ];
   const widths = cells[0]?.map((_, i) => Math.max(...cells.map((row) => (row[i] ?? '').length)) + 3) ?? [];
-  return cells.map((row) => `${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('').trimEnd()}\n`).join('');
+  return cells
+    .map(
+      (row) =>
+        `${row
+          .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+          .join('')
+          .trimEnd()}\n`,
+    )
+    .join('');
 }

@@ -8,7 +8,7 @@ const flags = { format: { kind: 'string', short: 'f', help: 'table or json' } } 
 
 export const ps: Verb = {
   usage: 'ps [--format table|json] ID [PS-OPTION...]',
-  help: 'list a container\'s processes',
+  help: "list a container's processes",
   async run(context, words) {
     const { values, rest } = parseFlags(words, flags);
     const [id, ...options] = rest;

@@ -19,7 +19,7 @@ import { checkCriu, common, criuFlags, makeDirectory } from './checkpoint';
 const flags = {
   ...criuFlags,
   bundle: { kind: 'string', short: 'b', help: 'directory that holds config.json (default: the working directory)' },
-  'console-socket': { kind: 'string', help: 'unix socket that receives the terminal\'s master' },
+  'console-socket': { kind: 'string', help: "unix socket that receives the terminal's master" },
   'pid-file': { kind: 'string', help: 'file for the process id' },
   detach: { kind: 'boolean', short: 'd', help: 'leave once it runs' },
   'no-subreaper': { kind: 'boolean', help: 'ignored: the caller is the reaper' },
@@ -36,18 +36,38 @@ export const restore: Verb = {
     const spec = readSpec(bundle);
     checkCriu(context, spec);
     const images = resolve(values['image-path'] ?? 'checkpoint');
-    if (!statSync(images, { throwIfNoEntry: false })?.isDirectory()) throw invalidArgument(`flag --image-path: "${images}" is not a directory`);
+    if (!statSync(images, { throwIfNoEntry: false })?.isDirectory())
+      throw invalidArgument(`flag --image-path: "${images}" is not a directory`);
     const { cgroup, resources } = await placeInCgroups(context, spec, id as string);
     const directory = reserve(context.root, id as string);
     const rootfs = resolve(bundle, spec.root?.path ?? '');
-    const draft: StoredState = { version: 1, id: id as string, bundle, rootfs, created: new Date().toISOString(), cgroup, spec, pid: 0, startTime: '', noNewKeyring: false };
+    const draft: StoredState = {
+      version: 1,
+      id: id as string,
+      bundle,
+      rootfs,
+      created: new Date().toISOString(),
+      cgroup,
+      spec,
+      pid: 0,
+      startTime: '',
+      noNewKeyring: false,
+    };
     saveState(context.root, draft);
     const work = makeDirectory(values['work-path'] ?? join(directory, 'criu'));
     return withNamespaces(spec, async (keys, more) => {
       let session: CriuSession | undefined;
       try {
         for (const warning of await context.cgroups.create(cgroup, resources)) context.log.warn(warning);
-        session = new CriuSession({ native: context.native, program: context.criu, images, work, logFile: 'restore.log', more, ...(values['console-socket'] ? { consoleSocket: values['console-socket'] } : {}) });
+        session = new CriuSession({
+          native: context.native,
+          program: context.criu,
+          images,
+          work,
+          logFile: 'restore.log',
+          more,
+          ...(values['console-socket'] ? { consoleSocket: values['console-socket'] } : {}),
+        });
         const pid = await restoreInto(context, session, draft, images, values, keys);
         const state = { ...draft, pid, startTime: processStat(pid)?.startTime ?? '' };
         saveState(context.root, state);
@@ -71,7 +91,14 @@ export const restore: Verb = {
 };
 
 /** criu wants a root that is a mount point: a bind of the rootfs, for as long as it works. */
-async function restoreInto(context: Context, session: CriuSession, { spec, bundle, rootfs, cgroup, id }: StoredState, images: string, values: Values<typeof flags>, keys: readonly string[]): Promise<number> {
+async function restoreInto(
+  context: Context,
+  session: CriuSession,
+  { spec, bundle, rootfs, cgroup, id }: StoredState,
+  images: string,
+  values: Values<typeof flags>,
+  keys: readonly string[],
+): Promise<number> {
   const mounts = externalMounts(spec, bundle, rootfs, cgroup);
   makeTargets(rootfs, spec, mounts);
   const root = mkdtempSync(join(context.root, id, 'root-'));
@@ -91,14 +118,35 @@ async function restoreInto(context: Context, session: CriuSession, { spec, bundl
   }
 }
 
-function restoreOptions(root: string, mounts: readonly ExternalMount[], criu: number, images: string, values: Values<typeof flags>, keys: readonly string[]): CriuOptions {
-  const roots = readFileSync(`/proc/${criu}/cgroup`, 'utf8').trim().split('\n').map((line) => line.split(':'));
+function restoreOptions(
+  root: string,
+  mounts: readonly ExternalMount[],
+  criu: number,
+  images: string,
+  values: Values<typeof flags>,
+  keys: readonly string[],
+): CriuOptions {
+  const roots = readFileSync(`/proc/${criu}/cgroup`, 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => line.split(':'));
   return {
-    imagesDirFd: IMAGES_FD, workDirFd: WORK_FD, logLevel: 4, logFile: 'restore.log', root, rstSibling: true, orphanPtsMaster: true,
+    imagesDirFd: IMAGES_FD,
+    workDirFd: WORK_FD,
+    logLevel: 4,
+    logFile: 'restore.log',
+    root,
+    rstSibling: true,
+    orphanPtsMaster: true,
     ...common(values),
     cgRoot: roots.map(([, controllers = '', ...path]) => [controllers, path.join(':')] as const),
     extMnt: mounts.map(({ target, source }) => [target, source] as const),
-    inheritFd: [...inherited(images).map((name, fd) => [name, fd] as const).filter(([name]) => name.startsWith('pipe:')), ...keys.map((key, i) => [key, MORE_FD + i] as const)],
+    inheritFd: [
+      ...inherited(images)
+        .map((name, fd) => [name, fd] as const)
+        .filter(([name]) => name.startsWith('pipe:')),
+      ...keys.map((key, i) => [key, MORE_FD + i] as const),
+    ],
   };
 }
 
@@ -126,6 +174,7 @@ function makeTargets(rootfs: string, spec: Spec, mounts: readonly ExternalMount[
     if (!directory) writeFileSync(path, '');
   }
   for (const { destination, type } of spec.mounts ?? []) {
-    if (type && type !== 'bind' && type !== 'none' && !/^\/(proc|sys|dev)\//.test(destination)) mkdirSync(join(rootfs, resolveInside(rootfs, destination)), { recursive: true });
+    if (type && type !== 'bind' && type !== 'none' && !/^\/(proc|sys|dev)\//.test(destination))
+      mkdirSync(join(rootfs, resolveInside(rootfs, destination)), { recursive: true });
   }
 }

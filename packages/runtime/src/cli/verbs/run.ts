@@ -23,7 +23,7 @@ export const run: Verb = {
     launch.start();
     try {
       await launch.started;
-    context.log.debug(steps.entered(state.id));
+      context.log.debug(steps.entered(state.id));
       await runHooks('poststart', state.spec, { id: state.id, pid: state.pid, bundle: state.bundle, status: 'running' });
     } catch (error) {
       await destroy(context, state);

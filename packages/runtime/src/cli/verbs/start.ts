@@ -12,12 +12,15 @@ import { loadState, START_SOCKET, stateDirectory, statusOf } from '../state';
 
 export const start: Verb = {
   usage: 'start ID',
-  help: 'let a created container\'s process run',
+  help: "let a created container's process run",
   async run(context, words) {
     const [id] = positional(parseFlags(words, {}).rest, ['ID']);
     const state = loadState(context.root, id as string);
     const status = await statusOf(context.root, state, context.cgroups);
-    if (status !== 'created') throw failedPrecondition(status === 'stopped' ? 'cannot start a container that has stopped' : `cannot start a container in the ${status} state`);
+    if (status !== 'created')
+      throw failedPrecondition(
+        status === 'stopped' ? 'cannot start a container that has stopped' : `cannot start a container in the ${status} state`,
+      );
     const directory = stateDirectory(context.root, state.id);
     const failure = await release(directory);
     unlinkSync(join(directory, START_SOCKET));
@@ -42,13 +45,19 @@ function release(directory: string): Promise<GantryError | undefined> {
   return new Promise<GantryError | undefined>((resolve, reject) => {
     const socket = connect({ path: `/proc/self/fd/${fd}/${START_SOCKET}`, allowHalfOpen: true });
     const chunks: Buffer[] = [];
-    socket.on('connect', () => { socket.write('S'); });
-    socket.on('data', (data) => { chunks.push(data); });
+    socket.on('connect', () => {
+      socket.write('S');
+    });
+    socket.on('data', (data) => {
+      chunks.push(data);
+    });
     socket.on('error', reject);
     socket.on('end', () => {
       socket.destroy();
       const answer = Buffer.concat(chunks);
       resolve(answer[0] === 0x45 ? new GantryError(kinds[answer[1] ?? 0] ?? 'internal', answer.subarray(6).toString()) : undefined);
     });
-  }).finally(() => { closeSync(fd); });
+  }).finally(() => {
+    closeSync(fd);
+  });
 }

@@ -12,8 +12,15 @@ export const state: Verb = {
     context.print(
       `${JSON.stringify(
         {
-          ociVersion: stored.spec.ociVersion, id: stored.id, pid: status === 'stopped' ? 0 : stored.pid, status, bundle: stored.bundle, rootfs: stored.rootfs,
-          created: stored.created, ...(stored.spec.annotations ? { annotations: stored.spec.annotations } : {}), owner: '',
+          ociVersion: stored.spec.ociVersion,
+          id: stored.id,
+          pid: status === 'stopped' ? 0 : stored.pid,
+          status,
+          bundle: stored.bundle,
+          rootfs: stored.rootfs,
+          created: stored.created,
+          ...(stored.spec.annotations ? { annotations: stored.spec.annotations } : {}),
+          owner: '',
         },
         undefined,
         2,

@@ -34,12 +34,18 @@ export const update: Verb = {
     const { values, rest } = parseFlags(words, flags, { interleaved: true });
     const [id] = positional(rest, ['ID']);
     const state = loadState(context.root, id as string);
-    for (const name of ['kernel-memory', 'kernel-memory-tcp'] as const) if (values[name] !== undefined) context.log.warn(`flag --${name} is obsolete and was passed over`);
+    for (const name of ['kernel-memory', 'kernel-memory-tcp'] as const)
+      if (values[name] !== undefined) context.log.warn(`flag --${name} is obsolete and was passed over`);
     const resources = values.resources === undefined ? fromFlags(values) : fromFile(values.resources);
     await checkBeforeUpdate(context, state, resources);
     for (const warning of await context.cgroups.apply(state.cgroup, resources)) context.log.warn(warning);
     const before = state.spec.linux?.resources ?? {};
-    const merged: LinuxResources = { ...before, ...resources, cpu: { ...before.cpu, ...resources.cpu }, memory: { ...before.memory, ...resources.memory } };
+    const merged: LinuxResources = {
+      ...before,
+      ...resources,
+      cpu: { ...before.cpu, ...resources.cpu },
+      memory: { ...before.memory, ...resources.memory },
+    };
     saveState(context.root, { ...state, spec: { ...state.spec, linux: { ...state.spec.linux, resources: merged } } });
     return 0;
   },
@@ -62,13 +68,25 @@ function fromFile(path: string): LinuxResources {
 
 function fromFlags(values: Values<typeof flags>): LinuxResources {
   const n = (name: Exclude<keyof typeof flags, 'resources'>) => integer(name, values[name]);
-  const some = <T extends object>(object: T): { [K in keyof T]: Exclude<T[K], undefined> } => Object.fromEntries(Object.entries(object).filter(([, v]) => v !== undefined)) as never;
+  const some = <T extends object>(object: T): { [K in keyof T]: Exclude<T[K], undefined> } =>
+    Object.fromEntries(Object.entries(object).filter(([, v]) => v !== undefined)) as never;
   return some({
     cpu: some({
-      shares: n('cpu-share'), period: n('cpu-period'), quota: n('cpu-quota'), burst: n('cpu-burst'), realtimePeriod: n('cpu-rt-period'),
-      realtimeRuntime: n('cpu-rt-runtime'), cpus: values['cpuset-cpus'], mems: values['cpuset-mems'], idle: n('cpu-idle'),
+      shares: n('cpu-share'),
+      period: n('cpu-period'),
+      quota: n('cpu-quota'),
+      burst: n('cpu-burst'),
+      realtimePeriod: n('cpu-rt-period'),
+      realtimeRuntime: n('cpu-rt-runtime'),
+      cpus: values['cpuset-cpus'],
+      mems: values['cpuset-mems'],
+      idle: n('cpu-idle'),
     }),
-    memory: some({ limit: size('memory', values.memory), reservation: size('memory-reservation', values['memory-reservation']), swap: size('memory-swap', values['memory-swap']) }),
+    memory: some({
+      limit: size('memory', values.memory),
+      reservation: size('memory-reservation', values['memory-reservation']),
+      swap: size('memory-swap', values['memory-swap']),
+    }),
     blockIO: some({ weight: n('blkio-weight') }),
     pids: values['pids-limit'] === undefined ? undefined : { limit: n('pids-limit') as number },
   });

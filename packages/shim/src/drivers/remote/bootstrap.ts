@@ -11,7 +11,8 @@ export function parseBootstrap(output: string): Endpoint {
   if (!line.startsWith('{')) return { address: line, protocol: 'ttrpc', version: 2 };
   const { version, address, protocol } = parse(line);
   if (version !== 2 && version !== 3) throw invalidArgument(`version ${String(version)} of the shim's answer is not known, only 2 and 3`);
-  if (protocol !== 'ttrpc' && protocol !== 'grpc') throw invalidArgument(`protocol "${String(protocol)}" of the shim's answer is not known, only ttrpc and grpc`);
+  if (protocol !== 'ttrpc' && protocol !== 'grpc')
+    throw invalidArgument(`protocol "${String(protocol)}" of the shim's answer is not known, only ttrpc and grpc`);
   if (typeof address !== 'string' || address === '') throw invalidArgument(`the shim told no address: ${line}`);
   return { address, protocol, version };
 }

@@ -24,7 +24,12 @@ export class RemoteExec extends RemoteBase implements RemoteProcess {
     const task = this.task();
     try {
       const { tasks } = await this.driver.session(task);
-      await tasks.exec(this.driver.context(task), { id: task.id, execId: this.execId, ...stdioOf(this.dir), ...(await readExecProcess(this.dir)) });
+      await tasks.exec(this.driver.context(task), {
+        id: task.id,
+        execId: this.execId,
+        ...stdioOf(this.dir),
+        ...(await readExecProcess(this.dir)),
+      });
       return 0;
     } catch (error) {
       throw launchError(error);

@@ -48,7 +48,11 @@ export abstract class RemoteBase {
       signal.throwIfAborted();
       const ctx = { ...this.driver.context(task), signal };
       const { exitStatus, exitedAt } = await tasks.wait(ctx, { id: task.id, execId: this.execId });
-      return { exit_code: exitStatus, exited_at: exitedAt === undefined ? new Date().toISOString() : formatTimestamp(exitedAt), oom: false };
+      return {
+        exit_code: exitStatus,
+        exited_at: exitedAt === undefined ? new Date().toISOString() : formatTimestamp(exitedAt),
+        oom: false,
+      };
     } catch (error) {
       signal.throwIfAborted();
       if (isErrorOf(error, 'notFound')) return { exit_code: 255, exited_at: new Date().toISOString(), oom: false, error: error.message };

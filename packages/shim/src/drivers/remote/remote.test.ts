@@ -13,7 +13,11 @@ import { eventsServer } from './task-events';
 
 test('the answer of start is an address, or JSON with version and protocol', () => {
   expect(parseBootstrap('unix:///run/x\n')).toEqual({ address: 'unix:///run/x', protocol: 'ttrpc', version: 2 });
-  expect(parseBootstrap('warning: something\n{"version":3,"address":"unix:///run/x","protocol":"grpc"}\n')).toEqual({ address: 'unix:///run/x', protocol: 'grpc', version: 3 });
+  expect(parseBootstrap('warning: something\n{"version":3,"address":"unix:///run/x","protocol":"grpc"}\n')).toEqual({
+    address: 'unix:///run/x',
+    protocol: 'grpc',
+    version: 3,
+  });
   expect(() => parseBootstrap('')).toThrow('no address');
   expect(() => parseBootstrap('{"version":4,"address":"x","protocol":"ttrpc"}')).toThrow('version 4');
   expect(() => parseBootstrap('{"version":3,"address":"x","protocol":"vsock"}')).toThrow('protocol "vsock"');
@@ -26,7 +30,7 @@ describe('events of shims', () => {
   const told: string[] = [];
   let server: TtrpcServer;
   beforeAll(async () => {
-    dir = mkdtempSync(join(tmpdir(), 'gantry-it\'s-'));
+    dir = mkdtempSync(join(tmpdir(), "gantry-it's-"));
     mkdirSync(join(dir, 'shim'));
     server = eventsServer(silentLogger, (namespace, id) => told.push(`${namespace}/${id}`));
     await server.listen(join(dir, 'events'));
@@ -38,7 +42,9 @@ describe('events of shims', () => {
   });
 
   const publish = (topic: string, event: Any): Promise<number | null> => {
-    const child = spawn(publisherPath(dir), ['--address', '/elsewhere', 'publish', '--topic', topic, '--namespace', 'moby'], { stdio: ['pipe', 'inherit', 'ignore'] });
+    const child = spawn(publisherPath(dir), ['--address', '/elsewhere', 'publish', '--topic', topic, '--namespace', 'moby'], {
+      stdio: ['pipe', 'inherit', 'ignore'],
+    });
     child.stdin.end(Buffer.from(Any.encode(event).finish()));
     return new Promise((resolve) => child.once('exit', resolve));
   };
@@ -51,7 +57,8 @@ describe('events of shims', () => {
 
   test('bytes that are no event are refused; a publisher without a server, or with half a command line, says so', async () => {
     expect(await publish('/tasks/oom', { typeUrl: 'containerd.events.TaskOOM', value: Buffer.from([0xff]) })).toBe(1);
-    const native = (...args: string[]): number | null => spawnSync(nativeBinary(), ['publish', join(dir, 'none'), ...args], { input: '', stdio: ['pipe', 'ignore', 'ignore'] }).status;
+    const native = (...args: string[]): number | null =>
+      spawnSync(nativeBinary(), ['publish', join(dir, 'none'), ...args], { input: '', stdio: ['pipe', 'ignore', 'ignore'] }).status;
     expect(native('publish', '--topic', 't', '--namespace', 'n')).toBe(1);
     expect(native('publish')).toBe(2);
   });

@@ -95,7 +95,9 @@ export class RemoteDriver implements Driver {
   }
 
   async checkpoint(task: DriverTask, path: string, options: CheckpointOptions): Promise<void> {
-    await (await this.session(task)).tasks.checkpoint(this.context(task), { id: task.id, path, options: packAny(CheckpointOptions, options) });
+    await (
+      await this.session(task)
+    ).tasks.checkpoint(this.context(task), { id: task.id, path, options: packAny(CheckpointOptions, options) });
   }
 
   async sweep(task: DriverTask): Promise<void> {
@@ -106,10 +108,15 @@ export class RemoteDriver implements Driver {
     const known = readKnown(task.dir);
     if (known === undefined) return; // nothing was started
     const told = known.endpoint !== undefined || this.settings.server.ownsProcess; // a server of many that never answered knows nothing of it
-    const clean = !told || await this.deleteTask(task).catch((error: unknown) => {
-      this.settings.logger.warn({ err: error, id: task.id }, `a task is cleaned up because its server does not delete it: ${errorText(error)}`);
-      return false;
-    });
+    const clean =
+      !told ||
+      (await this.deleteTask(task).catch((error: unknown) => {
+        this.settings.logger.warn(
+          { err: error, id: task.id },
+          `a task is cleaned up because its server does not delete it: ${errorText(error)}`,
+        );
+        return false;
+      }));
     if (!clean) await this.dead(task);
     await this.dismiss(task);
     this.deaths.delete(keyOf(task));
@@ -119,7 +126,11 @@ export class RemoteDriver implements Driver {
   async close(): Promise<void> {
     const open = [...this.sessions.values()];
     this.sessions.clear();
-    for (const one of open) await one.then((session) => session.close(), () => undefined);
+    for (const one of open)
+      await one.then(
+        (session) => session.close(),
+        () => undefined,
+      );
   }
 
   /** Starts the server of a task that is being created; it is known to a later shim from the first moment. */
@@ -169,7 +180,9 @@ export class RemoteDriver implements Driver {
     const endpoint = known.endpoint ?? (await this.settings.server.start(task));
     const session = await openSession(endpoint);
     if (known.endpoint === undefined) {
-      const { shimPid: pid } = await session.tasks.connect(this.context(task), { id: task.id }, { timeoutMs: REMOVE_MS }).catch(() => ({ shimPid: 0 }));
+      const { shimPid: pid } = await session.tasks
+        .connect(this.context(task), { id: task.id }, { timeoutMs: REMOVE_MS })
+        .catch(() => ({ shimPid: 0 }));
       const startTime = pid > 0 ? startTimeOf(pid) : undefined;
       const owned = this.settings.server.ownsProcess || task.options.serviceCommand.length > 0;
       writeKnown(task.dir, { endpoint, owned, ...(startTime === undefined ? {} : { pid, startTime }) });
@@ -182,11 +195,15 @@ export class RemoteDriver implements Driver {
     const { tasks } = await this.session(task);
     const [ctx, limit] = [this.context(task), { timeoutMs: REMOVE_MS }];
     const request = { id: task.id, execId: '' };
-    const gone = async (): Promise<boolean> => tasks.delete(ctx, request, limit).then(() => true, (error: unknown) => {
-      if (isErrorOf(error, 'notFound')) return true;
-      if (isErrorOf(error, 'unavailable', 'deadlineExceeded')) throw error;
-      return false;
-    });
+    const gone = async (): Promise<boolean> =>
+      tasks.delete(ctx, request, limit).then(
+        () => true,
+        (error: unknown) => {
+          if (isErrorOf(error, 'notFound')) return true;
+          if (isErrorOf(error, 'unavailable', 'deadlineExceeded')) throw error;
+          return false;
+        },
+      );
     if (readExitState(task.dir) !== undefined && (await gone())) return true;
     // A creation is being undone, or the monitor ended the task by itself: what runs, to the server's knowledge, is ended first.
     await tasks.kill(ctx, { ...request, signal: SIGKILL, all: true }, limit).catch(() => undefined);
@@ -209,7 +226,8 @@ export class RemoteDriver implements Driver {
     const session = await this.sessions.get(key)?.catch(() => undefined);
     if (session !== undefined) {
       await session.tasks.shutdown(this.context(task), { id: task.id, now: false }, { timeoutMs: LEAVE_MS }).catch(() => undefined);
-      if (this.settings.server.ownsProcess && !(await this.hasLeft(session))) this.settings.logger.warn({ id: task.id, address: endpoint?.address }, 'the shim of a deleted task goes on: it has other tasks');
+      if (this.settings.server.ownsProcess && !(await this.hasLeft(session)))
+        this.settings.logger.warn({ id: task.id, address: endpoint?.address }, 'the shim of a deleted task goes on: it has other tasks');
       session.close();
     }
     this.sessions.delete(key);

@@ -38,7 +38,8 @@ export class ShimBinary implements TaskServer {
 
   async start(task: DriverTask): Promise<Endpoint> {
     const { ok, exit_code: code, output = '', error } = await this.run(task, ['start'], { output: 2 });
-    if (!ok || code !== 0) throw failedPrecondition(`${task.options.binary} start ${task.id}: ${output.trim() || (error ?? `exit status ${code}`)}`);
+    if (!ok || code !== 0)
+      throw failedPrecondition(`${task.options.binary} start ${task.id}: ${output.trim() || (error ?? `exit status ${code}`)}`);
     return parseBootstrap(output);
   }
 
@@ -64,16 +65,44 @@ export class ShimBinary implements TaskServer {
     const answer = await this.run(task, ['delete'], { stdout: file });
     const bytes = await readFile(file).catch(() => Buffer.alloc(0));
     await rm(file, { force: true });
-    if (!answer.ok || answer.exit_code !== 0) throw internal(`${task.options.binary} delete ${task.id}: ${answer.output?.trim() || (answer.error ?? `exit status ${answer.exit_code}`)}`);
+    if (!answer.ok || answer.exit_code !== 0)
+      throw internal(
+        `${task.options.binary} delete ${task.id}: ${answer.output?.trim() || (answer.error ?? `exit status ${answer.exit_code}`)}`,
+      );
     const { exitStatus, exitedAt } = DeleteResponse.decode(bytes);
-    return { exit_code: exitStatus === 0 ? KILLED : exitStatus, exited_at: exitedAt === undefined ? new Date().toISOString() : formatTimestamp(exitedAt), oom: false, error: 'shim lost' };
+    return {
+      exit_code: exitStatus === 0 ? KILLED : exitStatus,
+      exited_at: exitedAt === undefined ? new Date().toISOString() : formatTimestamp(exitedAt),
+      oom: false,
+      error: 'shim lost',
+    };
   }
 
   private run(task: DriverTask, verb: readonly string[], how: { readonly output?: 2; readonly stdout?: string }) {
     const { address, events, publisher, helper } = this.settings;
     const { binary, binaryArgs } = task.options;
-    const argv = [binary, ...binaryArgs, '-namespace', task.namespace, '-address', address, '-publish-binary', publisher, '-id', task.id, ...(verb[0] === 'delete' ? ['-bundle', task.bundle] : []), ...verb];
-    const env = [`TTRPC_ADDRESS=${events}`, `GRPC_ADDRESS=${address}`, `NAMESPACE=${task.namespace}`, 'MAX_SHIM_VERSION=3', 'GOMAXPROCS=2', 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'];
+    const argv = [
+      binary,
+      ...binaryArgs,
+      '-namespace',
+      task.namespace,
+      '-address',
+      address,
+      '-publish-binary',
+      publisher,
+      '-id',
+      task.id,
+      ...(verb[0] === 'delete' ? ['-bundle', task.bundle] : []),
+      ...verb,
+    ];
+    const env = [
+      `TTRPC_ADDRESS=${events}`,
+      `GRPC_ADDRESS=${address}`,
+      `NAMESPACE=${task.namespace}`,
+      'MAX_SHIM_VERSION=3',
+      'GOMAXPROCS=2',
+      'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+    ];
     return helper.request('run', { argv, cwd: task.bundle, env, ...how });
   }
 }

@@ -62,12 +62,19 @@ export class TaskServerOfMany implements TaskServer {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     const file = join(dir, `${basename(program)}.log`);
     const log = openSync(file, 'a', 0o600);
-    const child = spawn(program, args, { stdio: ['ignore', log, log], detached: true, cwd: '/', env: { PATH: SEARCH_PATH, GANTRY_TASK_SOCKET: path } });
+    const child = spawn(program, args, {
+      stdio: ['ignore', log, log],
+      detached: true,
+      cwd: '/',
+      env: { PATH: SEARCH_PATH, GANTRY_TASK_SOCKET: path },
+    });
     closeSync(log);
     child.unref();
     const ended = new Promise<never>((_resolve, reject) => {
       child.once('error', (error) => reject(failedPrecondition(`cannot run task service ${program}: ${error.message}`, { cause: error })));
-      child.once('exit', (code, signal) => reject(failedPrecondition(`task service ${program} ended with ${code ?? signal} before it answered; see ${file}`)));
+      child.once('exit', (code, signal) =>
+        reject(failedPrecondition(`task service ${program} ended with ${code ?? signal} before it answered; see ${file}`)),
+      );
     });
     ended.catch(() => undefined); // it may end later, of its own accord
     await Promise.race([ended, this.listening(path, program)]);

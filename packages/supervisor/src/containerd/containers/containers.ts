@@ -49,7 +49,8 @@ export function containersHandlers({ records, tasks, leases, docker }: Container
     async create(ctx, { container }) {
       if (container === undefined) throw invalidArgument('container must be set: invalid argument');
       checkContainer(container);
-      if (Object.hasOwn(container.extensions, DOCKER_EXTENSION)) throw invalidArgument(`container "${container.id}": extension ${DOCKER_EXTENSION} is written by the engine only`);
+      if (Object.hasOwn(container.extensions, DOCKER_EXTENSION))
+        throw invalidArgument(`container "${container.id}": extension ${DOCKER_EXTENSION} is written by the engine only`);
       if (records.namespaces.get(ctx.namespace) === undefined) records.namespaces.create(ctx.namespace, {});
       await leases.hold(ctx, container);
       try {

@@ -8,7 +8,8 @@ import { invalidArgument } from '@gantry/rpc';
 export function applyUpdate(current: Container, wanted: Container, mask: readonly string[] | undefined): Container {
   if (mask !== undefined && mask.length > 0) return applyMask(current, wanted, mask);
   if (wanted.snapshotter !== current.snapshotter) throw invalidArgument(`container.Snapshotter field is immutable: invalid argument`);
-  if ((wanted.runtime?.name ?? '') !== (current.runtime?.name ?? '')) throw invalidArgument(`container.Runtime.Name field is immutable: invalid argument`);
+  if ((wanted.runtime?.name ?? '') !== (current.runtime?.name ?? ''))
+    throw invalidArgument(`container.Runtime.Name field is immutable: invalid argument`);
   return { ...wanted, createdAt: current.createdAt };
 }
 

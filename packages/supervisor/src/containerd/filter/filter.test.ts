@@ -42,7 +42,11 @@ test('filters of a list are alternatives', () => {
   expect(compileFilters([])(containerFields(web))).toBe(true);
 });
 
-test.each(['id=', 'id=web', 'id==', '==x', 'id==a,', 'labels."a', 'labels.', 'id~=/a', 'id~=(', 'id==a"', 'id=="\\q"'].filter((text) => text !== 'id==a"'))('refuses %s', (filter) => {
+test.each(
+  ['id=', 'id=web', 'id==', '==x', 'id==a,', 'labels."a', 'labels.', 'id~=/a', 'id~=(', 'id==a"', 'id=="\\q"'].filter(
+    (text) => text !== 'id==a"',
+  ),
+)('refuses %s', (filter) => {
   expect(() => compileFilters([filter])).toThrow(/filters: /);
 });
 

@@ -7,7 +7,22 @@ export function hostArchitecture(): string {
   return names[process.arch] ?? process.arch;
 }
 
-const GRPC_SERVICES = ['containers', 'content', 'diff', 'events', 'healthcheck', 'images', 'introspection', 'leases', 'namespaces', 'snapshots', 'streaming', 'tasks', 'transfer', 'version'] as const;
+const GRPC_SERVICES = [
+  'containers',
+  'content',
+  'diff',
+  'events',
+  'healthcheck',
+  'images',
+  'introspection',
+  'leases',
+  'namespaces',
+  'snapshots',
+  'streaming',
+  'tasks',
+  'transfer',
+  'version',
+] as const;
 
 /** What this engine offers in containerd's words. Clients look for a snapshotter and a task runtime here. */
 export function plugins(snapshotters: readonly string[]): Plugin[] {

@@ -57,7 +57,8 @@ export function namespaceHandlers({ records, envelopes, contents }: NamespaceNee
       if (name === records.dockerNamespace) throw failedPrecondition(`namespace "${name}" is the engine's own and cannot be deleted`);
       const used = records.list(name).length > 0 ? ['containers'] : [];
       used.push(...(await contents.inUse(ctx, name)));
-      if (used.length > 0) throw failedPrecondition(`namespace "${name}" must be empty, but it still has ${used.join(', ')}: failed precondition`);
+      if (used.length > 0)
+        throw failedPrecondition(`namespace "${name}" must be empty, but it still has ${used.join(', ')}: failed precondition`);
       namespaces.delete(name);
       envelopes.publish(name, '/namespaces/delete', { type: NamespaceDelete, message: { name } });
       return {};
@@ -66,7 +67,11 @@ export function namespaceHandlers({ records, envelopes, contents }: NamespaceNee
 }
 
 /** Without a mask the labels are replaced; with one, only the labels that it names. */
-function mergeLabels(current: Record<string, string>, wanted: Record<string, string>, mask: readonly string[] | undefined): Record<string, string> {
+function mergeLabels(
+  current: Record<string, string>,
+  wanted: Record<string, string>,
+  mask: readonly string[] | undefined,
+): Record<string, string> {
   if (mask === undefined || mask.length === 0) return { ...wanted };
   let labels = { ...current };
   for (const path of mask) {

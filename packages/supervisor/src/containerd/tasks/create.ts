@@ -26,8 +26,12 @@ export async function createTask(needs: TasksNeeds, ctx: CallContext, request: C
   if (Object.hasOwn(container.extensions, DOCKER_EXTENSION)) {
     throw failedPrecondition(`container "${id}" is a docker container: its task is made by docker's start: failed precondition`);
   }
-  if (request.checkpoint !== undefined) throw notImplemented(`task ${id}: a checkpoint that is an image (${request.checkpoint.digest}) is not supported, only one in a directory: not implemented`);
-  if (request.runtimePath !== '') throw notImplemented(`task ${id}: a runtime path "${request.runtimePath}" is not supported: not implemented`);
+  if (request.checkpoint !== undefined)
+    throw notImplemented(
+      `task ${id}: a checkpoint that is an image (${request.checkpoint.digest}) is not supported, only one in a directory: not implemented`,
+    );
+  if (request.runtimePath !== '')
+    throw notImplemented(`task ${id}: a runtime path "${request.runtimePath}" is not supported: not implemented`);
   const given = request.options ?? container.runtime?.options;
   const options = taskOptions(needs.runtimes, container.runtime?.name ?? '', given);
   const rootfs = await rootMounts(needs, ctx, { container, asked: request.rootfs });
@@ -37,7 +41,17 @@ export async function createTask(needs: TasksNeeds, ctx: CallContext, request: C
   await writeBundle(bundle, container);
   try {
     const { stdin, stdout, stderr, terminal } = request;
-    const { pid } = await needs.tasks.create(ctx, { id, bundle, rootfs, terminal, stdin, stdout, stderr, options, checkpoint: restorePath(given) });
+    const { pid } = await needs.tasks.create(ctx, {
+      id,
+      bundle,
+      rootfs,
+      terminal,
+      stdin,
+      stdout,
+      stderr,
+      options,
+      checkpoint: restorePath(given),
+    });
     return { containerId: id, pid };
   } catch (error) {
     await removeBundle(bundle);

@@ -9,7 +9,18 @@ const PARALLEL = 16;
 /** containerd's process of a state that the shim told. */
 export function processOf(containerId: string, state: StateResponse): Process {
   const { pid, status, stdin, stdout, stderr, terminal, exitStatus, exitedAt } = state;
-  return { containerId, id: state.execId === '' ? containerId : state.execId, pid, status, stdin, stdout, stderr, terminal, exitStatus, exitedAt };
+  return {
+    containerId,
+    id: state.execId === '' ? containerId : state.execId,
+    pid,
+    status,
+    stdin,
+    stdout,
+    stderr,
+    terminal,
+    exitStatus,
+    exitedAt,
+  };
 }
 
 /** The tasks among these containers, in their order; those without a task are left out. */

@@ -18,12 +18,17 @@ export function taskOptions(runtimes: RuntimeTable, runtime: string, options: An
 function runcOptions(runtimes: RuntimeTable, options: Any | undefined): CreateOptions {
   const runc = unpackAny(options, Options);
   if (runc === undefined) {
-    if (options !== undefined && options.value.length > 0) throw invalidArgument(`runtime options of type "${anyTypeName(options)}" are not known: invalid argument`);
+    if (options !== undefined && options.value.length > 0)
+      throw invalidArgument(`runtime options of type "${anyTypeName(options)}" are not known: invalid argument`);
     return runtimes.createOptions('');
   }
   const chosen = runc.binaryName === '' ? runtimes.createOptions('') : runtimes.optionsForBinary(runc.binaryName);
-  if (runc.shimCgroup !== '') throw notImplemented(`runtime option ShimCgroup "${runc.shimCgroup}" is not supported: monitors have a cgroup of their own: not implemented`);
-  if (runc.taskApiAddress !== '' || runc.taskApiVersion !== 0) throw notImplemented('runtime options TaskApiAddress and TaskApiVersion are not supported: not implemented');
+  if (runc.shimCgroup !== '')
+    throw notImplemented(
+      `runtime option ShimCgroup "${runc.shimCgroup}" is not supported: monitors have a cgroup of their own: not implemented`,
+    );
+  if (runc.taskApiAddress !== '' || runc.taskApiVersion !== 0)
+    throw notImplemented('runtime options TaskApiAddress and TaskApiVersion are not supported: not implemented');
   const { noPivotRoot, noNewKeyring, systemdCgroup, ioUid, ioGid, criuWorkPath } = runc;
   const given = { noPivotRoot, noNewKeyring, systemdCgroup, ioUid, ioGid, criuWorkPath };
   // Of what the chosen driver cannot do, the shim tells the name.
@@ -35,9 +40,13 @@ export const restorePath = (options: Any | undefined): string => unpackAny(optio
 
 function namedOptions(runtimes: RuntimeTable, runtime: string, options: Any | undefined): CreateOptions {
   const name = /^io\.gantry\.([a-z0-9-]+)\.v1$/.exec(runtime)?.[1] ?? runtime;
-  if (!runtimes.has(name) && runtimeOfType(name) === undefined) throw invalidArgument(`runtime "${runtime}" is not known here; known are io.containerd.runc.v2 and ${Object.keys(runtimes.entries).join(', ')}: invalid argument`);
+  if (!runtimes.has(name) && runtimeOfType(name) === undefined)
+    throw invalidArgument(
+      `runtime "${runtime}" is not known here; known are io.containerd.runc.v2 and ${Object.keys(runtimes.entries).join(', ')}: invalid argument`,
+    );
   const chosen = runtimes.createOptions(name);
   if (options === undefined || options.value.length === 0) return chosen;
-  if (chosen.driver === 'native' || chosen.driver === 'oci') throw invalidArgument(`runtime "${runtime}" takes no options of type "${anyTypeName(options)}": invalid argument`);
+  if (chosen.driver === 'native' || chosen.driver === 'oci')
+    throw invalidArgument(`runtime "${runtime}" takes no options of type "${anyTypeName(options)}": invalid argument`);
   return { ...chosen, runtimeOptions: options };
 }

@@ -10,7 +10,10 @@ import { checkIdentifier } from '../identifiers';
 /** Calls that last as long as a process does. */
 export const LONG_TASK_CALLS = ['wait'] as const;
 
-const named = ({ containerId, execId }: { containerId: string; execId: string }): { id: string; execId: string } => ({ id: containerId, execId });
+const named = ({ containerId, execId }: { containerId: string; execId: string }): { id: string; execId: string } => ({
+  id: containerId,
+  execId,
+});
 
 /**
  * containerd.services.tasks.v1: every call goes to the shim, for tasks of both faces alike; what follows from it (docker's state,
@@ -25,7 +28,8 @@ export function tasksHandlers(needs: TasksNeeds): Handlers<typeof TasksService> 
       return await call;
     } catch (error) {
       if (!isErrorOf(error, 'notFound')) throw error;
-      if (records.get(ctx.namespace, id) === undefined) throw notFound(`container "${id}" in namespace "${ctx.namespace}": not found`, { cause: error });
+      if (records.get(ctx.namespace, id) === undefined)
+        throw notFound(`container "${id}" in namespace "${ctx.namespace}": not found`, { cause: error });
       throw notFound(`no running task found: task ${id} not found: not found`, { cause: error });
     }
   };
@@ -52,14 +56,22 @@ export function tasksHandlers(needs: TasksNeeds): Handlers<typeof TasksService> 
       return { process: processOf(request.containerId, state) };
     },
     async list(ctx) {
-      return { tasks: await listProcesses(tasks, ctx, records.list(ctx.namespace).map(({ id }) => id)) };
+      return {
+        tasks: await listProcesses(
+          tasks,
+          ctx,
+          records.list(ctx.namespace).map(({ id }) => id),
+        ),
+      };
     },
-    kill: (ctx, request) => done(ctx, request.containerId, tasks.kill(ctx, { ...named(request), signal: request.signal, all: request.all })),
+    kill: (ctx, request) =>
+      done(ctx, request.containerId, tasks.kill(ctx, { ...named(request), signal: request.signal, all: request.all })),
     exec(ctx, { containerId, execId, terminal, stdin, stdout, stderr, spec }) {
       checkIdentifier(execId);
       return done(ctx, containerId, tasks.exec(ctx, { id: containerId, execId, terminal, stdin, stdout, stderr, spec }));
     },
-    resizePty: (ctx, request) => done(ctx, request.containerId, tasks.resizePty(ctx, { ...named(request), width: request.width, height: request.height })),
+    resizePty: (ctx, request) =>
+      done(ctx, request.containerId, tasks.resizePty(ctx, { ...named(request), width: request.width, height: request.height })),
     closeIo: (ctx, request) => done(ctx, request.containerId, tasks.closeIO(ctx, { ...named(request), stdin: request.stdin })),
     pause: (ctx, { containerId }) => done(ctx, containerId, tasks.pause(ctx, { id: containerId })),
     resume: (ctx, { containerId }) => done(ctx, containerId, tasks.resume(ctx, { id: containerId })),
@@ -68,7 +80,8 @@ export function tasksHandlers(needs: TasksNeeds): Handlers<typeof TasksService> 
       await found(ctx, request.containerId, checkpointTask(tasks, ctx, request));
       return { descriptors: [] };
     },
-    update: (ctx, { containerId, resources, annotations }) => done(ctx, containerId, tasks.update(ctx, { id: containerId, resources, annotations })),
+    update: (ctx, { containerId, resources, annotations }) =>
+      done(ctx, containerId, tasks.update(ctx, { id: containerId, resources, annotations })),
     async metrics(ctx, { filters }) {
       return { metrics: await collectMetrics(needs, ctx, filters) };
     },

@@ -18,7 +18,8 @@ if (native === undefined) console.warn('skipped: dist/gantry-native is not built
 
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), 'gantry-archive-'));
-  for (const name of ['lower/etc', 'lower/run', 'lower/data', 'upper', 'work', 'volume', 'secret', 'views']) mkdirSync(join(root, name), { recursive: true });
+  for (const name of ['lower/etc', 'lower/run', 'lower/data', 'upper', 'work', 'volume', 'secret', 'views'])
+    mkdirSync(join(root, name), { recursive: true });
   writeFileSync(join(root, 'lower/etc/motd'), 'lower\n');
   writeFileSync(join(root, 'volume/v'), 'volume\n');
   writeFileSync(join(root, 'secret/s'), 'host secret\n');
@@ -34,8 +35,21 @@ afterEach(() => {
 });
 
 const open = (writable: boolean, volume?: Partial<MountRecord>): number => {
-  fd = mountView(join(root, 'views'), [{ type: 'overlay', source: 'overlay', target: '', options: [`lowerdir=${join(root, 'lower')}`, `upperdir=${join(root, 'upper')}`, `workdir=${join(root, 'work')}`] }],
-    volume === undefined ? [] : [MountRecord.fromPartial({ type: 'bind', source: join(root, 'volume'), destination: '/data', rw: true, ...volume })], writable);
+  fd = mountView(
+    join(root, 'views'),
+    [
+      {
+        type: 'overlay',
+        source: 'overlay',
+        target: '',
+        options: [`lowerdir=${join(root, 'lower')}`, `upperdir=${join(root, 'upper')}`, `workdir=${join(root, 'work')}`],
+      },
+    ],
+    volume === undefined
+      ? []
+      : [MountRecord.fromPartial({ type: 'bind', source: join(root, 'volume'), destination: '/data', rw: true, ...volume })],
+    writable,
+  );
   return fd;
 };
 const tar = (from: string, ...names: string[]): Buffer => execFileSync('tar', ['-C', from, '-cf', '-', ...names]);
@@ -49,7 +63,10 @@ const list = async (path: string, name: string): Promise<string[]> => {
   const parts: Buffer[] = [];
   for await (const part of child.stream) parts.push(part as Buffer);
   await child.done;
-  return execFileSync('tar', ['-tf', '-'], { input: Buffer.concat(parts) }).toString().trim().split('\n');
+  return execFileSync('tar', ['-tf', '-'], { input: Buffer.concat(parts) })
+    .toString()
+    .trim()
+    .split('\n');
 };
 
 it('leaves no mount behind, and shows layers and volumes', () => {
@@ -108,7 +125,9 @@ withNative('refuses names that climb, and a directory in place of a file', async
   mkdirSync(join(root, 'motd'));
   writeFileSync(join(root, 'file'), 'x');
   open(true);
-  await expect(copy('/etc', execFileSync('tar', ['-C', root, '-cPf', '-', '--transform', 's,file,../../escape,', 'file']))).rejects.toMatchObject({ kind: 'invalidArgument' });
+  await expect(
+    copy('/etc', execFileSync('tar', ['-C', root, '-cPf', '-', '--transform', 's,file,../../escape,', 'file'])),
+  ).rejects.toMatchObject({ kind: 'invalidArgument' });
   await expect(copy('/etc', tar(root, 'motd'))).rejects.toThrow('cannot overwrite non-directory "/etc/motd" with directory');
   await expect(copy('/etc', Buffer.from('this is no archive'.repeat(100)))).rejects.toMatchObject({ kind: 'dataLoss' });
 });

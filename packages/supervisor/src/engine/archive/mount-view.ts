@@ -21,7 +21,13 @@ export interface ViewMapping {
  * kernel takes it apart when the descriptor is closed, whatever happens to this process. For reading, the layers alone are mounted, so that
  * the container may start meanwhile; for writing, its own snapshot, and it must not.
  */
-export function mountView(place: string, rootfs: readonly Mount[], mounts: readonly MountRecord[], writable: boolean, mapping?: ViewMapping): number {
+export function mountView(
+  place: string,
+  rootfs: readonly Mount[],
+  mounts: readonly MountRecord[],
+  writable: boolean,
+  mapping?: ViewMapping,
+): number {
   const { tree, missing } = mountOnce(place, rootfs, mounts, writable, mapping);
   if (!missing) return tree;
   // Mount points that no start has made yet are made in the container's snapshot, as dockerd does.
@@ -30,9 +36,16 @@ export function mountView(place: string, rootfs: readonly Mount[], mounts: reado
   return mountOnce(place, rootfs, mounts, writable, mapping).tree;
 }
 
-function mountOnce(place: string, rootfs: readonly Mount[], mounts: readonly MountRecord[], writable: boolean, mapping?: ViewMapping): { tree: number; missing: boolean } {
+function mountOnce(
+  place: string,
+  rootfs: readonly Mount[],
+  mounts: readonly MountRecord[],
+  writable: boolean,
+  mapping?: ViewMapping,
+): { tree: number; missing: boolean } {
   const [mount] = rootfs;
-  if (mount === undefined || rootfs.length > 1) throw notImplemented('the snapshotter answered mounts that are neither one overlay nor one bind');
+  if (mount === undefined || rootfs.length > 1)
+    throw notImplemented('the snapshotter answered mounts that are neither one overlay nor one bind');
   mkdirSync(place, { recursive: true, mode: 0o700 });
   const target = mkdtempSync(join(place, 'view-'));
   let mounted = false;
@@ -45,7 +58,9 @@ function mountOnce(place: string, rootfs: readonly Mount[], mounts: readonly Mou
     try {
       for (const volume of mounts) {
         if (writable) makeMountPoint(root, volume);
-        missing = bindVolume(root, volume, mapping?.destinations.has(volume.destination) === true ? mapping.space : undefined) === 'missing' || missing;
+        missing =
+          bindVolume(root, volume, mapping?.destinations.has(volume.destination) === true ? mapping.space : undefined) === 'missing' ||
+          missing;
       }
     } finally {
       closeSync(root);
@@ -84,7 +99,13 @@ function mountRoot(mount: Mount, target: string, writable: boolean): void {
     return;
   }
   const rest = options.filter((option) => !/^(lowerdir|upperdir|workdir|volatile|index)\b/.test(option));
-  syscalls.mount('overlay', target, 'overlay', MS.RDONLY, [`lowerdir=${upper.replaceAll(':', '\\:')}:${find('lowerdir') ?? ''}`, ...rest].join(','));
+  syscalls.mount(
+    'overlay',
+    target,
+    'overlay',
+    MS.RDONLY,
+    [`lowerdir=${upper.replaceAll(':', '\\:')}:${find('lowerdir') ?? ''}`, ...rest].join(','),
+  );
 }
 
 /** Makes the directory (for a file: the file) that a mount will lie on. A name that is taken by something else, as a dangling link, stays. */

@@ -12,7 +12,10 @@ export interface TarChild<S> {
 
 /** Packs one path of a pinned root as `name`, with the ids of the container whose maps are given. Only the child touches the foreign tree. */
 export function packTree(binary: string, root: number, path: string, name: string, ids?: IdMaps): TarChild<Readable> {
-  const child = spawn(binary, ['pack', '--root', '/proc/self/fd/3', '--path', path, '--name', name, ...idFlags(ids)], { stdio: ['ignore', 'pipe', 'pipe', root], env: {} });
+  const child = spawn(binary, ['pack', '--root', '/proc/self/fd/3', '--path', path, '--name', name, ...idFlags(ids)], {
+    stdio: ['ignore', 'pipe', 'pipe', root],
+    env: {},
+  });
   // Read from the start: what nobody reads by the time a child ends, Node throws away.
   const stream = (child.stdout as Readable).pipe(new PassThrough());
   return { stream, done: outcome(child), kill: () => child.kill('SIGKILL') };
@@ -33,7 +36,17 @@ export interface CopyOptions {
 
 /** Unpacks a tar into a pinned root that is in use. */
 export function copyIntoTree(binary: string, root: number, { into, keepKinds, owner, ids }: CopyOptions): TarChild<Writable> {
-  const args = ['untar', '--root', '/proc/self/fd/3', '--copy', '--into', into, ...(keepKinds ? ['--keep-kinds'] : []), ...(owner === undefined ? [] : ['--owner', `${owner.uid}:${owner.gid}`]), ...idFlags(ids)];
+  const args = [
+    'untar',
+    '--root',
+    '/proc/self/fd/3',
+    '--copy',
+    '--into',
+    into,
+    ...(keepKinds ? ['--keep-kinds'] : []),
+    ...(owner === undefined ? [] : ['--owner', `${owner.uid}:${owner.gid}`]),
+    ...idFlags(ids),
+  ];
   const child = spawn(binary, args, { stdio: ['pipe', 'ignore', 'pipe', root], env: {} });
   const stream = child.stdin as Writable;
   stream.on('error', () => undefined); // its exit says more than EPIPE

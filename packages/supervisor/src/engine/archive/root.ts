@@ -73,10 +73,16 @@ function mountsIn(engine: Engine, id: string, docker: DockerContainer): MountRec
   const owner = mode === undefined ? id : (engine.records.findDocker(mode)?.id ?? id);
   const files = networkFiles(engine, owner);
   const rw = docker.hostConfig?.ReadonlyRootfs !== true;
-  const own = [[files.hosts, '/etc/hosts'], [files.hostname, '/etc/hostname'], [files.resolvConf, '/etc/resolv.conf']] as const;
+  const own = [
+    [files.hosts, '/etc/hosts'],
+    [files.hostname, '/etc/hostname'],
+    [files.resolvConf, '/etc/resolv.conf'],
+  ] as const;
   const taken = new Set(docker.mounts.map((mount) => mount.destination));
   return [
-    ...own.filter(([, destination]) => !taken.has(destination)).map(([source, destination]) => MountRecord.fromPartial({ type: 'bind', source, destination, rw })),
+    ...own
+      .filter(([, destination]) => !taken.has(destination))
+      .map(([source, destination]) => MountRecord.fromPartial({ type: 'bind', source, destination, rw })),
     ...[...docker.mounts].sort((a, b) => a.destination.length - b.destination.length),
   ];
 }

@@ -8,7 +8,17 @@ import type { Engine } from '../containers/engine';
 import { rootForReading } from './root';
 
 /** Go's os.FileMode bits above the permissions. */
-const GO_MODE = { dir: 2 ** 31, symlink: 2 ** 27, device: 2 ** 26, fifo: 2 ** 25, socket: 2 ** 24, setuid: 2 ** 23, setgid: 2 ** 22, charDevice: 2 ** 21, sticky: 2 ** 20 } as const;
+const GO_MODE = {
+  dir: 2 ** 31,
+  symlink: 2 ** 27,
+  device: 2 ** 26,
+  fifo: 2 ** 25,
+  socket: 2 ** 24,
+  setuid: 2 ** 23,
+  setgid: 2 ** 22,
+  charDevice: 2 ** 21,
+  sticky: 2 ** 20,
+} as const;
 
 export function goFileMode(stat: Stats): number {
   let mode = stat.mode & 0o777;
@@ -45,7 +55,10 @@ export function statInRoot(root: number, id: string, asked: string): PathStat {
     const stat = fstatSync(fd);
     if (wantsDirectory && !stat.isDirectory()) throw noSuchPath(asked, id);
     return PathStat.create({
-      name: posix.basename(path) || '/', size: BigInt(stat.size), mode: goFileMode(stat), mtime: stat.mtime.toISOString(),
+      name: posix.basename(path) || '/',
+      size: BigInt(stat.size),
+      mode: goFileMode(stat),
+      mtime: stat.mtime.toISOString(),
       linkTarget: stat.isSymbolicLink() ? linkTarget(fd, path) : '',
     });
   } finally {
@@ -68,4 +81,3 @@ export async function statArchive(engine: Engine, _ctx: CallContext, request: St
     root.close();
   }
 }
-

@@ -1,6 +1,13 @@
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { ExportRequest, ExportResponse, GetArchiveRequest, GetArchiveResponse, PutArchiveRequest, PutArchiveResponse } from '@gantry/api/gantry/engine/v1/containers';
+import type {
+  ExportRequest,
+  ExportResponse,
+  GetArchiveRequest,
+  GetArchiveResponse,
+  PutArchiveRequest,
+  PutArchiveResponse,
+} from '@gantry/api/gantry/engine/v1/containers';
 import { type CallContext, forbidden, invalidArgument, type StreamTicket, unavailable } from '@gantry/rpc';
 import { closeSync, fstatSync } from 'node:fs';
 import { readInRoot, resolveInRoot } from '../containers/container-root';
@@ -38,17 +45,20 @@ export async function exportContainer(engine: Engine, _ctx: CallContext, request
 }
 
 function offerTar(engine: Engine, root: PinnedRoot, path: string, name: string): StreamTicket {
-  return engine.broker.offer(async (socket) => {
-    const child = packTree(engine.settings.nativePath(), root.fd, path, name, root.ids);
-    socket.once('close', () => child.kill());
-    socket.resume();
-    try {
-      await pipeline(child.stream, socket);
-      await child.done;
-    } finally {
-      root.close();
-    }
-  }, () => root.close());
+  return engine.broker.offer(
+    async (socket) => {
+      const child = packTree(engine.settings.nativePath(), root.fd, path, name, root.ids);
+      socket.once('close', () => child.kill());
+      socket.resume();
+      try {
+        await pipeline(child.stream, socket);
+        await child.done;
+      } finally {
+        root.close();
+      }
+    },
+    () => root.close(),
+  );
 }
 
 /** PUT /containers/{id}/archive: a ticket to send the tar to, then `done`. */
@@ -96,14 +106,27 @@ function checkTarget(engine: Engine, id: string, request: PutArchiveRequest, pat
   } finally {
     root.close();
   }
-  const volume = docker.mounts.filter((mount) => path === mount.destination || path.startsWith(`${mount.destination}/`)).sort((a, b) => b.destination.length - a.destination.length)[0];
+  const volume = docker.mounts
+    .filter((mount) => path === mount.destination || path.startsWith(`${mount.destination}/`))
+    .sort((a, b) => b.destination.length - a.destination.length)[0];
   if (volume !== undefined && !volume.rw) throw forbidden('mounted volume is marked read-only');
   if (volume === undefined && docker.hostConfig?.ReadonlyRootfs === true) throw forbidden('container rootfs is marked read-only');
 }
 
-async function unpack(engine: Engine, root: PinnedRoot, socket: Duplex, request: PutArchiveRequest, docker: DockerContainer): Promise<void> {
+async function unpack(
+  engine: Engine,
+  root: PinnedRoot,
+  socket: Duplex,
+  request: PutArchiveRequest,
+  docker: DockerContainer,
+): Promise<void> {
   const owner = request.copyUidGid ? ownerOf(docker) : undefined;
-  const child = copyIntoTree(engine.settings.nativePath(), root.fd, { into: cleanPath(request.path).path, keepKinds: request.noOverwriteDirNonDir, ids: root.ids, ...(owner === undefined ? {} : { owner }) });
+  const child = copyIntoTree(engine.settings.nativePath(), root.fd, {
+    into: cleanPath(request.path).path,
+    keepKinds: request.noOverwriteDirNonDir,
+    ids: root.ids,
+    ...(owner === undefined ? {} : { owner }),
+  });
   // The program tells what was wrong with the archive; a broken pipe only follows from it.
   pipeline(socket, child.stream, { end: true }).catch(() => child.stream.destroy());
   await child.done;
@@ -111,7 +134,8 @@ async function unpack(engine: Engine, root: PinnedRoot, socket: Duplex, request:
 
 function ownerOf(docker: DockerContainer): { uid: number; gid: number } {
   const layers = isRunning(docker) ? undefined : layersOf(docker.rootfs);
-  const read = (path: string): string => (isRunning(docker) ? readInRoot(stateOf(docker).pid, path) : layers === undefined ? undefined : readLayeredFile(layers, path)) ?? '';
+  const read = (path: string): string =>
+    (isRunning(docker) ? readInRoot(stateOf(docker).pid, path) : layers === undefined ? undefined : readLayeredFile(layers, path)) ?? '';
   const { uid, gid } = resolveUser(docker.config?.User ?? '', [], read('/etc/passwd'), read('/etc/group'));
   return { uid, gid };
 }

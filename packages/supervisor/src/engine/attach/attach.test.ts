@@ -64,7 +64,7 @@ it('ends with a start that fails', async () => {
   for await (const _message of attach);
 });
 
-it('answers a running container\'s socket at once', async () => {
+it("answers a running container's socket at once", async () => {
   const { id } = await createContainer(engine, newContext(), createRequest());
   await startContainer(engine, newContext(), StartRequest.create({ id }));
   const attach = attachContainer(engine, newContext(), request(id));

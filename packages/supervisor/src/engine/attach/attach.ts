@@ -1,5 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { AttachResponse, type AttachReadyRequest, type AttachReadyResponse, type AttachRequest } from '@gantry/api/gantry/engine/v1/containers';
+import {
+  AttachResponse,
+  type AttachReadyRequest,
+  type AttachReadyResponse,
+  type AttachRequest,
+} from '@gantry/api/gantry/engine/v1/containers';
 import { type CallContext, conflict, notFound } from '@gantry/rpc';
 import { Phase } from '../../records';
 import { emitContainerEvent, type Engine } from '../containers/engine';
@@ -17,7 +22,12 @@ export async function* attachContainer(engine: Engine, ctx: CallContext, request
   if (phase === Phase.PHASE_RESTARTING) throw conflict(`container ${request.id} is restarting, wait until the container is running`);
 
   const attachId = randomUUID();
-  const base = AttachResponse.create({ registered: true, attachId, tty: docker.config?.Tty ?? false, openStdin: docker.config?.OpenStdin ?? false });
+  const base = AttachResponse.create({
+    registered: true,
+    attachId,
+    tty: docker.config?.Tty ?? false,
+    openStdin: docker.config?.OpenStdin ?? false,
+  });
   const attach = engine.life.addAttach(id, attachId);
   const stop = engine.life.onExit(id, () => attach.over.resolve());
   const abort = (): void => engine.life.forgetAttach(id, attach);
@@ -26,7 +36,16 @@ export async function* attachContainer(engine: Engine, ctx: CallContext, request
   try {
     emitContainerEvent(engine, id, docker, 'attach');
     const logs = request.logs
-      ? offerLogs(engine, id, { stdout: request.stdout, stderr: request.stderr, follow: false, timestamps: false, details: false, tail: -1n, since: '', until: '' })
+      ? offerLogs(engine, id, {
+          stdout: request.stdout,
+          stderr: request.stderr,
+          follow: false,
+          timestamps: false,
+          details: false,
+          tail: -1n,
+          since: '',
+          until: '',
+        })
       : undefined;
     if (!request.stream) {
       yield { ...base, logs };

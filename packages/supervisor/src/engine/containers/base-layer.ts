@@ -4,7 +4,12 @@ import type { Mount } from '@gantry/api/containerd/types/types';
 
 /** Directories and empty files that docker puts into every root where the image has none. */
 const DIRECTORIES: readonly (readonly [path: string, mode: number])[] = [
-  ['dev', 0o755], ['dev/pts', 0o755], ['dev/shm', 0o1777], ['etc', 0o755], ['proc', 0o755], ['sys', 0o755],
+  ['dev', 0o755],
+  ['dev/pts', 0o755],
+  ['dev/shm', 0o1777],
+  ['etc', 0o755],
+  ['proc', 0o755],
+  ['sys', 0o755],
 ];
 const FILES = ['.dockerenv', 'dev/console', 'etc/hosts', 'etc/hostname', 'etc/resolv.conf'];
 
@@ -28,6 +33,8 @@ export function prepareBaseLayer(dataRoot: string): void {
 export function onBaseLayer(dataRoot: string, mounts: readonly Mount[]): Mount[] {
   const base = baseDirectory(dataRoot).replaceAll(/[\\:,]/g, (special) => `\\${special}`);
   return mounts.map((mount) =>
-    mount.type === 'overlay' ? { ...mount, options: mount.options.map((option) => (option.startsWith('lowerdir=') ? `${option}:${base}` : option)) } : mount,
+    mount.type === 'overlay'
+      ? { ...mount, options: mount.options.map((option) => (option.startsWith('lowerdir=') ? `${option}:${base}` : option)) }
+      : mount,
   );
 }

@@ -15,7 +15,19 @@ export async function containerChanges(engine: Engine, caller: CallContext, requ
 }
 
 /** Places that the runtime makes in every root to mount the engine's own files and file systems on. */
-const MOUNTPOINTS = new Set(['/etc/hosts', '/etc/hostname', '/etc/resolv.conf', '/dev', '/proc', '/sys', '/sbin/docker-init', '/dev/shm', '/dev/pts', '/dev/mqueue', '/dev/console']);
+const MOUNTPOINTS = new Set([
+  '/etc/hosts',
+  '/etc/hostname',
+  '/etc/resolv.conf',
+  '/dev',
+  '/proc',
+  '/sys',
+  '/sbin/docker-init',
+  '/dev/shm',
+  '/dev/pts',
+  '/dev/mqueue',
+  '/dev/console',
+]);
 const ADDED = 1;
 
 /** The changes without those, and without the directories that changed only because of them. */
@@ -23,7 +35,8 @@ function withoutMountpoints<T extends { readonly path: string; readonly kind: nu
   const own = changes.filter(({ path, kind }) => kind === ADDED && MOUNTPOINTS.has(path)).map(({ path }) => path);
   const kept = changes.filter(({ path }) => !own.includes(path));
   return kept.filter(({ path, kind }) => {
-    const onlyOwn = kind !== 2 && own.some((mountpoint) => mountpoint.startsWith(`${path}/`)) && !kept.some((other) => other.path.startsWith(`${path}/`));
+    const onlyOwn =
+      kind !== 2 && own.some((mountpoint) => mountpoint.startsWith(`${path}/`)) && !kept.some((other) => other.path.startsWith(`${path}/`));
     return !onlyOwn;
   });
 }
@@ -40,12 +53,26 @@ export async function commitContainer(engine: Engine, caller: CallContext, reque
       emitContainerEvent(engine, id, docker, 'pause');
     }
     try {
-      const config = request.config === undefined ? ContainerConfig.create(docker.config) : mergeOver(ContainerConfig.create(docker.config), request.config);
-      const { imageId, familiarName } = await engine.images.commit(ctx, ImageCommitRequest.fromPartial({
-        snapshotKey: id, parentImageId: docker.imageId, configJson: imageConfigJson(config), author: request.author, comment: request.comment, containerId: id,
-        repository: request.repository, tag: request.tag, changes: request.changes,
-      }));
-      if (familiarName !== '') engine.events.emit({ type: 'image', action: 'tag', id: imageId, attributes: { ...config.Labels, name: familiarName } });
+      const config =
+        request.config === undefined
+          ? ContainerConfig.create(docker.config)
+          : mergeOver(ContainerConfig.create(docker.config), request.config);
+      const { imageId, familiarName } = await engine.images.commit(
+        ctx,
+        ImageCommitRequest.fromPartial({
+          snapshotKey: id,
+          parentImageId: docker.imageId,
+          configJson: imageConfigJson(config),
+          author: request.author,
+          comment: request.comment,
+          containerId: id,
+          repository: request.repository,
+          tag: request.tag,
+          changes: request.changes,
+        }),
+      );
+      if (familiarName !== '')
+        engine.events.emit({ type: 'image', action: 'tag', id: imageId, attributes: { ...config.Labels, name: familiarName } });
       emitContainerEvent(engine, id, docker, 'commit', { comment: request.comment, imageID: imageId, imageRef: familiarName });
       return { id: imageId };
     } finally {
@@ -59,6 +86,9 @@ export async function commitContainer(engine: Engine, caller: CallContext, reque
 
 /** What the request sets wins over the container's own configuration. */
 function mergeOver(own: ContainerConfig, asked: ContainerConfig): ContainerConfig {
-  const set = Object.entries(asked).filter(([, value]) => value !== undefined && value !== '' && value !== false && (typeof value !== 'object' || Object.keys(value as object).length > 0));
+  const set = Object.entries(asked).filter(
+    ([, value]) =>
+      value !== undefined && value !== '' && value !== false && (typeof value !== 'object' || Object.keys(value as object).length > 0),
+  );
   return { ...own, ...Object.fromEntries(set) };
 }

@@ -34,7 +34,9 @@ export function createContainersEngine(surroundings: EngineSurroundings, overrid
   const { connections, records, logger } = surroundings;
   const store = openExecStore(join(surroundings.run, 'tasks', 'execs.db'));
   const restarter = new Restarter((id) => {
-    startById(engine, newContext({ namespace: records.dockerNamespace, logger }), id, 'policy').catch((error: unknown) => logger.warn({ err: error, container: id }, 'the restart policy could not start a container'));
+    startById(engine, newContext({ namespace: records.dockerNamespace, logger }), id, 'policy').catch((error: unknown) =>
+      logger.warn({ err: error, container: id }, 'the restart policy could not start a container'),
+    );
   });
   const engine: Engine = {
     settings: { ...settingsOf(surroundings), ...overrides },
@@ -87,8 +89,20 @@ function settingsOf({ data, run, defaultLog }: EngineSurroundings): EngineSettin
   const initPath = findProgram('gantry-init', __dirname);
   return {
     ...(initPath === undefined ? {} : { initPath }),
-    dataRoot: data, runRoot: run, bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim(), cgroupVersion: detectCgroups().mode === 'v2' ? 2 : 1,
-    seccomp: defaultSeccompProfile(), init: false, dns: [], dnsSearch: [], dnsOptions: [], logDriver: defaultLog.Type, logOptions: defaultLog.Config, hostGatewayIp: '',
-    defaultShmSize: DEFAULT_SHM_SIZE, stopTimeout: DEFAULT_STOP_TIMEOUT, nativePath: () => requireProgram('gantry-native', __dirname),
+    dataRoot: data,
+    runRoot: run,
+    bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim(),
+    cgroupVersion: detectCgroups().mode === 'v2' ? 2 : 1,
+    seccomp: defaultSeccompProfile(),
+    init: false,
+    dns: [],
+    dnsSearch: [],
+    dnsOptions: [],
+    logDriver: defaultLog.Type,
+    logOptions: defaultLog.Config,
+    hostGatewayIp: '',
+    defaultShmSize: DEFAULT_SHM_SIZE,
+    stopTimeout: DEFAULT_STOP_TIMEOUT,
+    nativePath: () => requireProgram('gantry-native', __dirname),
   };
 }

@@ -15,13 +15,27 @@ export type Connected = Pick<DockerContainer, 'endpoints' | 'ports' | 'networkOr
  * Connects a container that has just been made to all its networks, in order. Its ports are published on the first one that leads outside: the
  * network service publishes nothing on an internal network.
  */
-export async function connectNetworks(engine: Engine, ctx: CallContext, id: string, docker: DockerContainer, pid: number): Promise<Connected> {
+export async function connectNetworks(
+  engine: Engine,
+  ctx: CallContext,
+  id: string,
+  docker: DockerContainer,
+  pid: number,
+): Promise<Connected> {
   const endpoints: Record<string, EndpointSettings> = {};
   const networkOrder: string[] = [];
   let ports: Record<string, PortBindings> = {};
   for (const [index, name] of docker.networkOrder.entries()) {
     const settings = docker.endpoints[name] ?? EndpointSettings.create();
-    const connected = await connectOne(engine, ctx, { id, docker, pid, name, settings, ports: hasGateway(endpoints) ? [] : portRequests(docker), first: index === 0 });
+    const connected = await connectOne(engine, ctx, {
+      id,
+      docker,
+      pid,
+      name,
+      settings,
+      ports: hasGateway(endpoints) ? [] : portRequests(docker),
+      first: index === 0,
+    });
     endpoints[connected.name] = connected.settings;
     networkOrder.push(connected.name);
     ports = { ...ports, ...connected.ports };
@@ -45,7 +59,11 @@ interface Connection {
 }
 
 /** One endpoint. Errors carry docker's words around those of the network service. */
-export async function connectOne(engine: Engine, ctx: CallContext, connection: Connection): Promise<{ name: string; settings: EndpointSettings; ports: Record<string, PortBindings> }> {
+export async function connectOne(
+  engine: Engine,
+  ctx: CallContext,
+  connection: Connection,
+): Promise<{ name: string; settings: EndpointSettings; ports: Record<string, PortBindings> }> {
   const { id, docker, pid, name, settings } = connection;
   const links: Record<string, string> = {};
   for (const link of [...settings.Links, ...(connection.first && name !== 'bridge' ? (docker.hostConfig?.Links ?? []) : [])]) {
@@ -56,10 +74,21 @@ export async function connectOne(engine: Engine, ctx: CallContext, connection: C
     const { endpoint } = await engine.network.connect(
       suboperation(ctx, `connect/${name}`),
       ConnectRequest.fromPartial({
-        networkRef: name, sandboxId: id, netnsPath: `/proc/${pid}/ns/net`, containerName: docker.name, hostname: docker.config?.Hostname ?? '',
-        domainname: docker.config?.Domainname ?? '', aliases: settings.Aliases, ipAddress: settings.IPAMConfig?.IPv4Address ?? '',
-        ipv6Address: settings.IPAMConfig?.IPv6Address ?? '', macAddress: settings.MacAddress, driverOptions: settings.DriverOpts, ports: connection.ports,
-        dnsServers: isPredefined(name) ? [] : resolversOf(engine, docker), defaultGateway: connection.first, links,
+        networkRef: name,
+        sandboxId: id,
+        netnsPath: `/proc/${pid}/ns/net`,
+        containerName: docker.name,
+        hostname: docker.config?.Hostname ?? '',
+        domainname: docker.config?.Domainname ?? '',
+        aliases: settings.Aliases,
+        ipAddress: settings.IPAMConfig?.IPv4Address ?? '',
+        ipv6Address: settings.IPAMConfig?.IPv6Address ?? '',
+        macAddress: settings.MacAddress,
+        driverOptions: settings.DriverOpts,
+        ports: connection.ports,
+        dnsServers: isPredefined(name) ? [] : resolversOf(engine, docker),
+        defaultGateway: connection.first,
+        links,
       }),
       { timeoutMs: 60_000 },
     );
@@ -68,7 +97,11 @@ export async function connectOne(engine: Engine, ctx: CallContext, connection: C
     return { name: endpoint?.networkName || name, settings: settingsOf(settings, endpoint), ports: portsOf(endpoint) };
   } catch (error) {
     const failure = asGantryError(error);
-    throw new GantryError(failure.kind === 'conflict' || failure.kind === 'alreadyExists' ? 'internal' : failure.kind, `failed to set up container networking: ${failure.message}`, { cause: error, meta: failure.meta });
+    throw new GantryError(
+      failure.kind === 'conflict' || failure.kind === 'alreadyExists' ? 'internal' : failure.kind,
+      `failed to set up container networking: ${failure.message}`,
+      { cause: error, meta: failure.meta },
+    );
   }
 }
 
@@ -78,9 +111,17 @@ const driverOf = (name: string): string => (name === 'none' ? 'null' : name);
 export function settingsOf(asked: EndpointSettings, endpoint: Endpoint | undefined): EndpointSettings {
   if (endpoint === undefined) return asked;
   return {
-    ...asked, NetworkID: endpoint.networkId, EndpointID: endpoint.id, Gateway: endpoint.gateway, IPAddress: endpoint.ipAddress,
-    IPPrefixLen: BigInt(endpoint.ipPrefixLen), IPv6Gateway: endpoint.ipv6Gateway, GlobalIPv6Address: endpoint.ipv6Address,
-    GlobalIPv6PrefixLen: BigInt(endpoint.ipv6PrefixLen), MacAddress: endpoint.macAddress, DNSNames: endpoint.dnsNames,
+    ...asked,
+    NetworkID: endpoint.networkId,
+    EndpointID: endpoint.id,
+    Gateway: endpoint.gateway,
+    IPAddress: endpoint.ipAddress,
+    IPPrefixLen: BigInt(endpoint.ipPrefixLen),
+    IPv6Gateway: endpoint.ipv6Gateway,
+    GlobalIPv6Address: endpoint.ipv6Address,
+    GlobalIPv6PrefixLen: BigInt(endpoint.ipv6PrefixLen),
+    MacAddress: endpoint.macAddress,
+    DNSNames: endpoint.dnsNames,
   };
 }
 
@@ -90,7 +131,14 @@ export function forgetEndpoints(docker: DockerContainer): DockerContainer {
     Object.entries(docker.endpoints).map(([name, settings]) => [
       name,
       {
-        ...settings, EndpointID: '', Gateway: '', IPAddress: '', IPPrefixLen: 0n, IPv6Gateway: '', GlobalIPv6Address: '', GlobalIPv6PrefixLen: 0n,
+        ...settings,
+        EndpointID: '',
+        Gateway: '',
+        IPAddress: '',
+        IPPrefixLen: 0n,
+        IPv6Gateway: '',
+        GlobalIPv6Address: '',
+        GlobalIPv6PrefixLen: 0n,
         MacAddress: docker.config?.MacAddress ?? '',
       },
     ]),
@@ -101,7 +149,10 @@ export function forgetEndpoints(docker: DockerContainer): DockerContainer {
 function portsOf(endpoint: Endpoint | undefined): Record<string, PortBindings> {
   const result: Record<string, PortBindings> = {};
   for (const port of endpoint?.ports ?? []) {
-    (result[`${port.containerPort}/${port.protocol}`] ??= { items: [] }).items.push({ HostIp: port.hostIp, HostPort: String(port.hostPort) });
+    (result[`${port.containerPort}/${port.protocol}`] ??= { items: [] }).items.push({
+      HostIp: port.hostIp,
+      HostPort: String(port.hostPort),
+    });
   }
   return result;
 }

@@ -3,7 +3,16 @@ import type { Spec } from '@gantry/oci';
 import { syscalls } from '@gantry/linux';
 import { type CallContext, conflict, invalidArgument, notImplemented } from '@gantry/rpc';
 import type { DockerContainer } from '../../records';
-import { buildSpec, type EngineFiles, type JoinedPids, type Layers, layersOf, readLayeredFile, resolveUser, type ResolvedUser } from '../../spec';
+import {
+  buildSpec,
+  type EngineFiles,
+  type JoinedPids,
+  type Layers,
+  layersOf,
+  readLayeredFile,
+  resolveUser,
+  type ResolvedUser,
+} from '../../spec';
 import type { Engine } from './engine';
 import { networkFiles, writeNetworkFiles } from './files';
 import { specRemap } from './remap';
@@ -14,34 +23,60 @@ import { isRunning, stateOf } from './state';
 import { joinedContainer } from './validate-modes';
 
 /** config.json of a container that is about to start, with the files that it mounts written. */
-export async function containerSpec(engine: Engine, ctx: CallContext, id: string, docker: DockerContainer): Promise<{ spec: Spec; hostGateway: string }> {
+export async function containerSpec(
+  engine: Engine,
+  ctx: CallContext,
+  id: string,
+  docker: DockerContainer,
+): Promise<{ spec: Spec; hostGateway: string }> {
   const { config, hostConfig: host } = docker;
   if (config === undefined || host === undefined) throw invalidArgument(`container ${docker.name} has no configuration`);
   const network = joinedContainer(host.NetworkMode);
   const owner = network === undefined ? undefined : engine.records.requireDocker(network);
-  const hostname = owner !== undefined ? (owner.docker.config?.Hostname ?? '') : config.Hostname !== '' ? config.Hostname : host.NetworkMode === 'host' || host.UTSMode === 'host' ? hostHostname() : id.slice(0, 12);
+  const hostname =
+    owner !== undefined
+      ? (owner.docker.config?.Hostname ?? '')
+      : config.Hostname !== ''
+        ? config.Hostname
+        : host.NetworkMode === 'host' || host.UTSMode === 'host'
+          ? hostHostname()
+          : id.slice(0, 12);
 
   requireLinkedRunning(engine, docker);
   const hostGateway = host.ExtraHosts.some((entry) => entry.endsWith('host-gateway')) ? await gatewayAddress(engine, ctx) : '';
   if (owner === undefined) writeNetworkFiles(engine, id, { ...docker, config: { ...config, Hostname: hostname } }, hostname, hostGateway);
   const joined = joinedPids(engine, docker);
   const spec = await buildSpec({
-    id, command: commandOf(config), config: { ...config, Env: [...linkEnvironment(engine, docker), ...config.Env] }, host, mounts: docker.mounts, hostname, user: containerUser(docker),
+    id,
+    command: commandOf(config),
+    config: { ...config, Env: [...linkEnvironment(engine, docker), ...config.Env] },
+    host,
+    mounts: docker.mounts,
+    hostname,
+    user: containerUser(docker),
     files: { ...networkFiles(engine, owner?.id ?? id), ...initFile(engine, docker), ...(await shmDirectory(engine, id, docker)) },
-    joined, remap: await specRemap(engine, ctx, docker, joined), cgroupVersion: engine.settings.cgroupVersion, defaultSeccomp: engine.settings.seccomp,
+    joined,
+    remap: await specRemap(engine, ctx, docker, joined),
+    cgroupVersion: engine.settings.cgroupVersion,
+    defaultSeccomp: engine.settings.seccomp,
   });
   return { spec, hostGateway };
 }
 
 /** The user of a stopped container: read from its layers, without mounting them. */
 function containerUser(docker: DockerContainer): ResolvedUser {
-  return userIn(docker.rootfs.length === 0 ? undefined : layersOf(docker.rootfs), docker.config?.User ?? '', docker.hostConfig?.GroupAdd ?? []);
+  return userIn(
+    docker.rootfs.length === 0 ? undefined : layersOf(docker.rootfs),
+    docker.config?.User ?? '',
+    docker.hostConfig?.GroupAdd ?? [],
+  );
 }
 
 const isOpaque = (directory: string): boolean => syscalls.lgetxattr(directory, 'trusted.overlay.opaque')?.toString('latin1') === 'y';
 
 function userIn(layers: Layers | undefined, user: string, groups: readonly string[]): ResolvedUser {
-  if (layers === undefined) throw notImplemented('the snapshotter answered mounts that are neither one overlay nor one bind: users cannot be looked up');
+  if (layers === undefined)
+    throw notImplemented('the snapshotter answered mounts that are neither one overlay nor one bind: users cannot be looked up');
   const read = (path: string): string => readLayeredFile(layers, path, isOpaque) ?? '';
   return resolveUser(user, groups, read('/etc/passwd'), read('/etc/group'));
 }
@@ -58,7 +93,13 @@ function joinedPids(engine: Engine, docker: DockerContainer): JoinedPids {
     const ref = joinedContainer(mode);
     if (ref === undefined) return undefined;
     const { docker: other } = engine.records.requireDocker(ref);
-    if (!isRunning(other)) throw conflict(`cannot join network namespace of a non running container: ${other.name}`.replace('network namespace', mode === docker.hostConfig?.NetworkMode ? 'network namespace' : 'namespace'));
+    if (!isRunning(other))
+      throw conflict(
+        `cannot join network namespace of a non running container: ${other.name}`.replace(
+          'network namespace',
+          mode === docker.hostConfig?.NetworkMode ? 'network namespace' : 'namespace',
+        ),
+      );
     return stateOf(other).pid;
   };
   const host = docker.hostConfig;

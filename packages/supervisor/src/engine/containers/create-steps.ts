@@ -41,17 +41,30 @@ export function createSteps(engine: Engine, results?: CreateResults): Step<Creat
       async undo(ctx, { id, volumes }) {
         for (const { name, anonymous } of volumes) {
           await engine.volumes.releaseReference(withoutLease(ctx), { name, containerId: id }).catch(ignore('notFound'));
-          if (anonymous) await engine.volumes.removeVolume(withoutLease(ctx), { name, force: true }).catch(ignore('notFound', 'conflict', 'failedPrecondition'));
+          if (anonymous)
+            await engine.volumes
+              .removeVolume(withoutLease(ctx), { name, force: true })
+              .catch(ignore('notFound', 'conflict', 'failedPrecondition'));
         }
       },
     },
   ];
 }
 
-async function attachVolume(engine: Engine, ctx: CallContext, id: string, { record, volume }: CreateResults['planned'][number]): Promise<typeof record> {
+async function attachVolume(
+  engine: Engine,
+  ctx: CallContext,
+  id: string,
+  { record, volume }: CreateResults['planned'][number],
+): Promise<typeof record> {
   if (volume !== undefined) {
     const labels = record.anonymous ? { 'com.docker.volume.anonymous': '', ...volume.labels } : volume.labels;
-    const made = await engine.volumes.createVolume(ctx, { name: record.name, driver: volume.driver || 'local', options: { ...volume.options }, labels });
+    const made = await engine.volumes.createVolume(ctx, {
+      name: record.name,
+      driver: volume.driver || 'local',
+      options: { ...volume.options },
+      labels,
+    });
     if (made.created) {
       engine.events.emit({ type: 'volume', action: 'create', id: record.name, attributes: { driver: made.volume?.driver ?? 'local' } });
     }

@@ -49,7 +49,8 @@ export interface CreateResults {
 /** POST /containers/create. Everything that was made is undone when a step fails, also after a crash. */
 export async function createContainer(engine: Engine, caller: CallContext, request: CreateRequest): Promise<CreateResponse> {
   return engine.once.once(caller, 'create', async () => {
-    const repeated = caller.operationId === '' ? undefined : engine.records.listDocker().find(({ docker }) => docker.operationId === caller.operationId);
+    const repeated =
+      caller.operationId === '' ? undefined : engine.records.listDocker().find(({ docker }) => docker.operationId === caller.operationId);
     if (repeated !== undefined) return { id: repeated.id, warnings: [] };
     return create(engine, inDockerNamespace(engine, caller), request);
   });
@@ -104,7 +105,11 @@ async function plan(engine: Engine, ctx: CallContext, id: string, request: Creat
   if (config.Hostname === '' && host.NetworkMode === 'host') config.Hostname = hostHostname();
   else if (config.Hostname === '' && ownHostname) config.Hostname = id.slice(0, 12);
   return {
-    image, config, host, warnings, networks: planNetworks(host, request.networkingConfig, config.MacAddress ?? ''),
+    image,
+    config,
+    host,
+    warnings,
+    networks: planNetworks(host, request.networkingConfig, config.MacAddress ?? ''),
     mounts: await planMounts(host, config, (ref) => findOther(engine, ref)),
   };
 }
@@ -116,12 +121,25 @@ function findOther(engine: Engine, ref: string): DockerRecord {
   return found;
 }
 
-async function make(engine: Engine, ctx: CallContext, id: string, given: string | undefined, request: CreateRequest, planned: Plan): Promise<DockerView> {
+async function make(
+  engine: Engine,
+  ctx: CallContext,
+  id: string,
+  given: string | undefined,
+  request: CreateRequest,
+  planned: Plan,
+): Promise<DockerView> {
   const { image, config, host, networks } = planned;
   const name = given ?? generateName((candidate) => engine.records.names.holder(candidate) !== undefined);
   const input: CreateInput = {
-    id, name, snapshotter: image.snapshotter, parent: image.chainId, imageDigest: image.target?.digest ?? '',
-    volumes: planned.mounts.filter(({ record }) => record.type === 'volume').map(({ record }) => ({ name: record.name, anonymous: record.anonymous })),
+    id,
+    name,
+    snapshotter: image.snapshotter,
+    parent: image.chainId,
+    imageDigest: image.target?.digest ?? '',
+    volumes: planned.mounts
+      .filter(({ record }) => record.type === 'volume')
+      .map(({ record }) => ({ name: record.name, anonymous: record.anonymous })),
   };
   const results: CreateResults = { planned: planned.mounts, rootfs: [], mounts: [] };
   const entry = engine.journal.begin('create', id, input, () => engine.records.names.reserve(name, id));
@@ -132,17 +150,36 @@ async function make(engine: Engine, ctx: CallContext, id: string, given: string 
     throw error;
   }
   const docker = DockerView.create({
-    name, created: nowText(), imageId: image.id, platform: image.platform?.os ?? 'linux', config, hostConfig: host,
-    state: { phase: Phase.PHASE_CREATED }, endpoints: networks.endpoints, networkOrder: networks.order, mounts: results.mounts, rootfs: results.rootfs,
-    imageManifest: image.target, runtime: host.Runtime ?? '', volumeNames: input.volumes.map((volume) => volume.name),
-    apiVersion: request.apiVersion, operationId: ctx.operationId,
+    name,
+    created: nowText(),
+    imageId: image.id,
+    platform: image.platform?.os ?? 'linux',
+    config,
+    hostConfig: host,
+    state: { phase: Phase.PHASE_CREATED },
+    endpoints: networks.endpoints,
+    networkOrder: networks.order,
+    mounts: results.mounts,
+    rootfs: results.rootfs,
+    imageManifest: image.target,
+    runtime: host.Runtime ?? '',
+    volumeNames: input.volumes.map((volume) => volume.name),
+    apiVersion: request.apiVersion,
+    operationId: ctx.operationId,
   });
   engine.journal.end(entry, () =>
-    engine.records.create(ctx.namespace, ContainerdRecord.create({
-      id, image: image.names[0] ?? config.Image, labels: {}, snapshotter: image.snapshotter, snapshotKey: id,
-      runtime: { name: 'io.containerd.runc.v2', options: undefined },
-      extensions: { [DOCKER_EXTENSION]: { typeUrl: DOCKER_EXTENSION, value: Buffer.from(DockerView.encode(docker).finish()) } },
-    })),
+    engine.records.create(
+      ctx.namespace,
+      ContainerdRecord.create({
+        id,
+        image: image.names[0] ?? config.Image,
+        labels: {},
+        snapshotter: image.snapshotter,
+        snapshotKey: id,
+        runtime: { name: 'io.containerd.runc.v2', options: undefined },
+        extensions: { [DOCKER_EXTENSION]: { typeUrl: DOCKER_EXTENSION, value: Buffer.from(DockerView.encode(docker).finish()) } },
+      }),
+    ),
   );
   return docker;
 }

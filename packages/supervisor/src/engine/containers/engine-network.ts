@@ -37,19 +37,30 @@ async function connect(engine: Engine, ctx: CallContext, id: string, network: Ne
   const { docker } = engine.records.requireDocker(id);
   const mode = docker.hostConfig?.NetworkMode ?? '';
   if (mode === 'host' || mode === 'none' || joinedContainer(mode) !== undefined) {
-    throw conflict(joinedContainer(mode) !== undefined ? "container sharing network namespace with another container or host cannot be connected to any other network" : `cannot connect a container whose network mode is ${mode} to a network`);
+    throw conflict(
+      joinedContainer(mode) !== undefined
+        ? 'container sharing network namespace with another container or host cannot be connected to any other network'
+        : `cannot connect a container whose network mode is ${mode} to a network`,
+    );
   }
-  if (docker.endpoints[network.name] !== undefined) throw conflict(`endpoint with name ${docker.name} already exists in network ${network.name}`);
+  if (docker.endpoints[network.name] !== undefined)
+    throw conflict(`endpoint with name ${docker.name} already exists in network ${network.name}`);
   const name = network.name;
   if (!isRunning(docker)) {
-    engine.records.updateDocker(id, (current) => ({ ...current, endpoints: { ...current.endpoints, [name]: settings }, networkOrder: [...current.networkOrder, name] }));
+    engine.records.updateDocker(id, (current) => ({
+      ...current,
+      endpoints: { ...current.endpoints, [name]: settings },
+      networkOrder: [...current.networkOrder, name],
+    }));
     return;
   }
   if (settings.GwPriority > 0) throw notImplemented(`network ${name}: GwPriority is not supported for a container that runs already`);
   const ports = hasGateway(docker.endpoints) ? [] : portRequests(docker);
   const connected = await connectOne(engine, ctx, { id, docker, pid: stateOf(docker).pid, name, settings, ports, first: false });
   const { docker: now } = engine.records.updateDocker(id, (current) => ({
-    ...current, endpoints: { ...current.endpoints, [connected.name]: connected.settings }, networkOrder: [...current.networkOrder, connected.name],
+    ...current,
+    endpoints: { ...current.endpoints, [connected.name]: connected.settings },
+    networkOrder: [...current.networkOrder, connected.name],
     ports: { ...current.ports, ...connected.ports },
   }));
   rewriteFiles(engine, id, now);
@@ -58,7 +69,8 @@ async function connect(engine: Engine, ctx: CallContext, id: string, network: Ne
 async function disconnect(engine: Engine, ctx: CallContext, id: string, network: Network, force: boolean): Promise<void> {
   const { docker } = engine.records.requireDocker(id);
   const settings = docker.endpoints[network.name];
-  if (docker.hostConfig?.NetworkMode === 'host') throw conflict('container cannot be disconnected from host network or connected to host network');
+  if (docker.hostConfig?.NetworkMode === 'host')
+    throw conflict('container cannot be disconnected from host network or connected to host network');
   if (settings === undefined && !force) throw conflict(`container ${id} is not connected to network ${network.name}`);
   if (isRunning(docker) || force) {
     await engine.network.disconnect(ctx, { networkRef: network.id, sandboxId: id, force }).catch((error: unknown) => {
@@ -69,10 +81,20 @@ async function disconnect(engine: Engine, ctx: CallContext, id: string, network:
   const { docker: now } = engine.records.updateDocker(id, (current) => {
     const { [network.name]: _gone, ...endpoints } = current.endpoints;
     // The published ports move to an endpoint that leads outside, if one is left.
-    return { ...current, endpoints, networkOrder: current.networkOrder.filter((name) => name !== network.name), ports: hasGateway(endpoints) ? current.ports : {} };
+    return {
+      ...current,
+      endpoints,
+      networkOrder: current.networkOrder.filter((name) => name !== network.name),
+      ports: hasGateway(endpoints) ? current.ports : {},
+    };
   });
   if (isRunning(now)) rewriteFiles(engine, id, now);
-  engine.events.emit({ type: 'network', action: 'disconnect', id: network.id, attributes: { container: id, name: network.name, type: network.driver } });
+  engine.events.emit({
+    type: 'network',
+    action: 'disconnect',
+    id: network.id,
+    attributes: { container: id, name: network.name, type: network.driver },
+  });
 }
 
 /** hosts and resolv.conf follow the networks of a running container; their inodes stay, they are mounted. */

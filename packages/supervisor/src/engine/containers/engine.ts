@@ -96,11 +96,20 @@ export function inDockerNamespace(engine: Engine, ctx: CallContext): CallContext
 }
 
 /** Attributes that every event of a container carries. */
-export function eventAttributes(docker: { readonly name: string; readonly config: { readonly Image: string; readonly Labels: Readonly<Record<string, string>> } | undefined }): Record<string, string> {
+export function eventAttributes(docker: {
+  readonly name: string;
+  readonly config: { readonly Image: string; readonly Labels: Readonly<Record<string, string>> } | undefined;
+}): Record<string, string> {
   return { ...docker.config?.Labels, image: docker.config?.Image ?? '', name: docker.name };
 }
 
-export function emitContainerEvent(engine: Engine, id: string, docker: Parameters<typeof eventAttributes>[0], action: string, more: Readonly<Record<string, string>> = {}): void {
+export function emitContainerEvent(
+  engine: Engine,
+  id: string,
+  docker: Parameters<typeof eventAttributes>[0],
+  action: string,
+  more: Readonly<Record<string, string>> = {},
+): void {
   engine.events.emit({ type: 'container', action, id, attributes: { ...eventAttributes(docker), ...more } });
 }
 

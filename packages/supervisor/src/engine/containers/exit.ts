@@ -29,7 +29,8 @@ export function handleTaskEvent(engine: Engine, event: TaskEvent): void {
   const exit = unpackAny(event.event, TaskExit);
   if (exit !== undefined) {
     const exitedAt = exit.exitedAt === undefined ? nowText() : formatTimestamp(exit.exitedAt);
-    if (exit.id === exit.containerId || exit.id === '') applyExit(engine, exit.containerId, { pid: exit.pid, exitCode: exit.exitStatus, exitedAt, error: event.exitError });
+    if (exit.id === exit.containerId || exit.id === '')
+      applyExit(engine, exit.containerId, { pid: exit.pid, exitCode: exit.exitStatus, exitedAt, error: event.exitError });
     else engine.execs.exited(exit.containerId, exit.id, exit.exitStatus);
   }
   const oom = unpackAny(event.event, TaskOOM);
@@ -60,26 +61,49 @@ export function applyExit(engine: Engine, id: string, end: TaskEnd): void {
   if (!isRunning(docker) || (end.pid !== 0 && end.pid !== state.pid)) return;
 
   const exitCode = BigInt(end.exitCode);
-  const again = shouldRestart(docker.hostConfig?.RestartPolicy, { exitCode, restartCount: state.restartCount, manuallyStopped: state.manuallyStopped });
+  const again = shouldRestart(docker.hostConfig?.RestartPolicy, {
+    exitCode,
+    restartCount: state.restartCount,
+    manuallyStopped: state.manuallyStopped,
+  });
   const autoRemove = !again && !engine.life.takeKept(id) && docker.hostConfig?.AutoRemove === true;
   const phase = again ? Phase.PHASE_RESTARTING : autoRemove ? Phase.PHASE_REMOVING : Phase.PHASE_EXITED;
   const durable = !autoRemove; // a removal is what comes next, and a power loss would remove it too
   const ended = engine.records.updateDocker(
     id,
-    (current) => healthEnded(moveTo(current, phase, { pid: 0, exitCode, finishedAt: end.exitedAt, error: end.error ?? '', restartCount: again ? state.restartCount + 1n : state.restartCount })),
+    (current) =>
+      healthEnded(
+        moveTo(current, phase, {
+          pid: 0,
+          exitCode,
+          finishedAt: end.exitedAt,
+          error: end.error ?? '',
+          restartCount: again ? state.restartCount + 1n : state.restartCount,
+        }),
+      ),
     { durable },
   );
   const ranMs = Math.max(0, Date.parse(end.exitedAt) - Date.parse(state.startedAt));
   engine.life.tellEnded(id);
   engine.execs.containerEnded(id);
   emitContainerEvent(engine, id, docker, 'die', { exitCode: String(end.exitCode), execDuration: String(Math.floor(ranMs / 1000)) });
-  void engine.queues.run(id, () => afterExit(engine, id, { again, autoRemove, ranMs, exit: { exitCode, error: ended.docker.state?.error ?? '' } })).catch((error: unknown) => {
-    engine.logger.error({ err: error, container: id }, 'finishing with an ended container failed');
-  });
+  void engine.queues
+    .run(id, () => afterExit(engine, id, { again, autoRemove, ranMs, exit: { exitCode, error: ended.docker.state?.error ?? '' } }))
+    .catch((error: unknown) => {
+      engine.logger.error({ err: error, container: id }, 'finishing with an ended container failed');
+    });
 }
 
 function healthEnded(docker: DockerContainer): DockerContainer {
-  return docker.health === undefined ? docker : { ...docker, health: { ...docker.health, Status: docker.health.Status === 'healthy' || docker.health.Status === 'starting' ? 'unhealthy' : docker.health.Status } };
+  return docker.health === undefined
+    ? docker
+    : {
+        ...docker,
+        health: {
+          ...docker.health,
+          Status: docker.health.Status === 'healthy' || docker.health.Status === 'starting' ? 'unhealthy' : docker.health.Status,
+        },
+      };
 }
 
 interface AfterExit {
@@ -114,7 +138,8 @@ export async function releaseNetwork(engine: Engine, ctx: Parameters<Engine['net
   } catch (error) {
     engine.logger.warn({ err: error, container: id }, 'the network of an ended container was not given back');
   }
-  if (engine.records.getDocker(id) !== undefined && connected.length > 0) engine.records.updateDocker(id, forgetEndpoints, { durable: false });
+  if (engine.records.getDocker(id) !== undefined && connected.length > 0)
+    engine.records.updateDocker(id, forgetEndpoints, { durable: false });
   for (const [name, settings] of connected) {
     const type = name === 'none' ? 'null' : name === 'host' ? 'host' : 'bridge';
     engine.events.emit({ type: 'network', action: 'disconnect', id: settings.NetworkID, attributes: { container: id, name, type } });

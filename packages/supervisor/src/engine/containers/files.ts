@@ -8,7 +8,8 @@ import { containerDir, type Engine } from './engine';
 import { linkHosts } from './links';
 import { isPredefined } from './networks';
 
-const HOSTS_HEAD = '127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\nff00::\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n';
+const HOSTS_HEAD =
+  '127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\nff00::\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n';
 /** Where the embedded resolver of user-defined networks listens. */
 const EMBEDDED_DNS = '127.0.0.11';
 /** For a host whose own resolvers are all on loopback, as docker has it. */
@@ -39,7 +40,9 @@ export function writeHosts(engine: Engine, id: string, docker: DockerContainer, 
   const host = docker.hostConfig;
   const extra = (host?.ExtraHosts ?? []).map((entry) => extraHost(entry, hostGateway));
   const head = host?.NetworkMode === 'host' ? readHost('/etc/hosts', HOSTS_HEAD) : HOSTS_HEAD;
-  const own = Object.values(docker.endpoints).flatMap((endpoint) => addressesOf(endpoint).map((address) => `${address}\t${ownNames(docker)}\n`));
+  const own = Object.values(docker.endpoints).flatMap((endpoint) =>
+    addressesOf(endpoint).map((address) => `${address}\t${ownNames(docker)}\n`),
+  );
   writeFileSync(networkFiles(engine, id).hosts, [head, ...extra, ...linkHosts(engine, docker), ...own].join(''), { mode: 0o644 });
 }
 
@@ -86,7 +89,9 @@ function hostLines(keyword: string): string[] {
 /** systemd-resolved's stub is of no use inside a container: its own file of real resolvers is read instead. */
 function hostResolvConf(): string {
   const text = readHost('/etc/resolv.conf', '');
-  return /^nameserver\s+127\.0\.0\.53\s*$/m.test(text) && readHost('/run/systemd/resolve/resolv.conf', '') !== '' ? '/run/systemd/resolve/resolv.conf' : '/etc/resolv.conf';
+  return /^nameserver\s+127\.0\.0\.53\s*$/m.test(text) && readHost('/run/systemd/resolve/resolv.conf', '') !== ''
+    ? '/run/systemd/resolve/resolv.conf'
+    : '/etc/resolv.conf';
 }
 
 export function resolvConf(engine: Engine, docker: DockerContainer): string {
@@ -97,7 +102,8 @@ export function resolvConf(engine: Engine, docker: DockerContainer): string {
   const asked = (host?.Dns ?? []).length > 0 || engine.settings.dns.length > 0;
   const upstream = resolversOf(engine, docker).filter((address) => asked || mode === 'host' || !isLoopback(address));
   const servers = embedded ? [EMBEDDED_DNS] : upstream.length > 0 || mode === 'none' ? upstream : PUBLIC_DNS;
-  const first = (...lists: (readonly string[] | undefined)[]): readonly string[] => lists.find((list) => list !== undefined && list.length > 0) ?? [];
+  const first = (...lists: (readonly string[] | undefined)[]): readonly string[] =>
+    lists.find((list) => list !== undefined && list.length > 0) ?? [];
   const search = first(host?.DnsSearch, engine.settings.dnsSearch, hostLines('search')).filter((domain) => domain !== '.');
   const options = [...first(host?.DnsOptions, engine.settings.dnsOptions, hostLines('options'))];
   if (embedded && !options.some((option) => option.startsWith('ndots:'))) options.push('ndots:0');

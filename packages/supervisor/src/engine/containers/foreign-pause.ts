@@ -14,9 +14,11 @@ import { moveTo, phaseOf } from './state';
 export function followPause(engine: Engine, event: TaskEvent): void {
   const id = (unpackAny(event.event, TaskPaused) ?? unpackAny(event.event, TaskResumed))?.containerId;
   if (id === undefined) return;
-  void engine.queues.run(id, () => follow(engine, id)).catch((error: unknown) => {
-    engine.logger.warn({ err: error, container: id }, 'following a pause failed');
-  });
+  void engine.queues
+    .run(id, () => follow(engine, id))
+    .catch((error: unknown) => {
+      engine.logger.warn({ err: error, container: id }, 'following a pause failed');
+    });
 }
 
 async function follow(engine: Engine, id: string): Promise<void> {

@@ -20,7 +20,11 @@ export function imageConfigJson(config: ContainerConfig): Buffer {
       ? {}
       : {
           Healthcheck: {
-            Test: health.Test, Interval: Number(health.Interval), Timeout: Number(health.Timeout), Retries: Number(health.Retries), StartPeriod: Number(health.StartPeriod),
+            Test: health.Test,
+            Interval: Number(health.Interval),
+            Timeout: Number(health.Timeout),
+            Retries: Number(health.Retries),
+            StartPeriod: Number(health.StartPeriod),
             StartInterval: Number(health.StartInterval),
           },
         }),

@@ -7,7 +7,12 @@ import type { Engine } from './engine';
 export async function resolveImage(engine: Engine, ctx: CallContext, ref: string, platform: Platform | undefined): Promise<Image> {
   if (ref === '') throw invalidArgument('no image was named');
   try {
-    const request = ResolveRequest.fromPartial({ ref, ...(platform === undefined ? {} : { platform: { os: platform.os, architecture: platform.architecture, variant: platform.variant ?? '' } }) });
+    const request = ResolveRequest.fromPartial({
+      ref,
+      ...(platform === undefined
+        ? {}
+        : { platform: { os: platform.os, architecture: platform.architecture, variant: platform.variant ?? '' } }),
+    });
     const { image } = await engine.images.resolve(ctx, request);
     if (image === undefined) throw internal(`images answered nothing for ${ref}`);
     return image;

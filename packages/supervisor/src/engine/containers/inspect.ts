@@ -51,16 +51,25 @@ export async function inspectContainer(engine: Engine, caller: CallContext, requ
     RestartCount: state.restartCount,
     Driver: engine.records.get(engine.records.dockerNamespace, id)?.snapshotter ?? '',
     Platform: docker.platform,
-    ImageManifestDescriptor: docker.imageManifest === undefined ? undefined : {
-      mediaType: docker.imageManifest.mediaType, digest: docker.imageManifest.digest, size: docker.imageManifest.size, annotations: docker.imageManifest.annotations,
-    },
+    ImageManifestDescriptor:
+      docker.imageManifest === undefined
+        ? undefined
+        : {
+            mediaType: docker.imageManifest.mediaType,
+            digest: docker.imageManifest.digest,
+            size: docker.imageManifest.size,
+            annotations: docker.imageManifest.annotations,
+          },
     ExecIDs: engine.execs.idsOf(id),
-    HostConfig: host === undefined ? undefined : {
-      ...host,
-      Links: shownLinks(engine, docker),
-      MaskedPaths: host.MaskedPaths ?? (unmasked ? undefined : { items: [...DEFAULT_MASKED_PATHS] }),
-      ReadonlyPaths: host.ReadonlyPaths ?? (unmasked ? undefined : { items: [...DEFAULT_READONLY_PATHS] }),
-    },
+    HostConfig:
+      host === undefined
+        ? undefined
+        : {
+            ...host,
+            Links: shownLinks(engine, docker),
+            MaskedPaths: host.MaskedPaths ?? (unmasked ? undefined : { items: [...DEFAULT_MASKED_PATHS] }),
+            ReadonlyPaths: host.ReadonlyPaths ?? (unmasked ? undefined : { items: [...DEFAULT_READONLY_PATHS] }),
+          },
     GraphDriver: { Name: 'overlay2', Data: { ...graphData(docker), MergedDir: join(bundleDir(engine, id), 'rootfs') } },
     ...(sizes === undefined ? {} : { SizeRw: sizes.rw, SizeRootFs: sizes.rootFs }),
     Mounts: docker.mounts.map(mountPoint),
@@ -73,12 +82,20 @@ export async function inspectContainer(engine: Engine, caller: CallContext, requ
 function graphData(docker: DockerContainer): Record<string, string> {
   const options = docker.rootfs[0]?.options ?? [];
   const option = (name: string): string => options.find((text) => text.startsWith(`${name}=`))?.slice(name.length + 1) ?? '';
-  return docker.rootfs[0]?.type === 'overlay' ? { LowerDir: option('lowerdir'), UpperDir: option('upperdir'), WorkDir: option('workdir') } : {};
+  return docker.rootfs[0]?.type === 'overlay'
+    ? { LowerDir: option('lowerdir'), UpperDir: option('upperdir'), WorkDir: option('workdir') }
+    : {};
 }
 
 export function mountPoint(mount: MountRecord): MountPoint {
   return {
-    Type: mount.type, Name: mount.name, Source: mount.source, Destination: mount.destination, Driver: mount.type === 'volume' ? mount.driver : '', Mode: mount.mode, RW: mount.rw,
+    Type: mount.type,
+    Name: mount.name,
+    Source: mount.source,
+    Destination: mount.destination,
+    Driver: mount.type === 'volume' ? mount.driver : '',
+    Mode: mount.mode,
+    RW: mount.rw,
     Propagation: mount.propagation,
   };
 }
@@ -87,16 +104,33 @@ export function mountPoint(mount: MountRecord): MountPoint {
 export function shownPorts(docker: DockerContainer): Record<string, PortBindings> {
   if (!isRunning(docker)) return {};
   const exposed = [...Object.keys(docker.config?.ExposedPorts ?? {}), ...Object.keys(docker.hostConfig?.PortBindings ?? {})];
-  const names = docker.networkOrder.length === 0 || docker.networkOrder.includes('host') ? [] : exposed.map((port) => (port.includes('/') ? port : `${port}/tcp`));
+  const names =
+    docker.networkOrder.length === 0 || docker.networkOrder.includes('host')
+      ? []
+      : exposed.map((port) => (port.includes('/') ? port : `${port}/tcp`));
   return { ...Object.fromEntries(names.map((name) => [name, { items: [] }])), ...docker.ports };
 }
 
 function networkSettings(id: string, docker: DockerContainer): NetworkSettings {
   const bridge = docker.endpoints['bridge'];
   return {
-    Bridge: '', SandboxID: isRunning(docker) ? id : '', HairpinMode: false, LinkLocalIPv6Address: '', LinkLocalIPv6PrefixLen: 0n, Ports: shownPorts(docker),
-    SandboxKey: isRunning(docker) ? `/proc/${stateOf(docker).pid}/ns/net` : '', SecondaryIPAddresses: [], SecondaryIPv6Addresses: [], EndpointID: bridge?.EndpointID ?? '',
-    Gateway: bridge?.Gateway ?? '', GlobalIPv6Address: bridge?.GlobalIPv6Address ?? '', GlobalIPv6PrefixLen: bridge?.GlobalIPv6PrefixLen ?? 0n, IPAddress: bridge?.IPAddress ?? '',
-    IPPrefixLen: bridge?.IPPrefixLen ?? 0n, IPv6Gateway: bridge?.IPv6Gateway ?? '', MacAddress: bridge?.MacAddress ?? '', Networks: docker.endpoints,
+    Bridge: '',
+    SandboxID: isRunning(docker) ? id : '',
+    HairpinMode: false,
+    LinkLocalIPv6Address: '',
+    LinkLocalIPv6PrefixLen: 0n,
+    Ports: shownPorts(docker),
+    SandboxKey: isRunning(docker) ? `/proc/${stateOf(docker).pid}/ns/net` : '',
+    SecondaryIPAddresses: [],
+    SecondaryIPv6Addresses: [],
+    EndpointID: bridge?.EndpointID ?? '',
+    Gateway: bridge?.Gateway ?? '',
+    GlobalIPv6Address: bridge?.GlobalIPv6Address ?? '',
+    GlobalIPv6PrefixLen: bridge?.GlobalIPv6PrefixLen ?? 0n,
+    IPAddress: bridge?.IPAddress ?? '',
+    IPPrefixLen: bridge?.IPPrefixLen ?? 0n,
+    IPv6Gateway: bridge?.IPv6Gateway ?? '',
+    MacAddress: bridge?.MacAddress ?? '',
+    Networks: docker.endpoints,
   };
 }

@@ -36,7 +36,10 @@ export function cancelRestart(engine: Engine, id: string): boolean {
   engine.life.restarter.forget(id);
   const record = engine.records.getDocker(id);
   if (record === undefined || phaseOf(record.docker) !== Phase.PHASE_RESTARTING) return false;
-  engine.records.updateDocker(id, (docker) => ({ ...docker, state: { ...(docker.state ?? neverState()), phase: Phase.PHASE_EXITED, manuallyStopped: true } }));
+  engine.records.updateDocker(id, (docker) => ({
+    ...docker,
+    state: { ...(docker.state ?? neverState()), phase: Phase.PHASE_EXITED, manuallyStopped: true },
+  }));
   engine.life.tellExit(id, { exitCode: record.docker.state?.exitCode ?? 0n, error: '' });
   return true;
 }
@@ -48,7 +51,8 @@ function neverState(): never {
 /** Sends one signal to the container's first process and tells docker's listeners. A process that is gone meanwhile is fine. */
 export async function sendSignal(engine: Engine, ctx: CallContext, id: string, signal: number, stops: boolean): Promise<void> {
   const { docker } = engine.records.requireDocker(id);
-  if (stops && docker.state?.manuallyStopped !== true) engine.records.updateDocker(id, (current) => withState(current, { manuallyStopped: true }), { durable: false });
+  if (stops && docker.state?.manuallyStopped !== true)
+    engine.records.updateDocker(id, (current) => withState(current, { manuallyStopped: true }), { durable: false });
   emitContainerEvent(engine, id, docker, 'kill', { signal: String(signal) }); // before the end that it may cause
   try {
     await engine.tasks.kill(ctx, { id, signal });
@@ -57,7 +61,8 @@ export async function sendSignal(engine: Engine, ctx: CallContext, id: string, s
     return;
   }
   // A frozen process takes a deadly signal only once it is thawed.
-  if (phaseOf(docker) === Phase.PHASE_PAUSED && signal === constants.signals.SIGKILL) await engine.tasks.resume(ctx, { id }).catch(() => undefined);
+  if (phaseOf(docker) === Phase.PHASE_PAUSED && signal === constants.signals.SIGKILL)
+    await engine.tasks.resume(ctx, { id }).catch(() => undefined);
 }
 
 /** Resolves with true once the container does not run, or with false after `ms` (-1: wait for ever). */
@@ -81,5 +86,6 @@ export async function killAndWait(engine: Engine, ctx: CallContext, id: string):
   if (phaseOf(record.docker) === Phase.PHASE_RESTARTING) cancelRestart(engine, id);
   if (!isRunning(record.docker)) return;
   await sendSignal(engine, ctx, id, constants.signals.SIGKILL, true);
-  if (!(await ended(engine, ctx, id, GONE_MS))) throw conflict(`could not kill container ${record.docker.name}: it did not end within ${GONE_MS / 1000} seconds`);
+  if (!(await ended(engine, ctx, id, GONE_MS)))
+    throw conflict(`could not kill container ${record.docker.name}: it did not end within ${GONE_MS / 1000} seconds`);
 }

@@ -29,9 +29,11 @@ afterEach(() => {
   world.destroy();
 });
 
-const create = async (change: Parameters<typeof createRequest>[0] = {}): Promise<string> => (await createContainer(engine, newContext(), createRequest(change))).id;
+const create = async (change: Parameters<typeof createRequest>[0] = {}): Promise<string> =>
+  (await createContainer(engine, newContext(), createRequest(change))).id;
 const start = (id: string): Promise<unknown> => startContainer(engine, newContext(), StartRequest.create({ id }));
-const remove = (id: string, force = false, volumes = false): Promise<unknown> => removeContainer(engine, newContext(), { id, force, volumes, link: false });
+const remove = (id: string, force = false, volumes = false): Promise<unknown> =>
+  removeContainer(engine, newContext(), { id, force, volumes, link: false });
 const phase = (id: string): Phase | undefined => {
   const record = engine.records.getDocker(id);
   return record === undefined ? undefined : phaseOf(record.docker);
@@ -71,7 +73,12 @@ it('creates, starts, ends and removes', async () => {
   await remove('web');
   nothingIsLeft();
   expect(engine.told.map((line) => line.split(' ').slice(0, 2).join(' '))).toEqual([
-    'container create', 'network connect', 'container start', 'container die', 'network disconnect', 'container destroy',
+    'container create',
+    'network connect',
+    'container start',
+    'container die',
+    'network disconnect',
+    'container destroy',
   ]);
 });
 
@@ -81,7 +88,10 @@ it('keeps names apart and says whose they are', async () => {
     kind: 'conflict',
     message: `Conflict. The container name "/one" is already in use by container "${id}". You have to remove (or rename) that container to be able to reuse that name.`,
   });
-  await expect(create({ name: 'a/b' })).rejects.toMatchObject({ kind: 'invalidArgument', message: 'Invalid container name (a/b), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed' });
+  await expect(create({ name: 'a/b' })).rejects.toMatchObject({
+    kind: 'invalidArgument',
+    message: 'Invalid container name (a/b), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed',
+  });
   await renameContainer(engine, newContext(), { id: 'one', name: 'two' });
   await create({ name: 'one' });
   await expect(renameContainer(engine, newContext(), { id: 'two', name: 'one' })).rejects.toMatchObject({ kind: 'conflict' });
@@ -89,7 +99,10 @@ it('keeps names apart and says whose they are', async () => {
 });
 
 it('answers an unknown image so that the client pulls it', async () => {
-  await expect(create({ config: { Image: 'nosuch' } })).rejects.toMatchObject({ kind: 'notFound', message: 'No such image: nosuch:latest' });
+  await expect(create({ config: { Image: 'nosuch' } })).rejects.toMatchObject({
+    kind: 'notFound',
+    message: 'No such image: nosuch:latest',
+  });
   await settle();
   nothingIsLeft();
 });
@@ -194,7 +207,10 @@ it('stops a container that waits for its restart', async () => {
 
 it('kills only what runs', async () => {
   const id = await create();
-  await expect(killContainer(engine, newContext(), { id, signal: '' })).rejects.toMatchObject({ kind: 'conflict', message: expect.stringContaining('is not running') as string });
+  await expect(killContainer(engine, newContext(), { id, signal: '' })).rejects.toMatchObject({
+    kind: 'conflict',
+    message: expect.stringContaining('is not running') as string,
+  });
   await start(id);
   await expect(killContainer(engine, newContext(), { id, signal: 'NOPE' })).rejects.toMatchObject({ kind: 'invalidArgument' });
   await killContainer(engine, newContext(), { id, signal: 'KILL' });
@@ -216,7 +232,14 @@ describe('a new process', () => {
   };
 
   it('undoes a create that was cut short', async () => {
-    const input = { id: 'c'.repeat(64), name: 'half', snapshotter: 'overlayfs', parent: '', imageDigest: '', volumes: [{ name: 'anon', anonymous: true }] };
+    const input = {
+      id: 'c'.repeat(64),
+      name: 'half',
+      snapshotter: 'overlayfs',
+      parent: '',
+      imageDigest: '',
+      volumes: [{ name: 'anon', anonymous: true }],
+    };
     engine.journal.begin('create', input.id, input, () => engine.records.names.reserve('half', input.id));
     world.snapshots.add(input.id);
     world.leases.add(`gantry.container.${input.id}`);
@@ -281,7 +304,10 @@ describe('a new process', () => {
 
   it('goes on with a removal', async () => {
     const id = await create();
-    engine.records.updateDocker(id, (docker) => ({ ...docker, state: { ...(docker.state ?? ({} as never)), phase: Phase.PHASE_REMOVING } }));
+    engine.records.updateDocker(id, (docker) => ({
+      ...docker,
+      state: { ...(docker.state ?? ({} as never)), phase: Phase.PHASE_REMOVING },
+    }));
     crash();
     await reconcile(engine);
     await settle();
@@ -294,7 +320,8 @@ it('lists newest first, running only unless told, and filters', async () => {
   const a = await create({ name: 'aa', config: { Image: 'busybox', Labels: { tier: 'front' } } });
   const b = await create({ name: 'bb' });
   await start(a);
-  const list = async (change: object): Promise<string[]> => (await listContainers(engine, newContext(), ListRequest.fromPartial(change))).containers.map(({ Id }) => Id);
+  const list = async (change: object): Promise<string[]> =>
+    (await listContainers(engine, newContext(), ListRequest.fromPartial(change))).containers.map(({ Id }) => Id);
   expect(await list({})).toEqual([a]);
   expect(await list({ all: true })).toEqual([b, a]);
   expect(await list({ limit: 1 })).toEqual([b]);
@@ -308,9 +335,18 @@ it('lists newest first, running only unless told, and filters', async () => {
 
 it('starts, stops and removes one container a hundred times at once without locking up', async () => {
   const id = await create();
-  const verbs = [() => start(id), () => stopContainer(engine, newContext(), { id, signal: '', timeout: 0 }), () => killContainer(engine, newContext(), { id, signal: '' }), () => restartContainer(engine, newContext(), { id, signal: '', timeout: 0 })];
-  const results = await Promise.allSettled(Array.from({ length: 100 }, (_, index) => (verbs[index % verbs.length] as () => Promise<unknown>)()));
-  for (const result of results) if (result.status === 'rejected') expect(['conflict', 'notModified', 'failedPrecondition']).toContain((result.reason as { kind: string }).kind);
+  const verbs = [
+    () => start(id),
+    () => stopContainer(engine, newContext(), { id, signal: '', timeout: 0 }),
+    () => killContainer(engine, newContext(), { id, signal: '' }),
+    () => restartContainer(engine, newContext(), { id, signal: '', timeout: 0 }),
+  ];
+  const results = await Promise.allSettled(
+    Array.from({ length: 100 }, (_, index) => (verbs[index % verbs.length] as () => Promise<unknown>)()),
+  );
+  for (const result of results)
+    if (result.status === 'rejected')
+      expect(['conflict', 'notModified', 'failedPrecondition']).toContain((result.reason as { kind: string }).kind);
   await remove(id, true);
   await settle();
   nothingIsLeft();

@@ -113,7 +113,12 @@ export class Lifecycle {
 
   /** Registers an attach before its container starts. `forget` when the client has gone. */
   addAttach(containerId: string, attachId: string): PendingAttach {
-    const attach: PendingAttach = { id: attachId, socket: Promise.withResolvers(), ready: Promise.withResolvers(), over: Promise.withResolvers() };
+    const attach: PendingAttach = {
+      id: attachId,
+      socket: Promise.withResolvers(),
+      ready: Promise.withResolvers(),
+      over: Promise.withResolvers(),
+    };
     const set = this.attaches.get(containerId) ?? new Set();
     this.attaches.set(containerId, set.add(attach));
     this.byAttachId.set(attachId, attach);

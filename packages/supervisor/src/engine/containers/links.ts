@@ -24,7 +24,8 @@ export function planLinks(host: HostConfig, find: (ref: string) => DockerRecord 
     if (ref === '' || alias === '' || rest.length > 0) throw invalidArgument(`bad format for links: ${text}`);
     const target = find(ref);
     if (target === undefined) throw invalidArgument(`could not get container for ${ref}: No such container: ${ref}`);
-    if (target.docker.hostConfig?.NetworkMode === 'host') throw invalidArgument("conflicting options: host type networking can't be used with links. This would result in undefined behavior");
+    if (target.docker.hostConfig?.NetworkMode === 'host')
+      throw invalidArgument("conflicting options: host type networking can't be used with links. This would result in undefined behavior");
     return `${target.id}:${alias.slice(alias.lastIndexOf('/') + 1)}`;
   });
 }
@@ -50,16 +51,21 @@ const addressOf = (docker: DockerContainer): string => docker.endpoints['bridge'
 /** Throws internal when a linked container does not run: there would be no address to tell. */
 export function requireLinkedRunning(engine: Engine, docker: DockerContainer): void {
   for (const { alias, target } of linksOf(engine, docker)) {
-    if (!isRunning(target.docker)) throw internal(`Cannot link to a non running container: /${target.docker.name} AS /${docker.name}/${alias}`);
+    if (!isRunning(target.docker))
+      throw internal(`Cannot link to a non running container: /${target.docker.name} AS /${docker.name}/${alias}`);
   }
 }
 
 /** Lines of the hosts file for linked containers that run. */
 export function linkHosts(engine: Engine, docker: DockerContainer): string[] {
-  return linksOf(engine, docker).filter(({ target }) => addressOf(target.docker) !== '').map(({ alias, target }) => {
-    const names = [alias, target.docker.config?.Hostname ?? '', target.docker.name].filter((name, index, all) => name !== '' && all.indexOf(name) === index);
-    return `${addressOf(target.docker)}\t${names.join(' ')}\n`;
-  });
+  return linksOf(engine, docker)
+    .filter(({ target }) => addressOf(target.docker) !== '')
+    .map(({ alias, target }) => {
+      const names = [alias, target.docker.config?.Hostname ?? '', target.docker.name].filter(
+        (name, index, all) => name !== '' && all.indexOf(name) === index,
+      );
+      return `${addressOf(target.docker)}\t${names.join(' ')}\n`;
+    });
 }
 
 /** Variables that tell of linked containers: their addresses, exposed ports and environment. */
@@ -67,7 +73,9 @@ export function linkEnvironment(engine: Engine, docker: DockerContainer): string
   return linksOf(engine, docker).flatMap(({ alias, target }) => {
     const prefix = alias.replaceAll('-', '_').toUpperCase();
     const address = addressOf(target.docker);
-    const ports = Object.keys(target.docker.config?.ExposedPorts ?? {}).map(parsePort).sort((a, b) => a.port - b.port || b.protocol.localeCompare(a.protocol));
+    const ports = Object.keys(target.docker.config?.ExposedPorts ?? {})
+      .map(parsePort)
+      .sort((a, b) => a.port - b.port || b.protocol.localeCompare(a.protocol));
     const url = ({ port, protocol }: (typeof ports)[number]): string => `${protocol}://${address}:${port}`;
     const [first] = ports;
     const variables = target.docker.config?.Env.filter((entry) => entry.includes('=') && !/^(HOME|PATH)=/.test(entry)) ?? [];
@@ -92,5 +100,7 @@ export function removeLink(engine: Engine, name: string): void {
   const links = docker.hostConfig?.Links ?? [];
   const kept = links.filter((text) => text.split(':')[1] !== alias);
   if (docker.hostConfig === undefined || kept.length === links.length) throw notFound(`No such link: /${parent}/${alias}`);
-  engine.records.updateDocker(id, (current) => (current.hostConfig === undefined ? current : { ...current, hostConfig: { ...current.hostConfig, Links: kept } }));
+  engine.records.updateDocker(id, (current) =>
+    current.hostConfig === undefined ? current : { ...current, hostConfig: { ...current.hostConfig, Links: kept } },
+  );
 }

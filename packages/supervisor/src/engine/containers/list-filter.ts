@@ -8,7 +8,23 @@ import { shownPorts } from './inspect';
 import { dockerStatus, isRunning, stateOf } from './state';
 import { parsePort } from './validate-config';
 
-const KEYS = ['ancestor', 'before', 'exited', 'expose', 'health', 'id', 'is-task', 'isolation', 'label', 'name', 'network', 'publish', 'since', 'status', 'volume'];
+const KEYS = [
+  'ancestor',
+  'before',
+  'exited',
+  'expose',
+  'health',
+  'id',
+  'is-task',
+  'isolation',
+  'label',
+  'name',
+  'network',
+  'publish',
+  'since',
+  'status',
+  'volume',
+];
 const STATUSES = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead'];
 
 /** True for a container that passes. `alive` is false when a filter makes stopped ones visible without --all. */
@@ -29,18 +45,30 @@ export async function listFilter(engine: Engine, ctx: CallContext, filters: Filt
 
   for (const status of values('status')) if (!STATUSES.includes(status)) throw invalidArgument(`invalid filter 'status=${status}'`);
   any('status', (status, { docker }) => dockerStatus(docker) === status);
-  for (const health of values('health')) if (!['none', 'starting', 'healthy', 'unhealthy'].includes(health)) throw invalidArgument(`unrecognized filter value for health: ${health}`);
+  for (const health of values('health'))
+    if (!['none', 'starting', 'healthy', 'unhealthy'].includes(health))
+      throw invalidArgument(`unrecognized filter value for health: ${health}`);
   any('health', (health, { docker }) => (docker.health?.Status ?? 'none') === health);
   for (const code of values('exited')) if (!/^-?\d+$/.test(code)) throw invalidArgument(`invalid filter 'exited=${code}'`);
   any('exited', (code, { docker }) => !isRunning(docker) && stateOf(docker).startedAt !== '' && stateOf(docker).exitCode === BigInt(code));
   any('id', (prefix, { id }) => id.startsWith(prefix));
   const patterns = new Map(values('name').map((text) => [text, pattern(text)]));
   any('name', (text, { docker }) => [docker.name, `/${docker.name}`].some((name) => patterns.get(text)?.test(name)));
-  any('volume', (wanted, { docker }) => docker.mounts.some((mount) => mount.name === wanted || mount.destination === wanted || mount.source === wanted));
-  any('network', (wanted, { docker }) => Object.entries(docker.endpoints).some(([name, settings]) => name === wanted || (settings.NetworkID !== '' && settings.NetworkID.startsWith(wanted))));
+  any('volume', (wanted, { docker }) =>
+    docker.mounts.some((mount) => mount.name === wanted || mount.destination === wanted || mount.source === wanted),
+  );
+  any('network', (wanted, { docker }) =>
+    Object.entries(docker.endpoints).some(
+      ([name, settings]) => name === wanted || (settings.NetworkID !== '' && settings.NetworkID.startsWith(wanted)),
+    ),
+  );
   const ports = (key: string): Map<string, (name: string) => boolean> => new Map(values(key).map((text) => [text, portTest(text)]));
   const [published, exposed] = [ports('publish'), ports('expose')];
-  any('publish', (text, { docker }) => Object.entries(shownPorts(docker)).some(([name, { items }]) => items.some(({ HostPort }) => published.get(text)?.(`${HostPort}/${name.split('/')[1] ?? 'tcp'}`) === true)));
+  any('publish', (text, { docker }) =>
+    Object.entries(shownPorts(docker)).some(([name, { items }]) =>
+      items.some(({ HostPort }) => published.get(text)?.(`${HostPort}/${name.split('/')[1] ?? 'tcp'}`) === true),
+    ),
+  );
   any('expose', (text, { docker }) => Object.keys(docker.config?.ExposedPorts ?? {}).some((name) => exposed.get(text)?.(name) === true));
   if (filterFlag(filters, 'is-task') === true) tests.push(() => false);
   any('isolation', (wanted, { docker }) => wanted === (docker.hostConfig?.Isolation || 'default'));
@@ -59,7 +87,10 @@ export async function listFilter(engine: Engine, ctx: CallContext, filters: Filt
     const ids = new Set(await Promise.all(values('ancestor').map((ref) => imageId(engine, ctx, ref))));
     tests.push(({ docker }) => ids.has(docker.imageId) || values('ancestor').includes(docker.config?.Image ?? ''));
   }
-  return { matches: (record) => tests.every((test) => test(record)), showsStopped: ['status', 'exited'].some((key) => values(key).length > 0) };
+  return {
+    matches: (record) => tests.every((test) => test(record)),
+    showsStopped: ['status', 'exited'].some((key) => values(key).length > 0),
+  };
 }
 
 async function imageId(engine: Engine, ctx: CallContext, ref: string): Promise<string> {

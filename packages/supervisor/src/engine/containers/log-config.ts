@@ -2,8 +2,28 @@ import type { ContainerConfig, HostConfigLogConfig } from '@gantry/api/gantry/en
 import type { LogSink } from '@gantry/api/gantry/shim/v1/shim';
 import { invalidArgument } from '@gantry/rpc';
 
-const OPTIONS = new Set(['max-size', 'max-file', 'labels', 'labels-regex', 'env', 'env-regex', 'tag', 'compress', 'mode', 'max-buffer-size']);
-const UNITS: Readonly<Record<string, bigint>> = { '': 1n, b: 1n, k: 1024n, kb: 1024n, m: 1024n ** 2n, mb: 1024n ** 2n, g: 1024n ** 3n, gb: 1024n ** 3n };
+const OPTIONS = new Set([
+  'max-size',
+  'max-file',
+  'labels',
+  'labels-regex',
+  'env',
+  'env-regex',
+  'tag',
+  'compress',
+  'mode',
+  'max-buffer-size',
+]);
+const UNITS: Readonly<Record<string, bigint>> = {
+  '': 1n,
+  b: 1n,
+  k: 1024n,
+  kb: 1024n,
+  m: 1024n ** 2n,
+  mb: 1024n ** 2n,
+  g: 1024n ** 3n,
+  gb: 1024n ** 3n,
+};
 
 /** `10m` → bytes, 0 for unlimited. Throws invalidArgument. */
 function parseSize(text: string): bigint {
@@ -32,17 +52,25 @@ export function validateLogConfig(log: HostConfigLogConfig | undefined): void {
   }
   parseSize(config['max-size'] ?? '');
   const files = config['max-file'];
-  if (files !== undefined && !/^[1-9][0-9]*$/.test(files)) throw invalidArgument(`invalid value for max-file: ${files}: must be a positive number`);
+  if (files !== undefined && !/^[1-9][0-9]*$/.test(files))
+    throw invalidArgument(`invalid value for max-file: ${files}: must be a positive number`);
   if (config['compress'] === 'true') throw invalidArgument("log opt 'compress' is not supported");
-  if (!['', 'blocking', 'non-blocking'].includes(config['mode'] ?? '')) throw invalidArgument(`logger: logging mode not supported: ${config['mode'] ?? ''}`);
+  if (!['', 'blocking', 'non-blocking'].includes(config['mode'] ?? ''))
+    throw invalidArgument(`logger: logging mode not supported: ${config['mode'] ?? ''}`);
   if (config['max-buffer-size'] !== undefined) {
-    if (config['mode'] !== 'non-blocking') throw invalidArgument("logger: max-buffer-size option is only supported with 'mode=non-blocking'");
+    if (config['mode'] !== 'non-blocking')
+      throw invalidArgument("logger: max-buffer-size option is only supported with 'mode=non-blocking'");
     parseSize(config['max-buffer-size']);
   }
 }
 
 /** Where and how the monitor writes a container's output; undefined for the driver `none`. */
-export function logSink(log: HostConfigLogConfig | undefined, path: string, config: ContainerConfig, tag: Readonly<Record<string, string>>): LogSink | undefined {
+export function logSink(
+  log: HostConfigLogConfig | undefined,
+  path: string,
+  config: ContainerConfig,
+  tag: Readonly<Record<string, string>>,
+): LogSink | undefined {
   if (log?.Type === 'none') return undefined;
   const options = optionsOf(log);
   const attrs: Record<string, string> = {};
@@ -52,8 +80,11 @@ export function logSink(log: HostConfigLogConfig | undefined, path: string, conf
     for (const [name, value] of entries) if (wanted.has(name) || regex?.test(name) === true) attrs[name] = value;
   };
   take(Object.entries(config.Labels), options['labels'], options['labels-regex']);
-  const env = config.Env.map((entry) => [entry.split('=', 1)[0] ?? '', entry.includes('=') ? entry.slice(entry.indexOf('=') + 1) : ''] as const);
+  const env = config.Env.map(
+    (entry) => [entry.split('=', 1)[0] ?? '', entry.includes('=') ? entry.slice(entry.indexOf('=') + 1) : ''] as const,
+  );
   take(env, options['env'], options['env-regex']);
-  if ((options['tag'] ?? '') !== '') attrs['tag'] = (options['tag'] ?? '').replace(/\{\{\s*\.(\w+)\s*\}\}/g, (whole, name: string) => tag[name] ?? whole);
+  if ((options['tag'] ?? '') !== '')
+    attrs['tag'] = (options['tag'] ?? '').replace(/\{\{\s*\.(\w+)\s*\}\}/g, (whole, name: string) => tag[name] ?? whole);
   return { path, maxSize: parseSize(options['max-size'] ?? ''), maxFile: Number(options['max-file'] ?? 1), attrs };
 }

@@ -2,7 +2,8 @@ import { ContainerConfig, HealthConfig, type StringList } from '@gantry/api/gant
 import type { Healthcheck, ImageContainerConfig } from '@gantry/oci';
 import { invalidArgument } from '@gantry/rpc';
 
-const list = (items: readonly string[] | null | undefined): StringList | undefined => (items === null || items === undefined ? undefined : { items: [...items] });
+const list = (items: readonly string[] | null | undefined): StringList | undefined =>
+  items === null || items === undefined ? undefined : { items: [...items] };
 const isEmpty = (value: StringList | undefined): boolean => value === undefined || value.items.length === 0;
 
 /** What was asked, completed by the image's configuration: the user's word wins, lists of things are joined. */
@@ -33,8 +34,12 @@ export function mergeConfig(asked: ContainerConfig, image: ImageContainerConfig)
 function mergeHealth(asked: HealthConfig | undefined, image: Healthcheck | undefined): HealthConfig | undefined {
   if (image === undefined) return asked;
   const fallback = HealthConfig.create({
-    Test: [...(image.Test ?? [])], Interval: BigInt(image.Interval ?? 0), Timeout: BigInt(image.Timeout ?? 0), Retries: BigInt(image.Retries ?? 0),
-    StartPeriod: BigInt(image.StartPeriod ?? 0), StartInterval: BigInt(image.StartInterval ?? 0),
+    Test: [...(image.Test ?? [])],
+    Interval: BigInt(image.Interval ?? 0),
+    Timeout: BigInt(image.Timeout ?? 0),
+    Retries: BigInt(image.Retries ?? 0),
+    StartPeriod: BigInt(image.StartPeriod ?? 0),
+    StartInterval: BigInt(image.StartInterval ?? 0),
   });
   if (asked === undefined) return fallback;
   return {

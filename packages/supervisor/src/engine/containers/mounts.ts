@@ -10,7 +10,11 @@ import { checkDestination, checkVolumeName, parseBind, PROPAGATIONS, tmpfsOption
 /** A mount as planned, and what its volume must be made with when it does not exist. */
 export interface PlannedMount {
   readonly record: MountRecord;
-  readonly volume?: { readonly driver: string; readonly options: Readonly<Record<string, string>>; readonly labels: Readonly<Record<string, string>> };
+  readonly volume?: {
+    readonly driver: string;
+    readonly options: Readonly<Record<string, string>>;
+    readonly labels: Readonly<Record<string, string>>;
+  };
 }
 
 /**
@@ -50,7 +54,16 @@ function destinationOf(type: string, path: string): string {
 
 function anonymous(destination: string, driver: string, mode = '', rw = true, copy = true): PlannedMount {
   return {
-    record: MountRecord.create({ type: 'volume', name: randomBytes(32).toString('hex'), destination, driver: driver || 'local', mode, rw, anonymous: true, copyUp: copy }),
+    record: MountRecord.create({
+      type: 'volume',
+      name: randomBytes(32).toString('hex'),
+      destination,
+      driver: driver || 'local',
+      mode,
+      rw,
+      anonymous: true,
+      copyUp: copy,
+    }),
     volume: { driver, options: {}, labels: {} },
   };
 }
@@ -59,11 +72,29 @@ function fromBind(text: string, driver: string): PlannedMount {
   const bind = parseBind(text);
   const { destination, mode, rw } = bind;
   if (bind.type === 'bind') {
-    return { record: MountRecord.create({ type: 'bind', source: bind.source, destination, mode, rw, propagation: bind.propagation, createSource: true }) };
+    return {
+      record: MountRecord.create({
+        type: 'bind',
+        source: bind.source,
+        destination,
+        mode,
+        rw,
+        propagation: bind.propagation,
+        createSource: true,
+      }),
+    };
   }
   if (bind.source === '') return anonymous(destination, driver, mode, rw, bind.copy);
   return {
-    record: MountRecord.create({ type: 'volume', name: bind.source, destination, driver: driver || 'local', mode: mode || 'z', rw, copyUp: bind.copy }),
+    record: MountRecord.create({
+      type: 'volume',
+      name: bind.source,
+      destination,
+      driver: driver || 'local',
+      mode: mode || 'z',
+      rw,
+      copyUp: bind.copy,
+    }),
     volume: { driver, options: {}, labels: {} },
   };
 }
@@ -76,8 +107,8 @@ function inherited(volumesFrom: readonly string[], find: (ref: string) => Docker
     if (ref === '') throw invalidArgument('volumes-from specification cannot be an empty string');
     if (!mode.split(',').every((word) => ['rw', 'ro', 'z', 'Z'].includes(word))) throw invalidArgument(`invalid mode: ${mode}`);
     const readOnly = mode.split(',').includes('ro');
-    return find(ref).docker.mounts
-      .filter((mount) => mount.type !== 'tmpfs')
+    return find(ref)
+      .docker.mounts.filter((mount) => mount.type !== 'tmpfs')
       .map((mount) => ({ record: { ...mount, rw: mount.rw && !readOnly, anonymous: false, copyUp: false, fromMounts: false } }));
   });
 }
@@ -105,12 +136,17 @@ async function fromMount(mount: Mount): Promise<PlannedMount> {
     if (mount.Source === '') fail('field Source must not be empty');
     if (!mount.Source.startsWith('/')) fail(`invalid mount path: '${mount.Source}' mount path must be absolute`);
     const options = mount.BindOptions;
-    if (options !== undefined && options.Propagation !== '' && !PROPAGATIONS.includes(options.Propagation)) fail(`invalid propagation mode: ${options.Propagation}`);
+    if (options !== undefined && options.Propagation !== '' && !PROPAGATIONS.includes(options.Propagation))
+      fail(`invalid propagation mode: ${options.Propagation}`);
     if (options?.CreateMountpoint !== true && !(await exists(mount.Source))) fail(`bind source path does not exist: ${mount.Source}`);
     return {
       record: MountRecord.create({
-        ...base, source: posix.normalize(mount.Source), propagation: options?.Propagation || 'rprivate', nonRecursive: options?.NonRecursive ?? false,
-        readOnlyNonRecursive: options?.ReadOnlyNonRecursive ?? false, readOnlyForceRecursive: options?.ReadOnlyForceRecursive ?? false,
+        ...base,
+        source: posix.normalize(mount.Source),
+        propagation: options?.Propagation || 'rprivate',
+        nonRecursive: options?.NonRecursive ?? false,
+        readOnlyNonRecursive: options?.ReadOnlyNonRecursive ?? false,
+        readOnlyForceRecursive: options?.ReadOnlyForceRecursive ?? false,
         createSource: options?.CreateMountpoint ?? false,
       }),
     };
@@ -119,18 +155,26 @@ async function fromMount(mount: Mount): Promise<PlannedMount> {
     if (mount.Source !== '') fail('field Source must not be specified');
     const { SizeBytes: size = 0n, Mode: mode = 0n, Options: extra = [] } = mount.TmpfsOptions ?? {};
     const options = [
-      ...(size > 0n ? [`size=${size}`] : []), ...(mode > 0n ? [`mode=${mode.toString(8)}`] : []), ...extra.map(({ items }) => items.join('=')),
+      ...(size > 0n ? [`size=${size}`] : []),
+      ...(mode > 0n ? [`mode=${mode.toString(8)}`] : []),
+      ...extra.map(({ items }) => items.join('=')),
     ];
     return { record: MountRecord.create({ ...base, options: tmpfsOptions(options.join(',')) }) };
   }
   const options = mount.VolumeOptions;
   if (mount.Source !== '') checkVolumeName(mount.Source);
-  if (options?.Subpath !== undefined && (options.Subpath.startsWith('/') || options.Subpath.split('/').includes('..'))) fail(`invalid subpath: ${options.Subpath}`);
+  if (options?.Subpath !== undefined && (options.Subpath.startsWith('/') || options.Subpath.split('/').includes('..')))
+    fail(`invalid subpath: ${options.Subpath}`);
   const driver = options?.DriverConfig?.Name ?? '';
   return {
     record: MountRecord.create({
-      ...base, name: mount.Source === '' ? randomBytes(32).toString('hex') : mount.Source, driver: driver || 'local', mode: 'z',
-      anonymous: mount.Source === '', copyUp: options?.NoCopy !== true, subpath: options?.Subpath ?? '',
+      ...base,
+      name: mount.Source === '' ? randomBytes(32).toString('hex') : mount.Source,
+      driver: driver || 'local',
+      mode: 'z',
+      anonymous: mount.Source === '',
+      copyUp: options?.NoCopy !== true,
+      subpath: options?.Subpath ?? '',
     }),
     volume: { driver, options: options?.DriverConfig?.Options ?? {}, labels: options?.Labels ?? {} },
   };

@@ -17,7 +17,8 @@ export async function prepareMounts(engine: Engine, ctx: CallContext, id: string
 async function prepare(engine: Engine, ctx: CallContext, id: string, mount: MountRecord): Promise<MountRecord> {
   if (mount.type === 'bind') {
     await answered(bindSource(mount), mount.source);
-    if (/^r?(shared|slave)$/.test(mount.propagation)) checkPropagation(await answered(fs.realpath(mount.source), mount.source), mount.propagation);
+    if (/^r?(shared|slave)$/.test(mount.propagation))
+      checkPropagation(await answered(fs.realpath(mount.source), mount.source), mount.propagation);
     return mount;
   }
   if (mount.type !== 'volume') return mount;
@@ -36,7 +37,11 @@ const ANSWER_MS = 30_000;
 
 async function answered<T>(work: Promise<T>, path: string): Promise<T> {
   const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(deadlineExceeded(`error while mounting '${path}': its file system does not answer within ${ANSWER_MS / 1000} seconds`)), ANSWER_MS);
+  const timer = setTimeout(
+    () =>
+      late.reject(deadlineExceeded(`error while mounting '${path}': its file system does not answer within ${ANSWER_MS / 1000} seconds`)),
+    ANSWER_MS,
+  );
   try {
     return await Promise.race([work, late.promise]);
   } finally {

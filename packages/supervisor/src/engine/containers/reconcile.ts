@@ -30,16 +30,33 @@ const HOST_DOWN = 255;
 export async function reconcile(engine: Engine): Promise<void> {
   const ctx = newContext({ namespace: engine.records.dockerNamespace, logger: engine.logger });
   for (const entry of engine.journal.open()) await recover(engine, ctx, entry);
-  const booted = engine.records.listDocker().filter(({ docker }) => stateOf(docker).bootId !== '' && stateOf(docker).bootId !== engine.settings.bootId);
+  const booted = engine.records
+    .listDocker()
+    .filter(({ docker }) => stateOf(docker).bootId !== '' && stateOf(docker).bootId !== engine.settings.bootId);
   await Promise.all(
-    engine.records.listDocker().filter(({ docker }) => isRunning(docker)).map(({ id }) =>
-      compare(engine, ctx, id).catch((error: unknown) => engine.logger.error({ err: error, container: id }, 'reconciling a container failed')),
-    ),
+    engine.records
+      .listDocker()
+      .filter(({ docker }) => isRunning(docker))
+      .map(({ id }) =>
+        compare(engine, ctx, id).catch((error: unknown) =>
+          engine.logger.error({ err: error, container: id }, 'reconciling a container failed'),
+        ),
+      ),
   );
   await tellNetwork(engine, ctx);
-  await sweepRunRoot(engine).catch((error: unknown) => engine.logger.warn({ err: error }, 'mounts of a former process could not be taken away'));
-  for (const record of engine.records.listDocker()) resume(engine, ctx, record, booted.some(({ id }) => id === record.id));
-  void releaseStrayLeases(engine, ctx).catch((error: unknown) => engine.logger.warn({ err: error }, 'leases without a container could not be looked for'));
+  await sweepRunRoot(engine).catch((error: unknown) =>
+    engine.logger.warn({ err: error }, 'mounts of a former process could not be taken away'),
+  );
+  for (const record of engine.records.listDocker())
+    resume(
+      engine,
+      ctx,
+      record,
+      booted.some(({ id }) => id === record.id),
+    );
+  void releaseStrayLeases(engine, ctx).catch((error: unknown) =>
+    engine.logger.warn({ err: error }, 'leases without a container could not be looked for'),
+  );
 }
 
 async function sweepRunRoot(engine: Engine): Promise<void> {
@@ -59,14 +76,21 @@ async function recover(engine: Engine, ctx: CallContext, entry: JournalEntry): P
     return;
   }
   if (entry.kind === 'discard') {
-    await discard(engine, ctx, entry).catch((error: unknown) => engine.logger.warn({ err: error, container: entry.subject }, 'a removed container could not be discarded'));
+    await discard(engine, ctx, entry).catch((error: unknown) =>
+      engine.logger.warn({ err: error, container: entry.subject }, 'a removed container could not be discarded'),
+    );
     return;
   }
   const record = records.getDocker(entry.subject);
   if (entry.kind === 'start' && record !== undefined && phaseOf(record.docker) === Phase.PHASE_STARTING) {
-    await undoStart(engine, ctx, entry.subject).catch((error: unknown) => engine.logger.warn({ err: error, container: entry.subject }, 'undoing a start failed'));
-    journal.end(entry, () => records.updateDocker(entry.subject, (docker) => startFailed(docker, 'the engine was stopped while the container was starting', 128)));
-    if (record.docker.hostConfig?.AutoRemove === true) await removeContainer(engine, ctx, { id: entry.subject, force: true, volumes: true, link: false });
+    await undoStart(engine, ctx, entry.subject).catch((error: unknown) =>
+      engine.logger.warn({ err: error, container: entry.subject }, 'undoing a start failed'),
+    );
+    journal.end(entry, () =>
+      records.updateDocker(entry.subject, (docker) => startFailed(docker, 'the engine was stopped while the container was starting', 128)),
+    );
+    if (record.docker.hostConfig?.AutoRemove === true)
+      await removeContainer(engine, ctx, { id: entry.subject, force: true, volumes: true, link: false });
     return;
   }
   journal.end(entry, () => undefined, { durable: false });
@@ -86,15 +110,27 @@ async function compare(engine: Engine, ctx: CallContext, id: string): Promise<vo
     throw error;
   });
   if (task === undefined) applyExit(engine, id, { pid: 0, exitCode: HOST_DOWN, exitedAt: nowText(), error: 'the task is gone' });
-  else if (task.status === Status.STOPPED) applyExit(engine, id, { pid: 0, exitCode: task.exitStatus, exitedAt: task.exitedAt === undefined ? nowText() : formatTimestamp(task.exitedAt) });
-  else if (task.status === Status.PAUSED && state.phase === Phase.PHASE_RUNNING) engine.records.updateDocker(id, (current) => moveTo(current, Phase.PHASE_PAUSED));
-  else if (task.status === Status.RUNNING && state.phase === Phase.PHASE_PAUSED) engine.records.updateDocker(id, (current) => moveTo(current, Phase.PHASE_RUNNING));
+  else if (task.status === Status.STOPPED)
+    applyExit(engine, id, {
+      pid: 0,
+      exitCode: task.exitStatus,
+      exitedAt: task.exitedAt === undefined ? nowText() : formatTimestamp(task.exitedAt),
+    });
+  else if (task.status === Status.PAUSED && state.phase === Phase.PHASE_RUNNING)
+    engine.records.updateDocker(id, (current) => moveTo(current, Phase.PHASE_PAUSED));
+  else if (task.status === Status.RUNNING && state.phase === Phase.PHASE_PAUSED)
+    engine.records.updateDocker(id, (current) => moveTo(current, Phase.PHASE_RUNNING));
 }
 
 /** The network service releases what belongs to none of the living. */
 async function tellNetwork(engine: Engine, ctx: CallContext): Promise<void> {
-  const sandboxes = engine.records.listDocker().filter(({ docker }) => isRunning(docker)).map(({ id, docker }) => ({ sandboxId: id, netnsPath: `/proc/${stateOf(docker).pid}/ns/net` }));
-  await engine.network.reconcile(ctx, { sandboxes }, { timeoutMs: 20_000, waitForReady: true }).catch((error: unknown) => engine.logger.warn({ err: error }, 'the network service could not be told which containers live'));
+  const sandboxes = engine.records
+    .listDocker()
+    .filter(({ docker }) => isRunning(docker))
+    .map(({ id, docker }) => ({ sandboxId: id, netnsPath: `/proc/${stateOf(docker).pid}/ns/net` }));
+  await engine.network
+    .reconcile(ctx, { sandboxes }, { timeoutMs: 20_000, waitForReady: true })
+    .catch((error: unknown) => engine.logger.warn({ err: error }, 'the network service could not be told which containers live'));
 }
 
 /** Goes on with what a container was in the middle of: a removal, a wait for its restart, a start at boot. */

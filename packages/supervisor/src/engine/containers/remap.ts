@@ -16,7 +16,10 @@ export function remapOf(engine: Engine, host: HostConfig | undefined): IdRemap |
 /** What cannot be had together with a user namespace. Throws invalidArgument with docker's words. */
 export function checkRemap(engine: Engine, host: HostConfig): void {
   if (remapOf(engine, host) === undefined) return;
-  if (host.Privileged) throw invalidArgument('privileged mode is incompatible with user namespaces.  You must run the container in the host namespace when running privileged mode');
+  if (host.Privileged)
+    throw invalidArgument(
+      'privileged mode is incompatible with user namespaces.  You must run the container in the host namespace when running privileged mode',
+    );
   if (host.NetworkMode === 'host') throw invalidArgument("cannot share the host's network namespace when user namespaces are enabled");
   if (host.PidMode === 'host') throw invalidArgument('cannot share the host PID namespace when user namespaces are enabled');
 }
@@ -25,14 +28,22 @@ export function checkRemap(engine: Engine, host: HostConfig): void {
  * A container that joins another one's namespaces joins its user namespace too, which owns them. Volumes that the engine keeps are seen through
  * the map; those whose driver mounts a file system of its own, and directories of the host, are as they are.
  */
-export async function specRemap(engine: Engine, ctx: CallContext, docker: DockerContainer, joined: JoinedPids): Promise<SpecRemap | undefined> {
+export async function specRemap(
+  engine: Engine,
+  ctx: CallContext,
+  docker: DockerContainer,
+  joined: JoinedPids,
+): Promise<SpecRemap | undefined> {
   const remap = remapOf(engine, docker.hostConfig);
   if (remap === undefined) return undefined;
   if (docker.hostConfig !== undefined) checkRemap(engine, docker.hostConfig); // the setting may be newer than the container
   const others = [...new Set([joined.network, joined.pid, joined.ipc].filter((pid) => pid !== undefined))];
   for (const pid of others) {
     const maps = mapsOfProcess(pid);
-    if (maps === undefined || !sameMaps(maps, remap)) throw conflict(`container ${docker.name} cannot join namespaces of a container that has other ids on the host: both need the same --userns`);
+    if (maps === undefined || !sameMaps(maps, remap))
+      throw conflict(
+        `container ${docker.name} cannot join namespaces of a container that has other ids on the host: both need the same --userns`,
+      );
   }
   const volumes = new Set<string>();
   for (const mount of docker.mounts) {

@@ -14,7 +14,8 @@ export async function removeFromContainerd(engine: Engine, caller: CallContext, 
     if (isRunning(record.docker)) throw failedPrecondition(`container ${id} has a running task`);
     engine.life.restarter.forget(id);
     await releaseNetwork(engine, ctx, id);
-    if (phaseOf(record.docker) !== Phase.PHASE_REMOVING) engine.records.updateDocker(id, (docker) => moveTo(docker, Phase.PHASE_REMOVING), { durable: false });
+    if (phaseOf(record.docker) !== Phase.PHASE_REMOVING)
+      engine.records.updateDocker(id, (docker) => moveTo(docker, Phase.PHASE_REMOVING), { durable: false });
     await finishRemoval(engine, ctx, id, { volumes: false });
   });
 }

@@ -35,13 +35,18 @@ async function remove(engine: Engine, ctx: CallContext, id: string, request: Rem
   if (isRunning(docker)) {
     const what = phase === Phase.PHASE_PAUSED ? 'paused' : 'running';
     if (!request.force) {
-      const advice = phase === Phase.PHASE_PAUSED ? 'unpause and stop the container before removing or force remove' : 'stop the container before removing or force remove';
+      const advice =
+        phase === Phase.PHASE_PAUSED
+          ? 'unpause and stop the container before removing or force remove'
+          : 'stop the container before removing or force remove';
       throw conflict(`cannot remove container "/${docker.name}": container is ${what}: ${advice}`);
     }
     await stopTask(engine, ctx, id); // it was started again after the kill
   }
   if (phase === Phase.PHASE_RESTARTING && !request.force) {
-    throw conflict(`cannot remove container "/${docker.name}": container is restarting: stop the container before removing or force remove`);
+    throw conflict(
+      `cannot remove container "/${docker.name}": container is restarting: stop the container before removing or force remove`,
+    );
   }
   if (phase === Phase.PHASE_REMOVING) throw conflict(`removal of container ${docker.name} is already in progress`);
   engine.life.restarter.forget(id);
@@ -51,7 +56,9 @@ async function remove(engine: Engine, ctx: CallContext, id: string, request: Rem
 }
 
 async function releaseSandbox(engine: Engine, ctx: CallContext, id: string): Promise<void> {
-  await engine.network.releaseSandbox(ctx, { sandboxId: id }, { timeoutMs: 20_000 }).catch((error: unknown) => engine.logger.warn({ err: error, container: id }, 'the network of a removed container was not given back'));
+  await engine.network
+    .releaseSandbox(ctx, { sandboxId: id }, { timeoutMs: 20_000 })
+    .catch((error: unknown) => engine.logger.warn({ err: error, container: id }, 'the network of a removed container was not given back'));
 }
 
 /**
@@ -84,16 +91,26 @@ export async function discard(engine: Engine, ctx: CallContext, entry: JournalEn
   const id = entry.subject;
   const { snapshotter } = entry.input as DiscardInput;
   await stopTask(engine, ctx, id);
-  await Promise.all([discardSnapshot(engine, ctx, id, snapshotter), fs.rm(containerDir(engine, id), { recursive: true, force: true }), releaseShm(engine, id)]);
+  await Promise.all([
+    discardSnapshot(engine, ctx, id, snapshotter),
+    fs.rm(containerDir(engine, id), { recursive: true, force: true }),
+    releaseShm(engine, id),
+  ]);
   engine.journal.end(entry, () => undefined, { durable: false });
 }
 
 /** The container stays as dead, with the reason, and can be removed again. */
 function removalFailed(engine: Engine, id: string, thrown: unknown): GantryError {
   const error = asGantryError(thrown);
-  const { docker } = engine.records.updateDocker(id, (current) => (phaseOf(current) === Phase.PHASE_REMOVING ? moveTo(current, Phase.PHASE_DEAD, { error: errorText(error) }) : current));
+  const { docker } = engine.records.updateDocker(id, (current) =>
+    phaseOf(current) === Phase.PHASE_REMOVING ? moveTo(current, Phase.PHASE_DEAD, { error: errorText(error) }) : current,
+  );
   engine.life.tellExit(id, { exitCode: stateOf(docker).exitCode, error: errorText(error) });
-  return new GantryError(error.kind === 'notFound' ? 'internal' : error.kind, `unable to remove container ${docker.name}: ${error.message}`, { cause: thrown });
+  return new GantryError(
+    error.kind === 'notFound' ? 'internal' : error.kind,
+    `unable to remove container ${docker.name}: ${error.message}`,
+    { cause: thrown },
+  );
 }
 
 export interface RemovalOptions {
@@ -130,8 +147,9 @@ async function releaseVolumes(engine: Engine, ctx: CallContext, id: string, remo
     const anonymous = docker.mounts.some((mount) => mount.name === name && mount.anonymous);
     if (!remove || !anonymous) continue;
     // Another container may have taken it over with --volumes-from: then it stays.
-    const gone = await engine.volumes.removeVolume(ctx, { name, force: true }).then(() => true, ignore('notFound', 'conflict', 'failedPrecondition'));
+    const gone = await engine.volumes
+      .removeVolume(ctx, { name, force: true })
+      .then(() => true, ignore('notFound', 'conflict', 'failedPrecondition'));
     if (gone === true) engine.events.emit({ type: 'volume', action: 'destroy', id: name, attributes: { driver: 'local' } });
   }
 }
-

@@ -18,9 +18,11 @@ export async function renameContainer(engine: Engine, caller: CallContext, reque
       engine.records.updateDocker(id, (current) => ({ ...current, name }));
     });
     if (isRunning(docker) && docker.networkOrder.length > 0) {
-      await engine.network.renameSandbox(inDockerNamespace(engine, caller), { sandboxId: id, containerName: name }).catch((error: unknown) => {
-        engine.logger.warn({ err: error, container: id }, 'the network service did not take the new name');
-      });
+      await engine.network
+        .renameSandbox(inDockerNamespace(engine, caller), { sandboxId: id, containerName: name })
+        .catch((error: unknown) => {
+          engine.logger.warn({ err: error, container: id }, 'the network service did not take the new name');
+        });
     }
     emitContainerEvent(engine, id, { ...docker, name }, 'rename', { oldName: `/${docker.name}` });
   });

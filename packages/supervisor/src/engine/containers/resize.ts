@@ -4,7 +4,11 @@ import { emitContainerEvent, type Engine, inDockerNamespace } from './engine';
 import { isRunning } from './state';
 
 /** POST /containers/{id}/resize. */
-export async function resizeContainer(engine: Engine, caller: CallContext, { id: ref, height, width }: ResizeRequest): Promise<ResizeResponse> {
+export async function resizeContainer(
+  engine: Engine,
+  caller: CallContext,
+  { id: ref, height, width }: ResizeRequest,
+): Promise<ResizeResponse> {
   const { id, docker } = engine.records.requireDocker(ref);
   if (!isRunning(docker)) throw conflict(`container ${id} is not running`);
   await engine.tasks.resizePty(inDockerNamespace(engine, caller), { id, width, height });

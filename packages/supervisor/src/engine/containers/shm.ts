@@ -24,7 +24,8 @@ export async function shmDirectory(engine: Engine, id: string, docker: DockerCon
   const other = joinedContainer(mode);
   if (other !== undefined) {
     const owner = engine.records.requireDocker(other);
-    if (owner.docker.hostConfig?.IpcMode !== 'shareable') throw conflict(`can't join IPC of container ${owner.id}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)`);
+    if (owner.docker.hostConfig?.IpcMode !== 'shareable')
+      throw conflict(`can't join IPC of container ${owner.id}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)`);
     return { shm: shmPath(engine, owner.id) };
   }
   if (mode !== 'shareable') return {};

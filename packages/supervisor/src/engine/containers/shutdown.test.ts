@@ -8,7 +8,8 @@ import { stopWithHost } from './shutdown';
 import { startContainer } from './start';
 import { phaseOf } from './state';
 
-const signalsOf = (kill: { mock: { calls: unknown[][] } }): unknown[] => kill.mock.calls.map(([, request]) => (request as { signal: number }).signal);
+const signalsOf = (kill: { mock: { calls: unknown[][] } }): unknown[] =>
+  kill.mock.calls.map(([, request]) => (request as { signal: number }).signal);
 
 it('stops containers with the host, each with its signal; policies start them again at boot', async () => {
   const world = new FakeWorld();

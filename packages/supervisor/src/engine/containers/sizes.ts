@@ -7,7 +7,12 @@ import { writtenLayer } from '../../spec';
 import type { Engine } from './engine';
 
 /** Bytes that the container wrote, and with its image's layers. Walks the container's upper directory: only when asked. */
-export async function sizesOf(engine: Engine, ctx: CallContext, _id: string, docker: DockerContainer): Promise<{ rw: bigint; rootFs: bigint }> {
+export async function sizesOf(
+  engine: Engine,
+  ctx: CallContext,
+  _id: string,
+  docker: DockerContainer,
+): Promise<{ rw: bigint; rootFs: bigint }> {
   const upper = writtenLayer(docker.rootfs);
   const [rw, image] = await Promise.all([
     upper === undefined ? 0 : bytesBelow(upper, new Set()),

@@ -2,7 +2,8 @@ import { asGantryError, GantryError } from '@gantry/rpc';
 
 const PREFIX = 'failed to create task for container: failed to create shim task: OCI runtime create failed: ';
 
-const MOUNT_ADVICE = ': Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type';
+const MOUNT_ADVICE =
+  ': Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type';
 
 /** A failed start as docker tells it: its text, its HTTP class, and the exit code that the container is left with. */
 export interface StartFailure {
@@ -16,19 +17,34 @@ export interface StartFailure {
  */
 export function startFailure(thrown: unknown, command: string): StartFailure {
   const failure = asGantryError(thrown);
-  const text = inDockersWords(failure.message.replace(/^(?:gantry-)?runc create failed: unable to start container process: /, ''), command, failure.meta);
+  const text = inDockersWords(
+    failure.message.replace(/^(?:gantry-)?runc create failed: unable to start container process: /, ''),
+    command,
+    failure.meta,
+  );
   const about = (...needles: string[]): boolean => needles.some((needle) => text.includes(needle));
   const named = text.includes(command);
-  const full = about('failed to create task for container', 'failed to set up container networking') ? text : about('OCI runtime') ? `${PREFIX.replace(/OCI runtime.*/, '')}${text}` : undefined;
+  const full = about('failed to create task for container', 'failed to set up container networking')
+    ? text
+    : about('OCI runtime')
+      ? `${PREFIX.replace(/OCI runtime.*/, '')}${text}`
+      : undefined;
   const wrapped = (kind: GantryError['kind'], exitCode: number): StartFailure => ({
-    error: new GantryError(kind, full ?? `${PREFIX}runc create failed: unable to start container process: ${text}: unknown`, { cause: thrown, meta: { ...failure.meta, exitCode } }),
+    error: new GantryError(kind, full ?? `${PREFIX}runc create failed: unable to start container process: ${text}: unknown`, {
+      cause: thrown,
+      meta: { ...failure.meta, exitCode },
+    }),
     exitCode,
   });
   if (named && about('executable file not found', 'no such file or directory')) return wrapped('invalidArgument', 127);
-  if (named && about('permission denied', 'is a directory', 'exec format error')) return wrapped(about('exec format error') ? 'internal' : 'invalidArgument', 126);
+  if (named && about('permission denied', 'is a directory', 'exec format error'))
+    return wrapped(about('exec format error') ? 'internal' : 'invalidArgument', 126);
   if (about('not a directory') && about('mount')) {
     const advised = full ?? `${PREFIX}runc create failed: unable to start container process: ${text}: unknown`;
-    return { error: new GantryError('invalidArgument', `${advised}${MOUNT_ADVICE}`, { cause: thrown, meta: { ...failure.meta, exitCode: 127 } }), exitCode: 127 };
+    return {
+      error: new GantryError('invalidArgument', `${advised}${MOUNT_ADVICE}`, { cause: thrown, meta: { ...failure.meta, exitCode: 127 } }),
+      exitCode: 127,
+    };
   }
   if (full !== undefined && about('OCI runtime')) return wrapped(failure.kind === 'unknown' ? 'internal' : failure.kind, 128);
   return failure.meta['step'] === 'task' ? wrapped(failure.kind, 128) : { error: failure, exitCode: 128 };
@@ -42,7 +58,8 @@ export function ofTask(thrown: unknown): GantryError {
 
 /** Another runtime's text for a command that cannot run, with the words before it by which docker's clients know it. */
 function inDockersWords(text: string, command: string, meta: GantryError['meta']): string {
-  const words = meta['exitCode'] === 127 ? 'executable file not found in $PATH' : meta['exitCode'] === 126 ? 'permission denied' : undefined;
+  const words =
+    meta['exitCode'] === 127 ? 'executable file not found in $PATH' : meta['exitCode'] === 126 ? 'permission denied' : undefined;
   const known = /executable file not found|no such file or directory|permission denied|is a directory|exec format error/.test(text);
   return words === undefined || known ? text : `exec: "${command}": ${words}: ${text}`;
 }

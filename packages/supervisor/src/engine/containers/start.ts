@@ -80,11 +80,18 @@ async function start(engine: Engine, ctx: CallContext, { id, docker: before }: D
     const { spec, hostGateway } = await containerSpec(engine, ctx, id, docker);
     const specJson = writeBundle(engine, id, spec);
     openWay(engine, id, docker);
-    const { pid } = await tasks.create(ctx, {
-      id, bundle: bundleDir(engine, id), rootfs: remappedRootfs(engine, docker), terminal: docker.config?.Tty ?? false, stdout: `monitor://${socket}`,
-      stdin: docker.config?.OpenStdin === true ? `monitor://${socket}` : '', stderr: docker.config?.Tty === true ? '' : `monitor://${socket}`,
-      options: packAny(CreateOptions, createOptions(engine, id, docker)),
-    }).catch((error: unknown) => Promise.reject(ofTask(error)));
+    const { pid } = await tasks
+      .create(ctx, {
+        id,
+        bundle: bundleDir(engine, id),
+        rootfs: remappedRootfs(engine, docker),
+        terminal: docker.config?.Tty ?? false,
+        stdout: `monitor://${socket}`,
+        stdin: docker.config?.OpenStdin === true ? `monitor://${socket}` : '',
+        stderr: docker.config?.Tty === true ? '' : `monitor://${socket}`,
+        options: packAny(CreateOptions, createOptions(engine, id, docker)),
+      })
+      .catch((error: unknown) => Promise.reject(ofTask(error)));
     const [connected] = await Promise.all([connectNetworks(engine, ctx, id, docker, pid), engine.life.connectAttaches(id, socket)]);
     writeHosts(engine, id, { ...docker, ...connected }, hostGateway);
     await tasks.start(ctx, { id }).catch((error: unknown) => Promise.reject(ofTask(error)));
@@ -112,13 +119,24 @@ interface Started {
 }
 
 /** The one durable transaction of a start. An exit that came meanwhile is applied right after it. */
-function finish(engine: Engine, id: string, entry: Parameters<Engine['journal']['end']>[0], { docker, connected, pid, specJson, cause, hostGateway }: Started): void {
+function finish(
+  engine: Engine,
+  id: string,
+  entry: Parameters<Engine['journal']['end']>[0],
+  { docker, connected, pid, specJson, cause, hostGateway }: Started,
+): void {
   const health = docker.config?.Healthcheck;
   const watched = health !== undefined && health.Test.length > 0 && health.Test[0] !== 'NONE';
   engine.journal.end(entry, () => {
     engine.records.updateDocker(id, (current) => ({
       ...moveTo(current, Phase.PHASE_RUNNING, {
-        pid, exitCode: 0n, error: '', oomKilled: false, startedAt: nowText(), bootId: engine.settings.bootId, manuallyStopped: false,
+        pid,
+        exitCode: 0n,
+        error: '',
+        oomKilled: false,
+        startedAt: nowText(),
+        bootId: engine.settings.bootId,
+        manuallyStopped: false,
         restartCount: cause === 'user' ? 0n : stateOf(current).restartCount,
       }),
       ...connected,
@@ -126,7 +144,10 @@ function finish(engine: Engine, id: string, entry: Parameters<Engine['journal'][
       mounts: docker.mounts,
       health: watched ? { Status: 'starting', FailingStreak: 0n, Log: [] } : undefined,
     }));
-    engine.records.update(engine.records.dockerNamespace, id, (record) => ({ ...record, spec: { typeUrl: OCI_SPEC_TYPE_URL, value: specJson } }));
+    engine.records.update(engine.records.dockerNamespace, id, (record) => ({
+      ...record,
+      spec: { typeUrl: OCI_SPEC_TYPE_URL, value: specJson },
+    }));
   });
   const { docker: now } = engine.records.requireDocker(id);
   tellVolumesMounted(engine, id, now);
@@ -138,14 +159,18 @@ function finish(engine: Engine, id: string, entry: Parameters<Engine['journal'][
 
 export function startFailed(docker: DockerContainer, error: string, exitCode: number): DockerContainer {
   const ranBefore = stateOf(docker).startedAt !== '';
-  return forgetEndpoints(moveTo(docker, ranBefore ? Phase.PHASE_EXITED : Phase.PHASE_CREATED, { pid: 0, error, exitCode: BigInt(exitCode), socket: '' }));
+  return forgetEndpoints(
+    moveTo(docker, ranBefore ? Phase.PHASE_EXITED : Phase.PHASE_CREATED, { pid: 0, error, exitCode: BigInt(exitCode), socket: '' }),
+  );
 }
 
 /** Gives back what a start made. Also recovery's way of finishing with a start that was cut short. */
 export async function undoStart(engine: Engine, ctx: CallContext, id: string): Promise<void> {
   engine.life.takeEarlyExit(id);
   await stopTask(engine, ctx, id);
-  await engine.network.releaseSandbox(ctx, { sandboxId: id }, { timeoutMs: 20_000 }).catch((error: unknown) => engine.logger.warn({ err: error, container: id }, 'the network of a failed start was not given back'));
+  await engine.network
+    .releaseSandbox(ctx, { sandboxId: id }, { timeoutMs: 20_000 })
+    .catch((error: unknown) => engine.logger.warn({ err: error, container: id }, 'the network of a failed start was not given back'));
 }
 
 function writeBundle(engine: Engine, id: string, spec: Spec): Buffer {
@@ -172,7 +197,16 @@ function createOptions(engine: Engine, id: string, docker: DockerContainer): Cre
   const config = docker.config;
   return {
     ...engine.runtimes.createOptions(docker.runtime || (docker.hostConfig?.Runtime ?? '')),
-    log: config === undefined ? undefined : logSink(docker.hostConfig?.LogConfig, logPath(engine, id), config, { ID: id.slice(0, 12), FullID: id, Name: docker.name, ImageName: config.Image, ImageID: docker.imageId }),
+    log:
+      config === undefined
+        ? undefined
+        : logSink(docker.hostConfig?.LogConfig, logPath(engine, id), config, {
+            ID: id.slice(0, 12),
+            FullID: id,
+            Name: docker.name,
+            ImageName: config.Image,
+            ImageID: docker.imageId,
+          }),
     openStdin: config?.OpenStdin ?? false,
     stdinOnce: config?.StdinOnce ?? false,
     consoleWidth: Number(width),

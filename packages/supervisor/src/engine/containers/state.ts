@@ -30,8 +30,17 @@ const words = {
 } as const satisfies Record<Phase, DockerStatus>;
 
 const emptyState: RunState = {
-  phase: Phase.PHASE_CREATED, pid: 0, exitCode: 0n, error: '', startedAt: '', finishedAt: '', oomKilled: false, restartCount: 0n,
-  manuallyStopped: false, bootId: '', socket: '',
+  phase: Phase.PHASE_CREATED,
+  pid: 0,
+  exitCode: 0n,
+  error: '',
+  startedAt: '',
+  finishedAt: '',
+  oomKilled: false,
+  restartCount: 0n,
+  manuallyStopped: false,
+  bootId: '',
+  socket: '',
 };
 
 export function stateOf(docker: DockerContainer): RunState {
@@ -48,7 +57,8 @@ export function phaseOf(docker: DockerContainer): Phase {
  */
 export function dockerStatus(docker: DockerContainer): DockerStatus {
   const state = stateOf(docker);
-  if (state.phase === Phase.PHASE_STARTING && state.finishedAt !== '') return state.restartCount > 0n && !state.manuallyStopped ? 'restarting' : 'exited';
+  if (state.phase === Phase.PHASE_STARTING && state.finishedAt !== '')
+    return state.restartCount > 0n && !state.manuallyStopped ? 'restarting' : 'exited';
   return words[state.phase];
 }
 

@@ -21,7 +21,12 @@ export async function stopContainer(engine: Engine, caller: CallContext, request
 }
 
 /** Signals, waits, kills. A caller that goes away does not leave it half stopped: the kill still follows. */
-export async function stopById(engine: Engine, caller: CallContext, id: string, asked: Pick<StopRequest, 'signal' | 'timeout'>): Promise<void> {
+export async function stopById(
+  engine: Engine,
+  caller: CallContext,
+  id: string,
+  asked: Pick<StopRequest, 'signal' | 'timeout'>,
+): Promise<void> {
   const ctx = detached(caller);
   const { docker } = engine.records.requireDocker(id);
   const signal = parseSignal(asked.signal || docker.config?.StopSignal || DEFAULT_STOP_SIGNAL);

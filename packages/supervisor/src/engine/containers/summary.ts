@@ -32,6 +32,8 @@ function portsOf(shown: ReturnType<typeof shownPorts>): Port[] {
   return Object.entries(shown).flatMap(([name, { items }]) => {
     const [port = '0', type = 'tcp'] = name.split('/');
     const base = { PrivatePort: Number(port), Type: type };
-    return items.length === 0 ? [{ ...base, IP: '', PublicPort: 0 }] : items.map(({ HostIp, HostPort }) => ({ ...base, IP: HostIp, PublicPort: Number(HostPort) }));
+    return items.length === 0
+      ? [{ ...base, IP: '', PublicPort: 0 }]
+      : items.map(({ HostIp, HostPort }) => ({ ...base, IP: HostIp, PublicPort: Number(HostPort) }));
   });
 }

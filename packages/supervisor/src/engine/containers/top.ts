@@ -12,13 +12,19 @@ export async function topContainer(engine: Engine, caller: CallContext, request:
   if (dockerStatus(docker) === 'restarting') throw conflict(`container ${id} is restarting, wait until the container is running`);
   if (!isRunning(docker)) throw conflict(`container ${id} is not running`);
   const args = (request.psArgs || '-ef').split(/\s+/).filter((arg) => arg !== '');
-  if (args.some((arg) => /^-{0,2}[^=]*pid\s*=/.test(arg) || arg.includes('\0'))) throw invalidArgument(`specifying "${request.psArgs}" is not allowed`);
+  if (args.some((arg) => /^-{0,2}[^=]*pid\s*=/.test(arg) || arg.includes('\0')))
+    throw invalidArgument(`specifying "${request.psArgs}" is not allowed`);
   const { processes } = await engine.tasks.pids(inDockerNamespace(engine, caller), { id });
   const pids = new Set(processes.map(({ pid }) => String(pid)));
-  const [titles = [], ...rows] = (await ps(args)).split('\n').filter((line) => line.trim() !== '').map((line) => line.trim().split(/\s+/));
+  const [titles = [], ...rows] = (await ps(args))
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .map((line) => line.trim().split(/\s+/));
   const column = titles.indexOf('PID');
   if (column < 0) throw internal("couldn't find PID field in ps output");
-  const table = rows.filter((row) => pids.has(row[column] ?? '')).map((row) => ({ items: [...row.slice(0, titles.length - 1), row.slice(titles.length - 1).join(' ')] }));
+  const table = rows
+    .filter((row) => pids.has(row[column] ?? ''))
+    .map((row) => ({ items: [...row.slice(0, titles.length - 1), row.slice(titles.length - 1).join(' ')] }));
   emitContainerEvent(engine, id, docker, 'top');
   return { titles, processes: table };
 }

@@ -10,7 +10,17 @@ import { validateRestartPolicy } from './validate-restart';
 
 /** The limits that may change while a container lives. */
 const LIMITS = [
-  'CpuShares', 'Memory', 'BlkioWeight', 'CpuPeriod', 'CpuQuota', 'CpuRealtimePeriod', 'CpuRealtimeRuntime', 'CpusetCpus', 'CpusetMems', 'MemoryReservation', 'MemorySwap',
+  'CpuShares',
+  'Memory',
+  'BlkioWeight',
+  'CpuPeriod',
+  'CpuQuota',
+  'CpuRealtimePeriod',
+  'CpuRealtimeRuntime',
+  'CpusetCpus',
+  'CpusetMems',
+  'MemoryReservation',
+  'MemorySwap',
   'NanoCpus',
 ] as const;
 /** Type URL of LinuxResources (JSON) in Task.Update, containerd's. */
@@ -23,7 +33,10 @@ function refuseConflicts(id: string, present: HostConfig, asked: HostConfig): vo
     [asked.NanoCpus > 0n && present.CpuQuota > 0n, 'Conflicting options: Nano CPUs cannot be updated as CPU Quota has already been set'],
     [asked.CpuPeriod > 0n && present.NanoCpus > 0n, 'Conflicting options: CPU Period cannot be updated as NanoCPUs has already been set'],
     [asked.CpuQuota > 0n && present.NanoCpus > 0n, 'Conflicting options: CPU Quota cannot be updated as NanoCPUs has already been set'],
-    [present.AutoRemove && (asked.RestartPolicy?.Name ?? '') !== '' && asked.RestartPolicy?.Name !== 'no', 'Restart policy cannot be updated because AutoRemove is enabled for the container'],
+    [
+      present.AutoRemove && (asked.RestartPolicy?.Name ?? '') !== '' && asked.RestartPolicy?.Name !== 'no',
+      'Restart policy cannot be updated because AutoRemove is enabled for the container',
+    ],
   ];
   for (const [clash, message] of conflicts) if (clash) throw conflict(`Cannot update container ${id}: ${message}`);
 }
@@ -42,12 +55,18 @@ export async function updateContainer(engine: Engine, caller: CallContext, reque
     refuseConflicts(id, present, asked);
     if (asked.RestartPolicy !== undefined && asked.RestartPolicy.Name !== '') next.RestartPolicy = asked.RestartPolicy;
     if (asked.Memory > 0n && asked.MemorySwap === 0n && present.MemorySwap > 0n && asked.Memory > present.MemorySwap) {
-      throw conflict(`Cannot update container ${id}: Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time`);
+      throw conflict(
+        `Cannot update container ${id}: Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time`,
+      );
     }
     validateRestartPolicy(next);
     const notes = validateResources(next);
     if (isRunning(docker) && (Object.keys(changed).length > 0 || (asked.PidsLimit ?? 0n) !== 0n)) {
-      const resources = await limitsOf({ ...HostConfig.create(changed), MemorySwap: asked.Memory > 0n || asked.MemorySwap !== 0n ? next.MemorySwap : 0n, PidsLimit: asked.PidsLimit });
+      const resources = await limitsOf({
+        ...HostConfig.create(changed),
+        MemorySwap: asked.Memory > 0n || asked.MemorySwap !== 0n ? next.MemorySwap : 0n,
+        PidsLimit: asked.PidsLimit,
+      });
       await engine.tasks.update(inDockerNamespace(engine, caller), { id, resources: packJson(RESOURCES_TYPE_URL, resources) });
     }
     engine.records.updateDocker(id, (current) => ({ ...current, hostConfig: next }));

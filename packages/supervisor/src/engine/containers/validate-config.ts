@@ -31,7 +31,8 @@ function validateHealth({ Healthcheck: health }: ContainerConfig): void {
   interval('StartInterval', health.StartInterval);
   if (health.Retries < 0n) throw invalidArgument('Retries in Healthcheck cannot be negative');
   const [kind] = health.Test;
-  if (kind !== undefined && !['NONE', 'CMD', 'CMD-SHELL'].includes(kind)) throw invalidArgument(`Unknown healthcheck type '${kind}' (expected 'CMD')`);
+  if (kind !== undefined && !['NONE', 'CMD', 'CMD-SHELL'].includes(kind))
+    throw invalidArgument(`Unknown healthcheck type '${kind}' (expected 'CMD')`);
 }
 
 export interface ContainerPort {
@@ -45,6 +46,7 @@ export function parsePort(text: string): ContainerPort {
   const [number = '', protocol = 'tcp', ...rest] = text.split('/');
   const port = Number(number);
   if (rest.length > 0 || !/^[0-9]+$/.test(number) || port > 65_535) throw invalidArgument(`invalid port specification: "${text}"`);
-  if (!['tcp', 'udp', 'sctp'].includes(protocol)) throw invalidArgument(`invalid port specification: "${text}": invalid proto: ${protocol}`);
+  if (!['tcp', 'udp', 'sctp'].includes(protocol))
+    throw invalidArgument(`invalid port specification: "${text}": invalid proto: ${protocol}`);
   return { port, protocol };
 }

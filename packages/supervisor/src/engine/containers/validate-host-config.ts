@@ -24,13 +24,18 @@ const refused: readonly { readonly name: string; readonly isSet: (host: HostConf
  */
 export function validateHostConfig(host: HostConfig, config: ContainerConfig): string[] {
   for (const { name, isSet } of refused) if (isSet(host)) throw invalidArgument(`HostConfig.${name} is not supported`);
-  if (host.Isolation !== '' && host.Isolation !== 'default') throw invalidArgument(`invalid isolation: "${host.Isolation}" - linux only supports 'default'`);
+  if (host.Isolation !== '' && host.Isolation !== 'default')
+    throw invalidArgument(`invalid isolation: "${host.Isolation}" - linux only supports 'default'`);
   for (const option of Object.keys(host.StorageOpt)) {
-    throw invalidArgument(option === 'size' ? "--storage-opt is supported only for overlay over xfs with 'pquota' mount option" : `Unknown option ${option}`);
+    throw invalidArgument(
+      option === 'size' ? "--storage-opt is supported only for overlay over xfs with 'pquota' mount option" : `Unknown option ${option}`,
+    );
   }
   const [request] = host.DeviceRequests;
   if (request !== undefined) {
-    throw invalidArgument(`could not select device driver "${request.Driver}" with capabilities: [${request.Capabilities.map((set) => `[${set.items.join(' ')}]`).join(' ')}]`);
+    throw invalidArgument(
+      `could not select device driver "${request.Driver}" with capabilities: [${request.Capabilities.map((set) => `[${set.items.join(' ')}]`).join(' ')}]`,
+    );
   }
   if (host.ShmSize < 0n) throw invalidArgument('SHM size can not be less than 0');
   if (host.OomScoreAdj < -1000n || host.OomScoreAdj > 1000n) {
@@ -67,7 +72,8 @@ function validatePortBinding(name: string, host: HostConfig): void {
   for (const binding of host.PortBindings[name]?.items ?? []) {
     const match = /^(?:([0-9]+)(?:-([0-9]+))?)?$/.exec(binding.HostPort);
     const [first, last] = [Number(match?.[1] ?? 0), Number(match?.[2] ?? match?.[1] ?? 0)];
-    if (match === null || first > 65_535 || last > 65_535 || last < first) throw invalidArgument(`invalid port specification: "${binding.HostPort}"`);
+    if (match === null || first > 65_535 || last > 65_535 || last < first)
+      throw invalidArgument(`invalid port specification: "${binding.HostPort}"`);
   }
 }
 
@@ -96,9 +102,11 @@ export function validateResources(host: HostConfig): string[] {
     fail(`range of CPUs is from 0.01 to ${count}.00, as there are only ${count} CPUs available`);
   }
   if (host.CpuShares < 0n) fail(`invalid CPU shares (${host.CpuShares}): value must be a positive integer`);
-  if (host.CpuPeriod !== 0n && (host.CpuPeriod < 1000n || host.CpuPeriod > 1_000_000n)) fail('CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)');
+  if (host.CpuPeriod !== 0n && (host.CpuPeriod < 1000n || host.CpuPeriod > 1_000_000n))
+    fail('CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)');
   if (host.CpuQuota > 0n && host.CpuQuota < 1000n) fail('CPU cfs quota can not be less than 1ms (i.e. 1000)');
-  if (host.CpuRealtimeRuntime !== 0n && host.CpuRealtimePeriod !== 0n && host.CpuRealtimeRuntime > host.CpuRealtimePeriod) fail('cpu real-time runtime cannot be higher than cpu real-time period');
+  if (host.CpuRealtimeRuntime !== 0n && host.CpuRealtimePeriod !== 0n && host.CpuRealtimeRuntime > host.CpuRealtimePeriod)
+    fail('cpu real-time runtime cannot be higher than cpu real-time period');
   parseCpuSet(host.CpusetCpus, 'cpuset cpus');
   parseCpuSet(host.CpusetMems, 'cpuset mems');
   if (host.BlkioWeight !== 0n && (host.BlkioWeight < 10n || host.BlkioWeight > 1000n)) fail('Range of blkio weight is from 10 to 1000');

@@ -27,17 +27,20 @@ export function validateModes(host: HostConfig, config: ContainerConfig): void {
   if (host.UTSMode === 'host' && config.Hostname !== '') conflict('hostname and the UTS mode');
   if (joinedContainer(network) !== undefined) {
     if (config.Hostname !== '') conflict('hostname and the network mode');
-    if (host.Links.length > 0) conflict('container type network can\'t be used with links. This would result in undefined behavior');
+    if (host.Links.length > 0) conflict("container type network can't be used with links. This would result in undefined behavior");
     if (host.Dns.length > 0) conflict('dns and the network mode');
     if (host.ExtraHosts.length > 0) conflict('custom host-to-IP mapping and the network mode');
     if ((config.MacAddress ?? '') !== '') conflict('mac-address and the network mode');
     if (Object.keys(host.PortBindings).length > 0 || host.PublishAllPorts) conflict('port publishing and the container type network mode');
     if (Object.keys(config.ExposedPorts).length > 0) conflict('port exposing and the container type network mode');
   }
-  if (network === 'host' && host.Links.length > 0) conflict("host type networking can't be used with links. This would result in undefined behavior");
+  if (network === 'host' && host.Links.length > 0)
+    conflict("host type networking can't be used with links. This would result in undefined behavior");
   for (const key of Object.keys(host.Sysctls)) {
     if (key.startsWith('net.') && network === 'host') throw invalidArgument(`sysctl "${key}" not allowed in host network namespace`);
-    if ((key.startsWith('kernel.') || key.startsWith('fs.mqueue.')) && host.IpcMode === 'host') throw invalidArgument(`sysctl "${key}" not allowed in host ipc namespace`);
-    if (!/^(net\.|fs\.mqueue\.|kernel\.(msgmax|msgmnb|msgmni|sem|shmall|shmmax|shmmni|shm_rmid_forced|domainname|hostname)$)/.test(key)) throw invalidArgument(`sysctl "${key}" is not in a separate kernel namespace`);
+    if ((key.startsWith('kernel.') || key.startsWith('fs.mqueue.')) && host.IpcMode === 'host')
+      throw invalidArgument(`sysctl "${key}" not allowed in host ipc namespace`);
+    if (!/^(net\.|fs\.mqueue\.|kernel\.(msgmax|msgmnb|msgmni|sem|shmall|shmmax|shmmni|shm_rmid_forced|domainname|hostname)$)/.test(key))
+      throw invalidArgument(`sysctl "${key}" is not in a separate kernel namespace`);
   }
 }

@@ -8,6 +8,7 @@ export function validateRestartPolicy(host: Pick<HostConfig, 'RestartPolicy' | '
     throw invalidArgument(`invalid restart policy: unknown policy '${name}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'`);
   }
   if (retries < 0n) throw invalidArgument('invalid restart policy: maximum retry count cannot be negative');
-  if (retries !== 0n && name !== 'on-failure') throw invalidArgument("invalid restart policy: maximum retry count can only be used with 'on-failure'");
+  if (retries !== 0n && name !== 'on-failure')
+    throw invalidArgument("invalid restart policy: maximum retry count can only be used with 'on-failure'");
   if (host.AutoRemove && name !== '' && name !== 'no') throw invalidArgument("can't create 'AutoRemove' container with restart policy");
 }

@@ -4,11 +4,22 @@ import { parseSignal } from './signals';
 import { validateConfig } from './validate-config';
 import { validateHostConfig } from './validate-host-config';
 
-const check = (host: object, config: object = {}): void => void validateHostConfig(HostConfig.fromPartial(host), ContainerConfig.fromPartial(config));
+const check = (host: object, config: object = {}): void =>
+  void validateHostConfig(HostConfig.fromPartial(host), ContainerConfig.fromPartial(config));
 
 it('lets zero and default values pass', () => {
   expect(() => check({})).not.toThrow();
-  expect(() => check({ Isolation: 'default', RestartPolicy: { Name: 'no' }, MemorySwappiness: -1n, PidsLimit: 0n, OomKillDisable: false, LogConfig: { Type: '', Config: {} }, NetworkMode: 'default' })).not.toThrow();
+  expect(() =>
+    check({
+      Isolation: 'default',
+      RestartPolicy: { Name: 'no' },
+      MemorySwappiness: -1n,
+      PidsLimit: 0n,
+      OomKillDisable: false,
+      LogConfig: { Type: '', Config: {} },
+      NetworkMode: 'default',
+    }),
+  ).not.toThrow();
 });
 
 it.each([
@@ -18,9 +29,12 @@ it.each([
   [{ IOMaximumBandwidth: 5n }, 'HostConfig.IOMaximumBandwidth'],
   [{ Cgroup: 'container:x' }, 'HostConfig.Cgroup'],
   [{ StorageOpt: { size: '1G' } }, "--storage-opt is supported only for overlay over xfs with 'pquota' mount option"],
-  [{ Isolation: 'hyperv' }, "invalid isolation: \"hyperv\" - linux only supports 'default'"],
+  [{ Isolation: 'hyperv' }, 'invalid isolation: "hyperv" - linux only supports \'default\''],
 
-  [{ DeviceRequests: [{ Driver: 'nvidia', Count: -1n, Capabilities: [{ items: ['gpu'] }] }] }, 'could not select device driver "nvidia" with capabilities: [[gpu]]'],
+  [
+    { DeviceRequests: [{ Driver: 'nvidia', Count: -1n, Capabilities: [{ items: ['gpu'] }] }] },
+    'could not select device driver "nvidia" with capabilities: [[gpu]]',
+  ],
   [{ Memory: 1n }, 'Minimum memory limit allowed is 6MB'],
   [{ MemorySwap: 10_000_000n }, 'You should always set the Memory limit when using Memoryswap limit'],
   [{ Memory: 10_000_000n, MemorySwap: 7_000_000n }, 'Minimum memoryswap limit should be larger than memory limit'],
@@ -65,11 +79,27 @@ it.each([
   expect(() => validateConfig(ContainerConfig.fromPartial(config))).toThrow(message);
 });
 
-it('completes a configuration by the image\'s', () => {
-  const image = { User: 'app', Env: ['A=image', 'B=image'], Cmd: ['serve'], Entrypoint: ['/run'], WorkingDir: '/srv', Labels: { a: 'image', b: 'image' }, Volumes: { '/data': {} }, ExposedPorts: { '80/tcp': {} }, StopSignal: 'SIGQUIT' };
+it("completes a configuration by the image's", () => {
+  const image = {
+    User: 'app',
+    Env: ['A=image', 'B=image'],
+    Cmd: ['serve'],
+    Entrypoint: ['/run'],
+    WorkingDir: '/srv',
+    Labels: { a: 'image', b: 'image' },
+    Volumes: { '/data': {} },
+    ExposedPorts: { '80/tcp': {} },
+    StopSignal: 'SIGQUIT',
+  };
   const merge = (asked: object) => mergeConfig(ContainerConfig.fromPartial(asked), image);
   expect(merge({ Env: ['A=mine'], Labels: { a: 'mine' } })).toMatchObject({
-    User: 'app', Env: ['A=mine', 'B=image'], Labels: { a: 'mine', b: 'image' }, WorkingDir: '/srv', StopSignal: 'SIGQUIT', ExposedPorts: { '80/tcp': {} }, Volumes: { '/data': {} },
+    User: 'app',
+    Env: ['A=mine', 'B=image'],
+    Labels: { a: 'mine', b: 'image' },
+    WorkingDir: '/srv',
+    StopSignal: 'SIGQUIT',
+    ExposedPorts: { '80/tcp': {} },
+    Volumes: { '/data': {} },
   });
   expect(commandOf(merge({}))).toEqual(['/run', 'serve']);
   expect(commandOf(merge({ Cmd: { items: ['x'] } }))).toEqual(['/run', 'x']);

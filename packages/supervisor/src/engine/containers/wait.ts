@@ -11,7 +11,7 @@ export async function* waitContainer(engine: Engine, ctx: CallContext, request: 
   if (!['not-running', 'next-exit', 'removed'].includes(condition)) throw invalidArgument(`invalid condition: "${condition}"`);
   const { id, docker } = engine.records.requireDocker(request.id);
   const state = stateOf(docker);
-  const running = isRunning(docker) || state.phase === Phase.PHASE_STARTING || (state.phase === Phase.PHASE_RESTARTING);
+  const running = isRunning(docker) || state.phase === Phase.PHASE_STARTING || state.phase === Phase.PHASE_RESTARTING;
 
   const end = Promise.withResolvers<Exit>();
   const stop = condition === 'removed' ? engine.life.onRemoved(id, end.resolve) : engine.life.onExit(id, end.resolve);

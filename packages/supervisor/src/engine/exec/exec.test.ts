@@ -59,7 +59,8 @@ it.each([
     throw invalidArgument(message);
   };
   await expect(startExec(engine, newContext(), ExecStartRequest.create({ id, detach: true })).next()).rejects.toMatchObject({
-    message: `OCI runtime exec failed: exec failed: unable to start container process: ${message}: unknown`, meta: { exitCode },
+    message: `OCI runtime exec failed: exec failed: unable to start container process: ${message}: unknown`,
+    meta: { exitCode },
   });
   expect(await inspect(id)).toMatchObject({ Running: false, ExitCode: BigInt(exitCode) });
 });

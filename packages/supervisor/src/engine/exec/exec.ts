@@ -3,10 +3,29 @@ import { readFileSync } from 'node:fs';
 import { OCI_SPEC_TYPE_URL, packJson } from '@gantry/api';
 import { Status } from '@gantry/api/containerd/v1/types/task';
 import {
-  type ExecCreateRequest, type ExecCreateResponse, ExecInspectResponse, type ExecInspectRequest, type ExecReadyRequest, type ExecReadyResponse, type ExecResizeRequest,
-  type ExecResizeResponse, ExecStartResponse, type ExecStartRequest,
+  type ExecCreateRequest,
+  type ExecCreateResponse,
+  ExecInspectResponse,
+  type ExecInspectRequest,
+  type ExecReadyRequest,
+  type ExecReadyResponse,
+  type ExecResizeRequest,
+  type ExecResizeResponse,
+  ExecStartResponse,
+  type ExecStartRequest,
 } from '@gantry/api/gantry/engine/v1/containers';
-import { asGantryError, type CallContext, conflict, derive, detached, GantryError, invalidArgument, isErrorOf, newContext, notFound } from '@gantry/rpc';
+import {
+  asGantryError,
+  type CallContext,
+  conflict,
+  derive,
+  detached,
+  GantryError,
+  invalidArgument,
+  isErrorOf,
+  newContext,
+  notFound,
+} from '@gantry/rpc';
 import { Phase } from '../../records';
 import { emitContainerEvent, type Engine, inDockerNamespace, monitorSocket } from '../containers/engine';
 import { ignore } from '../containers/ignore';
@@ -26,11 +45,25 @@ export async function createExec(engine: Engine, _ctx: CallContext, request: Exe
   const { id: containerId, docker } = engine.records.requireDocker(request.containerId);
   checkRunning(engine, containerId);
   if (request.cmd.length === 0) throw invalidArgument('No exec command specified');
-  for (const entry of request.env) if (entry.startsWith('=') || entry === '') throw invalidArgument(`invalid environment variable: ${entry}`);
+  for (const entry of request.env)
+    if (entry.startsWith('=') || entry === '') throw invalidArgument(`invalid environment variable: ${entry}`);
   const exec: Exec = {
-    id: randomBytes(32).toString('hex'), containerId, args: request.cmd, user: request.user, privileged: request.privileged, env: request.env, workingDir: request.workingDir,
-    tty: request.tty, attachStdin: request.attachStdin, attachStdout: request.attachStdout, attachStderr: request.attachStderr, detachKeys: request.detachKeys,
-    consoleSize: request.consoleSize, state: 'created', pid: 0, exitCode: undefined,
+    id: randomBytes(32).toString('hex'),
+    containerId,
+    args: request.cmd,
+    user: request.user,
+    privileged: request.privileged,
+    env: request.env,
+    workingDir: request.workingDir,
+    tty: request.tty,
+    attachStdin: request.attachStdin,
+    attachStdout: request.attachStdout,
+    attachStderr: request.attachStderr,
+    detachKeys: request.detachKeys,
+    consoleSize: request.consoleSize,
+    state: 'created',
+    pid: 0,
+    exitCode: undefined,
   };
   engine.execs.add(exec);
   emitContainerEvent(engine, containerId, docker, `exec_create: ${shownCommand(exec.args)}`, { execID: exec.id });
@@ -40,7 +73,8 @@ export async function createExec(engine: Engine, _ctx: CallContext, request: Exe
 function checkRunning(engine: Engine, containerId: string): void {
   const { docker } = engine.records.requireDocker(containerId);
   if (phaseOf(docker) === Phase.PHASE_PAUSED) throw conflict(`container ${docker.name} is paused, unpause the container before exec`);
-  if (phaseOf(docker) === Phase.PHASE_RESTARTING) throw conflict(`container ${docker.name} is restarting, wait until the container is running`);
+  if (phaseOf(docker) === Phase.PHASE_RESTARTING)
+    throw conflict(`container ${docker.name} is restarting, wait until the container is running`);
   if (!isRunning(docker)) throw conflict(`container ${containerId} is not running`);
 }
 
@@ -60,7 +94,11 @@ export async function* startExec(engine: Engine, caller: CallContext, request: E
   exec.state = 'starting';
   const ctx = detached(inDockerNamespace(engine, caller));
   const base = ExecStartResponse.create({
-    tty: exec.tty, stdin: exec.attachStdin && !request.detach, stdout: exec.attachStdout, stderr: exec.attachStderr, detachKeys: exec.detachKeys,
+    tty: exec.tty,
+    stdin: exec.attachStdin && !request.detach,
+    stdout: exec.attachStdout,
+    stderr: exec.attachStderr,
+    detachKeys: exec.detachKeys,
   });
   try {
     const socket = await addProcess(engine, ctx, exec, request.detach);
@@ -100,7 +138,12 @@ async function addProcess(engine: Engine, ctx: CallContext, exec: Exec, detach: 
   const uri = `monitor://${socket}`;
   const process = await execProcess(engine, exec.containerId, docker, exec);
   await engine.tasks.exec(ctx, {
-    id: exec.containerId, execId: exec.id, terminal: exec.tty, stdin: exec.attachStdin && !detach ? uri : '', stdout: uri, stderr: exec.tty ? '' : uri,
+    id: exec.containerId,
+    execId: exec.id,
+    terminal: exec.tty,
+    stdin: exec.attachStdin && !detach ? uri : '',
+    stdout: uri,
+    stderr: exec.tty ? '' : uri,
     spec: packJson(PROCESS_TYPE_URL, process),
   });
   return socket;
@@ -135,7 +178,9 @@ function failedToStart(engine: Engine, ctx: CallContext, exec: Exec, thrown: unk
   engine.execs.exited(exec.containerId, exec.id, exitCode);
   void engine.tasks.delete(ctx, { id: exec.containerId, execId: exec.id }).catch(() => undefined);
   if (!missing && !denied) return new GantryError(failure.kind, failure.message, { cause: thrown, meta: { ...failure.meta, exitCode } });
-  const full = text.includes('OCI runtime exec failed') ? text : `OCI runtime exec failed: exec failed: unable to start container process: ${text}: unknown`;
+  const full = text.includes('OCI runtime exec failed')
+    ? text
+    : `OCI runtime exec failed: exec failed: unable to start container process: ${text}: unknown`;
   return new GantryError('invalidArgument', full, { cause: thrown, meta: { exitCode } });
 }
 
@@ -156,8 +201,15 @@ export async function inspectExec(engine: Engine, _ctx: CallContext, { id }: Exe
   if (exec.state === 'running' && hasEnded(exec.pid)) await endOf(engine, exec, AbortSignal.timeout(END_MS));
   const [entrypoint = '', ...args] = exec.args;
   return ExecInspectResponse.create({
-    CanRemove: exec.state === 'exited', ContainerID: exec.containerId, DetachKeys: exec.detachKeys, ID: exec.id, OpenStderr: exec.attachStderr, OpenStdin: exec.attachStdin,
-    OpenStdout: exec.attachStdout, Pid: BigInt(exec.pid), Running: exec.state === 'running',
+    CanRemove: exec.state === 'exited',
+    ContainerID: exec.containerId,
+    DetachKeys: exec.detachKeys,
+    ID: exec.id,
+    OpenStderr: exec.attachStderr,
+    OpenStdin: exec.attachStdin,
+    OpenStdout: exec.attachStdout,
+    Pid: BigInt(exec.pid),
+    Running: exec.state === 'running',
     ...(exec.exitCode === undefined ? {} : { ExitCode: BigInt(exec.exitCode) }),
     ProcessConfig: { tty: exec.tty, entrypoint, arguments: args, privileged: exec.privileged, user: exec.user },
   });
@@ -173,7 +225,11 @@ function hasEnded(pid: number): boolean {
   }
 }
 
-export async function resizeExec(engine: Engine, caller: CallContext, { id, height, width }: ExecResizeRequest): Promise<ExecResizeResponse> {
+export async function resizeExec(
+  engine: Engine,
+  caller: CallContext,
+  { id, height, width }: ExecResizeRequest,
+): Promise<ExecResizeResponse> {
   const exec = requireExec(engine, id);
   if (exec.state === 'created' || exec.state === 'exited') throw conflict(`exec ${id} is not running`);
   await engine.tasks.resizePty(inDockerNamespace(engine, caller), { id: exec.containerId, execId: exec.id, width, height });
@@ -207,9 +263,12 @@ export function execEnded(engine: Engine, exec: Exec): void {
   if (record === undefined) return;
   emitContainerEvent(engine, exec.containerId, record.docker, 'exec_die', { execID: exec.id, exitCode: String(exec.exitCode ?? 0) });
   const ctx = newContext({ namespace: engine.records.dockerNamespace });
-  void engine.tasks.delete(ctx, { id: exec.containerId, execId: exec.id }).catch(ignore('notFound', 'failedPrecondition')).catch((error: unknown) => {
-    engine.logger.warn({ err: error, exec: exec.id }, 'an ended exec could not be deleted');
-  });
+  void engine.tasks
+    .delete(ctx, { id: exec.containerId, execId: exec.id })
+    .catch(ignore('notFound', 'failedPrecondition'))
+    .catch((error: unknown) => {
+      engine.logger.warn({ err: error, exec: exec.id }, 'an ended exec could not be deleted');
+    });
 }
 
 /** docker puts a space after the program even when no arguments follow: filters compare the whole text. */

@@ -12,9 +12,15 @@ import type { Exec } from './table';
 export async function execProcess(engine: Engine, _containerId: string, docker: DockerContainer, exec: Exec): Promise<Process> {
   const { config, hostConfig: host } = docker;
   if (config === undefined || host === undefined) throw new TypeError('a container without configuration');
-  if (exec.workingDir !== '' && !exec.workingDir.startsWith('/')) throw invalidArgument('OCI runtime exec failed: exec failed: Cwd must be an absolute path: unknown');
+  if (exec.workingDir !== '' && !exec.workingDir.startsWith('/'))
+    throw invalidArgument('OCI runtime exec failed: exec failed: Cwd must be an absolute path: unknown');
   const { pid } = stateOf(docker);
-  const user = resolveUser(exec.user || config.User, host.GroupAdd, readInRoot(pid, '/etc/passwd') ?? '', readInRoot(pid, '/etc/group') ?? '');
+  const user = resolveUser(
+    exec.user || config.User,
+    host.GroupAdd,
+    readInRoot(pid, '/etc/passwd') ?? '',
+    readInRoot(pid, '/etc/group') ?? '',
+  );
   const capabilities = effectiveCapabilities(host.CapAdd, host.CapDrop, host.Privileged || exec.privileged);
   const [height = 0, width = 0] = exec.consoleSize;
   const rlimits = rlimitsOf(host);
@@ -23,7 +29,11 @@ export async function execProcess(engine: Engine, _containerId: string, docker: 
     ...(exec.tty && height > 0 && width > 0 ? { consoleSize: { height, width } } : {}),
     user: ociUser(user),
     args: [...exec.args],
-    env: execEnvironment([...linkEnvironment(engine, docker), ...config.Env], exec.env, { hostname: config.Hostname, tty: exec.tty, home: user.home }),
+    env: execEnvironment([...linkEnvironment(engine, docker), ...config.Env], exec.env, {
+      hostname: config.Hostname,
+      tty: exec.tty,
+      home: user.home,
+    }),
     cwd: exec.workingDir || config.WorkingDir || '/',
     capabilities: capabilitySets(capabilities, user.uid),
     ...(rlimits.length === 0 ? {} : { rlimits }),

@@ -21,7 +21,9 @@ export function openExecStore(file: string): ExecStore & { close(): void } {
 function open(file: string): DatabaseSync {
   try {
     const db = new DatabaseSync(file);
-    db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; CREATE TABLE IF NOT EXISTS execs (id TEXT PRIMARY KEY, exec TEXT NOT NULL) STRICT, WITHOUT ROWID;');
+    db.exec(
+      'PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF; CREATE TABLE IF NOT EXISTS execs (id TEXT PRIMARY KEY, exec TEXT NOT NULL) STRICT, WITHOUT ROWID;',
+    );
     return db;
   } catch (error) {
     throw storeError(error, file);

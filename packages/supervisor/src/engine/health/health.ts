@@ -12,7 +12,11 @@ export interface HealthHost {
   /** Runs the test inside the container. Rejects when it could not be run at all. */
   probe(id: string, args: readonly string[], timeoutMs: number): Promise<ProbeResult>;
   /** Keeps a result; answers the status after it. */
-  record(id: string, result: { readonly start: string; readonly end: string; readonly exitCode: number; readonly output: string }, settings: HealthSettings): void;
+  record(
+    id: string,
+    result: { readonly start: string; readonly end: string; readonly exitCode: number; readonly output: string },
+    settings: HealthSettings,
+  ): void;
   now(): string;
 }
 

@@ -23,7 +23,12 @@ export function healthMonitors(engine: Engine): HealthMonitors {
       if (record === undefined || !isRunning(record.docker) || record.docker.health === undefined) return;
       const before = record.docker.health;
       const runningMs = Date.now() - Date.parse(stateOf(record.docker).startedAt);
-      const health = nextHealth(before, { Start: result.start, End: result.end, ExitCode: BigInt(result.exitCode), Output: result.output }, settings, runningMs);
+      const health = nextHealth(
+        before,
+        { Start: result.start, End: result.end, ExitCode: BigInt(result.exitCode), Output: result.output },
+        settings,
+        runningMs,
+      );
       engine.records.updateDocker(id, (docker) => ({ ...docker, health }), { durable: false });
       if (health.Status !== before.Status) emitContainerEvent(engine, id, record.docker, `health_status: ${health.Status}`);
     },
@@ -46,8 +51,22 @@ async function probe(engine: Engine, containerId: string, args: readonly string[
   const { docker } = engine.records.requireDocker(containerId);
   const ctx = newContext({ namespace: engine.records.dockerNamespace, logger: engine.logger });
   const exec: Exec = {
-    id: randomBytes(32).toString('hex'), containerId, args, user: '', privileged: false, env: [], workingDir: '', tty: false, attachStdin: false, attachStdout: true, attachStderr: true,
-    detachKeys: '', consoleSize: [], state: 'starting', pid: 0, exitCode: undefined,
+    id: randomBytes(32).toString('hex'),
+    containerId,
+    args,
+    user: '',
+    privileged: false,
+    env: [],
+    workingDir: '',
+    tty: false,
+    attachStdin: false,
+    attachStdout: true,
+    attachStderr: true,
+    detachKeys: '',
+    consoleSize: [],
+    state: 'starting',
+    pid: 0,
+    exitCode: undefined,
   };
   engine.execs.add(exec);
   emitContainerEvent(engine, containerId, docker, `exec_create: ${args.join(' ')}`, { execID: exec.id });
@@ -70,11 +89,15 @@ async function runProbe(engine: Engine, ctx: CallContext, exec: Exec, timeoutMs:
     await requestProcess.start(engine, ctx, exec);
     timer = setTimeout(() => {
       late = true;
-      engine.tasks.kill(ctx, { id: exec.containerId, execId: exec.id, signal: constants.signals.SIGKILL }).catch((error: unknown) => engine.logger.warn({ err: error }, 'a late health check could not be killed'));
+      engine.tasks
+        .kill(ctx, { id: exec.containerId, execId: exec.id, signal: constants.signals.SIGKILL })
+        .catch((error: unknown) => engine.logger.warn({ err: error }, 'a late health check could not be killed'));
     }, timeoutMs);
     const exitCode = await over.promise;
     const text = await output.text;
-    return late ? { exitCode: -1, output: `Health check exceeded timeout (${timeoutMs / 1000}s): ${text}`.trimEnd() } : { exitCode, output: text };
+    return late
+      ? { exitCode: -1, output: `Health check exceeded timeout (${timeoutMs / 1000}s): ${text}`.trimEnd() }
+      : { exitCode, output: text };
   } finally {
     clearTimeout(timer);
     stop();

@@ -19,24 +19,35 @@ it('counts failures, forgives those of the start period, recovers at once', () =
   expect(nextHealth({ ...starting, Log: Array.from({ length: 5 }, () => result(0n)) }, result(0n), settings, 0).Log).toHaveLength(5);
 });
 
-it('reads settings with docker\'s defaults', () => {
+it("reads settings with docker's defaults", () => {
   expect(healthSettings(undefined, [])).toBeUndefined();
   expect(healthSettings(HealthConfig.fromPartial({ Test: ['NONE'] }), [])).toBeUndefined();
-  expect(healthSettings(HealthConfig.fromPartial({ Test: ['CMD-SHELL', 'x y'] }), [])).toMatchObject({ args: ['/bin/sh', '-c', 'x y'], interval: 30_000, timeout: 30_000, retries: 3 });
-  expect(healthSettings(HealthConfig.fromPartial({ Test: ['CMD-SHELL', 'x'], Interval: 5_000_000n }), ['/bin/ash', '-ec'])).toMatchObject({ args: ['/bin/ash', '-ec', 'x'], interval: 5 });
+  expect(healthSettings(HealthConfig.fromPartial({ Test: ['CMD-SHELL', 'x y'] }), [])).toMatchObject({
+    args: ['/bin/sh', '-c', 'x y'],
+    interval: 30_000,
+    timeout: 30_000,
+    retries: 3,
+  });
+  expect(healthSettings(HealthConfig.fromPartial({ Test: ['CMD-SHELL', 'x'], Interval: 5_000_000n }), ['/bin/ash', '-ec'])).toMatchObject({
+    args: ['/bin/ash', '-ec', 'x'],
+    interval: 5,
+  });
 });
 
 it('probes again and again until it is stopped, also when a probe cannot be run', async () => {
   const codes: number[] = [];
   let calls = 0;
-  const monitors = new HealthMonitors({
-    now: () => '',
-    probe: async () => {
-      if (calls++ === 0) throw new Error('no such file');
-      return { exitCode: 0, output: '' };
+  const monitors = new HealthMonitors(
+    {
+      now: () => '',
+      probe: async () => {
+        if (calls++ === 0) throw new Error('no such file');
+        return { exitCode: 0, output: '' };
+      },
+      record: (_id, { exitCode }) => void codes.push(exitCode),
     },
-    record: (_id, { exitCode }) => void codes.push(exitCode),
-  }, silentLogger);
+    silentLogger,
+  );
   const settings = healthSettings(HealthConfig.fromPartial({ Test: ['CMD', 'x'], Interval: 5_000_000n }), []);
   if (settings === undefined) throw new Error('no settings');
   monitors.start('id', settings, Date.now());

@@ -5,7 +5,12 @@ import type { HealthSettings } from './health';
 const KEPT = 5;
 
 /** Health after one more result. A failure within the start period counts only when the container was healthy before. */
-export function nextHealth(before: Health, result: HealthcheckResult, settings: Pick<HealthSettings, 'retries' | 'startPeriod'>, runningMs: number): Health {
+export function nextHealth(
+  before: Health,
+  result: HealthcheckResult,
+  settings: Pick<HealthSettings, 'retries' | 'startPeriod'>,
+  runningMs: number,
+): Health {
   const log = [...before.Log, result].slice(-KEPT);
   if (result.ExitCode === 0n) return { Status: 'healthy', FailingStreak: 0n, Log: log };
   const graced = before.Status === 'starting' && runningMs < settings.startPeriod;

@@ -20,7 +20,12 @@ export function parseImageJson(bytes: Uint8Array): ImageJson {
     throw dataLoss('image configuration is not JSON', { cause: error });
   }
   if (!isObject(value)) throw dataLoss('image configuration is not a JSON object');
-  return { author: text(value['author']), variant: text(value['variant']), osVersion: text(value['os.version']), config: isObject(value['config']) ? value['config'] : {} };
+  return {
+    author: text(value['author']),
+    variant: text(value['variant']),
+    osVersion: text(value['os.version']),
+    config: isObject(value['config']) ? value['config'] : {},
+  };
 }
 
 export function imageConfig(config: Json): ImageConfig {
@@ -62,6 +67,7 @@ const text = (value: unknown): string => (typeof value === 'string' ? value : ''
 const whole = (value: unknown): bigint => (typeof value === 'number' && Number.isFinite(value) ? BigInt(Math.trunc(value)) : 0n);
 const texts = (value: unknown): string[] => (Array.isArray(value) ? value.filter((one) => typeof one === 'string') : []);
 const textList = (value: unknown): StringList | undefined => (Array.isArray(value) ? { items: texts(value) } : undefined);
-const members = (value: unknown): Record<string, Record<string, never>> => (isObject(value) ? Object.fromEntries(Object.keys(value).map((key) => [key, {}])) : {});
+const members = (value: unknown): Record<string, Record<string, never>> =>
+  isObject(value) ? Object.fromEntries(Object.keys(value).map((key) => [key, {}])) : {};
 const textMap = (value: unknown): Record<string, string> =>
   isObject(value) ? Object.fromEntries(Object.entries(value).flatMap(([key, one]) => (typeof one === 'string' ? [[key, one]] : []))) : {};

@@ -7,7 +7,10 @@ export type ImageAction = 'delete' | 'import' | 'load' | 'pull' | 'push' | 'save
 export class ImageEvents {
   constructor(private readonly docker: Pick<DockerEvents, 'emit'>) {}
 
-  emit(action: ImageAction, subject: { readonly id: string; readonly name: string; readonly labels?: Readonly<Record<string, string>> }): void {
+  emit(
+    action: ImageAction,
+    subject: { readonly id: string; readonly name: string; readonly labels?: Readonly<Record<string, string>> },
+  ): void {
     this.docker.emit({ type: 'image', action, id: subject.id, attributes: { ...subject.labels, name: subject.name } });
   }
 

@@ -1,7 +1,8 @@
 import { searchFilter } from './search-filter';
 
 const result = { name: 'a', description: '', starCount: 5n, isOfficial: true, isAutomated: false };
-const filter = (filters: Record<string, string[]>) => searchFilter(Object.fromEntries(Object.entries(filters).map(([key, values]) => [key, { values }])))(result);
+const filter = (filters: Record<string, string[]>) =>
+  searchFilter(Object.fromEntries(Object.entries(filters).map(([key, values]) => [key, { values }])))(result);
 
 test.each<[Record<string, string[]>, boolean]>([
   [{}, true],

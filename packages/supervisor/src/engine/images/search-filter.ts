@@ -6,11 +6,17 @@ import { invalidArgument } from '@gantry/rpc';
 export function searchFilter(filters: Readonly<Record<string, FilterValues>>): (result: SearchResult) => boolean {
   const official = truth('is-official', filters);
   const automated = truth('is-automated', filters);
-  const stars = Math.max(0, ...(filters['stars']?.values ?? []).map((value) => {
-    if (!/^[0-9]+$/.test(value)) throw invalidArgument(`invalid filter 'stars=${value}'`);
-    return Number(value);
-  }));
-  return (result) => (official === undefined || result.isOfficial === official) && (automated === undefined || result.isAutomated === automated) && Number(result.starCount) >= stars;
+  const stars = Math.max(
+    0,
+    ...(filters['stars']?.values ?? []).map((value) => {
+      if (!/^[0-9]+$/.test(value)) throw invalidArgument(`invalid filter 'stars=${value}'`);
+      return Number(value);
+    }),
+  );
+  return (result) =>
+    (official === undefined || result.isOfficial === official) &&
+    (automated === undefined || result.isAutomated === automated) &&
+    Number(result.starCount) >= stars;
 }
 
 function truth(name: string, filters: Readonly<Record<string, FilterValues>>): boolean | undefined {

@@ -35,7 +35,9 @@ export function imagesHandlers({ images, records, events }: ImagesNeeds): Handle
       const answer = await images.list(ctx, { all, filters, sharedSize });
       if (!manifests) return { images: answer.images.map((image) => imageSummary(image, { sharedSize })) };
       const containers = containersByImage(records);
-      const whole = answer.images.map(async (image) => imageSummary(image, { sharedSize, containers, manifests: (await images.listManifests(ctx, { ref: image.id })).manifests }));
+      const whole = answer.images.map(async (image) =>
+        imageSummary(image, { sharedSize, containers, manifests: (await images.listManifests(ctx, { ref: image.id })).manifests }),
+      );
       return { images: await Promise.all(whole) };
     },
     async inspectImage(ctx, { name, platform, manifests }) {
@@ -46,7 +48,16 @@ export function imagesHandlers({ images, records, events }: ImagesNeeds): Handle
     },
     async imageHistory(ctx, { name, platform }) {
       const { items } = await images.history(ctx, { ref: name, platform });
-      return { items: items.map(({ id, created, createdBy, tags, size, comment }) => ({ Id: id, Created: created, CreatedBy: createdBy, Tags: tags, Size: size, Comment: comment })) };
+      return {
+        items: items.map(({ id, created, createdBy, tags, size, comment }) => ({
+          Id: id,
+          Created: created,
+          CreatedBy: createdBy,
+          Tags: tags,
+          Size: size,
+          Comment: comment,
+        })),
+      };
     },
     async tagImage(ctx, { name, repository, tag }) {
       const target = tag === '' ? repository : `${repository}:${tag}`;
@@ -124,7 +135,11 @@ export function imagesHandlers({ images, records, events }: ImagesNeeds): Handle
   };
 }
 
-async function findImage(images: Pick<ServiceClient<typeof ImagesServiceService>, 'resolve'>, ctx: CallContext, ref: string): Promise<Image | undefined> {
+async function findImage(
+  images: Pick<ServiceClient<typeof ImagesServiceService>, 'resolve'>,
+  ctx: CallContext,
+  ref: string,
+): Promise<Image | undefined> {
   try {
     return (await images.resolve(ctx, { ref, platform: undefined })).image;
   } catch (error) {

@@ -6,7 +6,14 @@ import { imageConfig, parseImageJson } from './image-config';
 const NOT_COMPUTED = -1n;
 
 /** One line of GET /images/json. */
-export function imageSummary(image: Image, options: { readonly sharedSize: boolean; readonly manifests?: readonly ImageManifest[]; readonly containers?: ReadonlyMap<string, readonly string[]> }): ImageSummary {
+export function imageSummary(
+  image: Image,
+  options: {
+    readonly sharedSize: boolean;
+    readonly manifests?: readonly ImageManifest[];
+    readonly containers?: ReadonlyMap<string, readonly string[]>;
+  },
+): ImageSummary {
   return {
     Id: image.id,
     ParentId: image.parent,
@@ -23,7 +30,10 @@ export function imageSummary(image: Image, options: { readonly sharedSize: boole
 }
 
 /** GET /images/{name}/json. */
-export function imageInspect(image: Image, options: { readonly manifests: readonly ImageManifest[]; readonly containers: ReadonlyMap<string, readonly string[]> }): ImageInspect {
+export function imageInspect(
+  image: Image,
+  options: { readonly manifests: readonly ImageManifest[]; readonly containers: ReadonlyMap<string, readonly string[]> },
+): ImageInspect {
   const { author, config, variant, osVersion } = parseImageJson(image.configJson);
   return {
     Id: image.id,
@@ -62,14 +72,23 @@ function descriptor({ target }: Pick<Image, 'target'>): OCIDescriptor | undefine
 function manifestSummary(manifest: ImageManifest, containers: ReadonlyMap<string, readonly string[]>): ImageManifestSummary {
   const { kind, available, contentSize, unpackedSize, imageId, attestationFor } = manifest;
   const target = descriptor({ target: manifest.descriptor });
-  const platform = manifest.platform && { architecture: manifest.platform.architecture, os: manifest.platform.os, variant: manifest.platform.variant, 'os.version': manifest.platform.osVersion, 'os.features': [] };
+  const platform = manifest.platform && {
+    architecture: manifest.platform.architecture,
+    os: manifest.platform.os,
+    variant: manifest.platform.variant,
+    'os.version': manifest.platform.osVersion,
+    'os.features': [],
+  };
   return {
     ID: target?.digest ?? '',
     Descriptor: target && { ...target, platform },
     Available: available,
     Size: { Total: contentSize + unpackedSize, Content: contentSize },
     Kind: kind,
-    ImageData: kind === 'image' ? { Platform: platform, Containers: [...(containers.get(imageId) ?? [])], Size: { Unpacked: unpackedSize } } : undefined,
+    ImageData:
+      kind === 'image'
+        ? { Platform: platform, Containers: [...(containers.get(imageId) ?? [])], Size: { Unpacked: unpackedSize } }
+        : undefined,
     AttestationData: kind === 'attestation' ? { For: attestationFor } : undefined,
   };
 }

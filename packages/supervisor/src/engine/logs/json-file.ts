@@ -20,7 +20,12 @@ export function parseLine(bytes: Buffer): LogLine | undefined {
   try {
     const value = JSON.parse(bytes.toString('utf8')) as Partial<LogLine> | null;
     if (value === null || typeof value.log !== 'string' || typeof value.time !== 'string') return undefined;
-    return { log: value.log, stream: value.stream === 'stderr' ? 'stderr' : 'stdout', time: value.time, ...(value.attrs === undefined ? {} : { attrs: value.attrs }) };
+    return {
+      log: value.log,
+      stream: value.stream === 'stderr' ? 'stderr' : 'stdout',
+      time: value.time,
+      ...(value.attrs === undefined ? {} : { attrs: value.attrs }),
+    };
   } catch {
     return undefined;
   }
@@ -30,7 +35,9 @@ export function parseLine(bytes: Buffer): LogLine | undefined {
 export async function logFiles(path: string): Promise<string[]> {
   const prefix = `${basename(path)}.`;
   const names = await readdir(dirname(path)).catch(() => []);
-  const rotated = names.flatMap((name) => (name.startsWith(prefix) && /^[0-9]+$/.test(name.slice(prefix.length)) ? [Number(name.slice(prefix.length))] : []));
+  const rotated = names.flatMap((name) =>
+    name.startsWith(prefix) && /^[0-9]+$/.test(name.slice(prefix.length)) ? [Number(name.slice(prefix.length))] : [],
+  );
   return [...rotated.sort((a, b) => b - a).map((number) => join(dirname(path), `${prefix}${number}`)), path];
 }
 
@@ -42,7 +49,7 @@ export async function tailOffset(path: string, lines: number): Promise<{ offset:
     const { size } = await handle.stat();
     const buffer = Buffer.alloc(CHUNK);
     let found = 0;
-    for (let end = size; end > 0; ) {
+    for (let end = size; end > 0;) {
       const begin = Math.max(0, end - CHUNK);
       const { bytesRead } = await handle.read(buffer, 0, end - begin, begin);
       for (let index = bytesRead - 1; index >= 0; index--) {

@@ -37,7 +37,11 @@ export function offerLogs(engine: Engine, id: string, query: Query): StreamTicke
     socket.resume(); // nothing is read from the other side but its end
     try {
       const batches = readLog(logPath(engine, id), {
-        tail: Number(query.tail), since, until, signal: gone.signal, ...(query.follow ? { follow: over.promise } : {}),
+        tail: Number(query.tail),
+        since,
+        until,
+        signal: gone.signal,
+        ...(query.follow ? { follow: over.promise } : {}),
       });
       for await (const lines of batches) {
         const wanted = lines.filter((line) => (line.stream === 'stdout' ? query.stdout : query.stderr));
@@ -65,7 +69,12 @@ async function send(socket: Duplex, bytes: Buffer, signal: AbortSignal): Promise
 
 /** One line as docker sends it: an 8 byte header unless the container has a terminal. */
 function encode(line: LogLine, query: Query, tty: boolean): Buffer {
-  const details = query.details ? `${Object.entries(line.attrs ?? {}).map(([key, value]) => `${encodeURIComponent(key)}=${encodeURIComponent(value)}`).sort().join(',')} ` : '';
+  const details = query.details
+    ? `${Object.entries(line.attrs ?? {})
+        .map(([key, value]) => `${encodeURIComponent(key)}=${encodeURIComponent(value)}`)
+        .sort()
+        .join(',')} `
+    : '';
   const text = Buffer.from(`${query.timestamps ? `${padded(line.time)} ` : ''}${details}${line.log}`);
   if (tty) return text;
   const header = Buffer.alloc(8);

@@ -12,11 +12,13 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
-const line = (n: number): string => `${JSON.stringify({ log: `${n}\n`, stream: n % 2 === 0 ? 'stdout' : 'stderr', time: `2024-05-01T10:00:${String(n % 60).padStart(2, '0')}.5Z` })}\n`;
+const line = (n: number): string =>
+  `${JSON.stringify({ log: `${n}\n`, stream: n % 2 === 0 ? 'stdout' : 'stderr', time: `2024-05-01T10:00:${String(n % 60).padStart(2, '0')}.5Z` })}\n`;
 const lines = (from: number, to: number): string => Array.from({ length: to - from }, (_, index) => line(from + index)).join('');
 const read = async (query: { tail?: number; since?: bigint; until?: bigint } = {}): Promise<string[]> => {
   const result: string[] = [];
-  for await (const lines of readLog(path, { tail: -1, signal: new AbortController().signal, ...query })) result.push(...lines.map(({ log }) => log.trimEnd()));
+  for await (const lines of readLog(path, { tail: -1, signal: new AbortController().signal, ...query }))
+    result.push(...lines.map(({ log }) => log.trimEnd()));
   return result;
 };
 

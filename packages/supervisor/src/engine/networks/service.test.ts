@@ -14,10 +14,21 @@ const app = Network.fromPartial({
   created: '2020-01-01T00:00:00Z',
   pools: [{ subnet: '10.1.0.0/16', gateway: '10.1.0.1' }],
 });
-const busy = Network.fromPartial({ id: 'c'.repeat(64), name: 'busy', driver: 'bridge', endpoints: [{ id: 'e1', sandboxId: 'f'.repeat(64), name: 'web', ipAddress: '10.2.0.2', ipPrefixLen: 16 }] });
+const busy = Network.fromPartial({
+  id: 'c'.repeat(64),
+  name: 'busy',
+  driver: 'bridge',
+  endpoints: [{ id: 'e1', sandboxId: 'f'.repeat(64), name: 'web', ipAddress: '10.2.0.2', ipPrefixLen: 16 }],
+});
 
-const web = { id: 'f'.repeat(64), docker: DockerContainer.fromPartial({ name: 'web', hostConfig: { NetworkMode: 'bridge' }, endpoints: { bridge: {} } }) };
-const hosted = { id: 'd'.repeat(64), docker: DockerContainer.fromPartial({ name: 'hosted', hostConfig: { NetworkMode: 'host' }, endpoints: { host: {} } }) };
+const web = {
+  id: 'f'.repeat(64),
+  docker: DockerContainer.fromPartial({ name: 'web', hostConfig: { NetworkMode: 'bridge' }, endpoints: { bridge: {} } }),
+};
+const hosted = {
+  id: 'd'.repeat(64),
+  docker: DockerContainer.fromPartial({ name: 'hosted', hostConfig: { NetworkMode: 'host' }, endpoints: { host: {} } }),
+};
 
 function setUp() {
   const events = new DockerEvents();
@@ -60,7 +71,9 @@ function fail(ref: string): never {
 }
 
 const ctx = newContext();
-const values = (filters: Record<string, string[]>) => ({ filters: Object.fromEntries(Object.entries(filters).map(([key, list]) => [key, { values: list }])) });
+const values = (filters: Record<string, string[]>) => ({
+  filters: Object.fromEntries(Object.entries(filters).map(([key, list]) => [key, { values: list }])),
+});
 
 test.each([
   [{}, ['bridge', 'app', 'busy']],
@@ -76,12 +89,17 @@ test.each([
 });
 
 test('an unknown filter is refused', async () => {
-  await expect(setUp().handlers.listNetworks(ctx, values({ colour: ['x'] }))).rejects.toMatchObject({ kind: 'invalidArgument', message: "invalid filter 'colour'" });
+  await expect(setUp().handlers.listNetworks(ctx, values({ colour: ['x'] }))).rejects.toMatchObject({
+    kind: 'invalidArgument',
+    message: "invalid filter 'colour'",
+  });
 });
 
 test('inspect shows the containers', async () => {
   const { network } = await setUp().handlers.inspectNetwork(ctx, { id: 'busy', verbose: false, scope: '' });
-  expect(network?.Containers).toEqual({ ['f'.repeat(64)]: { Name: 'web', EndpointID: 'e1', MacAddress: '', IPv4Address: '10.2.0.2/16', IPv6Address: '' } });
+  expect(network?.Containers).toEqual({
+    ['f'.repeat(64)]: { Name: 'web', EndpointID: 'e1', MacAddress: '', IPv4Address: '10.2.0.2/16', IPv6Address: '' },
+  });
 });
 
 test.each([
@@ -92,13 +110,21 @@ test.each([
   [{ Name: '' }, 'invalidArgument', 'network name cannot be empty'],
   [{ Name: 'x', ConfigOnly: true }, 'notImplemented', 'network x: ConfigOnly and ConfigFrom are not supported'],
 ])('create %j is refused', async (wanted, kind, message) => {
-  await expect(setUp().handlers.createNetwork(ctx, { network: DockerNetwork.fromPartial(wanted) })).rejects.toMatchObject({ kind, message });
+  await expect(setUp().handlers.createNetwork(ctx, { network: DockerNetwork.fromPartial(wanted) })).rejects.toMatchObject({
+    kind,
+    message,
+  });
 });
 
 test('remove keeps predefined and busy networks', async () => {
   const { handlers } = setUp();
-  await expect(handlers.removeNetwork(ctx, { id: 'bridge' })).rejects.toMatchObject({ kind: 'forbidden', message: 'bridge is a pre-defined network and cannot be removed' });
-  await expect(handlers.removeNetwork(ctx, { id: 'busy' })).rejects.toMatchObject({ message: expect.stringContaining('network busy has active endpoints (name:"web" id:"ffffffffffff")') });
+  await expect(handlers.removeNetwork(ctx, { id: 'bridge' })).rejects.toMatchObject({
+    kind: 'forbidden',
+    message: 'bridge is a pre-defined network and cannot be removed',
+  });
+  await expect(handlers.removeNetwork(ctx, { id: 'busy' })).rejects.toMatchObject({
+    message: expect.stringContaining('network busy has active endpoints (name:"web" id:"ffffffffffff")'),
+  });
 });
 
 test('create, remove and prune tell events; prune takes what nobody uses', async () => {
@@ -120,7 +146,10 @@ test.each([
   ['nobody', 'app', 'notFound', 'No such container: nobody'],
   ['web', 'nonet', 'notFound', 'network nonet not found'],
 ])('connect %s to %s is refused', async (containerId, networkId, kind, message) => {
-  await expect(setUp().handlers.connectNetwork(ctx, { networkId, containerId, endpointConfig: undefined })).rejects.toMatchObject({ kind, message: expect.stringContaining(message) });
+  await expect(setUp().handlers.connectNetwork(ctx, { networkId, containerId, endpointConfig: undefined })).rejects.toMatchObject({
+    kind,
+    message: expect.stringContaining(message),
+  });
 });
 
 test('connect and disconnect go to the containers engine by id', async () => {

@@ -1,7 +1,16 @@
 import type { EngineNetworksServiceService } from '@gantry/api/gantry/engine/v1/resources';
 import type { EndpointSettings } from '@gantry/api/gantry/engine/v1/types';
 import type { Network, NetworkServiceService } from '@gantry/api/gantry/network/v1/network';
-import { alreadyExists, type CallContext, forbidden, type Handlers, invalidArgument, isErrorOf, notFound, type ServiceClient } from '@gantry/rpc';
+import {
+  alreadyExists,
+  type CallContext,
+  forbidden,
+  type Handlers,
+  invalidArgument,
+  isErrorOf,
+  notFound,
+  type ServiceClient,
+} from '@gantry/rpc';
 import type { DockerEvents } from '../../events';
 import type { Records } from '../../records';
 import { checkFilterKeys, labelsMatch, untilTime } from '../filters';
@@ -13,7 +22,10 @@ import { createRequest } from './validate';
 /** What connecting needs of the containers engine; both emit docker's network events themselves. */
 export interface ContainerNetworks {
   /** Joins a container, running or not, to a network. Serialised with the container's other operations. */
-  connect(ctx: CallContext, join: { readonly container: string; readonly network: Network; readonly settings: EndpointSettings | undefined }): Promise<void>;
+  connect(
+    ctx: CallContext,
+    join: { readonly container: string; readonly network: Network; readonly settings: EndpointSettings | undefined },
+  ): Promise<void>;
   /** Takes a container out of a network. With `force` also when the record does not know of it. */
   disconnect(ctx: CallContext, leave: { readonly container: string; readonly network: Network; readonly force: boolean }): Promise<void>;
 }
@@ -40,7 +52,8 @@ export function networksHandlers(needs: NetworksNeeds): Handlers<typeof EngineNe
   };
   const remove = async (ctx: CallContext, network: Network): Promise<void> => {
     if (network.predefined) throw forbidden(`${network.name} is a pre-defined network and cannot be removed`);
-    if (network.endpoints.length > 0) throw forbidden(`error while removing network: network ${network.name} has active endpoints (${endpointsText(network)})`);
+    if (network.endpoints.length > 0)
+      throw forbidden(`error while removing network: network ${network.name} has active endpoints (${endpointsText(network)})`);
     await service.removeNetwork(ctx, { ref: network.id });
     tell('destroy', network);
   };
@@ -112,7 +125,9 @@ export function networksHandlers(needs: NetworksNeeds): Handlers<typeof EngineNe
 /** Ids of the networks that a container names, whether it runs or not. */
 function usedNetworks(records: Pick<Records, 'listDocker'>, networks: readonly Network[]): Set<string> {
   const named = new Set(records.listDocker().flatMap(({ docker }) => Object.keys(docker.endpoints)));
-  return new Set(networks.filter(({ name, id, endpoints }) => named.has(name) || named.has(id) || endpoints.length > 0).map(({ id }) => id));
+  return new Set(
+    networks.filter(({ name, id, endpoints }) => named.has(name) || named.has(id) || endpoints.length > 0).map(({ id }) => id),
+  );
 }
 
 function endpointsText({ endpoints }: Network): string {

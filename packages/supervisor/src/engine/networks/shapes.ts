@@ -14,14 +14,21 @@ export function dockerNetwork(network: Stored, options: { readonly containers: b
     IPAM: {
       Driver: network.ipamDriver || 'default',
       Options: network.ipamOptions,
-      Config: network.pools.map(({ subnet, gateway, ipRange, auxAddresses }) => ({ Subnet: subnet, IPRange: ipRange, Gateway: gateway, AuxiliaryAddresses: auxAddresses })),
+      Config: network.pools.map(({ subnet, gateway, ipRange, auxAddresses }) => ({
+        Subnet: subnet,
+        IPRange: ipRange,
+        Gateway: gateway,
+        AuxiliaryAddresses: auxAddresses,
+      })),
     },
     Internal: network.internal,
     Attachable: network.attachable,
     Ingress: network.ingress,
     ConfigFrom: { Network: '' },
     ConfigOnly: false,
-    Containers: options.containers ? Object.fromEntries(network.endpoints.map((endpoint) => [endpoint.sandboxId, networkContainer(endpoint)])) : {},
+    Containers: options.containers
+      ? Object.fromEntries(network.endpoints.map((endpoint) => [endpoint.sandboxId, networkContainer(endpoint)]))
+      : {},
     Options: network.options,
     Labels: network.labels,
     Peers: [],

@@ -23,9 +23,16 @@ export function createRequest(wanted: Network, drivers: readonly string[]): Crea
   if (/^[0-9a-f]{64}$/.test(name)) throw invalidArgument(`Invalid network name: '${name}' is not allowed: it looks like a network's id`);
   const driver = wanted.Driver || 'bridge';
   if (SINGLETONS.has(driver)) throw forbidden(`only one instance of "${driver}" network is allowed`);
-  if (wanted.ConfigOnly || (wanted.ConfigFrom?.Network ?? '') !== '') throw notImplemented(`network ${name}: ConfigOnly and ConfigFrom are not supported`);
-  if (wanted.Ingress) throw forbidden('This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.');
-  if (wanted.Scope !== '' && wanted.Scope !== 'local') throw forbidden('This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.');
+  if (wanted.ConfigOnly || (wanted.ConfigFrom?.Network ?? '') !== '')
+    throw notImplemented(`network ${name}: ConfigOnly and ConfigFrom are not supported`);
+  if (wanted.Ingress)
+    throw forbidden(
+      'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.',
+    );
+  if (wanted.Scope !== '' && wanted.Scope !== 'local')
+    throw forbidden(
+      'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.',
+    );
   if (!drivers.includes(driver)) throw notFound(`could not find plugin ${driver} in v1 plugin registry: plugin "${driver}" not found`);
   const ipam = wanted.IPAM;
   const ipamDriver = ipam?.Driver ?? '';
@@ -43,7 +50,12 @@ export function createRequest(wanted: Network, drivers: readonly string[]): Crea
     labels: wanted.Labels,
     ipamDriver: 'default',
     ipamOptions: {},
-    pools: (ipam?.Config ?? []).map(({ Subnet, Gateway, IPRange, AuxiliaryAddresses }) => ({ subnet: Subnet, gateway: Gateway, ipRange: IPRange, auxAddresses: AuxiliaryAddresses })),
+    pools: (ipam?.Config ?? []).map(({ Subnet, Gateway, IPRange, AuxiliaryAddresses }) => ({
+      subnet: Subnet,
+      gateway: Gateway,
+      ipRange: IPRange,
+      auxAddresses: AuxiliaryAddresses,
+    })),
     scope: 'local',
   };
 }

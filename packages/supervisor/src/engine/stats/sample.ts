@@ -48,24 +48,37 @@ function fromV1(metrics: MetricsV1): Sample {
   const usage = metrics.cpu?.usage;
   const throttling = metrics.cpu?.throttling;
   const memory = metrics.memory;
-  const entries = (list: readonly BlkIOEntry[]): object[] => list.map(({ major, minor, op, value }) => ({ major: number(major), minor: number(minor), op, value: number(value) }));
+  const entries = (list: readonly BlkIOEntry[]): object[] =>
+    list.map(({ major, minor, op, value }) => ({ major: number(major), minor: number(minor), op, value: number(value) }));
   const stat = memory === undefined ? {} : snakeCase(memory);
   return {
     cpu_stats: {
       cpu_usage: {
-        total_usage: number(usage?.total ?? 0n), percpu_usage: (usage?.perCpu ?? []).map(number), usage_in_kernelmode: number(usage?.kernel ?? 0n), usage_in_usermode: number(usage?.user ?? 0n),
+        total_usage: number(usage?.total ?? 0n),
+        percpu_usage: (usage?.perCpu ?? []).map(number),
+        usage_in_kernelmode: number(usage?.kernel ?? 0n),
+        usage_in_usermode: number(usage?.user ?? 0n),
       },
       system_cpu_usage: systemCpuNanos(),
       online_cpus: cpus().length,
-      throttling_data: { periods: number(throttling?.periods ?? 0n), throttled_periods: number(throttling?.throttledPeriods ?? 0n), throttled_time: number(throttling?.throttledTime ?? 0n) },
+      throttling_data: {
+        periods: number(throttling?.periods ?? 0n),
+        throttled_periods: number(throttling?.throttledPeriods ?? 0n),
+        throttled_time: number(throttling?.throttledTime ?? 0n),
+      },
     },
     memory_stats: {
-      usage: number(memory?.usage?.usage ?? 0n), max_usage: number(memory?.usage?.max ?? 0n), failcnt: number(memory?.usage?.failcnt ?? 0n), stats: stat,
+      usage: number(memory?.usage?.usage ?? 0n),
+      max_usage: number(memory?.usage?.max ?? 0n),
+      failcnt: number(memory?.usage?.failcnt ?? 0n),
+      stats: stat,
       limit: number(limited(memory?.usage?.limit ?? 0n)),
     },
     pids_stats: pids(metrics.pids?.current ?? 0n, metrics.pids?.limit ?? 0n),
     blkio_stats: {
-      ...emptyBlkio, io_service_bytes_recursive: entries(metrics.blkio?.ioServiceBytesRecursive ?? []), io_serviced_recursive: entries(metrics.blkio?.ioServicedRecursive ?? []),
+      ...emptyBlkio,
+      io_service_bytes_recursive: entries(metrics.blkio?.ioServiceBytesRecursive ?? []),
+      io_serviced_recursive: entries(metrics.blkio?.ioServicedRecursive ?? []),
     },
   };
 }
@@ -80,27 +93,49 @@ function fromV2(metrics: MetricsV2): Sample {
     ]);
   return {
     cpu_stats: {
-      cpu_usage: { total_usage: number((cpu?.usageUsec ?? 0n) * 1000n), usage_in_kernelmode: number((cpu?.systemUsec ?? 0n) * 1000n), usage_in_usermode: number((cpu?.userUsec ?? 0n) * 1000n) },
+      cpu_usage: {
+        total_usage: number((cpu?.usageUsec ?? 0n) * 1000n),
+        usage_in_kernelmode: number((cpu?.systemUsec ?? 0n) * 1000n),
+        usage_in_usermode: number((cpu?.userUsec ?? 0n) * 1000n),
+      },
       system_cpu_usage: systemCpuNanos(),
       online_cpus: cpus().length,
-      throttling_data: { periods: number(cpu?.nrPeriods ?? 0n), throttled_periods: number(cpu?.nrThrottled ?? 0n), throttled_time: number((cpu?.throttledUsec ?? 0n) * 1000n) },
+      throttling_data: {
+        periods: number(cpu?.nrPeriods ?? 0n),
+        throttled_periods: number(cpu?.nrThrottled ?? 0n),
+        throttled_time: number((cpu?.throttledUsec ?? 0n) * 1000n),
+      },
     },
-    memory_stats: { usage: number(memory?.usage ?? 0n), stats: memory === undefined ? {} : snakeCase(memory), limit: number(limited(memory?.usageLimit ?? 0n)) },
+    memory_stats: {
+      usage: number(memory?.usage ?? 0n),
+      stats: memory === undefined ? {} : snakeCase(memory),
+      limit: number(limited(memory?.usageLimit ?? 0n)),
+    },
     pids_stats: pids(metrics.pids?.current ?? 0n, metrics.pids?.limit ?? 0n),
     blkio_stats: { ...emptyBlkio, io_service_bytes_recursive: entries('rbytes', 'wbytes'), io_serviced_recursive: entries('rios', 'wios') },
   };
 }
 
 const emptyBlkio = {
-  io_service_bytes_recursive: null, io_serviced_recursive: null, io_queue_recursive: null, io_service_time_recursive: null, io_wait_time_recursive: null, io_merged_recursive: null,
-  io_time_recursive: null, sectors_recursive: null,
+  io_service_bytes_recursive: null,
+  io_serviced_recursive: null,
+  io_queue_recursive: null,
+  io_service_time_recursive: null,
+  io_wait_time_recursive: null,
+  io_merged_recursive: null,
+  io_time_recursive: null,
+  sectors_recursive: null,
 };
 
 /** The kernel's own names of memory.stat: `totalInactiveFile` → `total_inactive_file`; `pgMajFault` is one word there. */
 function snakeCase(message: object): Record<string, number> {
   const name = (key: string): string =>
-    key.replace(/[pP]g(PgIn|PgOut|Fault|MajFault)/, (word) => `${word.startsWith('P') ? '_' : ''}${word.toLowerCase()}`).replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-  return Object.fromEntries(Object.entries(message).flatMap(([key, value]) => (typeof value === 'bigint' ? [[name(key), number(value)]] : [])));
+    key
+      .replace(/[pP]g(PgIn|PgOut|Fault|MajFault)/, (word) => `${word.startsWith('P') ? '_' : ''}${word.toLowerCase()}`)
+      .replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  return Object.fromEntries(
+    Object.entries(message).flatMap(([key, value]) => (typeof value === 'bigint' ? [[name(key), number(value)]] : [])),
+  );
 }
 
 /** Counters of each interface of a network namespace (proc_net(5)); `lo` is left out, as docker does. */
@@ -112,13 +147,25 @@ export function networkSample(text: string): Record<string, object> {
     if (name.trim() === '' || name.trim() === 'lo' || values.length < 16) continue;
     const [rxBytes, rxPackets, rxErrors, rxDropped, , , , , txBytes, txPackets, txErrors, txDropped] = values;
     result[name.trim()] = {
-      rx_bytes: rxBytes, rx_packets: rxPackets, rx_errors: rxErrors, rx_dropped: rxDropped, tx_bytes: txBytes, tx_packets: txPackets, tx_errors: txErrors, tx_dropped: txDropped,
+      rx_bytes: rxBytes,
+      rx_packets: rxPackets,
+      rx_errors: rxErrors,
+      rx_dropped: rxDropped,
+      tx_bytes: txBytes,
+      tx_packets: txPackets,
+      tx_errors: txErrors,
+      tx_dropped: txDropped,
     };
   }
   return result;
 }
 
 export const emptySample: Sample = {
-  cpu_stats: { cpu_usage: { total_usage: 0, usage_in_kernelmode: 0, usage_in_usermode: 0 }, throttling_data: { periods: 0, throttled_periods: 0, throttled_time: 0 } },
-  memory_stats: {}, pids_stats: {}, blkio_stats: emptyBlkio,
+  cpu_stats: {
+    cpu_usage: { total_usage: 0, usage_in_kernelmode: 0, usage_in_usermode: 0 },
+    throttling_data: { periods: 0, throttled_periods: 0, throttled_time: 0 },
+  },
+  memory_stats: {},
+  pids_stats: {},
+  blkio_stats: emptyBlkio,
 };

@@ -24,7 +24,14 @@ export async function* containerStats(engine: Engine, caller: CallContext, reque
     const running = isRunning(record.docker);
     const read = running ? nowText() : ZERO_TIME;
     const stats = {
-      read, preread: before.read, name: `/${record.docker.name}`, id, num_procs: 0, storage_stats: {}, ...sample, precpu_stats: before.sample.cpu_stats,
+      read,
+      preread: before.read,
+      name: `/${record.docker.name}`,
+      id,
+      num_procs: 0,
+      storage_stats: {},
+      ...sample,
+      precpu_stats: before.sample.cpu_stats,
       ...(Object.keys(networks).length === 0 ? {} : { networks }),
     };
     yield { statsJson: Buffer.from(JSON.stringify(stats)) };
@@ -39,7 +46,10 @@ async function measure(engine: Engine, ctx: CallContext, id: string): Promise<{ 
   if (record === undefined || !isRunning(record.docker)) return { sample: emptySample, networks: {} };
   try {
     const { stats } = await engine.tasks.stats(ctx, { id });
-    return { sample: sampleOf(stats) ?? emptySample, networks: networksOf(stateOf(record.docker).pid, record.docker.hostConfig?.NetworkMode === 'host') };
+    return {
+      sample: sampleOf(stats) ?? emptySample,
+      networks: networksOf(stateOf(record.docker).pid, record.docker.hostConfig?.NetworkMode === 'host'),
+    };
   } catch (error) {
     if (!isErrorOf(error, 'notFound', 'failedPrecondition')) throw error;
     return { sample: emptySample, networks: {} };

@@ -53,7 +53,11 @@ export async function systemInfo(needs: InfoNeeds, ctx: CallContext): Promise<Sy
     }
   };
   const [images, network, store] = await Promise.all([
-    ask('images', needs.images.list(ctx, { all: false, filters: {}, sharedSize: false }, { timeoutMs: ASK_MS }).then((answer) => answer.images.length), 0),
+    ask(
+      'images',
+      needs.images.list(ctx, { all: false, filters: {}, sharedSize: false }, { timeoutMs: ASK_MS }).then((answer) => answer.images.length),
+      0,
+    ),
     ask<GetStatusResponse | undefined>('network', needs.network.getStatus(ctx, {}, { timeoutMs: ASK_MS }), undefined),
     needs.images.getInfo(ctx, {}, { timeoutMs: ASK_MS }).catch(() => undefined), // that it does not answer is said above
   ]);
@@ -101,7 +105,11 @@ export async function systemInfo(needs: InfoNeeds, ctx: CallContext): Promise<Sy
       InsecureRegistryCIDRs: ['::1/128', '127.0.0.0/8', ...facts.insecureRegistries.filter((one) => one.includes('/'))],
       IndexConfigs: {
         'docker.io': { Name: 'docker.io', Mirrors: [...facts.registryMirrors], Secure: true, Official: true },
-        ...Object.fromEntries(facts.insecureRegistries.filter((one) => !one.includes('/')).map((name) => [name, { Name: name, Mirrors: [], Secure: false, Official: false }])),
+        ...Object.fromEntries(
+          facts.insecureRegistries
+            .filter((one) => !one.includes('/'))
+            .map((name) => [name, { Name: name, Mirrors: [], Secure: false, Official: false }]),
+        ),
       },
       Mirrors: [...facts.registryMirrors],
     },
@@ -113,7 +121,12 @@ export async function systemInfo(needs: InfoNeeds, ctx: CallContext): Promise<Sy
     Labels: [...facts.labels],
     ExperimentalBuild: false,
     ServerVersion: facts.version,
-    Runtimes: Object.fromEntries(Object.entries(runtimes.entries).map(([name, runtime]) => [name, { path: pathOf(runtime), runtimeArgs: [...(runtime.taskCommand?.slice(1) ?? runtime.args)], status: {} }])),
+    Runtimes: Object.fromEntries(
+      Object.entries(runtimes.entries).map(([name, runtime]) => [
+        name,
+        { path: pathOf(runtime), runtimeArgs: [...(runtime.taskCommand?.slice(1) ?? runtime.args)], status: {} },
+      ]),
+    ),
     DefaultRuntime: runtimes.defaultName,
     LiveRestoreEnabled: true,
     Isolation: '',
@@ -121,7 +134,11 @@ export async function systemInfo(needs: InfoNeeds, ctx: CallContext): Promise<Sy
     ContainerdCommit: { ID: facts.version },
     RuncCommit: { ID: facts.version },
     InitCommit: { ID: facts.version },
-    SecurityOptions: ['name=seccomp,profile=builtin', ...(facts.userNamespaces ? ['name=userns'] : []), ...(host.cgroupNamespaces ? ['name=cgroupns'] : [])],
+    SecurityOptions: [
+      'name=seccomp,profile=builtin',
+      ...(facts.userNamespaces ? ['name=userns'] : []),
+      ...(host.cgroupNamespaces ? ['name=cgroupns'] : []),
+    ],
     ProductLicense: '',
     DefaultAddressPools: (network?.defaultAddressPools ?? []).map(addressPool),
     FirewallBackend: firewall(network),

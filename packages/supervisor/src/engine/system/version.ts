@@ -12,7 +12,11 @@ export interface Build {
 export type VersionQuestion = (ctx: CallContext) => Promise<string>;
 
 /** GET /version. ApiVersion and MinAPIVersion are the gateway's to say. */
-export async function systemVersion(build: Build, services: Readonly<Record<string, VersionQuestion>>, ctx: CallContext): Promise<SystemVersion> {
+export async function systemVersion(
+  build: Build,
+  services: Readonly<Record<string, VersionQuestion>>,
+  ctx: CallContext,
+): Promise<SystemVersion> {
   const component = (Name: string, Version: string): SystemVersion['Components'][number] => ({ Name, Version, Details: undefined });
   const host = hostFacts();
   const engine: SystemVersionComponentDetails = {
@@ -38,7 +42,11 @@ export async function systemVersion(build: Build, services: Readonly<Record<stri
   );
   return {
     Platform: { Name: 'Gantry' },
-    Components: [{ Name: 'Engine', Version: build.version, Details: engine }, component('gantry-supervisor', build.version), ...others.flat()],
+    Components: [
+      { Name: 'Engine', Version: build.version, Details: engine },
+      component('gantry-supervisor', build.version),
+      ...others.flat(),
+    ],
     Version: build.version,
     ApiVersion: '',
     MinAPIVersion: '',

@@ -5,7 +5,9 @@ import { DockerEvents } from '../../events';
 import { type VolumesNeeds, volumesHandlers } from './service';
 
 function setUp() {
-  const stored = new Map(['used', 'free'].map((name) => [name, Volume.fromPartial({ name, driver: 'local', labels: { kind: name }, mountpoint: `/v/${name}` })]));
+  const stored = new Map(
+    ['used', 'free'].map((name) => [name, Volume.fromPartial({ name, driver: 'local', labels: { kind: name }, mountpoint: `/v/${name}` })]),
+  );
   const events = new DockerEvents();
   const find = (name: string): Volume => {
     const found = stored.get(name);
@@ -15,15 +17,23 @@ function setUp() {
   const volumes = {
     listVolumes: async () => ({ volumes: [...stored.values()] }),
     getVolume: async (_ctx: unknown, { name }: { name: string }) => ({ volume: find(name) }),
-    createVolume: async (_ctx: unknown, request: { name: string }) => ({ volume: Volume.fromPartial(request), created: !stored.has(request.name) }),
+    createVolume: async (_ctx: unknown, request: { name: string }) => ({
+      volume: Volume.fromPartial(request),
+      created: !stored.has(request.name),
+    }),
     removeVolume: async (_ctx: unknown, { name }: { name: string }) => (stored.delete(name), {}),
     pruneVolumes: async () => ({ names: ['free'], spaceReclaimed: 7n }),
   };
   const user = { id: 'c1', docker: DockerContainer.fromPartial({ volumeNames: ['used'] }) };
-  const handlers = volumesHandlers({ events, volumes: volumes as unknown as VolumesNeeds['volumes'], records: { listDocker: () => [user] } });
+  const handlers = volumesHandlers({
+    events,
+    volumes: volumes as unknown as VolumesNeeds['volumes'],
+    records: { listDocker: () => [user] },
+  });
   const told = async (): Promise<string[]> => {
     const seen: string[] = [];
-    for await (const { Action, Actor } of events.subscribe({ until: 2n ** 62n }, AbortSignal.timeout(20))) seen.push(`${Action} ${Actor?.ID}`);
+    for await (const { Action, Actor } of events.subscribe({ until: 2n ** 62n }, AbortSignal.timeout(20)))
+      seen.push(`${Action} ${Actor?.ID}`);
     return seen;
   };
   return { handlers, told };
@@ -46,8 +56,14 @@ test.each([
 
 test('a volume in use stays, a missing one is an error unless forced', async () => {
   const { handlers, told } = setUp();
-  await expect(handlers.removeVolume(ctx, { name: 'used', force: true })).rejects.toMatchObject({ kind: 'conflict', message: 'remove used: volume is in use - [c1]' });
-  await expect(handlers.removeVolume(ctx, { name: 'none', force: false })).rejects.toMatchObject({ kind: 'notFound', message: 'get none: no such volume' });
+  await expect(handlers.removeVolume(ctx, { name: 'used', force: true })).rejects.toMatchObject({
+    kind: 'conflict',
+    message: 'remove used: volume is in use - [c1]',
+  });
+  await expect(handlers.removeVolume(ctx, { name: 'none', force: false })).rejects.toMatchObject({
+    kind: 'notFound',
+    message: 'get none: no such volume',
+  });
   expect(await handlers.removeVolume(ctx, { name: 'none', force: true })).toEqual({});
   await handlers.removeVolume(ctx, { name: 'free', force: false });
   expect(await told()).toEqual(['destroy free']);

@@ -4,7 +4,8 @@ import { invalidArgument, notFound } from '@gantry/rpc';
 export function checkVolume(name: string, driver: string): void {
   if (driver !== '' && driver !== 'local') throw notFound(`error looking up volume plugin ${driver}: plugin "${driver}" not found`);
   if (name === '') return;
-  if (name.length < 2 && /^[a-zA-Z0-9]$/.test(name)) throw invalidArgument('volume name is too short, names should be at least two alphanumeric characters');
+  if (name.length < 2 && /^[a-zA-Z0-9]$/.test(name))
+    throw invalidArgument('volume name is too short, names should be at least two alphanumeric characters');
   if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(name)) {
     throw invalidArgument(
       `create ${name}: "${name}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`,
