@@ -44,7 +44,7 @@ for (const [file, name] of [
   ['packages/lib/rpc/src/probe.ts', '@gantry/service'],
   ['packages/lib/oci/src/probe.ts', '@gantry/rpc'],
   ['packages/lib/linux/src/probe.ts', '@gantry/shim'],
-  ['packages/gateway/src/routes/probe.ts', '../../../supervisor/src/engine'],
+  ['packages/gateway/src/routes/probe.ts', '../../../supervisor/src/docker'],
   ['packages/gateway/src/probe.ts', '@gantry/rpc/src/errors'],
   ['test-e2e/src/probe.ts', '@gantry/supervisor'],
 ]) {

@@ -7,14 +7,14 @@ import { releaseOrphanLeases } from './containerd/containers/orphan-leases';
 import { imageEventSource } from './containerd/events/image-events';
 import { publishRecordChanges } from './containerd/events/record-events';
 import { addContainerdFace } from './containerd/face';
-import { createContainersEngine } from './engine/containers';
-import type { EngineSurroundings } from './engine/contract';
-import { addEngineFace } from './engine/face';
-import { type EngineFacts, engineId } from './engine/system';
-import { EventBus } from './events';
-import { Database, openRecordsOn } from './records';
-import { connectTasks, subscribeTaskEvents } from './tasks';
-import { readHostRemap } from './userns';
+import { createContainersEngine } from './docker/compose';
+import type { EngineSurroundings } from './docker/contract';
+import { addEngineFace } from './docker/face';
+import { type EngineFacts, engineId } from './docker/system';
+import { EventBus } from './docker/events';
+import { Database, openRecordsOn } from './core/records';
+import { connectTasks, subscribeTaskEvents } from './core/tasks';
+import { readHostRemap } from './core/userns';
 
 /** Constructs the supervisor: both faces on one set of records, on one socket. */
 export function compose(service: ServiceContext<SupervisorConfig>): Running {

@@ -1,6 +1,6 @@
 import { invalidArgument } from '@gantry/rpc';
 import { readRuntime } from './runtime-config';
-import { BUILT_IN_RUNTIMES, type Runtime, RuntimeTable } from './runtimes';
+import { BUILT_IN_RUNTIMES, type Runtime, RuntimeTable } from './core/runtimes';
 
 /** The supervisor's own configuration keys (see deploy/config/supervisor.yaml). */
 export interface SupervisorConfig {

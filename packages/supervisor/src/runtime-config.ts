@@ -4,7 +4,7 @@ import { Options as RuncOptions } from '@gantry/api/containerd/runc/v1/runc';
 import type { Any } from '@gantry/api/google/protobuf/any';
 import { Options as OtherOptions } from '@gantry/api/runtimeoptions/v1/options';
 import { invalidArgument } from '@gantry/rpc';
-import { type Runtime, runtimeOfType } from './runtimes';
+import { type Runtime, runtimeOfType } from './core/runtimes';
 
 /**
  * One entry of `runtimes:`. Ours: {driver, path, args}; dockerd's: {path, runtimeArgs} for an OCI binary, {runtimeType, options} for a

@@ -26,9 +26,9 @@ import {
   type RpcServer,
   silentLogger,
 } from '@gantry/rpc';
-import { EventBus } from '../events';
-import { DOCKER_EXTENSION, openRecords, type Records } from '../records';
-import { BUILT_IN_RUNTIMES, RuntimeTable } from '../runtimes';
+import { EventBus } from '../docker/events';
+import { DOCKER_EXTENSION, openRecords, type Records } from '../core/records';
+import { BUILT_IN_RUNTIMES, RuntimeTable } from '../core/runtimes';
 import { FakeTasks } from '../testing/fake-tasks';
 import { publishRecordChanges } from './events/record-events';
 import { addContainerdFace } from './face';

@@ -2,7 +2,7 @@ import { timestampNow } from '@gantry/api';
 import { type CreateTaskRequest, CreateTaskRequest as CreateMessage, StateResponse } from '@gantry/api/containerd/task/v3/shim';
 import { Status } from '@gantry/api/containerd/v1/types/task';
 import { alreadyExists, type CallContext, failedPrecondition, notFound } from '@gantry/rpc';
-import type { Tasks } from '../tasks';
+import type { Tasks } from '../core/tasks';
 
 interface FakeProcess {
   state: StateResponse;

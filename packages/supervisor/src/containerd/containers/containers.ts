@@ -1,7 +1,7 @@
 import type { Container, ContainersService } from '@gantry/api/containerd/services/containers/v1/containers';
 import { type CallContext, failedPrecondition, type Handlers, invalidArgument, isErrorOf, notFound } from '@gantry/rpc';
-import { DOCKER_EXTENSION, type Records } from '../../records';
-import type { Tasks } from '../../tasks';
+import { DOCKER_EXTENSION, type Records } from '../../core/records';
+import type { Tasks } from '../../core/tasks';
 import { containerFields } from '../filter/fields';
 import { compileFilters } from '../filter/filter';
 import { applyUpdate } from './field-mask';

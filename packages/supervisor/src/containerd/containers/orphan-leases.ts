@@ -1,6 +1,6 @@
 import type { Lease, LeasesService } from '@gantry/api/containerd/services/leases/v1/leases';
 import { type CallContext, derive, isErrorOf, type Logger, type ServiceClient } from '@gantry/rpc';
-import type { Records } from '../../records';
+import type { Records } from '../../core/records';
 import { CONTAINER_LABEL } from './lease';
 
 interface OrphanNeeds {

@@ -1,7 +1,7 @@
 import { timestampNow } from '@gantry/api';
 import type { EventsService } from '@gantry/api/containerd/services/events/v1/events';
 import { failedPrecondition, type Handlers, invalidArgument } from '@gantry/rpc';
-import type { Envelopes } from '../../events';
+import type { Envelopes } from '../../core/events';
 import { envelopeFields } from '../filter/fields';
 import { compileFilters } from '../filter/filter';
 import { checkIdentifier } from '../identifiers';

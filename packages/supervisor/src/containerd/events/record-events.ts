@@ -1,6 +1,6 @@
 import { ContainerCreate, ContainerDelete, ContainerUpdate } from '@gantry/api/containerd/events/events';
-import type { Envelopes } from '../../events';
-import type { RecordChange, Records } from '../../records';
+import type { Envelopes } from '../../core/events';
+import type { RecordChange, Records } from '../../core/records';
 
 /** Tells containerd's subscribers of every change of a container record, whichever face made it. Returns how to stop. */
 export function publishRecordChanges(records: Pick<Records, 'onChange'>, envelopes: Envelopes): () => void {

@@ -1,8 +1,8 @@
 import { NamespaceCreate, NamespaceDelete, NamespaceUpdate } from '@gantry/api/containerd/events/events';
 import type { Namespace, NamespacesService } from '@gantry/api/containerd/services/namespaces/v1/namespace';
 import { type CallContext, failedPrecondition, type Handlers, invalidArgument, notFound } from '@gantry/rpc';
-import type { Envelopes } from '../../events';
-import type { Records } from '../../records';
+import type { Envelopes } from '../../core/events';
+import type { Records } from '../../core/records';
 import { compileFilters } from '../filter/filter';
 import { namespaceFields } from '../filter/fields';
 import { checkIdentifier, checkLabels } from '../identifiers';

@@ -2,7 +2,7 @@ import { unpackAny } from '@gantry/api';
 import { CheckpointOptions } from '@gantry/api/containerd/runc/v1/runc';
 import type { CheckpointTaskRequest } from '@gantry/api/containerd/services/tasks/v1/tasks';
 import { type CallContext, invalidArgument, notImplemented } from '@gantry/rpc';
-import type { Tasks } from '../../tasks';
+import type { Tasks } from '../../core/tasks';
 
 /** Writes a task to the directory that its options name (`ctr tasks checkpoint --image-path`). Checkpoints as images of the content store are refused. */
 export async function checkpointTask(tasks: Pick<Tasks, 'checkpoint'>, ctx: CallContext, request: CheckpointTaskRequest): Promise<void> {

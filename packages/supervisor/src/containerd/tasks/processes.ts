@@ -1,7 +1,7 @@
 import type { StateResponse } from '@gantry/api/containerd/task/v3/shim';
 import type { Process } from '@gantry/api/containerd/v1/types/task';
 import { type CallContext, isErrorOf } from '@gantry/rpc';
-import type { Tasks } from '../../tasks';
+import type { Tasks } from '../../core/tasks';
 
 /** Questions to the shim that are under way at once when tasks are listed. */
 const PARALLEL = 16;

@@ -3,7 +3,7 @@ import { Options } from '@gantry/api/containerd/runc/v1/runc';
 import { CreateOptions } from '@gantry/api/gantry/shim/v1/shim';
 import type { Any } from '@gantry/api/google/protobuf/any';
 import { invalidArgument, notImplemented } from '@gantry/rpc';
-import { type RuntimeTable, runtimeOfType } from '../../runtimes';
+import { type RuntimeTable, runtimeOfType } from '../../core/runtimes';
 
 /** containerd's names for "a runc-like runtime"; others are ours: `io.gantry.<runtime>.v1`. */
 const RUNC_NAMES: ReadonlySet<string> = new Set(['io.containerd.runc.v2', 'io.containerd.runc.v1', 'io.containerd.runtime.v1.linux']);

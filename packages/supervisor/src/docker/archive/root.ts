@@ -1,0 +1,104 @@
+import { closeSync } from 'node:fs';
+import { join } from 'node:path';
+import { Mount } from '@gantry/api/containerd/types/types';
+import { MountRecord } from '@gantry/api/gantry/engine/v1/record';
+import { parseJson, type Spec } from '@gantry/oci';
+import type { CallContext } from '@gantry/rpc';
+import type { DockerContainer } from '../../core/records';
+import { type IdMaps, mapsOfProcess } from '../../core/userns';
+import { bundleDir, type Engine } from '../engine';
+import { networkFiles } from '../start/files';
+import { isRunning, stateOf } from '../../core/phases/state';
+import { joinedContainer } from '../validate/validate-modes';
+import { mountView } from './mount-view';
+
+/** A pinned root file system. `close` must be called once. */
+export interface PinnedRoot {
+  /** O_PATH descriptor of the root directory. */
+  readonly fd: number;
+  /** Set when the files are seen with ids of the host: those of the container. */
+  readonly ids: IdMaps | undefined;
+  close(): void;
+}
+
+/**
+ * The root for reading, as docker has it: the container's layers with its volumes and the engine's own files, without /proc, /sys, /dev and what
+ * the container mounted itself.
+ */
+export function rootForReading(engine: Engine, id: string): PinnedRoot {
+  const { docker } = engine.records.requireDocker(id);
+  return view(engine, id, docker, mountsIn(engine, id, docker), false);
+}
+
+/** The layers alone, without anything mounted on them: what export packs. */
+export function bareRoot(engine: Engine, id: string): PinnedRoot {
+  const { docker } = engine.records.requireDocker(id);
+  return view(engine, id, docker, [], false);
+}
+
+/** Runs fn with the root for writing; a stopped container cannot start or go meanwhile. */
+export async function withWritableRoot<T>(engine: Engine, _ctx: CallContext, id: string, fn: (root: PinnedRoot) => Promise<T>): Promise<T> {
+  const run = async (): Promise<T> => {
+    const { docker } = engine.records.requireDocker(id);
+    const root = view(engine, id, docker, mountsIn(engine, id, docker), true);
+    try {
+      return await fn(root);
+    } finally {
+      root.close();
+    }
+  };
+  return isRunning(engine.records.requireDocker(id).docker) ? run() : engine.queues.run(id, run);
+}
+
+/** A running container's layers are mounted already, in its bundle; those of a stopped one are mounted for this view. */
+function view(engine: Engine, id: string, docker: DockerContainer, mounts: readonly MountRecord[], writable: boolean): PinnedRoot {
+  if (!isRunning(docker)) return pinned(mountView(viewsDir(engine), docker.rootfs, mounts, writable), undefined);
+  const { pid } = stateOf(docker);
+  const ids = mapsOfProcess(pid);
+  const rootfs = [Mount.fromPartial({ type: 'bind', source: join(bundleDir(engine, id), 'rootfs') })];
+  const mapping = ids === undefined ? undefined : { space: `/proc/${pid}/ns/user`, destinations: mappedMounts(engine, id) };
+  return pinned(mountView(viewsDir(engine), rootfs, mounts, writable, mapping), ids);
+}
+
+/** What the container sees through its map: as its config.json has it. */
+function mappedMounts(engine: Engine, id: string): Set<string> {
+  const spec = engine.records.get(engine.records.dockerNamespace, id)?.spec;
+  const mounts = spec === undefined ? [] : ((parseJson(Buffer.from(spec.value).toString()) as Spec).mounts ?? []);
+  return new Set(mounts.filter((mount) => mount.uidMappings !== undefined).map((mount) => mount.destination));
+}
+
+/** Volumes and binds, and hosts, hostname and resolv.conf. */
+function mountsIn(engine: Engine, id: string, docker: DockerContainer): MountRecord[] {
+  const mode = joinedContainer(docker.hostConfig?.NetworkMode ?? '');
+  const owner = mode === undefined ? id : (engine.records.findDocker(mode)?.id ?? id);
+  const files = networkFiles(engine, owner);
+  const rw = docker.hostConfig?.ReadonlyRootfs !== true;
+  const own = [
+    [files.hosts, '/etc/hosts'],
+    [files.hostname, '/etc/hostname'],
+    [files.resolvConf, '/etc/resolv.conf'],
+  ] as const;
+  const taken = new Set(docker.mounts.map((mount) => mount.destination));
+  return [
+    ...own
+      .filter(([, destination]) => !taken.has(destination))
+      .map(([source, destination]) => MountRecord.fromPartial({ type: 'bind', source, destination, rw })),
+    ...[...docker.mounts].sort((a, b) => a.destination.length - b.destination.length),
+  ];
+}
+
+export function viewsDir(engine: Engine): string {
+  return join(engine.settings.runRoot, 'tasks', 'views');
+}
+
+function pinned(fd: number, ids: IdMaps | undefined): PinnedRoot {
+  let open = true;
+  return {
+    fd,
+    ids,
+    close() {
+      if (open) closeSync(fd);
+      open = false;
+    },
+  };
+}

@@ -1,0 +1,141 @@
+import type { Duplex } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type {
+  ExportRequest,
+  ExportResponse,
+  GetArchiveRequest,
+  GetArchiveResponse,
+  PutArchiveRequest,
+  PutArchiveResponse,
+} from '@gantry/api/gantry/engine/v1/containers';
+import { type CallContext, forbidden, invalidArgument, type StreamTicket, unavailable } from '@gantry/rpc';
+import { closeSync, fstatSync } from 'node:fs';
+import { readInRoot, resolveInRoot } from '../../core/processes/container-root';
+import { emitContainerEvent, type Engine } from '../engine';
+import { isRunning, stateOf } from '../../core/phases/state';
+import { layersOf, readLayeredFile, resolveUser } from '../../spec';
+import type { DockerContainer } from '../../core/records';
+import { copyIntoTree, packTree } from './native-tree';
+import { bareRoot, type PinnedRoot, rootForReading, withWritableRoot } from './root';
+import { cleanPath, noSuchPath, statInRoot } from './stat';
+
+/** GET /containers/{id}/archive: what the path is, and a ticket for its tar. */
+export async function getArchive(engine: Engine, _ctx: CallContext, request: GetArchiveRequest): Promise<GetArchiveResponse> {
+  const { id, docker } = engine.records.requireDocker(request.id);
+  const root = rootForReading(engine, id);
+  try {
+    const stat = statInRoot(root.fd, request.id, request.path);
+    const { path, name, wantsDirectory } = cleanPath(request.path);
+    const ticket = offerTar(engine, root, wantsDirectory ? `${path}/.` : path, name);
+    emitContainerEvent(engine, id, docker, 'archive-path');
+    return { stat, ticket };
+  } catch (error) {
+    root.close();
+    throw error;
+  }
+}
+
+/** GET /containers/{id}/export: the root without its volumes, names relative to it. */
+export async function exportContainer(engine: Engine, _ctx: CallContext, request: ExportRequest): Promise<ExportResponse> {
+  const { id, docker } = engine.records.requireDocker(request.id);
+  const root = bareRoot(engine, id);
+  const ticket = offerTar(engine, root, '', '');
+  emitContainerEvent(engine, id, docker, 'export');
+  return { ticket };
+}
+
+function offerTar(engine: Engine, root: PinnedRoot, path: string, name: string): StreamTicket {
+  return engine.broker.offer(
+    async (socket) => {
+      const child = packTree(engine.settings.nativePath(), root.fd, path, name, root.ids);
+      socket.once('close', () => child.kill());
+      socket.resume();
+      try {
+        await pipeline(child.stream, socket);
+        await child.done;
+      } finally {
+        root.close();
+      }
+    },
+    () => root.close(),
+  );
+}
+
+/** PUT /containers/{id}/archive: a ticket to send the tar to, then `done`. */
+export async function* putArchive(engine: Engine, ctx: CallContext, request: PutArchiveRequest): AsyncGenerator<PutArchiveResponse> {
+  const { id, docker } = engine.records.requireDocker(request.id);
+  const arrived = Promise.withResolvers<Duplex>();
+  const finished = Promise.withResolvers<void>();
+  const abort = (): void => arrived.reject(ctx.signal.reason as Error);
+  ctx.signal.addEventListener('abort', abort, { once: true });
+  arrived.promise.catch(() => undefined);
+
+  const { path } = cleanPath(request.path);
+  checkTarget(engine, id, request, path, docker);
+  const ticket = engine.broker.offer(
+    async (socket) => {
+      arrived.resolve(socket);
+      await finished.promise;
+    },
+    () => arrived.reject(unavailable('nobody sent the archive in time')),
+  );
+  try {
+    yield { ticket, done: false };
+    const socket = await arrived.promise;
+    await withWritableRoot(engine, ctx, id, (root) => unpack(engine, root, socket, request, docker));
+    socket.end();
+  } finally {
+    ctx.signal.removeEventListener('abort', abort);
+    finished.resolve();
+  }
+  emitContainerEvent(engine, id, docker, 'extract-to-dir');
+  yield { ticket: undefined, done: true };
+}
+
+/** The directory must be there and be writable. */
+function checkTarget(engine: Engine, id: string, request: PutArchiveRequest, path: string, docker: DockerContainer): void {
+  const root = rootForReading(engine, id);
+  try {
+    const fd = resolveInRoot(root.fd, path);
+    if (fd === undefined) throw noSuchPath(request.path, request.id);
+    try {
+      if (!fstatSync(fd).isDirectory()) throw invalidArgument('extraction point is not a directory');
+    } finally {
+      closeSync(fd);
+    }
+  } finally {
+    root.close();
+  }
+  const volume = docker.mounts
+    .filter((mount) => path === mount.destination || path.startsWith(`${mount.destination}/`))
+    .sort((a, b) => b.destination.length - a.destination.length)[0];
+  if (volume !== undefined && !volume.rw) throw forbidden('mounted volume is marked read-only');
+  if (volume === undefined && docker.hostConfig?.ReadonlyRootfs === true) throw forbidden('container rootfs is marked read-only');
+}
+
+async function unpack(
+  engine: Engine,
+  root: PinnedRoot,
+  socket: Duplex,
+  request: PutArchiveRequest,
+  docker: DockerContainer,
+): Promise<void> {
+  const owner = request.copyUidGid ? ownerOf(docker) : undefined;
+  const child = copyIntoTree(engine.settings.nativePath(), root.fd, {
+    into: cleanPath(request.path).path,
+    keepKinds: request.noOverwriteDirNonDir,
+    ids: root.ids,
+    ...(owner === undefined ? {} : { owner }),
+  });
+  // The program tells what was wrong with the archive; a broken pipe only follows from it.
+  pipeline(socket, child.stream, { end: true }).catch(() => child.stream.destroy());
+  await child.done;
+}
+
+function ownerOf(docker: DockerContainer): { uid: number; gid: number } {
+  const layers = isRunning(docker) ? undefined : layersOf(docker.rootfs);
+  const read = (path: string): string =>
+    (isRunning(docker) ? readInRoot(stateOf(docker).pid, path) : layers === undefined ? undefined : readLayeredFile(layers, path)) ?? '';
+  const { uid, gid } = resolveUser(docker.config?.User ?? '', [], read('/etc/passwd'), read('/etc/group'));
+  return { uid, gid };
+}

@@ -1,0 +1,108 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { LeasesService } from '@gantry/api/containerd/services/leases/v1/leases';
+import { SnapshotsService } from '@gantry/api/containerd/services/snapshots/v1/snapshots';
+import { ImagesServiceService, VolumesServiceService } from '@gantry/api/gantry/images/v1/images';
+import { NetworkServiceService } from '@gantry/api/gantry/network/v1/network';
+import { detectCgroups } from '@gantry/linux';
+import { newContext, StreamBroker } from '@gantry/rpc';
+import { openJournal } from '../core/journal';
+import { DEFAULT_SHM_SIZE, defaultSeccompProfile } from '../spec';
+import type { ContainersEngine, EngineSurroundings } from './contract';
+import { execEnded, reconcileExecs } from './exec/exec';
+import { openExecStore } from './exec/store';
+import { ExecTable } from './exec/table';
+import { healthMonitors, watchHealth } from './health/probe';
+import { Restarter } from './restart/restarter';
+import { findProgram, requireProgram } from '../core/native-programs';
+import { prepareBaseLayer } from './create/base-layer';
+import { type Engine, type EngineSettings } from './engine';
+import { containerNetworks } from './connect/engine-network';
+import { handleTaskEvent } from './exit/exit';
+import { containersHandlers } from './handlers';
+import { Idempotence } from '../core/queues/idempotence';
+import { Lifecycle } from './exit/lifecycle';
+import { ContainerQueues } from '../core/queues/queue';
+import { reconcile } from './recover/reconcile';
+import { removeFromContainerd } from './remove/remove-from-containerd';
+import { hostGoesDown, stopWithHost } from './stop/shutdown';
+import { startById } from './start/start';
+import { DEFAULT_STOP_TIMEOUT } from './stop/signals';
+
+/** Constructs the containers engine. Nothing happens before `start`. */
+export function createContainersEngine(surroundings: EngineSurroundings, overrides: Partial<EngineSettings> = {}): ContainersEngine {
+  const { connections, records, logger } = surroundings;
+  const store = openExecStore(join(surroundings.run, 'tasks', 'execs.db'));
+  const restarter = new Restarter((id) => {
+    startById(engine, newContext({ namespace: records.dockerNamespace, logger }), id, 'policy').catch((error: unknown) =>
+      logger.warn({ err: error, container: id }, 'the restart policy could not start a container'),
+    );
+  });
+  const engine: Engine = {
+    settings: { ...settingsOf(surroundings), ...overrides },
+    records,
+    journal: openJournal(surroundings.db),
+    tasks: surroundings.tasks,
+    taskEvents: surroundings.taskEvents,
+    events: surroundings.bus.docker,
+    images: connections.images.client(ImagesServiceService),
+    volumes: connections.images.client(VolumesServiceService),
+    snapshots: connections.images.client(SnapshotsService),
+    leases: connections.images.client(LeasesService),
+    network: connections.network.client(NetworkServiceService),
+    runtimes: surroundings.runtimes,
+    broker: new StreamBroker({ runRoot: surroundings.run, id: 'supervisor', logger }),
+    logger,
+    queues: new ContainerQueues(),
+    once: new Idempotence(),
+    life: new Lifecycle(restarter),
+    execs: new ExecTable(store),
+  };
+  engine.execs.onEnded = (exec) => execEnded(engine, exec);
+  const health = healthMonitors(engine);
+  let forget = (): void => undefined;
+  return {
+    ...containerNetworks(engine),
+    handlers: containersHandlers(engine),
+    removeFromContainerd: (ctx, id) => removeFromContainerd(engine, ctx, id),
+    async start() {
+      await engine.broker.listen();
+      prepareBaseLayer(engine.settings.dataRoot);
+      forget = surroundings.taskEvents.onEvent((event) => handleTaskEvent(engine, event));
+      await reconcile(engine);
+      await reconcileExecs(engine).catch((error: unknown) => logger.warn({ err: error }, 'reconciling execs failed'));
+      for (const { id } of records.listDocker()) watchHealth(engine, health, id);
+    },
+    async stop() {
+      restarter.stop();
+      health.stopAll();
+      if (await hostGoesDown()) await stopWithHost(engine);
+      forget();
+      await Promise.race([engine.queues.drain(), new Promise((resolve) => setTimeout(resolve, 3000).unref())]);
+      await engine.broker.close();
+      store.close();
+    },
+  };
+}
+
+function settingsOf({ data, run, defaultLog }: EngineSurroundings): EngineSettings {
+  const initPath = findProgram('gantry-init', __dirname);
+  return {
+    ...(initPath === undefined ? {} : { initPath }),
+    dataRoot: data,
+    runRoot: run,
+    bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim(),
+    cgroupVersion: detectCgroups().mode === 'v2' ? 2 : 1,
+    seccomp: defaultSeccompProfile(),
+    init: false,
+    dns: [],
+    dnsSearch: [],
+    dnsOptions: [],
+    logDriver: defaultLog.Type,
+    logOptions: defaultLog.Config,
+    hostGatewayIp: '',
+    defaultShmSize: DEFAULT_SHM_SIZE,
+    stopTimeout: DEFAULT_STOP_TIMEOUT,
+    nativePath: () => requireProgram('gantry-native', __dirname),
+  };
+}

@@ -1,0 +1,180 @@
+import type { Endpoint, PortRequest } from '@gantry/api/gantry/network/v1/network';
+import { ConnectRequest } from '@gantry/api/gantry/network/v1/network';
+import { EndpointSettings, type PortBindings } from '@gantry/api/gantry/engine/v1/types';
+import { type CallContext, GantryError, asGantryError, suboperation } from '@gantry/rpc';
+import type { DockerContainer } from '../../core/records';
+import { type Engine } from '../engine';
+import { resolversOf } from '../start/files';
+import { isPredefined } from '../create/networks';
+import { parsePort } from '../validate/validate-config';
+
+/** What being connected adds to docker's view. */
+export type Connected = Pick<DockerContainer, 'endpoints' | 'ports' | 'networkOrder'>;
+
+/**
+ * Connects a container that has just been made to all its networks, in order. Its ports are published on the first one that leads outside: the
+ * network service publishes nothing on an internal network.
+ */
+export async function connectNetworks(
+  engine: Engine,
+  ctx: CallContext,
+  id: string,
+  docker: DockerContainer,
+  pid: number,
+): Promise<Connected> {
+  const endpoints: Record<string, EndpointSettings> = {};
+  const networkOrder: string[] = [];
+  let ports: Record<string, PortBindings> = {};
+  for (const [index, name] of docker.networkOrder.entries()) {
+    const settings = docker.endpoints[name] ?? EndpointSettings.create();
+    const connected = await connectOne(engine, ctx, {
+      id,
+      docker,
+      pid,
+      name,
+      settings,
+      ports: hasGateway(endpoints) ? [] : portRequests(docker),
+      first: index === 0,
+    });
+    endpoints[connected.name] = connected.settings;
+    networkOrder.push(connected.name);
+    ports = { ...ports, ...connected.ports };
+  }
+  return { endpoints, ports, networkOrder };
+}
+
+/** Whether one of the endpoints leads outside. It carries the published ports. */
+export function hasGateway(endpoints: Readonly<Record<string, EndpointSettings>>): boolean {
+  return Object.values(endpoints).some(({ Gateway }) => Gateway !== '');
+}
+
+interface Connection {
+  readonly id: string;
+  readonly docker: DockerContainer;
+  readonly pid: number;
+  readonly name: string;
+  readonly settings: EndpointSettings;
+  readonly ports: PortRequest[];
+  readonly first: boolean;
+}
+
+/** One endpoint. Errors carry docker's words around those of the network service. */
+export async function connectOne(
+  engine: Engine,
+  ctx: CallContext,
+  connection: Connection,
+): Promise<{ name: string; settings: EndpointSettings; ports: Record<string, PortBindings> }> {
+  const { id, docker, pid, name, settings } = connection;
+  const links: Record<string, string> = {};
+  for (const link of [...settings.Links, ...(connection.first && name !== 'bridge' ? (docker.hostConfig?.Links ?? []) : [])]) {
+    const [target = '', alias = target] = link.split(':');
+    links[alias] = engine.records.findDocker(target)?.id ?? target; // a name that nobody has yet is looked up when it is asked for
+  }
+  try {
+    const { endpoint } = await engine.network.connect(
+      suboperation(ctx, `connect/${name}`),
+      ConnectRequest.fromPartial({
+        networkRef: name,
+        sandboxId: id,
+        netnsPath: `/proc/${pid}/ns/net`,
+        containerName: docker.name,
+        hostname: docker.config?.Hostname ?? '',
+        domainname: docker.config?.Domainname ?? '',
+        aliases: settings.Aliases,
+        ipAddress: settings.IPAMConfig?.IPv4Address ?? '',
+        ipv6Address: settings.IPAMConfig?.IPv6Address ?? '',
+        macAddress: settings.MacAddress,
+        driverOptions: settings.DriverOpts,
+        ports: connection.ports,
+        dnsServers: isPredefined(name) ? [] : resolversOf(engine, docker),
+        defaultGateway: connection.first,
+        links,
+      }),
+      { timeoutMs: 60_000 },
+    );
+    const attributes = { container: id, name: endpoint?.networkName ?? name, type: isPredefined(name) ? driverOf(name) : 'bridge' };
+    engine.events.emit({ type: 'network', action: 'connect', id: endpoint?.networkId ?? '', attributes });
+    return { name: endpoint?.networkName || name, settings: settingsOf(settings, endpoint), ports: portsOf(endpoint) };
+  } catch (error) {
+    const failure = asGantryError(error);
+    throw new GantryError(
+      failure.kind === 'conflict' || failure.kind === 'alreadyExists' ? 'internal' : failure.kind,
+      `failed to set up container networking: ${failure.message}`,
+      { cause: error, meta: failure.meta },
+    );
+  }
+}
+
+const driverOf = (name: string): string => (name === 'none' ? 'null' : name);
+
+/** The asked settings with what the network gave. */
+export function settingsOf(asked: EndpointSettings, endpoint: Endpoint | undefined): EndpointSettings {
+  if (endpoint === undefined) return asked;
+  return {
+    ...asked,
+    NetworkID: endpoint.networkId,
+    EndpointID: endpoint.id,
+    Gateway: endpoint.gateway,
+    IPAddress: endpoint.ipAddress,
+    IPPrefixLen: BigInt(endpoint.ipPrefixLen),
+    IPv6Gateway: endpoint.ipv6Gateway,
+    GlobalIPv6Address: endpoint.ipv6Address,
+    GlobalIPv6PrefixLen: BigInt(endpoint.ipv6PrefixLen),
+    MacAddress: endpoint.macAddress,
+    DNSNames: endpoint.dnsNames,
+  };
+}
+
+/** What an endpoint is after it was given back: only what was asked stays (a fixed MAC address is asked again by IPAM only). */
+export function forgetEndpoints(docker: DockerContainer): DockerContainer {
+  const endpoints = Object.fromEntries(
+    Object.entries(docker.endpoints).map(([name, settings]) => [
+      name,
+      {
+        ...settings,
+        EndpointID: '',
+        Gateway: '',
+        IPAddress: '',
+        IPPrefixLen: 0n,
+        IPv6Gateway: '',
+        GlobalIPv6Address: '',
+        GlobalIPv6PrefixLen: 0n,
+        MacAddress: docker.config?.MacAddress ?? '',
+      },
+    ]),
+  );
+  return { ...docker, endpoints, ports: {} };
+}
+
+function portsOf(endpoint: Endpoint | undefined): Record<string, PortBindings> {
+  const result: Record<string, PortBindings> = {};
+  for (const port of endpoint?.ports ?? []) {
+    (result[`${port.containerPort}/${port.protocol}`] ??= { items: [] }).items.push({
+      HostIp: port.hostIp,
+      HostPort: String(port.hostPort),
+    });
+  }
+  return result;
+}
+
+/** -p and -P as requests. A port without bindings, or with one that names no host port, gets any free one. */
+export function portRequests(docker: DockerContainer): PortRequest[] {
+  const host = docker.hostConfig;
+  if (host === undefined) return [];
+  const requests: PortRequest[] = [];
+  const named = new Set<string>();
+  for (const [text, bindings] of Object.entries(host.PortBindings)) {
+    const { port, protocol } = parsePort(text);
+    named.add(`${port}/${protocol}`);
+    for (const { HostIp: hostIp, HostPort: hostPort } of bindings.items.length > 0 ? bindings.items : [{ HostIp: '', HostPort: '' }]) {
+      const [first = '', last = first] = hostPort.split('-');
+      requests.push({ protocol, containerPort: port, hostIp, hostPort: Number(first || 0), hostPortEnd: Number(last || 0) });
+    }
+  }
+  if (!host.PublishAllPorts) return requests;
+  for (const text of Object.keys(docker.config?.ExposedPorts ?? {})) {
+    const { port, protocol } = parsePort(text);
+    if (!named.has(`${port}/${protocol}`)) requests.push({ protocol, containerPort: port, hostIp: '', hostPort: 0, hostPortEnd: 0 });
+  }
+  return requests;
+}

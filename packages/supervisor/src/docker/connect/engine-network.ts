@@ -1,0 +1,104 @@
+import { EndpointSettings } from '@gantry/api/gantry/engine/v1/types';
+import type { Network } from '@gantry/api/gantry/network/v1/network';
+import { type CallContext, conflict, isErrorOf, notFound, notImplemented } from '@gantry/rpc';
+import type { ContainerNetworks } from '../networks';
+import { connectOne, hasGateway, portRequests } from './connect';
+import { type Engine, inDockerNamespace } from '../engine';
+import { writeHosts, resolvConf, networkFiles } from '../start/files';
+import { writeFileSync } from 'node:fs';
+import { isRunning, stateOf } from '../../core/phases/state';
+import { joinedContainer } from '../validate/validate-modes';
+
+/** docker network connect and disconnect, for containers that run or not. */
+export function containerNetworks(engine: Engine): ContainerNetworks {
+  return {
+    async connect(caller, { container, network, settings }) {
+      const ctx = inDockerNamespace(engine, caller);
+      const { id } = engine.records.requireDocker(container);
+      await engine.queues.run(id, () => connect(engine, ctx, id, network, EndpointSettings.create(settings)));
+    },
+    async disconnect(caller, { container, network, force }) {
+      const ctx = inDockerNamespace(engine, caller);
+      const record = engine.records.findDocker(container);
+      if (record === undefined) {
+        if (!force) throw notFound(`No such container: ${container}`);
+        // An endpoint whose container is gone, by the name or id that it had.
+        const left = network.endpoints.find((endpoint) => endpoint.name === container || endpoint.sandboxId === container);
+        if (left === undefined) throw notFound(`endpoint ${container} not found`);
+        await engine.network.disconnect(ctx, { networkRef: network.id, sandboxId: left.sandboxId, force });
+        return;
+      }
+      await engine.queues.run(record.id, () => disconnect(engine, ctx, record.id, network, force));
+    },
+  };
+}
+
+async function connect(engine: Engine, ctx: CallContext, id: string, network: Network, settings: EndpointSettings): Promise<void> {
+  const { docker } = engine.records.requireDocker(id);
+  const mode = docker.hostConfig?.NetworkMode ?? '';
+  if (mode === 'host' || mode === 'none' || joinedContainer(mode) !== undefined) {
+    throw conflict(
+      joinedContainer(mode) !== undefined
+        ? 'container sharing network namespace with another container or host cannot be connected to any other network'
+        : `cannot connect a container whose network mode is ${mode} to a network`,
+    );
+  }
+  if (docker.endpoints[network.name] !== undefined)
+    throw conflict(`endpoint with name ${docker.name} already exists in network ${network.name}`);
+  const name = network.name;
+  if (!isRunning(docker)) {
+    engine.records.updateDocker(id, (current) => ({
+      ...current,
+      endpoints: { ...current.endpoints, [name]: settings },
+      networkOrder: [...current.networkOrder, name],
+    }));
+    return;
+  }
+  if (settings.GwPriority > 0) throw notImplemented(`network ${name}: GwPriority is not supported for a container that runs already`);
+  const ports = hasGateway(docker.endpoints) ? [] : portRequests(docker);
+  const connected = await connectOne(engine, ctx, { id, docker, pid: stateOf(docker).pid, name, settings, ports, first: false });
+  const { docker: now } = engine.records.updateDocker(id, (current) => ({
+    ...current,
+    endpoints: { ...current.endpoints, [connected.name]: connected.settings },
+    networkOrder: [...current.networkOrder, connected.name],
+    ports: { ...current.ports, ...connected.ports },
+  }));
+  rewriteFiles(engine, id, now);
+}
+
+async function disconnect(engine: Engine, ctx: CallContext, id: string, network: Network, force: boolean): Promise<void> {
+  const { docker } = engine.records.requireDocker(id);
+  const settings = docker.endpoints[network.name];
+  if (docker.hostConfig?.NetworkMode === 'host')
+    throw conflict('container cannot be disconnected from host network or connected to host network');
+  if (settings === undefined && !force) throw conflict(`container ${id} is not connected to network ${network.name}`);
+  if (isRunning(docker) || force) {
+    await engine.network.disconnect(ctx, { networkRef: network.id, sandboxId: id, force }).catch((error: unknown) => {
+      if (!isErrorOf(error, 'notFound')) throw error;
+    });
+  }
+  if (settings === undefined) throw conflict(`container ${id} is not connected to network ${network.name}`);
+  const { docker: now } = engine.records.updateDocker(id, (current) => {
+    const { [network.name]: _gone, ...endpoints } = current.endpoints;
+    // The published ports move to an endpoint that leads outside, if one is left.
+    return {
+      ...current,
+      endpoints,
+      networkOrder: current.networkOrder.filter((name) => name !== network.name),
+      ports: hasGateway(endpoints) ? current.ports : {},
+    };
+  });
+  if (isRunning(now)) rewriteFiles(engine, id, now);
+  engine.events.emit({
+    type: 'network',
+    action: 'disconnect',
+    id: network.id,
+    attributes: { container: id, name: network.name, type: network.driver },
+  });
+}
+
+/** hosts and resolv.conf follow the networks of a running container; their inodes stay, they are mounted. */
+function rewriteFiles(engine: Engine, id: string, docker: Parameters<typeof writeHosts>[2]): void {
+  writeHosts(engine, id, docker, docker.hostGatewayIp);
+  writeFileSync(networkFiles(engine, id).resolvConf, resolvConf(engine, docker));
+}

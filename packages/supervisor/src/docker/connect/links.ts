@@ -1,0 +1,106 @@
+import type { HostConfig } from '@gantry/api/gantry/engine/v1/types';
+import { conflict, internal, invalidArgument, notFound } from '@gantry/rpc';
+import type { DockerContainer, DockerRecord } from '../../core/records';
+import type { Engine } from '../engine';
+import { isRunning } from '../../core/phases/state';
+import { parsePort } from '../validate/validate-config';
+
+/** A container that another one on the default bridge sees under an alias. */
+interface Link {
+  readonly alias: string;
+  readonly target: DockerRecord;
+}
+
+/** Links of user-defined networks are names of their DNS; those of the default bridge are lines of hosts and variables. */
+function isLegacy(host: Pick<HostConfig, 'NetworkMode'> | undefined): boolean {
+  return host?.NetworkMode === 'bridge';
+}
+
+/** Reads `container[:alias]`s and keeps them as `id:alias`, so that a rename does not break them. Throws invalidArgument. */
+export function planLinks(host: HostConfig, find: (ref: string) => DockerRecord | undefined): string[] {
+  if (!isLegacy(host)) return host.Links;
+  return host.Links.map((text) => {
+    const [ref = '', alias = ref.replace(/^\//, ''), ...rest] = text.split(':');
+    if (ref === '' || alias === '' || rest.length > 0) throw invalidArgument(`bad format for links: ${text}`);
+    const target = find(ref);
+    if (target === undefined) throw invalidArgument(`could not get container for ${ref}: No such container: ${ref}`);
+    if (target.docker.hostConfig?.NetworkMode === 'host')
+      throw invalidArgument("conflicting options: host type networking can't be used with links. This would result in undefined behavior");
+    return `${target.id}:${alias.slice(alias.lastIndexOf('/') + 1)}`;
+  });
+}
+
+/** The links whose containers still exist. */
+function linksOf(engine: Engine, docker: DockerContainer): Link[] {
+  if (!isLegacy(docker.hostConfig)) return [];
+  return (docker.hostConfig?.Links ?? []).flatMap((text) => {
+    const [id = '', alias = ''] = text.split(':');
+    const target = engine.records.getDocker(id);
+    return target === undefined ? [] : [{ alias, target }];
+  });
+}
+
+/** As docker shows them: `/container:/this one/alias`. */
+export function shownLinks(engine: Engine, docker: DockerContainer): string[] {
+  if (!isLegacy(docker.hostConfig)) return docker.hostConfig?.Links ?? [];
+  return linksOf(engine, docker).map(({ alias, target }) => `/${target.docker.name}:/${docker.name}/${alias}`);
+}
+
+const addressOf = (docker: DockerContainer): string => docker.endpoints['bridge']?.IPAddress ?? '';
+
+/** Throws internal when a linked container does not run: there would be no address to tell. */
+export function requireLinkedRunning(engine: Engine, docker: DockerContainer): void {
+  for (const { alias, target } of linksOf(engine, docker)) {
+    if (!isRunning(target.docker))
+      throw internal(`Cannot link to a non running container: /${target.docker.name} AS /${docker.name}/${alias}`);
+  }
+}
+
+/** Lines of the hosts file for linked containers that run. */
+export function linkHosts(engine: Engine, docker: DockerContainer): string[] {
+  return linksOf(engine, docker)
+    .filter(({ target }) => addressOf(target.docker) !== '')
+    .map(({ alias, target }) => {
+      const names = [alias, target.docker.config?.Hostname ?? '', target.docker.name].filter(
+        (name, index, all) => name !== '' && all.indexOf(name) === index,
+      );
+      return `${addressOf(target.docker)}\t${names.join(' ')}\n`;
+    });
+}
+
+/** Variables that tell of linked containers: their addresses, exposed ports and environment. */
+export function linkEnvironment(engine: Engine, docker: DockerContainer): string[] {
+  return linksOf(engine, docker).flatMap(({ alias, target }) => {
+    const prefix = alias.replaceAll('-', '_').toUpperCase();
+    const address = addressOf(target.docker);
+    const ports = Object.keys(target.docker.config?.ExposedPorts ?? {})
+      .map(parsePort)
+      .sort((a, b) => a.port - b.port || b.protocol.localeCompare(a.protocol));
+    const url = ({ port, protocol }: (typeof ports)[number]): string => `${protocol}://${address}:${port}`;
+    const [first] = ports;
+    const variables = target.docker.config?.Env.filter((entry) => entry.includes('=') && !/^(HOME|PATH)=/.test(entry)) ?? [];
+    return [
+      ...(first === undefined ? [] : [`${prefix}_PORT=${url(first)}`]),
+      ...ports.flatMap((one) => {
+        const name = `${prefix}_PORT_${one.port}_${one.protocol.toUpperCase()}`;
+        return [`${name}=${url(one)}`, `${name}_ADDR=${address}`, `${name}_PORT=${one.port}`, `${name}_PROTO=${one.protocol}`];
+      }),
+      `${prefix}_NAME=/${docker.name}/${alias}`,
+      ...variables.map((entry) => `${prefix}_ENV_${entry}`),
+    ];
+  });
+}
+
+/** DELETE /containers/{name}?link=1: `container/alias` loses the link; the containers stay. Throws conflict, notFound. */
+export function removeLink(engine: Engine, name: string): void {
+  const parts = name.split('/').filter((part) => part !== '');
+  const [parent = '', alias = ''] = parts;
+  if (parts.length !== 2) throw conflict('Conflict, cannot remove the default link name of the container');
+  const { id, docker } = engine.records.requireDocker(parent);
+  const links = docker.hostConfig?.Links ?? [];
+  const kept = links.filter((text) => text.split(':')[1] !== alias);
+  if (docker.hostConfig === undefined || kept.length === links.length) throw notFound(`No such link: /${parent}/${alias}`);
+  engine.records.updateDocker(id, (current) =>
+    current.hostConfig === undefined ? current : { ...current, hostConfig: { ...current.hostConfig, Links: kept } },
+  );
+}

@@ -1,0 +1,81 @@
+import { mkdirSync, promises as fs } from 'node:fs';
+import type { CallContext } from '@gantry/rpc';
+import type { Step } from '../../core/journal';
+import type { CreateInput, CreateResults } from './create';
+import { onBaseLayer } from './base-layer';
+import { containerDir, type Engine } from '../engine';
+import { discardSnapshot } from '../remove/discard';
+import { ignore } from '../../core/ignore';
+
+/** What Create makes outside its own store, in order. Each undo is also what recovery does, and what removal does later. */
+export function createSteps(engine: Engine, results?: CreateResults): Step<CreateInput>[] {
+  return [
+    {
+      name: 'snapshot',
+      async run(ctx, { id, snapshotter, parent, imageDigest }) {
+        const lease = ctx.lease ?? '';
+        const own = withoutLease(ctx);
+        // The snapshot last: the images service writes the lease's changes to the disk together with it.
+        const [, { mounts }] = await Promise.all([
+          imageDigest === '' ? undefined : engine.leases.addResource(own, { id: lease, resource: { id: imageDigest, type: 'content' } }),
+          engine.snapshots.prepare(ctx, { snapshotter, key: id, parent, labels: { 'gantry.io/container': id } }),
+        ]);
+        if (results !== undefined) results.rootfs = onBaseLayer(engine.settings.dataRoot, mounts);
+      },
+      undo: (ctx, { id, snapshotter }) => discardSnapshot(engine, withoutLease(ctx), id, snapshotter),
+    },
+    {
+      name: 'directory',
+      async run(_ctx, { id }) {
+        mkdirSync(containerDir(engine, id), { recursive: true, mode: 0o700 });
+      },
+      undo: (_ctx, { id }) => fs.rm(containerDir(engine, id), { recursive: true, force: true }),
+    },
+    {
+      name: 'volumes',
+      async run(ctx, { id }) {
+        for (const plan of results?.planned ?? []) {
+          results?.mounts.push(plan.record.type === 'volume' ? await attachVolume(engine, withoutLease(ctx), id, plan) : plan.record);
+        }
+      },
+      async undo(ctx, { id, volumes }) {
+        for (const { name, anonymous } of volumes) {
+          await engine.volumes.releaseReference(withoutLease(ctx), { name, containerId: id }).catch(ignore('notFound'));
+          if (anonymous)
+            await engine.volumes
+              .removeVolume(withoutLease(ctx), { name, force: true })
+              .catch(ignore('notFound', 'conflict', 'failedPrecondition'));
+        }
+      },
+    },
+  ];
+}
+
+async function attachVolume(
+  engine: Engine,
+  ctx: CallContext,
+  id: string,
+  { record, volume }: CreateResults['planned'][number],
+): Promise<typeof record> {
+  if (volume !== undefined) {
+    const labels = record.anonymous ? { 'com.docker.volume.anonymous': '', ...volume.labels } : volume.labels;
+    const made = await engine.volumes.createVolume(ctx, {
+      name: record.name,
+      driver: volume.driver || 'local',
+      options: { ...volume.options },
+      labels,
+    });
+    if (made.created) {
+      engine.events.emit({ type: 'volume', action: 'create', id: record.name, attributes: { driver: made.volume?.driver ?? 'local' } });
+    }
+  }
+  const { volume: ready } = await engine.volumes.addReference(ctx, { name: record.name, containerId: id });
+  if (record.copyUp) await engine.volumes.populate(ctx, { volumeName: record.name, snapshotKey: id, path: record.destination });
+  const mountpoint = ready?.mountpoint ?? '';
+  return { ...record, source: mountpoint, driver: ready?.driver ?? record.driver };
+}
+
+function withoutLease(ctx: CallContext): CallContext {
+  const { lease: _lease, ...rest } = ctx;
+  return rest;
+}

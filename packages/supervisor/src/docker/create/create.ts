@@ -1,0 +1,185 @@
+import { hostname as hostHostname } from 'node:os';
+import type { MountRecord } from '@gantry/api/gantry/engine/v1/record';
+import { Container as ContainerdRecord } from '@gantry/api/containerd/services/containers/v1/containers';
+import { Container as DockerView } from '@gantry/api/gantry/engine/v1/record';
+import type { CreateRequest, CreateResponse } from '@gantry/api/gantry/engine/v1/containers';
+import { ContainerConfig, HostConfig } from '@gantry/api/gantry/engine/v1/types';
+import type { Mount } from '@gantry/api/containerd/types/types';
+import type { Image } from '@gantry/api/gantry/images/v1/images';
+import { type ImageContainerConfig, parseJson, parsePlatform } from '@gantry/oci';
+import { type CallContext, derive, detached, invalidArgument } from '@gantry/rpc';
+import { runSteps } from '../../core/journal';
+import { DOCKER_EXTENSION, type DockerRecord, Phase } from '../../core/records';
+import { cgroupNamespaceMode } from '../../spec';
+import { type Engine, emitContainerEvent, inDockerNamespace } from '../engine';
+import { applyDefaults } from './defaults';
+import { createSteps } from './create-steps';
+import { leaseOf } from '../remove/discard';
+import { resolveImage } from './image';
+import { planLinks } from '../connect/links';
+import { commandOf, mergeConfig } from './merge-config';
+import { planMounts, type PlannedMount } from './mounts';
+import { checkName, generateName, newContainerId } from './names';
+import { type PlannedNetworks, planNetworks } from './networks';
+import { nowText } from '../../core/time';
+import { checkRemap } from '../start/remap';
+import { validateConfig } from '../validate/validate-config';
+import { validateHostConfig } from '../validate/validate-host-config';
+import { joinedContainer } from '../validate/validate-modes';
+
+/** Facts of a container under construction, as the journal keeps them (JSON). */
+export interface CreateInput {
+  readonly id: string;
+  readonly name: string;
+  readonly snapshotter: string;
+  /** Chain id of the image; empty for an image without layers. */
+  readonly parent: string;
+  /** Manifest digest that the lease holds. */
+  readonly imageDigest: string;
+  readonly volumes: readonly { readonly name: string; readonly anonymous: boolean }[];
+}
+
+/** What the steps find out on their way. */
+export interface CreateResults {
+  readonly planned: readonly PlannedMount[];
+  rootfs: Mount[];
+  mounts: MountRecord[];
+}
+
+/** POST /containers/create. Everything that was made is undone when a step fails, also after a crash. */
+export async function createContainer(engine: Engine, caller: CallContext, request: CreateRequest): Promise<CreateResponse> {
+  return engine.once.once(caller, 'create', async () => {
+    const repeated =
+      caller.operationId === '' ? undefined : engine.records.listDocker().find(({ docker }) => docker.operationId === caller.operationId);
+    if (repeated !== undefined) return { id: repeated.id, warnings: [] };
+    return create(engine, inDockerNamespace(engine, caller), request);
+  });
+}
+
+/** Everything that is decided before anything is made. */
+interface Plan {
+  readonly image: Image;
+  readonly config: ContainerConfig;
+  readonly host: HostConfig;
+  readonly networks: PlannedNetworks;
+  readonly mounts: readonly PlannedMount[];
+  readonly warnings: string[];
+}
+
+async function create(engine: Engine, ctx: CallContext, request: CreateRequest): Promise<CreateResponse> {
+  const given = request.name === '' ? undefined : checkName(request.name);
+  const id = newContainerId();
+  // The lease is taken while the image is looked up; one without a container is given back at the next start.
+  const lease = engine.leases.create(ctx, { id: leaseOf(id), labels: { 'gantry.io/container': id } });
+  try {
+    const [planned] = await Promise.all([plan(engine, ctx, id, request), lease]);
+    const docker = await make(engine, ctx, id, given, request, planned);
+    emitContainerEvent(engine, id, docker, 'create');
+    return { id, warnings: planned.warnings };
+  } catch (error) {
+    void lease.then(() => engine.leases.delete(detached(ctx), { id: leaseOf(id), sync: false })).catch(() => undefined);
+    throw error;
+  }
+}
+
+async function plan(engine: Engine, ctx: CallContext, id: string, request: CreateRequest): Promise<Plan> {
+  if (request.config === undefined) throw invalidArgument('config cannot be empty in order to create a container');
+  const host = applyDefaults(engine, HostConfig.create(request.hostConfig));
+  engine.runtimes.get(host.Runtime ?? '');
+  const platform = request.platform === '' ? undefined : parsePlatform(request.platform);
+  const image = await resolveImage(engine, ctx, request.config.Image, platform);
+  const imageConfig = (parseJson(Buffer.from(image.configJson).toString()) as { config?: ImageContainerConfig }).config ?? {};
+  const config = mergeConfig(ContainerConfig.create(request.config), imageConfig);
+  commandOf(config);
+  validateConfig(config);
+  const warnings = validateHostConfig(host, config);
+  checkRemap(engine, host);
+  // The container whose network is joined is looked up at the start, as docker does.
+  for (const mode of [host.PidMode, host.IpcMode]) {
+    const ref = joinedContainer(mode);
+    if (ref !== undefined) findOther(engine, ref);
+  }
+  host.Links = planLinks(host, (ref) => engine.records.findDocker(ref));
+  if (host.CgroupnsMode === '') host.CgroupnsMode = cgroupNamespaceMode(host, engine.settings.cgroupVersion);
+  const ownHostname = host.UTSMode !== 'host' && host.NetworkMode !== 'host' && joinedContainer(host.NetworkMode) === undefined;
+  if (config.Hostname === '' && host.NetworkMode === 'host') config.Hostname = hostHostname();
+  else if (config.Hostname === '' && ownHostname) config.Hostname = id.slice(0, 12);
+  return {
+    image,
+    config,
+    host,
+    warnings,
+    networks: planNetworks(host, request.networkingConfig, config.MacAddress ?? ''),
+    mounts: await planMounts(host, config, (ref) => findOther(engine, ref)),
+  };
+}
+
+/** A container that the request names; an unknown one makes the request invalid. */
+function findOther(engine: Engine, ref: string): DockerRecord {
+  const found = engine.records.findDocker(ref);
+  if (found === undefined) throw invalidArgument(`No such container: ${ref}`);
+  return found;
+}
+
+async function make(
+  engine: Engine,
+  ctx: CallContext,
+  id: string,
+  given: string | undefined,
+  request: CreateRequest,
+  planned: Plan,
+): Promise<DockerView> {
+  const { image, config, host, networks } = planned;
+  const name = given ?? generateName((candidate) => engine.records.names.holder(candidate) !== undefined);
+  const input: CreateInput = {
+    id,
+    name,
+    snapshotter: image.snapshotter,
+    parent: image.chainId,
+    imageDigest: image.target?.digest ?? '',
+    volumes: planned.mounts
+      .filter(({ record }) => record.type === 'volume')
+      .map(({ record }) => ({ name: record.name, anonymous: record.anonymous })),
+  };
+  const results: CreateResults = { planned: planned.mounts, rootfs: [], mounts: [] };
+  const entry = engine.journal.begin('create', id, input, () => engine.records.names.reserve(name, id));
+  try {
+    await runSteps(derive(ctx, { lease: leaseOf(id) }), createSteps(engine, results), input, engine.logger);
+  } catch (error) {
+    engine.journal.end(entry, () => engine.records.names.release(id), { durable: false });
+    throw error;
+  }
+  const docker = DockerView.create({
+    name,
+    created: nowText(),
+    imageId: image.id,
+    platform: image.platform?.os ?? 'linux',
+    config,
+    hostConfig: host,
+    state: { phase: Phase.PHASE_CREATED },
+    endpoints: networks.endpoints,
+    networkOrder: networks.order,
+    mounts: results.mounts,
+    rootfs: results.rootfs,
+    imageManifest: image.target,
+    runtime: host.Runtime ?? '',
+    volumeNames: input.volumes.map((volume) => volume.name),
+    apiVersion: request.apiVersion,
+    operationId: ctx.operationId,
+  });
+  engine.journal.end(entry, () =>
+    engine.records.create(
+      ctx.namespace,
+      ContainerdRecord.create({
+        id,
+        image: image.names[0] ?? config.Image,
+        labels: {},
+        snapshotter: image.snapshotter,
+        snapshotKey: id,
+        runtime: { name: 'io.containerd.runc.v2', options: undefined },
+        extensions: { [DOCKER_EXTENSION]: { typeUrl: DOCKER_EXTENSION, value: Buffer.from(DockerView.encode(docker).finish()) } },
+      }),
+    ),
+  );
+  return docker;
+}

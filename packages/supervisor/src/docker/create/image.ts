@@ -1,0 +1,24 @@
+import { type Image, ResolveRequest } from '@gantry/api/gantry/images/v1/images';
+import { familiarString, type Platform, tryReference, withDefaultTag } from '@gantry/oci';
+import { type CallContext, internal, invalidArgument, isErrorOf, notFound } from '@gantry/rpc';
+import type { Engine } from '../engine';
+
+/** The image of a new container. Throws notFound `No such image: x:latest`, which makes the docker CLI pull. */
+export async function resolveImage(engine: Engine, ctx: CallContext, ref: string, platform: Platform | undefined): Promise<Image> {
+  if (ref === '') throw invalidArgument('no image was named');
+  try {
+    const request = ResolveRequest.fromPartial({
+      ref,
+      ...(platform === undefined
+        ? {}
+        : { platform: { os: platform.os, architecture: platform.architecture, variant: platform.variant ?? '' } }),
+    });
+    const { image } = await engine.images.resolve(ctx, request);
+    if (image === undefined) throw internal(`images answered nothing for ${ref}`);
+    return image;
+  } catch (error) {
+    if (!isErrorOf(error, 'notFound')) throw error;
+    const reference = tryReference(ref);
+    throw notFound(`No such image: ${reference === undefined ? ref : familiarString(withDefaultTag(reference))}`, { cause: error });
+  }
+}

@@ -1,0 +1,188 @@
+import { randomBytes } from 'node:crypto';
+import { promises as fs } from 'node:fs';
+import { posix } from 'node:path';
+import { MountRecord } from '@gantry/api/gantry/engine/v1/record';
+import type { ContainerConfig, HostConfig, Mount } from '@gantry/api/gantry/engine/v1/types';
+import { invalidArgument } from '@gantry/rpc';
+import type { DockerRecord } from '../../core/records';
+import { checkDestination, checkVolumeName, parseBind, PROPAGATIONS, tmpfsOptions } from '../../spec';
+
+/** A mount as planned, and what its volume must be made with when it does not exist. */
+export interface PlannedMount {
+  readonly record: MountRecord;
+  readonly volume?: {
+    readonly driver: string;
+    readonly options: Readonly<Record<string, string>>;
+    readonly labels: Readonly<Record<string, string>>;
+  };
+}
+
+/**
+ * All mounts that a container asks for, in docker's order of precedence: --volumes-from, -v, --mount, --tmpfs, then the image's volumes
+ * where nothing is mounted yet. Anonymous volumes get their names here, so that an undo knows them. Throws invalidArgument.
+ */
+export async function planMounts(host: HostConfig, config: ContainerConfig, find: (ref: string) => DockerRecord): Promise<PlannedMount[]> {
+  const planned = new Map<string, PlannedMount>();
+  const explicit = new Set<string>();
+  const add = (mount: PlannedMount): void => {
+    const { destination } = mount.record;
+    if (explicit.has(destination)) throw invalidArgument(`Duplicate mount point: ${destination}`);
+    explicit.add(destination);
+    planned.set(destination, mount);
+  };
+
+  for (const mount of inherited(host.VolumesFrom, find)) planned.set(mount.record.destination, mount);
+  for (const text of host.Binds) add(fromBind(text, host.VolumeDriver));
+  for (const mount of host.Mounts) add(await fromMount(mount));
+  for (const [path, options] of Object.entries(host.Tmpfs)) {
+    add({ record: MountRecord.create({ type: 'tmpfs', destination: checkDestination(path), rw: true, options: tmpfsOptions(options) }) });
+  }
+  for (const path of Object.keys(config.Volumes)) {
+    const destination = destinationOf('volume', path.startsWith('/') ? path : `/${path}`);
+    if (!planned.has(destination)) planned.set(destination, anonymous(destination, host.VolumeDriver));
+  }
+  return [...planned.values()];
+}
+
+function destinationOf(type: string, path: string): string {
+  try {
+    return checkDestination(path);
+  } catch (error) {
+    throw invalidArgument(`invalid mount config for type "${type}": ${(error as Error).message}`);
+  }
+}
+
+function anonymous(destination: string, driver: string, mode = '', rw = true, copy = true): PlannedMount {
+  return {
+    record: MountRecord.create({
+      type: 'volume',
+      name: randomBytes(32).toString('hex'),
+      destination,
+      driver: driver || 'local',
+      mode,
+      rw,
+      anonymous: true,
+      copyUp: copy,
+    }),
+    volume: { driver, options: {}, labels: {} },
+  };
+}
+
+function fromBind(text: string, driver: string): PlannedMount {
+  const bind = parseBind(text);
+  const { destination, mode, rw } = bind;
+  if (bind.type === 'bind') {
+    return {
+      record: MountRecord.create({
+        type: 'bind',
+        source: bind.source,
+        destination,
+        mode,
+        rw,
+        propagation: bind.propagation,
+        createSource: true,
+      }),
+    };
+  }
+  if (bind.source === '') return anonymous(destination, driver, mode, rw, bind.copy);
+  return {
+    record: MountRecord.create({
+      type: 'volume',
+      name: bind.source,
+      destination,
+      driver: driver || 'local',
+      mode: mode || 'z',
+      rw,
+      copyUp: bind.copy,
+    }),
+    volume: { driver, options: {}, labels: {} },
+  };
+}
+
+function inherited(volumesFrom: readonly string[], find: (ref: string) => DockerRecord): PlannedMount[] {
+  return volumesFrom.flatMap((text) => {
+    const at = text.indexOf(':');
+    const ref = at < 0 ? text : text.slice(0, at);
+    const mode = at < 0 ? 'rw' : text.slice(at + 1);
+    if (ref === '') throw invalidArgument('volumes-from specification cannot be an empty string');
+    if (!mode.split(',').every((word) => ['rw', 'ro', 'z', 'Z'].includes(word))) throw invalidArgument(`invalid mode: ${mode}`);
+    const readOnly = mode.split(',').includes('ro');
+    return find(ref)
+      .docker.mounts.filter((mount) => mount.type !== 'tmpfs')
+      .map((mount) => ({ record: { ...mount, rw: mount.rw && !readOnly, anonymous: false, copyUp: false, fromMounts: false } }));
+  });
+}
+
+/** One --mount. What it leaves out, and what contradicts its type, is refused by name. */
+async function fromMount(mount: Mount): Promise<PlannedMount> {
+  const fail = (why: string): never => {
+    throw invalidArgument(`invalid mount config for type "${mount.Type}": ${why}`);
+  };
+  const only = (name: string, value: unknown, type: string): void => {
+    if (value !== undefined && mount.Type !== type) fail(`field ${name} must not be specified`);
+  };
+  if (!['bind', 'volume', 'tmpfs'].includes(mount.Type)) {
+    if (mount.Type === 'image') throw invalidArgument('HostConfig.Mounts of type "image" is not supported');
+    return fail('mount type unknown');
+  }
+  only('BindOptions', mount.BindOptions, 'bind');
+  only('VolumeOptions', mount.VolumeOptions, 'volume');
+  only('TmpfsOptions', mount.TmpfsOptions, 'tmpfs');
+  if (mount.ImageOptions !== undefined) fail('field ImageOptions must not be specified');
+  const destination = destinationOf(mount.Type, mount.Target);
+  const base = { type: mount.Type, destination, rw: !mount.ReadOnly, fromMounts: true };
+
+  if (mount.Type === 'bind') {
+    if (mount.Source === '') fail('field Source must not be empty');
+    if (!mount.Source.startsWith('/')) fail(`invalid mount path: '${mount.Source}' mount path must be absolute`);
+    const options = mount.BindOptions;
+    if (options !== undefined && options.Propagation !== '' && !PROPAGATIONS.includes(options.Propagation))
+      fail(`invalid propagation mode: ${options.Propagation}`);
+    if (options?.CreateMountpoint !== true && !(await exists(mount.Source))) fail(`bind source path does not exist: ${mount.Source}`);
+    return {
+      record: MountRecord.create({
+        ...base,
+        source: posix.normalize(mount.Source),
+        propagation: options?.Propagation || 'rprivate',
+        nonRecursive: options?.NonRecursive ?? false,
+        readOnlyNonRecursive: options?.ReadOnlyNonRecursive ?? false,
+        readOnlyForceRecursive: options?.ReadOnlyForceRecursive ?? false,
+        createSource: options?.CreateMountpoint ?? false,
+      }),
+    };
+  }
+  if (mount.Type === 'tmpfs') {
+    if (mount.Source !== '') fail('field Source must not be specified');
+    const { SizeBytes: size = 0n, Mode: mode = 0n, Options: extra = [] } = mount.TmpfsOptions ?? {};
+    const options = [
+      ...(size > 0n ? [`size=${size}`] : []),
+      ...(mode > 0n ? [`mode=${mode.toString(8)}`] : []),
+      ...extra.map(({ items }) => items.join('=')),
+    ];
+    return { record: MountRecord.create({ ...base, options: tmpfsOptions(options.join(',')) }) };
+  }
+  const options = mount.VolumeOptions;
+  if (mount.Source !== '') checkVolumeName(mount.Source);
+  if (options?.Subpath !== undefined && (options.Subpath.startsWith('/') || options.Subpath.split('/').includes('..')))
+    fail(`invalid subpath: ${options.Subpath}`);
+  const driver = options?.DriverConfig?.Name ?? '';
+  return {
+    record: MountRecord.create({
+      ...base,
+      name: mount.Source === '' ? randomBytes(32).toString('hex') : mount.Source,
+      driver: driver || 'local',
+      mode: 'z',
+      anonymous: mount.Source === '',
+      copyUp: options?.NoCopy !== true,
+      subpath: options?.Subpath ?? '',
+    }),
+    volume: { driver, options: options?.DriverConfig?.Options ?? {}, labels: options?.Labels ?? {} },
+  };
+}
+
+async function exists(path: string): Promise<boolean> {
+  return fs.stat(path).then(
+    () => true,
+    () => false,
+  );
+}

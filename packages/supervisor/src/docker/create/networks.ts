@@ -1,0 +1,49 @@
+import { EndpointSettings, type HostConfig, type NetworkingConfig } from '@gantry/api/gantry/engine/v1/types';
+import { invalidArgument } from '@gantry/rpc';
+import { joinedContainer } from '../validate/validate-modes';
+
+/** Docker's names of the networks that every engine has. */
+export function isPredefined(name: string): boolean {
+  return name === 'bridge' || name === 'host' || name === 'none';
+}
+
+/** NetworkMode with docker's default written out. */
+export function networkMode(mode: string): string {
+  return mode === '' || mode === 'default' ? 'bridge' : mode;
+}
+
+export interface PlannedNetworks {
+  /** By network name as asked; empty for a container that joins another's network. */
+  readonly endpoints: Record<string, EndpointSettings>;
+  /** The network of NetworkMode first, unless another has a higher GwPriority: the first one that leads outside carries default route and ports. */
+  readonly order: string[];
+}
+
+/** The networks that a container is to be connected to. Throws invalidArgument for settings that contradict each other. */
+export function planNetworks(host: HostConfig, networking: NetworkingConfig | undefined, mac: string): PlannedNetworks {
+  const mode = networkMode(host.NetworkMode);
+  const asked = Object.entries(networking?.EndpointsConfig ?? {}).map(
+    ([name, settings]) => [networkMode(name), EndpointSettings.create(settings)] as const,
+  );
+  if (joinedContainer(mode) !== undefined) return { endpoints: {}, order: [] };
+  const endpoints: Record<string, EndpointSettings> = Object.fromEntries(asked);
+  endpoints[mode] ??= EndpointSettings.create();
+  if (isPredefined(mode) && mode !== 'bridge' && asked.some(([name]) => name !== mode)) {
+    throw invalidArgument(`conflicting options: cannot attach both user-defined and non-user-defined network-modes`);
+  }
+  const main = endpoints[mode];
+  if (mac !== '' && main.MacAddress !== '' && main.MacAddress !== mac)
+    throw invalidArgument('conflicting MAC address specified: must be the same in the container and in the endpoint configuration');
+  if (mac !== '') main.MacAddress = mac;
+  for (const [name, settings] of Object.entries(endpoints)) {
+    const ip = settings.IPAMConfig;
+    if (isPredefined(name) && ip !== undefined && (ip.IPv4Address !== '' || ip.IPv6Address !== '')) {
+      throw invalidArgument('invalid endpoint settings:\nuser specified IP address is supported on user defined networks only');
+    }
+    if (isPredefined(name) && settings.Aliases.length > 0)
+      throw invalidArgument('invalid endpoint settings:\nnetwork-scoped alias is supported only for containers in user defined networks');
+  }
+  const order = [mode, ...Object.keys(endpoints).filter((name) => name !== mode)];
+  const priority = (name: string): number => Number(endpoints[name]?.GwPriority ?? 0);
+  return { endpoints, order: order.sort((a, b) => priority(b) - priority(a)) };
+}

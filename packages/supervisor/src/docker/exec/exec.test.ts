@@ -1,0 +1,81 @@
+import { ExecCreateRequest, ExecStartRequest, StartRequest } from '@gantry/api/gantry/engine/v1/containers';
+import { invalidArgument, newContext } from '@gantry/rpc';
+import { createContainer } from '../create/create';
+import { monitorSocket } from '../engine';
+import { startContainer } from '../start/start';
+import { createRequest, fakeEngine, type FakeEngine, FakeWorld } from '../../testing/fake-engine';
+import { createExec, execReady, inspectExec, startExec } from './exec';
+
+let world: FakeWorld;
+let engine: FakeEngine;
+let containerId: string;
+beforeEach(async () => {
+  world = new FakeWorld();
+  engine = fakeEngine(world);
+  ({ id: containerId } = await createContainer(engine, newContext(), createRequest({ name: 'web' })));
+  // The process of the container is this test's own: its root is where users are looked up.
+  world.tasks.nextPid = process.pid;
+  await startContainer(engine, newContext(), StartRequest.create({ id: containerId }));
+});
+afterEach(() => {
+  engine.records.close();
+  world.destroy();
+});
+
+const create = async (change: Partial<ExecCreateRequest> = {}): Promise<string> =>
+  (await createExec(engine, newContext(), ExecCreateRequest.fromPartial({ containerId, cmd: ['ls'], attachStdout: true, ...change }))).id;
+const inspect = (id: string) => inspectExec(engine, newContext(), { id });
+
+it('hands the socket over, starts on ready, tells the end', async () => {
+  const id = await create();
+  const run = startExec(engine, newContext(), ExecStartRequest.create({ id }));
+  expect((await run.next()).value).toMatchObject({ socket: monitorSocket(engine, id), started: false });
+  const next = run.next();
+  await execReady(engine, newContext(), { id });
+  expect((await next).value).toMatchObject({ started: true });
+  expect((await inspect(id)).ExitCode).toBeUndefined();
+  const end = run.next();
+  engine.exit(containerId, 5, id);
+  expect((await end).done).toBe(true);
+  expect(await inspect(id)).toMatchObject({ Running: false, ExitCode: 5n, CanRemove: true });
+  expect(engine.told.slice(-3).map((line) => line.split(' ').slice(1, 2).join(''))).toEqual(['exec_create:', 'exec_start:', 'exec_die']);
+  const again = startExec(engine, newContext(), ExecStartRequest.create({ id }));
+  await expect(again.next()).rejects.toMatchObject({ kind: 'conflict' });
+});
+
+it('runs detached', async () => {
+  const id = await create();
+  const messages = [];
+  for await (const message of startExec(engine, newContext(), ExecStartRequest.create({ id, detach: true }))) messages.push(message);
+  expect(messages).toMatchObject([{ started: true }]);
+});
+
+it.each([
+  ['exec: "ls": executable file not found in $PATH', 127],
+  ['exec: "ls": permission denied', 126],
+])('keeps the exit code of a command that cannot run: %s', async (message, exitCode) => {
+  const id = await create();
+  world.tasks.exec = async () => {
+    throw invalidArgument(message);
+  };
+  await expect(startExec(engine, newContext(), ExecStartRequest.create({ id, detach: true })).next()).rejects.toMatchObject({
+    message: `OCI runtime exec failed: exec failed: unable to start container process: ${message}: unknown`,
+    meta: { exitCode },
+  });
+  expect(await inspect(id)).toMatchObject({ Running: false, ExitCode: BigInt(exitCode) });
+});
+
+it('refuses what cannot be', async () => {
+  await expect(create({ cmd: [] })).rejects.toThrow('No exec command specified');
+  await expect(create({ containerId: 'nosuch' })).rejects.toThrow('No such container: nosuch');
+  await expect(inspect('nosuch')).rejects.toThrow('No such exec instance: nosuch');
+  engine.exit(containerId, 0);
+  await expect(create()).rejects.toMatchObject({ kind: 'conflict' });
+});
+
+it('ends with its container', async () => {
+  const id = await create();
+  for await (const _message of startExec(engine, newContext(), ExecStartRequest.create({ id, detach: true }))) break;
+  engine.exit(containerId, 0);
+  expect(await inspect(id)).toMatchObject({ Running: false, ExitCode: 137n });
+});

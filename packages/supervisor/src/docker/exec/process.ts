@@ -1,0 +1,43 @@
+import type { Process } from '@gantry/oci';
+import { invalidArgument } from '@gantry/rpc';
+import type { DockerContainer } from '../../core/records';
+import { capabilitySets, effectiveCapabilities, execEnvironment, ociUser, parseSecurityOptions, resolveUser, rlimitsOf } from '../../spec';
+import { readInRoot } from '../../core/processes/container-root';
+import type { Engine } from '../engine';
+import { linkEnvironment } from '../connect/links';
+import { stateOf } from '../../core/phases/state';
+import type { Exec } from './table';
+
+/** The OCI process of an exec: the container's own surroundings, with what the exec says for itself. The user is looked up in the running root. */
+export async function execProcess(engine: Engine, _containerId: string, docker: DockerContainer, exec: Exec): Promise<Process> {
+  const { config, hostConfig: host } = docker;
+  if (config === undefined || host === undefined) throw new TypeError('a container without configuration');
+  if (exec.workingDir !== '' && !exec.workingDir.startsWith('/'))
+    throw invalidArgument('OCI runtime exec failed: exec failed: Cwd must be an absolute path: unknown');
+  const { pid } = stateOf(docker);
+  const user = resolveUser(
+    exec.user || config.User,
+    host.GroupAdd,
+    readInRoot(pid, '/etc/passwd') ?? '',
+    readInRoot(pid, '/etc/group') ?? '',
+  );
+  const capabilities = effectiveCapabilities(host.CapAdd, host.CapDrop, host.Privileged || exec.privileged);
+  const [height = 0, width = 0] = exec.consoleSize;
+  const rlimits = rlimitsOf(host);
+  return {
+    terminal: exec.tty,
+    ...(exec.tty && height > 0 && width > 0 ? { consoleSize: { height, width } } : {}),
+    user: ociUser(user),
+    args: [...exec.args],
+    env: execEnvironment([...linkEnvironment(engine, docker), ...config.Env], exec.env, {
+      hostname: config.Hostname,
+      tty: exec.tty,
+      home: user.home,
+    }),
+    cwd: exec.workingDir || config.WorkingDir || '/',
+    capabilities: capabilitySets(capabilities, user.uid),
+    ...(rlimits.length === 0 ? {} : { rlimits }),
+    noNewPrivileges: parseSecurityOptions(host.SecurityOpt).noNewPrivileges,
+    oomScoreAdj: Number(host.OomScoreAdj),
+  };
+}

@@ -1,0 +1,139 @@
+import { randomBytes } from 'node:crypto';
+import { connect } from 'node:net';
+import { constants } from 'node:os';
+import { type CallContext, newContext } from '@gantry/rpc';
+import { emitContainerEvent, type Engine, monitorSocket } from '../engine';
+import { isRunning, stateOf } from '../../core/phases/state';
+import { nowText } from '../../core/time';
+import { requestProcess } from '../exec/exec';
+import type { Exec } from '../exec/table';
+import { type HealthHost, HealthMonitors, healthSettings, type ProbeResult } from './health';
+import { nextHealth } from './status';
+
+/** Bytes of a probe's output that are kept. */
+const MAX_OUTPUT = 4096;
+
+/** Health checks of the engine's containers: started and stopped with them. */
+export function healthMonitors(engine: Engine): HealthMonitors {
+  const host: HealthHost = {
+    now: nowText,
+    probe: (id, args, timeoutMs) => probe(engine, id, args, timeoutMs),
+    record(id, result, settings) {
+      const record = engine.records.getDocker(id);
+      if (record === undefined || !isRunning(record.docker) || record.docker.health === undefined) return;
+      const before = record.docker.health;
+      const runningMs = Date.now() - Date.parse(stateOf(record.docker).startedAt);
+      const health = nextHealth(
+        before,
+        { Start: result.start, End: result.end, ExitCode: BigInt(result.exitCode), Output: result.output },
+        settings,
+        runningMs,
+      );
+      engine.records.updateDocker(id, (docker) => ({ ...docker, health }), { durable: false });
+      if (health.Status !== before.Status) emitContainerEvent(engine, id, record.docker, `health_status: ${health.Status}`);
+    },
+  };
+  const monitors = new HealthMonitors(host, engine.logger);
+  engine.life.onEnded((id) => monitors.stop(id));
+  engine.life.onStarted((id) => watchHealth(engine, monitors, id));
+  return monitors;
+}
+
+/** Begins to test a running container, if it has a test. */
+export function watchHealth(engine: Engine, monitors: HealthMonitors, id: string): void {
+  const record = engine.records.getDocker(id);
+  if (record === undefined || !isRunning(record.docker)) return;
+  const settings = healthSettings(record.docker.config?.Healthcheck, record.docker.config?.Shell ?? []);
+  if (settings !== undefined) monitors.start(id, settings, Date.parse(stateOf(record.docker).startedAt));
+}
+
+async function probe(engine: Engine, containerId: string, args: readonly string[], timeoutMs: number): Promise<ProbeResult> {
+  const { docker } = engine.records.requireDocker(containerId);
+  const ctx = newContext({ namespace: engine.records.dockerNamespace, logger: engine.logger });
+  const exec: Exec = {
+    id: randomBytes(32).toString('hex'),
+    containerId,
+    args,
+    user: '',
+    privileged: false,
+    env: [],
+    workingDir: '',
+    tty: false,
+    attachStdin: false,
+    attachStdout: true,
+    attachStderr: true,
+    detachKeys: '',
+    consoleSize: [],
+    state: 'starting',
+    pid: 0,
+    exitCode: undefined,
+  };
+  engine.execs.add(exec);
+  emitContainerEvent(engine, containerId, docker, `exec_create: ${args.join(' ')}`, { execID: exec.id });
+  try {
+    return await runProbe(engine, ctx, exec, timeoutMs);
+  } finally {
+    engine.execs.forget(exec.id);
+  }
+}
+
+async function runProbe(engine: Engine, ctx: CallContext, exec: Exec, timeoutMs: number): Promise<ProbeResult> {
+  const over = Promise.withResolvers<number>();
+  const stop = engine.execs.onExit(exec.id, over.resolve);
+  let late = false;
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    await requestProcess.add(engine, ctx, exec);
+    const output = collect(monitorSocket(engine, exec.id));
+    await output.connected;
+    await requestProcess.start(engine, ctx, exec);
+    timer = setTimeout(() => {
+      late = true;
+      engine.tasks
+        .kill(ctx, { id: exec.containerId, execId: exec.id, signal: constants.signals.SIGKILL })
+        .catch((error: unknown) => engine.logger.warn({ err: error }, 'a late health check could not be killed'));
+    }, timeoutMs);
+    const exitCode = await over.promise;
+    const text = await output.text;
+    return late
+      ? { exitCode: -1, output: `Health check exceeded timeout (${timeoutMs / 1000}s): ${text}`.trimEnd() }
+      : { exitCode, output: text };
+  } finally {
+    clearTimeout(timer);
+    stop();
+  }
+}
+
+/** Attaches to a monitor and keeps the first bytes of its output; frames have 8 byte headers. */
+function collect(path: string): { connected: Promise<void>; text: Promise<string> } {
+  const connected = Promise.withResolvers<void>();
+  const text = Promise.withResolvers<string>();
+  let data = Buffer.alloc(0);
+  let kept = Buffer.alloc(0);
+  let greeted = false;
+  const socket = connect(path, () => socket.write(`${JSON.stringify({ op: 'attach', stdin: false, stdout: true, stderr: true })}\n`));
+  socket.on('data', (part) => {
+    data = Buffer.concat([data, part]);
+    if (!greeted) {
+      const end = data.indexOf(0x0a);
+      if (end < 0) return;
+      greeted = true;
+      data = data.subarray(end + 1);
+      connected.resolve();
+    }
+    while (data.length >= 8 && data.length >= 8 + data.readUInt32BE(4)) {
+      const length = data.readUInt32BE(4);
+      if (kept.length < MAX_OUTPUT) kept = Buffer.concat([kept, data.subarray(8, 8 + length)]).subarray(0, MAX_OUTPUT);
+      data = data.subarray(8 + length);
+    }
+  });
+  socket.on('error', (error) => {
+    connected.reject(error);
+    text.resolve(kept.toString());
+  });
+  socket.on('close', () => {
+    connected.resolve();
+    text.resolve(kept.toString());
+  });
+  return { connected: connected.promise, text: text.promise };
+}

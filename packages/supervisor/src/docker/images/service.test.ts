@@ -1,0 +1,177 @@
+import { Image, ImageManifest } from '@gantry/api/gantry/images/v1/images';
+import { Container as DockerContainer, Phase } from '@gantry/api/gantry/engine/v1/record';
+import { newContext, notFound } from '@gantry/rpc';
+import { DockerEvents } from '../events';
+import { type ImagesNeeds, imagesHandlers } from './service';
+
+const config = {
+  author: 'me',
+  config: {
+    Cmd: ['sh'],
+    Env: ['A=b'],
+    ExposedPorts: { '80/tcp': {} },
+    Labels: { l: '1' },
+    Healthcheck: { Test: ['CMD', 'x'], Interval: 1e9 },
+  },
+};
+const image = Image.fromPartial({
+  id: 'sha256:aa',
+  repoTags: ['app:1'],
+  created: '2024-01-02T03:04:05.5Z',
+  size: 10n,
+  labels: { l: '1' },
+  configJson: Buffer.from(JSON.stringify(config)),
+  platform: { os: 'linux', architecture: 'amd64' },
+  target: { mediaType: 'm', digest: 'sha256:bb', size: 3n },
+  snapshotter: 'overlayfs',
+});
+
+function setUp(change: Record<string, unknown> = {}) {
+  const events = new DockerEvents();
+  const asked: unknown[] = [];
+  const images = {
+    resolve: async (_ctx: unknown, { ref }: { ref: string }) => {
+      if (ref !== 'app' && ref !== image.id) throw notFound(`No such image: ${ref}`);
+      return { image };
+    },
+    list: async () => ({ images: [image] }),
+    remove: async (_ctx: unknown, request: { uses: unknown }) => {
+      asked.push(request.uses);
+      return {
+        removed: [
+          { untagged: 'app:1', deleted: '', imageId: image.id },
+          { untagged: '', deleted: image.id, imageId: image.id },
+          { untagged: '', deleted: 'sha256:layer', imageId: image.id },
+        ],
+      };
+    },
+    listManifests: async () => ({
+      manifests: [
+        ImageManifest.fromPartial({
+          descriptor: { digest: 'sha256:bb' },
+          available: true,
+          kind: 'image',
+          imageId: image.id,
+          contentSize: 3n,
+          unpackedSize: 10n,
+        }),
+      ],
+    }),
+    tag: async () => ({ imageId: image.id, familiarName: 'app:2' }),
+    ...change,
+  };
+  const running = { id: 'c2', docker: DockerContainer.fromPartial({ imageId: image.id, state: { phase: Phase.PHASE_RUNNING } }) };
+  const ended = { id: 'c1', docker: DockerContainer.fromPartial({ imageId: image.id, state: { phase: Phase.PHASE_EXITED } }) };
+  const handlers = imagesHandlers({
+    events,
+    images: images as unknown as ImagesNeeds['images'],
+    records: { listDocker: () => [ended, running] },
+  });
+  const told = async (): Promise<string[]> => {
+    const seen: string[] = [];
+    for await (const { Action, Actor } of events.subscribe({ until: 2n ** 62n }, AbortSignal.timeout(20)))
+      seen.push(`${Action} ${Actor?.ID} ${JSON.stringify(Actor?.Attributes)}`);
+    return seen;
+  };
+  return { handlers, asked, told };
+}
+
+const ctx = newContext();
+
+test('a list line and an inspection have docker’s words', async () => {
+  const { handlers } = setUp();
+  const { images } = await handlers.listImages(ctx, { all: false, filters: {}, sharedSize: false, digests: false, manifests: false });
+  expect(images).toMatchObject([{ Id: 'sha256:aa', Created: 1704164645n, SharedSize: -1n, Containers: -1n, Labels: { l: '1' } }]);
+  const { image: inspected } = await handlers.inspectImage(ctx, { name: 'app', platform: undefined, manifests: true });
+  expect(inspected).toMatchObject({
+    Author: 'me',
+    Os: 'linux',
+    Config: {
+      Cmd: { items: ['sh'] },
+      Entrypoint: undefined,
+      Env: ['A=b'],
+      ExposedPorts: { '80/tcp': {} },
+      Healthcheck: { Interval: 1_000_000_000n },
+    },
+    Manifests: [
+      {
+        ID: 'sha256:bb',
+        Available: true,
+        Size: { Content: 3n, Total: 13n },
+        ImageData: { Containers: ['c2', 'c1'], Size: { Unpacked: 10n } },
+      },
+    ],
+  });
+});
+
+test('an unknown filter is refused', async () => {
+  await expect(
+    setUp().handlers.listImages(ctx, {
+      all: false,
+      filters: { colour: { values: ['x'] } },
+      sharedSize: false,
+      digests: false,
+      manifests: false,
+    }),
+  ).rejects.toMatchObject({ message: "invalid filter 'colour'" });
+});
+
+test('removal names the users, running ones first, and tells untag and one delete', async () => {
+  const { handlers, asked, told } = setUp();
+  const { items } = await handlers.removeImage(ctx, { name: 'app', force: false, noPrune: false, platforms: [] });
+  expect(items).toEqual([
+    { Untagged: 'app:1', Deleted: '' },
+    { Untagged: '', Deleted: 'sha256:aa' },
+    { Untagged: '', Deleted: 'sha256:layer' },
+  ]);
+  expect(asked).toEqual([
+    [
+      { imageId: 'sha256:aa', containerId: 'c2', running: true },
+      { imageId: 'sha256:aa', containerId: 'c1', running: false },
+    ],
+  ]);
+  expect(await told()).toEqual(['untag sha256:aa {"l":"1","name":"sha256:aa"}', 'delete sha256:aa {"l":"1","name":"sha256:aa"}']);
+});
+
+test('a pull tells its event by name when it is done, a failed one does not', async () => {
+  const progress = {
+    id: '',
+    status: 'x',
+    current: 0n,
+    total: 0n,
+    stream: '',
+    error: '',
+    auxTag: '',
+    auxDigest: '',
+    auxSize: 0n,
+    auxId: '',
+  };
+  async function* good() {
+    yield { progress, imageId: '', familiarName: '' };
+    yield { progress: undefined, imageId: image.id, familiarName: 'app:1' };
+  }
+  async function* bad() {
+    yield { progress: { ...progress, error: 'no such host' }, imageId: '', familiarName: '' };
+  }
+  for (const [pull, wanted] of [
+    [good, ['pull app:1 {"l":"1","name":"app"}']],
+    [bad, []],
+  ] as const) {
+    const { handlers, told } = setUp({ pull });
+    const lines: unknown[] = [];
+    const stream = handlers.pullImage(
+      ctx,
+      { pull: { ref: 'app:1', allTags: false, platform: undefined, auth: undefined } },
+      async () => undefined,
+    ) as AsyncIterable<unknown>;
+    for await (const line of stream) lines.push(line);
+    expect(lines).toHaveLength(1);
+    expect(await told()).toEqual(wanted);
+  }
+});
+
+test('a tag tells its event', async () => {
+  const { handlers, told } = setUp();
+  await handlers.tagImage(ctx, { name: 'app', repository: 'app', tag: '2' });
+  expect(await told()).toEqual(['tag sha256:aa {"l":"1","name":"app:2"}']);
+});

@@ -1,0 +1,149 @@
+import type { EngineImagesServiceService } from '@gantry/api/gantry/engine/v1/resources';
+import type { Image, ImagesServiceService, PullResponse } from '@gantry/api/gantry/images/v1/images';
+import { type CallContext, type Handlers, isErrorOf, type ServiceClient } from '@gantry/rpc';
+import type { DockerEvents } from '../events';
+import type { Records } from '../../core/records';
+import { checkFilterKeys } from '../filters';
+import { ImageEvents, repositoryOf } from './image-events';
+import { imageInspect, imageSummary } from './shapes';
+import { searchFilter } from './search-filter';
+import { containersByImage, imageUses } from './uses';
+
+export interface ImagesNeeds {
+  readonly images: ServiceClient<typeof ImagesServiceService>;
+  readonly records: Pick<Records, 'listDocker'>;
+  readonly events: Pick<DockerEvents, 'emit'>;
+}
+
+const LIST_FILTERS = ['before', 'dangling', 'label', 'label!', 'reference', 'since', 'until'];
+const SEARCH_FILTERS = ['is-automated', 'is-official', 'stars'];
+const PRUNE_FILTERS = ['dangling', 'label', 'label!', 'until'];
+
+/** gantry.engine.v1.EngineImagesService: the images service's work, with what the records know and docker's events. */
+export function imagesHandlers({ images, records, events }: ImagesNeeds): Handlers<typeof EngineImagesServiceService> {
+  const told = new ImageEvents(events);
+
+  /** Labels for an event; an image that cannot be found any more has none. */
+  const labelsOf = async (ctx: CallContext, ref: string): Promise<Record<string, string>> => {
+    const found = await findImage(images, ctx, ref);
+    return found?.labels ?? {};
+  };
+
+  return {
+    async listImages(ctx, { all, filters, sharedSize, manifests }) {
+      checkFilterKeys(filters, LIST_FILTERS);
+      const answer = await images.list(ctx, { all, filters, sharedSize });
+      if (!manifests) return { images: answer.images.map((image) => imageSummary(image, { sharedSize })) };
+      const containers = containersByImage(records);
+      const whole = answer.images.map(async (image) =>
+        imageSummary(image, { sharedSize, containers, manifests: (await images.listManifests(ctx, { ref: image.id })).manifests }),
+      );
+      return { images: await Promise.all(whole) };
+    },
+    async inspectImage(ctx, { name, platform, manifests }) {
+      const { image } = await images.resolve(ctx, { ref: name, platform });
+      if (image === undefined) return { image: undefined };
+      const listed = manifests ? (await images.listManifests(ctx, { ref: name })).manifests : [];
+      return { image: imageInspect(image, { manifests: listed, containers: containersByImage(records) }) };
+    },
+    async imageHistory(ctx, { name, platform }) {
+      const { items } = await images.history(ctx, { ref: name, platform });
+      return {
+        items: items.map(({ id, created, createdBy, tags, size, comment }) => ({
+          Id: id,
+          Created: created,
+          CreatedBy: createdBy,
+          Tags: tags,
+          Size: size,
+          Comment: comment,
+        })),
+      };
+    },
+    async tagImage(ctx, { name, repository, tag }) {
+      const target = tag === '' ? repository : `${repository}:${tag}`;
+      const { imageId, familiarName } = await images.tag(ctx, { source: name, target });
+      told.emit('tag', { id: imageId, name: familiarName, labels: await labelsOf(ctx, imageId) });
+      return {};
+    },
+    async removeImage(ctx, { name, force, noPrune, platforms }) {
+      const before = await findImage(images, ctx, name);
+      const { removed } = await images.remove(ctx, { ref: name, force, noPrune, uses: imageUses(records), platforms });
+      told.removed(removed, new Map(before === undefined ? [] : [[before.id, before]]));
+      return { items: removed.map(({ untagged, deleted }) => ({ Untagged: untagged, Deleted: deleted })) };
+    },
+    async pruneImages(ctx, { filters }) {
+      checkFilterKeys(filters, PRUNE_FILTERS);
+      const { images: before } = await images.list(ctx, { all: true, filters: {}, sharedSize: false });
+      const { removed, spaceReclaimed } = await images.prune(ctx, { filters, uses: imageUses(records) });
+      told.removed(removed, new Map(before.map((image) => [image.id, image])));
+      told.pruned(spaceReclaimed);
+      return { items: removed.map(({ untagged, deleted }) => ({ Untagged: untagged, Deleted: deleted })), spaceReclaimed };
+    },
+    async *pullImage(ctx, { pull }) {
+      if (pull === undefined) return;
+      let last: PullResponse | undefined;
+      let failed = false;
+      for await (const message of images.pull(ctx, pull)) {
+        failed ||= (message.progress?.error ?? '') !== '';
+        if (message.imageId !== '') last = message;
+        if (message.progress !== undefined) yield { progress: message.progress };
+      }
+      if (last === undefined || failed) return;
+      const name = last.familiarName || pull.ref;
+      told.emit('pull', { id: name, name: repositoryOf(name), labels: await labelsOf(ctx, last.imageId) });
+    },
+    async *pushImage(ctx, { push }) {
+      if (push === undefined) return;
+      let failed = false;
+      for await (const { progress } of images.push(ctx, push)) {
+        failed ||= (progress?.error ?? '') !== '';
+        if (progress !== undefined) yield { progress };
+      }
+      if (!failed) told.emit('push', { id: push.ref, name: repositoryOf(push.ref), labels: await labelsOf(ctx, push.ref) });
+    },
+    async *loadImages(ctx, { load }) {
+      const loaded = new Map<string, string>();
+      for await (const message of images.load(ctx, load ?? { quiet: false, platforms: [] })) {
+        if (message.imageId !== '' && !loaded.has(message.imageId)) loaded.set(message.imageId, message.familiarName);
+        yield { load: message };
+      }
+      for (const id of loaded.keys()) told.emit('load', { id, name: id, labels: await labelsOf(ctx, id) });
+    },
+    async saveImages(ctx, { save }) {
+      const answer = await images.save(ctx, save ?? { refs: [], platforms: [] });
+      for (const id of answer.imageIds) told.emit('save', { id, name: id, labels: await labelsOf(ctx, id) });
+      return { save: answer };
+    },
+    async *importImage(ctx, { import: wanted }) {
+      if (wanted === undefined) return;
+      let made = '';
+      for await (const message of images.import(ctx, wanted)) {
+        if (message.imageId !== '') made = message.imageId;
+        yield { import: message };
+      }
+      if (made !== '') told.emit('import', { id: made, name: made, labels: await labelsOf(ctx, made) });
+    },
+    async searchImages(ctx, { search, filters }) {
+      checkFilterKeys(filters, SEARCH_FILTERS);
+      const suits = searchFilter(filters);
+      const { results } = await images.search(ctx, search ?? { term: '', limit: 0, auth: undefined });
+      return { search: { results: results.filter(suits) } };
+    },
+    async getDistribution(ctx, { distribution }) {
+      return { distribution: await images.getDistribution(ctx, distribution ?? { ref: '', auth: undefined }) };
+    },
+  };
+}
+
+async function findImage(
+  images: Pick<ServiceClient<typeof ImagesServiceService>, 'resolve'>,
+  ctx: CallContext,
+  ref: string,
+): Promise<Image | undefined> {
+  try {
+    return (await images.resolve(ctx, { ref, platform: undefined })).image;
+  } catch (error) {
+    if (isErrorOf(error, 'notFound', 'invalidArgument')) return undefined;
+    throw error;
+  }
+}

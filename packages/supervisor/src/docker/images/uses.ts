@@ -1,0 +1,21 @@
+import type { ImageUse } from '@gantry/api/gantry/images/v1/images';
+import { Phase, type Records } from '../../core/records';
+
+const LIVE: ReadonlySet<Phase> = new Set([Phase.PHASE_STARTING, Phase.PHASE_RUNNING, Phase.PHASE_PAUSED, Phase.PHASE_RESTARTING]);
+
+/** Which docker containers use which image, running ones first, as conflict errors name the first. */
+export function imageUses(records: Pick<Records, 'listDocker'>): ImageUse[] {
+  const uses = records.listDocker().map(({ id, docker }) => ({
+    imageId: docker.imageId,
+    containerId: id,
+    running: docker.state !== undefined && LIVE.has(docker.state.phase),
+  }));
+  return uses.sort((a, b) => Number(b.running) - Number(a.running));
+}
+
+/** Container ids by image id. */
+export function containersByImage(records: Pick<Records, 'listDocker'>): Map<string, string[]> {
+  const found = new Map<string, string[]>();
+  for (const { imageId, containerId } of imageUses(records)) found.set(imageId, [...(found.get(imageId) ?? []), containerId]);
+  return found;
+}

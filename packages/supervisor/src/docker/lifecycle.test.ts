@@ -1,0 +1,353 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ListRequest, StartRequest, WaitRequest } from '@gantry/api/gantry/engine/v1/containers';
+import { internal, newContext } from '@gantry/rpc';
+import { Phase } from '../core/records';
+import { createRequest, fakeEngine, type FakeEngine, FakeWorld } from '../testing/fake-engine';
+import { createContainer } from './create/create';
+import { inspectContainer } from './inspect/inspect';
+import { killContainer } from './stop/kill';
+import { listContainers } from './list/list';
+import { reconcile } from './recover/reconcile';
+import { removeContainer } from './remove/remove';
+import { renameContainer } from './update/rename';
+import { startContainer } from './start/start';
+import { phaseOf } from '../core/phases/state';
+import { restartContainer, stopContainer } from './stop/stop';
+import { waitContainer } from './exit/wait';
+
+let world: FakeWorld;
+let engine: FakeEngine;
+
+beforeEach(() => {
+  world = new FakeWorld();
+  engine = fakeEngine(world);
+});
+afterEach(() => {
+  engine.life.restarter.stop();
+  engine.records.close();
+  world.destroy();
+});
+
+const create = async (change: Parameters<typeof createRequest>[0] = {}): Promise<string> =>
+  (await createContainer(engine, newContext(), createRequest(change))).id;
+const start = (id: string): Promise<unknown> => startContainer(engine, newContext(), StartRequest.create({ id }));
+const remove = (id: string, force = false, volumes = false): Promise<unknown> =>
+  removeContainer(engine, newContext(), { id, force, volumes, link: false });
+const phase = (id: string): Phase | undefined => {
+  const record = engine.records.getDocker(id);
+  return record === undefined ? undefined : phaseOf(record.docker);
+};
+const settle = async (): Promise<void> => {
+  for (let i = 0; i < 5; i++) {
+    await new Promise((resolve) => setImmediate(resolve));
+    await engine.queues.drain();
+  }
+};
+const reaches = async (id: string, wanted: Phase): Promise<void> => {
+  for (let i = 0; i < 2000 && phase(id) !== wanted; i++) await new Promise((resolve) => setTimeout(resolve, 10));
+  expect(phase(id)).toBe(wanted);
+};
+const nothingIsLeft = (): void => {
+  expect([...world.snapshots]).toEqual([]);
+  expect([...world.leases]).toEqual([]);
+  expect([...world.sandboxes]).toEqual([]);
+  expect(world.tasks.ids).toEqual([]);
+  expect(engine.journal.open()).toEqual([]);
+};
+
+it('creates, starts, ends and removes', async () => {
+  const id = await create({ name: 'web', hostConfig: { PortBindings: { '80/tcp': { items: [{ HostPort: '8080' }] } } } });
+  expect(phase(id)).toBe(Phase.PHASE_CREATED);
+  await start('web');
+  const { container } = await inspectContainer(engine, newContext(), { id: 'web', size: false });
+  expect(container?.State).toMatchObject({ Status: 'running', Running: true, Pid: 1000n });
+  expect(container?.NetworkSettings?.Ports).toEqual({ '80/tcp': { items: [{ HostIp: '0.0.0.0', HostPort: '8080' }] } });
+  expect(readFileSync(join(world.root, 'data/containers', id, 'hosts'), 'utf8')).toContain(`172.17.0.2\t${id.slice(0, 12)}\n`);
+  await expect(start(id)).rejects.toMatchObject({ kind: 'notModified' });
+  await expect(remove(id)).rejects.toMatchObject({ kind: 'conflict', message: expect.stringContaining('container is running') as string });
+  engine.exit(id, 3);
+  await settle();
+  expect(phase(id)).toBe(Phase.PHASE_EXITED);
+  expect(world.sandboxes.size).toBe(0);
+  await remove('web');
+  nothingIsLeft();
+  expect(engine.told.map((line) => line.split(' ').slice(0, 2).join(' '))).toEqual([
+    'container create',
+    'network connect',
+    'container start',
+    'container die',
+    'network disconnect',
+    'container destroy',
+  ]);
+});
+
+it('keeps names apart and says whose they are', async () => {
+  const id = await create({ name: 'one' });
+  await expect(create({ name: '/one' })).rejects.toMatchObject({
+    kind: 'conflict',
+    message: `Conflict. The container name "/one" is already in use by container "${id}". You have to remove (or rename) that container to be able to reuse that name.`,
+  });
+  await expect(create({ name: 'a/b' })).rejects.toMatchObject({
+    kind: 'invalidArgument',
+    message: 'Invalid container name (a/b), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed',
+  });
+  await renameContainer(engine, newContext(), { id: 'one', name: 'two' });
+  await create({ name: 'one' });
+  await expect(renameContainer(engine, newContext(), { id: 'two', name: 'one' })).rejects.toMatchObject({ kind: 'conflict' });
+  expect(world.leases.size).toBe(2);
+});
+
+it('answers an unknown image so that the client pulls it', async () => {
+  await expect(create({ config: { Image: 'nosuch' } })).rejects.toMatchObject({
+    kind: 'notFound',
+    message: 'No such image: nosuch:latest',
+  });
+  await settle();
+  nothingIsLeft();
+});
+
+it.each(['prepare', 'createVolume', 'addReference', 'populate'])('undoes a create whose %s fails', async (verb) => {
+  world.failures.set(verb, internal('broken'));
+  await expect(create({ name: 'xx', hostConfig: { Binds: ['vol:/data', '/anonymous'] } })).rejects.toThrow('broken');
+  await settle();
+  nothingIsLeft();
+  expect(engine.records.names.holder('xx')).toBeUndefined();
+  expect([...world.volumes.values()].every((users) => users.size === 0)).toBe(true);
+});
+
+it('answers a repeated operation id with the first result', async () => {
+  const ctx = newContext();
+  const [first, second] = await Promise.all([createContainer(engine, ctx, createRequest()), createContainer(engine, ctx, createRequest())]);
+  expect(second).toEqual(first);
+  const again = fakeEngine(world);
+  expect(await createContainer(again, ctx, createRequest())).toMatchObject({ id: first.id });
+  again.records.close();
+});
+
+it('removes a container with --rm at its end, and tells who waits for that', async () => {
+  const id = await create({ hostConfig: { AutoRemove: true, Binds: ['/anonymous', 'kept:/kept'] } });
+  const waiting = waitContainer(engine, newContext(), WaitRequest.create({ id, condition: 'removed' }));
+  expect((await waiting.next()).value).toMatchObject({ registered: true });
+  await start(id);
+  engine.exit(id, 42);
+  expect((await waiting.next()).value).toMatchObject({ statusCode: 42n });
+  expect(engine.records.getDocker(id)).toBeUndefined();
+  await settle();
+  nothingIsLeft();
+  expect([...world.volumes.keys()]).toEqual(['kept']);
+});
+
+it('applies an end that comes before the start has finished', async () => {
+  const id = await create();
+  const began = world.tasks.start;
+  world.tasks.start = async (ctx, request) => {
+    const answer = await began(ctx, request);
+    engine.exit(id, 0);
+    return answer;
+  };
+  await start(id);
+  await settle();
+  expect(phase(id)).toBe(Phase.PHASE_EXITED);
+});
+
+it.each([
+  ['exec: "nosuch": executable file not found in $PATH', 127, 'invalidArgument'],
+  ['exec: "nosuch": permission denied', 126, 'invalidArgument'],
+  ['something else', 128, 'internal'],
+])('undoes a start that fails with %s', async (message, exitCode, kind) => {
+  const id = await create({ config: { Image: 'busybox', Cmd: { items: ['nosuch'] } } });
+  world.tasks.start = async () => {
+    throw internal(message);
+  };
+  await expect(start(id)).rejects.toMatchObject({ kind, message: expect.stringContaining(message) as string });
+  expect(world.tasks.ids).toEqual([]);
+  expect(world.sandboxes.size).toBe(0);
+  const { container } = await inspectContainer(engine, newContext(), { id, size: false });
+  expect(container?.State).toMatchObject({ Status: 'created', ExitCode: BigInt(exitCode) });
+});
+
+it('removes a --rm container whose start fails', async () => {
+  const id = await create({ hostConfig: { AutoRemove: true } });
+  world.failures.set('connect', internal('port is already allocated'));
+  await expect(start(id)).rejects.toThrow('failed to set up container networking: port is already allocated');
+  expect(engine.records.getDocker(id)).toBeUndefined();
+  await settle();
+  nothingIsLeft();
+});
+
+it('restarts by policy with a growing count, and not after a stop', async () => {
+  const id = await create({ hostConfig: { RestartPolicy: { Name: 'on-failure', MaximumRetryCount: 1n } } });
+  await start(id);
+  engine.exit(id, 1);
+  expect(phase(id)).toBe(Phase.PHASE_RESTARTING);
+  await reaches(id, Phase.PHASE_RUNNING);
+  expect(engine.records.requireDocker(id).docker.state?.restartCount).toBe(1n);
+  engine.exit(id, 1);
+  await settle();
+  expect(phase(id)).toBe(Phase.PHASE_EXITED);
+
+  const always = await create({ hostConfig: { RestartPolicy: { Name: 'always' } } });
+  await start(always);
+  await stopContainer(engine, newContext(), { id: always, signal: '', timeout: 1 });
+  expect(phase(always)).toBe(Phase.PHASE_EXITED);
+  await restartContainer(engine, newContext(), { id: always, signal: '', timeout: 0 });
+  expect(phase(always)).toBe(Phase.PHASE_RUNNING);
+});
+
+it('stops a container that waits for its restart', async () => {
+  const id = await create({ hostConfig: { RestartPolicy: { Name: 'always' } } });
+  await start(id);
+  engine.exit(id, 0);
+  await stopContainer(engine, newContext(), { id, signal: '', timeout: undefined });
+  expect(phase(id)).toBe(Phase.PHASE_EXITED);
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  expect(phase(id)).toBe(Phase.PHASE_EXITED);
+});
+
+it('kills only what runs', async () => {
+  const id = await create();
+  await expect(killContainer(engine, newContext(), { id, signal: '' })).rejects.toMatchObject({
+    kind: 'conflict',
+    message: expect.stringContaining('is not running') as string,
+  });
+  await start(id);
+  await expect(killContainer(engine, newContext(), { id, signal: 'NOPE' })).rejects.toMatchObject({ kind: 'invalidArgument' });
+  await killContainer(engine, newContext(), { id, signal: 'KILL' });
+  expect(engine.records.requireDocker(id).docker.state?.exitCode).toBe(137n);
+});
+
+it('removes a running container only by force', async () => {
+  const id = await create();
+  await start(id);
+  await remove(id, true);
+  nothingIsLeft();
+});
+
+describe('a new process', () => {
+  const crash = (): void => {
+    engine.life.restarter.stop();
+    engine.records.close();
+    engine = fakeEngine(world);
+  };
+
+  it('undoes a create that was cut short', async () => {
+    const input = {
+      id: 'c'.repeat(64),
+      name: 'half',
+      snapshotter: 'overlayfs',
+      parent: '',
+      imageDigest: '',
+      volumes: [{ name: 'anon', anonymous: true }],
+    };
+    engine.journal.begin('create', input.id, input, () => engine.records.names.reserve('half', input.id));
+    world.snapshots.add(input.id);
+    world.leases.add(`gantry.container.${input.id}`);
+    world.volumes.set('anon', new Set([input.id]));
+    crash();
+    await reconcile(engine);
+    nothingIsLeft();
+    expect(world.volumes.size).toBe(0);
+    expect(engine.records.names.holder('half')).toBeUndefined();
+  });
+
+  it('undoes a start that was cut short', async () => {
+    const id = await create();
+    const reached = Promise.withResolvers<void>();
+    world.tasks.start = () => {
+      reached.resolve();
+      return new Promise(() => undefined);
+    };
+    start(id).catch(reached.reject);
+    await reached.promise;
+    expect(phase(id)).toBe(Phase.PHASE_STARTING);
+    crash();
+    await reconcile(engine);
+    expect(phase(id)).toBe(Phase.PHASE_CREATED);
+    expect(world.tasks.ids).toEqual([]);
+    expect(world.sandboxes.size).toBe(0);
+    expect(engine.journal.open()).toEqual([]);
+  });
+
+  it('applies ends that it missed, and leaves the living alone', async () => {
+    const [alive, ended, gone, rm] = [await create(), await create(), await create(), await create({ hostConfig: { AutoRemove: true } })];
+    for (const id of [alive, ended, gone, rm]) await start(id);
+    world.tasks.end(engine.ctx, ended, 7);
+    world.tasks.end(engine.ctx, rm, 0);
+    world.tasks.end(engine.ctx, gone, 0);
+    await world.tasks.delete(engine.ctx, { id: gone });
+    crash();
+    await reconcile(engine);
+    await settle();
+    expect(phase(alive)).toBe(Phase.PHASE_RUNNING);
+    expect(engine.records.requireDocker(ended).docker.state).toMatchObject({ exitCode: 7n, phase: Phase.PHASE_EXITED });
+    expect(engine.records.requireDocker(gone).docker.state).toMatchObject({ exitCode: 255n, phase: Phase.PHASE_EXITED });
+    expect(engine.records.getDocker(rm)).toBeUndefined();
+  });
+
+  it('after a reboot counts what ran as exited with 255 and starts what the policy says', async () => {
+    const plain = await create();
+    const always = await create({ hostConfig: { RestartPolicy: { Name: 'always' } } });
+    const stopped = await create({ hostConfig: { RestartPolicy: { Name: 'unless-stopped' } } });
+    for (const id of [plain, always, stopped]) await start(id);
+    await stopContainer(engine, newContext(), { id: stopped, signal: '', timeout: 0 });
+    await stopContainer(engine, newContext(), { id: always, signal: '', timeout: 0 });
+    for (const id of [plain]) world.tasks.end(engine.ctx, id, 0);
+    engine.records.close();
+    engine = fakeEngine(world, { bootId: 'boot-2' });
+    await reconcile(engine);
+    await settle();
+    expect(engine.records.requireDocker(plain).docker.state).toMatchObject({ exitCode: 255n, phase: Phase.PHASE_EXITED });
+    expect(phase(always)).toBe(Phase.PHASE_RUNNING);
+    expect(phase(stopped)).toBe(Phase.PHASE_EXITED);
+  });
+
+  it('goes on with a removal', async () => {
+    const id = await create();
+    engine.records.updateDocker(id, (docker) => ({
+      ...docker,
+      state: { ...(docker.state ?? ({} as never)), phase: Phase.PHASE_REMOVING },
+    }));
+    crash();
+    await reconcile(engine);
+    await settle();
+    nothingIsLeft();
+    expect(existsSync(join(world.root, 'data/containers', id))).toBe(false);
+  });
+});
+
+it('lists newest first, running only unless told, and filters', async () => {
+  const a = await create({ name: 'aa', config: { Image: 'busybox', Labels: { tier: 'front' } } });
+  const b = await create({ name: 'bb' });
+  await start(a);
+  const list = async (change: object): Promise<string[]> =>
+    (await listContainers(engine, newContext(), ListRequest.fromPartial(change))).containers.map(({ Id }) => Id);
+  expect(await list({})).toEqual([a]);
+  expect(await list({ all: true })).toEqual([b, a]);
+  expect(await list({ limit: 1 })).toEqual([b]);
+  expect(await list({ filters: { status: { values: ['created'] } } })).toEqual([b]);
+  expect(await list({ all: true, filters: { label: { values: ['tier=front'] } } })).toEqual([a]);
+  expect(await list({ all: true, filters: { name: { values: ['^b+$'] } } })).toEqual([b]);
+  expect(await list({ filters: { network: { values: ['bridge'] } } })).toEqual([a]);
+  expect(await list({ filters: { before: { values: ['bb'] } } })).toEqual([a]);
+  await expect(list({ filters: { nope: { values: ['x'] } } })).rejects.toThrow("invalid filter 'nope'");
+});
+
+it('starts, stops and removes one container a hundred times at once without locking up', async () => {
+  const id = await create();
+  const verbs = [
+    () => start(id),
+    () => stopContainer(engine, newContext(), { id, signal: '', timeout: 0 }),
+    () => killContainer(engine, newContext(), { id, signal: '' }),
+    () => restartContainer(engine, newContext(), { id, signal: '', timeout: 0 }),
+  ];
+  const results = await Promise.allSettled(
+    Array.from({ length: 100 }, (_, index) => (verbs[index % verbs.length] as () => Promise<unknown>)()),
+  );
+  for (const result of results)
+    if (result.status === 'rejected')
+      expect(['conflict', 'notModified', 'failedPrecondition']).toContain((result.reason as { kind: string }).kind);
+  await remove(id, true);
+  await settle();
+  nothingIsLeft();
+});

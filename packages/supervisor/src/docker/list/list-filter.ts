@@ -1,0 +1,122 @@
+import type { CallContext } from '@gantry/rpc';
+import { invalidArgument, isErrorOf } from '@gantry/rpc';
+import { ResolveRequest } from '@gantry/api/gantry/images/v1/images';
+import type { DockerRecord } from '../../core/records';
+import { checkFilterKeys, filterFlag, type FilterMap, filterValues, labelsMatch } from '../filters';
+import type { Engine } from '../engine';
+import { shownPorts } from '../inspect/inspect';
+import { dockerStatus, isRunning, stateOf } from '../../core/phases/state';
+import { parsePort } from '../validate/validate-config';
+
+const KEYS = [
+  'ancestor',
+  'before',
+  'exited',
+  'expose',
+  'health',
+  'id',
+  'is-task',
+  'isolation',
+  'label',
+  'name',
+  'network',
+  'publish',
+  'since',
+  'status',
+  'volume',
+];
+const STATUSES = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead'];
+
+/** True for a container that passes. `alive` is false when a filter makes stopped ones visible without --all. */
+export interface ListFilter {
+  readonly matches: (record: DockerRecord) => boolean;
+  readonly showsStopped: boolean;
+}
+
+/** docker's filters of a list. Values of one key are alternatives, but labels must all hold. Throws invalidArgument. */
+export async function listFilter(engine: Engine, ctx: CallContext, filters: FilterMap): Promise<ListFilter> {
+  checkFilterKeys(filters, KEYS);
+  const values = (key: string): readonly string[] => filterValues(filters, key);
+  const tests: ((record: DockerRecord) => boolean)[] = [({ docker }) => labelsMatch(docker.config?.Labels ?? {}, filters)];
+  const any = (key: string, test: (value: string, record: DockerRecord) => boolean): void => {
+    const wanted = values(key);
+    if (wanted.length > 0) tests.push((record) => wanted.some((value) => test(value, record)));
+  };
+
+  for (const status of values('status')) if (!STATUSES.includes(status)) throw invalidArgument(`invalid filter 'status=${status}'`);
+  any('status', (status, { docker }) => dockerStatus(docker) === status);
+  for (const health of values('health'))
+    if (!['none', 'starting', 'healthy', 'unhealthy'].includes(health))
+      throw invalidArgument(`unrecognized filter value for health: ${health}`);
+  any('health', (health, { docker }) => (docker.health?.Status ?? 'none') === health);
+  for (const code of values('exited')) if (!/^-?\d+$/.test(code)) throw invalidArgument(`invalid filter 'exited=${code}'`);
+  any('exited', (code, { docker }) => !isRunning(docker) && stateOf(docker).startedAt !== '' && stateOf(docker).exitCode === BigInt(code));
+  any('id', (prefix, { id }) => id.startsWith(prefix));
+  const patterns = new Map(values('name').map((text) => [text, pattern(text)]));
+  any('name', (text, { docker }) => [docker.name, `/${docker.name}`].some((name) => patterns.get(text)?.test(name)));
+  any('volume', (wanted, { docker }) =>
+    docker.mounts.some((mount) => mount.name === wanted || mount.destination === wanted || mount.source === wanted),
+  );
+  any('network', (wanted, { docker }) =>
+    Object.entries(docker.endpoints).some(
+      ([name, settings]) => name === wanted || (settings.NetworkID !== '' && settings.NetworkID.startsWith(wanted)),
+    ),
+  );
+  const ports = (key: string): Map<string, (name: string) => boolean> => new Map(values(key).map((text) => [text, portTest(text)]));
+  const [published, exposed] = [ports('publish'), ports('expose')];
+  any('publish', (text, { docker }) =>
+    Object.entries(shownPorts(docker)).some(([name, { items }]) =>
+      items.some(({ HostPort }) => published.get(text)?.(`${HostPort}/${name.split('/')[1] ?? 'tcp'}`) === true),
+    ),
+  );
+  any('expose', (text, { docker }) => Object.keys(docker.config?.ExposedPorts ?? {}).some((name) => exposed.get(text)?.(name) === true));
+  if (filterFlag(filters, 'is-task') === true) tests.push(() => false);
+  any('isolation', (wanted, { docker }) => wanted === (docker.hostConfig?.Isolation || 'default'));
+
+  const order = engine.records.listDocker();
+  const indexOf = (key: 'before' | 'since'): number | undefined => {
+    const [ref] = values(key);
+    return ref === undefined ? undefined : order.findIndex(({ id }) => id === engine.records.requireDocker(ref).id);
+  };
+  const [before, since] = [indexOf('before'), indexOf('since')];
+  const place = new Map(order.map(({ id }, index) => [id, index]));
+  if (before !== undefined) tests.push(({ id }) => (place.get(id) ?? Infinity) < before);
+  if (since !== undefined) tests.push(({ id }) => (place.get(id) ?? -1) > since);
+
+  if (values('ancestor').length > 0) {
+    const ids = new Set(await Promise.all(values('ancestor').map((ref) => imageId(engine, ctx, ref))));
+    tests.push(({ docker }) => ids.has(docker.imageId) || values('ancestor').includes(docker.config?.Image ?? ''));
+  }
+  return {
+    matches: (record) => tests.every((test) => test(record)),
+    showsStopped: ['status', 'exited'].some((key) => values(key).length > 0),
+  };
+}
+
+async function imageId(engine: Engine, ctx: CallContext, ref: string): Promise<string> {
+  try {
+    return (await engine.images.resolve(ctx, ResolveRequest.create({ ref }))).image?.id ?? '';
+  } catch (error) {
+    if (isErrorOf(error, 'notFound', 'invalidArgument')) return '';
+    throw error;
+  }
+}
+
+function pattern(text: string): RegExp {
+  try {
+    return new RegExp(text);
+  } catch {
+    throw invalidArgument(`invalid filter 'name=${text}'`);
+  }
+}
+
+/** `80`, `80/udp`, `8000-8010/tcp`. */
+function portTest(text: string): (name: string) => boolean {
+  const [range = '', protocol = 'tcp'] = text.split('/');
+  const [first = '', last = first] = range.split('-');
+  const [from, to] = [parsePort(`${first}/${protocol}`).port, parsePort(`${last}/${protocol}`).port];
+  return (name) => {
+    const found = parsePort(name);
+    return found.protocol === protocol && found.port >= from && found.port <= to;
+  };
+}

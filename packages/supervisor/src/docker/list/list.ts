@@ -1,0 +1,56 @@
+import type { ListRequest, ListResponse } from '@gantry/api/gantry/engine/v1/containers';
+import { ResolveRequest } from '@gantry/api/gantry/images/v1/images';
+import { type CallContext, isErrorOf } from '@gantry/rpc';
+import { type DockerRecord, Phase } from '../../core/records';
+import { type Engine, inDockerNamespace } from '../engine';
+import { ignore } from '../../core/ignore';
+import { listFilter } from './list-filter';
+import { sizesOf } from '../inspect/sizes';
+import { isRunning, phaseOf } from '../../core/phases/state';
+import { summaryOf } from './summary';
+
+/** GET /containers/json: newest first. */
+export async function listContainers(engine: Engine, caller: CallContext, request: ListRequest): Promise<ListResponse> {
+  const ctx = inDockerNamespace(engine, caller);
+  const filter = await listFilter(engine, ctx, request.filters);
+  const all = request.all || request.limit > 0 || filter.showsStopped || ['before', 'since'].some((key) => key in request.filters);
+  const now = Date.now();
+  const records = engine.records
+    .listDocker()
+    .filter(({ docker }) => all || isRunning(docker) || phaseOf(docker) === Phase.PHASE_RESTARTING)
+    .filter(filter.matches)
+    .reverse();
+  const shown = request.limit > 0 ? records.slice(0, request.limit) : records;
+  const meant = await imagesMeant(engine, ctx, shown);
+  const containers = shown.map((record) => {
+    const summary = summaryOf(record, now);
+    return meant.get(summary.Image) === record.docker.imageId ? summary : { ...summary, Image: record.docker.imageId };
+  });
+  if (!request.size) return { containers };
+  return {
+    containers: await Promise.all(
+      containers.map(async (summary, index) => {
+        const record = shown[index];
+        const sizes = record === undefined ? undefined : await sizesOf(engine, ctx, record.id, record.docker).catch(ignore('notFound'));
+        return sizes === undefined ? summary : { ...summary, SizeRw: sizes.rw, SizeRootFs: sizes.rootFs };
+      }),
+    ),
+  };
+}
+
+/** The id that each container's image name stands for now: a container whose name went to another image, or to none, is shown with its image's id. */
+async function imagesMeant(engine: Engine, ctx: CallContext, shown: readonly DockerRecord[]): Promise<Map<string, string>> {
+  const refs = [...new Set(shown.map(({ docker }) => docker.config?.Image ?? ''))].filter((ref) => ref !== '');
+  const found = await Promise.all(
+    refs.map(async (ref) => {
+      try {
+        const { image } = await engine.images.resolve(ctx, ResolveRequest.create({ ref }));
+        return [ref, image?.id ?? ''] as const;
+      } catch (error) {
+        if (isErrorOf(error, 'notFound', 'invalidArgument')) return [ref, ''] as const;
+        throw error;
+      }
+    }),
+  );
+  return new Map(found);
+}

@@ -1,0 +1,90 @@
+import { once } from 'node:events';
+import type { Duplex } from 'node:stream';
+import type { LogsRequest, LogsResponse } from '@gantry/api/gantry/engine/v1/containers';
+import { type CallContext, invalidArgument, notImplemented, type StreamTicket } from '@gantry/rpc';
+import { parseSecondsNanos } from '../../core/events/clock';
+import { type Engine, logPath } from '../engine';
+import { isRunning } from '../../core/phases/state';
+import type { LogLine } from './json-file';
+import { readLog } from './read';
+
+type Query = Omit<LogsRequest, 'id'>;
+
+/** GET /containers/{id}/logs. The bytes go over a ticket: frames, or the raw output of a terminal. */
+export async function containerLogs(engine: Engine, _ctx: CallContext, request: LogsRequest): Promise<LogsResponse> {
+  const { id, docker } = engine.records.requireDocker(request.id);
+  if (!request.stdout && !request.stderr) throw invalidArgument('Bad parameters: you must choose at least one stream');
+  if (docker.hostConfig?.LogConfig?.Type === 'none') throw notImplemented('configured logging driver does not support reading');
+  return { ticket: offerLogs(engine, id, request), tty: docker.config?.Tty ?? false };
+}
+
+/** A ticket that yields the log. Times are checked now, so that the caller gets the error. */
+export function offerLogs(engine: Engine, id: string, query: Query): StreamTicket {
+  const since = time(query.since, 'since');
+  const until = time(query.until, 'until');
+  const { docker } = engine.records.requireDocker(id);
+  const tty = docker.config?.Tty ?? false;
+  const over = Promise.withResolvers<void>();
+  // Subscribed before the reader opens the file: an end in between is not missed.
+  const stops = [engine.life.onExit(id, () => over.resolve()), engine.life.onRemoved(id, () => over.resolve())];
+  const stop = (): void => stops.forEach((end) => end());
+  if (!isRunning(docker)) over.resolve();
+
+  return engine.broker.offer(async (socket) => {
+    const gone = new AbortController();
+    socket.once('close', () => gone.abort());
+    socket.on('error', () => gone.abort());
+    socket.resume(); // nothing is read from the other side but its end
+    try {
+      const batches = readLog(logPath(engine, id), {
+        tail: Number(query.tail),
+        since,
+        until,
+        signal: gone.signal,
+        ...(query.follow ? { follow: over.promise } : {}),
+      });
+      for await (const lines of batches) {
+        const wanted = lines.filter((line) => (line.stream === 'stdout' ? query.stdout : query.stderr));
+        await send(socket, Buffer.concat(wanted.map((line) => encode(line, query, tty))), gone.signal);
+      }
+      socket.end();
+    } finally {
+      stop();
+    }
+  }, stop);
+}
+
+function time(text: string, name: string): bigint | undefined {
+  try {
+    const value = parseSecondsNanos(text);
+    return value === 0n ? undefined : value;
+  } catch (error) {
+    throw invalidArgument(`invalid value for "${name}": ${(error as Error).message}`);
+  }
+}
+
+async function send(socket: Duplex, bytes: Buffer, signal: AbortSignal): Promise<void> {
+  if (!socket.write(bytes) && !signal.aborted) await once(socket, 'drain', { signal }).catch(() => undefined);
+}
+
+/** One line as docker sends it: an 8 byte header unless the container has a terminal. */
+function encode(line: LogLine, query: Query, tty: boolean): Buffer {
+  const details = query.details
+    ? `${Object.entries(line.attrs ?? {})
+        .map(([key, value]) => `${encodeURIComponent(key)}=${encodeURIComponent(value)}`)
+        .sort()
+        .join(',')} `
+    : '';
+  const text = Buffer.from(`${query.timestamps ? `${padded(line.time)} ` : ''}${details}${line.log}`);
+  if (tty) return text;
+  const header = Buffer.alloc(8);
+  header[0] = line.stream === 'stdout' ? 1 : 2;
+  header.writeUInt32BE(text.length, 4);
+  return Buffer.concat([header, text]);
+}
+
+/** Docker's timestamps of logs have all nine digits. */
+function padded(time: string): string {
+  const match = /^(.*:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$/.exec(time);
+  return match === null ? time : `${match[1]}.${(match[2] ?? '').padEnd(9, '0')}${match[3]}`;
+}

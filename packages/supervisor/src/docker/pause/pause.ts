@@ -1,0 +1,39 @@
+import type { PauseRequest, PauseResponse, UnpauseRequest, UnpauseResponse } from '@gantry/api/gantry/engine/v1/containers';
+import { type CallContext, conflict } from '@gantry/rpc';
+import { Phase } from '../../core/records';
+import { emitContainerEvent, type Engine, inDockerNamespace } from '../engine';
+import { moveTo, phaseOf } from '../../core/phases/state';
+
+export async function pauseContainer(engine: Engine, caller: CallContext, request: PauseRequest): Promise<PauseResponse> {
+  const ctx = inDockerNamespace(engine, caller);
+  const { id } = engine.records.requireDocker(request.id);
+  await engine.queues.run(id, async () => {
+    const { docker } = engine.records.requireDocker(id);
+    const phase = phaseOf(docker);
+    if (phase === Phase.PHASE_PAUSED) throw conflict(`container ${id} is already paused`);
+    if (phase === Phase.PHASE_RESTARTING) throw conflict(`container ${id} is restarting, wait until the container is running`);
+    if (phase !== Phase.PHASE_RUNNING) throw conflict(`container ${id} is not running`);
+    await engine.tasks.pause(ctx, { id });
+    changeIf(engine, id, Phase.PHASE_RUNNING, Phase.PHASE_PAUSED);
+    emitContainerEvent(engine, id, docker, 'pause');
+  });
+  return {};
+}
+
+export async function unpauseContainer(engine: Engine, caller: CallContext, request: UnpauseRequest): Promise<UnpauseResponse> {
+  const ctx = inDockerNamespace(engine, caller);
+  const { id } = engine.records.requireDocker(request.id);
+  await engine.queues.run(id, async () => {
+    const { docker } = engine.records.requireDocker(id);
+    if (phaseOf(docker) !== Phase.PHASE_PAUSED) throw conflict(`container ${id} is not paused`);
+    await engine.tasks.resume(ctx, { id });
+    changeIf(engine, id, Phase.PHASE_PAUSED, Phase.PHASE_RUNNING);
+    emitContainerEvent(engine, id, docker, 'unpause');
+  });
+  return {};
+}
+
+/** The container may have ended while the shim answered: then its end stands. */
+function changeIf(engine: Engine, id: string, from: Phase, to: Phase): void {
+  engine.records.updateDocker(id, (docker) => (phaseOf(docker) === from ? moveTo(docker, to) : docker));
+}

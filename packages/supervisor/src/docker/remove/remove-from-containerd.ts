@@ -1,0 +1,21 @@
+import { type CallContext, detached, failedPrecondition } from '@gantry/rpc';
+import { Phase } from '../../core/records';
+import { type Engine, inDockerNamespace } from '../engine';
+import { finishRemoval } from './remove';
+import { releaseNetwork } from '../exit/exit';
+import { isRunning, moveTo, phaseOf } from '../../core/phases/state';
+
+/** A client of containerd's face deleted a docker container: docker's side goes with it. */
+export async function removeFromContainerd(engine: Engine, caller: CallContext, id: string): Promise<void> {
+  const ctx = detached(inDockerNamespace(engine, caller));
+  await engine.queues.run(id, async () => {
+    const record = engine.records.getDocker(id);
+    if (record === undefined) return;
+    if (isRunning(record.docker)) throw failedPrecondition(`container ${id} has a running task`);
+    engine.life.restarter.forget(id);
+    await releaseNetwork(engine, ctx, id);
+    if (phaseOf(record.docker) !== Phase.PHASE_REMOVING)
+      engine.records.updateDocker(id, (docker) => moveTo(docker, Phase.PHASE_REMOVING), { durable: false });
+    await finishRemoval(engine, ctx, id, { volumes: false });
+  });
+}

@@ -1,0 +1,75 @@
+import { promises as fs } from 'node:fs';
+import { join } from 'node:path';
+import type { MountRecord } from '@gantry/api/gantry/engine/v1/record';
+import { asGantryError, type CallContext, deadlineExceeded, GantryError, invalidArgument } from '@gantry/rpc';
+import type { DockerContainer } from '../../core/records';
+import type { Engine } from '../engine';
+import { checkPropagation } from './propagation';
+
+/** Makes the sources of a container's mounts ready: missing directories of -v are made, volumes are mounted where their driver must. */
+export async function prepareMounts(engine: Engine, ctx: CallContext, id: string, docker: DockerContainer): Promise<DockerContainer> {
+  if (docker.mounts.length === 0) return docker;
+  const mounts: MountRecord[] = [];
+  for (const mount of docker.mounts) mounts.push(await prepare(engine, ctx, id, mount));
+  return { ...docker, mounts };
+}
+
+async function prepare(engine: Engine, ctx: CallContext, id: string, mount: MountRecord): Promise<MountRecord> {
+  if (mount.type === 'bind') {
+    await answered(bindSource(mount), mount.source);
+    if (/^r?(shared|slave)$/.test(mount.propagation))
+      checkPropagation(await answered(fs.realpath(mount.source), mount.source), mount.propagation);
+    return mount;
+  }
+  if (mount.type !== 'volume') return mount;
+  try {
+    const { volume } = await engine.volumes.addReference(ctx, { name: mount.name, containerId: id });
+    const mountpoint = volume?.mountpoint ?? mount.source;
+    return { ...mount, source: mount.subpath === '' ? mountpoint : await inside(mountpoint, mount.subpath) };
+  } catch (error) {
+    const failure = asGantryError(error);
+    throw new GantryError(failure.kind, `error while mounting volume '${mount.source}': ${failure.message}`, { cause: error });
+  }
+}
+
+/** Milliseconds that a file system may take to tell about a path: a dead server of a network file system takes for ever. */
+const ANSWER_MS = 30_000;
+
+async function answered<T>(work: Promise<T>, path: string): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () =>
+      late.reject(deadlineExceeded(`error while mounting '${path}': its file system does not answer within ${ANSWER_MS / 1000} seconds`)),
+    ANSWER_MS,
+  );
+  try {
+    return await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function bindSource(mount: MountRecord): Promise<void> {
+  const missing = await fs.stat(mount.source).then(
+    () => false,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return true;
+      throw invalidArgument(`error while creating mount source path '${mount.source}': ${error.message}`, { cause: error });
+    },
+  );
+  if (!missing) return;
+  if (!mount.createSource) throw invalidArgument(`invalid mount config for type "bind": bind source path does not exist: ${mount.source}`);
+  await fs.mkdir(mount.source, { recursive: true, mode: 0o755 }).catch((error: NodeJS.ErrnoException) => {
+    throw invalidArgument(`error while creating mount source path '${mount.source}': ${error.message}`, { cause: error });
+  });
+}
+
+/** A path inside a volume whose own links must not lead out of it. */
+async function inside(mountpoint: string, subpath: string): Promise<string> {
+  const root = await fs.realpath(mountpoint);
+  const path = await fs.realpath(join(root, subpath)).catch((error: Error) => {
+    throw invalidArgument(`volume subpath "${subpath}" does not exist`, { cause: error });
+  });
+  if (path !== root && !path.startsWith(`${root}/`)) throw invalidArgument(`volume subpath "${subpath}" leads out of the volume`);
+  return path;
+}

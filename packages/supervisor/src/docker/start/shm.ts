@@ -1,0 +1,50 @@
+import { existsSync, mkdirSync, promises as fs } from 'node:fs';
+import { join } from 'node:path';
+import { hasCode, MNT, MS, syscalls } from '@gantry/linux';
+import { conflict } from '@gantry/rpc';
+import type { DockerContainer } from '../../core/records';
+import { DEFAULT_SHM_SIZE, type EngineFiles } from '../../spec';
+import type { Engine } from '../engine';
+import { joinedContainer } from '../validate/validate-modes';
+
+/** Releases what containers left that do not run (any more): a crash may have come between an end and its bookkeeping. */
+export async function releaseStrayShm(engine: Engine, running: (id: string) => boolean): Promise<void> {
+  const ids = await fs.readdir(join(engine.settings.runRoot, 'tasks', 'shm')).catch(() => []);
+  for (const id of ids) if (!running(id)) await releaseShm(engine, id);
+}
+
+/** Where the shared memory of a container with a shareable IPC namespace is mounted on the host. */
+function shmPath(engine: Engine, id: string): string {
+  return join(engine.settings.runRoot, 'tasks', 'shm', id);
+}
+
+/** The directory to bind at /dev/shm: one of its own for a shareable container, the other's for one that joins it. */
+export async function shmDirectory(engine: Engine, id: string, docker: DockerContainer): Promise<Pick<EngineFiles, 'shm'>> {
+  const mode = docker.hostConfig?.IpcMode ?? '';
+  const other = joinedContainer(mode);
+  if (other !== undefined) {
+    const owner = engine.records.requireDocker(other);
+    if (owner.docker.hostConfig?.IpcMode !== 'shareable')
+      throw conflict(`can't join IPC of container ${owner.id}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)`);
+    return { shm: shmPath(engine, owner.id) };
+  }
+  if (mode !== 'shareable') return {};
+  const path = shmPath(engine, id);
+  await releaseShm(engine, id);
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  const size = docker.hostConfig?.ShmSize || DEFAULT_SHM_SIZE;
+  syscalls.mount('shm', path, 'tmpfs', MS.NOSUID | MS.NOEXEC | MS.NODEV, `mode=1777,size=${size}`);
+  return { shm: path };
+}
+
+/** Unmounts and removes it; nothing to do for most containers. */
+export async function releaseShm(engine: Engine, id: string): Promise<void> {
+  const path = shmPath(engine, id);
+  if (!existsSync(path)) return;
+  try {
+    syscalls.umount2(path, MNT.DETACH);
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT', 'EINVAL')) throw error;
+  }
+  await fs.rmdir(path).catch(() => undefined);
+}

@@ -1,0 +1,78 @@
+import { readFileSync } from 'node:fs';
+import type { StatsRequest, StatsResponse } from '@gantry/api/gantry/engine/v1/containers';
+import { type CallContext, isErrorOf } from '@gantry/rpc';
+import { type Engine, inDockerNamespace } from '../engine';
+import { isRunning, stateOf } from '../../core/phases/state';
+import { nowText, ZERO_TIME } from '../../core/time';
+import { emptySample, networkSample, type Sample, sampleOf } from './sample';
+
+const INTERVAL_MS = 1000;
+
+/** GET /containers/{id}/stats: one sample a second, or one (after a first one to compare with, unless one-shot). */
+export async function* containerStats(engine: Engine, caller: CallContext, request: StatsRequest): AsyncGenerator<StatsResponse> {
+  const ctx = inDockerNamespace(engine, caller);
+  const { id } = engine.records.requireDocker(request.id);
+  let before = { sample: emptySample, read: ZERO_TIME };
+  if (!request.stream && !request.oneShot && isRunning(engine.records.requireDocker(id).docker)) {
+    before = { sample: (await measure(engine, ctx, id)).sample, read: nowText() };
+    await pause(ctx.signal);
+  }
+  while (!ctx.signal.aborted) {
+    const record = engine.records.getDocker(id);
+    if (record === undefined) return;
+    const { sample, networks } = await measure(engine, ctx, id);
+    const running = isRunning(record.docker);
+    const read = running ? nowText() : ZERO_TIME;
+    const stats = {
+      read,
+      preread: before.read,
+      name: `/${record.docker.name}`,
+      id,
+      num_procs: 0,
+      storage_stats: {},
+      ...sample,
+      precpu_stats: before.sample.cpu_stats,
+      ...(Object.keys(networks).length === 0 ? {} : { networks }),
+    };
+    yield { statsJson: Buffer.from(JSON.stringify(stats)) };
+    if (!request.stream) return;
+    before = { sample, read };
+    await pause(ctx.signal);
+  }
+}
+
+async function measure(engine: Engine, ctx: CallContext, id: string): Promise<{ sample: Sample; networks: Record<string, object> }> {
+  const record = engine.records.getDocker(id);
+  if (record === undefined || !isRunning(record.docker)) return { sample: emptySample, networks: {} };
+  try {
+    const { stats } = await engine.tasks.stats(ctx, { id });
+    return {
+      sample: sampleOf(stats) ?? emptySample,
+      networks: networksOf(stateOf(record.docker).pid, record.docker.hostConfig?.NetworkMode === 'host'),
+    };
+  } catch (error) {
+    if (!isErrorOf(error, 'notFound', 'failedPrecondition')) throw error;
+    return { sample: emptySample, networks: {} };
+  }
+}
+
+function networksOf(pid: number, host: boolean): Record<string, object> {
+  if (host) return {};
+  try {
+    return networkSample(readFileSync(`/proc/${pid}/net/dev`, 'latin1'));
+  } catch {
+    return {}; // it ended meanwhile
+  }
+}
+
+function pause(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, INTERVAL_MS);
+    function done(): void {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    }
+    signal.addEventListener('abort', done, { once: true });
+  });
+}

@@ -1,0 +1,91 @@
+import { constants } from 'node:os';
+import type { KillRequest, KillResponse } from '@gantry/api/gantry/engine/v1/containers';
+import { type CallContext, conflict, isErrorOf, withTimeout } from '@gantry/rpc';
+import { type DockerRecord, Phase } from '../../core/records';
+import { emitContainerEvent, type Engine, inDockerNamespace } from '../engine';
+import { parseSignal, DEFAULT_STOP_SIGNAL } from './signals';
+import { isRunning, phaseOf, withState } from '../../core/phases/state';
+
+/** Milliseconds that a container may take to be gone after SIGKILL. */
+const GONE_MS = 20_000;
+
+/** POST /containers/{id}/kill. SIGKILL, and the container's own stop signal, count as a user's stop. */
+export async function killContainer(engine: Engine, caller: CallContext, request: KillRequest): Promise<KillResponse> {
+  const { id, docker } = await started(engine, request.id);
+  const signal = parseSignal(request.signal || 'SIGKILL');
+  if (!isRunning(docker)) {
+    if (phaseOf(docker) === Phase.PHASE_RESTARTING && signal === constants.signals.SIGKILL && cancelRestart(engine, id)) return {};
+    throw conflict(`cannot kill container: ${request.id}: container ${id} is not running`);
+  }
+  const stops = signal === constants.signals.SIGKILL || signal === parseSignal(docker.config?.StopSignal || DEFAULT_STOP_SIGNAL);
+  await sendSignal(engine, inDockerNamespace(engine, caller), id, signal, stops);
+  if (signal === constants.signals.SIGKILL) await ended(engine, caller, id, GONE_MS);
+  return {};
+}
+
+/** The container, once a start that is under way has come to its end. */
+export async function started(engine: Engine, ref: string): Promise<DockerRecord> {
+  const record = engine.records.requireDocker(ref);
+  if (phaseOf(record.docker) !== Phase.PHASE_STARTING) return record;
+  await engine.queues.run(record.id, async () => undefined);
+  return engine.records.requireDocker(record.id);
+}
+
+/** Ends the wait of a container that the policy was about to start again. */
+export function cancelRestart(engine: Engine, id: string): boolean {
+  engine.life.restarter.forget(id);
+  const record = engine.records.getDocker(id);
+  if (record === undefined || phaseOf(record.docker) !== Phase.PHASE_RESTARTING) return false;
+  engine.records.updateDocker(id, (docker) => ({
+    ...docker,
+    state: { ...(docker.state ?? neverState()), phase: Phase.PHASE_EXITED, manuallyStopped: true },
+  }));
+  engine.life.tellExit(id, { exitCode: record.docker.state?.exitCode ?? 0n, error: '' });
+  return true;
+}
+
+function neverState(): never {
+  throw new TypeError('a container without state');
+}
+
+/** Sends one signal to the container's first process and tells docker's listeners. A process that is gone meanwhile is fine. */
+export async function sendSignal(engine: Engine, ctx: CallContext, id: string, signal: number, stops: boolean): Promise<void> {
+  const { docker } = engine.records.requireDocker(id);
+  if (stops && docker.state?.manuallyStopped !== true)
+    engine.records.updateDocker(id, (current) => withState(current, { manuallyStopped: true }), { durable: false });
+  emitContainerEvent(engine, id, docker, 'kill', { signal: String(signal) }); // before the end that it may cause
+  try {
+    await engine.tasks.kill(ctx, { id, signal });
+  } catch (error) {
+    if (!isErrorOf(error, 'notFound', 'failedPrecondition')) throw error;
+    return;
+  }
+  // A frozen process takes a deadly signal only once it is thawed.
+  if (phaseOf(docker) === Phase.PHASE_PAUSED && signal === constants.signals.SIGKILL)
+    await engine.tasks.resume(ctx, { id }).catch(() => undefined);
+}
+
+/** Resolves with true once the container does not run, or with false after `ms` (-1: wait for ever). */
+export async function ended(engine: Engine, ctx: CallContext, id: string, ms: number): Promise<boolean> {
+  const record = engine.records.getDocker(id);
+  if (record === undefined || !isRunning(record.docker)) return true;
+  const bounded = ms < 0 ? ctx : withTimeout(ctx, ms);
+  try {
+    await engine.life.nextExit(id, bounded.signal);
+    return true;
+  } catch (error) {
+    if (ctx.signal.aborted) throw error;
+    return false;
+  }
+}
+
+/** Kills a running container and waits until its end is written. */
+export async function killAndWait(engine: Engine, ctx: CallContext, id: string): Promise<void> {
+  if (engine.records.getDocker(id) === undefined) return;
+  const record = await started(engine, id);
+  if (phaseOf(record.docker) === Phase.PHASE_RESTARTING) cancelRestart(engine, id);
+  if (!isRunning(record.docker)) return;
+  await sendSignal(engine, ctx, id, constants.signals.SIGKILL, true);
+  if (!(await ended(engine, ctx, id, GONE_MS)))
+    throw conflict(`could not kill container ${record.docker.name}: it did not end within ${GONE_MS / 1000} seconds`);
+}

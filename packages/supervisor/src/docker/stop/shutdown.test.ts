@@ -1,0 +1,47 @@
+import { StartRequest } from '@gantry/api/gantry/engine/v1/containers';
+import { newContext } from '@gantry/rpc';
+import { Phase } from '../../core/records';
+import { createRequest, fakeEngine, FakeWorld } from '../../testing/fake-engine';
+import { createContainer } from '../create/create';
+import { reconcile } from '../recover/reconcile';
+import { stopWithHost } from './shutdown';
+import { startContainer } from '../start/start';
+import { phaseOf } from '../../core/phases/state';
+
+const signalsOf = (kill: { mock: { calls: unknown[][] } }): unknown[] =>
+  kill.mock.calls.map(([, request]) => (request as { signal: number }).signal);
+
+it('stops containers with the host, each with its signal; policies start them again at boot', async () => {
+  const world = new FakeWorld();
+  let engine = fakeEngine(world);
+  try {
+    const make = async (name: string, change: Parameters<typeof createRequest>[0]): Promise<string> => {
+      const { id } = await createContainer(engine, newContext(), createRequest({ name, ...change }));
+      await startContainer(engine, newContext(), StartRequest.create({ id }));
+      return id;
+    };
+    const kept = await make('kept', { hostConfig: { RestartPolicy: { Name: 'unless-stopped' } }, config: { StopSignal: 'SIGQUIT' } });
+    const plain = await make('plain', {});
+    const kill = jest.spyOn(world.tasks, 'kill');
+    await stopWithHost(engine);
+    await engine.queues.drain();
+    expect(signalsOf(kill).sort()).toEqual([15, 3]);
+    const stateOf = (id: string): unknown[] => {
+      const { docker } = engine.records.requireDocker(id);
+      return [phaseOf(docker), docker.state?.exitCode, docker.state?.manuallyStopped];
+    };
+    expect(stateOf(kept)).toEqual([Phase.PHASE_RESTARTING, 131n, false]);
+    expect(stateOf(plain)).toEqual([Phase.PHASE_EXITED, 143n, false]);
+    expect([...world.sandboxes]).toEqual([]);
+
+    engine.records.close();
+    engine = fakeEngine(world, { bootId: 'boot-2' });
+    await reconcile(engine);
+    for (let i = 0; i < 2000 && stateOf(kept)[0] !== Phase.PHASE_RUNNING; i++) await new Promise((resolve) => setTimeout(resolve, 10));
+    expect([stateOf(kept)[0], stateOf(plain)[0]]).toEqual([Phase.PHASE_RUNNING, Phase.PHASE_EXITED]);
+  } finally {
+    engine.life.restarter.stop();
+    engine.records.close();
+    world.destroy();
+  }
+});

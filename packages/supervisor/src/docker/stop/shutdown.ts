@@ -1,0 +1,46 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { constants } from 'node:os';
+import { newContext } from '@gantry/rpc';
+import { Phase } from '../../core/records';
+import type { Engine } from '../engine';
+import { ended, sendSignal } from './kill';
+import { DEFAULT_STOP_SIGNAL, parseSignal } from './signals';
+import { isRunning, phaseOf } from '../../core/phases/state';
+
+/** Milliseconds that containers may take to stop with the host, whatever their own timeouts say, and to be gone after SIGKILL. */
+const GRACE_MS = 12_000;
+const GONE_MS = 3000;
+
+/** Whether systemd, where it runs (sd_booted(3)), is taking the system down: only then do containers end with the engine. */
+export function hostGoesDown(): Promise<boolean> {
+  if (!existsSync('/run/systemd/system')) return Promise.resolve(false);
+  return new Promise((resolve) => {
+    // The exit code only tells a running system from all others.
+    execFile('systemctl', ['is-system-running'], { timeout: 2000 }, (_error, stdout) => resolve(stdout.trim() === 'stopping'));
+  });
+}
+
+/**
+ * Stops every running container, each with its own signal, all at once. Nobody asked for these ends: policies start the containers again
+ * when the host is back. What does not stop in time is killed.
+ */
+export async function stopWithHost(engine: Engine): Promise<void> {
+  engine.life.restarter.stop();
+  const ctx = newContext({ namespace: engine.records.dockerNamespace, logger: engine.logger });
+  const running = engine.records.listDocker().filter(({ docker }) => isRunning(docker));
+  await Promise.all(
+    running.map(async ({ id, docker }) => {
+      try {
+        await sendSignal(engine, ctx, id, parseSignal(docker.config?.StopSignal || DEFAULT_STOP_SIGNAL), false);
+        if (phaseOf(docker) === Phase.PHASE_PAUSED) await engine.tasks.resume(ctx, { id });
+        const seconds = docker.config?.StopTimeout === undefined ? engine.settings.stopTimeout : Number(docker.config.StopTimeout);
+        if (await ended(engine, ctx, id, seconds < 0 ? GRACE_MS : Math.min(seconds * 1000, GRACE_MS))) return;
+        await sendSignal(engine, ctx, id, constants.signals.SIGKILL, false);
+        await ended(engine, ctx, id, GONE_MS);
+      } catch (error) {
+        engine.logger.warn({ err: error, container: id }, 'a container could not be stopped with the host');
+      }
+    }),
+  );
+}

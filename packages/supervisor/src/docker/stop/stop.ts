@@ -1,0 +1,55 @@
+import { constants } from 'node:os';
+import type { RestartRequest, RestartResponse, StopRequest, StopResponse } from '@gantry/api/gantry/engine/v1/containers';
+import { type CallContext, detached, isErrorOf, notModified } from '@gantry/rpc';
+import { Phase } from '../../core/records';
+import { emitContainerEvent, type Engine, inDockerNamespace } from '../engine';
+import { cancelRestart, ended, killAndWait, sendSignal, started } from './kill';
+import { DEFAULT_STOP_SIGNAL, parseSignal } from './signals';
+import { startById } from '../start/start';
+import { isRunning, phaseOf } from '../../core/phases/state';
+
+/** POST /containers/{id}/stop. Throws notModified when it does not run. */
+export async function stopContainer(engine: Engine, caller: CallContext, request: StopRequest): Promise<StopResponse> {
+  const { id, docker } = await started(engine, request.id);
+  if (phaseOf(docker) === Phase.PHASE_RESTARTING && cancelRestart(engine, id)) {
+    emitContainerEvent(engine, id, docker, 'stop');
+    return {};
+  }
+  if (!isRunning(docker)) throw notModified(`container ${docker.name} is already stopped`);
+  await stopById(engine, inDockerNamespace(engine, caller), id, request);
+  return {};
+}
+
+/** Signals, waits, kills. A caller that goes away does not leave it half stopped: the kill still follows. */
+export async function stopById(
+  engine: Engine,
+  caller: CallContext,
+  id: string,
+  asked: Pick<StopRequest, 'signal' | 'timeout'>,
+): Promise<void> {
+  const ctx = detached(caller);
+  const { docker } = engine.records.requireDocker(id);
+  const signal = parseSignal(asked.signal || docker.config?.StopSignal || DEFAULT_STOP_SIGNAL);
+  const configured = docker.config?.StopTimeout;
+  const seconds = asked.timeout ?? (configured === undefined ? engine.settings.stopTimeout : Number(configured));
+  await sendSignal(engine, ctx, id, signal, true);
+  if (phaseOf(docker) === Phase.PHASE_PAUSED) await engine.tasks.resume(ctx, { id }).catch(() => undefined);
+  if (!(await ended(engine, ctx, id, signal === constants.signals.SIGKILL ? 20_000 : seconds * 1000))) await killAndWait(engine, ctx, id);
+  emitContainerEvent(engine, id, docker, 'stop');
+}
+
+/** POST /containers/{id}/restart: stop if it runs, then start. */
+export async function restartContainer(engine: Engine, caller: CallContext, request: RestartRequest): Promise<RestartResponse> {
+  return engine.once.once(caller, 'restart', async () => {
+    const { id, docker } = await started(engine, request.id);
+    const ctx = detached(inDockerNamespace(engine, caller));
+    if (docker.hostConfig?.AutoRemove === true && isRunning(docker)) engine.life.keepOnce(id);
+    if (isRunning(docker)) await stopById(engine, ctx, id, request);
+    else cancelRestart(engine, id);
+    await startById(engine, ctx, id, 'user').catch((error: unknown) => {
+      if (!isErrorOf(error, 'notModified')) throw error; // the policy, or somebody else, was quicker
+    });
+    emitContainerEvent(engine, id, docker, 'restart');
+    return {};
+  });
+}

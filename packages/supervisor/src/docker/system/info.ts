@@ -1,0 +1,170 @@
+import { formatTimestamp, timestampNow } from '@gantry/api';
+import type { SystemInfo } from '@gantry/api/gantry/engine/v1/types';
+import type { ImagesServiceService } from '@gantry/api/gantry/images/v1/images';
+import type { GetStatusResponse, NetworkServiceService } from '@gantry/api/gantry/network/v1/network';
+import { type CallContext, errorText, type ServiceClient } from '@gantry/rpc';
+import type { DockerEvents } from '../events';
+import { Phase, type Records } from '../../core/records';
+import type { Runtime, RuntimeTable } from '../../core/runtimes';
+import { cgroupFacts, cgroupWarnings } from './cgroups';
+import { hostFacts } from './host';
+
+/** What this installation is set up to be. */
+export interface EngineFacts {
+  readonly id: string;
+  readonly version: string;
+  readonly dataRoot: string;
+  readonly supervisorSocket: string;
+  readonly namespace: string;
+  readonly logDriver: string;
+  readonly labels: readonly string[];
+  readonly registryMirrors: readonly string[];
+  readonly insecureRegistries: readonly string[];
+  readonly debug: boolean;
+  /** Containers have user namespaces unless they ask for the host's. */
+  readonly userNamespaces: boolean;
+}
+
+export interface InfoNeeds {
+  readonly facts: EngineFacts;
+  readonly records: Pick<Records, 'listDocker'>;
+  readonly runtimes: RuntimeTable;
+  readonly events: Pick<DockerEvents, 'listenerCount'>;
+  readonly images: Pick<ServiceClient<typeof ImagesServiceService>, 'list' | 'getInfo'>;
+  readonly network: Pick<ServiceClient<typeof NetworkServiceService>, 'getStatus'>;
+}
+
+const HUB = 'https://index.docker.io/v1/';
+/** A question to another service must not hold `docker info` up: it is asked when something is wrong. */
+const ASK_MS = 2000;
+
+/** Everything that GET /info tells. A service that does not answer becomes a warning. */
+export async function systemInfo(needs: InfoNeeds, ctx: CallContext): Promise<SystemInfo> {
+  const { facts, records, runtimes } = needs;
+  const host = hostFacts();
+  const cgroup = cgroupFacts();
+  const warnings: string[] = [];
+  const ask = async <T>(service: string, question: Promise<T>, fallback: T): Promise<T> => {
+    try {
+      return await question;
+    } catch (error) {
+      warnings.push(`WARNING: the ${service} service does not answer: ${errorText(error)}`);
+      return fallback;
+    }
+  };
+  const [images, network, store] = await Promise.all([
+    ask(
+      'images',
+      needs.images.list(ctx, { all: false, filters: {}, sharedSize: false }, { timeoutMs: ASK_MS }).then((answer) => answer.images.length),
+      0,
+    ),
+    ask<GetStatusResponse | undefined>('network', needs.network.getStatus(ctx, {}, { timeoutMs: ASK_MS }), undefined),
+    needs.images.getInfo(ctx, {}, { timeoutMs: ASK_MS }).catch(() => undefined), // that it does not answer is said above
+  ]);
+  warnings.push(...(network?.warnings ?? []), ...cgroupWarnings(cgroup));
+  const counts = countPhases(records);
+
+  return {
+    ID: facts.id,
+    Containers: BigInt(counts.all),
+    ContainersRunning: BigInt(counts.running),
+    ContainersPaused: BigInt(counts.paused),
+    ContainersStopped: BigInt(counts.all - counts.running - counts.paused),
+    Images: BigInt(images),
+    Driver: store?.snapshotter ?? '',
+    DriverStatus: [{ items: ['driver-type', 'io.containerd.snapshotter.v1'] }],
+    DockerRootDir: facts.dataRoot,
+    Plugins: { Volume: ['local'], Network: network?.drivers ?? [], Authorization: [], Log: ['json-file', 'local', 'none'] },
+    MemoryLimit: cgroup.memory,
+    SwapLimit: cgroup.swap,
+    KernelMemoryTCP: false,
+    CpuCfsPeriod: cgroup.cpuPeriod,
+    CpuCfsQuota: cgroup.cpuQuota,
+    CPUShares: cgroup.cpuShares,
+    CPUSet: cgroup.cpuset,
+    PidsLimit: cgroup.pids,
+    OomKillDisable: cgroup.oomKillDisable,
+    IPv4Forwarding: network?.ipv4Forwarding ?? host.ipv4Forwarding,
+    Debug: facts.debug,
+    NFd: BigInt(host.openFiles),
+    NGoroutines: BigInt(process.getActiveResourcesInfo().length),
+    SystemTime: formatTimestamp(timestampNow()),
+    LoggingDriver: facts.logDriver,
+    CgroupDriver: 'cgroupfs',
+    CgroupVersion: cgroup.version,
+    NEventsListener: BigInt(needs.events.listenerCount),
+    KernelVersion: host.kernel,
+    OperatingSystem: host.operatingSystem,
+    OSVersion: host.osVersion,
+    OSType: 'linux',
+    Architecture: host.machine,
+    NCPU: BigInt(host.cpus),
+    MemTotal: BigInt(host.memory),
+    IndexServerAddress: HUB,
+    RegistryConfig: {
+      InsecureRegistryCIDRs: ['::1/128', '127.0.0.0/8', ...facts.insecureRegistries.filter((one) => one.includes('/'))],
+      IndexConfigs: {
+        'docker.io': { Name: 'docker.io', Mirrors: [...facts.registryMirrors], Secure: true, Official: true },
+        ...Object.fromEntries(
+          facts.insecureRegistries
+            .filter((one) => !one.includes('/'))
+            .map((name) => [name, { Name: name, Mirrors: [], Secure: false, Official: false }]),
+        ),
+      },
+      Mirrors: [...facts.registryMirrors],
+    },
+    GenericResources: [],
+    HttpProxy: store?.proxies?.http ?? '',
+    HttpsProxy: store?.proxies?.https ?? '',
+    NoProxy: store?.proxies?.no ?? '',
+    Name: host.hostname,
+    Labels: [...facts.labels],
+    ExperimentalBuild: false,
+    ServerVersion: facts.version,
+    Runtimes: Object.fromEntries(
+      Object.entries(runtimes.entries).map(([name, runtime]) => [
+        name,
+        { path: pathOf(runtime), runtimeArgs: [...(runtime.taskCommand?.slice(1) ?? runtime.args)], status: {} },
+      ]),
+    ),
+    DefaultRuntime: runtimes.defaultName,
+    LiveRestoreEnabled: true,
+    Isolation: '',
+    InitBinary: 'gantry-init',
+    ContainerdCommit: { ID: facts.version },
+    RuncCommit: { ID: facts.version },
+    InitCommit: { ID: facts.version },
+    SecurityOptions: [
+      'name=seccomp,profile=builtin',
+      ...(facts.userNamespaces ? ['name=userns'] : []),
+      ...(host.cgroupNamespaces ? ['name=cgroupns'] : []),
+    ],
+    ProductLicense: '',
+    DefaultAddressPools: (network?.defaultAddressPools ?? []).map(addressPool),
+    FirewallBackend: firewall(network),
+    DiscoveredDevices: [],
+    Warnings: warnings,
+    CDISpecDirs: [],
+    Containerd: { Address: facts.supervisorSocket, Namespaces: { Containers: facts.namespace, Plugins: '' } },
+  };
+}
+
+function countPhases(records: Pick<Records, 'listDocker'>): { all: number; running: number; paused: number } {
+  const phases = records.listDocker().map(({ docker }) => docker.state?.phase ?? Phase.PHASE_CREATED);
+  const count = (...wanted: Phase[]): number => phases.filter((phase) => wanted.includes(phase)).length;
+  return { all: phases.length, running: count(Phase.PHASE_RUNNING, Phase.PHASE_RESTARTING), paused: count(Phase.PHASE_PAUSED) };
+}
+
+/** A pool as the network service has it: its range, and after it the size of the networks cut from it, when it tells one ("/24"). */
+function addressPool({ subnet, ipRange }: { subnet: string; ipRange: string }): { Base: string; Size: bigint } {
+  const size = /\/(\d+)$/.exec(ipRange || subnet)?.[1] ?? '0';
+  return { Base: subnet, Size: BigInt(size) };
+}
+
+function firewall(network: GetStatusResponse | undefined): SystemInfo['FirewallBackend'] {
+  const [driver, ...rest] = network?.firewallBackend ?? [];
+  return driver === undefined ? undefined : { Driver: driver, Info: rest.map((line) => ({ items: [line] })) };
+}
+
+/** What docker shows as a runtime's path: the program, or the socket of one that is served already. */
+const pathOf = ({ path, taskService, taskCommand }: Runtime): string => path || taskService || (taskCommand?.[0] ?? 'gantry-runc');

@@ -1,0 +1,40 @@
+import type { RenameRequest, RenameResponse } from '@gantry/api/gantry/engine/v1/containers';
+import { asGantryError, type CallContext, GantryError, invalidArgument } from '@gantry/rpc';
+import { emitContainerEvent, type Engine, inDockerNamespace } from '../engine';
+import { checkName } from '../create/names';
+import { isRunning } from '../../core/phases/state';
+
+/** POST /containers/{id}/rename. A running container is resolved under its new name at once. */
+export async function renameContainer(engine: Engine, caller: CallContext, request: RenameRequest): Promise<RenameResponse> {
+  const { id } = engine.records.requireDocker(request.id);
+  if (request.name === '') throw invalidArgument('Neither old nor new names may be empty');
+  const name = inWords(() => checkName(request.name.startsWith('/') ? request.name : `/${request.name}`));
+  await engine.queues.run(id, async () => {
+    const { docker } = engine.records.requireDocker(id);
+    if (docker.name === name) throw invalidArgument('Renaming a container with the same name as its current name');
+    engine.records.transaction(() => {
+      inWords(() => engine.records.names.reserve(name, id));
+      engine.records.names.releaseName(docker.name, id);
+      engine.records.updateDocker(id, (current) => ({ ...current, name }));
+    });
+    if (isRunning(docker) && docker.networkOrder.length > 0) {
+      await engine.network
+        .renameSandbox(inDockerNamespace(engine, caller), { sandboxId: id, containerName: name })
+        .catch((error: unknown) => {
+          engine.logger.warn({ err: error, container: id }, 'the network service did not take the new name');
+        });
+    }
+    emitContainerEvent(engine, id, { ...docker, name }, 'rename', { oldName: `/${docker.name}` });
+  });
+  return {};
+}
+
+/** Docker's words around what is wrong with the new name. */
+function inWords<T>(check: () => T): T {
+  try {
+    return check();
+  } catch (error) {
+    const failure = asGantryError(error);
+    throw new GantryError(failure.kind, `Error when allocating new name: ${failure.message}`, { cause: error, meta: failure.meta });
+  }
+}

@@ -1,0 +1,77 @@
+import { OCI_SPEC_TYPE_URL, packJson } from '@gantry/api';
+import type { UpdateRequest, UpdateResponse } from '@gantry/api/gantry/engine/v1/containers';
+import { HostConfig } from '@gantry/api/gantry/engine/v1/types';
+import { type CallContext, conflict, invalidArgument } from '@gantry/rpc';
+import { limitsOf } from '../../spec';
+import { emitContainerEvent, type Engine, inDockerNamespace } from '../engine';
+import { isRunning } from '../../core/phases/state';
+import { validateResources } from '../validate/validate-host-config';
+import { validateRestartPolicy } from '../validate/validate-restart';
+
+/** The limits that may change while a container lives. */
+const LIMITS = [
+  'CpuShares',
+  'Memory',
+  'BlkioWeight',
+  'CpuPeriod',
+  'CpuQuota',
+  'CpuRealtimePeriod',
+  'CpuRealtimeRuntime',
+  'CpusetCpus',
+  'CpusetMems',
+  'MemoryReservation',
+  'MemorySwap',
+  'NanoCpus',
+] as const;
+/** Type URL of LinuxResources (JSON) in Task.Update, containerd's. */
+const RESOURCES_TYPE_URL = OCI_SPEC_TYPE_URL.replace(/\/Spec$/, '/LinuxResources');
+
+/** A limit of the CPU is told in one way only, and a container that removes itself cannot be restarted. */
+function refuseConflicts(id: string, present: HostConfig, asked: HostConfig): void {
+  const conflicts: readonly (readonly [boolean, string])[] = [
+    [asked.NanoCpus > 0n && present.CpuPeriod > 0n, 'Conflicting options: Nano CPUs cannot be updated as CPU Period has already been set'],
+    [asked.NanoCpus > 0n && present.CpuQuota > 0n, 'Conflicting options: Nano CPUs cannot be updated as CPU Quota has already been set'],
+    [asked.CpuPeriod > 0n && present.NanoCpus > 0n, 'Conflicting options: CPU Period cannot be updated as NanoCPUs has already been set'],
+    [asked.CpuQuota > 0n && present.NanoCpus > 0n, 'Conflicting options: CPU Quota cannot be updated as NanoCPUs has already been set'],
+    [
+      present.AutoRemove && (asked.RestartPolicy?.Name ?? '') !== '' && asked.RestartPolicy?.Name !== 'no',
+      'Restart policy cannot be updated because AutoRemove is enabled for the container',
+    ],
+  ];
+  for (const [clash, message] of conflicts) if (clash) throw conflict(`Cannot update container ${id}: ${message}`);
+}
+
+/** POST /containers/{id}/update: zero and empty values leave a limit as it is. */
+export async function updateContainer(engine: Engine, caller: CallContext, request: UpdateRequest): Promise<UpdateResponse> {
+  const asked = request.hostConfig;
+  if (asked === undefined) throw invalidArgument('no host config was given');
+  const { id } = engine.records.requireDocker(request.id);
+  const warnings = await engine.queues.run(id, async () => {
+    const { docker } = engine.records.requireDocker(id);
+    const present = docker.hostConfig ?? HostConfig.create();
+    const changed = Object.fromEntries(LIMITS.map((name) => [name, asked[name]]).filter(([, value]) => value !== 0n && value !== ''));
+    const next: HostConfig = { ...present, ...changed };
+    if (asked.PidsLimit !== undefined && asked.PidsLimit !== 0n) next.PidsLimit = asked.PidsLimit > 0n ? asked.PidsLimit : undefined;
+    refuseConflicts(id, present, asked);
+    if (asked.RestartPolicy !== undefined && asked.RestartPolicy.Name !== '') next.RestartPolicy = asked.RestartPolicy;
+    if (asked.Memory > 0n && asked.MemorySwap === 0n && present.MemorySwap > 0n && asked.Memory > present.MemorySwap) {
+      throw conflict(
+        `Cannot update container ${id}: Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time`,
+      );
+    }
+    validateRestartPolicy(next);
+    const notes = validateResources(next);
+    if (isRunning(docker) && (Object.keys(changed).length > 0 || (asked.PidsLimit ?? 0n) !== 0n)) {
+      const resources = await limitsOf({
+        ...HostConfig.create(changed),
+        MemorySwap: asked.Memory > 0n || asked.MemorySwap !== 0n ? next.MemorySwap : 0n,
+        PidsLimit: asked.PidsLimit,
+      });
+      await engine.tasks.update(inDockerNamespace(engine, caller), { id, resources: packJson(RESOURCES_TYPE_URL, resources) });
+    }
+    engine.records.updateDocker(id, (current) => ({ ...current, hostConfig: next }));
+    return notes;
+  });
+  emitContainerEvent(engine, id, engine.records.requireDocker(id).docker, 'update');
+  return { warnings };
+}

@@ -1,1 +1,0 @@
-export { createContainersEngine } from './compose';
