@@ -17,6 +17,7 @@ import { publishSocket, retractSocket } from './private-socket';
 import { addReflection } from './reflection';
 import { type CallSurroundings, serveBidi, serveClientStream, serveServerStream, serveUnary } from './serve-call';
 import { type Handlers, serviceName } from './service-shape';
+import { takeFirstValues } from './single-values';
 
 export interface ServerOptions {
   readonly logger: Logger;
@@ -51,6 +52,7 @@ export function createServer(options: ServerOptions): RpcServer {
     'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
     'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
     'grpc-node.flow_control_window': 1024 * 1024,
+    interceptors: [takeFirstValues],
   });
   const stopping = new AbortController();
   const around: CallSurroundings = {

@@ -158,8 +158,21 @@ describe('namespaces', () => {
       { name: 'one', labels: { x: 'y', z: '1' } },
     ]);
     await client.delete(ctx, { name: 'one' });
-    await expect(client.get(ctx, { name: 'one' })).rejects.toMatchObject({ kind: 'notFound', message: 'namespace "one": not found' });
+    await expect(client.delete(ctx, { name: 'one' })).rejects.toMatchObject({ kind: 'notFound', message: 'namespace "one": not found' });
     await expect(client.delete(ctx, { name: 'gantry' })).rejects.toMatchObject({ kind: 'failedPrecondition' });
+  });
+
+  test('one that nobody made has no labels, and is made by the first label that it is given', async () => {
+    const client = connection.client(NamespacesService);
+    expect(await client.get(ctx, { name: 'new' })).toEqual({ namespace: { name: 'new', labels: {} } });
+    expect((await client.list(ctx, { filter: 'name==new' })).namespaces).toEqual([]);
+    await client.update(ctx, { namespace: { name: 'new', labels: { a: 'b' } }, updateMask: ['labels.a'] });
+    expect((await client.list(ctx, { filter: 'name==new' })).namespaces).toEqual([{ name: 'new', labels: { a: 'b' } }]);
+    await client.update(ctx, { namespace: { name: 'other', labels: { a: 'b', c: '' } }, updateMask: [] });
+    expect(await client.get(ctx, { name: 'other' })).toEqual({ namespace: { name: 'other', labels: { a: 'b' } } });
+    await expect(client.update(ctx, { namespace: { name: 'a b', labels: {} }, updateMask: [] })).rejects.toMatchObject({
+      kind: 'invalidArgument',
+    });
   });
 
   test('a call without one is refused', async () => {

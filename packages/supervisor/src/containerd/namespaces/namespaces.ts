@@ -18,18 +18,17 @@ export interface NamespaceNeeds {
   readonly contents: NamespaceContents;
 }
 
-/** containerd.services.namespaces.v1. The namespace of docker's containers always exists. */
+/**
+ * containerd.services.namespaces.v1. The namespace of docker's containers always exists; one that nobody has made has no labels, and is made by
+ * the first label that it is given.
+ */
 export function namespaceHandlers({ records, envelopes, contents }: NamespaceNeeds): Handlers<typeof NamespacesService> {
   const { namespaces } = records;
-  const need = (name: string): Namespace => {
-    const found = namespaces.get(name);
-    if (found === undefined) throw notFound(`namespace "${name}": not found`);
-    return { name, labels: { ...found.labels } };
-  };
+  const find = (name: string): Namespace => ({ name, labels: { ...namespaces.get(name)?.labels } });
 
   return {
     async get(_ctx, { name }) {
-      return { namespace: need(name) };
+      return { namespace: find(name) };
     },
     async list(_ctx, { filter }) {
       const matches = compileFilters(filter === '' ? [] : [filter]);
@@ -46,14 +45,16 @@ export function namespaceHandlers({ records, envelopes, contents }: NamespaceNee
     },
     async update(_ctx, { namespace, updateMask }) {
       const { name, labels } = namespace ?? { name: '', labels: {} };
-      const merged = mergeLabels(need(name).labels, labels, updateMask);
+      checkIdentifier(name);
+      const merged = mergeLabels(find(name).labels, labels, updateMask);
       checkLabels(merged);
-      namespaces.setLabels(name, merged);
+      if (namespaces.get(name) === undefined) namespaces.create(name, merged);
+      else namespaces.setLabels(name, merged);
       envelopes.publish(name, '/namespaces/update', { type: NamespaceUpdate, message: { name, labels: merged } });
       return { namespace: { name, labels: merged } };
     },
     async delete(ctx, { name }) {
-      need(name);
+      if (namespaces.get(name) === undefined) throw notFound(`namespace "${name}": not found`);
       if (name === records.dockerNamespace) throw failedPrecondition(`namespace "${name}" is the engine's own and cannot be deleted`);
       const used = records.list(name).length > 0 ? ['containers'] : [];
       used.push(...(await contents.inUse(ctx, name)));
@@ -66,21 +67,22 @@ export function namespaceHandlers({ records, envelopes, contents }: NamespaceNee
   };
 }
 
-/** Without a mask the labels are replaced; with one, only the labels that it names. */
+/** Without a mask the labels are replaced; with one, only the labels that it names. A label without a value is none. */
 function mergeLabels(
   current: Record<string, string>,
   wanted: Record<string, string>,
   mask: readonly string[] | undefined,
 ): Record<string, string> {
-  if (mask === undefined || mask.length === 0) return { ...wanted };
+  const given = Object.fromEntries(Object.entries(wanted).filter(([, value]) => value !== ''));
+  if (mask === undefined || mask.length === 0) return given;
   let labels = { ...current };
   for (const path of mask) {
     if (path === 'labels') {
-      labels = { ...wanted };
+      labels = { ...given };
     } else if (path.startsWith('labels.')) {
       const key = path.slice('labels.'.length);
-      const value = wanted[key];
-      if (value === undefined || value === '') delete labels[key];
+      const value = given[key];
+      if (value === undefined) delete labels[key];
       else labels[key] = value;
     } else {
       throw invalidArgument(`cannot update "${path}" field: invalid argument`);
