@@ -7,7 +7,7 @@ import { NetworkServiceService } from '@gantry/api/gantry/network/v1/network';
 import { detectCgroups } from '@gantry/linux';
 import { newContext, StreamBroker } from '@gantry/rpc';
 import { openJournal } from '../core/journal';
-import { DEFAULT_SHM_SIZE, defaultSeccompProfile } from '../spec';
+import { DEFAULT_SHM_SIZE, defaultSeccompProfile } from '@gantry/spec';
 import type { ContainersEngine, EngineSurroundings } from './contract';
 import { execEnded, reconcileExecs } from './exec/exec';
 import { openExecStore } from './exec/store';

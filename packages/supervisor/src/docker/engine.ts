@@ -8,7 +8,7 @@ import type { DockerEvents } from './events';
 import type { Journal } from '../core/journal';
 import type { Records } from '../core/records';
 import type { RuntimeTable } from '../core/runtimes';
-import type { SeccompProfile } from '../spec';
+import type { SeccompProfile } from '@gantry/spec';
 import type { TaskEvents, Tasks } from '../core/tasks';
 import type { IdRemap } from '../core/userns';
 import type { ExecTable } from './exec/table';

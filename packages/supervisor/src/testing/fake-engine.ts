@@ -19,7 +19,7 @@ import { DockerEvents } from '../docker/events';
 import { openJournal } from '../core/journal';
 import { Database, openRecordsOn } from '../core/records';
 import { BUILT_IN_RUNTIMES, RuntimeTable } from '../core/runtimes';
-import { DEFAULT_SHM_SIZE, defaultSeccompProfile } from '../spec';
+import { DEFAULT_SHM_SIZE, defaultSeccompProfile } from '@gantry/spec';
 import { FakeTasks } from './fake-tasks';
 
 /** Everything outside the supervisor, in memory: what it holds is what a crash must not leave behind. */

@@ -13,7 +13,7 @@ import { closeSync, fstatSync } from 'node:fs';
 import { readInRoot, resolveInRoot } from '../../core/processes/container-root';
 import { emitContainerEvent, type Engine } from '../engine';
 import { isRunning, stateOf } from '../../core/phases/state';
-import { layersOf, readLayeredFile, resolveUser } from '../../spec';
+import { layersOf, readLayeredFile, resolveUser } from '@gantry/spec';
 import type { DockerContainer } from '../../core/records';
 import { copyIntoTree, packTree } from './native-tree';
 import { bareRoot, type PinnedRoot, rootForReading, withWritableRoot } from './root';

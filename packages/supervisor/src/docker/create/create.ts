@@ -10,7 +10,7 @@ import { type ImageContainerConfig, parseJson, parsePlatform } from '@gantry/oci
 import { type CallContext, derive, detached, invalidArgument } from '@gantry/rpc';
 import { runSteps } from '../../core/journal';
 import { DOCKER_EXTENSION, type DockerRecord, Phase } from '../../core/records';
-import { cgroupNamespaceMode } from '../../spec';
+import { cgroupNamespaceMode } from '@gantry/spec';
 import { type Engine, emitContainerEvent, inDockerNamespace } from '../engine';
 import { applyDefaults } from './defaults';
 import { createSteps } from './create-steps';

@@ -1,5 +1,5 @@
 import type { HostConfig } from '@gantry/api/gantry/engine/v1/types';
-import { DEFAULT_SHM_SIZE } from '../../spec';
+import { DEFAULT_SHM_SIZE } from '@gantry/spec';
 import type { Engine } from '../engine';
 import { networkMode } from './networks';
 

@@ -1,7 +1,15 @@
 import type { Process } from '@gantry/oci';
 import { invalidArgument } from '@gantry/rpc';
 import type { DockerContainer } from '../../core/records';
-import { capabilitySets, effectiveCapabilities, execEnvironment, ociUser, parseSecurityOptions, resolveUser, rlimitsOf } from '../../spec';
+import {
+  capabilitySets,
+  effectiveCapabilities,
+  execEnvironment,
+  ociUser,
+  parseSecurityOptions,
+  resolveUser,
+  rlimitsOf,
+} from '@gantry/spec';
 import { readInRoot } from '../../core/processes/container-root';
 import type { Engine } from '../engine';
 import { linkEnvironment } from '../connect/links';

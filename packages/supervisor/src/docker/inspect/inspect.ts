@@ -2,7 +2,7 @@ import type { InspectRequest, InspectResponse } from '@gantry/api/gantry/engine/
 import { ContainerInspectResponse, type MountPoint, type NetworkSettings, type PortBindings } from '@gantry/api/gantry/engine/v1/types';
 import type { CallContext } from '@gantry/rpc';
 import type { DockerContainer, MountRecord } from '../../core/records';
-import { DEFAULT_MASKED_PATHS, DEFAULT_READONLY_PATHS } from '../../spec';
+import { DEFAULT_MASKED_PATHS, DEFAULT_READONLY_PATHS } from '@gantry/spec';
 import { join } from 'node:path';
 import { bundleDir, type Engine, inDockerNamespace, logPath } from '../engine';
 import { networkFiles } from '../start/files';

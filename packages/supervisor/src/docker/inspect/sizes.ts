@@ -3,7 +3,7 @@ import { lstat, open, readdir } from 'node:fs/promises';
 import { ResolveRequest } from '@gantry/api/gantry/images/v1/images';
 import { type CallContext, isErrorOf } from '@gantry/rpc';
 import type { DockerContainer } from '../../core/records';
-import { writtenLayer } from '../../spec';
+import { writtenLayer } from '@gantry/spec';
 import type { Engine } from '../engine';
 
 /** Bytes that the container wrote, and with its image's layers. Walks the container's upper directory: only when asked. */

@@ -12,7 +12,7 @@ import {
   readLayeredFile,
   resolveUser,
   type ResolvedUser,
-} from '../../spec';
+} from '@gantry/spec';
 import type { Engine } from '../engine';
 import { networkFiles, writeNetworkFiles } from './files';
 import { specRemap } from './remap';

@@ -4,7 +4,7 @@ import type { HostConfig } from '@gantry/api/gantry/engine/v1/types';
 import type { Mount } from '@gantry/api/containerd/types/types';
 import { type CallContext, conflict, invalidArgument } from '@gantry/rpc';
 import type { DockerContainer } from '../../core/records';
-import type { JoinedPids, SpecRemap } from '../../spec';
+import type { JoinedPids, SpecRemap } from '@gantry/spec';
 import { formatIds, type IdRemap, mapsOfProcess, sameMaps } from '../../core/userns';
 import { bundleDir, type Engine } from '../engine';
 

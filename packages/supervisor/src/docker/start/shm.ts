@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { hasCode, MNT, MS, syscalls } from '@gantry/linux';
 import { conflict } from '@gantry/rpc';
 import type { DockerContainer } from '../../core/records';
-import { DEFAULT_SHM_SIZE, type EngineFiles } from '../../spec';
+import { DEFAULT_SHM_SIZE, type EngineFiles } from '@gantry/spec';
 import type { Engine } from '../engine';
 import { joinedContainer } from '../validate/validate-modes';
 

@@ -2,7 +2,7 @@ import { OCI_SPEC_TYPE_URL, packJson } from '@gantry/api';
 import type { UpdateRequest, UpdateResponse } from '@gantry/api/gantry/engine/v1/containers';
 import { HostConfig } from '@gantry/api/gantry/engine/v1/types';
 import { type CallContext, conflict, invalidArgument } from '@gantry/rpc';
-import { limitsOf } from '../../spec';
+import { limitsOf } from '@gantry/spec';
 import { emitContainerEvent, type Engine, inDockerNamespace } from '../engine';
 import { isRunning } from '../../core/phases/state';
 import { validateResources } from '../validate/validate-host-config';

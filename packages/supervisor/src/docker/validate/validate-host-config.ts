@@ -1,7 +1,7 @@
 import { cpus } from 'node:os';
 import type { ContainerConfig, HostConfig } from '@gantry/api/gantry/engine/v1/types';
 import { invalidArgument } from '@gantry/rpc';
-import { capabilityName, cgroupsPath, parseCpuSet, parseSecurityOptions } from '../../spec';
+import { capabilityName, cgroupsPath, parseCpuSet, parseSecurityOptions } from '@gantry/spec';
 import { validateLogConfig } from '../logs/log-config';
 import { parsePort } from './validate-config';
 import { validateRestartPolicy } from './validate-restart';
