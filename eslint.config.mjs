@@ -7,10 +7,12 @@ export const floors = {
   'packages/lib/rpc': ['api'],
   'packages/lib/oci': ['rpc/errors'],
   'packages/lib/linux': ['rpc/errors'],
+  'packages/lib/spec': ['api', 'rpc', 'oci'],
+  'packages/lib/docker-api': ['api', 'rpc'],
   'packages/lib/service': ['api', 'rpc', 'linux'],
   'packages/runtime': ['api', 'rpc', 'service', 'oci', 'linux'],
-  'packages/gateway': ['api', 'rpc', 'service', 'oci', 'linux'],
-  'packages/supervisor': ['api', 'rpc', 'service', 'oci', 'linux'],
+  'packages/gateway': ['api', 'rpc', 'service', 'oci', 'linux', 'docker-api'],
+  'packages/supervisor': ['api', 'rpc', 'service', 'oci', 'linux', 'spec'],
   'packages/images': ['api', 'rpc', 'service', 'oci', 'linux'],
   'packages/network': ['api', 'rpc', 'service', 'oci', 'linux'],
   'packages/shim': ['api', 'rpc', 'service', 'oci', 'linux', 'runtime'],
@@ -20,7 +22,7 @@ export const floors = {
   'examples/wasi-runtime': ['api', 'rpc'],
 };
 
-const packages = 'api|rpc|oci|linux|service|runtime|gateway|supervisor|images|network|shim|launcher';
+const packages = 'api|rpc|oci|linux|spec|docker-api|service|runtime|gateway|supervisor|images|network|shim|launcher';
 
 /** A restriction by name, with a reason that says what is allowed. Tests may also use the contract suites of what they may import. */
 function floor(folder, allowed) {

@@ -45,6 +45,10 @@ for (const [file, name] of [
   ['packages/lib/oci/src/probe.ts', '@gantry/rpc'],
   ['packages/lib/linux/src/probe.ts', '@gantry/shim'],
   ['packages/gateway/src/routes/probe.ts', '../../../supervisor/src/docker'],
+  ['packages/lib/spec/src/probe.ts', '@gantry/supervisor'],
+  ['packages/lib/docker-api/src/probe.ts', '@gantry/spec'],
+  ['packages/gateway/src/probe.ts', '@gantry/spec'],
+  ['packages/supervisor/src/probe.ts', '@gantry/docker-api'],
   ['packages/gateway/src/probe.ts', '@gantry/rpc/src/errors'],
   ['test-e2e/src/probe.ts', '@gantry/supervisor'],
 ]) {
@@ -61,6 +65,9 @@ for (const [file, name] of [
   ['packages/launcher/src/probe.ts', '@gantry/supervisor'],
   ['packages/lib/oci/src/probe.ts', '@gantry/rpc/errors'],
   ['packages/lib/linux/src/probe.ts', '@gantry/rpc/errors'],
+  ['packages/lib/spec/src/probe.ts', '@gantry/oci'],
+  ['packages/supervisor/src/probe.ts', '@gantry/spec'],
+  ['packages/gateway/src/probe.ts', '@gantry/docker-api'],
 ]) {
   test(`${file} may import ${name}`, async () => {
     assert.equal(await complaints(file, importing(name)), '');

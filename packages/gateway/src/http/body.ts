@@ -1,9 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
+import { type Codec, type Json, JsonSyntaxError, scanJson } from '@gantry/docker-api';
 import { invalidArgument } from '@gantry/rpc';
-import type { Codec } from '../json/codec';
-import { JsonSyntaxError, scanJson } from '../json/scan';
-import type { Json } from '../json/value';
 import { StatusError } from './answer';
 import type { Exchange } from './exchange';
 

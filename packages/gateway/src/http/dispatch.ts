@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { posix } from 'node:path';
+import { compareVersions, MAX_API_VERSION, negotiate } from '@gantry/docker-api';
 import { cancelled, errorText, type Logger, newContext, notFound, openSpan, runInCall } from '@gantry/rpc';
 import { SpanKind, type Tracer } from '@opentelemetry/api';
 import type { Engine } from '../engine/engine';
@@ -9,7 +10,6 @@ import { sendEmpty, sendError, sendText, statusOf } from './answer';
 import type { Exchange, Route, Upgrade } from './exchange';
 import { Query } from './query';
 import { parseTarget, type Router } from './router';
-import { compareVersions, MAX_API_VERSION, negotiate } from './version';
 
 export interface HttpObserver {
   started(): void;

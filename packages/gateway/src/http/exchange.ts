@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import type { ApiVersion } from '@gantry/docker-api';
 import type { CallContext } from '@gantry/rpc';
 import type { Engine } from '../engine/engine';
 import type { Query } from './query';
-import type { ApiVersion } from './version';
 
 /** A connection whose client asked to leave HTTP (`Upgrade: tcp`): paused, its next bytes are the body's, then the stream's. */
 export interface Upgrade {

@@ -1,7 +1,6 @@
 import type { FilterValues } from '@gantry/api/gantry/engine/v1/containers';
+import { type Json, JsonObject, scanJson } from '@gantry/docker-api';
 import { invalidArgument } from '@gantry/rpc';
-import { scanJson } from '../json/scan';
-import { type Json, JsonObject } from '../json/value';
 import type { Query } from './query';
 
 export type Filters = { [key: string]: FilterValues };

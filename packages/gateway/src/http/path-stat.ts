@@ -1,6 +1,6 @@
 import type { PathStat } from '@gantry/api/gantry/engine/v1/containers';
+import { exactNumber } from '@gantry/docker-api';
 import { internal } from '@gantry/rpc';
-import { exactNumber } from '../json/codec';
 
 /** Value of X-Docker-Container-Path-Stat: base64 of JSON. */
 export function pathStatHeader(stat: PathStat | undefined): string {

@@ -1,7 +1,6 @@
 import type { Platform } from '@gantry/api/gantry/images/v1/images';
+import { type Codec, list, scanJson, struct, text } from '@gantry/docker-api';
 import { invalidArgument } from '@gantry/rpc';
-import { type Codec, list, struct, text } from '../json/codec';
-import { scanJson } from '../json/scan';
 
 interface PlatformJson {
   os: string;

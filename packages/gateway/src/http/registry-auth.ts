@@ -1,7 +1,6 @@
 import type { Auth } from '@gantry/api/gantry/images/v1/images';
+import { type Codec, scanJson, struct, text } from '@gantry/docker-api';
 import { invalidArgument } from '@gantry/rpc';
-import { type Codec, struct, text } from '../json/codec';
-import { scanJson } from '../json/scan';
 import type { Exchange } from './exchange';
 
 interface AuthConfig {

@@ -1,8 +1,8 @@
 import type { CreateRequest } from '@gantry/api/gantry/engine/v1/containers';
+import { MAX_API_VERSION } from '@gantry/docker-api';
 import { notFound, conflict, notModified } from '@gantry/rpc';
 import { type GatewayFixture, startGateway } from '../testing/gateway';
 import { routes } from '../routes/table';
-import { MAX_API_VERSION } from './version';
 
 let gateway: GatewayFixture;
 const created: CreateRequest[] = [];

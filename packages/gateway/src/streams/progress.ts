@@ -1,6 +1,5 @@
 import type { Progress } from '@gantry/api/gantry/images/v1/images';
-import type { ApiVersion } from '../http/version';
-import { exactNumber } from '../json/codec';
+import { type ApiVersion, exactNumber } from '@gantry/docker-api';
 
 /** One line of docker's progress stream (jsonmessage.JSONMessage); undefined when there is nothing to tell. */
 export function progressLine(progress: Progress, version: ApiVersion): object | undefined {

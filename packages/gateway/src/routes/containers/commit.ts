@@ -1,8 +1,8 @@
+import { containerConfig } from '@gantry/docker-api';
 import { detached } from '@gantry/rpc';
 import { sendJson } from '../../http/answer';
 import { readJson } from '../../http/body';
 import type { Route } from '../../http/exchange';
-import { containerConfig } from '../../shapes/container-config';
 
 export const imageCommit: Route = {
   method: 'POST',

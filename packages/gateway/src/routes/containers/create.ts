@@ -1,13 +1,10 @@
 import { ContainerConfig, type HostConfig, type NetworkingConfig } from '@gantry/api/gantry/engine/v1/types';
+import { containerConfigFields, hostConfig, networkingConfig, optional, struct, text } from '@gantry/docker-api';
 import { detached, invalidArgument } from '@gantry/rpc';
 import { sendJson } from '../../http/answer';
 import { hasBody, readJson } from '../../http/body';
 import type { Exchange, Route } from '../../http/exchange';
 import { parsePlatform } from '../../http/platform';
-import { optional, struct, text } from '../../json/codec';
-import { containerConfigFields } from '../../shapes/container-config';
-import { hostConfig } from '../../shapes/host-config';
-import { networkingConfig } from '../../shapes/networks';
 
 type CreateBody = ContainerConfig & {
   HostConfig: HostConfig | undefined;

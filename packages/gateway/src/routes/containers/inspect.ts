@@ -1,6 +1,6 @@
+import { containerInspect } from '@gantry/docker-api';
 import { internal } from '@gantry/rpc';
 import { sendJson } from '../../http/answer';
-import { containerInspect } from '../../shapes/container';
 import type { Route } from '../../http/exchange';
 
 export const containerInspectRoute: Route = {

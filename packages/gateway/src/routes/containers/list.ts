@@ -1,6 +1,6 @@
+import { containerSummary } from '@gantry/docker-api';
 import { sendJson } from '../../http/answer';
 import { filterKeys, readFilters } from '../../http/filters';
-import { containerSummary } from '../../shapes/container';
 import type { Route } from '../../http/exchange';
 
 export const containerList: Route = {

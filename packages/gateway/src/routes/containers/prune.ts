@@ -1,7 +1,7 @@
+import { exactNumber } from '@gantry/docker-api';
 import { detached } from '@gantry/rpc';
 import { sendJson } from '../../http/answer';
 import { filterKeys, readFilters } from '../../http/filters';
-import { exactNumber } from '../../json/codec';
 import type { Route } from '../../http/exchange';
 
 export const containerPrune: Route = {

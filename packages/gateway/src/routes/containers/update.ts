@@ -1,10 +1,9 @@
 import type { HostConfig } from '@gantry/api/gantry/engine/v1/types';
+import { hostConfig, optional, resourceFields, restartPolicy, struct } from '@gantry/docker-api';
 import { detached } from '@gantry/rpc';
 import { sendJson } from '../../http/answer';
 import { readJson } from '../../http/body';
 import type { Route } from '../../http/exchange';
-import { optional, struct } from '../../json/codec';
-import { hostConfig, resourceFields, restartPolicy } from '../../shapes/host-config';
 
 /** container.UpdateConfig: the limits of a HostConfig and its restart policy. */
 const updateConfig = struct(

@@ -1,9 +1,9 @@
 import { setTimeout } from 'node:timers/promises';
 import type { WaitResponse } from '@gantry/api/gantry/engine/v1/containers';
+import { exactNumber } from '@gantry/docker-api';
 import { internal, invalidArgument, isErrorOf } from '@gantry/rpc';
 import type { Engine } from '../../engine/engine';
 import type { Exchange, Route } from '../../http/exchange';
-import { exactNumber } from '../../json/codec';
 
 /** Pause before asking a restarted engine again, milliseconds: the broken connection must be noticed first. */
 const RETRY_MS = 50;

@@ -1,7 +1,7 @@
+import { exactNumber } from '@gantry/docker-api';
 import { sendJson } from '../../http/answer';
 import type { Route } from '../../http/exchange';
 import { registryAuth } from '../../http/registry-auth';
-import { exactNumber } from '../../json/codec';
 
 export const distributionInspect: Route = {
   method: 'GET',

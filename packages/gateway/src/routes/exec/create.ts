@@ -1,8 +1,8 @@
+import { execCreateBody } from '@gantry/docker-api';
 import { detached, invalidArgument } from '@gantry/rpc';
 import { sendJson } from '../../http/answer';
 import { readJson } from '../../http/body';
 import type { Route } from '../../http/exchange';
-import { execCreateBody } from '../../shapes/exec';
 import { parseDetachKeys } from '../../streams/detach-keys';
 
 export const containerExec: Route = {

@@ -1,5 +1,5 @@
+import { execInspect } from '@gantry/docker-api';
 import { sendJson } from '../../http/answer';
-import { execInspect } from '../../shapes/exec';
 import type { Route } from '../../http/exchange';
 
 export const execInspectRoute: Route = {

@@ -1,11 +1,11 @@
 import type { ExecStartResponse } from '@gantry/api/gantry/engine/v1/containers';
 import { detached, internal, isGantryError } from '@gantry/rpc';
 import type { Socket } from 'node:net';
+import { type ExecStartBody, execStartBody } from '@gantry/docker-api';
 import type { Engine } from '../../engine/engine';
 import { messageOf, sendEmpty } from '../../http/answer';
 import { readJson } from '../../http/body';
 import type { Exchange, Route } from '../../http/exchange';
-import { type ExecStartBody, execStartBody } from '../../shapes/exec';
 import { parseDetachKeys } from '../../streams/detach-keys';
 import { Deframer, frame, Framer } from '../../streams/frames';
 import { streamType, takeOver } from '../../streams/hijack';

@@ -1,6 +1,6 @@
+import { imageHistoryItem } from '@gantry/docker-api';
 import { sendJson } from '../../http/answer';
 import { parsePlatformJson } from '../../http/platform';
-import { imageHistoryItem } from '../../shapes/image';
 import type { Route } from '../../http/exchange';
 
 export const imageHistory: Route = {

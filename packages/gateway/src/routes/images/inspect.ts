@@ -1,7 +1,7 @@
+import { writeImageInspect } from '@gantry/docker-api';
 import { internal, invalidArgument } from '@gantry/rpc';
 import { sendJson } from '../../http/answer';
 import { parsePlatformJson } from '../../http/platform';
-import { writeImageInspect } from '../../shapes/image';
 import type { Route } from '../../http/exchange';
 
 export const imageInspect: Route = {

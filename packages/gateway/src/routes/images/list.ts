@@ -1,7 +1,7 @@
+import { writeImageSummary } from '@gantry/docker-api';
 import { invalidArgument } from '@gantry/rpc';
 import { sendJson } from '../../http/answer';
 import { filterKeys, readFilters } from '../../http/filters';
-import { writeImageSummary } from '../../shapes/image';
 import type { Route } from '../../http/exchange';
 
 export const imageList: Route = {

@@ -1,8 +1,7 @@
+import { exactNumber, imageDeleteItem } from '@gantry/docker-api';
 import { detached } from '@gantry/rpc';
 import { sendJson } from '../../http/answer';
 import { filterKeys, readFilters } from '../../http/filters';
-import { exactNumber } from '../../json/codec';
-import { imageDeleteItem } from '../../shapes/image';
 import type { Route } from '../../http/exchange';
 
 export const imagePrune: Route = {

@@ -1,7 +1,7 @@
+import { imageDeleteItem } from '@gantry/docker-api';
 import { detached } from '@gantry/rpc';
 import { sendJson } from '../../http/answer';
 import { parsePlatformJson } from '../../http/platform';
-import { imageDeleteItem } from '../../shapes/image';
 import type { Route } from '../../http/exchange';
 
 export const imageDelete: Route = {

@@ -1,8 +1,8 @@
+import { exactNumber } from '@gantry/docker-api';
 import { sendJson } from '../../http/answer';
 import { filterKeys, readFilters } from '../../http/filters';
 import { registryAuth } from '../../http/registry-auth';
 import type { Route } from '../../http/exchange';
-import { exactNumber } from '../../json/codec';
 
 export const imageSearch: Route = {
   method: 'GET',

@@ -1,7 +1,7 @@
+import { networkConnectBody } from '@gantry/docker-api';
 import { detached } from '@gantry/rpc';
 import { sendEmpty } from '../../http/answer';
 import { readJson } from '../../http/body';
-import { networkConnectBody } from '../../shapes/networks';
 import type { Route } from '../../http/exchange';
 
 export const networkConnect: Route = {

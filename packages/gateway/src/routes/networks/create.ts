@@ -1,8 +1,8 @@
+import { network, networkCreateBody } from '@gantry/docker-api';
 import { detached, invalidArgument } from '@gantry/rpc';
 import { sendJson } from '../../http/answer';
 import { readJson } from '../../http/body';
 import type { Route } from '../../http/exchange';
-import { network, networkCreateBody } from '../../shapes/networks';
 
 export const networkCreate: Route = {
   method: 'POST',

@@ -1,7 +1,7 @@
+import { networkDisconnectBody } from '@gantry/docker-api';
 import { detached } from '@gantry/rpc';
 import { sendEmpty } from '../../http/answer';
 import { readJson } from '../../http/body';
-import { networkDisconnectBody } from '../../shapes/networks';
 import type { Route } from '../../http/exchange';
 
 export const networkDisconnect: Route = {

@@ -1,6 +1,6 @@
+import { network } from '@gantry/docker-api';
 import { internal } from '@gantry/rpc';
 import { sendJson } from '../../http/answer';
-import { network } from '../../shapes/networks';
 import type { Route } from '../../http/exchange';
 
 export const networkInspect: Route = {

@@ -1,6 +1,6 @@
+import { network } from '@gantry/docker-api';
 import { sendJson } from '../../http/answer';
 import { filterKeys, readFilters } from '../../http/filters';
-import { network } from '../../shapes/networks';
 import type { Route } from '../../http/exchange';
 
 export const networkList: Route = {

@@ -1,10 +1,7 @@
+import { containerSummary, exactNumber, volume, writeImageSummary } from '@gantry/docker-api';
 import { invalidArgument } from '@gantry/rpc';
 import { sendJson } from '../../http/answer';
 import type { Exchange, Route } from '../../http/exchange';
-import { exactNumber } from '../../json/codec';
-import { containerSummary } from '../../shapes/container';
-import { writeImageSummary } from '../../shapes/image';
-import { volume } from '../../shapes/volume';
 
 const objects = ['container', 'image', 'volume', 'build-cache'];
 

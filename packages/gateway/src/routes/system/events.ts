@@ -1,8 +1,8 @@
+import { writeEvent } from '@gantry/docker-api';
 import { invalidArgument } from '@gantry/rpc';
 import { epoch } from '../../http/epoch';
 import type { Exchange, Route } from '../../http/exchange';
 import { readFilters } from '../../http/filters';
-import { writeEvent } from '../../shapes/system';
 import { JsonLines } from '../../streams/lines';
 
 /** Sends the headers when the subscription stands, so that a client misses nothing that it causes after them. */

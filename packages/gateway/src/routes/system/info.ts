@@ -1,6 +1,6 @@
+import { writeInfo } from '@gantry/docker-api';
 import { internal } from '@gantry/rpc';
 import { sendJson } from '../../http/answer';
-import { writeInfo } from '../../shapes/system';
 import type { Route } from '../../http/exchange';
 
 export const systemInfo: Route = {

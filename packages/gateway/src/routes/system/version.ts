@@ -1,6 +1,6 @@
+import { writeVersion } from '@gantry/docker-api';
 import { internal } from '@gantry/rpc';
 import { sendJson } from '../../http/answer';
-import { writeVersion } from '../../shapes/system';
 import type { Route } from '../../http/exchange';
 
 export const systemVersion: Route = {

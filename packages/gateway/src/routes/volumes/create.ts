@@ -1,7 +1,7 @@
+import { volume, volumeCreate } from '@gantry/docker-api';
 import { detached, internal } from '@gantry/rpc';
 import { sendJson } from '../../http/answer';
 import { readJson } from '../../http/body';
-import { volume, volumeCreate } from '../../shapes/volume';
 import type { Route } from '../../http/exchange';
 
 export const volumeCreateRoute: Route = {

@@ -1,6 +1,6 @@
+import { volume } from '@gantry/docker-api';
 import { internal } from '@gantry/rpc';
 import { sendJson } from '../../http/answer';
-import { volume } from '../../shapes/volume';
 import type { Route } from '../../http/exchange';
 
 export const volumeInspect: Route = {

@@ -1,6 +1,6 @@
+import { volume } from '@gantry/docker-api';
 import { sendJson } from '../../http/answer';
 import { filterKeys, readFilters } from '../../http/filters';
-import { volume } from '../../shapes/volume';
 import type { Route } from '../../http/exchange';
 
 export const volumeList: Route = {

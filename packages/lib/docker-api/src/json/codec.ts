@@ -1,5 +1,5 @@
 import { invalidArgument } from '@gantry/rpc';
-import type { ApiVersion } from '../http/version';
+import type { ApiVersion } from '../version';
 import { isZero, type Json, JsonNumber, JsonObject, kindOf } from './value';
 
 /** Where a value stands, for errors: the Go struct that holds it and the path from the body's root. */

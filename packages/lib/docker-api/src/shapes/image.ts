@@ -6,7 +6,7 @@ import type {
   ImageManifestSummary,
   ImageSummary,
 } from '@gantry/api/gantry/engine/v1/types';
-import type { ApiVersion } from '../http/version';
+import type { ApiVersion } from '../version';
 import { type Codec, exactNumber, flag, int64, list, map, omitEmpty, optional, struct, text, versioned } from '../json/codec';
 import { member, nullableStrings } from '../json/wrapped';
 import { absent, healthConfig } from './container-config';

@@ -1,5 +1,5 @@
 import type { EventMessage, SystemInfo, SystemVersion } from '@gantry/api/gantry/engine/v1/types';
-import { type ApiVersion, MAX_API_VERSION, MIN_API_VERSION } from '../http/version';
+import { type ApiVersion, MAX_API_VERSION, MIN_API_VERSION } from '../version';
 import { type Codec, exactNumber, flag, int64, list, map, omitEmpty, optional, struct, text, versioned } from '../json/codec';
 import { stringRow } from '../json/wrapped';
 import { absent } from './container-config';

@@ -1,0 +1,12 @@
+export { type Codec, exactNumber, list, optional, struct, text } from './json/codec';
+export { JsonSyntaxError, scanJson } from './json/scan';
+export { type Json, JsonObject } from './json/value';
+export { containerInspect, containerSummary } from './shapes/container';
+export { containerConfig, containerConfigFields } from './shapes/container-config';
+export { type ExecStartBody, execCreateBody, execInspect, execStartBody } from './shapes/exec';
+export { hostConfig, resourceFields, restartPolicy } from './shapes/host-config';
+export { imageDeleteItem, imageHistoryItem, writeImageInspect, writeImageSummary } from './shapes/image';
+export { network, networkConnectBody, networkCreateBody, networkDisconnectBody, networkingConfig } from './shapes/networks';
+export { writeEvent, writeInfo, writeVersion } from './shapes/system';
+export { volume, volumeCreate } from './shapes/volume';
+export { type ApiVersion, compareVersions, MAX_API_VERSION, negotiate } from './version';
