@@ -13,6 +13,7 @@ import { addEngineFace } from './docker/face';
 import { type EngineFacts, engineId } from './docker/system';
 import { EventBus } from './docker/events';
 import { Database, openRecordsOn } from './core/records';
+import { openSandboxes } from './core/sandboxes';
 import { connectTasks, subscribeTaskEvents } from './core/tasks';
 import { readHostRemap } from './core/userns';
 
@@ -44,6 +45,7 @@ export function compose(service: ServiceContext<SupervisorConfig>): Running {
   const surroundings: EngineSurroundings = {
     db,
     records,
+    sandboxes: openSandboxes(db),
     tasks,
     taskEvents,
     bus,

@@ -41,6 +41,7 @@ export function createContainersEngine(surroundings: EngineSurroundings, overrid
   const engine: Engine = {
     settings: { ...settingsOf(surroundings), ...overrides },
     records,
+    sandboxes: surroundings.sandboxes,
     journal: openJournal(surroundings.db),
     tasks: surroundings.tasks,
     taskEvents: surroundings.taskEvents,

@@ -3,6 +3,7 @@ import type { Connection, Handlers, Logger } from '@gantry/rpc';
 import type { DockerContainers } from '../containerd/containers/containers';
 import type { EventBus } from './events';
 import type { Database, Records } from '../core/records';
+import type { Sandboxes } from '../core/sandboxes';
 import type { RuntimeTable } from '../core/runtimes';
 import type { TaskEvents, Tasks } from '../core/tasks';
 import type { ContainerNetworks } from './networks';
@@ -11,6 +12,7 @@ import type { ContainerNetworks } from './networks';
 export interface EngineSurroundings {
   readonly db: Database;
   readonly records: Records;
+  readonly sandboxes: Sandboxes;
   readonly tasks: Tasks;
   readonly taskEvents: TaskEvents;
   readonly bus: EventBus;

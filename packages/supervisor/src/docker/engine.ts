@@ -7,6 +7,7 @@ import { type CallContext, type Logger, type ServiceClient, shortSocketPath, typ
 import type { DockerEvents } from './events';
 import type { Journal } from '../core/journal';
 import type { Records } from '../core/records';
+import type { Sandboxes } from '../core/sandboxes';
 import type { RuntimeTable } from '../core/runtimes';
 import type { SeccompProfile } from '@gantry/spec';
 import type { TaskEvents, Tasks } from '../core/tasks';
@@ -52,6 +53,7 @@ export interface EngineSettings {
 export interface Engine {
   readonly settings: EngineSettings;
   readonly records: Records;
+  readonly sandboxes: Sandboxes;
   readonly journal: Journal;
   readonly tasks: Tasks;
   readonly taskEvents: TaskEvents;

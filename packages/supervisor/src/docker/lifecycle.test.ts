@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Sandbox } from '@gantry/api/containerd/types/types';
 import { ListRequest, StartRequest, WaitRequest } from '@gantry/api/gantry/engine/v1/containers';
 import { internal, newContext } from '@gantry/rpc';
 import { Phase } from '../core/records';
@@ -283,6 +284,16 @@ describe('a new process', () => {
     expect(engine.records.requireDocker(ended).docker.state).toMatchObject({ exitCode: 7n, phase: Phase.PHASE_EXITED });
     expect(engine.records.requireDocker(gone).docker.state).toMatchObject({ exitCode: 255n, phase: Phase.PHASE_EXITED });
     expect(engine.records.getDocker(rm)).toBeUndefined();
+  });
+
+  it('tells the network of the sandboxes of other faces beside its own', async () => {
+    const id = await create();
+    await start(id);
+    engine.sandboxes.create('k8s.io', Sandbox.fromPartial({ sandboxId: 'pod' }));
+    engine.sandboxes.move('k8s.io', 'pod', 'ready', { netnsPath: '/run/netns/pod', bootId: 'boot-1' });
+    crash();
+    await reconcile(engine);
+    expect(world.calls).toContain(`reconcile ${id} pod`);
   });
 
   it('after a reboot counts what ran as exited with 255 and starts what the policy says', async () => {

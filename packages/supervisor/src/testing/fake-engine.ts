@@ -18,6 +18,7 @@ import { Restarter } from '../docker/restart/restarter';
 import { DockerEvents } from '../docker/events';
 import { openJournal } from '../core/journal';
 import { Database, openRecordsOn } from '../core/records';
+import { openSandboxes } from '../core/sandboxes';
 import { BUILT_IN_RUNTIMES, RuntimeTable } from '../core/runtimes';
 import { DEFAULT_SHM_SIZE, defaultSeccompProfile } from '@gantry/spec';
 import { FakeTasks } from './fake-tasks';
@@ -180,7 +181,10 @@ function services(world: FakeWorld): Pick<Engine, 'images' | 'volumes' | 'snapsh
         world.sandboxes.delete(sandboxId);
         return {};
       },
-      reconcile: async () => ({ releasedSandboxIds: [] }),
+      reconcile: async (_ctx: CallContext, { sandboxes }: { sandboxes: { sandboxId: string }[] }) => {
+        world.call(`reconcile ${sandboxes.map(({ sandboxId }) => sandboxId).join(' ')}`);
+        return { releasedSandboxIds: [] };
+      },
       renameSandbox: async () => ({}),
       getStatus: async () => ({ hostGatewayIp: '172.17.0.1' }),
     } as never,
@@ -207,6 +211,7 @@ export function fakeEngine(world: FakeWorld, settings: Partial<Engine['settings'
     ctx,
     told,
     records,
+    sandboxes: openSandboxes(db),
     events,
     journal: openJournal(db),
     tasks: world.tasks,

@@ -100,6 +100,6 @@ export interface Namespaces {
   create(name: string, labels: Readonly<Record<string, string>>): Namespace;
   /** Throws notFound. */
   setLabels(name: string, labels: Readonly<Record<string, string>>): Namespace;
-  /** Throws notFound, or failedPrecondition when it still has containers. */
+  /** Throws notFound, or failedPrecondition when it still has containers or sandboxes. */
   delete(name: string): void;
 }

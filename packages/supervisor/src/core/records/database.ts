@@ -14,6 +14,9 @@ const migrations: readonly string[] = [
    CREATE TABLE journal (
      id TEXT PRIMARY KEY, kind TEXT NOT NULL, subject TEXT NOT NULL, started_at TEXT NOT NULL,
      input TEXT NOT NULL) STRICT, WITHOUT ROWID;`,
+  `CREATE TABLE sandboxes (
+     namespace TEXT NOT NULL, id TEXT NOT NULL, seq INTEGER NOT NULL, record BLOB NOT NULL, state TEXT NOT NULL,
+     PRIMARY KEY (namespace, id)) STRICT, WITHOUT ROWID;`,
 ];
 
 /**

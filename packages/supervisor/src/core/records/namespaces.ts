@@ -16,7 +16,10 @@ export function openNamespaces(db: Database): Namespaces {
     'INSERT INTO namespaces (name, labels) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET labels = excluded.labels',
   );
   const drop = db.sql.prepare('DELETE FROM namespaces WHERE name = ?');
-  const used = db.sql.prepare('SELECT 1 FROM containers WHERE namespace = ? LIMIT 1');
+  const used = (['containers', 'sandboxes'] as const).map((what) => ({
+    what,
+    any: db.sql.prepare(`SELECT 1 FROM ${what} WHERE namespace = ? LIMIT 1`),
+  }));
 
   const get = (name: string): Namespace | undefined => {
     const row = one.get(name) as Row | undefined;
@@ -37,8 +40,11 @@ export function openNamespaces(db: Database): Namespaces {
     },
     delete(name) {
       if (get(name) === undefined) throw notFound(`namespace "${name}": not found`);
-      if (used.get(name) !== undefined) throw failedPrecondition(`namespace "${name}" must be empty, but it still has containers`);
-      db.transaction(() => drop.run(name));
+      db.transaction(() => {
+        const left = used.find(({ any }) => any.get(name) !== undefined);
+        if (left !== undefined) throw failedPrecondition(`namespace "${name}" must be empty, but it still has ${left.what}`);
+        drop.run(name);
+      });
     },
   };
 }

@@ -128,8 +128,9 @@ async function tellNetwork(engine: Engine, ctx: CallContext): Promise<void> {
     .listDocker()
     .filter(({ docker }) => isRunning(docker))
     .map(({ id, docker }) => ({ sandboxId: id, netnsPath: `/proc/${stateOf(docker).pid}/ns/net` }));
+  const shared = engine.sandboxes.live(engine.settings.bootId);
   await engine.network
-    .reconcile(ctx, { sandboxes }, { timeoutMs: 20_000, waitForReady: true })
+    .reconcile(ctx, { sandboxes: [...sandboxes, ...shared] }, { timeoutMs: 20_000, waitForReady: true })
     .catch((error: unknown) => engine.logger.warn({ err: error }, 'the network service could not be told which containers live'));
 }
 
