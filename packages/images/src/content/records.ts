@@ -3,7 +3,7 @@ import type { Database } from '../store/database';
 import { type Filter, labelField } from '../store/filters';
 import { applyLabelPath, checkLabels, type Labels, parseLabels } from '../store/labels';
 import type { Scope } from '../store/namespaced';
-import { nowMicros } from '../store/time';
+import { microsAfter, nowMicros } from '../store/time';
 
 export interface ContentInfo {
   readonly digest: string;
@@ -55,7 +55,7 @@ export class ContentTable {
         next = changed;
       }
       checkLabels(next);
-      const updated = nowMicros();
+      const updated = microsAfter(old.updated);
       this.db.run(
         'UPDATE content SET labels = ?, updated = ? WHERE ns = ? AND digest = ?',
         JSON.stringify(next),

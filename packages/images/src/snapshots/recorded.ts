@@ -3,7 +3,7 @@ import type { Filter } from '../store/filters';
 import { applyLabelPath, checkLabels, type Labels } from '../store/labels';
 import type { LeaseTable } from '../store/leases';
 import type { Scope } from '../store/namespaced';
-import { nowMicros } from '../store/time';
+import { microsAfter, nowMicros } from '../store/time';
 import { Kind, type SnapshotRecord, type SnapshotTable } from './records';
 import type { CommitOptions, Mount, Snapshotter, Usage } from './snapshotter';
 
@@ -88,13 +88,15 @@ export abstract class RecordedSnapshotter implements Snapshotter {
       }
       leases.drop(scope, this.resource(key));
       const leased = leases.hold(scope, this.resource(name));
+      const committed = nowMicros(); // another snapshot than the active one was: with a time of its own
       table.db.run(
-        'UPDATE snapshots SET name = ?, kind = ?, parent = ?, labels = ?, updated = ?, size = ?, inodes = ?, backend = ?, leased = MAX(leased, ?) WHERE id = ?',
+        'UPDATE snapshots SET name = ?, kind = ?, parent = ?, labels = ?, created = ?, updated = ?, size = ?, inodes = ?, backend = ?, leased = MAX(leased, ?) WHERE id = ?',
         name,
         Kind.committed,
         parent,
         JSON.stringify(options.labels),
-        nowMicros(),
+        committed,
+        committed,
         usage.size,
         usage.inodes,
         backend,
@@ -144,7 +146,7 @@ export abstract class RecordedSnapshotter implements Snapshotter {
         next = changed;
       }
       checkLabels(next);
-      db.run('UPDATE snapshots SET labels = ?, updated = ? WHERE id = ?', JSON.stringify(next), nowMicros(), record.id);
+      db.run('UPDATE snapshots SET labels = ?, updated = ? WHERE id = ?', JSON.stringify(next), microsAfter(record.updated), record.id);
       return this.stat(scope, key);
     });
   }

@@ -3,7 +3,7 @@ import type { Database } from './database';
 import { type Filter, labelField } from './filters';
 import { applyLabelPath, checkLabels, type Labels, parseLabels } from './labels';
 import type { Scope } from './namespaced';
-import { nowMicros } from './time';
+import { microsAfter, nowMicros } from './time';
 
 export interface Target {
   readonly mediaType: string;
@@ -95,7 +95,7 @@ export class ImageTable {
         else throw invalidArgument(`cannot update "${path}" field of image "${image.name}"`);
       }
       check(image.name, target, labels);
-      const updated = nowMicros();
+      const updated = microsAfter(old.updated);
       this.db.run(
         'UPDATE images SET labels = ?, media_type = ?, digest = ?, size = ?, annotations = ?, updated = ? WHERE ns = ? AND name = ?',
         JSON.stringify(labels),

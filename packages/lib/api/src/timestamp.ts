@@ -1,4 +1,5 @@
 import type { Timestamp } from './gen/google/protobuf/timestamp';
+import { wallMicros } from './wall-clock';
 
 /** A Date (milliseconds) as a protobuf timestamp. */
 export function toTimestamp(date: Date): Timestamp {
@@ -12,11 +13,21 @@ export function fromTimestamp(at: Timestamp): Date {
   return new Date(Number(at.seconds) * 1000 + Math.floor(at.nanos / 1_000_000));
 }
 
-/** The present, with the nanoseconds that the system clock gives Node (microsecond steps). */
+/** The present, in steps of a microsecond. */
 export function timestampNow(): Timestamp {
-  const ms = performance.timeOrigin + performance.now();
-  const seconds = Math.floor(ms / 1000);
-  return { seconds: BigInt(seconds), nanos: Math.floor((ms - seconds * 1000) * 1000) * 1000 };
+  return microsToTimestamp(wallMicros());
+}
+
+export function microsToTimestamp(micros: number): Timestamp {
+  const seconds = Math.floor(micros / 1_000_000);
+  return { seconds: BigInt(seconds), nanos: (micros - seconds * 1_000_000) * 1000 };
+}
+
+/** The present, or `earlier` where the system's clock was set back since: what a record tells of itself only goes on. */
+export function timestampAfter(earlier: Timestamp | undefined): Timestamp {
+  const now = timestampNow();
+  if (earlier === undefined || now.seconds > earlier.seconds) return now;
+  return now.seconds === earlier.seconds && now.nanos >= earlier.nanos ? now : earlier;
 }
 
 /** Docker's RFC3339Nano in UTC, trailing zeros of the fraction dropped: `2024-05-01T10:00:00.5Z`. */

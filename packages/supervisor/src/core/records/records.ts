@@ -1,4 +1,4 @@
-import { timestampNow } from '@gantry/api';
+import { timestampAfter, timestampNow } from '@gantry/api';
 import { Container } from '@gantry/api/containerd/services/containers/v1/containers';
 import { Container as DockerView } from '@gantry/api/gantry/engine/v1/record';
 import { alreadyExists, internal, invalidArgument, notFound } from '@gantry/rpc';
@@ -119,7 +119,7 @@ export function openRecordsOn(db: Database, dockerNamespace: string): Records {
       const changed = change(structuredClone(current));
       if (changed.id !== id) throw invalidArgument(`container "${id}": the id cannot be changed`);
       const { [DOCKER_EXTENSION]: _ours, ...extensions } = changed.extensions;
-      const made: Container = { ...changed, createdAt: current.createdAt, updatedAt: timestampNow(), extensions };
+      const made: Container = { ...changed, createdAt: current.createdAt, updatedAt: timestampAfter(current.updatedAt), extensions };
       db.transaction(() => {
         setRecord.run(Container.encode(made).finish(), namespace, id);
         tell({ kind: 'updated', namespace, container: made });
