@@ -43,6 +43,7 @@ export interface ProcessOptions {
 const ACK_MS = 15_000;
 /** 128 + SIGKILL: what a process gets whose monitor died. */
 const LOST_CODE = 137;
+const SIGKILL = 9;
 
 /**
  * One process under its monitor, as the shim sees it: made by `create`, or found again by `adopt` after a restart.
@@ -57,6 +58,7 @@ export class MonitoredProcess {
   private starting: Promise<unknown> = Promise.resolve();
   private startAsked = false;
   private startFailed = false;
+  private refusal: GantryError | undefined;
   private released = false;
   private oomSeen = false;
   private stdinClosed = false;
@@ -82,6 +84,25 @@ export class MonitoredProcess {
     this.pid = answer.pid ?? 0;
     this.connect();
     await this.createRemote();
+  }
+
+  /** It could not be made, and `start` tells why: nothing of it is left to end. */
+  refuse(why: GantryError): void {
+    this.detach();
+    this.refusal = why;
+  }
+
+  /** It ran at some time: a process that did not has no exit to tell. */
+  get ran(): boolean {
+    return this.status !== 'created' && !this.startFailed;
+  }
+
+  /** Ends a process that was not started. */
+  async discard(): Promise<void> {
+    if (!this.startAsked) this.startFailed = true;
+    if (this.refusal !== undefined) this.finish({ exit_code: 0, exited_at: new Date().toISOString(), oom: false });
+    else await this.signal(SIGKILL).catch(() => undefined); // it ends by itself, or with its task
+    await this.exit;
   }
 
   /** From now on the process outlives the shim. */
@@ -117,6 +138,7 @@ export class MonitoredProcess {
     if (this.status !== 'created' || this.exitState !== undefined)
       throw failedPrecondition(`the process is ${this.exitState === undefined ? this.status : 'stopped'}, not created`);
     if (this.startAsked) throw failedPrecondition('the process is being started');
+    if (this.refusal !== undefined) throw this.refusal;
     this.startAsked = true;
     const start = this.startRemote()
       .then((pid) => this.ask({ op: 'start', ...(pid === undefined ? {} : { pid }) }))
@@ -152,7 +174,7 @@ export class MonitoredProcess {
 
   /** At any time, and as often as it is asked; a process that has ended has no stdin to close. */
   async closeStdin(): Promise<void> {
-    if (this.exitState !== undefined) return;
+    if (this.exitState !== undefined || this.refusal !== undefined) return;
     await this.ask({ op: 'close_stdin' }).catch(async (error: unknown) => {
       if (!isErrorOf(error, 'unavailable')) throw error;
       await this.exit; // its monitor went meanwhile, which ends the process

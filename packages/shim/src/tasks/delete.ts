@@ -20,13 +20,15 @@ export async function deleteProcess(engine: Engine, ctx: CallContext, id: string
 async function deleteExec(engine: Engine, ctx: CallContext, id: string, execId: string): Promise<Deleted> {
   const task = engine.registry.get(ctx.namespace, id);
   const exec = engine.registry.exec(ctx.namespace, id, execId);
-  if (exec.process.status === 'created' && exec.process.exitState === undefined) await exec.process.signal(SIGKILL).catch(() => undefined);
-  else if (exec.process.exitState === undefined) throw failedPrecondition(`exec ${execId} of task ${id} is running`);
-  const exit = await exec.process.exit;
-  await exec.process.release();
+  const { process } = exec;
+  if (process.status === 'created' && process.exitState === undefined) await process.discard();
+  else if (process.exitState === undefined) throw failedPrecondition(`exec ${execId} of task ${id} is running`);
+  const exit = await process.exit;
+  const { ran, pid } = process;
+  await process.release();
   removeFlat(exec.dir);
   task.execs.delete(execId);
-  return { pid: exec.process.pid, exit };
+  return { pid, exit: ran ? exit : { ...exit, exit_code: 0 } };
 }
 
 async function deleteTask(engine: Engine, ctx: CallContext, id: string): Promise<Deleted> {
@@ -55,7 +57,8 @@ async function removeTask(engine: Engine, task: Task): Promise<void> {
   // Execs die with init's pid namespace, or by the driver's sweep.
   await Promise.all(
     execs.map(async (exec) => {
-      if (exec.process.exitState === undefined) await exec.process.signal(SIGKILL).catch(() => undefined);
+      if (!exec.process.ran) await exec.process.discard();
+      else if (exec.process.exitState === undefined) await exec.process.signal(SIGKILL).catch(() => undefined);
       await exec.process.exit;
       await exec.process.release();
     }),

@@ -14,7 +14,8 @@ import { watchProcess } from './watch';
 
 /**
  * Adds a process to a task; it runs at Start. Its monitor serves its socket from now on, so that clients can attach before. stdin is open
- * when a stdin URI is given, and is closed when the first client leaves.
+ * when a stdin URI is given, and is closed when the first client leaves. A process that cannot be made is there until it is deleted and is refused by
+ * Start, as with containerd's shims; but who would attach to its monitor before is told now.
  */
 export async function addExec(engine: Engine, ctx: CallContext, request: ExecProcessRequest): Promise<void> {
   const { id, execId } = request;
@@ -79,8 +80,12 @@ async function makeExec(engine: Engine, task: Task, request: ExecProcessRequest)
     monitored.detach();
     endMonitor(dir);
     const explained = isGantryError(error) ? await task.driver.explain(dir, error) : asGantryError(error);
-    removeFlat(dir);
-    throw explained;
+    if (stdio.socket !== undefined || explained.meta['launch'] === undefined) {
+      removeFlat(dir);
+      throw explained;
+    }
+    monitored.refuse(explained);
+    writeJson(`${dir}/exec.json`, { ...record, refusal: { kind: explained.kind, message: explained.message, meta: explained.meta } });
   }
   task.execs.set(execId, { record, dir, process: monitored });
 }

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Spec } from '@gantry/oci';
-import { errorText } from '@gantry/rpc';
+import { errorText, GantryError } from '@gantry/rpc';
 import { type ExitState, isSameProcess, readExitState, readJson, readMonitorState, writeExitState } from '../monitor/state-files';
 import { readSpec } from './create';
 import { type Engine, execDir } from './engine';
@@ -69,7 +69,7 @@ async function rebuildExec(engine: Engine, task: Task, execId: string): Promise<
   const dir = execDir(task.dir, execId);
   const { namespace, id } = task.record;
   const [record, state] = [readJson<ExecRecord>(join(dir, 'exec.json')), readMonitorState(dir)];
-  if (record === undefined || state?.acknowledged !== true) {
+  if (record === undefined || (state?.acknowledged !== true && record.refusal === undefined)) {
     endMonitor(dir);
     return;
   }
@@ -84,7 +84,8 @@ async function rebuildExec(engine: Engine, task: Task, execId: string): Promise<
     ended: () => undefined,
   });
   task.execs.set(execId, { record, dir, process });
-  await process.adopt();
+  if (record.refusal === undefined) await process.adopt();
+  else process.refuse(new GantryError(record.refusal.kind, record.refusal.message, { meta: record.refusal.meta }));
 }
 
 /** A bundle that its owner took away leaves enough for the task's end. */

@@ -1,4 +1,4 @@
-import { invalidArgument } from '@gantry/rpc';
+import { type ErrorKind, type ErrorMeta, invalidArgument } from '@gantry/rpc';
 import type { CgroupPlan } from '@gantry/runtime';
 import type { DriverName, RuntimeOptions } from '../drivers/driver';
 import type { StdioUris } from './stdio';
@@ -29,6 +29,8 @@ export interface ExecRecord {
   readonly execId: string;
   readonly stdio: StdioUris;
   readonly socket: string;
+  /** Why it could not be made, which its start tells. */
+  readonly refusal?: { readonly kind: ErrorKind; readonly message: string; readonly meta: ErrorMeta };
 }
 
 const IDENTIFIER = /^[A-Za-z0-9]+(?:[._-](?:[A-Za-z0-9]+))*$/;

@@ -37,7 +37,8 @@ export async function monitorStdio(uris: StdioUris, owner: StdioOwner, openStdin
   const [stdin, stdout, stderr] = await Promise.all([
     sink(uris.stdin, 'stdin'),
     sink(outputs.stdout, 'stdout'),
-    sink(outputs.stderr, 'stderr'),
+    // A terminal has one output. Clients name a stderr all the same, and do not always make it.
+    uris.terminal ? '' : sink(outputs.stderr, 'stderr'),
   ]);
   const monitored = [uris.stdout, uris.stderr, uris.stdin].find((uri) => uri.startsWith(MONITOR) && uri.length > MONITOR.length);
   return {
@@ -47,7 +48,7 @@ export async function monitorStdio(uris: StdioUris, owner: StdioOwner, openStdin
       stdin: stdin === 'open' || stdin === '' ? (openStdin ? 'open' : '') : stdin,
       stdin_once: stdinOnce,
       stdout,
-      stderr: uris.terminal ? '' : stderr,
+      stderr,
       ...binary,
     },
   };

@@ -129,7 +129,7 @@ export function driverSuite(name: string, options: Partial<CreateOptions>): void
       const task = await shim.create({ args: ['sleep', '100'] });
       await shim.startTask(task);
       await shim.exec(task, 'idle', { args: ['true'] });
-      expect(await shim.delete(task, 'idle')).toBe(137);
+      expect(await shim.delete(task, 'idle')).toBe(0);
       await shim.exec(task, 'idle', { args: ['sh', '-c', 'exit 8'] });
       await shim.startTask(task, 'idle');
       expect(await shim.wait(task, 'idle')).toBe(8);
@@ -281,6 +281,38 @@ export function driverSuite(name: string, options: Partial<CreateOptions>): void
       expect([await drain(output), await drain(errors)]).toEqual(['through the fifo\n', 'problem\n']);
       for (const fd of [output, errors]) closeSync(fd);
       await shim.delete(task);
+    });
+
+    test('of a terminal the stderr that a client names is left alone', async () => {
+      const uris = { stdin: join(shim.dir, 'tty-in'), stdout: join(shim.dir, 'tty-out'), stderr: join(shim.dir, 'never-made') };
+      for (const path of [uris.stdin, uris.stdout]) execFileSync('mkfifo', [path]);
+      const task = await shim.create({ args: ['sleep', '100'], terminal: true, stdio: uris });
+      await shim.startTask(task);
+      await shim.exec(task, 'tty', { args: ['sh', '-c', 'exit 6'], terminal: true, stdio: uris });
+      await shim.startTask(task, 'tty');
+      expect(await shim.wait(task, 'tty')).toBe(6);
+      await shim.delete(task, 'tty');
+      expect(existsSync(uris.stderr)).toBe(false);
+      await finish(task);
+    });
+
+    test('to a client with fifos, an exec of a program that is missing fails at its start, and its deletion tells 0', async () => {
+      const uris = { stdin: '', stdout: join(shim.dir, 'none-out'), stderr: '' };
+      execFileSync('mkfifo', [uris.stdout]);
+      const task = await shim.create({ args: ['sleep', '100'] });
+      await shim.startTask(task);
+      const exec = (id: string) => shim.exec(task, id, { args: ['/no/such/program'], stdio: uris });
+      await exec('first');
+      await expect(shim.startTask(task, 'first')).rejects.toMatchObject({ kind: 'invalidArgument', meta: { exitCode: 127 } });
+      expect(await shim.delete(task, 'first')).toBe(0);
+      await exec('second');
+      await exec('left');
+      await shim.stop();
+      await shim.start();
+      await expect(shim.startTask(task, 'second')).rejects.toMatchObject({ kind: 'invalidArgument', meta: { exitCode: 127 } });
+      await finish(task);
+      expect(existsSync(task.bundle)).toBe(false);
+      expect(shim.topics(task).filter((topic) => topic === '/tasks/exit')).toHaveLength(1);
     });
 
     test('a user who is not root opens its own output again', async () => {
