@@ -24,8 +24,23 @@ export const floors = {
 
 const packages = 'api|rpc|oci|linux|spec|docker-api|service|runtime|gateway|supervisor|images|network|shim|launcher';
 
+/** Rooms of a package: room → rooms beside it that it may not enter. The supervisor's faces stand on one core and do not know each other. */
+export const rooms = {
+  'packages/supervisor/src/core': ['docker', 'containerd'],
+  'packages/supervisor/src/docker': ['containerd'],
+  'packages/supervisor/src/containerd': ['docker'],
+};
+
+/** What a room may import: what its package may, except from the rooms that are closed to it. */
+function room(folder, closed) {
+  const [, allowed] = Object.entries(floors).find(([name]) => folder.startsWith(`${name}/`));
+  return floor(folder, allowed, [
+    { regex: `^(?:\\.\\./)+(?:${closed.join('|')})(?:/|$)`, message: `${folder} may not enter the room of: ${closed.join(', ')}` },
+  ]);
+}
+
 /** A restriction by name, with a reason that says what is allowed. Tests may also use the contract suites of what they may import. */
-function floor(folder, allowed) {
+function floor(folder, allowed, further = []) {
   // `rpc/errors` allows that door only; `rpc` allows all doors of the package.
   const doors = allowed.map((name) => (name.includes('/') ? `${name}$` : `${name}(?:/|$)`)).join('|');
   const outside = doors === '' ? '^@gantry/' : `^@gantry/(?!${doors})`;
@@ -44,6 +59,7 @@ function floor(folder, allowed) {
               message: 'import another package by its name, not by its files',
             },
             { regex: '^@gantry/[^/]+/src(?:/|$)', message: 'a package is entered by its doors' },
+            ...further,
           ],
         },
       ],
@@ -97,6 +113,7 @@ export default tseslint.config(
     },
   },
   ...Object.entries(floors).map(([folder, allowed]) => floor(folder, allowed)),
+  ...Object.entries(rooms).map(([folder, closed]) => room(folder, closed)),
   {
     files: ['**/config.ts', '**/*.test.ts', '**/testing/**/*.ts', 'test-e2e/**/*.ts'],
     rules: {

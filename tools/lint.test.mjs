@@ -58,6 +58,25 @@ for (const [file, name] of [
 }
 
 for (const [file, name] of [
+  ['packages/supervisor/src/core/start/probe.ts', '../../docker/records'],
+  ['packages/supervisor/src/core/probe.ts', '../containerd/identifiers'],
+  ['packages/supervisor/src/docker/start/probe.ts', '../../containerd/identifiers'],
+  ['packages/supervisor/src/containerd/probe.ts', '../docker/status'],
+]) {
+  test(`${file} may not enter ${name}`, async () => {
+    assert.match(await complaints(file, importing(name)), /may not enter the room/);
+  });
+}
+
+test('a room keeps the floor of its package', async () => {
+  assert.match(await complaints('packages/supervisor/src/core/probe.ts', importing('@gantry/images')), /may import of ours/);
+});
+
+for (const [file, name] of [
+  ['packages/supervisor/src/docker/start/probe.ts', '../../core/records'],
+  ['packages/supervisor/src/docker/start/probe.ts', '../create/names'],
+  ['packages/supervisor/src/containerd/probe.ts', '../core/records'],
+  ['packages/supervisor/src/probe.ts', './docker/events'],
   ['packages/gateway/src/probe.ts', '@gantry/api/gantry/engine/v1/containers'],
   ['packages/gateway/src/probe.ts', '@gantry/rpc'],
   ['packages/gateway/src/routes/containers/probe.ts', '../images/list'],

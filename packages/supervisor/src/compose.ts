@@ -11,8 +11,10 @@ import { createContainersEngine } from './docker/compose';
 import type { EngineSurroundings } from './docker/contract';
 import { addEngineFace } from './docker/face';
 import { type EngineFacts, engineId } from './docker/system';
-import { EventBus } from './docker/events';
-import { Database, openRecordsOn } from './core/records';
+import { Envelopes } from './core/events';
+import { DockerEvents } from './docker/events';
+import { Database } from './core/records';
+import { openDockerRecords } from './docker/records';
 import { openSandboxes } from './core/sandboxes';
 import { connectTasks, subscribeTaskEvents } from './core/tasks';
 import { readHostRemap } from './core/userns';
@@ -22,8 +24,9 @@ export function compose(service: ServiceContext<SupervisorConfig>): Running {
   const { config, logger, run, data } = service;
   const build = { version: service.version, revision: '' };
   const db = new Database(join(data, 'state.db'));
-  const records = openRecordsOn(db, config.namespace);
-  const bus = new EventBus();
+  const records = openDockerRecords(db, config.namespace);
+  const envelopes = new Envelopes();
+  const events = new DockerEvents();
   const runtimes = runtimeTable(config);
   const remap = readHostRemap(config['userns-remap']);
   const connections = {
@@ -33,13 +36,13 @@ export function compose(service: ServiceContext<SupervisorConfig>): Running {
   };
   const tasks = connectTasks(connections.shim);
   const taskEvents = subscribeTaskEvents(connections.shim, logger);
-  taskEvents.onEvent(({ namespace, topic, timestamp, event }) => bus.envelopes.forward({ namespace, topic, timestamp, event }));
+  taskEvents.onEvent(({ namespace, topic, timestamp, event }) => envelopes.forward({ namespace, topic, timestamp, event }));
   const ensureNamespace = (name: string): void => {
     if (records.namespaces.get(name) === undefined) records.namespaces.create(name, {});
   };
   const imageEvents = imageEventSource(connections.images, logger, (envelope) => {
     if (envelope.namespace !== '') ensureNamespace(envelope.namespace);
-    bus.envelopes.forward(envelope);
+    envelopes.forward(envelope);
   });
 
   const surroundings: EngineSurroundings = {
@@ -48,7 +51,7 @@ export function compose(service: ServiceContext<SupervisorConfig>): Running {
     sandboxes: openSandboxes(db),
     tasks,
     taskEvents,
-    bus,
+    events,
     runtimes,
     connections,
     logger,
@@ -84,8 +87,9 @@ export function compose(service: ServiceContext<SupervisorConfig>): Running {
   const server = service.createServer({ defaultNamespace: '' });
   addContainerdFace(server, {
     records,
+    engineNamespace: config.namespace,
     tasks,
-    envelopes: bus.envelopes,
+    envelopes,
     runtimes,
     docker: containers,
     images: connections.images,
@@ -93,7 +97,7 @@ export function compose(service: ServiceContext<SupervisorConfig>): Running {
     uuid: facts.id,
     build,
   });
-  addEngineFace(server, { records, events: bus.docker, runtimes, containers, connections, facts, build });
+  addEngineFace(server, { records, events, runtimes, containers, connections, facts, build });
 
   let unpublish = (): void => undefined;
   const stopping = new AbortController();
@@ -107,7 +111,7 @@ export function compose(service: ServiceContext<SupervisorConfig>): Running {
   return {
     async start() {
       ensureNamespace(config.namespace);
-      unpublish = publishRecordChanges(records, bus.envelopes);
+      unpublish = publishRecordChanges(records, envelopes);
       await containers.start();
       taskEvents.start();
       imageEvents.start();

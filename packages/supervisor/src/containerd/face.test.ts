@@ -26,8 +26,8 @@ import {
   type RpcServer,
   silentLogger,
 } from '@gantry/rpc';
-import { EventBus } from '../docker/events';
-import { DOCKER_EXTENSION, openRecords, type Records } from '../core/records';
+import { Envelopes } from '../core/events';
+import { Database, openRecords, type Records, VIEW_EXTENSION } from '../core/records';
 import { BUILT_IN_RUNTIMES, RuntimeTable } from '../core/runtimes';
 import { FakeTasks } from '../testing/fake-tasks';
 import { publishRecordChanges } from './events/record-events';
@@ -36,7 +36,7 @@ import { addContainerdFace } from './face';
 let dir: string;
 let records: Records;
 let tasks: FakeTasks;
-let bus: EventBus;
+let envelopes: Envelopes;
 let leases: Map<string, string[]>;
 let removed: string[];
 let connection: Connection;
@@ -99,16 +99,17 @@ beforeEach(async () => {
   removed = [];
   await fakeImages(join(dir, 'images.sock'));
   images = connect(join(dir, 'images.sock'));
-  records = openRecords(':memory:', 'gantry');
+  records = openRecords(new Database(':memory:'));
   records.namespaces.create('gantry', {});
   tasks = new FakeTasks();
-  bus = new EventBus();
-  publishRecordChanges(records, bus.envelopes);
+  envelopes = new Envelopes();
+  publishRecordChanges(records, envelopes);
   const server = createServer({ logger: silentLogger, defaultNamespace: '' });
   addContainerdFace(server, {
     records,
+    engineNamespace: 'gantry',
     tasks,
-    envelopes: bus.envelopes,
+    envelopes,
     runtimes: new RuntimeTable(BUILT_IN_RUNTIMES, 'gantry'),
     docker: {
       removeFromContainerd: async (_ctx, id) => {
@@ -222,7 +223,7 @@ describe('containers', () => {
   test('a docker container is removed by docker, and its extension cannot be forged', async () => {
     const client = connection.client(ContainersService);
     const own = inNamespace('gantry');
-    const extension = { [DOCKER_EXTENSION]: { typeUrl: DOCKER_EXTENSION, value: Buffer.alloc(0) } };
+    const extension = { [VIEW_EXTENSION]: { typeUrl: VIEW_EXTENSION, value: Buffer.alloc(0) } };
     await expect(client.create(own, { container: web({ extensions: extension }) })).rejects.toMatchObject({ kind: 'invalidArgument' });
     records.create('gantry', web({ extensions: extension }));
     await expect(connection.client(TasksService).create(own, CreateTaskRequest.fromPartial({ containerId: 'web' }))).rejects.toMatchObject({

@@ -31,6 +31,7 @@ import { versionHandlers } from './version';
 
 export interface FaceNeeds {
   readonly records: Records;
+  readonly engineNamespace: string;
   readonly tasks: Tasks;
   readonly envelopes: Envelopes;
   readonly runtimes: RuntimeTable;
@@ -60,7 +61,7 @@ export function addContainerdFace(server: RpcServer, needs: FaceNeeds): void {
 
   server.addService(VersionService, versionHandlers(needs.build));
   server.addService(IntrospectionService, introspectionHandlers(needs.uuid, snapshotters));
-  server.addService(NamespacesService, namespaceHandlers({ records, envelopes, contents }));
+  server.addService(NamespacesService, namespaceHandlers({ records, engineNamespace: needs.engineNamespace, envelopes, contents }));
   server.addService(EventsService, eventsHandlers(envelopes));
   server.addService(ContainersService, requireNamespace<typeof ContainersService>(containersHandlers({ records, tasks, leases, docker })));
   server.addService(TasksService, requireNamespace<typeof TasksService>(tasksHandlers({ records, tasks, snapshots, runtimes, runRoot })), {

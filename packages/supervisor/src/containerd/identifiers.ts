@@ -1,5 +1,6 @@
 import { failedPrecondition, type Handlers, invalidArgument } from '@gantry/rpc';
 import type { ServiceDefinition } from '@grpc/grpc-js';
+import { mapHandlers } from '../core/handlers';
 
 const IDENTIFIER = /^[A-Za-z0-9]+(?:[._-](?:[A-Za-z0-9]+))*$/;
 const IDENTIFIER_LIMIT = 76;
@@ -24,8 +25,6 @@ export function checkLabels(labels: Readonly<Record<string, string>>): void {
   }
 }
 
-type AnyHandler = (ctx: { readonly namespace: string }, ...rest: unknown[]) => unknown;
-
 /**
  * Handlers that refuse a call without a namespace, as containerd's services do. The server is set up with an empty default
  * namespace, so that "none given" is visible here.
@@ -36,31 +35,4 @@ export function requireNamespace<D extends ServiceDefinition>(handlers: Handlers
     checkIdentifier(ctx.namespace);
     return handler(ctx, ...rest);
   });
-}
-
-/** Handlers that take a call without a namespace as one in `namespace` (the gantry.* services). */
-export function defaultNamespace<D extends ServiceDefinition>(handlers: Handlers<D>, namespace: string): Handlers<D> {
-  return mapHandlers(
-    handlers,
-    (handler) =>
-      (ctx, ...rest) =>
-        handler(ctx.namespace === '' ? { ...ctx, namespace } : ctx, ...rest),
-  );
-}
-
-function mapHandlers<D extends ServiceDefinition>(handlers: Handlers<D>, wrap: (handler: AnyHandler) => AnyHandler): Handlers<D> {
-  const names = new Set<string>();
-  for (
-    let level: object | null = handlers;
-    level !== null && level !== Object.prototype;
-    level = Object.getPrototypeOf(level) as object | null
-  ) {
-    for (const name of Object.getOwnPropertyNames(level)) if (name !== 'constructor') names.add(name);
-  }
-  const all = handlers as unknown as Record<string, unknown>;
-  const wrapped = [...names].flatMap((name) => {
-    const handler = all[name];
-    return typeof handler === 'function' ? [[name, wrap((handler as AnyHandler).bind(handlers))]] : [];
-  });
-  return Object.fromEntries(wrapped) as Handlers<D>;
 }

@@ -45,7 +45,7 @@ export function createContainersEngine(surroundings: EngineSurroundings, overrid
     journal: openJournal(surroundings.db),
     tasks: surroundings.tasks,
     taskEvents: surroundings.taskEvents,
-    events: surroundings.bus.docker,
+    events: surroundings.events,
     images: connections.images.client(ImagesServiceService),
     volumes: connections.images.client(VolumesServiceService),
     snapshots: connections.images.client(SnapshotsService),

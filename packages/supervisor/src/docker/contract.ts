@@ -1,8 +1,8 @@
 import type { ContainersServiceService } from '@gantry/api/gantry/engine/v1/containers';
-import type { Connection, Handlers, Logger } from '@gantry/rpc';
-import type { DockerContainers } from '../containerd/containers/containers';
-import type { EventBus } from './events';
-import type { Database, Records } from '../core/records';
+import type { CallContext, Connection, Handlers, Logger } from '@gantry/rpc';
+import type { DockerEvents } from './events';
+import type { Database } from '../core/records';
+import type { DockerRecords } from './records';
 import type { Sandboxes } from '../core/sandboxes';
 import type { RuntimeTable } from '../core/runtimes';
 import type { TaskEvents, Tasks } from '../core/tasks';
@@ -11,11 +11,11 @@ import type { ContainerNetworks } from './networks';
 /** What the composition root hands the containers engine. */
 export interface EngineSurroundings {
   readonly db: Database;
-  readonly records: Records;
+  readonly records: DockerRecords;
   readonly sandboxes: Sandboxes;
   readonly tasks: Tasks;
   readonly taskEvents: TaskEvents;
-  readonly bus: EventBus;
+  readonly events: DockerEvents;
   readonly runtimes: RuntimeTable;
   readonly connections: { readonly images: Connection; readonly network: Connection; readonly shim: Connection };
   readonly logger: Logger;
@@ -30,7 +30,12 @@ export interface EngineSurroundings {
  * The containers engine as the composition root wires it: docker's face, what the other parts need of it, and its life.
  * `start` reconciles the records with the shim before the socket opens; `stop` ends monitors and timers, containers go on.
  */
-export interface ContainersEngine extends DockerContainers, ContainerNetworks {
+export interface ContainersEngine extends ContainerNetworks {
+  /**
+   * A client of containerd's face deletes the record of a docker container that has no task: name, network, volumes and record are
+   * released and docker's `destroy` is told.
+   */
+  removeFromContainerd(ctx: CallContext, id: string): Promise<void>;
   readonly handlers: Handlers<typeof ContainersServiceService>;
   /** Unary or server-streaming calls that last as long as a container does. */
   readonly longCalls?: readonly (keyof typeof ContainersServiceService)[] | undefined;

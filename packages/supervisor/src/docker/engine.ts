@@ -6,7 +6,7 @@ import type { NetworkServiceService } from '@gantry/api/gantry/network/v1/networ
 import { type CallContext, type Logger, type ServiceClient, shortSocketPath, type StreamBroker } from '@gantry/rpc';
 import type { DockerEvents } from './events';
 import type { Journal } from '../core/journal';
-import type { Records } from '../core/records';
+import type { DockerRecords } from './records';
 import type { Sandboxes } from '../core/sandboxes';
 import type { RuntimeTable } from '../core/runtimes';
 import type { SeccompProfile } from '@gantry/spec';
@@ -52,7 +52,7 @@ export interface EngineSettings {
 /** What every verb on containers works with. Constructed once by compose. */
 export interface Engine {
   readonly settings: EngineSettings;
-  readonly records: Records;
+  readonly records: DockerRecords;
   readonly sandboxes: Sandboxes;
   readonly journal: Journal;
   readonly tasks: Tasks;

@@ -9,9 +9,9 @@ import {
 import { ImagesServiceService, VolumesServiceService } from '@gantry/api/gantry/images/v1/images';
 import { NetworkServiceService } from '@gantry/api/gantry/network/v1/network';
 import { type Connection, forwardService, type RpcServer } from '@gantry/rpc';
-import { defaultNamespace } from '../containerd/identifiers';
+import { defaultNamespace } from '../core/handlers';
 import type { DockerEvents } from './events';
-import type { Records } from '../core/records';
+import type { DockerRecords } from './records';
 import type { RuntimeTable } from '../core/runtimes';
 import type { ContainersEngine } from './contract';
 import { imagesHandlers } from './images';
@@ -20,7 +20,7 @@ import { type Build, type EngineFacts, systemHandlers, type VersionQuestion } fr
 import { volumesHandlers } from './volumes';
 
 export interface EngineNeeds {
-  readonly records: Records;
+  readonly records: DockerRecords;
   readonly events: DockerEvents;
   readonly runtimes: RuntimeTable;
   readonly containers: ContainersEngine;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Sandbox } from '@gantry/api/containerd/types/types';
 import { ListRequest, StartRequest, WaitRequest } from '@gantry/api/gantry/engine/v1/containers';
 import { internal, newContext } from '@gantry/rpc';
-import { Phase } from '../core/records';
+import { Phase, phaseOf } from '../core/phases';
 import { createRequest, fakeEngine, type FakeEngine, FakeWorld } from '../testing/fake-engine';
 import { createContainer } from './create/create';
 import { inspectContainer } from './inspect/inspect';
@@ -13,7 +13,6 @@ import { reconcile } from './recover/reconcile';
 import { removeContainer } from './remove/remove';
 import { renameContainer } from './update/rename';
 import { startContainer } from './start/start';
-import { phaseOf } from '../core/phases/state';
 import { restartContainer, stopContainer } from './stop/stop';
 import { waitContainer } from './exit/wait';
 

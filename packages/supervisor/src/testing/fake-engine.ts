@@ -17,7 +17,8 @@ import { ExecTable, noExecStore } from '../docker/exec/table';
 import { Restarter } from '../docker/restart/restarter';
 import { DockerEvents } from '../docker/events';
 import { openJournal } from '../core/journal';
-import { Database, openRecordsOn } from '../core/records';
+import { Database } from '../core/records';
+import { openDockerRecords } from '../docker/records';
 import { openSandboxes } from '../core/sandboxes';
 import { BUILT_IN_RUNTIMES, RuntimeTable } from '../core/runtimes';
 import { DEFAULT_SHM_SIZE, defaultSeccompProfile } from '@gantry/spec';
@@ -194,7 +195,7 @@ function services(world: FakeWorld): Pick<Engine, 'images' | 'volumes' | 'snapsh
 /** An engine over a fake world, as a new process would have it: opened twice on one world, it is a restart. */
 export function fakeEngine(world: FakeWorld, settings: Partial<Engine['settings']> = {}): FakeEngine {
   const db = new Database(join(world.root, 'state.db'));
-  const records = openRecordsOn(db, 'gantry');
+  const records = openDockerRecords(db, 'gantry');
   const ctx = newContext({ namespace: 'gantry', logger: silentLogger });
   const restarter = new Restarter((id) => {
     startById(engine, ctx, id, 'policy').catch(() => undefined);

@@ -1,6 +1,6 @@
 import type { Container, ContainersService } from '@gantry/api/containerd/services/containers/v1/containers';
 import { type CallContext, failedPrecondition, type Handlers, invalidArgument, isErrorOf, notFound } from '@gantry/rpc';
-import { DOCKER_EXTENSION, type Records } from '../../core/records';
+import { type Records, VIEW_EXTENSION } from '../../core/records';
 import type { Tasks } from '../../core/tasks';
 import { containerFields } from '../filter/fields';
 import { compileFilters } from '../filter/filter';
@@ -49,8 +49,8 @@ export function containersHandlers({ records, tasks, leases, docker }: Container
     async create(ctx, { container }) {
       if (container === undefined) throw invalidArgument('container must be set: invalid argument');
       checkContainer(container);
-      if (Object.hasOwn(container.extensions, DOCKER_EXTENSION))
-        throw invalidArgument(`container "${container.id}": extension ${DOCKER_EXTENSION} is written by the engine only`);
+      if (Object.hasOwn(container.extensions, VIEW_EXTENSION))
+        throw invalidArgument(`container "${container.id}": extension ${VIEW_EXTENSION} is written by the engine only`);
       if (records.namespaces.get(ctx.namespace) === undefined) records.namespaces.create(ctx.namespace, {});
       await leases.hold(ctx, container);
       try {
@@ -73,7 +73,7 @@ export function containersHandlers({ records, tasks, leases, docker }: Container
     async delete(ctx, { id }) {
       const container = need(ctx.namespace, id);
       await refuseLiveTask(tasks, ctx, id);
-      if (Object.hasOwn(container.extensions, DOCKER_EXTENSION)) {
+      if (Object.hasOwn(container.extensions, VIEW_EXTENSION)) {
         await docker.removeFromContainerd(ctx, id);
       } else {
         records.delete(ctx.namespace, id);

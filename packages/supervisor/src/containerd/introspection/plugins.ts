@@ -1,11 +1,6 @@
 import type { Plugin } from '@gantry/api/containerd/services/introspection/v1/introspection';
 import type { Platform } from '@gantry/api/containerd/types/types';
-
-/** Go's name of this machine's architecture, as platforms are written. */
-export function hostArchitecture(): string {
-  const names: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386' };
-  return names[process.arch] ?? process.arch;
-}
+import { hostPlatform } from '@gantry/oci';
 
 const GRPC_SERVICES = [
   'containers',
@@ -26,7 +21,7 @@ const GRPC_SERVICES = [
 
 /** What this engine offers in containerd's words. Clients look for a snapshotter and a task runtime here. */
 export function plugins(snapshotters: readonly string[]): Plugin[] {
-  const platform: Platform = { os: 'linux', architecture: hostArchitecture(), variant: '', osVersion: '', osFeatures: [] };
+  const platform: Platform = { os: 'linux', architecture: hostPlatform().architecture, variant: '', osVersion: '', osFeatures: [] };
   const plugin = (type: string, id: string, more: Partial<Plugin> = {}): Plugin => ({
     type: `io.containerd.${type}`,
     id,

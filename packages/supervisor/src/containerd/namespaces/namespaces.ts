@@ -13,7 +13,9 @@ export interface NamespaceContents {
 }
 
 export interface NamespaceNeeds {
-  readonly records: Pick<Records, 'namespaces' | 'list' | 'dockerNamespace'>;
+  readonly records: Pick<Records, 'namespaces' | 'list'>;
+  /** The engine's own namespace, which no client can delete. */
+  readonly engineNamespace: string;
   readonly envelopes: Envelopes;
   readonly contents: NamespaceContents;
 }
@@ -22,7 +24,7 @@ export interface NamespaceNeeds {
  * containerd.services.namespaces.v1. The namespace of docker's containers always exists; one that nobody has made has no labels, and is made by
  * the first label that it is given.
  */
-export function namespaceHandlers({ records, envelopes, contents }: NamespaceNeeds): Handlers<typeof NamespacesService> {
+export function namespaceHandlers({ records, envelopes, contents, engineNamespace }: NamespaceNeeds): Handlers<typeof NamespacesService> {
   const { namespaces } = records;
   const find = (name: string): Namespace => ({ name, labels: { ...namespaces.get(name)?.labels } });
 
@@ -55,7 +57,7 @@ export function namespaceHandlers({ records, envelopes, contents }: NamespaceNee
     },
     async delete(ctx, { name }) {
       if (namespaces.get(name) === undefined) throw notFound(`namespace "${name}": not found`);
-      if (name === records.dockerNamespace) throw failedPrecondition(`namespace "${name}" is the engine's own and cannot be deleted`);
+      if (name === engineNamespace) throw failedPrecondition(`namespace "${name}" is the engine's own and cannot be deleted`);
       const used = records.list(name).length > 0 ? ['containers'] : [];
       used.push(...(await contents.inUse(ctx, name)));
       if (used.length > 0)

@@ -2,7 +2,7 @@ import type { Mount } from '@gantry/api/containerd/types/types';
 import type { SnapshotsService } from '@gantry/api/containerd/services/snapshots/v1/snapshots';
 import type { CreateTaskRequest, CreateTaskResponse } from '@gantry/api/containerd/services/tasks/v1/tasks';
 import { type CallContext, failedPrecondition, isErrorOf, notFound, notImplemented, type ServiceClient } from '@gantry/rpc';
-import { type ContainerdContainer, DOCKER_EXTENSION, type Records } from '../../core/records';
+import { type ContainerdContainer, type Records, VIEW_EXTENSION } from '../../core/records';
 import type { RuntimeTable } from '../../core/runtimes';
 import type { Tasks } from '../../core/tasks';
 import { checkIdentifier } from '../identifiers';
@@ -23,7 +23,7 @@ export async function createTask(needs: TasksNeeds, ctx: CallContext, request: C
   checkIdentifier(id);
   const container = needs.records.get(ctx.namespace, id);
   if (container === undefined) throw notFound(`container "${id}" in namespace "${ctx.namespace}": not found`);
-  if (Object.hasOwn(container.extensions, DOCKER_EXTENSION)) {
+  if (Object.hasOwn(container.extensions, VIEW_EXTENSION)) {
     throw failedPrecondition(`container "${id}" is a docker container: its task is made by docker's start: failed precondition`);
   }
   if (request.checkpoint !== undefined)

@@ -1,5 +1,5 @@
+import { Phase, type RunState } from '@gantry/api/gantry/engine/v1/record';
 import { failedPrecondition } from '@gantry/rpc';
-import { type DockerContainer, Phase, type RunState } from '../records';
 
 /** Every way a container's phase may change; anything else is a bug or a race that lost, and is refused. */
 const transitions = {
@@ -14,20 +14,18 @@ const transitions = {
   [Phase.PHASE_DEAD]: [Phase.PHASE_REMOVING],
 } as const satisfies Record<Phase, readonly Phase[]>;
 
-/** Docker's words (ContainerState.Status, `--filter status=`). */
-export type DockerStatus = 'created' | 'running' | 'paused' | 'restarting' | 'removing' | 'exited' | 'dead';
-
+/** For people, in messages. */
 const words = {
-  [Phase.PHASE_UNSPECIFIED]: 'created',
+  [Phase.PHASE_UNSPECIFIED]: 'no phase',
   [Phase.PHASE_CREATED]: 'created',
-  [Phase.PHASE_STARTING]: 'created',
+  [Phase.PHASE_STARTING]: 'starting',
   [Phase.PHASE_RUNNING]: 'running',
   [Phase.PHASE_PAUSED]: 'paused',
   [Phase.PHASE_RESTARTING]: 'restarting',
   [Phase.PHASE_EXITED]: 'exited',
   [Phase.PHASE_REMOVING]: 'removing',
   [Phase.PHASE_DEAD]: 'dead',
-} as const satisfies Record<Phase, DockerStatus>;
+} as const satisfies Record<Phase, string>;
 
 const emptyState: RunState = {
   phase: Phase.PHASE_CREATED,
@@ -43,28 +41,26 @@ const emptyState: RunState = {
   socket: '',
 };
 
-export function stateOf(docker: DockerContainer): RunState {
-  return docker.state ?? emptyState;
+/** A face's view of a container, as far as the core knows it. */
+export interface Stateful {
+  readonly name: string;
+  readonly state: RunState | undefined;
 }
 
-export function phaseOf(docker: DockerContainer): Phase {
-  return stateOf(docker).phase;
+/** What goes with a change of the phase. */
+export type StateChange = Partial<Omit<RunState, 'phase'>>;
+
+export function stateOf({ state }: Pick<Stateful, 'state'>): RunState {
+  return state ?? emptyState;
 }
 
-/**
- * The one place where docker's words are derived. A container that starts again keeps the word of its last end until it runs; one that
- * its policy starts is restarting until then.
- */
-export function dockerStatus(docker: DockerContainer): DockerStatus {
-  const state = stateOf(docker);
-  if (state.phase === Phase.PHASE_STARTING && state.finishedAt !== '')
-    return state.restartCount > 0n && !state.manuallyStopped ? 'restarting' : 'exited';
-  return words[state.phase];
+export function phaseOf(view: Pick<Stateful, 'state'>): Phase {
+  return stateOf(view).phase;
 }
 
 /** True for a container with a live process: running or paused. */
-export function isRunning(docker: DockerContainer): boolean {
-  const phase = phaseOf(docker);
+export function isRunning(view: Pick<Stateful, 'state'>): boolean {
+  const phase = phaseOf(view);
   return phase === Phase.PHASE_RUNNING || phase === Phase.PHASE_PAUSED;
 }
 
@@ -72,16 +68,14 @@ export function canMove(from: Phase, to: Phase): boolean {
   return (transitions[from] as readonly Phase[]).includes(to);
 }
 
-/** Docker's view with the phase changed, other fields of the state changed along. Throws failedPrecondition for a move that the table lacks. */
-export function moveTo(docker: DockerContainer, phase: Phase, change: Partial<Omit<RunState, 'phase'>> = {}): DockerContainer {
-  const from = phaseOf(docker);
-  if (!canMove(from, phase)) {
-    throw failedPrecondition(`container ${docker.name}: cannot go from ${words[from]} to ${words[phase]}`);
-  }
-  return { ...docker, state: { ...stateOf(docker), ...change, phase } };
+/** The view with the phase changed, other fields of the state changed along. Throws failedPrecondition for a move that the table lacks. */
+export function moveTo<View extends Stateful>(view: View, phase: Phase, change: StateChange = {}): View {
+  const from = phaseOf(view);
+  if (!canMove(from, phase)) throw failedPrecondition(`container ${view.name}: cannot go from ${words[from]} to ${words[phase]}`);
+  return { ...view, state: { ...stateOf(view), ...change, phase } };
 }
 
-/** Docker's view with fields of the state changed, the phase kept. */
-export function withState(docker: DockerContainer, change: Partial<Omit<RunState, 'phase'>>): DockerContainer {
-  return { ...docker, state: { ...stateOf(docker), ...change } };
+/** The view with fields of the state changed, the phase kept. */
+export function withState<View extends Stateful>(view: View, change: StateChange): View {
+  return { ...view, state: { ...stateOf(view), ...change } };
 }

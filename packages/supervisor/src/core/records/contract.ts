@@ -1,21 +1,9 @@
 import type { Container } from '@gantry/api/containerd/services/containers/v1/containers';
-import type { Container as DockerContainer } from '@gantry/api/gantry/engine/v1/record';
 
 export type { Container as ContainerdContainer } from '@gantry/api/containerd/services/containers/v1/containers';
-export type { Container as DockerContainer, MountRecord, RunState } from '@gantry/api/gantry/engine/v1/record';
-export { Phase } from '@gantry/api/gantry/engine/v1/record';
 
-/** Key, and type URL, of docker's view among a containerd record's extensions. */
-export const DOCKER_EXTENSION = 'gantry.engine.v1.Container';
-
-/**
- * One container of the docker face: its id and docker's view of it. A snapshot: never changed in place; a change makes a new one
- * (`Records.updateDocker`).
- */
-export interface DockerRecord {
-  readonly id: string;
-  readonly docker: DockerContainer;
-}
+/** Key, and type URL, of the extension in which the face that made a container keeps its view of it. */
+export const VIEW_EXTENSION = 'gantry.engine.v1.Container';
 
 /** What happened to a record; told after the transaction is durable, in order, from inside the same turn of the event loop. */
 export type RecordChange =
@@ -32,60 +20,42 @@ export interface TransactionOptions {
 }
 
 /**
- * Containerd's container records of all namespaces and, as one extension of them, docker's view: the one store behind both
- * faces of the supervisor. All calls are synchronous (SQLite, WAL); errors are GantryErrors (notFound, alreadyExists).
+ * Containerd's container records of all namespaces: the one store behind every face of the supervisor. A face keeps its view of a
+ * container as an extension that only it writes. All calls are synchronous (SQLite, WAL); errors are GantryErrors (notFound,
+ * alreadyExists).
  *
  * ```ts
- * const records = openRecords('/var/lib/gantry/supervisor/state.db', 'gantry');
- * records.create('default', container);           // containerd's face
- * records.findDocker('web')?.docker.imageId;      // docker's face, by id, name or id prefix
+ * const records = openRecords(new Database('/var/lib/gantry/supervisor/state.db'));
+ * records.create('default', container);
+ * records.get('default', container.id)?.labels;
  * ```
  */
 export interface Records {
-  /** The namespace whose containers docker sees. */
-  readonly dockerNamespace: string;
-
-  // containerd's face
   get(namespace: string, id: string): Container | undefined;
   /** In order of creation. */
   list(namespace: string): Container[];
   /** Adds a record as it is, with createdAt and updatedAt set. */
   create(namespace: string, container: Container, options?: TransactionOptions): Container;
-  /**
-   * Replaces a record by what `change` makes of it (updatedAt is set). Docker's extension is kept whatever `change` does to it:
-   * only `updateDocker` writes it.
-   */
+  /** Replaces a record by what `change` makes of it (updatedAt is set). The view is kept whatever `change` does to it. */
   update(namespace: string, id: string, change: (current: Container) => Container): Container;
-  /** Removes a record with its docker view and its name. Throws notFound. */
+  /** Removes a record with its view. Throws notFound. */
   delete(namespace: string, id: string, options?: TransactionOptions): Container;
   /** Listens to every change of records of every namespace. Returns how to stop. */
   onChange(listener: (change: RecordChange) => void): () => void;
 
-  // docker's face (records of dockerNamespace that carry the extension)
-  getDocker(id: string): DockerRecord | undefined;
-  /** By full id, then name (with or without a leading slash), then unambiguous id prefix. Throws invalidArgument for an ambiguous prefix. */
-  findDocker(ref: string): DockerRecord | undefined;
-  /** As findDocker; throws notFound `No such container: <ref>`. */
-  requireDocker(ref: string): DockerRecord;
-  listDocker(): DockerRecord[];
-  /** Replaces docker's view. Nothing is told to containerd's listeners. */
-  updateDocker(id: string, change: (current: DockerContainer) => DockerContainer, options?: TransactionOptions): DockerRecord;
-
-  readonly names: Names;
+  readonly views: Views;
   readonly namespaces: Namespaces;
   /** Runs fn as one transaction; nested calls join it. */
   transaction<T>(fn: () => T, options?: TransactionOptions): T;
   close(): void;
 }
 
-/** Docker's container names; a name is held by at most one container id. */
-export interface Names {
-  /** Throws `conflict` with meta.id when another container holds it. */
-  reserve(name: string, id: string): void;
-  release(id: string): void;
-  /** Gives up one name, when this container holds it. */
-  releaseName(name: string, id: string): void;
-  holder(name: string): string | undefined;
+/** The views by themselves, encoded: for the face that wrote them. */
+export interface Views {
+  /** In order of creation. */
+  list(namespace: string): readonly { readonly id: string; readonly view: Uint8Array }[];
+  /** Replaces one. Nothing is told to listeners. Throws internal when the record is gone. */
+  set(namespace: string, id: string, view: Uint8Array): void;
 }
 
 export interface Namespace {

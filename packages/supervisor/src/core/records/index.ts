@@ -1,16 +1,4 @@
-export type {
-  ContainerdContainer,
-  DockerContainer,
-  DockerRecord,
-  MountRecord,
-  Names,
-  Namespace,
-  Namespaces,
-  RecordChange,
-  Records,
-  RunState,
-  TransactionOptions,
-} from './contract';
-export { DOCKER_EXTENSION, Phase } from './contract';
+export type { ContainerdContainer, Namespace, Namespaces, RecordChange, Records, TransactionOptions, Views } from './contract';
+export { VIEW_EXTENSION } from './contract';
 export { Database } from './database';
-export { openRecords, openRecordsOn } from './records';
+export { openRecords } from './records';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Container } from '@gantry/api/containerd/services/containers/v1/containers';
 import { Sandbox } from '@gantry/api/containerd/types/types';
-import { Database, openRecordsOn } from '../records';
+import { Database, openRecords } from '../records';
 import { openSandboxes } from '.';
 
 const sandbox = (sandboxId: string, change: Partial<Sandbox> = {}): Sandbox =>
@@ -60,7 +60,7 @@ it('is ready once, tells which live in this boot, and goes only when it is stopp
 });
 
 it('keeps a namespace from going while it holds one', () => {
-  const records = openRecordsOn(db, 'gantry');
+  const records = openRecords(db);
   records.namespaces.create('k8s.io', {});
   const sandboxes = openSandboxes(db);
   sandboxes.create('k8s.io', sandbox('a'));
@@ -73,11 +73,11 @@ it('opens a store that was written before there were any', () => {
   const folder = mkdtempSync(join(tmpdir(), 'gantry-sandboxes-'));
   const file = join(folder, 'state.db');
   const before = new Database(file);
-  openRecordsOn(before, 'gantry').create('gantry', Container.fromPartial({ id: 'old' }));
+  openRecords(before).create('gantry', Container.fromPartial({ id: 'old' }));
   before.sql.exec('DROP TABLE sandboxes; PRAGMA user_version = 1');
   before.close();
   const after = new Database(file);
-  expect(openRecordsOn(after, 'gantry').get('gantry', 'old')).toBeDefined();
+  expect(openRecords(after).get('gantry', 'old')).toBeDefined();
   expect(openSandboxes(after).create('k8s.io', sandbox('a')).state.phase).toBe('created');
   after.close();
   rmSync(folder, { recursive: true });

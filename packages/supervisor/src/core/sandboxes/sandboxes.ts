@@ -1,4 +1,4 @@
-import { timestampNow } from '@gantry/api';
+import { timestampAfter, timestampNow } from '@gantry/api';
 import { Sandbox } from '@gantry/api/containerd/types/types';
 import { alreadyExists, failedPrecondition, invalidArgument, notFound } from '@gantry/rpc';
 import type { Database } from '../records';
@@ -66,7 +66,7 @@ export function openSandboxes(db: Database): Sandboxes {
         const { sandbox: current, state } = require(namespace, id);
         const changed = change(structuredClone(current));
         if (changed.sandboxId !== id) throw invalidArgument(`sandbox "${id}": the id cannot be changed`);
-        const sandbox = { ...changed, createdAt: current.createdAt, updatedAt: timestampNow() };
+        const sandbox = { ...changed, createdAt: current.createdAt, updatedAt: timestampAfter(current.updatedAt) };
         setRecord.run(Sandbox.encode(sandbox).finish(), namespace, id);
         return { namespace, sandbox, state };
       });

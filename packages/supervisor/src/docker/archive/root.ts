@@ -4,11 +4,11 @@ import { Mount } from '@gantry/api/containerd/types/types';
 import { MountRecord } from '@gantry/api/gantry/engine/v1/record';
 import { parseJson, type Spec } from '@gantry/oci';
 import type { CallContext } from '@gantry/rpc';
-import type { DockerContainer } from '../../core/records';
+import { isRunning, stateOf } from '../../core/phases';
+import type { DockerContainer } from '../records';
 import { type IdMaps, mapsOfProcess } from '../../core/userns';
 import { bundleDir, type Engine } from '../engine';
 import { networkFiles } from '../start/files';
-import { isRunning, stateOf } from '../../core/phases/state';
 import { joinedContainer } from '../validate/validate-modes';
 import { mountView } from './mount-view';
 

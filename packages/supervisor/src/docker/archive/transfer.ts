@@ -12,9 +12,9 @@ import { type CallContext, forbidden, invalidArgument, type StreamTicket, unavai
 import { closeSync, fstatSync } from 'node:fs';
 import { readInRoot, resolveInRoot } from '../../core/processes/container-root';
 import { emitContainerEvent, type Engine } from '../engine';
-import { isRunning, stateOf } from '../../core/phases/state';
+import { isRunning, stateOf } from '../../core/phases';
+import type { DockerContainer } from '../records';
 import { layersOf, readLayeredFile, resolveUser } from '@gantry/spec';
-import type { DockerContainer } from '../../core/records';
 import { copyIntoTree, packTree } from './native-tree';
 import { bareRoot, type PinnedRoot, rootForReading, withWritableRoot } from './root';
 import { cleanPath, noSuchPath, statInRoot } from './stat';

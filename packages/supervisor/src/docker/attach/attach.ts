@@ -6,9 +6,8 @@ import {
   type AttachRequest,
 } from '@gantry/api/gantry/engine/v1/containers';
 import { type CallContext, conflict, notFound } from '@gantry/rpc';
-import { Phase } from '../../core/records';
+import { isRunning, Phase, phaseOf, stateOf } from '../../core/phases';
 import { emitContainerEvent, type Engine } from '../engine';
-import { isRunning, phaseOf, stateOf } from '../../core/phases/state';
 import { offerLogs } from '../logs/logs';
 
 /**

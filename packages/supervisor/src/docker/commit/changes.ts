@@ -2,10 +2,9 @@ import type { ChangesRequest, ChangesResponse, CommitRequest, CommitResponse } f
 import { CommitRequest as ImageCommitRequest } from '@gantry/api/gantry/images/v1/images';
 import { ContainerConfig } from '@gantry/api/gantry/engine/v1/types';
 import type { CallContext } from '@gantry/rpc';
-import { Phase } from '../../core/records';
+import { Phase, phaseOf } from '../../core/phases';
 import { emitContainerEvent, type Engine, inDockerNamespace } from '../engine';
 import { imageConfigJson } from './image-config';
-import { phaseOf } from '../../core/phases/state';
 
 /** GET /containers/{id}/changes. */
 export async function containerChanges(engine: Engine, caller: CallContext, request: ChangesRequest): Promise<ChangesResponse> {

@@ -2,7 +2,7 @@ import type { Endpoint, PortRequest } from '@gantry/api/gantry/network/v1/networ
 import { ConnectRequest } from '@gantry/api/gantry/network/v1/network';
 import { EndpointSettings, type PortBindings } from '@gantry/api/gantry/engine/v1/types';
 import { type CallContext, GantryError, asGantryError, suboperation } from '@gantry/rpc';
-import type { DockerContainer } from '../../core/records';
+import type { DockerContainer } from '../records';
 import { type Engine } from '../engine';
 import { resolversOf } from '../start/files';
 import { isPredefined } from '../create/networks';

@@ -6,7 +6,7 @@ import { connectOne, hasGateway, portRequests } from './connect';
 import { type Engine, inDockerNamespace } from '../engine';
 import { writeHosts, resolvConf, networkFiles } from '../start/files';
 import { writeFileSync } from 'node:fs';
-import { isRunning, stateOf } from '../../core/phases/state';
+import { isRunning, stateOf } from '../../core/phases';
 import { joinedContainer } from '../validate/validate-modes';
 
 /** docker network connect and disconnect, for containers that run or not. */

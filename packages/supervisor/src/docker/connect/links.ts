@@ -1,8 +1,8 @@
 import type { HostConfig } from '@gantry/api/gantry/engine/v1/types';
 import { conflict, internal, invalidArgument, notFound } from '@gantry/rpc';
-import type { DockerContainer, DockerRecord } from '../../core/records';
+import { isRunning } from '../../core/phases';
+import type { DockerContainer, DockerRecord } from '../records';
 import type { Engine } from '../engine';
-import { isRunning } from '../../core/phases/state';
 import { parsePort } from '../validate/validate-config';
 
 /** A container that another one on the default bridge sees under an alias. */

@@ -9,7 +9,9 @@ import type { Image } from '@gantry/api/gantry/images/v1/images';
 import { type ImageContainerConfig, parseJson, parsePlatform } from '@gantry/oci';
 import { type CallContext, derive, detached, invalidArgument } from '@gantry/rpc';
 import { runSteps } from '../../core/journal';
-import { DOCKER_EXTENSION, type DockerRecord, Phase } from '../../core/records';
+import { Phase } from '../../core/phases';
+import { VIEW_EXTENSION } from '../../core/records';
+import type { DockerRecord } from '../records';
 import { cgroupNamespaceMode } from '@gantry/spec';
 import { type Engine, emitContainerEvent, inDockerNamespace } from '../engine';
 import { applyDefaults } from './defaults';
@@ -177,7 +179,7 @@ async function make(
         snapshotter: image.snapshotter,
         snapshotKey: id,
         runtime: { name: 'io.containerd.runc.v2', options: undefined },
-        extensions: { [DOCKER_EXTENSION]: { typeUrl: DOCKER_EXTENSION, value: Buffer.from(DockerView.encode(docker).finish()) } },
+        extensions: { [VIEW_EXTENSION]: { typeUrl: VIEW_EXTENSION, value: Buffer.from(DockerView.encode(docker).finish()) } },
       }),
     ),
   );

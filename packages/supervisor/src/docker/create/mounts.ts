@@ -4,7 +4,7 @@ import { posix } from 'node:path';
 import { MountRecord } from '@gantry/api/gantry/engine/v1/record';
 import type { ContainerConfig, HostConfig, Mount } from '@gantry/api/gantry/engine/v1/types';
 import { invalidArgument } from '@gantry/rpc';
-import type { DockerRecord } from '../../core/records';
+import type { DockerRecord } from '../records';
 import { checkDestination, checkVolumeName, parseBind, PROPAGATIONS, tmpfsOptions } from '@gantry/spec';
 
 /** A mount as planned, and what its volume must be made with when it does not exist. */

@@ -41,7 +41,7 @@ export class DockerEvents {
     return this.listeners.size;
   }
 
-  /** Records and delivers one event. Never blocks; a listener that is too far behind is cut off with an error. */
+  /** DockerRecords and delivers one event. Never blocks; a listener that is too far behind is cut off with an error. */
   emit(event: DockerEvent): EventMessage {
     const timeNano = this.clock();
     const message: EventMessage = {

@@ -1,3 +1,2 @@
-export { EventBus } from './bus';
 export { type DockerEvent, DockerEvents, type EventQuery } from './docker-events';
 export { type Filters, dockerEventFilter } from './docker-filter';

@@ -26,10 +26,9 @@ import {
   newContext,
   notFound,
 } from '@gantry/rpc';
-import { Phase } from '../../core/records';
+import { isRunning, Phase, phaseOf } from '../../core/phases';
 import { emitContainerEvent, type Engine, inDockerNamespace, monitorSocket } from '../engine';
 import { ignore } from '../../core/ignore';
-import { isRunning, phaseOf } from '../../core/phases/state';
 import { execProcess } from './process';
 import type { Exec } from './table';
 

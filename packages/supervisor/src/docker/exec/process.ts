@@ -1,6 +1,7 @@
 import type { Process } from '@gantry/oci';
 import { invalidArgument } from '@gantry/rpc';
-import type { DockerContainer } from '../../core/records';
+import { stateOf } from '../../core/phases';
+import type { DockerContainer } from '../records';
 import {
   capabilitySets,
   effectiveCapabilities,
@@ -13,7 +14,6 @@ import {
 import { readInRoot } from '../../core/processes/container-root';
 import type { Engine } from '../engine';
 import { linkEnvironment } from '../connect/links';
-import { stateOf } from '../../core/phases/state';
 import type { Exec } from './table';
 
 /** The OCI process of an exec: the container's own surroundings, with what the exec says for itself. The user is looked up in the running root. */

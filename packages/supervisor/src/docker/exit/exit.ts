@@ -1,14 +1,14 @@
 import { formatTimestamp, unpackAny } from '@gantry/api';
 import { TaskExit, TaskOOM } from '@gantry/api/containerd/events/events';
 import { newContext } from '@gantry/rpc';
-import { type DockerContainer, Phase } from '../../core/records';
+import { isRunning, moveTo, Phase, phaseOf, stateOf, withState } from '../../core/phases';
+import type { DockerContainer } from '../records';
 import type { TaskEvent } from '../../core/tasks';
 import { shouldRestart } from '../restart/policy';
 import { forgetEndpoints } from '../connect/connect';
 import { emitContainerEvent, type Engine } from '../engine';
 import { followPause } from '../pause/foreign-pause';
 import { removeEnded } from '../remove/remove';
-import { isRunning, moveTo, phaseOf, stateOf, withState } from '../../core/phases/state';
 import { deleteTask } from './task-end';
 import { nowText } from '../../core/time';
 import { tellVolumesUnmounted } from '../volumes/volume-events';

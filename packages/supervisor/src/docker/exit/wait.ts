@@ -1,9 +1,8 @@
 import type { WaitRequest, WaitResponse } from '@gantry/api/gantry/engine/v1/containers';
 import { type CallContext, invalidArgument } from '@gantry/rpc';
-import { Phase } from '../../core/records';
+import { isRunning, Phase, phaseOf, stateOf } from '../../core/phases';
 import type { Engine } from '../engine';
 import type { Exit } from './lifecycle';
-import { isRunning, phaseOf, stateOf } from '../../core/phases/state';
 
 /** POST /containers/{id}/wait: `registered` once the end cannot be missed any more, then the end. */
 export async function* waitContainer(engine: Engine, ctx: CallContext, request: WaitRequest): AsyncGenerator<WaitResponse> {

@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { constants } from 'node:os';
 import { type CallContext, newContext } from '@gantry/rpc';
 import { emitContainerEvent, type Engine, monitorSocket } from '../engine';
-import { isRunning, stateOf } from '../../core/phases/state';
+import { isRunning, stateOf } from '../../core/phases';
 import { nowText } from '../../core/time';
 import { requestProcess } from '../exec/exec';
 import type { Exec } from '../exec/table';

@@ -2,7 +2,7 @@ import type { EngineImagesServiceService } from '@gantry/api/gantry/engine/v1/re
 import type { Image, ImagesServiceService, PullResponse } from '@gantry/api/gantry/images/v1/images';
 import { type CallContext, type Handlers, isErrorOf, type ServiceClient } from '@gantry/rpc';
 import type { DockerEvents } from '../events';
-import type { Records } from '../../core/records';
+import type { DockerRecords } from '../records';
 import { checkFilterKeys } from '../filters';
 import { ImageEvents, repositoryOf } from './image-events';
 import { imageInspect, imageSummary } from './shapes';
@@ -11,7 +11,7 @@ import { containersByImage, imageUses } from './uses';
 
 export interface ImagesNeeds {
   readonly images: ServiceClient<typeof ImagesServiceService>;
-  readonly records: Pick<Records, 'listDocker'>;
+  readonly records: Pick<DockerRecords, 'listDocker'>;
   readonly events: Pick<DockerEvents, 'emit'>;
 }
 

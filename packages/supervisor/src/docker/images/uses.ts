@@ -1,10 +1,11 @@
 import type { ImageUse } from '@gantry/api/gantry/images/v1/images';
-import { Phase, type Records } from '../../core/records';
+import { Phase } from '../../core/phases';
+import type { DockerRecords } from '../records';
 
 const LIVE: ReadonlySet<Phase> = new Set([Phase.PHASE_STARTING, Phase.PHASE_RUNNING, Phase.PHASE_PAUSED, Phase.PHASE_RESTARTING]);
 
 /** Which docker containers use which image, running ones first, as conflict errors name the first. */
-export function imageUses(records: Pick<Records, 'listDocker'>): ImageUse[] {
+export function imageUses(records: Pick<DockerRecords, 'listDocker'>): ImageUse[] {
   const uses = records.listDocker().map(({ id, docker }) => ({
     imageId: docker.imageId,
     containerId: id,
@@ -14,7 +15,7 @@ export function imageUses(records: Pick<Records, 'listDocker'>): ImageUse[] {
 }
 
 /** Container ids by image id. */
-export function containersByImage(records: Pick<Records, 'listDocker'>): Map<string, string[]> {
+export function containersByImage(records: Pick<DockerRecords, 'listDocker'>): Map<string, string[]> {
   const found = new Map<string, string[]>();
   for (const { imageId, containerId } of imageUses(records)) found.set(imageId, [...(found.get(imageId) ?? []), containerId]);
   return found;

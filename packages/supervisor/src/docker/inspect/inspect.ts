@@ -1,7 +1,9 @@
 import type { InspectRequest, InspectResponse } from '@gantry/api/gantry/engine/v1/containers';
 import { ContainerInspectResponse, type MountPoint, type NetworkSettings, type PortBindings } from '@gantry/api/gantry/engine/v1/types';
 import type { CallContext } from '@gantry/rpc';
-import type { DockerContainer, MountRecord } from '../../core/records';
+import { isRunning, stateOf } from '../../core/phases';
+import type { DockerContainer, MountRecord } from '../records';
+import { dockerStatus } from '../status';
 import { DEFAULT_MASKED_PATHS, DEFAULT_READONLY_PATHS } from '@gantry/spec';
 import { join } from 'node:path';
 import { bundleDir, type Engine, inDockerNamespace, logPath } from '../engine';
@@ -9,7 +11,6 @@ import { networkFiles } from '../start/files';
 import { ignore } from '../../core/ignore';
 import { shownLinks } from '../connect/links';
 import { sizesOf } from './sizes';
-import { dockerStatus, isRunning, stateOf } from '../../core/phases/state';
 import { ZERO_TIME } from '../../core/time';
 
 /** GET /containers/{id}/json. */

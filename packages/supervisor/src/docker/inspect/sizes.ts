@@ -2,7 +2,7 @@ import { constants, type Dirent } from 'node:fs';
 import { lstat, open, readdir } from 'node:fs/promises';
 import { ResolveRequest } from '@gantry/api/gantry/images/v1/images';
 import { type CallContext, isErrorOf } from '@gantry/rpc';
-import type { DockerContainer } from '../../core/records';
+import type { DockerContainer } from '../records';
 import { writtenLayer } from '@gantry/spec';
 import type { Engine } from '../engine';
 

@@ -1,11 +1,12 @@
 import type { CallContext } from '@gantry/rpc';
 import { invalidArgument, isErrorOf } from '@gantry/rpc';
 import { ResolveRequest } from '@gantry/api/gantry/images/v1/images';
-import type { DockerRecord } from '../../core/records';
+import { isRunning, stateOf } from '../../core/phases';
+import type { DockerRecord } from '../records';
+import { dockerStatus } from '../status';
 import { checkFilterKeys, filterFlag, type FilterMap, filterValues, labelsMatch } from '../filters';
 import type { Engine } from '../engine';
 import { shownPorts } from '../inspect/inspect';
-import { dockerStatus, isRunning, stateOf } from '../../core/phases/state';
 import { parsePort } from '../validate/validate-config';
 
 const KEYS = [

@@ -1,12 +1,12 @@
 import type { ListRequest, ListResponse } from '@gantry/api/gantry/engine/v1/containers';
 import { ResolveRequest } from '@gantry/api/gantry/images/v1/images';
 import { type CallContext, isErrorOf } from '@gantry/rpc';
-import { type DockerRecord, Phase } from '../../core/records';
+import { isRunning, Phase, phaseOf } from '../../core/phases';
+import type { DockerRecord } from '../records';
 import { type Engine, inDockerNamespace } from '../engine';
 import { ignore } from '../../core/ignore';
 import { listFilter } from './list-filter';
 import { sizesOf } from '../inspect/sizes';
-import { isRunning, phaseOf } from '../../core/phases/state';
 import { summaryOf } from './summary';
 
 /** GET /containers/json: newest first. */

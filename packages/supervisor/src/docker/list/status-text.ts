@@ -1,6 +1,7 @@
-import type { DockerContainer } from '../../core/records';
+import { stateOf } from '../../core/phases';
+import type { DockerContainer } from '../records';
+import { dockerStatus } from '../status';
 import { humanDuration } from './duration';
-import { dockerStatus, stateOf } from '../../core/phases/state';
 
 /** The STATUS column of `docker ps`. `now` in milliseconds since the epoch. */
 export function statusText(docker: DockerContainer, now = Date.now()): string {

@@ -1,7 +1,7 @@
 import { ContainerSummary, type Port } from '@gantry/api/gantry/engine/v1/types';
-import type { DockerRecord } from '../../core/records';
+import type { DockerRecord } from '../records';
+import { dockerStatus } from '../status';
 import { shownPorts, mountPoint } from '../inspect/inspect';
-import { dockerStatus } from '../../core/phases/state';
 import { statusText } from './status-text';
 
 /** One row of GET /containers/json. */

@@ -4,7 +4,7 @@ import type { LogsRequest, LogsResponse } from '@gantry/api/gantry/engine/v1/con
 import { type CallContext, invalidArgument, notImplemented, type StreamTicket } from '@gantry/rpc';
 import { parseSecondsNanos } from '../../core/events/clock';
 import { type Engine, logPath } from '../engine';
-import { isRunning } from '../../core/phases/state';
+import { isRunning } from '../../core/phases';
 import type { LogLine } from './json-file';
 import { readLog } from './read';
 

@@ -1,7 +1,8 @@
 import type { EndpointSettings } from '@gantry/api/gantry/engine/v1/types';
 import type { Network } from '@gantry/api/gantry/network/v1/network';
 import { conflict, forbidden, invalidArgument } from '@gantry/rpc';
-import { type DockerContainer, Phase } from '../../core/records';
+import { Phase } from '../../core/phases';
+import type { DockerContainer } from '../records';
 
 /** The key under which a container's view has a network: its name, or what the client called it at creation. */
 function endpointKey(docker: DockerContainer, network: Network): string | undefined {

@@ -12,7 +12,7 @@ import {
   type ServiceClient,
 } from '@gantry/rpc';
 import type { DockerEvents } from '../events';
-import type { Records } from '../../core/records';
+import type { DockerRecords } from '../records';
 import { checkFilterKeys, labelsMatch, untilTime } from '../filters';
 import { checkConnect, checkDisconnect } from './connect-rules';
 import { networkFilter } from './list-filter';
@@ -32,7 +32,7 @@ export interface ContainerNetworks {
 
 export interface NetworksNeeds {
   readonly network: ServiceClient<typeof NetworkServiceService>;
-  readonly records: Pick<Records, 'findDocker' | 'listDocker' | 'requireDocker'>;
+  readonly records: Pick<DockerRecords, 'findDocker' | 'listDocker' | 'requireDocker'>;
   readonly events: Pick<DockerEvents, 'emit'>;
   readonly containers: ContainerNetworks;
 }
@@ -123,7 +123,7 @@ export function networksHandlers(needs: NetworksNeeds): Handlers<typeof EngineNe
 }
 
 /** Ids of the networks that a container names, whether it runs or not. */
-function usedNetworks(records: Pick<Records, 'listDocker'>, networks: readonly Network[]): Set<string> {
+function usedNetworks(records: Pick<DockerRecords, 'listDocker'>, networks: readonly Network[]): Set<string> {
   const named = new Set(records.listDocker().flatMap(({ docker }) => Object.keys(docker.endpoints)));
   return new Set(
     networks.filter(({ name, id, endpoints }) => named.has(name) || named.has(id) || endpoints.length > 0).map(({ id }) => id),

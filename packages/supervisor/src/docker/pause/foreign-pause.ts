@@ -2,10 +2,9 @@ import { unpackAny } from '@gantry/api';
 import { TaskPaused, TaskResumed } from '@gantry/api/containerd/events/events';
 import { Status } from '@gantry/api/containerd/v1/types/task';
 import { isErrorOf, newContext } from '@gantry/rpc';
-import { Phase } from '../../core/records';
+import { moveTo, Phase, phaseOf } from '../../core/phases';
 import type { TaskEvent } from '../../core/tasks';
 import { emitContainerEvent, type Engine } from '../engine';
-import { moveTo, phaseOf } from '../../core/phases/state';
 
 /**
  * A task of docker's was paused or resumed. When docker did it, its view says so by the time this takes its turn in the container's

@@ -1,8 +1,7 @@
 import type { PauseRequest, PauseResponse, UnpauseRequest, UnpauseResponse } from '@gantry/api/gantry/engine/v1/containers';
 import { type CallContext, conflict } from '@gantry/rpc';
-import { Phase } from '../../core/records';
+import { moveTo, Phase, phaseOf } from '../../core/phases';
 import { emitContainerEvent, type Engine, inDockerNamespace } from '../engine';
-import { moveTo, phaseOf } from '../../core/phases/state';
 
 export async function pauseContainer(engine: Engine, caller: CallContext, request: PauseRequest): Promise<PauseResponse> {
   const ctx = inDockerNamespace(engine, caller);

@@ -2,7 +2,8 @@ import { formatTimestamp } from '@gantry/api';
 import { Status } from '@gantry/api/containerd/v1/types/task';
 import { type CallContext, isErrorOf, newContext } from '@gantry/rpc';
 import { type JournalEntry, undoSteps } from '../../core/journal';
-import { type DockerRecord, Phase } from '../../core/records';
+import { isRunning, moveTo, Phase, phaseOf, stateOf, withState } from '../../core/phases';
+import type { DockerRecord } from '../records';
 import { removeStrayViews } from '../archive/mount-view';
 import { viewsDir } from '../archive/root';
 import { shouldRestart, shouldStartAtBoot } from '../restart/policy';
@@ -16,7 +17,6 @@ import { discard, finishRemoval, removeContainer } from '../remove/remove';
 import { releaseStrayShm } from '../start/shm';
 import { startById, startFailed, undoStart } from '../start/start';
 import { leaseOf } from '../remove/discard';
-import { isRunning, moveTo, phaseOf, stateOf, withState } from '../../core/phases/state';
 import { deleteTask } from '../exit/task-end';
 import { nowText } from '../../core/time';
 

@@ -5,7 +5,7 @@ import { type Engine, inDockerNamespace } from '../engine';
 import { ignore } from '../../core/ignore';
 import { removeContainer } from './remove';
 import { sizesOf } from '../inspect/sizes';
-import { dockerStatus } from '../../core/phases/state';
+import { dockerStatus } from '../status';
 
 /** POST /containers/prune: removes everything that does not run. */
 export async function pruneContainers(engine: Engine, caller: CallContext, { filters }: PruneRequest): Promise<PruneResponse> {

@@ -2,7 +2,8 @@ import { hostname as hostHostname } from 'node:os';
 import type { Spec } from '@gantry/oci';
 import { syscalls } from '@gantry/linux';
 import { type CallContext, conflict, invalidArgument, notImplemented } from '@gantry/rpc';
-import type { DockerContainer } from '../../core/records';
+import { isRunning, stateOf } from '../../core/phases';
+import type { DockerContainer } from '../records';
 import {
   buildSpec,
   type EngineFiles,
@@ -19,7 +20,6 @@ import { specRemap } from './remap';
 import { linkEnvironment, requireLinkedRunning } from '../connect/links';
 import { commandOf } from '../create/merge-config';
 import { shmDirectory } from './shm';
-import { isRunning, stateOf } from '../../core/phases/state';
 import { joinedContainer } from '../validate/validate-modes';
 
 /** config.json of a container that is about to start, with the files that it mounts written. */

@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import { join } from 'node:path';
 import type { EndpointSettings } from '@gantry/api/gantry/engine/v1/types';
 import { invalidArgument } from '@gantry/rpc';
-import type { DockerContainer } from '../../core/records';
+import type { DockerContainer } from '../records';
 import { containerDir, type Engine } from '../engine';
 import { linkHosts } from '../connect/links';
 import { isPredefined } from '../create/networks';

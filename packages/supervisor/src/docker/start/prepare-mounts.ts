@@ -2,7 +2,7 @@ import { promises as fs } from 'node:fs';
 import { join } from 'node:path';
 import type { MountRecord } from '@gantry/api/gantry/engine/v1/record';
 import { asGantryError, type CallContext, deadlineExceeded, GantryError, invalidArgument } from '@gantry/rpc';
-import type { DockerContainer } from '../../core/records';
+import type { DockerContainer } from '../records';
 import type { Engine } from '../engine';
 import { checkPropagation } from './propagation';
 

@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import type { HostConfig } from '@gantry/api/gantry/engine/v1/types';
 import type { Mount } from '@gantry/api/containerd/types/types';
 import { type CallContext, conflict, invalidArgument } from '@gantry/rpc';
-import type { DockerContainer } from '../../core/records';
+import type { DockerContainer } from '../records';
 import type { JoinedPids, SpecRemap } from '@gantry/spec';
 import { formatIds, type IdRemap, mapsOfProcess, sameMaps } from '../../core/userns';
 import { bundleDir, type Engine } from '../engine';

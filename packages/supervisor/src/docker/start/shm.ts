@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, promises as fs } from 'node:fs';
 import { join } from 'node:path';
 import { hasCode, MNT, MS, syscalls } from '@gantry/linux';
 import { conflict } from '@gantry/rpc';
-import type { DockerContainer } from '../../core/records';
+import type { DockerContainer } from '../records';
 import { DEFAULT_SHM_SIZE, type EngineFiles } from '@gantry/spec';
 import type { Engine } from '../engine';
 import { joinedContainer } from '../validate/validate-modes';

@@ -5,7 +5,8 @@ import type { StartRequest, StartResponse } from '@gantry/api/gantry/engine/v1/c
 import { CreateOptions } from '@gantry/api/gantry/shim/v1/shim';
 import { formatJson, type Spec } from '@gantry/oci';
 import { type CallContext, conflict, detached, notImplemented, notModified } from '@gantry/rpc';
-import { type DockerContainer, type DockerRecord, Phase } from '../../core/records';
+import { moveTo, Phase, phaseOf, stateOf } from '../../core/phases';
+import type { DockerContainer, DockerRecord } from '../records';
 import { bundleDir, emitContainerEvent, type Engine, inDockerNamespace, logPath, monitorSocket } from '../engine';
 import { connectNetworks, type Connected, forgetEndpoints } from '../connect/connect';
 import { applyExit } from '../exit/exit';
@@ -17,7 +18,6 @@ import { openWay, remappedRootfs } from './remap';
 import { removeContainer } from '../remove/remove';
 import { containerSpec } from './container-spec';
 import { ofTask, startFailure } from './start-error';
-import { moveTo, phaseOf, stateOf } from '../../core/phases/state';
 import { nowText } from '../../core/time';
 import { tellVolumesMounted } from '../volumes/volume-events';
 import { stopTask } from '../exit/task-end';

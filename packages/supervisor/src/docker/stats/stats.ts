@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { StatsRequest, StatsResponse } from '@gantry/api/gantry/engine/v1/containers';
 import { type CallContext, isErrorOf } from '@gantry/rpc';
 import { type Engine, inDockerNamespace } from '../engine';
-import { isRunning, stateOf } from '../../core/phases/state';
+import { isRunning, stateOf } from '../../core/phases';
 import { nowText, ZERO_TIME } from '../../core/time';
 import { emptySample, networkSample, type Sample, sampleOf } from './sample';
 

@@ -2,7 +2,8 @@ import { execFile } from 'node:child_process';
 import type { TopRequest, TopResponse } from '@gantry/api/gantry/engine/v1/containers';
 import { type CallContext, conflict, internal, invalidArgument } from '@gantry/rpc';
 import { emitContainerEvent, type Engine, inDockerNamespace } from '../engine';
-import { dockerStatus, isRunning } from '../../core/phases/state';
+import { isRunning } from '../../core/phases';
+import { dockerStatus } from '../status';
 
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 

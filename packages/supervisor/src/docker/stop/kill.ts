@@ -1,10 +1,10 @@
 import { constants } from 'node:os';
 import type { KillRequest, KillResponse } from '@gantry/api/gantry/engine/v1/containers';
 import { type CallContext, conflict, isErrorOf, withTimeout } from '@gantry/rpc';
-import { type DockerRecord, Phase } from '../../core/records';
+import { isRunning, Phase, phaseOf, withState } from '../../core/phases';
+import type { DockerRecord } from '../records';
 import { emitContainerEvent, type Engine, inDockerNamespace } from '../engine';
 import { parseSignal, DEFAULT_STOP_SIGNAL } from './signals';
-import { isRunning, phaseOf, withState } from '../../core/phases/state';
 
 /** Milliseconds that a container may take to be gone after SIGKILL. */
 const GONE_MS = 20_000;

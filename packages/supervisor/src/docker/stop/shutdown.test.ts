@@ -1,12 +1,11 @@
 import { StartRequest } from '@gantry/api/gantry/engine/v1/containers';
 import { newContext } from '@gantry/rpc';
-import { Phase } from '../../core/records';
+import { Phase, phaseOf } from '../../core/phases';
 import { createRequest, fakeEngine, FakeWorld } from '../../testing/fake-engine';
 import { createContainer } from '../create/create';
 import { reconcile } from '../recover/reconcile';
 import { stopWithHost } from './shutdown';
 import { startContainer } from '../start/start';
-import { phaseOf } from '../../core/phases/state';
 
 const signalsOf = (kill: { mock: { calls: unknown[][] } }): unknown[] =>
   kill.mock.calls.map(([, request]) => (request as { signal: number }).signal);

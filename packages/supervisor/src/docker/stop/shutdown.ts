@@ -2,11 +2,10 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { newContext } from '@gantry/rpc';
-import { Phase } from '../../core/records';
+import { isRunning, Phase, phaseOf } from '../../core/phases';
 import type { Engine } from '../engine';
 import { ended, sendSignal } from './kill';
 import { DEFAULT_STOP_SIGNAL, parseSignal } from './signals';
-import { isRunning, phaseOf } from '../../core/phases/state';
 
 /** Milliseconds that containers may take to stop with the host, whatever their own timeouts say, and to be gone after SIGKILL. */
 const GRACE_MS = 12_000;

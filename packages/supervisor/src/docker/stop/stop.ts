@@ -1,12 +1,11 @@
 import { constants } from 'node:os';
 import type { RestartRequest, RestartResponse, StopRequest, StopResponse } from '@gantry/api/gantry/engine/v1/containers';
 import { type CallContext, detached, isErrorOf, notModified } from '@gantry/rpc';
-import { Phase } from '../../core/records';
+import { isRunning, Phase, phaseOf } from '../../core/phases';
 import { emitContainerEvent, type Engine, inDockerNamespace } from '../engine';
 import { cancelRestart, ended, killAndWait, sendSignal, started } from './kill';
 import { DEFAULT_STOP_SIGNAL, parseSignal } from './signals';
 import { startById } from '../start/start';
-import { isRunning, phaseOf } from '../../core/phases/state';
 
 /** POST /containers/{id}/stop. Throws notModified when it does not run. */
 export async function stopContainer(engine: Engine, caller: CallContext, request: StopRequest): Promise<StopResponse> {

@@ -2,12 +2,12 @@ import type { GetDiskUsageResponse } from '@gantry/api/gantry/engine/v1/resource
 import type { ContainerSummary } from '@gantry/api/gantry/engine/v1/types';
 import type { ImagesServiceService } from '@gantry/api/gantry/images/v1/images';
 import { type CallContext, invalidArgument, type ServiceClient } from '@gantry/rpc';
-import type { Records } from '../../core/records';
+import type { DockerRecords } from '../records';
 import { containersByImage, imageSummary } from '../images';
 import { dockerVolume, VolumeUsage } from '../volumes';
 
 export interface DiskUsageNeeds {
-  readonly records: Pick<Records, 'listDocker'>;
+  readonly records: Pick<DockerRecords, 'listDocker'>;
   readonly images: Pick<ServiceClient<typeof ImagesServiceService>, 'getDiskUsage'>;
   /** All containers of docker's face with their sizes, as `docker ps -as` has them. */
   readonly containersWithSize: (ctx: CallContext) => Promise<ContainerSummary[]>;

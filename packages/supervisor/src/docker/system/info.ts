@@ -4,7 +4,8 @@ import type { ImagesServiceService } from '@gantry/api/gantry/images/v1/images';
 import type { GetStatusResponse, NetworkServiceService } from '@gantry/api/gantry/network/v1/network';
 import { type CallContext, errorText, type ServiceClient } from '@gantry/rpc';
 import type { DockerEvents } from '../events';
-import { Phase, type Records } from '../../core/records';
+import { Phase } from '../../core/phases';
+import type { DockerRecords } from '../records';
 import type { Runtime, RuntimeTable } from '../../core/runtimes';
 import { cgroupFacts, cgroupWarnings } from './cgroups';
 import { hostFacts } from './host';
@@ -27,7 +28,7 @@ export interface EngineFacts {
 
 export interface InfoNeeds {
   readonly facts: EngineFacts;
-  readonly records: Pick<Records, 'listDocker'>;
+  readonly records: Pick<DockerRecords, 'listDocker'>;
   readonly runtimes: RuntimeTable;
   readonly events: Pick<DockerEvents, 'listenerCount'>;
   readonly images: Pick<ServiceClient<typeof ImagesServiceService>, 'list' | 'getInfo'>;
@@ -149,7 +150,7 @@ export async function systemInfo(needs: InfoNeeds, ctx: CallContext): Promise<Sy
   };
 }
 
-function countPhases(records: Pick<Records, 'listDocker'>): { all: number; running: number; paused: number } {
+function countPhases(records: Pick<DockerRecords, 'listDocker'>): { all: number; running: number; paused: number } {
   const phases = records.listDocker().map(({ docker }) => docker.state?.phase ?? Phase.PHASE_CREATED);
   const count = (...wanted: Phase[]): number => phases.filter((phase) => wanted.includes(phase)).length;
   return { all: phases.length, running: count(Phase.PHASE_RUNNING, Phase.PHASE_RESTARTING), paused: count(Phase.PHASE_PAUSED) };

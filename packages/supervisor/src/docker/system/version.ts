@@ -1,6 +1,6 @@
 import type { SystemVersion, SystemVersionComponentDetails } from '@gantry/api/gantry/engine/v1/types';
+import { hostPlatform } from '@gantry/oci';
 import { type CallContext, isGantryError } from '@gantry/rpc';
-import { hostArchitecture } from '../../containerd/introspection/plugins';
 import { hostFacts } from './host';
 
 export interface Build {
@@ -21,7 +21,7 @@ export async function systemVersion(
   const host = hostFacts();
   const engine: SystemVersionComponentDetails = {
     ApiVersion: '',
-    Arch: hostArchitecture(),
+    Arch: hostPlatform().architecture,
     BuildTime: '',
     Experimental: 'false',
     GitCommit: build.revision,
@@ -53,7 +53,7 @@ export async function systemVersion(
     GitCommit: build.revision,
     GoVersion: '',
     Os: 'linux',
-    Arch: hostArchitecture(),
+    Arch: hostPlatform().architecture,
     KernelVersion: host.kernel,
     Experimental: false,
     BuildTime: '',

@@ -2,7 +2,7 @@ import type { RenameRequest, RenameResponse } from '@gantry/api/gantry/engine/v1
 import { asGantryError, type CallContext, GantryError, invalidArgument } from '@gantry/rpc';
 import { emitContainerEvent, type Engine, inDockerNamespace } from '../engine';
 import { checkName } from '../create/names';
-import { isRunning } from '../../core/phases/state';
+import { isRunning } from '../../core/phases';
 
 /** POST /containers/{id}/rename. A running container is resolved under its new name at once. */
 export async function renameContainer(engine: Engine, caller: CallContext, request: RenameRequest): Promise<RenameResponse> {

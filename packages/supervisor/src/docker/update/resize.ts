@@ -1,7 +1,7 @@
 import type { ResizeRequest, ResizeResponse } from '@gantry/api/gantry/engine/v1/containers';
 import { type CallContext, conflict } from '@gantry/rpc';
 import { emitContainerEvent, type Engine, inDockerNamespace } from '../engine';
-import { isRunning } from '../../core/phases/state';
+import { isRunning } from '../../core/phases';
 
 /** POST /containers/{id}/resize. */
 export async function resizeContainer(

@@ -4,7 +4,7 @@ import { HostConfig } from '@gantry/api/gantry/engine/v1/types';
 import { type CallContext, conflict, invalidArgument } from '@gantry/rpc';
 import { limitsOf } from '@gantry/spec';
 import { emitContainerEvent, type Engine, inDockerNamespace } from '../engine';
-import { isRunning } from '../../core/phases/state';
+import { isRunning } from '../../core/phases';
 import { validateResources } from '../validate/validate-host-config';
 import { validateRestartPolicy } from '../validate/validate-restart';
 

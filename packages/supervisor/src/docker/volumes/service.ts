@@ -2,7 +2,7 @@ import type { EngineVolumesServiceService } from '@gantry/api/gantry/engine/v1/r
 import type { Volume, VolumesServiceService } from '@gantry/api/gantry/images/v1/images';
 import { conflict, type Handlers, internal, invalidArgument, isErrorOf, notFound, type ServiceClient } from '@gantry/rpc';
 import type { DockerEvents } from '../events';
-import type { Records } from '../../core/records';
+import type { DockerRecords } from '../records';
 import { checkFilterKeys, filterFlag, filterValues, type FilterMap, labelsMatch, nameMatches } from '../filters';
 import { dockerVolume } from './shapes';
 import { VolumeUsage } from './usage';
@@ -10,7 +10,7 @@ import { checkVolume } from './validate';
 
 export interface VolumesNeeds {
   readonly volumes: ServiceClient<typeof VolumesServiceService>;
-  readonly records: Pick<Records, 'listDocker'>;
+  readonly records: Pick<DockerRecords, 'listDocker'>;
   readonly events: Pick<DockerEvents, 'emit'>;
 }
 

@@ -1,4 +1,4 @@
-import type { DockerContainer } from '../../core/records';
+import type { DockerContainer } from '../records';
 import type { Engine } from '../engine';
 
 /** docker's events of volumes that a start put in place. */

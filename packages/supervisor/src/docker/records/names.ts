@@ -1,6 +1,6 @@
 import { conflict } from '@gantry/rpc';
 import type { Names } from './contract';
-import type { Database } from './database';
+import type { Database } from '../../core/records';
 
 export function openNames(db: Database): Names {
   const find = db.sql.prepare('SELECT container_id FROM names WHERE name = ?');
