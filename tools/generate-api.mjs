@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSy
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { brotliCompressSync } from 'node:zlib';
+import { fieldTables } from './api-fields.mjs';
 
 const root = resolve(import.meta.dirname, '..');
 const packageRoot = join(root, 'packages/lib/api/src');
@@ -27,7 +28,8 @@ function stamp() {
   const hash = createHash('sha256');
   const add = (name, content) => hash.update(`${name}\0${content.length}\0`).update(content);
   for (const file of files(join(root, 'proto'))) add(file, readFileSync(join(root, 'proto', file)));
-  for (const file of ['buf.yaml', 'buf.gen.yaml', 'tools/generate-api.mjs']) add(file, readFileSync(join(root, file)));
+  for (const file of ['buf.yaml', 'buf.gen.yaml', 'tools/generate-api.mjs', 'tools/api-fields.mjs'])
+    add(file, readFileSync(join(root, file)));
   for (const name of ['ts-proto', '@bufbuild/buf']) add(name, require(`${name}/package.json`).version);
   return hash.digest('hex');
 }
@@ -49,7 +51,9 @@ try {
   buf('generate', '-o', scratch);
   const made = join(scratch, 'packages/lib/api/src/gen');
   buf('build', '--exclude-source-info', '-o', join(scratch, 'set.binpb'));
-  const packed = brotliCompressSync(readFileSync(join(scratch, 'set.binpb'))).toString('base64');
+  const set = readFileSync(join(scratch, 'set.binpb'));
+  writeFileSync(join(made, 'engine-fields.ts'), fieldTables(set));
+  const packed = brotliCompressSync(set).toString('base64');
   writeFileSync(
     join(made, 'descriptor-set.ts'),
     `/** google.protobuf.FileDescriptorSet of proto/, brotli, base64. */\nexport const packedDescriptorSet =\n  '${packed}';\n`,

@@ -7,18 +7,20 @@ interface AuthConfig {
   username: string;
   password: string;
   auth: string;
-  email: string;
   serveraddress: string;
   identitytoken: string;
   registrytoken: string;
 }
 
-/** registry.AuthConfig. `email` is said by old clients and means nothing. */
-export const authConfig: Codec<AuthConfig> = struct<AuthConfig>(
-  'AuthConfig',
-  { username: text, password: text, auth: text, email: text, serveraddress: text, identitytoken: text, registrytoken: text },
-  { goType: 'registry.AuthConfig' },
-);
+/** registry.AuthConfig. What old clients say beside it (email) means nothing. */
+export const authConfig: Codec<AuthConfig> = struct<AuthConfig>('registry.AuthConfig', {
+  username: text,
+  password: text,
+  auth: text,
+  serveraddress: text,
+  identitytoken: text,
+  registrytoken: text,
+});
 
 export function toAuth(config: AuthConfig): Auth {
   // `auth` is user:password in base64, where a client has nothing else

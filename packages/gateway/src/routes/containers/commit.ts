@@ -1,4 +1,4 @@
-import { containerConfig } from '@gantry/docker-api';
+import { messageCodec } from '@gantry/docker-api';
 import { detached } from '@gantry/rpc';
 import { sendJson } from '../../http/answer';
 import { readJson } from '../../http/body';
@@ -10,7 +10,7 @@ export const imageCommit: Route = {
   operation: 'ImageCommit',
   async handle(x, engine) {
     const { query } = x;
-    const config = await readJson(x, containerConfig);
+    const config = await readJson(x, messageCodec('ContainerConfig'));
     const { id } = await engine.containers.commit(detached(x.ctx), {
       id: query.text('container'),
       repository: query.text('repo'),

@@ -1,4 +1,4 @@
-import { containerSummary } from '@gantry/docker-api';
+import { messageCodec } from '@gantry/docker-api';
 import { sendJson } from '../../http/answer';
 import { filterKeys, readFilters } from '../../http/filters';
 import type { Route } from '../../http/exchange';
@@ -19,7 +19,7 @@ export const containerList: Route = {
     sendJson(
       x,
       200,
-      containers.map((container) => containerSummary.write(container, x.version)),
+      containers.map((container) => messageCodec('ContainerSummary').write(container, x.version)),
     );
   },
 };

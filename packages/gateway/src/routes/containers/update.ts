@@ -1,24 +1,17 @@
 import type { HostConfig } from '@gantry/api/gantry/engine/v1/types';
-import { hostConfig, optional, resourceFields, restartPolicy, struct } from '@gantry/docker-api';
+import { containerUpdateBody, messageCodec } from '@gantry/docker-api';
 import { detached } from '@gantry/rpc';
 import { sendJson } from '../../http/answer';
 import { readJson } from '../../http/body';
 import type { Route } from '../../http/exchange';
-
-/** container.UpdateConfig: the limits of a HostConfig and its restart policy. */
-const updateConfig = struct(
-  'UpdateConfig',
-  { ...resourceFields, RestartPolicy: optional(restartPolicy) },
-  { goType: 'container.UpdateConfig' },
-);
 
 export const containerUpdate: Route = {
   method: 'POST',
   path: '/containers/{name:.*}/update',
   operation: 'ContainerUpdate',
   async handle(x, engine) {
-    const body = (await readJson(x, updateConfig)) ?? updateConfig.zero();
-    const config: HostConfig = { ...hostConfig.zero(), ...body };
+    const body = (await readJson(x, containerUpdateBody)) ?? containerUpdateBody.zero();
+    const config: HostConfig = { ...messageCodec('HostConfig').zero(), ...body };
     const { warnings } = await engine.containers.update(detached(x.ctx), { id: x.params['name'] ?? '', hostConfig: config });
     sendJson(x, 200, { Warnings: warnings.length === 0 ? null : warnings });
   },

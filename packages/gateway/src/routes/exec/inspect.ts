@@ -1,4 +1,4 @@
-import { execInspect } from '@gantry/docker-api';
+import { messageCodec } from '@gantry/docker-api';
 import { sendJson } from '../../http/answer';
 import type { Route } from '../../http/exchange';
 
@@ -7,6 +7,10 @@ export const execInspectRoute: Route = {
   path: '/exec/{name:.*}/json',
   operation: 'ExecInspect',
   async handle(x, engine) {
-    sendJson(x, 200, execInspect.write(await engine.containers.execInspect(x.ctx, { id: x.params['name'] ?? '' }), x.version));
+    sendJson(
+      x,
+      200,
+      messageCodec('ExecInspectResponse').write(await engine.containers.execInspect(x.ctx, { id: x.params['name'] ?? '' }), x.version),
+    );
   },
 };

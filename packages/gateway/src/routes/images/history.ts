@@ -1,4 +1,4 @@
-import { imageHistoryItem } from '@gantry/docker-api';
+import { messageCodec } from '@gantry/docker-api';
 import { sendJson } from '../../http/answer';
 import { parsePlatformJson } from '../../http/platform';
 import type { Route } from '../../http/exchange';
@@ -13,7 +13,7 @@ export const imageHistory: Route = {
     sendJson(
       x,
       200,
-      items.map((item) => imageHistoryItem.write(item, x.version)),
+      items.map((item) => messageCodec('ImageHistoryResponseItem').write(item, x.version)),
     );
   },
 };

@@ -1,4 +1,4 @@
-import { exactNumber, imageDeleteItem } from '@gantry/docker-api';
+import { exactNumber, messageCodec } from '@gantry/docker-api';
 import { detached } from '@gantry/rpc';
 import { sendJson } from '../../http/answer';
 import { filterKeys, readFilters } from '../../http/filters';
@@ -13,7 +13,7 @@ export const imagePrune: Route = {
       filters: readFilters(x.query, filterKeys.imagesPrune),
     });
     sendJson(x, 200, {
-      ImagesDeleted: items.length === 0 ? null : items.map((item) => imageDeleteItem.write(item, x.version)),
+      ImagesDeleted: items.length === 0 ? null : items.map((item) => messageCodec('ImageDeleteResponseItem').write(item, x.version)),
       SpaceReclaimed: exactNumber(spaceReclaimed),
     });
   },

@@ -1,4 +1,4 @@
-import { imageDeleteItem } from '@gantry/docker-api';
+import { messageCodec } from '@gantry/docker-api';
 import { detached } from '@gantry/rpc';
 import { sendJson } from '../../http/answer';
 import { parsePlatformJson } from '../../http/platform';
@@ -20,7 +20,7 @@ export const imageDelete: Route = {
     sendJson(
       x,
       200,
-      items.map((item) => imageDeleteItem.write(item, x.version)),
+      items.map((item) => messageCodec('ImageDeleteResponseItem').write(item, x.version)),
     );
   },
 };

@@ -1,4 +1,4 @@
-import { network, networkCreateBody } from '@gantry/docker-api';
+import { messageCodec, networkCreateBody } from '@gantry/docker-api';
 import { detached, invalidArgument } from '@gantry/rpc';
 import { sendJson } from '../../http/answer';
 import { readJson } from '../../http/body';
@@ -12,7 +12,7 @@ export const networkCreate: Route = {
     const body = (await readJson(x, networkCreateBody)) ?? networkCreateBody.zero();
     if (body.Name.trim() === '') throw invalidArgument('network name cannot be empty');
     const { id, warning } = await engine.networks.createNetwork(detached(x.ctx), {
-      network: { ...network.zero(), ...body, EnableIPv6: body.EnableIPv6 ?? false },
+      network: { ...messageCodec('Network').zero(), ...body },
     });
     sendJson(x, 201, { Id: id, Warning: warning });
   },

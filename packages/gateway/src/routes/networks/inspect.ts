@@ -1,4 +1,4 @@
-import { network } from '@gantry/docker-api';
+import { messageCodec } from '@gantry/docker-api';
 import { internal } from '@gantry/rpc';
 import { sendJson } from '../../http/answer';
 import type { Route } from '../../http/exchange';
@@ -15,6 +15,6 @@ export const networkInspect: Route = {
       scope: x.query.text('scope'),
     });
     if (found === undefined) throw internal(`the engine answered no network for ${id}`);
-    sendJson(x, 200, network.write(found, x.version));
+    sendJson(x, 200, messageCodec('Network').write(found, x.version));
   },
 };

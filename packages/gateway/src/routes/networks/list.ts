@@ -1,4 +1,4 @@
-import { network } from '@gantry/docker-api';
+import { messageCodec } from '@gantry/docker-api';
 import { sendJson } from '../../http/answer';
 import { filterKeys, readFilters } from '../../http/filters';
 import type { Route } from '../../http/exchange';
@@ -12,7 +12,7 @@ export const networkList: Route = {
     sendJson(
       x,
       200,
-      networks.map((each) => network.write({ ...each, Containers: {} }, x.version)),
+      networks.map((each) => messageCodec('Network').write({ ...each, Containers: {} }, x.version)),
     );
   },
 };

@@ -1,4 +1,4 @@
-import { containerSummary, exactNumber, volume, writeImageSummary } from '@gantry/docker-api';
+import { exactNumber, messageCodec, writeImageSummary } from '@gantry/docker-api';
 import { invalidArgument } from '@gantry/rpc';
 import { sendJson } from '../../http/answer';
 import type { Exchange, Route } from '../../http/exchange';
@@ -22,8 +22,8 @@ export const systemDataUsage: Route = {
     sendJson(x, 200, {
       LayersSize: exactNumber(usage.layersSize),
       Images: asked('image') ? usage.images.map((each) => writeImageSummary(each, x.version)) : null,
-      Containers: asked('container') ? usage.containers.map((each) => containerSummary.write(each, x.version)) : null,
-      Volumes: asked('volume') ? usage.volumes.map((each) => volume.write(each, x.version)) : null,
+      Containers: asked('container') ? usage.containers.map((each) => messageCodec('ContainerSummary').write(each, x.version)) : null,
+      Volumes: asked('volume') ? usage.volumes.map((each) => messageCodec('Volume').write(each, x.version)) : null,
       BuildCache: asked('build-cache') ? [] : null,
       ...(x.version.atLeast('1.42') ? {} : { BuilderSize: 0 }),
     });

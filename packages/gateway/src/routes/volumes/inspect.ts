@@ -1,4 +1,4 @@
-import { volume } from '@gantry/docker-api';
+import { messageCodec } from '@gantry/docker-api';
 import { internal } from '@gantry/rpc';
 import { sendJson } from '../../http/answer';
 import type { Route } from '../../http/exchange';
@@ -11,6 +11,6 @@ export const volumeInspect: Route = {
     const name = x.params['name'] ?? '';
     const { volume: found } = await engine.volumes.inspectVolume(x.ctx, { name });
     if (found === undefined) throw internal(`the engine answered no volume for ${name}`);
-    sendJson(x, 200, volume.write(found, x.version));
+    sendJson(x, 200, messageCodec('Volume').write(found, x.version));
   },
 };

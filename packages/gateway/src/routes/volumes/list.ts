@@ -1,4 +1,4 @@
-import { volume } from '@gantry/docker-api';
+import { messageCodec } from '@gantry/docker-api';
 import { sendJson } from '../../http/answer';
 import { filterKeys, readFilters } from '../../http/filters';
 import type { Route } from '../../http/exchange';
@@ -9,6 +9,9 @@ export const volumeList: Route = {
   operation: 'VolumeList',
   async handle(x, engine) {
     const { volumes, warnings } = await engine.volumes.listVolumes(x.ctx, { filters: readFilters(x.query, filterKeys.volumes) });
-    sendJson(x, 200, { Volumes: volumes.map((each) => volume.write(each, x.version)), Warnings: warnings.length === 0 ? null : warnings });
+    sendJson(x, 200, {
+      Volumes: volumes.map((each) => messageCodec('Volume').write(each, x.version)),
+      Warnings: warnings.length === 0 ? null : warnings,
+    });
   },
 };

@@ -1,6 +1,6 @@
 import { invalidArgument } from '@gantry/rpc';
 import type { ApiVersion } from '../version';
-import { isZero, type Json, JsonNumber, JsonObject, kindOf } from './value';
+import { type Json, JsonNumber, JsonObject, kindOf } from './value';
 
 /** Where a value stands, for errors: the Go struct that holds it and the path from the body's root. */
 export interface Place {
@@ -54,12 +54,21 @@ function readInteger(value: Json, place: Place, goType: string, min: bigint, max
 
 const INT64_MAX = 2n ** 63n - 1n;
 
+/** Go's unsigned types; what has 64 bits there has 63 on our wire. */
+const RANGES: Readonly<Record<string, readonly [bigint, bigint]>> = {
+  uint16: [0n, 2n ** 16n - 1n],
+  uint32: [0n, 2n ** 32n - 1n],
+  uint64: [0n, INT64_MAX],
+  uint: [0n, INT64_MAX],
+};
+
 /** 64 bit integers, exact in both directions. */
 export function int64(goType = 'int64'): Codec<bigint> {
+  const [min, max] = RANGES[goType] ?? [-INT64_MAX - 1n, INT64_MAX];
   return {
     goType,
     zero: () => 0n,
-    read: (value, place) => readInteger(value, place, goType, goType.startsWith('u') ? 0n : -INT64_MAX - 1n, INT64_MAX),
+    read: (value, place) => readInteger(value, place, goType, min, max),
     write: (value) => exactNumber(value),
   };
 }
@@ -112,7 +121,7 @@ export function list<T>(inner: Codec<T>, whenEmpty: WhenEmpty = 'null'): Codec<T
   };
 }
 
-function emptyValue(whenEmpty: WhenEmpty, empty: object): unknown {
+export function emptyValue(whenEmpty: WhenEmpty, empty: object): unknown {
   return whenEmpty === 'empty' ? empty : whenEmpty === 'null' ? null : undefined;
 }
 
@@ -146,6 +155,11 @@ export function omitEmpty<T>(inner: Codec<T>): Codec<T> {
   };
 }
 
+/** A member that is left out when it is absent only (Go's omitempty on a pointer). */
+export function omitAbsent<T>(inner: Codec<T>): Codec<T> {
+  return { ...inner, write: (value, version) => (value === undefined ? undefined : inner.write(value, version)) };
+}
+
 /** A member of answers from one API version on (`from`), or up to one (`until`, exclusive). Reading is not restricted. */
 export function versioned<T>(inner: Codec<T>, bounds: { readonly from?: string; readonly until?: string }): Codec<T> {
   return {
@@ -154,50 +168,5 @@ export function versioned<T>(inner: Codec<T>, bounds: { readonly from?: string; 
       (bounds.from !== undefined && !version.atLeast(bounds.from)) || (bounds.until !== undefined && version.atLeast(bounds.until))
         ? undefined
         : inner.write(value, version),
-  };
-}
-
-export type Fields<T> = { readonly [K in keyof T]-?: Codec<T[K]> };
-
-export interface StructOptions {
-  /** Full Go type for errors at the root ("container.CreateRequest"). */
-  readonly goType?: string;
-  /** Members that old clients send and nobody reads, in lower case. */
-  readonly ignored?: readonly string[];
-}
-
-/** An object. A member that the table does not know passes with a zero value and is refused by name with any other. */
-export function struct<T extends object>(goName: string, fields: Fields<T>, options: StructOptions = {}): Codec<T> {
-  const entries = Object.entries(fields) as [keyof T & string, Codec<unknown>][];
-  const byKey = new Map(entries.flatMap(([key, codec]) => [[key.toLowerCase(), { key, codec }] as const]));
-  const goType = options.goType ?? goName;
-  return {
-    goType,
-    zero: () => Object.fromEntries(entries.map(([key, codec]) => [key, codec.zero()])) as T,
-    read(value, place) {
-      const result = this.zero() as { [key: string]: unknown };
-      if (value === null) return result as T;
-      if (!(value instanceof JsonObject)) throw typeError(value, place, goType);
-      for (const [name, member] of value.members) {
-        const path = place.path === '' ? name : `${place.path}.${name}`;
-        const known = byKey.get(name.toLowerCase());
-        if (known === undefined) {
-          if (!isZero(member) && !options.ignored?.includes(name.toLowerCase()))
-            throw invalidArgument(`field ${path} is not supported by gantry`);
-        } else if (member !== null) {
-          const knownPath = place.path === '' ? known.key : `${place.path}.${known.key}`;
-          result[known.key] = known.codec.read(member, { struct: goName, path: knownPath });
-        }
-      }
-      return result as T;
-    },
-    write(value, version) {
-      const result: { [key: string]: unknown } = {};
-      for (const [key, codec] of entries) {
-        const written = codec.write(value[key], version);
-        if (written !== undefined) result[key] = written;
-      }
-      return result;
-    },
   };
 }

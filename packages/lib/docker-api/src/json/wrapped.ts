@@ -1,31 +1,28 @@
-import type { PortBindings, StringList } from '@gantry/api/gantry/engine/v1/types';
-import { type Codec, struct, text, typeError } from './codec';
-import type { Json } from './value';
+import type { StringList } from '@gantry/api/gantry/engine/v1/types';
+import { type Codec, emptyValue, int64, optional, text, typeError, type WhenEmpty } from './codec';
+import { type Json, JsonObject } from './value';
 
-/** A list that may be null as well as empty: []string behind a pointer-like wrapper in the proto. */
-export const nullableStrings: Codec<StringList | undefined> = {
-  goType: '[]string',
-  zero: () => undefined,
-  read(value, place) {
-    if (value === null) return undefined;
-    if (!Array.isArray(value)) throw typeError(value, place, '[]string');
-    return { items: value.map((item: Json) => text.read(item, place)) };
-  },
-  write: (value) => value?.items ?? null,
-};
+/** A list inside a message of its own: what proto needs where Go has a slice that may be nil, or a slice in a slice or map. */
+export function wrapped<T>(inner: Codec<T>, whenEmpty: WhenEmpty): Codec<{ items: T[] }> {
+  const goType = `[]${inner.goType}`;
+  return {
+    goType,
+    zero: () => ({ items: [] }),
+    read(value, place) {
+      if (value === null) return { items: [] };
+      if (!Array.isArray(value)) throw typeError(value, place, goType);
+      return { items: value.map((item: Json) => inner.read(item, place)) };
+    },
+    write: ({ items }, version) => (items.length === 0 ? emptyValue(whenEmpty, []) : items.map((item) => inner.write(item, version))),
+  };
+}
+
+const strings = optional(wrapped(text, 'empty'));
 
 /** Cmd and Entrypoint: one string stands for a list of one. */
 export const shellStrings: Codec<StringList | undefined> = {
-  ...nullableStrings,
-  read: (value, place) => (typeof value === 'string' ? { items: [value] } : nullableStrings.read(value, place)),
-};
-
-/** A list inside a list ([][]string). */
-export const stringRow: Codec<StringList> = {
-  goType: '[]string',
-  zero: () => ({ items: [] }),
-  read: (value, place) => nullableStrings.read(value, place) ?? { items: [] },
-  write: (value) => value.items,
+  ...strings,
+  read: (value, place) => (typeof value === 'string' ? { items: [value] } : strings.read(value, place)),
 };
 
 /** The empty struct that stands for "is a member of the set"; what a client puts inside is ignored as Go's struct{} does. */
@@ -33,22 +30,23 @@ export const member: Codec<Record<string, never>> = {
   goType: 'struct {}',
   zero: () => ({}),
   read(value, place) {
-    if (value !== null && (typeof value !== 'object' || Array.isArray(value))) throw typeError(value, place, 'struct {}');
+    if (value !== null && !(value instanceof JsonObject)) throw typeError(value, place, 'struct {}');
     return {};
   },
   write: () => ({}),
 };
 
-const portBinding = struct('PortBinding', { HostIp: text, HostPort: text });
+const uints = int64('uint');
 
-/** The host ports of one container port; null when it is exposed but not published. */
-export const portBindings: Codec<PortBindings> = {
-  goType: '[]nat.PortBinding',
-  zero: () => ({ items: [] }),
+/** [height, width], always two numbers. */
+export const consoleSize: Codec<bigint[]> = {
+  goType: '[2]uint',
+  zero: () => [],
   read(value, place) {
-    if (value === null) return { items: [] };
-    if (!Array.isArray(value)) throw typeError(value, place, '[]nat.PortBinding');
-    return { items: value.map((item: Json) => portBinding.read(item, place)) };
+    if (value === null) return [];
+    if (!Array.isArray(value)) throw typeError(value, place, '[2]uint');
+    const [height = 0n, width = 0n] = value.map((item: Json) => uints.read(item, place));
+    return height === 0n && width === 0n ? [] : [height, width];
   },
-  write: (value, version) => (value.items.length === 0 ? null : value.items.map((item) => portBinding.write(item, version))),
+  write: (value) => [Number(value[0] ?? 0n), Number(value[1] ?? 0n)],
 };

@@ -5,7 +5,6 @@ import { Status } from '@gantry/api/containerd/v1/types/task';
 import {
   type ExecCreateRequest,
   type ExecCreateResponse,
-  ExecInspectResponse,
   type ExecInspectRequest,
   type ExecReadyRequest,
   type ExecReadyResponse,
@@ -14,6 +13,7 @@ import {
   ExecStartResponse,
   type ExecStartRequest,
 } from '@gantry/api/gantry/engine/v1/containers';
+import { ExecInspectResponse } from '@gantry/api/gantry/engine/v1/types';
 import {
   asGantryError,
   type CallContext,

@@ -1,0 +1,58 @@
+import type { ContainerConfig, HostConfig, NetworkingConfig } from '@gantry/api/gantry/engine/v1/types';
+import { optional, text } from '../json/codec';
+import { struct } from '../json/struct';
+import { messageCodec, messageFields } from '../messages';
+import { pick } from './pick';
+
+export type ContainerCreateBody = ContainerConfig & {
+  HostConfig: HostConfig | undefined;
+  NetworkingConfig: NetworkingConfig | undefined;
+  Runtime: string;
+};
+
+/** Body of POST /containers/create. docker-py sends the runtime beside the HostConfig. */
+export const containerCreateBody = struct<ContainerCreateBody>('container.CreateRequest', {
+  ...messageFields('ContainerConfig'),
+  HostConfig: optional(messageCodec('HostConfig')),
+  NetworkingConfig: optional(messageCodec('NetworkingConfig')),
+  Runtime: text,
+});
+
+/** container.Resources: the limits that an update takes, too. */
+const limits = [
+  ...([
+    'CpuShares',
+    'Memory',
+    'NanoCpus',
+    'CgroupParent',
+    'BlkioWeight',
+    'BlkioWeightDevice',
+    'BlkioDeviceReadBps',
+    'BlkioDeviceWriteBps',
+  ] as const),
+  ...([
+    'BlkioDeviceReadIOps',
+    'BlkioDeviceWriteIOps',
+    'CpuPeriod',
+    'CpuQuota',
+    'CpuRealtimePeriod',
+    'CpuRealtimeRuntime',
+    'CpusetCpus',
+  ] as const),
+  ...(['CpusetMems', 'Devices', 'DeviceCgroupRules', 'DeviceRequests', 'KernelMemoryTCP', 'MemoryReservation', 'MemorySwap'] as const),
+  ...([
+    'MemorySwappiness',
+    'OomKillDisable',
+    'PidsLimit',
+    'Ulimits',
+    'CpuCount',
+    'CpuPercent',
+    'IOMaximumIOps',
+    'IOMaximumBandwidth',
+  ] as const),
+] satisfies readonly (keyof HostConfig)[];
+
+/** Body of POST /containers/{id}/update. Init is a limit in the API's description, and nobody's. */
+export const containerUpdateBody = struct('container.UpdateConfig', pick(messageFields('HostConfig'), [...limits, 'RestartPolicy']), {
+  refused: ['KernelMemory', 'Init'],
+});
