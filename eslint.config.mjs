@@ -10,19 +10,20 @@ export const floors = {
   'packages/lib/spec': ['api', 'rpc', 'oci'],
   'packages/lib/docker-api': ['api', 'rpc'],
   'packages/lib/service': ['api', 'rpc', 'linux'],
-  'packages/runtime': ['api', 'rpc', 'service', 'oci', 'linux'],
+  'packages/native': ['rpc/errors'],
+  'packages/runtime': ['api', 'rpc', 'service', 'oci', 'linux', 'native'],
   'packages/gateway': ['api', 'rpc', 'service', 'oci', 'linux', 'docker-api'],
-  'packages/supervisor': ['api', 'rpc', 'service', 'oci', 'linux', 'spec'],
-  'packages/images': ['api', 'rpc', 'service', 'oci', 'linux'],
+  'packages/supervisor': ['api', 'rpc', 'service', 'oci', 'linux', 'spec', 'native'],
+  'packages/images': ['api', 'rpc', 'service', 'oci', 'linux', 'native'],
   'packages/network': ['api', 'rpc', 'service', 'oci', 'linux'],
-  'packages/shim': ['api', 'rpc', 'service', 'oci', 'linux', 'runtime'],
+  'packages/shim': ['api', 'rpc', 'service', 'oci', 'linux', 'native', 'runtime'],
   'packages/launcher': ['api', 'rpc', 'service', 'oci', 'linux', 'gateway', 'supervisor', 'images', 'network', 'shim'],
   'test-e2e': ['api', 'rpc', 'oci', 'linux'],
   // What others would have, too: the wire and how it is spoken.
   'examples/wasi-runtime': ['api', 'rpc'],
 };
 
-const packages = 'api|rpc|oci|linux|spec|docker-api|service|runtime|gateway|supervisor|images|network|shim|launcher';
+const packages = 'api|rpc|oci|linux|spec|docker-api|service|native|runtime|gateway|supervisor|images|network|shim|launcher';
 
 /** Rooms of a package: room → rooms beside it that it may not enter. The supervisor's faces stand on one core and do not know each other. */
 export const rooms = {

@@ -33,8 +33,8 @@ function commit() {
 }
 
 if (only !== '--bundles') {
-  execFileSync('make', ['-s', '-C', join(root, 'packages/runtime/native'), '-j2'], { stdio: 'inherit' });
-  execFileSync('make', ['-s', '-C', join(root, 'packages/runtime/init')], { stdio: 'inherit' });
+  execFileSync('make', ['-s', '-C', join(root, 'packages/native'), '-j2'], { stdio: 'inherit' });
+  execFileSync('make', ['-s', '-C', join(root, 'packages/native/docker-init')], { stdio: 'inherit' });
 }
 if (only !== '--native') {
   execFileSync(join(root, 'tools/generate-api'), { stdio: 'inherit' });

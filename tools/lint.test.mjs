@@ -1,5 +1,6 @@
 // Shows that the floors hold: a forbidden import fails by name, an allowed one passes. Run: tools/node --test tools/lint.test.mjs
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ESLint } from 'eslint';
@@ -43,6 +44,8 @@ for (const [file, name] of [
   ['packages/shim/src/probe.ts', '@gantry/launcher'],
   ['packages/lib/rpc/src/probe.ts', '@gantry/service'],
   ['packages/lib/oci/src/probe.ts', '@gantry/rpc'],
+  ['packages/native/src/probe.ts', '@gantry/rpc'],
+  ['packages/gateway/src/probe.ts', '@gantry/native'],
   ['packages/lib/linux/src/probe.ts', '@gantry/shim'],
   ['packages/gateway/src/routes/probe.ts', '../../../supervisor/src/docker'],
   ['packages/lib/spec/src/probe.ts', '@gantry/supervisor'],
@@ -83,6 +86,8 @@ for (const [file, name] of [
   ['packages/shim/src/probe.ts', '@gantry/runtime'],
   ['packages/launcher/src/probe.ts', '@gantry/supervisor'],
   ['packages/lib/oci/src/probe.ts', '@gantry/rpc/errors'],
+  ['packages/native/src/probe.ts', '@gantry/rpc/errors'],
+  ['packages/images/src/probe.ts', '@gantry/native'],
   ['packages/lib/linux/src/probe.ts', '@gantry/rpc/errors'],
   ['packages/lib/spec/src/probe.ts', '@gantry/oci'],
   ['packages/supervisor/src/probe.ts', '@gantry/spec'],
@@ -105,4 +110,21 @@ test('doors name what they export', async () => {
 
 test('any is refused', async () => {
   assert.match(await complaints('packages/images/src/probe.ts', 'export const x = (y: any): unknown => y;\n'), /any/);
+});
+
+/** The C program's folders, lowest first, as packages/native/Makefile names them. */
+test('a folder of the C program includes only from those before it', () => {
+  const native = join(root, 'packages/native');
+  const folders = /^FOLDERS := (.*)$/m.exec(readFileSync(join(native, 'Makefile'), 'utf8'))[1].split(' ');
+  const beyond = { runc: ['monitor'], layers: ['plan', 'init', 'launch', 'monitor', 'runc'] }; // siblings that have nothing to do with each other
+  const wrong = [];
+  folders.forEach((folder, floor) => {
+    const allowed = folders.slice(0, floor + 1).filter((name) => !beyond[folder]?.includes(name));
+    for (const file of readdirSync(join(native, folder)).filter((name) => /\.[ch]$/.test(name))) {
+      for (const [, path] of readFileSync(join(native, folder, file), 'utf8').matchAll(/#include "([^"]+)"/g)) {
+        if (!allowed.includes(path.split('/')[0])) wrong.push(`${folder}/${file} includes ${path}`);
+      }
+    }
+  });
+  assert.deepEqual(wrong, []);
 });

@@ -1,12 +1,13 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { SnapshotsService } from '@gantry/api/containerd/services/snapshots/v1/snapshots';
+import { locateProgram } from '@gantry/native';
 import { connect } from '@gantry/rpc';
 import type { ServiceContext } from '@gantry/service';
 import { Checker } from './check/checker';
 import { Exchange as TreeExchange } from './check/exchange-trees';
 import { Refetch } from './check/refetch';
-import { defaultSnapshotter, type ImagesConfig, nativePath, proxySettings } from './config';
+import { defaultSnapshotter, type ImagesConfig, proxySettings } from './config';
 import { bootId, ContentPaths } from './content/paths';
 import { ContentStore } from './content/store';
 import { DiffApplier } from './diff/apply';
@@ -38,7 +39,7 @@ import { VolumeStore } from './volumes/store';
 /** What every part of the service stands on, for serving and for a check of a store that nobody serves. */
 export function assemble(service: Pick<ServiceContext<ImagesConfig>, 'config' | 'data' | 'logger' | 'version'>) {
   const { config, data, logger, version } = service;
-  const binary = nativePath(config, __dirname);
+  const binary = locateProgram('gantry-native', __dirname, config.native);
   const budget = { maxBytes: config['max-layer-bytes'], maxEntries: config['max-layer-entries'] };
   const native = new NativeTree(binary, budget, data);
   const removeTree = (path: string): Promise<void> => (existsSync(path) ? native.remove(path) : Promise.resolve());

@@ -1,5 +1,4 @@
-import { existsSync } from 'node:fs';
-import { isAbsolute, join } from 'node:path';
+import { isAbsolute } from 'node:path';
 import { invalidArgument } from '@gantry/rpc';
 import type { FlagTable } from '@gantry/service';
 import { COPY } from './snapshots/copy';
@@ -132,23 +131,4 @@ export function defaultSnapshotter(config: Pick<ImagesConfig, 'snapshotter' | 's
       ? SNAPSHOTTER
       : driverName(config['storage-driver'])
     : config.snapshotter;
-}
-
-/** Places of gantry-native, seen from the running bundle: installed, in dist, and from the sources. */
-const places = [
-  'libexec/gantry-native',
-  'gantry-native',
-  '../gantry-native',
-  '../../gantry-native',
-  '../libexec/gantry/gantry-native',
-  '../../libexec/gantry/gantry-native',
-  '../../../dist/gantry-native',
-];
-
-/** The configured path, or the first place that has the static C program. */
-export function nativePath(config: Pick<ImagesConfig, 'native'>, here: string): string {
-  if (config.native !== '') return config.native;
-  const found = places.map((place) => join(here, place)).find((path) => existsSync(path));
-  if (found === undefined) throw invalidArgument(`gantry-native is in none of ${places.join(', ')} below ${here}: set native`);
-  return found;
 }

@@ -16,8 +16,7 @@ import { eventsServer } from './drivers/remote/task-events';
 import { TaskServerOfMany } from './drivers/remote/task-service';
 import { EventJournal } from './events/journal';
 import { Publisher } from './events/publisher';
-import { Helper } from './helper/helper';
-import { findNativeBinary } from './native-binary';
+import { Helper, locateProgram } from '@gantry/native';
 import { HostRootfsMounter } from './rootfs/rootfs';
 import { type Engine, runtimeRoot } from './tasks/engine';
 import { rebuild } from './tasks/rebuild';
@@ -38,7 +37,7 @@ export async function composeEngine(
 ): Promise<ComposedEngine> {
   const { run, logger, config } = service;
   if (!(config['client-timeout-ms'] >= 1)) throw invalidArgument(`client-timeout-ms ${config['client-timeout-ms']} is not above zero`);
-  const binary = await findNativeBinary(config.native, __dirname);
+  const binary = locateProgram('gantry-native', __dirname, config.native);
   const cgroups = createCgroupManager();
   const monitors = cgroups.plan(monitorsPath(run));
   const helper = new Helper({ binary, logger, cgroups: monitors.directories.map((one) => one.directory) });

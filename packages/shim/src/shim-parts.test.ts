@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { MS } from '@gantry/linux';
 import { silentLogger } from '@gantry/rpc';
 import { EventJournal } from './events/journal';
-import { AnswerReader, encodeRequest } from './helper/frame';
+import { AnswerReader, encodeRequest } from '@gantry/native';
 import { relativeLower } from './rootfs/lower-paths';
 import { parseMountOptions } from './rootfs/mount-options';
 import { hostId } from './tasks/host-id';

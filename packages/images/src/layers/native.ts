@@ -1,10 +1,9 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { lstatSync, statfsSync, utimesSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { PassThrough, type Readable, type Writable } from 'node:stream';
 import { syscalls } from '@gantry/linux';
-import { dataLoss, internal, invalidArgument, resourceExhausted } from '@gantry/rpc';
+import { treeOutcome } from '@gantry/native';
 
 export interface Budget {
   /** Bytes of file data that one layer may unpack to. */
@@ -66,7 +65,7 @@ export class NativeTree {
       String(maxEntries),
     ]);
     child.stdin.on('error', () => undefined); // the exit status says more than EPIPE
-    const done = outcome(child).then((text) => JSON.parse(text) as Laid);
+    const done = treeOutcome(child).then((text) => JSON.parse(text) as Laid);
     done.catch(() => undefined);
     return { input: child.stdin, done, kill: () => child.kill('SIGKILL') };
   }
@@ -92,7 +91,7 @@ export class NativeTree {
       Readable
     >;
     child.stdin.on('error', () => undefined); // the exit status says more than EPIPE
-    const done = outcome(child).then((text) => JSON.parse(text) as Laid);
+    const done = treeOutcome(child).then((text) => JSON.parse(text) as Laid);
     done.catch(() => undefined);
     return {
       done,
@@ -114,14 +113,14 @@ export class NativeTree {
     const child = this.start(['--root', root, '--adopt', ...parents.flatMap((parent) => ['--parent', parent])]);
     child.stdin.on('error', () => undefined);
     child.stdin.end(Buffer.from(`${implicit.join('\0')}\0`, 'latin1'));
-    await outcome(child);
+    await treeOutcome(child);
   }
 
   /** Removes a tree, and the directory itself. One that is gone already is fine. */
   async remove(path: string): Promise<void> {
     const child = this.start(['--root', dirname(path), '--remove', basename(path)]);
     child.stdin.end();
-    await outcome(child);
+    await treeOutcome(child);
   }
 
   /**
@@ -137,7 +136,7 @@ export class NativeTree {
     }) as ChildProcessByStdio<null, Readable, Readable>;
     // Read from the start: what nobody reads by the time a child ends, Node throws away.
     const output = child.stdout.pipe(new PassThrough());
-    const done = outcome(child, false).then(() => undefined);
+    const done = treeOutcome(child, false).then(() => undefined);
     done.catch(() => undefined);
     return { output, done, kill: () => child.kill('SIGKILL') };
   }
@@ -169,38 +168,4 @@ function adoptedRoot(root: string, parent: string): boolean {
     return false;
   utimesSync(root, below.atimeMs / 1000, below.mtimeMs / 1000);
   return true;
-}
-
-interface Child {
-  readonly stdout: NodeJS.ReadableStream;
-  readonly stderr: NodeJS.ReadableStream;
-  on(event: 'error', listener: (error: Error) => void): unknown;
-}
-
-/** Output of the program when it succeeds; its own words as an error when not. Also for the other callers of its tree modes. */
-export async function outcome(child: Child & NodeJS.EventEmitter, collect = true): Promise<string> {
-  const output: Buffer[] = [];
-  const errors: Buffer[] = [];
-  if (collect) child.stdout.on('data', (part: Buffer) => output.push(part));
-  child.stderr.on('data', (part: Buffer) => errors.push(part));
-  const [code, signal] = (await once(child, 'close')) as [number | null, string | null];
-  if (code === 0) return Buffer.concat(output).toString();
-  const text = Buffer.concat(errors).toString().trim();
-  let report: { code?: string; error?: string } = {};
-  try {
-    report = JSON.parse(text.split('\n').at(-1) ?? '') as typeof report;
-  } catch {
-    report = { error: text };
-  }
-  const message = Buffer.from(report.error ?? '', 'latin1').toString() || `tree program ended with ${signal ?? code}`;
-  switch (report.code) {
-    case 'unsafe':
-      throw invalidArgument(`unsafe archive: ${message}`);
-    case 'archive':
-      throw dataLoss(`broken archive: ${message}`);
-    case 'budget':
-      throw resourceExhausted(message);
-    default:
-      throw internal(message);
-  }
 }

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { PassThrough } from 'node:stream';
-import { outcome, type Packing } from '../layers/native';
+import { treeOutcome } from '@gantry/native';
+import type { Packing } from '../layers/native';
 
 export interface TreeDifference {
   /** added: only the right tree has it; deleted: only the left; modified: attributes or bytes, or something below a directory. */
@@ -17,7 +18,7 @@ export class Trees {
 
   /** Copies a tree with all its attributes into an empty directory, the directory's own too. */
   async copy(from: string, to: string): Promise<void> {
-    await outcome(this.start(['copy', '--from', from, '--to', to]));
+    await treeOutcome(this.start(['copy', '--from', from, '--to', to]));
   }
 
   /** How right differs from left. content: bytes are compared, too, not only sizes and times. */
@@ -25,7 +26,7 @@ export class Trees {
     const child = this.start(['compare', '--left', left, '--right', right, ...(options.content ? ['--content'] : [])]);
     const parts: Buffer[] = [];
     child.stdout.on('data', (part: Buffer) => parts.push(part));
-    await outcome(child, false);
+    await treeOutcome(child, false);
     const records = Buffer.concat(parts).toString('latin1').split('\0');
     return records.slice(0, -1).map((record) => ({ kind: kinds[record[0] as keyof typeof kinds], path: record.slice(1) }));
   }
@@ -34,7 +35,7 @@ export class Trees {
   packDifference(left: string, right: string): Packing {
     const child = this.start(['pack', '--root', right, '--base', left]);
     const output = child.stdout.pipe(new PassThrough());
-    const done = outcome(child, false).then(() => undefined);
+    const done = treeOutcome(child, false).then(() => undefined);
     done.catch(() => undefined);
     return { output, done, kill: () => child.kill('SIGKILL') };
   }

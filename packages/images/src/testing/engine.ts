@@ -20,7 +20,7 @@ import { service } from '../service';
 export function nativeBinary(): string {
   const root = join(__dirname, '../../../..');
   const built = join(root, 'dist/gantry-native');
-  if (!existsSync(built)) execFileSync('make', ['-s', '-C', join(root, 'packages/runtime/native')], { stdio: 'inherit' });
+  if (!existsSync(built)) execFileSync('make', ['-s', '-C', join(root, 'packages/native')], { stdio: 'inherit' });
   return built;
 }
 

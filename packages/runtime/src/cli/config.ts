@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { failedPrecondition, invalidArgument } from '@gantry/rpc/errors';
 import { parseFlags } from './arguments';
@@ -80,27 +80,4 @@ function defaultRoot(): string {
 function listenFds(): number {
   const count = Number(process.env['LISTEN_FDS'] ?? '0');
   return process.env['LISTEN_PID'] === String(process.pid) && Number.isInteger(count) && count > 0 && count < 1024 ? count : 0;
-}
-
-/** Beside the installed bundle, in dist, or seen from the sources. */
-const places = [
-  'libexec/gantry-native',
-  '../libexec/gantry/gantry-native',
-  '../../gantry-native',
-  '../gantry-native',
-  'gantry-native',
-  '../../../../dist/gantry-native',
-];
-
-export function findNative(configured: string | undefined, here: string): string {
-  const candidates = configured === undefined ? places.map((place) => join(here, place)) : [configured];
-  for (const path of candidates) {
-    try {
-      accessSync(path, constants.X_OK);
-      return path;
-    } catch {
-      continue; /* the next place */
-    }
-  }
-  throw failedPrecondition(`gantry-native not found (looked at ${candidates.join(', ')})`);
 }

@@ -1,7 +1,8 @@
 import { writeSync } from 'node:fs';
+import { locateProgram } from '@gantry/native';
 import { errorText } from '@gantry/rpc/errors';
 import { createCgroupManager } from '../cgroup/manager';
-import { findNative, globalFlags, readConfig } from './config';
+import { globalFlags, readConfig } from './config';
 import type { Verb } from './context';
 import { createLogger } from './log';
 import { isNotRunnable } from './not-runnable';
@@ -88,7 +89,18 @@ async function main(argv: readonly string[]): Promise<number> {
     failure = name === 'exec' ? EXEC_FAILED : 1;
     prefix = failedVerbs[name] ?? '';
     return await verb.run(
-      { root, rootGiven, log, print, native: findNative(config.native, __dirname), cgroups, rootless, criu, listenFds, notifySocket },
+      {
+        root,
+        rootGiven,
+        log,
+        print,
+        native: locateProgram('gantry-native', __dirname, config.native),
+        cgroups,
+        rootless,
+        criu,
+        listenFds,
+        notifySocket,
+      },
       words,
     );
   } catch (error) {

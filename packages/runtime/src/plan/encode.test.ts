@@ -11,8 +11,8 @@ const describeNative = existsSync(nativeBinary) ? describe : describe.skip;
 const check = (plan: Uint8Array) => spawnSync(nativeBinary, ['plan-check'], { input: plan });
 
 test('the table is the one of plan.h', () => {
-  const header = readFileSync(join(__dirname, '../../native/plan.h'), 'utf8');
-  const rows = [...header.matchAll(/X\((\w+), (0x[0-9a-f]+), "(\w*)"\)/g)].map((m) => [m[1], [Number(m[2]), m[3]]]);
+  const header = readFileSync(join(__dirname, '../../../native/plan/plan.h'), 'utf8').replaceAll('\\\n', '');
+  const rows = [...header.matchAll(/X\(\s*(\w+),\s*(0x[0-9a-f]+),\s*"(\w*)"\)/g)].map((m) => [m[1], [Number(m[2]), m[3]]]);
   expect(Object.fromEntries(rows)).toEqual(operations);
 });
 

@@ -12,7 +12,7 @@ export interface PlanHeader {
   readonly preserve: number;
 }
 
-/** Writes a plan's bytes; see native/plan.h. Throws invalidArgument when a string holds a NUL. */
+/** Writes a plan's bytes; see native/plan/plan.h. Throws invalidArgument when a string holds a NUL. */
 export function encodePlan(header: PlanHeader, list: readonly Operation[]): Uint8Array {
   const out = new Writer();
   out.number32(MAGIC);

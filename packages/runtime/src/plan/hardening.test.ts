@@ -57,7 +57,9 @@ const streams = (): string[] =>
 
 (sanitizers ? describe : describe.skip)(`under the sanitizers${sanitizers ? '' : ' [needs a C compiler with them]'}`, () => {
   beforeAll(() => {
-    const { status, stderr } = spawnSync('make', ['-s', '-C', join(__dirname, '../../fuzz'), `OUT=${work}`], { encoding: 'utf8' });
+    const { status, stderr } = spawnSync('make', ['-s', '-C', join(__dirname, '../../../native/fuzz'), `OUT=${work}`], {
+      encoding: 'utf8',
+    });
     expect([status, stderr]).toEqual([0, '']);
   });
 
@@ -75,7 +77,7 @@ const streams = (): string[] =>
     const program = join(work, 'gantry-native');
     const { status, stderr } = spawnSync(
       'make',
-      ['-s', '-C', join(__dirname, '../../native'), '-j2', 'SANITIZE=1', `OUT=${program}`, `OBJ=${work}/objects`],
+      ['-s', '-C', join(__dirname, '../../../native'), '-j2', 'SANITIZE=1', `OUT=${program}`, `OBJ=${work}/objects`],
       { encoding: 'utf8' },
     );
     expect([status, stderr]).toEqual([0, '']);
@@ -93,7 +95,9 @@ const streams = (): string[] =>
 
 (has('valgrind') ? test : test.skip)(`valgrind sees no wrong access in the readers${has('valgrind') ? '' : ' [needs valgrind]'}`, () => {
   const out = join(work, 'plain');
-  expect(spawnSync('make', ['-s', '-C', join(__dirname, '../../fuzz'), 'PLAIN=1', `OUT=${out}`], { encoding: 'utf8' }).stderr).toBe('');
+  expect(
+    spawnSync('make', ['-s', '-C', join(__dirname, '../../../native/fuzz'), 'PLAIN=1', `OUT=${out}`], { encoding: 'utf8' }).stderr,
+  ).toBe('');
   for (const [name, seeds] of [
     ['plan', plans],
     ['request', requests],

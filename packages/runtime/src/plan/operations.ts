@@ -1,5 +1,5 @@
 /**
- * The operations of a launch plan: code and format, the same table as native/plan.h (a test compares them).
+ * The operations of a launch plan: code and format, the same table as native/plan/plan.h (a test compares them).
  * '4' u32, '8' u64, 's' string, 'b' bytes, 'v' strings, 'w' u32 numbers.
  */
 export const operations = {

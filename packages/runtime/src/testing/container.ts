@@ -5,13 +5,13 @@ import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { defaultCapabilities, defaultMaskedPaths, defaultMounts, defaultReadonlyPaths, dockerDefaultSeccomp, type Spec } from '@gantry/oci';
 
-/** The C program; built by `make -C packages/runtime/native`. */
+/** The C program; built by `make -C packages/native`. */
 export const nativeBinary = process.env['GANTRY_NATIVE'] ?? join(__dirname, '../../../../dist/gantry-native');
 
 /** Why real containers cannot run here, or undefined. */
 export function missingForContainers(): string | undefined {
   if (process.getuid?.() !== 0) return 'root';
-  if (!existsSync(nativeBinary)) return `${nativeBinary} (make -C packages/runtime/native)`;
+  if (!existsSync(nativeBinary)) return `${nativeBinary} (make -C packages/native)`;
   return existsSync('/bin/busybox') ? undefined : '/bin/busybox';
 }
 

@@ -3,7 +3,7 @@ import type { Any } from '@gantry/api/google/protobuf/any';
 import type { LinuxResources, Process, Spec } from '@gantry/oci';
 import type { GantryError } from '@gantry/rpc';
 import type { CgroupPlan } from '@gantry/runtime';
-import type { Fields } from '../helper/frame';
+import type { Fields } from '@gantry/native';
 import type { RemoteProcess } from '../monitor/remote-process';
 
 export type DriverName = 'native' | 'oci' | 'containerd-shim' | 'task-service';

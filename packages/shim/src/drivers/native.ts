@@ -2,7 +2,7 @@ import type { LinuxResources, Spec } from '@gantry/oci';
 import type { GantryError, Logger } from '@gantry/rpc';
 import { notImplemented } from '@gantry/rpc';
 import { type CgroupManager, type CgroupPlan, compileCreate, compileExec, containerCgroupPath } from '@gantry/runtime';
-import type { Fields } from '../helper/frame';
+import type { Fields } from '@gantry/native';
 import type { Driver, DriverExec, DriverTask } from './driver';
 
 export interface NativeDriverOptions {

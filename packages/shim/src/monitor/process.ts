@@ -8,8 +8,8 @@ import {
   type Logger,
   notFound,
 } from '@gantry/rpc';
-import type { Fields, HelperAnswer } from '../helper/frame';
-import type { Helper } from '../helper/helper';
+import type { Fields, HelperAnswer } from '@gantry/native';
+import type { Helper } from '@gantry/native';
 import { Control, type DroppedClient, type MonitorAnswer, type MonitorEvent } from './control';
 import type { RemoteProcess } from './remote-process';
 import { type ExitState, isSameProcess, readExitState, readMonitorState, removeSocket, writeExitState } from './state-files';

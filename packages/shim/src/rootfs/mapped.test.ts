@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { syscalls } from '@gantry/linux';
 import { silentLogger } from '@gantry/rpc';
-import { Helper } from '../helper/helper';
+import { Helper } from '@gantry/native';
 import { parseMountOptions } from './mount-options';
 import { HostRootfsMounter } from './rootfs';
 

@@ -3,7 +3,7 @@ import { isAbsolute, join, normalize } from 'node:path';
 import type { Mount } from '@gantry/api/containerd/types/types';
 import { hasCode, MNT, MS, type AsyncSyscalls } from '@gantry/linux';
 import { failedPrecondition, internal, invalidArgument, isErrorOf } from '@gantry/rpc';
-import type { Helper } from '../helper/helper';
+import type { Helper } from '@gantry/native';
 import { MOUNT_DATA_MAX, relativeLower } from './lower-paths';
 import { type IdMapText, parseMountOptions } from './mount-options';
 

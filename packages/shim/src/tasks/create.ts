@@ -6,7 +6,7 @@ import { parseJson, type Spec } from '@gantry/oci';
 import { asGantryError, type CallContext, errorText, invalidArgument, isGantryError, notImplemented } from '@gantry/rpc';
 import type { TaskOptions } from '../drivers/options';
 import { readOptions } from '../drivers/options';
-import type { Fields } from '../helper/frame';
+import type { Fields } from '@gantry/native';
 import { writeJson } from '../monitor/state-files';
 import { layMappedBinds } from '../rootfs/mapped-binds';
 import { type Engine, runtimeRoot, socketPath, taskDir } from './engine';

@@ -3,7 +3,7 @@ import { type Logger, shortSocketPath } from '@gantry/rpc';
 import type { Driver, DriverName } from '../drivers/driver';
 import type { CgroupManager } from '@gantry/runtime';
 import type { Publisher } from '../events/publisher';
-import type { Helper } from '../helper/helper';
+import type { Helper } from '@gantry/native';
 import type { RootfsMounter } from '../rootfs/rootfs';
 import type { TaskRegistry } from './registry';
 

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { access, lstat } from 'node:fs/promises';
 import { invalidArgument, notImplemented } from '@gantry/rpc';
-import type { Fields } from '../helper/frame';
+import type { Fields } from '@gantry/native';
 
 /** Where a client wants a process's stdio, as Create and Exec say it. */
 export interface StdioUris {

@@ -34,7 +34,7 @@ export const repository = join(__dirname, '../../../..');
 export function nativeBinary(): string {
   const path = process.env['GANTRY_NATIVE'] ?? join(repository, 'dist/gantry-native');
   if (process.env['GANTRY_NATIVE'] === undefined)
-    execFileSync('make', ['-s', '-C', join(repository, 'packages/runtime/native')], { stdio: ['ignore', 'ignore', 'inherit'] });
+    execFileSync('make', ['-s', '-C', join(repository, 'packages/native')], { stdio: ['ignore', 'ignore', 'inherit'] });
   return path;
 }
 

@@ -14,7 +14,7 @@ import { openExecStore } from './exec/store';
 import { ExecTable } from './exec/table';
 import { healthMonitors, watchHealth } from './health/probe';
 import { Restarter } from './restart/restarter';
-import { findProgram, requireProgram } from '../core/native-programs';
+import { findProgram, locateProgram } from '@gantry/native';
 import { prepareBaseLayer } from './create/base-layer';
 import { type Engine, type EngineSettings } from './engine';
 import { containerNetworks } from './connect/engine-network';
@@ -104,6 +104,6 @@ function settingsOf({ data, run, defaultLog }: EngineSurroundings): EngineSettin
     hostGatewayIp: '',
     defaultShmSize: DEFAULT_SHM_SIZE,
     stopTimeout: DEFAULT_STOP_TIMEOUT,
-    nativePath: () => requireProgram('gantry-native', __dirname),
+    nativePath: () => locateProgram('gantry-native', __dirname),
   };
 }

@@ -5,7 +5,7 @@ import type { Any } from '@gantry/api/google/protobuf/any';
 import { formatJson, type LinuxResources } from '@gantry/oci';
 import { type CallContext, errorText, type GantryError, internal, isErrorOf, type Logger, newContext, notFound } from '@gantry/rpc';
 import type { CgroupManager, CgroupPlan } from '@gantry/runtime';
-import type { Fields } from '../../helper/frame';
+import type { Fields } from '@gantry/native';
 import type { RemoteProcess } from '../../monitor/remote-process';
 import { type ExitState, readExitState, startTimeOf, writeJson } from '../../monitor/state-files';
 import type { Driver, DriverExec, DriverName, DriverTask } from '../driver';

@@ -5,7 +5,7 @@ import { Options } from '@gantry/api/containerd/runc/v1/runc';
 import { DeleteResponse } from '@gantry/api/containerd/task/v2/shim';
 import type { Any } from '@gantry/api/google/protobuf/any';
 import { failedPrecondition, internal } from '@gantry/rpc';
-import type { Helper } from '../../helper/helper';
+import type { Helper } from '@gantry/native';
 import type { ExitState } from '../../monitor/state-files';
 import { hostId, mappingsOf } from '../../tasks/host-id';
 import type { DriverTask } from '../driver';

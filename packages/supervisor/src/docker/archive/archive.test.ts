@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { MountRecord } from '@gantry/api/gantry/engine/v1/record';
 import { readMountInfo } from '@gantry/linux';
 import { resolveInRoot } from '../../core/processes/container-root';
-import { findProgram } from '../../core/native-programs';
+import { findProgram } from '@gantry/native';
 import { mountView, removeStrayViews } from './mount-view';
 import { copyIntoTree, packTree } from './native-tree';
 import { cleanPath, statInRoot } from './stat';

@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { PassThrough, type Readable, type Writable } from 'node:stream';
-import { dataLoss, type GantryError, internal, invalidArgument, notFound } from '@gantry/rpc';
+import { treeOutcome } from '@gantry/native';
 import { formatIds, type IdMaps } from '../../core/userns';
 
 /** A child that reads or writes a tar; `done` settles with its end. */
@@ -53,38 +53,9 @@ export function copyIntoTree(binary: string, root: number, { into, keepKinds, ow
   return { stream, done: outcome(child), kill: () => child.kill('SIGKILL') };
 }
 
+/** Watched from the start; whoever waits for it sees how it ended. */
 function outcome(child: ChildProcess): Promise<void> {
-  const done = new Promise<void>((resolve, reject) => {
-    const errors: Buffer[] = [];
-    child.stderr?.on('data', (part: Buffer) => errors.push(part));
-    child.once('error', (error) => reject(internal(`tree program: ${error.message}`, { cause: error })));
-    child.once('close', (code, signal) => {
-      if (code === 0) resolve();
-      else reject(failureOf(Buffer.concat(errors).toString('latin1'), signal ?? String(code)));
-    });
-  });
-  done.catch(() => undefined); // whoever waits for it sees it
+  const done = treeOutcome(child, false).then(() => undefined);
+  done.catch(() => undefined);
   return done;
-}
-
-/** The child's last line is {"code","error"}. */
-function failureOf(text: string, end: string): GantryError {
-  const line = text.trim().split('\n').at(-1) ?? '';
-  let report: { code?: string; error?: string };
-  try {
-    report = JSON.parse(line) as typeof report;
-  } catch {
-    report = { error: line };
-  }
-  const message = Buffer.from(report.error ?? '', 'latin1').toString() || `tree program ended with ${end}`;
-  switch (report.code) {
-    case 'unsafe':
-      return invalidArgument(message);
-    case 'archive':
-      return dataLoss(`broken archive: ${message}`);
-    case 'absent':
-      return notFound(message);
-    default:
-      return internal(message);
-  }
 }

@@ -1,0 +1,253 @@
+#include "monitor/logfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define OUT_CAP (256 * 1024)
+
+// 1: the byte cannot stand for itself in a JSON string. dockerd also escapes <, > and &.
+static unsigned char special[256];
+
+static void fill_special(void) {
+	if (special[0]) return;
+	for (int c = 0; c < 256; c++) special[c] = c < 0x20 || c >= 0x80;
+	special['"'] = special['\\'] = special['<'] = special['>'] = special['&'] = 1;
+}
+
+size_t rfc3339_now(char *buf) {
+	static time_t cached = -1;
+	static char date[24];
+	struct timespec ts;
+	clock_gettime(CLOCK_REALTIME, &ts);
+	if (ts.tv_sec != cached) {
+		struct tm tm;
+		gmtime_r(&ts.tv_sec, &tm);
+		strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &tm);
+		cached = ts.tv_sec;
+	}
+	size_t n = strlen(date);
+	memcpy(buf, date, n);
+	if (ts.tv_nsec) {
+		char digits[9];
+		long v = ts.tv_nsec;
+		for (int i = 8; i >= 0; i--) {
+			digits[i] = (char)('0' + v % 10);
+			v /= 10;
+		}
+		int keep = 9;
+		while (digits[keep - 1] == '0') keep--;
+		buf[n++] = '.';
+		memcpy(buf + n, digits, (size_t)keep);
+		n += (size_t)keep;
+	}
+	buf[n++] = 'Z';
+	buf[n] = 0;
+	return n;
+}
+
+int logfile_open(struct logfile *lf, const char *path, const char *attrs, int64_t max_size, int max_file) {
+	fill_special();
+	lf->path = path;
+	lf->attrs = attrs && *attrs ? attrs : NULL;
+	lf->max_size = max_size;
+	lf->max_file = max_file < 1 ? 1 : max_file;
+	lf->outlen = 0;
+	lf->dropped = 0;
+	lf->fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+	if (lf->fd < 0) return -1;
+	struct stat st;
+	if (fstat(lf->fd, &st) < 0) return -1;
+	lf->size = st.st_size;
+	if (!lf->out) lf->out = malloc(OUT_CAP);
+	if (!lf->out) {
+		errno = ENOMEM;
+		return -1;
+	}
+	return 0;
+}
+
+static uint64_t count_lines(const char *p, size_t n) {
+	uint64_t lines = 0;
+	const char *end = p + n;
+	while (p < end && (p = memchr(p, '\n', (size_t)(end - p)))) {
+		lines++;
+		p++;
+	}
+	return lines;
+}
+
+static void flush(struct logfile *lf) {
+	size_t done = 0;
+	while (done < lf->outlen) {
+		ssize_t n = write(lf->fd, lf->out + done, lf->outlen - done);
+		if (n < 0 && errno == EINTR) continue;
+		if (n <= 0) break;
+		done += (size_t)n;
+	}
+	if (done < lf->outlen) {
+		// Cut back to the last whole entry, and count the others as dropped.
+		size_t whole = done;
+		while (whole > 0 && lf->out[whole - 1] != '\n') whole--;
+		if (whole < done && ftruncate(lf->fd, lf->size + (int64_t)whole) < 0) whole = done;
+		lf->dropped += count_lines(lf->out + whole, lf->outlen - whole);
+		done = whole;
+	}
+	lf->size += (int64_t)done;
+	lf->outlen = 0;
+}
+
+static void rotate(struct logfile *lf) {
+	flush(lf);
+	if (lf->max_file > 1) {
+		char from[4200], to[4200];
+		for (int i = lf->max_file - 1; i > 1; i--) {
+			snprintf(from, sizeof from, "%s.%d", lf->path, i - 1);
+			snprintf(to, sizeof to, "%s.%d", lf->path, i);
+			(void)rename(from, to);
+		}
+		snprintf(to, sizeof to, "%s.1", lf->path);
+		(void)rename(lf->path, to);
+	}
+	int fd = open(lf->path, O_WRONLY | O_APPEND | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
+	if (fd < 0) return; // go on with the old file: better too long than lost
+	close(lf->fd);
+	lf->fd = fd;
+	lf->size = 0;
+}
+
+// Length of the valid UTF-8 sequence at p, 0 when there is none (overlong, surrogate, beyond U+10FFFF, cut off).
+static size_t utf8_length(const unsigned char *p, size_t n) {
+	unsigned char c = p[0];
+	if (c < 0xc2 || c > 0xf4) return 0;
+	if (n < 2) return 0;
+	if (c < 0xe0) return (p[1] & 0xc0) == 0x80 ? 2 : 0;
+	if (c < 0xf0) {
+		if (n < 3 || (p[1] & 0xc0) != 0x80 || (p[2] & 0xc0) != 0x80) return 0;
+		if ((c == 0xe0 && p[1] < 0xa0) || (c == 0xed && p[1] > 0x9f)) return 0;
+		return 3;
+	}
+	if (n < 4 || (p[1] & 0xc0) != 0x80 || (p[2] & 0xc0) != 0x80 || (p[3] & 0xc0) != 0x80) return 0;
+	if ((c == 0xf0 && p[1] < 0x90) || (c == 0xf4 && p[1] > 0x8f)) return 0;
+	return 4;
+}
+
+static char *put(char *o, const char *text, size_t n) {
+	memcpy(o, text, n);
+	return o + n;
+}
+
+static char *encode(char *o, const unsigned char *p, size_t n) {
+	static const char hex[] = "0123456789abcdef";
+	const unsigned char *end = p + n;
+	while (p < end) {
+		const unsigned char *run = p;
+		while (p < end && !special[*p]) p++;
+		o = put(o, (const char *)run, (size_t)(p - run));
+		if (p == end) break;
+		unsigned char c = *p;
+		if (c < 0x80) {
+			*o++ = '\\';
+			if (c == '"' || c == '\\') *o++ = (char)c;
+			else if (c == '\n') *o++ = 'n';
+			else if (c == '\r') *o++ = 'r';
+			else {
+				o = put(o, "u00", 3);
+				*o++ = hex[c >> 4];
+				*o++ = hex[c & 15];
+			}
+			p++;
+			continue;
+		}
+		size_t len = utf8_length(p, (size_t)(end - p));
+		if (len == 0) {
+			o = put(o, "\\ufffd", 6);
+			p++;
+		} else if (len == 3 && p[0] == 0xe2 && p[1] == 0x80 && (p[2] == 0xa8 || p[2] == 0xa9)) {
+			o = put(o, p[2] == 0xa8 ? "\\u2028" : "\\u2029", 6);
+			p += 3;
+		} else {
+			o = put(o, (const char *)p, len);
+			p += len;
+		}
+	}
+	return o;
+}
+
+struct stamp {
+	char tail[64]; // ","time":"…"} and the newline
+	size_t len;
+};
+
+static void make_stamp(struct stamp *s) {
+	char *o = put(s->tail, "\"time\":\"", 8);
+	o += rfc3339_now(o);
+	o = put(o, "\"}\n", 3);
+	s->len = (size_t)(o - s->tail);
+}
+
+static void emit(struct logfile *lf, const char *stream, const char *text, size_t len, bool newline, const struct stamp *s) {
+	size_t attrs = lf->attrs ? strlen(lf->attrs) : 0;
+	size_t worst = len * 6 + attrs + 160;
+	if (worst > OUT_CAP) {
+		lf->dropped++;
+		return;
+	}
+	if (lf->max_size > 0 && lf->size + (int64_t)lf->outlen >= lf->max_size) rotate(lf);
+	if (lf->outlen + worst > OUT_CAP) flush(lf);
+	char *o = put(lf->out + lf->outlen, "{\"log\":\"", 8);
+	o = encode(o, (const unsigned char *)text, len);
+	if (newline) o = put(o, "\\n", 2);
+	o = put(o, "\",\"stream\":\"", 12);
+	o = put(o, stream, 6);
+	o = put(o, "\",", 2);
+	if (attrs) {
+		o = put(o, "\"attrs\":", 8);
+		o = put(o, lf->attrs, attrs);
+		*o++ = ',';
+	}
+	o = put(o, s->tail, s->len);
+	lf->outlen = (size_t)(o - lf->out);
+}
+
+void logfile_write(struct logfile *lf, struct logline *line, const char *stream, const char *data, size_t len) {
+	if (lf->fd < 0) return;
+	struct stamp stamp;
+	make_stamp(&stamp);
+	while (len > 0) {
+		size_t room = LOG_LINE_MAX - line->len;
+		size_t scan = len < room ? len : room;
+		const char *nl = memchr(data, '\n', scan);
+		if (!nl && scan < room) { // no whole line yet
+			memcpy(line->buf + line->len, data, len);
+			line->len += len;
+			break;
+		}
+		size_t take = nl ? (size_t)(nl - data) : room;
+		if (line->len == 0) {
+			emit(lf, stream, data, take, nl != NULL, &stamp);
+		} else {
+			memcpy(line->buf + line->len, data, take);
+			emit(lf, stream, line->buf, line->len + take, nl != NULL, &stamp);
+			line->len = 0;
+		}
+		data += take + (nl ? 1 : 0);
+		len -= take + (nl ? 1 : 0);
+	}
+	if (lf->outlen) flush(lf);
+}
+
+void logfile_finish(struct logfile *lf, struct logline *line, const char *stream) {
+	if (lf->fd < 0 || line->len == 0) return;
+	struct stamp stamp;
+	make_stamp(&stamp);
+	emit(lf, stream, line->buf, line->len, false, &stamp);
+	line->len = 0;
+	flush(lf);
+}

@@ -1,0 +1,37 @@
+// From the process's stdout and stderr (or terminal) to the log, FIFOs, files and attached clients.
+#ifndef GANTRY_OUTPUT_H
+#define GANTRY_OUTPUT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/wire.h"
+
+// Opens log, FIFOs and pipes; fds[1] and fds[2] are the process's ends (or -1). 0, or -1 with *what naming the path.
+int output_open(const struct frame *frame, int fds[3], const char **what);
+
+// Takes the terminal's master as the only source.
+void output_terminal(int master);
+
+// Begins to read.
+void output_start(void);
+
+// Rests or goes on, after a queue changed.
+void output_update(void);
+
+// The process is dead: reads what is there. True when every source came to its end.
+bool output_drain(void);
+
+// loop_now() of the last byte that was read.
+int64_t output_last(void);
+
+// Writes unfinished lines to the log and closes the FIFOs as soon as they are empty.
+void output_finish(void);
+
+// Bytes wait for the reader of a FIFO, who took some in the last monitor.stuck_ms.
+bool output_read(int64_t now);
+
+// Log entries that could not be written.
+uint64_t output_log_dropped(void);
+
+#endif

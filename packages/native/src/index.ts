@@ -1,0 +1,4 @@
+export { findProgram, locateProgram, type ProgramName } from './locate';
+export { treeOutcome } from './tree-outcome';
+export { AnswerReader, encodeRequest, type Fields, type FieldValue, type HelperAnswer, type RequestKind } from './helper/frame';
+export { Helper, type HelperOptions } from './helper/helper';

@@ -1,6 +1,0 @@
-/* The way of a whole archive into a tree. */
-#pragma once
-#include "untar_state.h"
-
-/* Lays every entry out below st->tree; counts in st. -1: reported. */
-int untar_extract(struct untar_state *st);
