@@ -104,6 +104,12 @@ test('the environment is read in config.ts only', async () => {
   assert.equal(await complaints('packages/images/src/config.ts', code), '');
 });
 
+test('an expression is made of a text in few places', async () => {
+  const code = 'export const form = (text: string): RegExp => new RegExp(text);\n';
+  assert.match(await complaints('packages/images/src/probe.ts', code), /compilePattern/);
+  assert.equal(await complaints('packages/gateway/src/http/router.ts', code), '');
+});
+
 test('doors name what they export', async () => {
   assert.match(await complaints('packages/images/src/index.ts', "export * from './store';\n"), /name what a door exports/);
 });

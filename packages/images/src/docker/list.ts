@@ -1,6 +1,7 @@
 import type { Image } from '@gantry/api/gantry/images/v1/images';
 import { familiarName, familiarString } from '@gantry/oci';
-import { invalidArgument } from '@gantry/rpc';
+import { compileGlob, type Pattern } from '@gantry/oci/pattern';
+import { invalidArgument, isErrorOf } from '@gantry/rpc';
 import type { RecordedSnapshotter } from '../snapshots/recorded';
 import type { Scope } from '../store/namespaced';
 import type { Catalog, CatalogEntry } from './catalog';
@@ -94,22 +95,22 @@ export function untilTime(text: string): number {
   return time;
 }
 
-/** Docker matches a pattern against the familiar name, with and without the tag. */
+/** Docker matches a pattern against the familiar name, with and without the tag; one that is none matches nothing. */
 function globs(pattern: string): (name: string) => boolean {
-  const source = pattern
-    .replace(/[.+^${}()|\\]/g, '\\$&')
-    .replace(/\*/g, '[^/]*')
-    .replace(/\?/g, '[^/]');
-  let form: RegExp;
-  try {
-    form = new RegExp(`^${source}$`);
-  } catch (cause) {
-    throw invalidArgument(`invalid reference pattern "${pattern}"`, { cause });
-  }
+  const form = globOf(pattern);
   return (name) => {
     const reference = referenceOf(name);
     return form.test(name) || (reference !== undefined && (form.test(familiarName(reference)) || form.test(familiarString(reference))));
   };
+}
+
+function globOf(pattern: string): Pattern {
+  try {
+    return compileGlob(pattern);
+  } catch (error) {
+    if (isErrorOf(error, 'invalidArgument')) return { test: () => false };
+    throw error;
+  }
 }
 
 function addSharedSizes(snapshotter: RecordedSnapshotter, scope: Scope, images: Image[], entries: ReadonlyMap<string, CatalogEntry>): void {

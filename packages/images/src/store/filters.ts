@@ -1,4 +1,5 @@
-import { invalidArgument } from '@gantry/rpc';
+import { compilePattern, type Pattern } from '@gantry/oci/pattern';
+import { invalidArgument, isErrorOf } from '@gantry/rpc';
 
 /** Reads a field of an object by its path; undefined when the object has none. */
 export type FieldReader = (path: readonly string[]) => string | undefined;
@@ -106,11 +107,12 @@ class Reader {
   }
 }
 
-function compile(pattern: string): RegExp {
+function compile(source: string): Pattern {
   try {
-    return new RegExp(pattern);
+    return compilePattern(source);
   } catch (cause) {
-    throw invalidArgument(`filter pattern "${pattern}" is not a regular expression`, { cause });
+    if (!isErrorOf(cause, 'invalidArgument', 'outOfRange')) throw cause;
+    throw invalidArgument(`filters: ${cause.message}`, { cause });
   }
 }
 

@@ -1,4 +1,5 @@
-import { invalidArgument } from '@gantry/rpc';
+import { compilePattern } from '@gantry/oci/pattern';
+import { invalidArgument, isErrorOf } from '@gantry/rpc';
 
 /** docker's filters of a request. */
 export type FilterMap = Readonly<Record<string, { values: readonly string[] }>>;
@@ -38,10 +39,25 @@ export function labelsMatch(labels: Readonly<Record<string, string>>, filters: F
   return filterValues(filters, 'label').every(has) && !filterValues(filters, 'label!').some(has);
 }
 
-/** Any of the values is a prefix-free match of the name: contained in it, as docker's `name` filters work. No value: all pass. */
-export function nameMatches(name: string, filters: FilterMap, key = 'name'): boolean {
+/**
+ * docker's filters by name, and by a network's id: a value is the text itself or a regular expression that is found in it, and any of them will do. As in
+ * dockerd, no value lets all pass, and one that is no expression matches nothing else. Throws outOfRange for one that is too large.
+ */
+export function patternFilter(filters: FilterMap, key: string): (...texts: readonly string[]) => boolean {
   const wanted = filterValues(filters, key);
-  return wanted.length === 0 || wanted.some((value) => name.includes(value));
+  if (wanted.length === 0) return () => true;
+  const tests = wanted.map(found);
+  return (...texts) => texts.some((text) => wanted.includes(text) || tests.some((test) => test(text)));
+}
+
+function found(source: string): (text: string) => boolean {
+  try {
+    const pattern = compilePattern(source);
+    return (text) => pattern.test(text);
+  } catch (error) {
+    if (isErrorOf(error, 'invalidArgument')) return () => false;
+    throw error;
+  }
 }
 
 /** `until=<unix time or RFC 3339 or duration>`, in milliseconds since the epoch; undefined when absent. */

@@ -19,6 +19,9 @@ test.each<[string, boolean]>([
   ['id~=^web', true],
   ['id~=/^we,?b/', true],
   ['id~=|^x/|', false],
+  // Only Go's syntax has these.
+  ['id~=(?P<n>eb)', true],
+  ['id~="\\\\Aweb1\\\\z"', true],
   ['labels.tier', true],
   ['labels.none', false],
   ['labels.tier==front,id==web1', true],
@@ -43,9 +46,21 @@ test('filters of a list are alternatives', () => {
 });
 
 test.each(
-  ['id=', 'id=web', 'id==', '==x', 'id==a,', 'labels."a', 'labels.', 'id~=/a', 'id~=(', 'id==a"', 'id=="\\q"'].filter(
-    (text) => text !== 'id==a"',
-  ),
+  [
+    'id=',
+    'id=web',
+    'id==',
+    '==x',
+    'id==a,',
+    'labels."a',
+    'labels.',
+    'id~=/a',
+    'id~=(',
+    'id~=a(?=b)',
+    'id~=x{600}y{600}',
+    'id==a"',
+    'id=="\\q"',
+  ].filter((text) => text !== 'id==a"'),
 )('refuses %s', (filter) => {
   expect(() => compileFilters([filter])).toThrow(/filters: /);
 });

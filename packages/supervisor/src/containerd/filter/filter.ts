@@ -1,13 +1,11 @@
-import { invalidArgument } from '@gantry/rpc';
+import { compilePattern, type Pattern } from '@gantry/oci/pattern';
+import { invalidArgument, isErrorOf } from '@gantry/rpc';
 import { type Condition, scanFilter } from './scanner';
 
 /** Looks a field up in an object by its path; undefined when it is absent. */
 export type FieldReader = (path: readonly string[]) => string | undefined;
 
 export type Matcher = (fields: FieldReader) => boolean;
-
-/** Longest regular expression taken from a client: it runs on the event loop against every record. */
-const REGEX_LIMIT = 1024;
 
 /** containerd's list of filters: an object passes when any of them holds; an empty list lets all pass. */
 export function compileFilters(filters: readonly string[]): Matcher {
@@ -31,12 +29,12 @@ function compile(condition: Condition): Matcher {
   };
 }
 
-function expression(source: string): RegExp {
-  if (source.length > REGEX_LIMIT) throw invalidArgument(`filters: regular expression has more than ${REGEX_LIMIT} characters`);
+function expression(source: string): Pattern {
   try {
-    return new RegExp(source, 'u');
+    return compilePattern(source);
   } catch (error) {
-    throw invalidArgument(`filters: invalid regular expression ${JSON.stringify(source)}`, { cause: error });
+    if (!isErrorOf(error, 'invalidArgument', 'outOfRange')) throw error;
+    throw invalidArgument(`filters: ${error.message}`, { cause: error });
   }
 }
 

@@ -4,7 +4,7 @@ import { ResolveRequest } from '@gantry/api/gantry/images/v1/images';
 import { isRunning, stateOf } from '../../core/phases';
 import type { DockerRecord } from '../records';
 import { dockerStatus } from '../status';
-import { checkFilterKeys, filterFlag, type FilterMap, filterValues, labelsMatch } from '../filters';
+import { checkFilterKeys, filterFlag, type FilterMap, filterValues, labelsMatch, patternFilter } from '../filters';
 import type { Engine } from '../engine';
 import { shownPorts } from '../inspect/inspect';
 import { parsePort } from '../validate/validate-config';
@@ -53,8 +53,8 @@ export async function listFilter(engine: Engine, ctx: CallContext, filters: Filt
   for (const code of values('exited')) if (!/^-?\d+$/.test(code)) throw invalidArgument(`invalid filter 'exited=${code}'`);
   any('exited', (code, { docker }) => !isRunning(docker) && stateOf(docker).startedAt !== '' && stateOf(docker).exitCode === BigInt(code));
   any('id', (prefix, { id }) => id.startsWith(prefix));
-  const patterns = new Map(values('name').map((text) => [text, pattern(text)]));
-  any('name', (text, { docker }) => [docker.name, `/${docker.name}`].some((name) => patterns.get(text)?.test(name)));
+  const named = patternFilter(filters, 'name');
+  tests.push(({ docker }) => named(docker.name, `/${docker.name}`));
   any('volume', (wanted, { docker }) =>
     docker.mounts.some((mount) => mount.name === wanted || mount.destination === wanted || mount.source === wanted),
   );
@@ -100,14 +100,6 @@ async function imageId(engine: Engine, ctx: CallContext, ref: string): Promise<s
   } catch (error) {
     if (isErrorOf(error, 'notFound', 'invalidArgument')) return '';
     throw error;
-  }
-}
-
-function pattern(text: string): RegExp {
-  try {
-    return new RegExp(text);
-  } catch {
-    throw invalidArgument(`invalid filter 'name=${text}'`);
   }
 }
 

@@ -1,6 +1,7 @@
 import type { ContainerConfig, HostConfigLogConfig } from '@gantry/api/gantry/engine/v1/types';
 import type { LogSink } from '@gantry/api/gantry/shim/v1/shim';
-import { invalidArgument } from '@gantry/rpc';
+import { compilePattern, type Pattern } from '@gantry/oci/pattern';
+import { invalidArgument, isErrorOf } from '@gantry/rpc';
 
 const OPTIONS = new Set([
   'max-size',
@@ -76,7 +77,7 @@ export function logSink(
   const attrs: Record<string, string> = {};
   const take = (entries: readonly (readonly [string, string])[], names: string | undefined, pattern: string | undefined): void => {
     const wanted = new Set((names ?? '').split(',').filter((name) => name !== ''));
-    const regex = pattern === undefined || pattern === '' ? undefined : new RegExp(pattern);
+    const regex = pattern === undefined || pattern === '' ? undefined : attributePattern(pattern);
     for (const [name, value] of entries) if (wanted.has(name) || regex?.test(name) === true) attrs[name] = value;
   };
   take(Object.entries(config.Labels), options['labels'], options['labels-regex']);
@@ -87,4 +88,14 @@ export function logSink(
   if ((options['tag'] ?? '') !== '')
     attrs['tag'] = (options['tag'] ?? '').replace(/\{\{\s*\.(\w+)\s*\}\}/g, (whole, name: string) => tag[name] ?? whole);
   return { path, maxSize: parseSize(options['max-size'] ?? ''), maxFile: Number(options['max-file'] ?? 1), attrs };
+}
+
+/** As in dockerd, a container with an expression that is none is made; its start is refused. */
+function attributePattern(source: string): Pattern {
+  try {
+    return compilePattern(source);
+  } catch (error) {
+    if (!isErrorOf(error, 'invalidArgument', 'outOfRange')) throw error;
+    throw invalidArgument(`failed to initialize logging driver: ${error.message}`, { cause: error });
+  }
 }

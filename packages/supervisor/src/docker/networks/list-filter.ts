@@ -1,6 +1,6 @@
 import type { Network } from '@gantry/api/gantry/network/v1/network';
 import { invalidArgument } from '@gantry/rpc';
-import { checkFilterKeys, filterFlag, filterValues, type FilterMap, labelsMatch, nameMatches } from '../filters';
+import { checkFilterKeys, filterFlag, filterValues, type FilterMap, labelsMatch, patternFilter } from '../filters';
 
 const KEYS = ['dangling', 'driver', 'id', 'label', 'name', 'scope', 'type'];
 
@@ -10,16 +10,17 @@ export function networkFilter(filters: FilterMap, used: ReadonlySet<string>): (n
   const dangling = filterFlag(filters, 'dangling');
   const types = filterValues(filters, 'type');
   for (const type of types) if (type !== 'builtin' && type !== 'custom') throw invalidArgument(`invalid filter: 'type'='${type}'`);
+  const [id, name] = [patternFilter(filters, 'id'), patternFilter(filters, 'name')];
   const any = (key: string, matches: (value: string) => boolean): boolean => {
     const values = filterValues(filters, key);
     return values.length === 0 || values.some(matches);
   };
   return (network) =>
     any('driver', (value) => network.driver === value) &&
-    any('id', (value) => network.id.startsWith(value)) &&
+    id(network.id) &&
     any('scope', (value) => (network.scope || 'local') === value) &&
     any('type', (value) => (value === 'builtin') === network.predefined) &&
-    nameMatches(network.name, filters) &&
+    name(network.name) &&
     labelsMatch(network.labels, filters) &&
     (dangling === undefined || dangling === (!network.predefined && !used.has(network.id)));
 }

@@ -81,8 +81,9 @@ export function resolversOf(engine: Engine, docker: DockerContainer): string[] {
 function hostLines(keyword: string): string[] {
   return readHost(hostResolvConf(), '')
     .split('\n')
-    .filter((line) => new RegExp(`^${keyword}\\s`).test(line))
-    .flatMap((line) => line.split(/\s+/).slice(1))
+    .map((line) => line.split(/\s+/))
+    .filter(([first, second]) => first === keyword && second !== undefined)
+    .flatMap((words) => words.slice(1))
     .filter((word) => word !== '');
 }
 

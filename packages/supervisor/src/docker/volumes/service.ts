@@ -3,7 +3,7 @@ import type { Volume, VolumesServiceService } from '@gantry/api/gantry/images/v1
 import { conflict, type Handlers, internal, invalidArgument, isErrorOf, notFound, type ServiceClient } from '@gantry/rpc';
 import type { DockerEvents } from '../events';
 import type { DockerRecords } from '../records';
-import { checkFilterKeys, filterFlag, filterValues, type FilterMap, labelsMatch, nameMatches } from '../filters';
+import { checkFilterKeys, filterFlag, filterValues, type FilterMap, labelsMatch, patternFilter } from '../filters';
 import { dockerVolume } from './shapes';
 import { VolumeUsage } from './usage';
 import { checkVolume } from './validate';
@@ -68,9 +68,10 @@ export function volumesHandlers({ volumes, records, events }: VolumesNeeds): Han
 
 function volumeFilter(filters: FilterMap, usage: VolumeUsage): (volume: Volume) => boolean {
   const dangling = filterFlag(filters, 'dangling');
+  const name = patternFilter(filters, 'name');
   const drivers = filterValues(filters, 'driver');
   return (volume) =>
-    nameMatches(volume.name, filters) &&
+    name(volume.name) &&
     labelsMatch(volume.labels, filters) &&
     (drivers.length === 0 || drivers.includes(volume.driver || 'local')) &&
     (dangling === undefined || dangling === (usage.of(volume).length === 0));

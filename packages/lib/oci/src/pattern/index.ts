@@ -1,0 +1,2 @@
+export type { Pattern } from './pattern';
+export { compileGlob, compilePattern } from './pattern';
