@@ -25,7 +25,8 @@ for u in $units; do
   systemctl restart $u; wait_api; check "containers live through: systemctl restart $u" alive
   systemctl stop $u; sleep 1; systemctl start $u; wait_api; check "containers live through: systemctl stop and start $u" alive
   pid=$(systemctl show -P MainPID $u)
-  systemctl kill -s KILL $u; wait_for changed $u "$pid"; wait_api; check "containers live through: systemctl kill -s KILL $u" alive
+  systemctl kill -s KILL $u; check "a call made while $u restarts waits and is answered" curl -sf --max-time 60 --unix-socket /run/gantry/docker.sock http://localhost/containers/json
+  wait_for changed $u "$pid"; wait_api; check "containers live through: systemctl kill -s KILL $u" alive
 done
 systemctl daemon-reload; check "containers live through: systemctl daemon-reload" alive
 check "limits are kept through: systemctl daemon-reload" limit_kept

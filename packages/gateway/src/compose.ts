@@ -3,6 +3,7 @@ import type { Running, ServiceContext } from '@gantry/service';
 import { type GatewayConfig, listenAddresses, socketGroup, tlsFiles } from './config';
 import { engineOver } from './engine/engine';
 import { Dispatcher } from './http/dispatch';
+import { isLocal, type ListenAddress } from './http/listen-address';
 import { Listener } from './http/listener';
 import { Router } from './http/router';
 import { httpMetrics } from './metrics';
@@ -24,23 +25,24 @@ export function compose(service: ServiceContext<GatewayConfig>): Running {
   if (gid === undefined && config.group !== '') logger.warn({ group: config.group }, 'group does not exist: only root may use the socket');
   const tls = tlsFiles(config);
   const hostNames = config['host-names'].map((name) => name.toLowerCase());
-  const listeners = listenAddresses(config, run).map(
-    (address) =>
-      new Listener({
-        address,
-        dispatcher,
-        logger,
-        hostNames,
-        ...(gid === undefined ? {} : { gid }),
-        ...(tls === undefined || address.kind === 'unix' ? {} : { tls }),
-      }),
-  );
+  const listenerAt = (address: ListenAddress): Listener =>
+    new Listener({
+      address,
+      dispatcher,
+      logger,
+      hostNames,
+      ...(gid === undefined ? {} : { gid }),
+      ...(tls === undefined || isLocal(address) ? {} : { tls }),
+    });
+  const listeners: Listener[] = [];
   // health and reflection
   const server = service.createServer();
   return {
     async start() {
       await server.listen(service.socket());
-      for (const listener of listeners) {
+      for (const address of listenAddresses(config, run)) {
+        const listener = listenerAt(address);
+        listeners.push(listener);
         await listener.start();
         logger.info({ address: listener.address }, 'serving the Engine API');
       }

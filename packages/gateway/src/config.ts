@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { invalidArgument } from '@gantry/rpc';
-import { isLoopback, type ListenAddress, parseListenAddress } from './http/listen-address';
+import { failedPrecondition, invalidArgument, takeHeldSockets } from '@gantry/rpc';
+import { endpointOf, isLoopback, type ListenAddress, parseListenAddress } from './http/listen-address';
 import type { TlsFiles } from './http/listener';
 
 /** The gateway's own configuration keys; spelled as dockerd's. */
 export interface GatewayConfig {
-  /** `unix:///path` and `tcp://address:port`; none: RUN/docker.sock. */
+  /** `unix:///path`, `tcp://address:port` and `fd://` (the sockets that systemd hands over); none: RUN/docker.sock. */
   readonly hosts: readonly string[];
   /** Group that may use the unix sockets. The default may be missing on a host (then root alone may), any other must exist. */
   readonly group: string;
@@ -41,12 +41,15 @@ export function checkConfig(config: GatewayConfig): void {
   const tls = tlsFiles(config);
   for (const host of config.hosts) {
     const address = parseListenAddress(host);
-    if (address.kind === 'tcp' && !isLoopback(address.host) && tls?.verify !== true) {
-      throw invalidArgument(`host ${host} is open to the network: it needs tlsverify with tlscacert, tlscert and tlskey`);
-    }
+    if (address.kind === 'tcp') checkOpen(host, address.host, tls);
   }
   if (!(config['shutdown-timeout'] >= 0))
     throw invalidArgument(`shutdown-timeout ${config['shutdown-timeout']} is not a number of seconds`);
+}
+
+function checkOpen(name: string, host: string, tls: TlsFiles | undefined): void {
+  if (!isLoopback(host) && tls?.verify !== true)
+    throw invalidArgument(`host ${name} is open to the network: it needs tlsverify with tlscacert, tlscert and tlskey`);
 }
 
 export function tlsFiles(config: GatewayConfig): TlsFiles | undefined {
@@ -56,8 +59,28 @@ export function tlsFiles(config: GatewayConfig): TlsFiles | undefined {
   return { ca: config.tlscacert, cert: config.tlscert, key: config.tlskey, verify: config.tlsverify };
 }
 
+/** Where the API is served. `fd://` stands for what the process was handed and nobody has taken by its address: so it is read late. */
 export function listenAddresses(config: GatewayConfig, run: string): ListenAddress[] {
-  return config.hosts.length === 0 ? [{ kind: 'unix', path: join(run, 'docker.sock') }] : config.hosts.map(parseListenAddress);
+  if (config.hosts.length === 0) return [{ kind: 'unix', path: join(run, 'docker.sock') }];
+  return config.hosts.flatMap((host): ListenAddress[] => {
+    const name = parseListenAddress(host);
+    if (name.kind !== 'handed') return [name];
+    const handed = takeHeldSockets();
+    if (handed.length === 0)
+      throw failedPrecondition(`host ${host}: no socket was handed over; start it by a systemd unit with a socket unit, or name a path`);
+    for (const { address } of handed)
+      if (!address.startsWith('/')) checkOpen(`${host} (${address})`, address.slice(0, address.lastIndexOf(':')), tlsFiles(config));
+    return handed.map(({ address, fd }) => ({ kind: 'fd', fd, address }));
+  });
+}
+
+/** Addresses that a holder may listen on for the gateway, so that callers wait while it restarts: paths and HOST:PORT. */
+export function heldAddresses(config: GatewayConfig, run: string): string[] {
+  if (config.hosts.length === 0) return [join(run, 'docker.sock')];
+  return config.hosts.flatMap((host) => {
+    const name = parseListenAddress(host);
+    return name.kind === 'handed' ? [] : name.kind === 'unix' ? [name.path] : name.port === 0 ? [] : [endpointOf(name)];
+  });
 }
 
 /** Number of the sockets' group; undefined when the default one does not exist here. Errors: invalidArgument. */

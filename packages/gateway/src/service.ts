@@ -1,6 +1,6 @@
 import type { ServiceSpec } from '@gantry/service';
 import { compose } from './compose';
-import { checkConfig, defaults, type GatewayConfig } from './config';
+import { checkConfig, defaults, type GatewayConfig, heldAddresses } from './config';
 
 /** The gateway as its main.ts and the launcher know it. */
 export const service: ServiceSpec<GatewayConfig> = {
@@ -14,7 +14,7 @@ export const service: ServiceSpec<GatewayConfig> = {
       type: 'list',
       key: 'hosts',
       value: 'URL',
-      help: 'unix:///path or tcp://address:port; may be repeated (default unix://RUN/docker.sock)',
+      help: 'unix:///path, tcp://address:port or fd://; may be repeated (default unix://RUN/docker.sock)',
     },
     group: { type: 'string', value: 'NAME', help: 'group that may use the unix sockets (default docker)' },
     tls: { type: 'boolean', help: 'serve TCP with TLS' },
@@ -24,5 +24,6 @@ export const service: ServiceSpec<GatewayConfig> = {
     tlskey: { type: 'string', value: 'FILE', help: "the server's key (PEM)" },
   },
   check: checkConfig,
+  listens: (config) => heldAddresses(config, config.run),
   compose,
 };

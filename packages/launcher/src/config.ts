@@ -63,3 +63,9 @@ export function serviceConfig<C extends object>(spec: ServiceSpec<C>, options: U
   spec.check?.(config);
   return config;
 }
+
+/** What a service that is a process of its own finds: our environment, and the number of its sockets. */
+export const childEnvironment = (sockets: number, env: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv => ({
+  ...env,
+  LISTEN_FDS: String(sockets),
+});

@@ -1,5 +1,5 @@
 import { errorText } from '@gantry/rpc';
-import { exitCodeOf } from '@gantry/service';
+import { exitCodeOf, giveUp, readEnvironment } from '@gantry/service';
 import { cleanup } from './cleanup';
 import { up } from './up';
 
@@ -33,5 +33,5 @@ async function main([verb, ...rest]: readonly string[]): Promise<void> {
 
 main(process.argv.slice(2)).catch((error: unknown) => {
   process.stderr.write(`gantry: ${errorText(error)}\n`);
-  process.exit(exitCodeOf(error));
+  void giveUp(exitCodeOf(error), readEnvironment());
 });

@@ -1,4 +1,4 @@
-import { helpText } from '@gantry/service';
+import { adoptInherited, createLogger, createNotifier, helpText, readEnvironment } from '@gantry/service';
 import { readUpOptions, upFlags } from './config';
 import { hostServices } from './host';
 import { watchServices } from './watch';
@@ -37,8 +37,14 @@ export async function up(argv: readonly string[], folder: string, version: strin
       });
     }
   });
+  const environment = readEnvironment();
+  await adoptInherited(environment);
+  const notifier = await createNotifier(environment, createLogger({ service: 'gantry', version, level: 'warn' }));
   const host = await (options.separate ? watchServices(options, folder) : hostServices(options));
+  notifier.ready(`serving below ${options.run}`);
   await asked;
+  notifier.stopping();
   await host.stop();
+  notifier.close();
   process.exit(0);
 }

@@ -1,18 +1,19 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { failedPrecondition } from '@gantry/rpc';
+import { HealthService } from '@gantry/api/grpc/health/v1/health';
+import { connect, errorText, failedPrecondition, newContext } from '@gantry/rpc';
 import { isFinal, type ServiceSpec, UNUSABLE } from '@gantry/service';
-import { serviceArguments, type UpOptions } from './config';
+import { childEnvironment, serviceArguments, serviceConfig, type UpOptions } from './config';
+import { HeldSockets } from './held';
 import type { Host } from './host';
+import { RestartPace } from './restart-pace';
 import { services } from './services';
-
-/** A service that dies this soon after its start, ms, is started again ever more slowly. */
-const QUICK_DEATH = 2000;
-const LONGEST_PAUSE = 5000;
 
 /** A young generation of 4 MiB instead of 16: a service that was busy keeps half the memory, at 4 % more CPU time. */
 const SMALL_HEAP = ['--max-semi-space-size=4'];
+
+/** Tells the child that its sockets are its own (sd_listen_fds(3)), which only the child's own number can say. */
+const WITH_SOCKETS = ['-c', 'LISTEN_PID=$$ exec "$@"', 'gantry'];
 
 /** Runs every service as a process and starts it again whenever it ends. Containers are not their children and live on. */
 export async function watchServices(options: UpOptions, folder: string): Promise<Host> {
@@ -22,8 +23,8 @@ export async function watchServices(options: UpOptions, folder: string): Promise
   };
   try {
     for (const service of watched) {
-      service.start();
-      await service.listening();
+      await service.start();
+      await service.answering();
     }
   } catch (error) {
     await stop();
@@ -34,7 +35,8 @@ export async function watchServices(options: UpOptions, folder: string): Promise
 
 class WatchedService {
   private child: ChildProcess | undefined;
-  private pause = 0;
+  private readonly pace = new RestartPace();
+  private readonly sockets: HeldSockets;
   private stopping = false;
   /** It would only fail again until a person has helped. */
   private givenUp = false;
@@ -44,38 +46,65 @@ class WatchedService {
     private readonly spec: ServiceSpec<object>,
     private readonly options: UpOptions,
     private readonly folder: string,
-  ) {}
-
-  start(): void {
-    const begun = Date.now();
-    const child = spawn(
-      process.execPath,
-      [...SMALL_HEAP, join(this.folder, `${this.spec.binary}.cjs`), ...serviceArguments(this.spec.name, this.options)],
-      { stdio: ['ignore', 'inherit', 'inherit'] },
-    );
-    this.child = child;
-    const again = (code: number | null): void => {
-      if (this.child !== child) return;
-      this.child = undefined;
-      if (this.stopping) return;
-      if (isFinal(code)) {
-        this.givenUp = true;
-        process.stderr.write(`gantry: ${this.spec.binary} ended with ${code} and is not started again: it says why\n`);
-        return;
-      }
-      this.pause = Date.now() - begun < QUICK_DEATH ? Math.min(LONGEST_PAUSE, Math.max(100, this.pause * 2)) : 0;
-      this.timer = setTimeout(() => this.start(), this.pause);
-    };
-    child.on('exit', again);
-    child.on('error', () => again(null));
+  ) {
+    const extra = spec.listens?.(serviceConfig(spec, options)) ?? [];
+    this.sockets = new HeldSockets([this.socket, ...extra]);
   }
 
-  /** Until its socket is there: the next service finds it at once. A service that never comes up is not waited for longer than 30 s. Throws when it cannot come up. */
-  async listening(): Promise<void> {
-    const socket = join(this.options.run, this.spec.name === 'gateway' ? 'docker.sock' : `${this.spec.name}.sock`);
-    for (const end = Date.now() + 30_000; !existsSync(socket) && Date.now() < end;) {
-      if (this.givenUp) throw failedPrecondition(`${this.spec.binary} cannot run`, { meta: UNUSABLE });
-      await new Promise((resolve) => setTimeout(resolve, 20));
+  private get socket(): string {
+    return join(this.options.run, `${this.spec.name}.sock`);
+  }
+
+  async start(): Promise<void> {
+    const fds = await this.sockets.open();
+    if (this.stopping) return;
+    const command = [process.execPath, ...SMALL_HEAP, join(this.folder, `${this.spec.binary}.cjs`)];
+    const child = spawn('/bin/sh', [...WITH_SOCKETS, ...command, ...serviceArguments(this.spec.name, this.options)], {
+      stdio: ['ignore', 'inherit', 'inherit', ...fds],
+      env: childEnvironment(fds.length),
+    });
+    this.child = child;
+    child.on('exit', (code) => this.ended(child, code));
+    child.on('error', () => this.ended(child, null));
+  }
+
+  private ended(child: ChildProcess, code: number | null): void {
+    if (this.child !== child) return;
+    this.child = undefined;
+    if (this.stopping) return;
+    if (isFinal(code)) {
+      this.givenUp = true;
+      process.stderr.write(`gantry: ${this.spec.binary} ended with ${code} and is not started again: it says why\n`);
+      void this.sockets.close(); // nobody shall wait for it
+      return;
+    }
+    this.startLater();
+  }
+
+  private startLater(): void {
+    this.timer = setTimeout(() => {
+      this.start().catch((error: unknown) => {
+        process.stderr.write(`gantry: ${this.spec.binary} cannot be started: ${errorText(error)}\n`);
+        this.startLater();
+      });
+    }, this.pace.ended());
+  }
+
+  /** Until it answers: the next service needs it at once. A service that never comes up is not waited for longer than 30 s. Throws when it cannot come up. */
+  async answering(): Promise<void> {
+    const connection = connect(this.socket);
+    const health = connection.client(HealthService);
+    try {
+      for (const end = Date.now() + 30_000; Date.now() < end;) {
+        const healthy = await health.check(newContext(), { service: '' }, { waitForReady: true, timeoutMs: 1000 }).then(
+          () => true,
+          () => false,
+        );
+        if (healthy) return;
+        if (this.givenUp) throw failedPrecondition(`${this.spec.binary} cannot run`, { meta: UNUSABLE });
+      }
+    } finally {
+      connection.close();
     }
   }
 
@@ -83,9 +112,11 @@ class WatchedService {
     this.stopping = true;
     clearTimeout(this.timer);
     const child = this.child;
-    if (!child) return;
-    const ended = new Promise((resolve) => child.once('exit', resolve));
-    child.kill('SIGTERM');
-    await ended;
+    if (child !== undefined) {
+      const ended = new Promise((resolve) => child.once('exit', resolve));
+      child.kill('SIGTERM');
+      await ended;
+    }
+    await this.sockets.close();
   }
 }

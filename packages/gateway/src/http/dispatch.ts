@@ -6,6 +6,7 @@ import { compareVersions, MAX_API_VERSION, negotiate } from '@gantry/docker-api'
 import { cancelled, errorText, type Logger, newContext, notFound, openSpan, runInCall } from '@gantry/rpc';
 import { SpanKind, type Tracer } from '@opentelemetry/api';
 import type { Engine } from '../engine/engine';
+import { answer } from './again';
 import { sendEmpty, sendError, sendText, statusOf } from './answer';
 import type { Exchange, Route, Upgrade } from './exchange';
 import { Query } from './query';
@@ -95,8 +96,7 @@ export class Dispatcher {
           ctx: span.ctx,
           ...(upgrade === undefined ? {} : { upgrade }),
         };
-        if (match.route.offline !== true) await this.options.engine.ready();
-        await match.route.handle(x, this.options.engine);
+        await answer(match.route, x, this.options.engine);
       } catch (error) {
         failure = error;
         this.fail(response, error, target.version);

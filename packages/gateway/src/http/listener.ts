@@ -3,11 +3,11 @@ import { readFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerOptions } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
-import { forbidden, type Logger, publishSocket, retractSocket } from '@gantry/rpc';
+import { BACKLOG, forbidden, type ListenPlace, type Logger, publishSocket, retractSocket, takeHeldSocket } from '@gantry/rpc';
 import { sendError } from './answer';
 import type { Dispatcher } from './dispatch';
 import { fromWebPage, hostAllowed } from './host-check';
-import type { ListenAddress } from './listen-address';
+import { endpointOf, isLocal, type ListenAddress } from './listen-address';
 
 export interface TlsFiles {
   readonly ca: string;
@@ -31,8 +31,6 @@ export interface ListenerOptions {
 /** The header block's limit of Go's server is 1 MiB; X-Registry-Config of a build can be long. */
 const HEADER_BYTES = 256 * 1024;
 const HEADERS_MS = 60_000;
-/** Connections that may wait to be accepted: a full queue of a unix socket refuses at once. The kernel's somaxconn (4096) bounds it. */
-const BACKLOG = 4096;
 
 /** One -H: a unix socket or a TCP port. */
 export class Listener {
@@ -44,10 +42,11 @@ export class Listener {
 
   /** Where it listens; the real port when 0 was asked for. */
   get address(): string {
-    const bound = this.server?.address();
-    return typeof bound === 'object' && bound !== null
-      ? `tcp://${(bound as AddressInfo).address}:${(bound as AddressInfo).port}`
-      : `unix://${String(this.options.address.kind === 'unix' ? this.options.address.path : '')}`;
+    const { address } = this.options;
+    if (address.kind === 'unix') return `unix://${address.path}`;
+    if (isLocal(address) && address.kind === 'fd') return `unix://${address.address}`;
+    const bound = this.server?.address() as AddressInfo | undefined;
+    return `tcp://${endpointOf({ host: bound?.address ?? '', port: bound?.port ?? 0 })}`;
   }
 
   async start(): Promise<void> {
@@ -66,10 +65,15 @@ export class Listener {
       else socket.destroy();
     });
     const { address, gid } = this.options;
-    if (address.kind === 'tcp') return listen(server, { host: address.host, port: address.port });
-    await publishSocket(address.path, 0o660, async (hidden) => {
-      await listen(server, { path: hidden });
-      if (gid !== undefined) chownSync(hidden, 0, gid);
+    if (address.kind === 'fd') return listen(server, { fd: address.fd });
+    if (address.kind === 'tcp') {
+      const fd = takeHeldSocket(endpointOf(address));
+      return listen(server, fd === undefined ? { host: address.host, port: address.port } : { fd });
+    }
+    await publishSocket(address.path, 0o660, async (place, file) => {
+      if (gid !== undefined && 'fd' in place) chownSync(file, 0, gid);
+      await listen(server, place);
+      if (gid !== undefined && 'path' in place) chownSync(file, 0, gid);
     });
   }
 
@@ -91,9 +95,7 @@ export class Listener {
   }
 
   private served(request: IncomingMessage): boolean {
-    return (
-      this.options.address.kind === 'unix' || (hostAllowed(request.headers.host, this.options.hostNames) && !fromWebPage(request.headers))
-    );
+    return isLocal(this.options.address) || (hostAllowed(request.headers.host, this.options.hostNames) && !fromWebPage(request.headers));
   }
 
   private async create(): Promise<Server> {
@@ -123,7 +125,7 @@ export class Listener {
   }
 }
 
-function listen(server: Server, where: { path: string } | { host: string; port: number }): Promise<void> {
+function listen(server: Server, where: ListenPlace | { host: string; port: number }): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen({ ...where, backlog: BACKLOG }, () => {

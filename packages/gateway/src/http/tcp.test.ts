@@ -33,7 +33,7 @@ test.each([
   ['tcp://:2375', { kind: 'tcp', host: 'localhost', port: 2375 }],
 ])('%s is understood', (text, address) => expect(parseListenAddress(text)).toEqual(address));
 
-test.each(['fd://', 'tcp://x', 'tcp://x:99999', 'unix://relative', `unix:///${'x'.repeat(200)}`, 'http://x:1'])('%s is refused', (text) =>
+test.each(['fd://3', 'tcp://x', 'tcp://x:99999', 'unix://relative', `unix:///${'x'.repeat(200)}`, 'http://x:1'])('%s is refused', (text) =>
   expect(() => parseListenAddress(text)).toThrow(),
 );
 

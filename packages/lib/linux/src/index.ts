@@ -37,7 +37,7 @@ export type { MountInfo } from './mountinfo';
 export { mountOf, mountPointsBelow, parseMountInfo, readMountInfo } from './mountinfo';
 export type { NamespaceHandle } from './namespace';
 export { inNetworkNamespace } from './namespace';
-export { inetAddress, netlinkAddress, unixAddress } from './socket-address';
+export { addressText, inetAddress, netlinkAddress, unixAddress } from './socket-address';
 export { errnoName, hasCode, SyscallError } from './syscall-error';
 export type { AsyncSyscalls, Fd, FileStatus, FsStatus, MountAttributes, OpenHow, Rlimit, Syscalls } from './syscalls';
 export type { NetlinkOptions } from './netlink';

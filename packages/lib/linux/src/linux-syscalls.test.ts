@@ -2,12 +2,14 @@ import { closeSync, fstatSync, mkdirSync, mkdtempSync, readFileSync, rmSync, sym
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
+  addressText,
   AF,
   AT,
   detectCgroups,
   FS_MAGIC,
   FSCONFIG,
   hasCode,
+  inetAddress,
   inNetworkNamespace,
   LOCK,
   makedev,
@@ -218,6 +220,16 @@ asRoot('sockets open in another network namespace, and the thread comes home', (
     }),
   ).toThrow('inside');
   syscalls.umount2(target, 0);
+});
+
+test('addresses are told as they are asked for', () => {
+  expect(['127.0.0.1', '0.0.0.0', '::', '2001:db8::1'].map((host) => addressText(inetAddress(host, 2375)))).toEqual([
+    '127.0.0.1:2375',
+    '0.0.0.0:2375',
+    '[::]:2375',
+    '[2001:db8::1]:2375',
+  ]);
+  expect(['/run/x.sock', '@abstract'].map((path) => addressText(unixAddress(path)))).toEqual(['/run/x.sock', '@abstract']);
 });
 
 test('device numbers', () => {

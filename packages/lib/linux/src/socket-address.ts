@@ -37,6 +37,21 @@ export function inetAddress(host: string, port: number): Buffer {
   return address;
 }
 
+/** A struct sockaddr as text: the path of a unix socket, @name for an abstract one, HOST:PORT ([HOST]:PORT for IPv6). */
+export function addressText(address: Buffer): string {
+  const family = address.length < 2 ? 0 : address.readUInt16LE(0);
+  if (family === AF.UNIX) {
+    const name = address.subarray(2);
+    if (name[0] === 0) return name.length === 1 ? '' : `@${name.toString('utf8', 1)}`;
+    const end = name.indexOf(0);
+    return name.toString('utf8', 0, end < 0 ? name.length : end);
+  }
+  if (family === AF.INET) return `${[...address.subarray(4, 8)].join('.')}:${address.readUInt16BE(2)}`;
+  if (family !== AF.INET6) throw new RangeError(`address family ${family} is not known`);
+  const words = Array.from({ length: 8 }, (_, index) => address.readUInt16BE(8 + index * 2).toString(16));
+  return `[${new URL(`http://[${words.join(':')}]`).hostname.slice(1, -1)}]:${address.readUInt16BE(2)}`;
+}
+
 function ipv6Bytes(host: string): Buffer {
   const dotted = /^(.*:)(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(host);
   const hex = (high = '0', low = '0'): string => ((Number(high) << 8) | Number(low)).toString(16);

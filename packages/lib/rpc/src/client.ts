@@ -47,7 +47,8 @@ export function connect(socketPath: string, options: ConnectOptions = {}): Conne
     'grpc.max_reconnect_backoff_ms': 500,
     // grpc-js shares connections between clients of one target by default; a connection closed here must be closed.
     'grpc.use_local_subchannel_pool': 1,
-    'grpc.enable_retries': 0,
+    // Without a policy only calls that no server has begun are sent again: those that met a connection just as it closed.
+    'grpc.enable_retries': 1,
     'grpc.default_authority': 'localhost',
   });
   const near = options.local !== false;

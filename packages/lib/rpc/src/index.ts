@@ -31,6 +31,9 @@ export {
   unavailable,
 } from './errors';
 export { forwardService } from './forward';
+export { BACKLOG } from './backlog';
+export type { HeldSocket } from './held-sockets';
+export { adoptSockets, takeHeldSocket, takeHeldSockets } from './held-sockets';
 export type { Logger, LogFn } from './logger';
 export { silentLogger } from './logger';
 export { MAX_MESSAGE_BYTES } from './message-limit';
@@ -44,7 +47,8 @@ export {
   TRACEPARENT_KEY,
 } from './metadata-names';
 export type { CallObserver, FinishedCall } from './observer';
-export { publishSocket, retractSocket } from './private-socket';
+export type { Listen, ListenPlace } from './private-socket';
+export { publishSocket, removeStaleSocket, retractSocket } from './private-socket';
 export type { AddOptions, RpcServer, ServerOptions } from './server';
 export { createServer } from './server';
 export type { CallOptions, Handlers, ResponseStream, Send, ServiceClient } from './service-shape';

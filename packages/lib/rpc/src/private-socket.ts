@@ -3,21 +3,31 @@ import { chmod, link, lstat, mkdir, rm, unlink } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { conflict, errorText, failedPrecondition, isGantryError } from './errors';
+import { isKept, takeHeldSocket } from './held-sockets';
 import { checkSocketPath } from './short-socket';
+
+/** Where a server begins to listen: at a name, or on a socket that listens already. As net.Server.listen takes it. */
+export type ListenPlace = { readonly path: string } | { readonly fd: number };
+
+/** Begins to listen; `file` is the socket's name at that moment, for its owner to be set. */
+export type Listen = (place: ListenPlace, file: string) => Promise<void>;
 
 /**
  * Makes a unix socket visible at `path` only when it listens and has its mode. `listen` binds at a name inside a fresh 0700 directory
  * beside it; the socket then gets its mode and is linked to its place, so there is no moment with looser rights and no need of umask,
- * which would act on every thread. A dead socket in the way is removed; a live one is a conflict.
+ * which would act on every thread. A dead socket in the way is removed; a live one is a conflict. A socket that this process was handed
+ * (adoptSockets) is served instead: whoever called before waits in it.
  */
-export async function publishSocket(path: string, mode: number, listen: (hidden: string) => Promise<void>): Promise<void> {
+export async function publishSocket(path: string, mode: number, listen: Listen): Promise<void> {
   checkSocketPath(path);
+  const held = takeHeldSocket(path);
+  if (held !== undefined) return serveHeld(path, mode, () => listen({ fd: held }, path));
   await removeStaleSocket(path);
   const nursery = join(dirname(path), `.${randomBytes(3).toString('hex')}`);
   const hidden = checkSocketPath(join(nursery, 's'));
   await mkdir(nursery, { mode: 0o700 });
   try {
-    await listen(hidden);
+    await listen({ path: hidden }, hidden);
     await chmod(hidden, mode);
     await link(hidden, path);
   } catch (error) {
@@ -29,12 +39,23 @@ export async function publishSocket(path: string, mode: number, listen: (hidden:
   }
 }
 
-/** Takes a socket's name away when the server is done; a missing one is fine. */
-export async function retractSocket(path: string): Promise<void> {
-  await rm(path, { force: true });
+async function serveHeld(path: string, mode: number, listen: () => Promise<void>): Promise<void> {
+  try {
+    await chmod(path, mode);
+    await listen();
+  } catch (error) {
+    if (isGantryError(error)) throw error;
+    throw failedPrecondition(`cannot serve the socket at ${path} that was handed over: ${errorText(error)}`, { cause: error });
+  }
 }
 
-async function removeStaleSocket(path: string): Promise<void> {
+/** Takes a socket's name away when the server is done; a missing one is fine. One that somebody else holds stays: the next server has its callers. */
+export async function retractSocket(path: string): Promise<void> {
+  if (!isKept(path)) await rm(path, { force: true });
+}
+
+/** Takes a dead socket out of the way. Errors: conflict when somebody listens there, failedPrecondition when it is no socket. */
+export async function removeStaleSocket(path: string): Promise<void> {
   const found = await lstat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined;
     throw error;

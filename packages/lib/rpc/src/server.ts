@@ -6,6 +6,7 @@ import {
   type UntypedHandleCall,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
+import { createServer as createNetServer, type Server as NetServer, type Socket } from 'node:net';
 import type { Tracer } from '@opentelemetry/api';
 import { HealthStatus } from './health';
 import type { Logger } from './logger';
@@ -13,7 +14,8 @@ import { LocalServer } from './local-calls';
 import { MAX_MESSAGE_BYTES } from './message-limit';
 import { DEFAULT_NAMESPACE } from './metadata-names';
 import type { CallObserver } from './observer';
-import { publishSocket, retractSocket } from './private-socket';
+import { BACKLOG } from './backlog';
+import { type ListenPlace, publishSocket, retractSocket } from './private-socket';
 import { addReflection } from './reflection';
 import { type CallSurroundings, serveBidi, serveClientStream, serveServerStream, serveUnary } from './serve-call';
 import { type Handlers, serviceName } from './service-shape';
@@ -65,6 +67,9 @@ export function createServer(options: ServerOptions): RpcServer {
   };
   const names: string[] = [];
   const sockets: string[] = [];
+  const listeners: NetServer[] = [];
+  // grpc-js itself listens at names only, never on a socket that was handed over.
+  const connections = server.createConnectionInjector(ServerCredentials.createInsecure());
   const local = new LocalServer(around);
   const health = new HealthStatus();
 
@@ -90,7 +95,9 @@ export function createServer(options: ServerOptions): RpcServer {
     addService,
     addRawService,
     async listen(socketPath, mode = 0o600) {
-      await publishSocket(socketPath, mode, (hidden) => bind(server, hidden));
+      await publishSocket(socketPath, mode, async (place) => {
+        listeners.push(await accept(place, (socket) => connections.injectConnection(socket)));
+      });
       sockets.push(socketPath);
       local.appear(socketPath);
       health.set(names, true);
@@ -99,6 +106,7 @@ export function createServer(options: ServerOptions): RpcServer {
     async stop(graceMs = 5000) {
       health.set(names, false);
       local.disappear();
+      for (const listener of listeners.splice(0)) listener.close();
       await Promise.all(sockets.splice(0).map(retractSocket));
       stopping.abort();
       const cut = setTimeout(() => {
@@ -116,8 +124,13 @@ function adapt(around: CallSurroundings, method: MethodDefinition<unknown, unkno
   return method.responseStream ? serveServerStream(around, handler) : serveUnary(around, handler, long);
 }
 
-function bind(server: Server, path: string): Promise<void> {
+function accept(place: ListenPlace, connected: (socket: Socket) => void): Promise<NetServer> {
   return new Promise((resolve, reject) => {
-    server.bindAsync(`unix:${path}`, ServerCredentials.createInsecure(), (error) => (error === null ? resolve() : reject(error)));
+    const server = createNetServer(connected);
+    server.once('error', reject);
+    server.listen({ ...place, backlog: BACKLOG }, () => {
+      server.off('error', reject);
+      resolve(server);
+    });
   });
 }

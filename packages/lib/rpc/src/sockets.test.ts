@@ -19,7 +19,7 @@ afterEach(async () => {
 function listenAt(path: string, mode = 0o600): Promise<void> {
   const server = createServer();
   servers.push(server);
-  return publishSocket(path, mode, (hidden) => new Promise((resolve) => server.listen(hidden, resolve)));
+  return publishSocket(path, mode, (place) => new Promise((resolve) => server.listen(place, resolve)));
 }
 
 test('a path longer than the kernel takes is refused, not cut', () => {

@@ -78,10 +78,10 @@ export class StreamBroker {
     await publishSocket(
       this.socketPath,
       0o600,
-      (hidden) =>
+      (place) =>
         new Promise((resolve, reject) => {
           this.server.once('error', reject);
-          this.server.listen(hidden, () => {
+          this.server.listen(place, () => {
             this.server.off('error', reject);
             resolve();
           });

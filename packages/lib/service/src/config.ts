@@ -35,15 +35,19 @@ export interface Environment {
   readonly notifySocket?: string;
   readonly watchdogMs?: number;
   readonly tracingEndpoint?: string;
+  /** Listening sockets that were handed over (sd_listen_fds(3)): descriptors 3 and following. */
+  readonly listenFds?: number;
 }
 
 export function readEnvironment(env: NodeJS.ProcessEnv = process.env, pid: number = process.pid): Environment {
   const watchdogPid = env['WATCHDOG_PID'];
   const watchdog = watchdogPid === undefined || watchdogPid === String(pid) ? Number(env['WATCHDOG_USEC']) / 1000 : NaN;
+  const listenFds = env['LISTEN_PID'] === String(pid) ? Number(env['LISTEN_FDS']) : NaN;
   const endpoint = env['OTEL_EXPORTER_OTLP_ENDPOINT'];
   return {
     ...(env['NOTIFY_SOCKET'] === undefined ? {} : { notifySocket: env['NOTIFY_SOCKET'] }),
     ...(watchdog > 0 ? { watchdogMs: watchdog } : {}),
+    ...(Number.isSafeInteger(listenFds) && listenFds > 0 ? { listenFds } : {}),
     ...(endpoint === undefined || endpoint === '' ? {} : { tracingEndpoint: endpoint }),
   };
 }

@@ -3,6 +3,8 @@ export { commonDefaults, loadConfig, logLevels, readCommandLine, readEnvironment
 export { exitCodeOf, isFinal } from './exit-codes';
 export type { FlagSpec, FlagTable, FlagValue } from './flags';
 export { commonFlags, helpText, parseFlags } from './flags';
+export { giveUp } from './give-up';
+export { adoptInherited } from './inherited-sockets';
 export type { LoggerOptions } from './logger';
 export { createLogger } from './logger';
 export type { Metrics } from './metrics';

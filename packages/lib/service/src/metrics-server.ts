@@ -29,7 +29,7 @@ export async function serveMetrics(
     );
   });
   if ('path' in place) {
-    await publishSocket(place.path, 0o600, (hidden) => listen(server, { path: hidden }));
+    await publishSocket(place.path, 0o600, (at) => listen(server, at));
   } else {
     if (!/^(127\.|localhost$|::1$)/.test(place.host))
       where.logger.warn({ address: where.address }, 'metrics are served beyond loopback, without authentication');
@@ -47,7 +47,7 @@ export async function serveMetrics(
   };
 }
 
-function listen(server: Server, place: Place): Promise<void> {
+function listen(server: Server, place: Place | { readonly fd: number }): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(place, () => {

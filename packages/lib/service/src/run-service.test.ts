@@ -1,6 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { get } from 'node:http';
+import { connect as connectSocket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { NamespacesService } from '@gantry/api/containerd/services/namespaces/v1/namespace';
@@ -201,6 +202,54 @@ describe('a running service', () => {
     expect(await service.exited).toBe(1);
     expect(service.lines.at(-1)).toMatchObject({ level: 'fatal', msg: 'unhandled rejection' });
     connection.close();
+  });
+
+  test('serves the socket that it was handed, also to whoever called before it started, and leaves its name', async () => {
+    const socket = join(dir, 'run/example.sock');
+    mkdirSync(join(dir, 'run'), { recursive: true });
+    rmSync(socket, { force: true });
+    const fd = syscalls.socket(AF.UNIX, SOCK.STREAM, 0);
+    syscalls.bind(fd, unixAddress(socket));
+    syscalls.listen(fd, 16);
+    const connection = connect(socket);
+    try {
+      for (const turn of ['first', 'second']) {
+        const waiting = connection.client(NamespacesService).get(newContext(), { name: turn }, { timeoutMs: 20_000 });
+        const handed = spawn('/bin/sh', ['-c', 'LISTEN_PID=$$ exec "$@"', 'sh', process.execPath, bundle, ...roots()], {
+          env: { ...env, LISTEN_FDS: '1' },
+          stdio: ['ignore', 'inherit', 'ignore', fd],
+        });
+        child = handed;
+        expect((await waiting).namespace?.name).toBe(`hello ${turn}`);
+        expect(statSync(socket).mode & 0o777).toBe(0o600);
+        const ended = new Promise((resolve) => handed.once('exit', resolve));
+        handed.kill(turn === 'first' ? 'SIGKILL' : 'SIGTERM');
+        await ended;
+        expect(existsSync(socket)).toBe(true);
+      }
+    } finally {
+      connection.close();
+      syscalls.close(fd);
+      rmSync(socket);
+    }
+  });
+
+  test('one that cannot run refuses whoever waits, and takes a breath before systemd starts it again', async () => {
+    const socket = join(dir, 'wait.sock');
+    const fd = syscalls.socket(AF.UNIX, SOCK.STREAM, 0);
+    syscalls.bind(fd, unixAddress(socket));
+    syscalls.listen(fd, 16);
+    const refused = new Promise((resolve) => connectSocket(socket).once('close', resolve).once('error', resolve));
+    const begun = performance.now();
+    const handed = spawn('/bin/sh', ['-c', 'LISTEN_PID=$$ exec "$@"', 'sh', process.execPath, bundle, '--root', 'relative'], {
+      env: { ...env, LISTEN_FDS: '1', NOTIFY_SOCKET: join(dir, 'nobody.sock') },
+      stdio: ['ignore', 'inherit', 'ignore', fd],
+    });
+    child = handed;
+    expect(await new Promise((resolve) => handed.once('exit', resolve))).toBe(2);
+    expect(performance.now() - begun).toBeGreaterThan(1000);
+    await refused;
+    syscalls.close(fd);
   });
 
   test('tells systemd', async () => {

@@ -3,6 +3,8 @@ import { errorText } from '@gantry/rpc/errors';
 import { FAILED, exitCodeOf, MISUSED } from './exit-codes';
 import { commonDefaults, type CommonConfig, loadConfig, readCommandLine, readEnvironment } from './config';
 import { helpText } from './flags';
+import { giveUp } from './give-up';
+import { adoptInherited } from './inherited-sockets';
 import { createNotifier } from './notify';
 import { type HostedService, type ServiceSpec, startService } from './service';
 
@@ -34,12 +36,12 @@ export function runService<C extends object>(spec: ServiceSpec<C>, argv: readonl
     spec.check?.(config);
   } catch (error) {
     process.stderr.write(`${spec.binary}: ${errorText(error)}\nsee ${spec.binary} --help\n`);
-    process.exitCode = MISUSED;
+    void giveUp(MISUSED, environment);
     return;
   }
   live(spec, config, environment).catch((error: unknown) => {
     process.stderr.write(`${spec.binary}: ${errorText(error)}\n`);
-    process.exit(exitCodeOf(error));
+    return giveUp(exitCodeOf(error), environment);
   });
 }
 
@@ -69,6 +71,7 @@ async function live<C extends object>(
   process.on('unhandledRejection', fatal('unhandled rejection'));
   process.on('uncaughtException', fatal('uncaught exception'));
 
+  await adoptInherited(environment);
   service = await startService(spec, config);
   const { logger } = service;
   const notifier = await createNotifier(environment, logger);

@@ -32,6 +32,8 @@ export interface ServiceSpec<C extends object> {
   readonly flags?: FlagTable;
   /** Refuses values that have the right type and make no sense. */
   readonly check?: (config: CommonConfig & C) => void;
+  /** Where it listens beside RUN/<name>.sock, paths and HOST:PORT: whoever starts it may hold these sockets, so that callers wait while it restarts. */
+  readonly listens?: (config: CommonConfig & C) => readonly string[];
   /** Constructs everything; no side effect before start. */
   readonly compose: (service: ServiceContext<C>) => Running | Promise<Running>;
 }

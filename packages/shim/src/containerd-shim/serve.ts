@@ -119,7 +119,7 @@ async function compose(
       await publishSocket(
         places.control,
         0o600,
-        (hidden) => new Promise((resolve, reject) => control.once('error', reject).listen(hidden, resolve)),
+        (place) => new Promise((resolve, reject) => control.once('error', reject).listen(place, resolve)),
       );
       await chmod(places.run, 0o700);
     },

@@ -5,6 +5,7 @@ import type { ServiceDefinition } from '@grpc/grpc-js';
 import type { CallContext } from '../context';
 import { asGantryError, errorTable, type GantryError, invalidArgument, notImplemented, resourceExhausted } from '../errors';
 import { DEFAULT_NAMESPACE } from '../metadata-names';
+import { BACKLOG } from '../backlog';
 import { publishSocket, retractSocket } from '../private-socket';
 import { type AddOptions, type ServerOptions } from '../server';
 import { type CallSurroundings, incoming, runCall } from '../serve-call';
@@ -84,7 +85,7 @@ export function createTtrpcServer(options: ServerOptions): TtrpcServer {
       }
     },
     async listen(socketPath, mode = 0o600) {
-      await publishSocket(socketPath, mode, (hidden) => listening((server) => server.listen(hidden)));
+      await publishSocket(socketPath, mode, (place) => listening((server) => server.listen({ ...place, backlog: BACKLOG })));
       sockets.push(socketPath);
     },
     listenOn: (fd) => listening((server) => server.listen({ fd })),
