@@ -13,15 +13,16 @@ import { execEnded, reconcileExecs } from './exec/exec';
 import { openExecStore } from './exec/store';
 import { ExecTable } from './exec/table';
 import { healthMonitors, watchHealth } from './health/probe';
-import { Restarter } from './restart/restarter';
 import { findProgram, locateProgram } from '@gantry/native';
+import { Restarter } from '../core/exit/restarter';
 import { prepareBaseLayer } from './create/base-layer';
 import { type Engine, type EngineSettings } from './engine';
 import { containerNetworks } from './connect/engine-network';
-import { handleTaskEvent } from './exit/exit';
+import { handleTaskEvent } from '../core/exit/task-events';
+import { dockerFace } from './containers';
 import { containersHandlers } from './handlers';
 import { Idempotence } from '../core/queues/idempotence';
-import { Lifecycle } from './exit/lifecycle';
+import { Lifecycle } from '../core/exit/lifecycle';
 import { ContainerQueues } from '../core/queues/queue';
 import { reconcile } from './recover/reconcile';
 import { removeFromContainerd } from './remove/remove-from-containerd';
@@ -38,7 +39,7 @@ export function createContainersEngine(surroundings: EngineSurroundings, overrid
       logger.warn({ err: error, container: id }, 'the restart policy could not start a container'),
     );
   });
-  const engine: Engine = {
+  const parts: Omit<Engine, 'face'> = {
     settings: { ...settingsOf(surroundings), ...overrides },
     records,
     sandboxes: surroundings.sandboxes,
@@ -59,6 +60,7 @@ export function createContainersEngine(surroundings: EngineSurroundings, overrid
     life: new Lifecycle(restarter),
     execs: new ExecTable(store),
   };
+  const engine: Engine = { ...parts, face: dockerFace(parts) };
   engine.execs.onEnded = (exec) => execEnded(engine, exec);
   const health = healthMonitors(engine);
   let forget = (): void => undefined;

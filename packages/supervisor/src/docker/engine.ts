@@ -3,27 +3,20 @@ import type { LeasesService } from '@gantry/api/containerd/services/leases/v1/le
 import type { SnapshotsService } from '@gantry/api/containerd/services/snapshots/v1/snapshots';
 import type { ImagesServiceService, VolumesServiceService } from '@gantry/api/gantry/images/v1/images';
 import type { NetworkServiceService } from '@gantry/api/gantry/network/v1/network';
-import { type CallContext, type Logger, type ServiceClient, shortSocketPath, type StreamBroker } from '@gantry/rpc';
+import type { CallContext, ServiceClient, StreamBroker } from '@gantry/rpc';
 import type { DockerEvents } from './events';
-import type { Journal } from '../core/journal';
+import type { Core, CoreSettings } from '../core/core';
+import { containerDir } from '../core/places';
 import type { DockerRecords } from './records';
-import type { Sandboxes } from '../core/sandboxes';
 import type { RuntimeTable } from '../core/runtimes';
 import type { SeccompProfile } from '@gantry/spec';
 import type { TaskEvents, Tasks } from '../core/tasks';
 import type { IdRemap } from '../core/userns';
 import type { ExecTable } from './exec/table';
-import type { ContainerQueues } from '../core/queues/queue';
 import type { Idempotence } from '../core/queues/idempotence';
-import type { Lifecycle } from './exit/lifecycle';
 
 /** What the engine is told by configuration. */
-export interface EngineSettings {
-  /** The supervisor's own durable directory. */
-  readonly dataRoot: string;
-  readonly runRoot: string;
-  /** Boot id of the host (/proc/sys/kernel/random/boot_id). */
-  readonly bootId: string;
+export interface EngineSettings extends CoreSettings {
   readonly cgroupVersion: 1 | 2;
   /** Docker's default seccomp profile. */
   readonly seccomp: SeccompProfile;
@@ -49,12 +42,10 @@ export interface EngineSettings {
   readonly nativePath: () => string;
 }
 
-/** What every verb on containers works with. Constructed once by compose. */
-export interface Engine {
+/** What docker's verbs work with, beside what the core's do. Constructed once by compose. */
+export interface Engine extends Core {
   readonly settings: EngineSettings;
   readonly records: DockerRecords;
-  readonly sandboxes: Sandboxes;
-  readonly journal: Journal;
   readonly tasks: Tasks;
   readonly taskEvents: TaskEvents;
   readonly events: DockerEvents;
@@ -65,30 +56,13 @@ export interface Engine {
   readonly network: ServiceClient<NetworkServiceService>;
   readonly runtimes: RuntimeTable;
   readonly broker: StreamBroker;
-  readonly logger: Logger;
-  readonly queues: ContainerQueues;
   readonly once: Idempotence;
-  readonly life: Lifecycle;
   readonly execs: ExecTable;
 }
 
-/** Durable directory of a container: logs, hosts, hostname, resolv.conf. */
-export function containerDir(engine: Engine, id: string): string {
-  return join(engine.settings.dataRoot, 'containers', id);
-}
-
-export function logPath(engine: Engine, id: string): string {
+/** The file of a container's json-file log. */
+export function logPath(engine: Pick<Engine, 'settings'>, id: string): string {
   return join(containerDir(engine, id), `${id}-json.log`);
-}
-
-/** Directory with config.json, handed to the shim. */
-export function bundleDir(engine: Engine, id: string): string {
-  return join(engine.settings.runRoot, 'tasks', engine.records.dockerNamespace, id);
-}
-
-/** Monitor socket of a container or exec. */
-export function monitorSocket(engine: Engine, id: string): string {
-  return shortSocketPath(engine.settings.runRoot, id);
 }
 
 /** The same call in docker's namespace, without the caller's own lease. */
@@ -106,7 +80,7 @@ export function eventAttributes(docker: {
 }
 
 export function emitContainerEvent(
-  engine: Engine,
+  engine: { readonly events: Pick<DockerEvents, 'emit'> },
   id: string,
   docker: Parameters<typeof eventAttributes>[0],
   action: string,
@@ -114,6 +88,3 @@ export function emitContainerEvent(
 ): void {
   engine.events.emit({ type: 'container', action, id, attributes: { ...eventAttributes(docker), ...more } });
 }
-
-/** The present, RFC 3339 with nanoseconds. */
-export { nowText } from '../core/time';

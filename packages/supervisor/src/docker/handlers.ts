@@ -20,7 +20,7 @@ import { startContainer } from './start/start';
 import { restartContainer, stopContainer } from './stop/stop';
 import { topContainer } from './stats/top';
 import { updateContainer } from './update/update';
-import { waitContainer } from './exit/wait';
+import { waitContainer } from './stop/wait';
 
 /** gantry.engine.v1.ContainersService: one verb a file. */
 export function containersHandlers(engine: Engine): Handlers<ContainersServiceService> {

@@ -4,6 +4,7 @@ import { Sandbox } from '@gantry/api/containerd/types/types';
 import { ListRequest, StartRequest, WaitRequest } from '@gantry/api/gantry/engine/v1/containers';
 import { internal, newContext } from '@gantry/rpc';
 import { Phase, phaseOf } from '../core/phases';
+import { openSandboxes } from '../core/sandboxes';
 import { createRequest, fakeEngine, type FakeEngine, FakeWorld } from '../testing/fake-engine';
 import { createContainer } from './create/create';
 import { inspectContainer } from './inspect/inspect';
@@ -14,7 +15,7 @@ import { removeContainer } from './remove/remove';
 import { renameContainer } from './update/rename';
 import { startContainer } from './start/start';
 import { restartContainer, stopContainer } from './stop/stop';
-import { waitContainer } from './exit/wait';
+import { waitContainer } from './stop/wait';
 
 let world: FakeWorld;
 let engine: FakeEngine;
@@ -288,8 +289,9 @@ describe('a new process', () => {
   it('tells the network of the sandboxes of other faces beside its own', async () => {
     const id = await create();
     await start(id);
-    engine.sandboxes.create('k8s.io', Sandbox.fromPartial({ sandboxId: 'pod' }));
-    engine.sandboxes.move('k8s.io', 'pod', 'ready', { netnsPath: '/run/netns/pod', bootId: 'boot-1' });
+    const sandboxes = openSandboxes(engine.db);
+    sandboxes.create('k8s.io', Sandbox.fromPartial({ sandboxId: 'pod' }));
+    sandboxes.move('k8s.io', 'pod', 'ready', { netnsPath: '/run/netns/pod', bootId: 'boot-1' });
     crash();
     await reconcile(engine);
     expect(world.calls).toContain(`reconcile ${id} pod`);

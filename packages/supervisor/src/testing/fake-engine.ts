@@ -7,14 +7,15 @@ import { CreateRequest } from '@gantry/api/gantry/engine/v1/containers';
 import { Image, Volume } from '@gantry/api/gantry/images/v1/images';
 import { type CallContext, conflict, newContext, notFound, silentLogger, StreamBroker } from '@gantry/rpc';
 import type { Engine } from '../docker/engine';
-import { handleTaskEvent } from '../docker/exit/exit';
+import { handleTaskEvent } from '../core/exit/task-events';
+import { dockerFace } from '../docker/containers';
 import { Idempotence } from '../core/queues/idempotence';
-import { Lifecycle } from '../docker/exit/lifecycle';
+import { Lifecycle } from '../core/exit/lifecycle';
 import { ContainerQueues } from '../core/queues/queue';
 import { startById } from '../docker/start/start';
 import { execEnded } from '../docker/exec/exec';
 import { ExecTable, noExecStore } from '../docker/exec/table';
-import { Restarter } from '../docker/restart/restarter';
+import { Restarter } from '../core/exit/restarter';
 import { DockerEvents } from '../docker/events';
 import { openJournal } from '../core/journal';
 import { Database } from '../core/records';
@@ -61,6 +62,7 @@ export class FakeWorld {
 }
 
 export interface FakeEngine extends Engine {
+  readonly db: Database;
   readonly world: FakeWorld;
   readonly ctx: CallContext;
   /** Docker's events so far: "container start web". */
@@ -207,10 +209,7 @@ export function fakeEngine(world: FakeWorld, settings: Partial<Engine['settings'
     told.push(`${event.type} ${event.action} ${event.attributes?.['name'] ?? event.id}`);
     return emit(event);
   };
-  const engine: FakeEngine = {
-    world,
-    ctx,
-    told,
+  const parts: Omit<Engine, 'face'> = {
     records,
     sandboxes: openSandboxes(db),
     events,
@@ -243,6 +242,14 @@ export function fakeEngine(world: FakeWorld, settings: Partial<Engine['settings'
       nativePath: () => '/nonexistent',
       ...settings,
     },
+  };
+  const engine: FakeEngine = {
+    ...parts,
+    face: dockerFace(parts),
+    db,
+    world,
+    ctx,
+    told,
     exit(id, exitCode, execId = id) {
       const process = execId === id ? '' : execId;
       world.tasks.end(ctx, id, exitCode, process);

@@ -1,7 +1,7 @@
 import { AttachRequest, StartRequest } from '@gantry/api/gantry/engine/v1/containers';
 import { newContext } from '@gantry/rpc';
 import { createContainer } from '../create/create';
-import { monitorSocket } from '../engine';
+import { monitorSocket } from '../../core/places';
 import { startContainer } from '../start/start';
 import { createRequest, fakeEngine, type FakeEngine, FakeWorld } from '../../testing/fake-engine';
 import { attachContainer, attachReady } from './attach';

@@ -4,6 +4,7 @@ import { EndpointSettings, type PortBindings } from '@gantry/api/gantry/engine/v
 import { type CallContext, GantryError, asGantryError, suboperation } from '@gantry/rpc';
 import type { DockerContainer } from '../records';
 import { type Engine } from '../engine';
+import type { DockerEvents } from '../events';
 import { resolversOf } from '../start/files';
 import { isPredefined } from '../create/networks';
 import { parsePort } from '../validate/validate-config';
@@ -123,6 +124,19 @@ export function settingsOf(asked: EndpointSettings, endpoint: Endpoint | undefin
     MacAddress: endpoint.macAddress,
     DNSNames: endpoint.dnsNames,
   };
+}
+
+/** The networks that a container has an endpoint on, by name. */
+export function connectedTo(docker: DockerContainer): [name: string, settings: EndpointSettings][] {
+  return Object.entries(docker.endpoints).filter(([, settings]) => settings.EndpointID !== '');
+}
+
+/** docker's events of the networks that an ended container left. */
+export function tellDisconnected({ events }: { readonly events: Pick<DockerEvents, 'emit'> }, id: string, docker: DockerContainer): void {
+  for (const [name, settings] of connectedTo(docker)) {
+    const attributes = { container: id, name, type: isPredefined(name) ? driverOf(name) : 'bridge' };
+    events.emit({ type: 'network', action: 'disconnect', id: settings.NetworkID, attributes });
+  }
 }
 
 /** What an endpoint is after it was given back: only what was asked stays (a fixed MAC address is asked again by IPAM only). */

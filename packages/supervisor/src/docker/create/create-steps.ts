@@ -3,8 +3,9 @@ import type { CallContext } from '@gantry/rpc';
 import type { Step } from '../../core/journal';
 import type { CreateInput, CreateResults } from './create';
 import { onBaseLayer } from './base-layer';
-import { containerDir, type Engine } from '../engine';
-import { discardSnapshot } from '../remove/discard';
+import { containerDir } from '../../core/places';
+import { type Engine } from '../engine';
+import { discardSnapshot } from '../../core/remove/discard';
 import { ignore } from '../../core/ignore';
 
 /** What Create makes outside its own store, in order. Each undo is also what recovery does, and what removal does later. */

@@ -16,7 +16,7 @@ import { cgroupNamespaceMode } from '@gantry/spec';
 import { type Engine, emitContainerEvent, inDockerNamespace } from '../engine';
 import { applyDefaults } from './defaults';
 import { createSteps } from './create-steps';
-import { leaseOf } from '../remove/discard';
+import { leaseOf } from '../../core/remove/discard';
 import { resolveImage } from './image';
 import { planLinks } from '../connect/links';
 import { commandOf, mergeConfig } from './merge-config';

@@ -27,7 +27,8 @@ import {
   notFound,
 } from '@gantry/rpc';
 import { isRunning, Phase, phaseOf } from '../../core/phases';
-import { emitContainerEvent, type Engine, inDockerNamespace, monitorSocket } from '../engine';
+import { monitorSocket } from '../../core/places';
+import { emitContainerEvent, type Engine, inDockerNamespace } from '../engine';
 import { ignore } from '../../core/ignore';
 import { execProcess } from './process';
 import type { Exec } from './table';

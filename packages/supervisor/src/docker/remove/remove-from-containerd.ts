@@ -1,8 +1,8 @@
 import { type CallContext, detached, failedPrecondition } from '@gantry/rpc';
 import { isRunning, moveTo, Phase, phaseOf } from '../../core/phases';
 import { type Engine, inDockerNamespace } from '../engine';
-import { finishRemoval } from './remove';
-import { releaseNetwork } from '../exit/exit';
+import { finishRemoval } from '../../core/remove/remove';
+import { releaseNetwork } from '../../core/exit/release';
 
 /** A client of containerd's face deleted a docker container: docker's side goes with it. */
 export async function removeFromContainerd(engine: Engine, caller: CallContext, id: string): Promise<void> {

@@ -26,14 +26,3 @@ export function shouldRestart(policy: RestartPolicy | undefined, { exitCode, res
 export function shouldStartAtBoot(policy: RestartPolicy | undefined, ended: Ended): boolean {
   return policy?.Name === 'always' || shouldRestart(policy, ended);
 }
-
-const FIRST_MS = 100;
-const LAST_MS = 60_000;
-/** A container that ran this long (ms) starts with the first delay again. */
-const SETTLED_MS = 10_000;
-
-/** Milliseconds until the next start, doubling each time. */
-export function nextDelay(previous: number | undefined, ranMs: number): number {
-  if (previous === undefined || ranMs >= SETTLED_MS) return FIRST_MS;
-  return Math.min(previous * 2, LAST_MS);
-}

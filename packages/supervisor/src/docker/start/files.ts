@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import type { EndpointSettings } from '@gantry/api/gantry/engine/v1/types';
 import { invalidArgument } from '@gantry/rpc';
 import type { DockerContainer } from '../records';
-import { containerDir, type Engine } from '../engine';
+import { containerDir } from '../../core/places';
+import { type Engine } from '../engine';
 import { linkHosts } from '../connect/links';
 import { isPredefined } from '../create/networks';
 

@@ -1,12 +1,10 @@
-import { chmodSync, chownSync } from 'node:fs';
-import { dirname } from 'node:path';
 import type { HostConfig } from '@gantry/api/gantry/engine/v1/types';
 import type { Mount } from '@gantry/api/containerd/types/types';
 import { type CallContext, conflict, invalidArgument } from '@gantry/rpc';
 import type { DockerContainer } from '../records';
 import type { JoinedPids, SpecRemap } from '@gantry/spec';
 import { formatIds, type IdRemap, mapsOfProcess, sameMaps } from '../../core/userns';
-import { bundleDir, type Engine } from '../engine';
+import { type Engine } from '../engine';
 
 /** The ids that a container gets; undefined: the host's, by the engine's setting or the container's own. */
 export function remapOf(engine: Engine, host: HostConfig | undefined): IdRemap | undefined {
@@ -55,18 +53,9 @@ export async function specRemap(
   return { uids: remap.uids, gids: remap.gids, volumes, ...(user === undefined ? {} : { joined: user }) };
 }
 
-/**
- * Other runtimes enter the root file system by its path, as the container's root: the way there is opened for that group, which nobody else on
- * the host has, and for nothing but passing through.
- */
-export function openWay(engine: Engine, id: string, docker: DockerContainer): void {
-  const group = remapOf(engine, docker.hostConfig)?.gids.find((range) => range.containerID === 0)?.hostID;
-  if (group === undefined) return;
-  const bundle = bundleDir(engine, id);
-  for (const path of [dirname(dirname(bundle)), dirname(bundle), bundle]) {
-    chownSync(path, 0, group);
-    chmodSync(path, 0o710);
-  }
+/** Group of the container's root on the host, when it is not the host's root. */
+export function rootGroup(engine: Engine, docker: DockerContainer): number | undefined {
+  return remapOf(engine, docker.hostConfig)?.gids.find((range) => range.containerID === 0)?.hostID;
 }
 
 /** The mounts of a root file system, seen through the container's map (containerd's options uidmap and gidmap). */

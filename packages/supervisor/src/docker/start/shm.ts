@@ -7,14 +7,19 @@ import { DEFAULT_SHM_SIZE, type EngineFiles } from '@gantry/spec';
 import type { Engine } from '../engine';
 import { joinedContainer } from '../validate/validate-modes';
 
+/** All that a place for shared memory depends on. */
+interface RunRoot {
+  readonly settings: { readonly runRoot: string };
+}
+
 /** Releases what containers left that do not run (any more): a crash may have come between an end and its bookkeeping. */
-export async function releaseStrayShm(engine: Engine, running: (id: string) => boolean): Promise<void> {
+export async function releaseStrayShm(engine: RunRoot, running: (id: string) => boolean): Promise<void> {
   const ids = await fs.readdir(join(engine.settings.runRoot, 'tasks', 'shm')).catch(() => []);
   for (const id of ids) if (!running(id)) await releaseShm(engine, id);
 }
 
 /** Where the shared memory of a container with a shareable IPC namespace is mounted on the host. */
-function shmPath(engine: Engine, id: string): string {
+function shmPath(engine: RunRoot, id: string): string {
   return join(engine.settings.runRoot, 'tasks', 'shm', id);
 }
 
@@ -38,7 +43,7 @@ export async function shmDirectory(engine: Engine, id: string, docker: DockerCon
 }
 
 /** Unmounts and removes it; nothing to do for most containers. */
-export async function releaseShm(engine: Engine, id: string): Promise<void> {
+export async function releaseShm(engine: RunRoot, id: string): Promise<void> {
   const path = shmPath(engine, id);
   if (!existsSync(path)) return;
   try {

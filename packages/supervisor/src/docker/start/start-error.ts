@@ -1,15 +1,10 @@
 import { asGantryError, GantryError } from '@gantry/rpc';
+import type { StartFailure } from '../../core/start/start';
 
 const PREFIX = 'failed to create task for container: failed to create shim task: OCI runtime create failed: ';
 
 const MOUNT_ADVICE =
   ': Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type';
-
-/** A failed start as docker tells it: its text, its HTTP class, and the exit code that the container is left with. */
-export interface StartFailure {
-  readonly error: GantryError;
-  readonly exitCode: number;
-}
 
 /**
  * Reads what the runtime said of a command that could not be executed. Texts matter: the docker CLI takes its own exit code from them
@@ -48,12 +43,6 @@ export function startFailure(thrown: unknown, command: string): StartFailure {
   }
   if (full !== undefined && about('OCI runtime')) return wrapped(failure.kind === 'unknown' ? 'internal' : failure.kind, 128);
   return failure.meta['step'] === 'task' ? wrapped(failure.kind, 128) : { error: failure, exitCode: 128 };
-}
-
-/** Marks a failure as the runtime's own, so that it is told as such. */
-export function ofTask(thrown: unknown): GantryError {
-  const failure = asGantryError(thrown);
-  return new GantryError(failure.kind, failure.message, { cause: thrown, meta: { ...failure.meta, step: 'task' } });
 }
 
 /** Another runtime's text for a command that cannot run, with the words before it by which docker's clients know it. */

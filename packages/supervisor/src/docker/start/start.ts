@@ -1,26 +1,21 @@
-import { mkdirSync, promises as fs, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { OCI_SPEC_TYPE_URL, packAny } from '@gantry/api';
+import { OCI_SPEC_TYPE_URL } from '@gantry/api';
 import type { StartRequest, StartResponse } from '@gantry/api/gantry/engine/v1/containers';
-import { CreateOptions } from '@gantry/api/gantry/shim/v1/shim';
-import { formatJson, type Spec } from '@gantry/oci';
+import type { CreateOptions } from '@gantry/api/gantry/shim/v1/shim';
 import { type CallContext, conflict, detached, notImplemented, notModified } from '@gantry/rpc';
 import { moveTo, Phase, phaseOf, stateOf } from '../../core/phases';
-import type { DockerContainer, DockerRecord } from '../records';
-import { bundleDir, emitContainerEvent, type Engine, inDockerNamespace, logPath, monitorSocket } from '../engine';
-import { connectNetworks, type Connected, forgetEndpoints } from '../connect/connect';
-import { applyExit } from '../exit/exit';
-import { writeHosts } from './files';
-import { logSink } from '../logs/log-config';
+import { type Launch, startTask } from '../../core/start/start';
+import { type Connected, connectNetworks } from '../connect/connect';
 import { commandOf } from '../create/merge-config';
-import { prepareMounts } from './prepare-mounts';
-import { openWay, remappedRootfs } from './remap';
+import { emitContainerEvent, type Engine, inDockerNamespace, logPath } from '../engine';
+import { logSink } from '../logs/log-config';
+import type { DockerContainer, DockerRecord } from '../records';
 import { removeContainer } from '../remove/remove';
-import { containerSpec } from './container-spec';
-import { ofTask, startFailure } from './start-error';
-import { nowText } from '../../core/time';
 import { tellVolumesMounted } from '../volumes/volume-events';
-import { stopTask } from '../exit/task-end';
+import { containerSpec } from './container-spec';
+import { writeHosts } from './files';
+import { prepareMounts } from './prepare-mounts';
+import { remappedRootfs, rootGroup } from './remap';
+import { startFailure } from './start-error';
 
 /** Why a container starts: a user's word clears what an earlier stop meant for the restart policy. */
 export type StartCause = 'user' | 'policy';
@@ -43,7 +38,7 @@ export async function startById(engine: Engine, caller: CallContext, id: string,
     const record = engine.records.requireDocker(id);
     checkStartable(record);
     try {
-      await start(engine, ctx, record, cause);
+      await startTask(engine, ctx, id, launchOf(engine, ctx, id, cause));
       return undefined;
     } catch (error) {
       return { error };
@@ -68,128 +63,58 @@ function checkStartable({ docker }: DockerRecord): void {
   }
 }
 
-async function start(engine: Engine, ctx: CallContext, { id, docker: before }: DockerRecord, cause: StartCause): Promise<void> {
-  const { records, tasks } = engine;
-  const [command] = commandOf(before.config ?? neverConfig());
-  const socket = monitorSocket(engine, id);
-  const entry = engine.journal.begin('start', id, { socket }, () => {
-    records.updateDocker(id, (docker) => moveTo(docker, Phase.PHASE_STARTING, { error: '', pid: 0, socket }));
-  });
-  try {
-    const docker = await prepareMounts(engine, ctx, id, records.requireDocker(id).docker);
-    const { spec, hostGateway } = await containerSpec(engine, ctx, id, docker);
-    const specJson = writeBundle(engine, id, spec);
-    openWay(engine, id, docker);
-    const { pid } = await tasks
-      .create(ctx, {
-        id,
-        bundle: bundleDir(engine, id),
+/** What docker decides about one start of one container. */
+function launchOf(engine: Engine, ctx: CallContext, id: string, cause: StartCause): Launch {
+  const { records } = engine;
+  const [command] = commandOf(records.requireDocker(id).docker.config ?? neverConfig());
+  let docker = records.requireDocker(id).docker;
+  let hostGateway = '';
+  let connected: Connected | undefined;
+  return {
+    async plan() {
+      docker = await prepareMounts(engine, ctx, id, records.requireDocker(id).docker);
+      const made = await containerSpec(engine, ctx, id, docker);
+      hostGateway = made.hostGateway;
+      return {
+        spec: made.spec,
         rootfs: remappedRootfs(engine, docker),
         terminal: docker.config?.Tty ?? false,
-        stdout: `monitor://${socket}`,
-        stdin: docker.config?.OpenStdin === true ? `monitor://${socket}` : '',
-        stderr: docker.config?.Tty === true ? '' : `monitor://${socket}`,
-        options: packAny(CreateOptions, createOptions(engine, id, docker)),
-      })
-      .catch((error: unknown) => Promise.reject(ofTask(error)));
-    const [connected] = await Promise.all([connectNetworks(engine, ctx, id, docker, pid), engine.life.connectAttaches(id, socket)]);
-    writeHosts(engine, id, { ...docker, ...connected }, hostGateway);
-    await tasks.start(ctx, { id }).catch((error: unknown) => Promise.reject(ofTask(error)));
-    finish(engine, id, entry, { docker, connected, pid, specJson, cause, hostGateway });
-  } catch (thrown) {
-    const failure = startFailure(thrown, command);
-    await undoStart(engine, ctx, id);
-    engine.journal.end(entry, () => records.updateDocker(id, (docker) => startFailed(docker, failure.error.message, failure.exitCode)));
-    engine.life.dropAttaches(id);
-    throw failure.error;
-  }
+        openStdin: docker.config?.OpenStdin === true,
+        options: createOptions(engine, id, docker),
+        passage: rootGroup(engine, docker),
+      };
+    },
+    async connect(pid) {
+      connected = await connectNetworks(engine, ctx, id, docker, pid);
+      writeHosts(engine, id, { ...docker, ...connected }, hostGateway);
+    },
+    running(change, config) {
+      const health = docker.config?.Healthcheck;
+      const watched = health !== undefined && health.Test.length > 0 && health.Test[0] !== 'NONE';
+      records.updateDocker(id, (current) => ({
+        ...moveTo(current, Phase.PHASE_RUNNING, {
+          ...change,
+          manuallyStopped: false,
+          restartCount: cause === 'user' ? 0n : stateOf(current).restartCount,
+        }),
+        ...connected,
+        hostGatewayIp: hostGateway,
+        mounts: docker.mounts,
+        health: watched ? { Status: 'starting', FailingStreak: 0n, Log: [] } : undefined,
+      }));
+      records.update(records.dockerNamespace, id, (record) => ({ ...record, spec: { typeUrl: OCI_SPEC_TYPE_URL, value: config } }));
+    },
+    tell() {
+      const { docker: now } = records.requireDocker(id);
+      tellVolumesMounted(engine, id, now);
+      emitContainerEvent(engine, id, now, 'start');
+    },
+    failure: (thrown) => startFailure(thrown, command),
+  };
 }
 
 function neverConfig(): never {
   throw new TypeError('a container without configuration');
-}
-
-interface Started {
-  readonly docker: DockerContainer;
-  readonly connected: Connected;
-  readonly pid: number;
-  readonly specJson: Buffer;
-  readonly hostGateway: string;
-  readonly cause: StartCause;
-}
-
-/** The one durable transaction of a start. An exit that came meanwhile is applied right after it. */
-function finish(
-  engine: Engine,
-  id: string,
-  entry: Parameters<Engine['journal']['end']>[0],
-  { docker, connected, pid, specJson, cause, hostGateway }: Started,
-): void {
-  const health = docker.config?.Healthcheck;
-  const watched = health !== undefined && health.Test.length > 0 && health.Test[0] !== 'NONE';
-  engine.journal.end(entry, () => {
-    engine.records.updateDocker(id, (current) => ({
-      ...moveTo(current, Phase.PHASE_RUNNING, {
-        pid,
-        exitCode: 0n,
-        error: '',
-        oomKilled: false,
-        startedAt: nowText(),
-        bootId: engine.settings.bootId,
-        manuallyStopped: false,
-        restartCount: cause === 'user' ? 0n : stateOf(current).restartCount,
-      }),
-      ...connected,
-      hostGatewayIp: hostGateway,
-      mounts: docker.mounts,
-      health: watched ? { Status: 'starting', FailingStreak: 0n, Log: [] } : undefined,
-    }));
-    engine.records.update(engine.records.dockerNamespace, id, (record) => ({
-      ...record,
-      spec: { typeUrl: OCI_SPEC_TYPE_URL, value: specJson },
-    }));
-  });
-  const { docker: now } = engine.records.requireDocker(id);
-  tellVolumesMounted(engine, id, now);
-  emitContainerEvent(engine, id, now, 'start');
-  engine.life.tellStarted(id);
-  const early = engine.life.takeEarlyExit(id);
-  if (early !== undefined) applyExit(engine, id, early);
-}
-
-export function startFailed(docker: DockerContainer, error: string, exitCode: number): DockerContainer {
-  const ranBefore = stateOf(docker).startedAt !== '';
-  return forgetEndpoints(
-    moveTo(docker, ranBefore ? Phase.PHASE_EXITED : Phase.PHASE_CREATED, { pid: 0, error, exitCode: BigInt(exitCode), socket: '' }),
-  );
-}
-
-/** Gives back what a start made. Also recovery's way of finishing with a start that was cut short. */
-export async function undoStart(engine: Engine, ctx: CallContext, id: string): Promise<void> {
-  engine.life.takeEarlyExit(id);
-  await stopTask(engine, ctx, id);
-  await engine.network
-    .releaseSandbox(ctx, { sandboxId: id }, { timeoutMs: 20_000 })
-    .catch((error: unknown) => engine.logger.warn({ err: error, container: id }, 'the network of a failed start was not given back'));
-}
-
-function writeBundle(engine: Engine, id: string, spec: Spec): Buffer {
-  const directory = bundleDir(engine, id);
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
-  const json = Buffer.from(formatJson(spec));
-  writeFileSync(join(directory, 'config.json'), json, { mode: 0o600 });
-  return json;
-}
-
-function ignoreMissing(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'ENOENT') throw error;
-}
-
-export async function removeBundle(engine: Engine, id: string): Promise<void> {
-  const directory = bundleDir(engine, id);
-  await fs.unlink(join(directory, 'config.json')).catch(ignoreMissing);
-  // Never recursive: a root file system that is still mounted there must not be emptied.
-  for (const path of [join(directory, 'rootfs'), directory]) await fs.rmdir(path).catch(() => undefined);
 }
 
 function createOptions(engine: Engine, id: string, docker: DockerContainer): CreateOptions {

@@ -1,8 +1,8 @@
 import type { DockerContainer } from '../records';
-import type { Engine } from '../engine';
+import type { DockerEvents } from '../events';
 
 /** docker's events of volumes that a start put in place. */
-export function tellVolumesMounted(engine: Engine, id: string, docker: DockerContainer): void {
+export function tellVolumesMounted(engine: { readonly events: Pick<DockerEvents, 'emit'> }, id: string, docker: DockerContainer): void {
   for (const { type, name, destination, driver, rw } of docker.mounts) {
     if (type !== 'volume') continue;
     engine.events.emit({
@@ -15,7 +15,7 @@ export function tellVolumesMounted(engine: Engine, id: string, docker: DockerCon
 }
 
 /** docker's events of volumes that an ended container gave back. */
-export function tellVolumesUnmounted(engine: Engine, id: string, docker: DockerContainer): void {
+export function tellVolumesUnmounted(engine: { readonly events: Pick<DockerEvents, 'emit'> }, id: string, docker: DockerContainer): void {
   for (const { type, name, driver } of docker.mounts) {
     if (type === 'volume')
       engine.events.emit({ type: 'volume', action: 'unmount', id: name, attributes: { container: id, driver: driver || 'local' } });

@@ -1,4 +1,4 @@
-import type { Restarter } from '../restart/restarter';
+import type { Restarter } from './restarter';
 import type { TaskEnd } from './exit';
 
 /** How a container's process ended. */

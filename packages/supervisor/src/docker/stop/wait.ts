@@ -2,7 +2,7 @@ import type { WaitRequest, WaitResponse } from '@gantry/api/gantry/engine/v1/con
 import { type CallContext, invalidArgument } from '@gantry/rpc';
 import { isRunning, Phase, phaseOf, stateOf } from '../../core/phases';
 import type { Engine } from '../engine';
-import type { Exit } from './lifecycle';
+import type { Exit } from '../../core/exit/lifecycle';
 
 /** POST /containers/{id}/wait: `registered` once the end cannot be missed any more, then the end. */
 export async function* waitContainer(engine: Engine, ctx: CallContext, request: WaitRequest): AsyncGenerator<WaitResponse> {

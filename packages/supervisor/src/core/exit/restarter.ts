@@ -1,4 +1,13 @@
-import { nextDelay } from './policy';
+const FIRST_MS = 100;
+const LAST_MS = 60_000;
+/** A container that ran this long (ms) starts with the first delay again. */
+const SETTLED_MS = 10_000;
+
+/** Milliseconds until the next start, doubling each time. */
+function nextDelay(previous: number | undefined, ranMs: number): number {
+  if (previous === undefined || ranMs >= SETTLED_MS) return FIRST_MS;
+  return Math.min(previous * 2, LAST_MS);
+}
 
 /** Starts containers again after their delay; one timer for each container. Delays are kept in memory: a new process begins with the first. */
 export class Restarter {

@@ -1,0 +1,94 @@
+import type { VolumesServiceService } from '@gantry/api/gantry/images/v1/images';
+import type { ServiceClient } from '@gantry/rpc';
+import type { Contained, Face } from '../core/face';
+import type { Lifecycle } from '../core/exit/lifecycle';
+import { isRunning, moveTo, Phase, phaseOf, stateOf, withState } from '../core/phases';
+import type { DockerEvents } from './events';
+import { connectedTo, forgetEndpoints, tellDisconnected } from './connect/connect';
+import { emitContainerEvent } from './engine';
+import type { ExecTable } from './exec/table';
+import type { DockerContainer, DockerRecord, DockerRecords } from './records';
+import { shouldRestart } from './restart/policy';
+import { releaseShm } from './start/shm';
+import { releaseVolumes } from './volumes/release';
+import { tellVolumesUnmounted } from './volumes/volume-events';
+
+export interface FaceNeeds {
+  readonly settings: { readonly runRoot: string };
+  readonly records: DockerRecords;
+  readonly events: Pick<DockerEvents, 'emit'>;
+  readonly volumes: Pick<ServiceClient<VolumesServiceService>, 'releaseReference' | 'removeVolume'>;
+  readonly execs: Pick<ExecTable, 'containerEnded' | 'containerGone' | 'exited'>;
+  readonly life: Pick<Lifecycle, 'takeKept'>;
+}
+
+/** Docker's containers as the core sees them, and what docker does when the core moves one. */
+export function dockerFace(needs: FaceNeeds): Face {
+  const { records, execs, life } = needs;
+  return {
+    namespace: records.dockerNamespace,
+    get(id) {
+      const record = records.getDocker(id);
+      return record === undefined ? undefined : contained(record);
+    },
+    list: () => records.listDocker().map(contained),
+    move: (id, phase, change, options) =>
+      contained(records.updateDocker(id, (docker) => follow(docker, moveTo(docker, phase, change)), options)),
+    note(id, change, options) {
+      records.updateDocker(id, (docker) => withState(docker, change), options);
+    },
+    delete(id) {
+      const { docker } = records.requireDocker(id);
+      records.delete(records.dockerNamespace, id);
+      return () => {
+        execs.containerGone(id);
+        emitContainerEvent(needs, id, docker, 'destroy');
+      };
+    },
+    afterEnd(id, end) {
+      const { docker } = records.requireDocker(id);
+      const { restartCount, manuallyStopped } = stateOf(docker);
+      const ended = { exitCode: BigInt(end.exitCode), restartCount, manuallyStopped };
+      if (shouldRestart(docker.hostConfig?.RestartPolicy, ended)) return 'restart';
+      return !life.takeKept(id) && docker.hostConfig?.AutoRemove === true ? 'removal' : 'rest';
+    },
+    ended(id, { exitCode }, ranMs) {
+      execs.containerEnded(id);
+      const { docker } = records.requireDocker(id);
+      emitContainerEvent(needs, id, docker, 'die', { exitCode: String(exitCode), execDuration: String(Math.floor(ranMs / 1000)) });
+    },
+    execEnded(id, execId, exitCode) {
+      execs.exited(id, execId, exitCode);
+    },
+    happened: (id, what) => emitContainerEvent(needs, id, records.requireDocker(id).docker, what),
+    disconnected(id) {
+      const record = records.getDocker(id);
+      if (record === undefined) return;
+      if (connectedTo(record.docker).length > 0) records.updateDocker(id, forgetEndpoints, { durable: false });
+      tellDisconnected(needs, id, record.docker);
+      tellVolumesUnmounted(needs, id, record.docker);
+    },
+    async taskGone(id) {
+      const record = records.getDocker(id);
+      if (record === undefined || record.docker.hostConfig?.IpcMode === 'shareable') await releaseShm(needs, id);
+    },
+    giveBack: (ctx, id, { volumes }) => releaseVolumes(needs, ctx, id, volumes),
+  };
+}
+
+function contained({ id, docker }: DockerRecord): Contained {
+  return { id, name: docker.name, state: docker.state, networked: docker.networkOrder.length > 0 };
+}
+
+/** What of docker's view follows a change of the phase: a failed start leaves no addresses, and what ended is not healthy. */
+function follow(before: DockerContainer, after: DockerContainer): DockerContainer {
+  if (isRunning(after)) return after;
+  if (isRunning(before)) return healthEnded(after);
+  return phaseOf(before) === Phase.PHASE_STARTING ? forgetEndpoints(after) : after;
+}
+
+function healthEnded(docker: DockerContainer): DockerContainer {
+  const { health } = docker;
+  if (health === undefined || (health.Status !== 'healthy' && health.Status !== 'starting')) return docker;
+  return { ...docker, health: { ...health, Status: 'unhealthy' } };
+}
