@@ -13,7 +13,7 @@ describe('ctr snapshots', () => {
   afterAll(() => engine.destroy(), 180_000);
 
   const ctrTest = testWith('ctr', hasProgram('ctr'));
-  for (const snapshotter of ['overlayfs', 'copy']) {
+  for (const snapshotter of ['overlayfs', 'copy', 'native']) {
     ctrTest(
       `every command, with ${snapshotter}`,
       async () => {

@@ -23,7 +23,7 @@ import { Collector } from './gc/collector';
 import { LayerIntake } from './layers/intake';
 import { NativeTree } from './layers/native';
 import { Registries } from './registry/registries';
-import { COPY, CopySnapshotter } from './snapshots/copy';
+import { COPY, CopySnapshotter, NATIVE } from './snapshots/copy';
 import { LocalTrees } from './snapshots/local-trees';
 import { OverlaySnapshotter, SNAPSHOTTER } from './snapshots/overlay';
 import { parseProxy, proxyPrefix, ProxySnapshotter } from './snapshots/proxy';
@@ -58,10 +58,13 @@ export function assemble(service: Pick<ServiceContext<ImagesConfig>, 'config' | 
     boot,
     listener: tellSnapshots(exchange, name),
   });
-  const places = { overlay: join(data, 'snapshots'), copy: join(data, 'snapshots-copy') };
+  const places = { overlay: join(data, 'snapshots'), copy: join(data, 'snapshots-copy'), native: join(data, 'snapshots-native') };
   const treeTools = new Trees(binary);
   const overlay = new OverlaySnapshotter({ ...recorded(SNAPSHOTTER), trees: local(places.overlay) });
-  const copying = new CopySnapshotter({ ...recorded(COPY), trees: local(places.copy), copier: treeTools });
+  const copying = [
+    new CopySnapshotter({ ...recorded(COPY), trees: local(places.copy), copier: treeTools }),
+    new CopySnapshotter({ ...recorded(NATIVE), trees: local(places.native), copier: treeTools }),
+  ];
   const proxies = config['proxy-snapshotters']
     .flatMap((text) => parseProxy(text) ?? [])
     .map(({ name, socket, remote }) => {
@@ -70,10 +73,14 @@ export function assemble(service: Pick<ServiceContext<ImagesConfig>, 'config' | 
       return { connection, snapshotter: new ProxySnapshotter(options) };
     });
   const foreign = proxies.map((proxy) => proxy.snapshotter);
-  const snapshotters = Object.fromEntries([overlay, copying, ...foreign].map((each) => [each.name, each as RecordedSnapshotter]));
+  const snapshotters = Object.fromEntries([overlay, ...copying, ...foreign].map((each) => [each.name, each as RecordedSnapshotter]));
   const fallback = defaultSnapshotter(config);
   const snapshotter = snapshotters[fallback] ?? overlay;
-  const trees = new MountedTrees({ ...places, foreign: (mounts) => foreign.some((proxy) => proxy.gave(mounts)) });
+  const trees = new MountedTrees({
+    overlay: places.overlay,
+    whole: [places.copy, places.native],
+    foreign: (mounts) => foreign.some((proxy) => proxy.gave(mounts)),
+  });
   const volumes = new VolumeStore(db, join(data, 'volumes'), logger, removeTree);
   const collector = new Collector(db, content, snapshotters, logger);
   const applier = new DiffApplier(content, native, new PlainTree(binary, budget, data), trees);
@@ -103,7 +110,7 @@ export function assemble(service: Pick<ServiceContext<ImagesConfig>, 'config' | 
     collector,
     compared: treeTools,
     refetch: new Refetch(content, registries),
-    exchange: new TreeExchange({ [SNAPSHOTTER]: places.overlay, [COPY]: places.copy }, layered),
+    exchange: new TreeExchange({ [SNAPSHOTTER]: places.overlay, [COPY]: places.copy, [NATIVE]: places.native }, layered),
     snapshotters: Object.values(snapshotters),
   });
   const lock = new StoreLock(join(data, 'lock'));

@@ -1,7 +1,7 @@
 import { isAbsolute } from 'node:path';
 import { invalidArgument } from '@gantry/rpc';
 import type { FlagTable } from '@gantry/service';
-import { COPY } from './snapshots/copy';
+import { COPY, NATIVE } from './snapshots/copy';
 import { SNAPSHOTTER } from './snapshots/overlay';
 import { parseProxyUrl, type ProxySettings } from './registry/proxies';
 import { parseProxy } from './snapshots/proxy';
@@ -24,7 +24,7 @@ export interface ImagesConfig {
   readonly 'max-layer-bytes': number;
   /** Entries that one layer may hold. */
   readonly 'max-layer-entries': number;
-  /** The snapshotter that docker's images and containers use: overlayfs, copy, or one of proxy-snapshotters. */
+  /** The snapshotter that docker's images and containers use: overlayfs, copy (containerd's name: native), or one of proxy-snapshotters. */
   readonly snapshotter: string;
   /** Docker's word for the same; empty unless given. overlay2 and vfs mean overlayfs and copy. */
   readonly 'storage-driver': string;
@@ -88,7 +88,7 @@ export function checkConfig(config: ImagesConfig): void {
   const { http, https } = proxySettings(config);
   parseProxyUrl('http-proxy', http);
   parseProxyUrl('https-proxy', https);
-  const names = new Set([SNAPSHOTTER, COPY]);
+  const names = new Set([SNAPSHOTTER, COPY, NATIVE]);
   for (const text of config['proxy-snapshotters']) {
     const proxy = parseProxy(text);
     if (proxy === undefined) throw invalidArgument(`proxy-snapshotters: "${text}" is not NAME=SOCKET or NAME=SOCKET,REMOTE`);

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { WriteAction, type WriteContentRequest } from '@gantry/api/containerd/services/content/v1/content';
-import { newContext } from '@gantry/rpc';
+import { SnapshotsService } from '@gantry/api/containerd/services/snapshots/v1/snapshots';
+import { connect, createServer, forwardService, newContext, silentLogger } from '@gantry/rpc';
 import { sha256 } from '@gantry/oci';
 import { startEngine, type TestEngine } from './testing/engine';
 import { dockerArchive, tarOf } from './testing/tar';
@@ -132,10 +133,6 @@ describe('snapshots', () => {
     for (const key of ['b', 'v', 'A']) await snapshots.remove(ctx, { snapshotter: '', key });
     await snapshots.cleanup(ctx, { snapshotter: '' });
     expect(engine.snapshotDirs()).toEqual([]);
-    await expect(snapshots.stat(ctx, { snapshotter: 'zfs', key: 'a' })).rejects.toMatchObject({
-      kind: 'invalidArgument',
-      message: 'snapshotter not loaded: zfs',
-    });
   });
 
   test('a layer may be laid out before its parent is there', async () => {
@@ -359,5 +356,70 @@ test('diff: a layer is applied and made again', async () => {
   const elsewhere = [{ type: 'bind', source: tmpdir(), target: '', options: ['rw', 'rbind'] }];
   await expect(engine.diff.apply(ctx, { diff: descriptor, mounts: elsewhere, payloads: {}, syncFs: false })).rejects.toMatchObject({
     kind: 'invalidArgument',
+  });
+});
+
+test('a synchronous deletion of a lease collects what was made without one, however young', async () => {
+  const data = Buffer.from('unleased');
+  await write([{ ref: 'r', data, action: WriteAction.COMMIT }]);
+  await engine.snapshots.prepare(ctx, { snapshotter: '', key: 'k', parent: '', labels: {} });
+  await engine.snapshots.commit(ctx, { snapshotter: '', key: 'k', name: 'unleased', parent: '', labels: {} });
+  await engine.leases.create(ctx, { id: 'l', labels: {} });
+  await engine.leases.delete(ctx, { id: 'l', sync: true });
+  await expect(engine.content.info(ctx, { digest: sha256(data) })).rejects.toMatchObject({ kind: 'notFound' });
+  await expect(engine.snapshots.stat(ctx, { snapshotter: '', key: 'unleased' })).rejects.toMatchObject({ kind: 'notFound' });
+});
+
+describe('as the proxy snapshotter of a containerd', () => {
+  const at = { snapshotter: 'gantry', labels: {} };
+  const names = async (snapshotter: string, context = ctx): Promise<string[]> => {
+    const found: string[] = [];
+    for await (const { info } of engine.snapshots.list(context, { snapshotter, filters: [] })) found.push(...info.map(({ name }) => name));
+    return found.sort();
+  };
+
+  test('a name that is not ours means the default snapshotter, with snapshots that only that name sees, whatever the namespace and lease', async () => {
+    const theirs = newContext({ namespace: 'k8s.io', lease: 'of their store' });
+    const { mounts } = await engine.snapshots.prepare(theirs, { ...at, key: 'k8s.io/1/new', parent: '' });
+    expect(mounts).toEqual([
+      { type: 'bind', source: expect.stringContaining('/snapshots/') as string, target: '', options: ['rw', 'rbind'] },
+    ]);
+    await engine.snapshots.commit(theirs, { ...at, key: 'k8s.io/1/new', name: 'k8s.io/2/base', parent: '' });
+    await engine.snapshots.prepare(ctx, { snapshotter: '', key: 'docker', parent: '', labels: {} });
+    expect(await names('gantry', newContext())).toEqual(['k8s.io/2/base']); // its garbage collection asks without a namespace
+    expect(await names('', theirs)).toEqual([]);
+    expect(await names('')).toEqual(['docker']);
+    expect(await names('other')).toEqual([]);
+    await collect();
+    expect(await names('gantry')).toEqual(['k8s.io/2/base']);
+    await engine.restart();
+    const { mounts: again } = await engine.snapshots.view(theirs, { ...at, key: 'k8s.io/3/v', parent: 'k8s.io/2/base' });
+    expect(again[0]?.options).toContain('ro');
+    for (const key of ['k8s.io/3/v', 'k8s.io/2/base']) await engine.snapshots.remove(newContext(), { snapshotter: 'gantry', key });
+    expect(await names('gantry')).toEqual([]);
+  });
+
+  test("a client of the engine's own face is told that there is no such snapshotter", async () => {
+    const face = createServer({ logger: silentLogger });
+    const [behind, front] = [connect(engine.socket), connect(join(engine.dir, 'face.sock'))];
+    try {
+      forwardService(face, SnapshotsService, behind, 'containerd');
+      await face.listen(front.socketPath);
+      await expect(front.client(SnapshotsService).stat(ctx, { snapshotter: 'zfs', key: 'a' })).rejects.toMatchObject({
+        kind: 'invalidArgument',
+        message: 'snapshotter not loaded: zfs',
+      });
+    } finally {
+      front.close();
+      await face.stop(100);
+      behind.close();
+    }
+  });
+
+  test('a name that no plugin could have is refused', async () => {
+    await expect(engine.snapshots.prepare(ctx, { ...at, snapshotter: 'a/b', key: 'k', parent: '' })).rejects.toMatchObject({
+      kind: 'invalidArgument',
+      message: 'snapshotter not loaded: a/b',
+    });
   });
 });

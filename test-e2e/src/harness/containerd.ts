@@ -31,8 +31,11 @@ export interface Containerd {
 
 export const busybox = 'docker.io/library/busybox:latest';
 
-/** Starts containerd; `prepare` gets its folder before (to lay shims and runtimes there). */
-export async function startContainerd(prepare: (folder: string) => void = () => undefined): Promise<Containerd> {
+/** Folders of the containerds that a suite for all of them runs on: Debian's on the PATH, and a newer one where GANTRY_CONTAINERD names its folder. */
+export const containerds: readonly string[] = ['', ...(process.env['GANTRY_CONTAINERD'] ? [process.env['GANTRY_CONTAINERD']] : [])];
+
+/** Starts containerd; `prepare` gets its folder before (to lay shims and runtimes there). programs: a folder that comes before the PATH. */
+export async function startContainerd(prepare: (folder: string) => void = () => undefined, programs = ''): Promise<Containerd> {
   const folder = mkdtempSync(join(tmpdir(), `gantry-e2e-${process.pid}-`));
   const namespace = folder.slice(folder.lastIndexOf('/') + 1);
   const address = join(folder, 'containerd.sock');
@@ -42,10 +45,11 @@ export async function startContainerd(prepare: (folder: string) => void = () => 
   mkdirSync(join(folder, 'root'));
   writeFileSync(
     config,
-    `version = 2\nroot = "${folder}/root"\nstate = "${state}"\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n[grpc]\naddress = "${address}"\n[debug]\nlevel = "info"\n`,
+    `version = 2\nroot = "${folder}/root"\nstate = "${state}"\ndisabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.cri.v1.images", "io.containerd.cri.v1.runtime"]\n[grpc]\naddress = "${address}"\n[debug]\nlevel = "info"\n`,
   );
   prepare(folder);
-  const path = `${folder}:${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`;
+  const path = [folder, programs, process.env['PATH'] ?? '', '/usr/sbin', '/sbin'].filter((part) => part !== '').join(':');
+  const program = (name: string): string => (programs === '' ? name : join(programs, name));
   const base = ['-a', address, '-n', namespace];
   let child: ChildProcess | undefined;
 
@@ -55,14 +59,14 @@ export async function startContainerd(prepare: (folder: string) => void = () => 
     namespace,
     state,
     log,
-    ctr: (args, options) => command('ctr', [...base, ...args], { timeout: 60_000, ...options }),
+    ctr: (args, options) => command(program('ctr'), [...base, ...args], { timeout: 60_000, ...options }),
     async ok(...args) {
       const result = await self.ctr(args);
       if (result.code !== 0) throw new Error(`ctr ${args.join(' ')}: exit ${result.code}\n${result.stdout}${result.stderr}`);
       return result.stdout;
     },
     terminal: (args, input = '') => {
-      const line = ['ctr', ...base, ...args].map((arg) => `'${arg}'`).join(' ');
+      const line = [program('ctr'), ...base, ...args].map((arg) => `'${arg}'`).join(' ');
       return command('script', ['-qefc', `stty rows 33 cols 101; exec ${line}`, '/dev/null'], {
         input,
         timeout: 60_000,
@@ -71,7 +75,7 @@ export async function startContainerd(prepare: (folder: string) => void = () => 
     },
     events() {
       const lines: string[] = [];
-      const watcher = spawn('ctr', [...base, 'events'], { stdio: ['ignore', 'pipe', 'ignore'] });
+      const watcher = spawn(program('ctr'), [...base, 'events'], { stdio: ['ignore', 'pipe', 'ignore'] });
       let rest = '';
       watcher.stdout.on('data', (chunk: Buffer) => {
         const parts = (rest + chunk.toString()).split('\n');
@@ -89,7 +93,11 @@ export async function startContainerd(prepare: (folder: string) => void = () => 
     others: () => processesOf(folder).filter(({ pid }) => pid !== child?.pid),
     async start() {
       const out = openSync(log, 'a');
-      child = spawn('containerd', ['-c', config], { stdio: ['ignore', out, out], env: { ...process.env, PATH: path }, detached: true });
+      child = spawn(program('containerd'), ['-c', config], {
+        stdio: ['ignore', out, out],
+        env: { ...process.env, PATH: path },
+        detached: true,
+      });
       child.on('error', () => undefined);
       await until(`containerd to answer (see ${log})`, async () => {
         if (child?.exitCode !== null) throw new Error(`containerd ended at once:\n${readFileSync(log, 'utf8').slice(-4000)}`);

@@ -1,6 +1,6 @@
 export { hasProgram, testWith } from './capability';
 export { command, ended, until, type CommandOptions, type CommandResult } from './command';
-export { busybox, startContainerd, type Containerd } from './containerd';
+export { busybox, containerds, startContainerd, type Containerd } from './containerd';
 export { kinds, loadBusybox, startEngine, type Engine, type EngineKind, type EngineOptions } from './engine';
 export { groupsBelow, removeGroups } from './groups';
 export { getFromContainer, getFromHost } from './http-get';

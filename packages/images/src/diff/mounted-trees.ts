@@ -23,8 +23,8 @@ export interface WholeTree {
 export interface Places {
   /** Directory of overlayfs' own snapshots. */
   readonly overlay: string;
-  /** Directory of the copying snapshotter. */
-  readonly copy: string;
+  /** Directories of snapshotters whose snapshots are whole trees. */
+  readonly whole: readonly string[];
   /** Whether a foreign snapshotter gave these mounts out. */
   readonly foreign: (mounts: readonly Mount[]) => boolean;
 }
@@ -43,7 +43,7 @@ export class MountedTrees {
     if (mounts.length > 1) throw notImplemented(`a diff of ${mounts.length} stacked mounts is not supported`);
     if (mount.type !== 'bind') throw notImplemented(`a diff of a mount of type ${mount.type} is not supported`);
     const source = realpathSync(mount.source);
-    if (isBelow(source, this.places.copy)) return { kind: 'whole', mounts: [{ ...mount, source }], writable };
+    if (this.places.whole.some((root) => isBelow(source, root))) return { kind: 'whole', mounts: [{ ...mount, source }], writable };
     own(source, this.places.overlay);
     return { kind: 'layers', upper: writable ? source : undefined, lower: writable ? [] : [source] };
   }

@@ -48,23 +48,24 @@ export class Collector {
     this.timer = undefined;
   }
 
-  async run(): Promise<Collected> {
+  /** ungraced: as containerd at once, also what a client made without a lease a moment ago. */
+  async run({ ungraced = false }: { readonly ungraced?: boolean } = {}): Promise<Collected> {
     for (const { ns, ref } of this.content.staleIngests(Date.now())) {
       this.logger.info({ ref, namespace: ns }, 'upload that nobody has gone on with for a day is dropped');
       await this.content.abort({ namespace: ns }, ref);
     }
-    return this.collect();
+    return this.collect(ungraced ? 0 : undefined);
   }
 
   /** Synchronous: nothing comes between the mark and the end of the records. */
-  private collect(): Collected {
+  private collect(grace: number | undefined): Collected {
     const now = nowMicros();
     const digests: string[] = [];
     const snapshots: { readonly id: number; readonly snapshotter: string; readonly backend: string }[] = [];
     let bytes = 0;
     this.db.transaction(() => {
       for (const { ns } of this.db.all<{ ns: string }>('SELECT ns FROM content UNION SELECT ns FROM snapshots')) {
-        const held = reachable(this.db, ns, now);
+        const held = reachable(this.db, ns, now, grace);
         for (const row of this.db.all<{ digest: string; size: number }>(
           'SELECT c.digest, b.size FROM content c JOIN blobs b ON b.digest = c.digest WHERE c.ns = ?',
           ns,

@@ -1,3 +1,4 @@
+import { KEPT, Kind } from '../snapshots/records';
 import type { Database } from '../store/database';
 import { parseLabels } from '../store/labels';
 import { EXPIRE_LABEL } from '../store/leases';
@@ -16,9 +17,9 @@ const GRACE = 300_000_000;
 
 /**
  * Everything of a namespace that something holds: image records, leases that have not expired, `gc.root` labels, active snapshots and views that no
- * lease ever held, young objects, and all that these refer to by containerd's labels and by snapshot parents.
+ * lease ever held, snapshots that others keep account of, objects younger than the grace, and all that these refer to by containerd's labels and by snapshot parents.
  */
-export function reachable(db: Database, namespace: string, now: number): Set<Node> {
+export function reachable(db: Database, namespace: string, now: number, grace = GRACE): Set<Node> {
   const edges = new Map<Node, Node[]>();
   const roots: Node[] = [];
   const flat: Node[] = [];
@@ -30,7 +31,7 @@ export function reachable(db: Database, namespace: string, now: number): Set<Nod
     const node = `c ${row.digest}`;
     const labels = parseLabels(row.labels);
     edges.set(node, references(labels));
-    if (labels[ROOT_LABEL] !== undefined || (row.leased === 0 && now - row.created < GRACE)) roots.push(node);
+    if (labels[ROOT_LABEL] !== undefined || (row.leased === 0 && now - row.created < grace)) roots.push(node);
   }
   for (const row of rows<{
     snapshotter: string;
@@ -46,8 +47,8 @@ export function reachable(db: Database, namespace: string, now: number): Set<Nod
     const node = `s ${row.snapshotter} ${row.name}`;
     const labels = parseLabels(row.labels);
     edges.set(node, [...references(labels), ...(row.parent === null ? [] : [`s ${row.snapshotter} ${row.parent}`])]);
-    const unmanaged = row.leased === 0 && (row.kind !== 3 || now - row.created < GRACE);
-    if (labels[ROOT_LABEL] !== undefined || unmanaged) roots.push(node);
+    const unmanaged = row.leased === 0 && (row.kind !== Kind.committed || now - row.created < grace);
+    if (labels[ROOT_LABEL] !== undefined || row.leased === KEPT || unmanaged) roots.push(node);
   }
   for (const row of rows<{ name: string; digest: string; labels: string }>('SELECT name, digest, labels FROM images WHERE ns = ?')) {
     const node = `i ${row.name}`;

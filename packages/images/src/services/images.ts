@@ -28,7 +28,7 @@ export function imageHandlers(images: ImageTable, collector: Collector): Handler
     },
     delete: async (ctx, { name, sync, target }) => {
       images.delete(ctx, name, target?.digest);
-      if (sync) await collector.run();
+      if (sync) await collector.run({ ungraced: true });
       else collector.soon();
       return {};
     },

@@ -14,7 +14,7 @@ export function leaseHandlers(leases: LeaseTable, collector: Collector): Handler
     }),
     delete: async (ctx, { id, sync }) => {
       leases.delete(ctx, id);
-      if (sync) await collector.run();
+      if (sync) await collector.run({ ungraced: true });
       else collector.soon();
       return {};
     },

@@ -1,6 +1,6 @@
 import type { Info, SnapshotsService } from '@gantry/api/containerd/services/snapshots/v1/snapshots';
 import type { Mount as WireMount } from '@gantry/api/containerd/types/types';
-import { type Handlers, invalidArgument, isErrorOf } from '@gantry/rpc';
+import { type CallContext, type Handlers, invalidArgument, isErrorOf } from '@gantry/rpc';
 import type { SnapshotRecord } from '../snapshots/records';
 import type { Mount, Snapshotter } from '../snapshots/snapshotter';
 import { parseFilters } from '../store/filters';
@@ -21,58 +21,91 @@ export interface SnapshotServing {
   readonly ensure: (scope: Scope, name: string) => Promise<boolean>;
 }
 
-/** containerd.services.snapshots.v1.Snapshots. */
+/** Where the snapshots of a call are. */
+interface Place {
+  readonly snapshotter: Snapshotter;
+  readonly scope: Scope;
+}
+
+/** What containerd may call a plugin. */
+const NAME = /^[A-Za-z0-9][\w.-]{0,75}$/;
+
+/**
+ * containerd.services.snapshots.v1.Snapshots. For a client of this service that calls it by a name of its own (containerd, which has it as a proxy
+ * snapshotter) it is a plain snapshotter, the default one: containerd's store keeps account of names, leases and namespaces, asks for them all at once
+ * whatever the namespace, and removes what it does not know. So each such name has its own snapshots, which nothing else sees.
+ */
 export function snapshotHandlers({ snapshotters, fallback, ensure }: SnapshotServing): Handlers<SnapshotsService> {
-  const of = (name: string): Snapshotter => {
-    const wanted = name === '' ? fallback : name;
-    const found = Object.hasOwn(snapshotters, wanted) ? snapshotters[wanted] : undefined;
-    if (found === undefined) throw invalidArgument(`snapshotter not loaded: ${wanted}`);
-    return found;
+  const named = (name: string): Snapshotter | undefined => (Object.hasOwn(snapshotters, name) ? snapshotters[name] : undefined);
+  const of = (ctx: CallContext, name: string): Place => {
+    const snapshotter = named(name === '' ? fallback : name);
+    if (snapshotter !== undefined) return { snapshotter, scope: ctx };
+    const own = named(fallback);
+    if (own === undefined || ctx.via !== undefined || !NAME.test(name)) throw invalidArgument(`snapshotter not loaded: ${name}`);
+    return { snapshotter: own, scope: { namespace: `proxy:${name}`, kept: true } };
   };
   /** An image may have been unpacked for another snapshotter only: docker's containers do not have to care. */
   const prepare = async (
-    snapshotter: Snapshotter,
-    scope: Scope,
+    { snapshotter, scope }: Place,
     { key, parent, labels }: { readonly key: string; readonly parent: string; readonly labels: Labels },
   ): Promise<readonly Mount[]> => {
     try {
       return await snapshotter.prepare(scope, key, parent, labels);
     } catch (error) {
-      if (snapshotter.name !== fallback || !isErrorOf(error, 'notFound') || parent === '' || !(await ensure(scope, parent))) throw error;
+      if (
+        snapshotter.name !== fallback ||
+        scope.kept === true ||
+        !isErrorOf(error, 'notFound') ||
+        parent === '' ||
+        !(await ensure(scope, parent))
+      )
+        throw error;
       return snapshotter.prepare(scope, key, parent, labels);
     }
   };
   return {
     prepare: async (ctx, { snapshotter, key, parent, labels }) => ({
-      mounts: (await prepare(of(snapshotter), ctx, { key, parent, labels })).map(wireMount),
+      mounts: (await prepare(of(ctx, snapshotter), { key, parent, labels })).map(wireMount),
     }),
-    view: async (ctx, { snapshotter, key, parent, labels }) => ({
-      mounts: (await of(snapshotter).view(ctx, key, parent, labels)).map(wireMount),
-    }),
-    mounts: async (ctx, { snapshotter, key }) => ({ mounts: (await of(snapshotter).mounts(ctx, key)).map(wireMount) }),
+    view: async (ctx, { snapshotter, key, parent, labels }) => {
+      const at = of(ctx, snapshotter);
+      return { mounts: (await at.snapshotter.view(at.scope, key, parent, labels)).map(wireMount) };
+    },
+    mounts: async (ctx, { snapshotter, key }) => {
+      const at = of(ctx, snapshotter);
+      return { mounts: (await at.snapshotter.mounts(at.scope, key)).map(wireMount) };
+    },
     commit: async (ctx, { snapshotter, name, key, labels, parent }) => {
-      await of(snapshotter).commit(ctx, name, key, { labels, parent });
+      const at = of(ctx, snapshotter);
+      await at.snapshotter.commit(at.scope, name, key, { labels, parent });
       return {};
     },
     remove: async (ctx, { snapshotter, key }) => {
-      await of(snapshotter).remove(ctx, key);
+      const at = of(ctx, snapshotter);
+      await at.snapshotter.remove(at.scope, key);
       return {};
     },
-    stat: async (ctx, { snapshotter, key }) => ({ info: wireInfo(of(snapshotter).stat(ctx, key)) }),
+    stat: async (ctx, { snapshotter, key }) => {
+      const at = of(ctx, snapshotter);
+      return { info: wireInfo(at.snapshotter.stat(at.scope, key)) };
+    },
     update: async (ctx, { snapshotter, info, updateMask }) => {
       if (info === undefined) throw invalidArgument('snapshot info is missing');
-      return { info: wireInfo(of(snapshotter).update(ctx, info.name, info.labels, updateMask ?? [])) };
+      const at = of(ctx, snapshotter);
+      return { info: wireInfo(at.snapshotter.update(at.scope, info.name, info.labels, updateMask ?? [])) };
     },
     list: async function* (ctx, { snapshotter, filters }) {
-      const infos = of(snapshotter).list(ctx, parseFilters(filters)).map(wireInfo);
-      for (let at = 0; at < infos.length; at += PAGE) yield { info: infos.slice(at, at + PAGE) };
+      const at = of(ctx, snapshotter);
+      const infos = at.snapshotter.list(at.scope, parseFilters(filters)).map(wireInfo);
+      for (let from = 0; from < infos.length; from += PAGE) yield { info: infos.slice(from, from + PAGE) };
     },
     usage: async (ctx, { snapshotter, key }) => {
-      const { size, inodes } = await of(snapshotter).usage(ctx, key);
+      const at = of(ctx, snapshotter);
+      const { size, inodes } = await at.snapshotter.usage(at.scope, key);
       return { size: BigInt(size), inodes: BigInt(inodes) };
     },
-    cleanup: async (_ctx, { snapshotter }) => {
-      await of(snapshotter).cleanup();
+    cleanup: async (ctx, { snapshotter }) => {
+      await of(ctx, snapshotter).snapshotter.cleanup();
       return {};
     },
   };

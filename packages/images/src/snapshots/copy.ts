@@ -12,6 +12,8 @@ import type { Trees } from './trees';
 import { diskUsage } from './usage';
 
 export const COPY = 'copy';
+/** containerd's name for the same: its clients ask for it. */
+export const NATIVE = 'native';
 
 export interface CopyOptions extends RecordedOptions {
   /** Each snapshot is `<root>/<number>/fs`, whole. */

@@ -4,7 +4,7 @@ import { applyLabelPath, checkLabels, type Labels } from '../store/labels';
 import type { LeaseTable } from '../store/leases';
 import type { Scope } from '../store/namespaced';
 import { microsAfter, nowMicros } from '../store/time';
-import { Kind, type SnapshotRecord, type SnapshotTable } from './records';
+import { Kind, KEPT, type SnapshotRecord, type SnapshotTable } from './records';
 import type { CommitOptions, Mount, Snapshotter, Usage } from './snapshotter';
 
 /** Hears what happened, whoever asked for it. */
@@ -29,6 +29,9 @@ interface Insertion {
   readonly labels: Labels;
   readonly backend?: string;
 }
+
+/** What the column `leased` says: nobody's, a lease's, or kept by who made it. */
+const held = ({ kept }: Scope, leased: boolean): number => (kept === true ? KEPT : leased ? 1 : 0);
 
 /**
  * What all snapshotters share: names, parents, labels, kinds and leases are records of the one store, so that garbage collection and
@@ -100,7 +103,7 @@ export abstract class RecordedSnapshotter implements Snapshotter {
         usage.size,
         usage.inodes,
         backend,
-        leased ? 1 : 0,
+        held(scope, leased),
         record.id,
       );
     });
@@ -193,7 +196,7 @@ export abstract class RecordedSnapshotter implements Snapshotter {
         JSON.stringify(labels),
         now,
         now,
-        leased ? 1 : 0,
+        held(scope, leased),
         boot,
         backend,
       );

@@ -6,6 +6,9 @@ import type { Scope } from '../store/namespaced';
 export const Kind = { view: 1, active: 2, committed: 3 } as const;
 export type Kind = (typeof Kind)[keyof typeof Kind];
 
+/** In the column `leased`: whoever made the snapshot keeps account of it, garbage collection leaves it and what it lies on alone. */
+export const KEPT = 2;
+
 /** containerd's words for the kinds, in filters. */
 const kindNames: Record<Kind, string> = { 1: 'view', 2: 'active', 3: 'committed' };
 

@@ -2,4 +2,6 @@
 export interface Scope {
   readonly namespace: string;
   readonly lease?: string;
+  /** Whoever makes new snapshots keeps account of them: they are never collected, and nothing is told of them. */
+  readonly kept?: boolean;
 }

@@ -5,7 +5,7 @@ import { Metadata, type ServerUnaryCall } from '@grpc/grpc-js';
 import type { Tracer } from '@opentelemetry/api';
 import { deadlineExceeded } from './errors';
 import type { Logger } from './logger';
-import { DEFAULT_NAMESPACE, LEASE_KEY, NAMESPACE_KEY, OPERATION_KEY, TRACEPARENT_KEY } from './metadata-names';
+import { DEFAULT_NAMESPACE, LEASE_KEY, NAMESPACE_KEY, OPERATION_KEY, TRACEPARENT_KEY, VIA_KEY } from './metadata-names';
 import { childTrace, formatTraceparent, parseTraceparent } from './traceparent';
 
 /** What every call carries, first parameter everywhere. Immutable: derive a changed one with `derive`. */
@@ -22,6 +22,8 @@ export interface CallContext {
   readonly traceparent: string;
   /** Lease that new resources are put under (containerd-lease). */
   readonly lease?: string;
+  /** The face of this engine that passed a foreign client's call on. It ends here: calls made for this one do not carry it. */
+  readonly via?: string;
   readonly logger?: Logger;
   /** Makes child spans; absent when nobody traces. */
   readonly tracer?: Tracer;
@@ -93,6 +95,7 @@ export function fromServerCall(
   setMaxListeners(0, signal);
   const deadline = Number(call.getDeadline());
   const lease = text(call.metadata, LEASE_KEY);
+  const via = text(call.metadata, VIA_KEY);
   return {
     signal,
     namespace: text(call.metadata, NAMESPACE_KEY) ?? defaultNamespace,
@@ -100,6 +103,7 @@ export function fromServerCall(
     traceparent: text(call.metadata, TRACEPARENT_KEY) ?? '',
     ...(Number.isFinite(deadline) ? { deadline } : {}),
     ...(lease === undefined ? {} : { lease }),
+    ...(via === undefined ? {} : { via }),
   };
 }
 

@@ -10,6 +10,7 @@ import {
 } from '@grpc/grpc-js';
 import type { Connection } from './client';
 import { unavailable } from './errors';
+import { VIA_KEY } from './metadata-names';
 import type { RpcServer } from './server';
 import { toStatus } from './status';
 
@@ -28,9 +29,10 @@ const hopHeaders = new Set([
 
 /**
  * Serves a whole service by passing every call's bytes to another server: messages are never decoded, so fields that this side does not
- * know survive. Metadata (namespace, traceparent, lease) and trailers pass, deadlines and cancellation too, with back-pressure both ways.
+ * know survive. Metadata (namespace, traceparent, lease) and trailers pass, deadlines and cancellation too, with back-pressure both ways. via: what the
+ * other server is told of who passes the call on.
  */
-export function forwardService(server: RpcServer, definition: ServiceDefinition, target: Connection): void {
+export function forwardService(server: RpcServer, definition: ServiceDefinition, target: Connection, via = ''): void {
   // On the wire every kind of call is two message streams, so one two-way pass-through serves them all.
   const raw = Object.entries(definition).map(([name, method]): [string, MethodDefinition<Buffer, Buffer>] => [
     name,
@@ -44,18 +46,18 @@ export function forwardService(server: RpcServer, definition: ServiceDefinition,
       responseDeserialize: asIs,
     },
   ]);
-  const handlers = raw.map(([name, method]) => [name, forwardTo(target, method.path)]);
+  const handlers = raw.map(([name, method]) => [name, forwardTo(target, method.path, via)]);
   server.addRawService(Object.fromEntries(raw), Object.fromEntries(handlers) as UntypedServiceImplementation);
 }
 
-function forwardTo(target: Connection, path: string): handleBidiStreamingCall<Buffer, Buffer> {
+function forwardTo(target: Connection, path: string, via: string): handleBidiStreamingCall<Buffer, Buffer> {
   return (inbound) => {
     const deadline = inbound.getDeadline();
     const outbound = target.raw.makeBidiStreamRequest(
       path,
       asIs,
       asIs,
-      passedOn(inbound.metadata),
+      withVia(passedOn(inbound.metadata), via),
       Number.isFinite(Number(deadline)) ? { deadline } : {},
     );
 
@@ -88,6 +90,13 @@ function finish(inbound: ServerDuplexStream<Buffer, Buffer>, end: StatusObject, 
   } else {
     inbound.emit('error', { code: end.code, details: end.details, metadata: passedOn(end.metadata) });
   }
+}
+
+/** Nobody but us says who passed a call on. */
+function withVia(metadata: Metadata, via: string): Metadata {
+  if (via === '') metadata.remove(VIA_KEY);
+  else metadata.set(VIA_KEY, via);
+  return metadata;
 }
 
 function passedOn(metadata: Metadata): Metadata {

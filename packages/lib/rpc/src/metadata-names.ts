@@ -4,6 +4,8 @@ export const LEASE_KEY = 'containerd-lease';
 export const TRACEPARENT_KEY = 'traceparent';
 /** Identifies one changing operation of a caller; a repeated id means a repeated request. */
 export const OPERATION_KEY = 'gantry-operation-id';
+/** Which face of this engine passed a foreign client's call on; absent when a service was asked by its own clients. */
+export const VIA_KEY = 'gantry-via';
 /** Trailer: our error kind, where several share one gRPC code. */
 export const ERROR_KIND_KEY = 'gantry-error-kind';
 /** Trailer: the error's meta as JSON. */

@@ -21,7 +21,7 @@ export function forwardContainerdService(
       server.addRawService(raw, Object.fromEntries(guarded) as UntypedServiceImplementation);
     },
   };
-  forwardService(guarding, definition, options.target);
+  forwardService(guarding, definition, options.target, 'containerd');
 }
 
 type Forwarding = handleBidiStreamingCall<Buffer, Buffer>;

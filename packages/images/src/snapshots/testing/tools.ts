@@ -32,7 +32,7 @@ function mountOne({ type, source, options }: Mount, target: string): void {
   }
   const lower = rest.find((option) => option.startsWith('lowerdir='))?.slice('lowerdir='.length) ?? '';
   const cwd = dirname(dirname(lower.split(':')[0] ?? '/'));
-  const relative = rest.map((option) => option.replaceAll(`${cwd}/`, ''));
+  const relative = lower.length < 2000 ? rest : rest.map((option) => option.replaceAll(`${cwd}/`, ''));
   execFileSync('mount', ['-t', type, ...(relative.length === 0 ? [] : ['-o', relative.join(',')]), source, target], { cwd });
 }
 
