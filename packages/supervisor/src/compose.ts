@@ -1,11 +1,12 @@
 import { join } from 'node:path';
 import { LeasesService } from '@gantry/api/containerd/services/leases/v1/leases';
-import { connect, newContext } from '@gantry/rpc';
+import { connect, createTtrpcServer, newContext } from '@gantry/rpc';
 import type { Running, ServiceContext } from '@gantry/service';
 import { logOptions, runtimeTable, type SupervisorConfig } from './config';
 import { releaseOrphanLeases } from './containerd/containers/orphan-leases';
 import { imageEventSource } from './containerd/events/image-events';
 import { publishRecordChanges } from './containerd/events/record-events';
+import { addTtrpcFace } from './containerd/events/events-service';
 import { addContainerdFace } from './containerd/face';
 import { createContainersEngine } from './docker/compose';
 import type { EngineSurroundings } from './docker/contract';
@@ -96,8 +97,12 @@ export function compose(service: ServiceContext<SupervisorConfig>): Running {
     runRoot: run,
     uuid: facts.id,
     build,
+    here: __dirname,
   });
   addEngineFace(server, { records, events, runtimes, containers, connections, facts, build });
+
+  const ttrpc = createTtrpcServer({ logger });
+  addTtrpcFace(ttrpc, bus.envelopes);
 
   let unpublish = (): void => undefined;
   const stopping = new AbortController();
@@ -116,10 +121,11 @@ export function compose(service: ServiceContext<SupervisorConfig>): Running {
       taskEvents.start();
       imageEvents.start();
       tidy();
+      await ttrpc.listen(`${service.socket()}.ttrpc`);
       await server.listen(service.socket());
     },
     async stop() {
-      await server.stop();
+      await Promise.all([server.stop(), ttrpc.stop()]);
       stopping.abort();
       await containers.stop();
       await Promise.all([taskEvents.stop(), imageEvents.stop()]);

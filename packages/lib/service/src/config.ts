@@ -105,3 +105,11 @@ function readYaml(file: string, required: boolean): unknown {
     throw invalidArgument(`${file} is not YAML: ${(error as Error).message}`, { cause: error });
   }
 }
+
+const SYSTEM_DIRECTORIES = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+
+/** Where programs of others are looked for by name: in the service's own PATH first, and where a system has them though that may be empty. */
+export function programDirectories(env: NodeJS.ProcessEnv = process.env): readonly string[] {
+  const own = (env['PATH'] ?? '').split(':').filter((directory) => directory.startsWith('/'));
+  return [...new Set([...own, ...SYSTEM_DIRECTORIES])];
+}

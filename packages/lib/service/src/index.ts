@@ -1,5 +1,5 @@
 export type { CommonConfig, Environment, LogLevel } from './config';
-export { commonDefaults, loadConfig, logLevels, readCommandLine, readEnvironment } from './config';
+export { commonDefaults, loadConfig, logLevels, programDirectories, readCommandLine, readEnvironment } from './config';
 export { exitCodeOf, isFinal } from './exit-codes';
 export type { FlagSpec, FlagTable, FlagValue } from './flags';
 export { commonFlags, helpText, parseFlags } from './flags';
@@ -13,6 +13,7 @@ export type { MetricsServer } from './metrics-server';
 export { serveMetrics } from './metrics-server';
 export type { Notifier } from './notify';
 export { createNotifier } from './notify';
+export { ownCommand } from './own-bundle';
 export { runService } from './run-service';
 export type { HostedService, HostOptions, Running, ServiceContext, ServiceSpec } from './service';
 export { startService } from './service';

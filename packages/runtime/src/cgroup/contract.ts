@@ -71,6 +71,8 @@ export interface CgroupManager {
   freeze(plan: CgroupPlan): Promise<void>;
   thaw(plan: CgroupPlan): Promise<void>;
   frozen(plan: CgroupPlan): Promise<boolean>;
+  /** Moves a process into a cgroup that exists, in each hierarchy where it does. Throws failedPrecondition where it exists nowhere. */
+  move(plan: CgroupPlan, pid: number): Promise<void>;
   /** Process ids in the cgroup and below it, sorted. */
   pids(plan: CgroupPlan): Promise<number[]>;
   stats(plan: CgroupPlan): Promise<CgroupStats>;

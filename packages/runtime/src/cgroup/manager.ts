@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, rmdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { GantryError, internal, invalidArgument } from '@gantry/rpc/errors';
+import { failedPrecondition, GantryError, internal, invalidArgument } from '@gantry/rpc/errors';
 import type { LinuxResources } from '@gantry/oci';
 import type { CgroupDirectory, CgroupManager, CgroupPlan } from './contract';
 import { codeOf, readTable, readValue, writeValue } from './files';
@@ -52,6 +52,14 @@ class KernelCgroups implements CgroupManager {
 
   apply(plan: CgroupPlan, resources: LinuxResources): Promise<readonly string[]> {
     return settle(() => write(plan, resources, false));
+  }
+
+  move(plan: CgroupPlan, pid: number): Promise<void> {
+    return settle(() => {
+      const there = plan.directories.filter(({ directory }) => existsSync(directory));
+      if (there.length === 0) throw failedPrecondition(`cgroup ${plan.path} does not exist`);
+      for (const { directory } of there) writeValue(`${directory}/cgroup.procs`, String(pid));
+    });
   }
 
   async freeze(plan: CgroupPlan): Promise<void> {

@@ -1,6 +1,6 @@
 import { invalidArgument } from '@gantry/rpc/errors';
 
-export type Action = 'start' | 'delete' | 'serve' | 'version';
+export type Action = 'start' | 'delete' | 'serve' | 'version' | 'info';
 
 /** What a containerd tells its shim: flags in Go's manner, and the environment. */
 export interface Invocation {
@@ -24,7 +24,7 @@ export interface Invocation {
 const strings = ['namespace', 'id', 'bundle', 'address', 'publish-binary', 'socket'] as const;
 const switches = ['debug', 'v', 'version', 'info'] as const;
 
-/** Reads `[flags] start|delete`, or `-v`. */
+/** Reads `[flags] start|delete`, `-info`, or `-v`. */
 export function readInvocation(argv: readonly string[], environment: NodeJS.ProcessEnv = process.env): Invocation {
   const values = new Map<string, string>();
   let action: Action | undefined;
@@ -50,9 +50,8 @@ export function readInvocation(argv: readonly string[], environment: NodeJS.Proc
     }
   }
   const text = (name: (typeof strings)[number]): string => values.get(name) ?? '';
-  if (values.get('info') === 'true')
-    throw invalidArgument('-info is not supported: the options of this shim are those of containerd.runc.v1.Options');
   if (text('socket') !== '') throw invalidArgument(`-socket "${text('socket')}" is not supported: the shim chooses its sockets`);
+  if (values.get('info') === 'true') action = 'info';
   if (values.get('v') === 'true' || values.get('version') === 'true') action = 'version';
   if (action === undefined) throw invalidArgument('no action: start or delete');
   return {

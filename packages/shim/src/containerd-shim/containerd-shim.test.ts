@@ -3,8 +3,13 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wr
 import { join } from 'node:path';
 import { tmpdir } from 'node:os';
 import { buildSync } from 'esbuild';
+import { packAny } from '@gantry/api';
+import { Options } from '@gantry/api/containerd/runc/v1/runc';
 import { DeleteResponse, TaskService as TaskServiceV2 } from '@gantry/api/containerd/task/v2/shim';
 import { TaskService } from '@gantry/api/containerd/task/v3/shim';
+import { RuntimeInfo } from '@gantry/api/containerd/types/types';
+import { Any } from '@gantry/api/google/protobuf/any';
+import type { Spec } from '@gantry/oci';
 import { EventsService } from '@gantry/api/containerd/services/events/ttrpc/v1/events';
 import { connect, connectTtrpc, createTtrpcServer, newContext, type TtrpcServer } from '@gantry/rpc';
 import { eventually, nativeBinary, repository, ShimFixture } from '../testing/shim-fixture';
@@ -212,6 +217,35 @@ describe('containerd-shim-gantry-v2', () => {
     expect(DeleteResponse.decode(await call('delete', one, binary, ttrpc)).pid).toBe(0);
     expect(existsSync(places.run)).toBe(false);
   }, 120_000);
+
+  test('-info tells name, version and the features of the runtime that the options choose', () => {
+    const runc = join(folder, 'runc-like');
+    writeFileSync(runc, `#!/bin/sh\n[ "$*" = features ] && echo '{"mountOptions":["rro"]}'\n`, { mode: 0o755 });
+    const options = packAny(Options, Options.fromPartial({ binaryName: runc }));
+    const { stdout } = spawnSync(process.execPath, [bundleFile, '-info'], { input: Any.encode(options).finish() });
+    const info = RuntimeInfo.decode(stdout);
+    expect(info).toMatchObject({ name: 'io.containerd.gantry.v2', options });
+    expect(JSON.parse(info.features?.value.toString() ?? '')).toEqual({ mountOptions: ['rro'] });
+  });
+
+  test('what a runtime refuses is told in its words and without a code', async () => {
+    const one = bundle();
+    const spec = JSON.parse(readFileSync(join(one.path, 'config.json'), 'utf8')) as Spec;
+    writeFileSync(join(one.path, 'config.json'), JSON.stringify({ ...spec, process: { ...spec.process, args: ['/no/such'] } }));
+    const connection = await connectTtrpc((await call('start', one, publisher('1.7.24'), { ...ttrpc, GRPC_ADDRESS: address })).toString());
+    const tasks = connection.client(TaskServiceV2);
+    const failing = tasks.create(ctx, create(one)).then(() => tasks.start(ctx, { id: one.id, execId: '' }));
+    await expect(failing).rejects.toMatchObject({
+      kind: 'unknown',
+      message: expect.stringMatching(
+        /^OCI runtime (create|start) failed: runc (create|start) failed: unable to start container process: exec: "\/no\/such": .*no such file or directory$/,
+      ) as string,
+    });
+    await tasks.delete(ctx, { id: one.id, execId: '' }).catch(() => undefined);
+    await tasks.shutdown(ctx, { id: one.id, now: false });
+    connection.close();
+    await gone();
+  });
 
   test('flags are those of Go; what is not known is refused by name', () => {
     expect(

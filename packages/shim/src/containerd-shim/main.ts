@@ -11,6 +11,9 @@ async function main(): Promise<number> {
     case 'version':
       writeSync(1, `containerd-shim-gantry-v2:\n  Version:  ${process.env['GANTRY_VERSION'] ?? '0.1.0'}\n`);
       return 0;
+    case 'info':
+      writeSync(1, await (await import('./info')).info());
+      return 0;
     case 'start':
       writeSync(1, await (await import('./start')).start(call));
       return 0;

@@ -22,6 +22,7 @@ import type { Engine } from '../tasks/engine';
 import { cleanTask } from './clean';
 import type { Invocation } from './config';
 import { controlServer } from './control';
+import { withoutKinds } from './failures';
 import { forwardEvents, senderFor } from './forward';
 import { takeLock } from './lock';
 import { namespaceSockets, type Places, placesOf, ROOT } from './places';
@@ -80,7 +81,7 @@ async function compose(
   const protocol = protocolOf(service.config);
   const { engine, start, stop } = await composeEngine(service, call.address);
   const tenancy = new Tenancy(() => engine.registry.all().length, leave);
-  const handlers = { ...taskHandlers(engine), ...tenancyHandlers(engine, tenancy) };
+  const handlers = withoutKinds({ ...taskHandlers(engine), ...tenancyHandlers(engine, tenancy) });
   const served = new Map<string, Promise<Stoppable[]>>();
   /** Calls say no namespace: the socket does. */
   const serveNamespace = async (namespace: string): Promise<Stoppable[]> => {

@@ -49,6 +49,9 @@ export interface DriverTask {
   readonly cgroup: CgroupPlan | undefined;
 }
 
+/** A step of a process's life that a runtime is asked for; names it in the words of a failure. */
+export type RuntimeVerb = 'create' | 'start' | 'exec' | 'restore';
+
 export interface DriverExec {
   readonly execId: string;
   /** The shim's own directory of this exec process, 0700. */
@@ -77,8 +80,8 @@ export interface Driver {
   prepare(task: DriverTask): Promise<{ readonly fields: Fields; readonly warnings: readonly string[] }>;
   /** The monitor's fields for one more process in a running task. */
   prepareExec(task: DriverTask, exec: DriverExec): Promise<Fields>;
-  /** A failure of the monitor with the runtime's own reason, where it left one. */
-  explain(dir: string, error: GantryError): Promise<GantryError>;
+  /** A failure of the monitor in a runtime's words (`OCI runtime create failed: …`), with the runtime's own reason where it left one. */
+  explain(dir: string, error: GantryError, verb: RuntimeVerb): Promise<GantryError>;
   /** A signal to the task's init, or to all its processes. `deliver` is the monitor's way to init. */
   kill(task: DriverTask, signal: number, all: boolean, deliver: (signal: number) => Promise<void>): Promise<void>;
   pause(task: DriverTask): Promise<void>;

@@ -3,7 +3,8 @@ import type { GantryError, Logger } from '@gantry/rpc';
 import { notImplemented } from '@gantry/rpc';
 import { type CgroupManager, type CgroupPlan, compileCreate, compileExec, containerCgroupPath } from '@gantry/runtime';
 import type { Fields } from '@gantry/native';
-import type { Driver, DriverExec, DriverTask } from './driver';
+import type { Driver, DriverExec, DriverTask, RuntimeVerb } from './driver';
+import { ofRuntime } from './launch-failure';
 
 export interface NativeDriverOptions {
   readonly cgroups: CgroupManager;
@@ -44,8 +45,9 @@ export class NativeDriver implements Driver {
     return { driver: 'native', plan };
   }
 
-  async explain(_dir: string, error: GantryError): Promise<GantryError> {
-    return error; // the launch tells its reason itself
+  async explain(_dir: string, error: GantryError, verb: RuntimeVerb): Promise<GantryError> {
+    const command = verb === 'exec' ? verb : `runc ${verb}`; // as runc tells it: clients read these words
+    return ofRuntime(error, verb, `${command} failed: unable to start container process: ${error.message}`);
   }
 
   async kill(task: DriverTask, signal: number, all: boolean, deliver: (signal: number) => Promise<void>): Promise<void> {

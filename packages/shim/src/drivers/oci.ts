@@ -6,9 +6,9 @@ import { GantryError, internal, invalidArgument, notFound } from '@gantry/rpc';
 import type { CgroupManager, CgroupPlan } from '@gantry/runtime';
 import type { Fields } from '@gantry/native';
 import type { Helper } from '@gantry/native';
-import type { Driver, DriverExec, DriverTask } from './driver';
+import type { Driver, DriverExec, DriverTask, RuntimeVerb } from './driver';
 import { hiddenMount } from './hidden-mount';
-import { launchFailure } from './launch-failure';
+import { launchFailure, ofRuntime } from './launch-failure';
 
 export interface OciDriverOptions {
   readonly helper: Helper;
@@ -126,10 +126,10 @@ export class OciDriver implements Driver {
     return { driver: 'oci', start, pid_file: pidFile, console, hide: hiddenMount(task.options.binary) };
   }
 
-  async explain(dir: string, error: GantryError): Promise<GantryError> {
+  async explain(dir: string, error: GantryError, verb: RuntimeVerb): Promise<GantryError> {
     const reason = lastMessage(await readFile(join(dir, LOG), 'utf8').catch(() => ''));
-    if (reason === undefined) return error;
-    return launchFailure(reason, error);
+    const failure = reason === undefined ? error : launchFailure(reason, error);
+    return ofRuntime(failure, verb, failure.message);
   }
 
   async kill(task: DriverTask, signal: number, all: boolean): Promise<void> {

@@ -1,11 +1,13 @@
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { packAny } from '@gantry/api';
 import { Options } from '@gantry/api/containerd/runc/v1/runc';
 import { CreateOptions } from '@gantry/api/gantry/shim/v1/shim';
+import { programDirectories } from '@gantry/service';
 import { ShimFixture } from '../testing/shim-fixture';
 import { readOptions } from './options';
 
-const runc = (options: Partial<Options>) => readOptions(packAny(Options, Options.fromPartial(options)), '/state', 'ns');
+const runcs = (options: Partial<Options>) => readOptions(packAny(Options, Options.fromPartial(options)), '/state', 'ns');
 const own = (options: Partial<CreateOptions>) => readOptions(packAny(CreateOptions, CreateOptions.fromPartial(options)), '/state', 'ns');
 
 test("every option of runc's reaches a runtime binary, in both forms", async () => {
@@ -23,7 +25,7 @@ test("every option of runc's reaches a runtime binary, in both forms", async () 
     },
     ioOwner: { uid: 5, gid: 6 },
   };
-  expect(await runc({ ...given, binaryName: '/bin/sh', root: '/r' })).toMatchObject(wanted);
+  expect(await runcs({ ...given, binaryName: '/bin/sh', root: '/r' })).toMatchObject(wanted);
   expect(await own({ ...given, binary: '/bin/sh', runtimeRoot: '/r' })).toMatchObject(wanted);
 });
 
@@ -43,12 +45,29 @@ test.each([
   });
 });
 
+test.each([{ root: '/r' }, { criuWorkPath: '/w' }, { criuImagePath: '/i' }])(
+  '%j of no binary is done by runc, and by ours without one',
+  async (options) => {
+    const { root = '', ...criu } = { root: '', ...options };
+    const ours = { binary: process.execPath, binaryArgs: [expect.stringMatching(/gantry-runc\.cjs$/)] };
+    const runc = programDirectories()
+      .map((directory) => join(directory, 'runc'))
+      .find((path) => existsSync(path));
+    const wanted = { driver: 'oci', runtime: runc === undefined ? ours : { binary: runc, binaryArgs: [] } };
+    expect(await runcs(options)).toMatchObject(wanted);
+    expect(await runcs({ ...options, binaryName: 'gantry-runc' })).toMatchObject({ driver: 'oci', runtime: ours });
+    const made = await own({ runtimeRoot: root, ...criu });
+    expect(made).toMatchObject(wanted);
+    expect(made.runtime.root).toBe(root === '' ? '/state/default/ns' : '/r/ns');
+  },
+);
+
+test('a cgroup for the shim is taken in both forms', async () => {
+  expect(await runcs({ shimCgroup: '/x' })).toMatchObject({ driver: 'native', shimCgroup: '/x' });
+  expect(await own({ shimCgroup: '/x' })).toMatchObject({ driver: 'native', shimCgroup: '/x' });
+});
+
 test('what a driver needs, or has no use for, is told by name', async () => {
-  await expect(runc({ shimCgroup: '/x' })).rejects.toMatchObject({
-    kind: 'notImplemented',
-    message: expect.stringContaining('shim_cgroup') as string,
-  });
-  await expect(runc({ root: '/x' })).rejects.toMatchObject({ message: expect.stringContaining('root') as string });
   for (const wrong of [
     { driver: 'kvm' },
     { driver: 'oci' },

@@ -6,10 +6,9 @@ import { Options } from '@gantry/api/containerd/runc/v1/runc';
 import { CreateOptions } from '@gantry/api/gantry/shim/v1/shim';
 import type { Any } from '@gantry/api/google/protobuf/any';
 import { invalidArgument, notFound, notImplemented } from '@gantry/rpc';
+import { ownCommand, programDirectories } from '@gantry/service';
+import { packageDirectory } from '../package-directory';
 import type { DriverName, RuntimeOptions } from './driver';
-
-/** Where a runtime binary without a path is looked for; the shim's own PATH may be empty. */
-const BINARY_DIRS = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 
 /** Everything that Create's `options` decide. */
 export interface TaskOptions {
@@ -22,9 +21,11 @@ export interface TaskOptions {
   readonly height: number;
   /** Owner of the stdio pipes when not the process's user. */
   readonly ioOwner: { readonly uid: number; readonly gid: number } | undefined;
+  /** Path of the cgroup that the monitors join. */
+  readonly shimCgroup: string | undefined;
 }
 
-const plain = { log: undefined, openStdin: true, stdinOnce: false, width: 0, height: 0, ioOwner: undefined };
+const plain = { log: undefined, openStdin: true, stdinOnce: false, width: 0, height: 0, ioOwner: undefined, shimCgroup: undefined };
 
 /**
  * Reads gantry.shim.v1.CreateOptions or containerd.runc.v1.Options; without options the native driver serves. `stateRoot` is where runtime
@@ -45,6 +46,8 @@ async function decode(any: Any | undefined, stateRoot: string): Promise<TaskOpti
 }
 
 async function fromOwn(options: CreateOptions, stateRoot: string): Promise<TaskOptions> {
+  if (options.driver === '' && options.binary === '' && needsBinary({ ...options, root: options.runtimeRoot }))
+    return fromOwn({ ...options, ...(await defaultRunc()), runtimeRoot: options.runtimeRoot || join(stateRoot, 'default') }, stateRoot);
   const driver = options.driver === '' ? (options.binary === '' ? 'native' : 'oci') : options.driver;
   if (!isDriver(driver)) throw invalidArgument(`driver "${driver}" is none of ${DRIVERS.join(', ')}`);
   checkOwn(driver, options);
@@ -74,6 +77,7 @@ async function fromOwn(options: CreateOptions, stateRoot: string): Promise<TaskO
     width: options.consoleWidth,
     height: options.consoleHeight,
     ioOwner: ioOwner(options),
+    shimCgroup: options.shimCgroup || undefined,
   };
 }
 
@@ -98,16 +102,18 @@ function checkOwn(driver: DriverName, options: CreateOptions): void {
 }
 
 async function fromRunc(options: Options, stateRoot: string): Promise<TaskOptions> {
-  if (options.shimCgroup !== '')
-    throw notImplemented(`shim_cgroup "${options.shimCgroup}" is not supported: monitors have cgroups of their own`);
-  const oci = options.binaryName !== '' && options.binaryName !== 'gantry-runc';
+  const own = options.binaryName === '' || options.binaryName === 'gantry-runc';
+  const command = own && needsBinary(options) ? await (options.binaryName === '' ? defaultRunc() : ownRuntime()) : undefined;
+  const oci = !own || command !== undefined;
   if (!oci) refuseRunc('native', { ...options, runtimeRoot: options.root });
-  const binary = oci ? await findBinary(options.binaryName) : '';
+  const binary = command?.binary ?? (oci ? await findBinary(options.binaryName) : '');
   return {
     ...plain,
     driver: oci ? 'oci' : 'native',
     runtime: {
       ...runtimeOf(binary, stateRoot),
+      binaryArgs: command?.binaryArgs ?? [],
+      ...(command === undefined ? {} : { root: join(stateRoot, 'default') }),
       ...(options.root === '' ? {} : { root: options.root }),
       noPivot: options.noPivotRoot,
       noNewKeyring: options.noNewKeyring,
@@ -116,7 +122,33 @@ async function fromRunc(options: Options, stateRoot: string): Promise<TaskOption
       criuWorkPath: options.criuWorkPath,
     },
     ioOwner: ioOwner(options),
+    shimCgroup: options.shimCgroup || undefined,
   };
+}
+
+/** What only a program with a command line and a state of its own can do. */
+const needsBinary = (options: Pick<Options, 'root' | 'criuImagePath' | 'criuWorkPath'>): boolean =>
+  options.root !== '' || options.criuImagePath !== '' || options.criuWorkPath !== '';
+
+interface RuncCommand {
+  readonly driver: 'oci';
+  readonly binary: string;
+  readonly binaryArgs: string[];
+}
+
+/** Our runtime as a program: gantry-runc, which does what the native driver does. */
+function ownRuntime(): RuncCommand {
+  const [binary, bundle] = ownCommand('gantry-runc', packageDirectory);
+  return { driver: 'oci', binary, binaryArgs: [bundle] };
+}
+
+/**
+ * The runtime of a client that names a state directory or criu's, but no binary. containerd's is runc then, and who names its directories looks into
+ * them with runc; without one on the host it is ours.
+ */
+async function defaultRunc(): Promise<RuncCommand> {
+  const binary = await lookUp('runc');
+  return binary === undefined ? ownRuntime() : { driver: 'oci', binary, binaryArgs: [] };
 }
 
 const ioOwner = ({ ioUid, ioGid }: { ioUid: number; ioGid: number }): TaskOptions['ioOwner'] =>
@@ -162,12 +194,18 @@ function runtimeOf(binary: string, stateRoot: string): RuntimeOptions {
 }
 
 async function findBinary(name: string): Promise<string> {
-  for (const path of isAbsolute(name) ? [name] : BINARY_DIRS.map((dir) => join(dir, name))) {
+  const found = await lookUp(name);
+  if (found === undefined) throw notFound(`runtime binary ${name} not found`);
+  return found;
+}
+
+async function lookUp(name: string): Promise<string | undefined> {
+  for (const path of isAbsolute(name) ? [name] : programDirectories().map((dir) => join(dir, name))) {
     const found = await access(path, constants.X_OK).then(
       () => true,
       () => false,
     );
     if (found) return path;
   }
-  throw notFound(`runtime binary ${name} not found`);
+  return undefined;
 }

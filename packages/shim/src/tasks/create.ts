@@ -11,6 +11,7 @@ import { writeJson } from '../monitor/state-files';
 import { layMappedBinds } from '../rootfs/mapped-binds';
 import { type Engine, runtimeRoot, socketPath, taskDir } from './engine';
 import { hostId, mappingsOf } from './host-id';
+import { joinShimCgroup } from './shim-cgroup';
 import { checkIdentifier, type TaskRecord } from './record';
 import { monitorStdio } from './stdio';
 import { driverTask, type Task } from './task';
@@ -87,6 +88,7 @@ async function makeTask(engine: Engine, ctx: CallContext, { namespace, request, 
     checkpoint: known.checkpoint,
     driver: options.driver,
     runtime: options.runtime,
+    shimCgroup: options.shimCgroup,
     stdio: uris,
     socket: stdio.socket ?? socketPath(engine.run, namespace, id),
     bootId: engine.bootId,
@@ -113,10 +115,13 @@ async function makeTask(engine: Engine, ctx: CallContext, { namespace, request, 
     for (const warning of prepared.warnings) engine.logger.warn({ id, namespace }, warning);
     // A mount source that never answers must not hold the caller beyond its deadline; the undo ends the monitor that waits for it.
     await untilGone(ctx, init.create(engine.helper, { ...stdio.fields, ...prepared.fields, ...taskFields(options, task) }));
+    await joinShimCgroup(engine, record, dir);
     await init.acknowledge();
     return task;
   } catch (error) {
-    const explained = isGantryError(error) ? await driver.explain(dir, error) : asGantryError(error);
+    const explained = isGantryError(error)
+      ? await driver.explain(dir, error, known.checkpoint === undefined ? 'create' : 'restore')
+      : asGantryError(error);
     await undoTask(engine, task).catch((undo: unknown) => {
       engine.logger.error({ err: undo, id, namespace }, `cannot undo a failed create: ${errorText(undo)}`);
     });

@@ -7,6 +7,7 @@ import { startTimeOf, writeJson } from '../monitor/state-files';
 import { hostId, mappingsOf } from './host-id';
 import { type Engine, execDir, socketPath } from './engine';
 import { checkIdentifier, type ExecRecord } from './record';
+import { joinShimCgroup } from './shim-cgroup';
 import { monitorStdio } from './stdio';
 import { driverTask, type Task } from './task';
 import { endMonitor, removeFlat } from './undo';
@@ -75,11 +76,12 @@ async function makeExec(engine: Engine, task: Task, request: ExecProcessRequest)
       uid: hostId(process.user?.uid ?? 0, mappingsOf(task.spec, 'uid', task.init.pid)),
       gid: hostId(process.user?.gid ?? 0, mappingsOf(task.spec, 'gid', task.init.pid)),
     });
+    await joinShimCgroup(engine, task.record, dir);
     await monitored.acknowledge();
   } catch (error) {
     monitored.detach();
     endMonitor(dir);
-    const explained = isGantryError(error) ? await task.driver.explain(dir, error) : asGantryError(error);
+    const explained = isGantryError(error) ? await task.driver.explain(dir, error, 'exec') : asGantryError(error);
     if (stdio.socket !== undefined || explained.meta['launch'] === undefined) {
       removeFlat(dir);
       throw explained;

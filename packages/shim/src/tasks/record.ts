@@ -14,6 +14,8 @@ export interface TaskRecord {
   readonly driver: DriverName;
   readonly runtime: RuntimeOptions;
   readonly stdio: StdioUris;
+  /** An existing cgroup in which its monitors are. */
+  readonly shimCgroup?: string | undefined;
   /** Mount point of Create's mounts, when there were any. */
   readonly rootfs: string | undefined;
   readonly cgroup: CgroupPlan | undefined;

@@ -28,7 +28,7 @@ export class TaskRegistry {
 
   get(namespace: string, id: string): Task {
     const task = this.tasks.get(keyOf(namespace, id));
-    if (task === undefined) throw notFound(`task ${id} not found in namespace ${namespace}`);
+    if (task === undefined) throw notFound(`task ${id} not found in namespace ${namespace}`, { meta: { missing: 'task' } });
     return task;
   }
 
@@ -39,7 +39,7 @@ export class TaskRegistry {
 
   exec(namespace: string, id: string, execId: string): ExecProcess {
     const exec = this.get(namespace, id).execs.get(execId);
-    if (exec === undefined) throw notFound(`exec ${execId} of task ${id} not found in namespace ${namespace}`);
+    if (exec === undefined) throw notFound(`process does not exist ${execId}`, { meta: { missing: 'process' } });
     return exec;
   }
 

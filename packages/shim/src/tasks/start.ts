@@ -1,5 +1,7 @@
 import { failedPrecondition, isGantryError } from '@gantry/rpc';
+import type { RuntimeVerb } from '../drivers/driver';
 import type { Engine } from './engine';
+import type { Task } from './task';
 
 /** Lets a created task, or an added exec process, run; answers its pid. */
 export async function startProcess(engine: Engine, namespace: string, id: string, execId: string): Promise<number> {
@@ -10,6 +12,12 @@ export async function startProcess(engine: Engine, namespace: string, id: string
   try {
     return await process.start();
   } catch (error) {
-    throw isGantryError(error) ? await task.driver.explain(exec?.dir ?? task.dir, error) : error;
+    throw isGantryError(error) ? await task.driver.explain(exec?.dir ?? task.dir, error, verbOf(task, execId)) : error;
   }
+}
+
+/** A restored task is made at its start. */
+function verbOf({ record }: Task, execId: string): RuntimeVerb {
+  if (execId !== '') return 'exec';
+  return record.checkpoint === undefined ? 'start' : 'restore';
 }

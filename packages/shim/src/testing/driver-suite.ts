@@ -7,6 +7,7 @@ import { Metrics as MetricsV2 } from '@gantry/api/io/containerd/cgroups/v2/metri
 import { ProcessDetails } from '@gantry/api/containerd/runc/v1/runc';
 import { Status } from '@gantry/api/containerd/v1/types/task';
 import type { CreateOptions } from '@gantry/api/gantry/shim/v1/shim';
+import { createCgroupManager } from '@gantry/runtime';
 import { containerdCases } from './containerd-cases';
 import { type Created, eventually, ShimFixture } from './shim-fixture';
 import { stdinCases } from './stdin-cases';
@@ -313,6 +314,22 @@ export function driverSuite(name: string, options: Partial<CreateOptions>): void
       await finish(task);
       expect(existsSync(task.bundle)).toBe(false);
       expect(shim.topics(task).filter((topic) => topic === '/tasks/exit')).toHaveLength(1);
+    });
+
+    test('the monitors of a task go into the cgroup that is named for its shim, if it is there', async () => {
+      const cgroups = createCgroupManager();
+      const group = cgroups.plan(`/gantry-test-shim-${process.pid}`);
+      const options = { shimCgroup: group.path };
+      await expect(shim.create({ args: ['true'], options })).rejects.toMatchObject({ kind: 'failedPrecondition' });
+      await cgroups.create(group);
+      const task = await shim.create({ args: ['sleep', '100'], options });
+      await shim.startTask(task);
+      await shim.exec(task, 'more', { args: ['sleep', '100'] });
+      const monitors = await cgroups.pids(group);
+      expect(monitors).toHaveLength(2);
+      expect(monitors).not.toContain(task.pid);
+      await finish(task);
+      await cgroups.remove(group); // which waits for them
     });
 
     test('a user who is not root opens its own output again', async () => {

@@ -1,10 +1,11 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { OCI_SPEC_TYPE_URL, packAny, packJson, unpackAny } from '@gantry/api';
+import { OCI_SPEC_TYPE_URL, packAny, packJson, timestampNow, unpackAny } from '@gantry/api';
 import { CheckpointOptions, Options } from '@gantry/api/containerd/runc/v1/runc';
 import { Container, ContainersService } from '@gantry/api/containerd/services/containers/v1/containers';
 import { ContentService } from '@gantry/api/containerd/services/content/v1/content';
+import { EventsService as TtrpcEventsService } from '@gantry/api/containerd/services/events/ttrpc/v1/events';
 import { EventsService } from '@gantry/api/containerd/services/events/v1/events';
 import { ImagesService } from '@gantry/api/containerd/services/images/v1/images';
 import { ImagesServiceService } from '@gantry/api/gantry/images/v1/images';
@@ -13,14 +14,18 @@ import { LeasesService } from '@gantry/api/containerd/services/leases/v1/leases'
 import { NamespacesService } from '@gantry/api/containerd/services/namespaces/v1/namespace';
 import { SnapshotsService } from '@gantry/api/containerd/services/snapshots/v1/snapshots';
 import { CreateTaskRequest, TasksService } from '@gantry/api/containerd/services/tasks/v1/tasks';
+import { RuntimeInfo, RuntimeRequest } from '@gantry/api/containerd/types/types';
 import { Status } from '@gantry/api/containerd/v1/types/task';
 import { CreateOptions } from '@gantry/api/gantry/shim/v1/shim';
+import { Any } from '@gantry/api/google/protobuf/any';
 import {
   alreadyExists,
   type CallContext,
   connect,
+  connectTtrpc,
   type Connection,
   createServer,
+  createTtrpcServer,
   newContext,
   notImplemented,
   type RpcServer,
@@ -30,6 +35,7 @@ import { Envelopes } from '../core/events';
 import { Database, openRecords, type Records, VIEW_EXTENSION } from '../core/records';
 import { BUILT_IN_RUNTIMES, RuntimeTable } from '../core/runtimes';
 import { FakeTasks } from '../testing/fake-tasks';
+import { addTtrpcFace } from './events/events-service';
 import { publishRecordChanges } from './events/record-events';
 import { addContainerdFace } from './face';
 
@@ -121,6 +127,7 @@ beforeEach(async () => {
     runRoot: dir,
     uuid: 'c0ffee',
     build: { version: '1.2.3', revision: 'abc' },
+    here: dir,
   });
   await server.listen(join(dir, 'supervisor.sock'));
   servers.push(server);
@@ -280,14 +287,31 @@ describe('tasks', () => {
         ioUid: 7,
         ioGid: 8,
         criuWorkPath: '/w',
+        shimCgroup: '/c',
       },
-      { runtimeRoot: '/r', noPivotRoot: true, noNewKeyring: true, systemdCgroup: true, ioUid: 7, ioGid: 8, criuWorkPath: '/w' },
+      {
+        shimCgroup: '/c',
+        runtimeRoot: '/r',
+        noPivotRoot: true,
+        noNewKeyring: true,
+        systemdCgroup: true,
+        ioUid: 7,
+        ioGid: 8,
+        criuWorkPath: '/w',
+      },
     ],
+    [{ root: '/r' }, { driver: '', binary: '', runtimeRoot: '/r' }],
   ])('runc options %j choose a driver', async (options, wanted) => {
     const runtime = { name: 'io.containerd.runc.v2', options: packAny(Options, Options.fromPartial(options)) };
     await connection.client(ContainersService).create(ctx, { container: web({ runtime }) });
     await connection.client(TasksService).create(ctx, CreateTaskRequest.fromPartial({ containerId: 'web' }));
     expect(unpackAny(tasks.created[0]?.options, CreateOptions)).toMatchObject(wanted);
+  });
+
+  test('a runtime path that the task names wins over the runtime of its container', async () => {
+    await connection.client(ContainersService).create(ctx, { container: web() });
+    await connection.client(TasksService).create(ctx, CreateTaskRequest.fromPartial({ containerId: 'web', runtimePath: '/bin/sh' }));
+    expect(unpackAny(tasks.created[0]?.options, CreateOptions)).toMatchObject({ driver: 'containerd-shim', binary: '/bin/sh' });
   });
 
   test('a checkpoint goes to the directory that is named, and a task is restored from one; images are refused', async () => {
@@ -309,11 +333,11 @@ describe('tasks', () => {
   });
 
   test('an option that would change what runs is refused by name and leaves no bundle', async () => {
-    const runtime = { name: 'io.containerd.runc.v2', options: packAny(Options, Options.fromPartial({ shimCgroup: '/x' })) };
+    const runtime = { name: 'io.containerd.runc.v2', options: packAny(Options, Options.fromPartial({ taskApiVersion: 3 })) };
     await connection.client(ContainersService).create(ctx, { container: web({ runtime }) });
     await expect(connection.client(TasksService).create(ctx, CreateTaskRequest.fromPartial({ containerId: 'web' }))).rejects.toMatchObject({
       kind: 'notImplemented',
-      message: expect.stringContaining('ShimCgroup'),
+      message: expect.stringContaining('TaskApiVersion'),
     });
     expect(existsSync(join(dir, 'tasks/default/web'))).toBe(false);
   });
@@ -330,6 +354,55 @@ test('events of records reach a subscriber that filters by topic', async () => {
     if (topics.length === 2) break;
   }
   expect(topics).toEqual(['default /containers/create', 'default /containers/delete']);
+});
+
+test('a runtime is asked what it is: a shim by -info, a binary by features; what is no question for it is refused', async () => {
+  const client = connection.client(IntrospectionService);
+  const task = { type: 'io.containerd.runtime.v2', id: 'task' };
+  const ask = async (runtimePath: string, options?: Any): Promise<RuntimeInfo | undefined> =>
+    unpackAny((await client.pluginInfo(ctx, { ...task, options: packAny(RuntimeRequest, { runtimePath, options }) })).extra, RuntimeInfo);
+  const program = (name: string, text: string): string => {
+    writeFileSync(join(dir, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+    return join(dir, name);
+  };
+  const runc = program('runc-like', `[ "$*" = features ] && echo '{"mountOptions":["rro"]}'`);
+  const options = packAny(Options, Options.fromPartial({ binaryName: runc }));
+  const info = await ask('io.containerd.runc.v2', options);
+  expect(info).toMatchObject({ name: 'io.containerd.runc.v2', version: { version: '1.2.3', revision: 'abc' }, options });
+  expect(info?.features?.typeUrl).toBe('types.containerd.io/opencontainers/runtime-spec/1/features/Features');
+  expect(JSON.parse(info?.features?.value.toString() ?? '')).toEqual({ mountOptions: ['rro'] });
+  const old = packAny(Options, Options.fromPartial({ binaryName: program('old-runc', 'exit 1') }));
+  expect((await ask('io.containerd.runc.v2', old))?.features).toBeUndefined();
+
+  writeFileSync(join(dir, 'told'), RuntimeInfo.encode(RuntimeInfo.fromPartial({ name: 'a.shim' })).finish());
+  const shim = program('shim', `[ "$*" = -info ] && cat > ${join(dir, 'heard')} && cat ${join(dir, 'told')}`);
+  expect(await ask(shim, options)).toMatchObject({ name: 'a.shim' });
+  expect(readFileSync(join(dir, 'heard')).equals(Any.encode(options).finish())).toBe(true);
+
+  await expect(client.pluginInfo(ctx, { ...task, options })).rejects.toMatchObject({ kind: 'notImplemented' });
+  await expect(client.pluginInfo(ctx, { type: 'io.containerd.gc.v1', id: 'scheduler', options })).rejects.toMatchObject({
+    kind: 'notImplemented',
+  });
+});
+
+test('events that are forwarded over ttrpc reach the subscribers', async () => {
+  const server = createTtrpcServer({ logger: silentLogger });
+  addTtrpcFace(server, bus.envelopes);
+  await server.listen(join(dir, 'supervisor.sock.ttrpc'));
+  const small = await connectTtrpc(join(dir, 'supervisor.sock.ttrpc'));
+  const stream = connection.client(EventsService).subscribe(ctx, { filters: ['topic==/tasks/oom'] });
+  await stream.opened;
+  const envelope = { timestamp: timestampNow(), namespace: 'other', topic: '/tasks/oom', event: undefined };
+  await small.client(TtrpcEventsService).forward(ctx, { envelope });
+  await expect(small.client(TtrpcEventsService).forward(ctx, { envelope: { ...envelope, topic: 'x' } })).rejects.toMatchObject({
+    kind: 'invalidArgument',
+  });
+  for await (const one of stream) {
+    expect(one).toMatchObject({ namespace: 'other', topic: '/tasks/oom' });
+    break;
+  }
+  small.close();
+  await server.stop(100);
 });
 
 test('introspection names the snapshotter, the runtime and the server', async () => {

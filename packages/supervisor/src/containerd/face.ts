@@ -23,6 +23,7 @@ import { eventsHandlers } from './events/events-service';
 import { forwardContainerdService } from './forwarded';
 import { requireNamespace } from './identifiers';
 import { introspectionHandlers } from './introspection/introspection';
+import { describeRuntime } from './introspection/runtime-info';
 import { imagesServiceContents } from './namespaces/contents';
 import { askSnapshotters } from './snapshotters';
 import { namespaceHandlers } from './namespaces/namespaces';
@@ -41,6 +42,8 @@ export interface FaceNeeds {
   readonly runRoot: string;
   readonly uuid: string;
   readonly build: { readonly version: string; readonly revision: string };
+  /** Directory of the running bundle. */
+  readonly here: string;
 }
 
 /** Services of containerd that the images service answers. */
@@ -60,7 +63,8 @@ export function addContainerdFace(server: RpcServer, needs: FaceNeeds): void {
   const leases = snapshotLeases(images.client(LeasesService));
 
   server.addService(VersionService, versionHandlers(needs.build));
-  server.addService(IntrospectionService, introspectionHandlers(needs.uuid, snapshotters));
+  const describe = describeRuntime({ runtimes, build: needs.build, here: needs.here });
+  server.addService(IntrospectionService, introspectionHandlers({ uuid: needs.uuid, snapshotters, describe }));
   server.addService(NamespacesService, namespaceHandlers({ records, engineNamespace: needs.engineNamespace, envelopes, contents }));
   server.addService(EventsService, eventsHandlers(envelopes));
   server.addService(ContainersService, requireNamespace<typeof ContainersService>(containersHandlers({ records, tasks, leases, docker })));

@@ -3,6 +3,7 @@ import { isAbsolute, join } from 'node:path';
 import { CreateOptions } from '@gantry/api/gantry/shim/v1/shim';
 import type { Any } from '@gantry/api/google/protobuf/any';
 import { invalidArgument } from '@gantry/rpc';
+import { programDirectories } from '@gantry/service';
 
 /** One runtime that a container may name (`docker run --runtime`). */
 export interface Runtime {
@@ -26,8 +27,6 @@ export const BUILT_IN_RUNTIMES: Readonly<Record<string, Runtime>> = {
   runc: { driver: 'oci', path: 'runc', args: [] },
   crun: { driver: 'oci', path: 'crun', args: [] },
 };
-
-const SEARCH_PATH = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
 
 /**
  * The shim for a runtime that is named as containerd does: `io.containerd.runc.v2` is the binary `containerd-shim-runc-v2`, an absolute
@@ -86,7 +85,7 @@ function optionsOf(runtime: Runtime): CreateOptions {
 
 /** An executable's absolute path. Throws invalidArgument when there is none. */
 export function findBinary(name: string): string {
-  const candidates = isAbsolute(name) ? [name] : name.includes('/') ? [] : SEARCH_PATH.map((directory) => join(directory, name));
+  const candidates = isAbsolute(name) ? [name] : name.includes('/') ? [] : programDirectories().map((directory) => join(directory, name));
   const found = candidates.find(isExecutable);
   if (found === undefined) throw invalidArgument(`runtime binary "${name}" is not found or not executable`);
   return found;

@@ -1,6 +1,7 @@
 import { timestampNow } from '@gantry/api';
+import { EventsService as TtrpcEventsService } from '@gantry/api/containerd/services/events/ttrpc/v1/events';
 import type { EventsService } from '@gantry/api/containerd/services/events/v1/events';
-import { failedPrecondition, type Handlers, invalidArgument } from '@gantry/rpc';
+import { failedPrecondition, type Handlers, invalidArgument, type TtrpcServer } from '@gantry/rpc';
 import type { Envelopes } from '../../core/events';
 import { envelopeFields } from '../filter/fields';
 import { compileFilters } from '../filter/filter';
@@ -37,4 +38,10 @@ export function eventsHandlers(envelopes: Envelopes): Handlers<typeof EventsServ
       return envelopes.subscribe((envelope) => matches(envelopeFields(envelope)), ctx.signal);
     },
   };
+}
+
+/** What containerd serves over ttrpc, at its address with `.ttrpc` behind: shims, and clients that are small, forward their events there. */
+export function addTtrpcFace(server: TtrpcServer, envelopes: Envelopes): void {
+  const { forward } = eventsHandlers(envelopes);
+  server.addService(TtrpcEventsService, { forward });
 }

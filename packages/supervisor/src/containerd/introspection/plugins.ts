@@ -2,6 +2,9 @@ import type { Plugin } from '@gantry/api/containerd/services/introspection/v1/in
 import type { Platform } from '@gantry/api/containerd/types/types';
 import { hostPlatform } from '@gantry/oci';
 
+/** Type of the plugin that runs tasks. */
+export const RUNTIME_PLUGIN = 'io.containerd.runtime.v2';
+
 const GRPC_SERVICES = [
   'containers',
   'content',

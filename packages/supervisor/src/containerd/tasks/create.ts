@@ -7,6 +7,7 @@ import type { RuntimeTable } from '../../core/runtimes';
 import type { Tasks } from '../../core/tasks';
 import { checkIdentifier } from '../identifiers';
 import { bundlePath, removeBundle, writeBundle } from './bundle';
+import { createFailure } from './failures';
 import { restorePath, taskOptions } from './runtime-options';
 
 export interface TasksNeeds {
@@ -30,10 +31,8 @@ export async function createTask(needs: TasksNeeds, ctx: CallContext, request: C
     throw notImplemented(
       `task ${id}: a checkpoint that is an image (${request.checkpoint.digest}) is not supported, only one in a directory: not implemented`,
     );
-  if (request.runtimePath !== '')
-    throw notImplemented(`task ${id}: a runtime path "${request.runtimePath}" is not supported: not implemented`);
   const given = request.options ?? container.runtime?.options;
-  const options = taskOptions(needs.runtimes, container.runtime?.name ?? '', given);
+  const options = taskOptions(needs.runtimes, request.runtimePath || (container.runtime?.name ?? ''), given);
   const rootfs = await rootMounts(needs, ctx, { container, asked: request.rootfs });
 
   const bundle = bundlePath(needs.runRoot, ctx.namespace, id);
@@ -55,7 +54,7 @@ export async function createTask(needs: TasksNeeds, ctx: CallContext, request: C
     return { containerId: id, pid };
   } catch (error) {
     await removeBundle(bundle);
-    throw error;
+    throw createFailure(error, id);
   }
 }
 

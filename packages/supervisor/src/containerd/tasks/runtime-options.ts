@@ -23,16 +23,13 @@ function runcOptions(runtimes: RuntimeTable, options: Any | undefined): CreateOp
     return runtimes.createOptions('');
   }
   const chosen = runc.binaryName === '' ? runtimes.createOptions('') : runtimes.optionsForBinary(runc.binaryName);
-  if (runc.shimCgroup !== '')
-    throw notImplemented(
-      `runtime option ShimCgroup "${runc.shimCgroup}" is not supported: monitors have a cgroup of their own: not implemented`,
-    );
   if (runc.taskApiAddress !== '' || runc.taskApiVersion !== 0)
     throw notImplemented('runtime options TaskApiAddress and TaskApiVersion are not supported: not implemented');
-  const { noPivotRoot, noNewKeyring, systemdCgroup, ioUid, ioGid, criuWorkPath } = runc;
-  const given = { noPivotRoot, noNewKeyring, systemdCgroup, ioUid, ioGid, criuWorkPath };
-  // Of what the chosen driver cannot do, the shim tells the name.
-  return { ...chosen, ...given, runtimeRoot: runc.root };
+  const { noPivotRoot, noNewKeyring, systemdCgroup, ioUid, ioGid, criuWorkPath, shimCgroup } = runc;
+  const given = { noPivotRoot, noNewKeyring, systemdCgroup, ioUid, ioGid, criuWorkPath, shimCgroup, runtimeRoot: runc.root };
+  // A state directory and criu are a binary's: the shim runs ours. Of what the chosen driver cannot do, it tells the name.
+  const asBinary = chosen.driver === 'native' && (runc.root !== '' || criuWorkPath !== '');
+  return { ...chosen, ...given, ...(asBinary ? { driver: '' } : {}) };
 }
 
 /** Where a task is restored from: containerd's clients say it as CriuImagePath of runc's Options. Empty: it is made anew. */

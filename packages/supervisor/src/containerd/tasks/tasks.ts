@@ -1,8 +1,9 @@
 import type { TasksService } from '@gantry/api/containerd/services/tasks/v1/tasks';
-import { type CallContext, type Handlers, isErrorOf, notFound } from '@gantry/rpc';
+import { type CallContext, type Handlers, notFound } from '@gantry/rpc';
 import { bundlePath, removeBundle } from './bundle';
 import { checkpointTask } from './checkpoint';
 import { createTask, type TasksNeeds } from './create';
+import { taskFailure } from './failures';
 import { collectMetrics } from './metrics';
 import { listProcesses, processOf } from './processes';
 import { checkIdentifier } from '../identifiers';
@@ -22,15 +23,13 @@ const named = ({ containerId, execId }: { containerId: string; execId: string })
 export function tasksHandlers(needs: TasksNeeds): Handlers<typeof TasksService> {
   const { tasks, records } = needs;
 
-  /** containerd names the container when there is none, the process when there is no task. */
   const found = async <T>(ctx: CallContext, id: string, call: Promise<T>): Promise<T> => {
     try {
       return await call;
     } catch (error) {
-      if (!isErrorOf(error, 'notFound')) throw error;
       if (records.get(ctx.namespace, id) === undefined)
         throw notFound(`container "${id}" in namespace "${ctx.namespace}": not found`, { cause: error });
-      throw notFound(`no running task found: task ${id} not found: not found`, { cause: error });
+      throw taskFailure(error, id);
     }
   };
   const done = async (ctx: CallContext, id: string, call: Promise<unknown>): Promise<Record<string, never>> => {
@@ -48,7 +47,7 @@ export function tasksHandlers(needs: TasksNeeds): Handlers<typeof TasksService> 
       return { id: containerId, pid, exitStatus, exitedAt };
     },
     async deleteProcess(ctx, request) {
-      const { pid, exitStatus, exitedAt } = await tasks.delete(ctx, named(request));
+      const { pid, exitStatus, exitedAt } = await found(ctx, request.containerId, tasks.delete(ctx, named(request)));
       return { id: request.execId, pid, exitStatus, exitedAt };
     },
     async get(ctx, request) {

@@ -178,10 +178,10 @@ function failedToStart(engine: Engine, ctx: CallContext, exec: Exec, thrown: unk
   engine.execs.exited(exec.containerId, exec.id, exitCode);
   void engine.tasks.delete(ctx, { id: exec.containerId, execId: exec.id }).catch(() => undefined);
   if (!missing && !denied) return new GantryError(failure.kind, failure.message, { cause: thrown, meta: { ...failure.meta, exitCode } });
-  const full = text.includes('OCI runtime exec failed')
-    ? text
-    : `OCI runtime exec failed: exec failed: unable to start container process: ${text}: unknown`;
-  return new GantryError('invalidArgument', full, { cause: thrown, meta: { exitCode } });
+  const words = text.startsWith('OCI runtime exec failed: ')
+    ? ''
+    : 'OCI runtime exec failed: exec failed: unable to start container process: ';
+  return new GantryError('invalidArgument', `${words}${text.replace(/: unknown$/, '')}: unknown`, { cause: thrown, meta: { exitCode } });
 }
 
 /** The client of an attached start is connected to the monitor. */

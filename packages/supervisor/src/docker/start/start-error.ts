@@ -3,6 +3,10 @@ import type { StartFailure } from '../../core/start/start';
 
 const PREFIX = 'failed to create task for container: failed to create shim task: OCI runtime create failed: ';
 
+const STARTING = 'runc create failed: unable to start container process: ';
+/** What the shim puts before a runtime's reason, and runc before its own. */
+const WORDS = /^(OCI runtime \w+ failed: )?((?:gantry-)?runc \w+ failed: unable to start container process: )?/;
+
 const MOUNT_ADVICE =
   ': Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type';
 
@@ -12,11 +16,9 @@ const MOUNT_ADVICE =
  */
 export function startFailure(thrown: unknown, command: string): StartFailure {
   const failure = asGantryError(thrown);
-  const text = inDockersWords(
-    failure.message.replace(/^(?:gantry-)?runc create failed: unable to start container process: /, ''),
-    command,
-    failure.meta,
-  );
+  const [words = '', runtime, starting] = WORDS.exec(failure.message) ?? [];
+  const text = inDockersWords(failure.message.slice(words.length), command, failure.meta);
+  const prefix = runtime === undefined || starting !== undefined ? `${PREFIX}${STARTING}` : PREFIX;
   const about = (...needles: string[]): boolean => needles.some((needle) => text.includes(needle));
   const named = text.includes(command);
   const full = about('failed to create task for container', 'failed to set up container networking')
@@ -25,7 +27,7 @@ export function startFailure(thrown: unknown, command: string): StartFailure {
       ? `${PREFIX.replace(/OCI runtime.*/, '')}${text}`
       : undefined;
   const wrapped = (kind: GantryError['kind'], exitCode: number): StartFailure => ({
-    error: new GantryError(kind, full ?? `${PREFIX}runc create failed: unable to start container process: ${text}: unknown`, {
+    error: new GantryError(kind, full ?? `${prefix}${text}: unknown`, {
       cause: thrown,
       meta: { ...failure.meta, exitCode },
     }),
@@ -35,7 +37,7 @@ export function startFailure(thrown: unknown, command: string): StartFailure {
   if (named && about('permission denied', 'is a directory', 'exec format error'))
     return wrapped(about('exec format error') ? 'internal' : 'invalidArgument', 126);
   if (about('not a directory') && about('mount')) {
-    const advised = full ?? `${PREFIX}runc create failed: unable to start container process: ${text}: unknown`;
+    const advised = full ?? `${prefix}${text}: unknown`;
     return {
       error: new GantryError('invalidArgument', `${advised}${MOUNT_ADVICE}`, { cause: thrown, meta: { ...failure.meta, exitCode: 127 } }),
       exitCode: 127,
