@@ -102,7 +102,7 @@ export function compose(service: ServiceContext<SupervisorConfig>): Running {
   addEngineFace(server, { records, events, runtimes, containers, connections, facts, build });
 
   const ttrpc = createTtrpcServer({ logger });
-  addTtrpcFace(ttrpc, bus.envelopes);
+  addTtrpcFace(ttrpc, envelopes);
 
   let unpublish = (): void => undefined;
   const stopping = new AbortController();

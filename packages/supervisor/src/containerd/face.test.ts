@@ -387,7 +387,7 @@ test('a runtime is asked what it is: a shim by -info, a binary by features; what
 
 test('events that are forwarded over ttrpc reach the subscribers', async () => {
   const server = createTtrpcServer({ logger: silentLogger });
-  addTtrpcFace(server, bus.envelopes);
+  addTtrpcFace(server, envelopes);
   await server.listen(join(dir, 'supervisor.sock.ttrpc'));
   const small = await connectTtrpc(join(dir, 'supervisor.sock.ttrpc'));
   const stream = connection.client(EventsService).subscribe(ctx, { filters: ['topic==/tasks/oom'] });

@@ -1,9 +1,9 @@
 import { GantryError } from '@gantry/rpc';
-import { ofTask, startFailure } from './start-error';
+import { startFailure } from './start-error';
 
 const CREATE = 'failed to create task for container: failed to create shim task: OCI runtime create failed: ';
 const failure = (message: string, exitCode = 128) =>
-  startFailure(ofTask(new GantryError('invalidArgument', message, { meta: { launch: 'not_found', exitCode } })), 'nosuch');
+  startFailure(new GantryError('invalidArgument', message, { meta: { launch: 'not_found', exitCode, step: 'task' } }), 'nosuch');
 
 test.each([
   [
