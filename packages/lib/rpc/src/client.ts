@@ -1,12 +1,6 @@
-import {
-  type CallOptions as GrpcCallOptions,
-  Client,
-  ChannelCredentials,
-  connectivityState,
-  type MethodDefinition,
-  type ServiceDefinition,
-} from '@grpc/grpc-js';
 import { setMaxListeners } from 'node:events';
+import type { Duplex, Readable } from 'node:stream';
+import { Client, ChannelCredentials, connectivityState, type ServiceDefinition } from '@grpc/grpc-js';
 import { type CallContext, toMetadata } from './context';
 import { asGantryError, cancelled, unavailable } from './errors';
 import { callLocally, isServedHere, localServer, streamLocally } from './local-calls';
@@ -15,6 +9,9 @@ import { MAX_MESSAGE_BYTES } from './message-limit';
 import type { CallOptions, ResponseStream, ServiceClient } from './service-shape';
 import { checkSocketPath } from './short-socket';
 import { fromServiceError } from './status';
+import { grpcJsTransport } from './transport/grpc-js';
+import { openSession, sessionTransport } from './transport/over-stream';
+import type { Cancellable, Method, Outgoing, Transport } from './transport/transport';
 import { sender } from './write-messages';
 
 /** One connection to a service's socket, made on the first call and made again whenever it breaks. */
@@ -51,13 +48,14 @@ export function connect(socketPath: string, options: ConnectOptions = {}): Conne
     'grpc.enable_retries': 1,
     'grpc.default_authority': 'localhost',
   });
+  const transport = grpcJsTransport(raw);
   const near = options.local !== false;
   let open = true;
   const nearby = (path: string) => (near && open ? localServer(socketPath, path) : undefined);
   return {
     socketPath,
     raw,
-    client: (definition) => makeClient({ raw, nearby }, definition, options.defaults ?? {}),
+    client: (definition) => makeClient({ transport, nearby }, definition, options.defaults ?? {}),
     get established() {
       return (near && open && isServedHere(socketPath)) || raw.getChannel().getConnectivityState(false) === connectivityState.READY;
     },
@@ -74,19 +72,39 @@ export function connect(socketPath: string, options: ConnectOptions = {}): Conne
   };
 }
 
-type Method = MethodDefinition<unknown, unknown>;
-/** The socket's client, and the way without it to a server of this process. */
+/** gRPC over one stream that somebody else connected; it ends with the stream, and is not made again. */
+export interface StreamConnection {
+  /** Typed methods of one service that the other side serves. */
+  client<D extends ServiceDefinition>(definition: D): ServiceClient<D>;
+  /** Settles when the stream has ended, for whatever reason. Never rejects. */
+  readonly closed: Promise<void>;
+  /** Lets the calls that run end, then closes the stream. */
+  close(): void;
+}
+
+/** Speaks gRPC, as the client, over a stream: a hijacked HTTP connection, a socket pair, a tunnel. */
+export function connectStream(stream: Duplex, defaults: CallOptions = {}): StreamConnection {
+  const session = openSession(stream);
+  const transport = sessionTransport(session);
+  return {
+    client: (definition) => makeClient({ transport, nearby: () => undefined }, definition, defaults),
+    closed: new Promise((resolve) => session.once('close', resolve)),
+    close: () => session.close(),
+  };
+}
+
+/** How calls leave, and the way without that to a server of this process. */
 interface Ways {
-  readonly raw: Client;
+  readonly transport: Transport;
   readonly nearby: (path: string) => ReturnType<typeof localServer>;
 }
-type Start = { readonly client: Client; readonly method: Method; readonly ctx: CallContext; readonly options: CallOptions };
+type Start = { readonly transport: Transport; readonly method: Method; readonly ctx: CallContext; readonly options: CallOptions };
 
-function makeClient<D extends ServiceDefinition>({ raw: client, nearby }: Ways, definition: D, defaults: CallOptions): ServiceClient<D> {
+function makeClient<D extends ServiceDefinition>({ transport, nearby }: Ways, definition: D, defaults: CallOptions): ServiceClient<D> {
   const entries = Object.keys(definition).map((name) => {
     const method = definition[name] as Method;
     const call = (ctx: CallContext, input: unknown, options: CallOptions = {}): unknown => {
-      const start: Start = { client, method, ctx, options: { ...defaults, ...options } };
+      const start: Start = { transport, method, ctx, options: { ...defaults, ...options } };
       if (method.requestStream)
         return method.responseStream ? bidi(start, input as AsyncIterable<unknown>) : clientStream(start, input as AsyncIterable<unknown>);
       const here = nearby(method.path);
@@ -105,9 +123,10 @@ function makeClient<D extends ServiceDefinition>({ raw: client, nearby }: Ways, 
   return Object.fromEntries(entries) as ServiceClient<D>;
 }
 
-function grpcOptions({ ctx, options }: Start): GrpcCallOptions {
+function outgoing({ method, ctx, options }: Start): Outgoing {
   const deadline = Math.min(ctx.deadline ?? Infinity, options.timeoutMs === undefined ? Infinity : Date.now() + options.timeoutMs);
-  return Number.isFinite(deadline) ? { deadline } : {};
+  const metadata = toMetadata(ctx, options.waitForReady);
+  return { method, metadata, ...(Number.isFinite(deadline) ? { deadline } : {}) };
 }
 
 /** Cancels the call when the context ends. The returned function stops watching. */
@@ -128,46 +147,31 @@ function endedBefore(signal: AbortSignal): Error | undefined {
 }
 
 function unary(start: Start, request: unknown): Promise<unknown> {
-  const { client, method, ctx, options } = start;
+  const { transport, ctx } = start;
   return new Promise((resolve, reject) => {
     const ended = endedBefore(ctx.signal);
     if (ended !== undefined) return reject(ended);
     let untie = (): void => undefined;
-    const call = client.makeUnaryRequest(
-      method.path,
-      method.requestSerialize,
-      method.responseDeserialize,
-      request,
-      toMetadata(ctx, options.waitForReady),
-      grpcOptions(start),
-      (error, response) => {
-        untie();
-        if (error === null) resolve(response);
-        else reject(failureOf(error, ctx.signal));
-      },
-    );
+    const call = transport.unary(outgoing(start), request, (error, response) => {
+      untie();
+      if (error === null) resolve(response);
+      else reject(failureOf(error, ctx.signal));
+    });
     untie = tie(ctx.signal, call);
   });
 }
 
 async function clientStream(start: Start, requests: AsyncIterable<unknown>): Promise<unknown> {
-  const { client, method, ctx, options } = start;
+  const { transport, ctx } = start;
   ctx.signal.throwIfAborted();
   const over = new AbortController();
   const result = Promise.withResolvers<unknown>();
-  const call = client.makeClientStreamRequest(
-    method.path,
-    method.requestSerialize,
-    method.responseDeserialize,
-    toMetadata(ctx, options.waitForReady),
-    grpcOptions(start),
-    (error, response) => {
-      untie();
-      over.abort(error);
-      if (error === null) result.resolve(response);
-      else result.reject(failureOf(error, ctx.signal));
-    },
-  );
+  const call = transport.clientStream(outgoing(start), (error, response) => {
+    untie();
+    over.abort(error);
+    if (error === null) result.resolve(response);
+    else result.reject(failureOf(error, ctx.signal));
+  });
   const untie = tie(ctx.signal, call);
   pump(requests, call, over.signal).catch((error: unknown) => {
     result.reject(asGantryError(error)); // the source failed: that is the reason, the cancelled call only follows
@@ -177,31 +181,18 @@ async function clientStream(start: Start, requests: AsyncIterable<unknown>): Pro
 }
 
 function serverStream(start: Start, request: unknown): ResponseStream<unknown> {
-  const { client, method, ctx, options } = start;
+  const { transport, ctx } = start;
   const ended = endedBefore(ctx.signal);
   if (ended !== undefined) return failedStream(ended);
-  const call = client.makeServerStreamRequest(
-    method.path,
-    method.requestSerialize,
-    method.responseDeserialize,
-    request,
-    toMetadata(ctx, options.waitForReady),
-    grpcOptions(start),
-  );
+  const call = transport.serverStream(outgoing(start), request);
   return responses(call, ctx.signal, tie(ctx.signal, call));
 }
 
 function bidi(start: Start, requests: AsyncIterable<unknown>): ResponseStream<unknown> {
-  const { client, method, ctx, options } = start;
+  const { transport, method, ctx } = start;
   const ended = endedBefore(ctx.signal);
   if (ended !== undefined) return failedStream(ended);
-  const call = client.makeBidiStreamRequest(
-    method.path,
-    method.requestSerialize,
-    method.responseDeserialize,
-    toMetadata(ctx, options.waitForReady),
-    grpcOptions(start),
-  );
+  const call = transport.bidi(outgoing(start));
   const over = new AbortController();
   call.on('status', () => over.abort(cancelled(`${method.path} is over`)));
   pump(requests, call, over.signal).catch((error: unknown) => call.destroy(asGantryError(error)));
@@ -222,9 +213,7 @@ async function pump(requests: AsyncIterable<unknown>, call: Parameters<typeof se
   if (!over.aborted) call.end();
 }
 
-type ResponseCall = ReturnType<Client['makeServerStreamRequest']> | ReturnType<Client['makeBidiStreamRequest']>;
-
-function responses(call: ResponseCall, signal: AbortSignal, untie: () => void): ResponseStream<unknown> {
+function responses(call: Readable & Cancellable, signal: AbortSignal, untie: () => void): ResponseStream<unknown> {
   const opened = Promise.withResolvers<void>();
   opened.promise.catch(() => undefined); // whoever iterates sees the failure; awaiting `opened` is optional
   call.on('metadata', () => opened.resolve());

@@ -1,7 +1,7 @@
 export type { CallContext, ContextChange } from './context';
 export { currentCall, derive, detached, newContext, runInCall, suboperation, toMetadata, traceIdOf, withTimeout } from './context';
-export type { Connection, ConnectOptions } from './client';
-export { connect } from './client';
+export type { Connection, ConnectOptions, StreamConnection } from './client';
+export { connect, connectStream } from './client';
 export type { ErrorKind, ErrorMeta, ErrorOptions } from './errors';
 export {
   aborted,

@@ -4,8 +4,9 @@ import type { MethodDefinition } from '@grpc/grpc-js';
 import type { CallContext } from './context';
 import { asGantryError, cancelled, deadlineExceeded, type GantryError, resourceExhausted, unavailable } from './errors';
 import { type CallSurroundings, type IncomingCall, produce, runCall } from './serve-call';
-import type { CallOptions, ResponseStream, Send } from './service-shape';
 import { MAX_MESSAGE_BYTES } from './message-limit';
+import { messageLoop } from './message-loop';
+import type { CallOptions, ResponseStream, Send } from './service-shape';
 import { fromServiceError, toStatus } from './status';
 
 type Method = MethodDefinition<unknown, unknown>;
@@ -204,7 +205,6 @@ export function streamLocally(local: LocalCall, request: unknown): ResponseStrea
   let waiting = 0;
   let ended = false;
   let failure: GantryError | undefined;
-  let wake = (): void => undefined;
   const writers: (() => void)[] = [];
   const room = (): void => {
     for (const writer of writers.splice(0)) writer();
@@ -212,9 +212,21 @@ export function streamLocally(local: LocalCall, request: unknown): ResponseStrea
   const fail = (error: GantryError): void => {
     failure ??= error;
     opened.reject(failure);
-    wake();
+    loop.wake();
   };
   const { call, end: cut, release } = take(local, fail);
+  const cancel = (): void => cut(cancelled(`${method.path} was cancelled by its caller`));
+  const loop = messageLoop<unknown>({
+    take: () => {
+      const one = queue.shift();
+      if (one === undefined) return undefined;
+      waiting -= one.size;
+      room();
+      return one.message;
+    },
+    over: () => failure ?? (ended || undefined),
+    left: cancel,
+  });
   call.gone.signal.addEventListener('abort', room, { once: true });
 
   const send: Send<unknown> = async (message) => {
@@ -222,7 +234,7 @@ export function streamLocally(local: LocalCall, request: unknown): ResponseStrea
     const one = carried(method.responseSerialize, method.responseDeserialize, message);
     queue.push(one);
     waiting += one.size;
-    wake();
+    loop.wake();
     while (queue.length >= WINDOW_MESSAGES || waiting >= WINDOW_BYTES) {
       await new Promise<void>((resolve) => writers.push(resolve));
       call.gone.signal.throwIfAborted();
@@ -238,36 +250,9 @@ export function streamLocally(local: LocalCall, request: unknown): ResponseStrea
       if (!end.ok) return fail(crossed(end.error));
       ended = true;
       opened.resolve();
-      wake();
+      loop.wake();
     });
   });
 
-  const cancel = (): void => cut(cancelled(`${method.path} was cancelled by its caller`));
-  async function* messages(): AsyncGenerator<unknown, void, undefined> {
-    let done = false;
-    try {
-      for (;;) {
-        const one = queue.shift();
-        if (one !== undefined) {
-          waiting -= one.size;
-          room();
-          yield one.message;
-        } else if (failure !== undefined) {
-          done = true;
-          throw failure;
-        } else if (ended) {
-          done = true;
-          return;
-        } else {
-          await new Promise<void>((resolve) => {
-            wake = resolve;
-          });
-        }
-      }
-    } finally {
-      if (!done) cancel();
-    }
-  }
-  const iterator = messages();
-  return { opened: opened.promise, cancel, [Symbol.asyncIterator]: () => iterator };
+  return { opened: opened.promise, cancel, [Symbol.asyncIterator]: () => loop.messages };
 }

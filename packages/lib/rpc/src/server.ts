@@ -7,6 +7,7 @@ import {
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js';
 import { createServer as createNetServer, type Server as NetServer, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Tracer } from '@opentelemetry/api';
 import { HealthStatus } from './health';
 import type { Logger } from './logger';
@@ -43,6 +44,8 @@ export interface RpcServer {
   addRawService(definition: ServiceDefinition, handlers: UntypedServiceImplementation): void;
   /** Serves on a unix socket that appears only when it listens. May be called for several paths. Default mode 0600. */
   listen(socketPath: string, mode?: number): Promise<void>;
+  /** Serves over a stream that somebody else connected (a hijacked HTTP connection, a socket pair), until it ends. May be called before `listen`, and without it. */
+  serveStream(stream: Duplex): void;
   /** What health says of the whole server; set to serving by listen. */
   setServing(serving: boolean): void;
   /** Refuses new work, ends streams and long calls, waits for the rest up to `graceMs`, then cuts. */
@@ -102,6 +105,7 @@ export function createServer(options: ServerOptions): RpcServer {
       local.appear(socketPath);
       health.set(names, true);
     },
+    serveStream: (stream) => connections.injectConnection(stream),
     setServing: (serving) => health.set(names, serving),
     async stop(graceMs = 5000) {
       health.set(names, false);

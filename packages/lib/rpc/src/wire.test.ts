@@ -1,15 +1,18 @@
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
 import { HealthCheckResponse_ServingStatus as Serving, HealthService } from '@gantry/api/grpc/health/v1/health';
 import { type ServerReflectionResponse, ServerReflectionService } from '@gantry/api/grpc/reflection/v1/reflection';
 import { NamespacesService } from '@gantry/api/containerd/services/namespaces/v1/namespace';
 import {
   connect,
+  connectStream,
   createServer,
   newContext,
   notFound,
   type RpcServer,
+  type StreamConnection,
   silentLogger,
   type Connection,
   traceIdOf,
@@ -19,13 +22,26 @@ import {
 } from './index';
 import { EventsService } from '@gantry/api/containerd/services/events/v1/events';
 import { ContentService } from '@gantry/api/containerd/services/content/v1/content';
+import { localStreamPair } from './local-stream';
 import type { Handlers } from './service-shape';
 
 let dir: string;
 let server: RpcServer;
 let connection: Connection;
-/** Whether calls leave the process's memory: both ways behave the same. */
-let local = false;
+/** The way that the client takes: all behave the same. */
+let way: 'socket' | 'local' | 'stream' = 'socket';
+/** Ends of the streams of this test. */
+const streams: Duplex[] = [];
+
+type Client = Pick<StreamConnection, 'client'>;
+
+/** Over a given stream there is nothing to wait for: it is made when the first client is, to whichever server there is then. */
+function overStream(): Client {
+  const [here, there] = localStreamPair();
+  streams.push(here, there);
+  server.serveStream(there);
+  return connectStream(here);
+}
 
 const refuse = (): never => {
   throw notFound('not part of this test');
@@ -34,11 +50,14 @@ const refuse = (): never => {
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'rpc-'));
   server = createServer({ logger: silentLogger });
-  connection = connect(join(dir, 'x.sock'), { local });
+  connection = connect(join(dir, 'x.sock'), { local: way === 'local' });
+  let made: Client | undefined;
+  if (way === 'stream') connection = { ...connection, client: (definition) => (made ??= overStream()).client(definition) };
 });
 
 afterEach(async () => {
   connection.close();
+  for (const stream of streams.splice(0)) stream.destroy();
   await server.stop(200);
   await rm(dir, { recursive: true });
 });
@@ -67,12 +86,15 @@ const envelope = (topic: string, size = 0) => ({
 });
 
 describe.each([
-  ['through the socket', false],
-  ['inside one process', true],
-])('%s', (_name, near) => {
+  ['through the socket', 'socket'],
+  ['inside one process', 'local'],
+  ['over a stream that is given', 'stream'],
+] as const)('%s', (_name, taken) => {
   beforeAll(() => {
-    local = near;
+    way = taken;
   });
+  /** A stream is there or not: nothing is found again. */
+  const finds = taken === 'stream' ? (): void => undefined : test;
 
   describe('unary calls', () => {
     test('carry the context and come back', async () => {
@@ -143,7 +165,7 @@ describe.each([
       expect(await aborted.promise).toMatchObject({ kind: 'deadlineExceeded' });
     });
 
-    test('a missing server is unavailable at once, or waited for', async () => {
+    finds('a missing server is unavailable at once, or waited for', async () => {
       const client = connection.client(NamespacesService);
       await expect(client.get(newContext(), { name: 'x' })).rejects.toMatchObject({ kind: 'unavailable' });
       const waiting = client.get(newContext(), { name: 'x' }, { waitForReady: true, timeoutMs: 20_000 });
@@ -151,7 +173,7 @@ describe.each([
       expect((await waiting).namespace?.name).toBe('x');
     });
 
-    test('a restarted server is found again', async () => {
+    finds('a restarted server is found again', async () => {
       await serveNamespaces({ get: async (_ctx, { name }) => ({ namespace: { name, labels: { run: '1' } } }) });
       const client = connection.client(NamespacesService);
       await client.get(newContext(), { name: 'x' });
