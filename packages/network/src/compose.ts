@@ -15,7 +15,7 @@ import { BridgeDriver } from './drivers/bridge/bridge';
 import { BridgeDevices } from './drivers/bridge/device';
 import { readSurroundings } from './drivers/bridge/surroundings';
 import type { NetworkDriver } from './drivers/driver';
-import { PlainDriver } from './drivers/plain';
+import { HostDriver, NullDriver } from './drivers/plain';
 import { restoreForwarding, turnOnForwarding } from './firewall/forwarding';
 import { OwnTable } from './firewall/own-table';
 import { FirewallWatch } from './firewall/watch';
@@ -73,8 +73,8 @@ export function assemble(context: Pick<NetworkContext, 'config' | 'data' | 'logg
         if ((await devices.find(device)) !== undefined) throw invalidArgument(`interface ${device} exists already`);
       },
     }),
-    host: new PlainDriver('host', kernel),
-    null: new PlainDriver('null', kernel),
+    host: new HostDriver(),
+    null: new NullDriver(kernel),
   } as const satisfies Record<DriverName, NetworkDriver>;
   const resolvers = new EmbeddedResolvers(
     kernel,

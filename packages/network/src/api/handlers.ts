@@ -6,7 +6,7 @@ import { createNetwork } from '../operations/create-network';
 import { disconnect } from '../operations/disconnect';
 import { findNetwork } from '../operations/find-network';
 import type { Parts } from '../operations/parts';
-import { hasEmbeddedDns } from '../operations/parts';
+import { driverOf, hasEmbeddedDns } from '../operations/parts';
 import { reconcile } from '../operations/reconcile';
 import { releaseSandbox } from '../operations/release-sandbox';
 import { removeNetwork } from '../operations/remove-network';
@@ -20,7 +20,7 @@ import { endpointMessage, networkMessage } from './wire';
 export function networkHandlers(parts: Parts, status: () => Promise<Status>): Handlers<NetworkServiceService> {
   const whole = (ref: string) => {
     const network = findNetwork(parts, ref);
-    return networkMessage(network, parts.store.endpointsOfNetwork(network.id));
+    return networkMessage(parts, network, parts.store.endpointsOfNetwork(network.id));
   };
   return {
     createNetwork: async (ctx, request) => {
@@ -30,20 +30,20 @@ export function networkHandlers(parts: Parts, status: () => Promise<Status>): Ha
         enableIpv6: request.enableIpv6 ?? false,
         operationId: ctx.operationId,
       });
-      return { network: networkMessage(network, []), warning: '' };
+      return { network: networkMessage(parts, network, []), warning: '' };
     },
     getNetwork: (_ctx, request) => Promise.resolve().then(() => ({ network: whole(request.ref) })),
     listNetworks: () => Promise.resolve({ networks: parts.store.networks().map((network) => whole(network.id)) }),
-    removeNetwork: async (_ctx, request) => ({ network: networkMessage(await removeNetwork(parts, request.ref), []) }),
+    removeNetwork: async (_ctx, request) => ({ network: networkMessage(parts, await removeNetwork(parts, request.ref), []) }),
     connect: async (ctx, request) => {
       if (request.ipv6Address !== '')
         throw notImplemented(`endpoint ${request.containerName}: an IPv6 address is not supported (${request.ipv6Address})`);
       if (request.containerName === '') throw invalidArgument(`sandbox ${request.sandboxId} has no container name`);
       const { network, endpoint } = await connect(parts, { ...request, ports: request.ports.map(parseWish), operationId: ctx.operationId });
       return {
-        endpoint: endpointMessage(network, endpoint),
-        embeddedDns: hasEmbeddedDns(network),
-        warnings: unpublished(network, request.ports.length > 0 && endpoint.ports.length === 0),
+        endpoint: endpointMessage(parts, network, endpoint),
+        embeddedDns: hasEmbeddedDns(parts, network),
+        warnings: unpublished(parts, network, request.ports.length > 0 && endpoint.ports.length === 0),
       };
     },
     disconnect: async (_ctx, request) => {
@@ -64,10 +64,10 @@ export function networkHandlers(parts: Parts, status: () => Promise<Status>): Ha
 }
 
 /** dockerd takes published ports on such networks and does nothing with them; we at least say so. */
-function unpublished(network: NetworkRecord, ignored: boolean): string[] {
+function unpublished(parts: Parts, network: NetworkRecord, ignored: boolean): string[] {
   if (!ignored) return [];
   return [
-    network.driver === 'host'
+    driverOf(parts, network).traits.namespace === 'host'
       ? 'Published ports are discarded when using host network mode'
       : `Published ports are discarded on network ${network.name}, which has no way out`,
   ];

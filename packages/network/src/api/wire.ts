@@ -1,10 +1,17 @@
-import type * as wire from '@gantry/api/gantry/network/v1/network';
+import * as wire from '@gantry/api/gantry/network/v1/network';
 import { namesOf } from '../dns/names';
-import { hasEmbeddedDns } from '../operations/parts';
+import type { DriverTraits } from '../drivers/driver';
+import { driverOf, hasEmbeddedDns, type Parts } from '../operations/parts';
 import type { EndpointRecord, NetworkRecord } from '../store/record';
 
+const namespaces = {
+  connected: wire.SandboxNamespace.SANDBOX_NAMESPACE_CONNECTED,
+  isolated: wire.SandboxNamespace.SANDBOX_NAMESPACE_ISOLATED,
+  host: wire.SandboxNamespace.SANDBOX_NAMESPACE_HOST,
+} as const satisfies Record<DriverTraits['namespace'], wire.SandboxNamespace>;
+
 /** Records as the messages of gantry.network.v1. */
-export function networkMessage(network: NetworkRecord, endpoints: readonly EndpointRecord[]): wire.Network {
+export function networkMessage(parts: Pick<Parts, 'drivers'>, network: NetworkRecord, endpoints: readonly EndpointRecord[]): wire.Network {
   const { pool } = network;
   return {
     id: network.id,
@@ -25,16 +32,18 @@ export function networkMessage(network: NetworkRecord, endpoints: readonly Endpo
         ? []
         : [{ subnet: pool.subnet, gateway: pool.gateway, ipRange: pool.ipRange, auxAddresses: { ...pool.auxAddresses } }],
     created: network.created,
-    endpoints: endpoints.map((endpoint) => endpointMessage(network, endpoint)),
+    endpoints: endpoints.map((endpoint) => endpointMessage(parts, network, endpoint)),
     predefined: network.predefined,
+    sandboxNamespace: namespaces[driverOf(parts, network).traits.namespace],
   };
 }
 
-export function endpointMessage(network: NetworkRecord, endpoint: EndpointRecord): wire.Endpoint {
+export function endpointMessage(parts: Pick<Parts, 'drivers'>, network: NetworkRecord, endpoint: EndpointRecord): wire.Endpoint {
   return {
     id: endpoint.id,
     networkId: network.id,
     networkName: network.name,
+    networkDriver: network.driver,
     sandboxId: endpoint.sandboxId,
     name: endpoint.name,
     interface: endpoint.interface,
@@ -46,7 +55,7 @@ export function endpointMessage(network: NetworkRecord, endpoint: EndpointRecord
     ipv6PrefixLen: 0,
     ipv6Gateway: '',
     aliases: [...endpoint.aliases],
-    dnsNames: hasEmbeddedDns(network) ? namesOf(endpoint) : [],
+    dnsNames: hasEmbeddedDns(parts, network) ? namesOf(endpoint) : [],
     ports: endpoint.ports.map((port) => ({ ...port })),
   };
 }

@@ -40,6 +40,19 @@ export interface EndpointWish {
 /** What a driver adds to an endpoint's record. */
 export type EndpointPlan = Pick<EndpointRecord, 'interface' | 'hostInterface' | 'mac' | 'address' | 'prefix' | 'gateway' | 'ports'>;
 
+/** What others must know of all networks of a kind. */
+export interface DriverTraits {
+  /**
+   * The network namespace of a sandbox on them: its own, `connected` by an interface that the driver makes in it; its own and
+   * `isolated`, with nothing but a loopback; or the `host`'s, which no other network can be joined to.
+   */
+  readonly namespace: 'connected' | 'isolated' | 'host';
+  /** Users may make such networks. Of other kinds every engine has one, which was there before. */
+  readonly manifold: boolean;
+  /** Sandboxes on such networks that a user made ask the embedded resolver. */
+  readonly resolver: boolean;
+}
+
 /**
  * A kind of network. One instance serves all networks of its kind.
  *
@@ -51,8 +64,7 @@ export type EndpointPlan = Pick<EndpointRecord, 'interface' | 'hostInterface' | 
  */
 export interface NetworkDriver {
   readonly name: DriverName;
-  /** Endpoints of its networks get an interface in a namespace. */
-  readonly usesNamespace: boolean;
+  readonly traits: DriverTraits;
   plan(wish: NetworkWish): Promise<NetworkPlan>;
   ensure(network: NetworkRecord): Promise<void>;
   remove(network: NetworkRecord): Promise<void>;

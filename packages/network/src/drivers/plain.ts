@@ -2,16 +2,12 @@ import { invalidArgument } from '@gantry/rpc';
 import type { Namespace, NetworkKernel } from '../kernel/kernel';
 import type { EndpointRecord, NetworkRecord } from '../store/record';
 import { bringLoopbackUp } from './bridge/sandbox';
-import type { EndpointPlan, EndpointWish, NetworkDriver, NetworkPlan, NetworkWish } from './driver';
+import type { DriverTraits, EndpointPlan, EndpointWish, NetworkDriver, NetworkPlan, NetworkWish } from './driver';
 
-/** The drivers that change nothing: `host` shares the host's namespace, `null` leaves the sandbox with its loopback. */
-export class PlainDriver implements NetworkDriver {
-  readonly usesNamespace = false;
-
-  constructor(
-    readonly name: 'host' | 'null',
-    private readonly kernel: NetworkKernel,
-  ) {}
+/** What the drivers that give no address have in common: there is nothing to make, to occupy or to undo. */
+abstract class PlainDriver implements NetworkDriver {
+  abstract readonly name: 'host' | 'null';
+  abstract readonly traits: DriverTraits;
 
   plan(wish: NetworkWish): Promise<NetworkPlan> {
     if (wish.pools.length > 0) throw invalidArgument(`network ${wish.name}: driver ${this.name} takes no subnet`);
@@ -43,10 +39,7 @@ export class PlainDriver implements NetworkDriver {
     return Promise.resolve([]);
   }
 
-  /** A namespace of its own gets its loopback. */
-  async join(_network: NetworkRecord, _endpoint: EndpointRecord, namespace: Namespace | undefined): Promise<void> {
-    if (namespace !== undefined && this.name === 'null') await bringLoopbackUp(this.kernel, namespace);
-  }
+  abstract join(network: NetworkRecord, endpoint: EndpointRecord, namespace: Namespace | undefined): Promise<void>;
 
   route(): Promise<void> {
     return Promise.resolve();
@@ -54,5 +47,29 @@ export class PlainDriver implements NetworkDriver {
 
   leave(): Promise<void> {
     return Promise.resolve();
+  }
+}
+
+/** Sandboxes share the host's network. */
+export class HostDriver extends PlainDriver {
+  override readonly name = 'host';
+  override readonly traits = { namespace: 'host', manifold: false, resolver: false } as const;
+
+  override async join(): Promise<void> {
+    // the host's namespace is as it is
+  }
+}
+
+/** Sandboxes have a namespace of their own, and in it their loopback. */
+export class NullDriver extends PlainDriver {
+  override readonly name = 'null';
+  override readonly traits = { namespace: 'isolated', manifold: false, resolver: false } as const;
+
+  constructor(private readonly kernel: NetworkKernel) {
+    super();
+  }
+
+  override async join(_network: NetworkRecord, _endpoint: EndpointRecord, namespace: Namespace | undefined): Promise<void> {
+    if (namespace !== undefined) await bringLoopbackUp(this.kernel, namespace);
   }
 }

@@ -48,9 +48,9 @@ export function connect(parts: Parts, request: Connect): Promise<Connected> {
 
 function check(parts: Parts, network: NetworkRecord, request: Connect): void {
   if (request.sandboxId === '') throw invalidArgument('sandbox id is empty');
-  if (driverOf(parts, network).usesNamespace && request.netnsPath === '')
+  if (driverOf(parts, network).traits.namespace === 'connected' && request.netnsPath === '')
     throw invalidArgument(`sandbox ${request.sandboxId} names no network namespace`);
-  const user = hasEmbeddedDns(network);
+  const user = hasEmbeddedDns(parts, network);
   if (!user && request.ipAddress !== '') throw invalidArgument('user specified IP address is supported on user defined networks only');
   if (request.ipAddress !== '' && network.pool?.configured !== true)
     throw invalidArgument('user specified IP address is supported only when connecting to networks with user configured subnets');
@@ -60,13 +60,14 @@ function check(parts: Parts, network: NetworkRecord, request: Connect): void {
     .endpointsOfSandbox(request.sandboxId)
     .map((endpoint) => networkOf(parts, endpoint))
     .filter((other) => other.id !== network.id);
-  if (others.some((other) => other.driver === 'host') || (network.driver === 'host' && others.length > 0)) {
+  const inHost = (one: NetworkRecord): boolean => driverOf(parts, one).traits.namespace === 'host';
+  if (others.some(inHost) || (inHost(network) && others.length > 0)) {
     throw conflict(`sandbox ${request.sandboxId} in the host's network namespace cannot be connected to any other network`);
   }
 }
 
 function openNamespace(parts: Parts, network: NetworkRecord, request: Connect): Namespace | undefined {
-  if (network.driver === 'host' || request.netnsPath === '') return undefined;
+  if (driverOf(parts, network).traits.namespace === 'host' || request.netnsPath === '') return undefined;
   let namespace: Namespace;
   try {
     namespace = parts.kernel.namespace(request.netnsPath);
@@ -125,7 +126,7 @@ async function make(parts: Parts, network: NetworkRecord, request: Connect, name
       await joined;
     }
     if (router !== undefined && endpoint.defaultRoute) parts.store.saveEndpoints([{ ...router, defaultRoute: false }]);
-    if (namespace !== undefined && hasEmbeddedDns(network)) await parts.resolvers.open(request.sandboxId, namespace);
+    if (namespace !== undefined && hasEmbeddedDns(parts, network)) await parts.resolvers.open(request.sandboxId, namespace);
     return endpoint;
   } catch (error) {
     if (siblings.length === 0) parts.resolvers.close(request.sandboxId);

@@ -17,6 +17,8 @@ export interface CreateNetwork extends Omit<NetworkWish, 'id' | 'predefined'> {
   readonly operationId: string;
 }
 
+/** Of networks that name none. */
+const DEFAULT_DRIVER: DriverName = 'bridge';
 const PREDEFINED = new Set(['bridge', 'host', 'none', 'default']);
 
 /** Makes a user-defined network. The record comes first: a crash after it is finished at the next start. */
@@ -66,10 +68,11 @@ function check(parts: Parts, request: CreateNetwork): DriverName {
   if (!request.enableIpv4) throw notImplemented(`network ${name}: a network without IPv4 is not supported (EnableIPv4)`);
   if (request.ipamDriver !== '' && request.ipamDriver !== 'default')
     throw notFound(`IPAM driver "${request.ipamDriver}" of network ${name} not found`);
-  const driver = request.driver === '' ? 'bridge' : request.driver;
-  if (driver === 'host' || driver === 'null') throw forbidden(`only one instance of "${driver}" network is allowed`);
-  if (!Object.hasOwn(parts.drivers, driver)) throw notFound(`could not find plugin ${driver} in v1 plugin registry: plugin not found`);
-  return driver as DriverName;
+  const kind = request.driver === '' ? DEFAULT_DRIVER : request.driver;
+  const driver = Object.values(parts.drivers).find((one) => one.name === kind);
+  if (driver === undefined) throw notFound(`could not find plugin ${kind} in v1 plugin registry: plugin not found`);
+  if (!driver.traits.manifold) throw forbidden(`only one instance of "${kind}" network is allowed`);
+  return driver.name;
 }
 
 /** RFC 3339 with nanosecond digits, as Docker shows. */

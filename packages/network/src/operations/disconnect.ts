@@ -26,7 +26,7 @@ export function disconnect(parts: Parts, request: Disconnect): Promise<void> {
     parts.store.deleteEndpoints([endpoint.id]);
     driver.release(network, endpoint);
     const rest = parts.store.endpointsOfSandbox(request.sandboxId);
-    if (!rest.some((other) => hasEmbeddedDns(networkOf(parts, other)))) parts.resolvers.close(request.sandboxId);
+    if (!rest.some((other) => hasEmbeddedDns(parts, networkOf(parts, other)))) parts.resolvers.close(request.sandboxId);
     if (endpoint.defaultRoute) await moveOutside(parts, rest, endpoint.ports);
   });
 }

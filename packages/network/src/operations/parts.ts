@@ -29,13 +29,13 @@ export interface Parts {
   readonly sweepSoon: () => void;
 }
 
-export function driverOf(parts: Parts, network: NetworkRecord): NetworkDriver {
+export function driverOf(parts: Pick<Parts, 'drivers'>, network: NetworkRecord): NetworkDriver {
   return parts.drivers[network.driver];
 }
 
 /** Containers of user-defined networks ask the embedded resolver. */
-export function hasEmbeddedDns(network: NetworkRecord): boolean {
-  return network.driver === 'bridge' && !network.predefined;
+export function hasEmbeddedDns(parts: Pick<Parts, 'drivers'>, network: NetworkRecord): boolean {
+  return driverOf(parts, network).traits.resolver && !network.predefined;
 }
 
 /** The network of an endpoint's record, which the store's foreign key keeps alive. */

@@ -17,8 +17,11 @@ export interface DefaultBridge {
 /** Engines that start together may choose the same subnet this often before one gives up. */
 const CHOICES = 8;
 
+/** Name of the network that containers join which name none: the one that follows the configuration. */
+export const DEFAULT_NETWORK = 'bridge';
+
 const NAMES = [
-  ['bridge', 'bridge'],
+  [DEFAULT_NETWORK, 'bridge'],
   ['host', 'host'],
   ['none', 'null'],
 ] as const satisfies readonly (readonly [string, DriverName])[];
@@ -27,7 +30,7 @@ const NAMES = [
 export async function ensurePredefined(parts: Parts, bridge: DefaultBridge): Promise<void> {
   for (const [name, driver] of NAMES) {
     const present = parts.store.networks().find((network) => network.name === name);
-    if (present !== undefined && (driver !== 'bridge' || isAsConfigured(present, bridge))) continue;
+    if (present !== undefined && (name !== DEFAULT_NETWORK || isAsConfigured(present, bridge))) continue;
     if (present !== undefined) {
       if (parts.store.endpointsOfNetwork(present.id).length > 0) {
         parts.logger.warn(
@@ -55,7 +58,7 @@ async function make(parts: Parts, wanted: Wanted): Promise<void> {
   for (let choice = 0; choice < CHOICES; choice++) {
     const record = await draft(parts, { ...wanted, present });
     parts.store.saveNetwork(record);
-    if (wanted.driver !== 'bridge' || wanted.bridge.subnet !== '') return;
+    if (wanted.name !== DEFAULT_NETWORK || wanted.bridge.subnet !== '') return;
     await driverOf(parts, record).ensure(record);
     if (!(await wanted.bridge.isContested(record))) return;
     parts.logger.info({ subnet: record.pool?.subnet }, 'the subnet was taken by another engine meanwhile');
@@ -77,13 +80,14 @@ function isAsConfigured(network: NetworkRecord, bridge: DefaultBridge): boolean 
 async function draft(parts: Parts, of: Wanted): Promise<NetworkRecord> {
   const { name, driver, bridge, present } = of;
   const id = present?.id ?? randomBytes(32).toString('hex');
-  const pools = driver === 'bridge' && bridge.subnet !== '' ? [{ subnet: bridge.subnet, gateway: '', ipRange: '', auxAddresses: {} }] : [];
+  const configured = name === DEFAULT_NETWORK;
+  const pools = configured && bridge.subnet !== '' ? [{ subnet: bridge.subnet, gateway: '', ipRange: '', auxAddresses: {} }] : [];
   const wish: NetworkWish = {
     id,
     name,
     internal: false,
     predefined: true,
-    options: driver === 'bridge' ? bridge.options : {},
+    options: configured ? bridge.options : {},
     ipamOptions: {},
     pools,
   };

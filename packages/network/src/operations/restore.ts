@@ -31,7 +31,7 @@ async function rejoin(parts: Parts, warnings: string[], network: NetworkRecord):
     try {
       await attempt(parts, warnings, `endpoint of ${endpoint.name}`, async () => {
         await driverOf(parts, network).join(network, endpoint, namespace);
-        if (hasEmbeddedDns(network)) await parts.resolvers.open(endpoint.sandboxId, namespace);
+        if (hasEmbeddedDns(parts, network)) await parts.resolvers.open(endpoint.sandboxId, namespace);
       });
     } finally {
       namespace.close();

@@ -1,6 +1,7 @@
 import { formatCidr } from '../address/cidr';
 import type { AddressPool } from '../address/pools';
 import type { Parts } from './parts';
+import { DEFAULT_NETWORK } from './predefined';
 
 export interface Status {
   readonly warnings: string[];
@@ -19,7 +20,7 @@ export function readStatus(
   parts: Parts,
   about: { readonly warnings: readonly string[]; readonly pools: readonly AddressPool[]; readonly table: string },
 ): Status {
-  const bridge = parts.store.networks().find((network) => network.predefined && network.driver === 'bridge');
+  const bridge = parts.store.networks().find((network) => network.predefined && network.name === DEFAULT_NETWORK);
   const isOn = (name: string): boolean => parts.kernel.readSysctl(name) === '1';
   return {
     warnings: [...about.warnings, ...(isOn('net/ipv4/ip_forward') ? [] : ['IPv4 forwarding is disabled'])].map(

@@ -74,6 +74,8 @@ export interface DriverExec {
  */
 export interface Driver {
   readonly name: DriverName;
+  /** Maps the ids of a bind itself where config.json says so; for others the shim lays such binds out below the bundle. */
+  readonly mapsBinds: boolean;
   /** The cgroups that the task will have; undefined when the driver cannot know. Refuses bad cgroup paths. */
   cgroup(task: Omit<DriverTask, 'cgroup'>): CgroupPlan | undefined;
   /** Makes what must exist before the process, and answers the monitor's fields and warnings for the log. */

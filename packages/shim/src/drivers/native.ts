@@ -14,6 +14,7 @@ export interface NativeDriverOptions {
 /** Our own runtime as a library: config.json becomes a launch plan, which the monitor's C executes. */
 export class NativeDriver implements Driver {
   readonly name = 'native';
+  readonly mapsBinds = true;
 
   constructor(private readonly options: NativeDriverOptions) {}
 

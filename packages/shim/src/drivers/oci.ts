@@ -25,6 +25,7 @@ const LOG = 'runtime.log';
  */
 export class OciDriver implements Driver {
   readonly name = 'oci';
+  readonly mapsBinds = false;
 
   constructor(private readonly options: OciDriverOptions) {}
 

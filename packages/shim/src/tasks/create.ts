@@ -110,7 +110,7 @@ async function makeTask(engine: Engine, ctx: CallContext, { namespace, request, 
   });
   const task: Task = { record, dir, spec, driver, init, execs: new Map(), paused: false, deleting: undefined, unmounted: undefined };
   try {
-    if (driver.name !== 'native') await layMappedBinds(engine.rootfs, bundle, spec);
+    if (!driver.mapsBinds) await layMappedBinds(engine.rootfs, bundle, spec);
     const [, prepared] = await settled([engine.rootfs.mount(rootfs ?? '', request.rootfs), driver.prepare(driverTask(task))]); // the mount in a thread, beside the rest
     for (const warning of prepared.warnings) engine.logger.warn({ id, namespace }, warning);
     // A mount source that never answers must not hold the caller beyond its deadline; the undo ends the monitor that waits for it.

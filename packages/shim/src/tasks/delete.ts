@@ -66,7 +66,7 @@ async function removeTask(engine: Engine, task: Task): Promise<void> {
   await Promise.all([
     unmount(engine, task), // in the helper, beside the rest
     task.driver.remove(driverTask(task)),
-    task.driver.name === 'native' ? undefined : removeMappedBinds(engine.rootfs, task.record.bundle),
+    task.driver.mapsBinds ? undefined : removeMappedBinds(engine.rootfs, task.record.bundle),
   ]);
   await task.init.release();
   removeTaskDir(task.dir, rootfs);

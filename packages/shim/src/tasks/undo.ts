@@ -24,7 +24,7 @@ export async function undoTask(engine: Engine, task: Pick<Task, 'record' | 'dir'
   for (const dir of [...entriesOf(execs).map(({ name }) => join(execs, name)), task.dir]) await attempt(() => endMonitor(dir));
   await attempt(() => task.driver.remove(driverTask(task)));
   await attempt(() => removeSocket(task.record.socket));
-  if (task.driver.name !== 'native') await attempt(() => removeMappedBinds(engine.rootfs, task.record.bundle));
+  if (!task.driver.mapsBinds) await attempt(() => removeMappedBinds(engine.rootfs, task.record.bundle));
   await attempt(() => (task.record.rootfs === undefined ? undefined : engine.rootfs.unmount(task.record.rootfs)));
   if (failures.length > 0) {
     throw new GantryError('internal', `cannot take task ${task.record.id} away: ${failures.map(errorText).join('; ')}`, {

@@ -161,6 +161,7 @@ function services(world: FakeWorld): Pick<Engine, 'images' | 'volumes' | 'snapsh
             id: 'e'.repeat(64),
             networkId: 'n'.repeat(64),
             networkName: networkRef,
+            networkDriver: networkRef === 'none' ? 'null' : networkRef,
             sandboxId,
             name: '',
             interface: 'eth0',

@@ -36,7 +36,7 @@ export interface BridgeParts {
 /** Networks on a Linux bridge, translated to the host's addresses. */
 export class BridgeDriver implements NetworkDriver {
   readonly name = 'bridge';
-  readonly usesNamespace = true;
+  readonly traits = { namespace: 'connected', manifold: true, resolver: true } as const;
   readonly #leases = new Map<string, AddressLeases>();
   /** Interface index of a network's bridge; a stale one shows as ENODEV when it is used. */
   readonly #bridges = new Map<string, number>();

@@ -34,6 +34,7 @@ const RESOURCES_TYPE = 'types.containerd.io/opencontainers/runtime-spec/1/LinuxR
  */
 export class RemoteDriver implements Driver {
   readonly name: DriverName;
+  readonly mapsBinds = false;
   private readonly sessions = new Map<string, Promise<Session>>();
   private readonly deaths = new Map<string, Promise<ExitState>>();
 

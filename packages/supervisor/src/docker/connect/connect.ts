@@ -10,7 +10,7 @@ import { isPredefined } from '../create/networks';
 import { parsePort } from '../validate/validate-config';
 
 /** What being connected adds to docker's view. */
-export type Connected = Pick<DockerContainer, 'endpoints' | 'ports' | 'networkOrder'>;
+export type Connected = Pick<DockerContainer, 'endpoints' | 'ports' | 'networkOrder' | 'networkDrivers'>;
 
 /**
  * Connects a container that has just been made to all its networks, in order. Its ports are published on the first one that leads outside: the
@@ -25,6 +25,7 @@ export async function connectNetworks(
 ): Promise<Connected> {
   const endpoints: Record<string, EndpointSettings> = {};
   const networkOrder: string[] = [];
+  const networkDrivers: Record<string, string> = {};
   let ports: Record<string, PortBindings> = {};
   for (const [index, name] of docker.networkOrder.entries()) {
     const settings = docker.endpoints[name] ?? EndpointSettings.create();
@@ -39,9 +40,10 @@ export async function connectNetworks(
     });
     endpoints[connected.name] = connected.settings;
     networkOrder.push(connected.name);
+    networkDrivers[connected.name] = connected.driver;
     ports = { ...ports, ...connected.ports };
   }
-  return { endpoints, ports, networkOrder };
+  return { endpoints, ports, networkOrder, networkDrivers };
 }
 
 /** Whether one of the endpoints leads outside. It carries the published ports. */
@@ -64,7 +66,7 @@ export async function connectOne(
   engine: Engine,
   ctx: CallContext,
   connection: Connection,
-): Promise<{ name: string; settings: EndpointSettings; ports: Record<string, PortBindings> }> {
+): Promise<{ name: string; driver: string; settings: EndpointSettings; ports: Record<string, PortBindings> }> {
   const { id, docker, pid, name, settings } = connection;
   const links: Record<string, string> = {};
   for (const link of [...settings.Links, ...(connection.first && name !== 'bridge' ? (docker.hostConfig?.Links ?? []) : [])]) {
@@ -93,9 +95,10 @@ export async function connectOne(
       }),
       { timeoutMs: 60_000 },
     );
-    const attributes = { container: id, name: endpoint?.networkName ?? name, type: isPredefined(name) ? driverOf(name) : 'bridge' };
+    const driver = endpoint?.networkDriver ?? '';
+    const attributes = { container: id, name: endpoint?.networkName ?? name, type: driver };
     engine.events.emit({ type: 'network', action: 'connect', id: endpoint?.networkId ?? '', attributes });
-    return { name: endpoint?.networkName || name, settings: settingsOf(settings, endpoint), ports: portsOf(endpoint) };
+    return { name: endpoint?.networkName || name, driver, settings: settingsOf(settings, endpoint), ports: portsOf(endpoint) };
   } catch (error) {
     const failure = asGantryError(error);
     throw new GantryError(
@@ -105,8 +108,6 @@ export async function connectOne(
     );
   }
 }
-
-const driverOf = (name: string): string => (name === 'none' ? 'null' : name);
 
 /** The asked settings with what the network gave. */
 export function settingsOf(asked: EndpointSettings, endpoint: Endpoint | undefined): EndpointSettings {
@@ -131,10 +132,16 @@ export function connectedTo(docker: DockerContainer): [name: string, settings: E
   return Object.entries(docker.endpoints).filter(([, settings]) => settings.EndpointID !== '');
 }
 
+/** The driver of a network that a container was connected to before its record kept it. */
+function formerDriver(name: string): string {
+  if (name === 'none') return 'null';
+  return name === 'host' ? 'host' : 'bridge';
+}
+
 /** docker's events of the networks that an ended container left. */
 export function tellDisconnected({ events }: { readonly events: Pick<DockerEvents, 'emit'> }, id: string, docker: DockerContainer): void {
   for (const [name, settings] of connectedTo(docker)) {
-    const attributes = { container: id, name, type: isPredefined(name) ? driverOf(name) : 'bridge' };
+    const attributes = { container: id, name, type: docker.networkDrivers[name] ?? formerDriver(name) };
     events.emit({ type: 'network', action: 'disconnect', id: settings.NetworkID, attributes });
   }
 }

@@ -60,6 +60,7 @@ async function connect(engine: Engine, ctx: CallContext, id: string, network: Ne
   const { docker: now } = engine.records.updateDocker(id, (current) => ({
     ...current,
     endpoints: { ...current.endpoints, [connected.name]: connected.settings },
+    networkDrivers: { ...current.networkDrivers, [connected.name]: connected.driver },
     networkOrder: [...current.networkOrder, connected.name],
     ports: { ...current.ports, ...connected.ports },
   }));

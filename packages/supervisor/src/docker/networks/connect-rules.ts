@@ -1,5 +1,5 @@
 import type { EndpointSettings } from '@gantry/api/gantry/engine/v1/types';
-import type { Network } from '@gantry/api/gantry/network/v1/network';
+import { type Network, SandboxNamespace } from '@gantry/api/gantry/network/v1/network';
 import { conflict, forbidden, invalidArgument } from '@gantry/rpc';
 import { Phase } from '../../core/phases';
 import type { DockerContainer } from '../records';
@@ -14,12 +14,16 @@ function endpointKey(docker: DockerContainer, network: Network): string | undefi
 /** dockerd's rules for joining one more network. Throws its errors. */
 export function checkConnect(id: string, docker: DockerContainer, network: Network, settings: EndpointSettings | undefined): void {
   refuseRemoval(id, docker);
-  if (network.driver === 'host') throw invalidArgument('container cannot be disconnected from host network or connected to host network');
+  if (network.sandboxNamespace === SandboxNamespace.SANDBOX_NAMESPACE_HOST)
+    throw invalidArgument('container cannot be disconnected from host network or connected to host network');
   const mode = docker.hostConfig?.NetworkMode ?? '';
   if (mode === 'host' || mode.startsWith('container:')) {
     throw invalidArgument('container sharing network namespace with another container or host cannot be connected to any other network');
   }
-  if (network.driver === 'null' || (mode === 'none' && Object.keys(docker.endpoints).length > 0)) {
+  if (
+    network.sandboxNamespace === SandboxNamespace.SANDBOX_NAMESPACE_ISOLATED ||
+    (mode === 'none' && Object.keys(docker.endpoints).length > 0)
+  ) {
     throw invalidArgument('container cannot be connected to multiple networks with one of the networks in private (none) mode');
   }
   if (endpointKey(docker, network) !== undefined)
@@ -34,7 +38,8 @@ export function checkConnect(id: string, docker: DockerContainer, network: Netwo
 /** The same for leaving one. */
 export function checkDisconnect(id: string, docker: DockerContainer, network: Network): void {
   refuseRemoval(id, docker);
-  if (network.driver === 'host') throw invalidArgument('container cannot be disconnected from host network or connected to host network');
+  if (network.sandboxNamespace === SandboxNamespace.SANDBOX_NAMESPACE_HOST)
+    throw invalidArgument('container cannot be disconnected from host network or connected to host network');
 }
 
 function refuseRemoval(id: string, docker: DockerContainer): void {
