@@ -1,6 +1,5 @@
-import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
-import { cancelled } from '@gantry/rpc';
+import { cancelled, drained } from '@gantry/rpc';
 import { sendError, messageOf } from '../http/answer';
 import type { Exchange } from '../http/exchange';
 
@@ -34,7 +33,7 @@ export class JsonLines {
     this.open();
     if (this.response.destroyed) throw cancelled('the client is gone');
     if (this.response.write(text)) return;
-    await Promise.race([once(this.response, 'drain'), once(this.response, 'close')]);
+    await drained(this.response);
   }
 
   end(): void {

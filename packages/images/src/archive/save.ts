@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream';
-import { once } from 'node:events';
 import { type Descriptor, familiarString, isIndex, type Platform, platformEquals, sha256, tryReference } from '@gantry/oci';
+import { cancelled, drained } from '@gantry/rpc';
 import type { ContentStore } from '../content/store';
 import type { Catalog } from '../docker/catalog';
 import type { LoadedImage } from '../docker/image-reader';
@@ -169,10 +169,8 @@ class ArchiveWriter {
 
   async write(data: Buffer): Promise<void> {
     if (data.length === 0 || this.out.write(data)) return;
-    await Promise.race([
-      once(this.out, 'drain'),
-      once(this.out, 'close').then(() => Promise.reject(new Error('reader of the archive went away'))),
-    ]);
+    await drained(this.out);
+    if (this.out.destroyed) throw cancelled('the reader of the archive went away', { cause: this.out.errored });
   }
 }
 

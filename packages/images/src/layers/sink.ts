@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import type { Duplex, Writable } from 'node:stream';
-import { dataLoss, errorText, resourceExhausted } from '@gantry/rpc';
+import { dataLoss, drained, errorText, resourceExhausted } from '@gantry/rpc';
 import { type Compression, decompressor, detectCompression, MAGIC_SIZE } from './decompress';
 import type { Ingest } from '../content/store';
 import type { Extraction, Following, Laid, NativeTree } from './native';
@@ -153,8 +152,7 @@ export class LayerSink {
     this.gathered = [];
     this.gatheredSize = 0;
     if (first === undefined) return;
-    if (!inflater.write(more.length === 0 ? first : Buffer.concat([first, ...more])))
-      await Promise.race([once(inflater, 'drain').catch(() => undefined), this.pumping]);
+    if (!inflater.write(more.length === 0 ? first : Buffer.concat([first, ...more]))) await drained(inflater).catch(() => undefined);
     this.rethrow();
   }
 
@@ -189,6 +187,6 @@ export class LayerSink {
 /** Writes with back-pressure; when the reader is gone, says why it went. */
 async function writeTo(stream: Writable, part: Buffer, reader: Promise<unknown>): Promise<void> {
   if (!stream.destroyed && stream.write(part)) return;
-  if (!stream.destroyed && stream.writableNeedDrain) await Promise.race([once(stream, 'drain').catch(() => undefined), reader]);
+  await drained(stream).catch(() => undefined);
   if (stream.destroyed) await reader;
 }

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import { type Descriptor, familiarString, type Platform, platformEquals, tryReference } from '@gantry/oci';
-import { notFound } from '@gantry/rpc';
+import { cancelled, drained, notFound } from '@gantry/rpc';
 import { TAR_END, tarHeader, tarPadding } from '../archive/tar-writer';
 import type { ContentStore } from '../content/store';
 import type { ImageRecord } from '../store/images';
@@ -121,7 +121,8 @@ class LayoutWriter {
 
   private async write(data: Buffer): Promise<void> {
     if (data.length === 0 || this.out.write(data)) return;
-    await once(this.out, 'drain');
+    await drained(this.out);
+    if (this.out.destroyed) throw cancelled('the reader of the archive went away', { cause: this.out.errored });
   }
 }
 

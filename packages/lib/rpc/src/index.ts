@@ -2,6 +2,7 @@ export type { CallContext, ContextChange } from './context';
 export { currentCall, derive, detached, newContext, runInCall, suboperation, toMetadata, traceIdOf, withTimeout } from './context';
 export type { Connection, ConnectOptions, StreamConnection } from './client';
 export { connect, connectStream } from './client';
+export { drained } from './drained';
 export type { ErrorKind, ErrorMeta, ErrorOptions } from './errors';
 export {
   aborted,
