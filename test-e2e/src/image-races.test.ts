@@ -136,7 +136,7 @@ describeEngine('images under everybody’s hands', (suite) => {
         '--apparent-size',
         join(store, 'snapshots'),
         join(store, 'content/blobs'),
-        join(store, 'volumes'),
+        join(suite.engine.root, 'volumes'),
       ]);
       const used = stdout
         .trim()

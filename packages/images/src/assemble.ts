@@ -34,6 +34,7 @@ import { Trees } from './snapshots/trees';
 import { Database } from './store/database';
 import { LeaseTable } from './store/leases';
 import { StoreLock } from './store/lock';
+import { volumesRoot } from './volumes/place';
 import { VolumeStore } from './volumes/store';
 
 /** What every part of the service stands on, for serving and for a check of a store that nobody serves. */
@@ -81,7 +82,7 @@ export function assemble(service: Pick<ServiceContext<ImagesConfig>, 'config' | 
     whole: [places.copy, places.native],
     foreign: (mounts) => foreign.some((proxy) => proxy.gave(mounts)),
   });
-  const volumes = new VolumeStore(db, join(data, 'volumes'), logger, removeTree);
+  const volumes = new VolumeStore(db, volumesRoot(data), logger, removeTree);
   const collector = new Collector(db, content, snapshotters, logger);
   const applier = new DiffApplier(content, native, new PlainTree(binary, budget, data), trees);
   const intake =

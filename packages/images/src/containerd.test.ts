@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { execFile, execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { WriteAction, type WriteContentRequest } from '@gantry/api/containerd/services/content/v1/content';
 import { SnapshotsService } from '@gantry/api/containerd/services/snapshots/v1/snapshots';
@@ -279,7 +279,7 @@ if (!ctr) console.warn('skipped: ctr (package containerd) is not installed');
 test('volumes: create, use, refuse, remove, prune', async () => {
   const { volumes } = engine;
   const made = await volumes.createVolume(ctx, { name: 'v1', driver: 'local', options: {}, labels: { a: 'b' } });
-  expect(made).toMatchObject({ created: true, volume: { name: 'v1', mountpoint: join(engine.data, 'volumes/v1/_data') } });
+  expect(made).toMatchObject({ created: true, volume: { name: 'v1', mountpoint: join(dirname(engine.data), 'volumes/v1/_data') } });
   expect((await volumes.createVolume(ctx, { name: 'v1', driver: '', options: {}, labels: {} })).created).toBe(false);
   await volumes.addReference(ctx, { name: 'v1', containerId: 'c1' });
   await expect(volumes.removeVolume(ctx, { name: 'v1', force: true })).rejects.toMatchObject({
@@ -318,15 +318,29 @@ test('attack 36: an empty volume is filled from inside the image only', async ()
   await engine.load(image.archive);
   await engine.snapshots.prepare(ctx, { snapshotter: '', key: 'c', parent: image.diffIds[0] ?? '', labels: {} });
   await engine.volumes.createVolume(ctx, { name: 'v1', driver: '', options: {}, labels: {} });
-  const fill = async (path: string) => (await engine.volumes.populate(ctx, { volumeName: 'v1', snapshotKey: 'c', path })).copied;
+  const fill = async (path: string, volumeName = 'v1', subpath = '') =>
+    (await engine.volumes.populate(ctx, { volumeName, snapshotKey: 'c', path, subpath })).copied;
   expect(await fill('/evil')).toBe(false);
   expect(await fill('/missing')).toBe(false);
   expect(await fill('/../../../../etc')).toBe(false);
   expect(await fill('/honest')).toBe(true);
   expect(await fill('/data')).toBe(false);
-  expect(execFileSync('find', [join(engine.data, 'volumes/v1/_data'), '-printf', '%P %m %U %G\n'], { encoding: 'utf8' })).toBe(
-    ' 750 5 6\nf 644 7 0\n',
-  );
+  const { volume } = await engine.volumes.getVolume(ctx, { name: 'v1' });
+  expect(volume?.mountpoint).toBe(join(dirname(engine.data), 'volumes/v1/_data'));
+  expect(execFileSync('find', [volume?.mountpoint ?? '', '-printf', '%P %m %U %G\n'], { encoding: 'utf8' })).toBe(' 750 5 6\nf 644 7 0\n');
+
+  const part = (await engine.volumes.createVolume(ctx, { name: 'part', driver: '', options: {}, labels: {} })).volume?.mountpoint ?? '';
+  mkdirSync(join(part, 'sub'));
+  symlinkSync('../../../../../..', join(part, 'out'));
+  expect(await fill('/data', 'part', 'missing')).toBe(false);
+  expect(await fill('/data', 'part', 'sub')).toBe(true);
+  expect(await fill('/data', 'part', 'out')).toBe(false); // the volume's own root, which is not empty
+  expect(execFileSync('find', [part, '-mindepth', '1', '-printf', '%P %U\\n'], { encoding: 'utf8' }).split('\n').sort()).toEqual([
+    '',
+    'out 0',
+    'sub 5',
+    'sub/f 7',
+  ]);
 });
 
 test('diff: a layer is applied and made again', async () => {

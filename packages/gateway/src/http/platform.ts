@@ -1,5 +1,6 @@
 import type { Platform } from '@gantry/api/gantry/images/v1/images';
 import { type Codec, list, scanJson, struct, text } from '@gantry/docker-api';
+import { parsePlatform as parseOciPlatform } from '@gantry/oci';
 import { invalidArgument } from '@gantry/rpc';
 
 interface PlatformJson {
@@ -18,14 +19,11 @@ const platformJson: Codec<PlatformJson> = struct<PlatformJson>('Platform', {
   'os.features': list(text),
 });
 
-/** `os[/arch[/variant]]`, as `pull` and `create` say it; undefined when empty. Errors: invalidArgument. */
+/** `os[/arch[/variant]]`, as `pull` and `create` say it; undefined when empty. A part alone is completed by the host's. Errors: invalidArgument. */
 export function parsePlatform(value: string): Platform | undefined {
   if (value === '') return undefined;
-  const parts = value.toLowerCase().split('/');
-  if (parts.length > 3 || parts.some((part) => !/^[a-z0-9_.-]+$/.test(part)))
-    throw invalidArgument(`invalid platform ${JSON.stringify(value)}: unknown operating system or architecture`);
-  const [os = '', architecture = '', variant = ''] = parts;
-  return { os, architecture, variant, osVersion: '' };
+  const { os, architecture, variant = '', 'os.version': osVersion = '' } = parseOciPlatform(value);
+  return { os, architecture, variant, osVersion };
 }
 
 /** A platform as JSON object, as inspect, history, save, load, push and rmi say it. Errors: invalidArgument. */

@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import { Readable } from 'node:stream';
-import type { DockerArchiveEntry } from '@gantry/oci';
+import { type DockerArchiveEntry, withoutNulls } from '@gantry/oci';
 import { dataLoss } from '@gantry/rpc';
 import { decompressor, detectCompression } from '../layers/decompress';
 import { peeled } from './host-decompress';
@@ -29,15 +29,16 @@ export function followLinks(links: ReadonlyMap<string, string>, path: string): s
 export function parseDockerEntries(bytes: Buffer): DockerArchiveEntry[] {
   let value: unknown;
   try {
-    value = JSON.parse(bytes.toString());
+    value = withoutNulls(JSON.parse(bytes.toString())) ?? [];
   } catch (cause) {
     throw dataLoss('manifest.json is not JSON', { cause });
   }
   if (!Array.isArray(value)) throw dataLoss('manifest.json is not a list');
   return value.map((entry: Partial<DockerArchiveEntry> | null, at) => {
-    if (typeof entry?.Config !== 'string' || !Array.isArray(entry.Layers) || !entry.Layers.every((layer) => typeof layer === 'string'))
+    const layers: unknown = entry?.Layers ?? [];
+    if (typeof entry?.Config !== 'string' || !Array.isArray(layers) || !layers.every((layer) => typeof layer === 'string'))
       throw dataLoss(`entry ${at} of manifest.json is not whole`);
-    return { Config: entry.Config, RepoTags: entry.RepoTags ?? null, Layers: entry.Layers };
+    return { Config: entry.Config, RepoTags: entry.RepoTags ?? null, Layers: layers };
   });
 }
 

@@ -6,6 +6,7 @@ import { parseIndex, parseManifest } from '../docker/manifest';
 import { referenceOf, REPO_DIGEST_LABEL } from '../docker/names';
 import type { Database } from '../store/database';
 import type { ImageRecord, ImageTable } from '../store/images';
+import { SOURCE_PREFIX, sourceLabel } from '../registry/source';
 import type { Labels } from '../store/labels';
 
 /** A repository that is known to have an image's blobs. */
@@ -36,18 +37,18 @@ export interface Recipe {
   readonly parent: string;
 }
 
-const SOURCE = 'containerd.io/distribution.source.';
-
-/** Repositories that the labels of a blob name. */
-export function sourcesOf(labels: Labels): Source[] {
-  return Object.entries(labels).flatMap(([key, value]) =>
-    key.startsWith(SOURCE)
-      ? value
-          .split(',')
-          .filter((path) => path !== '')
-          .map((path) => ({ domain: key.slice(SOURCE.length), path }))
-      : [],
-  );
+/** Repositories that the labels of a blob name: at each of these registries that has the label's host, for it has no port; else at the host itself. */
+export function sourcesOf(labels: Labels, domains: Iterable<string> = []): Source[] {
+  const known = [...domains];
+  return Object.entries(labels).flatMap(([key, value]) => {
+    if (!key.startsWith(SOURCE_PREFIX)) return [];
+    const named = known.filter((domain) => sourceLabel(domain) === key);
+    const places = named.length > 0 ? named : [key.slice(SOURCE_PREFIX.length)];
+    return value
+      .split(',')
+      .filter((path) => path !== '')
+      .flatMap((path) => places.map((domain) => ({ domain, path })));
+  });
 }
 
 /** Everything that image records need, found by reading the documents that are there. */
@@ -59,6 +60,9 @@ export class WantedBlobs {
   /** Documents that cannot be read, by namespace and digest: why. */
   readonly unreadable = new Map<string, { readonly image: string; readonly why: string }>();
 
+  /** Registries that names of images were pulled from. */
+  private readonly domains = new Set<string>();
+
   private constructor(
     private readonly content: ContentStore,
     private readonly db: Database,
@@ -67,7 +71,12 @@ export class WantedBlobs {
   static async gather(db: Database, content: ContentStore, images: ImageTable): Promise<WantedBlobs> {
     const all = new WantedBlobs(content, db);
     for (const { ns } of db.all<{ ns: string }>('SELECT DISTINCT ns FROM images')) {
-      for (const record of images.list({ namespace: ns })) await all.image(ns, record);
+      const records = images.list({ namespace: ns });
+      for (const { name } of records) {
+        const reference = referenceOf(name);
+        if (reference !== undefined) all.domains.add(reference.domain);
+      }
+      for (const record of records) await all.image(ns, record);
     }
     return all;
   }
@@ -153,7 +162,7 @@ export class WantedBlobs {
   ): Promise<Buffer | undefined> {
     const key = `${image.namespace} ${digest}`;
     const info = this.content.table.find({ namespace: image.namespace }, digest);
-    for (const source of sourcesOf(info?.labels ?? {}))
+    for (const source of sourcesOf(info?.labels ?? {}, this.domains))
       if (!image.sources.some(({ domain, path }) => domain === source.domain && path === source.path)) image.sources.push(source);
     if (!this.blobs.has(key))
       this.blobs.set(key, {

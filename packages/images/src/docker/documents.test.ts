@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { isGantryError } from '@gantry/rpc';
+import { parseDockerEntries } from '../archive/outer';
 import { applyChanges } from './dockerfile-changes';
 import { choosePlatform, parseConfig } from './image-reader';
 import { kindOf, parseIndex, parseManifest } from './manifest';
@@ -58,6 +59,42 @@ test('fuzz: 1000 documents of any shape, each read by four parsers, give a docum
     }),
     { numRuns: 1000 },
   );
+});
+
+test("Go's null is an empty list, an empty map or nothing", () => {
+  const whole = { mediaType: 'application/vnd.oci.image.config.v1+json', digest, size: 1 };
+  const bytes = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
+  const config = {
+    os: 'linux',
+    architecture: 'amd64',
+    created: null,
+    config: { Env: null, Labels: null, Volumes: null },
+    history: null,
+    rootfs: { type: 'layers', diff_ids: null },
+  };
+  expect(parseConfig(bytes(config), 'c')).toEqual({
+    os: 'linux',
+    architecture: 'amd64',
+    config: {},
+    rootfs: { type: 'layers', diff_ids: [] },
+  });
+  expect(parseConfig(bytes({ ...config, config: null, rootfs: null, author: null }), 'c')).not.toHaveProperty('config');
+  expect(parseConfig(bytes({ ...config, history: [{ created: null, comment: 'c' }] }), 'c').history).toEqual([{ comment: 'c' }]);
+  expect(() => parseConfig(bytes({ ...config, history: 5 }), 'c')).toThrow('no list of steps');
+  const manifest = {
+    schemaVersion: 2,
+    config: { ...whole, annotations: null, urls: null, platform: null },
+    layers: null,
+    annotations: null,
+    subject: null,
+  };
+  expect(parseManifest(bytes(manifest), 'm')).toEqual({ schemaVersion: 2, config: whole, layers: [] });
+  expect(kindOf(bytes(manifest), '', 'm')).toBe('manifest');
+  const index = { schemaVersion: 2, manifests: [{ ...whole, platform: null, annotations: null }], annotations: null, subject: null };
+  expect(parseIndex(bytes(index), 'i')).toEqual({ schemaVersion: 2, manifests: [whole] });
+  expect(parseIndex(bytes({ ...index, manifests: null }), 'i').manifests).toEqual([]);
+  expect(parseDockerEntries(bytes([{ Config: 'c', RepoTags: null, Layers: null }]))).toEqual([{ Config: 'c', RepoTags: null, Layers: [] }]);
+  expect(parseDockerEntries(bytes(null))).toEqual([]);
 });
 
 test('changes of commit and import', () => {

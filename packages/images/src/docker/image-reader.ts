@@ -13,6 +13,7 @@ import {
   platformEquals,
   runnable,
   formatPlatform,
+  withoutNulls,
 } from '@gantry/oci';
 import { dataLoss, isErrorOf, notFound, notImplemented } from '@gantry/rpc';
 import type { ContentStore } from '../content/store';
@@ -132,12 +133,13 @@ export function choosePlatform<T extends { readonly platform?: Platform }>(
 export function parseConfig(bytes: Buffer, digest: string): ImageConfig {
   let value: unknown;
   try {
-    value = JSON.parse(bytes.toString());
+    value = withoutNulls(JSON.parse(bytes.toString()));
   } catch (cause) {
     throw dataLoss(`image configuration ${digest} is not JSON`, { cause });
   }
   const config = value as Partial<ImageConfig> | null;
   const diffIds: unknown = config?.rootfs?.diff_ids ?? [];
+  const history: unknown = config?.history ?? [];
   if (
     typeof config !== 'object' ||
     config === null ||
@@ -146,6 +148,8 @@ export function parseConfig(bytes: Buffer, digest: string): ImageConfig {
   ) {
     throw dataLoss(`image configuration ${digest} has no valid root file system`);
   }
+  if (!Array.isArray(history) || !history.every((step) => typeof step === 'object' && step !== null))
+    throw dataLoss(`history of image configuration ${digest} is no list of steps`);
   return {
     ...config,
     os: config.os ?? 'linux',

@@ -1,4 +1,4 @@
-import { isIndex, isManifest, type Descriptor, type Index, type Manifest, mediaTypes } from '@gantry/oci';
+import { isIndex, isManifest, type Descriptor, type Index, type Manifest, mediaTypes, withoutNulls } from '@gantry/oci';
 import { dataLoss, notImplemented, resourceExhausted } from '@gantry/rpc';
 
 /** No honest manifest or index is larger. */
@@ -10,7 +10,7 @@ function parse(bytes: Buffer, name: string): Json {
   if (bytes.length > MANIFEST_LIMIT) throw resourceExhausted(`manifest ${name} has ${bytes.length} bytes, more than ${MANIFEST_LIMIT}`);
   let value: unknown;
   try {
-    value = JSON.parse(bytes.toString());
+    value = withoutNulls(JSON.parse(bytes.toString()));
   } catch (cause) {
     throw dataLoss(`manifest ${name} is not JSON`, { cause });
   }
@@ -29,8 +29,8 @@ export function parseManifest(bytes: Buffer, name: string): Manifest {
   const type = json['mediaType'];
   if (type !== undefined && !isManifest(String(type))) throw dataLoss(`manifest ${name} calls itself ${String(type)}`);
   const config = descriptor(json['config'], `config of manifest ${name}`);
-  const layers = json['layers'];
-  if (!Array.isArray(layers)) throw dataLoss(`manifest ${name} has no layers`);
+  const layers = json['layers'] ?? [];
+  if (!Array.isArray(layers)) throw dataLoss(`layers of manifest ${name} are no list`);
   return {
     ...(json as unknown as Manifest),
     config,
@@ -42,8 +42,8 @@ export function parseIndex(bytes: Buffer, name: string): Index {
   const json = parse(bytes, name);
   const type = json['mediaType'];
   if (type !== undefined && !isIndex(String(type))) throw dataLoss(`index ${name} calls itself ${String(type)}`);
-  const manifests = json['manifests'];
-  if (!Array.isArray(manifests)) throw dataLoss(`index ${name} has no manifests`);
+  const manifests = json['manifests'] ?? [];
+  if (!Array.isArray(manifests)) throw dataLoss(`manifests of index ${name} are no list`);
   return { ...(json as unknown as Index), manifests: manifests.map((entry, at) => descriptor(entry, `entry ${at} of index ${name}`)) };
 }
 
@@ -64,7 +64,7 @@ export function kindOf(bytes: Buffer, mediaType: string, name: string): 'manifes
   if (isIndex(own)) return 'index';
   if (isManifest(own)) return 'manifest';
   if (Array.isArray(json['manifests'])) return 'index';
-  if (Array.isArray(json['layers'])) return 'manifest';
+  if (Array.isArray(json['layers']) || json['config'] !== undefined) return 'manifest';
   throw notImplemented(`manifest ${name} has the media type ${own === '' ? 'unknown' : own}, which is not supported`);
 }
 

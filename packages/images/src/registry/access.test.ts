@@ -319,7 +319,13 @@ describe('import from a web server', () => {
 
   test('a page that is not there, another scheme', async () => {
     const { host } = await registry();
-    await expect(fetchImage(`http://${host}/none`)).rejects.toThrow('answered 404 to /none');
+    const said: unknown[] = [];
+    const failing = async (): Promise<void> => {
+      const request = { repository: '', tag: '', message: '', changes: [], platform: undefined, sourceUrl: `http://${host}/none` };
+      for await (const message of engine.images.import(ctx, request)) said.push(message);
+    };
+    await expect(failing()).rejects.toMatchObject({ kind: 'notFound', message: `failed to GET http://${host}/none with status 404` });
+    expect(said).toEqual([]); // docker's answer has its status then
     await expect(fetchImage('file:///etc/shadow')).rejects.toMatchObject({ kind: 'invalidArgument' });
   });
 });

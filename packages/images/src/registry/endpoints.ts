@@ -1,3 +1,4 @@
+import { lookup } from 'node:dns/promises';
 import { BlockList, isIP } from 'node:net';
 import { DIAL_TIMEOUT, plainTransport, type Transport } from './transport';
 
@@ -38,9 +39,10 @@ export function endpointsOf(
   domain: string,
   config: RegistryConfig,
   certificates: Pick<Transport, 'ca' | 'clients'> = plainTransport,
+  addresses: Addresses = new Map(),
 ): Endpoint[] {
   const host = hostOf(domain);
-  const insecure = isInsecure(host, config.insecure);
+  const insecure = isInsecure(host, config.insecure, addresses.get(host));
   const transport: Transport = { ca: certificates.ca, clients: certificates.clients, insecure, dialTimeout: DIAL_TIMEOUT };
   const own = [endpoint(new URL(`https://${host}`), { transport })];
   if (insecure) own.push(endpoint(new URL(`http://${host}`), { transport }));
@@ -49,19 +51,42 @@ export function endpointsOf(
     const base = new URL(url);
     return endpoint(base, {
       mirror: true,
-      transport: { ...plainTransport, insecure: base.protocol === 'http:' || isInsecure(base.host, config.insecure) },
+      transport: {
+        ...plainTransport,
+        insecure: base.protocol === 'http:' || isInsecure(base.host, config.insecure, addresses.get(base.host)),
+      },
     });
   });
   return [...mirrors, ...own];
 }
 
-/** Loopback always; others when configured as host, host:port or network. */
-export function isInsecure(host: string, configured: readonly string[]): boolean {
+/** Loopback always; others when configured as host, host:port or a network that it, or an address of its name, lies in. */
+export function isInsecure(host: string, configured: readonly string[], addresses: readonly string[] = []): boolean {
   const { hostname } = new URL(`https://${host}`);
-  const address = hostname.replace(/^\[|\]$/g, '');
-  if (address === 'localhost' || address.endsWith('.localhost') || address === '::1' || (isIP(address) === 4 && address.startsWith('127.')))
-    return true;
-  return configured.some((entry) => entry === host || entry === hostname || entry === address || inNetwork(address, entry));
+  const name = hostname.replace(/^\[|\]$/g, '');
+  if (name === 'localhost' || name.endsWith('.localhost')) return true;
+  const networks = [...LOOPBACK, ...configured];
+  return (
+    configured.some((entry) => entry === host || entry === hostname || entry === name) ||
+    [name, ...addresses].some((address) => networks.some((entry) => inNetwork(address, entry)))
+  );
+}
+
+const LOOPBACK = ['127.0.0.0/8', '::1/128'];
+
+/** Addresses of hosts (with their ports) that are named. */
+export type Addresses = ReadonlyMap<string, readonly string[]>;
+
+/** Looks the names of hosts up; one that is unknown has no address. The public registry's is not looked up: nothing about it is insecure. */
+export async function addressesOf(hosts: readonly string[]): Promise<Addresses> {
+  const named = hosts.filter(
+    (host) => host !== hostOf(DOCKER_HUB) && isIP(new URL(`https://${host}`).hostname.replace(/^\[|\]$/g, '')) === 0,
+  );
+  const found = named.map(async (host): Promise<[string, string[]]> => {
+    const answers = await lookup(new URL(`https://${host}`).hostname, { all: true }).catch(() => []);
+    return [host, answers.map(({ address }) => address)];
+  });
+  return new Map(await Promise.all(found));
 }
 
 function inNetwork(address: string, entry: string): boolean {

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { invalidArgument } from '@gantry/rpc';
 import { type Certificates, dockerCertificates } from './certificates';
-import { type Endpoint, endpoint, endpointsOf, hostOf, isInsecure, type RegistryConfig } from './endpoints';
+import { type Addresses, addressesOf, type Endpoint, endpoint, endpointsOf, hostOf, isInsecure, type RegistryConfig } from './endpoints';
 import { type HostEntry, readHostsFile } from './hosts-toml';
 import { plainTransport } from './transport';
 
@@ -21,12 +21,17 @@ export class Hosts {
   async endpoints(domain: string, options: { readonly paths?: readonly string[]; readonly scheme?: Scheme } = {}): Promise<Endpoint[]> {
     const found = await this.folder(domain, options.paths ?? this.config.paths);
     const certificates = found.kind === 'docker' ? await dockerCertificates(found.path) : plainTransport;
-    if (found.kind !== 'hosts') return withScheme(endpointsOf(domain, this.config, certificates), options.scheme ?? '');
+    if (found.kind !== 'hosts') {
+      const mirrors = domain === 'docker.io' ? this.config.mirrors.map((url) => new URL(url).host) : [];
+      const addresses = await addressesOf([hostOf(domain), ...mirrors]);
+      return withScheme(endpointsOf(domain, this.config, certificates, addresses), options.scheme ?? '');
+    }
     const { hosts, server } = await readHostsFile(found.path);
     const own = hostOf(domain);
-    const listed = hosts.map((entry) => this.entry(entry, domain, own));
-    if (server.url !== undefined) return [...listed, this.entry({ ...server, url: server.url }, domain, own)];
-    const rest = endpointsOf(domain, { ...this.config, mirrors: [] }, server satisfies Certificates).map((each): Endpoint => ({
+    const addresses = await addressesOf([own, ...hosts.map(({ url }) => url.host), ...(server.url === undefined ? [] : [server.url.host])]);
+    const listed = hosts.map((entry) => this.entry(entry, domain, own, addresses));
+    if (server.url !== undefined) return [...listed, this.entry({ ...server, url: server.url }, domain, own, addresses)];
+    const rest = endpointsOf(domain, { ...this.config, mirrors: [] }, server satisfies Certificates, addresses).map((each): Endpoint => ({
       ...each,
       headers: server.headers,
       capabilities: server.capabilities,
@@ -35,7 +40,7 @@ export class Hosts {
     return [...listed, ...withScheme(rest, options.scheme ?? '')];
   }
 
-  private entry(entry: HostEntry, domain: string, own: string): Endpoint {
+  private entry(entry: HostEntry, domain: string, own: string, addresses: Addresses): Endpoint {
     const { url } = entry;
     const same = url.host === own || url.host === domain;
     const path = url.pathname.replace(/\/+$/, '');
@@ -51,7 +56,9 @@ export class Hosts {
         clients: entry.clients,
         dialTimeout: entry.dialTimeout,
         insecure:
-          entry.skipVerify || url.protocol === 'http:' || (isInsecure(url.host, []) ? false : isInsecure(url.host, this.config.insecure)),
+          entry.skipVerify ||
+          url.protocol === 'http:' ||
+          (!isInsecure(url.host, [], addresses.get(url.host)) && isInsecure(url.host, this.config.insecure, addresses.get(url.host))),
       },
     });
   }

@@ -32,6 +32,7 @@ import type { Target } from '../store/images';
 import type { Scope } from '../store/namespaced';
 import { accessOf, type Registries } from './registries';
 import type { Reader } from './repository';
+import { sourceLabels } from './source';
 
 export interface PullDependencies {
   readonly registries: Registries;
@@ -76,8 +77,6 @@ export interface Pulled {
   readonly upToDate: boolean;
 }
 
-/** Label of containerd's on a blob: repositories of a registry that have it. */
-export const sourceLabel = (domain: string): string => `containerd.io/distribution.source.${domain}`;
 const short = (digest: string): string => digest.slice('sha256:'.length, 'sha256:'.length + 12);
 
 /** Pulls images. The same blob is downloaded once, however many pulls want it at a time. */
@@ -122,7 +121,7 @@ export class Puller {
       imageId = await this.image(scope, repository, fetched.bytes, options);
       await content.put(scope, top.bytes, top.digest, {
         ...indexLabels(index, (digest) => content.has(scope, digest)),
-        ...this.source(reference),
+        ...this.source(scope, top.digest, reference),
       });
     } else {
       imageId = await this.image(scope, repository, top.bytes, options);
@@ -208,9 +207,9 @@ export class Puller {
     }
     await content.put(scope, configJson, manifest.config.digest, {
       ...configLabels(snapshotter.name, chains.at(-1)),
-      ...this.source(options.reference),
+      ...this.source(scope, manifest.config.digest, options.reference),
     });
-    await content.put(scope, bytes, digest, { ...manifestLabels(manifest), ...this.source(options.reference) });
+    await content.put(scope, bytes, digest, { ...manifestLabels(manifest), ...this.source(scope, digest, options.reference) });
     return manifest.config.digest;
   }
 
@@ -276,7 +275,7 @@ export class Puller {
       }),
     );
     content.hold(scope, layer.digest);
-    content.setLabels(scope, layer.digest, this.source(job.options.reference));
+    content.setLabels(scope, layer.digest, this.source(scope, layer.digest, job.options.reference));
     const loose = this.unclaimed.get(key);
     this.unclaimed.delete(key);
     if (loose !== undefined) {
@@ -284,12 +283,14 @@ export class Puller {
       if (job.loose.has(layer.digest)) await intake.drop(scope, loose.key);
       else job.loose.set(layer.digest, loose);
     }
-    if (taken.diffId !== job.wanted) throw dataLoss(`layer ${layer.digest} unpacks to ${taken.diffId}, its image says ${job.wanted}`);
+    // A blob that another namespace had is known by its digest alone: what it unpacks to is seen when it is laid out.
+    if (taken.diffId !== '' && taken.diffId !== job.wanted)
+      throw dataLoss(`layer ${layer.digest} unpacks to ${taken.diffId}, its image says ${job.wanted}`);
     report({ id, status: 'Verifying Checksum' });
     report({ id, status: 'Download complete' });
   }
 
-  private source(reference: Reference | undefined): Record<string, string> {
-    return reference === undefined ? {} : { [sourceLabel(reference.domain)]: reference.path };
+  private source(scope: Scope, digest: string, reference: Reference | undefined): Record<string, string> {
+    return reference === undefined ? {} : sourceLabels(reference, this.deps.content.table.find(scope, digest)?.labels);
   }
 }

@@ -26,7 +26,7 @@ import { Limit } from '../layers/limit';
 import type { LeaseTable } from '../store/leases';
 import type { ImageRecord } from '../store/images';
 import type { Scope } from '../store/namespaced';
-import { sourceLabel } from './pull';
+import { otherRepository, sourceLabels } from './source';
 import { accessOf, type Registries } from './registries';
 import type { Repository } from './repository';
 
@@ -162,7 +162,6 @@ export class Pusher {
     }
     const mediaType = layer.mediaType === mediaTypes.ociLayer ? mediaTypes.ociLayerGzip : mediaTypes.dockerLayerGzip;
     const { labels } = content.info(scope, layer.digest);
-    const source = sourceLabel(options.reference.domain);
     const [known = '', size = ''] = (labels[PUSHED_LABEL] ?? '').split(' ');
     if (known !== '' && (await repository.hasBlob(known, options.signal))) {
       options.report({ id, status: 'Layer already exists' });
@@ -170,9 +169,9 @@ export class Pusher {
     }
     let packed = new Squeeze(() => undefined);
     const again = (): Squeeze => (packed = new Squeeze((current) => options.report({ id, status: 'Pushing', current, total: layer.size })));
-    const from = labels[source];
+    const from = otherRepository(options.reference, labels);
     const how = await repository.upload({
-      ...(known === '' || from === undefined || from === options.reference.path ? {} : { digest: known, from }),
+      ...(known === '' || from === undefined ? {} : { digest: known, from }),
       // gzip has no middle to begin at: it is compressed again from the start, the same bytes, of which the first are not sent.
       body: (offset) => again().stream(content.read(scope, layer.digest), offset),
       digestAfter: () => packed.digest(),
@@ -183,7 +182,10 @@ export class Pusher {
       return { mediaType, digest: known as Digest, size: Number(size) };
     }
     options.report({ id, status: 'Pushed' });
-    content.setLabels(scope, layer.digest, { [PUSHED_LABEL]: `${packed.digest()} ${packed.size}`, [source]: options.reference.path });
+    content.setLabels(scope, layer.digest, {
+      [PUSHED_LABEL]: `${packed.digest()} ${packed.size}`,
+      ...sourceLabels(options.reference, labels),
+    });
     return { mediaType, digest: packed.digest() as Digest, size: packed.size };
   }
 
@@ -196,8 +198,8 @@ export class Pusher {
       say('Layer already exists');
       return;
     }
-    const label = sourceLabel(options.reference.domain);
-    const from = content.info(scope, blob.digest).labels[label];
+    const { labels } = content.info(scope, blob.digest);
+    const from = otherRepository(options.reference, labels);
     const read = async function* (offset: number): AsyncGenerator<Buffer> {
       let sent = offset;
       for await (const part of content.read(scope, blob.digest, offset, 0, 256 << 10)) {
@@ -208,13 +210,13 @@ export class Pusher {
     };
     const how = await repository.upload({
       digest: blob.digest,
-      ...(from === undefined || from === options.reference.path ? {} : { from }),
+      ...(from === undefined ? {} : { from }),
       size: blob.size,
       body: (offset) => Readable.from(read(offset), { objectMode: false }),
       digestAfter: () => blob.digest,
       signal: options.signal,
     });
-    content.setLabels(scope, blob.digest, { [label]: options.reference.path });
+    content.setLabels(scope, blob.digest, sourceLabels(options.reference, labels));
     say(how === 'mounted' ? `Mounted from ${from ?? ''}` : 'Pushed');
   }
 }

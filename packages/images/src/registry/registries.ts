@@ -1,6 +1,6 @@
 import type { Auth } from '@gantry/api/gantry/images/v1/images';
 import { familiarName, type Platform, type Reference } from '@gantry/oci';
-import { errorText, GantryError, invalidArgument, isErrorOf, type Logger, notFound, unavailable } from '@gantry/rpc';
+import { errorText, type GantryError, internal, invalidArgument, isErrorOf, type Logger, notFound, unavailable } from '@gantry/rpc';
 import { parseConfig } from '../docker/image-reader';
 import { documentType, kindOf, MANIFEST_LIMIT, parseIndex, parseManifest } from '../docker/manifest';
 import { Authorizer } from './auth';
@@ -162,7 +162,7 @@ export class Registries {
       }
       if (response.status !== 200) {
         response.body.resume();
-        throw new GantryError('unknown', `${url.host} answered ${response.status} to ${url.pathname}`);
+        throw refusedDownload(address, response.status);
       }
       return { total: Number(response.headers['content-length'] ?? 0), body: bodyOf(response, address) };
     }
@@ -194,6 +194,13 @@ export class Registries {
     const calls = new Calls(this.http, at, new Authorizer(this.http, at, access.credentials), this.logger);
     return new Repository(calls, reference.path, { logger: this.logger, ranges: this.config.ranges, endpoint });
   }
+}
+
+/** As dockerd takes a web server's answer: what is not there is not found, what the server will not give is the request's fault. */
+function refusedDownload(address: string, status: number): GantryError {
+  const message = `failed to GET ${address} with status ${status}`;
+  if (status === 404) return notFound(message);
+  return status >= 400 && status < 500 ? invalidArgument(message) : internal(message);
 }
 
 const isImageConfig = (mediaType: string): boolean => /(\.image\.config\.v1|\.container\.image\.v1)\+json$/.test(mediaType);

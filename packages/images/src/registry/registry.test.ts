@@ -36,6 +36,29 @@ const remove = (ref: string) => engine.images.remove(ctx, { ref, force: true, no
 
 if (!hasRegistry) console.warn(`skipped: ${REGISTRY_BINARY} is not installed`);
 (hasRegistry ? describe : describe.skip)('docker-registry', () => {
+  test.each(['overlayfs', 'copy'])('a first pull of layers that another namespace has, on %s', async (snapshotter) => {
+    const registry = await startRegistry();
+    const own = await startEngine({ snapshotter });
+    try {
+      const other = newContext({ namespace: 'other' });
+      const image = await dockerArchive([`${registry.host}/a:1`], [[{ name: 'f', body: 'x' }], [{ name: 'g', body: 'y' }]], { gzip: true });
+      await own.load(image.archive, other);
+      const request = { ref: `${registry.host}/a:1`, allTags: false, auth: undefined, platform: undefined };
+      for await (const _line of own.images.push(other, request));
+      let imageId = '';
+      for await (const answer of own.images.pull(ctx, request)) imageId ||= answer.imageId;
+      expect(imageId).toBe(image.id);
+      const { info } = await own.content.info(ctx, { digest: sha256(image.layers[0] ?? '') });
+      expect(info?.labels).toMatchObject({
+        'containerd.io/uncompressed': image.diffIds[0],
+        'containerd.io/distribution.source.127.0.0.1': 'a',
+      });
+    } finally {
+      await own.stop();
+      await registry.stop();
+    }
+  });
+
   test('push, remove, pull: the same image; a second push sends nothing, another repository mounts', async () => {
     const registry = await startRegistry();
     try {
@@ -312,5 +335,11 @@ test('endpoints: mirrors for Docker Hub only, plain HTTP only where it is allowe
     true,
     true,
   ]);
+  // A name counts by what it resolves to, as for dockerd.
+  expect(isInsecure('named.example:5000', config.insecure, ['192.0.2.1', '10.9.8.7'])).toBe(true);
+  expect(isInsecure('named.example', [], ['127.0.1.1'])).toBe(true);
+  expect(isInsecure('named.example', config.insecure, ['192.0.2.1'])).toBe(false);
+  const addresses = new Map([['named.example:5000', ['10.9.8.7']]]);
+  expect(endpointsOf('named.example:5000', config, undefined, addresses).map(({ base }) => base.protocol)).toEqual(['https:', 'http:']);
   expect(['example.org', '192.168.0.1', '127.evil.org'].map((host) => isInsecure(host, config.insecure))).toEqual([false, false, false]);
 });

@@ -1,4 +1,4 @@
-import { type Index, mediaTypes, sha256 } from '@gantry/oci';
+import { type Index, mediaTypes, sha256, withoutNulls } from '@gantry/oci';
 import { dataLoss, type Logger, notFound } from '@gantry/rpc';
 import { MANIFEST_LIMIT } from '../docker/manifest';
 import type { Calls } from './calls';
@@ -159,8 +159,10 @@ export class Repository implements Reader {
       return undefined;
     }
     if (response.status !== 200) throw await refusal(response, `manifest ${tag} of ${this.path}`);
-    const index = JSON.parse((await readBody(response, MANIFEST_LIMIT, `manifest ${tag} of ${this.path}`)).toString()) as Partial<Index>;
-    if (!Array.isArray(index.manifests)) throw notFound(`${tag} of ${this.path} is no index`);
+    const index = withoutNulls(
+      JSON.parse((await readBody(response, MANIFEST_LIMIT, `manifest ${tag} of ${this.path}`)).toString()),
+    ) as Partial<Index>;
+    if (!Array.isArray((index.manifests ??= []))) throw notFound(`${tag} of ${this.path} is no index`);
     return index as Index;
   }
 

@@ -51,8 +51,9 @@ export async function* importImage(deps: Dependencies, ctx: CallContext, request
 /** The archive comes from a web server. */
 async function importFrom(deps: Dependencies, ctx: CallContext, request: ImportRequest, queue: Queue<ImportResponse>): Promise<void> {
   const say = (part: Partial<Progress>): void => queue.push({ ticket: undefined, progress: progress(part), imageId: '' });
-  say({ status: `Downloading from ${request.sourceUrl}` });
+  // Nothing is said before the server has answered: what it lacks is the call's own failure.
   const { total, body } = await deps.registries.download(request.sourceUrl, ctx.signal);
+  say({ status: `Downloading from ${request.sourceUrl}` });
   const throttle = new Throttle<number>((current) => say({ status: 'Importing', current: BigInt(current), total: BigInt(total) }));
   const counted = (async function* () {
     let current = 0;

@@ -55,8 +55,8 @@ export function volumeHandlers(deps: VolumesDependencies): Handlers<VolumesServi
       await volumes.releaseReference(name, containerId);
       return {};
     },
-    populate: async (ctx, { volumeName, snapshotKey, path }) => ({
-      copied: await populate(deps, ctx, { volume: volumeName, snapshotKey, path }),
+    populate: async (ctx, { volumeName, snapshotKey, path, subpath }) => ({
+      copied: await populate(deps, ctx, { volume: volumeName, snapshotKey, path, subpath }),
     }),
   };
 }

@@ -4,7 +4,8 @@ import { type ContentStore, isExisting } from '../content/store';
 import { documentType, kindOf, MANIFEST_LIMIT } from '../docker/manifest';
 import { Limit } from '../layers/limit';
 import { SharedWork } from '../layers/shared-work';
-import { type Puller, sourceLabel } from '../registry/pull';
+import type { Puller } from '../registry/pull';
+import { sourceLabels } from '../registry/source';
 import type { FetchedManifest, Reader } from '../registry/repository';
 import type { Labels } from '../store/labels';
 import type { Scope } from '../store/namespaced';
@@ -81,7 +82,7 @@ export class GraphFetcher {
     if (manifest !== undefined) await this.parts(scope, reader, { descriptor, manifest, bytes: node.bytes }, { ...at, parents: [name] });
     const referrers = options.referrers && !at.metadataOnly ? await this.referrers(scope, reader, node, at) : [];
     await keepNode(content, scope, node, {
-      ...this.source(options.reference),
+      ...this.source(scope, node.descriptor.digest, options.reference),
       ...Object.fromEntries(referrers.map((digest) => [referrerLabel(digest), digest])),
     });
     options.tell({ event: 'complete', name, parents, descriptor });
@@ -161,7 +162,7 @@ export class GraphFetcher {
       ),
     );
     content.hold(scope, digest);
-    content.setLabels(scope, digest, this.source(options.reference));
+    content.setLabels(scope, digest, this.source(scope, digest, options.reference));
     options.tell({ event: 'complete', name, parents, progress: size, total: size, descriptor });
   }
 
@@ -212,8 +213,8 @@ export class GraphFetcher {
     return found.map(({ digest }) => digest);
   }
 
-  private source({ domain, path }: Reference): Labels {
-    return { [sourceLabel(domain)]: path };
+  private source(scope: Scope, digest: string, reference: Reference): Labels {
+    return sourceLabels(reference, this.deps.content.table.find(scope, digest)?.labels);
   }
 }
 

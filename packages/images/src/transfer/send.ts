@@ -4,7 +4,7 @@ import { failedPrecondition } from '@gantry/rpc';
 import type { ContentStore } from '../content/store';
 import { documentType, kindOf } from '../docker/manifest';
 import { Limit } from '../layers/limit';
-import { sourceLabel } from '../registry/pull';
+import { otherRepository, sourceLabels } from '../registry/source';
 import type { Repository } from '../registry/repository';
 import type { Scope } from '../store/namespaced';
 import { isDocument, parseNode, storedReferrers, subjectOf } from './graph';
@@ -103,8 +103,8 @@ export class GraphSender {
       }
       if (!content.has(scope, digest))
         throw failedPrecondition(`blob ${digest} is neither here nor at the registry: pull all platforms first`);
-      const label = sourceLabel(options.domain);
-      const from = content.info(scope, digest).labels[label];
+      const { labels } = content.info(scope, digest);
+      const from = otherRepository(options, labels);
       const read = async function* (offset: number): AsyncGenerator<Buffer> {
         let progress = offset;
         for await (const part of content.read(scope, digest, offset, 0, 256 << 10)) {
@@ -116,12 +116,12 @@ export class GraphSender {
       await repository.upload({
         digest,
         size,
-        ...(from === undefined || from === options.path ? {} : { from }),
+        ...(from === undefined ? {} : { from }),
         body: (offset) => Readable.from(read(offset), { objectMode: false }),
         digestAfter: () => digest,
         signal: options.signal,
       });
-      content.setLabels(scope, digest, { [label]: options.path });
+      content.setLabels(scope, digest, sourceLabels(options, labels));
       options.tell({ event: 'complete', name, parents, progress: size, total: size, descriptor });
     });
   }

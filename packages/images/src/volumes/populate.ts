@@ -10,18 +10,32 @@ import type { Scope } from '../store/namespaced';
 import type { VolumeStore } from './store';
 
 /**
- * Docker's copy-up: an empty volume gets what the image has at the place where it is mounted, with owners, modes and xattrs. The path is resolved inside
+ * Docker's copy-up: an empty volume, or directory of one, gets what the image has at the place where it is mounted, with owners, modes and xattrs. The path is resolved inside
  * the image's tree, links too, so that nothing of the host is copied. False when the volume was not empty or the image has no such directory.
  */
 export async function populate(
   deps: { readonly volumes: VolumeStore; readonly snapshotter: RecordedSnapshotter; readonly native: NativeTree },
   scope: Scope,
-  request: { readonly volume: string; readonly snapshotKey: string; readonly path: string },
+  request: { readonly volume: string; readonly snapshotKey: string; readonly path: string; readonly subpath: string },
 ): Promise<boolean> {
-  const { volumes, snapshotter, native } = deps;
+  const { volumes } = deps;
   volumes.get(request.volume);
   if (!request.path.startsWith('/')) throw invalidArgument(`path ${request.path} is not absolute`);
-  const data = volumes.mountpoint(request.volume);
+  const target = openInside(volumes.mountpoint(request.volume), request.subpath);
+  if (target === undefined) return false; // told at the start, which needs it
+  try {
+    return await fill(deps, scope, request, `/proc/${process.pid}/fd/${target}`);
+  } finally {
+    syscalls.close(target);
+  }
+}
+
+async function fill(
+  { snapshotter, native }: { readonly snapshotter: RecordedSnapshotter; readonly native: NativeTree },
+  scope: Scope,
+  request: { readonly snapshotKey: string; readonly path: string },
+  data: string,
+): Promise<boolean> {
   if ((await readdir(data)).length > 0) return false;
   const stack = openMounts(await snapshotter.mounts(scope, request.snapshotKey));
   try {
@@ -51,6 +65,15 @@ export async function populate(
     return true;
   } finally {
     syscalls.close(stack);
+  }
+}
+
+function openInside(volume: string, subpath: string): number | undefined {
+  const root = syscalls.openat(AT.FDCWD, volume, O.RDONLY | O.DIRECTORY | O.CLOEXEC);
+  try {
+    return openDirectory(root, subpath);
+  } finally {
+    syscalls.close(root);
   }
 }
 

@@ -12,6 +12,7 @@ export type {
   Manifest,
 } from './image-spec';
 export { formatJson, parseJson } from './json';
+export { withoutNulls } from './nulls';
 export type { Compression } from './media-types';
 export { isConfig, isIndex, isLayer, isManifest, layerCompression, mediaTypes } from './media-types';
 export type { Platform } from './platform';

@@ -71,7 +71,13 @@ async function attachVolume(
     }
   }
   const { volume: ready } = await engine.volumes.addReference(ctx, { name: record.name, containerId: id });
-  if (record.copyUp) await engine.volumes.populate(ctx, { volumeName: record.name, snapshotKey: id, path: record.destination });
+  if (record.copyUp)
+    await engine.volumes.populate(ctx, {
+      volumeName: record.name,
+      snapshotKey: id,
+      path: record.destination,
+      subpath: record.subpath,
+    });
   const mountpoint = ready?.mountpoint ?? '';
   return { ...record, source: mountpoint, driver: ready?.driver ?? record.driver };
 }
