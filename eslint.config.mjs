@@ -6,6 +6,7 @@ export const floors = {
   'packages/lib/api': [],
   'packages/lib/rpc': ['api'],
   'packages/lib/oci': ['rpc/errors'],
+  'packages/lib/dockerfile': ['rpc/errors'],
   'packages/lib/linux': ['rpc/errors'],
   'packages/lib/spec': ['api', 'rpc', 'oci'],
   'packages/lib/docker-api': ['api', 'rpc'],
@@ -14,7 +15,7 @@ export const floors = {
   'packages/runtime': ['api', 'rpc', 'service', 'oci', 'linux', 'native'],
   'packages/gateway': ['api', 'rpc', 'service', 'oci', 'linux', 'docker-api'],
   'packages/supervisor': ['api', 'rpc', 'service', 'oci', 'linux', 'spec', 'native'],
-  'packages/images': ['api', 'rpc', 'service', 'oci', 'linux', 'native'],
+  'packages/images': ['api', 'rpc', 'service', 'oci', 'dockerfile', 'linux', 'native'],
   'packages/network': ['api', 'rpc', 'service', 'oci', 'linux'],
   'packages/shim': ['api', 'rpc', 'service', 'oci', 'linux', 'native', 'runtime'],
   'packages/launcher': ['api', 'rpc', 'service', 'oci', 'linux', 'gateway', 'supervisor', 'images', 'network', 'shim'],
@@ -23,7 +24,7 @@ export const floors = {
   'examples/wasi-runtime': ['api', 'rpc'],
 };
 
-const packages = 'api|rpc|oci|linux|spec|docker-api|service|native|runtime|gateway|supervisor|images|network|shim|launcher';
+const packages = 'api|rpc|oci|dockerfile|linux|spec|docker-api|service|native|runtime|gateway|supervisor|images|network|shim|launcher';
 
 /** Rooms of a package: room → rooms beside it that it may not enter. The supervisor's faces stand on one core and do not know each other. */
 export const rooms = {

@@ -1,61 +1,77 @@
-import type { ImageContainerConfig } from '@gantry/oci';
 import { posix } from 'node:path';
+import {
+  type Command,
+  expandWord,
+  expandWords,
+  type Healthcheck,
+  type Instruction,
+  isSignal,
+  type Lookup,
+  parseInstructions,
+} from '@gantry/dockerfile';
+import type { ImageContainerConfig } from '@gantry/oci';
 import { invalidArgument } from '@gantry/rpc';
-import { expand } from './dockerfile-variables';
-import { healthcheck } from './dockerfile-healthcheck';
 
-/** Dockerfile instructions that `docker commit` and `docker import` take with --change, applied to a configuration. */
+/** Instructions of a Dockerfile that `docker commit` and `docker import` take with --change, applied to a configuration. Errors: invalidArgument. */
 export function applyChanges(config: ImageContainerConfig, changes: readonly string[]): ImageContainerConfig {
-  const isCommand = (line: string): boolean => /^\s*CMD\b/i.test(line);
-  return changes.reduce((made, line, at) => applyChange(made, line, changes.slice(0, at).some(isCommand)), { ...config });
+  const instructions = parseInstructions(changes.join('\n'), {
+    refuse: (name) => invalidArgument(`${name} is not a valid change command`),
+  });
+  let hasOwnCommand = false;
+  let made = { ...config };
+  for (const instruction of instructions) {
+    made = { ...made, ...change(made, instruction) };
+    if (instruction.name === 'cmd') hasOwnCommand ||= argumentsOf(instruction.command, made).length > 0;
+    // A new entrypoint takes the command of the old one away, as in a Dockerfile, unless a CMD was given with it.
+    if (instruction.name === 'entrypoint' && !hasOwnCommand) delete made.Cmd;
+  }
+  return made;
 }
 
-function applyChange(config: ImageContainerConfig, line: string, hasOwnCommand: boolean): ImageContainerConfig {
-  const [, word = '', rest = ''] = /^\s*(\S+)\s*([\s\S]*?)\s*$/.exec(line) ?? [];
-  switch (word.toUpperCase()) {
-    case 'CMD':
-      return { ...config, Cmd: command(rest, config) };
-    case 'ENTRYPOINT':
-      return { ...(hasOwnCommand ? config : withoutCmd(config)), Entrypoint: command(rest, config) };
-    case 'ENV':
-      return { ...config, Env: Object.entries(pairs('ENV', expand(rest, config))).reduce(setEnv, config.Env ?? []) };
-    case 'LABEL':
-      return { ...config, Labels: { ...config.Labels, ...pairs('LABEL', expand(rest, config)) } };
-    case 'EXPOSE':
+function change(config: ImageContainerConfig, instruction: Instruction): Partial<ImageContainerConfig> {
+  const lookup = environment(config);
+  const word = (text: string): string => expandWord(text, lookup);
+  switch (instruction.name) {
+    case 'cmd':
+      return { Cmd: argumentsOf(instruction.command, config) };
+    case 'entrypoint': {
+      const words = argumentsOf(instruction.command, config);
+      return { Entrypoint: words.length === 0 ? null : words };
+    }
+    case 'env':
+      return { Env: instruction.pairs.map(([key, value]) => [word(key), word(value)] as const).reduce(setEnv, config.Env ?? []) };
+    case 'label':
+      return { Labels: { ...config.Labels, ...Object.fromEntries(instruction.pairs.map(([key, value]) => [word(key), word(value)])) } };
+    case 'expose': {
+      const ports = instruction.words.flatMap((text) => expandWords(text, lookup)).flatMap(portsOf);
+      return { ExposedPorts: { ...config.ExposedPorts, ...Object.fromEntries(ports.map((port) => [port, {}])) } };
+    }
+    case 'volume':
+      return { Volumes: { ...config.Volumes, ...Object.fromEntries(instruction.words.map((text) => [place(word(text)), {}])) } };
+    case 'user':
+      return { User: word(instruction.word) };
+    case 'workdir': {
+      const path = word(instruction.word);
+      if (path === '') throw invalidArgument('cannot normalize nothing');
+      return { WorkingDir: path.startsWith('/') ? path : posix.join('/', config.WorkingDir ?? '', path) };
+    }
+    case 'stopsignal': {
+      const signal = word(instruction.word);
+      if (!isSignal(signal)) throw invalidArgument(`invalid signal: ${signal}`);
+      return { StopSignal: signal };
+    }
+    case 'healthcheck':
       return {
-        ...config,
-        ExposedPorts: {
-          ...config.ExposedPorts,
-          ...Object.fromEntries(
-            some('EXPOSE', words(expand(rest, config)))
-              .flatMap(portsOf)
-              .map((port) => [port, {}]),
-          ),
-        },
+        Healthcheck: instruction.check === 'none' ? { ...config.Healthcheck, Test: ['NONE'] } : healthcheck(config, instruction.check),
       };
-    case 'VOLUME':
-      return {
-        ...config,
-        Volumes: {
-          ...config.Volumes,
-          ...Object.fromEntries(some('VOLUME', list(rest) ?? words(expand(rest, config))).map((path) => [path, {}])),
-        },
-      };
-    case 'USER':
-      return { ...config, User: one('USER', expand(rest, config)) };
-    case 'WORKDIR':
-      return { ...config, WorkingDir: posix.resolve('/', config.WorkingDir ?? '', one('WORKDIR', expand(rest, config))) };
-    case 'STOPSIGNAL':
-      return { ...config, StopSignal: one('STOPSIGNAL', expand(rest, config)) };
-    case 'HEALTHCHECK':
-      return { ...config, Healthcheck: healthcheck(rest, config) };
-    case 'ONBUILD':
-      return { ...config, OnBuild: [...(config.OnBuild ?? []), trigger(rest)] };
-    case 'SHELL':
-      return { ...config, Shell: list(rest) ?? [] };
-    default:
-      throw invalidArgument(`${word.toLowerCase()} is not a valid change command`);
+    case 'onbuild':
+      return { OnBuild: [...(config.OnBuild ?? []), instruction.trigger] };
   }
+}
+
+function environment({ Env: env }: ImageContainerConfig): Lookup {
+  const values = new Map((env ?? []).map((entry) => [entry.split('=', 1)[0] ?? '', entry.slice(entry.indexOf('=') + 1)]));
+  return (name) => values.get(name);
 }
 
 /** A name that is set already keeps its place. */
@@ -65,77 +81,35 @@ function setEnv(env: readonly string[], [key, value]: readonly [string, string])
   return at < 0 ? [...env, entry] : env.with(at, entry);
 }
 
-function list(text: string): string[] | undefined {
-  if (!text.startsWith('[')) return undefined;
-  try {
-    const value: unknown = JSON.parse(text);
-    return Array.isArray(value) && value.every((item) => typeof item === 'string') ? value : undefined;
-  } catch {
-    return undefined;
-  }
+function argumentsOf(command: Command, { Shell: shell }: ImageContainerConfig): string[] {
+  if (command.form === 'exec') return [...command.words];
+  return command.text === '' ? [] : [...(shell ?? ['/bin/sh', '-c']), command.text];
 }
 
-/** A new entrypoint takes the command of the old one away, as in a Dockerfile, unless a CMD was given with it. */
-function withoutCmd({ Cmd: _cmd, ...config }: ImageContainerConfig): ImageContainerConfig {
-  return config;
+/** What is not said stays as the configuration has it. */
+function healthcheck({ Healthcheck: old }: ImageContainerConfig, check: Healthcheck): NonNullable<ImageContainerConfig['Healthcheck']> {
+  const { command, interval, timeout, startPeriod, startInterval, retries } = check;
+  return {
+    ...old,
+    Test: command.form === 'exec' ? ['CMD', ...command.words] : ['CMD-SHELL', command.text],
+    ...(interval === 0 ? {} : { Interval: interval }),
+    ...(timeout === 0 ? {} : { Timeout: timeout }),
+    ...(startPeriod === 0 ? {} : { StartPeriod: startPeriod }),
+    ...(startInterval === 0 ? {} : { StartInterval: startInterval }),
+    ...(retries === 0 ? {} : { Retries: retries }),
+  };
 }
 
-function some<T>(instruction: string, items: readonly T[]): readonly T[] {
-  if (items.length === 0) throw invalidArgument(`${instruction} requires at least one argument`);
-  return items;
+function place(path: string): string {
+  if (path === '') throw invalidArgument('VOLUME specified can not be an empty string');
+  return path;
 }
 
-function one(instruction: string, text: string): string {
-  if (text === '') throw invalidArgument(`${instruction} requires exactly one argument`);
-  return text;
-}
-
-/** `80`, `53/udp`, `90-92`: each port with its protocol. */
+/** `80`, `53/udp`, `90-92`, and what `run -p` takes (only the container's side counts): each port with its protocol. */
 function portsOf(text: string): string[] {
-  const [, first = '', last = first, protocol = 'tcp'] = /^(\d{1,5})(?:-(\d{1,5}))?(?:\/(\w+))?$/.exec(text) ?? [];
+  const [, first = '', last = first, protocol = 'tcp'] = /^(?:[^/]*:)?(\d{1,5})(?:-(\d{1,5}))?(?:\/(\w+))?$/.exec(text) ?? [];
   const [low, high] = [Number(first), Number(last)];
   if (first === '' || low > high || high > 65535 || !['tcp', 'udp', 'sctp'].includes(protocol.toLowerCase()))
     throw invalidArgument(`invalid containerPort: ${text}`);
   return Array.from({ length: high - low + 1 }, (_none, at) => `${low + at}/${protocol.toLowerCase()}`);
-}
-
-function trigger(text: string): string {
-  const [word = ''] = text.split(/\s/, 1);
-  if (word === '') throw invalidArgument('ONBUILD requires at least one argument');
-  if (word.toUpperCase() === 'ONBUILD') throw invalidArgument("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed");
-  if (['FROM', 'MAINTAINER'].includes(word.toUpperCase()))
-    throw invalidArgument(`${word.toUpperCase()} isn't allowed as an ONBUILD trigger`);
-  return text;
-}
-
-function command(text: string, config: ImageContainerConfig): string[] {
-  return list(text) ?? [...(config.Shell ?? ['/bin/sh', '-c']), text];
-}
-
-/** Words, with quotes and backslashes as a shell reads them. */
-function words(text: string): string[] {
-  return [...text.matchAll(/(?:"(?:[^"\\]|\\.)*"|'[^']*'|\\.|[^\s"'\\])+/g)].map(([word]) =>
-    word.replace(
-      /"((?:[^"\\]|\\.)*)"|'([^']*)'|\\(.)/g,
-      (_all, double?: string, single?: string, char?: string) => single ?? char ?? (double ?? '').replace(/\\(.)/g, '$1'),
-    ),
-  );
-}
-
-/** `a=b c="d e"`, or the old form `a b c`. */
-function pairs(instruction: string, text: string): Record<string, string> {
-  const parts = words(text);
-  const [first = ''] = parts;
-  if (!first.includes('=')) {
-    if (first === '') throw invalidArgument(`${instruction} requires at least one argument`);
-    if (parts.length < 2) throw invalidArgument(`${instruction} must have two arguments`);
-    return { [first]: text.slice(text.indexOf(first) + first.length).trim() };
-  }
-  return Object.fromEntries(
-    parts.map((part) => {
-      const equals = part.indexOf('=');
-      if (equals <= 0) throw invalidArgument(`"${part}" is not name=value`);
-      return [part.slice(0, equals), part.slice(equals + 1)];
-    }),
-  );
 }

@@ -121,7 +121,7 @@ test('changes of commit and import', () => {
     User: '5',
     StopSignal: '9',
   });
-  expect(() => applyChanges({}, ['FROM x'])).toThrow('from is not a valid change command');
+  expect(() => applyChanges({}, ['FROM x'])).toThrow('FROM is not a valid change command');
 });
 
 test('changes as a Dockerfile reads them', () => {
@@ -146,6 +146,31 @@ test('changes as a Dockerfile reads them', () => {
     Test: ['CMD-SHELL', 'test -f /ok'],
   });
   expect(of('HEALTHCHECK CMD ["a","b"]').Healthcheck).toEqual({ Test: ['CMD', 'a', 'b'] });
+  expect(of("ENV A='a b' B=c\\ d", 'ENV OLD all "of  this"', 'ENV F=$A').Env?.slice(2)).toEqual([
+    'A=a b',
+    'B=c d',
+    'OLD=all of  this',
+    'F=a b',
+  ]);
+  expect(of(`LABEL "two words"="$FOO" single='$FOO' k=`, 'LABEL old  form of $FOO').Labels).toEqual({
+    'two words': 'bar',
+    single: '$FOO',
+    k: '',
+    old: 'form of bar',
+  });
+  expect(of('USER ${FOO}:1').User).toBe('bar:1');
+  expect(of('STOPSIGNAL SIG${SIG:-USR1}').StopSignal).toBe('SIGUSR1');
+  expect(of('CMD echo "$FOO"').Cmd).toEqual(['/bin/sh', '-c', 'echo "$FOO"']);
+  expect(of('CMD ["echo", "$FOO"]').Cmd).toEqual(['echo', '$FOO']);
+  expect(of('CMD', 'ENTRYPOINT ["n"]').Cmd).toBeUndefined();
+  expect(of('CMD []').Cmd).toEqual([]);
+  expect(of('ENTRYPOINT []').Entrypoint).toBeNull();
+  expect(Object.keys(applyChanges({ Env: ['P=80 443/udp'] }, ['EXPOSE $P 8080:81']).ExposedPorts ?? {})).toEqual([
+    '80/tcp',
+    '443/udp',
+    '81/tcp',
+  ]);
+  expect(Object.keys(of('VOLUME /a$FOO', 'VOLUME ["/d e"]').Volumes ?? {})).toEqual(['/abar', '/d e']);
   expect(of('HEALTHCHECK NONE').Healthcheck).toEqual({ Test: ['NONE'] });
 });
 
@@ -165,6 +190,12 @@ test.each([
   'HEALTHCHECK --interval=x CMD a',
   'HEALTHCHECK --bad=1 CMD a',
   'COPY a b',
+  'SHELL ["sh"]',
+  'STOPSIGNAL NOSUCH',
+  'STOPSIGNAL 0',
+  'ENV A="open',
+  'CMD --x',
+  'LABEL =x',
 ])('the change %s is refused', (change) => {
   expect(() => applyChanges({}, [change])).toThrow(expect.objectContaining({ kind: 'invalidArgument' }) as Error);
 });
