@@ -83,10 +83,24 @@ const restrictions = {
     selector: `${type}[callee.name="RegExp"]`,
     message: "V8's expressions backtrack: a pattern from outside goes through compilePattern of @gantry/oci/pattern",
   })),
+  timers: [
+    `CallExpression[callee.name=/^set(Timeout|Interval)$/]${constantArgument(1)}`,
+    `CallExpression[callee.object.name="AbortSignal"][callee.property.name="timeout"]${constantArgument(0)}`,
+    'ImportDeclaration[source.value="node:timers/promises"]',
+  ].map((selector) => ({
+    selector,
+    message: 'a duration that is no constant may be longer than 24.8 days, which Node turns into 1 ms: after, every, pause of @gantry/rpc',
+  })),
 };
+
+/** Lets a literal and a CONSTANT through. */
+function constantArgument(index) {
+  return `:not([arguments.${index}.type="Literal"]):not([arguments.${index}.name=/^[A-Z][A-Z0-9_]*$/])`;
+}
 
 /** Files that may do what is forbidden elsewhere, each for a reason. */
 const exceptions = [
+  { file: 'packages/lib/rpc/src/timer.ts', may: ['timers'], because: 'the timer itself' },
   { file: 'packages/lib/oci/src/reference.ts', may: ['expressions'], because: 'made of its own constants' },
   { file: 'packages/gateway/src/http/router.ts', may: ['expressions'], because: 'made of the routes, when the service starts' },
   { file: 'packages/images/src/check/mounted.ts', may: ['expressions'], because: "a path of ours, escaped, in the kernel's own tables" },

@@ -112,6 +112,18 @@ test('an expression is made of a text in few places', async () => {
   assert.equal(await complaints('packages/gateway/src/http/router.ts', code), '');
 });
 
+test('a duration that is no constant goes through the timer', async () => {
+  for (const code of [
+    'export const x = (ms: number): unknown => setTimeout(() => undefined, ms);\n',
+    'export const x = (ms: number): unknown => setInterval(() => undefined, ms * 1000);\n',
+    'export const x = (ms: number): unknown => AbortSignal.timeout(ms);\n',
+    "import { setTimeout } from 'node:timers/promises';\nexport const x = setTimeout;\n",
+  ])
+    assert.match(await complaints('packages/images/src/probe.ts', code), /after, every, pause/);
+  for (const delay of ['100', 'RETRY_MS'])
+    assert.equal(await complaints('packages/images/src/probe.ts', `setTimeout(() => undefined, ${delay});\n`), '');
+});
+
 test('doors name what they export', async () => {
   assert.match(await complaints('packages/images/src/index.ts', "export * from './store';\n"), /name what a door exports/);
 });

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { HealthService } from '@gantry/api/grpc/health/v1/health';
-import { connect, errorText, failedPrecondition, newContext } from '@gantry/rpc';
+import { after, connect, errorText, failedPrecondition, newContext, type Timer } from '@gantry/rpc';
 import { isFinal, type ServiceSpec, UNUSABLE } from '@gantry/service';
 import { childEnvironment, serviceArguments, serviceConfig, type UpOptions } from './config';
 import { HeldSockets } from './held';
@@ -40,7 +40,7 @@ class WatchedService {
   private stopping = false;
   /** It would only fail again until a person has helped. */
   private givenUp = false;
-  private timer: NodeJS.Timeout | undefined;
+  private timer: Timer | undefined;
 
   constructor(
     private readonly spec: ServiceSpec<object>,
@@ -82,12 +82,12 @@ class WatchedService {
   }
 
   private startLater(): void {
-    this.timer = setTimeout(() => {
+    this.timer = after(this.pace.ended(), () => {
       this.start().catch((error: unknown) => {
         process.stderr.write(`gantry: ${this.spec.binary} cannot be started: ${errorText(error)}\n`);
         this.startLater();
       });
-    }, this.pace.ended());
+    });
   }
 
   /** Until it answers: the next service needs it at once. A service that never comes up is not waited for longer than 30 s. Throws when it cannot come up. */
@@ -110,7 +110,7 @@ class WatchedService {
 
   async stop(): Promise<void> {
     this.stopping = true;
-    clearTimeout(this.timer);
+    this.timer?.cancel();
     const child = this.child;
     if (child !== undefined) {
       const ended = new Promise((resolve) => child.once('exit', resolve));

@@ -1,5 +1,4 @@
-import { setTimeout as pause } from 'node:timers/promises';
-import { isErrorOf } from '@gantry/rpc';
+import { isErrorOf, pause } from '@gantry/rpc';
 import type { Engine } from '../engine/engine';
 import type { Exchange, Route } from './exchange';
 

@@ -1,4 +1,4 @@
-import type { Logger } from '@gantry/rpc';
+import { after, type Logger, type Timer } from '@gantry/rpc';
 import type { ContentStore } from '../content/store';
 import type { RecordedSnapshotter } from '../snapshots/recorded';
 import type { Database } from '../store/database';
@@ -17,7 +17,7 @@ export interface Collected {
  * afterwards without any lock. A crash leaves only orphans on disk, which the next start removes.
  */
 export class Collector {
-  private timer: NodeJS.Timeout | undefined;
+  private timer: Timer | undefined;
 
   constructor(
     private readonly db: Database,
@@ -29,11 +29,11 @@ export class Collector {
 
   /** Collects after a short while, once for many calls. */
   soon(): void {
-    this.timer ??= setTimeout(() => {
+    const collect = (): void => {
       this.timer = undefined;
       this.run().catch((error: unknown) => this.logger.error({ err: error }, 'garbage collection failed'));
-    }, this.delayMs);
-    this.timer.unref();
+    };
+    this.timer ??= after(this.delayMs, collect, { ref: false });
   }
 
   /** Does at once what was asked for soon. */
@@ -44,7 +44,7 @@ export class Collector {
   }
 
   stop(): void {
-    clearTimeout(this.timer);
+    this.timer?.cancel();
     this.timer = undefined;
   }
 

@@ -4,7 +4,7 @@ import https from 'node:https';
 import { isIP } from 'node:net';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream';
-import { cancelled, deadlineExceeded, forbidden, unavailable } from '@gantry/rpc';
+import { after, cancelled, deadlineExceeded, forbidden, unavailable } from '@gantry/rpc';
 import { noProxies, Proxies } from './proxies';
 import { Agents, plainTransport, type Transport } from './transport';
 import { proxyRequest } from './tunnel';
@@ -104,16 +104,14 @@ export class HttpClient {
 function dialWithin(outgoing: http.ClientRequest, url: URL, ms: number): void {
   outgoing.on('socket', (socket) => {
     if (!socket.connecting) return;
-    const timer = setTimeout(
-      () =>
-        outgoing.destroy(
-          unavailable(`dial tcp ${url.host}: no connection within ${ms / 1000} s`, {
-            cause: Object.assign(new Error('dial timeout'), { code: 'EHOSTUNREACH' }),
-          }),
-        ),
-      ms,
+    const timer = after(ms, () =>
+      outgoing.destroy(
+        unavailable(`dial tcp ${url.host}: no connection within ${ms / 1000} s`, {
+          cause: Object.assign(new Error('dial timeout'), { code: 'EHOSTUNREACH' }),
+        }),
+      ),
     );
-    const done = (): void => clearTimeout(timer);
+    const done = (): void => timer.cancel();
     for (const event of [url.protocol === 'https:' ? 'secureConnect' : 'connect', 'error', 'close']) socket.once(event, done);
   });
 }

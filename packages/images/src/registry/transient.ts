@@ -1,5 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { isErrorOf } from '@gantry/rpc';
+import { isErrorOf, pause } from '@gantry/rpc';
 import type { Response } from './http';
 
 /** Attempts after the first. */
@@ -42,5 +41,6 @@ export async function backOff(
   options: { readonly signal?: AbortSignal | undefined; readonly asked?: number | undefined },
 ): Promise<void> {
   const { signal, asked } = options;
-  await sleep(asked ?? pauseMs * 2 ** (failures - 1) * (0.5 + Math.random()), undefined, signal === undefined ? {} : { signal });
+  await pause(asked ?? pauseMs * 2 ** (failures - 1) * (0.5 + Math.random()), { signal });
+  signal?.throwIfAborted();
 }

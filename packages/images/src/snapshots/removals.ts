@@ -1,6 +1,6 @@
 import { promises as fs } from 'node:fs';
 import { join } from 'node:path';
-import type { Logger } from '@gantry/rpc';
+import { after, type Logger, type Timer } from '@gantry/rpc';
 
 export interface RemovalsOptions {
   /** Makes sure that the records' removal survives a power cut: only then may the directories go. */
@@ -21,19 +21,19 @@ const SMALL = 64;
  */
 export class Removals {
   private waiting: string[] = [];
-  private timer: NodeJS.Timeout | undefined;
+  private timer: Timer | undefined;
   private running: Promise<void> = Promise.resolve();
 
   constructor(private readonly options: RemovalsOptions) {}
 
   add(path: string): void {
     this.waiting.push(path);
-    this.timer ??= setTimeout(() => void this.settled(), this.options.delayMs ?? 100).unref();
+    this.timer ??= after(this.options.delayMs ?? 100, () => void this.settled(), { ref: false });
   }
 
   /** Resolves when everything that was added is gone, or was logged. */
   settled(): Promise<void> {
-    clearTimeout(this.timer);
+    this.timer?.cancel();
     this.timer = undefined;
     this.running = this.running.then(() => this.work(this.waiting.splice(0)));
     return this.running;

@@ -3,6 +3,7 @@ import type { Duplex, Readable } from 'node:stream';
 import { Client, ChannelCredentials, connectivityState, type ServiceDefinition } from '@grpc/grpc-js';
 import { type CallContext, toMetadata } from './context';
 import { asGantryError, cancelled, unavailable } from './errors';
+import { FARTHEST_MS } from './far-deadlines';
 import { callLocally, isServedHere, localServer, streamLocally } from './local-calls';
 import { readMessages } from './readable-messages';
 import { MAX_MESSAGE_BYTES } from './message-limit';
@@ -126,7 +127,7 @@ function makeClient<D extends ServiceDefinition>({ transport, nearby }: Ways, de
 function outgoing({ method, ctx, options }: Start): Outgoing {
   const deadline = Math.min(ctx.deadline ?? Infinity, options.timeoutMs === undefined ? Infinity : Date.now() + options.timeoutMs);
   const metadata = toMetadata(ctx, options.waitForReady);
-  return { method, metadata, ...(Number.isFinite(deadline) ? { deadline } : {}) };
+  return { method, metadata, ...(deadline - Date.now() < FARTHEST_MS ? { deadline } : {}) };
 }
 
 /** Cancels the call when the context ends. The returned function stops watching. */

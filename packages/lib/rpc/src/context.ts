@@ -6,6 +6,7 @@ import type { Tracer } from '@opentelemetry/api';
 import { deadlineExceeded } from './errors';
 import type { Logger } from './logger';
 import { DEFAULT_NAMESPACE, LEASE_KEY, NAMESPACE_KEY, OPERATION_KEY, TRACEPARENT_KEY, VIA_KEY } from './metadata-names';
+import { after } from './timer';
 import { childTrace, formatTraceparent, parseTraceparent } from './traceparent';
 
 /** What every call carries, first parameter everywhere. Immutable: derive a changed one with `derive`. */
@@ -51,8 +52,7 @@ export function withTimeout(ctx: CallContext, ms: number): CallContext {
   const deadline = Date.now() + ms;
   if (ctx.deadline !== undefined && ctx.deadline <= deadline) return ctx;
   const timeout = new AbortController();
-  const timer = setTimeout(() => timeout.abort(deadlineExceeded(`no answer within ${ms} ms`)), ms);
-  timer.unref();
+  after(ms, () => timeout.abort(deadlineExceeded(`no answer within ${ms} ms`)), { ref: false });
   return { ...ctx, deadline, signal: AbortSignal.any([ctx.signal, timeout.signal]) };
 }
 

@@ -59,6 +59,8 @@ export { inSpan, openSpan } from './spans';
 export { fromServiceError, toStatus } from './status';
 export type { BrokerOptions, StreamHandler, StreamTicket } from './stream-ticket';
 export { openTicket, StreamBroker, ticketOutcome } from './stream-ticket';
+export type { Timer, TimerOptions } from './timer';
+export { after, every, pause } from './timer';
 export type { TraceParent } from './traceparent';
 export { childTrace, formatTraceparent, parseTraceparent } from './traceparent';
 export { socketOfAddress } from './ttrpc/address';

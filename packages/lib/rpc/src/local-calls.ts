@@ -8,6 +8,7 @@ import { MAX_MESSAGE_BYTES } from './message-limit';
 import { messageLoop } from './message-loop';
 import type { CallOptions, ResponseStream, Send } from './service-shape';
 import { fromServiceError, toStatus } from './status';
+import { after } from './timer';
 
 type Method = MethodDefinition<unknown, unknown>;
 type Handler = (ctx: CallContext, request: unknown, send?: Send<unknown>) => unknown;
@@ -29,8 +30,6 @@ export interface LocalCall {
 /** Messages, and bytes, of a stream that may wait for its reader. */
 const WINDOW_MESSAGES = 16;
 const WINDOW_BYTES = 1 << 20;
-/** Longest time that a timer can hold, ms. */
-const TIMER_MAX = 2 ** 31 - 1;
 
 /** Servers of this process, by the socket that they listen on. */
 const servers = new Map<string, LocalServer>();
@@ -138,11 +137,10 @@ function take({ server, entry: { method }, ctx, options }: LocalCall, failed: (e
   setMaxListeners(0, ctx.signal);
   ctx.signal.addEventListener('abort', left, { once: true });
   const ms = deadline - Date.now();
-  const timer =
-    ms <= TIMER_MAX ? setTimeout(() => end(deadlineExceeded(`deadline of ${method.path} passed`)), Math.max(0, ms)).unref() : undefined;
+  const timer = after(ms, () => end(deadlineExceeded(`deadline of ${method.path} passed`)), { ref: false });
   const release = (): void => {
     released = true;
-    clearTimeout(timer);
+    timer.cancel();
     ctx.signal.removeEventListener('abort', left);
   };
   return { call, end, release };

@@ -21,6 +21,8 @@ import { addReflection } from './reflection';
 import { type CallSurroundings, serveBidi, serveClientStream, serveServerStream, serveUnary } from './serve-call';
 import { type Handlers, serviceName } from './service-shape';
 import { takeFirstValues } from './single-values';
+import { after } from './timer';
+import { forgetFarDeadlines } from './far-deadlines';
 
 export interface ServerOptions {
   readonly logger: Logger;
@@ -59,6 +61,7 @@ export function createServer(options: ServerOptions): RpcServer {
     'grpc-node.flow_control_window': 1024 * 1024,
     interceptors: [takeFirstValues],
   });
+  forgetFarDeadlines(server);
   const stopping = new AbortController();
   const around: CallSurroundings = {
     logger: options.logger,
@@ -113,12 +116,12 @@ export function createServer(options: ServerOptions): RpcServer {
       for (const listener of listeners.splice(0)) listener.close();
       await Promise.all(sockets.splice(0).map(retractSocket));
       stopping.abort();
-      const cut = setTimeout(() => {
+      const cut = after(graceMs, () => {
         server.forceShutdown();
         local.cut();
-      }, graceMs);
+      });
       await Promise.all([new Promise<void>((resolve) => server.tryShutdown(() => resolve())), local.idle()]);
-      clearTimeout(cut);
+      cut.cancel();
     },
   };
 }

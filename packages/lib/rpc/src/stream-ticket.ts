@@ -6,6 +6,7 @@ import { localStreamPair } from './local-stream';
 import type { Logger } from './logger';
 import { publishSocket, retractSocket } from './private-socket';
 import { shortSocketPath } from './short-socket';
+import { after, type Timer } from './timer';
 
 /** What crosses gRPC (gantry.types.v1.StreamTicket) in place of bulk bytes. */
 export interface StreamTicket {
@@ -35,7 +36,7 @@ const LINGER_MS = 2000;
 interface Offer {
   readonly secret: Buffer;
   readonly handler: StreamHandler;
-  readonly timer: NodeJS.Timeout;
+  readonly timer: Timer;
   readonly expired?: () => void;
 }
 
@@ -95,8 +96,7 @@ export class StreamBroker {
     const token = randomBytes(TOKEN_LENGTH / 2).toString('hex');
     const key = token.slice(0, 8);
     if (this.offers.has(key)) return this.offer(handler, expired);
-    const timer = setTimeout(() => this.withdraw(key), this.options.claimMs ?? CLAIM_MS);
-    timer.unref();
+    const timer = after(this.options.claimMs ?? CLAIM_MS, () => this.withdraw(key), { ref: false });
     this.offers.set(key, { secret: Buffer.from(token), handler, timer, ...(expired === undefined ? {} : { expired }) });
     return { socket: this.socketPath, token };
   }
@@ -112,7 +112,7 @@ export class StreamBroker {
   private withdraw(key: string): void {
     const offer = this.offers.get(key);
     if (offer === undefined) return;
-    clearTimeout(offer.timer);
+    offer.timer.cancel();
     this.offers.delete(key);
     offer.expired?.();
   }
@@ -164,12 +164,12 @@ export class StreamBroker {
 
   private admit(socket: Duplex): void {
     this.watch(socket);
-    const timer = setTimeout(() => socket.destroy(), this.options.claimMs ?? CLAIM_MS);
+    const timer = after(this.options.claimMs ?? CLAIM_MS, () => socket.destroy());
     const read = (): void => {
       const line = socket.read(TOKEN_LENGTH + 1) as Buffer | null;
       if (line === null) return;
       socket.off('readable', read);
-      clearTimeout(timer);
+      timer.cancel();
       if (line[0] === ASK) {
         this.answer(line.toString('latin1', 1), socket);
         return;
@@ -183,7 +183,7 @@ export class StreamBroker {
       this.run(line.toString('latin1', 0, TOKEN_LENGTH), handler, socket);
     };
     socket.on('readable', read);
-    socket.once('close', () => clearTimeout(timer));
+    socket.once('close', () => timer.cancel());
   }
 
   /** The handler is done: nothing more goes out, what still comes in is thrown away, and a client that does not close is cut. */
@@ -206,7 +206,7 @@ export class StreamBroker {
     const key = shown.toString('latin1', 0, 8);
     const offer = this.offers.get(key);
     if (offer === undefined || !timingSafeEqual(shown, offer.secret)) return undefined;
-    clearTimeout(offer.timer);
+    offer.timer.cancel();
     this.offers.delete(key);
     return offer.handler;
   }

@@ -1,5 +1,5 @@
 import { createServer } from 'node:net';
-import { setTimeout as pause } from 'node:timers/promises';
+import { pause } from '@gantry/rpc/timer';
 import type { Environment } from './config';
 import { isFinal } from './exit-codes';
 import { FIRST_SOCKET } from './inherited-sockets';

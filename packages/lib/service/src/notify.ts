@@ -1,4 +1,5 @@
 import type { Logger } from '@gantry/rpc';
+import { every, type Timer } from '@gantry/rpc/timer';
 import { errorText } from '@gantry/rpc/errors';
 import type { Environment } from './config';
 
@@ -23,13 +24,13 @@ export async function createNotifier(environment: Environment, logger: Logger): 
       logger.warn(`cannot notify ${notifySocket}: ${errorText(error)}`);
     }
   };
-  let heartbeat: NodeJS.Timeout | undefined;
+  let heartbeat: Timer | undefined;
   return {
     ready: (status) => {
       say(`READY=1\nSTATUS=${status}\nMAINPID=${process.pid}`);
-      if (watchdogMs !== undefined) heartbeat = setInterval(() => say('WATCHDOG=1'), watchdogMs / 3).unref();
+      if (watchdogMs !== undefined) heartbeat = every(watchdogMs / 3, () => say('WATCHDOG=1'), { ref: false });
     },
     stopping: () => say('STOPPING=1'),
-    close: () => clearInterval(heartbeat),
+    close: () => heartbeat?.cancel(),
   };
 }

@@ -1,3 +1,4 @@
+import { every, type Timer } from '@gantry/rpc';
 import type { NetlinkConnection } from '../netlink/connection';
 import { isNetlinkError } from '../netlink/connection';
 import { deleteLink, dumpLinks, readLinks } from '../link/link';
@@ -28,7 +29,7 @@ const SOON_MS = 1_000;
 
 /** Runs a task regularly, and once soon after it was asked for; never twice at a time. */
 export class Sweeper {
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
   #soon: NodeJS.Timeout | undefined;
   #running: Promise<void> = Promise.resolve();
 
@@ -39,8 +40,7 @@ export class Sweeper {
   ) {}
 
   start(): void {
-    this.#timer = setInterval(() => this.#run(true), this.everyMs);
-    this.#timer.unref();
+    this.#timer = every(this.everyMs, () => this.#run(true), { ref: false });
   }
 
   soon(): void {
@@ -51,7 +51,7 @@ export class Sweeper {
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#timer);
+    this.#timer?.cancel();
     clearTimeout(this.#soon);
     await this.#running;
   }

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, rmdirSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { failedPrecondition, GantryError, internal, invalidArgument } from '@gantry/rpc/errors';
+import { pause } from '@gantry/rpc/timer';
 import type { LinuxResources } from '@gantry/oci';
 import type { CgroupDirectory, CgroupManager, CgroupPlan } from './contract';
 import { codeOf, readTable, readValue, writeValue } from './files';
@@ -94,7 +94,7 @@ class KernelCgroups implements CgroupManager {
       writeValue(`${directory}/${file}`, value);
       if (this.isFrozen(plan) === frozen) return;
       if (Date.now() > until) break;
-      await sleep(turn < 10 ? 1 : 10);
+      await pause(turn < 10 ? 1 : 10);
     }
     if (frozen) writeValue(`${directory}/${file}`, plan.mode === 'v2' ? '0' : 'THAWED');
     throw internal(`cgroup ${plan.path} did not become ${frozen ? 'frozen' : 'thawed'} in ${FREEZE_MS} ms`);
@@ -120,7 +120,7 @@ class KernelCgroups implements CgroupManager {
       for (const pid of pids) signalProcess(pid, signal);
       if (signal !== 9 || pids.length === 0) break;
       if (directoryOf(plan, 'freezer')) await this.thaw(plan).catch(() => undefined); /* the killing itself is what counts */
-      await sleep(turn < 5 ? 1 : 10);
+      await pause(turn < 5 ? 1 : 10);
     }
     return count;
   }
@@ -134,7 +134,7 @@ class KernelCgroups implements CgroupManager {
           break;
         } catch (error) {
           if (codeOf(error) !== 'EBUSY' || Date.now() > until) throw internal(`remove cgroup ${directory}`, { cause: error });
-          await sleep(turn < 10 ? 2 : 20);
+          await pause(turn < 10 ? 2 : 20);
         }
       }
     }

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { internal } from '@gantry/rpc/errors';
+import { pause } from '@gantry/rpc/timer';
 import type { Context } from './context';
 import { runHooks } from './hooks';
 import { forget, isAlive, type StoredState } from './state';
@@ -12,7 +12,7 @@ export async function destroy(context: Context, state: StoredState): Promise<voi
   await context.cgroups.killAll(state.cgroup);
   if (isAlive(state)) {
     process.kill(state.pid, 'SIGKILL');
-    for (const until = Date.now() + WAIT_MS; isAlive(state); await sleep(5)) {
+    for (const until = Date.now() + WAIT_MS; isAlive(state); await pause(5)) {
       if (Date.now() > until) throw internal(`container "${state.id}": process ${state.pid} does not die`);
     }
   }

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { internal } from '@gantry/rpc/errors';
+import { after } from '@gantry/rpc/timer';
 import type { Hook, Spec } from '@gantry/oci';
 
 export interface HookDocument {
@@ -27,16 +28,18 @@ function runHook(hook: Hook, name: string, document: string): Promise<void> {
       env,
       stdio: ['pipe', 'ignore', 'pipe'],
       ...(argv0 === undefined ? {} : { argv0 }),
-      ...(hook.timeout ? { timeout: hook.timeout * 1000, killSignal: 'SIGKILL' as const } : {}),
     });
+    const late = hook.timeout ? after(hook.timeout * 1000, () => child.kill('SIGKILL')) : undefined;
     let text = '';
     child.stderr.on('data', (data: Buffer) => {
       if (text.length < 4096) text += data.toString();
     });
     child.stdin.on('error', () => undefined); /* a hook need not read its state */
     child.on('error', (error) => {
+      late?.cancel();
       reject(internal(`error running ${name}: "${hook.path}": ${error.message}`));
     });
+    child.on('exit', () => late?.cancel());
     child.on('close', (code, signal) => {
       if (code === 0) resolve();
       else reject(internal(`error running ${name}: "${hook.path}" ended with ${code ?? signal ?? 'nothing'}: ${text.trim()}`));

@@ -1,10 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { setTimeout as pause } from 'node:timers/promises';
 import { Any } from '@gantry/api/google/protobuf/any';
 import { EventsService } from '@gantry/api/containerd/services/events/ttrpc/v1/events';
 import type { Envelope } from '@gantry/api/containerd/types/types';
-import { connectTtrpc, errorText, internal, isErrorOf, type Logger, newContext, type TtrpcConnection } from '@gantry/rpc';
+import { connectTtrpc, errorText, internal, isErrorOf, type Logger, newContext, pause, type TtrpcConnection } from '@gantry/rpc';
 import type { Publisher } from '../events/publisher';
 import type { Invocation } from './config';
 
@@ -35,7 +34,7 @@ export async function forwardEvents(
         }
         if (!told) logger.warn({ topic: envelope.topic }, `containerd cannot be told of an event; trying on: ${errorText(error)}`);
         told = true;
-        await pause(AGAIN_MS, undefined, { signal }).catch(() => undefined);
+        await pause(AGAIN_MS, { signal });
       }
     }
     if (!signal.aborted) publisher.journal.ack(sequence);

@@ -1,7 +1,6 @@
-import { setTimeout } from 'node:timers/promises';
 import type { WaitResponse } from '@gantry/api/gantry/engine/v1/containers';
 import { exactNumber } from '@gantry/docker-api';
-import { internal, invalidArgument, isErrorOf } from '@gantry/rpc';
+import { internal, invalidArgument, isErrorOf, pause } from '@gantry/rpc';
 import type { Engine } from '../../engine/engine';
 import type { Exchange, Route } from '../../http/exchange';
 
@@ -31,7 +30,7 @@ async function exitOf(x: Exchange, engine: Engine, condition: string): Promise<W
       // a server that is cut cancels its calls; a cancelled call of ours would have ended our context
       if (!x.response.headersSent || x.ctx.signal.aborted || !isErrorOf(error, 'unavailable', 'cancelled')) throw error;
       x.ctx.logger?.info({ err: error }, 'the engine went away during a wait: waiting on');
-      await setTimeout(RETRY_MS);
+      await pause(RETRY_MS);
       await engine.ready();
     }
   }

@@ -4,11 +4,9 @@ import { Metadata, type ServiceError, status as Code, type StatusObject } from '
 import { errorText } from '../errors';
 import { MAX_MESSAGE_BYTES } from '../message-limit';
 import { FrameReader, frameOf } from './framing';
+import { after, type Timer } from '../timer';
 import { codeOfHttp, codeOfReset, metadataOf, statusOf, timeoutHeader } from './headers';
 import type { Outgoing } from './transport';
-
-/** Longest time that a timer can hold, ms. */
-const TIMER_MAX = 2 ** 31 - 1;
 
 /**
  * One call over an HTTP/2 session that was made on a stream: messages in and out, with back-pressure both ways. Tells its end as grpc-js's calls do:
@@ -17,7 +15,7 @@ const TIMER_MAX = 2 ** 31 - 1;
 export class StreamCall extends Duplex {
   private readonly stream: ClientHttp2Stream | undefined;
   private readonly frames = new FrameReader();
-  private timer: NodeJS.Timeout | undefined;
+  private timer: Timer | undefined;
   /** The end that the server told, kept until what came before it is read. */
   private told: StatusObject | undefined;
   private finished = false;
@@ -76,7 +74,7 @@ export class StreamCall extends Duplex {
       setImmediate(() => this.endHere(code, text));
       return undefined;
     }
-    if (left <= TIMER_MAX) this.timer = setTimeout(() => this.endHere(Code.DEADLINE_EXCEEDED, 'deadline exceeded'), left).unref();
+    this.timer = after(left, () => this.endHere(Code.DEADLINE_EXCEEDED, 'deadline exceeded'), { ref: false });
     const stream = session.request({
       ...metadata.toHttp2Headers(),
       ...(Number.isFinite(left) ? { 'grpc-timeout': timeoutHeader(left) } : {}),
@@ -149,7 +147,7 @@ export class StreamCall extends Duplex {
     const end =
       status.code === Code.OK && this.frames.torn ? { ...status, code: Code.INTERNAL, details: 'the last message is cut' } : status;
     this.finished = true;
-    clearTimeout(this.timer);
+    this.timer?.cancel();
     this.goOn();
     if (tell) {
       this.push(null);

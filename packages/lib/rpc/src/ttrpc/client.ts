@@ -5,6 +5,7 @@ import type { CallContext } from '../context';
 import { asGantryError, deadlineExceeded, errorText, GantryError, internal, resourceExhausted, unavailable } from '../errors';
 import type { CallOptions, ServiceClient } from '../service-shape';
 import { kindOfGrpcCode } from '../status';
+import { after } from '../timer';
 import { encodeFrame, type Frame, FrameReader, FrameType, TTRPC_MAX_MESSAGE_BYTES } from './frame';
 import { toKeyValues } from './metadata';
 import { splitPath, type UnaryMethod, unaryOnly } from './method';
@@ -98,14 +99,12 @@ class Connection implements TtrpcConnection {
     this.waiting.set(streamId, { path, answer });
     const leave = (): void => answer.reject(asGantryError(signal.reason));
     signal.addEventListener('abort', leave, { once: true });
-    const timer = Number.isFinite(left)
-      ? setTimeout(() => answer.reject(deadlineExceeded(`deadline of ${path} passed`)), Math.min(left, 2 ** 31 - 1))
-      : undefined;
+    const timer = Number.isFinite(left) ? after(left, () => answer.reject(deadlineExceeded(`deadline of ${path} passed`))) : undefined;
     this.socket.write(encodeFrame(streamId, FrameType.request, bytes));
     try {
       return await answer.promise;
     } finally {
-      clearTimeout(timer);
+      timer?.cancel();
       signal.removeEventListener('abort', leave);
       this.waiting.delete(streamId);
     }

@@ -10,6 +10,7 @@ import { publishSocket, retractSocket } from '../private-socket';
 import { type AddOptions, type ServerOptions } from '../server';
 import { type CallSurroundings, incoming, runCall } from '../serve-call';
 import { type Handlers, serviceName } from '../service-shape';
+import { after } from '../timer';
 import { encodeFrame, type Frame, FrameFlag, FrameReader, FrameType, TTRPC_MAX_MESSAGE_BYTES } from './frame';
 import { fromKeyValues } from './metadata';
 import { type UnaryMethod, unaryOnly } from './method';
@@ -95,9 +96,9 @@ export function createTtrpcServer(options: ServerOptions): TtrpcServer {
       await Promise.all(sockets.splice(0).map(retractSocket));
       stopping.abort();
       const cut = Promise.withResolvers<void>();
-      const timer = setTimeout(cut.resolve, graceMs);
+      const timer = after(graceMs, cut.resolve);
       await Promise.race([cut.promise, Promise.all([...connections].map((one) => one.idle()))]);
-      clearTimeout(timer);
+      timer.cancel();
       await Promise.all([...connections].map((one) => one.end()));
     },
   };
@@ -159,10 +160,8 @@ class ServedConnection {
       getDeadline: () => deadline,
       getPath: () => definition.path,
     });
-    const late = Number.isFinite(deadline)
-      ? setTimeout(() => events.emit('cancelled'), Math.min(deadline - Date.now() + 1, 2 ** 31 - 1))
-      : undefined;
-    events.once('cancelled', () => clearTimeout(late));
+    const late = Number.isFinite(deadline) ? after(deadline - Date.now() + 1, () => events.emit('cancelled')) : undefined;
+    events.once('cancelled', () => late?.cancel());
     const done = runCall(this.around, incoming(this.around, call), long, async (ctx) => {
       let input: unknown;
       try {
@@ -172,7 +171,7 @@ class ServedConnection {
       }
       return definition.responseSerialize(await handler(ctx, input));
     }).then((end) => {
-      clearTimeout(late);
+      late?.cancel();
       this.calls.delete(streamId);
       if (!end.ok) this.refuse(streamId, end.error);
       else this.answer(streamId, { status: undefined, payload: end.value });

@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { failedPrecondition, invalidArgument } from '@gantry/rpc/errors';
+import { pause } from '@gantry/rpc/timer';
 import type { BlkioEntry, CgroupStats } from '../../cgroup/contract';
 import { parseFlags, positional } from '../arguments';
 import type { Verb } from '../context';
@@ -17,9 +17,9 @@ export const events: Verb = {
     const { values, rest } = parseFlags(words, flags, { interleaved: true });
     const [id] = positional(rest, ['ID']);
     const state = loadState(context.root, id as string);
-    const pause = milliseconds(values.interval ?? '5s');
+    const interval = milliseconds(values.interval ?? '5s');
     if (!isAlive(state)) throw failedPrecondition(`container with id ${state.id} is not running`);
-    for (let kills = await context.cgroups.oomKills(state.cgroup); isAlive(state); await sleep(pause)) {
+    for (let kills = await context.cgroups.oomKills(state.cgroup); isAlive(state); await pause(interval)) {
       const stats = await context.cgroups.stats(state.cgroup);
       if (stats.memory.oomKills > kills) context.print(`${JSON.stringify({ type: 'oom', id: state.id })}\n`);
       kills = stats.memory.oomKills;

@@ -1,7 +1,6 @@
-import { setTimeout } from 'node:timers/promises';
 import { EventsService } from '@gantry/api/containerd/services/events/v1/events';
 import type { Envelope } from '@gantry/api/containerd/types/types';
-import { type CallContext, type Connection, errorText, isErrorOf, type Logger, newContext } from '@gantry/rpc';
+import { type CallContext, type Connection, errorText, isErrorOf, type Logger, newContext, pause } from '@gantry/rpc';
 
 /** Milliseconds between two tries to reach the images service. */
 const RETRY_MS = 500;
@@ -33,7 +32,7 @@ export function imageEventSource(connection: Connection, logger: Logger, deliver
     while (!stopping.signal.aborted) {
       const offered = await listenOnce(newContext({ signal: stopping.signal }));
       if (!offered) logger.debug('the images service offers no events');
-      await setTimeout(offered ? RETRY_MS : ABSENT_RETRY_MS, undefined, { signal: stopping.signal, ref: false }).catch(() => undefined); // aborted: the loop ends
+      await pause(offered ? RETRY_MS : ABSENT_RETRY_MS, { signal: stopping.signal, ref: false }); // aborted: the loop ends
     }
   };
   return {

@@ -1,3 +1,5 @@
+import { after, type Timer } from '@gantry/rpc';
+
 const FIRST_MS = 100;
 const LAST_MS = 60_000;
 /** A container that ran this long (ms) starts with the first delay again. */
@@ -12,7 +14,7 @@ function nextDelay(previous: number | undefined, ranMs: number): number {
 /** Starts containers again after their delay; one timer for each container. Delays are kept in memory: a new process begins with the first. */
 export class Restarter {
   private readonly delays = new Map<string, number>();
-  private readonly timers = new Map<string, NodeJS.Timeout>();
+  private readonly timers = new Map<string, Timer>();
   private stopped = false;
 
   constructor(private readonly start: (id: string) => void) {}
@@ -25,16 +27,16 @@ export class Restarter {
     this.cancel(id);
     this.timers.set(
       id,
-      setTimeout(() => {
+      after(delay, () => {
         this.timers.delete(id);
         this.start(id);
-      }, delay),
+      }),
     );
   }
 
   /** Answers whether a restart was waiting. */
   cancel(id: string): boolean {
-    clearTimeout(this.timers.get(id));
+    this.timers.get(id)?.cancel();
     return this.timers.delete(id);
   }
 

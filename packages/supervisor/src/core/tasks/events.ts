@@ -1,5 +1,5 @@
 import { EventsServiceService, type SubscribeResponse } from '@gantry/api/gantry/shim/v1/shim';
-import { type CallContext, type Connection, type Logger, newContext } from '@gantry/rpc';
+import { type CallContext, type Connection, type Logger, newContext, pause } from '@gantry/rpc';
 import type { TaskEvent, TaskEvents } from './contract';
 
 /** Milliseconds between two tries to reach the shim. */
@@ -24,7 +24,7 @@ export function subscribeTaskEvents(connection: Connection, logger: Logger): Tas
         return await handler(event);
       } catch (error) {
         logger.error({ err: error, topic: event.topic, sequence: String(event.sequence), attempt }, 'a handler of a task event failed');
-        await new Promise<void>((resolve) => setTimeout(resolve, attempt * AGAIN_MS).unref());
+        await pause(attempt * AGAIN_MS, { ref: false });
       }
     }
   };

@@ -1,4 +1,5 @@
 import type { EventMessage } from '@gantry/api/gantry/engine/v1/types';
+import { after, type Timer } from '@gantry/rpc';
 import { type NanoClock, nanoClock } from '../../core/events/clock';
 import { type Filters, dockerEventFilter } from './docker-filter';
 import { SubscriberQueue } from '../../core/events/queue';
@@ -69,11 +70,11 @@ export class DockerEvents {
     const until = query.until;
     const accepts = (event: EventMessage): boolean => (until === undefined || event.timeNano <= until) && matches(event);
 
-    let timer: NodeJS.Timeout | undefined;
+    let timer: Timer | undefined;
     const abort = (): void => queue.end();
     const queue = new SubscriberQueue<EventMessage>(() => {
       this.listeners.delete(listener);
-      clearTimeout(timer);
+      timer?.cancel();
       signal?.removeEventListener('abort', abort);
     });
     const listener = { queue, accepts };
@@ -93,16 +94,11 @@ export class DockerEvents {
   }
 }
 
-/** Longest delay that setTimeout takes. */
-const MAX_DELAY = 2 ** 31 - 1;
-
-function endAt(until: bigint, queue: SubscriberQueue<EventMessage>): NodeJS.Timeout | undefined {
+function endAt(until: bigint, queue: SubscriberQueue<EventMessage>): Timer | undefined {
   const delay = Number(until / 1_000_000n) - Date.now() + 1;
   if (delay <= 0) {
     queue.end();
     return undefined;
   }
-  // Farther than 24 days off is as good as for ever.
-  if (delay > MAX_DELAY) return undefined;
-  return setTimeout(() => queue.end(), delay).unref();
+  return after(delay, () => queue.end(), { ref: false });
 }

@@ -1,5 +1,5 @@
 import type { HealthConfig } from '@gantry/api/gantry/engine/v1/types';
-import { errorText, type Logger } from '@gantry/rpc';
+import { errorText, type Logger, pause } from '@gantry/rpc';
 
 /** How one probe ended. */
 export interface ProbeResult {
@@ -76,8 +76,7 @@ export class HealthMonitors {
   private async watch(id: string, settings: HealthSettings, startedAt: number, signal: AbortSignal): Promise<void> {
     for (;;) {
       const starting = Date.now() - startedAt < settings.startPeriod;
-      await sleep(starting ? settings.startInterval : settings.interval, signal);
-      if (signal.aborted) return;
+      if (!(await pause(starting ? settings.startInterval : settings.interval, { signal, ref: false }))) return;
       const start = this.host.now();
       let result: ProbeResult;
       try {
@@ -93,18 +92,4 @@ export class HealthMonitors {
       }
     }
   }
-}
-
-function sleep(delay: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const timer = setTimeout(done, delay);
-    timer.unref();
-    function done(): void {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    }
-    signal.addEventListener('abort', done, { once: true });
-  });
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import { constants } from 'node:os';
-import { type CallContext, newContext } from '@gantry/rpc';
+import { after, type CallContext, newContext, type Timer } from '@gantry/rpc';
 import { monitorSocket } from '../../core/places';
 import { emitContainerEvent, type Engine } from '../engine';
 import { isRunning, stateOf } from '../../core/phases';
@@ -82,25 +82,25 @@ async function runProbe(engine: Engine, ctx: CallContext, exec: Exec, timeoutMs:
   const over = Promise.withResolvers<number>();
   const stop = engine.execs.onExit(exec.id, over.resolve);
   let late = false;
-  let timer: NodeJS.Timeout | undefined;
+  let timer: Timer | undefined;
   try {
     await requestProcess.add(engine, ctx, exec);
     const output = collect(monitorSocket(engine, exec.id));
     await output.connected;
     await requestProcess.start(engine, ctx, exec);
-    timer = setTimeout(() => {
+    timer = after(timeoutMs, () => {
       late = true;
       engine.tasks
         .kill(ctx, { id: exec.containerId, execId: exec.id, signal: constants.signals.SIGKILL })
         .catch((error: unknown) => engine.logger.warn({ err: error }, 'a late health check could not be killed'));
-    }, timeoutMs);
+    });
     const exitCode = await over.promise;
     const text = await output.text;
     return late
       ? { exitCode: -1, output: `Health check exceeded timeout (${timeoutMs / 1000}s): ${text}`.trimEnd() }
       : { exitCode, output: text };
   } finally {
-    clearTimeout(timer);
+    timer?.cancel();
     stop();
   }
 }

@@ -1,5 +1,6 @@
 import { watch } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { after } from '@gantry/rpc';
 import { identity, LineReader, logFiles, type LogLine, parseLine, tailOffset } from './json-file';
 
 export interface LogQuery {
@@ -147,9 +148,9 @@ class Change {
   async wait(ms: number): Promise<void> {
     if (!this.told) {
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, ms);
+        const timer = after(ms, resolve);
         this.waiting = () => {
-          clearTimeout(timer);
+          timer.cancel();
           resolve();
         };
       });
