@@ -27,6 +27,20 @@ describeEngine('docker logs', (suite) => {
     expect((await docker(['logs', '-f', id])).stdout).toBe('line 1\nline 2\nline 3\nline 4\nline 5\n');
   });
 
+  test.each(['json-file', 'local'])('follow goes over rotations of %s and loses nothing', async (driver) => {
+    const count = 3000;
+    const script = `i=0; while [ $i -lt ${count} ]; do i=$((i+1)); echo line $i 0123456789012345678901234567890123456789; [ $((i%60)) = 0 ] && sleep 0.05; done`;
+    const options = ['--log-driver', driver, '--log-opt', 'max-size=20k', '--log-opt', 'max-file=3'];
+    const numbers = (text: string): number[] => text.split('\n').flatMap((line) => (line === '' ? [] : [Number(line.split(' ')[1])]));
+    const upTo = (first: number): number[] => Array.from({ length: count - first + 1 }, (_, index) => first + index);
+    for (const [name, ...flags] of [['all'], ['tail', '--tail', '3']]) {
+      const id = await ok('run', '-d', '--name', `${driver}-${name}`, ...options, 'busybox', 'sh', '-c', `sleep 1; ${script}`);
+      const followed = await docker(['logs', '-f', ...flags, id]);
+      expect([followed.code, followed.stderr]).toEqual([0, '']);
+      expect(numbers(followed.stdout)).toEqual(upTo(1));
+    }
+  });
+
   test('a long line and bytes that are not text survive', async () => {
     await docker([
       'run',

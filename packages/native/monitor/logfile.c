@@ -114,6 +114,8 @@ static void rotate(struct logfile *lf) {
 		}
 		snprintf(to, sizeof to, "%s.1", lf->path);
 		(void)rename(lf->path, to);
+	} else {
+		(void)unlink(lf->path); // not emptied: whoever still reads it reads to its end
 	}
 	int fd = open(lf->path, O_WRONLY | O_APPEND | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
 	if (fd < 0) return; // go on with the old file: better too long than lost

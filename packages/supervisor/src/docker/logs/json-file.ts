@@ -1,6 +1,4 @@
 import type { FileHandle } from 'node:fs/promises';
-import { open, readdir, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
 
 /** One line of docker's json-file format. */
 export interface LogLine {
@@ -31,38 +29,22 @@ export function parseLine(bytes: Buffer): LogLine | undefined {
   }
 }
 
-/** The log's files, oldest first: `x.2`, `x.1`, `x`. */
-export async function logFiles(path: string): Promise<string[]> {
-  const prefix = `${basename(path)}.`;
-  const names = await readdir(dirname(path)).catch(() => []);
-  const rotated = names.flatMap((name) =>
-    name.startsWith(prefix) && /^[0-9]+$/.test(name.slice(prefix.length)) ? [Number(name.slice(prefix.length))] : [],
-  );
-  return [...rotated.sort((a, b) => b - a).map((number) => join(dirname(path), `${prefix}${number}`)), path];
-}
-
 /** Where a file's last `lines` lines begin, read backwards in chunks; and how many it has when they are fewer. */
-export async function tailOffset(path: string, lines: number): Promise<{ offset: number; found: number }> {
-  const handle = await open(path, 'r').catch(() => undefined);
-  if (handle === undefined) return { offset: 0, found: 0 };
-  try {
-    const { size } = await handle.stat();
-    const buffer = Buffer.alloc(CHUNK);
-    let found = 0;
-    for (let end = size; end > 0;) {
-      const begin = Math.max(0, end - CHUNK);
-      const { bytesRead } = await handle.read(buffer, 0, end - begin, begin);
-      for (let index = bytesRead - 1; index >= 0; index--) {
-        // The last byte of the file ends its last line; it does not begin another one.
-        if (buffer[index] !== NEWLINE || begin + index === size - 1) continue;
-        if (++found === lines) return { offset: begin + index + 1, found };
-      }
-      end = begin;
+export async function tailOffset(handle: FileHandle, lines: number): Promise<{ offset: number; found: number }> {
+  const { size } = await handle.stat();
+  const buffer = Buffer.alloc(CHUNK);
+  let found = 0;
+  for (let end = size; end > 0;) {
+    const begin = Math.max(0, end - CHUNK);
+    const { bytesRead } = await handle.read(buffer, 0, end - begin, begin);
+    for (let index = bytesRead - 1; index >= 0; index--) {
+      // The last byte of the file ends its last line; it does not begin another one.
+      if (buffer[index] !== NEWLINE || begin + index === size - 1) continue;
+      if (++found === lines) return { offset: begin + index + 1, found };
     }
-    return { offset: 0, found: size > 0 ? found + 1 : 0 };
-  } finally {
-    await handle.close();
+    end = begin;
   }
+  return { offset: 0, found: size > 0 ? found + 1 : 0 };
 }
 
 /** Reads complete lines from an offset on; `position` says how far it came, so that a follower can go on. */
@@ -90,12 +72,4 @@ export class LineReader {
     this.carry = Buffer.from(data.subarray(from));
     return lines.length > 0 ? lines : this.next();
   }
-}
-
-/** Device and inode: tells whether a path names another file than before (a rotation). */
-export async function identity(path: string): Promise<string> {
-  return stat(path).then(
-    ({ dev, ino }) => `${dev}:${ino}`,
-    () => '',
-  );
 }

@@ -73,6 +73,57 @@ it('follows over a rotation, to the end', async () => {
   expect(seen.map(({ log }) => log.trimEnd())).toEqual(['1', '2', '3', '4', '5']);
 });
 
+it('follows over several rotations between two looks, while its reader is slow, and loses nothing that is kept', async () => {
+  writeFileSync(path, lines(0, 2));
+  const over = Promise.withResolvers<void>();
+  const seen: string[] = [];
+  for await (const batch of readLog(path, { tail: -1, follow: over.promise, signal: new AbortController().signal })) {
+    seen.push(...batch.map(({ log }) => log.trimEnd()));
+    if (seen.length > 2) continue;
+    // The reader holds the first file; what it becomes is found by what it is, not by its name.
+    appendFileSync(path, lines(2, 3));
+    renameSync(path, `${path}.1`);
+    for (let n = 3; n < 6; n++) {
+      renameSync(`${path}.1`, `${path}.2`);
+      writeFileSync(path, lines(n, n + 1));
+      renameSync(path, `${path}.1`);
+    }
+    writeFileSync(path, lines(6, 7));
+    over.resolve();
+  }
+  expect(seen).toEqual(['0', '1', '2', '4', '5', '6']); // 3 was taken away before anybody could look
+});
+
+it('goes on with the new file when the one that it reads is taken away', async () => {
+  writeFileSync(path, lines(0, 1));
+  const over = Promise.withResolvers<void>();
+  const seen: string[] = [];
+  for await (const batch of readLog(path, { tail: 1, follow: over.promise, signal: new AbortController().signal })) {
+    seen.push(...batch.map(({ log }) => log.trimEnd()));
+    if (seen.length > 1) continue;
+    appendFileSync(path, lines(1, 2));
+    rmSync(path);
+    writeFileSync(path, lines(2, 3));
+    over.resolve();
+  }
+  expect(seen).toEqual(['0', '1', '2']);
+});
+
+it('waits for a log that is not there yet', async () => {
+  const over = Promise.withResolvers<void>();
+  const seen: string[] = [];
+  const reading = (async () => {
+    for await (const batch of readLog(path, { tail: 0, follow: over.promise, signal: new AbortController().signal }))
+      seen.push(...batch.map(({ log }) => log.trimEnd()));
+  })();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  writeFileSync(`${path}.1`, lines(0, 1));
+  writeFileSync(path, lines(1, 2));
+  over.resolve();
+  await reading;
+  expect(seen).toEqual(['0', '1']);
+});
+
 it('stops following when the reader goes', async () => {
   writeFileSync(path, lines(0, 1));
   const gone = new AbortController();

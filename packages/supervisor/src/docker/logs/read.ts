@@ -1,7 +1,9 @@
 import { watch } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { hasCode } from '@gantry/linux';
 import { after } from '@gantry/rpc';
-import { identity, LineReader, logFiles, type LogLine, parseLine, tailOffset } from './json-file';
+import { closeAll, identityOf, type LogFile, openChain } from './chain';
+import { LineReader, type LogLine, parseLine, tailOffset } from './json-file';
 
 export interface LogQuery {
   /** Lines from the end; -1 all. */
@@ -31,57 +33,45 @@ export async function* readLog(path: string, query: LogQuery): AsyncGenerator<Lo
     const at = nanosOf(line.time);
     return (query.since === undefined || at >= query.since) && (query.until === undefined || at <= query.until);
   };
-  const files = await logFiles(path);
-  const starts = await startsOf(files, query.tail);
-  for (const [index, file] of files.entries()) {
-    const start = starts[index];
-    const last = index === files.length - 1;
-    if (start === undefined && !last) continue;
-    const batches = last && query.follow !== undefined ? follow(path, start ?? 0, query.follow, query.signal) : linesOf(file, start ?? 0);
-    for await (const lines of batches) {
-      if (query.signal.aborted) return;
-      const { until } = query;
-      const late = until === undefined ? -1 : lines.findIndex((line) => nanosOf(line.time) > until);
-      const wanted = (late < 0 ? lines : lines.slice(0, late)).filter(within);
-      if (wanted.length > 0) yield wanted;
-      if (late >= 0) return;
-    }
+  for await (const lines of batches(path, query)) {
+    if (query.signal.aborted) return;
+    const { until } = query;
+    const late = until === undefined ? -1 : lines.findIndex((line) => nanosOf(line.time) > until);
+    const wanted = (late < 0 ? lines : lines.slice(0, late)).filter(within);
+    if (wanted.length > 0) yield wanted;
+    if (late >= 0) return;
   }
 }
 
-/** The offset in each file at which the last `tail` lines of all of them begin; undefined: nothing of this file. */
-async function startsOf(files: readonly string[], tail: number): Promise<(number | undefined)[]> {
-  if (tail < 0) return files.map(() => 0);
-  const starts: (number | undefined)[] = files.map(() => undefined);
+/** What is there, then what follows. The files are opened once: what is rotated while one of them is read is not lost. */
+async function* batches(path: string, query: LogQuery): AsyncGenerator<LogLine[]> {
+  const files = await openChain(path);
+  try {
+    const starts = await startsOf(files, query.tail);
+    const newest = query.follow === undefined ? undefined : files.at(-1);
+    for (const file of files) if (file !== newest) yield* available(new LineReader(file.handle, starts.get(file)));
+    if (query.follow === undefined) return;
+    if (newest !== undefined) files.pop(); // the follower closes it
+    yield* follow(path, newest, starts, query.follow, query.signal);
+  } finally {
+    await closeAll(files);
+  }
+}
+
+/** The offset in each file at which the last `tail` lines of all of them begin. */
+async function startsOf(files: readonly LogFile[], tail: number): Promise<Map<LogFile, number>> {
+  const starts = new Map<LogFile, number>();
   let missing = tail;
-  for (let index = files.length - 1; index >= 0; index--) {
-    const file = files[index] ?? '';
-    if (missing === 0) {
-      if (index === files.length - 1) starts[index] = (await endOf(file)) ?? 0;
-      break;
+  for (const file of [...files].reverse()) {
+    if (tail < 0) starts.set(file, 0);
+    else if (missing === 0) starts.set(file, (await file.handle.stat()).size);
+    else {
+      const { offset, found } = await tailOffset(file.handle, missing);
+      starts.set(file, offset);
+      missing -= Math.min(found, missing);
     }
-    const { offset, found } = await tailOffset(file, missing);
-    starts[index] = offset;
-    missing -= Math.min(found, missing);
   }
   return starts;
-}
-
-async function endOf(file: string): Promise<number | undefined> {
-  const handle = await open(file, 'r').catch(() => undefined);
-  const size = (await handle?.stat())?.size;
-  await handle?.close();
-  return size;
-}
-
-async function* linesOf(file: string, start: number): AsyncGenerator<LogLine[]> {
-  const handle = await open(file, 'r').catch(() => undefined);
-  if (handle === undefined) return;
-  try {
-    yield* available(new LineReader(handle, start));
-  } finally {
-    await handle.close();
-  }
 }
 
 async function* available(reader: LineReader): AsyncGenerator<LogLine[]> {
@@ -90,8 +80,14 @@ async function* available(reader: LineReader): AsyncGenerator<LogLine[]> {
   }
 }
 
-/** Follows a file over its rotations until `over` settles and everything is read. */
-async function* follow(path: string, start: number, over: Promise<void>, signal: AbortSignal): AsyncGenerator<LogLine[]> {
+/** Follows the newest file over its rotations until `over` settles and everything is read. Closes what it reads. */
+async function* follow(
+  path: string,
+  newest: LogFile | undefined,
+  starts: ReadonlyMap<LogFile, number>,
+  over: Promise<void>,
+  signal: AbortSignal,
+): AsyncGenerator<LogLine[]> {
   let ended = false;
   const change = new Change();
   void over.then(() => {
@@ -100,39 +96,56 @@ async function* follow(path: string, start: number, over: Promise<void>, signal:
   });
   const abort = (): void => change.tell();
   signal.addEventListener('abort', abort, { once: true });
-  let position = start;
+  const unwatch = watchFolder(dirname(path), () => change.tell());
+  // The first is being followed; those behind it are what it became by rotation.
+  let files = newest === undefined ? [] : [newest];
   try {
+    let reader: LineReader | undefined;
     while (!signal.aborted) {
-      const finishing = ended;
-      const handle = await open(path, 'r').catch(() => undefined);
-      if (handle === undefined) {
-        if (finishing) return;
-        await change.wait(LOOK_MS);
-        continue;
-      }
-      const watcher = watch(path, () => change.tell());
-      watcher.on('error', () => change.tell());
-      try {
-        const mine = await identity(path);
-        const reader = new LineReader(handle, position);
-        for (;;) {
-          const last = ended;
-          yield* available(reader);
-          const rotated = (await identity(path)) !== mine;
-          if (rotated) yield* available(reader);
-          if (rotated || signal.aborted) break;
-          if (last) return;
-          await change.wait(LOOK_MS);
+      const last = ended;
+      const [current] = files;
+      if (current !== undefined) {
+        reader ??= new LineReader(current.handle, starts.get(current) ?? 0);
+        const rotated = files.length > 1 || (await identityOf(path)) !== current.identity;
+        yield* available(reader); // after the look: nothing is written to a file that was rotated
+        if (rotated) {
+          if (files.length === 1) files = [current, ...(await newerThan(path, current))];
+          if (files.length > 1) {
+            await closeAll(files.splice(0, 1));
+            reader = undefined;
+            continue;
+          }
         }
-      } finally {
-        watcher.close();
-        await handle.close();
-      }
-      position = 0;
+      } else files = await openChain(path);
+      if (files.length > 0 && reader === undefined) continue;
+      if (last) return;
+      await change.wait(LOOK_MS);
     }
   } finally {
     signal.removeEventListener('abort', abort);
+    unwatch();
+    await closeAll(files);
   }
+}
+
+/** Tells of every change in a folder; of nothing when the folder is gone, as that of a container which was removed just now. */
+function watchFolder(folder: string, tell: () => void): () => void {
+  try {
+    const watcher = watch(folder, tell);
+    watcher.on('error', tell);
+    return () => watcher.close();
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw error;
+    return () => undefined;
+  }
+}
+
+/** The files that a rotation began after this one; all that are left when it was taken away already. */
+async function newerThan(path: string, { identity }: LogFile): Promise<LogFile[]> {
+  const chain = await openChain(path);
+  const known = chain.findIndex((file) => file.identity === identity);
+  await closeAll(chain.slice(0, known + 1));
+  return chain.slice(known + 1);
 }
 
 /** Something may have changed: whoever waits looks again. */
