@@ -1,6 +1,7 @@
 #include "monitor/oom.h"
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,30 +15,41 @@
 static int counter = -1; // the file that holds "oom_kill N"
 static struct watch event = {.fd = -1};
 
-static long read_kills(void) {
+static long told; // kills that were told of
+
+/* -1: the cgroup is gone. `stuck`: it is out of memory, and nothing may be killed in it. */
+static long read_kills(bool *stuck) {
 	char buf[512];
 	ssize_t n = pread(counter, buf, sizeof buf - 1, 0);
 	if (n <= 0) return -1;
 	buf[n] = 0;
+	*stuck = strstr(buf, "oom_kill_disable 1") && strstr(buf, "under_oom 1");
 	char *p = strstr(buf, "oom_kill ");
 	return p ? strtol(p + 9, NULL, 10) : 0;
 }
 
-void oom_check(void) {
-	if (counter < 0 || monitor.oom || read_kills() <= 0) return;
+static void tell(void) {
 	monitor.oom = true;
 	clients_tell_oom();
+}
+
+void oom_check(void) {
+	bool stuck;
+	long kills = counter < 0 ? 0 : read_kills(&stuck);
+	if (kills <= told) return;
+	told = kills;
+	tell();
 }
 
 static void ready(struct watch *w, uint32_t events) {
 	(void)events;
 	uint64_t value;
 	if (w->fd != counter) (void)!read(w->fd, &value, sizeof value);
-	if (read_kills() < 0) { // the cgroup is gone
-		loop_watch(w, 0);
-		return;
-	}
-	oom_check();
+	bool stuck;
+	long kills = read_kills(&stuck);
+	if (kills < 0) loop_watch(w, 0);
+	else if (kills > told) oom_check();
+	else if (stuck) tell();
 }
 
 void oom_watch(const char *directory, int version) {

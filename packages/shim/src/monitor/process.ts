@@ -224,8 +224,9 @@ export class MonitoredProcess {
   }
 
   private take(event: MonitorEvent): void {
-    if (event.event === 'oom') this.options.events.oom();
-    else if (event.event === 'stdin_closed') this.stdinEnded();
+    if (event.event === 'oom') {
+      if (!this.oomSeen) this.options.events.oom(); // what another program's events told, its end does not tell again
+    } else if (event.event === 'stdin_closed') this.stdinEnded();
     else if (event.event === 'client_dropped') this.options.events.clientDropped(event);
     else this.finish(event);
   }

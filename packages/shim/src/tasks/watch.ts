@@ -32,14 +32,14 @@ export function watchProcess(engine: Engine, watched: Watched): MonitoredProcess
   const { namespace, id, execId, dir } = watched;
   let oomTold = false;
   const oom = (): void => {
-    if (oomTold || execId !== '') return;
+    if (execId !== '') return;
     oomTold = true;
     engine.publisher.publish(namespace, '/tasks/oom', TaskOOM, { containerId: id });
   };
   const publishExit = (process: MonitoredProcess, exit: ExitState): void => {
     const mark = join(dir, PUBLISHED);
     if (existsSync(mark)) return;
-    if (exit.oom) oom();
+    if (exit.oom && !oomTold) oom();
     engine.publisher.publish(
       namespace,
       '/tasks/exit',
