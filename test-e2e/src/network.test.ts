@@ -129,5 +129,52 @@ describeEngine('networks and published ports', (suite) => {
     expect((await docker(['network', 'disconnect', '-f', 'second', 'freely'])).stderr).toMatch(/is not connected to (the )?network second/);
     await ok('rm', '-f', 'freely', 'nobody');
     await ok('network', 'rm', 'second', 'with blank');
+    await ok('network', 'create', '-o', 'foo=bar', '-o', 'com.docker.network.bridge.enable_icc=true', 'mine');
+    expect(JSON.parse(await ok('network', 'inspect', '-f', '{{json .Options}}', 'mine'))).toEqual({
+      foo: 'bar',
+      'com.docker.network.bridge.enable_icc': 'true',
+    });
+    await ok('network', 'rm', 'mine');
+  });
+
+  test('wishes for one host port come before those for any', async () => {
+    const first = await ok('run', '-d', '-p', '80', 'busybox', 'sleep', '600');
+    const next = Number((await ok('port', first, '80')).split('\n')[0]?.split(':').at(-1)) + 1;
+    const flags = ['-p', '80', '-p', `${next}:81`, '-P', '--expose', '82'];
+    const second = await ok('run', '-d', ...flags, 'busybox', 'sleep', '600');
+    expect(await ok('port', second, '81')).toContain(`0.0.0.0:${next}`);
+    expect(await ok('port', second, '80')).toMatch(/^0\.0\.0\.0:\d+/);
+    expect(await ok('port', second, '82')).toMatch(/^0\.0\.0\.0:\d+/);
+    await ok('rm', '-f', first, second);
   });
 });
+
+describeEngine(
+  'names of interfaces',
+  (suite) => {
+    const { ok, docker } = suite;
+    const option = 'driver-opt=com.docker.network.endpoint.ifname=';
+
+    test('an interface is called as its endpoint asks, at start and when it is connected later', async () => {
+      await ok('network', 'create', 'one');
+      await ok('network', 'create', 'two');
+      const links = async (name: string): Promise<string[]> =>
+        (await ok('exec', name, 'sh', '-c', 'ls /sys/class/net')).split(/\s+/).filter((link) => link !== 'lo');
+      await ok('run', '-d', '--name', 'named', '--network', `name=one,${option}foo0`, 'busybox', 'sleep', '600');
+      expect(await links('named')).toEqual(['foo0']);
+      await ok('network', 'connect', '--driver-opt', 'com.docker.network.endpoint.ifname=bar7', 'two', 'named');
+      expect(await links('named')).toEqual(['bar7', 'foo0']);
+      await ok('restart', '-t', '0', 'named');
+      expect(await links('named')).toEqual(['bar7', 'foo0']);
+      await ok('run', '-d', '--name', 'mixed', '--network', `name=one,${option}eth1`, '--network', 'two', 'busybox', 'sleep', '600');
+      expect(await links('mixed')).toEqual(['eth0', 'eth1']);
+      for (const bad of ['lo', 'a/b', 'muchtoolongforaninterface']) {
+        const refused = await docker(['run', '--rm', '--network', `name=one,${option}${bad}`, 'busybox', 'true']);
+        expect([refused.code, refused.stderr]).toEqual([125, expect.stringContaining(`"${bad}"`)]);
+      }
+      await ok('rm', '-f', 'named', 'mixed');
+      await ok('network', 'rm', 'one', 'two');
+    });
+  },
+  { since: 28 },
+);

@@ -1,3 +1,4 @@
+export { type ApiAnswer, callApi } from './api';
 export { hasProgram, testWith } from './capability';
 export { command, ended, until, type CommandOptions, type CommandResult } from './command';
 export { busybox, containerds, startContainerd, type Containerd } from './containerd';

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { kinds, loadBusybox, startEngine, type Engine, type EngineOptions } from './engine';
 
 /** What a suite gets: the engine, and docker with a failure that throws. */
@@ -9,9 +10,21 @@ export interface Suite {
   docker: Engine['docker'];
 }
 
+interface SuiteOptions extends EngineOptions {
+  /** First version of dockerd that does what the suite says; an older one is passed over. */
+  since?: number;
+}
+
+/** Major version of the dockerd on PATH. */
+function peerVersion(): number {
+  return Number(/version (\d+)/.exec(execFileSync('dockerd', ['--version']).toString())?.[1] ?? 0);
+}
+
 /** One describe block an engine under test, with busybox loaded; everything is removed at the end. */
-export function describeEngine(title: string, body: (suite: Suite) => void, options: EngineOptions = {}): void {
-  describe.each(kinds)(`${title} on %s`, (kind) => {
+export function describeEngine(title: string, body: (suite: Suite) => void, { since = 0, ...options }: SuiteOptions = {}): void {
+  const shown = kinds.filter((kind) => kind === 'gantry' || peerVersion() >= since);
+  if (shown.length === 0) return void test.skip(`${title} [needs dockerd ${since}]`, () => undefined);
+  describe.each(shown)(`${title} on %s`, (kind) => {
     let engine: Engine | undefined;
     const get = (): Engine => {
       if (!engine) throw new Error('the engine is not started yet');

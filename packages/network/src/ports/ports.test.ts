@@ -39,6 +39,13 @@ describe('publishing ports', () => {
     );
   });
 
+  it('gives wishes for any port what the other ones leave', async () => {
+    const publisher = new PortPublisher(new FakeHost());
+    const any = { hostPortEnd: 40002 };
+    const got = await publisher.publish(label(), [wish(0), wish(40001, any), wish(40000), wish(40001)], target);
+    expect(got.map((port) => port.hostPort)).toEqual([40003, 40002, 40000, 40001]);
+  });
+
   it('takes all wishes or none', async () => {
     const host = new FakeHost(new Set([82]));
     const publisher = new PortPublisher(host);

@@ -59,16 +59,18 @@ export class PortPublisher {
   ): Promise<readonly PublishedPort[]> {
     if (wishes.length > MAX_PORTS)
       throw resourceExhausted(`endpoint ${endpoint.name} wants ${wishes.length} published ports: at most ${MAX_PORTS} are possible`);
-    const sets: PublishedSet[] = [];
+    const found = new Map<PortWish, PublishedSet>();
     try {
-      for (const wish of wishes) sets.push(await this.#satisfy(wish, options));
+      // Who wants one port before who takes any: the latter goes round what is taken.
+      for (const wish of [...wishes].sort((a, b) => freedom(a) - freedom(b))) found.set(wish, await this.#satisfy(wish, options));
     } catch (error) {
-      for (const set of sets) this.#undo(set);
+      for (const set of found.values()) this.#undo(set);
       throw internal(
         `driver failed programming external connectivity on endpoint ${endpoint.name} (${endpoint.id}): ${(error as Error).message}`,
         { cause: error },
       );
     }
+    const sets = wishes.flatMap((wish) => found.get(wish) ?? []);
     const all = { ports: sets.flatMap((set) => set.ports), held: sets.flatMap((set) => set.held) };
     if (all.ports.length > 0) this.#held.set(endpoint.id, all);
     return all.ports;
@@ -154,6 +156,11 @@ export class PortPublisher {
     for (const held of set.held) held.close();
     for (const port of set.ports) this.#book.release(port.protocol, port.hostIp, port.hostPort);
   }
+}
+
+/** How many host ports would do. */
+function freedom({ hostPort, hostPortEnd }: PortWish): number {
+  return hostPort === 0 ? MAX_PORTS : hostPortEnd - hostPort;
 }
 
 const REASONS: Readonly<Record<string, string>> = {

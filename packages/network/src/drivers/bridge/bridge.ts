@@ -1,4 +1,4 @@
-import { forbidden, invalidArgument, notImplemented, resourceExhausted } from '@gantry/rpc';
+import { forbidden, invalidArgument, resourceExhausted } from '@gantry/rpc';
 import type { Cidr } from '../../address/cidr';
 import { formatAddress, macOf, parseAddress, parseCidr, parseMac } from '../../address/cidr';
 import { AddressLeases } from '../../address/leases';
@@ -13,6 +13,7 @@ import type { PortPublisher } from '../../ports/publisher';
 import type { EndpointRecord, NetworkRecord } from '../../store/record';
 import type { EndpointPlan, EndpointWish, NetworkDriver, NetworkPlan, NetworkWish } from '../driver';
 import type { BridgeDevices } from './device';
+import { interfaceName } from './endpoint-options';
 import { readBridgeOptions } from './options';
 import { plug, routeThrough } from './sandbox';
 import type { Surroundings } from './subnet';
@@ -68,14 +69,12 @@ export class BridgeDriver implements NetworkDriver {
   }
 
   async reserve(network: NetworkRecord, wish: EndpointWish): Promise<EndpointPlan> {
-    // Keys outside docker's own name space are their owner's labels: kept and shown, as dockerd does.
-    const option = Object.keys(wish.driverOptions).find((name) => name.startsWith('com.docker.network.'));
-    if (option !== undefined) throw notImplemented(`endpoint ${wish.name}: driver option "${option}" is not supported`);
     const mac = wish.macAddress === '' ? undefined : parseMac(wish.macAddress);
     if (wish.macAddress !== '' && (mac === undefined || (mac[0] ?? 1) & 1))
       throw invalidArgument(`endpoint ${wish.name}: "${wish.macAddress}" is no unicast MAC address`);
     const { subnet, gateway } = factsOf(network);
     const options = readBridgeOptions(network.options);
+    const name = interfaceName(options.interfacePrefix, wish);
     const address = this.#lease(network, wish.ipAddress);
     const text = formatAddress(address);
     let ports: readonly PublishedPort[] = [];
@@ -91,7 +90,7 @@ export class BridgeDriver implements NetworkDriver {
       throw error;
     }
     return {
-      interface: freeName(options.interfacePrefix, wish.interfaces),
+      interface: name,
       hostInterface: `veth${wish.id.slice(0, 11)}`,
       mac: mac === undefined ? macOf(address) : [...mac].map((byte) => byte.toString(16).padStart(2, '0')).join(':'),
       address: text,
@@ -215,8 +214,4 @@ function portRule(endpoint: EndpointRecord, port: PublishedPort): PortRule[] {
   const containerAddress = parseAddress(endpoint.address);
   if (hostAddress === undefined || containerAddress === undefined) return [];
   return [{ protocol: port.protocol, hostAddress, hostPort: port.hostPort, containerAddress, containerPort: port.containerPort }];
-}
-
-function freeName(prefix: string, taken: ReadonlySet<string>): string {
-  for (let number = 0; ; number++) if (!taken.has(`${prefix}${number}`)) return `${prefix}${number}`;
 }

@@ -43,13 +43,22 @@ const READERS: Readonly<Record<string, (value: string, key: string) => Partial<B
   'com.docker.network.container_iface_prefix': (value, key) => ({ interfacePrefix: prefix(value, key) }),
 };
 
+/** What dockerd's driver does more: refused by name. Any other key is its owner's own, kept and shown. */
+const REFUSED: readonly string[] = [
+  `${BRIDGE}inhibit_ipv4`,
+  `${BRIDGE}trusted_host_interfaces`,
+  'com.docker.network.host_ipv4',
+  'com.docker.network.host_ipv6',
+  'com.docker.network.enable_ipv6',
+];
+
 /** Throws invalidArgument or notImplemented with the option's name. */
 export function readBridgeOptions(options: Readonly<Record<string, string>>): BridgeOptions {
   let result = DEFAULTS;
   for (const [key, value] of Object.entries(options)) {
     const reader = Object.hasOwn(READERS, key) ? READERS[key] : undefined;
-    if (reader === undefined) throw notImplemented(`option "${key}" of the bridge driver is not supported`);
-    result = { ...result, ...reader(value, key) };
+    if (REFUSED.includes(key)) throw notImplemented(`option "${key}" of the bridge driver is not supported`);
+    if (reader !== undefined) result = { ...result, ...reader(value, key) };
   }
   return result;
 }
@@ -60,7 +69,7 @@ function boolean(value: string, key: string): boolean {
   throw invalidArgument(`option ${key}: "${value}" is neither true nor false`);
 }
 
-function deviceName(value: string, key: string): string {
+export function deviceName(value: string, key: string): string {
   if (value.length === 0 || value.length > MAX_NAME || !/^[^\s/:]+$/.test(value) || value === '.' || value === '..')
     throw invalidArgument(`option ${key}: "${value}" is no interface name`);
   return value;
