@@ -1,6 +1,6 @@
-import { mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describeEngine, until } from './harness';
+import { callApi, command, describeEngine, until } from './harness';
 
 describeEngine('docker cp', (suite) => {
   const { ok, docker } = suite;
@@ -45,6 +45,50 @@ describeEngine('docker cp', (suite) => {
     expect(() => statSync('/etc/gantry-payload')).toThrow();
     expect(await ok('exec', 'evil', 'cat', '/etc/gantry-payload')).toBe('payload');
     await ok('rm', '-f', 'evil');
+  });
+
+  test('a link to a directory is followed when the path ends as that of a directory', async () => {
+    const script = 'mkdir -p /d/real/sub; echo hi > /d/real/f; ln -s real /d/rel; ln -s /d/real /d/abs; ln -s nowhere /d/broken; sleep 600';
+    await ok('run', '-d', '--name', 'linked', 'busybox', 'sh', '-c', script);
+    await until('the links', async () => (await docker(['exec', 'linked', 'test', '-L', '/d/broken'])).code === 0);
+    const tar = async (path: string): Promise<string[]> => {
+      const names = await command('sh', ['-c', `docker -H unix://${suite.engine.socket} cp linked:${path} - | tar tf -`]);
+      return names.stdout.split('\n').filter(Boolean);
+    };
+    for (const name of ['rel', 'abs']) {
+      expect(await tar(`/d/${name}`)).toEqual([name]);
+      expect(await tar(`/d/${name}/`)).toEqual([`${name}/`, `${name}/f`, `${name}/sub/`]);
+      expect(await tar(`/d/${name}/.`)).toEqual(['./', './f', './sub/']);
+      const into = join(suite.engine.folder, `into-${name}`);
+      mkdirSync(into);
+      await ok('cp', `linked:/d/${name}/.`, into);
+      expect(readdirSync(into).sort()).toEqual(['f', 'sub']);
+    }
+    expect(await tar('/d/broken')).toEqual(['broken']);
+    for (const path of ['/d/real/f/', '/d/real/f/.', '/d/real/f/x'])
+      expect((await docker(['cp', `linked:${path}`, '-'])).stderr).toContain(`${path}: not a directory`);
+    await ok('rm', '-f', 'linked');
+  });
+
+  test("who owns what is copied: the container's user when that is asked for, if it has one", async () => {
+    const file = join(suite.engine.folder, 'owned');
+    writeFileSync(file, 'x');
+    chownSync(file, 1234, 4321);
+    const archive = (await command('sh', ['-c', `tar -C ${suite.engine.folder} --numeric-owner -cf - owned | base64 -w0`])).stdout;
+    const owner = async (user: string, query: string): Promise<string> => {
+      await ok('create', '--name', 'owner', ...(user === '' ? [] : ['-u', user]), 'busybox', 'sh', '-c', 'stat -c %u:%g /tmp/owned');
+      const put = await callApi(suite.engine, 'PUT', `/containers/owner/archive?path=/tmp${query}`, Buffer.from(archive, 'base64'));
+      const seen = put.status === 200 ? await ok('start', '-a', 'owner') : `${put.status} ${put.message}`;
+      await ok('rm', 'owner');
+      return seen;
+    };
+    expect(await owner('', '')).toBe('1234:4321');
+    expect(await owner('', '&copyUIDGID=true')).toBe('1234:4321');
+    expect(await owner('1000:1001', '')).toBe('1234:4321');
+    expect(await owner('1000:1001', '&copyUIDGID=true')).toBe('1000:1001');
+    expect(await owner('nobody-here', '&copyUIDGID=true')).toBe(
+      '400 failed to look up user "nobody-here" in container: no matching entries in passwd file',
+    );
   });
 
   test('what is copied before the first start lands in the volumes', async () => {

@@ -27,11 +27,20 @@ void untar_forget_below(struct untar_state *st, int parent) {
 	if (st->tree.cached_fd != parent) untar_tree_forget(&st->tree);
 }
 
+/* In docker's words: the name in the archive, and where it was to go. */
+static int refuse_kind(const struct untar_state *st, const char *path, const char *what, const char *with) {
+	char *into = untar_clean(st->opt.into ? st->opt.into : "");
+	size_t length = into ? strlen(into) : 0;
+	if (length > 0 && strncmp(path, into, length) == 0 && path[length] == '/') path += length + 1;
+	int rc = untar_fail("unsafe", "%s \"%s\" %s \"/%s\"", what, path, with, into ? into : "");
+	free(into);
+	return rc;
+}
+
 int untar_clear_way(struct untar_state *st, int parent, const char *name, const char *path) {
 	struct stat s;
 	if (fstatat(parent, name, &s, AT_SYMLINK_NOFOLLOW) < 0) return errno == ENOENT ? 0 : untar_fail_at("stat", path);
-	if (S_ISDIR(s.st_mode) && st->opt.keep_kinds)
-		return untar_fail("unsafe", "cannot overwrite directory \"/%s\" with non-directory", path);
+	if (S_ISDIR(s.st_mode) && st->opt.keep_kinds) return refuse_kind(st, path, "cannot overwrite directory", "with non-directory");
 	if (S_ISDIR(s.st_mode)) {
 		untar_forget_below(st, parent);
 		return untar_remove_tree(parent, name) < 0 ? untar_fail_at("remove", path) : 0;
@@ -49,7 +58,7 @@ int untar_make_dir(struct untar_state *st, struct archive_entry *e, int parent, 
 		if (errno != EEXIST) return untar_fail_at("create", path);
 		if (fstatat(parent, name, &s, AT_SYMLINK_NOFOLLOW) < 0) return untar_fail_at("stat", path);
 		if (!S_ISDIR(s.st_mode)) {
-			if (st->opt.keep_kinds) return untar_fail("unsafe", "cannot overwrite non-directory \"/%s\" with directory", path);
+			if (st->opt.keep_kinds) return refuse_kind(st, path, "cannot overwrite non-directory", "with directory");
 			opaque = untar_clear_way(st, parent, name, path);
 			if (opaque < 0) return -1;
 			if (mkdirat(parent, name, 0700) < 0) return untar_fail_at("create", path);

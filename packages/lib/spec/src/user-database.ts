@@ -1,4 +1,4 @@
-import { invalidArgument } from '@gantry/rpc';
+import { type GantryError, invalidArgument } from '@gantry/rpc';
 
 /** Who a container's process is. */
 export interface ResolvedUser {
@@ -58,6 +58,11 @@ function parseGroup(text: string): Group[] {
   });
 }
 
+/** `reason` is told apart, for those who say it in other words. */
+function unknownId(kind: 'user' | 'group', name: string, reason: string): GantryError {
+  return invalidArgument(`unable to find ${kind} ${name}: ${reason}`, { meta: { reason } });
+}
+
 /**
  * Reads `user[:group]` with the image's own files (their texts; empty when the image has none). A number is an id and never looked
  * up as a name, so that no line of the image's files can turn a number into another user; a name that the files do not hold is an error.
@@ -72,13 +77,13 @@ export function resolveUser(spec: string, groupAdd: readonly string[], passwdTex
   const uid = userText === '' ? 0 : strictId(userText, 'user');
   const entry = uid === undefined ? users.find((user) => user.name === userText) : users.find((user) => user.uid === uid);
   if (uid === undefined && entry === undefined) {
-    throw invalidArgument(`unable to find user ${userText}: no matching entries in passwd file`);
+    throw unknownId('user', userText, 'no matching entries in passwd file');
   }
 
   const groupId = (text: string): number => {
     const numeric = strictId(text, 'group');
     const gid = numeric ?? groups.find((group) => group.name === text)?.gid;
-    if (gid === undefined) throw invalidArgument(`unable to find group ${text}: no matching entries in group file`);
+    if (gid === undefined) throw unknownId('group', text, 'no matching entries in group file');
     return gid;
   };
   const explicitGroup = groupPart !== undefined && groupPart !== '';

@@ -50,13 +50,18 @@ export function readInRoot(pid: number, path: string): string | undefined {
   });
 }
 
-/** A descriptor (O_PATH) of what a path names inside a root, links followed; undefined when there is nothing. The caller closes it. */
+/** A descriptor (O_PATH) of what a path names inside a root, links followed. The caller closes it. Throws the system's error. */
+export function openInRoot(root: number, path: string, noFollow = false): number {
+  return syscalls.openat2(root, path.replace(/^\/+/, '') || '.', {
+    flags: O.PATH | O.CLOEXEC | (noFollow ? O.NOFOLLOW : 0),
+    resolve: RESOLVE.IN_ROOT | RESOLVE.NO_MAGICLINKS,
+  });
+}
+
+/** The same; undefined when there is nothing. */
 export function resolveInRoot(root: number, path: string, noFollow = false): number | undefined {
   try {
-    return syscalls.openat2(root, path.replace(/^\/+/, '') || '.', {
-      flags: O.PATH | O.CLOEXEC | (noFollow ? O.NOFOLLOW : 0),
-      resolve: RESOLVE.IN_ROOT | RESOLVE.NO_MAGICLINKS,
-    });
+    return openInRoot(root, path, noFollow);
   } catch (error) {
     if (hasCode(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) return undefined;
     throw error;

@@ -91,7 +91,9 @@ it('tells about paths without following the last link out of the root', () => {
   expect(statInRoot(view, 'id', '/var/run')).toMatchObject({ linkTarget: '/run', mode: 2 ** 27 + 0o777 });
   expect(statInRoot(view, 'id', '/var/run/')).toMatchObject({ mode: 2 ** 31 + 0o755 });
   expect(() => statInRoot(view, 'id', '/evil/s')).toThrow('Could not find the file /evil/s in container id');
-  expect(() => statInRoot(view, 'id', '/etc/motd/')).toThrow('Could not find the file');
+  for (const path of ['/etc/motd/', '/etc/motd/.', '/etc/motd/x'])
+    expect(() => statInRoot(view, 'id', path)).toThrow(`lstat ${path}: not a directory`);
+  expect(statInRoot(view, 'id', '/etc/.')).toMatchObject({ name: '.' });
   expect(cleanPath('a/../b/')).toEqual({ path: '/b', wantsDirectory: true, name: 'b' });
   expect(cleanPath('/x/.').name).toBe('.');
   const up = resolveInRoot(view, '/up/etc/motd');
@@ -128,6 +130,6 @@ withNative('refuses names that climb, and a directory in place of a file', async
   await expect(
     copy('/etc', execFileSync('tar', ['-C', root, '-cPf', '-', '--transform', 's,file,../../escape,', 'file'])),
   ).rejects.toMatchObject({ kind: 'invalidArgument' });
-  await expect(copy('/etc', tar(root, 'motd'))).rejects.toThrow('cannot overwrite non-directory "/etc/motd" with directory');
+  await expect(copy('/etc', tar(root, 'motd'))).rejects.toThrow('cannot overwrite non-directory "motd" with directory "/etc"');
   await expect(copy('/etc', Buffer.from('this is no archive'.repeat(100)))).rejects.toMatchObject({ kind: 'dataLoss' });
 });

@@ -10,7 +10,7 @@ import { type IdMaps, mapsOfProcess } from '../../core/userns';
 import { bundleDir } from '../../core/places';
 import { type Engine } from '../engine';
 import { networkFiles } from '../start/files';
-import { joinedContainer } from '../validate/validate-modes';
+import { ownerOf } from '../connect/joined';
 import { mountView } from './mount-view';
 
 /** A pinned root file system. `close` must be called once. */
@@ -70,9 +70,7 @@ function mappedMounts(engine: Engine, id: string): Set<string> {
 
 /** Volumes and binds, and hosts, hostname and resolv.conf. */
 function mountsIn(engine: Engine, id: string, docker: DockerContainer): MountRecord[] {
-  const mode = joinedContainer(docker.hostConfig?.NetworkMode ?? '');
-  const owner = mode === undefined ? id : (engine.records.findDocker(mode)?.id ?? id);
-  const files = networkFiles(engine, owner);
+  const files = networkFiles(engine, ownerOf(engine, { id, docker }, 'network')?.id ?? id);
   const rw = docker.hostConfig?.ReadonlyRootfs !== true;
   const own = [
     [files.hosts, '/etc/hosts'],
@@ -92,7 +90,8 @@ export function viewsDir(engine: Engine): string {
   return join(engine.settings.runRoot, 'tasks', 'views');
 }
 
-function pinned(fd: number, ids: IdMaps | undefined): PinnedRoot {
+/** A root by its descriptor, closed once. */
+export function pinned(fd: number, ids: IdMaps | undefined): PinnedRoot {
   let open = true;
   return {
     fd,

@@ -1,9 +1,10 @@
 import { closeSync, fstatSync, type Stats } from 'node:fs';
 import { posix } from 'node:path';
+import { formatTimestamp } from '@gantry/api';
 import { PathStat, type StatArchiveRequest, type StatArchiveResponse } from '@gantry/api/gantry/engine/v1/containers';
-import { syscalls } from '@gantry/linux';
-import { type CallContext, invalidArgument, notFound } from '@gantry/rpc';
-import { resolveInRoot } from '../../core/processes/container-root';
+import { hasCode, syscalls } from '@gantry/linux';
+import { type CallContext, internal, invalidArgument, notFound } from '@gantry/rpc';
+import { openInRoot } from '../../core/processes/container-root';
 import type { Engine } from '../engine';
 import { rootForReading } from './root';
 
@@ -48,21 +49,34 @@ export function noSuchPath(path: string, id: string): Error {
 
 /** One path inside a pinned root; its last component is not followed unless a directory is asked for. */
 export function statInRoot(root: number, id: string, asked: string): PathStat {
-  const { path, wantsDirectory } = cleanPath(asked);
-  const fd = resolveInRoot(root, path, !wantsDirectory);
-  if (fd === undefined) throw noSuchPath(asked, id);
+  const { path, name, wantsDirectory } = cleanPath(asked);
+  const fd = look(root, id, asked);
   try {
     const stat = fstatSync(fd);
-    if (wantsDirectory && !stat.isDirectory()) throw noSuchPath(asked, id);
+    if (wantsDirectory && !stat.isDirectory()) throw internal(`lstat ${asked}: not a directory`);
+    const { mtimeNs } = fstatSync(fd, { bigint: true });
     return PathStat.create({
-      name: posix.basename(path) || '/',
+      name,
       size: BigInt(stat.size),
       mode: goFileMode(stat),
-      mtime: stat.mtime.toISOString(),
+      mtime: formatTimestamp({ seconds: mtimeNs / 1_000_000_000n, nanos: Number(mtimeNs % 1_000_000_000n) }),
       linkTarget: stat.isSymbolicLink() ? linkTarget(fd, path) : '',
     });
   } finally {
     closeSync(fd);
+  }
+}
+
+/** Opens what a path names. A way that leads over something else than directories is told as the system has it, as dockerd does. */
+function look(root: number, id: string, asked: string): number {
+  const { path, wantsDirectory } = cleanPath(asked);
+  try {
+    return openInRoot(root, path, !wantsDirectory);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) throw noSuchPath(asked, id);
+    if (hasCode(error, 'ENOTDIR')) throw internal(`lstat ${asked}: not a directory`, { cause: error });
+    if (hasCode(error, 'ELOOP')) throw internal(`lstat ${asked}: too many levels of symbolic links`, { cause: error });
+    throw error;
   }
 }
 

@@ -8,15 +8,15 @@ import type {
   PutArchiveRequest,
   PutArchiveResponse,
 } from '@gantry/api/gantry/engine/v1/containers';
-import { type CallContext, forbidden, invalidArgument, type StreamTicket, unavailable } from '@gantry/rpc';
+import { asGantryError, type CallContext, forbidden, GantryError, invalidArgument, type StreamTicket, unavailable } from '@gantry/rpc';
 import { closeSync, fstatSync } from 'node:fs';
-import { readInRoot, resolveInRoot } from '../../core/processes/container-root';
+import { openInRoot, readInRoot, resolveInRoot } from '../../core/processes/container-root';
 import { emitContainerEvent, type Engine } from '../engine';
 import { isRunning, stateOf } from '../../core/phases';
 import type { DockerContainer } from '../records';
 import { layersOf, readLayeredFile, resolveUser } from '@gantry/spec';
 import { copyIntoTree, packTree } from './native-tree';
-import { bareRoot, type PinnedRoot, rootForReading, withWritableRoot } from './root';
+import { bareRoot, type PinnedRoot, pinned, rootForReading, withWritableRoot } from './root';
 import { cleanPath, noSuchPath, statInRoot } from './stat';
 
 /** GET /containers/{id}/archive: what the path is, and a ticket for its tar. */
@@ -26,13 +26,20 @@ export async function getArchive(engine: Engine, _ctx: CallContext, request: Get
   try {
     const stat = statInRoot(root.fd, request.id, request.path);
     const { path, name, wantsDirectory } = cleanPath(request.path);
-    const ticket = offerTar(engine, root, wantsDirectory ? `${path}/.` : path, name);
+    const ticket = wantsDirectory ? offerTar(engine, directoryIn(root, path), '', name) : offerTar(engine, root, path, name);
     emitContainerEvent(engine, id, docker, 'archive-path');
     return { stat, ticket };
   } catch (error) {
     root.close();
     throw error;
   }
+}
+
+/** A directory of a root as a root of its own: also the one that a link at the end of its path leads to. */
+function directoryIn(root: PinnedRoot, path: string): PinnedRoot {
+  const fd = openInRoot(root.fd, path);
+  root.close();
+  return pinned(fd, root.ids);
 }
 
 /** GET /containers/{id}/export: the root without its volumes, names relative to it. */
@@ -120,7 +127,8 @@ async function unpack(
   request: PutArchiveRequest,
   docker: DockerContainer,
 ): Promise<void> {
-  const owner = request.copyUidGid ? ownerOf(docker) : undefined;
+  // A container without a user keeps the owners of the archive, as with dockerd.
+  const owner = request.copyUidGid && (docker.config?.User ?? '') !== '' ? ownerOf(docker) : undefined;
   const child = copyIntoTree(engine.settings.nativePath(), root.fd, {
     into: cleanPath(request.path).path,
     keepKinds: request.noOverwriteDirNonDir,
@@ -136,6 +144,13 @@ function ownerOf(docker: DockerContainer): { uid: number; gid: number } {
   const layers = isRunning(docker) ? undefined : layersOf(docker.rootfs);
   const read = (path: string): string =>
     (isRunning(docker) ? readInRoot(stateOf(docker).pid, path) : layers === undefined ? undefined : readLayeredFile(layers, path)) ?? '';
-  const { uid, gid } = resolveUser(docker.config?.User ?? '', [], read('/etc/passwd'), read('/etc/group'));
-  return { uid, gid };
+  const user = docker.config?.User ?? '';
+  try {
+    const { uid, gid } = resolveUser(user, [], read('/etc/passwd'), read('/etc/group'));
+    return { uid, gid };
+  } catch (error) {
+    const { kind, message, meta } = asGantryError(error);
+    const why = `failed to look up user "${user}" in container: ${meta['reason'] ?? message}`;
+    throw new GantryError(kind, why, { cause: error });
+  }
 }
