@@ -32,6 +32,20 @@ describeEngine('links on the default bridge', (suite) => {
     await ok('rm', '-f', 'one', 'two');
   });
 
+  test('a link is one more name of the container that it leads to', async () => {
+    await ok('run', '-d', '--name', 'leaf', 'busybox', 'sleep', '600');
+    await ok('run', '-d', '--name', 'stem', '--link', 'leaf', 'busybox', 'sleep', '600');
+    await ok('run', '-d', '--name', 'root', '--link', 'leaf:l', '--link', 'stem', 'busybox', 'sleep', '600');
+    const names = async (): Promise<string[]> => (await ok('ps', '--no-trunc', '--format', '{{.Names}}')).split('\n');
+    expect(await names()).toEqual(['root', 'root/stem,stem', 'leaf,root/l,stem/leaf']);
+    await ok('rename', 'leaf', 'bud');
+    expect(await names()).toEqual(['root', 'root/stem,stem', 'bud,root/l,stem/leaf']);
+    expect(await ok('inspect', '-f', '{{.Name}}', 'stem/leaf')).toBe('/bud');
+    await ok('rm', '-f', 'root/stem');
+    expect(await names()).toEqual(['root', 'bud,root/l']);
+    await ok('rm', '-f', 'root', 'bud');
+  });
+
   test('an unknown container', async () => {
     const refused = await docker(['run', '--rm', '--link', 'nobody', 'busybox', 'true']);
     expect([refused.code, refused.stderr]).toEqual([

@@ -97,6 +97,12 @@ export function asGantryError(error: unknown): GantryError {
   return internal(isError(error) ? error.message : String(error), { cause: error });
 }
 
+/** The same failure with words before its message; of another kind when one is given. */
+export function prefixed(error: unknown, words: string, kind?: ErrorKind): GantryError {
+  const failure = asGantryError(error);
+  return new GantryError(kind ?? failure.kind, `${words}: ${failure.message}`, { cause: error, meta: failure.meta });
+}
+
 /** The text of an error with its causes, for logs and for messages that must show why: `a: b: c`. */
 export function errorText(error: unknown): string {
   if (!isError(error)) return String(error);

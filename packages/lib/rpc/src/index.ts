@@ -27,6 +27,7 @@ export {
   notImplemented,
   notModified,
   outOfRange,
+  prefixed,
   resourceExhausted,
   unauthorized,
   unavailable,

@@ -1,7 +1,7 @@
+import { posix } from 'node:path';
 import type { MountRecord } from '@gantry/api/gantry/engine/v1/record';
 import type { ContainerConfig, HostConfig } from '@gantry/api/gantry/engine/v1/types';
 import type { IdMapping, Linux, LinuxNamespace, Process, Spec } from '@gantry/oci';
-import { invalidArgument } from '@gantry/rpc';
 import { effectiveCapabilities } from './capabilities';
 import { deviceSpec } from './devices';
 import { containerEnvironment } from './environment';
@@ -96,7 +96,7 @@ export async function buildSpec(input: SpecInput): Promise<Spec> {
     ...(host.UTSMode === 'host'
       ? {}
       : { hostname: input.hostname, ...(config.Domainname === '' ? {} : { domainname: config.Domainname }) }),
-    mounts: mountsOf(host, input.mounts, input.files, input.remap),
+    mounts: mountsOf({ ...host, writableCgroups: security.writableCgroups ?? host.Privileged }, input.mounts, input.files, input.remap),
     ...(Object.keys(host.Annotations).length === 0 ? {} : { annotations: { ...host.Annotations } }),
     linux,
   };
@@ -121,12 +121,8 @@ function userNamespace(remap: SpecRemap | undefined): LinuxNamespace[] {
   return [remap.joined === undefined ? { type: 'user' } : { type: 'user', path: `/proc/${remap.joined}/ns/user` }];
 }
 
-/** Where the container's cgroup lies in each hierarchy. Throws invalidArgument for a parent that climbs. */
+/** Where the container's cgroup lies in each hierarchy. A parent that climbs gets no higher than the root. */
 export function cgroupsPath(parent: string, id: string): string {
-  if (parent.split('/').includes('..')) throw invalidArgument(`invalid cgroup parent "${parent}": it must not contain ".."`);
-  const clean = parent
-    .split('/')
-    .filter((part) => part !== '' && part !== '.')
-    .join('/');
-  return clean === '' ? `${DEFAULT_CGROUP_PARENT}/${id}` : `/${clean}/${id}`;
+  const clean = posix.normalize(`/${parent}`).replace(/\/$/, '');
+  return clean === '' ? `${DEFAULT_CGROUP_PARENT}/${id}` : `${clean}/${id}`;
 }

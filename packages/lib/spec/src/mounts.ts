@@ -20,7 +20,12 @@ export interface EngineFiles {
 /** Where --init's program is mounted; the path that docker uses. */
 export const INIT_DESTINATION = '/sbin/docker-init';
 
-function defaultMounts(host: HostConfig, files: EngineFiles): Mount[] {
+/** HostConfig, with what its SecurityOpt says of the cgroup file system. */
+export interface MountHost extends HostConfig {
+  readonly writableCgroups: boolean;
+}
+
+function defaultMounts(host: MountHost, files: EngineFiles): Mount[] {
   const readOnly = host.Privileged ? [] : ['ro'];
   const mounts: Mount[] = [
     { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
@@ -32,7 +37,12 @@ function defaultMounts(host: HostConfig, files: EngineFiles): Mount[] {
       options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
     },
     { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', ...readOnly] },
-    { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: [...readOnly, 'nosuid', 'noexec', 'nodev'] },
+    {
+      destination: '/sys/fs/cgroup',
+      type: 'cgroup',
+      source: 'cgroup',
+      options: [...(host.writableCgroups ? [] : ['ro']), 'nosuid', 'noexec', 'nodev'],
+    },
   ];
   if (host.IpcMode === 'host') {
     // A host without POSIX message queues or shared memory has nothing to share.
@@ -79,7 +89,7 @@ function userMount(mount: MountRecord): Mount {
 const depth = (path: string): number => path.split('/').length;
 
 /** Every mount of the container, parents before children; a user's mount replaces the engine's at the same place. */
-export function mountsOf(host: HostConfig, mounts: readonly MountRecord[], files: EngineFiles, maps?: MountMaps): Mount[] {
+export function mountsOf(host: MountHost, mounts: readonly MountRecord[], files: EngineFiles, maps?: MountMaps): Mount[] {
   const result = new Map<string, Mount>(
     defaultMounts(host, files).map((mount) => [mount.destination, mount.source === files.shm ? mapped(mount, maps) : mount]),
   );

@@ -8,6 +8,8 @@ export interface SecurityOptions {
   readonly seccomp: 'default' | 'unconfined' | SeccompProfile;
   /** `systempaths=unconfined`: nothing masked, nothing read-only. */
   readonly systemPathsUnconfined: boolean;
+  /** Whether the cgroup file system may be written to; undefined: a privileged container may. */
+  readonly writableCgroups: boolean | undefined;
 }
 
 function hasAppArmor(): boolean {
@@ -23,6 +25,7 @@ export function parseSecurityOptions(options: readonly string[]): SecurityOption
   let noNewPrivileges = false;
   let seccomp: SecurityOptions['seccomp'] = 'default';
   let systemPathsUnconfined = false;
+  let writableCgroups: boolean | undefined;
   for (const option of options) {
     if (option === 'no-new-privileges') {
       noNewPrivileges = true;
@@ -35,8 +38,7 @@ export function parseSecurityOptions(options: readonly string[]): SecurityOption
     const [name, value] = [option.slice(0, at), option.slice(at + 1)];
     switch (name) {
       case 'no-new-privileges':
-        if (value !== 'true' && value !== 'false') throw invalidArgument(`invalid --security-opt 2: "${option}"`);
-        noNewPrivileges = value === 'true';
+        noNewPrivileges = truth(value, option);
         break;
       case 'seccomp':
         seccomp =
@@ -57,11 +59,18 @@ export function parseSecurityOptions(options: readonly string[]): SecurityOption
         systemPathsUnconfined = true;
         break;
       case 'writable-cgroups':
-        if (value !== 'false') throw invalidArgument(`invalid --security-opt: "${option}": writable cgroups are not supported`);
+        writableCgroups = truth(value, option);
         break;
       default:
         throw invalidArgument(`invalid --security-opt 2: "${option}"`);
     }
   }
-  return { noNewPrivileges, seccomp, systemPathsUnconfined };
+  return { noNewPrivileges, seccomp, systemPathsUnconfined, writableCgroups };
+}
+
+/** Go's spellings of true and false, which clients send. */
+function truth(value: string, option: string): boolean {
+  if (/^(1|t|T|TRUE|true|True)$/.test(value)) return true;
+  if (/^(0|f|F|FALSE|false|False)$/.test(value)) return false;
+  throw invalidArgument(`invalid --security-opt 2: "${option}"`);
 }

@@ -84,5 +84,7 @@ it('overlays environments', () => {
 it('keeps cgroups below their hierarchy', () => {
   expect(cgroupsPath('', 'id')).toBe('/gantry/id');
   expect(cgroupsPath('/a//b/', 'id')).toBe('/a/b/id');
-  expect(() => cgroupsPath('../up', 'id')).toThrow('..');
+  expect(cgroupsPath('../../up', 'id')).toBe('/up/id');
+  expect(cgroupsPath('a/../../../b/c/..', 'id')).toBe('/b/id');
+  expect(cgroupsPath('..', 'id')).toBe('/gantry/id');
 });

@@ -35,8 +35,11 @@ export interface Face {
 
   /** Asked once for each end, before it is written. */
   afterEnd(id: string, end: TaskEnd): AfterEnd;
-  /** The end is written; nobody who waits for it is told yet. */
-  ended(id: string, end: TaskEnd, ranMs: number): void;
+  /**
+   * The end is written; nobody who waits for it is told yet. Answers what tells the face's listeners, to be called once the network is given
+   * back: they hear of that first.
+   */
+  ended(id: string, end: TaskEnd, ranMs: number): () => void;
   execEnded(id: string, execId: string, exitCode: number): void;
   /** Something happened to the task that the face tells its listeners. */
   happened(id: string, what: 'oom' | 'pause' | 'unpause'): void;

@@ -55,7 +55,8 @@ export function dockerFace(needs: FaceNeeds): Face {
     ended(id, { exitCode }, ranMs) {
       execs.containerEnded(id);
       const { docker } = records.requireDocker(id);
-      emitContainerEvent(needs, id, docker, 'die', { exitCode: String(exitCode), execDuration: String(Math.floor(ranMs / 1000)) });
+      const attributes = { exitCode: String(exitCode), execDuration: String(Math.floor(ranMs / 1000)) };
+      return () => emitContainerEvent(needs, id, docker, 'die', attributes);
     },
     execEnded(id, execId, exitCode) {
       execs.exited(id, execId, exitCode);

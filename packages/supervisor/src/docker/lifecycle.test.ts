@@ -77,8 +77,8 @@ it('creates, starts, ends and removes', async () => {
     'container create',
     'network connect',
     'container start',
-    'container die',
     'network disconnect',
+    'container die',
     'container destroy',
   ]);
 });

@@ -53,9 +53,9 @@ export function applyExit(core: Core, id: string, end: TaskEnd): void {
   );
   const ranMs = Math.max(0, Date.parse(end.exitedAt) - Date.parse(state.startedAt));
   core.life.tellEnded(id);
-  core.face.ended(id, end, ranMs);
+  const tell = core.face.ended(id, end, ranMs);
   void core.queues
-    .run(id, () => afterExit(core, id, { next, ranMs, exit }))
+    .run(id, () => afterExit(core, id, { next, ranMs, exit, tell }))
     .catch((error: unknown) => {
       core.logger.error({ err: error, container: id }, 'finishing with an ended container failed');
     });
@@ -65,16 +65,18 @@ interface AfterExit {
   readonly next: AfterEnd;
   readonly ranMs: number;
   readonly exit: Exit;
+  readonly tell: () => void;
 }
 
 /** In the container's queue. The network is given back before anybody is told of the end: a port is free when a wait returns. */
-async function afterExit(core: Core, id: string, { next, ranMs, exit }: AfterExit): Promise<void> {
+async function afterExit(core: Core, id: string, { next, ranMs, exit, tell }: AfterExit): Promise<void> {
   const ctx = newContext({ namespace: core.face.namespace, logger: core.logger });
   if (next === 'removal') {
-    await removeEnded(core, ctx, id, () => releaseNetwork(core, ctx, id));
+    await removeEnded(core, ctx, id, () => releaseNetwork(core, ctx, id).then(tell));
     return;
   }
   await releaseNetwork(core, ctx, id);
+  tell();
   core.life.tellExit(id, exit);
   await deleteTask(core, ctx, id);
   const container = core.face.get(id);

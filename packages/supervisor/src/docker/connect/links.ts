@@ -46,6 +46,20 @@ export function shownLinks(engine: Engine, docker: DockerContainer): string[] {
   return linksOf(engine, docker).map(({ alias, target }) => `/${target.docker.name}:/${docker.name}/${alias}`);
 }
 
+/** Every container's names by its id: its own, and `/other/alias` for each link that another one has to it. */
+export function namesOf(records: readonly DockerRecord[]): Map<string, string[]> {
+  const names = new Map(records.map(({ id, docker }) => [id, [`/${docker.name}`]]));
+  for (const { docker } of records) {
+    if (!isLegacy(docker.hostConfig)) continue;
+    for (const text of docker.hostConfig?.Links ?? []) {
+      const [id = '', alias = ''] = text.split(':');
+      names.get(id)?.push(`/${docker.name}/${alias}`);
+    }
+  }
+  for (const list of names.values()) list.sort((a, b) => (a < b ? -1 : 1));
+  return names;
+}
+
 const addressOf = (docker: DockerContainer): string => docker.endpoints['bridge']?.IPAddress ?? '';
 
 /** Throws internal when a linked container does not run: there would be no address to tell. */

@@ -18,6 +18,7 @@ import { applyDefaults } from './defaults';
 import { createSteps } from './create-steps';
 import { leaseOf } from '../../core/remove/discard';
 import { resolveImage } from './image';
+import { keepJoinedIds } from '../connect/joined';
 import { planLinks } from '../connect/links';
 import { commandOf, mergeConfig } from './merge-config';
 import { planMounts, type PlannedMount } from './mounts';
@@ -96,7 +97,8 @@ async function plan(engine: Engine, ctx: CallContext, id: string, request: Creat
   validateConfig(config);
   const warnings = validateHostConfig(host, config);
   checkRemap(engine, host);
-  // The container whose network is joined is looked up at the start, as docker does.
+  keepJoinedIds(host, (ref) => engine.records.findDocker(ref));
+  // The container whose network is joined may come later, as docker has it.
   for (const mode of [host.PidMode, host.IpcMode]) {
     const ref = joinedContainer(mode);
     if (ref !== undefined) findOther(engine, ref);

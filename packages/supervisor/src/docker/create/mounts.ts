@@ -32,16 +32,22 @@ export async function planMounts(host: HostConfig, config: ContainerConfig, find
   };
 
   for (const mount of inherited(host.VolumesFrom, find)) planned.set(mount.record.destination, mount);
-  for (const text of host.Binds) add(fromBind(text, host.VolumeDriver));
-  for (const mount of host.Mounts) add(await fromMount(mount));
-  for (const [path, options] of Object.entries(host.Tmpfs)) {
-    add({ record: MountRecord.create({ type: 'tmpfs', destination: checkDestination(path), rw: true, options: tmpfsOptions(options) }) });
+  const tmpfs = Object.entries(host.Tmpfs).map(([path, options]) =>
+    MountRecord.create({ type: 'tmpfs', destination: checkDestination(path), rw: true, options: tmpfsOptions(options) }),
+  );
+  const covered = new Set(tmpfs.map(({ destination }) => destination));
+  for (const text of host.Binds) {
+    const bind = fromBind(text, host.VolumeDriver);
+    if (covered.has(bind.record.destination)) throw invalidArgument(`Duplicate mount point: ${bind.record.destination}`);
+    add(bind);
   }
+  // --mount and --tmpfs of one place are both made, as docker has it: the tmpfs lies on top.
+  for (const mount of host.Mounts) add(await fromMount(mount));
   for (const path of Object.keys(config.Volumes)) {
     const destination = destinationOf('volume', path.startsWith('/') ? path : `/${path}`);
-    if (!planned.has(destination)) planned.set(destination, anonymous(destination, host.VolumeDriver));
+    if (!planned.has(destination) && !covered.has(destination)) planned.set(destination, anonymous(destination, host.VolumeDriver));
   }
-  return [...planned.values()];
+  return [...planned.values(), ...tmpfs.map((record) => ({ record }))];
 }
 
 function destinationOf(type: string, path: string): string {

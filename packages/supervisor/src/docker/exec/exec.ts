@@ -30,7 +30,7 @@ import { isRunning, Phase, phaseOf } from '../../core/phases';
 import { monitorSocket } from '../../core/places';
 import { emitContainerEvent, type Engine, inDockerNamespace } from '../engine';
 import { ignore } from '../../core/ignore';
-import { execProcess } from './process';
+import { execProcess, execUser } from './process';
 import type { Exec } from './table';
 
 /** Milliseconds that a start waits for its client to be connected. */
@@ -43,10 +43,11 @@ const PROCESS_TYPE_URL = OCI_SPEC_TYPE_URL.replace(/\/Spec$/, '/Process');
 /** POST /containers/{id}/exec. */
 export async function createExec(engine: Engine, _ctx: CallContext, request: ExecCreateRequest): Promise<ExecCreateResponse> {
   const { id: containerId, docker } = engine.records.requireDocker(request.containerId);
-  checkRunning(engine, containerId);
+  checkRunning(engine, containerId, request.containerId);
   if (request.cmd.length === 0) throw invalidArgument('No exec command specified');
   for (const entry of request.env)
     if (entry.startsWith('=') || entry === '') throw invalidArgument(`invalid environment variable: ${entry}`);
+  if (request.user !== '') execUser(docker, request.user);
   const exec: Exec = {
     id: randomBytes(32).toString('hex'),
     containerId,
@@ -70,11 +71,12 @@ export async function createExec(engine: Engine, _ctx: CallContext, request: Exe
   return { id: exec.id };
 }
 
-function checkRunning(engine: Engine, containerId: string): void {
+/** `asked` is how the caller named it. */
+function checkRunning(engine: Engine, containerId: string, asked = containerId): void {
   const { docker } = engine.records.requireDocker(containerId);
-  if (phaseOf(docker) === Phase.PHASE_PAUSED) throw conflict(`container ${docker.name} is paused, unpause the container before exec`);
+  if (phaseOf(docker) === Phase.PHASE_PAUSED) throw conflict(`Container ${asked} is paused, unpause the container before exec`);
   if (phaseOf(docker) === Phase.PHASE_RESTARTING)
-    throw conflict(`container ${docker.name} is restarting, wait until the container is running`);
+    throw conflict(`Container ${containerId} is restarting, wait until the container is running`);
   if (!isRunning(docker)) throw conflict(`container ${containerId} is not running`);
 }
 

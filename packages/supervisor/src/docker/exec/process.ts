@@ -8,6 +8,7 @@ import {
   execEnvironment,
   ociUser,
   parseSecurityOptions,
+  type ResolvedUser,
   resolveUser,
   rlimitsOf,
 } from '@gantry/spec';
@@ -16,19 +17,20 @@ import type { Engine } from '../engine';
 import { linkEnvironment } from '../connect/links';
 import type { Exec } from './table';
 
+/** Who an exec runs as, looked up in the running root. Throws invalidArgument for one whom nobody knows there. */
+export function execUser(docker: DockerContainer, asked: string): ResolvedUser {
+  const { pid } = stateOf(docker);
+  const read = (path: string): string => readInRoot(pid, path) ?? '';
+  return resolveUser(asked || (docker.config?.User ?? ''), docker.hostConfig?.GroupAdd ?? [], read('/etc/passwd'), read('/etc/group'));
+}
+
 /** The OCI process of an exec: the container's own surroundings, with what the exec says for itself. The user is looked up in the running root. */
 export async function execProcess(engine: Engine, _containerId: string, docker: DockerContainer, exec: Exec): Promise<Process> {
   const { config, hostConfig: host } = docker;
   if (config === undefined || host === undefined) throw new TypeError('a container without configuration');
   if (exec.workingDir !== '' && !exec.workingDir.startsWith('/'))
     throw invalidArgument('OCI runtime exec failed: exec failed: Cwd must be an absolute path: unknown');
-  const { pid } = stateOf(docker);
-  const user = resolveUser(
-    exec.user || config.User,
-    host.GroupAdd,
-    readInRoot(pid, '/etc/passwd') ?? '',
-    readInRoot(pid, '/etc/group') ?? '',
-  );
+  const user = execUser(docker, exec.user);
   const capabilities = effectiveCapabilities(host.CapAdd, host.CapDrop, host.Privileged || exec.privileged);
   const [height = 0, width = 0] = exec.consoleSize;
   const rlimits = rlimitsOf(host);

@@ -10,6 +10,7 @@ import { bundleDir } from '../../core/places';
 import { type Engine, inDockerNamespace, logPath } from '../engine';
 import { networkFiles } from '../start/files';
 import { ignore } from '../../core/ignore';
+import { ownerOf } from '../connect/joined';
 import { shownLinks } from '../connect/links';
 import { sizesOf } from './sizes';
 import { ZERO_TIME } from '../../core/time';
@@ -20,7 +21,7 @@ export async function inspectContainer(engine: Engine, caller: CallContext, requ
   const state = stateOf(docker);
   const config = docker.config;
   const host = docker.hostConfig;
-  const files = networkFiles(engine, id);
+  const files = networkFiles(engine, ownerOf(engine, { id, docker }, 'network')?.id ?? id);
   const [path = '', ...args] = [...(config?.Entrypoint?.items ?? []), ...(config?.Cmd?.items ?? [])];
   const sizes = request.size ? await sizesOf(engine, inDockerNamespace(engine, caller), id, docker).catch(ignore('notFound')) : undefined;
   const status = dockerStatus(docker);
@@ -74,7 +75,7 @@ export async function inspectContainer(engine: Engine, caller: CallContext, requ
           },
     GraphDriver: { Name: 'overlay2', Data: { ...graphData(docker), MergedDir: join(bundleDir(engine, id), 'rootfs') } },
     ...(sizes === undefined ? {} : { SizeRw: sizes.rw, SizeRootFs: sizes.rootFs }),
-    Mounts: docker.mounts.map(mountPoint),
+    Mounts: shownMounts(docker),
     Config: config,
     NetworkSettings: networkSettings(id, docker),
   });
@@ -89,7 +90,12 @@ function graphData(docker: DockerContainer): Record<string, string> {
     : {};
 }
 
-export function mountPoint(mount: MountRecord): MountPoint {
+/** What inspect and lists show of the mounts: a file system of --tmpfs is told in HostConfig.Tmpfs alone, one of --mount here. */
+export function shownMounts(docker: DockerContainer): MountPoint[] {
+  return docker.mounts.filter(({ type, fromMounts }) => type !== 'tmpfs' || fromMounts).map(mountPoint);
+}
+
+function mountPoint(mount: MountRecord): MountPoint {
   return {
     Type: mount.type,
     Name: mount.name,

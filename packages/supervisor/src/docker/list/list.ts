@@ -4,6 +4,7 @@ import { type CallContext, isErrorOf } from '@gantry/rpc';
 import { isRunning, Phase, phaseOf } from '../../core/phases';
 import type { DockerRecord } from '../records';
 import { type Engine, inDockerNamespace } from '../engine';
+import { namesOf } from '../connect/links';
 import { ignore } from '../../core/ignore';
 import { listFilter } from './list-filter';
 import { sizesOf } from '../inspect/sizes';
@@ -22,8 +23,9 @@ export async function listContainers(engine: Engine, caller: CallContext, reques
     .reverse();
   const shown = request.limit > 0 ? records.slice(0, request.limit) : records;
   const meant = await imagesMeant(engine, ctx, shown);
+  const names = namesOf(engine.records.listDocker());
   const containers = shown.map((record) => {
-    const summary = summaryOf(record, now);
+    const summary = summaryOf(record, names.get(record.id) ?? [], now);
     return meant.get(summary.Image) === record.docker.imageId ? summary : { ...summary, Image: record.docker.imageId };
   });
   if (!request.size) return { containers };

@@ -1,14 +1,14 @@
 import { ContainerSummary, type Port } from '@gantry/api/gantry/engine/v1/types';
 import type { DockerRecord } from '../records';
 import { dockerStatus } from '../status';
-import { shownPorts, mountPoint } from '../inspect/inspect';
+import { shownMounts, shownPorts } from '../inspect/inspect';
 import { statusText } from './status-text';
 
 /** One row of GET /containers/json. */
-export function summaryOf({ id, docker }: DockerRecord, now: number): ContainerSummary {
+export function summaryOf({ id, docker }: DockerRecord, names: string[], now: number): ContainerSummary {
   return ContainerSummary.create({
     Id: id,
-    Names: [`/${docker.name}`],
+    Names: names,
     Image: docker.config?.Image ?? '',
     ImageID: docker.imageId,
     Command: [...(docker.config?.Entrypoint?.items ?? []), ...(docker.config?.Cmd?.items ?? [])].map(quoted).join(' '),
@@ -19,7 +19,7 @@ export function summaryOf({ id, docker }: DockerRecord, now: number): ContainerS
     Status: statusText(docker, now),
     HostConfig: { NetworkMode: docker.hostConfig?.NetworkMode ?? '', Annotations: docker.hostConfig?.Annotations ?? {} },
     NetworkSettings: { Networks: docker.endpoints },
-    Mounts: docker.mounts.map(mountPoint),
+    Mounts: shownMounts(docker),
   });
 }
 

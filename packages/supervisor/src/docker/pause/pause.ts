@@ -1,5 +1,5 @@
 import type { PauseRequest, PauseResponse, UnpauseRequest, UnpauseResponse } from '@gantry/api/gantry/engine/v1/containers';
-import { type CallContext, conflict } from '@gantry/rpc';
+import { type CallContext, conflict, internal } from '@gantry/rpc';
 import { moveTo, Phase, phaseOf } from '../../core/phases';
 import { emitContainerEvent, type Engine, inDockerNamespace } from '../engine';
 
@@ -9,8 +9,8 @@ export async function pauseContainer(engine: Engine, caller: CallContext, reques
   await engine.queues.run(id, async () => {
     const { docker } = engine.records.requireDocker(id);
     const phase = phaseOf(docker);
-    if (phase === Phase.PHASE_PAUSED) throw conflict(`container ${id} is already paused`);
-    if (phase === Phase.PHASE_RESTARTING) throw conflict(`container ${id} is restarting, wait until the container is running`);
+    if (phase === Phase.PHASE_PAUSED) throw conflict(`Container ${id} is already paused`);
+    if (phase === Phase.PHASE_RESTARTING) throw conflict(`Container ${id} is restarting, wait until the container is running`);
     if (phase !== Phase.PHASE_RUNNING) throw conflict(`container ${id} is not running`);
     await engine.tasks.pause(ctx, { id });
     changeIf(engine, id, Phase.PHASE_RUNNING, Phase.PHASE_PAUSED);
@@ -24,7 +24,7 @@ export async function unpauseContainer(engine: Engine, caller: CallContext, requ
   const { id } = engine.records.requireDocker(request.id);
   await engine.queues.run(id, async () => {
     const { docker } = engine.records.requireDocker(id);
-    if (phaseOf(docker) !== Phase.PHASE_PAUSED) throw conflict(`container ${id} is not paused`);
+    if (phaseOf(docker) !== Phase.PHASE_PAUSED) throw internal(`Container ${id} is not paused`);
     await engine.tasks.resume(ctx, { id });
     changeIf(engine, id, Phase.PHASE_PAUSED, Phase.PHASE_RUNNING);
     emitContainerEvent(engine, id, docker, 'unpause');

@@ -22,7 +22,7 @@ export interface DockerRecords extends Records {
   /** The namespace whose containers docker sees. */
   readonly dockerNamespace: string;
   getDocker(id: string): DockerRecord | undefined;
-  /** By full id, then name (with or without a leading slash), then unambiguous id prefix. Throws invalidArgument for an ambiguous prefix. */
+  /** By full id, then name (with or without a leading slash), then `container/alias` of a link, then unambiguous id prefix. Throws invalidArgument for an ambiguous prefix. */
   findDocker(ref: string): DockerRecord | undefined;
   /** As findDocker; throws notFound `No such container: <ref>`. */
   requireDocker(ref: string): DockerRecord;

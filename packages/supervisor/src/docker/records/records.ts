@@ -36,10 +36,21 @@ class Known {
     if (exact !== undefined) return exact;
     const named = this.byName.get(ref.startsWith('/') ? ref.slice(1) : ref);
     if (named !== undefined) return this.views.get(named);
+    const linked = this.linked(ref);
+    if (linked !== undefined) return linked;
     if (ref === '' || !/^[0-9a-f]+$/.test(ref)) return undefined;
     const matches = this.all().filter((view) => view.id.startsWith(ref));
     if (matches.length > 1) throw invalidArgument(`Multiple IDs found with provided prefix: ${ref}`);
     return matches[0];
+  }
+
+  /** `container/alias`: the one that it is linked to. */
+  private linked(ref: string): DockerRecord | undefined {
+    const [parent = '', alias = '', ...rest] = ref.replace(/^\//, '').split('/');
+    if (alias === '' || rest.length > 0) return undefined;
+    const links = this.views.get(this.byName.get(parent) ?? '')?.docker.hostConfig?.Links ?? [];
+    const id = links.map((text) => text.split(':')).find(([, name]) => name === alias)?.[0];
+    return id === undefined ? undefined : this.views.get(id);
   }
 
   private forgetName({ id, docker }: DockerRecord): void {

@@ -29,20 +29,15 @@ async function remove(engine: Engine, ctx: CallContext, id: string, request: Rem
   const { docker } = record;
   const phase = phaseOf(docker);
   if (isRunning(docker)) {
-    const what = phase === Phase.PHASE_PAUSED ? 'paused' : 'running';
     if (!request.force) {
-      const advice =
-        phase === Phase.PHASE_PAUSED
-          ? 'unpause and stop the container before removing or force remove'
-          : 'stop the container before removing or force remove';
-      throw conflict(`cannot remove container "/${docker.name}": container is ${what}: ${advice}`);
+      const why =
+        phase === Phase.PHASE_PAUSED ? 'paused and must be unpaused first' : 'running: stop the container before removing or force remove';
+      throw conflict(`cannot remove container "${request.id}": container is ${why}`);
     }
     await stopTask(engine, ctx, id); // it was started again after the kill
   }
   if (phase === Phase.PHASE_RESTARTING && !request.force) {
-    throw conflict(
-      `cannot remove container "/${docker.name}": container is restarting: stop the container before removing or force remove`,
-    );
+    throw conflict(`cannot remove container "${request.id}": container is restarting: stop the container before removing or force remove`);
   }
   if (phase === Phase.PHASE_REMOVING) throw conflict(`removal of container ${docker.name} is already in progress`);
   engine.life.restarter.forget(id);

@@ -1,8 +1,8 @@
 import { hostname as hostHostname } from 'node:os';
 import type { Spec } from '@gantry/oci';
 import { syscalls } from '@gantry/linux';
-import { type CallContext, conflict, invalidArgument, notImplemented } from '@gantry/rpc';
-import { isRunning, stateOf } from '../../core/phases';
+import { type CallContext, invalidArgument, notImplemented } from '@gantry/rpc';
+import { stateOf } from '../../core/phases';
 import type { DockerContainer } from '../records';
 import {
   buildSpec,
@@ -17,10 +17,10 @@ import {
 import type { Engine } from '../engine';
 import { networkFiles, writeNetworkFiles } from './files';
 import { specRemap } from './remap';
+import { ownerOf, requireJoined, type Shared } from '../connect/joined';
 import { linkEnvironment, requireLinkedRunning } from '../connect/links';
 import { commandOf } from '../create/merge-config';
 import { shmDirectory } from './shm';
-import { joinedContainer } from '../validate/validate-modes';
 
 /** config.json of a container that is about to start, with the files that it mounts written. */
 export async function containerSpec(
@@ -31,11 +31,11 @@ export async function containerSpec(
 ): Promise<{ spec: Spec; hostGateway: string }> {
   const { config, hostConfig: host } = docker;
   if (config === undefined || host === undefined) throw invalidArgument(`container ${docker.name} has no configuration`);
-  const network = joinedContainer(host.NetworkMode);
-  const owner = network === undefined ? undefined : engine.records.requireDocker(network);
+  const joined = joinedPids(engine, id, docker);
+  const owner = ownerOf(engine, { id, docker }, 'network');
   const hostname =
-    owner !== undefined
-      ? (owner.docker.config?.Hostname ?? '')
+    owner?.id !== id
+      ? (owner?.docker.config?.Hostname ?? '')
       : config.Hostname !== ''
         ? config.Hostname
         : host.NetworkMode === 'host' || host.UTSMode === 'host'
@@ -44,8 +44,7 @@ export async function containerSpec(
 
   requireLinkedRunning(engine, docker);
   const hostGateway = host.ExtraHosts.some((entry) => entry.endsWith('host-gateway')) ? await gatewayAddress(engine, ctx) : '';
-  if (owner === undefined) writeNetworkFiles(engine, id, { ...docker, config: { ...config, Hostname: hostname } }, hostname, hostGateway);
-  const joined = joinedPids(engine, docker);
+  if (owner?.id === id) writeNetworkFiles(engine, id, { ...docker, config: { ...config, Hostname: hostname } }, hostname, hostGateway);
   const spec = await buildSpec({
     id,
     command: commandOf(config),
@@ -54,7 +53,11 @@ export async function containerSpec(
     mounts: docker.mounts,
     hostname,
     user: containerUser(docker),
-    files: { ...networkFiles(engine, owner?.id ?? id), ...initFile(engine, docker), ...(await shmDirectory(engine, id, docker)) },
+    files: {
+      ...(owner === undefined ? {} : networkFiles(engine, owner.id)),
+      ...initFile(engine, docker),
+      ...(await shmDirectory(engine, id, docker)),
+    },
     joined,
     remap: await specRemap(engine, ctx, docker, joined),
     cgroupVersion: engine.settings.cgroupVersion,
@@ -88,22 +91,12 @@ function initFile(engine: Engine, docker: DockerContainer): Pick<EngineFiles, 'i
   return { init: engine.settings.initPath };
 }
 
-function joinedPids(engine: Engine, docker: DockerContainer): JoinedPids {
-  const pidOf = (mode: string): number | undefined => {
-    const ref = joinedContainer(mode);
-    if (ref === undefined) return undefined;
-    const { docker: other } = engine.records.requireDocker(ref);
-    if (!isRunning(other))
-      throw conflict(
-        `cannot join network namespace of a non running container: ${other.name}`.replace(
-          'network namespace',
-          mode === docker.hostConfig?.NetworkMode ? 'network namespace' : 'namespace',
-        ),
-      );
-    return stateOf(other).pid;
+function joinedPids(engine: Engine, id: string, docker: DockerContainer): JoinedPids {
+  const pidOf = (what: Shared): number | undefined => {
+    const other = requireJoined(engine, id, docker, what);
+    return other === undefined ? undefined : stateOf(other.docker).pid;
   };
-  const host = docker.hostConfig;
-  const [network, pid, ipc] = [pidOf(host?.NetworkMode ?? ''), pidOf(host?.PidMode ?? ''), pidOf(host?.IpcMode ?? '')];
+  const [network, ipc, pid] = [pidOf('network'), pidOf('IPC'), pidOf('PID')];
   return { ...(network === undefined ? {} : { network }), ...(pid === undefined ? {} : { pid }), ...(ipc === undefined ? {} : { ipc }) };
 }
 

@@ -1,10 +1,11 @@
 import { existsSync, mkdirSync, promises as fs } from 'node:fs';
 import { join } from 'node:path';
 import { hasCode, MNT, MS, syscalls } from '@gantry/linux';
-import { conflict } from '@gantry/rpc';
+import { invalidArgument } from '@gantry/rpc';
 import type { DockerContainer } from '../records';
 import { DEFAULT_SHM_SIZE, type EngineFiles } from '@gantry/spec';
 import type { Engine } from '../engine';
+import { ownerOf } from '../connect/joined';
 import { joinedContainer } from '../validate/validate-modes';
 
 /** All that a place for shared memory depends on. */
@@ -28,9 +29,12 @@ export async function shmDirectory(engine: Engine, id: string, docker: DockerCon
   const mode = docker.hostConfig?.IpcMode ?? '';
   const other = joinedContainer(mode);
   if (other !== undefined) {
-    const owner = engine.records.requireDocker(other);
-    if (owner.docker.hostConfig?.IpcMode !== 'shareable')
-      throw conflict(`can't join IPC of container ${owner.id}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)`);
+    const owner = ownerOf(engine, { id, docker }, 'IPC');
+    if (owner?.docker.hostConfig?.IpcMode === 'host') return { shm: '/dev/shm' };
+    if (owner?.docker.hostConfig?.IpcMode !== 'shareable')
+      throw invalidArgument(
+        `failed to join IPC namespace: container ${other}: non-shareable IPC (hint: use IpcMode:shareable for the donor container)`,
+      );
     return { shm: shmPath(engine, owner.id) };
   }
   if (mode !== 'shareable') return {};

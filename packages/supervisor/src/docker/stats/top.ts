@@ -10,7 +10,7 @@ const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 /** GET /containers/{id}/top: the host's ps, its rows filtered by the container's process ids. Nothing of the image is run. */
 export async function topContainer(engine: Engine, caller: CallContext, request: TopRequest): Promise<TopResponse> {
   const { id, docker } = engine.records.requireDocker(request.id);
-  if (dockerStatus(docker) === 'restarting') throw conflict(`container ${id} is restarting, wait until the container is running`);
+  if (dockerStatus(docker) === 'restarting') throw conflict(`Container ${id} is restarting, wait until the container is running`);
   if (!isRunning(docker)) throw conflict(`container ${id} is not running`);
   const args = (request.psArgs || '-ef').split(/\s+/).filter((arg) => arg !== '');
   if (args.some((arg) => /^-{0,2}[^=]*pid\s*=/.test(arg) || arg.includes('\0')))

@@ -1,8 +1,8 @@
 import { constants } from 'node:os';
 import type { KillRequest, KillResponse } from '@gantry/api/gantry/engine/v1/containers';
-import { type CallContext, conflict, isErrorOf, withTimeout } from '@gantry/rpc';
-import { isRunning, Phase, phaseOf, withState } from '../../core/phases';
-import type { DockerRecord } from '../records';
+import { type CallContext, conflict, isErrorOf, prefixed, withTimeout } from '@gantry/rpc';
+import { isRunning, moveTo, Phase, phaseOf, withState } from '../../core/phases';
+import type { DockerContainer, DockerRecord } from '../records';
 import { emitContainerEvent, type Engine, inDockerNamespace } from '../engine';
 import { parseSignal, DEFAULT_STOP_SIGNAL } from './signals';
 
@@ -12,7 +12,7 @@ const GONE_MS = 20_000;
 /** POST /containers/{id}/kill. SIGKILL, and the container's own stop signal, count as a user's stop. */
 export async function killContainer(engine: Engine, caller: CallContext, request: KillRequest): Promise<KillResponse> {
   const { id, docker } = await started(engine, request.id);
-  const signal = parseSignal(request.signal || 'SIGKILL');
+  const signal = asked(request);
   if (!isRunning(docker)) {
     if (phaseOf(docker) === Phase.PHASE_RESTARTING && signal === constants.signals.SIGKILL && cancelRestart(engine, id)) return {};
     throw conflict(`cannot kill container: ${request.id}: container ${id} is not running`);
@@ -21,6 +21,14 @@ export async function killContainer(engine: Engine, caller: CallContext, request
   await sendSignal(engine, inDockerNamespace(engine, caller), id, signal, stops);
   if (signal === constants.signals.SIGKILL) await ended(engine, caller, id, GONE_MS);
   return {};
+}
+
+function asked({ id, signal }: KillRequest): number {
+  try {
+    return parseSignal(signal || 'SIGKILL');
+  } catch (error) {
+    throw prefixed(error, `cannot kill container: ${id}`);
+  }
 }
 
 /** The container, once a start that is under way has come to its end. */
@@ -60,15 +68,29 @@ export async function sendSignal(engine: Engine, ctx: CallContext, id: string, s
     if (!isErrorOf(error, 'notFound', 'failedPrecondition')) throw error;
     return;
   }
-  // A frozen process takes a deadly signal only once it is thawed.
-  if (phaseOf(docker) === Phase.PHASE_PAUSED && signal === constants.signals.SIGKILL)
-    await engine.tasks.resume(ctx, { id }).catch(() => undefined);
+  if (phaseOf(docker) === Phase.PHASE_PAUSED && thaws(docker, signal)) await thaw(engine, ctx, id, signal);
+}
+
+/** A frozen process takes a signal only once it is thawed: docker does that for those that are meant to end it. */
+function thaws({ config }: DockerContainer, signal: number): boolean {
+  const own = config?.StopSignal ?? '';
+  return own === '' || signal === constants.signals.SIGKILL || signal === parseSignal(own);
+}
+
+async function thaw(engine: Engine, ctx: CallContext, id: string, signal: number): Promise<void> {
+  await engine.tasks.resume(ctx, { id }).catch(() => undefined);
+  // Nobody is told that a container was unpaused which SIGKILL ends at once.
+  if (signal === constants.signals.SIGKILL && phaseOf(engine.records.requireDocker(id).docker) === Phase.PHASE_PAUSED)
+    engine.records.updateDocker(id, (current) => moveTo(current, Phase.PHASE_RUNNING), { durable: false });
 }
 
 /** Resolves with true once the container does not run, or with false after `ms` (-1: wait for ever). */
 export async function ended(engine: Engine, ctx: CallContext, id: string, ms: number): Promise<boolean> {
   const record = engine.records.getDocker(id);
-  if (record === undefined || !isRunning(record.docker)) return true;
+  if (record === undefined || !isRunning(record.docker)) {
+    await engine.queues.run(id, async () => undefined); // its end is written, but its network may still be on the way back
+    return true;
+  }
   const bounded = ms < 0 ? ctx : withTimeout(ctx, ms);
   try {
     await engine.life.nextExit(id, bounded.signal);

@@ -8,7 +8,8 @@ const RTMAX = 64;
 export function parseSignal(text: string): number {
   if (/^[0-9]+$/.test(text)) {
     const number = Number(text);
-    if (number < 1 || number > RTMAX) throw invalidArgument(`invalid signal: ${text}`);
+    if (number < 1) throw invalidArgument(`invalid signal: ${text}`);
+    if (number > RTMAX) throw invalidArgument(`the linux daemon does not support signal ${text}`);
     return number;
   }
   const name = text.toUpperCase().replace(/^SIG/, '');

@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import type { RestartRequest, RestartResponse, StopRequest, StopResponse } from '@gantry/api/gantry/engine/v1/containers';
-import { type CallContext, detached, isErrorOf, notModified } from '@gantry/rpc';
+import { asGantryError, type CallContext, detached, internal, isErrorOf, notModified, prefixed } from '@gantry/rpc';
 import { isRunning, Phase, phaseOf } from '../../core/phases';
 import { emitContainerEvent, type Engine, inDockerNamespace } from '../engine';
 import { cancelRestart, ended, killAndWait, sendSignal, started } from './kill';
@@ -15,7 +15,9 @@ export async function stopContainer(engine: Engine, caller: CallContext, request
     return {};
   }
   if (!isRunning(docker)) throw notModified(`container ${docker.name} is already stopped`);
-  await stopById(engine, inDockerNamespace(engine, caller), id, request);
+  await stopById(engine, inDockerNamespace(engine, caller), id, request).catch((error: unknown) => {
+    throw prefixed(error, `cannot stop container: ${request.id}`, 'internal');
+  });
   return {};
 }
 
@@ -28,13 +30,21 @@ export async function stopById(
 ): Promise<void> {
   const ctx = detached(caller);
   const { docker } = engine.records.requireDocker(id);
-  const signal = parseSignal(asked.signal || docker.config?.StopSignal || DEFAULT_STOP_SIGNAL);
+  const signal = stopSignal(asked.signal || docker.config?.StopSignal || DEFAULT_STOP_SIGNAL);
   const configured = docker.config?.StopTimeout;
   const seconds = asked.timeout ?? (configured === undefined ? engine.settings.stopTimeout : Number(configured));
   await sendSignal(engine, ctx, id, signal, true);
-  if (phaseOf(docker) === Phase.PHASE_PAUSED) await engine.tasks.resume(ctx, { id }).catch(() => undefined);
   if (!(await ended(engine, ctx, id, signal === constants.signals.SIGKILL ? 20_000 : seconds * 1000))) await killAndWait(engine, ctx, id);
   emitContainerEvent(engine, id, docker, 'stop');
+}
+
+/** A signal that is none is a failure of the engine's to docker, where it is to stop a container. */
+function stopSignal(text: string): number {
+  try {
+    return parseSignal(text);
+  } catch (error) {
+    throw internal(asGantryError(error).message, { cause: error });
+  }
 }
 
 /** POST /containers/{id}/restart: stop if it runs, then start. */
@@ -43,11 +53,14 @@ export async function restartContainer(engine: Engine, caller: CallContext, requ
     const { id, docker } = await started(engine, request.id);
     const ctx = detached(inDockerNamespace(engine, caller));
     if (docker.hostConfig?.AutoRemove === true && isRunning(docker)) engine.life.keepOnce(id);
-    if (isRunning(docker)) await stopById(engine, ctx, id, request);
-    else cancelRestart(engine, id);
-    await startById(engine, ctx, id, 'user').catch((error: unknown) => {
-      if (!isErrorOf(error, 'notModified')) throw error; // the policy, or somebody else, was quicker
-    });
+    try {
+      if (isRunning(docker)) await stopById(engine, ctx, id, request);
+      else cancelRestart(engine, id);
+      await startById(engine, ctx, id, 'user');
+    } catch (error) {
+      // The policy, or somebody else, may have been quicker.
+      if (!isErrorOf(error, 'notModified')) throw prefixed(error, `Cannot restart container ${request.id}`);
+    }
     emitContainerEvent(engine, id, docker, 'restart');
     return {};
   });

@@ -51,7 +51,7 @@ export async function updateContainer(engine: Engine, caller: CallContext, reque
     const present = docker.hostConfig ?? HostConfig.create();
     const changed = Object.fromEntries(LIMITS.map((name) => [name, asked[name]]).filter(([, value]) => value !== 0n && value !== ''));
     const next: HostConfig = { ...present, ...changed };
-    if (asked.PidsLimit !== undefined && asked.PidsLimit !== 0n) next.PidsLimit = asked.PidsLimit > 0n ? asked.PidsLimit : undefined;
+    if (asked.PidsLimit !== undefined && asked.PidsLimit !== 0n) next.PidsLimit = asked.PidsLimit > 0n ? asked.PidsLimit : 0n; // 0: no limit
     refuseConflicts(id, present, asked);
     if (asked.RestartPolicy !== undefined && asked.RestartPolicy.Name !== '') next.RestartPolicy = asked.RestartPolicy;
     if (asked.Memory > 0n && asked.MemorySwap === 0n && present.MemorySwap > 0n && asked.Memory > present.MemorySwap) {

@@ -1,7 +1,7 @@
 import { cpus } from 'node:os';
 import type { ContainerConfig, HostConfig } from '@gantry/api/gantry/engine/v1/types';
 import { invalidArgument } from '@gantry/rpc';
-import { capabilityName, cgroupsPath, parseCpuSet, parseSecurityOptions } from '@gantry/spec';
+import { capabilityName, parseCpuSet, parseSecurityOptions } from '@gantry/spec';
 import { validateLogConfig } from '../logs/log-config';
 import { parsePort } from './validate-config';
 import { validateRestartPolicy } from './validate-restart';
@@ -44,7 +44,6 @@ export function validateHostConfig(host: HostConfig, config: ContainerConfig): s
   for (const name of host.CapAdd) capabilityName(name, 'CapAdd');
   for (const name of host.CapDrop) capabilityName(name, 'CapDrop');
   parseSecurityOptions(host.SecurityOpt);
-  cgroupsPath(host.CgroupParent, '');
   for (const name of Object.keys(host.PortBindings)) validatePortBinding(name, host);
   for (const rule of host.DeviceCgroupRules) {
     if (!/^[acb] ([0-9]+|\*):([0-9]+|\*) [rwm]{1,3}$/.test(rule)) throw invalidArgument(`invalid device cgroup rule format: '${rule}'`);

@@ -110,5 +110,6 @@ it("completes a configuration by the image's", () => {
 
 it('reads signals', () => {
   expect(['9', 'KILL', 'sigkill', 'RTMIN+3', 'SIGRTMAX-1', 'HUP'].map(parseSignal)).toEqual([9, 9, 9, 37, 63, 1]);
-  for (const bad of ['0', '65', 'RTMIN+31', 'x', '']) expect(() => parseSignal(bad)).toThrow(`invalid signal: ${bad}`);
+  for (const bad of ['0', 'RTMIN+31', 'x', '']) expect(() => parseSignal(bad)).toThrow(`invalid signal: ${bad}`);
+  expect(() => parseSignal('65')).toThrow('the linux daemon does not support signal 65');
 });
