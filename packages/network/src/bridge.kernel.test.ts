@@ -289,7 +289,7 @@ asRoot('networks on a real kernel', () => {
     outside.on('message', (query, client) => {
       const question = readQuery(query);
       if (question !== undefined && !('rcode' in question))
-        outside.send(writeAnswer(question, [{ type: 1, ttl: 1, data: Buffer.from([198, 51, 100, 9]) }]), client.port, client.address);
+        outside.send(writeAnswer(question, [{ type: 'A', ttl: 1, data: '198.51.100.9' }]), client.port, client.address);
     });
     await new Promise<void>((resolve) => outside.bind(5300, '127.0.0.1', resolve));
     try {

@@ -23,16 +23,27 @@ export function takeOver(x: Exchange, contentType: string): Socket {
 
 /** The same with an answer of one's own. */
 export function leave(x: Exchange, answer: readonly string[]): Socket {
+  const lines = [...answer, ...ownHeaders(x)];
+  const socket = detach(x);
+  socket.write(`${lines.join('\r\n')}\r\n\r\n`);
+  holdUntilTaken(socket);
+  return socket;
+}
+
+/** What every answer of ours says, as lines. */
+export function ownHeaders(x: Exchange): string[] {
+  return Object.entries(x.response.getHeaders()).map(([name, value]) => `${titleCase(name)}: ${String(value)}`);
+}
+
+/** The raw socket, before anything was answered. */
+export function detach(x: Exchange): Socket {
   const socket = x.upgrade?.socket ?? (x.request.socket as Socket);
-  const lines = [...answer, ...Object.entries(x.response.getHeaders()).map(([name, value]) => `${titleCase(name)}: ${String(value)}`)];
   if (x.upgrade !== undefined) x.response.detachSocket(socket);
   else leaveHttp(x, socket);
   socket.setTimeout(0);
   socket.setNoDelay?.(true);
   socket.pause();
   closeWhenGone(socket);
-  socket.write(`${lines.join('\r\n')}\r\n\r\n`);
-  holdUntilTaken(socket);
   return socket;
 }
 

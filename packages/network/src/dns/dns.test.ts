@@ -1,15 +1,14 @@
+import { decode, encode, type RecordType } from 'dns-packet';
 import fc from 'fast-check';
 import type { EndpointRecord, NetworkRecord } from '../store/record';
 import { parseNameServers } from './host-resolvers';
-import { RCODE, TYPE, readQuery, writeAnswer, writeName } from './message';
+import { RCODE, readQuery, writeAnswer } from './message';
 import { addressOfReverseName, type NameSource } from './names';
 import { resolve } from './resolver';
 import { parseServer, Upstream } from './upstream';
 
-function query(name: string, type: number): Buffer {
-  const header = Buffer.from([0x12, 0x34, 0x01, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
-  return Buffer.concat([header, writeName(name), Buffer.from([0, type, 0, 1])]);
-}
+const query = (name: string, type: RecordType, more: Parameters<typeof encode>[0] = {}): Buffer =>
+  encode({ type: 'query', id: 0x1234, flags: 0x0100, questions: [{ name, type, class: 'IN' }], ...more });
 
 const network = (id: string, internal = false) => ({ id, name: id, driver: 'bridge', internal, predefined: false }) as NetworkRecord;
 const endpoint = (networkId: string, sandboxId: string, more: Partial<EndpointRecord>) =>
@@ -45,17 +44,11 @@ describe('the embedded resolver', () => {
       },
     },
   };
-  const ask = async (sandbox: string, name: string, type: number = TYPE.a) => {
+  const ask = async (sandbox: string, name: string, type: RecordType = 'A') => {
     const answer = await resolve(parts, sandbox, query(name, type), 'udp');
     if (answer === undefined) throw new Error('no answer');
-    const rcode = (answer[3] ?? 0) & 15;
-    const count = answer.readUInt16BE(6);
-    return {
-      rcode,
-      addresses: Array.from({ length: count }, (_, index) =>
-        [...answer.subarray(answer.length - 4 - 16 * index).subarray(0, 4)].join('.'),
-      ).sort(),
-    };
+    const { answers = [] } = decode(answer);
+    return { rcode: (answer[3] ?? 0) & 15, addresses: answers.map((one) => (one.type === 'A' ? one.data : one.type)).sort() };
   };
 
   beforeEach(() => void (asked.length = 0));
@@ -70,7 +63,7 @@ describe('the embedded resolver', () => {
   });
 
   it('has no IPv6 address for a name it knows, and asks nobody for one', async () => {
-    expect(await ask('alpha', 'beta', TYPE.aaaa)).toEqual({ rcode: RCODE.ok, addresses: [] });
+    expect(await ask('alpha', 'beta', 'AAAA')).toEqual({ rcode: RCODE.ok, addresses: [] });
     expect(asked).toEqual([]);
   });
 
@@ -82,14 +75,39 @@ describe('the embedded resolver', () => {
 
   it('refuses questions about the outside from a network without one (attacks: CVE-2024-29018)', async () => {
     expect(await ask('sigma', 'example.com')).toEqual({ rcode: RCODE.refused, addresses: [] });
-    expect(await ask('sigma', '9.9.9.9.in-addr.arpa', TYPE.ptr)).toMatchObject({ rcode: RCODE.refused });
+    expect(await ask('sigma', '9.9.9.9.in-addr.arpa', 'PTR')).toMatchObject({ rcode: RCODE.refused });
     expect(asked).toEqual([]);
   });
 
   it('names the container of an address', async () => {
-    const answer = await resolve(parts, 'alpha', query('3.0.0.10.in-addr.arpa', TYPE.ptr), 'udp');
-    expect(answer?.includes(writeName('beta.red'))).toBe(true);
+    const answer = await resolve(parts, 'alpha', query('3.0.0.10.in-addr.arpa', 'PTR'), 'udp');
+    expect(decode(answer as Buffer).answers).toEqual([expect.objectContaining({ type: 'PTR', data: 'beta.red' })]);
     expect(addressOfReverseName('300.0.0.10.in-addr.arpa')).toBeUndefined();
+  });
+
+  it('answers over UDP with as many bytes as the client can take, and tells it to come over TCP for more', async () => {
+    const many = Array.from({ length: 40 }, (_, i) => endpoint('red', `x${i}`, { address: `10.0.0.${i + 10}`, aliases: ['crowd'] }));
+    const crowd = { ...parts, names: source([network('red')], [endpoint('red', 'alpha', { address: '10.0.0.2' }), ...many]) };
+    const small = (await resolve(crowd, 'alpha', query('Crowd', 'A'), 'udp')) as Buffer;
+    expect([small.length <= 512, decode(small).flag_tc, decode(small).answers]).toEqual([true, true, []]);
+    const large = query('Crowd', 'A', { additionals: [{ type: 'OPT', name: '.', udpPayloadSize: 4096, flags: 0, options: [] } as never] });
+    for (const [message, over] of [
+      [large, 'udp'],
+      [query('Crowd', 'A'), 'tcp'],
+    ] as const) {
+      const answer = decode((await resolve(crowd, 'alpha', message, over)) as Buffer);
+      expect([answer.flag_tc, answer.answers?.length, answer.questions?.[0]?.name]).toEqual([false, 40, 'Crowd']);
+    }
+  });
+
+  it('answers what it cannot serve, and nothing that is no question', async () => {
+    const rcodeOf = async (message: Buffer) => ((await resolve(parts, 'alpha', message, 'udp'))?.[3] ?? 0) & 15;
+    expect(await rcodeOf(query('beta', 'A', { flags: 0x1100 }))).toBe(RCODE.notImplemented); // opcode STATUS
+    expect(await rcodeOf(query('beta', 'A', { questions: [] }))).toBe(RCODE.formatError);
+    expect(await rcodeOf(query('beta', 'A', { questions: [{ name: 'beta', type: 'A', class: 'CH' }] }))).toBe(RCODE.notImplemented);
+    expect(await rcodeOf(query('beta', 'A').subarray(0, 20))).toBe(RCODE.formatError);
+    expect(await resolve(parts, 'alpha', query('beta', 'A', { type: 'response' }), 'udp')).toBeUndefined();
+    expect(await ask('alpha', 'beta', 'UNKNOWN_65280' as RecordType)).toEqual({ rcode: RCODE.ok, addresses: [] });
   });
 
   it('survives any message', async () => {
@@ -102,11 +120,11 @@ describe('the embedded resolver', () => {
 });
 
 it('answers repeat id and question', () => {
-  const question = readQuery(query('a.b', TYPE.a));
+  const question = readQuery(query('a.b', 'A'));
   if (question === undefined || 'rcode' in question) throw new Error('not a question');
   const answer = writeAnswer(question, []);
   expect(answer.readUInt16BE(0)).toBe(0x1234);
-  expect(answer.subarray(12)).toEqual(question.section);
+  expect(decode(answer).questions).toEqual([{ name: 'a.b', type: 'A', class: 'IN' }]);
 });
 
 it('reads resolvers', () => {
@@ -125,6 +143,6 @@ it('reads resolvers', () => {
 it('gives up at once on a resolver that nothing leads to', async () => {
   const unreachable = { address: '255.255.255.255', port: 53 }; // refused by connect(2) itself, as a host without a route does
   const started = Date.now();
-  for (const over of ['udp', 'tcp'] as const) expect(await new Upstream().ask(query('a.b', TYPE.a), [unreachable], over)).toBeUndefined();
+  for (const over of ['udp', 'tcp'] as const) expect(await new Upstream().ask(query('a.b', 'A'), [unreachable], over)).toBeUndefined();
   expect(Date.now() - started).toBeLessThan(2000); // what one that does not answer costs
 });

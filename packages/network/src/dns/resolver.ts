@@ -1,13 +1,11 @@
-import { parseAddress, toBytes } from '../address/cidr';
 import type { Answer, Question } from './message';
-import { RCODE, TYPE, readQuery, truncated, writeAnswer, writeError, writeName } from './message';
+import { RCODE, readQuery, truncated, writeAnswer, writeError } from './message';
 import type { NameSource } from './names';
 import { addressOfReverseName, addressesOf, isCutOff, nameOfAddress } from './names';
 import type { Server, Upstream } from './upstream';
 import { parseServer } from './upstream';
 
 const TTL_SECONDS = 600;
-const UDP_LIMIT = 512;
 
 export interface ResolverParts {
   readonly names: NameSource;
@@ -23,7 +21,7 @@ export async function resolve(parts: ResolverParts, sandboxId: string, query: Bu
   const known = answerFromNames(parts.names, sandboxId, question);
   if (known !== undefined) {
     const answer = writeAnswer(question, known);
-    return over === 'udp' && answer.length > UDP_LIMIT ? truncated(question) : answer;
+    return over === 'udp' && answer.length > question.udpLimit ? truncated(question) : answer;
   }
   // Nothing may leak out of a network without an outside.
   if (isCutOff(parts.names, sandboxId)) return writeError(question, RCODE.refused);
@@ -34,15 +32,15 @@ export async function resolve(parts: ResolverParts, sandboxId: string, query: Bu
 
 /** The records that our own names give; an empty list when the name is ours but has none of the type. */
 function answerFromNames(names: NameSource, sandboxId: string, question: Question): Answer[] | undefined {
-  const reversed = question.type === TYPE.ptr ? addressOfReverseName(question.name) : undefined;
+  const reversed = question.type === 'PTR' ? addressOfReverseName(question.name) : undefined;
   if (reversed !== undefined) {
     const name = nameOfAddress(names, sandboxId, reversed);
-    return name === undefined ? undefined : [{ type: TYPE.ptr, ttl: TTL_SECONDS, data: writeName(name) }];
+    return name === undefined ? undefined : [{ type: 'PTR', ttl: TTL_SECONDS, data: name }];
   }
   const addresses = addressesOf(names, sandboxId, question.name);
   if (addresses === undefined) return undefined;
-  if (question.type !== TYPE.a && question.type !== TYPE.any) return [];
-  return shuffled(addresses).map((address) => ({ type: TYPE.a, ttl: TTL_SECONDS, data: toBytes(parseAddress(address) ?? 0) }));
+  if (question.type !== 'A' && question.type !== 'ANY') return [];
+  return shuffled(addresses).map((address) => ({ type: 'A', ttl: TTL_SECONDS, data: address }));
 }
 
 /** Several containers behind one alias share the load. */

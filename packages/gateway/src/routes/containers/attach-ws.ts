@@ -1,8 +1,9 @@
 import { invalidArgument } from '@gantry/rpc';
 import type { Route } from '../../http/exchange';
 import { Deframer } from '../../streams/frames';
-import { leave } from '../../streams/hijack';
-import { websocketHeaders, WebSocketStream } from '../../streams/websocket';
+import { detach, ownHeaders } from '../../streams/hijack';
+import { holdUntilTaken } from '../../streams/hold';
+import { acceptWebSocket, checkHandshake } from '../../streams/websocket';
 import { attach } from './attach';
 
 /** Attach for browsers: both output streams as one, without frames, in binary messages. */
@@ -13,9 +14,15 @@ export const containerAttachWebsocket: Route = {
   hijacks: true,
   async handle(x, engine) {
     if (x.upgrade === undefined) throw invalidArgument('not a websocket handshake of version 13');
-    const headers = websocketHeaders(x.request);
+    checkHandshake(x.request);
     await attach(x, engine, {
-      accept: () => new WebSocketStream(leave(x, ['HTTP/1.1 101 Switching Protocols', ...headers])),
+      accept: () => {
+        const headers = ownHeaders(x);
+        const socket = detach(x);
+        const stream = acceptWebSocket(x.request, socket, headers);
+        holdUntilTaken(socket);
+        return stream;
+      },
       through: (tty) => (tty ? undefined : new Deframer()),
     });
   },
