@@ -26,7 +26,7 @@ static void hide_mount(const char *path) {
 	}
 }
 
-pid_t spawn_program(char **argv, const int wanted[3], const char *hide) {
+pid_t spawn_program(char **argv, const int wanted[3], const char *hide, const char *directory) {
 	pid_t pid = fork();
 	if (pid != 0) return pid;
 	if (hide && *hide) hide_mount(hide);
@@ -40,6 +40,10 @@ pid_t spawn_program(char **argv, const int wanted[3], const char *hide) {
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	for (int s = 1; s < 32; s++) signal(s, SIG_DFL);
+	if (directory && chdir(directory) < 0) {
+		dprintf(2, "chdir %s: %s\n", directory, strerror(errno));
+		_exit(126);
+	}
 	execv(argv[0], argv);
 	dprintf(2, "%s: %s\n", argv[0], strerror(errno));
 	_exit(errno == ENOENT ? 127 : 126);

@@ -35,11 +35,10 @@ int runner_command(int socket, struct frame *frame) {
 	int stdio[3] = {-1, wants_output ? fds[1] : -1, wants_output == 1 ? -1 : fds[1]};
 	const char *cwd = wire_get(frame, "cwd", NULL), *file = wire_get(frame, "stdout", NULL);
 	if (file && (stdio[1] = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)) < 0) return fail(socket, frame->id, file, errno);
-	if (cwd && chdir(cwd) < 0) return fail(socket, frame->id, cwd, errno);
 	value = wire_get(frame, "env", &len);
 	char **env = wire_words(value, value ? len : 0);
 	for (char **e = env; e && *e; e++) putenv(*e);
-	pid_t pid = spawn_program(argv, stdio, wire_get(frame, "hide", NULL));
+	pid_t pid = spawn_program(argv, stdio, wire_get(frame, "hide", NULL), cwd);
 	if (pid < 0) return fail(socket, frame->id, "fork", errno);
 	close(fds[1]);
 	char output[4096];

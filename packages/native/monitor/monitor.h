@@ -17,7 +17,7 @@
 //   oom, oom_version   the memory cgroup's directory and 1 or 2
 //   plan           bytes of the launch plan                                        (native)
 //   create, start  zero-separated command lines of the runtime; pid_file; console: socket path;
-//                  hide: mount point that the runtime must not see                                 (oci)
+//                  hide: mount point that the runtime must not see; bundle: the directory in which it runs   (oci)
 //   side_log       FIFO of the log of the program that makes the process                             (foreign)
 //
 // Answer: {"ok":true,"pid":N,"monitor_pid":N} or {"ok":false,"code":"…","error":"…"}.

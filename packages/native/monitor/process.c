@@ -90,7 +90,7 @@ static int run_command(const struct frame *frame, const char *verb, const int fd
 	const char *value = wire_get(frame, verb, &len);
 	char **argv = wire_words(value, value ? len : 0);
 	if (!argv) return failed(error, LAUNCH_INVALID, 0, "no command line for the runtime");
-	pid_t pid = spawn_program(argv, fds, wire_get(frame, "hide", NULL));
+	pid_t pid = spawn_program(argv, fds, wire_get(frame, "hide", NULL), wire_get(frame, "bundle", NULL));
 	free(argv);
 	if (pid < 0) return failed(error, LAUNCH_INTERNAL, errno, "fork");
 	int status;

@@ -58,9 +58,12 @@ export class Helper {
     return answer.promise;
   }
 
-  /** Runs a command of an OCI runtime to its end; `hide` is a mount point that it must not see. */
-  run(argv: readonly string[], hide: string | undefined): Promise<HelperAnswer> {
-    return this.request('run', { argv, hide });
+  /** Runs a command of an OCI runtime to its end, in a directory; `hide` is a mount point that it must not see. */
+  run(
+    argv: readonly string[],
+    { hide, cwd }: { readonly hide: string | undefined; readonly cwd: string | undefined },
+  ): Promise<HelperAnswer> {
+    return this.request('run', { argv, hide, cwd });
   }
 
   /** Closes the socketpair, upon which the helper leaves; waits for its end, a second at most. Monitors go on. */

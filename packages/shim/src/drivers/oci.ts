@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CheckpointOptions } from '@gantry/api/containerd/runc/v1/runc';
@@ -20,7 +21,7 @@ export interface OciDriverOptions {
 const LOG = 'runtime.log';
 
 /**
- * Any binary with runc's command line. The monitor runs `create`, `start` and `exec`, and is the sub-reaper to which the container's
+ * Any binary with runc's command line, run in the bundle's directory as containerd's shims do. The monitor runs `create`, `start` and `exec`, and is the sub-reaper to which the container's
  * processes fall; the other verbs run through the helper.
  */
 export class OciDriver implements Driver {
@@ -58,6 +59,7 @@ export class OciDriver implements Driver {
         pid_file: pidFile,
         console,
         hide: hiddenMount(task.options.binary),
+        bundle: task.bundle,
       },
       warnings: [],
     };
@@ -81,7 +83,7 @@ export class OciDriver implements Driver {
       ...(task.options.noPivot ? ['--no-pivot'] : []),
       task.id,
     ];
-    return { driver: 'oci', exec: true, start, pid_file: pidFile, console, hide: hiddenMount(task.options.binary) };
+    return { driver: 'oci', exec: true, start, pid_file: pidFile, console, hide: hiddenMount(task.options.binary), bundle: task.bundle };
   }
 
   async checkpoint(task: DriverTask, path: string, options: CheckpointOptions): Promise<void> {
@@ -124,7 +126,7 @@ export class OciDriver implements Driver {
       ...(console === undefined ? [] : ['--console-socket', console]),
       task.id,
     ];
-    return { driver: 'oci', start, pid_file: pidFile, console, hide: hiddenMount(task.options.binary) };
+    return { driver: 'oci', start, pid_file: pidFile, console, hide: hiddenMount(task.options.binary), bundle: task.bundle };
   }
 
   async explain(dir: string, error: GantryError, verb: RuntimeVerb): Promise<GantryError> {
@@ -182,7 +184,10 @@ export class OciDriver implements Driver {
   }
 
   private async run(task: DriverTask, args: readonly string[]): Promise<void> {
-    const answer = await this.options.helper.run([...this.command(task, task.dir), ...args], hiddenMount(task.options.binary));
+    const answer = await this.options.helper.run([...this.command(task, task.dir), ...args], {
+      hide: hiddenMount(task.options.binary),
+      cwd: existsSync(task.bundle) ? task.bundle : undefined, // its owner may have taken it away
+    });
     if (answer.ok && answer.exit_code === 0) return;
     const reason =
       lastMessage(answer.output ?? '') ??
