@@ -108,6 +108,7 @@ if (every && pattern.length === 0) {
   check('types', node, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json', '--noEmit']);
   check('lint', node, ['node_modules/eslint/bin/eslint.js', '.']);
   check('format', join(root, 'tools/format'), ['--check']);
+  check('decisions', node, [join(root, 'tools/adr-index.mjs'), '--check']);
   check('floors', node, ['--test', 'tools/lint.test.mjs']);
   check('proto', join(root, 'node_modules/.bin/buf'), ['lint']);
 }
