@@ -128,6 +128,14 @@ test('doors name what they export', async () => {
   assert.match(await complaints('packages/images/src/index.ts', "export * from './store';\n"), /name what a door exports/);
 });
 
+test('a failure is told by its code', async () => {
+  const code = (file, test) => complaints(file, `export const missing = (error: Error): boolean => ${test};\n`);
+  for (const test of ["error.message.includes('no such file')", '/no such file/.test(error.message)'])
+    assert.match(await code('packages/supervisor/src/docker/probe.ts', test), /a message is for people/);
+  assert.equal(await code('packages/supervisor/src/docker/probe.ts', "error.name === 'AbortError'"), '');
+  assert.equal(await code('packages/shim/src/drivers/launch-failure.ts', '/no such file/.test(error.message)'), '');
+});
+
 test('any is refused', async () => {
   assert.match(await complaints('packages/images/src/probe.ts', 'export const x = (y: any): unknown => y;\n'), /any/);
 });

@@ -19,10 +19,35 @@ enum launch_kind kind_of_errno(int err) {
 	}
 }
 
-const char *launch_kind_name(enum launch_kind kind) {
-	static const char *const names[] = {"internal", "not_found", "permission", "invalid"};
+enum launch_kind kind_of_exec(int err) {
+	switch (err) {
+	case ENOENT:
+	case ENOTDIR: return LAUNCH_NO_PROGRAM;
+	case EACCES:
+	case EPERM:
+	case EISDIR: return LAUNCH_PROGRAM_REFUSED;
+	default: return LAUNCH_PROGRAM_BROKEN;
+	}
+}
 
-	return (unsigned)kind < 4 ? names[kind] : names[0];
+enum launch_kind kind_of_mount(int err) { return err == ENOTDIR ? LAUNCH_MOUNT_KIND : kind_of_errno(err); }
+
+const char *launch_kind_name(enum launch_kind kind) {
+	static const char *const names[] = {
+	    "internal", "not_found", "permission", "invalid", "no_program", "program_refused", "program_broken", "mount_kind"};
+
+	return (unsigned)kind < sizeof(names) / sizeof(names[0]) ? names[kind] : names[0];
+}
+
+int launch_exit_code(enum launch_kind kind, int other) {
+	switch (kind) {
+	case LAUNCH_NOT_FOUND:
+	case LAUNCH_NO_PROGRAM:
+	case LAUNCH_MOUNT_KIND: return 127;
+	case LAUNCH_PERMISSION:
+	case LAUNCH_PROGRAM_REFUSED: return 126;
+	default: return other;
+	}
 }
 
 int launch_failed(struct launch_error *error, enum launch_kind kind, int err, const char *format, ...) {

@@ -76,8 +76,8 @@ static const char *find_program(struct child *c, const char *name, const char *p
 
 	if (strchr(name, '/')) {
 		if (executable(name)) return name;
-		if (errno == ENOENT || errno == ENOTDIR) child_die(c, LAUNCH_NOT_FOUND, errno, "exec: \"%s\": stat %s", name, name);
-		child_die(c, LAUNCH_PERMISSION, errno, "exec: \"%s\"", name);
+		if (errno == ENOENT || errno == ENOTDIR) child_die(c, LAUNCH_NO_PROGRAM, errno, "exec: \"%s\": stat %s", name, name);
+		child_die(c, LAUNCH_PROGRAM_REFUSED, errno, "exec: \"%s\"", name);
 	}
 	while (name[0] && path && *path) {
 		const char *colon = strchrnul(path, ':');
@@ -87,7 +87,7 @@ static const char *find_program(struct child *c, const char *name, const char *p
 		if (n > 0 && (size_t)n < sizeof(found) && executable(found)) return found;
 		path = *colon ? colon + 1 : colon;
 	}
-	child_die(c, LAUNCH_NOT_FOUND, 0, "exec: \"%s\": executable file not found in $PATH", name);
+	child_die(c, LAUNCH_NO_PROGRAM, 0, "exec: \"%s\": executable file not found in $PATH", name);
 }
 
 static void run_start_hooks(struct child *c, const char *const *env) {
@@ -158,5 +158,5 @@ void do_exec(struct child *c, struct plan_op *op) {
 	if (c->no_new_privs) load_seccomp(c);
 	run_start_hooks(c, env); /* as the program will be, its filter included */
 	execve(program, (char *const *)args, (char *const *)env);
-	child_die(c, errno == ENOENT ? LAUNCH_NOT_FOUND : errno == ENOEXEC ? LAUNCH_INVALID : kind_of_errno(errno), errno, "exec %s", program);
+	child_die(c, kind_of_exec(errno), errno, "exec %s", program);
 }

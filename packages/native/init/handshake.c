@@ -27,7 +27,7 @@ __attribute__((noreturn)) static void report(struct child *c, enum launch_kind k
 	at += n < 0 ? 0 : n > 870 ? 870 : n;
 	if (err) at += snprintf(message + at, sizeof(message) - (size_t)at, ": %s", lower_error(err));
 	if (c->sync >= 0 && write(c->sync, message, (size_t)at) < 0) _exit(125);
-	_exit(kind == LAUNCH_NOT_FOUND ? 127 : kind == LAUNCH_PERMISSION ? 126 : 125);
+	_exit(launch_exit_code(kind, 125));
 }
 
 void child_die(struct child *c, enum launch_kind kind, int err, const char *format, ...) {

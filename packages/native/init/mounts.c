@@ -144,7 +144,7 @@ void do_mount(struct child *c, struct plan_op *op) {
 	target = root_open(c, path, O_PATH, 0);
 	existed = target >= 0 && fstat(target, &before) == 0;
 	if (target < 0) target = root_make(c, path, RESOLVE_MAKE_DIR);
-	if (target < 0) child_fail(c, errno, "make mount point \"%s\"", path);
+	if (target < 0) child_die(c, kind_of_mount(errno), errno, "make mount point \"%s\"", path);
 	if (flags & PLAN_MOUNT_NO_SYMLINK) {
 		close(target);
 		target = root_open(c, path, O_PATH | O_DIRECTORY | O_NOFOLLOW, RESOLVE_NO_SYMLINKS);
@@ -182,7 +182,7 @@ void do_mount(struct child *c, struct plan_op *op) {
 		close(to);
 		if (set_attr(tree, false, late, 0, 0)) child_fail(c, errno, "make \"%s\" read-only", path);
 	}
-	if (attach(tree, target)) child_fail(c, errno, "mount %s at \"%s\"", type, path);
+	if (attach(tree, target)) child_die(c, kind_of_mount(errno), errno, "mount %s at \"%s\"", type, path);
 	if (set_attr(tree, false, 0, 0, propagation)) child_fail(c, errno, "set the propagation of \"%s\"", path);
 	close(tree);
 	close(target);
@@ -229,7 +229,7 @@ void do_bind(struct child *c, struct plan_op *op) {
 
 	if (fstat(tree, &st)) child_fail(c, errno, "stat \"%s\"", source);
 	target = root_make(c, path, S_ISDIR(st.st_mode) ? RESOLVE_MAKE_DIR : RESOLVE_MAKE_FILE);
-	if (target < 0) child_fail(c, errno, "make mount point \"%s\"", path);
+	if (target < 0) child_die(c, kind_of_mount(errno), errno, "make mount point \"%s\"", path);
 	/* A fresh tmpfs may hide /sys; a volume may not, even if it happens to lie on a tmpfs. */
 	magic = magic_of(tree);
 	refuse_kernel_places(c, target, magic == TMPFS_MAGIC ? 0 : magic, flags & PLAN_BIND_PROC, path);
@@ -245,7 +245,7 @@ void do_bind(struct child *c, struct plan_op *op) {
 
 		/* move_mount(2) says EINVAL where mount(2) says ENOTDIR: a directory onto a file, or the other way round. */
 		if (err == EINVAL && !fstat(target, &at) && S_ISDIR(at.st_mode) != S_ISDIR(st.st_mode)) err = ENOTDIR;
-		child_fail(c, err, "error mounting \"%s\" at \"%s\"", source, path);
+		child_die(c, kind_of_mount(err), err, "error mounting \"%s\" at \"%s\"", source, path);
 	}
 	if (set_attr(tree, false, 0, 0, op->f[7].n) || set_attr(tree, true, 0, 0, op->f[8].n))
 		child_fail(c, errno, "set the propagation of \"%s\"", path);

@@ -127,7 +127,7 @@ int lifecycle_start(struct launch_error *error) {
 	close_stdio();
 	wire_free(&request);
 	if (r < 0) {
-		monitor.forced_code = error->kind == LAUNCH_NOT_FOUND ? 127 : error->kind == LAUNCH_PERMISSION ? 126 : 128;
+		monitor.forced_code = launch_exit_code(error->kind, 128);
 		if (monitor.state.pid <= 0) monitor_process_died(monitor.forced_code); // there never was one
 		else kill(monitor.state.pid, SIGKILL);
 		return -1;

@@ -53,7 +53,7 @@ static int say_error(struct request *r, const struct launch_error *error) {
 		if (*at == '\n') *at = ' ';
 	strcat(line, "\n");
 	say(r, line);
-	return error->kind == LAUNCH_NOT_FOUND ? 127 : error->kind == LAUNCH_PERMISSION ? 126 : 125;
+	return launch_exit_code(error->kind, 125);
 }
 
 static int say_errno(struct request *r, const char *what) {

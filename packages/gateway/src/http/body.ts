@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { type Codec, type Json, JsonSyntaxError, scanJson } from '@gantry/docker-api';
-import { invalidArgument } from '@gantry/rpc';
+import { invalidArgument, isGantryError } from '@gantry/rpc';
 import { StatusError } from './answer';
 import type { Exchange } from './exchange';
 
@@ -88,7 +88,7 @@ function decode<T>(value: Json, codec: Codec<T>): T {
   try {
     return codec.read(value, { struct: '', path: '' });
   } catch (error) {
-    if (error instanceof Error && error.message.startsWith('json: ')) throw invalidArgument(`invalid JSON: ${error.message}`);
+    if (isGantryError(error) && error.meta['json'] !== undefined) throw invalidArgument(`invalid JSON: ${error.message}`);
     throw error;
   }
 }

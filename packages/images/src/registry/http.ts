@@ -118,7 +118,7 @@ function dialWithin(outgoing: http.ClientRequest, url: URL, ms: number): void {
 
 const title = (method: string): string => method[0] + method.slice(1).toLowerCase();
 
-/** Go's words, which people know from docker. */
+/** Go's words, which people know from docker: for reading only. (Of what OpenSSL found Node keeps a text alone.) */
 function reason(error: NodeJS.ErrnoException, url: URL): string {
   if (/CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS/.test(error.code ?? '')) return `tls: failed to verify certificate: ${error.message}`;
   const { code, syscall, address, port } = error as NodeJS.ErrnoException & { address?: string; port?: number };

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { Duplex } from 'node:stream';
+import { isOfProgram, LAUNCH_CODES, type LaunchCode } from '@gantry/native';
 import { GantryError, type ErrorKind } from '@gantry/rpc/errors';
 
 export interface NativeOptions {
@@ -26,12 +27,16 @@ export interface NativeLaunch {
   readonly start: () => void;
 }
 
-const kinds: Readonly<Record<string, ErrorKind>> = {
+const kinds = {
   not_found: 'notFound',
   permission: 'forbidden',
   invalid: 'invalidArgument',
   internal: 'internal',
-};
+  no_program: 'notFound',
+  program_refused: 'forbidden',
+  program_broken: 'invalidArgument',
+  mount_kind: 'notFound',
+} as const satisfies Record<LaunchCode, ErrorKind>;
 
 export function launchNative(native: string, options: NativeOptions): NativeLaunch {
   const args = [
@@ -74,13 +79,18 @@ export function launchNative(native: string, options: NativeOptions): NativeLaun
   control.on('error', () => undefined); /* its end is told by close */
   control.write(Buffer.concat([head, options.plan]));
   let text = '';
+  let made = false;
   control.on('data', (data: Buffer) => {
     text += data.toString();
     for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n')) {
       const [word = '', ...rest] = text.slice(0, at).split(' ');
       text = text.slice(at + 1);
-      if (word === 'error') fail(new GantryError(kinds[rest[0] ?? ''] ?? 'internal', duringInit(rest.slice(1).join(' '))));
-      else waiting.get(word)?.resolve(rest.join(' '));
+      if (word === 'created') made = true;
+      if (word === 'error') {
+        const code = LAUNCH_CODES.find((name) => name === rest[0]);
+        fail(refusal(code, duringInit(code, rest.slice(1).join(' ')), made));
+      }
+      waiting.get(word)?.resolve(rest.join(' '));
     }
   });
   return {
@@ -93,7 +103,13 @@ export function launchNative(native: string, options: NativeOptions): NativeLaun
   };
 }
 
-/** Callers tell a program that cannot be run ("exec: ...") from a container that cannot be made. */
-export function duringInit(text: string): string {
-  return /^exec[: ]/.test(text) ? text : `error during container init: ${text}`;
+/** What the C program tells of a failure, before or after the container was made. */
+export function refusal(code: LaunchCode | undefined, text: string, made: boolean): GantryError {
+  const launch = code ?? 'internal';
+  return new GantryError(kinds[launch], text, { meta: { launch, made } });
+}
+
+/** Callers tell a program that cannot be run from a container that cannot be made. */
+function duringInit(code: LaunchCode | undefined, text: string): string {
+  return isOfProgram(code) ? text : `error during container init: ${text}`;
 }

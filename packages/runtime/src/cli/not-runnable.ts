@@ -1,3 +1,4 @@
+import { isOfProgram, launchCode } from '@gantry/native';
 import { isGantryError } from '@gantry/rpc/errors';
 
 /**
@@ -5,5 +6,5 @@ import { isGantryError } from '@gantry/rpc/errors';
  * stderr by then; so the words stay as they are, without those of a container that could not be made.
  */
 export function isNotRunnable(error: unknown): boolean {
-  return isGantryError(error) && error.message.startsWith('exec /');
+  return isGantryError(error) && error.meta['made'] === true && isOfProgram(launchCode(error));
 }

@@ -43,7 +43,7 @@ describeContainers('an exec process', () => {
   });
 
   test.each([
-    [['nope'], {}, 'error not_found exec: "nope": executable file not found in $PATH', 127],
+    [['nope'], {}, 'error no_program exec: "nope": executable file not found in $PATH', 127],
     [['true'], { cwd: '/nowhere' }, 'error internal chdir to cwd ("/nowhere") set in config.json failed: no such file or directory', 125],
   ])('that cannot run tells why: %j', async (args, more, line, code) => {
     const outcome = await box.exec(process(args, more), pid, spec).done;

@@ -32,12 +32,12 @@ describeBoxes('a container run from a plan', (box) => {
   });
 
   test.each([
-    ['missing', ['nope'], 'error not_found exec: "nope": executable file not found in $PATH', 127],
-    ['missing path', ['/nope'], 'error not_found exec: "/nope": stat /nope: no such file or directory', 127],
-    ['not executable', ['/etc/plain'], 'error permission exec: "/etc/plain": permission denied', 126],
-    ['a directory', ['/etc'], 'error permission exec: "/etc": permission denied', 126],
-    ['not a program', ['/etc/garbage'], 'error invalid exec /etc/garbage: exec format error', 125],
-    ['missing interpreter', ['/etc/script'], 'error not_found exec /etc/script: no such file or directory', 127],
+    ['missing', ['nope'], 'error no_program exec: "nope": executable file not found in $PATH', 127],
+    ['missing path', ['/nope'], 'error no_program exec: "/nope": stat /nope: no such file or directory', 127],
+    ['not executable', ['/etc/plain'], 'error program_refused exec: "/etc/plain": permission denied', 126],
+    ['a directory', ['/etc'], 'error program_refused exec: "/etc": permission denied', 126],
+    ['not a program', ['/etc/garbage'], 'error program_broken exec /etc/garbage: exec format error', 125],
+    ['missing interpreter', ['/etc/script'], 'error no_program exec /etc/script: no such file or directory', 127],
   ])('tells why it cannot run a program: %s', async (_, args, line, code) => {
     writeFileSync(join(box.rootfs, 'etc/plain'), 'x');
     writeFileSync(join(box.rootfs, 'etc/garbage'), 'garbage');

@@ -52,6 +52,15 @@ export interface DriverTask {
 /** A step of a process's life that a runtime is asked for; names it in the words of a failure. */
 export type RuntimeVerb = 'create' | 'start' | 'exec' | 'restore';
 
+/** A launch that failed. */
+export interface FailedLaunch {
+  /** The shim's own directory of the process. */
+  readonly dir: string;
+  readonly verb: RuntimeVerb;
+  /** What was to be executed; undefined when it is not known any more. */
+  readonly program: string | undefined;
+}
+
 export interface DriverExec {
   readonly execId: string;
   /** The shim's own directory of this exec process, 0700. */
@@ -83,7 +92,7 @@ export interface Driver {
   /** The monitor's fields for one more process in a running task. */
   prepareExec(task: DriverTask, exec: DriverExec): Promise<Fields>;
   /** A failure of the monitor in a runtime's words (`OCI runtime create failed: …`), with the runtime's own reason where it left one. */
-  explain(dir: string, error: GantryError, verb: RuntimeVerb): Promise<GantryError>;
+  explain(launch: FailedLaunch, error: GantryError): Promise<GantryError>;
   /** A signal to the task's init, or to all its processes. `deliver` is the monitor's way to init. */
   kill(task: DriverTask, signal: number, all: boolean, deliver: (signal: number) => Promise<void>): Promise<void>;
   pause(task: DriverTask): Promise<void>;

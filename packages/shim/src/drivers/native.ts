@@ -3,7 +3,7 @@ import type { GantryError, Logger } from '@gantry/rpc';
 import { notImplemented } from '@gantry/rpc';
 import { type CgroupManager, type CgroupPlan, compileCreate, compileExec, containerCgroupPath } from '@gantry/runtime';
 import type { Fields } from '@gantry/native';
-import type { Driver, DriverExec, DriverTask, RuntimeVerb } from './driver';
+import type { Driver, DriverExec, DriverTask, FailedLaunch } from './driver';
 import { ofRuntime } from './launch-failure';
 
 export interface NativeDriverOptions {
@@ -46,7 +46,7 @@ export class NativeDriver implements Driver {
     return { driver: 'native', plan };
   }
 
-  async explain(_dir: string, error: GantryError, verb: RuntimeVerb): Promise<GantryError> {
+  async explain({ verb }: FailedLaunch, error: GantryError): Promise<GantryError> {
     const command = verb === 'exec' ? verb : `runc ${verb}`; // as runc tells it: clients read these words
     return ofRuntime(error, verb, `${command} failed: unable to start container process: ${error.message}`);
   }

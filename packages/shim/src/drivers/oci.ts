@@ -7,7 +7,7 @@ import { GantryError, internal, invalidArgument, notFound } from '@gantry/rpc';
 import type { CgroupManager, CgroupPlan } from '@gantry/runtime';
 import type { Fields } from '@gantry/native';
 import type { Helper } from '@gantry/native';
-import type { Driver, DriverExec, DriverTask, RuntimeVerb } from './driver';
+import type { Driver, DriverExec, DriverTask, FailedLaunch } from './driver';
 import { hiddenMount } from './hidden-mount';
 import { launchFailure, ofRuntime } from './launch-failure';
 
@@ -129,9 +129,9 @@ export class OciDriver implements Driver {
     return { driver: 'oci', start, pid_file: pidFile, console, hide: hiddenMount(task.options.binary), bundle: task.bundle };
   }
 
-  async explain(dir: string, error: GantryError, verb: RuntimeVerb): Promise<GantryError> {
+  async explain({ dir, verb, program }: FailedLaunch, error: GantryError): Promise<GantryError> {
     const reason = lastMessage(await readFile(join(dir, LOG), 'utf8').catch(() => ''));
-    const failure = reason === undefined ? error : launchFailure(reason, error);
+    const failure = reason === undefined ? error : launchFailure(reason, error, program);
     return ofRuntime(failure, verb, failure.message);
   }
 

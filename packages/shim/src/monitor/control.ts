@@ -1,10 +1,11 @@
 import { connect, type Socket } from 'node:net';
+import type { LaunchCode } from '@gantry/native';
 import { unavailable } from '@gantry/rpc';
 
 /** Answer of one operation, and of `state`: see the monitor's protocol in README.md. */
 export interface MonitorAnswer {
   readonly ok: boolean;
-  readonly code?: 'not_found' | 'permission' | 'invalid' | 'internal';
+  readonly code?: LaunchCode;
   readonly error?: string;
   readonly pid?: number;
   readonly status?: 'created' | 'running' | 'stopped';

@@ -1,15 +1,6 @@
-import {
-  type ErrorKind,
-  failedPrecondition,
-  GantryError,
-  invalidArgument,
-  isErrorOf,
-  isGantryError,
-  type Logger,
-  notFound,
-} from '@gantry/rpc';
-import type { Fields, HelperAnswer } from '@gantry/native';
-import type { Helper } from '@gantry/native';
+import { failedPrecondition, GantryError, invalidArgument, isErrorOf, isGantryError, type Logger, notFound } from '@gantry/rpc';
+import { type Fields, type Helper, type HelperAnswer, LAUNCH_CODES } from '@gantry/native';
+import { launchKinds } from '../drivers/launch-failure';
 import { Control, type DroppedClient, type MonitorAnswer, type MonitorEvent } from './control';
 import type { RemoteProcess } from './remote-process';
 import { type ExitState, isSameProcess, readExitState, readMonitorState, removeSocket, writeExitState } from './state-files';
@@ -331,19 +322,12 @@ export class MonitoredProcess {
   }
 }
 
-const kinds = {
-  not_found: { kind: 'invalidArgument', exitCode: 127 },
-  permission: { kind: 'invalidArgument', exitCode: 126 },
-  invalid: { kind: 'failedPrecondition', exitCode: 128 },
-  internal: { kind: 'internal', exitCode: 128 },
-} as const satisfies Record<string, { kind: ErrorKind; exitCode: number }>;
-
 /**
  * A refusal of helper or monitor. What docker answers with 126 and 127 (a program that is missing or may not be run) is an invalid argument;
  * `meta` carries the exit code and the reason's word.
  */
 export function monitorError(answer: HelperAnswer | MonitorAnswer): GantryError {
-  const code = (answer.code ?? 'internal') as keyof typeof kinds;
-  const known = kinds[code] ?? kinds.internal;
+  const code = LAUNCH_CODES.find((known) => known === answer.code) ?? 'internal';
+  const known = launchKinds[code];
   return new GantryError(known.kind, answer.error ?? 'the monitor failed', { meta: { launch: code, exitCode: known.exitCode } });
 }

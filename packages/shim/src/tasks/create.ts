@@ -120,7 +120,7 @@ async function makeTask(engine: Engine, ctx: CallContext, { namespace, request, 
     return task;
   } catch (error) {
     const explained = isGantryError(error)
-      ? await driver.explain(dir, error, known.checkpoint === undefined ? 'create' : 'restore')
+      ? await driver.explain({ dir, verb: known.checkpoint === undefined ? 'create' : 'restore', program: spec.process?.args?.[0] }, error)
       : asGantryError(error);
     await undoTask(engine, task).catch((undo: unknown) => {
       engine.logger.error({ err: undo, id, namespace }, `cannot undo a failed create: ${errorText(undo)}`);

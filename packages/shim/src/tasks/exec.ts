@@ -44,7 +44,13 @@ async function makeExec(engine: Engine, task: Task, request: ExecProcessRequest)
   const uris = { stdin: request.stdin, stdout: request.stdout, stderr: request.stderr, terminal };
   const stdio = await monitorStdio(uris, { namespace, id: execId }, request.stdin !== '', true);
   const dir = execDir(task.dir, execId);
-  const record: ExecRecord = { execId, stdio: uris, socket: stdio.socket ?? socketPath(engine.run, namespace, id, execId) };
+  const program = process.args?.[0];
+  const record: ExecRecord = {
+    execId,
+    ...(program === undefined ? {} : { program }),
+    stdio: uris,
+    socket: stdio.socket ?? socketPath(engine.run, namespace, id, execId),
+  };
   const startTime = startTimeOf(task.init.pid);
   if (startTime === undefined) throw failedPrecondition(`task ${id} is stopped`);
   mkdirSync(dir, { recursive: true, mode: 0o700 });
@@ -81,7 +87,9 @@ async function makeExec(engine: Engine, task: Task, request: ExecProcessRequest)
   } catch (error) {
     monitored.detach();
     endMonitor(dir);
-    const explained = isGantryError(error) ? await task.driver.explain(dir, error, 'exec') : asGantryError(error);
+    const explained = isGantryError(error)
+      ? await task.driver.explain({ dir, verb: 'exec', program: record.program }, error)
+      : asGantryError(error);
     if (stdio.socket !== undefined || explained.meta['launch'] === undefined) {
       removeFlat(dir);
       throw explained;

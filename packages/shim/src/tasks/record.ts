@@ -29,6 +29,8 @@ export interface TaskRecord {
 /** exec.json in an exec process's directory. */
 export interface ExecRecord {
   readonly execId: string;
+  /** What it executes; a record of an older shim does not say. */
+  readonly program?: string;
   readonly stdio: StdioUris;
   readonly socket: string;
   /** Why it could not be made, which its start tells. */

@@ -12,7 +12,9 @@ export async function startProcess(engine: Engine, namespace: string, id: string
   try {
     return await process.start();
   } catch (error) {
-    throw isGantryError(error) ? await task.driver.explain(exec?.dir ?? task.dir, error, verbOf(task, execId)) : error;
+    if (!isGantryError(error)) throw error;
+    const program = exec === undefined ? task.spec.process?.args?.[0] : exec.record.program;
+    throw await task.driver.explain({ dir: exec?.dir ?? task.dir, verb: verbOf(task, execId), program }, error);
   }
 }
 

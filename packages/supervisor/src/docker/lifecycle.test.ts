@@ -153,15 +153,18 @@ it('applies an end that comes before the start has finished', async () => {
 });
 
 it.each([
-  ['exec: "nosuch": executable file not found in $PATH', 127, 'invalidArgument'],
-  ['exec: "nosuch": permission denied', 126, 'invalidArgument'],
-  ['something else', 128, 'internal'],
-])('undoes a start that fails with %s', async (message, exitCode, kind) => {
+  ['no_program', 127, 'invalidArgument'],
+  ['program_refused', 126, 'invalidArgument'],
+  ['internal', 128, 'internal'],
+])('undoes a start that fails with %s', async (launch, exitCode, kind) => {
   const id = await create({ config: { Image: 'busybox', Cmd: { items: ['nosuch'] } } });
   world.tasks.start = async () => {
-    throw internal(message);
+    throw internal('OCI runtime create failed: why', { meta: { launch, reason: 'why' } });
   };
-  await expect(start(id)).rejects.toMatchObject({ kind, message: expect.stringContaining(message) as string });
+  await expect(start(id)).rejects.toMatchObject({
+    kind,
+    message: expect.stringMatching(/OCI runtime create failed: why: unknown$/) as string,
+  });
   expect(world.tasks.ids).toEqual([]);
   expect(world.sandboxes.size).toBe(0);
   const { container } = await inspectContainer(engine, newContext(), { id, size: false });

@@ -21,10 +21,10 @@ export interface Codec<T> {
   write(value: T, version: ApiVersion): unknown;
 }
 
-/** Go's UnmarshalTypeError. `what` says more than the kind where Go does ("number 1.5"). */
+/** Go's UnmarshalTypeError, marked as one in its meta (`json`). `what` says more than the kind where Go does ("number 1.5"). */
 export function typeError(value: Json, place: Place, goType: string, what = kindOf(value)): Error {
   const target = place.path === '' ? `Go value of type ${goType}` : `Go struct field ${place.struct}.${place.path} of type ${goType}`;
-  return invalidArgument(`json: cannot unmarshal ${what} into ${target}`);
+  return invalidArgument(`json: cannot unmarshal ${what} into ${target}`, { meta: { json: 'type' } });
 }
 
 function scalar<T extends Json>(goType: string, zero: T, accepts: (value: Json) => value is T): Codec<T> {

@@ -1,7 +1,9 @@
 import { closeSync, constants, openSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { failedPrecondition, GantryError, type ErrorKind } from '@gantry/rpc/errors';
+import { LAUNCH_CODES } from '@gantry/native';
+import { failedPrecondition, type GantryError } from '@gantry/rpc/errors';
+import { refusal } from '../native';
 import { parseFlags, positional } from '../arguments';
 import type { Verb } from '../context';
 import { unableToStart } from '../create-container';
@@ -36,8 +38,6 @@ export const start: Verb = {
   },
 };
 
-const kinds: readonly ErrorKind[] = ['internal', 'notFound', 'forbidden', 'invalidArgument'];
-
 /** Says "S" on the socket; the answer is its end (the program runs) or an error: 'E', u8 kind, i32 errno, text. */
 function release(directory: string): Promise<GantryError | undefined> {
   /* Through a descriptor of the directory: the path itself may be longer than a socket's address. */
@@ -55,7 +55,7 @@ function release(directory: string): Promise<GantryError | undefined> {
     socket.on('end', () => {
       socket.destroy();
       const answer = Buffer.concat(chunks);
-      resolve(answer[0] === 0x45 ? new GantryError(kinds[answer[1] ?? 0] ?? 'internal', answer.subarray(6).toString()) : undefined);
+      resolve(answer[0] === 0x45 ? refusal(LAUNCH_CODES[answer[1] ?? 0], answer.subarray(6).toString(), true) : undefined);
     });
   }).finally(() => {
     closeSync(fd);

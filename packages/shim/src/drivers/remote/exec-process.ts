@@ -3,7 +3,7 @@ import type { RemoteProcess } from '../../monitor/remote-process';
 import type { DriverTask } from '../driver';
 import { launchError, RemoteBase } from './process-base';
 import type { RemoteDriver } from './remote';
-import { readExecProcess, stdioOf } from './stdio';
+import { readExecProcess, readExecProgram, stdioOf } from './stdio';
 
 const REMOVE_MS = 5000;
 
@@ -32,8 +32,12 @@ export class RemoteExec extends RemoteBase implements RemoteProcess {
       });
       return 0;
     } catch (error) {
-      throw launchError(error);
+      throw launchError(error, await this.program());
     }
+  }
+
+  protected override program(): Promise<string | undefined> {
+    return readExecProgram(this.dir);
   }
 
   async remove(): Promise<void> {

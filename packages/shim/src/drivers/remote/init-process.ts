@@ -28,8 +28,12 @@ export class RemoteInit extends RemoteBase implements RemoteProcess {
       });
       return pid;
     } catch (error) {
-      throw launchError(error);
+      throw launchError(error, await this.program());
     }
+  }
+
+  protected override async program(): Promise<string | undefined> {
+    return this.task().spec.process?.args?.[0];
   }
 
   async remove(): Promise<void> {

@@ -2,7 +2,7 @@ import { formatTimestamp } from '@gantry/api';
 import { asGantryError, type ErrorKind, type GantryError, isErrorOf } from '@gantry/rpc';
 import type { ExitState } from '../../monitor/state-files';
 import type { DriverTask } from '../driver';
-import { launchFailure } from '../launch-failure';
+import { ofServer } from '../launch-failure';
 import type { RemoteDriver } from './remote';
 
 /** What init and exec processes of a Task server have in common. */
@@ -19,9 +19,12 @@ export abstract class RemoteBase {
       const { tasks } = await this.driver.session(task);
       return (await tasks.start(this.driver.context(task), { id: task.id, execId: this.execId })).pid;
     } catch (error) {
-      throw launchError(error);
+      throw launchError(error, await this.program());
     }
   }
+
+  /** What is executed; undefined when it is not known. */
+  protected abstract program(): Promise<string | undefined>;
 
   async signal(signal: number): Promise<void> {
     const task = this.task();
@@ -64,7 +67,7 @@ export abstract class RemoteBase {
 const OTHER_FAULTS: ReadonlySet<ErrorKind> = new Set<ErrorKind>(['unavailable', 'deadlineExceeded', 'cancelled', 'alreadyExists']);
 
 /** A failure of create or start; only what the server itself refused is read for the program's fault. */
-export function launchError(error: unknown): GantryError {
+export function launchError(error: unknown, program: string | undefined): GantryError {
   const failure = asGantryError(error);
-  return OTHER_FAULTS.has(failure.kind) ? failure : launchFailure(failure.message, failure);
+  return OTHER_FAULTS.has(failure.kind) ? failure : ofServer(failure, program);
 }

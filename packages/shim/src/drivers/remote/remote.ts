@@ -8,7 +8,7 @@ import type { CgroupManager, CgroupPlan } from '@gantry/runtime';
 import type { Fields } from '@gantry/native';
 import type { RemoteProcess } from '../../monitor/remote-process';
 import { type ExitState, readExitState, startTimeOf, writeJson } from '../../monitor/state-files';
-import type { Driver, DriverExec, DriverName, DriverTask } from '../driver';
+import type { Driver, DriverExec, DriverName, DriverTask, FailedLaunch } from '../driver';
 import { RemoteExec } from './exec-process';
 import { RemoteInit } from './init-process';
 import { endServer, readKnown, writeKnown } from './known-server';
@@ -62,7 +62,7 @@ export class RemoteDriver implements Driver {
     return exec === undefined ? new RemoteInit(this, task) : new RemoteExec(this, task, exec.execId, exec.dir);
   }
 
-  async explain(_dir: string, error: GantryError): Promise<GantryError> {
+  async explain(_launch: FailedLaunch, error: GantryError): Promise<GantryError> {
     return error; // the steps explain their own failures
   }
 

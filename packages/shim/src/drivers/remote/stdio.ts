@@ -17,3 +17,9 @@ export async function readExecProcess(dir: string): Promise<{ readonly terminal:
   const { terminal, process } = JSON.parse(await readFile(join(dir, 'process.json'), 'utf8')) as { terminal: boolean; process: unknown };
   return { terminal, spec: packJson(PROCESS_TYPE, process) };
 }
+
+/** What the exec process executes. */
+export async function readExecProgram(dir: string): Promise<string | undefined> {
+  const { process } = JSON.parse(await readFile(join(dir, 'process.json'), 'utf8')) as { process: { readonly args?: readonly string[] } };
+  return process.args?.[0];
+}

@@ -51,16 +51,16 @@ it('runs detached', async () => {
 });
 
 it.each([
-  ['exec: "ls": executable file not found in $PATH', 127],
-  ['exec: "ls": permission denied', 126],
-  ['OCI runtime exec failed: exec failed: unable to start container process: exec: "ls": permission denied', 126],
-])('keeps the exit code of a command that cannot run: %s', async (message, exitCode) => {
+  ['no_program', {}, 127],
+  ['program_refused', {}, 126],
+  ['program_refused', { reason: 'exec failed: unable to start container process: why' }, 126],
+])('keeps the exit code of a command that cannot run: %s %j', async (launch, more, exitCode) => {
   const id = await create();
   world.tasks.exec = async () => {
-    throw invalidArgument(message);
+    throw invalidArgument('why', { meta: { launch, ...more } });
   };
   await expect(startExec(engine, newContext(), ExecStartRequest.create({ id, detach: true })).next()).rejects.toMatchObject({
-    message: `OCI runtime exec failed: exec failed: unable to start container process: ${message.slice(message.indexOf('exec: "'))}: unknown`,
+    message: 'OCI runtime exec failed: exec failed: unable to start container process: why: unknown',
     meta: { exitCode },
   });
   expect(await inspect(id)).toMatchObject({ Running: false, ExitCode: BigInt(exitCode) });

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { type LaunchCode, launchCode } from '@gantry/native';
 import { OCI_SPEC_TYPE_URL, packJson } from '@gantry/api';
 import { Status } from '@gantry/api/containerd/v1/types/task';
 import {
@@ -169,21 +170,22 @@ export const requestProcess = {
   start: run,
 };
 
+/** What docker answers for a launch's code; of others it keeps the error, and 126. */
+const answers: Partial<Record<LaunchCode, number>> = { no_program: 127, not_found: 127, program_refused: 126, permission: 126 };
+
 /** Docker's words and exit codes for a command that cannot be executed. */
 function failedToStart(engine: Engine, ctx: CallContext, exec: Exec, thrown: unknown): GantryError {
   const failure = asGantryError(thrown);
-  const text = failure.message;
-  const missing = /executable file not found|no such file or directory/.test(text);
-  const denied = /permission denied|is a directory/.test(text);
+  const code = launchCode(failure);
+  const known = code === undefined ? undefined : answers[code];
+  const exitCode = known ?? 126;
   exec.state = 'running';
-  const exitCode = missing ? 127 : 126;
   engine.execs.exited(exec.containerId, exec.id, exitCode);
   void engine.tasks.delete(ctx, { id: exec.containerId, execId: exec.id }).catch(() => undefined);
-  if (!missing && !denied) return new GantryError(failure.kind, failure.message, { cause: thrown, meta: { ...failure.meta, exitCode } });
-  const words = text.startsWith('OCI runtime exec failed: ')
-    ? ''
-    : 'OCI runtime exec failed: exec failed: unable to start container process: ';
-  return new GantryError('invalidArgument', `${words}${text.replace(/: unknown$/, '')}: unknown`, { cause: thrown, meta: { exitCode } });
+  if (known === undefined) return new GantryError(failure.kind, failure.message, { cause: thrown, meta: { ...failure.meta, exitCode } });
+  const { reason } = failure.meta;
+  const told = typeof reason === 'string' ? reason : `exec failed: unable to start container process: ${failure.message}`;
+  return new GantryError('invalidArgument', `OCI runtime exec failed: ${told}: unknown`, { cause: thrown, meta: { exitCode } });
 }
 
 /** The client of an attached start is connected to the monitor. */

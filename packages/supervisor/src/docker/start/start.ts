@@ -5,7 +5,6 @@ import { type CallContext, conflict, detached, notImplemented, notModified } fro
 import { moveTo, Phase, phaseOf, stateOf } from '../../core/phases';
 import { type Launch, startTask } from '../../core/start/start';
 import { type Connected, connectNetworks } from '../connect/connect';
-import { commandOf } from '../create/merge-config';
 import { emitContainerEvent, type Engine, inDockerNamespace, logPath } from '../engine';
 import { logSink } from '../logs/log-config';
 import type { DockerContainer, DockerRecord } from '../records';
@@ -66,7 +65,6 @@ function checkStartable({ docker }: DockerRecord): void {
 /** What docker decides about one start of one container. */
 function launchOf(engine: Engine, ctx: CallContext, id: string, cause: StartCause): Launch {
   const { records } = engine;
-  const [command] = commandOf(records.requireDocker(id).docker.config ?? neverConfig());
   let docker = records.requireDocker(id).docker;
   let hostGateway = '';
   let connected: Connected | undefined;
@@ -109,12 +107,8 @@ function launchOf(engine: Engine, ctx: CallContext, id: string, cause: StartCaus
       tellVolumesMounted(engine, id, now);
       emitContainerEvent(engine, id, now, 'start');
     },
-    failure: (thrown) => startFailure(thrown, command),
+    failure: startFailure,
   };
-}
-
-function neverConfig(): never {
-  throw new TypeError('a container without configuration');
 }
 
 function createOptions(engine: Engine, id: string, docker: DockerContainer): CreateOptions {
