@@ -127,6 +127,7 @@ int lifecycle_start(struct launch_error *error) {
 	close_stdio();
 	wire_free(&request);
 	if (r < 0) {
+		if (late) output_discard();
 		monitor.forced_code = launch_exit_code(error->kind, 128);
 		if (monitor.state.pid <= 0) monitor_process_died(monitor.forced_code); // there never was one
 		else kill(monitor.state.pid, SIGKILL);

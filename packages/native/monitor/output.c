@@ -218,6 +218,13 @@ bool output_drain(void) {
 	return ended;
 }
 
+void output_discard(void) {
+	char rest[4096];
+
+	for (int i = 0; i < 2; i++)
+		while (sources[i].started && !sources[i].ended && read(sources[i].w.fd, rest, sizeof rest) > 0) {}
+}
+
 int64_t output_last(void) { return last_byte; }
 
 void output_finish(void) {

@@ -22,6 +22,9 @@ void output_update(void);
 // The process is dead: reads what is there. True when every source came to its end.
 bool output_drain(void);
 
+// Throws away what waits in the pipes: the words of a runtime that did not make the process, whose reason its own log tells.
+void output_discard(void);
+
 // loop_now() of the last byte that was read.
 int64_t output_last(void);
 

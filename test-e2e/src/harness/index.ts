@@ -2,6 +2,7 @@ export { type ApiAnswer, callApi } from './api';
 export { hasProgram, testWith } from './capability';
 export { command, ended, until, type CommandOptions, type CommandResult } from './command';
 export { busybox, containerds, startContainerd, type Containerd } from './containerd';
+export { type DockerdAbove, missingOfDockerd, startDockerdAbove } from './dockerd-above';
 export { kinds, loadBusybox, startEngine, type Engine, type EngineKind, type EngineOptions } from './engine';
 export { groupsBelow, removeGroups } from './groups';
 export { getFromContainer, getFromHost } from './http-get';

@@ -298,14 +298,17 @@ export function driverSuite(name: string, options: Partial<CreateOptions>): void
     });
 
     test('to a client with fifos, an exec of a program that is missing fails at its start, and its deletion tells 0', async () => {
-      const uris = { stdin: '', stdout: join(shim.dir, 'none-out'), stderr: '' };
-      execFileSync('mkfifo', [uris.stdout]);
+      const uris = { stdin: '', stdout: join(shim.dir, 'none-out'), stderr: join(shim.dir, 'none-err') };
+      for (const path of [uris.stdout, uris.stderr]) execFileSync('mkfifo', [path]);
+      const errors = openSync(uris.stderr, constants.O_RDONLY | constants.O_NONBLOCK);
       const task = await shim.create({ args: ['sleep', '100'] });
       await shim.startTask(task);
       const exec = (id: string) => shim.exec(task, id, { args: ['/no/such/program'], stdio: uris });
       await exec('first');
       await expect(shim.startTask(task, 'first')).rejects.toMatchObject({ kind: 'invalidArgument', meta: { exitCode: 127 } });
       expect(await shim.delete(task, 'first')).toBe(0);
+      expect(readSync(errors, Buffer.alloc(100))).toBe(0); // the reason is the call's, not the process's output
+      closeSync(errors);
       await exec('second');
       await exec('left');
       await shim.stop();
