@@ -4,6 +4,7 @@ import { cpus, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { loadBusybox, startEngine, type Engine } from '../../test-e2e/src/harness/engine';
 import { pinnedNode, projectRoot } from '../../test-e2e/src/harness/paths';
+import { besideBefore } from './before';
 import { cases } from './cases';
 import { imageMemory } from './images/memory';
 import { type ImageRow, imageRows, VERBS } from './images/run';
@@ -13,6 +14,7 @@ import { describeMany, manyContainers } from './many';
 import { median, pss, pssOf, quantile } from './measure';
 import { parseOptions } from './options';
 import { profile } from './profile';
+import { startRegistry } from './registry';
 import { type RuntimeRow, runtimeRows, runtimeTable } from './runtimes';
 
 interface Row {
@@ -53,6 +55,14 @@ async function main(): Promise<void> {
     '3',
   ]);
   process.env['BENCH_ARCHIVE'] = archive;
+  if (options.before !== undefined) {
+    try {
+      process.stdout.write(`${await besideBefore(options.before, options)}\n`);
+    } finally {
+      rmSync(work, { recursive: true, force: true });
+    }
+    return;
+  }
   const engines: Engine[] = [];
   const registries: ChildProcess[] = [];
   const rows: Row[] = [];
@@ -195,20 +205,6 @@ function memoryRow(name: string, gantry: number, dockerd: number): Row {
   const row = { name, unit: 'MiB', gantry, dockerd, ratio: gantry / dockerd };
   print(row);
   return row;
-}
-
-async function startRegistry(engine: Engine): Promise<ChildProcess> {
-  const config = join(engine.folder, 'registry.yml');
-  writeFileSync(
-    config,
-    `version: 0.1\nstorage: {filesystem: {rootdirectory: ${join(engine.folder, 'registry')}}, delete: {enabled: true}}\nhttp: {addr: '127.0.0.1:5000'}\nlog: {level: error}\n`,
-  );
-  const child = spawn('nsenter', [`--net=/run/netns/${engine.netns}`, 'docker-registry', 'serve', config], { stdio: 'ignore' });
-  for (let i = 0; i < 200; i++) {
-    if ((await engine.onHost('bash', ['-c', 'exec 3<>/dev/tcp/127.0.0.1/5000'])).code === 0) return child;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error('docker-registry does not listen');
 }
 
 function print(row: Row): void {

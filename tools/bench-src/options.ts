@@ -11,6 +11,8 @@ export interface BenchOptions {
   /** Of the image cases; undefined: all. */
   verbs: Verb[] | undefined;
   json: string | undefined;
+  /** Root of another built tree to measure this one against, instead of dockerd. */
+  before: string | undefined;
   /** Heavy cases too: 1 GB of output, 500 containers at once. */
   all: boolean;
   /** Only show where the time of one run goes, without dockerd. */
@@ -18,7 +20,16 @@ export interface BenchOptions {
 }
 
 export function parseOptions(argv: readonly string[]): BenchOptions {
-  const options: BenchOptions = { dockerd: 'dockerd', rounds: 20, only: [], verbs: undefined, json: undefined, all: false, profile: false };
+  const options: BenchOptions = {
+    dockerd: 'dockerd',
+    rounds: 20,
+    only: [],
+    verbs: undefined,
+    json: undefined,
+    before: undefined,
+    all: false,
+    profile: false,
+  };
   for (let i = 0; i < argv.length; i++) {
     const value = (): string => {
       const next = argv[++i];
@@ -40,6 +51,9 @@ export function parseOptions(argv: readonly string[]): BenchOptions {
         break;
       case '--json':
         options.json = value();
+        break;
+      case '--before':
+        options.before = value();
         break;
       case '--profile':
         options.profile = true;

@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { command, ended, until, type CommandOptions, type CommandResult } from './command';
 import { bundles, pinnedNode, projectRoot } from './paths';
 
@@ -46,6 +46,8 @@ export interface EngineOptions {
   memoryRun?: boolean;
   /** Path of the dockerd to start. */
   command?: string;
+  /** Root of the built tree whose gantry is started, with its own Node. Default: this one. */
+  tree?: string;
 }
 
 export type EngineKind = Engine['kind'];
@@ -76,8 +78,8 @@ export async function startEngine(kind: EngineKind = 'gantry', options: EngineOp
   const argv =
     kind === 'gantry'
       ? [
-          pinnedNode,
-          join(bundles, 'gantry.cjs'),
+          options.tree === undefined ? pinnedNode : join(options.tree, relative(projectRoot, pinnedNode)),
+          options.tree === undefined ? join(bundles, 'gantry.cjs') : join(options.tree, relative(projectRoot, bundles), 'gantry.cjs'),
           'up',
           '--root',
           root,
