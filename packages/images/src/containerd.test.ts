@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { execFile, execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -8,6 +8,7 @@ import { WriteAction, type WriteContentRequest } from '@gantry/api/containerd/se
 import { SnapshotsService } from '@gantry/api/containerd/services/snapshots/v1/snapshots';
 import { connect, createServer, forwardService, newContext, silentLogger } from '@gantry/rpc';
 import { sha256 } from '@gantry/oci';
+import { mounted } from './snapshots/testing/suite';
 import { startEngine, type TestEngine } from './testing/engine';
 import { dockerArchive, tarOf } from './testing/tar';
 
@@ -341,6 +342,42 @@ test('attack 36: an empty volume is filled from inside the image only', async ()
     'sub 5',
     'sub/f 7',
   ]);
+});
+
+test('usage counts what is on the disk, the root too; a diff names its root only where there is something to say of it', async () => {
+  const image = await dockerArchive(
+    ['a:1'],
+    [
+      [
+        { name: 'd', type: 'directory' },
+        { name: 'd/f', body: 'x'.repeat(5000) },
+        { name: 'd/hard', type: 'link', linkname: 'd/f' },
+      ],
+    ],
+  );
+  await engine.load(image.archive);
+  const chain = image.diffIds[0] ?? '';
+  const usage = await engine.snapshots.usage(ctx, { snapshotter: '', key: chain });
+  expect([usage.inodes, usage.size >= 8192n, usage.size % 512n]).toEqual([3n, true, 0n]);
+  const listing = async (change: (root: string) => void): Promise<string[]> => {
+    const { mounts } = await engine.snapshots.prepare(ctx, { snapshotter: '', key: 'k', parent: chain, labels: {} });
+    const left = await engine.snapshots.view(ctx, { snapshotter: '', key: 'l', parent: chain, labels: {} });
+    await mounted(mounts, change);
+    const made = await engine.diff.diff(ctx, {
+      left: left.mounts,
+      right: mounts,
+      mediaType: '',
+      ref: '',
+      labels: {},
+      sourceDateEpoch: undefined,
+    });
+    for (const key of ['k', 'l']) await engine.snapshots.remove(ctx, { snapshotter: '', key });
+    return execFileSync('tar', ['-t'], { input: await read(made.diff?.digest ?? ''), encoding: 'utf8' })
+      .split('\n')
+      .filter(Boolean);
+  };
+  expect(await listing((root) => writeFileSync(join(root, 'new'), ''))).toEqual(['new']);
+  expect(await listing((root) => chmodSync(root, 0o700))).toEqual(['./']);
 });
 
 test('diff: a layer is applied and made again', async () => {

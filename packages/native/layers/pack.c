@@ -282,6 +282,22 @@ static int pack_dir(struct packer *p, int dir, const char *prefix) {
 	return rc;
 }
 
+/*
+ * Layers of containerd's name their root only where something is to be said of it: it is not as a new root is, or, where it is known, not as the root
+ * below. Its time is not.
+ */
+static bool root_is_plain(int dir, int base) {
+	struct stat own, below = {.st_mode = S_IFDIR | 0755};
+	char proc[64], names[65536];
+	if (fstat(dir, &own) < 0 || (base >= 0 && fstat(base, &below) < 0)) return false;
+	if (own.st_mode != below.st_mode || own.st_uid != below.st_uid || own.st_gid != below.st_gid) return false;
+	snprintf(proc, sizeof proc, "/proc/self/fd/%d", dir);
+	ssize_t total = listxattr(proc, names, sizeof names);
+	for (char *name = names; total > 0 && name < names + total; name += strlen(name) + 1)
+		if (strncmp(name, "trusted.overlay.", 16) != 0 && strncmp(name, "user.overlay.", 13) != 0) return false;
+	return true;
+}
+
 int mode_pack(int argc, char **argv) {
 	struct packer p = {.base = -1, .out = {.fd = STDOUT_FILENO, .buffer = malloc(COPY_SIZE)}, .buffer = malloc(COPY_SIZE)};
 	const char *root = NULL, *path = "", *as = NULL, *other = NULL;
@@ -314,7 +330,7 @@ int mode_pack(int argc, char **argv) {
 	}
 	int rc, dir = *clean ? untar_open_in_root(base, clean, O_RDONLY | O_DIRECTORY) : base;
 	if (dir >= 0) {
-		rc = pack_entry(&p, dir, "", ".");
+		rc = !*clean && root_is_plain(dir, p.base) ? 0 : pack_entry(&p, dir, "", ".");
 		if (rc == 0) rc = pack_dir(&p, dir, "");
 	} else if (errno == ENOTDIR) {
 		struct untar_tree tree;

@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { dataLoss, type Logger } from '@gantry/rpc';
 import { type ContentStore, type Ingest, isExisting } from '../content/store';
+import { UNCOUNTED } from '../snapshots/recorded';
 import type { OverlaySnapshotter } from '../snapshots/overlay';
 import { Kind } from '../snapshots/records';
 import type { Scope } from '../store/namespaced';
@@ -108,7 +109,7 @@ export class LayerIntake {
       await this.snapshotter.commit(scope, chainId, loose.key, {
         labels: {},
         parent,
-        usage: { size: loose.laid.bytes, inodes: loose.laid.entries },
+        usage: { size: loose.laid.bytes, inodes: UNCOUNTED },
       });
     } catch (error) {
       await this.drop(scope, loose.key);

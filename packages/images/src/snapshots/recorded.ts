@@ -30,6 +30,9 @@ interface Insertion {
   readonly backend?: string;
 }
 
+/** Instead of inodes: the layer was laid out here and its size is that of its files, as docker tells it. What it takes on disk is counted when asked. */
+export const UNCOUNTED = 0;
+
 /** What the column `leased` says: nobody's, a lease's, or kept by who made it. */
 const held = ({ kept }: Scope, leased: boolean): number => (kept === true ? KEPT : leased ? 1 : 0);
 
@@ -164,7 +167,8 @@ export abstract class RecordedSnapshotter implements Snapshotter {
 
   async usage(scope: Scope, key: string): Promise<Usage> {
     const record = this.stat(scope, key);
-    return record.kind === Kind.committed ? { size: record.size, inodes: record.inodes } : this.measure(record);
+    const counted = record.kind === Kind.committed && record.inodes !== UNCOUNTED;
+    return counted ? { size: record.size, inodes: record.inodes } : this.measure(record);
   }
 
   /** What a driver does before the record changes; the backend name of the committed snapshot. */

@@ -10,10 +10,12 @@ import type { FetchedManifest, Reader } from '../registry/repository';
 import type { Labels } from '../store/labels';
 import type { Scope } from '../store/namespaced';
 import { isDocument, isImage, keepNode, type Node, parseNode, referrerLabel, wanted } from './graph';
-import { objectName, type Told } from './progress';
+import { objectName, type Told, toldOf } from './progress';
 
 export interface FetchOptions {
   readonly reference: Reference;
+  /** Name under which the whole is told: the root of the tree that clients draw. Empty: there is none. */
+  readonly root?: string;
   /** None: all. */
   readonly platforms: readonly Platform[];
   /** Manifests and configurations of the other platforms, too. */
@@ -48,7 +50,10 @@ export class GraphFetcher {
       digest: top.digest as Digest,
       size: top.bytes.length,
     };
-    await this.node(scope, reader, parseNode(descriptor, top.bytes), { options, depth: 0, metadataOnly: false, parents: [] });
+    const { root = '', tell } = options;
+    if (root !== '') tell({ event: 'fetching image content', name: root, descriptor });
+    const parents = root === '' ? [] : [root];
+    await this.node(scope, reader, parseNode(descriptor, top.bytes), { options, depth: 0, metadataOnly: false, parents });
     return descriptor;
   }
 
@@ -69,6 +74,7 @@ export class GraphFetcher {
     const { descriptor, index, manifest } = node;
     if (depth > DEPTH) throw dataLoss(`index ${descriptor.digest} lies more than ${DEPTH} indexes deep`);
     const name = objectName(descriptor);
+    options.tell(toldOf(descriptor, 'waiting', parents, 0));
     if (index !== undefined) {
       if (index.manifests.length > ENTRIES)
         throw resourceExhausted(`index ${descriptor.digest} has ${index.manifests.length} entries, more than ${ENTRIES}`);
@@ -85,7 +91,7 @@ export class GraphFetcher {
       ...this.source(scope, node.descriptor.digest, options.reference),
       ...Object.fromEntries(referrers.map((digest) => [referrerLabel(digest), digest])),
     });
-    options.tell({ event: 'complete', name, parents, descriptor });
+    options.tell(toldOf(descriptor, 'complete', parents));
   }
 
   private async child(scope: Scope, reader: Reader, descriptor: Descriptor, at: Parameters<GraphFetcher['node']>[3]): Promise<void> {
@@ -116,21 +122,17 @@ export class GraphFetcher {
     }
     const { platform } = at;
     if (isImage(manifest) && options.unpack.some((each) => platform === undefined || platformEquals(each, platform))) {
+      options.tell(toldOf(manifest.config, 'waiting', at.parents, 0));
       await this.deps.puller.image(scope, reader, bytes, {
         reference: options.reference,
         signal: options.signal,
-        report: ({ layer, status, current, total }) => {
-          if (layer !== undefined)
-            options.tell({
-              ...eventOf(status),
-              name: objectName(layer),
-              parents: at.parents,
-              descriptor: layer,
-              ...(current === undefined ? {} : { progress: current }),
-              ...(total === undefined ? {} : { total }),
-            });
+        report: ({ layer, status, current }) => {
+          if (layer === undefined) return;
+          const { event, done } = eventOf(status);
+          options.tell(toldOf(layer, event, at.parents, current ?? (done ? layer.size : 0)));
         },
       });
+      options.tell(toldOf(manifest.config, 'complete', at.parents));
       return;
     }
     await Promise.all([manifest.config, ...manifest.layers].map((part) => this.blob(scope, reader, part, at)));
@@ -145,25 +147,24 @@ export class GraphFetcher {
   ): Promise<void> {
     const { content } = this.deps;
     const { options, parents } = at;
-    const { digest, size } = descriptor;
-    const name = objectName(descriptor);
+    const { digest } = descriptor;
     if (content.has(scope, digest)) {
       content.hold(scope, digest);
-      options.tell({ event: 'already exists', name, parents, descriptor });
+      options.tell(toldOf(descriptor, 'already exists', parents));
       return;
     }
-    options.tell({ event: 'waiting', name, parents, descriptor });
+    options.tell(toldOf(descriptor, 'waiting', parents, 0));
     await this.downloads.run(`${scope.namespace} ${digest}`, options.signal, (signal) =>
       this.limit.run(() =>
         this.download(scope, reader, descriptor, {
           signal,
-          tell: (progress) => options.tell({ event: 'downloading', name, parents, progress, total: size, descriptor }),
+          tell: (progress) => options.tell(toldOf(descriptor, 'downloading', parents, progress)),
         }),
       ),
     );
     content.hold(scope, digest);
     content.setLabels(scope, digest, this.source(scope, digest, options.reference));
-    options.tell({ event: 'complete', name, parents, progress: size, total: size, descriptor });
+    options.tell(toldOf(descriptor, 'complete', parents));
   }
 
   private async download(
@@ -218,8 +219,8 @@ export class GraphFetcher {
   }
 }
 
-/** Docker's words for a layer in containerd's. */
-function eventOf(status: string): { readonly event: string } {
+/** Docker's words for a layer in containerd's; done: all of its bytes are here. */
+function eventOf(status: string): { readonly event: string; readonly done: boolean } {
   const words: Record<string, string> = {
     'Pulling fs layer': 'waiting',
     Downloading: 'downloading',
@@ -229,5 +230,6 @@ function eventOf(status: string): { readonly event: string } {
     'Pull complete': 'extracted',
     'Already exists': 'already exists',
   };
-  return { event: words[status] ?? status.toLowerCase() };
+  const event = words[status] ?? status.toLowerCase();
+  return { event, done: event !== 'waiting' && event !== 'downloading' };
 }

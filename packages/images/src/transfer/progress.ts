@@ -16,6 +16,14 @@ export interface Told {
   readonly descriptor?: Pick<Descriptor, 'mediaType' | 'digest' | 'size' | 'annotations'> | undefined;
 }
 
+/** What is told of an object of known size, and how much of it is done. */
+export const toldOf = (
+  descriptor: Descriptor,
+  event: string,
+  parents: readonly string[],
+  progress: number = descriptor.size,
+): Told & { readonly name: string } => ({ event, name: objectName(descriptor), parents, progress, total: descriptor.size, descriptor });
+
 /** Name of an object in progress, as containerd's clients print it. */
 export function objectName({ mediaType, digest }: Pick<Descriptor, 'mediaType' | 'digest'>): string {
   const kind = isIndex(mediaType)

@@ -8,7 +8,7 @@ import { otherRepository, sourceLabels } from '../registry/source';
 import type { Repository } from '../registry/repository';
 import type { Scope } from '../store/namespaced';
 import { isDocument, parseNode, storedReferrers, subjectOf } from './graph';
-import { objectName, type Told } from './progress';
+import { objectName, type Told, toldOf } from './progress';
 
 export interface SendOptions {
   /** Registry's domain and repository's path. */
@@ -16,6 +16,8 @@ export interface SendOptions {
   readonly path: string;
   /** Empty: by digest only. */
   readonly tag: string;
+  /** Name under which the whole is told: the root of the tree that clients draw. */
+  readonly root?: string;
   /** What refers to the manifests and is here goes along. */
   readonly referrers: boolean;
   readonly signal: AbortSignal;
@@ -34,7 +36,7 @@ export class GraphSender {
   async send(scope: Scope, repository: Repository, descriptor: Descriptor, options: SendOptions): Promise<void> {
     await this.document(scope, repository, descriptor, {
       options,
-      parents: [],
+      parents: options.root === undefined ? [] : [options.root],
       reference: options.tag === '' ? descriptor.digest : options.tag,
     });
   }
@@ -53,6 +55,7 @@ export class GraphSender {
       throw failedPrecondition(`manifest ${descriptor.digest} is not here: pull all platforms first`);
     }
     content.hold(scope, descriptor.digest);
+    options.tell(toldOf(descriptor, 'waiting', parents, 0));
     const node = parseNode(descriptor, await content.readAll(scope, descriptor.digest));
     const below = { options, parents: [name] };
     for (const child of node.index?.manifests ?? []) {
@@ -75,7 +78,7 @@ export class GraphSender {
       signal: options.signal,
       ...(subject === undefined ? {} : { subject: { digest: subject.digest, referrer } }),
     });
-    options.tell({ event: 'complete', name, parents, descriptor });
+    options.tell(toldOf(descriptor, 'complete', parents));
     if (options.referrers)
       for (const digest of storedReferrers(content, scope, descriptor.digest))
         await this.document(scope, repository, await this.described(scope, digest), { ...below, reference: digest });
@@ -95,10 +98,10 @@ export class GraphSender {
     const { content } = this.deps;
     const { options, parents } = at;
     const { digest, size } = descriptor;
-    const name = objectName(descriptor);
+    options.tell(toldOf(descriptor, 'waiting', parents, 0));
     await this.limit.run(async () => {
       if (await repository.hasBlob(digest, options.signal)) {
-        options.tell({ event: 'already exists', name, parents, descriptor });
+        options.tell(toldOf(descriptor, 'already exists', parents));
         return;
       }
       if (!content.has(scope, digest))
@@ -109,7 +112,7 @@ export class GraphSender {
         let progress = offset;
         for await (const part of content.read(scope, digest, offset, 0, 256 << 10)) {
           progress += part.length;
-          options.tell({ event: 'uploading', name, parents, progress, total: size, descriptor });
+          options.tell(toldOf(descriptor, 'uploading', parents, progress));
           yield part;
         }
       };
@@ -122,7 +125,7 @@ export class GraphSender {
         signal: options.signal,
       });
       content.setLabels(scope, digest, sourceLabels(options, labels));
-      options.tell({ event: 'complete', name, parents, progress: size, total: size, descriptor });
+      options.tell(toldOf(descriptor, 'complete', parents));
     });
   }
 }

@@ -21,10 +21,14 @@ export function lookup(images: ImageTable, scope: Scope, store: ImageStore): Ima
   return names.map((name) => images.get(scope, name));
 }
 
+/** Does a destination name what has no name of its own: the index of an archive, the target of a pull? A prefix does where it adds the digest. */
+export const namesWhole = ({ name, extraReferences }: Pick<ImageStore, 'name' | 'extraReferences'>): boolean =>
+  name !== '' || extraReferences.some(({ isPrefix, addDigest }) => !isPrefix || addDigest);
+
 /** Keeps a target under all the names that a destination asks for. */
 export function keep(images: ImageTable, scope: Scope, store: ImageStore, target: Target): ImageRecord[] {
   const complete = store.extraReferences
-    .filter(({ isPrefix }) => !isPrefix)
+    .filter(({ isPrefix, addDigest }) => !isPrefix || addDigest)
     .map(({ name, addDigest }) => (addDigest ? `${name}@${target.digest}` : name));
   const names = [...(store.name === '' ? [] : [store.name]), ...complete];
   if (names.length === 0) throw notFound('no image name found');

@@ -156,11 +156,20 @@ test('pull: one platform with the metadata of all, unpacked, told step by step',
   );
   expect(told[0]?.event).toBe(`Resolving from OCI Registry (${name})`);
   expect(told.at(-1)?.event).toBe(`Completed pull from OCI Registry (${name})`);
-  expect(told.filter((each) => each.name === name).map(({ event }) => event)).toEqual(['saved']);
+  expect(told.filter((each) => each.name === name).map(({ event }) => event)).toEqual(['fetching image content', 'saved']);
   expect(told.filter((each) => each.name === `layer-${layers[0] ?? ''}`).map(({ event }) => event)).toEqual(
     expect.arrayContaining(['waiting', 'downloading', 'extracted']),
   );
-  expect(told.find((each) => each.name === `layer-${layers[0] ?? ''}`)?.parents).toEqual([`manifest-${manifests[0] ?? ''}`]);
+  // The tree that clients draw: the name, its index, the manifests of that, their parts; each with its bytes.
+  const parentOf = (object: string) => told.find((each) => each.name === object)?.parents;
+  expect(parentOf(`index-${index}`)).toEqual([name]);
+  expect(parentOf(`manifest-${manifests[0] ?? ''}`)).toEqual([`index-${index}`]);
+  expect(parentOf(`layer-${layers[0] ?? ''}`)).toEqual([`manifest-${manifests[0] ?? ''}`]);
+  for (const kind of ['index', 'manifest', 'config', 'layer']) {
+    const done = told.find((each) => each.name.startsWith(`${kind}-`) && ['complete', 'extracted'].includes(each.event));
+    expect(done?.progress).toBe(done?.total);
+    expect(done?.total).toBeGreaterThan(0n);
+  }
   expect(await records()).toEqual([{ name, digest: index }]);
   await collect();
   expect(await contents()).toEqual(expect.arrayContaining([index, ...manifests, layers[0] ?? '']));
@@ -180,6 +189,7 @@ test('pull of all platforms, push to another repository: the same bytes, layers 
   expect(other.manifests.get('copy/r v2')?.bytes.equals(server.manifests.get('r v1')?.bytes ?? Buffer.alloc(0))).toBe(true);
   expect(layers.every((layer) => other.blobs.has(layer))).toBe(true);
   expect(told.at(-1)?.event).toBe(`Completed push to OCI Registry (${other.host}/copy/r:v2)`);
+  expect(told.find((each) => each.name === `index-${index}`)?.parents).toEqual([name]);
   expect(told.some(({ event, name: of }) => event === 'uploading' && of === `layer-${layers[0] ?? ''}`)).toBe(true);
   expect(digestOf(other.manifests.get('copy/r v2')?.bytes ?? Buffer.alloc(0))).toBe(index);
 });
@@ -285,13 +295,56 @@ test('import of a docker archive (packed), export as layout, import again: names
   const archive = await exported(store(name));
   await engine.records.delete(ctx, { name, sync: true, target: undefined });
   await imported(archive, store('', { extraReferences: [prefix('docker.io/team/app', { addDigest: true })] }));
-  expect((await records()).map((each) => each.name)).toEqual([name, expect.stringMatching(/^docker\.io\/team\/app@sha256:/)]);
+  // The manifest by its name and digest, and the index that brought it by its digest.
+  expect((await records()).map((each) => each.name)).toEqual([
+    name,
+    expect.stringMatching(/^docker\.io\/team\/app@sha256:/),
+    expect.stringMatching(/^docker\.io\/team\/app@sha256:/),
+  ]);
   await collect();
   expect(await contents()).toEqual(expect.arrayContaining([image.id, ...image.layers.map(digestOf)]));
   await imported(archive, store('whole-index', { extraReferences: [] }));
   expect((await records()).map((each) => each.name)).toContain('whole-index');
   // docker loads the same archive
   expect((await engine.load(archive)).map(({ imageId }) => imageId)).toContain(image.id);
+});
+
+test('an export without a platform is for the host, one of all platforms for all', async () => {
+  const server = await registry();
+  const { layers } = await twoPlatforms(server);
+  const name = `${server.host}/r:v1`;
+  await transfer(from(name), store(name));
+  const holds = async (change: Partial<ImageExportStream>) => {
+    const archive = await exported(store(name), change);
+    return layers.map((layer) => archive.includes(`blobs/sha256/${layer.slice('sha256:'.length)}`));
+  };
+  expect(await holds({})).toEqual([true, false]);
+  expect(await holds({ allPlatforms: true })).toEqual([true, true]);
+  expect(await holds({ platforms: [{ ...here, architecture: 's390x' }] })).toEqual([false, true]);
+});
+
+test('a stream of an import goes to the stream of an export, byte for byte', async () => {
+  const bytes = Buffer.from('anything at all '.repeat(50_000));
+  const parts: Buffer[] = [];
+  const out = await openStream('echo-out', (message, send) => {
+    const { data = new Uint8Array() } = unpackAny(message, Data) ?? {};
+    parts.push(Buffer.from(data));
+    send(packAny(WindowUpdate, { update: data.length }));
+  });
+  out.send(packAny(WindowUpdate, { update: 50_000 }));
+  await imported(
+    bytes,
+    packAny(ImageExportStream, {
+      stream: 'echo-out',
+      mediaType: '',
+      platforms: [],
+      allPlatforms: false,
+      skipCompatibilityManifest: false,
+      skipNonDistributable: false,
+    }),
+  );
+  await out.ended;
+  expect(Buffer.concat(parts).equals(bytes)).toBe(true);
 });
 
 test('tag', async () => {

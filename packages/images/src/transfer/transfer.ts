@@ -1,3 +1,4 @@
+import { pipeline } from 'node:stream/promises';
 import { anyTypeName, packAny, unpackAny } from '@gantry/api';
 import type { TransferRequest } from '@gantry/api/containerd/services/transfer/v1/transfer';
 import {
@@ -13,7 +14,17 @@ import {
 } from '@gantry/api/containerd/types/transfer/transfer';
 import type { Any } from '@gantry/api/google/protobuf/any';
 import type { Platform as WirePlatform } from '@gantry/api/containerd/types/types';
-import { type Descriptor, type Digest, normalizePlatform, parseReference, type Platform, sha256, withDefaultTag } from '@gantry/oci';
+import {
+  type Descriptor,
+  type Digest,
+  formatReference,
+  hostPlatform,
+  normalizePlatform,
+  parseReference,
+  type Platform,
+  sha256,
+  withDefaultTag,
+} from '@gantry/oci';
 import { type CallContext, invalidArgument, notFound, notImplemented } from '@gantry/rpc';
 import type { ContentStore } from '../content/store';
 import type { Catalog } from '../docker/catalog';
@@ -32,7 +43,7 @@ import { isDocument, isImage, keepNode, parseNode, wanted } from './graph';
 import { importArchive } from './import';
 import { Telling } from './progress';
 import type { GraphSender } from './send';
-import { archiveNames, keep, lookup } from './store';
+import { archiveNames, keep, lookup, namesWhole } from './store';
 import type { Stream, Streams } from './streams';
 
 export interface TransferDependencies {
@@ -64,6 +75,7 @@ export async function transfer(deps: TransferDependencies, ctx: CallContext, req
     if (store !== undefined && toRegistry !== undefined) return push(deps, ctx, { store, registry: toRegistry, telling });
     if (archive !== undefined && toStore !== undefined) return importImages(deps, ctx, { archive, store: toStore, telling });
     if (store !== undefined && toArchive !== undefined) return exportTo(deps, ctx, { store, archive: toArchive, telling });
+    if (archive !== undefined && toArchive !== undefined) return passOn(deps, ctx, { from: archive.stream, to: toArchive.stream });
     if (store !== undefined && toStore !== undefined) return tag(deps, ctx, { store, to: toStore, telling });
     return undefined;
   };
@@ -92,6 +104,7 @@ async function pull(
   await underLease(deps.leases, ctx, 'transfer', async (scope) => {
     const descriptor = await deps.fetcher.fetch(scope, repository, manifest, {
       reference,
+      root: formatReference(reference),
       platforms: store.platforms.map(platformOf),
       allMetadata: store.allMetadata,
       manifestLimit: store.manifestLimit,
@@ -124,6 +137,7 @@ async function push(
       domain: reference.domain,
       path: reference.path,
       tag: reference.tag ?? '',
+      root: name,
       referrers: false,
       signal: ctx.signal,
       tell: (told) => telling.tell(told),
@@ -163,7 +177,7 @@ async function importImages(
           names.map((name) => catalog.images.put(scope, name, target, store.labels)),
         );
       }
-      if (store.name !== '' || store.extraReferences.some(({ isPrefix }) => !isPrefix)) {
+      if (namesWhole(store)) {
         const descriptor = { mediaType: 'application/vnd.oci.image.index.v1+json', digest: sha256(bytes), size: bytes.length };
         await keepNode(content, scope, parseNode(descriptor, bytes));
         saved(telling, keep(catalog.images, scope, store, { ...descriptor, annotations: {} }));
@@ -173,6 +187,21 @@ async function importImages(
     stream.close();
   }
   telling.tell({ event: 'Completed import' });
+}
+
+/** An archive from one stream to another, byte for byte: nothing of it is looked at. */
+async function passOn(
+  { streams }: TransferDependencies,
+  ctx: CallContext,
+  { from, to }: { readonly from: string; readonly to: string },
+): Promise<void> {
+  const [source, target] = [streams.get(ctx, from), streams.get(ctx, to)];
+  try {
+    await pipeline(receiveBytes(source), sendBytes(target), { signal: ctx.signal });
+  } finally {
+    source.close();
+    target.close();
+  }
 }
 
 async function exportTo(
@@ -189,7 +218,7 @@ async function exportTo(
     await underLease(deps.leases, ctx, 'transfer', async (scope) => {
       for (const { target } of records) deps.content.hold(scope, target.digest);
       const options = {
-        platforms: archive.allPlatforms ? [] : archive.platforms.map(platformOf),
+        platforms: archive.allPlatforms ? [] : archive.platforms.length > 0 ? archive.platforms.map(platformOf) : [hostPlatform()],
         skipCompatibility: archive.skipCompatibilityManifest,
         skipNonDistributable: archive.skipNonDistributable,
       };
