@@ -24,7 +24,7 @@ export function* checkLeftovers({
   readonly now?: number;
 }): Generator<Finding> {
   for (const { id, ns, ref } of db.all<{ id: number; ns: string; ref: string }>('SELECT id, ns, ref FROM ingests')) {
-    if (content.isOpen({ namespace: ns }, ref)) continue;
+    if (content.uploads.isOpen({ namespace: ns }, ref)) continue;
     if (!existsSync(content.paths.ingest(id))) {
       yield {
         problem: 'dangling',
@@ -32,18 +32,18 @@ export function* checkLeftovers({
         id: ref,
         namespace: ns,
         detail: 'it has no file',
-        repair: () => content.abort({ namespace: ns }, ref).then(() => 'aborted'),
+        repair: () => content.uploads.abort({ namespace: ns }, ref).then(() => 'aborted'),
       };
     }
   }
-  for (const { ns, ref } of content.staleIngests(now)) {
+  for (const { ns, ref } of content.uploads.stale(now)) {
     yield {
       problem: 'leftover',
       object: 'ingest',
       id: ref,
       namespace: ns,
       detail: 'nobody has written to it for a day',
-      repair: () => content.abort({ namespace: ns }, ref).then(() => 'aborted'),
+      repair: () => content.uploads.abort({ namespace: ns }, ref).then(() => 'aborted'),
     };
   }
   const known = new Set(db.all<{ id: number }>('SELECT id FROM ingests').map(({ id }) => String(id)));

@@ -48,7 +48,7 @@ test('content that an upload finds in the store is held at once, whatever is col
     )
     .finally(() => (over = true));
   while (!over) {
-    if (content.ingests.find(second, 'upload') === undefined) await collector.run();
+    if (content.uploads.records.find(second, 'upload') === undefined) await collector.run();
     await new Promise((resolve) => setImmediate(resolve));
   }
   expect(await outcome).toBe('alreadyExists');

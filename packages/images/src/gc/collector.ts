@@ -50,9 +50,9 @@ export class Collector {
 
   /** ungraced: as containerd at once, also what a client made without a lease a moment ago. */
   async run({ ungraced = false }: { readonly ungraced?: boolean } = {}): Promise<Collected> {
-    for (const { ns, ref } of this.content.staleIngests(Date.now())) {
+    for (const { ns, ref } of this.content.uploads.stale(Date.now())) {
       this.logger.info({ ref, namespace: ns }, 'upload that nobody has gone on with for a day is dropped');
-      await this.content.abort({ namespace: ns }, ref);
+      await this.content.uploads.abort({ namespace: ns }, ref);
     }
     return this.collect(ungraced ? 0 : undefined);
   }

@@ -1,7 +1,8 @@
 import { createReadStream } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { dataLoss, type Logger } from '@gantry/rpc';
-import { type ContentStore, type Ingest, isExisting } from '../content/store';
+import type { Ingest } from '../content/ingest';
+import { type ContentStore, isExisting } from '../content/store';
 import { UNCOUNTED } from '../snapshots/recorded';
 import type { OverlaySnapshotter } from '../snapshots/overlay';
 import { Kind } from '../snapshots/records';
@@ -131,8 +132,7 @@ export class LayerIntake {
   private async pass(ingest: Ingest, sink: LayerSink, scope: Scope, options: TakeOptions): Promise<void> {
     const had = ingest.offset;
     if (had > 0) {
-      const path = this.content.paths.ingest(this.content.ingests.get(scope, options.ref).id);
-      for await (const part of createReadStream(path, { end: had - 1, highWaterMark: 1 << 20 })) await sink.write(part as Buffer);
+      for await (const part of createReadStream(ingest.path, { end: had - 1, highWaterMark: 1 << 20 })) await sink.write(part as Buffer);
       options.onBytes?.(had);
     }
     if (options.size !== undefined && options.size > 0 && had >= options.size) return;

@@ -3,7 +3,7 @@ import { closeSync, openSync } from 'node:fs';
 import type { Duplex, Writable } from 'node:stream';
 import { dataLoss, drained, errorText, resourceExhausted } from '@gantry/rpc';
 import { type Compression, decompressor, detectCompression, MAGIC_SIZE } from './decompress';
-import type { Ingest } from '../content/store';
+import type { Ingest } from '../content/ingest';
 import type { Extraction, Following, Laid, NativeTree } from './native';
 
 /** A layer that unpacks to more than this times its size is a bomb, once it is larger than the floor. gzip cannot exceed 1032. */

@@ -8,7 +8,9 @@ import {
 } from '@gantry/api/containerd/services/content/v1/content';
 import { type CallContext, type Handlers, invalidArgument, outOfRange } from '@gantry/rpc';
 import type { ContentInfo } from '../content/records';
-import type { ContentStore, Ingest, IngestStatus } from '../content/store';
+import type { Ingest } from '../content/ingest';
+import type { ContentStore } from '../content/store';
+import type { IngestStatus } from '../content/uploads';
 import { parseFilters } from '../store/filters';
 import { microsToTimestamp, nowMicros } from '../store/time';
 
@@ -40,11 +42,11 @@ export function contentHandlers(content: ContentStore): Handlers<ContentService>
         at += data.length;
       }
     },
-    status: async (ctx, { ref }) => ({ status: wireStatus(content.status(ctx, ref)) }),
-    listStatuses: async (ctx, { filters }) => ({ statuses: content.statuses(ctx, parseFilters(filters)).map(wireStatus) }),
+    status: async (ctx, { ref }) => ({ status: wireStatus(content.uploads.status(ctx, ref)) }),
+    listStatuses: async (ctx, { filters }) => ({ statuses: content.uploads.statuses(ctx, parseFilters(filters)).map(wireStatus) }),
     write: (ctx, requests) => write(content, ctx, requests),
     abort: async (ctx, { ref }) => {
-      await content.abort(ctx, ref);
+      await content.uploads.abort(ctx, ref);
       return {};
     },
   };
