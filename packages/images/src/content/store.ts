@@ -73,16 +73,18 @@ export class ContentStore {
     this.trash.take(digests);
   }
 
-  /** Reads size bytes from offset (size 0: to the end). The file stays readable even if the blob is deleted meanwhile. */
+  /**
+   * Reads size bytes from offset (size 0: to the end), or as many of them as there are: a reader need not know how long the content is. The file stays
+   * readable even if the blob is deleted meanwhile.
+   */
   async *read(scope: Scope, digest: string, offset = 0, size = 0, chunk = 1 << 20): AsyncGenerator<Buffer> {
     const info = this.info(scope, digest);
-    if (offset < 0 || offset > info.size) throw outOfRange(`offset ${offset} is outside of content ${digest} (${info.size} bytes)`);
-    if (size < 0 || offset + size > info.size)
-      throw outOfRange(`${size} bytes at ${offset} reach beyond content ${digest} (${info.size} bytes)`);
-    const end = size === 0 ? info.size : offset + size;
+    const from = Math.max(0, offset);
+    if (from > info.size) throw outOfRange(`offset ${offset} is outside of content ${digest} (${info.size} bytes)`);
+    const end = size <= 0 ? info.size : Math.min(info.size, from + size);
     const file = await open(this.paths.blob(digest), 'r');
     try {
-      for (let at = offset; at < end;) {
+      for (let at = from; at < end;) {
         const buffer = Buffer.allocUnsafe(Math.min(chunk, end - at));
         const { bytesRead } = await file.read(buffer, 0, buffer.length, at);
         if (bytesRead === 0) throw failedPrecondition(`content ${digest} is shorter on disk than recorded`);
