@@ -1,4 +1,4 @@
-import { adoptInherited, createLogger, createNotifier, helpText, readEnvironment } from '@gantry/service';
+import { adoptInherited, createLogger, createNotifier, helpText, readEnvironment, SpareMemory } from '@gantry/service';
 import { readUpOptions, upFlags } from './config';
 import { hostServices } from './host';
 import { watchServices } from './watch';
@@ -41,6 +41,7 @@ export async function up(argv: readonly string[], folder: string, version: strin
   await adoptInherited(environment);
   const notifier = await createNotifier(environment, createLogger({ service: 'gantry', version, level: 'warn' }));
   const host = await (options.separate ? watchServices(options, folder) : hostServices(options));
+  new SpareMemory().start();
   notifier.ready(`serving below ${options.run}`);
   await asked;
   notifier.stopping();

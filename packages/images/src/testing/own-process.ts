@@ -15,6 +15,8 @@ export interface OwnProcess {
   kill(signal?: NodeJS.Signals): Promise<void>;
   /** Most memory that it ever held, bytes (VmHWM). */
   peakMemory(): number;
+  /** Memory that it holds now, bytes. */
+  memory(): number;
   /** Kills and removes everything. */
   destroy(): Promise<void>;
 }
@@ -67,7 +69,8 @@ export function ownProcess(): OwnProcess {
       dying.kill(signal);
       await new Promise((resolve) => dying.once('exit', resolve));
     },
-    peakMemory: () => Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${own.pid}/status`, 'utf8'))?.[1] ?? 0) * 1024,
+    peakMemory: () => statusBytes(own.pid, /^VmHWM:\s+(\d+) kB$/m),
+    memory: () => statusBytes(own.pid, /^VmRSS:\s+(\d+) kB$/m),
     async destroy() {
       await own.kill();
       rmSync(dir, { recursive: true, force: true });
@@ -75,3 +78,5 @@ export function ownProcess(): OwnProcess {
   };
   return own;
 }
+
+const statusBytes = (pid: number, line: RegExp): number => Number(line.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;

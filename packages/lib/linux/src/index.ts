@@ -42,3 +42,4 @@ export { errnoName, hasCode, SyscallError } from './syscall-error';
 export type { AsyncSyscalls, Fd, FileStatus, FsStatus, MountAttributes, OpenHow, Rlimit, Syscalls } from './syscalls';
 export type { NetlinkOptions } from './netlink';
 export { NETLINK, NetlinkSocket } from './netlink';
+export { trimMalloc } from './malloc';

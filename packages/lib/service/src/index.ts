@@ -20,6 +20,7 @@ export { startService } from './service';
 export { overlay } from './settings';
 export type { StoreOptions } from './store';
 export { closeStore, damaged, foreign, openStore, storeError, UNUSABLE } from './store';
+export { SpareMemory } from './spare-memory';
 export { holdRoom } from './store-room';
 export type { Tracing } from './tracing';
 export { startTracing } from './tracing';

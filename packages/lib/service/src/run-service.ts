@@ -7,6 +7,7 @@ import { giveUp } from './give-up';
 import { adoptInherited } from './inherited-sockets';
 import { createNotifier } from './notify';
 import { type HostedService, type ServiceSpec, startService } from './service';
+import { SpareMemory } from './spare-memory';
 
 /** Longest graceful stop, ms; systemd's own TimeoutStopSec is longer. */
 const STOP_LIMIT = 20_000;
@@ -74,6 +75,7 @@ async function live<C extends object>(
   await adoptInherited(environment);
   service = await startService(spec, config);
   const { logger } = service;
+  new SpareMemory().start();
   const notifier = await createNotifier(environment, logger);
   notifier.ready(`serving below ${config.run}`);
   logger.info({ run: config.run, root: config.root, metrics: service.metricsAddress, pid: process.pid, node: process.version }, 'ready');
