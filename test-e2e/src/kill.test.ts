@@ -131,6 +131,26 @@ describe('nothing dies with a service', () => {
     }
   }, 180_000);
 
+  test('what was to be removed when a service died goes by itself', async () => {
+    const unfinished = async (): Promise<string> =>
+      (await docker('ps', '-aq', '--filter', 'status=dead', '--filter', 'status=removing')).stdout;
+    await until('removals that were cut short to end', async () => (await unfinished()) === '', 90_000);
+    for (const victim of ['gantry-images', 'gantry-shim', 'gantry-network', 'gantry-supervisor']) {
+      expect((await docker('run', '-d', '--name', 'leaving', '-v', '/anonymous', 'busybox', 'sleep', '600')).code).toBe(0);
+      const removal = docker('rm', '-fv', 'leaving');
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 150));
+      kill(engine.pids(victim));
+      await removal;
+      await back();
+      await until(`leaving to be gone after the death of ${victim}`, async () => {
+        const state = await docker('inspect', '-f', '{{.State.Status}}', 'leaving');
+        if (state.stdout.trim() === 'running' || state.stdout.trim() === 'exited') await docker('rm', '-fv', 'leaving'); // it died before the removal began
+        return state.code !== 0;
+      });
+    }
+    expect((await docker('volume', 'ls', '-qf', 'dangling=true')).stdout).toBe('');
+  }, 180_000);
+
   test('names of interrupted work are free again, and nothing of it is left', async () => {
     const churned = (await docker('ps', '-aq', '--filter', 'name=churn-')).stdout.split('\n').filter(Boolean);
     if (churned.length > 0) expect((await docker('rm', '-f', ...churned)).code).toBe(0);

@@ -5,6 +5,7 @@ import type { Logger, ServiceClient } from '@gantry/rpc';
 import type { Lifecycle } from './exit/lifecycle';
 import type { Face } from './face';
 import type { Journal } from './journal';
+import type { Persistence } from './queues/persistence';
 import type { ContainerQueues } from './queues/queue';
 import type { Records } from './records';
 import type { Sandboxes } from './sandboxes';
@@ -30,6 +31,7 @@ export interface Core {
   readonly leases: Pick<ServiceClient<LeasesService>, 'delete' | 'list'>;
   readonly network: Pick<ServiceClient<NetworkServiceService>, 'releaseSandbox' | 'reconcile'>;
   readonly queues: ContainerQueues;
+  readonly persistence: Pick<Persistence, 'until'>;
   readonly life: Lifecycle;
   readonly logger: Logger;
 }

@@ -23,6 +23,7 @@ import { dockerFace } from './containers';
 import { containersHandlers } from './handlers';
 import { Idempotence } from '../core/queues/idempotence';
 import { Lifecycle } from '../core/exit/lifecycle';
+import { Persistence } from '../core/queues/persistence';
 import { ContainerQueues } from '../core/queues/queue';
 import { reconcile } from './recover/reconcile';
 import { removeFromContainerd } from './remove/remove-from-containerd';
@@ -39,6 +40,8 @@ export function createContainersEngine(surroundings: EngineSurroundings, overrid
       logger.warn({ err: error, container: id }, 'the restart policy could not start a container'),
     );
   });
+  const queues = new ContainerQueues();
+  const persistence = new Persistence(queues, logger);
   const parts: Omit<Engine, 'face'> = {
     settings: { ...settingsOf(surroundings), ...overrides },
     records,
@@ -55,7 +58,8 @@ export function createContainersEngine(surroundings: EngineSurroundings, overrid
     runtimes: surroundings.runtimes,
     broker: new StreamBroker({ runRoot: surroundings.run, id: 'supervisor', logger }),
     logger,
-    queues: new ContainerQueues(),
+    queues,
+    persistence,
     once: new Idempotence(),
     life: new Lifecycle(restarter),
     execs: new ExecTable(store),
@@ -78,6 +82,7 @@ export function createContainersEngine(surroundings: EngineSurroundings, overrid
     },
     async stop() {
       restarter.stop();
+      persistence.stop();
       health.stopAll();
       if (await hostGoesDown()) await stopWithHost(engine);
       forget();

@@ -19,7 +19,7 @@ export interface FaceNeeds {
   readonly events: Pick<DockerEvents, 'emit'>;
   readonly volumes: Pick<ServiceClient<VolumesServiceService>, 'releaseReference' | 'removeVolume'>;
   readonly execs: Pick<ExecTable, 'containerEnded' | 'containerGone' | 'exited'>;
-  readonly life: Pick<Lifecycle, 'takeKept'>;
+  readonly life: Pick<Lifecycle, 'isKept' | 'forgetKept'>;
 }
 
 /** Docker's containers as the core sees them, and what docker does when the core moves one. */
@@ -50,9 +50,10 @@ export function dockerFace(needs: FaceNeeds): Face {
       const { restartCount, manuallyStopped } = stateOf(docker);
       const ended = { exitCode: BigInt(end.exitCode), restartCount, manuallyStopped };
       if (shouldRestart(docker.hostConfig?.RestartPolicy, ended)) return 'restart';
-      return !life.takeKept(id) && docker.hostConfig?.AutoRemove === true ? 'removal' : 'rest';
+      return !life.isKept(id) && docker.hostConfig?.AutoRemove === true ? 'removal' : 'rest';
     },
     ended(id, { exitCode }, ranMs) {
+      life.forgetKept(id);
       execs.containerEnded(id);
       const { docker } = records.requireDocker(id);
       const attributes = { exitCode: String(exitCode), execDuration: String(Math.floor(ranMs / 1000)) };

@@ -11,6 +11,7 @@ import { handleTaskEvent } from '../core/exit/task-events';
 import { dockerFace } from '../docker/containers';
 import { Idempotence } from '../core/queues/idempotence';
 import { Lifecycle } from '../core/exit/lifecycle';
+import { Persistence } from '../core/queues/persistence';
 import { ContainerQueues } from '../core/queues/queue';
 import { startById } from '../docker/start/start';
 import { execEnded } from '../docker/exec/exec';
@@ -65,6 +66,8 @@ export interface FakeEngine extends Engine {
   readonly db: Database;
   readonly world: FakeWorld;
   readonly ctx: CallContext;
+  /** Tries nothing again any more. */
+  stopPersisting(): void;
   /** Docker's events so far: "container start web". */
   readonly told: string[];
   /** What the shim tells when a process ends. */
@@ -210,6 +213,8 @@ export function fakeEngine(world: FakeWorld, settings: Partial<Engine['settings'
     told.push(`${event.type} ${event.action} ${event.attributes?.['name'] ?? event.id}`);
     return emit(event);
   };
+  const queues = new ContainerQueues();
+  const persistence = new Persistence(queues, silentLogger);
   const parts: Omit<Engine, 'face'> = {
     records,
     sandboxes: openSandboxes(db),
@@ -221,7 +226,8 @@ export function fakeEngine(world: FakeWorld, settings: Partial<Engine['settings'
     runtimes: new RuntimeTable(BUILT_IN_RUNTIMES, 'gantry'),
     broker: new StreamBroker({ runRoot: world.root, id: 'test', logger: silentLogger }),
     logger: silentLogger,
-    queues: new ContainerQueues(),
+    queues,
+    persistence,
     once: new Idempotence(),
     life: new Lifecycle(restarter),
     execs: new ExecTable(noExecStore),
@@ -251,6 +257,7 @@ export function fakeEngine(world: FakeWorld, settings: Partial<Engine['settings'
     world,
     ctx,
     told,
+    stopPersisting: () => persistence.stop(),
     exit(id, exitCode, execId = id) {
       const process = execId === id ? '' : execId;
       world.tasks.end(ctx, id, exitCode, process);

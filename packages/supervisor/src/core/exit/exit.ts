@@ -1,6 +1,7 @@
 import { newContext } from '@gantry/rpc';
 import type { Core } from '../core';
 import type { AfterEnd } from '../face';
+import { patiently } from '../patience';
 import { isRunning, Phase, phaseOf, stateOf } from '../phases';
 import { removeEnded } from '../remove/remove';
 import type { Exit } from './lifecycle';
@@ -52,13 +53,15 @@ export function applyExit(core: Core, id: string, end: TaskEnd): void {
     { durable: next !== 'removal' },
   );
   const ranMs = Math.max(0, Date.parse(end.exitedAt) - Date.parse(state.startedAt));
-  core.life.tellEnded(id);
-  const tell = core.face.ended(id, end, ranMs);
+  // Queued before anybody is told: the end is written, so what follows from it comes, whatever a listener does.
+  const given = core.life.beginRelease(id);
+  let tell = (): void => undefined;
   void core.queues
-    .run(id, () => afterExit(core, id, { next, ranMs, exit, tell }))
-    .catch((error: unknown) => {
-      core.logger.error({ err: error, container: id }, 'finishing with an ended container failed');
-    });
+    .run(id, () => afterExit(core, id, { next, ranMs, exit, tell, given }))
+    .catch((error: unknown) => core.logger.error({ err: error, container: id }, 'finishing with an ended container failed'))
+    .finally(given);
+  core.life.tellEnded(id);
+  tell = core.face.ended(id, end, ranMs);
 }
 
 interface AfterExit {
@@ -66,19 +69,28 @@ interface AfterExit {
   readonly ranMs: number;
   readonly exit: Exit;
   readonly tell: () => void;
+  /** The network is given back. */
+  readonly given: () => void;
 }
 
 /** In the container's queue. The network is given back before anybody is told of the end: a port is free when a wait returns. */
-async function afterExit(core: Core, id: string, { next, ranMs, exit, tell }: AfterExit): Promise<void> {
+async function afterExit(core: Core, id: string, { next, ranMs, exit, tell, given }: AfterExit): Promise<void> {
   const ctx = newContext({ namespace: core.face.namespace, logger: core.logger });
   if (next === 'removal') {
-    await removeEnded(core, ctx, id, () => releaseNetwork(core, ctx, id).then(tell));
+    await removeEnded(core, ctx, id, () => releaseNetwork(core, ctx, id).then(tell).finally(given));
     return;
   }
   await releaseNetwork(core, ctx, id);
   tell();
+  given();
   core.life.tellExit(id, exit);
-  await deleteTask(core, ctx, id);
+  await patiently(() => deleteTask(core, ctx, id)).catch((error: unknown) => {
+    core.logger.warn({ err: error, container: id }, 'an ended task could not be deleted');
+    core.persistence.until(id, 'deleting an ended task', async () => {
+      const container = core.face.get(id);
+      if (container !== undefined && !isRunning(container)) await deleteTask(core, ctx, id);
+    });
+  });
   const container = core.face.get(id);
   if (next === 'restart' && container !== undefined && phaseOf(container) === Phase.PHASE_RESTARTING)
     core.life.restarter.schedule(id, ranMs);

@@ -32,6 +32,7 @@ export class Lifecycle {
   private readonly byAttachId = new Map<string, PendingAttach>();
   private readonly early = new Map<string, TaskEnd>();
   private readonly kept = new Set<string>();
+  private readonly releases = new Map<string, Promise<void>>();
   private readonly started = new Set<(id: string) => void>();
   private readonly ended = new Set<(id: string) => void>();
 
@@ -60,8 +61,28 @@ export class Lifecycle {
     this.kept.add(id);
   }
 
-  takeKept(id: string): boolean {
-    return this.kept.delete(id);
+  isKept(id: string): boolean {
+    return this.kept.has(id);
+  }
+
+  /** Its end is written, or does not come. */
+  forgetKept(id: string): void {
+    this.kept.delete(id);
+  }
+
+  /** An end is written and its network is given back now. Answers what to call when that is done. */
+  beginRelease(id: string): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.releases.set(id, promise);
+    return () => {
+      if (this.releases.get(id) === promise) this.releases.delete(id);
+      resolve();
+    };
+  }
+
+  /** Resolves when the network of an ended container is given back: its ports are free. */
+  async released(id: string): Promise<void> {
+    await this.releases.get(id);
   }
 
   /** An end that came while the start was still under way; the start applies it when it is done. */

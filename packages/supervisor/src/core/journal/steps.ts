@@ -1,4 +1,7 @@
-import { type CallContext, detached, type Logger, asGantryError } from '@gantry/rpc';
+import { type CallContext, detached, type Logger, asGantryError, withTimeout } from '@gantry/rpc';
+
+/** Milliseconds that undoing a step may take: a service that does not answer must not hold the caller, who waits for the error. */
+const UNDO_MS = 60_000;
 
 /**
  * One step of an operation. `undo` must do nothing when `run` never ran or did half: recovery undoes all steps of an operation that
@@ -25,10 +28,9 @@ export async function runSteps<Input>(ctx: CallContext, steps: readonly Step<Inp
 /** Undoes all steps in reverse order. A failing undo is logged and does not stop the others; answers what failed. */
 export async function undoSteps<Input>(ctx: CallContext, steps: readonly Step<Input>[], input: Input, logger: Logger): Promise<Error[]> {
   const failures: Error[] = [];
-  const unbroken = detached(ctx);
   for (const step of [...steps].reverse()) {
     try {
-      await step.undo?.(unbroken, input);
+      await step.undo?.(withTimeout(detached(ctx), UNDO_MS), input);
     } catch (error) {
       failures.push(asGantryError(error));
       logger.warn({ err: error, step: step.name }, 'undoing a step failed');

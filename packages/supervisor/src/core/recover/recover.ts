@@ -8,21 +8,21 @@ import { ignore } from '../ignore';
 import type { JournalEntry } from '../journal';
 import { isRunning, Phase, phaseOf, stateOf } from '../phases';
 import { leaseOf } from '../remove/discard';
-import { discard } from '../remove/remove';
+import { discard, finishRemoval } from '../remove/remove';
 import { startFailed, undoStart } from '../start/start';
 import { nowText } from '../time';
 
 /** Exit code of a container that ran when the host went down. */
 const HOST_DOWN = 255;
 
-/** Undoes or finishes a start or a removal that was cut short. Anything else in the journal is only taken off it. */
+/** Undoes or finishes a start or a removal that was cut short; the latter behind the caller, as a service that it needs may be away. Anything else in the journal is only taken off it. */
 export async function recover(core: Core, ctx: CallContext, entry: JournalEntry): Promise<void> {
   const { face, journal, logger } = core;
   const id = entry.subject;
-  if (entry.kind === 'discard') {
-    await discard(core, ctx, entry).catch((error: unknown) =>
-      logger.warn({ err: error, container: id }, 'a removed container could not be discarded'),
-    );
+  if (entry.kind === 'remove' || entry.kind === 'discard') {
+    void core.queues
+      .run(id, () => (entry.kind === 'remove' ? finishRemoval : discard)(core, ctx, entry))
+      .catch((error: unknown) => logger.warn({ err: error, container: id }, 'a removal that was cut short could not be finished yet'));
     return;
   }
   const container = face.get(id);

@@ -3,28 +3,56 @@ import { asGantryError, type CallContext, errorText, GantryError } from '@gantry
 import type { Core } from '../core';
 import { stopTask } from '../exit/task-end';
 import type { JournalEntry } from '../journal';
+import { patiently } from '../patience';
 import { Phase, phaseOf, stateOf } from '../phases';
 import { containerDir } from '../places';
 import { discardSnapshot } from './discard';
 
-type Needs = Pick<Core, 'face' | 'journal' | 'leases' | 'life' | 'records' | 'settings' | 'snapshots' | 'tasks'>;
+type Needs = Pick<
+  Core,
+  'face' | 'journal' | 'leases' | 'life' | 'logger' | 'network' | 'persistence' | 'records' | 'settings' | 'snapshots' | 'tasks'
+>;
+
+/** What a removal that is cut short needs to go on. */
+interface RemovalInput {
+  /** Its anonymous volumes go too. */
+  readonly volumes: boolean;
+}
 
 /**
- * Removes everything of a container in phase REMOVING, and its record last: what is cut short goes on at the
- * next start. A step that fails leaves it dead, with the reason. With `volumes` its anonymous volumes go too.
+ * Removes a container that does not run, in its queue. From here on it goes, whatever comes in between: a service that is away is waited for, what fails
+ * otherwise leaves the container dead, with the reason, until a later try succeeds; a removal that was cut short goes on at the next start.
  */
-export async function finishRemoval(core: Needs, ctx: CallContext, id: string, options: { readonly volumes: boolean }): Promise<void> {
+export async function remove(core: Needs, ctx: CallContext, id: string, { volumes }: RemovalInput): Promise<void> {
+  // One that failed before, perhaps with other words about the volumes: this one takes its place.
+  const former = core.journal.open().filter(({ kind, subject }) => kind === 'remove' && subject === id);
+  const input: RemovalInput = { volumes: volumes || former.some((entry) => (entry.input as RemovalInput).volumes) };
+  const entry = core.journal.begin('remove', id, input, () => {
+    for (const old of former) core.journal.end(old, () => undefined);
+    const container = core.face.get(id);
+    if (container !== undefined && phaseOf(container) !== Phase.PHASE_REMOVING) core.face.move(id, Phase.PHASE_REMOVING);
+  });
+  await finishRemoval(core, ctx, entry);
+}
+
+/** Goes on with a removal, in the container's queue. Also recovery's way of finishing one. */
+export async function finishRemoval(core: Needs, ctx: CallContext, entry: JournalEntry): Promise<void> {
+  const id = entry.subject;
   const container = core.face.get(id);
-  if (container === undefined) return;
+  if (container === undefined) return core.journal.end(entry, () => undefined, { durable: false });
   const snapshotter = snapshotterOf(core, id);
   try {
-    await Promise.all([stopTask(core, ctx, id), core.face.giveBack(ctx, id, options)]);
-    await Promise.all([discardSnapshot(core, ctx, id, snapshotter), removeDirectory(core, id)]);
+    await patiently(() => Promise.all([stopTask(core, ctx, id), core.face.giveBack(ctx, id, entry.input as RemovalInput)]));
+    await patiently(() => Promise.all([discardSnapshot(core, ctx, id, snapshotter), removeDirectory(core, id)]));
   } catch (thrown) {
+    removeLater(core, ctx, entry);
     throw removalFailed(core, id, thrown);
   }
-  if (core.face.get(id) === undefined) return;
-  core.face.delete(id)();
+  let tell = (): void => undefined;
+  core.journal.end(entry, () => {
+    if (core.face.get(id) !== undefined) tell = core.face.delete(id);
+  });
+  tell();
   core.life.tellRemoved(id, { exitCode: stateOf(container).exitCode, error: '' });
 }
 
@@ -37,8 +65,9 @@ export async function removeEnded(core: Needs, ctx: CallContext, id: string, net
   if (container === undefined) return;
   const input: DiscardInput = { snapshotter: snapshotterOf(core, id) };
   try {
-    await Promise.all([network(), core.face.giveBack(ctx, id, { volumes: true })]);
+    await Promise.all([network(), patiently(() => core.face.giveBack(ctx, id, { volumes: true }))]);
   } catch (thrown) {
+    removeLater(core, ctx, core.journal.begin('remove', id, { volumes: true }));
     throw removalFailed(core, id, thrown);
   }
   let tell = (): void => undefined;
@@ -57,9 +86,26 @@ interface DiscardInput {
 export async function discard(core: Needs, ctx: CallContext, entry: JournalEntry): Promise<void> {
   const id = entry.subject;
   const { snapshotter } = entry.input as DiscardInput;
-  await stopTask(core, ctx, id);
-  await Promise.all([discardSnapshot(core, ctx, id, snapshotter), removeDirectory(core, id)]);
-  core.journal.end(entry, () => undefined, { durable: false });
+  const rest = async (): Promise<void> => {
+    await patiently(() => stopTask(core, ctx, id));
+    await patiently(() => Promise.all([discardSnapshot(core, ctx, id, snapshotter), removeDirectory(core, id)]));
+    core.journal.end(entry, () => undefined, { durable: false });
+  };
+  await rest().catch((error: unknown) => {
+    core.persistence.until(id, 'discarding a removed container', rest);
+    throw error;
+  });
+}
+
+/** A removal that failed is tried again until it succeeds, or somebody else removed the container meanwhile. */
+function removeLater(core: Needs, ctx: CallContext, entry: JournalEntry): void {
+  const id = entry.subject;
+  core.persistence.until(id, 'removing a container', async () => {
+    const container = core.face.get(id);
+    if (container !== undefined && phaseOf(container) === Phase.PHASE_DEAD)
+      core.face.move(id, Phase.PHASE_REMOVING, {}, { durable: false });
+    await finishRemoval(core, ctx, entry);
+  });
 }
 
 function snapshotterOf({ records, face }: Pick<Core, 'records' | 'face'>, id: string): string {

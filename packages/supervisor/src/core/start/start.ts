@@ -97,7 +97,7 @@ export function startFailed({ face }: Pick<Core, 'face'>, id: string, error: str
 
 /** Gives back what a start made. Also recovery's way of finishing with a start that was cut short. */
 export async function undoStart(
-  core: Pick<Core, 'face' | 'life' | 'logger' | 'network' | 'settings' | 'tasks'>,
+  core: Pick<Core, 'face' | 'life' | 'logger' | 'network' | 'persistence' | 'settings' | 'tasks'>,
   ctx: CallContext,
   id: string,
 ): Promise<void> {

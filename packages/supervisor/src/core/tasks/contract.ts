@@ -61,7 +61,8 @@ export interface TaskEvent {
 
 /**
  * The shim's events, in order. Each handler is called (one after another, in order of registration) and awaited; then the event is
- * acknowledged, and the shim forgets it. A handler that throws is called again, ten times within some seconds, and then passed over with an error in the log. A handler must be
+ * acknowledged, and the shim forgets it. A handler that throws is called again with growing pauses until it does not: what follows of the same
+ * container waits, other containers do not, and nothing is acknowledged before. A handler must be
  * idempotent: an event comes again when this process died before its acknowledgement. The connection is made again for ever.
  */
 export interface TaskEvents {

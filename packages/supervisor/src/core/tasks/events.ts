@@ -1,14 +1,13 @@
 import { EventsServiceService, type SubscribeResponse } from '@gantry/api/gantry/shim/v1/shim';
-import { type CallContext, type Connection, type Logger, newContext, pause } from '@gantry/rpc';
+import { TaskPaused } from '@gantry/api/containerd/events/events';
+import { type CallContext, type Connection, type Logger, newContext } from '@gantry/rpc';
 import type { TaskEvent, TaskEvents } from './contract';
+import { Deliveries } from './deliveries';
 
 /** Milliseconds between two tries to reach the shim. */
 const RETRY_MS = 200;
 /** Milliseconds that an acknowledgement waits for more events: one is enough for all that came before it. */
 const ACK_MS = 50;
-/** How often a failing handler is called, and milliseconds (times the attempt) before it is called again. */
-const ATTEMPTS = 10;
-const AGAIN_MS = 100;
 
 /** The shim's event stream over one connection; see TaskEvents for the contract. */
 export function subscribeTaskEvents(connection: Connection, logger: Logger): TaskEvents {
@@ -17,25 +16,13 @@ export function subscribeTaskEvents(connection: Connection, logger: Logger): Tas
   const stopping = new AbortController();
   let running: Promise<void> = Promise.resolve();
 
-  /** A handler fails when the disk is full, for example: an end that cannot be written is tried again for a while before it is passed over. */
-  const handle = async (handler: (event: TaskEvent) => void | Promise<void>, event: TaskEvent): Promise<void> => {
-    for (let attempt = 1; attempt <= ATTEMPTS && !stopping.signal.aborted; attempt++) {
-      try {
-        return await handler(event);
-      } catch (error) {
-        logger.error({ err: error, topic: event.topic, sequence: String(event.sequence), attempt }, 'a handler of a task event failed');
-        await pause(attempt * AGAIN_MS, { ref: false });
-      }
-    }
-  };
-
-  let handled = 0n;
+  const deliveries = new Deliveries(handlers, logger, stopping.signal);
   let acknowledging: NodeJS.Timeout | undefined;
   const acknowledge = (ctx: CallContext): void => {
     acknowledging = undefined;
     // A lost acknowledgement only brings the events again.
     shim
-      .ack(ctx, { sequence: handled }, { timeoutMs: 10_000 })
+      .ack(ctx, { sequence: deliveries.handled }, { timeoutMs: 10_000 })
       .catch((error: unknown) => logger.debug({ err: error }, 'an acknowledgement was lost'));
   };
 
@@ -49,9 +36,8 @@ export function subscribeTaskEvents(connection: Connection, logger: Logger): Tas
         event: envelope.event,
         exitError,
       };
-      for (const handler of handlers) await handle(handler, event);
+      await deliveries.take(event, `${event.namespace}/${containerOf(event)}`);
     }
-    handled = sequence;
     acknowledging ??= setTimeout(acknowledge, ACK_MS, ctx).unref();
   };
 
@@ -82,4 +68,9 @@ export function subscribeTaskEvents(connection: Connection, logger: Logger): Tas
       await running;
     },
   };
+}
+
+/** Every event of a task begins with its container's id: the shortest of them reads it from any. */
+function containerOf({ event }: TaskEvent): string {
+  return TaskPaused.decode(event.value).containerId;
 }

@@ -1,7 +1,9 @@
 import type { ChangesRequest, ChangesResponse, CommitRequest, CommitResponse } from '@gantry/api/gantry/engine/v1/containers';
 import { CommitRequest as ImageCommitRequest } from '@gantry/api/gantry/images/v1/images';
 import { ContainerConfig } from '@gantry/api/gantry/engine/v1/types';
+import { Status } from '@gantry/api/containerd/v1/types/task';
 import type { CallContext } from '@gantry/rpc';
+import { ignore } from '../../core/ignore';
 import { Phase, phaseOf } from '../../core/phases';
 import { emitContainerEvent, type Engine, inDockerNamespace } from '../engine';
 import { imageConfigJson } from './image-config';
@@ -46,11 +48,11 @@ export async function commitContainer(engine: Engine, caller: CallContext, reque
   const { id } = engine.records.requireDocker(request.id);
   return engine.queues.run(id, async () => {
     const { docker } = engine.records.requireDocker(id);
-    const frozen = request.pause && phaseOf(docker) === Phase.PHASE_RUNNING;
-    if (frozen) {
-      await engine.tasks.pause(ctx, { id });
-      emitContainerEvent(engine, id, docker, 'pause');
-    }
+    const frozen =
+      request.pause &&
+      phaseOf(docker) === Phase.PHASE_RUNNING &&
+      (await unlessEnded(engine, ctx, id, () => engine.tasks.pause(ctx, { id })));
+    if (frozen) emitContainerEvent(engine, id, docker, 'pause');
     try {
       const config =
         request.config === undefined
@@ -75,12 +77,22 @@ export async function commitContainer(engine: Engine, caller: CallContext, reque
       emitContainerEvent(engine, id, docker, 'commit', { comment: request.comment, imageID: imageId, imageRef: familiarName });
       return { id: imageId };
     } finally {
-      if (frozen) {
-        await engine.tasks.resume(ctx, { id });
+      if (frozen && (await unlessEnded(engine, ctx, id, () => engine.tasks.resume(ctx, { id }))))
         emitContainerEvent(engine, id, docker, 'unpause');
-      }
     }
   });
+}
+
+/** False when it failed because the task ended meanwhile: nothing writes any more, so there is nothing to freeze. */
+async function unlessEnded(engine: Pick<Engine, 'tasks'>, ctx: CallContext, id: string, change: () => Promise<void>): Promise<boolean> {
+  try {
+    await change();
+    return true;
+  } catch (error) {
+    const state = await engine.tasks.state(ctx, { id }).catch(ignore('notFound'));
+    if (state !== undefined && state.status !== Status.STOPPED) throw error;
+    return false;
+  }
 }
 
 /** What the request sets wins over the container's own configuration. */

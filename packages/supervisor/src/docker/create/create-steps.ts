@@ -1,5 +1,5 @@
 import { mkdirSync, promises as fs } from 'node:fs';
-import type { CallContext } from '@gantry/rpc';
+import { type CallContext, withTimeout } from '@gantry/rpc';
 import type { Step } from '../../core/journal';
 import type { CreateInput, CreateResults } from './create';
 import { onBaseLayer } from './base-layer';
@@ -8,6 +8,11 @@ import { type Engine } from '../engine';
 import { discardSnapshot } from '../../core/remove/discard';
 import { ignore } from '../../core/ignore';
 
+/** Milliseconds for what a service does at once, for a snapshot (some copy whole trees), and for the content of volumes. */
+const ANSWER_MS = 30_000;
+const PREPARE_MS = 5 * 60_000;
+const COPY_MS = 30 * 60_000;
+
 /** What Create makes outside its own store, in order. Each undo is also what recovery does, and what removal does later. */
 export function createSteps(engine: Engine, results?: CreateResults): Step<CreateInput>[] {
   return [
@@ -15,11 +20,11 @@ export function createSteps(engine: Engine, results?: CreateResults): Step<Creat
       name: 'snapshot',
       async run(ctx, { id, snapshotter, parent, imageDigest }) {
         const lease = ctx.lease ?? '';
-        const own = withoutLease(ctx);
+        const own = withTimeout(withoutLease(ctx), ANSWER_MS);
         // The snapshot last: the images service writes the lease's changes to the disk together with it.
         const [, { mounts }] = await Promise.all([
           imageDigest === '' ? undefined : engine.leases.addResource(own, { id: lease, resource: { id: imageDigest, type: 'content' } }),
-          engine.snapshots.prepare(ctx, { snapshotter, key: id, parent, labels: { 'gantry.io/container': id } }),
+          engine.snapshots.prepare(withTimeout(ctx, PREPARE_MS), { snapshotter, key: id, parent, labels: { 'gantry.io/container': id } }),
         ]);
         if (results !== undefined) results.rootfs = onBaseLayer(engine.settings.dataRoot, mounts);
       },
@@ -35,8 +40,9 @@ export function createSteps(engine: Engine, results?: CreateResults): Step<Creat
     {
       name: 'volumes',
       async run(ctx, { id }) {
+        const own = withTimeout(withoutLease(ctx), COPY_MS);
         for (const plan of results?.planned ?? []) {
-          results?.mounts.push(plan.record.type === 'volume' ? await attachVolume(engine, withoutLease(ctx), id, plan) : plan.record);
+          results?.mounts.push(plan.record.type === 'volume' ? await attachVolume(engine, own, id, plan) : plan.record);
         }
       },
       async undo(ctx, { id, volumes }) {
@@ -60,17 +66,16 @@ async function attachVolume(
 ): Promise<typeof record> {
   if (volume !== undefined) {
     const labels = record.anonymous ? { 'com.docker.volume.anonymous': '', ...volume.labels } : volume.labels;
-    const made = await engine.volumes.createVolume(ctx, {
-      name: record.name,
-      driver: volume.driver || 'local',
-      options: { ...volume.options },
-      labels,
-    });
+    const made = await engine.volumes.createVolume(
+      ctx,
+      { name: record.name, driver: volume.driver || 'local', options: { ...volume.options }, labels },
+      { timeoutMs: ANSWER_MS },
+    );
     if (made.created) {
       engine.events.emit({ type: 'volume', action: 'create', id: record.name, attributes: { driver: made.volume?.driver ?? 'local' } });
     }
   }
-  const { volume: ready } = await engine.volumes.addReference(ctx, { name: record.name, containerId: id });
+  const { volume: ready } = await engine.volumes.addReference(ctx, { name: record.name, containerId: id }, { timeoutMs: ANSWER_MS });
   if (record.copyUp)
     await engine.volumes.populate(ctx, {
       volumeName: record.name,

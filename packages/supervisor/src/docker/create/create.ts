@@ -7,7 +7,7 @@ import { ContainerConfig, HostConfig } from '@gantry/api/gantry/engine/v1/types'
 import type { Mount } from '@gantry/api/containerd/types/types';
 import type { Image } from '@gantry/api/gantry/images/v1/images';
 import { type ImageContainerConfig, parseJson, parsePlatform } from '@gantry/oci';
-import { type CallContext, derive, detached, invalidArgument } from '@gantry/rpc';
+import { type CallContext, derive, detached, invalidArgument, withTimeout } from '@gantry/rpc';
 import { runSteps } from '../../core/journal';
 import { Phase } from '../../core/phases';
 import { VIEW_EXTENSION } from '../../core/records';
@@ -59,6 +59,9 @@ export async function createContainer(engine: Engine, caller: CallContext, reque
   });
 }
 
+/** Milliseconds in which the services answer what a create asks before it makes anything. */
+const ANSWER_MS = 30_000;
+
 /** Everything that is decided before anything is made. */
 interface Plan {
   readonly image: Image;
@@ -69,18 +72,21 @@ interface Plan {
   readonly warnings: string[];
 }
 
-async function create(engine: Engine, ctx: CallContext, request: CreateRequest): Promise<CreateResponse> {
+async function create(engine: Engine, caller: CallContext, request: CreateRequest): Promise<CreateResponse> {
   const given = request.name === '' ? undefined : checkName(request.name);
   const id = newContainerId();
+  // A client that goes away half-way leaves a container that is made or undone; a service that does not answer ends the wait.
+  const ctx = detached(caller);
+  const soon = withTimeout(ctx, ANSWER_MS);
   // The lease is taken while the image is looked up; one without a container is given back at the next start.
-  const lease = engine.leases.create(ctx, { id: leaseOf(id), labels: { 'gantry.io/container': id } });
+  const lease = engine.leases.create(soon, { id: leaseOf(id), labels: { 'gantry.io/container': id } });
   try {
-    const [planned] = await Promise.all([plan(engine, ctx, id, request), lease]);
+    const [planned] = await Promise.all([plan(engine, soon, id, request), lease]);
     const docker = await make(engine, ctx, id, given, request, planned);
     emitContainerEvent(engine, id, docker, 'create');
     return { id, warnings: planned.warnings };
   } catch (error) {
-    void lease.then(() => engine.leases.delete(detached(ctx), { id: leaseOf(id), sync: false })).catch(() => undefined);
+    void lease.then(() => engine.leases.delete(ctx, { id: leaseOf(id), sync: false }, { timeoutMs: ANSWER_MS })).catch(() => undefined);
     throw error;
   }
 }

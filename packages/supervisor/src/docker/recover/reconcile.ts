@@ -2,7 +2,7 @@ import { type CallContext, newContext } from '@gantry/rpc';
 import { type JournalEntry, undoSteps } from '../../core/journal';
 import { isRunning, moveTo, Phase, phaseOf, stateOf, withState } from '../../core/phases';
 import { compareTasks, recover, releaseStrayLeases, tellNetwork } from '../../core/recover/recover';
-import { finishRemoval } from '../../core/remove/remove';
+import { remove as removeForGood } from '../../core/remove/remove';
 import { removeStrayViews } from '../archive/mount-view';
 import { viewsDir } from '../archive/root';
 import type { CreateInput } from '../create/create';
@@ -72,7 +72,10 @@ function resume(engine: Engine, ctx: CallContext, { id, docker }: DockerRecord, 
   const ended = { exitCode: state.exitCode, restartCount: state.restartCount, manuallyStopped: state.manuallyStopped };
   switch (phaseOf(docker)) {
     case Phase.PHASE_REMOVING:
-      engine.queues.run(id, () => finishRemoval(engine, ctx, id, { volumes: docker.hostConfig?.AutoRemove === true })).catch(failed);
+    case Phase.PHASE_DEAD:
+      // With an entry of the journal it goes on already; without one the removal of a --rm container, or of another version, was cut short.
+      if (!engine.journal.open().some(({ kind, subject }) => kind === 'remove' && subject === id))
+        engine.queues.run(id, () => removeForGood(engine, ctx, id, { volumes: docker.hostConfig?.AutoRemove === true })).catch(failed);
       return;
     case Phase.PHASE_RESTARTING:
       if (shouldRestart(policy, { ...ended, restartCount: 0n })) engine.life.restarter.schedule(id, 0);

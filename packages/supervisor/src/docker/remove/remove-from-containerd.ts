@@ -1,7 +1,7 @@
 import { type CallContext, detached, failedPrecondition } from '@gantry/rpc';
-import { isRunning, moveTo, Phase, phaseOf } from '../../core/phases';
+import { isRunning } from '../../core/phases';
 import { type Engine, inDockerNamespace } from '../engine';
-import { finishRemoval } from '../../core/remove/remove';
+import { remove } from '../../core/remove/remove';
 import { releaseNetwork } from '../../core/exit/release';
 
 /** A client of containerd's face deleted a docker container: docker's side goes with it. */
@@ -13,8 +13,6 @@ export async function removeFromContainerd(engine: Engine, caller: CallContext, 
     if (isRunning(record.docker)) throw failedPrecondition(`container ${id} has a running task`);
     engine.life.restarter.forget(id);
     await releaseNetwork(engine, ctx, id);
-    if (phaseOf(record.docker) !== Phase.PHASE_REMOVING)
-      engine.records.updateDocker(id, (docker) => moveTo(docker, Phase.PHASE_REMOVING), { durable: false });
-    await finishRemoval(engine, ctx, id, { volumes: false });
+    await remove(engine, ctx, id, { volumes: false });
   });
 }

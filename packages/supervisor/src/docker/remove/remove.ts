@@ -2,8 +2,8 @@ import type { RemoveRequest, RemoveResponse } from '@gantry/api/gantry/engine/v1
 import { type CallContext, conflict, detached } from '@gantry/rpc';
 import { releaseSandbox } from '../../core/exit/release';
 import { stopTask } from '../../core/exit/task-end';
-import { isRunning, moveTo, Phase, phaseOf } from '../../core/phases';
-import { finishRemoval } from '../../core/remove/remove';
+import { isRunning, Phase, phaseOf } from '../../core/phases';
+import { remove as removeForGood } from '../../core/remove/remove';
 import { removeLink } from '../connect/links';
 import { type Engine, inDockerNamespace } from '../engine';
 import { killAndWait } from '../stop/kill';
@@ -42,6 +42,5 @@ async function remove(engine: Engine, ctx: CallContext, id: string, request: Rem
   if (phase === Phase.PHASE_REMOVING) throw conflict(`removal of container ${docker.name} is already in progress`);
   engine.life.restarter.forget(id);
   if (isRunning(docker)) await releaseSandbox(engine, ctx, id, 'a removed container');
-  engine.records.updateDocker(id, (current) => moveTo(current, Phase.PHASE_REMOVING), { durable: false });
-  await finishRemoval(engine, ctx, id, { volumes: request.volumes });
+  await removeForGood(engine, ctx, id, { volumes: request.volumes });
 }

@@ -45,7 +45,11 @@ export async function startById(engine: Engine, caller: CallContext, id: string,
   });
   if (failed === undefined) return;
   const left = engine.records.getDocker(id);
-  if (left?.docker.hostConfig?.AutoRemove === true) await removeContainer(engine, ctx, { id, force: true, volumes: true, link: false });
+  // Whatever comes of the removal, the caller is told why the start failed.
+  if (left?.docker.hostConfig?.AutoRemove === true)
+    await removeContainer(engine, ctx, { id, force: true, volumes: true, link: false }).catch((error: unknown) =>
+      engine.logger.warn({ err: error, container: id }, 'a container that did not start could not be removed'),
+    );
   throw failed.error;
 }
 

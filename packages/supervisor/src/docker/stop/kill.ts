@@ -84,11 +84,11 @@ async function thaw(engine: Engine, ctx: CallContext, id: string, signal: number
     engine.records.updateDocker(id, (current) => moveTo(current, Phase.PHASE_RUNNING), { durable: false });
 }
 
-/** Resolves with true once the container does not run, or with false after `ms` (-1: wait for ever). */
+/** Resolves with true once the container does not run and its network is given back, or with false after `ms` (-1: wait for ever). */
 export async function ended(engine: Engine, ctx: CallContext, id: string, ms: number): Promise<boolean> {
   const record = engine.records.getDocker(id);
   if (record === undefined || !isRunning(record.docker)) {
-    await engine.queues.run(id, async () => undefined); // its end is written, but its network may still be on the way back
+    await engine.life.released(id);
     return true;
   }
   const bounded = ms < 0 ? ctx : withTimeout(ctx, ms);
@@ -106,7 +106,7 @@ export async function killAndWait(engine: Engine, ctx: CallContext, id: string):
   if (engine.records.getDocker(id) === undefined) return;
   const record = await started(engine, id);
   if (phaseOf(record.docker) === Phase.PHASE_RESTARTING) cancelRestart(engine, id);
-  if (!isRunning(record.docker)) return;
+  if (!isRunning(record.docker)) return engine.life.released(id);
   await sendSignal(engine, ctx, id, constants.signals.SIGKILL, true);
   if (!(await ended(engine, ctx, id, GONE_MS)))
     throw conflict(`could not kill container ${record.docker.name}: it did not end within ${GONE_MS / 1000} seconds`);

@@ -14,6 +14,7 @@ export async function stopContainer(engine: Engine, caller: CallContext, request
     emitContainerEvent(engine, id, docker, 'stop');
     return {};
   }
+  if (!isRunning(docker)) await engine.life.released(id);
   if (!isRunning(docker)) throw notModified(`container ${docker.name} is already stopped`);
   await stopById(engine, inDockerNamespace(engine, caller), id, request).catch((error: unknown) => {
     throw prefixed(error, `cannot stop container: ${request.id}`, 'internal');
@@ -54,7 +55,7 @@ export async function restartContainer(engine: Engine, caller: CallContext, requ
     const ctx = detached(inDockerNamespace(engine, caller));
     if (docker.hostConfig?.AutoRemove === true && isRunning(docker)) engine.life.keepOnce(id);
     try {
-      if (isRunning(docker)) await stopById(engine, ctx, id, request);
+      if (isRunning(docker)) await stopById(engine, ctx, id, request).finally(() => engine.life.forgetKept(id));
       else cancelRestart(engine, id);
       await startById(engine, ctx, id, 'user');
     } catch (error) {

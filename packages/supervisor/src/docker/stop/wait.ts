@@ -20,6 +20,7 @@ export async function* waitContainer(engine: Engine, ctx: CallContext, request: 
   try {
     yield { registered: true, statusCode: 0n, error: '' };
     if (condition === 'not-running' && !running) {
+      await engine.life.released(id);
       yield { registered: false, statusCode: state.exitCode, error: state.error };
       return;
     }
