@@ -1,3 +1,5 @@
+import { existsSync, mkdirSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { callApi, describeEngine, until } from './harness';
 
 /** Words, states and the order of events that clients match on. */
@@ -101,6 +103,168 @@ describeEngine(
         status: 409,
         message: 'Container box is paused, unpause the container before exec',
       });
+    });
+
+    test('what networks refuse, and that one which is gone can be left', async () => {
+      await ok('network', 'create', 'lan');
+      await ok('network', 'create', '--subnet', '10.77.0.0/24', 'fixed');
+      const ids = new Map<string, string>();
+      for (const [name, mode] of [
+        ['bridged', 'bridge'],
+        ['hosted', 'host'],
+        ['lonely', 'none'],
+        ['guest', 'container:bridged'],
+      ])
+        ids.set(name ?? '', await ok('run', '-d', '--name', name ?? '', '--net', mode ?? '', 'busybox', 'sleep', '600'));
+      const connect = (network: string, container: string, config: object = {}) =>
+        api('POST', `/networks/${network}/connect`, { Container: container, EndpointConfig: config });
+      const disconnect = (network: string, container: string, force = false) =>
+        api('POST', `/networks/${network}/disconnect`, { Container: container, Force: force });
+      const refused = async (answer: Promise<{ status: number; message: string }>): Promise<string> => {
+        const { status, message } = await answer;
+        return `${status} ${message}`;
+      };
+      const shares = '400 container sharing network namespace with another container or host cannot be connected to any other network';
+      const alias = '400 invalid endpoint settings:\nnetwork-scoped alias is supported only for containers in user defined networks';
+      const isolated = '400 container cannot be connected to multiple networks with one of the networks in private (none) mode';
+      for (const network of ['bridge', 'host', 'none']) {
+        expect(await refused(connect(network, 'bridged', { Aliases: ['a'] }))).toBe(alias);
+        expect(await refused(connect(network, 'guest', { Aliases: ['a'] }))).toBe(shares);
+      }
+      expect(await refused(connect('bridge', 'bridged'))).toBe('403 endpoint with name bridged already exists in network bridge');
+      expect(await refused(connect('none', 'lonely'))).toBe('403 endpoint with name lonely already exists in network none');
+      expect(await refused(connect('host', 'bridged'))).toBe(
+        '400 cannot connect container to host network - container must be created in host network mode',
+      );
+      expect(await refused(connect('lan', 'hosted'))).toBe(shares);
+      expect(await refused(connect('lan', 'lonely'))).toBe(isolated);
+      expect(await refused(connect('bridge', 'lonely', { IPAMConfig: { IPv4Address: '172.17.0.99' } }))).toBe(
+        '400 invalid endpoint settings:\n* user specified IP address is supported on user defined networks only\n* user specified IP address is supported only when connecting to networks with user configured subnets',
+      );
+      const unconfigured =
+        'invalid endpoint settings:\nuser specified IP address is supported only when connecting to networks with user configured subnets';
+      expect(await refused(connect('lan', 'bridged', { IPAMConfig: { IPv4Address: '172.31.0.9' } }))).toBe(`400 ${unconfigured}`);
+      expect(await refused(connect('fixed', 'bridged', { IPAMConfig: { IPv6Address: '2001:db8::9' } }))).toBe(`400 ${unconfigured}`);
+      expect(await refused(connect('fixed', 'bridged', { IPAMConfig: { IPv4Address: '10.78.0.9' } }))).toBe(
+        '400 invalid endpoint settings:\nno configured subnet or ip-range contain the IP address 10.78.0.9',
+      );
+      expect((await suite.docker(['run', '--rm', '--net', 'lan', '--ip', '172.31.0.9', 'busybox', 'true'])).stderr).toContain(
+        `invalid config for network lan: ${unconfigured}`,
+      );
+      expect(await refused(disconnect('host', 'bridged', true))).toBe(
+        `500 container ${ids.get('bridged')} is not connected to network host`,
+      );
+      expect(await refused(disconnect('host', 'hosted'))).toBe(
+        '400 cannot disconnect container from host network - container was created in host network mode',
+      );
+      await ok('network', 'create', 'gone');
+      const left = await ok('create', '--name', 'left', '--net', 'gone', 'busybox', 'true');
+      await ok('network', 'rm', 'gone');
+      expect((await disconnect('gone', 'left', true)).status).toBe(200);
+      expect(await refused(disconnect('gone', 'left'))).toBe(`500 container ${left} is not connected to the network gone`);
+      await ok('run', '-d', '--name', 'elsewhere', '--net', 'lan', 'busybox', 'sleep', '600');
+      expect((await suite.docker(['run', '--rm', '--link', 'elsewhere:e', 'busybox', 'true'])).stderr).toContain(
+        'not attached to default bridge network',
+      );
+      await ok('rm', '-f', 'elsewhere');
+      const likeId = 'a'.repeat(64);
+      await ok('network', 'create', likeId);
+      await ok('network', 'rm', likeId, 'lan', 'fixed');
+    });
+
+    test('what create refuses, cleans and makes', async () => {
+      const create = async (host: object, more: object = {}): Promise<string> => {
+        const { status, message } = await api('POST', '/containers/create?name=made', { Image: 'busybox', HostConfig: host, ...more });
+        return `${status} ${message}`;
+      };
+      expect(await create({ Annotations: { '': 'x' } })).toBe(
+        '400 invalid Annotations: the empty string is not permitted as an annotation key',
+      );
+      expect(await create({ LogConfig: { Type: 'nope' } })).toBe('400 error looking up logging plugin nope: plugin "nope" not found');
+      expect(await create({ Binds: ['vol:/test:shared'] })).toContain(
+        'invalid volume specification: \'vol:/test:shared\': invalid mount config for type "volume": field BindOptions must not be specified',
+      );
+      const volume = (Subpath: string) => ({ Mounts: [{ Type: 'volume', Source: 'parts', Target: '/v', VolumeOptions: { Subpath } }] });
+      expect(await create(volume('../up'))).toBe(
+        '400 invalid mount config for type "volume": subpath must be a relative path within the volume',
+      );
+      await create(volume('none'));
+      const place = await ok('volume', 'inspect', '-f', '{{.Mountpoint}}', 'parts');
+      expect(await api('POST', '/containers/made/start')).toMatchObject({
+        status: 404,
+        message: `cannot access path ${place}/none: lstat ${place}/none: no such file or directory`,
+      });
+      await ok('rm', 'made');
+      await ok('run', '--rm', '-v', 'parts:/v', 'busybox', 'ln', '-s', '/etc', '/v/out');
+      await create(volume('out'));
+      expect(await api('POST', '/containers/made/start')).toMatchObject({
+        status: 400,
+        message: `path concatenation escapes the base directory, base: ${place}, subpath: out`,
+      });
+      await ok('rm', 'made');
+      await ok('volume', 'rm', 'parts');
+      await ok('create', '--name', 'made', '-w', '/home//foo/bar/', 'busybox', 'true');
+      expect(await ok('inspect', '-f', '{{.Config.WorkingDir}}', 'made')).toBe('/home/foo/bar');
+      await ok('cp', 'made:/home/foo/bar', join(suite.engine.folder, 'bar'));
+      expect(existsSync(join(suite.engine.folder, 'bar'))).toBe(true);
+      expect(
+        existsSync(join(await ok('info', '-f', '{{.DockerRootDir}}'), 'containers', await ok('inspect', '-f', '{{.Id}}', 'made'))),
+      ).toBe(true);
+    });
+
+    test('an exec that nobody started goes with its container, one that ended keeps its process id', async () => {
+      await ok('run', '-d', '--name', 'box', 'busybox', 'sleep', '600');
+      const exec = async (): Promise<string> =>
+        (JSON.parse((await api('POST', '/containers/box/exec', { Cmd: ['true'] })).body) as { Id: string }).Id;
+      const [done, idle] = [await exec(), await exec()];
+      await api('POST', `/exec/${done}/start`, { Detach: true });
+      let state = { Running: true, Pid: 0 };
+      await until('the exec to end', async () => {
+        state = JSON.parse((await api('GET', `/exec/${done}/json`)).body) as typeof state;
+        return !state.Running;
+      });
+      expect(state.Pid).toBeGreaterThan(1);
+      expect(await api('POST', '/containers/box/exec', { Cmd: [] })).toMatchObject({ status: 400, message: 'No exec command specified' });
+      await ok('stop', '-t', '0', 'box');
+      expect(await api('POST', `/exec/${idle}/start`, { Detach: true })).toMatchObject({
+        status: 404,
+        message: `No such exec instance: ${idle}`,
+      });
+    });
+
+    test('what others hold of a container follows it: shared volumes, addresses in hosts', async () => {
+      await ok('run', '-d', '--name', 'parent', '-v', '/anonymous', '-v', 'named:/n', 'busybox', 'sleep', '600');
+      await ok('run', '-d', '--name', 'child', '--volumes-from', 'parent', 'busybox', 'sleep', '600');
+      await ok('rm', '-f', 'parent');
+      await ok('rm', '-fv', 'child');
+      expect(await ok('volume', 'ls', '-q')).toBe('named');
+      await ok('volume', 'rm', 'named');
+      await ok('run', '-d', '--name', 'target', 'busybox', 'sleep', '600');
+      await ok('run', '-d', '--name', 'linker', '--link', 'target', 'busybox', 'sleep', '600');
+      await ok('stop', '-t', '0', 'target');
+      await ok('run', '-d', 'busybox', 'sleep', '600'); // may take the address
+      await ok('start', 'target');
+      const address = await ok('inspect', '-f', '{{.NetworkSettings.Networks.bridge.IPAddress}}', 'target');
+      expect(await ok('exec', 'linker', 'grep', '-w', 'target', '/etc/hosts')).toMatch(new RegExp(`^${address}\\s`));
+    });
+
+    test('a late health check is told in full', async () => {
+      const flags = ['--health-cmd', 'echo logs; sleep 5', '--health-timeout', '1500ms', '--health-interval', '100ms'];
+      await ok('run', '-d', '--name', 'slow', ...flags, 'busybox', 'sleep', '600');
+      const first = '{{with .State.Health}}{{range $i, $l := .Log}}{{if eq $i 0}}{{json $l.Output}}{{end}}{{end}}{{end}}';
+      await until('the first check', async () => (await ok('inspect', '-f', first, 'slow')) !== '');
+      expect(await ok('inspect', '-f', first, 'slow')).toBe('"Health check exceeded timeout (1.5s): logs\\n"');
+    });
+
+    test('a read-only root is written to through no link either', async () => {
+      const bound = join(suite.engine.folder, 'bound');
+      mkdirSync(bound);
+      symlinkSync('/var', join(bound, 'out'));
+      await ok('run', '-d', '--name', 'fixed', '--read-only', '-v', `${bound}:/vol`, 'busybox', 'sleep', '600');
+      const put = (path: string) => api('PUT', `/containers/fixed/archive?path=${path}`, Buffer.alloc(1024));
+      expect(await put('/vol/out')).toMatchObject({ status: 400, message: 'container rootfs is marked read-only' });
+      expect(await put('/var')).toMatchObject({ status: 400, message: 'container rootfs is marked read-only' });
+      expect((await put('/vol')).status).toBe(200);
     });
 
     test('limits and mounts as inspect tells them', async () => {

@@ -11,7 +11,7 @@ import { addContainerdFace } from './containerd/face';
 import { createContainersEngine } from './docker/compose';
 import type { EngineSurroundings } from './docker/contract';
 import { addEngineFace } from './docker/face';
-import { type EngineFacts, engineId } from './docker/system';
+import { type EngineFacts, engineId, linkContainers } from './docker/system';
 import { Envelopes } from './core/events';
 import { DockerEvents } from './docker/events';
 import { Database } from './core/records';
@@ -71,6 +71,7 @@ export function compose(service: ServiceContext<SupervisorConfig>): Running {
     remap,
   });
 
+  linkContainers(service.root, data);
   const facts: EngineFacts = {
     id: engineId(data),
     version: service.version,

@@ -61,6 +61,10 @@ export function parseBind(text: string): BindSyntax {
     else if ((word === 'z' || word === 'Z') && !label) label = true;
     else if (word === 'nocopy' && copy === undefined && type === 'volume') copy = false;
     else if (word === 'cached' || word === 'delegated' || word === 'consistent') continue;
+    else if (PROPAGATIONS.includes(word) && type === 'volume')
+      throw fail('invalid mount config for type "volume": field BindOptions must not be specified');
+    else if (word === 'nocopy' && type === 'bind')
+      throw fail('invalid mount config for type "bind": field VolumeOptions must not be specified');
     else throw invalidArgument(`invalid mode: ${mode}`);
   }
   return {

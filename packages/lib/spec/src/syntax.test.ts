@@ -22,7 +22,7 @@ it.each([
   ['vol:/', "destination can't be '/'"],
   ['vol:/x/..', "destination can't be '/'"],
   ['vol:/dst:rw,ro', 'invalid mode: rw,ro'],
-  ['vol:/dst:shared', 'invalid mode: shared'],
+  ['vol:/dst:shared', 'field BindOptions must not be specified'],
   ['v:/dst', 'volume name is too short'],
   ['../up:/dst', 'includes invalid characters for a local volume name'],
 ])('refuses -v %s', (text, message) => {

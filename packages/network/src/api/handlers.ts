@@ -1,6 +1,6 @@
 import type { NetworkServiceService } from '@gantry/api/gantry/network/v1/network';
 import type { Handlers } from '@gantry/rpc';
-import { invalidArgument, notImplemented } from '@gantry/rpc';
+import { invalidArgument } from '@gantry/rpc';
 import { connect } from '../operations/connect';
 import { createNetwork } from '../operations/create-network';
 import { disconnect } from '../operations/disconnect';
@@ -36,8 +36,6 @@ export function networkHandlers(parts: Parts, status: () => Promise<Status>): Ha
     listNetworks: () => Promise.resolve({ networks: parts.store.networks().map((network) => whole(network.id)) }),
     removeNetwork: async (_ctx, request) => ({ network: networkMessage(parts, await removeNetwork(parts, request.ref), []) }),
     connect: async (ctx, request) => {
-      if (request.ipv6Address !== '')
-        throw notImplemented(`endpoint ${request.containerName}: an IPv6 address is not supported (${request.ipv6Address})`);
       if (request.containerName === '') throw invalidArgument(`sandbox ${request.sandboxId} has no container name`);
       const { network, endpoint } = await connect(parts, { ...request, ports: request.ports.map(parseWish), operationId: ctx.operationId });
       return {

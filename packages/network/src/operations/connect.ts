@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { conflict, forbidden, invalidArgument, notFound } from '@gantry/rpc';
+import { conflict, forbidden, type GantryError, invalidArgument, notFound } from '@gantry/rpc';
 import type { EndpointWish } from '../drivers/driver';
 import type { Namespace } from '../kernel/kernel';
 import type { EndpointRecord, NetworkRecord } from '../store/record';
@@ -10,6 +10,7 @@ import { dropEndpoints } from './release-sandbox';
 
 export interface Connect extends Pick<EndpointWish, 'sandboxId' | 'ipAddress' | 'macAddress' | 'driverOptions' | 'ports'> {
   readonly networkRef: string;
+  readonly ipv6Address: string;
   readonly netnsPath: string;
   readonly containerName: string;
   readonly hostname: string;
@@ -51,11 +52,12 @@ function check(parts: Parts, network: NetworkRecord, request: Connect): void {
   if (driverOf(parts, network).traits.namespace === 'connected' && request.netnsPath === '')
     throw invalidArgument(`sandbox ${request.sandboxId} names no network namespace`);
   const user = hasEmbeddedDns(parts, network);
-  if (!user && request.ipAddress !== '') throw invalidArgument('user specified IP address is supported on user defined networks only');
-  if (request.ipAddress !== '' && network.pool?.configured !== true)
-    throw invalidArgument('user specified IP address is supported only when connecting to networks with user configured subnets');
+  if (!user && request.ipAddress !== '') throw badSettings('user specified IP address is supported on user defined networks only');
+  // No network has an IPv6 subnet.
+  if ((request.ipAddress !== '' && network.pool?.configured !== true) || request.ipv6Address !== '')
+    throw badSettings('user specified IP address is supported only when connecting to networks with user configured subnets');
   if (!user && request.aliases.length > 0)
-    throw invalidArgument('network-scoped alias is supported only for containers in user defined networks');
+    throw badSettings('network-scoped alias is supported only for containers in user defined networks');
   const others = parts.store
     .endpointsOfSandbox(request.sandboxId)
     .map((endpoint) => networkOf(parts, endpoint))
@@ -64,6 +66,11 @@ function check(parts: Parts, network: NetworkRecord, request: Connect): void {
   if (others.some(inHost) || (inHost(network) && others.length > 0)) {
     throw conflict(`sandbox ${request.sandboxId} in the host's network namespace cannot be connected to any other network`);
   }
+}
+
+/** Told apart from what goes wrong later: docker has words of its own for a wish that no network could grant. */
+export function badSettings(message: string): GantryError {
+  return invalidArgument(message, { meta: { fault: 'endpoint settings' } });
 }
 
 function openNamespace(parts: Parts, network: NetworkRecord, request: Connect): Namespace | undefined {

@@ -11,7 +11,7 @@ export const containerExec: Route = {
   operation: 'ContainerExec',
   async handle(x, engine) {
     const body = (await readJson(x, execCreateBody)) ?? execCreateBody.zero();
-    if ((body.Cmd?.items.length ?? 0) === 0) throw invalidArgument('no exec command specified');
+    if ((body.Cmd?.items.length ?? 0) === 0) throw invalidArgument('No exec command specified');
     parseDetachKeys(body.DetachKeys);
     const { id } = await engine.containers.execCreate(detached(x.ctx), {
       containerId: x.params['name'] ?? '',

@@ -178,7 +178,8 @@ export class BridgeDriver implements NetworkDriver {
     if (address === undefined) throw invalidArgument(`invalid IPv4 address: ${wanted}`);
     const outcome = leases.takeExactly(address);
     if (outcome === 'in use') throw forbidden('Address already in use');
-    if (outcome === 'outside') throw invalidArgument(`no configured subnet or ip-range contain the IP address ${wanted}`);
+    if (outcome === 'outside')
+      throw invalidArgument(`no configured subnet or ip-range contain the IP address ${wanted}`, { meta: { fault: 'endpoint settings' } });
     return address;
   }
 

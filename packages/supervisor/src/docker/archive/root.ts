@@ -83,7 +83,14 @@ function mountsIn(engine: Engine, id: string, docker: DockerContainer): MountRec
       .filter(([, destination]) => !taken.has(destination))
       .map(([source, destination]) => MountRecord.fromPartial({ type: 'bind', source, destination, rw })),
     ...[...docker.mounts].sort((a, b) => a.destination.length - b.destination.length),
+    ...workingDirectory(docker),
   ];
+}
+
+/** docker makes it when it creates a container: whoever looks at one that never ran finds it there. */
+function workingDirectory({ config }: DockerContainer): MountRecord[] {
+  const destination = config?.WorkingDir ?? '';
+  return destination === '' || destination === '/' ? [] : [MountRecord.fromPartial({ type: 'directory', destination })];
 }
 
 export function viewsDir(engine: Engine): string {

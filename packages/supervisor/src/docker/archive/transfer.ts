@@ -8,8 +8,8 @@ import type {
   PutArchiveRequest,
   PutArchiveResponse,
 } from '@gantry/api/gantry/engine/v1/containers';
-import { asGantryError, type CallContext, forbidden, GantryError, invalidArgument, type StreamTicket, unavailable } from '@gantry/rpc';
-import { closeSync, fstatSync } from 'node:fs';
+import { asGantryError, type CallContext, GantryError, invalidArgument, type StreamTicket, unavailable } from '@gantry/rpc';
+import { closeSync, fstatSync, readlinkSync } from 'node:fs';
 import { openInRoot, readInRoot, resolveInRoot } from '../../core/processes/container-root';
 import { emitContainerEvent, type Engine } from '../engine';
 import { isRunning, stateOf } from '../../core/phases';
@@ -102,11 +102,13 @@ export async function* putArchive(engine: Engine, ctx: CallContext, request: Put
 /** The directory must be there and be writable. */
 function checkTarget(engine: Engine, id: string, request: PutArchiveRequest, path: string, docker: DockerContainer): void {
   const root = rootForReading(engine, id);
+  let real = path;
   try {
     const fd = resolveInRoot(root.fd, path);
     if (fd === undefined) throw noSuchPath(request.path, request.id);
     try {
       if (!fstatSync(fd).isDirectory()) throw invalidArgument('extraction point is not a directory');
+      real = readlinkSync(`/proc/self/fd/${fd}`); // links on the way are followed: what counts is where it lies
     } finally {
       closeSync(fd);
     }
@@ -114,10 +116,10 @@ function checkTarget(engine: Engine, id: string, request: PutArchiveRequest, pat
     root.close();
   }
   const volume = docker.mounts
-    .filter((mount) => path === mount.destination || path.startsWith(`${mount.destination}/`))
+    .filter((mount) => real === mount.destination || real.startsWith(`${mount.destination}/`))
     .sort((a, b) => b.destination.length - a.destination.length)[0];
-  if (volume !== undefined && !volume.rw) throw forbidden('mounted volume is marked read-only');
-  if (volume === undefined && docker.hostConfig?.ReadonlyRootfs === true) throw forbidden('container rootfs is marked read-only');
+  if (volume !== undefined && !volume.rw) throw invalidArgument('mounted volume is marked read-only');
+  if (volume === undefined && docker.hostConfig?.ReadonlyRootfs === true) throw invalidArgument('container rootfs is marked read-only');
 }
 
 async function unpack(

@@ -37,6 +37,7 @@ export async function connectNetworks(
       settings,
       ports: hasGateway(endpoints) ? [] : portRequests(docker),
       first: index === 0,
+      running: false,
     });
     endpoints[connected.name] = connected.settings;
     networkOrder.push(connected.name);
@@ -59,6 +60,8 @@ interface Connection {
   readonly settings: EndpointSettings;
   readonly ports: PortRequest[];
   readonly first: boolean;
+  /** It is not being started: it runs already. */
+  readonly running: boolean;
 }
 
 /** One endpoint. Errors carry docker's words around those of the network service. */
@@ -101,9 +104,15 @@ export async function connectOne(
     return { name: endpoint?.networkName || name, driver, settings: settingsOf(settings, endpoint), ports: portsOf(endpoint) };
   } catch (error) {
     const failure = asGantryError(error);
+    const settingsFault = failure.meta['fault'] === 'endpoint settings';
+    const where = connection.running
+      ? ''
+      : settingsFault
+        ? `invalid config for network ${name}: `
+        : 'failed to set up container networking: ';
     throw new GantryError(
       failure.kind === 'conflict' || failure.kind === 'alreadyExists' ? 'internal' : failure.kind,
-      `failed to set up container networking: ${failure.message}`,
+      `${where}${settingsFault ? 'invalid endpoint settings:\n' : ''}${failure.message}`,
       { cause: error, meta: failure.meta },
     );
   }

@@ -1,7 +1,8 @@
 import { EndpointSettings } from '@gantry/api/gantry/engine/v1/types';
 import type { Network } from '@gantry/api/gantry/network/v1/network';
-import { type CallContext, conflict, isErrorOf, notFound, notImplemented } from '@gantry/rpc';
+import { type CallContext, conflict, internal, isErrorOf, notFound, notImplemented } from '@gantry/rpc';
 import type { ContainerNetworks } from '../networks';
+import type { DockerContainer } from '../records';
 import { connectOne, hasGateway, portRequests } from './connect';
 import { type Engine, inDockerNamespace } from '../engine';
 import { writeHosts, resolvConf, networkFiles } from '../start/files';
@@ -30,6 +31,7 @@ export function containerNetworks(engine: Engine): ContainerNetworks {
       }
       await engine.queues.run(record.id, () => disconnect(engine, ctx, record.id, network, force));
     },
+    forget: (container, name) => forget(engine, engine.records.requireDocker(container).id, name),
   };
 }
 
@@ -56,7 +58,16 @@ async function connect(engine: Engine, ctx: CallContext, id: string, network: Ne
   }
   if (settings.GwPriority > 0) throw notImplemented(`network ${name}: GwPriority is not supported for a container that runs already`);
   const ports = hasGateway(docker.endpoints) ? [] : portRequests(docker);
-  const connected = await connectOne(engine, ctx, { id, docker, pid: stateOf(docker).pid, name, settings, ports, first: false });
+  const connected = await connectOne(engine, ctx, {
+    id,
+    docker,
+    pid: stateOf(docker).pid,
+    name,
+    settings,
+    ports,
+    first: false,
+    running: true,
+  });
   const { docker: now } = engine.records.updateDocker(id, (current) => ({
     ...current,
     endpoints: { ...current.endpoints, [connected.name]: connected.settings },
@@ -70,15 +81,13 @@ async function connect(engine: Engine, ctx: CallContext, id: string, network: Ne
 async function disconnect(engine: Engine, ctx: CallContext, id: string, network: Network, force: boolean): Promise<void> {
   const { docker } = engine.records.requireDocker(id);
   const settings = docker.endpoints[network.name];
-  if (docker.hostConfig?.NetworkMode === 'host')
-    throw conflict('container cannot be disconnected from host network or connected to host network');
-  if (settings === undefined && !force) throw conflict(`container ${id} is not connected to network ${network.name}`);
+  if (settings === undefined && !force) throw notConnected(id, docker, network.name);
   if (isRunning(docker) || force) {
     await engine.network.disconnect(ctx, { networkRef: network.id, sandboxId: id, force }).catch((error: unknown) => {
       if (!isErrorOf(error, 'notFound')) throw error;
     });
   }
-  if (settings === undefined) throw conflict(`container ${id} is not connected to network ${network.name}`);
+  if (settings === undefined) throw notConnected(id, docker, network.name);
   const { docker: now } = engine.records.updateDocker(id, (current) => {
     const { [network.name]: _gone, ...endpoints } = current.endpoints;
     // The published ports move to an endpoint that leads outside, if one is left.
@@ -96,6 +105,22 @@ async function disconnect(engine: Engine, ctx: CallContext, id: string, network:
     id: network.id,
     attributes: { container: id, name: network.name, type: network.driver },
   });
+}
+
+/** The network is gone: a container that still names it, and does not run on it, is told to forget it. */
+async function forget(engine: Engine, id: string, name: string): Promise<void> {
+  await engine.queues.run(id, async () => {
+    const { docker } = engine.records.requireDocker(id);
+    if (docker.endpoints[name] === undefined) throw notConnected(id, docker, name);
+    engine.records.updateDocker(id, (current) => {
+      const { [name]: _gone, ...endpoints } = current.endpoints;
+      return { ...current, endpoints, networkOrder: current.networkOrder.filter((other) => other !== name) };
+    });
+  });
+}
+
+function notConnected(id: string, docker: DockerContainer, name: string): Error {
+  return internal(`container ${id} is not connected to ${isRunning(docker) ? '' : 'the '}network ${name}`);
 }
 
 /** hosts and resolv.conf follow the networks of a running container; their inodes stay, they are mounted. */

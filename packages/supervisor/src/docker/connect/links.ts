@@ -65,9 +65,16 @@ const addressOf = (docker: DockerContainer): string => docker.endpoints['bridge'
 /** Throws internal when a linked container does not run: there would be no address to tell. */
 export function requireLinkedRunning(engine: Engine, docker: DockerContainer): void {
   for (const { alias, target } of linksOf(engine, docker)) {
+    if (target.docker.hostConfig?.NetworkMode !== 'bridge' && target.docker.endpoints['bridge'] === undefined)
+      throw internal(`container ${target.id} not attached to default bridge network`);
     if (!isRunning(target.docker))
       throw internal(`Cannot link to a non running container: /${target.docker.name} AS /${docker.name}/${alias}`);
   }
+}
+
+/** Whether one of a container's links leads to that id. */
+export function isLinkedTo(docker: DockerContainer, id: string): boolean {
+  return isLegacy(docker.hostConfig) && (docker.hostConfig?.Links ?? []).some((text) => text.startsWith(`${id}:`));
 }
 
 /** Lines of the hosts file for linked containers that run. */

@@ -149,7 +149,8 @@ async function make(
     imageDigest: image.target?.digest ?? '',
     volumes: planned.mounts
       .filter(({ record }) => record.type === 'volume')
-      .map(({ record }) => ({ name: record.name, anonymous: record.anonymous })),
+      // One of another container's is not this creation's to undo.
+      .map(({ record, volume }) => ({ name: record.name, anonymous: record.anonymous && volume !== undefined })),
   };
   const results: CreateResults = { planned: planned.mounts, rootfs: [], mounts: [] };
   const entry = engine.journal.begin('create', id, input, () => engine.records.names.reserve(name, id));

@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import { ContainerConfig, HealthConfig, type StringList } from '@gantry/api/gantry/engine/v1/types';
 import type { Healthcheck, ImageContainerConfig } from '@gantry/oci';
 import { invalidArgument } from '@gantry/rpc';
@@ -25,6 +26,7 @@ export function mergeConfig(asked: ContainerConfig, image: ImageContainerConfig)
   if (merged.Entrypoint?.items.length === 1 && merged.Entrypoint.items[0] === '') merged.Entrypoint = undefined;
 
   if (merged.WorkingDir === '') merged.WorkingDir = image.WorkingDir ?? '';
+  if (merged.WorkingDir !== '') merged.WorkingDir = posix.normalize(merged.WorkingDir).replace(/(.)\/$/, '$1');
   if ((merged.StopSignal ?? '') === '') merged.StopSignal = image.StopSignal ?? undefined;
   if (merged.Shell.length === 0) merged.Shell = [...(image.Shell ?? [])];
   merged.Healthcheck = mergeHealth(asked.Healthcheck, image.Healthcheck ?? undefined);

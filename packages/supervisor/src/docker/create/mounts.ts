@@ -115,7 +115,7 @@ function inherited(volumesFrom: readonly string[], find: (ref: string) => Docker
     const readOnly = mode.split(',').includes('ro');
     return find(ref)
       .docker.mounts.filter((mount) => mount.type !== 'tmpfs')
-      .map((mount) => ({ record: { ...mount, rw: mount.rw && !readOnly, anonymous: false, copyUp: false, fromMounts: false } }));
+      .map((mount) => ({ record: { ...mount, rw: mount.rw && !readOnly, copyUp: false, fromMounts: false } }));
   });
 }
 
@@ -170,7 +170,7 @@ async function fromMount(mount: Mount): Promise<PlannedMount> {
   const options = mount.VolumeOptions;
   if (mount.Source !== '') checkVolumeName(mount.Source);
   if (options?.Subpath !== undefined && (options.Subpath.startsWith('/') || options.Subpath.split('/').includes('..')))
-    fail(`invalid subpath: ${options.Subpath}`);
+    fail('subpath must be a relative path within the volume');
   const driver = options?.DriverConfig?.Name ?? '';
   return {
     record: MountRecord.create({

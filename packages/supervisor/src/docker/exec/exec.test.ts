@@ -37,7 +37,7 @@ it('hands the socket over, starts on ready, tells the end', async () => {
   const end = run.next();
   engine.exit(containerId, 5, id);
   expect((await end).done).toBe(true);
-  expect(await inspect(id)).toMatchObject({ Running: false, ExitCode: 5n, CanRemove: true });
+  expect(await inspect(id)).toMatchObject({ Running: false, ExitCode: 5n, CanRemove: false });
   expect(engine.told.slice(-3).map((line) => line.split(' ').slice(1, 2).join(''))).toEqual(['exec_create:', 'exec_start:', 'exec_die']);
   const again = startExec(engine, newContext(), ExecStartRequest.create({ id }));
   await expect(again.next()).rejects.toMatchObject({ kind: 'conflict' });

@@ -205,7 +205,7 @@ export async function inspectExec(engine: Engine, _ctx: CallContext, { id }: Exe
   if (exec.state === 'running' && hasEnded(exec.pid)) await endOf(engine, exec, AbortSignal.timeout(END_MS));
   const [entrypoint = '', ...args] = exec.args;
   return ExecInspectResponse.create({
-    CanRemove: exec.state === 'exited',
+    CanRemove: false,
     ContainerID: exec.containerId,
     DetachKeys: exec.detachKeys,
     ID: exec.id,

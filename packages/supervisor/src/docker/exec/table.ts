@@ -91,7 +91,6 @@ export class ExecTable {
       return undefined;
     }
     exec.state = 'exited';
-    exec.pid = 0;
     exec.exitCode = exitCode;
     this.store.save(exec);
     this.onEnded(exec);
@@ -116,6 +115,10 @@ export class ExecTable {
   containerEnded(containerId: string): void {
     for (const exec of this.execs.values()) {
       if (exec.containerId !== containerId) continue;
+      if (exec.state === 'created') {
+        this.drop(exec.id); // docker forgets those that nobody started
+        continue;
+      }
       this.gates.get(exec.id)?.ready.resolve();
       if (exec.state === 'running' || exec.state === 'starting') exec.state = 'running';
       if (exec.state === 'running') this.exited(containerId, exec.id, 137);

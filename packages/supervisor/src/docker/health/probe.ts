@@ -8,6 +8,7 @@ import { isRunning, stateOf } from '../../core/phases';
 import { nowText } from '../../core/time';
 import { requestProcess } from '../exec/exec';
 import type { Exec } from '../exec/table';
+import { goDuration } from './go-duration';
 import { type HealthHost, HealthMonitors, healthSettings, type ProbeResult } from './health';
 import { nextHealth } from './status';
 
@@ -97,7 +98,7 @@ async function runProbe(engine: Engine, ctx: CallContext, exec: Exec, timeoutMs:
     const exitCode = await over.promise;
     const text = await output.text;
     return late
-      ? { exitCode: -1, output: `Health check exceeded timeout (${timeoutMs / 1000}s): ${text}`.trimEnd() }
+      ? { exitCode: -1, output: `Health check exceeded timeout (${goDuration(timeoutMs)})${text === '' ? '' : `: ${text}`}` }
       : { exitCode, output: text };
   } finally {
     timer?.cancel();

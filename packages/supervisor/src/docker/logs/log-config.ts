@@ -15,6 +15,8 @@ const OPTIONS = new Set([
   'mode',
   'max-buffer-size',
 ]);
+/** Drivers that dockerd has and this engine has not. */
+const DOCKERS = new Set(['awslogs', 'fluentd', 'gcplogs', 'gelf', 'journald', 'splunk', 'syslog']);
 const UNITS: Readonly<Record<string, bigint>> = {
   '': 1n,
   b: 1n,
@@ -46,7 +48,9 @@ function optionsOf(log: HostConfigLogConfig | undefined): Readonly<Record<string
 export function validateLogConfig(log: HostConfigLogConfig | undefined): void {
   const type = log?.Type ?? '';
   if (type === 'none') return;
-  if (type !== '' && type !== 'json-file' && type !== 'local') throw invalidArgument(`logger: no log driver named '${type}' is registered`);
+  if (DOCKERS.has(type)) throw invalidArgument(`failed to initialize logging driver: the log driver "${type}" is not supported`);
+  if (type !== '' && type !== 'json-file' && type !== 'local')
+    throw invalidArgument(`error looking up logging plugin ${type}: plugin "${type}" not found`);
   const config = optionsOf(log);
   for (const name of Object.keys(config)) {
     if (!OPTIONS.has(name)) throw invalidArgument(`unknown log opt '${name}' for ${type || 'json-file'} log driver`);

@@ -1,4 +1,5 @@
 import { Container } from '@gantry/api/gantry/engine/v1/record';
+import { HostConfig } from '@gantry/api/gantry/engine/v1/types';
 import { Network, SandboxNamespace } from '@gantry/api/gantry/network/v1/network';
 import { checkConnect, checkDisconnect } from './connect-rules';
 
@@ -9,7 +10,10 @@ const lan = (sandboxNamespace: SandboxNamespace): Network =>
 it("asks the network's driver what it makes of a sandbox's namespace, not what the driver is called", () => {
   const connect = (kind: SandboxNamespace) => () => checkConnect('id', container, lan(kind), undefined);
   expect(connect(SandboxNamespace.SANDBOX_NAMESPACE_CONNECTED)).not.toThrow();
-  expect(connect(SandboxNamespace.SANDBOX_NAMESPACE_HOST)).toThrow('connected to host network');
+  expect(connect(SandboxNamespace.SANDBOX_NAMESPACE_HOST)).toThrow('cannot connect container to host network');
   expect(connect(SandboxNamespace.SANDBOX_NAMESPACE_ISOLATED)).toThrow('private (none) mode');
-  expect(() => checkDisconnect('id', container, lan(SandboxNamespace.SANDBOX_NAMESPACE_HOST))).toThrow('disconnected from host network');
+  const shared = { ...container, hostConfig: HostConfig.create({ NetworkMode: 'host' }) };
+  expect(() => checkDisconnect('id', shared, lan(SandboxNamespace.SANDBOX_NAMESPACE_HOST))).toThrow(
+    'cannot disconnect container from host',
+  );
 });

@@ -3,6 +3,7 @@ import { type Network, SandboxNamespace } from '@gantry/api/gantry/network/v1/ne
 import { conflict, forbidden, invalidArgument } from '@gantry/rpc';
 import { Phase } from '../../core/phases';
 import type { DockerContainer } from '../records';
+import { joinedContainer } from '../validate/validate-modes';
 
 /** The key under which a container's view has a network: its name, or what the client called it at creation. */
 function endpointKey(docker: DockerContainer, network: Network): string | undefined {
@@ -14,32 +15,48 @@ function endpointKey(docker: DockerContainer, network: Network): string | undefi
 /** dockerd's rules for joining one more network. Throws its errors. */
 export function checkConnect(id: string, docker: DockerContainer, network: Network, settings: EndpointSettings | undefined): void {
   refuseRemoval(id, docker);
-  if (network.sandboxNamespace === SandboxNamespace.SANDBOX_NAMESPACE_HOST)
-    throw invalidArgument('container cannot be disconnected from host network or connected to host network');
   const mode = docker.hostConfig?.NetworkMode ?? '';
-  if (mode === 'host' || mode.startsWith('container:')) {
-    throw invalidArgument('container sharing network namespace with another container or host cannot be connected to any other network');
-  }
+  const shares = (): Error =>
+    invalidArgument('container sharing network namespace with another container or host cannot be connected to any other network');
+  if (joinedContainer(mode) !== undefined) throw shares();
+  checkSettings(network, settings);
+  if (endpointKey(docker, network) !== undefined)
+    throw forbidden(`endpoint with name ${docker.name} already exists in network ${network.name}`);
+  if (network.sandboxNamespace === SandboxNamespace.SANDBOX_NAMESPACE_HOST)
+    throw invalidArgument('cannot connect container to host network - container must be created in host network mode');
+  if (mode === 'host') throw shares();
   if (
     network.sandboxNamespace === SandboxNamespace.SANDBOX_NAMESPACE_ISOLATED ||
     (mode === 'none' && Object.keys(docker.endpoints).length > 0)
   ) {
     throw invalidArgument('container cannot be connected to multiple networks with one of the networks in private (none) mode');
   }
-  if (endpointKey(docker, network) !== undefined)
-    throw forbidden(`endpoint with name ${docker.name} already exists in network ${network.name}`);
+}
+
+/** What an endpoint may ask of a network that every engine has. All that is wrong is told at once. */
+function checkSettings(network: Network, settings: EndpointSettings | undefined): void {
   if (!network.predefined || settings === undefined) return;
-  const ipam = settings.IPAMConfig;
-  if (ipam !== undefined && (ipam.IPv4Address !== '' || ipam.IPv6Address !== ''))
-    throw invalidArgument('user specified IP address is supported on user defined networks only');
-  if (settings.Aliases.length > 0) throw invalidArgument('network-scoped alias is supported only for containers in user defined networks');
+  const { IPAMConfig: ipam, Aliases: aliases } = settings;
+  const faults = [
+    ...(ipam !== undefined && (ipam.IPv4Address !== '' || ipam.IPv6Address !== '')
+      ? [
+          'user specified IP address is supported on user defined networks only',
+          'user specified IP address is supported only when connecting to networks with user configured subnets',
+        ]
+      : []),
+    ...(aliases.length > 0 ? ['network-scoped alias is supported only for containers in user defined networks'] : []),
+  ];
+  if (faults.length === 0) return;
+  throw invalidArgument(
+    `invalid endpoint settings:\n${faults.length === 1 ? faults.join('') : faults.map((text) => `* ${text}`).join('\n')}`,
+  );
 }
 
 /** The same for leaving one. */
 export function checkDisconnect(id: string, docker: DockerContainer, network: Network): void {
   refuseRemoval(id, docker);
-  if (network.sandboxNamespace === SandboxNamespace.SANDBOX_NAMESPACE_HOST)
-    throw invalidArgument('container cannot be disconnected from host network or connected to host network');
+  if (docker.hostConfig?.NetworkMode === 'host' && network.sandboxNamespace === SandboxNamespace.SANDBOX_NAMESPACE_HOST)
+    throw invalidArgument('cannot disconnect container from host network - container was created in host network mode');
 }
 
 function refuseRemoval(id: string, docker: DockerContainer): void {

@@ -61,6 +61,7 @@ function setUp() {
     containers: {
       connect: async (_ctx, join) => void calls.push(`connect ${join.container.slice(0, 3)} ${join.network.name}`),
       disconnect: async (_ctx, leave) => void calls.push(`disconnect ${leave.container.slice(0, 3)} ${leave.network.name}`),
+      forget: async (container, network) => void calls.push(`forget ${container.slice(0, 3)} ${network}`),
     },
   });
   return { handlers, calls, events };

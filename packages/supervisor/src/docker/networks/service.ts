@@ -11,6 +11,7 @@ import {
   notFound,
   type ServiceClient,
 } from '@gantry/rpc';
+import { isRunning } from '../../core/phases';
 import type { DockerEvents } from '../events';
 import type { DockerRecords } from '../records';
 import { checkFilterKeys, labelsMatch, untilTime } from '../filters';
@@ -28,6 +29,8 @@ export interface ContainerNetworks {
   ): Promise<void>;
   /** Takes a container out of a network. With `force` also when the record does not know of it. */
   disconnect(ctx: CallContext, leave: { readonly container: string; readonly network: Network; readonly force: boolean }): Promise<void>;
+  /** Takes a network that is gone off a container's record. */
+  forget(container: string, network: string): Promise<void>;
 }
 
 export interface NetworksNeeds {
@@ -93,8 +96,15 @@ export function networksHandlers(needs: NetworksNeeds): Handlers<typeof EngineNe
       return {};
     },
     async disconnectNetwork(ctx, { networkId, containerId, force }) {
-      const network = await need(ctx, networkId);
       const found = records.findDocker(containerId);
+      const network = await need(ctx, networkId).catch((error: unknown) => {
+        if (found !== undefined && isErrorOf(error, 'notFound') && (force || !isRunning(found.docker))) return undefined;
+        throw error;
+      });
+      if (network === undefined) {
+        await containers.forget(containerId, networkId);
+        return {};
+      }
       if (found !== undefined) checkDisconnect(found.id, found.docker, network);
       await containers.disconnect(ctx, { container: found?.id ?? containerId, network, force });
       return {};

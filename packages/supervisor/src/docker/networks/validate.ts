@@ -20,7 +20,6 @@ export function createRequest(wanted: Network, drivers: readonly string[]): Crea
   const name = wanted.Name;
   if (name.trim() === '') throw invalidArgument('network name cannot be empty');
   if (isPredefined(name)) throw forbidden(`operation is not permitted on predefined ${name} network`);
-  if (/^[0-9a-f]{64}$/.test(name)) throw invalidArgument(`Invalid network name: '${name}' is not allowed: it looks like a network's id`);
   const driver = wanted.Driver || 'bridge';
   if (SINGLETONS.has(driver)) throw forbidden(`only one instance of "${driver}" network is allowed`);
   if (wanted.ConfigOnly || (wanted.ConfigFrom?.Network ?? '') !== '')

@@ -6,7 +6,8 @@ import { invalidArgument } from '@gantry/rpc';
 import type { DockerContainer } from '../records';
 import { containerDir } from '../../core/places';
 import { type Engine } from '../engine';
-import { linkHosts } from '../connect/links';
+import { isRunning } from '../../core/phases';
+import { isLinkedTo, linkHosts } from '../connect/links';
 import { isPredefined } from '../create/networks';
 
 const HOSTS_HEAD =
@@ -25,6 +26,12 @@ export interface NetworkFiles {
 export function networkFiles(engine: Engine, id: string): NetworkFiles {
   const directory = containerDir(engine, id);
   return { hosts: join(directory, 'hosts'), hostname: join(directory, 'hostname'), resolvConf: join(directory, 'resolv.conf') };
+}
+
+/** A container has new addresses: those that are linked to it, and run, find it under them. */
+export function refreshLinked(engine: Engine, id: string): void {
+  for (const other of engine.records.listDocker())
+    if (isRunning(other.docker) && isLinkedTo(other.docker, id)) writeHosts(engine, other.id, other.docker, other.docker.hostGatewayIp);
 }
 
 /** Makes the three files of a container before its start; addresses follow with writeHosts. The files keep their inodes: they are bind mounted. */

@@ -1,7 +1,7 @@
 import { promises as fs } from 'node:fs';
 import { join } from 'node:path';
 import type { MountRecord } from '@gantry/api/gantry/engine/v1/record';
-import { asGantryError, type CallContext, deadlineExceeded, GantryError, invalidArgument } from '@gantry/rpc';
+import { type CallContext, deadlineExceeded, invalidArgument, notFound, prefixed } from '@gantry/rpc';
 import type { DockerContainer } from '../records';
 import type { Engine } from '../engine';
 import { checkPropagation } from './propagation';
@@ -22,13 +22,16 @@ async function prepare(engine: Engine, ctx: CallContext, id: string, mount: Moun
     return mount;
   }
   if (mount.type !== 'volume') return mount;
+  const mountpoint = await attached(engine, ctx, id, mount);
+  return { ...mount, source: mount.subpath === '' ? mountpoint : await inside(mountpoint, mount.subpath) };
+}
+
+async function attached(engine: Engine, ctx: CallContext, id: string, mount: MountRecord): Promise<string> {
   try {
     const { volume } = await engine.volumes.addReference(ctx, { name: mount.name, containerId: id });
-    const mountpoint = volume?.mountpoint ?? mount.source;
-    return { ...mount, source: mount.subpath === '' ? mountpoint : await inside(mountpoint, mount.subpath) };
+    return volume?.mountpoint ?? mount.source;
   } catch (error) {
-    const failure = asGantryError(error);
-    throw new GantryError(failure.kind, `error while mounting volume '${mount.source}': ${failure.message}`, { cause: error });
+    throw prefixed(error, `error while mounting volume '${mount.source}'`);
   }
 }
 
@@ -68,8 +71,10 @@ async function bindSource(mount: MountRecord): Promise<void> {
 async function inside(mountpoint: string, subpath: string): Promise<string> {
   const root = await fs.realpath(mountpoint);
   const path = await fs.realpath(join(root, subpath)).catch((error: Error) => {
-    throw invalidArgument(`volume subpath "${subpath}" does not exist`, { cause: error });
+    const wanted = join(mountpoint, subpath);
+    throw notFound(`cannot access path ${wanted}: lstat ${wanted}: no such file or directory`, { cause: error });
   });
-  if (path !== root && !path.startsWith(`${root}/`)) throw invalidArgument(`volume subpath "${subpath}" leads out of the volume`);
+  if (path !== root && !path.startsWith(`${root}/`))
+    throw invalidArgument(`path concatenation escapes the base directory, base: ${mountpoint}, subpath: ${subpath}`);
   return path;
 }

@@ -11,7 +11,7 @@ import type { DockerContainer, DockerRecord } from '../records';
 import { removeContainer } from '../remove/remove';
 import { tellVolumesMounted } from '../volumes/volume-events';
 import { containerSpec } from './container-spec';
-import { writeHosts } from './files';
+import { refreshLinked, writeHosts } from './files';
 import { prepareMounts } from './prepare-mounts';
 import { remappedRootfs, rootGroup } from './remap';
 import { startFailure } from './start-error';
@@ -108,6 +108,7 @@ function launchOf(engine: Engine, ctx: CallContext, id: string, cause: StartCaus
     },
     tell() {
       const { docker: now } = records.requireDocker(id);
+      refreshLinked(engine, id);
       tellVolumesMounted(engine, id, now);
       emitContainerEvent(engine, id, now, 'start');
     },

@@ -1,3 +1,4 @@
+export { linkContainers } from './containers-link';
 export { engineId } from './engine-id';
 export type { EngineFacts } from './info';
 export { type SystemNeeds, systemHandlers } from './service';

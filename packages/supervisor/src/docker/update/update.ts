@@ -51,7 +51,7 @@ export async function updateContainer(engine: Engine, caller: CallContext, reque
     const present = docker.hostConfig ?? HostConfig.create();
     const changed = Object.fromEntries(LIMITS.map((name) => [name, asked[name]]).filter(([, value]) => value !== 0n && value !== ''));
     const next: HostConfig = { ...present, ...changed };
-    if (asked.PidsLimit !== undefined && asked.PidsLimit !== 0n) next.PidsLimit = asked.PidsLimit > 0n ? asked.PidsLimit : 0n; // 0: no limit
+    if (asked.PidsLimit !== undefined) next.PidsLimit = asked.PidsLimit > 0n ? asked.PidsLimit : 0n; // 0: no limit
     refuseConflicts(id, present, asked);
     if (asked.RestartPolicy !== undefined && asked.RestartPolicy.Name !== '') next.RestartPolicy = asked.RestartPolicy;
     if (asked.Memory > 0n && asked.MemorySwap === 0n && present.MemorySwap > 0n && asked.Memory > present.MemorySwap) {
@@ -61,11 +61,11 @@ export async function updateContainer(engine: Engine, caller: CallContext, reque
     }
     validateRestartPolicy(next);
     const notes = validateResources(next);
-    if (isRunning(docker) && (Object.keys(changed).length > 0 || (asked.PidsLimit ?? 0n) !== 0n)) {
+    if (isRunning(docker) && (Object.keys(changed).length > 0 || asked.PidsLimit !== undefined)) {
       const resources = await limitsOf({
         ...HostConfig.create(changed),
         MemorySwap: asked.Memory > 0n || asked.MemorySwap !== 0n ? next.MemorySwap : 0n,
-        PidsLimit: asked.PidsLimit,
+        PidsLimit: asked.PidsLimit === 0n ? -1n : asked.PidsLimit,
       });
       await engine.tasks.update(inDockerNamespace(engine, caller), { id, resources: packJson(RESOURCES_TYPE_URL, resources) });
     }

@@ -51,6 +51,8 @@ export function validateHostConfig(host: HostConfig, config: ContainerConfig): s
   for (const { CgroupPermissions: permissions, PathOnHost: path } of host.Devices) {
     if (!/^[rwm]*$/.test(permissions)) throw invalidArgument(`invalid device mode "${permissions}" of ${path}`);
   }
+  if (Object.hasOwn(host.Annotations, ''))
+    throw invalidArgument('invalid Annotations: the empty string is not permitted as an annotation key');
   for (const entry of host.ExtraHosts) {
     if (!/^[^:=\s]+[:=]\S+$/.test(entry)) throw invalidArgument(`bad format for add-host: "${entry}"`);
   }
