@@ -18,6 +18,7 @@ export function compose(service: ServiceContext<GatewayConfig>): Running {
     engine: engineOver(connection),
     logger,
     version: service.version,
+    oldest: config['min-api-version'],
     observer: httpMetrics(service.metrics),
     ...(service.tracer === undefined ? {} : { tracer: service.tracer }),
   });

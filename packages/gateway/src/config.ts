@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { checkMinVersion, MIN_API_VERSION } from '@gantry/docker-api';
 import { failedPrecondition, invalidArgument, takeHeldSockets } from '@gantry/rpc';
 import { endpointOf, isLoopback, type ListenAddress, parseListenAddress } from './http/listen-address';
 import type { TlsFiles } from './http/listener';
@@ -18,11 +19,15 @@ export interface GatewayConfig {
   readonly tlskey: string;
   /** Names beside addresses and localhost that a TCP client may call this host by (its Host header). */
   readonly 'host-names': readonly string[];
+  /** Oldest version of the Engine API that clients may ask for; DOCKER_MIN_API_VERSION says it, too, as for dockerd. */
+  readonly 'min-api-version': string;
   /** Seconds that requests and attached streams may go on when the gateway stops. */
   readonly 'shutdown-timeout': number;
 }
 
 const DEFAULT_GROUP = 'docker';
+/** dockerd's name; a key of the file or a flag goes before it. */
+const MIN_API_VARIABLE = 'DOCKER_MIN_API_VERSION';
 
 export const defaults: GatewayConfig = {
   hosts: [],
@@ -33,6 +38,7 @@ export const defaults: GatewayConfig = {
   tlscert: '',
   tlskey: '',
   'host-names': [],
+  'min-api-version': process.env[MIN_API_VARIABLE] || MIN_API_VERSION,
   'shutdown-timeout': 5,
 };
 
@@ -43,6 +49,10 @@ export function checkConfig(config: GatewayConfig): void {
     const address = parseListenAddress(host);
     if (address.kind === 'tcp') checkOpen(host, address.host, tls);
   }
+  checkMinVersion(
+    config['min-api-version'],
+    config['min-api-version'] === process.env[MIN_API_VARIABLE] ? MIN_API_VARIABLE : 'min-api-version',
+  );
   if (!(config['shutdown-timeout'] >= 0))
     throw invalidArgument(`shutdown-timeout ${config['shutdown-timeout']} is not a number of seconds`);
 }

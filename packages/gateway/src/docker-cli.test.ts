@@ -44,7 +44,7 @@ withCli('version, info and ps', async () => {
   await start(() => 0);
   expect(JSON.parse((await docker(['version', '--format', '{{json .Server}}'])).stdout)).toMatchObject({
     Version: '0.1.0',
-    MinAPIVersion: '1.40',
+    MinAPIVersion: '1.24',
   });
   expect((await docker(['info'])).stdout).toMatch(/Swarm: inactive/);
   const ps = await docker(['ps']);

@@ -17,6 +17,7 @@ export const service: ServiceSpec<GatewayConfig> = {
       help: 'unix:///path, tcp://address:port or fd://; may be repeated (default unix://RUN/docker.sock)',
     },
     group: { type: 'string', value: 'NAME', help: 'group that may use the unix sockets (default docker)' },
+    'min-api-version': { type: 'string', value: 'VERSION', help: 'oldest version of the API for clients (default 1.24)' },
     tls: { type: 'boolean', help: 'serve TCP with TLS' },
     tlsverify: { type: 'boolean', help: "serve TCP with TLS and ask for the client's certificate" },
     tlscacert: { type: 'string', value: 'FILE', help: "authority of the clients' certificates (PEM)" },

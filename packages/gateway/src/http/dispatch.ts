@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { posix } from 'node:path';
-import { compareVersions, MAX_API_VERSION, negotiate } from '@gantry/docker-api';
+import { compareVersions, MAX_API_VERSION, MIN_API_VERSION, negotiate } from '@gantry/docker-api';
 import { cancelled, errorText, type Logger, newContext, notFound, openSpan, runInCall } from '@gantry/rpc';
 import { SpanKind, type Tracer } from '@opentelemetry/api';
 import type { Engine } from '../engine/engine';
@@ -23,12 +23,11 @@ export interface DispatchOptions {
   readonly logger: Logger;
   /** Version of the product, for the Server header. */
   readonly version: string;
+  /** Oldest version of the API that clients may ask for. */
+  readonly oldest?: string;
   readonly tracer?: Tracer;
   readonly observer?: HttpObserver;
 }
-
-/** Below this a client does not understand JSON errors of version checks. */
-const PLAIN_TEXT_BELOW = '1.24';
 
 /** Answers every request: headers, version, route, span and log line, errors. */
 export class Dispatcher {
@@ -86,13 +85,15 @@ export class Dispatcher {
     void runInCall(span.ctx, async () => {
       let failure: unknown;
       try {
-        const version = negotiate(target.version);
+        const oldest = this.options.oldest ?? MIN_API_VERSION;
+        const version = negotiate(target.version, oldest);
         const x: Exchange = {
           request,
           response,
           version,
+          oldest,
           params: match.params,
-          query: new Query(target.search),
+          query: new Query(target.search).asOf(match.route.operation, version),
           ctx: span.ctx,
           ...(upgrade === undefined ? {} : { upgrade }),
         };
@@ -116,7 +117,7 @@ export class Dispatcher {
 
   private fail(response: ServerResponse, error: unknown, version: string | undefined): void {
     try {
-      if (version !== undefined && !response.headersSent && compareVersions(version, PLAIN_TEXT_BELOW) < 0)
+      if (version !== undefined && !response.headersSent && compareVersions(version, MIN_API_VERSION) < 0)
         return sendText({ response }, statusOf(error), `${errorText(error)}\n`);
       sendError(response, error);
     } catch (secondary) {

@@ -15,6 +15,8 @@ export interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly version: ApiVersion;
+  /** Oldest version that the gateway lets in. */
+  readonly oldest: string;
   /** Parts of the path, decoded. */
   readonly params: Readonly<Record<string, string>>;
   readonly query: Query;

@@ -1,3 +1,4 @@
+import { type ApiVersion, readable } from '@gantry/docker-api';
 import { invalidArgument } from '@gantry/rpc';
 
 /** Query parameters with dockerd's readings. Unknown ones are ignored, as dockerd does: clients repeat whole option objects there. */
@@ -8,6 +9,12 @@ export class Query {
     const broken = /%(?![0-9a-fA-F]{2}).{0,2}/.exec(search);
     if (broken !== null) throw invalidArgument(`invalid URL escape ${JSON.stringify(broken[0])}`);
     this.parameters = new URLSearchParams(search);
+  }
+
+  /** Leaves out what the operation does not read in this version of the API. */
+  asOf(operation: string, version: ApiVersion): this {
+    readable(operation, this.parameters, version);
+    return this;
   }
 
   has(name: string): boolean {

@@ -63,12 +63,7 @@ describe('every answer', () => {
     ['GET', '/nowhere', 404, 'page not found'],
     ['PATCH', '/containers/json', 404, 'page not found'],
     ['GET', '/v1.x/containers/json', 404, 'page not found'],
-    [
-      'GET',
-      '/v1.39/containers/json',
-      400,
-      'client version 1.39 is too old. Minimum supported API version is 1.40, please upgrade your client to a newer version',
-    ],
+    ['GET', '/v1.24.0.x/containers/json', 404, 'page not found'],
     ['GET', '/v1.99/containers/json', 400, `client version 1.99 is too new. Maximum supported API version is ${MAX_API_VERSION}`],
     ['GET', '/v1.50/containers/nobody/json', 404, 'No such container: nobody'],
     ['POST', '/containers/paused/start', 409, 'cannot start a paused container'],

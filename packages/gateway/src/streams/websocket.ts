@@ -34,11 +34,15 @@ const options: ServerOptions & { readonly closeTimeout: number } = {
 };
 const server = new WebSocketServer(options);
 
-/**
- * Answers a handshake that was checked, and gives the server's end as a stream of bytes: writes become binary messages, and the payload of every message is
- * read. `headers` are lines of the answer beside the handshake's own.
- */
-export function acceptWebSocket(request: IncomingMessage, socket: Socket, headers: readonly string[]): Duplex {
+export interface Handshake {
+  /** Lines of the answer beside the handshake's own. */
+  readonly headers: readonly string[];
+  /** The form of the messages to the client. */
+  readonly messages: 'binary' | 'text';
+}
+
+/** Answers a handshake that was checked, and gives the server's end as a stream of bytes: writes become messages, and the payload of every message is read. */
+export function acceptWebSocket(request: IncomingMessage, socket: Socket, { headers, messages }: Handshake): Duplex {
   let stream: Duplex | undefined;
   request.headers.connection ??= 'Upgrade';
   const add = (lines: string[]): void => void lines.push(...headers);
@@ -46,6 +50,10 @@ export function acceptWebSocket(request: IncomingMessage, socket: Socket, header
   server.handleUpgrade(request, socket, Buffer.alloc(0), (client) => {
     const close = client.close.bind(client);
     client.close = (code = NORMAL, reason) => close(code, reason); // a stream that ends would give no code
+    if (messages === 'text') {
+      const send = client.send.bind(client);
+      client.send = (data: string | Buffer, sent?: unknown) => send(data, { binary: false }, sent as (error?: Error) => void);
+    }
     stream = createWebSocketStream(client, { allowHalfOpen: true });
     socket.resume();
   });

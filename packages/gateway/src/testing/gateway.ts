@@ -48,6 +48,8 @@ export interface FixtureOptions {
   readonly address?: ListenAddress;
   readonly tls?: TlsFiles;
   readonly hostNames?: readonly string[];
+  /** Oldest version of the API that is let in. */
+  readonly oldest?: string;
 }
 
 export async function startGateway(
@@ -66,6 +68,7 @@ export async function startGateway(
     engine: engineOver(connection),
     logger: options.logger ?? silentLogger,
     version: '0.1.0',
+    ...(options.oldest === undefined ? {} : { oldest: options.oldest }),
   });
   const socket = join(folder, 'docker.sock');
   const listener = new Listener({

@@ -5,7 +5,7 @@ import { containerCreateBody, containerUpdateBody } from './shapes/containers';
 import { execCreateBody, execStartBody } from './shapes/exec';
 import { networkConnectBody, networkCreateBody, networkDisconnectBody } from './shapes/networks';
 import { requestMembers } from './testing/request-members';
-import { apiVersion } from './version';
+import { apiVersion } from './versions/version';
 
 const place = { struct: '', path: '' };
 const host = messageCodec('HostConfig');

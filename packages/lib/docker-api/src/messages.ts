@@ -45,7 +45,7 @@ function fieldCodec(field: string, kind: string, rules: Exceptions<Record<string
   const codec = (rules.codecs?.[field] as Codec<unknown> | undefined) ?? plainCodec(kind, whenEmpty, rules.types?.[field]);
   const left = omit ? omitEmpty(codec) : named(rules.absent) ? omitAbsent(codec) : otherwise(codec, rules.instead?.[field]);
   const bounds = Object.entries(rules.versions ?? {}).find(([, names]) => names.includes(field))?.[0];
-  return bounds === undefined ? left : inVersions(left, bounds);
+  return bounds === undefined ? left : versioned(left, bounds);
 }
 
 function plainCodec(kind: string, whenEmpty: WhenEmpty, goType: string | undefined): Codec<unknown> {
@@ -70,12 +70,6 @@ function scalar(kind: string, goType?: string): Codec<unknown> {
     default:
       return int64(goType ?? kind) as Codec<unknown>;
   }
-}
-
-/** `1.43-`: from that version on; `-1.52`: before that one. */
-function inVersions(codec: Codec<unknown>, bounds: string): Codec<unknown> {
-  const [from = '', until = ''] = bounds.split('-');
-  return versioned(codec, { ...(from === '' ? {} : { from }), ...(until === '' ? {} : { until }) });
 }
 
 /** A member that is answered with a value of its own where it is absent. */

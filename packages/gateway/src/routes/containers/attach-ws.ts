@@ -6,7 +6,7 @@ import { holdUntilTaken } from '../../streams/hold';
 import { acceptWebSocket, checkHandshake } from '../../streams/websocket';
 import { attach } from './attach';
 
-/** Attach for browsers: both output streams as one, without frames, in binary messages. */
+/** Attach for browsers: both output streams as one, without frames, in binary messages (in text before 1.28). */
 export const containerAttachWebsocket: Route = {
   method: 'GET',
   path: '/containers/{name:.*}/attach/ws',
@@ -19,7 +19,7 @@ export const containerAttachWebsocket: Route = {
       accept: () => {
         const headers = ownHeaders(x);
         const socket = detach(x);
-        const stream = acceptWebSocket(x.request, socket, headers);
+        const stream = acceptWebSocket(x.request, socket, { headers, messages: x.version.atLeast('1.28') ? 'binary' : 'text' });
         holdUntilTaken(socket);
         return stream;
       },

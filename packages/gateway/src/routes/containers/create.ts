@@ -1,5 +1,5 @@
 import { ContainerConfig } from '@gantry/api/gantry/engine/v1/types';
-import { type ContainerCreateBody, containerCreateBody } from '@gantry/docker-api';
+import { asMeant, type ContainerCreateBody, containerCreateBody, createRules, RECURSIVE_READ_ONLY } from '@gantry/docker-api';
 import { detached, invalidArgument } from '@gantry/rpc';
 import { sendJson } from '../../http/answer';
 import { hasBody, readJson } from '../../http/body';
@@ -11,7 +11,7 @@ export const containerCreate: Route = {
   path: '/containers/create',
   operation: 'ContainerCreate',
   async handle(x, engine) {
-    const body = await readCreate(x);
+    const body = asMeant(createRules, await readCreate(x), x.version);
     const { HostConfig: host, NetworkingConfig: networking, ...config } = body;
     parsePlatform(x.query.text('platform')); // refused here, passed on as it is
     const { id, warnings } = await engine.containers.create(detached(x.ctx), {
@@ -21,6 +21,7 @@ export const containerCreate: Route = {
       hostConfig: host,
       networkingConfig: networking,
       apiVersion: x.version.text,
+      readOnlyNonRecursive: !x.version.within(RECURSIVE_READ_ONLY),
     });
     sendJson(x, 201, { Id: id, Warnings: warnings });
   },

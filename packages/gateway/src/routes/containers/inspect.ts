@@ -1,4 +1,4 @@
-import { messageCodec } from '@gantry/docker-api';
+import { writeContainerInspect } from '@gantry/docker-api';
 import { internal } from '@gantry/rpc';
 import { sendJson } from '../../http/answer';
 import type { Route } from '../../http/exchange';
@@ -10,6 +10,6 @@ export const containerInspectRoute: Route = {
   async handle(x, engine) {
     const { container } = await engine.containers.inspect(x.ctx, { id: x.params['name'] ?? '', size: x.query.flag('size') });
     if (container === undefined) throw internal(`the engine answered no container for ${x.params['name'] ?? ''}`);
-    sendJson(x, 200, messageCodec('ContainerInspectResponse').write(container, x.version));
+    sendJson(x, 200, writeContainerInspect(container, x.version));
   },
 };

@@ -10,7 +10,7 @@ export const containerStats: Route = {
   operation: 'ContainerStats',
   async handle(x, engine) {
     const stream = x.query.flag('stream', true);
-    const oneShot = x.version.atLeast('1.41') && x.query.flag('one-shot');
+    const oneShot = x.query.flag('one-shot');
     if (stream && oneShot) throw invalidArgument('cannot have stream=true and one-shot=true');
     const lines = new JsonLines(x);
     for await (const sample of engine.containers.stats(x.ctx, { id: x.params['name'] ?? '', stream, oneShot })) {

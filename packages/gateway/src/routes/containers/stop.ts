@@ -8,8 +8,7 @@ export const containerStop: Route = {
   operation: 'ContainerStop',
   async handle(x, engine) {
     const timeout = x.query.int32('t');
-    const signal = x.version.atLeast('1.42') ? x.query.text('signal') : '';
-    await engine.containers.stop(detached(x.ctx), { id: x.params['name'] ?? '', signal, timeout });
+    await engine.containers.stop(detached(x.ctx), { id: x.params['name'] ?? '', signal: x.query.text('signal'), timeout });
     sendEmpty(x, 204);
   },
 };

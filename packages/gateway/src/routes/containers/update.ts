@@ -1,5 +1,5 @@
 import type { HostConfig } from '@gantry/api/gantry/engine/v1/types';
-import { containerUpdateBody, messageCodec } from '@gantry/docker-api';
+import { asMeant, containerUpdateBody, messageCodec, updateRules } from '@gantry/docker-api';
 import { detached } from '@gantry/rpc';
 import { sendJson } from '../../http/answer';
 import { readJson } from '../../http/body';
@@ -10,7 +10,7 @@ export const containerUpdate: Route = {
   path: '/containers/{name:.*}/update',
   operation: 'ContainerUpdate',
   async handle(x, engine) {
-    const body = (await readJson(x, containerUpdateBody)) ?? containerUpdateBody.zero();
+    const body = asMeant(updateRules, (await readJson(x, containerUpdateBody)) ?? containerUpdateBody.zero(), x.version);
     const config: HostConfig = { ...messageCodec('HostConfig').zero(), ...body };
     const { warnings } = await engine.containers.update(detached(x.ctx), { id: x.params['name'] ?? '', hostConfig: config });
     sendJson(x, 200, { Warnings: warnings.length === 0 ? null : warnings });

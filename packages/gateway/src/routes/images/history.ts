@@ -8,7 +8,7 @@ export const imageHistory: Route = {
   path: '/images/{name:.*}/history',
   operation: 'ImageHistory',
   async handle(x, engine) {
-    const platform = x.version.atLeast('1.48') && x.query.text('platform') !== '' ? parsePlatformJson(x.query.text('platform')) : undefined;
+    const platform = x.query.text('platform') !== '' ? parsePlatformJson(x.query.text('platform')) : undefined;
     const { items } = await engine.images.imageHistory(x.ctx, { name: x.params['name'] ?? '', platform });
     sendJson(
       x,

@@ -10,8 +10,8 @@ export const imageInspect: Route = {
   operation: 'ImageInspect',
   async handle(x, engine) {
     const name = x.params['name'] ?? '';
-    const platform = x.version.atLeast('1.49') && x.query.text('platform') !== '' ? parsePlatformJson(x.query.text('platform')) : undefined;
-    const manifests = x.version.atLeast('1.48') && x.query.flag('manifests');
+    const platform = x.query.text('platform') !== '' ? parsePlatformJson(x.query.text('platform')) : undefined;
+    const manifests = x.query.flag('manifests');
     if (manifests && platform !== undefined)
       throw invalidArgument('conflicting options: manifests and platform options cannot both be set');
     const { image } = await engine.images.inspectImage(x.ctx, { name, platform, manifests });

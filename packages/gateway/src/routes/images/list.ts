@@ -1,5 +1,4 @@
 import { writeImageSummary } from '@gantry/docker-api';
-import { invalidArgument } from '@gantry/rpc';
 import { sendJson } from '../../http/answer';
 import { filterKeys, readFilters } from '../../http/filters';
 import type { Route } from '../../http/exchange';
@@ -11,13 +10,14 @@ export const imageList: Route = {
   async handle(x, engine) {
     const { query } = x;
     const filters = readFilters(query, filterKeys.images);
-    if (query.text('filter') !== '') throw invalidArgument('parameter filter is not supported by gantry: use filters');
+    // before 1.41 a pattern of names had a parameter of its own
+    if (query.text('filter') !== '') filters['reference'] = { values: [...(filters['reference']?.values ?? []), query.text('filter')] };
     const { images } = await engine.images.listImages(x.ctx, {
       all: query.flag('all'),
       filters,
-      sharedSize: x.version.atLeast('1.42') && query.flag('shared-size'),
+      sharedSize: query.flag('shared-size'),
       digests: query.flag('digests'),
-      manifests: x.version.atLeast('1.47') && query.flag('manifests'),
+      manifests: query.flag('manifests'),
     });
     sendJson(
       x,

@@ -10,7 +10,7 @@ export const imageLoad: Route = {
   path: '/images/load',
   operation: 'ImageLoad',
   async handle(x, engine) {
-    const platforms = x.version.atLeast('1.48') ? x.query.all('platform').map(parsePlatformJson) : [];
+    const platforms = x.query.all('platform').map(parsePlatformJson);
     const call = engine.images.loadImages(x.ctx, { load: { quiet: x.query.flag('quiet'), platforms } });
     const lines = new JsonLines(x);
     let sending: Upload | undefined;

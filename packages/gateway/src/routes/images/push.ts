@@ -11,7 +11,7 @@ export const imagePush: Route = {
   async handle(x, engine) {
     const name = x.params['name'] ?? '';
     const tag = x.query.text('tag');
-    const platform = x.version.atLeast('1.46') && x.query.text('platform') !== '' ? parsePlatformJson(x.query.text('platform')) : undefined;
+    const platform = x.query.text('platform') !== '' ? parsePlatformJson(x.query.text('platform')) : undefined;
     const tagged = name.lastIndexOf(':') > name.lastIndexOf('/');
     const call = engine.images.pushImage(x.ctx, {
       push: { ref: tag === '' ? name : `${name}:${tag}`, allTags: tag === '' && !tagged, auth: registryAuth(x), platform },

@@ -10,7 +10,7 @@ export const imageDelete: Route = {
   operation: 'ImageDelete',
   async handle(x, engine) {
     const { query } = x;
-    const platforms = x.version.atLeast('1.50') ? query.all('platforms').map(parsePlatformJson) : [];
+    const platforms = query.all('platforms').map(parsePlatformJson);
     const { items } = await engine.images.removeImage(detached(x.ctx), {
       name: x.params['name'] ?? '',
       force: query.flag('force'),

@@ -6,7 +6,7 @@ import { download, needTicket } from '../../streams/bulk';
 
 async function save(x: Exchange, engine: Engine, refs: string[]): Promise<void> {
   if (refs.length === 0) throw invalidArgument('no image names given');
-  const platforms = x.version.atLeast('1.48') ? x.query.all('platform').map(parsePlatformJson) : [];
+  const platforms = x.query.all('platform').map(parsePlatformJson);
   const { save: saved } = await engine.images.saveImages(x.ctx, { save: { refs, platforms } });
   await download(x, needTicket(saved?.ticket, 'the images'), { 'Content-Type': 'application/x-tar' });
 }

@@ -1,4 +1,4 @@
-import { messageCodec, networkCreateBody } from '@gantry/docker-api';
+import { asMeant, messageCodec, networkCreateBody, networkRules } from '@gantry/docker-api';
 import { detached, invalidArgument } from '@gantry/rpc';
 import { sendJson } from '../../http/answer';
 import { readJson } from '../../http/body';
@@ -9,7 +9,7 @@ export const networkCreate: Route = {
   path: '/networks/create',
   operation: 'NetworkCreate',
   async handle(x, engine) {
-    const body = (await readJson(x, networkCreateBody)) ?? networkCreateBody.zero();
+    const body = asMeant(networkRules, (await readJson(x, networkCreateBody)) ?? networkCreateBody.zero(), x.version);
     if (body.Name.trim() === '') throw invalidArgument('network name cannot be empty');
     const { id, warning } = await engine.networks.createNetwork(detached(x.ctx), {
       network: { ...messageCodec('Network').zero(), ...body },

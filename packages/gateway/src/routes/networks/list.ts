@@ -8,11 +8,13 @@ export const networkList: Route = {
   path: '/networks',
   operation: 'NetworkList',
   async handle(x, engine) {
-    const { networks } = await engine.networks.listNetworks(x.ctx, { filters: readFilters(x.query, filterKeys.networks) });
+    // before 1.28 a list told as much as an inspection
+    const containers = !x.version.atLeast('1.28');
+    const { networks } = await engine.networks.listNetworks(x.ctx, { filters: readFilters(x.query, filterKeys.networks), containers });
     sendJson(
       x,
       200,
-      networks.map((each) => messageCodec('Network').write({ ...each, Containers: {} }, x.version)),
+      networks.map((each) => messageCodec('Network').write(each, x.version)),
     );
   },
 };

@@ -6,7 +6,7 @@ import type { Exchange, Route } from '../../http/exchange';
 const objects = ['container', 'image', 'volume', 'build-cache'];
 
 function wanted(x: Exchange): string[] {
-  const types = x.version.atLeast('1.42') ? x.query.all('type') : [];
+  const types = x.query.all('type');
   for (const type of types) if (!objects.includes(type)) throw invalidArgument(`unknown object type: ${type}`);
   return types;
 }

@@ -10,6 +10,6 @@ export const systemVersion: Route = {
   async handle(x, engine) {
     const { version } = await engine.system.getVersion(x.ctx, {});
     if (version === undefined) throw internal('the engine answered no version');
-    sendJson(x, 200, writeVersion(version, x.version));
+    sendJson(x, 200, writeVersion(version, x.version, x.oldest));
   },
 };

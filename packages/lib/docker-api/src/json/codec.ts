@@ -1,5 +1,5 @@
 import { invalidArgument } from '@gantry/rpc';
-import type { ApiVersion } from '../version';
+import type { ApiVersion } from '../versions/version';
 import { type Json, JsonNumber, JsonObject, kindOf } from './value';
 
 /** Where a value stands, for errors: the Go struct that holds it and the path from the body's root. */
@@ -160,13 +160,7 @@ export function omitAbsent<T>(inner: Codec<T>): Codec<T> {
   return { ...inner, write: (value, version) => (value === undefined ? undefined : inner.write(value, version)) };
 }
 
-/** A member of answers from one API version on (`from`), or up to one (`until`, exclusive). Reading is not restricted. */
-export function versioned<T>(inner: Codec<T>, bounds: { readonly from?: string; readonly until?: string }): Codec<T> {
-  return {
-    ...inner,
-    write: (value, version) =>
-      (bounds.from !== undefined && !version.atLeast(bounds.from)) || (bounds.until !== undefined && version.atLeast(bounds.until))
-        ? undefined
-        : inner.write(value, version),
-  };
+/** A member of answers of some API versions (`1.43-`, `-1.52`). Reading is not restricted. */
+export function versioned<T>(inner: Codec<T>, bounds: string): Codec<T> {
+  return { ...inner, write: (value, version) => (version.within(bounds) ? inner.write(value, version) : undefined) };
 }

@@ -1,7 +1,7 @@
 import type { ImageInspect, ImageSummary } from '@gantry/api/gantry/engine/v1/types';
 import { exactNumber } from '../json/codec';
 import { messageCodec } from '../messages';
-import type { ApiVersion } from '../version';
+import type { ApiVersion } from '../versions/version';
 
 /** Before 1.50 the image's configuration had the form of a container's, with everything that does not apply empty. */
 const legacyConfig = {
@@ -24,6 +24,9 @@ const legacyConfig = {
   Labels: null,
 };
 
+/** What an image without a time was made at before 1.44. */
+const NEVER = '0001-01-01T00:00:00Z';
+
 /** VirtualSize ended with 1.44. */
 const virtualSize = (size: bigint, version: ApiVersion): object => (version.atLeast('1.44') ? {} : { VirtualSize: exactNumber(size) });
 
@@ -34,6 +37,7 @@ export function writeImageInspect(image: ImageInspect, version: ApiVersion): obj
     ...written,
     ...(version.atLeast('1.50') ? {} : { Config: { ...legacyConfig, ...written.Config } }),
     ...virtualSize(image.Size, version),
+    ...(version.atLeast('1.44') || image.Created !== '' ? {} : { Created: NEVER }),
   };
 }
 

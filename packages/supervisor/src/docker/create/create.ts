@@ -120,7 +120,7 @@ async function plan(engine: Engine, ctx: CallContext, id: string, request: Creat
     host,
     warnings,
     networks: planNetworks(host, request.networkingConfig, config.MacAddress ?? ''),
-    mounts: await planMounts(host, config, (ref) => findOther(engine, ref)),
+    mounts: await planMounts(host, config, { find: (ref) => findOther(engine, ref), topOnly: request.readOnlyNonRecursive }),
   };
 }
 

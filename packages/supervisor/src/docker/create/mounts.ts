@@ -17,11 +17,18 @@ export interface PlannedMount {
   };
 }
 
+export interface MountNeeds {
+  /** A container of --volumes-from. */
+  readonly find: (ref: string) => DockerRecord;
+  /** Binds that say nothing are read-only at their top alone. */
+  readonly topOnly?: boolean;
+}
+
 /**
  * All mounts that a container asks for, in docker's order of precedence: --volumes-from, -v, --mount, --tmpfs, then the image's volumes
  * where nothing is mounted yet. Anonymous volumes get their names here, so that an undo knows them. Throws invalidArgument.
  */
-export async function planMounts(host: HostConfig, config: ContainerConfig, find: (ref: string) => DockerRecord): Promise<PlannedMount[]> {
+export async function planMounts(host: HostConfig, config: ContainerConfig, needs: MountNeeds): Promise<PlannedMount[]> {
   const planned = new Map<string, PlannedMount>();
   const explicit = new Set<string>();
   const add = (mount: PlannedMount): void => {
@@ -31,18 +38,18 @@ export async function planMounts(host: HostConfig, config: ContainerConfig, find
     planned.set(destination, mount);
   };
 
-  for (const mount of inherited(host.VolumesFrom, find)) planned.set(mount.record.destination, mount);
+  for (const mount of inherited(host.VolumesFrom, needs.find)) planned.set(mount.record.destination, mount);
   const tmpfs = Object.entries(host.Tmpfs).map(([path, options]) =>
     MountRecord.create({ type: 'tmpfs', destination: checkDestination(path), rw: true, options: tmpfsOptions(options) }),
   );
   const covered = new Set(tmpfs.map(({ destination }) => destination));
   for (const text of host.Binds) {
-    const bind = fromBind(text, host.VolumeDriver);
+    const bind = fromBind(text, host.VolumeDriver, needs.topOnly === true);
     if (covered.has(bind.record.destination)) throw invalidArgument(`Duplicate mount point: ${bind.record.destination}`);
     add(bind);
   }
   // --mount and --tmpfs of one place are both made, as docker has it: the tmpfs lies on top.
-  for (const mount of host.Mounts) add(await fromMount(mount));
+  for (const mount of host.Mounts) add(await fromMount(mount, needs.topOnly === true));
   for (const path of Object.keys(config.Volumes)) {
     const destination = destinationOf('volume', path.startsWith('/') ? path : `/${path}`);
     if (!planned.has(destination) && !covered.has(destination)) planned.set(destination, anonymous(destination, host.VolumeDriver));
@@ -74,7 +81,7 @@ function anonymous(destination: string, driver: string, mode = '', rw = true, co
   };
 }
 
-function fromBind(text: string, driver: string): PlannedMount {
+function fromBind(text: string, driver: string, topOnly: boolean): PlannedMount {
   const bind = parseBind(text);
   const { destination, mode, rw } = bind;
   if (bind.type === 'bind') {
@@ -86,6 +93,7 @@ function fromBind(text: string, driver: string): PlannedMount {
         mode,
         rw,
         propagation: bind.propagation,
+        readOnlyNonRecursive: topOnly,
         createSource: true,
       }),
     };
@@ -120,7 +128,7 @@ function inherited(volumesFrom: readonly string[], find: (ref: string) => Docker
 }
 
 /** One --mount. What it leaves out, and what contradicts its type, is refused by name. */
-async function fromMount(mount: Mount): Promise<PlannedMount> {
+async function fromMount(mount: Mount, topOnly: boolean): Promise<PlannedMount> {
   const fail = (why: string): never => {
     throw invalidArgument(`invalid mount config for type "${mount.Type}": ${why}`);
   };
@@ -151,7 +159,7 @@ async function fromMount(mount: Mount): Promise<PlannedMount> {
         source: posix.normalize(mount.Source),
         propagation: options?.Propagation || 'rprivate',
         nonRecursive: options?.NonRecursive ?? false,
-        readOnlyNonRecursive: options?.ReadOnlyNonRecursive ?? false,
+        readOnlyNonRecursive: topOnly || options?.ReadOnlyNonRecursive === true,
         readOnlyForceRecursive: options?.ReadOnlyForceRecursive ?? false,
         createSource: options?.CreateMountpoint ?? false,
       }),

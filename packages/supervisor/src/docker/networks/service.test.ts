@@ -74,6 +74,7 @@ function fail(ref: string): never {
 const ctx = newContext();
 const values = (filters: Record<string, string[]>) => ({
   filters: Object.fromEntries(Object.entries(filters).map(([key, list]) => [key, { values: list }])),
+  containers: false,
 });
 
 test.each([

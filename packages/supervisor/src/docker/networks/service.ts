@@ -62,10 +62,10 @@ export function networksHandlers(needs: NetworksNeeds): Handlers<typeof EngineNe
   };
 
   return {
-    async listNetworks(ctx, { filters }) {
+    async listNetworks(ctx, { filters, containers }) {
       const { networks } = await service.listNetworks(ctx, {});
       const wanted = networkFilter(filters, usedNetworks(records, networks));
-      return { networks: networks.filter(wanted).map((network) => dockerNetwork(network, { containers: false })) };
+      return { networks: networks.filter(wanted).map((network) => dockerNetwork(network, { containers })) };
     },
     async inspectNetwork(ctx, { id, scope }) {
       if (scope !== '' && scope !== 'local') throw notFound(`network ${id} not found`);
