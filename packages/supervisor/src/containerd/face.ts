@@ -27,6 +27,7 @@ import { describeRuntime } from './introspection/runtime-info';
 import { imagesServiceContents } from './namespaces/contents';
 import { askSnapshotters } from './snapshotters';
 import { namespaceHandlers } from './namespaces/namespaces';
+import { checkpointImages } from './tasks/checkpoint-images';
 import { LONG_TASK_CALLS, tasksHandlers } from './tasks/tasks';
 import { versionHandlers } from './version';
 
@@ -61,6 +62,13 @@ export function addContainerdFace(server: RpcServer, needs: FaceNeeds): void {
     snapshotters,
   });
   const leases = snapshotLeases(images.client(LeasesService));
+  const checkpoints = checkpointImages({
+    snapshots,
+    snapshotters,
+    diff: images.client(DiffService),
+    content: images.client(ContentService),
+    leases: images.client(LeasesService),
+  });
 
   server.addService(VersionService, versionHandlers(needs.build));
   const describe = describeRuntime({ runtimes, build: needs.build, here: needs.here });
@@ -68,9 +76,13 @@ export function addContainerdFace(server: RpcServer, needs: FaceNeeds): void {
   server.addService(NamespacesService, namespaceHandlers({ records, engineNamespace: needs.engineNamespace, envelopes, contents }));
   server.addService(EventsService, eventsHandlers(envelopes));
   server.addService(ContainersService, requireNamespace<typeof ContainersService>(containersHandlers({ records, tasks, leases, docker })));
-  server.addService(TasksService, requireNamespace<typeof TasksService>(tasksHandlers({ records, tasks, snapshots, runtimes, runRoot })), {
-    longCalls: [...LONG_TASK_CALLS],
-  });
+  server.addService(
+    TasksService,
+    requireNamespace<typeof TasksService>(tasksHandlers({ records, tasks, snapshots, runtimes, checkpoints, runRoot })),
+    {
+      longCalls: [...LONG_TASK_CALLS],
+    },
+  );
   const ensureNamespace = (name: string): void => {
     if (records.namespaces.get(name) === undefined) records.namespaces.create(name, {});
   };

@@ -8,6 +8,9 @@ export function bundlePath(runRoot: string, namespace: string, id: string): stri
   return join(runRoot, 'tasks', namespace, id);
 }
 
+/** Where a checkpoint of the content store is laid out for a task that is restored from it. */
+export const checkpointDirectory = (bundle: string): string => join(bundle, 'checkpoint');
+
 /** Makes a bundle with the container's own specification. Throws alreadyExists when the directory is there. */
 export async function writeBundle(bundle: string, container: Container): Promise<void> {
   const spec = container.spec?.value ?? Buffer.alloc(0);
@@ -28,6 +31,7 @@ export async function writeBundle(bundle: string, container: Container): Promise
  */
 export async function removeBundle(bundle: string): Promise<void> {
   await rm(join(bundle, 'config.json'), { force: true });
+  await rm(checkpointDirectory(bundle), { recursive: true, force: true });
   for (const directory of [join(bundle, 'rootfs'), bundle]) {
     await rmdirQuietly(directory);
   }

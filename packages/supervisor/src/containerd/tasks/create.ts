@@ -1,12 +1,14 @@
+import type { Any } from '@gantry/api/google/protobuf/any';
 import type { Mount } from '@gantry/api/containerd/types/types';
 import type { SnapshotsService } from '@gantry/api/containerd/services/snapshots/v1/snapshots';
 import type { CreateTaskRequest, CreateTaskResponse } from '@gantry/api/containerd/services/tasks/v1/tasks';
-import { type CallContext, failedPrecondition, isErrorOf, notFound, notImplemented, type ServiceClient } from '@gantry/rpc';
+import { type CallContext, failedPrecondition, isErrorOf, notFound, type ServiceClient } from '@gantry/rpc';
 import { type ContainerdContainer, type Records, VIEW_EXTENSION } from '../../core/records';
 import type { RuntimeTable } from '../../core/runtimes';
 import type { Tasks } from '../../core/tasks';
 import { checkIdentifier } from '../identifiers';
-import { bundlePath, removeBundle, writeBundle } from './bundle';
+import { bundlePath, checkpointDirectory, removeBundle, writeBundle } from './bundle';
+import type { CheckpointImages } from './checkpoint-images';
 import { createFailure } from './failures';
 import { restorePath, taskOptions } from './runtime-options';
 
@@ -15,6 +17,7 @@ export interface TasksNeeds {
   readonly tasks: Tasks;
   readonly snapshots: Pick<ServiceClient<typeof SnapshotsService>, 'mounts'>;
   readonly runtimes: RuntimeTable;
+  readonly checkpoints: CheckpointImages;
   readonly runRoot: string;
 }
 
@@ -27,10 +30,6 @@ export async function createTask(needs: TasksNeeds, ctx: CallContext, request: C
   if (Object.hasOwn(container.extensions, VIEW_EXTENSION)) {
     throw failedPrecondition(`container "${id}" is a docker container: its task is made by docker's start: failed precondition`);
   }
-  if (request.checkpoint !== undefined)
-    throw notImplemented(
-      `task ${id}: a checkpoint that is an image (${request.checkpoint.digest}) is not supported, only one in a directory: not implemented`,
-    );
   const given = request.options ?? container.runtime?.options;
   const options = taskOptions(needs.runtimes, request.runtimePath || (container.runtime?.name ?? ''), given);
   const rootfs = await rootMounts(needs, ctx, { container, asked: request.rootfs });
@@ -49,13 +48,29 @@ export async function createTask(needs: TasksNeeds, ctx: CallContext, request: C
       stdout,
       stderr,
       options,
-      checkpoint: restorePath(given),
+      checkpoint: await restoredFrom(needs, ctx, { request, given, bundle }),
     });
     return { containerId: id, pid };
   } catch (error) {
     await removeBundle(bundle);
     throw createFailure(error, id);
   }
+}
+
+/**
+ * The directory of the checkpoint that a task is restored from: the one that its options or the checkpoint's annotation (a CRI's) name, or one in the
+ * bundle for a checkpoint of the content store. Empty: it is made anew.
+ */
+async function restoredFrom(
+  { checkpoints }: TasksNeeds,
+  ctx: CallContext,
+  { request: { checkpoint }, given, bundle }: { request: CreateTaskRequest; given: Any | undefined; bundle: string },
+): Promise<string> {
+  const named = checkpoint?.annotations['RestoreFromPath'] ?? restorePath(given);
+  if (named !== '' || checkpoint === undefined) return named;
+  const directory = checkpointDirectory(bundle);
+  await checkpoints.load(ctx, checkpoint, directory);
+  return directory;
 }
 
 /** The mounts that the client names, else those of the container's snapshot; none for a root file system that is a plain directory. */

@@ -75,10 +75,7 @@ export function tasksHandlers(needs: TasksNeeds): Handlers<typeof TasksService> 
     pause: (ctx, { containerId }) => done(ctx, containerId, tasks.pause(ctx, { id: containerId })),
     resume: (ctx, { containerId }) => done(ctx, containerId, tasks.resume(ctx, { id: containerId })),
     listPids: (ctx, { containerId }) => found(ctx, containerId, tasks.pids(ctx, { id: containerId })),
-    checkpoint: async (ctx, request) => {
-      await found(ctx, request.containerId, checkpointTask(tasks, ctx, request));
-      return { descriptors: [] };
-    },
+    checkpoint: (ctx, request) => found(ctx, request.containerId, checkpointTask(needs, ctx, request)),
     update: (ctx, { containerId, resources, annotations }) =>
       done(ctx, containerId, tasks.update(ctx, { id: containerId, resources, annotations })),
     async metrics(ctx, { filters }) {
