@@ -1,5 +1,5 @@
 import { errorText, GantryError, httpStatus, isGantryError } from '@gantry/rpc';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { Exchange } from './exchange';
 
 /** A failure whose HTTP status no error kind has. */
@@ -23,13 +23,37 @@ export function sendText(x: Pick<Exchange, 'response'>, status: number, text: st
 /** 204, 304, or a 200 and 201 without a body. */
 export function sendEmpty(x: Pick<Exchange, 'response'>, status: number): void {
   x.response.writeHead(status, status === 204 || status === 304 ? {} : { 'Content-Length': 0 });
-  x.response.end();
+  finish(x.response);
 }
 
 function sendBytes(response: ServerResponse, status: number, contentType: string, text: string): void {
   const bytes = Buffer.from(text);
   response.writeHead(status, { 'Content-Type': contentType, 'Content-Length': bytes.length });
-  response.end(bytes);
+  finish(response, bytes);
+}
+
+/** Longest that the rest of a body is read and dropped after the answer, milliseconds. */
+const DROP_MS = 30_000;
+
+/**
+ * Ends the answer; everything is sent at once, but where the client still uploads the connection ends after the upload. A close under the client's write would
+ * take the answer from it: many write everything before they read anything.
+ */
+export function finish(response: ServerResponse, bytes?: string | Buffer): void {
+  const { req } = response;
+  if (req.complete || response.destroyed) {
+    response.end(bytes);
+    return;
+  }
+  if (bytes === undefined) response.flushHeaders();
+  else response.write(bytes);
+  const end = (): void => {
+    clearTimeout(timer);
+    response.end();
+  };
+  const timer = setTimeout(() => req.socket.destroy(), DROP_MS).unref();
+  req.once('end', end).once('close', end);
+  req.resume();
 }
 
 export function statusOf(error: unknown): number {
@@ -48,15 +72,6 @@ export function sendError(response: ServerResponse, error: unknown): void {
     return;
   }
   const status = statusOf(error);
-  if (!response.req.complete && !isShort(response.req)) response.setHeader('Connection', 'close'); // the rest of an upload is not waited for
   if (status === 304) sendEmpty({ response }, 304);
   else sendJson({ response }, status, { message: messageOf(error) });
-}
-
-/** Bytes of an unread body that are taken off the connection after the answer, as Go's server does: closing at once would break the client's write. */
-const SHORT = 256 << 10;
-
-function isShort(request: IncomingMessage): boolean {
-  const length = Number(request.headers['content-length']); // NaN without one
-  return length <= SHORT && request.headers.expect === undefined;
 }

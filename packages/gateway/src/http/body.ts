@@ -21,7 +21,8 @@ export async function readBody(x: Pick<Exchange, 'request' | 'upgrade'>): Promis
   if (x.upgrade !== undefined) return readUpgradedBody(x.request, x.upgrade.socket, length);
   const chunks: Buffer[] = [];
   let size = 0;
-  for await (const chunk of x.request as AsyncIterable<Buffer>) {
+  // A body that is refused on the way must not take the connection with it: the answer goes over it.
+  for await (const chunk of x.request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     size += chunk.length;
     if (size > BODY_LIMIT) throw tooLarge();
     chunks.push(chunk);

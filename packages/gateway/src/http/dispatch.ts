@@ -45,7 +45,7 @@ export class Dispatcher {
     response.assignSocket(socket);
     response.on('finish', () => {
       response.detachSocket(socket);
-      socket.destroySoon();
+      closeSoon(socket);
     });
     socket.on('error', () => undefined);
     socket.pause();
@@ -142,6 +142,17 @@ export class Dispatcher {
       logger.error({ ...fields, err: failure }, `request failed: ${errorText(failure)}`);
     else logger.info(fields, `request refused: ${errorText(failure)}`);
   }
+}
+
+/** Time for a client to close its side of a connection that upgrades no more, milliseconds. */
+const CLOSE_MS = 2000;
+
+/** What the client sent beside the refused request is read and dropped: closing over it would take the answer back. */
+function closeSoon(socket: Socket): void {
+  socket.end();
+  socket.resume();
+  const timer = setTimeout(() => socket.destroy(), CLOSE_MS).unref();
+  socket.once('close', () => clearTimeout(timer));
 }
 
 function header(request: IncomingMessage, name: string): string {

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { cancelled, drained } from '@gantry/rpc';
-import { sendError, messageOf } from '../http/answer';
+import { finish, messageOf, sendError } from '../http/answer';
 import type { Exchange } from '../http/exchange';
 
 /**
@@ -38,13 +38,13 @@ export class JsonLines {
 
   end(): void {
     this.open();
-    this.response.end();
+    finish(this.response);
   }
 
   /** Tells a failure the way the stream's state allows. */
   fail(error: unknown): void {
     if (!this.response.headersSent) return sendError(this.response, error);
     const message = messageOf(error);
-    this.response.end(`${JSON.stringify({ errorDetail: { message }, error: message })}\r\n`);
+    finish(this.response, `${JSON.stringify({ errorDetail: { message }, error: message })}\r\n`);
   }
 }
