@@ -3,14 +3,15 @@ import { invalidArgument } from '@gantry/rpc';
 /** ctrl-p ctrl-q. */
 const DEFAULT_KEYS = Buffer.from([16, 17]);
 
-/** `ctrl-x` names and single characters, separated by commas; empty: the default. Errors: invalidArgument. */
-export function parseDetachKeys(keys: string): Buffer {
+/** `ctrl-x` names, `DEL` and single characters, separated by commas; empty: the default. Errors: invalidArgument. */
+export function parseDetachKeys(keys: string, what = 'detach'): Buffer {
   if (keys === '') return DEFAULT_KEYS;
   const bytes = keys.split(',').flatMap((key) => {
     if (Buffer.byteLength(key) === 1) return [...Buffer.from(key)];
-    const control = /^ctrl-([a-z@[\\\]^_])$/i.exec(key)?.[1];
-    if (control === undefined) throw invalidArgument(`Invalid detach keys (${keys}) provided`);
-    return [control.toLowerCase().charCodeAt(0) & 0x1f];
+    if (key === 'DEL') return [0x7f];
+    const control = /^ctrl-([a-z@[\\\]^_])$/.exec(key)?.[1];
+    if (control === undefined) throw invalidArgument(`Invalid ${what} keys (${keys}) provided`);
+    return [control.charCodeAt(0) & 0x1f];
   });
   return Buffer.from(bytes);
 }

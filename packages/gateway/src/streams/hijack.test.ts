@@ -59,6 +59,34 @@ test('attach is answered before the start, and loses no byte', async () => {
   client.socket.end();
 });
 
+test.each([
+  ['Upgrade: tcp\r\n', /^HTTP\/1\.1 101 UPGRADED\r\nContent-Type: application\/vnd\.docker\.multiplexed-stream\r\n/],
+  ['', /^HTTP\/1\.1 200 OK\r\nContent-Type: application\/vnd\.docker\.raw-stream\r\n/],
+])('Upgrade alone is enough, and without it the stream goes by its old name: "%s"', async (headers, answer) => {
+  await start((io) => {
+    io.stdout('one');
+    return 0;
+  });
+  const client = attach('stream=1&stdout=1', `${headers}Content-Length: 0\r\n`);
+  await client.until(answer);
+  await gateway.ask('POST', '/containers/box/start');
+  await client.ended;
+  expect(client.body).toBe(frames([1, 'one']));
+  client.socket.end();
+});
+
+test.each([
+  ['foo', 400],
+  ['ctrl-A', 400],
+  ['a,,b', 400],
+  ['DEL,ctrl-@', 101],
+])('detach keys %s: %i', async (keys, status) => {
+  await start(() => 0);
+  const client = attach(`stream=1&stdout=1&detachKeys=${keys}`);
+  await client.until(new RegExp(`^HTTP/1.1 ${status} `));
+  client.socket.destroy();
+});
+
 test('half-close of the client ends stdin while output goes on', async () => {
   await start(async (io) => {
     io.stdout(`got ${await io.stdin}`);

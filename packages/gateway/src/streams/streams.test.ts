@@ -77,7 +77,10 @@ describe('pull', () => {
   });
 
   test.each([
-    ['fromImage=a&platform=$', /invalid platform/],
+    ['fromImage=a&platform=$', /"\$" is an invalid OS component/],
+    ['fromImage=a&platform=foobar', /"foobar": unknown operating system or architecture/],
+    ['fromImage=a&tag=-x', /^invalid tag format$/],
+    ['fromSrc=-&repo=a&tag=-x', /^invalid tag format$/],
     ['tag=1', /fromImage and fromSrc/],
   ])('refuses %s', async (query, message) => {
     const answer = await gateway.ask('POST', `/images/create?${query}`);

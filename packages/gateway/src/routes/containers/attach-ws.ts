@@ -13,6 +13,8 @@ export const containerAttachWebsocket: Route = {
   operation: 'ContainerAttachWebsocket',
   hijacks: true,
   async handle(x, engine) {
+    // an unknown container is told before a broken handshake
+    await engine.containers.inspect(x.ctx, { id: x.params['name'] ?? '', size: false });
     if (x.upgrade === undefined) throw invalidArgument('not a websocket handshake of version 13');
     checkHandshake(x.request);
     await attach(x, engine, {

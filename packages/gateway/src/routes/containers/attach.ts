@@ -6,7 +6,7 @@ import { hasBody, readBody } from '../../http/body';
 import type { Exchange, Route } from '../../http/exchange';
 import { copyTicket } from '../../streams/copy-ticket';
 import { parseDetachKeys } from '../../streams/detach-keys';
-import { streamType, takeOver } from '../../streams/hijack';
+import { takeOver } from '../../streams/hijack';
 import { attachMonitor } from '../../streams/monitor';
 import { closeClient, splice } from '../../streams/splice';
 
@@ -24,7 +24,7 @@ export const containerAttach: Route = {
   hijacks: true,
   async handle(x, engine) {
     if (hasBody(x.request)) await readBody(x); // dockerode repeats its query there; it must not become stdin
-    await attach(x, engine, { accept: (tty) => takeOver(x, streamType(tty, x)) });
+    await attach(x, engine, { accept: (tty) => takeOver(x, tty) });
   },
 };
 

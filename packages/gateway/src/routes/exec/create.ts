@@ -12,7 +12,7 @@ export const containerExec: Route = {
   async handle(x, engine) {
     const body = (await readJson(x, execCreateBody)) ?? execCreateBody.zero();
     if ((body.Cmd?.items.length ?? 0) === 0) throw invalidArgument('No exec command specified');
-    parseDetachKeys(body.DetachKeys);
+    parseDetachKeys(body.DetachKeys, 'escape');
     const { id } = await engine.containers.execCreate(detached(x.ctx), {
       containerId: x.params['name'] ?? '',
       attachStdin: body.AttachStdin,

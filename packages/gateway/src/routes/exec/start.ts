@@ -8,7 +8,7 @@ import { readJson } from '../../http/body';
 import type { Exchange, Route } from '../../http/exchange';
 import { parseDetachKeys } from '../../streams/detach-keys';
 import { Deframer, frame, Framer } from '../../streams/frames';
-import { streamType, takeOver } from '../../streams/hijack';
+import { takeOver } from '../../streams/hijack';
 import { attachMonitor } from '../../streams/monitor';
 import { closeClient, splice } from '../../streams/splice';
 
@@ -48,9 +48,9 @@ async function startAttached(x: Exchange, engine: Engine, body: ExecStartBody): 
   let client: Socket | undefined;
   try {
     const first = await messages.next().catch((error: unknown) => {
-      // a command that cannot run is the exec's own output and exit code, as in dockerd; the client asks for the code afterwards
-      if (!isGantryError(error) || error.meta['exitCode'] === undefined) throw error;
-      client = takeOver(x, streamType(body.Tty, x));
+      // once the exec and its container are there, what is wrong is the exec's own output, as in dockerd; the client asks for the code afterwards
+      if (!isGantryError(error) || error.meta['execState'] === undefined) throw error;
+      client = takeOver(x, body.Tty);
       tell(client, error, body.Tty);
       return undefined;
     });
@@ -77,7 +77,7 @@ async function join(x: Exchange, engine: Engine, { exec, framed, messages }: Joi
     x.ctx.signal,
   );
   const outcome = follow(messages);
-  const client = takeOver(x, streamType(!framed, x));
+  const client = takeOver(x, !framed);
   const through = framed === !exec.tty ? undefined : framed ? new Framer() : new Deframer();
   const done = splice(client, monitor, {
     stdin: exec.stdin,

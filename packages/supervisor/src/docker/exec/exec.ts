@@ -90,9 +90,11 @@ export function requireExec(engine: Engine, id: string): Exec {
 /** POST /exec/{id}/start: detached at once; else the socket first, the process on ExecReady. Ends when the process is started, or with its end when attached. */
 export async function* startExec(engine: Engine, caller: CallContext, request: ExecStartRequest): AsyncGenerator<ExecStartResponse> {
   const exec = requireExec(engine, request.id);
-  if (exec.state === 'exited') throw conflict(`exec command ${exec.id} has already run`);
-  if (exec.state !== 'created') throw conflict(`Error: Exec command ${exec.id} is already running`);
   checkRunning(engine, exec.containerId);
+  if (exec.state !== 'created') {
+    const what = exec.state === 'exited' ? 'has already run' : 'is already running';
+    throw conflict(`exec command ${exec.id} ${what}`, { meta: { execState: exec.state } });
+  }
   if (request.consoleSize.length === 2) exec.consoleSize = request.consoleSize;
   exec.state = 'starting';
   const ctx = detached(inDockerNamespace(engine, caller));
@@ -182,10 +184,11 @@ function failedToStart(engine: Engine, ctx: CallContext, exec: Exec, thrown: unk
   exec.state = 'running';
   engine.execs.exited(exec.containerId, exec.id, exitCode);
   void engine.tasks.delete(ctx, { id: exec.containerId, execId: exec.id }).catch(() => undefined);
-  if (known === undefined) return new GantryError(failure.kind, failure.message, { cause: thrown, meta: { ...failure.meta, exitCode } });
+  const meta = { exitCode, execState: exec.state };
+  if (known === undefined) return new GantryError(failure.kind, failure.message, { cause: thrown, meta: { ...failure.meta, ...meta } });
   const { reason } = failure.meta;
   const told = typeof reason === 'string' ? reason : `exec failed: unable to start container process: ${failure.message}`;
-  return new GantryError('invalidArgument', `OCI runtime exec failed: ${told}: unknown`, { cause: thrown, meta: { exitCode } });
+  return new GantryError('invalidArgument', `OCI runtime exec failed: ${told}: unknown`, { cause: thrown, meta });
 }
 
 /** The client of an attached start is connected to the monitor. */
