@@ -7,14 +7,17 @@ import { isLocal, type ListenAddress } from './http/listen-address';
 import { Listener } from './http/listener';
 import { Router } from './http/router';
 import { httpMetrics } from './metrics';
+import { grpcRoute } from './routes/grpc/serve';
 import { routes } from './routes/table';
 
 /** Constructs the gateway: one dispatcher behind every host, and the supervisor's socket behind the dispatcher. */
 export function compose(service: ServiceContext<GatewayConfig>): Running {
   const { config, logger, run } = service;
   const connection = connect(service.socket('supervisor'));
+  // health and reflection, on its own socket and behind POST /grpc
+  const server = service.createServer();
   const dispatcher = new Dispatcher({
-    router: new Router(routes),
+    router: new Router([...routes, grpcRoute(server)]),
     engine: engineOver(connection),
     logger,
     version: service.version,
@@ -36,8 +39,6 @@ export function compose(service: ServiceContext<GatewayConfig>): Running {
       ...(tls === undefined || isLocal(address) ? {} : { tls }),
     });
   const listeners: Listener[] = [];
-  // health and reflection
-  const server = service.createServer();
   return {
     async start() {
       await server.listen(service.socket());

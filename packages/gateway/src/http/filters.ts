@@ -68,6 +68,7 @@ export const filterKeys = {
   imagesPrune: ['dangling', 'label', 'label!', 'until'],
   networks: ['dangling', 'driver', 'id', 'label', 'name', 'scope', 'type'],
   networksPrune: ['label', 'label!', 'until'],
+  plugins: ['capability', 'enabled'],
   volumes: ['dangling', 'driver', 'label', 'name'],
   volumesPrune: ['all', 'label', 'label!'],
 } as const;

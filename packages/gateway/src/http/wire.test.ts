@@ -94,11 +94,34 @@ describe('every answer', () => {
 
 test('every operation is registered once, and those without an implementation name themselves', async () => {
   expect(new Set(routes.map((route) => `${route.method} ${route.path}`)).size).toBe(routes.length);
-  for (const path of ['/swarm', '/services', '/nodes', '/secrets', '/configs', '/tasks', '/plugins', '/v1.50/images/x/attestations']) {
+  for (const path of ['/v1.50/images/x/attestations', '/containers/x/checkpoints']) {
     const answer = await gateway.ask('GET', path);
     expect([path, answer.status]).toEqual([path, 501]);
     expect(answer.json().message).toMatch(/^[A-Z]\w+ is not implemented by gantry$/);
   }
+});
+
+test('there is no swarm and no plugin, in the words that clients know', async () => {
+  for (const path of ['/swarm', '/services', '/services/x', '/nodes', '/secrets/x', '/configs', '/tasks', '/swarm/unlockkey']) {
+    const answer = await gateway.ask('GET', path);
+    expect([path, answer.status, answer.json().message]).toEqual([
+      path,
+      503,
+      'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.',
+    ]);
+  }
+  expect(await gateway.ask('POST', '/swarm/leave')).toMatchObject({
+    status: 503,
+    text: expect.stringContaining('not part of a swarm') as string,
+  });
+  expect(await gateway.ask('GET', '/v1.51/plugins')).toMatchObject({ status: 200, text: '[]\n' });
+  const filters = (value: object): string => `/plugins?filters=${encodeURIComponent(JSON.stringify(value))}`;
+  expect((await gateway.ask('GET', filters({ enabled: ['y'] }))).json()).toEqual({ message: "invalid filter 'enabled=[y]'" });
+  expect((await gateway.ask('GET', filters({ x: ['y'] }))).json()).toEqual({ message: "invalid filter 'x'" });
+  expect(await gateway.ask('POST', '/plugins/a/b/enable')).toMatchObject({
+    status: 404,
+    text: expect.stringContaining('plugin \\"a/b\\" not found') as string,
+  });
 });
 
 describe('bodies', () => {

@@ -54,7 +54,7 @@ import { networkInspect } from './networks/inspect';
 import { networkList } from './networks/list';
 import { networkPrune } from './networks/prune';
 import { networkDelete } from './networks/remove';
-import { pluginInspect } from './plugins/inspect';
+import { pluginRoutes } from './plugins/table';
 import { volumeCreateRoute } from './volumes/create';
 import { volumeInspect } from './volumes/inspect';
 import { volumeList } from './volumes/list';
@@ -62,11 +62,11 @@ import { volumePrune } from './volumes/prune';
 import { volumeDelete } from './volumes/remove';
 import type { Route } from '../http/exchange';
 import { notImplementedRoutes } from './not-implemented/table';
-import { swarmLeave } from './swarm/leave';
+import { swarmRoutes } from './swarm/table';
 
 /** Every operation of the Engine API. Patterns are tried in this order, so the longer ones of an object come before its bare `{name:.*}`. */
 export const routes: readonly Route[] = [
-  swarmLeave,
+  ...swarmRoutes,
   ...notImplementedRoutes,
   buildPrune,
   systemAuth,
@@ -126,7 +126,7 @@ export const routes: readonly Route[] = [
   networkList,
   networkPrune,
   networkDelete,
-  pluginInspect,
+  ...pluginRoutes,
   volumeCreateRoute,
   volumeInspect,
   volumeList,

@@ -2,12 +2,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connect, type Logger, silentLogger, StreamBroker } from '@gantry/rpc';
+import { connect, createServer, type Logger, silentLogger, StreamBroker } from '@gantry/rpc';
 import { engineOver } from '../engine/engine';
 import { Dispatcher } from '../http/dispatch';
 import type { ListenAddress } from '../http/listen-address';
 import { Listener, type TlsFiles } from '../http/listener';
 import { Router } from '../http/router';
+import { grpcRoute } from '../routes/grpc/serve';
 import { routes } from '../routes/table';
 import { type FakeAnswers, serveFakeEngine } from './fake-engine';
 
@@ -63,8 +64,9 @@ export async function startGateway(
   await broker.listen();
   let engine = await serveFakeEngine(join(folder, 'supervisor.sock'), typeof answers === 'function' ? answers(broker, folder) : answers);
   const connection = connect(join(folder, 'supervisor.sock'));
+  const grpc = createServer({ logger: silentLogger });
   const dispatcher = new Dispatcher({
-    router: new Router(routes),
+    router: new Router([...routes, grpcRoute(grpc)]),
     engine: engineOver(connection),
     logger: options.logger ?? silentLogger,
     version: '0.1.0',
@@ -91,6 +93,7 @@ export async function startGateway(
     ask: (method, path, asked = {}) => ask(socket, method, path, asked),
     async close() {
       await listener.stop(100);
+      await grpc.stop(0);
       connection.close();
       await engine.stop(100);
       await broker.close();
