@@ -14,6 +14,9 @@ test("parts that are left out are the host's", () => {
   expect(formatPlatform(parsePlatform('amd64', host))).toBe('linux/amd64');
   expect(formatPlatform(parsePlatform('linux', host))).toBe('linux/arm64');
   expect(formatPlatform(parsePlatform('linux/arm/v6', host))).toBe('linux/arm/v6');
+  expect(parsePlatform('windows(10.0)/amd64', host)).toEqual({ os: 'windows', architecture: 'amd64', 'os.version': '10.0' });
+  expect(() => parsePlatform('foobar', host)).toThrow('"foobar": unknown operating system or architecture');
+  expect(() => parsePlatform('linux/', host)).toThrow('"" is an invalid component of "linux/"');
   for (const wrong of ['', 'a/b/c/d', 'linux/../x', 'nonsense', 'a b'])
     expect(() => parsePlatform(wrong, host)).toThrow(expect.objectContaining({ kind: 'invalidArgument' }));
 });

@@ -38,13 +38,21 @@ function canonicalVariant(architecture: string, variant: string): string {
   return spelled;
 }
 
-/** `linux/amd64`, `linux/arm/v7`, or an architecture or system alone; the rest is the host's. Throws invalidArgument. */
+const SYSTEM = /^([A-Za-z0-9_-]+)(?:\(([A-Za-z0-9_.-]*)\))?$/;
+const PART = /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/;
+
+/** `linux/amd64`, `linux/arm/v7`, `windows(10.0.17763)/amd64`, or an architecture or system alone; the rest is the host's. Throws invalidArgument. */
 export function parsePlatform(text: string, host: Platform = hostPlatform()): Platform {
-  const parts = text.split('/');
-  if (text === '' || parts.length > 3 || !parts.every((part) => /^[A-Za-z0-9_][A-Za-z0-9_.()-]*$/.test(part)))
-    throw invalidArgument(`"${text}" is an invalid platform: want os[/architecture[/variant]]`);
-  const [first = '', second, variant] = parts;
-  if (second !== undefined) return normalizePlatform({ os: first, architecture: second, ...(variant === undefined ? {} : { variant }) });
+  const [system = '', second, variant, ...more] = text.split('/');
+  if (more.length > 0) throw invalidArgument(`"${text}": cannot parse platform specifier`);
+  const [, first = '', version = ''] = SYSTEM.exec(system) ?? [];
+  if (first === '') throw invalidArgument(`"${system}" is an invalid OS component of "${text}"`);
+  const wrong = [second, variant].find((part) => part !== undefined && !PART.test(part));
+  if (wrong !== undefined) throw invalidArgument(`"${wrong}" is an invalid component of "${text}"`);
+  if (second !== undefined) {
+    const rest = { ...(variant === undefined ? {} : { variant }), ...(version === '' ? {} : { 'os.version': version }) };
+    return normalizePlatform({ os: first, architecture: second, ...rest });
+  }
   if (/^(linux|windows|darwin|macos|freebsd)$/i.test(first)) return normalizePlatform({ ...host, os: first });
   const known = normalizePlatform({ os: host.os, architecture: first });
   if (!/^(386|amd64|arm|arm64|ppc64le|riscv64|s390x|loong64|mips64le)$/.test(known.architecture))

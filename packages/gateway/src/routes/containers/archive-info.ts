@@ -1,5 +1,4 @@
 import { invalidArgument } from '@gantry/rpc';
-import { sendEmpty } from '../../http/answer';
 import type { Exchange, Route } from '../../http/exchange';
 import { pathStatHeader } from '../../http/path-stat';
 
@@ -16,6 +15,6 @@ export const containerArchiveInfo: Route = {
   async handle(x, engine) {
     const { stat } = await engine.containers.statArchive(x.ctx, { id: x.params['name'] ?? '', path: archivePath(x) });
     x.response.setHeader('X-Docker-Container-Path-Stat', pathStatHeader(stat));
-    sendEmpty(x, 200);
+    x.response.writeHead(200).end(); // no Content-Length: it would be the archive's
   },
 };

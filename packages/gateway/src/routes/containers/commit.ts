@@ -3,6 +3,7 @@ import { detached } from '@gantry/rpc';
 import { sendJson } from '../../http/answer';
 import { readJson } from '../../http/body';
 import type { Route } from '../../http/exchange';
+import { checkTag } from '../../http/tag';
 
 export const imageCommit: Route = {
   method: 'POST',
@@ -14,7 +15,7 @@ export const imageCommit: Route = {
     const { id } = await engine.containers.commit(detached(x.ctx), {
       id: query.text('container'),
       repository: query.text('repo'),
-      tag: query.text('tag'),
+      tag: checkTag(query.text('tag')),
       comment: query.text('comment'),
       author: query.text('author'),
       pause: query.flag('pause', true),

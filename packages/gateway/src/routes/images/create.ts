@@ -2,6 +2,7 @@ import { invalidArgument } from '@gantry/rpc';
 import type { Engine } from '../../engine/engine';
 import type { Exchange, Route } from '../../http/exchange';
 import { parsePlatform } from '../../http/platform';
+import { checkTag } from '../../http/tag';
 import { registryAuth } from '../../http/registry-auth';
 import { type Upload, upload } from '../../streams/bulk';
 import { JsonLines } from '../../streams/lines';
@@ -21,7 +22,9 @@ export const imageCreate: Route = {
 };
 
 async function pull(x: Exchange, engine: Engine): Promise<void> {
-  const { ref, allTags } = pullReference(x.query.text('fromImage'), x.query.text('tag'));
+  const tag = x.query.text('tag');
+  if (!tag.includes(':')) checkTag(tag); // else a digest
+  const { ref, allTags } = pullReference(x.query.text('fromImage'), tag);
   const call = engine.images.pullImage(x.ctx, {
     pull: { ref, allTags, platform: parsePlatform(x.query.text('platform')), auth: registryAuth(x) },
   });
@@ -63,7 +66,7 @@ async function importImage(x: Exchange, engine: Engine, source: string): Promise
   const call = engine.images.importImage(x.ctx, {
     import: {
       repository: query.text('repo'),
-      tag: query.text('tag'),
+      tag: checkTag(query.text('tag')),
       message: query.text('message'),
       changes,
       platform: parsePlatform(query.text('platform')),

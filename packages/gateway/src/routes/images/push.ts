@@ -1,6 +1,7 @@
 import type { Route } from '../../http/exchange';
 import { parsePlatformJson } from '../../http/platform';
 import { registryAuth } from '../../http/registry-auth';
+import { checkTag } from '../../http/tag';
 import { JsonLines } from '../../streams/lines';
 import { progressLine } from '../../streams/progress';
 
@@ -10,7 +11,7 @@ export const imagePush: Route = {
   operation: 'ImagePush',
   async handle(x, engine) {
     const name = x.params['name'] ?? '';
-    const tag = x.query.text('tag');
+    const tag = checkTag(x.query.text('tag'));
     const platform = x.query.text('platform') !== '' ? parsePlatformJson(x.query.text('platform')) : undefined;
     const tagged = name.lastIndexOf(':') > name.lastIndexOf('/');
     const call = engine.images.pushImage(x.ctx, {

@@ -1,6 +1,7 @@
 import { detached } from '@gantry/rpc';
 import { sendEmpty } from '../../http/answer';
 import type { Route } from '../../http/exchange';
+import { checkTag } from '../../http/tag';
 
 export const imageTag: Route = {
   method: 'POST',
@@ -10,7 +11,7 @@ export const imageTag: Route = {
     await engine.images.tagImage(detached(x.ctx), {
       name: x.params['name'] ?? '',
       repository: x.query.text('repo'),
-      tag: x.query.text('tag'),
+      tag: checkTag(x.query.text('tag')),
     });
     sendEmpty(x, 201);
   },
