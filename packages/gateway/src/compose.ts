@@ -22,6 +22,7 @@ export function compose(service: ServiceContext<GatewayConfig>): Running {
     logger,
     version: service.version,
     oldest: config['min-api-version'],
+    experimental: config.experimental,
     observer: httpMetrics(service.metrics),
     ...(service.tracer === undefined ? {} : { tracer: service.tracer }),
   });

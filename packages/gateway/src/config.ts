@@ -23,6 +23,8 @@ export interface GatewayConfig {
   readonly 'min-api-version': string;
   /** Seconds that requests and attached streams may go on when the gateway stops. */
   readonly 'shutdown-timeout': number;
+  /** What the Docker-Experimental header says. */
+  readonly experimental: boolean;
 }
 
 const DEFAULT_GROUP = 'docker';
@@ -40,6 +42,7 @@ export const defaults: GatewayConfig = {
   'host-names': [],
   'min-api-version': process.env[MIN_API_VARIABLE] || MIN_API_VERSION,
   'shutdown-timeout': 5,
+  experimental: false,
 };
 
 /** Refuses values that have the right type and make no sense; above all an API on the network that anyone could use as root. */

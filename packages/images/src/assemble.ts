@@ -96,6 +96,7 @@ export function assemble(service: Pick<ServiceContext<ImagesConfig>, 'config' | 
       insecure: config['insecure-registries'],
       paths: config['registry-config-path'],
       ranges: config['max-ranges-per-download'],
+      attempts: config['max-download-attempts'],
       proxies: proxySettings(config),
     },
     logger,

@@ -32,7 +32,7 @@ import { GraphSender } from './transfer/send';
 import { Streams } from './transfer/streams';
 
 /** The composition root: the only place that constructs anything. */
-export function compose(service: ServiceContext<ImagesConfig>): Running {
+export function compose(service: ServiceContext<ImagesConfig>): Running<ImagesConfig> {
   const { config, version, logger } = service;
   const parts = assemble(service);
   const {
@@ -113,6 +113,11 @@ export function compose(service: ServiceContext<ImagesConfig>): Running {
       await broker.listen();
       await server.listen(service.socket());
       collector.soon();
+    },
+    async reload(changed) {
+      registries.change({ mirrors: changed['registry-mirrors'], insecure: changed['insecure-registries'] });
+      for (const each of [puller, fetcher]) each.allow(changed['max-concurrent-downloads']);
+      for (const each of [pusher, sender]) each.allow(changed['max-concurrent-uploads']);
     },
     async stop() {
       await server.stop();

@@ -20,6 +20,8 @@ export interface ImagesConfig {
   /** Connections over which the ranges of one large blob come at once; 1: blobs are not split. */
   readonly 'max-ranges-per-download': number;
   readonly 'max-concurrent-uploads': number;
+  /** Tries of a request or a download before a pull fails. */
+  readonly 'max-download-attempts': number;
   /** Bytes of file data that one layer may unpack to. */
   readonly 'max-layer-bytes': number;
   /** Entries that one layer may hold. */
@@ -42,6 +44,7 @@ export const defaults: ImagesConfig = {
   'max-concurrent-downloads': 3,
   'max-ranges-per-download': 4,
   'max-concurrent-uploads': 5,
+  'max-download-attempts': 5,
   'max-layer-bytes': 128 * 2 ** 30,
   'max-layer-entries': 4_000_000,
   snapshotter: '',
@@ -104,6 +107,7 @@ export function checkConfig(config: ImagesConfig): void {
     'max-concurrent-downloads',
     'max-ranges-per-download',
     'max-concurrent-uploads',
+    'max-download-attempts',
     'max-layer-bytes',
     'max-layer-entries',
   ] as const) {

@@ -69,3 +69,7 @@ export const childEnvironment = (sockets: number, env: NodeJS.ProcessEnv = proce
   ...env,
   LISTEN_FDS: String(sockets),
 });
+
+/** Folder of the certificates that a dockerd is not told by name. */
+export const readCertificateFolder = (env: NodeJS.ProcessEnv = process.env): string =>
+  env['DOCKER_CERT_PATH'] || join(env['HOME'] ?? '/root', '.docker');

@@ -1,5 +1,5 @@
-import { type HostedService, startService } from '@gantry/service';
-import { serviceConfig, type UpOptions } from './config';
+import type { CommonConfig, HostOptions } from '@gantry/service';
+import { type HostedService, type ServiceSpec, startService } from '@gantry/service';
 import { services } from './services';
 
 /** Engines running in this process. */
@@ -7,17 +7,30 @@ export interface Host {
   stop(): Promise<void>;
 }
 
+/** One whose configuration can change. */
+export interface ReloadableHost extends Host {
+  reload(configOf: ConfigOf): Promise<void>;
+}
+
+/** The configuration of each service. */
+export type ConfigOf = (spec: ServiceSpec<object>) => CommonConfig & object;
+
 /** Starts every service in this process, one after the other; on a failure what was started is stopped again. */
-export async function hostServices(options: UpOptions): Promise<Host> {
-  const started: HostedService[] = [];
+export async function hostServices(configOf: ConfigOf, options: HostOptions = {}): Promise<ReloadableHost> {
+  const started: { readonly spec: ServiceSpec<object>; readonly service: HostedService }[] = [];
   const stop = async (): Promise<void> => {
-    for (const service of started.splice(0).reverse()) await service.stop();
+    for (const { service } of started.splice(0).reverse()) await service.stop();
   };
   try {
-    for (const spec of services) started.push(await startService(spec, serviceConfig(spec, options)));
+    for (const spec of services) started.push({ spec, service: await startService(spec, configOf(spec), options) });
   } catch (error) {
     await stop();
     throw error;
   }
-  return { stop };
+  return {
+    stop,
+    async reload(changed) {
+      for (const { spec, service } of started) await service.reload(changed(spec));
+    },
+  };
 }

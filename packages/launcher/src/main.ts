@@ -1,12 +1,14 @@
 import { errorText } from '@gantry/rpc';
 import { exitCodeOf, giveUp, readEnvironment } from '@gantry/service';
 import { cleanup } from './cleanup';
+import { dockerd } from './dockerd/dockerd';
 import { up } from './up';
 
 const version = process.env['GANTRY_VERSION'] ?? '0.0.0';
 const usage = `gantry ${version}: a container engine
 
 usage: gantry up [flags]        run the engine (gantry up --help)
+       gantry dockerd [flags]   run it in dockerd's place, told by dockerd's flags and daemon.json (gantry dockerd --help)
        gantry cleanup --root DIR --run DIR
                                 end the containers of a stopped engine and remove all that it left on the machine
        gantry --version
@@ -16,6 +18,8 @@ async function main([verb, ...rest]: readonly string[]): Promise<void> {
   switch (verb) {
     case 'up':
       return up(rest, __dirname, version);
+    case 'dockerd':
+      return dockerd(rest, version);
     case 'cleanup':
       return cleanup(rest);
     case '--version':

@@ -1,5 +1,5 @@
 import { adoptInherited, createLogger, createNotifier, helpText, readEnvironment, SpareMemory } from '@gantry/service';
-import { readUpOptions, upFlags } from './config';
+import { readUpOptions, serviceConfig, upFlags } from './config';
 import { hostServices } from './host';
 import { watchServices } from './watch';
 
@@ -40,7 +40,7 @@ export async function up(argv: readonly string[], folder: string, version: strin
   const environment = readEnvironment();
   await adoptInherited(environment);
   const notifier = await createNotifier(environment, createLogger({ service: 'gantry', version, level: 'warn' }));
-  const host = await (options.separate ? watchServices(options, folder) : hostServices(options));
+  const host = await (options.separate ? watchServices(options, folder) : hostServices((spec) => serviceConfig(spec, options)));
   new SpareMemory().start();
   notifier.ready(`serving below ${options.run}`);
   await asked;

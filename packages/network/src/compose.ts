@@ -6,7 +6,7 @@ import type { Running, ServiceContext } from '@gantry/service';
 import { parseCidr } from './address/cidr';
 import { networkHandlers } from './api/handlers';
 import type { NetworkConfig } from './config';
-import { instanceNames, poolsOf } from './config';
+import { bridgeAddresses, instanceNames, poolsOf } from './config';
 import { forgetUdpFlows } from './conntrack/forget';
 import { HostResolvers } from './dns/host-resolvers';
 import { EmbeddedResolvers } from './dns/sandbox-resolvers';
@@ -47,8 +47,8 @@ export function assemble(context: Pick<NetworkContext, 'config' | 'data' | 'logg
   const hostResolvers = new HostResolvers();
   const pools = poolsOf(config);
   const insert = config.firewall === 'insert';
-  const table = new OwnTable(netfilter, { table: names.table, markBit: insert ? MARK_BIT : 0 });
-  const publisher = new PortPublisher(kernel);
+  const table = new OwnTable(netfilter, { table: names.table, markBit: insert ? MARK_BIT : 0 }, config.rules);
+  const publisher = new PortPublisher(kernel, { relayAll: !config.rules, relayIpv6: config.relay });
   const devices = new BridgeDevices(route, kernel);
   const drivers = {
     bridge: new BridgeDriver({
@@ -140,13 +140,13 @@ export function compose(context: NetworkContext): Running {
         'com.docker.network.bridge.default_bridge': 'true',
         'com.docker.network.bridge.name': service.names.device,
         'com.docker.network.bridge.enable_icc': String(config.bridge.icc),
-        'com.docker.network.bridge.enable_ip_masquerade': 'true',
+        'com.docker.network.bridge.enable_ip_masquerade': String(config.bridge.masquerade),
         'com.docker.network.bridge.host_binding_ipv4': config['publish-address'] === '' ? '0.0.0.0' : config['publish-address'],
         'com.docker.network.driver.mtu': String(config.bridge.mtu === 0 ? 1500 : config.bridge.mtu),
       };
       await ensurePredefined(parts, {
         device: service.names.device,
-        subnet: config.bridge.subnet,
+        ...bridgeAddresses(config.bridge),
         options,
         isContested: (network) =>
           service.devices.isContested(network.device ?? '', parseCidr(network.pool?.subnet ?? '') ?? { address: 0, prefix: 32 }),

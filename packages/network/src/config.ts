@@ -3,7 +3,7 @@ import { isIPv4 } from 'node:net';
 import { invalidArgument } from '@gantry/rpc';
 import type { CommonConfig, FlagTable } from '@gantry/service';
 import { commonDefaults } from '@gantry/service';
-import { first, parseCidr } from './address/cidr';
+import { contains, first, formatAddress, formatCidr, last, parseCidr } from './address/cidr';
 import type { AddressPool } from './address/pools';
 import { DEFAULT_POOLS } from './address/pools';
 import { MAX_NAME } from './link/link';
@@ -16,12 +16,16 @@ export interface NetworkConfig {
   readonly bridge: {
     /** Device of the default bridge; empty: `gantry0`, or a name of its own for a run root that is not the default. */
     readonly name: string;
-    /** Subnet of the default bridge, CIDR; empty: the first free one of the pools. */
+    /** Subnet of the default bridge, CIDR, or the bridge's own address in it; empty: the first free one of the pools. */
     readonly subnet: string;
+    /** Part of the subnet that containers get their addresses from, CIDR; empty: all of it. */
+    readonly range: string;
     /** 0: the kernel's default. */
     readonly mtu: number;
     /** Containers on the default bridge may talk to each other. */
     readonly icc: boolean;
+    /** Packets of containers leave the host with the host's address. */
+    readonly masquerade: boolean;
   };
   /** Name of the nft table; empty: `gantry`, or a name of its own for a run root that is not the default. */
   readonly table: string;
@@ -31,6 +35,10 @@ export interface NetworkConfig {
   readonly 'default-address-pools': readonly { readonly base: string; readonly size: number }[];
   /** `warn` of forward chains of others that drop, or `insert` one rule there. */
   readonly firewall: 'warn' | 'insert';
+  /** nf_tables rules of our own; without them containers reach nothing beyond their bridge, and published ports are relayed by this service. */
+  readonly rules: boolean;
+  /** Relay published ports of the host's IPv6 addresses to containers, which have IPv4. */
+  readonly relay: boolean;
   /** Turn on net.ipv4.ip_forward. */
   readonly 'ip-forward': boolean;
   /** Seconds between two looks at leftovers and foreign firewalls. */
@@ -38,11 +46,13 @@ export interface NetworkConfig {
 }
 
 export const networkDefaults: NetworkConfig = {
-  bridge: { name: '', subnet: '', mtu: 0, icc: true },
+  bridge: { name: '', subnet: '', range: '', mtu: 0, icc: true, masquerade: true },
   table: '',
   'publish-address': '',
   'default-address-pools': [],
   firewall: 'warn',
+  rules: true,
+  relay: true,
   'ip-forward': true,
   'sweep-interval': 15,
 };
@@ -59,8 +69,14 @@ export function checkNetworkConfig(config: CommonConfig & NetworkConfig): void {
   if (bridge.name !== '' && (bridge.name.length > MAX_NAME || !/^[^\s/:]+$/.test(bridge.name)))
     throw invalidArgument(`bridge.name "${bridge.name}" is no interface name`);
   const subnet = bridge.subnet === '' ? undefined : parseCidr(bridge.subnet);
-  if (bridge.subnet !== '' && (subnet === undefined || subnet.address !== first(subnet)))
-    throw invalidArgument(`bridge.subnet "${bridge.subnet}" is no subnet`);
+  if (bridge.subnet !== '' && (subnet === undefined || subnet.prefix > 30 || subnet.address === last(subnet)))
+    throw invalidArgument(`bridge.subnet "${bridge.subnet}" is neither a subnet nor an address in one`);
+  const range = bridge.range === '' ? undefined : parseCidr(bridge.range);
+  if (
+    bridge.range !== '' &&
+    (subnet === undefined || range === undefined || !contains(subnet, first(range)) || !contains(subnet, last(range)))
+  )
+    throw invalidArgument(`bridge.range "${bridge.range}" is no part of bridge.subnet "${bridge.subnet}"`);
   if (bridge.mtu !== 0 && !(bridge.mtu >= 68 && bridge.mtu <= 65535))
     throw invalidArgument(`bridge.mtu ${bridge.mtu} is not between 68 and 65535`);
   if (config.table !== '' && !/^[A-Za-z][A-Za-z0-9_.-]{0,127}$/.test(config.table))
@@ -70,6 +86,22 @@ export function checkNetworkConfig(config: CommonConfig & NetworkConfig): void {
   if (!['warn', 'insert'].includes(config.firewall)) throw invalidArgument(`firewall "${config.firewall}" is neither warn nor insert`);
   if (!(config['sweep-interval'] >= 1)) throw invalidArgument(`sweep-interval ${config['sweep-interval']} is less than 1 second`);
   poolsOf(config);
+}
+
+/** Subnet, gateway and range of the default bridge, as networks have them. */
+export function bridgeAddresses({ subnet, range }: NetworkConfig['bridge']): {
+  readonly subnet: string;
+  readonly gateway: string;
+  readonly range: string;
+} {
+  const written = subnet === '' ? undefined : parseCidr(subnet);
+  const part = range === '' ? undefined : parseCidr(range);
+  if (written === undefined) return { subnet: '', gateway: '', range: '' };
+  return {
+    subnet: formatCidr({ address: first(written), prefix: written.prefix }),
+    gateway: written.address === first(written) ? '' : formatAddress(written.address),
+    range: part === undefined ? '' : formatCidr({ address: first(part), prefix: part.prefix }),
+  };
 }
 
 export function poolsOf(config: NetworkConfig): readonly AddressPool[] {

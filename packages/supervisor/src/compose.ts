@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { LeasesService } from '@gantry/api/containerd/services/leases/v1/leases';
 import { connect, createTtrpcServer, newContext } from '@gantry/rpc';
 import type { Running, ServiceContext } from '@gantry/service';
-import { logOptions, runtimeTable, type SupervisorConfig } from './config';
+import { logOptions, networkOptions, runtimeTable, type SupervisorConfig } from './config';
 import { releaseOrphanLeases } from './containerd/containers/orphan-leases';
 import { imageEventSource } from './containerd/events/image-events';
 import { publishRecordChanges } from './containerd/events/record-events';
@@ -11,7 +11,8 @@ import { addContainerdFace } from './containerd/face';
 import { createContainersEngine } from './docker/compose';
 import type { EngineSurroundings } from './docker/contract';
 import { addEngineFace } from './docker/face';
-import { type EngineFacts, engineId, linkContainers } from './docker/system';
+import { linkContainers, reloadAttributes } from './docker/system';
+import { engineSettings, factsOf } from './settings';
 import { Envelopes } from './core/events';
 import { DockerEvents } from './docker/events';
 import { Database } from './core/records';
@@ -21,9 +22,9 @@ import { connectTasks, subscribeTaskEvents } from './core/tasks';
 import { readHostRemap } from './core/userns';
 
 /** Constructs the supervisor: both faces on one set of records, on one socket. */
-export function compose(service: ServiceContext<SupervisorConfig>): Running {
+export function compose(service: ServiceContext<SupervisorConfig>): Running<SupervisorConfig> {
   const { config, logger, run, data } = service;
-  const build = { version: service.version, revision: '' };
+  const build = { version: service.version, revision: '', experimental: config.experimental };
   const db = new Database(join(data, 'state.db'));
   const records = openDockerRecords(db, config.namespace);
   const envelopes = new Envelopes();
@@ -60,31 +61,9 @@ export function compose(service: ServiceContext<SupervisorConfig>): Running {
     data,
     defaultLog: { Type: config['log-driver'], Config: logOptions(config) },
   };
-  const containers = createContainersEngine(surroundings, {
-    init: config.init,
-    dns: config.dns,
-    dnsSearch: config['dns-search'],
-    dnsOptions: config['dns-opts'],
-    hostGatewayIp: config['host-gateway-ip'],
-    defaultShmSize: BigInt(config['default-shm-size']),
-    stopTimeout: config['default-stop-timeout'],
-    remap,
-  });
-
+  const containers = createContainersEngine(surroundings, engineSettings(config, remap));
   linkContainers(service.root, data);
-  const facts: EngineFacts = {
-    id: engineId(data),
-    version: service.version,
-    dataRoot: service.root,
-    supervisorSocket: service.socket(),
-    namespace: config.namespace,
-    logDriver: config['log-driver'],
-    labels: config.labels,
-    registryMirrors: config['registry-mirrors'],
-    insecureRegistries: config['insecure-registries'],
-    userNamespaces: remap !== undefined,
-    debug: config['log-level'] === 'debug' || config['log-level'] === 'trace',
-  };
+  const facts = factsOf(service);
   // No default namespace: containerd's services must see that none was given.
   const server = service.createServer({ defaultNamespace: '' });
   addContainerdFace(server, {
@@ -100,7 +79,7 @@ export function compose(service: ServiceContext<SupervisorConfig>): Running {
     build,
     here: __dirname,
   });
-  addEngineFace(server, { records, events, runtimes, containers, connections, facts, build });
+  addEngineFace(server, { records, events, runtimes, containers, connections, facts, build, networkOptions: networkOptions(config) });
 
   const ttrpc = createTtrpcServer({ logger });
   addTtrpcFace(ttrpc, envelopes);
@@ -124,6 +103,12 @@ export function compose(service: ServiceContext<SupervisorConfig>): Running {
       tidy();
       await ttrpc.listen(`${service.socket()}.ttrpc`);
       await server.listen(service.socket());
+    },
+    async reload(changed) {
+      runtimes.become(runtimeTable(changed));
+      containers.change({ liveRestore: changed['live-restore'], shutdownTimeout: changed['shutdown-timeout'] });
+      Object.assign(facts, factsOf({ ...service, config: changed }));
+      events.emit({ type: 'daemon', action: 'reload', id: facts.id, attributes: reloadAttributes(changed) });
     },
     async stop() {
       await Promise.all([server.stop(), ttrpc.stop()]);

@@ -1,4 +1,8 @@
-import { invalidArgument } from '@gantry/rpc';
+import { readFileSync } from 'node:fs';
+import { parseSeccompProfile, type SeccompProfile } from '@gantry/spec';
+import { isAbsolute } from 'node:path';
+import type { HostConfig } from '@gantry/api/gantry/engine/v1/types';
+import { errorText, invalidArgument } from '@gantry/rpc';
 import { readRuntime } from './runtime-config';
 import { BUILT_IN_RUNTIMES, type Runtime, RuntimeTable } from './core/runtimes';
 
@@ -32,6 +36,26 @@ export interface SupervisorConfig {
   readonly 'insecure-registries': readonly string[];
   /** `default` or user[:group], whose ids of subuid(5) and subgid(5) containers get; empty: the host's ids. */
   readonly 'userns-remap': string;
+  /** Containers go on when the engine stops; false: they are stopped first, as by dockerd, and their policies start them again. */
+  readonly 'live-restore': boolean;
+  /** Seconds that all containers together may take to stop where live-restore is false; -1: no limit. One with a longer time-out of its own has that. */
+  readonly 'shutdown-timeout': number;
+  /** Parent cgroup, cgroup namespace (private or host; empty: by the cgroup version) and ipc mode (private or shareable) of containers that do not say. */
+  readonly 'cgroup-parent': string;
+  readonly 'default-cgroupns-mode': string;
+  readonly 'default-ipc-mode': string;
+  /** Limits that containers have beside their own, by name: {Name, Soft, Hard}. */
+  readonly 'default-ulimits': Readonly<Record<string, unknown>>;
+  /** no-new-privileges for containers that do not say. */
+  readonly 'no-new-privileges': boolean;
+  /** Seccomp profile of containers that name none: empty or builtin, unconfined, or the path of a file. */
+  readonly 'seccomp-profile': string;
+  /** Program of --init; empty: the one that comes along. */
+  readonly 'init-path': string;
+  /** Options of networks that are made without them, by driver: {bridge: {com.docker.network.driver.mtu: 1400}}. */
+  readonly 'default-network-opts': Readonly<Record<string, unknown>>;
+  /** Shown by docker info and version. */
+  readonly experimental: boolean;
 }
 
 export const defaults: SupervisorConfig = {
@@ -51,6 +75,17 @@ export const defaults: SupervisorConfig = {
   'registry-mirrors': [],
   'insecure-registries': [],
   'userns-remap': '',
+  'live-restore': true,
+  'shutdown-timeout': 15,
+  'cgroup-parent': '',
+  'default-cgroupns-mode': '',
+  'default-ipc-mode': 'private',
+  'default-ulimits': {},
+  'no-new-privileges': false,
+  'seccomp-profile': '',
+  'init-path': '',
+  'default-network-opts': {},
+  experimental: false,
 };
 
 /** The runtimes that a configuration offers. Throws invalidArgument that names the key. */
@@ -69,6 +104,41 @@ export function logOptions(config: Pick<SupervisorConfig, 'log-opts'>): Record<s
   );
 }
 
+/** The seccomp profile of containers that name none; undefined: docker's own. */
+export function seccompProfile(config: Pick<SupervisorConfig, 'seccomp-profile'>): SeccompProfile | 'unconfined' | undefined {
+  const name = config['seccomp-profile'];
+  if (name === '' || name === 'builtin') return undefined;
+  if (name === 'unconfined') return name;
+  try {
+    return parseSeccompProfile(readFileSync(name, 'utf8'));
+  } catch (error) {
+    throw invalidArgument(`seccomp-profile "${name}" cannot be used: ${errorText(error)}`, { cause: error });
+  }
+}
+
+/** Limits as docker's HostConfig has them. Throws invalidArgument that names the key. */
+export function defaultUlimits(config: Pick<SupervisorConfig, 'default-ulimits'>): HostConfig['Ulimits'] {
+  return Object.entries(config['default-ulimits']).map(([name, value]) => {
+    const { Name, Soft, Hard, ...rest } = (value ?? {}) as Record<string, unknown>;
+    const whole = Number.isSafeInteger(Soft) && Number.isSafeInteger(Hard);
+    if (!whole || (Name !== undefined && Name !== name) || Object.keys(rest).length > 0)
+      throw invalidArgument(`default-ulimits.${name} must be {Name: ${name}, Soft: number, Hard: number}`);
+    return { Name: name, Soft: BigInt(Soft as number), Hard: BigInt(Hard as number) };
+  });
+}
+
+/** Options of networks by driver. Throws invalidArgument that names the key. */
+export function networkOptions(config: Pick<SupervisorConfig, 'default-network-opts'>): Record<string, Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(config['default-network-opts']).map(([driver, value]) => {
+      const options = Object.entries((value ?? {}) as object);
+      if (typeof value !== 'object' || options.some(([, each]) => typeof each === 'object'))
+        throw invalidArgument(`default-network-opts.${driver} must be a map of words`);
+      return [driver, Object.fromEntries(options.map(([key, each]) => [key, String(each)]))];
+    }),
+  );
+}
+
 /** Refuses values that have the right type and make no sense. */
 export function checkConfig(config: SupervisorConfig): void {
   runtimeTable(config);
@@ -77,6 +147,16 @@ export function checkConfig(config: SupervisorConfig): void {
     throw invalidArgument(`log-driver "${config['log-driver']}" is not known: json-file, local and none are`);
   if (!/^[A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*$/.test(config.namespace))
     throw invalidArgument(`namespace "${config.namespace}" is not a valid name`);
+  seccompProfile(config);
+  defaultUlimits(config);
+  networkOptions(config);
+  const modes = { 'default-cgroupns-mode': ['', 'private', 'host'], 'default-ipc-mode': ['private', 'shareable'] } as const;
+  for (const [key, allowed] of Object.entries(modes) as [keyof typeof modes, readonly string[]][])
+    if (!allowed.includes(config[key])) throw invalidArgument(`${key} "${config[key]}" is none of ${allowed.filter(Boolean).join(', ')}`);
+  if (config['init-path'] !== '' && !isAbsolute(config['init-path']))
+    throw invalidArgument(`init-path "${config['init-path']}" is not an absolute path`);
+  if (!Number.isSafeInteger(config['shutdown-timeout']) || config['shutdown-timeout'] < -1)
+    throw invalidArgument(`shutdown-timeout ${config['shutdown-timeout']} is not a number of seconds, or -1`);
   for (const key of ['default-shm-size', 'default-stop-timeout'] as const) {
     if (!Number.isSafeInteger(config[key]) || config[key] < 0)
       throw invalidArgument(`${key} ${config[key]} is not a whole number of zero or more`);

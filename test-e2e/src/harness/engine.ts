@@ -48,6 +48,8 @@ export interface EngineOptions {
   command?: string;
   /** Root of the built tree whose gantry is started, with its own Node. Default: this one. */
   tree?: string;
+  /** Ours in dockerd's place: args are dockerd's, for both kinds. */
+  asDockerd?: boolean;
 }
 
 export type EngineKind = Engine['kind'];
@@ -75,33 +77,17 @@ export async function startEngine(kind: EngineKind = 'gantry', options: EngineOp
   let process_: ChildProcess | undefined;
   const foreignGroups = kind === 'dockerd' ? dockerGroups() : [];
 
+  const dockerdArguments = ['--data-root', root, '--exec-root', run, '--pidfile', join(folder, 'dockerd.pid'), '-H', `unix://${socket}`];
   const argv =
-    kind === 'gantry'
-      ? [
+    kind === 'dockerd'
+      ? [options.command ?? 'dockerd', ...dockerdArguments, '--storage-driver', 'overlay2', ...(options.args ?? [])]
+      : [
           options.tree === undefined ? pinnedNode : join(options.tree, relative(projectRoot, pinnedNode)),
           options.tree === undefined ? join(bundles, 'gantry.cjs') : join(options.tree, relative(projectRoot, bundles), 'gantry.cjs'),
-          'up',
-          '--root',
-          root,
-          '--run',
-          run,
-          '--config-dir',
-          configFolder,
+          ...(options.asDockerd === true
+            ? ['dockerd', ...dockerdArguments]
+            : ['up', '--root', root, '--run', run, '--config-dir', configFolder]),
           ...(options.separate ? ['--separate'] : []),
-          ...(options.args ?? []),
-        ]
-      : [
-          options.command ?? 'dockerd',
-          '--data-root',
-          root,
-          '--exec-root',
-          run,
-          '--pidfile',
-          join(folder, 'dockerd.pid'),
-          '-H',
-          `unix://${socket}`,
-          '--storage-driver',
-          'overlay2',
           ...(options.args ?? []),
         ];
 

@@ -25,6 +25,7 @@ export interface DispatchOptions {
   readonly version: string;
   /** Oldest version of the API that clients may ask for. */
   readonly oldest?: string;
+  readonly experimental?: boolean;
   readonly tracer?: Tracer;
   readonly observer?: HttpObserver;
 }
@@ -78,7 +79,7 @@ export class Dispatcher {
     response.once('close', leave);
     request.socket.once('close', leave);
     const traceparent = header(request, 'traceparent');
-    const base = newContext({ signal: gone.signal, traceparent, logger: this.options.logger });
+    const base = newContext({ signal: gone.signal, namespace: '', traceparent, logger: this.options.logger }); // the engine's own namespace
     const span = openSpan(base, `${match.route.method} ${match.route.path}`, SpanKind.SERVER, this.options.tracer);
     this.options.observer?.started();
 
@@ -128,7 +129,7 @@ export class Dispatcher {
 
   private setHeaders(response: ServerResponse): void {
     response.setHeader('Api-Version', MAX_API_VERSION);
-    response.setHeader('Docker-Experimental', 'false');
+    response.setHeader('Docker-Experimental', String(this.options.experimental === true));
     response.setHeader('Ostype', 'linux');
     response.setHeader('Server', `Docker/${this.options.version} (linux)`);
   }

@@ -95,7 +95,9 @@ export class Listener {
   }
 
   private served(request: IncomingMessage): boolean {
-    return isLocal(this.options.address) || (hostAllowed(request.headers.host, this.options.hostNames) && !fromWebPage(request.headers));
+    const { address, tls, hostNames } = this.options;
+    // Whoever shows a certificate was not led here by another's name for this host.
+    return isLocal(address) || ((tls?.verify === true || hostAllowed(request.headers.host, hostNames)) && !fromWebPage(request.headers));
   }
 
   private async create(): Promise<Server> {

@@ -5,7 +5,7 @@ import type { Endpoint } from './endpoints';
 import type { HttpClient, Response } from './http';
 import { isLoopback } from './loopback';
 import { strangers } from './transport';
-import { backOff, isBearable, isRefused, isTransient, RETRIED_STATUS, RETRIES, retryAfter } from './transient';
+import { backOff, isBearable, isRefused, isTransient, RETRIED_STATUS, retryAfter } from './transient';
 
 export interface Call {
   readonly method: string;
@@ -33,6 +33,11 @@ export class Calls {
     return this.http.patience.pauseMs;
   }
 
+  /** Attempts after the first. */
+  get retries(): number {
+    return this.http.patience.retries;
+  }
+
   /** URL of a path below the API's root. */
   url(rest: string): URL {
     const { base, api, namespace } = this.endpoint;
@@ -52,7 +57,14 @@ export class Calls {
       try {
         response = await this.exchange(url, call, header);
       } catch (error) {
-        if (!repeatable || call.signal?.aborted === true || !isTransient(error) || isRefused(error) || ++failures > RETRIES) throw error;
+        if (
+          !repeatable ||
+          call.signal?.aborted === true ||
+          !isTransient(error) ||
+          isRefused(error) ||
+          ++failures > this.http.patience.retries
+        )
+          throw error;
         this.told(error);
         await backOff(failures, this.pauseMs, { signal: call.signal });
         continue;
@@ -65,7 +77,7 @@ export class Calls {
         throw unauthorized('no basic auth credentials');
       }
       const asked = retryAfter(response);
-      if (repeatable && RETRIED_STATUS.includes(response.status) && isBearable(asked) && ++failures <= RETRIES) {
+      if (repeatable && RETRIED_STATUS.includes(response.status) && isBearable(asked) && ++failures <= this.http.patience.retries) {
         response.body.resume();
         this.told(`status ${response.status}`);
         await backOff(failures, this.pauseMs, { signal: call.signal, asked });

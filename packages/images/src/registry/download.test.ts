@@ -19,7 +19,7 @@ afterEach(async () => {
 async function registry(options: MemoryRegistryOptions = {}, ranges = 4, patience: Partial<Patience> = {}) {
   const server = await MemoryRegistry.start(options);
   server.blob(data);
-  const http = new HttpClient('test', { idleMs: 60_000, windowMs: 60_000, windowBytes: 1, pauseMs: 20, ...patience });
+  const http = new HttpClient('test', { idleMs: 60_000, windowMs: 60_000, windowBytes: 1, pauseMs: 20, retries: 4, ...patience });
   open.push(
     () => server.stop(),
     () => http.close(),

@@ -1,6 +1,6 @@
 import { dataLoss, type Logger, unavailable } from '@gantry/rpc';
 import { bodyOf, type Response } from './http';
-import { backOff, isTransient, RETRIES } from './transient';
+import { backOff, isTransient } from './transient';
 
 /** A blob to fetch from its offset on. */
 export interface Download {
@@ -13,6 +13,8 @@ export interface Download {
   readonly parallel: number;
   /** Milliseconds before a broken connection is taken up the first time. */
   readonly pauseMs: number;
+  /** Attempts after the first that brings nothing. */
+  readonly retries: number;
   /** Asks for [from, to), with a Range header where ranges are of use (plain: never). Rejects unless the answer is 200 or 206, after its own attempts. */
   readonly ask: (
     range: { readonly from: number; readonly to: number; readonly plain?: boolean },
@@ -164,7 +166,7 @@ async function* stream(job: Download, from: number, to: number, first?: Response
       if (at >= to) return;
       throw unavailable(`blob ${digest} ended after ${at} of ${to} bytes`);
     } catch (error) {
-      if (signal?.aborted === true || !isTransient(error) || ++failures > RETRIES) throw error;
+      if (signal?.aborted === true || !isTransient(error) || ++failures > job.retries) throw error;
       job.logger.warn({ digest, at, err: error }, 'download broke off: it is taken up again');
       await backOff(failures, job.pauseMs, { signal });
     }

@@ -1,3 +1,4 @@
+import { RETRIES } from './transient';
 import { lookup as resolveName, type LookupAddress } from 'node:dns';
 import http, { type IncomingMessage } from 'node:http';
 import https from 'node:https';
@@ -37,9 +38,11 @@ export interface Patience {
   readonly windowBytes: number;
   /** Milliseconds before the first further attempt; each later one waits twice as long. */
   readonly pauseMs: number;
+  /** Attempts after the first. */
+  readonly retries: number;
 }
 
-const PATIENCE: Patience = { idleMs: 60_000, windowMs: 120_000, windowBytes: 64 << 10, pauseMs: 500 };
+export const PATIENCE: Patience = { idleMs: 60_000, windowMs: 120_000, windowBytes: 64 << 10, pauseMs: 500, retries: RETRIES };
 
 /** Exchanges over connections that are kept per registry. */
 export class HttpClient {

@@ -90,6 +90,11 @@ export class Puller {
     this.limit = new Limit(deps.parallel);
   }
 
+  /** So many layers at once from now on. */
+  allow(parallel: number): void {
+    this.limit.resize(parallel);
+  }
+
   async pull(scope: Scope, options: PullOptions): Promise<Pulled> {
     return underLease(this.deps.leases, scope, 'pull', (own) => this.pullUnder(own, options));
   }

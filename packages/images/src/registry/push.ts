@@ -73,6 +73,11 @@ export class Pusher {
     this.limit = new Limit(deps.parallel);
   }
 
+  /** So many layers at once from now on. */
+  allow(parallel: number): void {
+    this.limit.resize(parallel);
+  }
+
   push(scope: Scope, options: PushOptions): Promise<Pushed> {
     return underLease(this.deps.leases, scope, 'push', (own) => this.pushUnder(own, options));
   }

@@ -8,7 +8,7 @@ import { Calls } from './calls';
 import { type CredentialSource, ownCredentials } from './credentials';
 import type { Endpoint } from './endpoints';
 import { Hosts, type HostsConfig, type Scheme } from './hosts';
-import { bodyOf, HttpClient, type Response } from './http';
+import { bodyOf, HttpClient, PATIENCE, type Response } from './http';
 import { login } from './login';
 import { isLoopback } from './loopback';
 import { Proxies, type ProxySettings } from './proxies';
@@ -40,21 +40,29 @@ export const accessOf = (auth: Auth | undefined): Access => ({ credentials: ownC
 export interface RegistriesConfig extends HostsConfig {
   /** Connections for one blob. */
   readonly ranges: number;
+  /** Tries of a request or a download. */
+  readonly attempts: number;
   readonly proxies: ProxySettings;
 }
 
 /** Registries of the configuration: which endpoint serves a reference, with which credentials. */
 export class Registries {
   private readonly http: HttpClient;
-  private readonly hosts: Hosts;
+  private hosts: Hosts;
 
   constructor(
-    private readonly config: RegistriesConfig,
+    private config: RegistriesConfig,
     private readonly logger: Logger,
     version: string,
   ) {
-    this.http = new HttpClient(`gantry/${version}`, undefined, new Proxies(config.proxies));
+    this.http = new HttpClient(`gantry/${version}`, { ...PATIENCE, retries: config.attempts - 1 }, new Proxies(config.proxies));
     this.hosts = new Hosts(config);
+  }
+
+  /** Other mirrors and insecure registries, from the next operation on. */
+  change(config: Pick<RegistriesConfig, 'mirrors' | 'insecure'>): void {
+    this.config = { ...this.config, ...config };
+    this.hosts = new Hosts(this.config);
   }
 
   close(): void {

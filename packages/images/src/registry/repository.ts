@@ -89,6 +89,7 @@ export class Repository implements Reader {
       logger: this.options.logger,
       parallel: this.options.ranges,
       pauseMs: this.calls.pauseMs,
+      retries: this.calls.retries,
     });
   }
 

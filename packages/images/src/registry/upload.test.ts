@@ -18,7 +18,7 @@ let repository: Repository;
 
 async function start(options: MemoryRegistryOptions = {}): Promise<void> {
   server = await MemoryRegistry.start(options);
-  http = new HttpClient('test', { idleMs: 60_000, windowMs: 60_000, windowBytes: 1, pauseMs: 20 });
+  http = new HttpClient('test', { idleMs: 60_000, windowMs: 60_000, windowBytes: 1, pauseMs: 20, retries: 4 });
   const at = endpoint(new URL(`http://${server.host}`), { transport: { ...plainTransport, insecure: true } });
   repository = new Repository(new Calls(http, at, new Authorizer(http, at, async () => undefined), quiet), 'r', {
     logger: quiet,

@@ -43,6 +43,11 @@ export class GraphFetcher {
     this.limit = new Limit(deps.parallel);
   }
 
+  /** So many layers at once from now on. */
+  allow(parallel: number): void {
+    this.limit.resize(parallel);
+  }
+
   /** The descriptor of what the reference named. Run it under a lease. */
   async fetch(scope: Scope, reader: Reader, top: FetchedManifest, options: FetchOptions): Promise<Descriptor> {
     const descriptor: Descriptor = {

@@ -32,6 +32,11 @@ export class GraphSender {
     this.limit = new Limit(deps.parallel);
   }
 
+  /** So many layers at once from now on. */
+  allow(parallel: number): void {
+    this.limit.resize(parallel);
+  }
+
   /** Run it under a lease that holds the descriptor. */
   async send(scope: Scope, repository: Repository, descriptor: Descriptor, options: SendOptions): Promise<void> {
     await this.document(scope, repository, descriptor, {

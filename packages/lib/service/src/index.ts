@@ -1,5 +1,5 @@
 export type { CommonConfig, Environment, LogLevel } from './config';
-export { commonDefaults, loadConfig, logLevels, programDirectories, readCommandLine, readEnvironment } from './config';
+export { checkCommon, commonDefaults, loadConfig, logLevels, programDirectories, readCommandLine, readEnvironment } from './config';
 export { exitCodeOf, isFinal } from './exit-codes';
 export type { FlagSpec, FlagTable, FlagValue } from './flags';
 export { commonFlags, helpText, parseFlags } from './flags';

@@ -1,7 +1,15 @@
 import { constants } from 'node:os';
 import { errorText } from '@gantry/rpc/errors';
 import { FAILED, exitCodeOf, MISUSED } from './exit-codes';
-import { commonDefaults, type CommonConfig, loadConfig, readCommandLine, readEnvironment } from './config';
+import {
+  type CommandLine,
+  commonDefaults,
+  type CommonConfig,
+  type Environment,
+  loadConfig,
+  readCommandLine,
+  readEnvironment,
+} from './config';
 import { helpText } from './flags';
 import { giveUp } from './give-up';
 import { adoptInherited } from './inherited-sockets';
@@ -15,9 +23,10 @@ const STOP_LIMIT = 20_000;
 /** A whole service process: command line, configuration, start, readiness, signals, stop, exit code (see exit-codes.ts). Called by main.ts and nothing else. */
 export function runService<C extends object>(spec: ServiceSpec<C>, argv: readonly string[] = process.argv.slice(2)): void {
   let config: CommonConfig & C;
+  let line: CommandLine;
   const environment = readEnvironment();
   try {
-    const line = readCommandLine(argv, spec.flags ?? {});
+    line = readCommandLine(argv, spec.flags ?? {});
     if (line.flags.get('help') === true) {
       const known = new Map([
         ['root', commonDefaults.root],
@@ -40,16 +49,23 @@ export function runService<C extends object>(spec: ServiceSpec<C>, argv: readonl
     void giveUp(MISUSED, environment);
     return;
   }
-  live(spec, config, environment).catch((error: unknown) => {
+  live(spec, { config, line, environment }).catch((error: unknown) => {
     process.stderr.write(`${spec.binary}: ${errorText(error)}\n`);
     return giveUp(exitCodeOf(error), environment);
   });
 }
 
+/** SIGHUP: the file is read again. Command line and environment stay what they were. */
+async function reconfigure<C extends object>(spec: ServiceSpec<C>, running: HostedService<C>, line: CommandLine): Promise<void> {
+  const config = loadConfig(spec.name, spec.defaults, line, readEnvironment());
+  spec.check?.(config);
+  await running.reload(config);
+  running.logger.info('configuration reloaded');
+}
+
 async function live<C extends object>(
   spec: ServiceSpec<C>,
-  config: CommonConfig & C,
-  environment: ReturnType<typeof readEnvironment>,
+  { config, line, environment }: { readonly config: CommonConfig & C; readonly line: CommandLine; readonly environment: Environment },
 ): Promise<void> {
   const asked = Promise.withResolvers<NodeJS.Signals>();
   let told = false;
@@ -60,8 +76,12 @@ async function live<C extends object>(
       asked.resolve(signal);
     });
   }
-  process.on('SIGHUP', () => undefined); // the terminal that started a service may go
-  let service: HostedService | undefined;
+  process.on('SIGHUP', () => {
+    const running = service;
+    if (running === undefined) return;
+    reconfigure(spec, running, line).catch((error: unknown) => running.logger.error({ err: error }, 'the configuration was not reloaded'));
+  });
+  let service: HostedService<C> | undefined;
   const fatal =
     (what: string) =>
     (error: unknown): void => {

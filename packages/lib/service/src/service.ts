@@ -12,8 +12,10 @@ import { makeRoots } from './roots';
 import { startTracing } from './tracing';
 
 /** What a composition root hands back. `stop` undoes `start` in reverse order and is called once, also after a failed start. */
-export interface Running {
+export interface Running<C extends object = object> {
   start(): Promise<void>;
+  /** Takes over what a new configuration changes and can be changed while it runs; the rest waits for the next start. */
+  reload?(config: CommonConfig & C): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -35,7 +37,7 @@ export interface ServiceSpec<C extends object> {
   /** Where it listens beside RUN/<name>.sock, paths and HOST:PORT: whoever starts it may hold these sockets, so that callers wait while it restarts. */
   readonly listens?: (config: CommonConfig & C) => readonly string[];
   /** Constructs everything; no side effect before start. */
-  readonly compose: (service: ServiceContext<C>) => Running | Promise<Running>;
+  readonly compose: (service: ServiceContext<C>) => Running<C> | Promise<Running<C>>;
 }
 
 /** What a composition root gets: everything belongs to this one instance, so that many services live in one process. */
@@ -58,9 +60,11 @@ export interface ServiceContext<C extends object = object> {
   createServer(options?: Partial<ServerOptions>): RpcServer;
 }
 
-export interface HostedService {
+export interface HostedService<C extends object = object> {
   readonly logger: Logger;
   readonly metricsAddress: string | undefined;
+  /** A new configuration while it runs: the log level, and what the service itself can change. */
+  reload(config: CommonConfig & C): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -73,7 +77,7 @@ export async function startService<C extends object>(
   spec: ServiceSpec<C>,
   config: CommonConfig & C,
   options: HostOptions = {},
-): Promise<HostedService> {
+): Promise<HostedService<C>> {
   const logger = createLogger({ service: spec.name, version: spec.version, level: config['log-level'], ...options });
   const undo: (() => Promise<void>)[] = [];
   let stopped: Promise<void> | undefined;
@@ -107,7 +111,11 @@ export async function startService<C extends object>(
     await running.start();
     const exposed = await serveMetrics(metrics, { address: config['metrics-address'], run: config.run, service: spec.name, logger });
     undo.push(() => exposed.stop());
-    return { logger, metricsAddress: exposed.address, stop };
+    const reload = async (changed: CommonConfig & C): Promise<void> => {
+      logger.level = changed['log-level'];
+      await running.reload?.(changed);
+    };
+    return { logger, metricsAddress: exposed.address, reload, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -39,7 +39,8 @@ export interface SpecInput {
   /** Undefined: the host's user namespace. */
   readonly remap?: SpecRemap | undefined;
   /** Docker's default seccomp profile. */
-  readonly defaultSeccomp: SeccompProfile;
+  /** The profile of containers that name none. */
+  readonly defaultSeccomp: SeccompProfile | 'unconfined';
 }
 
 /** The oldest version that says what we say: crun 1.8 refuses to run what claims a newer one. */
@@ -69,12 +70,7 @@ export async function buildSpec(input: SpecInput): Promise<Spec> {
   const { devices, rules } = await deviceSpec(host);
   const paths = protectedPaths(host, security.systemPathsUnconfined);
   const propagation = rootPropagation(input.mounts);
-  const seccomp =
-    security.seccomp === 'unconfined' || (host.Privileged && security.seccomp === 'default')
-      ? undefined
-      : security.seccomp === 'default'
-        ? input.defaultSeccomp
-        : security.seccomp;
+  const seccomp = security.seccomp === 'default' ? (host.Privileged ? 'unconfined' : input.defaultSeccomp) : security.seccomp;
   const linux: Linux = {
     sysctl: sysctlsOf(host, input.remap),
     resources: { ...(await limitsOf(host)), devices: rules },
@@ -84,7 +80,7 @@ export async function buildSpec(input: SpecInput): Promise<Spec> {
       ? {}
       : { uidMappings: [...input.remap.uids], gidMappings: [...input.remap.gids] }),
     ...(devices.length === 0 ? {} : { devices }),
-    ...(seccomp === undefined ? {} : { seccomp: compileSeccomp(seccomp, capabilities) }),
+    ...(seccomp === 'unconfined' ? {} : { seccomp: compileSeccomp(seccomp, capabilities) }),
     ...(propagation === undefined ? {} : { rootfsPropagation: propagation }),
     maskedPaths: paths.masked,
     readonlyPaths: paths.readonly,

@@ -17,16 +17,20 @@ export class OwnTable {
   constructor(
     private readonly connection: NetlinkConnection,
     private readonly options: RulesetOptions,
+    /** Without: the wish is noted and nothing is ever installed. */
+    private readonly wanted = true,
   ) {}
 
   /** Builds the table from all that was told until now, in one transaction. */
   async install(): Promise<void> {
+    if (!this.wanted) return;
     await this.connection.request(transaction(installTable(this.options, [...this.#bridges.values()], [...this.#ports.values()].flat())));
     this.#installed = true;
   }
 
   /** Puts the table back when it is gone; true when it was. */
   async repair(): Promise<boolean> {
+    if (!this.wanted) return false;
     try {
       await this.connection.request([getTable(this.options.table)]);
       return false;

@@ -9,6 +9,10 @@ export interface DefaultBridge {
   readonly device: string;
   /** CIDR; empty: the first free one. */
   readonly subnet: string;
+  /** The bridge's own address; empty: the first of the range. */
+  readonly gateway: string;
+  /** CIDR; empty: the whole subnet. */
+  readonly range: string;
   readonly options: Readonly<Record<string, string>>;
   /** True when an older interface of the host has addresses in the network's subnet: another engine chose it at the same time. */
   readonly isContested: (network: NetworkRecord) => Promise<boolean>;
@@ -71,7 +75,8 @@ function isAsConfigured(network: NetworkRecord, bridge: DefaultBridge): boolean 
   const options = Object.entries(bridge.options);
   return (
     network.device === bridge.device &&
-    (bridge.subnet === '' || network.pool?.subnet === bridge.subnet) &&
+    (bridge.subnet === '' || (network.pool?.subnet === bridge.subnet && network.pool.ipRange === bridge.range)) &&
+    (bridge.gateway === '' || network.pool?.gateway === bridge.gateway) &&
     options.length === Object.keys(network.options).length &&
     options.every(([key, value]) => network.options[key] === value)
   );
@@ -81,7 +86,8 @@ async function draft(parts: Parts, of: Wanted): Promise<NetworkRecord> {
   const { name, driver, bridge, present } = of;
   const id = present?.id ?? randomBytes(32).toString('hex');
   const configured = name === DEFAULT_NETWORK;
-  const pools = configured && bridge.subnet !== '' ? [{ subnet: bridge.subnet, gateway: '', ipRange: '', auxAddresses: {} }] : [];
+  const pools =
+    configured && bridge.subnet !== '' ? [{ subnet: bridge.subnet, gateway: bridge.gateway, ipRange: bridge.range, auxAddresses: {} }] : [];
   const wish: NetworkWish = {
     id,
     name,

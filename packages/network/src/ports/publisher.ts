@@ -19,7 +19,7 @@ export interface PortTarget {
 export interface HostPorts {
   /** Occupies an IPv4 port without ever answering on it; nf_tables translates its packets before they get there. Throws an error with an errno `code`. */
   hold(protocol: Protocol, ip: string, port: number): HeldPort;
-  /** Serves an IPv6 port by relaying to the target: the kernel cannot translate it. Rejects with an error with an errno `code`. */
+  /** Serves a port by relaying to the target: the kernel cannot translate IPv6, or shall not translate at all. Rejects with an error with an errno `code`. */
   relay(protocol: Protocol, listen: PortTarget, target: PortTarget): Promise<HeldPort>;
   /** First and last of the ports that any wish may get. */
   ephemeralRange(): readonly [number, number];
@@ -30,6 +30,14 @@ export interface HostPorts {
 export interface PublishedSet {
   readonly ports: readonly PublishedPort[];
   readonly held: readonly HeldPort[];
+}
+
+/** Which ports are served by this process in place of the kernel. */
+export interface PublisherWays {
+  /** All: there are no rules that translate. */
+  readonly relayAll: boolean;
+  /** Those of IPv6 addresses; without, "all addresses" means IPv4. */
+  readonly relayIpv6: boolean;
 }
 
 /** Names the endpoint in dockerd's error text. */
@@ -44,7 +52,10 @@ export class PortPublisher {
   readonly #held = new Map<string, PublishedSet>();
   #next: number;
 
-  constructor(private readonly host: HostPorts) {
+  constructor(
+    private readonly host: HostPorts,
+    private readonly ways: PublisherWays = { relayAll: false, relayIpv6: true },
+  ) {
     this.#next = host.ephemeralRange()[0];
   }
 
@@ -121,7 +132,7 @@ export class PortPublisher {
 
   #addressesOf(ip: string): readonly string[] {
     if (ip !== '') return [ip];
-    return this.host.hasIpv6() ? ['0.0.0.0', '::'] : ['0.0.0.0'];
+    return this.ways.relayIpv6 && this.host.hasIpv6() ? ['0.0.0.0', '::'] : ['0.0.0.0'];
   }
 
   *#candidates(wish: PortWish): Generator<number> {
@@ -142,9 +153,10 @@ export class PortPublisher {
     if (!this.#book.reserve(port.protocol, port.hostIp, port.hostPort))
       throw new Error(`Bind for ${where} failed: port is already allocated`);
     try {
-      const held = isIPv6(port.hostIp)
-        ? await this.host.relay(port.protocol, { address: port.hostIp, port: port.hostPort }, { address, port: port.containerPort })
-        : this.host.hold(port.protocol, port.hostIp, port.hostPort);
+      const held =
+        isIPv6(port.hostIp) || this.ways.relayAll
+          ? await this.host.relay(port.protocol, { address: port.hostIp, port: port.hostPort }, { address, port: port.containerPort })
+          : this.host.hold(port.protocol, port.hostIp, port.hostPort);
       return { ports: [port], held: [held] };
     } catch (error) {
       this.#book.release(port.protocol, port.hostIp, port.hostPort);

@@ -1,5 +1,5 @@
 import { createSocket, type RemoteInfo, type Socket as UdpSocket } from 'node:dgram';
-import { connect, createServer, type Socket } from 'node:net';
+import { connect, createServer, isIPv6, type Socket } from 'node:net';
 import type { HeldPort, PortTarget } from './publisher';
 
 /** Open connections, and clients remembered for UDP, of one relayed port. Beyond it, new ones are turned away. */
@@ -7,7 +7,7 @@ const MAX_PEERS = 1024;
 const CONNECT_TIMEOUT_MS = 10_000;
 const UDP_IDLE_MS = 90_000;
 
-/** Accepts TCP on an IPv6 address and joins each connection with one to the target, half-closes included. */
+/** Accepts TCP and joins each connection with one to the target, half-closes included. */
 export function relayTcp(listen: PortTarget, target: PortTarget): Promise<HeldPort> {
   const open = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (client) => {
@@ -31,7 +31,7 @@ export function relayTcp(listen: PortTarget, target: PortTarget): Promise<HeldPo
   server.maxConnections = MAX_PEERS;
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen({ host: listen.address, port: listen.port, ipv6Only: true }, () => {
+    server.listen({ host: listen.address, port: listen.port, ipv6Only: isIPv6(listen.address) }, () => {
       server.off('error', reject);
       server.on('error', () => undefined);
       resolve({
@@ -46,7 +46,7 @@ export function relayTcp(listen: PortTarget, target: PortTarget): Promise<HeldPo
 
 /** Relays UDP: one upstream socket a client, forgotten when idle. */
 export function relayUdp(listen: PortTarget, target: PortTarget): Promise<HeldPort> {
-  const server = createSocket({ type: 'udp6', ipv6Only: true });
+  const server = isIPv6(listen.address) ? createSocket({ type: 'udp6', ipv6Only: true }) : createSocket('udp4');
   const peers = new Map<string, UdpSocket>();
   const timers = new Map<string, NodeJS.Timeout>();
 

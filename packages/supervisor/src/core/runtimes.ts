@@ -41,11 +41,17 @@ export function runtimeOfType(type: string): Runtime | undefined {
 /** The configured runtimes, and what the shim must be told to use one. */
 export class RuntimeTable {
   constructor(
-    readonly entries: Readonly<Record<string, Runtime>>,
-    readonly defaultName: string,
+    public entries: Readonly<Record<string, Runtime>>,
+    public defaultName: string,
   ) {
     if (!Object.hasOwn(entries, defaultName))
       throw invalidArgument(`default-runtime "${defaultName}" is not among the runtimes: ${Object.keys(entries).join(', ')}`);
+  }
+
+  /** Takes over what another table holds: a new configuration. */
+  become({ entries, defaultName }: RuntimeTable): void {
+    this.entries = entries;
+    this.defaultName = defaultName;
   }
 
   has(name: string): boolean {

@@ -27,7 +27,7 @@ import { Persistence } from '../core/queues/persistence';
 import { ContainerQueues } from '../core/queues/queue';
 import { reconcile } from './recover/reconcile';
 import { removeFromContainerd } from './remove/remove-from-containerd';
-import { hostGoesDown, stopWithHost } from './stop/shutdown';
+import { HOST_GRACE_MS, hostGoesDown, stopContainers, stopWithin } from './stop/shutdown';
 import { startById } from './start/start';
 import { DEFAULT_STOP_TIMEOUT } from './stop/signals';
 
@@ -80,11 +80,13 @@ export function createContainersEngine(surroundings: EngineSurroundings, overrid
       await reconcileExecs(engine).catch((error: unknown) => logger.warn({ err: error }, 'reconciling execs failed'));
       for (const { id } of records.listDocker()) watchHealth(engine, health, id);
     },
+    change: (settings) => void Object.assign(engine.settings, settings),
     async stop() {
       restarter.stop();
       persistence.stop();
       health.stopAll();
-      if (await hostGoesDown()) await stopWithHost(engine);
+      if (await hostGoesDown()) await stopContainers(engine, HOST_GRACE_MS);
+      else if (!engine.settings.liveRestore) await stopWithin(engine);
       forget();
       await Promise.race([engine.queues.drain(), new Promise((resolve) => setTimeout(resolve, 3000).unref())]);
       await engine.broker.close();
@@ -102,6 +104,13 @@ function settingsOf({ data, run, defaultLog }: EngineSurroundings): EngineSettin
     bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim(),
     cgroupVersion: detectCgroups().mode === 'v2' ? 2 : 1,
     seccomp: defaultSeccompProfile(),
+    cgroupParent: '',
+    ulimits: [],
+    noNewPrivileges: false,
+    ipcMode: 'private',
+    cgroupNamespace: '',
+    liveRestore: true,
+    shutdownTimeout: 15,
     init: false,
     dns: [],
     dnsSearch: [],

@@ -1,3 +1,4 @@
+import type { EngineSettings } from './engine';
 import type { ContainersServiceService } from '@gantry/api/gantry/engine/v1/containers';
 import type { CallContext, Connection, Handlers, Logger } from '@gantry/rpc';
 import type { DockerEvents } from './events';
@@ -39,6 +40,8 @@ export interface ContainersEngine extends ContainerNetworks {
   readonly handlers: Handlers<typeof ContainersServiceService>;
   /** Unary or server-streaming calls that last as long as a container does. */
   readonly longCalls?: readonly (keyof typeof ContainersServiceService)[] | undefined;
+  /** What a new configuration changes while the engine runs. */
+  change(settings: Pick<EngineSettings, 'liveRestore' | 'shutdownTimeout'>): void;
   start(): Promise<void>;
   stop(): Promise<void>;
 }

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { HostConfig } from '@gantry/api/gantry/engine/v1/types';
 import type { LeasesService } from '@gantry/api/containerd/services/leases/v1/leases';
 import type { SnapshotsService } from '@gantry/api/containerd/services/snapshots/v1/snapshots';
 import type { ImagesServiceService, VolumesServiceService } from '@gantry/api/gantry/images/v1/images';
@@ -18,8 +19,17 @@ import type { Idempotence } from '../core/queues/idempotence';
 /** What the engine is told by configuration. */
 export interface EngineSettings extends CoreSettings {
   readonly cgroupVersion: 1 | 2;
-  /** Docker's default seccomp profile. */
-  readonly seccomp: SeccompProfile;
+  /** The profile of containers that name none. */
+  readonly seccomp: SeccompProfile | 'unconfined';
+  /** What containers get that do not say: parent cgroup, limits, no-new-privileges, ipc mode, cgroup namespace (empty: by the cgroup version). */
+  readonly cgroupParent: string;
+  readonly ulimits: HostConfig['Ulimits'];
+  readonly noNewPrivileges: boolean;
+  readonly ipcMode: string;
+  readonly cgroupNamespace: string;
+  /** Whether containers go on when the engine stops, and how long they may all take when they do not: seconds, -1 without limit. */
+  liveRestore: boolean;
+  shutdownTimeout: number;
   /** Static program that --init puts before the command; absent: --init is refused. */
   readonly initPath?: string;
   /** --init for containers that do not say. */

@@ -15,7 +15,7 @@ import type { DockerRecords } from './records';
 import type { RuntimeTable } from '../core/runtimes';
 import type { ContainersEngine } from './contract';
 import { imagesHandlers } from './images';
-import { networksHandlers } from './networks';
+import { type NetworksNeeds, networksHandlers } from './networks';
 import { type Build, type EngineFacts, systemHandlers, type VersionQuestion } from './system';
 import { volumesHandlers } from './volumes';
 
@@ -26,6 +26,7 @@ export interface EngineNeeds {
   readonly containers: ContainersEngine;
   readonly connections: { readonly images: Connection; readonly network: Connection; readonly shim: Connection };
   readonly facts: EngineFacts;
+  readonly networkOptions: NetworksNeeds['defaultOptions'];
   readonly build: Build;
 }
 
@@ -60,7 +61,10 @@ export function addEngineFace(server: RpcServer, needs: EngineNeeds): void {
   );
   server.addService(
     EngineNetworksServiceService,
-    defaultNamespace<typeof EngineNetworksServiceService>(networksHandlers({ network, records, events, containers }), own),
+    defaultNamespace<typeof EngineNetworksServiceService>(
+      networksHandlers({ network, records, events, containers, defaultOptions: needs.networkOptions }),
+      own,
+    ),
   );
   server.addService(
     EngineVolumesServiceService,

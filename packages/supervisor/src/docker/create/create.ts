@@ -110,6 +110,7 @@ async function plan(engine: Engine, ctx: CallContext, id: string, request: Creat
     if (ref !== undefined) findOther(engine, ref);
   }
   host.Links = planLinks(host, (ref) => engine.records.findDocker(ref));
+  if (host.CgroupnsMode === '' && !host.Privileged) host.CgroupnsMode = engine.settings.cgroupNamespace;
   if (host.CgroupnsMode === '') host.CgroupnsMode = cgroupNamespaceMode(host, engine.settings.cgroupVersion);
   const ownHostname = host.UTSMode !== 'host' && host.NetworkMode !== 'host' && joinedContainer(host.NetworkMode) === undefined;
   if (config.Hostname === '' && host.NetworkMode === 'host') config.Hostname = hostHostname();

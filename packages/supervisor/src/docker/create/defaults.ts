@@ -11,7 +11,7 @@ export function applyDefaults(engine: Engine, asked: HostConfig): HostConfig {
   const { settings, runtimes } = engine;
   const host = { ...asked, NetworkMode: networkMode(asked.NetworkMode) };
   host.ShmSize = asked.ShmSize === 0n ? settings.defaultShmSize || DEFAULT_SHM_SIZE : asked.ShmSize;
-  host.IpcMode = asked.IpcMode === '' ? 'private' : asked.IpcMode;
+  host.IpcMode = asked.IpcMode === '' ? settings.ipcMode : asked.IpcMode;
   host.Runtime =
     asked.Runtime === undefined || asked.Runtime === '' || NATIVE_ALIASES.has(asked.Runtime) ? runtimes.defaultName : asked.Runtime;
   host.RestartPolicy = { Name: asked.RestartPolicy?.Name || 'no', MaximumRetryCount: asked.RestartPolicy?.MaximumRetryCount ?? 0n };

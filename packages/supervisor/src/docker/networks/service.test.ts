@@ -51,6 +51,7 @@ function setUp() {
   };
   const containers = [web, hosted];
   const handlers = networksHandlers({
+    defaultOptions: {},
     events,
     network: network as unknown as NetworksNeeds['network'],
     records: {

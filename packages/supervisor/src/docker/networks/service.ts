@@ -38,6 +38,8 @@ export interface NetworksNeeds {
   readonly records: Pick<DockerRecords, 'findDocker' | 'listDocker' | 'requireDocker'>;
   readonly events: Pick<DockerEvents, 'emit'>;
   readonly containers: ContainerNetworks;
+  /** Options of networks that are made without them, by driver. */
+  readonly defaultOptions: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
 
 /** gantry.engine.v1.EngineNetworksService: dockerd's rules and words around the network service. */
@@ -74,7 +76,8 @@ export function networksHandlers(needs: NetworksNeeds): Handlers<typeof EngineNe
     async createNetwork(ctx, { network: wanted }) {
       if (wanted === undefined) throw invalidArgument('network must be set');
       const { drivers } = await service.getStatus(ctx, {});
-      const request = createRequest(wanted, drivers);
+      const options = { ...needs.defaultOptions[wanted.Driver || 'bridge'], ...wanted.Options };
+      const request = createRequest({ ...wanted, Options: options }, drivers);
       try {
         const { network, warning } = await service.createNetwork(ctx, request);
         if (network !== undefined) tell('create', network);

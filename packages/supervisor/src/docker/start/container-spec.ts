@@ -1,3 +1,4 @@
+import type { HostConfig } from '@gantry/api/gantry/engine/v1/types';
 import { hostname as hostHostname } from 'node:os';
 import type { Spec } from '@gantry/oci';
 import { syscalls } from '@gantry/linux';
@@ -29,7 +30,8 @@ export async function containerSpec(
   id: string,
   docker: DockerContainer,
 ): Promise<{ spec: Spec; hostGateway: string }> {
-  const { config, hostConfig: host } = docker;
+  const { config, hostConfig: asked } = docker;
+  const host = asked === undefined ? undefined : withEngineDefaults(engine.settings, asked);
   if (config === undefined || host === undefined) throw invalidArgument(`container ${docker.name} has no configuration`);
   const joined = joinedPids(engine, id, docker);
   const owner = ownerOf(engine, { id, docker }, 'network');
@@ -64,6 +66,17 @@ export async function containerSpec(
     defaultSeccomp: engine.settings.seccomp,
   });
   return { spec, hostGateway };
+}
+
+/** What the engine gives to every container that does not say; inspect does not show it, as docker's does not. */
+function withEngineDefaults(settings: Engine['settings'], host: HostConfig): HostConfig {
+  const saysPrivileges = host.SecurityOpt.some((option) => /^no-new-privileges(?:[=:]|$)/.test(option));
+  return {
+    ...host,
+    CgroupParent: host.CgroupParent || settings.cgroupParent,
+    Ulimits: [...host.Ulimits, ...settings.ulimits.filter(({ Name }) => !host.Ulimits.some((own) => own.Name === Name))],
+    SecurityOpt: settings.noNewPrivileges && !saysPrivileges ? [...host.SecurityOpt, 'no-new-privileges'] : host.SecurityOpt,
+  };
 }
 
 /** The user of a stopped container: read from its layers, without mounting them. */

@@ -4,7 +4,7 @@ import { Phase, phaseOf } from '../../core/phases';
 import { createRequest, fakeEngine, FakeWorld } from '../../testing/fake-engine';
 import { createContainer } from '../create/create';
 import { reconcile } from '../recover/reconcile';
-import { stopWithHost } from './shutdown';
+import { stopContainers } from './shutdown';
 import { startContainer } from '../start/start';
 
 const signalsOf = (kill: { mock: { calls: unknown[][] } }): unknown[] =>
@@ -22,7 +22,7 @@ it('stops containers with the host, each with its signal; policies start them ag
     const kept = await make('kept', { hostConfig: { RestartPolicy: { Name: 'unless-stopped' } }, config: { StopSignal: 'SIGQUIT' } });
     const plain = await make('plain', {});
     const kill = jest.spyOn(world.tasks, 'kill');
-    await stopWithHost(engine);
+    await stopContainers(engine);
     await engine.queues.drain();
     expect(signalsOf(kill).sort()).toEqual([15, 3]);
     const stateOf = (id: string): unknown[] => {

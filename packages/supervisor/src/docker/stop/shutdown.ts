@@ -1,14 +1,14 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
-import { newContext } from '@gantry/rpc';
+import { after, newContext } from '@gantry/rpc';
 import { isRunning, Phase, phaseOf } from '../../core/phases';
 import type { Engine } from '../engine';
 import { ended, sendSignal } from './kill';
 import { DEFAULT_STOP_SIGNAL, parseSignal } from './signals';
 
 /** Milliseconds that containers may take to stop with the host, whatever their own timeouts say, and to be gone after SIGKILL. */
-const GRACE_MS = 12_000;
+export const HOST_GRACE_MS = 12_000;
 const GONE_MS = 3000;
 
 /** Whether systemd, where it runs (sd_booted(3)), is taking the system down: only then do containers end with the engine. */
@@ -22,9 +22,10 @@ export function hostGoesDown(): Promise<boolean> {
 
 /**
  * Stops every running container, each with its own signal, all at once. Nobody asked for these ends: policies start the containers again
- * when the host is back. What does not stop in time is killed.
+ * when the host, or the engine, is back. What does not stop in time is killed.
+ * @param mostMs what a container may take at most, whatever its own time-out says
  */
-export async function stopWithHost(engine: Engine): Promise<void> {
+export async function stopContainers(engine: Engine, mostMs = Infinity): Promise<void> {
   engine.life.restarter.stop();
   const ctx = newContext({ namespace: engine.records.dockerNamespace, logger: engine.logger });
   const running = engine.records.listDocker().filter(({ docker }) => isRunning(docker));
@@ -34,12 +35,30 @@ export async function stopWithHost(engine: Engine): Promise<void> {
         await sendSignal(engine, ctx, id, parseSignal(docker.config?.StopSignal || DEFAULT_STOP_SIGNAL), false);
         if (phaseOf(docker) === Phase.PHASE_PAUSED) await engine.tasks.resume(ctx, { id });
         const seconds = docker.config?.StopTimeout === undefined ? engine.settings.stopTimeout : Number(docker.config.StopTimeout);
-        if (await ended(engine, ctx, id, seconds < 0 ? GRACE_MS : Math.min(seconds * 1000, GRACE_MS))) return;
+        const ms = Math.min(seconds < 0 ? Infinity : seconds * 1000, mostMs);
+        if (await ended(engine, ctx, id, ms === Infinity ? -1 : ms)) return;
         await sendSignal(engine, ctx, id, constants.signals.SIGKILL, false);
         await ended(engine, ctx, id, GONE_MS);
       } catch (error) {
-        engine.logger.warn({ err: error, container: id }, 'a container could not be stopped with the host');
+        engine.logger.warn({ err: error, container: id }, 'a container could not be stopped with the engine');
       }
     }),
   );
+}
+
+/** Seconds that docker adds to the longest time-out before it leaves with containers still running. */
+const GRACE = 5;
+
+/** As dockerd without live-restore leaves: containers have their own time-outs, all of them together the longest of these and shutdown-timeout. */
+export async function stopWithin(engine: Engine): Promise<void> {
+  const { shutdownTimeout, stopTimeout } = engine.settings;
+  const own = engine.records
+    .listDocker()
+    .filter(({ docker }) => isRunning(docker))
+    .map(({ docker }) => (docker.config?.StopTimeout === undefined ? stopTimeout : Number(docker.config.StopTimeout)));
+  const longest = [shutdownTimeout, ...own].some((seconds) => seconds < 0) ? Infinity : Math.max(shutdownTimeout, ...own) + GRACE;
+  const late = Promise.withResolvers<void>();
+  const timer = after(longest * 1000, late.resolve);
+  await Promise.race([stopContainers(engine), late.promise]);
+  timer.cancel();
 }

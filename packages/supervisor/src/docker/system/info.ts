@@ -22,6 +22,12 @@ export interface EngineFacts {
   readonly registryMirrors: readonly string[];
   readonly insecureRegistries: readonly string[];
   readonly debug: boolean;
+  readonly liveRestore: boolean;
+  readonly experimental: boolean;
+  /** Name of the --init program. */
+  readonly initBinary: string;
+  /** builtin, unconfined or a path. */
+  readonly seccompProfile: string;
   /** Containers have user namespaces unless they ask for the host's. */
   readonly userNamespaces: boolean;
 }
@@ -120,7 +126,7 @@ export async function systemInfo(needs: InfoNeeds, ctx: CallContext): Promise<Sy
     NoProxy: store?.proxies?.no ?? '',
     Name: host.hostname,
     Labels: [...facts.labels],
-    ExperimentalBuild: false,
+    ExperimentalBuild: facts.experimental,
     ServerVersion: facts.version,
     Runtimes: Object.fromEntries(
       Object.entries(runtimes.entries).map(([name, runtime]) => [
@@ -129,14 +135,14 @@ export async function systemInfo(needs: InfoNeeds, ctx: CallContext): Promise<Sy
       ]),
     ),
     DefaultRuntime: runtimes.defaultName,
-    LiveRestoreEnabled: true,
+    LiveRestoreEnabled: facts.liveRestore,
     Isolation: '',
-    InitBinary: 'gantry-init',
+    InitBinary: facts.initBinary,
     ContainerdCommit: { ID: facts.version },
     RuncCommit: { ID: facts.version },
     InitCommit: { ID: facts.version },
     SecurityOptions: [
-      'name=seccomp,profile=builtin',
+      `name=seccomp,profile=${facts.seccompProfile}`,
       ...(facts.userNamespaces ? ['name=userns'] : []),
       ...(host.cgroupNamespaces ? ['name=cgroupns'] : []),
     ],

@@ -6,6 +6,7 @@ import { hostFacts } from './host';
 export interface Build {
   readonly version: string;
   readonly revision: string;
+  readonly experimental: boolean;
 }
 
 /** Asks one service for its version; rejects when it does not tell. */
@@ -23,7 +24,7 @@ export async function systemVersion(
     ApiVersion: '',
     Arch: hostPlatform().architecture,
     BuildTime: '',
-    Experimental: 'false',
+    Experimental: String(build.experimental),
     GitCommit: build.revision,
     GoVersion: '',
     KernelVersion: host.kernel,
@@ -55,7 +56,7 @@ export async function systemVersion(
     Os: 'linux',
     Arch: hostPlatform().architecture,
     KernelVersion: host.kernel,
-    Experimental: false,
+    Experimental: build.experimental,
     BuildTime: '',
   };
 }

@@ -1,0 +1,122 @@
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { readCommandLine } from './command-line';
+import { readDaemonJson } from './daemon-json';
+import { refuseForeignRoot } from './data-root';
+import { textLog } from './log-text';
+import { writePidFile } from './pid-file';
+import { readSettings, reloadSettings } from './settings';
+
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'dockerd-'));
+});
+afterEach(() => rmSync(dir, { recursive: true }));
+
+const file = (): string => join(dir, 'daemon.json');
+const write = (value: unknown): void => writeFileSync(file(), typeof value === 'string' ? value : JSON.stringify(value));
+const flags = (...words: string[]) => readCommandLine(['--config-file', file(), ...words]);
+
+test('keys are read, null and an empty file say nothing', () => {
+  write({ debug: true, hosts: ['fd://'], 'default-shm-size': '64M', dns: null, 'host-gateway-ip': '192.0.2.7' });
+  expect(Object.fromEntries(readDaemonJson(flags()).keys)).toEqual({
+    debug: true,
+    hosts: ['fd://'],
+    'default-shm-size': 64 << 20,
+    'host-gateway-ip': ['192.0.2.7'],
+  });
+  write('\uFEFF \n');
+  expect(readDaemonJson(flags()).keys.size).toBe(0);
+});
+
+test.each([
+  [{ nope: 1, neither: 2 }, "the following directives don't match any configuration option: nope, neither"],
+  [{ debug: 'yes' }, 'invalid value for "debug": it must be true or false'],
+  [{ labels: [1] }, 'invalid value for "labels"'],
+  ['{', 'JSON'],
+  [
+    { mtu: 1400 },
+    'the following directives are specified both as a flag and in the configuration file: mtu: (from flag: 1500, from file: 1400)',
+  ],
+  [{ 'insecure-registries': ['a'] }, 'insecure-registries: (from flag: [b c], from file: [a])'],
+])('%j is refused, and the file is named', (value, message) => {
+  write(value);
+  const read = (): unknown => readDaemonJson(flags('--mtu', '1500', '--insecure-registry', 'b', '--insecure-registry', 'c'));
+  expect(read).toThrow(`unable to configure the Docker daemon with file ${file()}`);
+  expect(read).toThrow(message);
+});
+
+test('a file that was named must be there', () => {
+  expect(() => readDaemonJson(flags())).toThrow(`unable to configure the Docker daemon with file ${file()}`);
+});
+
+test('every service takes what comes out, or refuses it', () => {
+  write({ 'log-driver': 'journald' });
+  expect(() => readSettings(flags())).toThrow('log-driver "journald"');
+  write({
+    bip: '10.9.8.1/24',
+    'fixed-cidr': '10.9.8.128/25',
+    'default-ulimits': { nofile: { Name: 'nofile', Soft: 1, Hard: 2 } },
+    runtimes: { k: { path: '/k', runtimeArgs: ['a'] } },
+  });
+  const { services } = readSettings(flags()).plan;
+  expect(services.network).toMatchObject({ bridge: { subnet: '10.9.8.1/24', range: '10.9.8.128/25' } });
+  expect(services.supervisor).toMatchObject({ runtimes: { k: { path: '/k', args: ['a'] } } });
+  write({ bip: '10.9.8.1/24', 'fixed-cidr': '10.9.9.0/25' });
+  expect(() => readSettings(flags())).toThrow('10.9.9.0/25');
+});
+
+test('a reload takes over what can change, keeps the rest, and forgets a number that the file says no more', () => {
+  write({ debug: true, labels: ['a=1'], 'max-concurrent-downloads': 9, mtu: 1400 });
+  const before = readSettings(flags());
+  write({ labels: ['b=2'], mtu: 1300, 'live-restore': true });
+  const { plan } = reloadSettings(before);
+  expect(plan.services.supervisor).toMatchObject({ labels: ['b=2'], 'live-restore': true, 'log-level': 'debug' });
+  expect(plan.services.network).toMatchObject({ bridge: { mtu: 1400 } });
+  expect(plan.services.images['max-concurrent-downloads']).toBeUndefined();
+  write({ debug: 'x' });
+  expect(() => reloadSettings(before)).toThrow('invalid value for "debug"');
+});
+
+test.each(['engine-id', 'image/overlay2', 'buildkit', 'network/files', 'containers'])(
+  "a dockerd's data root is refused by %s and left alone",
+  (mark) => {
+    mkdirSync(join(dir, mark), { recursive: true });
+    const before = readdirSync(dir, { recursive: true });
+    expect(() => refuseForeignRoot(dir)).toThrow(`the data root ${dir} was written by dockerd`);
+    expect(readdirSync(dir, { recursive: true })).toEqual(before);
+  },
+);
+
+test('our own data root is taken', () => {
+  for (const name of ['images', 'network', 'supervisor/containers', 'shim', 'volumes']) mkdirSync(join(dir, name), { recursive: true });
+  expect(() => refuseForeignRoot(dir)).not.toThrow();
+});
+
+test("a pid file keeps a second one out, a dead one's is replaced", () => {
+  const path = join(dir, 'docker.pid');
+  writeFileSync(path, '1');
+  expect(() => writePidFile(path)).toThrow(`ensure docker is not running or delete ${path}: process with PID 1 is still running`);
+  writeFileSync(path, '4194305');
+  const remove = writePidFile(path);
+  expect(readdirSync(dir)).toContain('docker.pid');
+  remove();
+  expect(readdirSync(dir)).not.toContain('docker.pid');
+});
+
+test("log lines look as dockerd's", () => {
+  const lines: string[] = [];
+  textLog((text) => lines.push(text)).write(
+    JSON.stringify({
+      level: 'warn',
+      time: '2026-01-02T03:04:05Z',
+      service: 'images',
+      version: '1',
+      err: { message: 'no "such"' },
+      n: 3,
+      msg: 'it failed',
+    }),
+  );
+  expect(lines).toEqual(['time="2026-01-02T03:04:05Z" level=warning msg="it failed" service=images n=3 error="no \\"such\\""\n']);
+});

@@ -1,0 +1,72 @@
+import { errorText } from '@gantry/rpc';
+import { adoptInherited, createLogger, createNotifier, exitCodeOf, giveUp, readEnvironment, SpareMemory } from '@gantry/service';
+import { hostServices } from '../host';
+import { type Flags, readCommandLine } from './command-line';
+import { refuseForeignRoot } from './data-root';
+import { dockerdHelp } from './help';
+import { textLog } from './log-text';
+import { writePidFile } from './pid-file';
+import { configOfPlan } from './service-config';
+import { readSettings, reloadSettings, type Settings } from './settings';
+import { untilSignal } from './signals';
+
+/** `gantry dockerd`: the engine in dockerd's place, until SIGTERM. Everything that is wrong with the command line or the file ends it with 1 before anything is made. */
+export async function dockerd(argv: readonly string[], version: string): Promise<void> {
+  let flags: Flags;
+  let settings: Settings;
+  try {
+    flags = readCommandLine(argv);
+    if (flags.get('help') === true) return void process.stdout.write(dockerdHelp());
+    if (flags.get('version') === true) return void process.stdout.write(`Docker version ${version}, build gantry\n`);
+    settings = readSettings(flags);
+  } catch (error) {
+    process.stderr.write(`${errorText(error)}\n`);
+    process.exitCode = 1;
+    return;
+  }
+  if (flags.get('validate') === true) return void process.stderr.write('configuration OK\n');
+  try {
+    await run(settings, version);
+  } catch (error) {
+    process.stderr.write(`failed to start daemon: ${errorText(error)}\n`);
+    await giveUp(exitCodeOf(error), readEnvironment());
+  }
+}
+
+async function run(first: Settings, version: string): Promise<void> {
+  const { plan } = first;
+  let settings = first;
+  const options = plan.logFormat === 'json' ? {} : { destination: textLog() };
+  const logger = createLogger({ service: 'dockerd', version, level: plan.logLevel, ...options });
+  refuseForeignRoot(plan.root);
+  const environment = readEnvironment();
+  await adoptInherited(environment);
+  const removePidFile = writePidFile(plan.pidFile);
+  try {
+    for (const note of plan.notes) logger.info(note);
+    const notifier = await createNotifier(environment, logger);
+    const signals = untilSignal({ logger, reportFolder: plan.run });
+    const host = await hostServices(configOfPlan(plan), options);
+    new SpareMemory().start();
+    logger.info('Daemon has completed initialization');
+    for (const address of plan.services.gateway['hosts'] as readonly string[])
+      logger.info(`API listen on ${address.replace(/^unix:\/\//, '')}`);
+    notifier.ready(`serving below ${plan.run}`);
+    signals.onReload(async () => {
+      logger.info(`Got signal to reload configuration, reloading from: ${settings.file}`);
+      const changed = reloadSettings(settings);
+      await host.reload(configOfPlan(changed.plan));
+      settings = changed;
+      logger.level = changed.plan.logLevel;
+      logger.info(`Reloaded configuration: ${JSON.stringify(Object.fromEntries(changed.keys))}`);
+    });
+    await signals.asked;
+    notifier.stopping();
+    await host.stop();
+    notifier.close();
+    logger.info('Daemon shutdown complete');
+  } finally {
+    removePidFile();
+  }
+  process.exit(0);
+}

@@ -1,0 +1,55 @@
+import { invalidArgument } from '@gantry/rpc';
+import type { Flags } from './command-line';
+import type { DockerdOption } from './option';
+import { dockerdOptions } from './options';
+import { Plan } from './plan';
+import type { Value } from './values';
+
+const DEFAULT_HOST = 'unix:///var/run/docker.sock';
+
+/** Options that others read: these first. */
+const FIRST = ['log-level'];
+
+export interface Said {
+  readonly flags: Flags;
+  readonly keys: ReadonlyMap<string, Value>;
+  /** Folder of the certificates that are not named. */
+  readonly certificates: string;
+}
+
+/** What flags and keys come to. Errors: invalidArgument with the name as the user wrote it. */
+export function makePlan({ flags, keys, certificates }: Said): Plan {
+  const plan = new Plan();
+  for (const option of [...dockerdOptions].sort((a, b) => rank(a) - rank(b))) {
+    const { flag, key } = option;
+    const said = flag === undefined ? undefined : flags.get(flag);
+    const written = key === undefined ? undefined : keys.get(key);
+    if (said !== undefined) option.take(plan, said, `--${flag ?? ''}`);
+    else if (written !== undefined) option.take(plan, written, `"${key ?? ''}"`);
+  }
+  const { tls } = plan;
+  if (tls.verify) tls.on = true;
+  plan.set('gateway', 'hosts', plan.hosts.length === 0 ? [DEFAULT_HOST] : plan.hosts.map((host) => fullHost(host, tls.on)));
+  plan.set('gateway', 'tls', tls.on);
+  plan.set('gateway', 'tlsverify', tls.verify);
+  if (tls.on) {
+    plan.set('gateway', 'tlscert', tls.cert || `${certificates}/cert.pem`);
+    plan.set('gateway', 'tlskey', tls.key || `${certificates}/key.pem`);
+    plan.set('gateway', 'tlscacert', tls.ca || `${certificates}/ca.pem`);
+  }
+  for (const tree of Object.values(plan.services)) Object.assign(tree, { 'log-level': plan.logLevel, root: plan.root, run: plan.run });
+  return plan;
+}
+
+const rank = ({ flag = '' }: DockerdOption): number => (FIRST.includes(flag) ? 0 : 1);
+
+/** An address in full: the scheme and the port may be left out. */
+export function fullHost(text: string, tls: boolean): string {
+  const value = text.trim();
+  const [, scheme = 'tcp', rest = value] = /^([a-z]+):\/\/(.*)$/s.exec(value) ?? [];
+  if (scheme === 'fd') return value;
+  if (scheme === 'unix') return rest === '' ? DEFAULT_HOST : `unix://${rest}`;
+  if (scheme !== 'tcp') throw invalidArgument(`invalid bind address (${text}): unix, tcp and fd are possible`);
+  const [, host = '', port] = /^(\[[^\]]*\]|[^:]*)(?::(\d+))?\/?$/.exec(rest) ?? [];
+  return `tcp://${host === '' ? 'localhost' : host}:${port ?? (tls ? 2376 : 2375)}`;
+}

@@ -1,0 +1,107 @@
+import { isIP, isIPv4 } from 'node:net';
+import { invalidArgument } from '@gantry/rpc';
+import { as, both, type DockerdOption, noted, refused } from './option';
+import type { Plan } from './plan';
+import type { Value } from './values';
+
+const NO_IPV6 = 'containers have IPv4 addresses only: leave it out';
+
+/** The default bridge, ports, names and the firewall. */
+export const networkOptions: readonly DockerdOption[] = [
+  both('bip', { type: 'string', help: "the default bridge's address and subnet, CIDR", take: as('network', 'bridge.subnet') }),
+  both('fixed-cidr', { type: 'string', help: 'part of that subnet for containers, CIDR', take: as('network', 'bridge.range') }),
+  both('mtu', { type: 'int', help: 'MTU of the default bridge', take: as('network', 'bridge.mtu') }),
+  both('icc', {
+    type: 'bool',
+    help: 'containers on the default bridge reach each other (default true)',
+    take: as('network', 'bridge.icc'),
+  }),
+  both('ip', {
+    type: 'string',
+    help: 'host address of published ports that name none',
+    take: (plan, value) => plan.set('network', 'publish-address', value === '0.0.0.0' ? '' : value),
+  }),
+  both('ip-forward', { type: 'bool', help: 'turn on net.ipv4.ip_forward (default true)', take: as('network', 'ip-forward') }),
+  both('ip-forward-no-drop', {
+    type: 'bool',
+    help: 'taken; the policy of the forward chain is never changed',
+    take: noted((_value, name) => `${name}: the policy of the host's forward chain is never changed here`),
+  }),
+  both('ip-masq', {
+    type: 'bool',
+    help: "hide containers behind the host's address (default true)",
+    take: as('network', 'bridge.masquerade'),
+  }),
+  both('iptables', {
+    type: 'bool',
+    help: 'rules for ports and masquerading, in an nftables table of our own (default true)',
+    take: as('network', 'rules'),
+  }),
+  both('ip6tables', {
+    type: 'bool',
+    help: 'taken; there are no IPv6 rules',
+    take: noted((_value, name) => `${name}: there are no IPv6 rules here`),
+  }),
+  both('firewall-backend', {
+    type: 'string',
+    help: 'nftables',
+    take: refused('rules are in an nftables table: "nftables" or none', ['nftables']),
+  }),
+  both('userland-proxy', {
+    type: 'bool',
+    help: "relay published ports of the host's IPv6 addresses (default true)",
+    take: as('network', 'relay'),
+  }),
+  both('userland-proxy-path', { type: 'string', help: 'not supported', take: refused('gantry-network relays itself: leave it out') }),
+  {
+    flag: 'default-address-pool',
+    key: 'default-address-pools',
+    type: 'pools',
+    help: 'base=CIDR,size=N of new networks',
+    take: as('network', 'default-address-pools'),
+  },
+  {
+    flag: 'default-network-opt',
+    key: 'default-network-opts',
+    type: 'mapmap',
+    help: 'DRIVER=OPTION=VALUE of new networks',
+    take: as('supervisor', 'default-network-opts'),
+  },
+  both('dns', { type: 'list', help: 'name server of containers', take: takeDns }),
+  { flag: 'dns-opt', key: 'dns-opts', type: 'list', help: 'options of resolv.conf', take: as('supervisor', 'dns-opts') },
+  both('dns-search', { type: 'list', help: 'search domains of containers', take: as('supervisor', 'dns-search') }),
+  { flag: 'host-gateway-ip', key: 'host-gateway-ip', type: 'list', help: 'address that host-gateway stands for', take: takeHostGateway },
+  both('bridge', {
+    short: 'b',
+    type: 'string',
+    help: 'not supported',
+    take: refused('the default bridge is a device of its own; give it an address by bip, or make networks of your own'),
+  }),
+  both('default-gateway', { type: 'string', help: 'not supported', take: refused("the bridge's address is the gateway: set bip") }),
+  both('allow-direct-routing', {
+    type: 'bool',
+    help: 'true: packets that are routed to containers are never dropped here',
+    take: refused('packets that are routed to containers are never dropped here; use a firewall of the host', [true]),
+  }),
+  both('bridge-accept-fwmark', {
+    type: 'string',
+    help: 'not supported',
+    take: refused('packets are not dropped by their way, so no mark lets them in'),
+  }),
+  both('ipv6', { type: 'bool', help: 'not supported', take: refused(NO_IPV6, [false]) }),
+  both('bip6', { type: 'string', help: 'not supported', take: refused(NO_IPV6) }),
+  both('fixed-cidr-v6', { type: 'string', help: 'not supported', take: refused(NO_IPV6) }),
+  both('default-gateway-v6', { type: 'string', help: 'not supported', take: refused(NO_IPV6) }),
+];
+
+function takeDns(plan: Plan, value: Value): void {
+  for (const address of value as readonly string[]) if (isIP(address) === 0) throw invalidArgument(`${address} is not an ip address`);
+  plan.set('supervisor', 'dns', value);
+}
+
+function takeHostGateway(plan: Plan, value: Value, name: string): void {
+  const [address = '', ...more] = (value as readonly string[]).filter((each) => each !== '');
+  if (address !== '' && !isIPv4(address)) throw invalidArgument(`${name} ${address} is not supported by Gantry: ${NO_IPV6}`);
+  if (more.length > 0) throw invalidArgument(`${name} ${more.join(', ')} is not supported by Gantry: give one IPv4 address`);
+  plan.set('supervisor', 'host-gateway-ip', address);
+}

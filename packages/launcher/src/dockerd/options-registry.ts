@@ -1,0 +1,70 @@
+import { as, both, type DockerdOption, refused } from './option';
+
+const proxy = (name: 'http-proxy' | 'https-proxy' | 'no-proxy'): DockerdOption => ({
+  flag: name,
+  type: 'string',
+  help: 'proxy to registries; in daemon.json below "proxies"',
+  take: as('images', `proxies.${name}`),
+});
+
+/** Images: registries and where layers are kept. */
+export const registryOptions: readonly DockerdOption[] = [
+  {
+    flag: 'registry-mirror',
+    key: 'registry-mirrors',
+    type: 'list',
+    help: 'registry that is asked before docker.io',
+    reloads: 'or-stays',
+    take: (plan, value) => {
+      plan.set('images', 'registry-mirrors', value);
+      plan.set('supervisor', 'registry-mirrors', value);
+    },
+  },
+  {
+    flag: 'insecure-registry',
+    key: 'insecure-registries',
+    type: 'list',
+    help: 'registry without a valid certificate',
+    reloads: 'or-stays',
+    take: (plan, value) => {
+      plan.set('images', 'insecure-registries', value);
+      plan.set('supervisor', 'insecure-registries', value);
+    },
+  },
+  both('max-concurrent-downloads', {
+    type: 'int',
+    help: 'layers that are pulled at once (default 3)',
+    reloads: 'or-default',
+    take: (plan, value) => (value === 0 ? undefined : plan.set('images', 'max-concurrent-downloads', value)),
+  }),
+  both('max-concurrent-uploads', {
+    type: 'int',
+    help: 'layers that are pushed at once (default 5)',
+    reloads: 'or-default',
+    take: (plan, value) => (value === 0 ? undefined : plan.set('images', 'max-concurrent-uploads', value)),
+  }),
+  both('max-download-attempts', {
+    type: 'int',
+    help: 'tries of a download (default 5)',
+    take: (plan, value) => (value === 0 ? undefined : plan.set('images', 'max-download-attempts', value)),
+  }),
+  proxy('http-proxy'),
+  proxy('https-proxy'),
+  proxy('no-proxy'),
+  {
+    key: 'proxies',
+    type: 'map',
+    help: 'http-proxy, https-proxy and no-proxy',
+    take: (plan, value) => {
+      for (const [name, url] of Object.entries(value)) plan.set('images', `proxies.${name}`, url);
+    },
+  },
+  both('storage-driver', { short: 's', type: 'string', help: 'overlay2 or vfs (default overlay2)', take: as('images', 'storage-driver') }),
+  {
+    flag: 'storage-opt',
+    key: 'storage-opts',
+    type: 'list',
+    help: 'not supported',
+    take: refused('overlayfs takes none here: put the data root on a file system with the quota that you want'),
+  },
+];

@@ -1,0 +1,32 @@
+import type { LogLevel } from '@gantry/service';
+
+export type ServiceName = 'images' | 'network' | 'shim' | 'supervisor' | 'gateway';
+type Tree = Record<string, unknown>;
+
+/** What a command line and a daemon.json of dockerd's come to: a configuration for each service, and what the process itself does. */
+export class Plan {
+  root = '/var/lib/docker';
+  run = '/var/run/docker';
+  pidFile = '/var/run/docker.pid';
+  logLevel: LogLevel = 'info';
+  logFormat: 'text' | 'json' = 'text';
+  hosts: readonly string[] = [];
+  tls: { verify: boolean; ca: string; cert: string; key: string; on: boolean } = { on: false, verify: false, ca: '', cert: '', key: '' };
+  /** Told in the log: what is taken and means something else here. */
+  readonly notes: string[] = [];
+  readonly services: Readonly<Record<ServiceName, Tree>> = { images: {}, network: {}, shim: {}, supervisor: {}, gateway: {} };
+
+  constructor() {
+    this.set('supervisor', 'live-restore', false);
+    this.set('supervisor', 'namespace', 'moby');
+  }
+
+  /** Sets a configuration key of a service, dotted for a nested one. */
+  set(service: ServiceName, key: string, value: unknown): void {
+    const path = key.split('.');
+    const last = path.pop() ?? key;
+    let tree: Tree = this.services[service];
+    for (const step of path) tree = (tree[step] ??= {}) as Tree;
+    tree[last] = value;
+  }
+}

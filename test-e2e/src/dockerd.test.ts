@@ -1,0 +1,311 @@
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  bundles,
+  command,
+  type CommandResult,
+  type Engine,
+  ended,
+  getFromHost,
+  hasProgram,
+  kinds,
+  loadBusybox,
+  pinnedNode,
+  startEngine,
+  testWith,
+  until,
+} from './harness';
+
+/** The engine as a program that takes dockerd's command line. */
+const program = (kind: Engine['kind']): string[] =>
+  kind === 'dockerd' ? ['dockerd'] : [pinnedNode, join(bundles, 'gantry.cjs'), 'dockerd'];
+const run = (kind: Engine['kind'], ...args: string[]): Promise<CommandResult> => {
+  const [file = '', ...rest] = [...program(kind), ...args];
+  return command(file, rest, { timeout: 30_000 });
+};
+
+describe.each(kinds)('told by daemon.json: %s', (kind) => {
+  let engine: Engine;
+  let config = '';
+  const folder = (): string => (config === '' ? '' : config.slice(0, config.lastIndexOf('/')));
+  const write = (keys: object): void => writeFileSync(config, JSON.stringify(keys));
+  const ok = async (...args: string[]): Promise<string> => {
+    const { code, stdout, stderr } = await engine.docker(args, { timeout: 60_000 });
+    if (code !== 0) throw new Error(`docker ${args.join(' ')}: ${stderr}${stdout}`);
+    return stdout.trim();
+  };
+  const keys = {
+    labels: ['from=file'],
+    bip: '10.213.7.1/24',
+    'fixed-cidr': '10.213.7.128/25',
+    mtu: 1400,
+    dns: ['192.0.2.53'],
+    'dns-search': ['example.test'],
+    'default-shm-size': '17M',
+    'default-ulimits': { nofile: { Name: 'nofile', Soft: 123, Hard: 456 } },
+    'log-opts': { 'max-file': '2', 'max-size': '1m' },
+    'default-address-pools': [{ base: '10.214.0.0/16', size: 26 }],
+    'no-new-privileges': true,
+    init: true,
+    debug: true,
+  };
+
+  beforeAll(async () => {
+    config = join(mkdtempSync(join(tmpdir(), `gantry-e2e-${process.pid}-json-`)), 'daemon.json');
+    write(keys);
+    engine = await startEngine(kind, { asDockerd: true, args: ['--config-file', config, '-H', 'tcp://127.0.0.1:23751', '--tls=false'] });
+    await loadBusybox(engine);
+  }, 120_000);
+  afterAll(async () => {
+    await engine?.destroy();
+    rmSync(folder(), { recursive: true, force: true });
+  }, 120_000);
+
+  test('containers and networks are as it says', async () => {
+    expect(JSON.parse(await ok('info', '-f', '{{json .Labels}}'))).toEqual(['from=file']);
+    const script =
+      'ip -4 -o addr show eth0; ip link show eth0; ip route; ulimit -Sn; ulimit -Hn; df -k /dev/shm | tail -1; cat /etc/resolv.conf; grep NoNewPrivs /proc/self/status; cat /proc/1/comm';
+    const seen = await ok('run', '--rm', '--name', 'told', 'busybox', 'sh', '-c', script);
+    expect(seen).toMatch(/inet 10\.213\.7\.(1[3-9]\d|12[89]|2\d\d)\/24/);
+    expect(seen).toContain('mtu 1400');
+    expect(seen).toContain('default via 10.213.7.1 ');
+    expect(seen).toMatch(/^123\n456$/m);
+    expect(seen).toMatch(/17408/);
+    expect(seen).toContain('nameserver 192.0.2.53');
+    expect(seen).toContain('search example.test');
+    expect(seen).toMatch(/NoNewPrivs:\t1/);
+    expect(seen).toMatch(/init$/);
+    expect(JSON.parse(await ok('inspect', '-f', '{{json .HostConfig.LogConfig}}', await ok('create', 'busybox')))).toEqual({
+      Type: 'json-file',
+      Config: { 'max-file': '2', 'max-size': '1m' },
+    });
+    await ok('network', 'create', 'pooled');
+    expect(await ok('network', 'inspect', '-f', '{{(index .IPAM.Config 0).Subnet}}', 'pooled')).toBe('10.214.0.0/26');
+  }, 60_000);
+
+  test('it listens at every -H, and its pid file keeps a second one out', async () => {
+    expect(readFileSync(join(engine.folder, 'dockerd.pid'), 'utf8').trim()).toMatch(/^\d+$/);
+    const answer = await engine.onHost('docker', ['-H', 'tcp://127.0.0.1:23751', 'info', '-f', '{{.ID}}']);
+    expect(answer.stdout.trim()).toBe(await ok('info', '-f', '{{.ID}}'));
+    const second = await run(
+      kind,
+      ...['--data-root', join(folder(), 'd'), '--exec-root', join(folder(), 'x'), '--config-file', join(folder(), 'none.json')],
+      ...['-H', `unix://${folder()}/s.sock`, '--pidfile', join(engine.folder, 'dockerd.pid')],
+    );
+    expect(second.code).not.toBe(0);
+  }, 60_000);
+
+  test('SIGHUP takes over what can change, and tells it', async () => {
+    const pid = Number(readFileSync(join(engine.folder, 'dockerd.pid'), 'utf8'));
+    write({
+      ...keys,
+      labels: ['from=reload'],
+      debug: false,
+      'max-concurrent-downloads': 7,
+      'insecure-registries': ['reg.test:5000'],
+      mtu: 1300,
+    });
+    const since = String(Math.floor(Date.now() / 1000) - 1);
+    process.kill(pid, 'SIGHUP');
+    await until('the labels', async () => (await ok('info', '-f', '{{json .Labels}}')) === '["from=reload"]');
+    expect(await ok('info', '-f', '{{.Debug}}')).toBe('false');
+    expect(await ok('info', '-f', '{{json .RegistryConfig.IndexConfigs}}')).toContain('reg.test:5000');
+    const events = await ok(
+      'events',
+      '--since',
+      since,
+      '--until',
+      String(Math.floor(Date.now() / 1000) + 1),
+      '--filter',
+      'type=daemon',
+      '--format',
+      '{{json .}}',
+    );
+    const { Action, Actor } = JSON.parse(events.split('\n').at(-1) ?? '') as {
+      Action: string;
+      Actor: { ID: string; Attributes: Record<string, string> };
+    };
+    expect(Action).toBe('reload');
+    expect(Actor.ID).toBe(await ok('info', '-f', '{{.ID}}'));
+    expect(Actor.Attributes).toMatchObject({
+      debug: 'false',
+      labels: '["from=reload"]',
+      'live-restore': 'false',
+      'shutdown-timeout': '15',
+    });
+    write({ nope: true });
+    process.kill(pid, 'SIGHUP');
+    await until('the failure in the log', () => readFileSync(engine.log, 'utf8').includes('configuring the daemon'));
+    expect(await ok('info', '-f', '{{json .Labels}}')).toBe('["from=reload"]');
+    write(keys);
+  }, 60_000);
+
+  test('SIGTERM stops the containers; policies start them again', async () => {
+    const trap = 'trap "echo stopped; exit 3" TERM; while :; do sleep 0.1; done';
+    await ok('run', '-d', '--init=false', '--name', 'plain', 'busybox', 'sh', '-c', trap);
+    await ok('run', '-d', '--init=false', '--name', 'always', '--restart', 'always', 'busybox', 'sh', '-c', trap);
+    const pids = [await ok('inspect', '-f', '{{.State.Pid}}', 'plain'), await ok('inspect', '-f', '{{.State.Pid}}', 'always')];
+    await engine.halt();
+    expect(pids.map((pid) => existsSync(`/proc/${pid}`))).toEqual([false, false]);
+    expect(existsSync(join(engine.folder, 'dockerd.pid'))).toBe(false);
+    await engine.start();
+    await until('the policy', async () => (await ok('inspect', '-f', '{{.State.Running}}', 'always')) === 'true');
+    expect(await ok('inspect', '-f', '{{.State.Status}} {{.State.ExitCode}}', 'plain')).toBe('exited 3');
+    expect(await ok('logs', 'plain')).toBe('stopped');
+    await ok('rm', '-f', 'always', 'plain');
+  }, 120_000);
+
+  test('with live-restore they go on', async () => {
+    write({ ...keys, 'live-restore': true });
+    await engine.halt();
+    await engine.start();
+    await ok('run', '-d', '--name', 'lives', 'busybox', 'sleep', '600');
+    const state = (): Promise<string> => ok('inspect', '-f', '{{.State.Running}} {{.State.Pid}} {{.State.StartedAt}}', 'lives');
+    const before = await state();
+    await engine.halt();
+    await engine.start();
+    expect(await state()).toBe(before);
+    await ok('rm', '-f', 'lives');
+  }, 120_000);
+});
+
+describe.each(kinds)('without firewall rules: %s', (kind) => {
+  let engine: Engine;
+  beforeAll(async () => {
+    engine = await startEngine(kind, { asDockerd: true, args: ['--iptables=false', '--ip6tables=false'] });
+    await loadBusybox(engine);
+  }, 120_000);
+  afterAll(() => engine?.destroy(), 120_000);
+
+  test('published ports are relayed, and there is no table', async () => {
+    expect(await engine.docker(['run', '-d', '-p', '8081:80', 'busybox', 'sh', '-c', 'httpd -h /var/www; sleep 600'])).toMatchObject({
+      code: 0,
+    });
+    await until('the server', async () => (await getFromHost(engine, '127.0.0.1', 8081)) === 'hello from gantry\n');
+    expect((await engine.onHost('nft', ['list', 'tables'])).stdout).toBe('');
+  }, 60_000);
+});
+
+describe.each(kinds)('the command line of %s', (kind) => {
+  let folder = '';
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), `gantry-e2e-${process.pid}-line-`));
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  test('--version and --help', async () => {
+    expect((await run(kind, '--version')).stdout).toMatch(/^Docker version \S+, build \S+\n$/);
+    const help = await run(kind, '--help');
+    expect([help.code, help.stdout]).toEqual([0, expect.stringMatching(/--containerd string[\s\S]*--userns-remap string/)]);
+  });
+
+  test.each([
+    [['--nope'], 'unknown flag: --nope'],
+    [['--debug', 'word'], 'accepts no arguments'],
+    [['--label', 'x=1', '--label', 'x=2'], 'conflict labels'],
+    [['--dns', 'x'], 'x is not an ip address'],
+    [['--config-file', '/nonexistent.json'], 'unable to configure the Docker daemon with file /nonexistent.json'],
+  ])('%j is refused before anything is made', async (args, message) => {
+    const roots = ['--data-root', join(folder, 'data'), '--exec-root', join(folder, 'run'), '--pidfile', join(folder, 'pid')];
+    const end = await run(kind, ...roots, ...args);
+    expect(end.code).not.toBe(0);
+    expect(end.stderr.replaceAll('\\"', '"')).toContain(message);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  test('what flag and file say twice is refused', async () => {
+    const config = join(folder, 'twice.json');
+    writeFileSync(config, '{"debug": true, "nope": 1}');
+    expect((await run(kind, '--config-file', config)).stderr).toContain(
+      "the following directives don't match any configuration option: nope",
+    );
+    writeFileSync(config, '{"debug": true}');
+    expect((await run(kind, '--config-file', config, '--debug')).stderr).toContain(
+      'the following directives are specified both as a flag and in the configuration file: debug: (from flag: true, from file: true)',
+    );
+    rmSync(config);
+  });
+
+  const activate = hasProgram('systemd-socket-activate');
+  testWith('systemd-socket-activate', activate)(
+    '-H fd:// serves the socket that systemd made',
+    async () => {
+      const socket = join(folder, 'fd.sock');
+      const log = join(folder, 'fd.log');
+      const netns = `gantry-e2e-${process.pid}-fd`;
+      await command('ip', ['netns', 'add', netns]);
+      writeFileSync(join(folder, 'fd.json'), '{}');
+      const args = ['--data-root', join(folder, 'data'), '--exec-root', join(folder, 'run'), '--pidfile', join(folder, 'pid')];
+      const child = spawn(
+        'nsenter',
+        [
+          ...[`--net=/run/netns/${netns}`, 'systemd-socket-activate', '-l', socket, ...program(kind)],
+          ...['-H', 'fd://', '--config-file', join(folder, 'fd.json'), ...args],
+        ],
+        { stdio: ['ignore', 'ignore', 'pipe'] },
+      );
+      let said = '';
+      child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
+      try {
+        await until('the socket', () => existsSync(socket));
+        const inode = statSync(socket).ino;
+        const answer = await command('docker', ['-H', `unix://${socket}`, 'version', '-f', '{{.Server.Os}}'], { timeout: 50_000 });
+        expect([answer.stdout, answer.stderr, said]).toEqual(['linux\n', '', expect.anything()]);
+        expect(statSync(socket).ino).toBe(inode);
+      } finally {
+        child.kill();
+        await ended(child);
+        await command(pinnedNode, [join(bundles, 'gantry.cjs'), 'cleanup', '--root', join(folder, 'data'), '--run', join(folder, 'run')]);
+        await command('ip', ['netns', 'del', netns]);
+        for (const name of readdirSync(folder)) rmSync(join(folder, name), { recursive: true, force: true });
+        expect(log).not.toBe('');
+      }
+    },
+    60_000,
+  );
+});
+
+describe('ours in particular', () => {
+  let folder = '';
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), `gantry-e2e-${process.pid}-own-`));
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  test('a data root that a dockerd wrote is refused and not touched', async () => {
+    for (const name of ['image', 'buildkit', 'containers', 'network/files'])
+      mkdirSync(join(folder, 'data', name), { recursive: true, mode: 0o711 });
+    const before = statSync(join(folder, 'data'));
+    const end = await run(
+      'gantry',
+      '--data-root',
+      join(folder, 'data'),
+      '--exec-root',
+      join(folder, 'run'),
+      '--pidfile',
+      join(folder, 'pid'),
+    );
+    expect([end.code, end.stderr]).toEqual([1, expect.stringContaining('was written by dockerd')]);
+    expect([statSync(join(folder, 'data')).mode, readdirSync(folder)]).toEqual([before.mode, ['data']]);
+  });
+
+  test('--validate, and what is not honoured is refused by name', async () => {
+    const config = join(folder, 'daemon.json');
+    writeFileSync(config, '{"debug": true}');
+    expect(await run('gantry', '--config-file', config, '--validate')).toMatchObject({ code: 0, stderr: 'configuration OK\n' });
+    writeFileSync(config, '{"ipv6": true}');
+    const end = await run('gantry', '--config-file', config, '--validate');
+    expect([end.code, end.stderr]).toEqual([1, expect.stringContaining('"ipv6" true is not supported by Gantry: ')]);
+  });
+
+  const unit = '/lib/systemd/system/docker.service';
+  testWith("Debian's docker.service", existsSync(unit))("the command line of Debian's unit is taken", async () => {
+    const line = /^ExecStart=\S+ (.*)$/m.exec(readFileSync(unit, 'utf8'))?.[1] ?? '';
+    const args = line.split(/\s+/).filter((word) => word !== '' && !word.startsWith('$'));
+    expect(args.length).toBeGreaterThan(1);
+    writeFileSync(join(folder, 'daemon.json'), '{}');
+    expect(await run('gantry', ...args, '--config-file', join(folder, 'daemon.json'), '--validate')).toMatchObject({ code: 0 });
+  });
+});
