@@ -8,6 +8,7 @@ import { StreamingService } from '@gantry/api/containerd/services/streaming/v1/s
 import { TransferService } from '@gantry/api/containerd/services/transfer/v1/transfer';
 import { VersionService } from '@gantry/api/containerd/services/version/v1/version';
 import { ImagesServiceService, VolumesServiceService } from '@gantry/api/gantry/images/v1/images';
+import { TreesServiceService } from '@gantry/api/gantry/images/v1/trees';
 import { StreamBroker } from '@gantry/rpc';
 import type { Running, ServiceContext } from '@gantry/service';
 import { assemble } from './assemble';
@@ -26,6 +27,7 @@ import { imageHandlers } from './services/images';
 import { leaseHandlers } from './services/leases';
 import { snapshotHandlers } from './services/snapshots';
 import { transferHandlers } from './services/transfer';
+import { treeHandlers } from './services/trees';
 import { volumeHandlers } from './services/volumes';
 import { GraphFetcher } from './transfer/fetch';
 import { GraphSender } from './transfer/send';
@@ -105,6 +107,7 @@ export function compose(service: ServiceContext<ImagesConfig>): Running<ImagesCo
     }),
   );
   server.addService(VolumesServiceService, volumeHandlers({ volumes, snapshotter, native }));
+  server.addService(TreesServiceService, treeHandlers({ snapshotters, fallback }));
   return {
     async start() {
       lock.take();

@@ -47,7 +47,10 @@ export function layersOf(mount: Mount): string[] | undefined {
   if (mount.type !== 'overlay') return undefined;
   const value = (key: string): string | undefined => mount.options.find((option) => option.startsWith(`${key}=`))?.slice(key.length + 1);
   const upper = value('upperdir');
-  const lower = (value('lowerdir') ?? '').split(':').filter((directory) => directory !== '');
+  const lower = (value('lowerdir') ?? '')
+    .split(/(?<!\\):/)
+    .filter((directory) => directory !== '')
+    .map((directory) => directory.replaceAll('\\:', ':'));
   return upper === undefined ? lower : [upper, ...lower];
 }
 

@@ -2,7 +2,6 @@ export { buildSpec, cgroupsPath, type SpecInput, type SpecRemap } from './build'
 export { capabilityName, DEFAULT_CAPABILITIES, effectiveCapabilities, kernelCapabilities } from './capabilities';
 export { parseCpuSet } from './cpuset';
 export { execEnvironment, overlayEnvironment } from './environment';
-export { type IsOpaque, type Layers, layersOf, readLayeredFile, writtenLayer } from './layered-files';
 export { type BindSyntax, checkDestination, checkVolumeName, parseBind, PROPAGATIONS, tmpfsOptions } from './mount-syntax';
 export { DEFAULT_SHM_SIZE, type EngineFiles, INIT_DESTINATION } from './mounts';
 export { cgroupNamespaceMode, type JoinedPids } from './namespaces';

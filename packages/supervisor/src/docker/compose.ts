@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { LeasesService } from '@gantry/api/containerd/services/leases/v1/leases';
 import { SnapshotsService } from '@gantry/api/containerd/services/snapshots/v1/snapshots';
 import { ImagesServiceService, VolumesServiceService } from '@gantry/api/gantry/images/v1/images';
+import { TreesServiceService } from '@gantry/api/gantry/images/v1/trees';
 import { NetworkServiceService } from '@gantry/api/gantry/network/v1/network';
 import { detectCgroups } from '@gantry/linux';
 import { newContext, StreamBroker } from '@gantry/rpc';
@@ -51,6 +52,7 @@ export function createContainersEngine(surroundings: EngineSurroundings, overrid
     taskEvents: surroundings.taskEvents,
     events: surroundings.events,
     images: connections.images.client(ImagesServiceService),
+    trees: connections.images.client(TreesServiceService),
     volumes: connections.images.client(VolumesServiceService),
     snapshots: connections.images.client(SnapshotsService),
     leases: connections.images.client(LeasesService),

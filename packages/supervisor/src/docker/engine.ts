@@ -3,6 +3,7 @@ import type { HostConfig } from '@gantry/api/gantry/engine/v1/types';
 import type { LeasesService } from '@gantry/api/containerd/services/leases/v1/leases';
 import type { SnapshotsService } from '@gantry/api/containerd/services/snapshots/v1/snapshots';
 import type { ImagesServiceService, VolumesServiceService } from '@gantry/api/gantry/images/v1/images';
+import type { TreesServiceService } from '@gantry/api/gantry/images/v1/trees';
 import type { NetworkServiceService } from '@gantry/api/gantry/network/v1/network';
 import type { CallContext, ServiceClient, StreamBroker } from '@gantry/rpc';
 import type { DockerEvents } from './events';
@@ -60,6 +61,7 @@ export interface Engine extends Core {
   readonly taskEvents: TaskEvents;
   readonly events: DockerEvents;
   readonly images: ServiceClient<ImagesServiceService>;
+  readonly trees: ServiceClient<TreesServiceService>;
   readonly volumes: ServiceClient<VolumesServiceService>;
   readonly snapshots: ServiceClient<SnapshotsService>;
   readonly leases: ServiceClient<LeasesService>;

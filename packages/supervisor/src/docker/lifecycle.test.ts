@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Sandbox } from '@gantry/api/containerd/types/types';
 import { ListRequest, StartRequest, WaitRequest } from '@gantry/api/gantry/engine/v1/containers';
+import { parseJson } from '@gantry/oci';
 import { internal, newContext } from '@gantry/rpc';
 import { Phase, phaseOf } from '../core/phases';
 import { openSandboxes } from '../core/sandboxes';
@@ -137,6 +138,14 @@ it('removes a container with --rm at its end, and tells who waits for that', asy
   await settle();
   nothingIsLeft();
   expect([...world.volumes.keys()]).toEqual(['kept']);
+});
+
+it('starts a container on mounts of any kind: its users are looked up by the service of its snapshot', async () => {
+  world.mounts = ['erofs', 'overlay'].map((type) => ({ type, source: `/layers/${type}`, target: '', options: ['ro'] }));
+  const id = await create({ config: { Image: 'busybox', User: 'app' } });
+  await start(id);
+  const spec = engine.records.get('gantry', id)?.spec;
+  expect(parseJson(Buffer.from(spec?.value ?? []).toString())).toMatchObject({ process: { user: { uid: 500, gid: 600 } } });
 });
 
 it('applies an end that comes before the start has finished', async () => {

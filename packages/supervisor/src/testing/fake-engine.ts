@@ -1,8 +1,9 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { packAny, timestampNow } from '@gantry/api';
 import { TaskExit } from '@gantry/api/containerd/events/events';
+import type { Mount } from '@gantry/api/containerd/types/types';
 import { CreateRequest } from '@gantry/api/gantry/engine/v1/containers';
 import { Image, Volume } from '@gantry/api/gantry/images/v1/images';
 import { type CallContext, conflict, newContext, notFound, silentLogger, StreamBroker } from '@gantry/rpc';
@@ -40,6 +41,8 @@ export class FakeWorld {
   readonly calls: string[] = [];
   /** Makes the next call of this name fail. */
   readonly failures = new Map<string, Error>();
+  /** What the snapshotter answers instead of a bind of `layer`. */
+  mounts: Mount[] | undefined;
   imageConfig: object = { config: { Env: ['PATH=/bin'], Cmd: ['sh'] } };
 
   constructor() {
@@ -75,7 +78,7 @@ export interface FakeEngine extends Engine {
 }
 
 /** The services' clients as literals over a fake world. Only what the containers engine calls is there. */
-function services(world: FakeWorld): Pick<Engine, 'images' | 'volumes' | 'snapshots' | 'leases' | 'network'> {
+function services(world: FakeWorld): Pick<Engine, 'images' | 'trees' | 'volumes' | 'snapshots' | 'leases' | 'network'> {
   const users = (name: string): Set<string> => {
     const found = world.volumes.get(name);
     if (found === undefined) throw notFound(`volume ${name}`);
@@ -95,6 +98,12 @@ function services(world: FakeWorld): Pick<Engine, 'images' | 'volumes' | 'snapsh
         world.call(`resolve ${ref}`);
         if (!ref.startsWith('busybox')) throw notFound(`image ${ref}`);
         return { image: { ...image, configJson: Buffer.from(JSON.stringify(world.imageConfig)) } };
+      },
+    } as never,
+    trees: {
+      readFiles: async (_ctx: CallContext, { snapshotKey, paths }: { snapshotKey: string; paths: string[] }) => {
+        if (!world.snapshots.has(snapshotKey)) throw notFound(`snapshot ${snapshotKey}`);
+        return { files: paths.map((path) => ({ found: true, content: readFileSync(join(world.root, 'layer', path)) })) };
       },
     } as never,
     volumes: {
@@ -127,7 +136,7 @@ function services(world: FakeWorld): Pick<Engine, 'images' | 'volumes' | 'snapsh
       prepare: async (_ctx: CallContext, { key }: { key: string }) => {
         world.call(`prepare ${key}`);
         world.snapshots.add(key);
-        return { mounts: [{ type: 'bind', source: join(world.root, 'layer'), target: '', options: ['rbind', 'rw'] }] };
+        return { mounts: world.mounts ?? [{ type: 'bind', source: join(world.root, 'layer'), target: '', options: ['rbind', 'rw'] }] };
       },
       remove: async (_ctx: CallContext, { key }: { key: string }) => {
         world.call(`removeSnapshot ${key}`);

@@ -3,7 +3,7 @@ import { join, posix } from 'node:path';
 import type { Mount } from '@gantry/api/containerd/types/types';
 import type { MountRecord } from '@gantry/api/gantry/engine/v1/record';
 import { AT, hasCode, MNT, MOUNT_ATTR, MOVE_MOUNT, MS, O, OPEN_TREE, syscalls } from '@gantry/linux';
-import { notImplemented } from '@gantry/rpc';
+import { failedPrecondition } from '@gantry/rpc';
 import { resolveInRoot } from '../../core/processes/container-root';
 
 /** Flags of open_tree(2) for a detached copy of a mount with everything mounted below it. */
@@ -43,15 +43,11 @@ function mountOnce(
   writable: boolean,
   mapping?: ViewMapping,
 ): { tree: number; missing: boolean } {
-  const [mount] = rootfs;
-  if (mount === undefined || rootfs.length > 1)
-    throw notImplemented('the snapshotter answered mounts that are neither one overlay nor one bind');
+  if (rootfs.length === 0) throw failedPrecondition('the container has no root file system to look at');
   mkdirSync(place, { recursive: true, mode: 0o700 });
   const target = mkdtempSync(join(place, 'view-'));
-  let mounted = false;
+  const before = mountRoot(rootfs, target, writable);
   try {
-    mountRoot(mount, target, writable);
-    mounted = true;
     syscalls.mount(null, target, '', MS.REC | MS.PRIVATE, null);
     const root = syscalls.openat(AT.FDCWD, target, O.PATH | O.DIRECTORY | O.CLOEXEC);
     let missing = false;
@@ -67,8 +63,7 @@ function mountOnce(
     }
     return { tree: syscalls.openTree(AT.FDCWD, target, DETACHED_COPY), missing: missing && !writable };
   } finally {
-    if (mounted) syscalls.umount2(target, MNT.DETACH);
-    rmdirSync(target);
+    unmount(target, before);
   }
 }
 
@@ -86,11 +81,49 @@ export function removeStrayViews(place: string): void {
   }
 }
 
-function mountRoot(mount: Mount, target: string, writable: boolean): void {
-  if (mount.type === 'bind') {
-    syscalls.mount(mount.source, target, '', MS.BIND | MS.REC, null);
+/** Mounts one over the other, as a snapshotter means them; answers how many. None stays when one fails. */
+function mountRoot(rootfs: readonly Mount[], target: string, writable: boolean): number {
+  let count = 0;
+  try {
+    for (const mount of rootfs) {
+      if (mount.type === 'overlay') mountOverlay(mount, target, writable);
+      else mountOther(mount, target, writable);
+      count++;
+    }
+    return count;
+  } catch (error) {
+    unmount(target, count);
+    throw error;
+  }
+}
+
+function unmount(target: string, count: number): void {
+  for (; count > 0; count--) syscalls.umount2(target, MNT.DETACH);
+  rmdirSync(target);
+}
+
+const FLAGS: Readonly<Record<string, number>> = {
+  ro: MS.RDONLY,
+  bind: MS.BIND,
+  rbind: MS.BIND | MS.REC,
+  nosuid: MS.NOSUID,
+  nodev: MS.NODEV,
+  noexec: MS.NOEXEC,
+  noatime: MS.NOATIME,
+};
+
+/** A bind keeps what its tree says; a file system of another kind (erofs, ext4 …) is read-only for reading. */
+function mountOther({ type, source, options }: Mount, target: string, writable: boolean): void {
+  if (type === 'bind') {
+    syscalls.mount(source, target, '', MS.BIND | MS.REC, null);
     return;
   }
+  const flags = options.reduce((all, option) => all | (FLAGS[option] ?? 0), writable ? 0 : MS.RDONLY);
+  const data = options.filter((option) => FLAGS[option] === undefined && option !== 'rw').join(',');
+  syscalls.mount(source, target, type, flags, data === '' ? null : data);
+}
+
+function mountOverlay(mount: Mount, target: string, writable: boolean): void {
   const options = mount.options.filter((option) => option.includes('=') || /^(volatile|userxattr)$/.test(option));
   const find = (name: string): string | undefined => options.find((option) => option.startsWith(`${name}=`))?.slice(name.length + 1);
   const upper = find('upperdir');

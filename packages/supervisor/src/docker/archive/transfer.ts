@@ -11,10 +11,11 @@ import type {
 import { asGantryError, type CallContext, GantryError, invalidArgument, type StreamTicket, unavailable } from '@gantry/rpc';
 import { closeSync, fstatSync, readlinkSync } from 'node:fs';
 import { openInRoot, readInRoot, resolveInRoot } from '../../core/processes/container-root';
-import { emitContainerEvent, type Engine } from '../engine';
+import { emitContainerEvent, type Engine, inDockerNamespace } from '../engine';
 import { isRunning, stateOf } from '../../core/phases';
 import type { DockerContainer } from '../records';
-import { layersOf, readLayeredFile, resolveUser } from '@gantry/spec';
+import { type UserFiles, userFiles } from '../start/user-files';
+import { resolveUser } from '@gantry/spec';
 import { copyIntoTree, packTree } from './native-tree';
 import { bareRoot, type PinnedRoot, pinned, rootForReading, withWritableRoot } from './root';
 import { cleanPath, noSuchPath, statInRoot } from './stat';
@@ -89,7 +90,7 @@ export async function* putArchive(engine: Engine, ctx: CallContext, request: Put
   try {
     yield { ticket, done: false };
     const socket = await arrived.promise;
-    await withWritableRoot(engine, ctx, id, (root) => unpack(engine, root, socket, request, docker));
+    await withWritableRoot(engine, ctx, id, (root) => unpack(engine, ctx, { root, socket, request, id, docker }));
     socket.end();
   } finally {
     ctx.signal.removeEventListener('abort', abort);
@@ -122,15 +123,17 @@ function checkTarget(engine: Engine, id: string, request: PutArchiveRequest, pat
   if (volume === undefined && docker.hostConfig?.ReadonlyRootfs === true) throw invalidArgument('container rootfs is marked read-only');
 }
 
-async function unpack(
-  engine: Engine,
-  root: PinnedRoot,
-  socket: Duplex,
-  request: PutArchiveRequest,
-  docker: DockerContainer,
-): Promise<void> {
+interface Unpacking {
+  readonly root: PinnedRoot;
+  readonly socket: Duplex;
+  readonly request: PutArchiveRequest;
+  readonly id: string;
+  readonly docker: DockerContainer;
+}
+
+async function unpack(engine: Engine, ctx: CallContext, { root, socket, request, id, docker }: Unpacking): Promise<void> {
   // A container without a user keeps the owners of the archive, as with dockerd.
-  const owner = request.copyUidGid && (docker.config?.User ?? '') !== '' ? ownerOf(docker) : undefined;
+  const owner = request.copyUidGid && (docker.config?.User ?? '') !== '' ? await ownerOf(engine, ctx, id, docker) : undefined;
   const child = copyIntoTree(engine.settings.nativePath(), root.fd, {
     into: cleanPath(request.path).path,
     keepKinds: request.noOverwriteDirNonDir,
@@ -142,17 +145,21 @@ async function unpack(
   await child.done;
 }
 
-function ownerOf(docker: DockerContainer): { uid: number; gid: number } {
-  const layers = isRunning(docker) ? undefined : layersOf(docker.rootfs);
-  const read = (path: string): string =>
-    (isRunning(docker) ? readInRoot(stateOf(docker).pid, path) : layers === undefined ? undefined : readLayeredFile(layers, path)) ?? '';
+async function ownerOf(engine: Engine, ctx: CallContext, id: string, docker: DockerContainer): Promise<{ uid: number; gid: number }> {
   const user = docker.config?.User ?? '';
   try {
-    const { uid, gid } = resolveUser(user, [], read('/etc/passwd'), read('/etc/group'));
+    const { passwd, group } = isRunning(docker)
+      ? filesOfProcess(stateOf(docker).pid)
+      : await userFiles(engine, inDockerNamespace(engine, ctx), id);
+    const { uid, gid } = resolveUser(user, [], passwd, group);
     return { uid, gid };
   } catch (error) {
     const { kind, message, meta } = asGantryError(error);
     const why = `failed to look up user "${user}" in container: ${meta['reason'] ?? message}`;
     throw new GantryError(kind, why, { cause: error });
   }
+}
+
+function filesOfProcess(pid: number): UserFiles {
+  return { passwd: readInRoot(pid, '/etc/passwd') ?? '', group: readInRoot(pid, '/etc/group') ?? '' };
 }

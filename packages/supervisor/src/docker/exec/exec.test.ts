@@ -53,6 +53,7 @@ it('runs detached', async () => {
 it.each([
   ['no_program', {}, 127],
   ['program_refused', {}, 126],
+  ['invalid', {}, 126],
   ['program_refused', { reason: 'exec failed: unable to start container process: why' }, 126],
 ])('keeps the exit code of a command that cannot run: %s %j', async (launch, more, exitCode) => {
   const id = await create();

@@ -172,7 +172,7 @@ export const requestProcess = {
   start: run,
 };
 
-/** What docker answers for a launch's code; of others it keeps the error, and 126. */
+/** Exit codes by the code of a launch; of others 126, and the error's own kind. */
 const answers: Partial<Record<LaunchCode, number>> = { no_program: 127, not_found: 127, program_refused: 126, permission: 126 };
 
 /** Docker's words and exit codes for a command that cannot be executed. */
@@ -185,10 +185,11 @@ function failedToStart(engine: Engine, ctx: CallContext, exec: Exec, thrown: unk
   engine.execs.exited(exec.containerId, exec.id, exitCode);
   void engine.tasks.delete(ctx, { id: exec.containerId, execId: exec.id }).catch(() => undefined);
   const meta = { exitCode, execState: exec.state };
-  if (known === undefined) return new GantryError(failure.kind, failure.message, { cause: thrown, meta: { ...failure.meta, ...meta } });
+  if (code === undefined) return new GantryError(failure.kind, failure.message, { cause: thrown, meta: { ...failure.meta, ...meta } });
   const { reason } = failure.meta;
   const told = typeof reason === 'string' ? reason : `exec failed: unable to start container process: ${failure.message}`;
-  return new GantryError('invalidArgument', `OCI runtime exec failed: ${told}: unknown`, { cause: thrown, meta });
+  const kind = known === undefined ? failure.kind : 'invalidArgument';
+  return new GantryError(kind, `OCI runtime exec failed: ${told}: unknown`, { cause: thrown, meta });
 }
 
 /** The client of an attached start is connected to the monitor. */

@@ -1,21 +1,12 @@
 import type { HostConfig } from '@gantry/api/gantry/engine/v1/types';
 import { hostname as hostHostname } from 'node:os';
 import type { Spec } from '@gantry/oci';
-import { syscalls } from '@gantry/linux';
-import { type CallContext, invalidArgument, notImplemented } from '@gantry/rpc';
+import { type CallContext, invalidArgument } from '@gantry/rpc';
 import { stateOf } from '../../core/phases';
 import type { DockerContainer } from '../records';
-import {
-  buildSpec,
-  type EngineFiles,
-  type JoinedPids,
-  type Layers,
-  layersOf,
-  readLayeredFile,
-  resolveUser,
-  type ResolvedUser,
-} from '@gantry/spec';
+import { buildSpec, type EngineFiles, type JoinedPids, resolveUser } from '@gantry/spec';
 import type { Engine } from '../engine';
+import { userFiles } from './user-files';
 import { networkFiles, writeNetworkFiles } from './files';
 import { specRemap } from './remap';
 import { ownerOf, requireJoined, type Shared } from '../connect/joined';
@@ -44,6 +35,8 @@ export async function containerSpec(
           ? hostHostname()
           : id.slice(0, 12);
 
+  const users = userFiles(engine, ctx, id).then(({ passwd, group }) => [passwd, group] as const); // while the rest is written
+  users.catch(() => undefined);
   requireLinkedRunning(engine, docker);
   const hostGateway = host.ExtraHosts.some((entry) => entry.endsWith('host-gateway')) ? await gatewayAddress(engine, ctx) : '';
   if (owner?.id === id) writeNetworkFiles(engine, id, { ...docker, config: { ...config, Hostname: hostname } }, hostname, hostGateway);
@@ -54,7 +47,7 @@ export async function containerSpec(
     host,
     mounts: docker.mounts,
     hostname,
-    user: containerUser(docker),
+    user: resolveUser(config.User, host.GroupAdd, ...(await users)),
     files: {
       ...(owner === undefined ? {} : networkFiles(engine, owner.id)),
       ...initFile(engine, docker),
@@ -77,24 +70,6 @@ function withEngineDefaults(settings: Engine['settings'], host: HostConfig): Hos
     Ulimits: [...host.Ulimits, ...settings.ulimits.filter(({ Name }) => !host.Ulimits.some((own) => own.Name === Name))],
     SecurityOpt: settings.noNewPrivileges && !saysPrivileges ? [...host.SecurityOpt, 'no-new-privileges'] : host.SecurityOpt,
   };
-}
-
-/** The user of a stopped container: read from its layers, without mounting them. */
-function containerUser(docker: DockerContainer): ResolvedUser {
-  return userIn(
-    docker.rootfs.length === 0 ? undefined : layersOf(docker.rootfs),
-    docker.config?.User ?? '',
-    docker.hostConfig?.GroupAdd ?? [],
-  );
-}
-
-const isOpaque = (directory: string): boolean => syscalls.lgetxattr(directory, 'trusted.overlay.opaque')?.toString('latin1') === 'y';
-
-function userIn(layers: Layers | undefined, user: string, groups: readonly string[]): ResolvedUser {
-  if (layers === undefined)
-    throw notImplemented('the snapshotter answered mounts that are neither one overlay nor one bind: users cannot be looked up');
-  const read = (path: string): string => readLayeredFile(layers, path, isOpaque) ?? '';
-  return resolveUser(user, groups, read('/etc/passwd'), read('/etc/group'));
 }
 
 function initFile(engine: Engine, docker: DockerContainer): Pick<EngineFiles, 'init'> {

@@ -1,37 +1,13 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync, readSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
-import type { Mount } from '@gantry/api/containerd/types/types';
 import { invalidArgument } from '@gantry/rpc';
 
 /** The directories that make up a root file system, top first. */
 export type Layers = readonly string[];
 
-/** Bytes of a file of the image that the engine is willing to read. */
-const MAX_FILE = 1024 * 1024;
+/** Bytes of a file that is read whole. */
+export const MAX_FILE = 1024 * 1024;
 const MAX_LINKS = 40;
-
-/** Reads the layers out of a snapshotter's mounts: one overlay or one bind; undefined for anything else. */
-export function layersOf(mounts: readonly Mount[]): Layers | undefined {
-  const [mount] = mounts;
-  if (mount === undefined || mounts.length > 1) return undefined;
-  if (mount.type === 'bind') return [mount.source];
-  if (mount.type !== 'overlay') return undefined;
-  const option = (name: string): string | undefined => mount.options.find((text) => text.startsWith(`${name}=`))?.slice(name.length + 1);
-  const lower =
-    option('lowerdir')
-      ?.split(/(?<!\\):/)
-      .map((part) => part.replaceAll('\\:', ':')) ?? [];
-  const upper = option('upperdir');
-  const layers = upper === undefined ? lower : [upper, ...lower];
-  return layers.every((layer) => layer.startsWith('/')) ? layers : undefined;
-}
-
-/** The directory that takes what a container writes; undefined for mounts of another kind. */
-export function writtenLayer(mounts: readonly Mount[]): string | undefined {
-  const [mount] = mounts;
-  if (mount === undefined || mounts.length > 1) return undefined;
-  return mount.type === 'bind' ? mount.source : mount.options.find((text) => text.startsWith('upperdir='))?.slice('upperdir='.length);
-}
 
 /** One directory of the merged tree: its directory in every layer that has it, top first. Each was reached without a symbolic link. */
 type Merged = readonly string[];
@@ -63,7 +39,7 @@ export type IsOpaque = (directory: string) => boolean;
  * inside the root only, never opens anything but a regular file, and reads at most 1 MiB. Undefined when there is no such file.
  * Throws invalidArgument for a FIFO, a device, a directory or a file that is too large. No container may run on the layers meanwhile.
  */
-export function readLayeredFile(layers: Layers, file: string, isOpaque: IsOpaque = () => false): string | undefined {
+export function readLayeredFile(layers: Layers, file: string, isOpaque: IsOpaque = () => false): Buffer | undefined {
   const rest = file.split('/');
   const stack: Merged[] = [layers];
   let links = 0;
@@ -90,14 +66,14 @@ export function readLayeredFile(layers: Layers, file: string, isOpaque: IsOpaque
   throw invalidArgument(`${file} of the image is a directory`);
 }
 
-function readBounded(path: string, name: string): string {
+function readBounded(path: string, name: string): Buffer {
   const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   try {
     const stat = fstatSync(fd);
     if (!stat.isFile()) throw invalidArgument(`${name} of the image is not a regular file`);
     if (stat.size > MAX_FILE) throw invalidArgument(`${name} of the image is larger than ${MAX_FILE} bytes`);
     const buffer = Buffer.alloc(stat.size);
-    return buffer.toString('utf8', 0, readSync(fd, buffer, 0, buffer.length, 0));
+    return buffer.subarray(0, readSync(fd, buffer, 0, buffer.length, 0));
   } finally {
     closeSync(fd);
   }
