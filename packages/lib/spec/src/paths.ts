@@ -1,20 +1,20 @@
 import { readdirSync, existsSync } from 'node:fs';
 import type { HostConfig } from '@gantry/api/gantry/engine/v1/types';
 
-/** What docker hides from a container, and what it makes read-only. */
+/** What docker hides from a container, and what it makes read-only, in the order in which inspect shows it. */
 const MASKED: readonly string[] = [
-  '/proc/acpi',
   '/proc/asound',
+  '/proc/acpi',
   '/proc/interrupts',
   '/proc/kcore',
   '/proc/keys',
   '/proc/latency_stats',
-  '/proc/sched_debug',
-  '/proc/scsi',
   '/proc/timer_list',
   '/proc/timer_stats',
-  '/sys/devices/virtual/powercap',
+  '/proc/sched_debug',
+  '/proc/scsi',
   '/sys/firmware',
+  '/sys/devices/virtual/powercap',
 ];
 const READONLY: readonly string[] = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
 

@@ -27,6 +27,7 @@ export function networkMessage(parts: Pick<Parts, 'drivers'>, network: NetworkRe
     labels: { ...network.labels },
     ipamDriver: 'default',
     ipamOptions: { ...network.ipamOptions },
+    ipamOptionsGiven: network.ipamOptionsGiven ?? false,
     pools:
       pool === undefined
         ? []

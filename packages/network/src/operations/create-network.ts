@@ -6,6 +6,7 @@ import type { Parts } from './parts';
 import { driverOf } from './parts';
 
 export interface CreateNetwork extends Omit<NetworkWish, 'id' | 'predefined'> {
+  readonly ipamOptionsGiven: boolean;
   readonly driver: string;
   readonly scope: string;
   readonly attachable: boolean;
@@ -37,6 +38,7 @@ export function createNetwork(parts: Parts, request: CreateNetwork): Promise<Net
       attachable: request.attachable,
       labels: request.labels,
       ipamOptions: request.ipamOptions,
+      ipamOptionsGiven: request.ipamOptionsGiven,
       created: timestamp(),
       predefined: false,
       ...plan,

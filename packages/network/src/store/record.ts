@@ -22,6 +22,8 @@ export interface NetworkRecord {
   readonly options: Readonly<Record<string, string>>;
   readonly labels: Readonly<Record<string, string>>;
   readonly ipamOptions: Readonly<Record<string, string>>;
+  /** They were given, if none; absent in records of before. */
+  readonly ipamOptionsGiven?: boolean;
   /** Absent for drivers without addresses. */
   readonly pool?: PoolRecord;
   /** Name of the bridge in the host, for the bridge driver. */

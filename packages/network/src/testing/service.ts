@@ -70,6 +70,7 @@ export function createRequest(change: Partial<CreateNetworkRequest>): CreateNetw
     labels: {},
     ipamDriver: '',
     ipamOptions: {},
+    ipamOptionsGiven: false,
     pools: [],
     scope: '',
     ...change,

@@ -52,7 +52,7 @@ export function struct<T extends object>(goType: string, table: Fields<T>, { ref
     },
     write(value, version) {
       const held = value as Readonly<Record<string, unknown>>;
-      const given = (held[GIVEN_EMPTY] ?? []) as readonly string[];
+      const given = remembers === undefined ? [] : ((held[GIVEN_EMPTY] ?? []) as readonly string[]);
       const result: { [key: string]: unknown } = {};
       for (const [key, codec] of entries) {
         const written = codec.write(held[key], version);

@@ -20,6 +20,7 @@ export function dockerNetwork(network: Stored, options: { readonly containers: b
         Gateway: gateway,
         AuxiliaryAddresses: auxAddresses,
       })),
+      givenEmpty: network.ipamOptionsGiven ? ['Options'] : [],
     },
     Internal: network.internal,
     Attachable: network.attachable,

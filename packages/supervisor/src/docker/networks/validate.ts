@@ -49,6 +49,7 @@ export function createRequest(wanted: Network, drivers: readonly string[]): Crea
     labels: wanted.Labels,
     ipamDriver: 'default',
     ipamOptions: {},
+    ipamOptionsGiven: ipam?.givenEmpty.includes('Options') ?? false,
     pools: (ipam?.Config ?? []).map(({ Subnet, Gateway, IPRange, AuxiliaryAddresses }) => ({
       subnet: Subnet,
       gateway: Gateway,
