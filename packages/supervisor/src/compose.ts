@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LeasesService } from '@gantry/api/containerd/services/leases/v1/leases';
 import { connect, createTtrpcServer, newContext } from '@gantry/rpc';
@@ -8,6 +9,7 @@ import { imageEventSource } from './containerd/events/image-events';
 import { publishRecordChanges } from './containerd/events/record-events';
 import { addTtrpcFace } from './containerd/events/events-service';
 import { addContainerdFace } from './containerd/face';
+import { endSandboxesOfEarlierBoots } from './containerd/sandboxes/reboot';
 import { createContainersEngine } from './docker/compose';
 import type { EngineSurroundings } from './docker/contract';
 import { addEngineFace } from './docker/face';
@@ -27,6 +29,8 @@ export function compose(service: ServiceContext<SupervisorConfig>): Running<Supe
   const build = { version: service.version, revision: '', experimental: config.experimental };
   const db = new Database(join(data, 'state.db'));
   const records = openDockerRecords(db, config.namespace);
+  const sandboxes = openSandboxes(db);
+  const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
   const envelopes = new Envelopes();
   const events = new DockerEvents();
   const runtimes = runtimeTable(config);
@@ -50,7 +54,7 @@ export function compose(service: ServiceContext<SupervisorConfig>): Running<Supe
   const surroundings: EngineSurroundings = {
     db,
     records,
-    sandboxes: openSandboxes(db),
+    sandboxes,
     tasks,
     taskEvents,
     events,
@@ -69,6 +73,7 @@ export function compose(service: ServiceContext<SupervisorConfig>): Running<Supe
   addContainerdFace(server, {
     records,
     engineNamespace: config.namespace,
+    sandboxes,
     tasks,
     envelopes,
     runtimes,
@@ -78,6 +83,7 @@ export function compose(service: ServiceContext<SupervisorConfig>): Running<Supe
     uuid: facts.id,
     build,
     here: __dirname,
+    bootId,
   });
   addEngineFace(server, { records, events, runtimes, containers, connections, facts, build, networkOptions: networkOptions(config) });
 
@@ -96,6 +102,7 @@ export function compose(service: ServiceContext<SupervisorConfig>): Running<Supe
   return {
     async start() {
       ensureNamespace(config.namespace);
+      endSandboxesOfEarlierBoots({ records, sandboxes }, bootId);
       unpublish = publishRecordChanges(records, envelopes);
       await containers.start();
       taskEvents.start();

@@ -11,13 +11,15 @@ export function processState(engine: Engine, namespace: string, id: string, exec
   const exec = execId === '' ? undefined : engine.registry.exec(namespace, id, execId);
   const process = exec?.process ?? task.init;
   const stdio = exec?.record.stdio ?? task.record.stdio;
-  const exit = process.status === 'stopped' ? process.exitState : undefined;
+  // An exec process whose start failed is there as it was added, until it is deleted.
+  const status = exec !== undefined && !process.ran ? 'created' : process.status;
+  const exit = status === 'stopped' ? process.exitState : undefined;
   return {
     id,
     execId,
     bundle: task.record.bundle,
     pid: process.pid,
-    status: exec === undefined && task.paused && process.status === 'running' ? Status.PAUSED : statuses[process.status],
+    status: exec === undefined && task.paused && process.status === 'running' ? Status.PAUSED : statuses[status],
     ...stdio,
     exitStatus: exit?.exit_code ?? 0,
     exitedAt: exit === undefined ? undefined : exitedAt(exit),

@@ -306,6 +306,7 @@ export function driverSuite(name: string, options: Partial<CreateOptions>): void
       const exec = (id: string) => shim.exec(task, id, { args: ['/no/such/program'], stdio: uris });
       await exec('first');
       await expect(shim.startTask(task, 'first')).rejects.toMatchObject({ kind: 'invalidArgument', meta: { exitCode: 127 } });
+      expect(await shim.tasks.state(shim.ctx, { id: task.id, execId: 'first' })).toMatchObject({ status: Status.CREATED, exitStatus: 0 });
       expect(await shim.delete(task, 'first')).toBe(0);
       expect(readSync(errors, Buffer.alloc(100))).toBe(0); // the reason is the call's, not the process's output
       closeSync(errors);

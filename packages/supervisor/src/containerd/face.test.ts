@@ -14,7 +14,7 @@ import { LeasesService } from '@gantry/api/containerd/services/leases/v1/leases'
 import { NamespacesService } from '@gantry/api/containerd/services/namespaces/v1/namespace';
 import { SnapshotsService } from '@gantry/api/containerd/services/snapshots/v1/snapshots';
 import { CreateTaskRequest, TasksService } from '@gantry/api/containerd/services/tasks/v1/tasks';
-import { RuntimeInfo, RuntimeRequest } from '@gantry/api/containerd/types/types';
+import { RuntimeInfo, RuntimeRequest, Sandbox } from '@gantry/api/containerd/types/types';
 import { Status } from '@gantry/api/containerd/v1/types/task';
 import { CreateOptions } from '@gantry/api/gantry/shim/v1/shim';
 import { Any } from '@gantry/api/google/protobuf/any';
@@ -34,6 +34,7 @@ import {
 import { Envelopes } from '../core/events';
 import { Database, openRecords, type Records, VIEW_EXTENSION } from '../core/records';
 import { BUILT_IN_RUNTIMES, RuntimeTable } from '../core/runtimes';
+import { openSandboxes, type Sandboxes } from '../core/sandboxes';
 import { FakeTasks } from '../testing/fake-tasks';
 import { addTtrpcFace } from './events/events-service';
 import { publishRecordChanges } from './events/record-events';
@@ -41,6 +42,7 @@ import { addContainerdFace } from './face';
 
 let dir: string;
 let records: Records;
+let sandboxes: Sandboxes;
 let tasks: FakeTasks;
 let envelopes: Envelopes;
 let leases: Map<string, string[]>;
@@ -105,7 +107,9 @@ beforeEach(async () => {
   removed = [];
   await fakeImages(join(dir, 'images.sock'));
   images = connect(join(dir, 'images.sock'));
-  records = openRecords(new Database(':memory:'));
+  const db = new Database(':memory:');
+  records = openRecords(db);
+  sandboxes = openSandboxes(db);
   records.namespaces.create('gantry', {});
   tasks = new FakeTasks();
   envelopes = new Envelopes();
@@ -114,6 +118,7 @@ beforeEach(async () => {
   addContainerdFace(server, {
     records,
     engineNamespace: 'gantry',
+    sandboxes,
     tasks,
     envelopes,
     runtimes: new RuntimeTable(BUILT_IN_RUNTIMES, 'gantry'),
@@ -128,6 +133,7 @@ beforeEach(async () => {
     uuid: 'c0ffee',
     build: { version: '1.2.3', revision: 'abc' },
     here: dir,
+    bootId: 'boot',
   });
   await server.listen(join(dir, 'supervisor.sock'));
   servers.push(server);
@@ -306,6 +312,17 @@ describe('tasks', () => {
     await connection.client(ContainersService).create(ctx, { container: web({ runtime }) });
     await connection.client(TasksService).create(ctx, CreateTaskRequest.fromPartial({ containerId: 'web' }));
     expect(unpackAny(tasks.created[0]?.options, CreateOptions)).toMatchObject(wanted);
+  });
+
+  test('a task of a container in a sandbox is made while that is ready', async () => {
+    await connection.client(ContainersService).create(ctx, { container: web({ sandbox: 'pod' }) });
+    const client = connection.client(TasksService);
+    const make = () => client.create(ctx, CreateTaskRequest.fromPartial({ containerId: 'web' }));
+    await expect(make()).rejects.toMatchObject({ kind: 'notFound' });
+    sandboxes.create('default', Sandbox.fromPartial({ sandboxId: 'pod' }));
+    await expect(make()).rejects.toMatchObject({ kind: 'failedPrecondition' });
+    sandboxes.move('default', 'pod', 'ready');
+    await make();
   });
 
   test('a runtime path that the task names wins over the runtime of its container', async () => {

@@ -16,6 +16,7 @@ import type { Connection, RpcServer } from '@gantry/rpc';
 import type { Envelopes } from '../core/events';
 import type { Records } from '../core/records';
 import type { RuntimeTable } from '../core/runtimes';
+import type { Sandboxes } from '../core/sandboxes';
 import type { Tasks } from '../core/tasks';
 import { containersHandlers, type DockerContainers } from './containers/containers';
 import { snapshotLeases } from './containers/lease';
@@ -27,6 +28,7 @@ import { describeRuntime } from './introspection/runtime-info';
 import { imagesServiceContents } from './namespaces/contents';
 import { askSnapshotters } from './snapshotters';
 import { namespaceHandlers } from './namespaces/namespaces';
+import { addSandboxServices } from './sandboxes/services';
 import { checkpointImages } from './tasks/checkpoint-images';
 import { LONG_TASK_CALLS, tasksHandlers } from './tasks/tasks';
 import { versionHandlers } from './version';
@@ -34,6 +36,7 @@ import { versionHandlers } from './version';
 export interface FaceNeeds {
   readonly records: Records;
   readonly engineNamespace: string;
+  readonly sandboxes: Sandboxes;
   readonly tasks: Tasks;
   readonly envelopes: Envelopes;
   readonly runtimes: RuntimeTable;
@@ -45,6 +48,8 @@ export interface FaceNeeds {
   readonly build: { readonly version: string; readonly revision: string };
   /** Directory of the running bundle. */
   readonly here: string;
+  /** Of the running host, see /proc/sys/kernel/random/boot_id. */
+  readonly bootId: string;
 }
 
 /** Services of containerd that the images service answers. */
@@ -52,7 +57,7 @@ const FORWARDED = [ContentService, DiffService, ImagesService, LeasesService, Sn
 
 /** Adds containerd's services to the server, which must have an empty default namespace. */
 export function addContainerdFace(server: RpcServer, needs: FaceNeeds): void {
-  const { records, tasks, envelopes, runtimes, docker, images, runRoot } = needs;
+  const { records, sandboxes, tasks, envelopes, runtimes, docker, images, runRoot } = needs;
   const snapshots = images.client(SnapshotsService);
   const snapshotters = askSnapshotters(images.client(ImagesServiceService));
   const contents = imagesServiceContents({
@@ -76,13 +81,9 @@ export function addContainerdFace(server: RpcServer, needs: FaceNeeds): void {
   server.addService(NamespacesService, namespaceHandlers({ records, engineNamespace: needs.engineNamespace, envelopes, contents }));
   server.addService(EventsService, eventsHandlers(envelopes));
   server.addService(ContainersService, requireNamespace<typeof ContainersService>(containersHandlers({ records, tasks, leases, docker })));
-  server.addService(
-    TasksService,
-    requireNamespace<typeof TasksService>(tasksHandlers({ records, tasks, snapshots, runtimes, checkpoints, runRoot })),
-    {
-      longCalls: [...LONG_TASK_CALLS],
-    },
-  );
+  addSandboxServices(server, { records, sandboxes, envelopes, runtimes, bootId: needs.bootId });
+  const taskHandlers = tasksHandlers({ records, sandboxes, tasks, snapshots, runtimes, checkpoints, runRoot });
+  server.addService(TasksService, requireNamespace<typeof TasksService>(taskHandlers), { longCalls: [...LONG_TASK_CALLS] });
   const ensureNamespace = (name: string): void => {
     if (records.namespaces.get(name) === undefined) records.namespaces.create(name, {});
   };

@@ -2,7 +2,7 @@ import { anyTypeName } from '@gantry/api';
 import type { Container } from '@gantry/api/containerd/services/containers/v1/containers';
 import type { Plugin } from '@gantry/api/containerd/services/introspection/v1/introspection';
 import type { Namespace } from '@gantry/api/containerd/services/namespaces/v1/namespace';
-import type { Envelope } from '@gantry/api/containerd/types/types';
+import type { Envelope, Sandbox } from '@gantry/api/containerd/types/types';
 import { type FieldReader, labelField } from './filter';
 import { eventTypes } from '../events/event-types';
 
@@ -18,6 +18,21 @@ export function containerFields(container: Container): FieldReader {
         return labelField(container.labels, path);
       case 'runtime':
         return path[1] === 'name' ? container.runtime?.name : undefined;
+      default:
+        return undefined;
+    }
+  };
+}
+
+export function sandboxFields(sandbox: Sandbox): FieldReader {
+  return (path) => {
+    switch (path[0]) {
+      case 'id':
+        return sandbox.sandboxId;
+      case 'labels':
+        return labelField(sandbox.labels, path);
+      case 'runtime':
+        return path[1] === 'name' ? sandbox.runtime?.name : undefined;
       default:
         return undefined;
     }

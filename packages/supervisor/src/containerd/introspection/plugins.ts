@@ -15,6 +15,8 @@ const GRPC_SERVICES = [
   'introspection',
   'leases',
   'namespaces',
+  'sandbox-controllers',
+  'sandboxes',
   'snapshots',
   'streaming',
   'tasks',
@@ -46,6 +48,8 @@ export function plugins(snapshotters: readonly string[]): Plugin[] {
     plugin('lease.v1', 'manager'),
     plugin('transfer.v1', 'local'),
     plugin('runtime.v2', 'task', here),
+    plugin('sandbox.store.v1', 'local'),
+    plugin('sandbox.controller.v1', 'shim', here),
     ...GRPC_SERVICES.map((id) => plugin('grpc.v1', id)),
   ];
 }

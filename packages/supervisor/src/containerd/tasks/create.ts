@@ -5,6 +5,7 @@ import type { CreateTaskRequest, CreateTaskResponse } from '@gantry/api/containe
 import { type CallContext, failedPrecondition, isErrorOf, notFound, type ServiceClient } from '@gantry/rpc';
 import { type ContainerdContainer, type Records, VIEW_EXTENSION } from '../../core/records';
 import type { RuntimeTable } from '../../core/runtimes';
+import type { Sandboxes } from '../../core/sandboxes';
 import type { Tasks } from '../../core/tasks';
 import { checkIdentifier } from '../identifiers';
 import { bundlePath, checkpointDirectory, removeBundle, writeBundle } from './bundle';
@@ -17,6 +18,7 @@ export interface TasksNeeds {
   readonly tasks: Tasks;
   readonly snapshots: Pick<ServiceClient<typeof SnapshotsService>, 'mounts'>;
   readonly runtimes: RuntimeTable;
+  readonly sandboxes: Pick<Sandboxes, 'require'>;
   readonly checkpoints: CheckpointImages;
   readonly runRoot: string;
 }
@@ -30,6 +32,8 @@ export async function createTask(needs: TasksNeeds, ctx: CallContext, request: C
   if (Object.hasOwn(container.extensions, VIEW_EXTENSION)) {
     throw failedPrecondition(`container "${id}" is a docker container: its task is made by docker's start: failed precondition`);
   }
+  if (container.sandbox !== '' && needs.sandboxes.require(ctx.namespace, container.sandbox).state.phase !== 'ready')
+    throw failedPrecondition(`container "${id}": its sandbox "${container.sandbox}" is not ready: failed precondition`);
   const given = request.options ?? container.runtime?.options;
   const options = taskOptions(needs.runtimes, request.runtimePath || (container.runtime?.name ?? ''), given);
   const rootfs = await rootMounts(needs, ctx, { container, asked: request.rootfs });

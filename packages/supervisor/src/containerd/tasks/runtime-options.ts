@@ -8,6 +8,13 @@ import { type RuntimeTable, runtimeOfType } from '../../core/runtimes';
 /** containerd's names for "a runc-like runtime"; others are ours: `io.gantry.<runtime>.v1`. */
 const RUNC_NAMES: ReadonlySet<string> = new Set(['io.containerd.runc.v2', 'io.containerd.runc.v1', 'io.containerd.runtime.v1.linux']);
 
+/** Whether tasks of a runtime are run by our own shim, and not inside another program. */
+export function runsHere(runtimes: RuntimeTable, runtime: string): boolean {
+  if (RUNC_NAMES.has(runtime)) return true;
+  const name = ownName(runtime);
+  return runtimes.has(name) && ['native', 'oci'].includes(runtimes.get(name).driver);
+}
+
 /** What the shim is told about the runtime of a task that a containerd client makes. */
 export function taskOptions(runtimes: RuntimeTable, runtime: string, options: Any | undefined): Any {
   if (isAny(options, CreateOptions) && options !== undefined) return options;
@@ -36,7 +43,7 @@ function runcOptions(runtimes: RuntimeTable, options: Any | undefined): CreateOp
 export const restorePath = (options: Any | undefined): string => unpackAny(options, Options)?.criuImagePath ?? '';
 
 function namedOptions(runtimes: RuntimeTable, runtime: string, options: Any | undefined): CreateOptions {
-  const name = /^io\.gantry\.([a-z0-9-]+)\.v1$/.exec(runtime)?.[1] ?? runtime;
+  const name = ownName(runtime);
   if (!runtimes.has(name) && runtimeOfType(name) === undefined)
     throw invalidArgument(
       `runtime "${runtime}" is not known here; known are io.containerd.runc.v2 and ${Object.keys(runtimes.entries).join(', ')}: invalid argument`,
@@ -47,3 +54,6 @@ function namedOptions(runtimes: RuntimeTable, runtime: string, options: Any | un
     throw invalidArgument(`runtime "${runtime}" takes no options of type "${anyTypeName(options)}": invalid argument`);
   return { ...chosen, runtimeOptions: options };
 }
+
+/** A configured name, as containerd's clients may say it. */
+const ownName = (runtime: string): string => /^io\.gantry\.([a-z0-9-]+)\.v1$/.exec(runtime)?.[1] ?? runtime;

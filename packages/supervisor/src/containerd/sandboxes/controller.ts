@@ -1,0 +1,126 @@
+import { parseTimestamp, timestampNow } from '@gantry/api';
+import { SandboxCreate, SandboxExit, SandboxStart } from '@gantry/api/containerd/events/events';
+import type { ControllerService } from '@gantry/api/containerd/services/sandbox/v1/sandbox';
+import { hostPlatform } from '@gantry/oci';
+import { alreadyExists, type CallContext, failedPrecondition, type Handlers, invalidArgument, notFound, notImplemented } from '@gantry/rpc';
+import type { Envelopes } from '../../core/events';
+import type { RuntimeTable } from '../../core/runtimes';
+import type { Sandboxes, SandboxRecord } from '../../core/sandboxes';
+import { runsHere } from '../tasks/runtime-options';
+import { SandboxEnds } from './ends';
+import { keepPrepared, preparedOf, withPrepared } from './extension';
+import { applySandboxUpdate } from './update';
+
+/** containerd's name of the controller whose sandboxes are kept by a shim. */
+export const SHIM_SANDBOXER = 'shim';
+
+export interface ControllerNeeds {
+  readonly sandboxes: Sandboxes;
+  readonly envelopes: Envelopes;
+  readonly runtimes: RuntimeTable;
+  readonly bootId: string;
+}
+
+/** Calls that last as long as a sandbox does. */
+export const LONG_CONTROLLER_CALLS = ['wait'] as const;
+
+/**
+ * containerd.services.sandbox.v1.Controller for the sandboxer `shim`. The sandbox of a runtime that runs here is a group of containers, with a network
+ * namespace of its caller's: it has no process, as below a shim that is the sandbox itself. One in which another program would run the containers (a
+ * machine) is refused by its runtime's name.
+ */
+export function sandboxControllerHandlers({ sandboxes, envelopes, runtimes, bootId }: ControllerNeeds): Handlers<typeof ControllerService> {
+  const ends = new SandboxEnds();
+  const find = (ctx: CallContext, { sandboxId, sandboxer }: { sandboxId: string; sandboxer: string }): SandboxRecord => {
+    if (sandboxer === '') throw invalidArgument('sandbox controller name can not be empty: invalid argument');
+    if (sandboxer !== SHIM_SANDBOXER) throw notFound(`failed to get sandbox controller by ${sandboxer}: not found`);
+    return sandboxes.require(ctx.namespace, sandboxId);
+  };
+  /** One that its controller has: created by it, and not ended. */
+  const living = (ctx: CallContext, request: { sandboxId: string; sandboxer: string }): SandboxRecord => {
+    const record = find(ctx, request);
+    if (record.state.phase === 'stopped' || preparedOf(record.sandbox) === undefined)
+      throw notFound(`unable to find sandbox "${request.sandboxId}": not found`);
+    return record;
+  };
+  const end = (ctx: CallContext, { sandbox: { sandboxId }, state }: SandboxRecord): void => {
+    if (state.phase === 'stopped') return;
+    const ended = sandboxes.move(ctx.namespace, sandboxId, 'stopped', { pid: 0, exitCode: 0, stoppedAt: new Date().toISOString() });
+    const message = { sandboxId, exitStatus: ended.state.exitCode, exitedAt: parseTimestamp(ended.state.stoppedAt) };
+    envelopes.publish(ctx.namespace, '/sandboxes/exit', { type: SandboxExit, message });
+    ends.tell(ctx.namespace, sandboxId);
+  };
+
+  return {
+    async create(ctx, { sandboxId: named, sandbox: given, sandboxer, rootfs, netnsPath }) {
+      const sandboxId = named === '' ? (given?.sandboxId ?? '') : named;
+      const { sandbox } = find(ctx, { sandboxId, sandboxer });
+      const runtime = sandbox.runtime?.name ?? '';
+      if (preparedOf(sandbox) !== undefined) throw alreadyExists(`sandbox ${sandboxId} already running: already exists`);
+      if (!runsHere(runtimes, runtime))
+        throw notImplemented(`sandbox "${sandboxId}": sandboxes of the runtime "${runtime}" are not supported: not implemented`);
+      if (rootfs.length > 0)
+        throw notImplemented(`sandbox "${sandboxId}": a root file system is not supported, for it has no process: not implemented`);
+      sandboxes.update(ctx.namespace, sandboxId, (current) => withPrepared(current, { netnsPath }));
+      envelopes.publish(ctx.namespace, '/sandboxes/create', { type: SandboxCreate, message: { sandboxId } });
+      return { sandboxId };
+    },
+    async start(ctx, request) {
+      const { sandbox } = living(ctx, request);
+      const { sandboxId, labels, spec } = sandbox;
+      const startedAt = new Date().toISOString();
+      const { netnsPath = '' } = preparedOf(sandbox) ?? {};
+      const { state } = sandboxes.move(ctx.namespace, sandboxId, 'ready', { netnsPath, bootId, startedAt });
+      envelopes.publish(ctx.namespace, '/sandboxes/start', { type: SandboxStart, message: { sandboxId } });
+      return { sandboxId, pid: state.pid, createdAt: parseTimestamp(startedAt), labels, address: '', version: 0, spec };
+    },
+    async platform(ctx, request) {
+      living(ctx, request);
+      return { platform: { variant: '', ...hostPlatform(), osVersion: '', osFeatures: [] } };
+    },
+    async stop(ctx, request) {
+      end(ctx, find(ctx, request));
+      return {};
+    },
+    async wait(ctx, request) {
+      let record = find(ctx, request);
+      if (record.state.phase === 'created') throw failedPrecondition(`sandbox "${request.sandboxId}" was not started: failed precondition`);
+      if (record.state.phase !== 'stopped') {
+        await ends.next(ctx, request.sandboxId);
+        record = find(ctx, request);
+      }
+      return { exitStatus: record.state.exitCode, exitedAt: parseTimestamp(record.state.stoppedAt) };
+    },
+    async status(ctx, request) {
+      const {
+        sandbox: { sandboxId, createdAt },
+        state: { phase, pid, stoppedAt, netnsPath },
+      } = find(ctx, request);
+      return {
+        sandboxId,
+        pid,
+        state: phase === 'ready' ? 'SANDBOX_READY' : 'SANDBOX_NOTREADY',
+        info: request.verbose ? { netnsPath } : {},
+        createdAt,
+        exitedAt: stoppedAt === '' ? undefined : parseTimestamp(stoppedAt),
+        extra: undefined,
+        address: '',
+        version: 0,
+      };
+    },
+    async shutdown(ctx, request) {
+      end(ctx, find(ctx, request));
+      return {};
+    },
+    async metrics(ctx, request) {
+      living(ctx, request);
+      return { metrics: { timestamp: timestampNow(), id: request.sandboxId, data: undefined } }; // it has no process of its own
+    },
+    async update(ctx, { sandboxId, sandboxer, sandbox, fields }) {
+      find(ctx, { sandboxId, sandboxer });
+      if (sandbox === undefined) throw invalidArgument('sandbox can not be nil: invalid argument');
+      sandboxes.update(ctx.namespace, sandboxId, (current) => keepPrepared(applySandboxUpdate(current, sandbox, fields), current));
+      return {};
+    },
+  };
+}
