@@ -1,3 +1,4 @@
+export { capabilityNames } from './capabilities';
 export type { Digest, Digester } from './digest';
 export { chainId, chainIds, digestAlgorithm, digester, digestHex, isDigest, parseDigest, sha256 } from './digest';
 export type {

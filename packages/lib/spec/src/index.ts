@@ -1,11 +1,10 @@
 export { buildSpec, cgroupsPath, type SpecInput, type SpecRemap } from './build';
-export { capabilityName, DEFAULT_CAPABILITIES, effectiveCapabilities, kernelCapabilities } from './capabilities';
+export { capabilityName, effectiveCapabilities, kernelCapabilities } from './capabilities';
 export { parseCpuSet } from './cpuset';
 export { execEnvironment, overlayEnvironment } from './environment';
 export { type BindSyntax, checkDestination, checkVolumeName, parseBind, PROPAGATIONS, tmpfsOptions } from './mount-syntax';
 export { DEFAULT_SHM_SIZE, type EngineFiles, INIT_DESTINATION } from './mounts';
 export { cgroupNamespaceMode, type JoinedPids } from './namespaces';
-export { DEFAULT_MASKED_PATHS, DEFAULT_READONLY_PATHS } from './paths';
 export { capabilitySets, ociUser } from './process';
 export { limitsOf, rlimitsOf } from './resources';
 export { compileSeccomp, defaultSeccompProfile, parseSeccompProfile, type SeccompProfile } from './seccomp';

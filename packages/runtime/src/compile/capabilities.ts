@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { LinuxCapabilities } from '@gantry/oci';
-import { capabilityNames } from '../plan/kernel';
+import { capabilityNames } from '@gantry/oci';
 import type { Operation } from '../plan/operations';
 
 const bits: ReadonlyMap<string, bigint> = new Map(capabilityNames.map((name, i) => [name, 1n << BigInt(i)]));

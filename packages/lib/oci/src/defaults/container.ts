@@ -18,19 +18,20 @@ export const defaultCapabilities: readonly string[] = [
   'CAP_AUDIT_WRITE',
 ];
 
+/** In the order in which docker's inspect shows them. */
 export const defaultMaskedPaths: readonly string[] = [
-  '/proc/acpi',
   '/proc/asound',
+  '/proc/acpi',
   '/proc/interrupts',
   '/proc/kcore',
   '/proc/keys',
   '/proc/latency_stats',
-  '/proc/sched_debug',
-  '/proc/scsi',
   '/proc/timer_list',
   '/proc/timer_stats',
-  '/sys/devices/virtual/powercap',
+  '/proc/sched_debug',
+  '/proc/scsi',
   '/sys/firmware',
+  '/sys/devices/virtual/powercap',
 ];
 
 export const defaultReadonlyPaths: readonly string[] = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];

@@ -1,5 +1,6 @@
 import { supportedMountOptions } from '../../compile/mount-options';
-import { capabilityNames, CLONE } from '../../plan/kernel';
+import { capabilityNames } from '@gantry/oci';
+import { CLONE } from '../../plan/kernel';
 import { supportedActions } from '../../seccomp/actions';
 import { filterFlags } from '../../seccomp/flags';
 import { architectures } from '../../seccomp/numbers';

@@ -4,7 +4,7 @@ import type { CallContext } from '@gantry/rpc';
 import { isRunning, stateOf } from '../../core/phases';
 import type { DockerContainer, MountRecord } from '../records';
 import { dockerStatus } from '../status';
-import { DEFAULT_MASKED_PATHS, DEFAULT_READONLY_PATHS } from '@gantry/spec';
+import { defaultMaskedPaths, defaultReadonlyPaths } from '@gantry/oci';
 import { join } from 'node:path';
 import { bundleDir } from '../../core/places';
 import { type Engine, inDockerNamespace, logPath } from '../engine';
@@ -70,8 +70,8 @@ export async function inspectContainer(engine: Engine, caller: CallContext, requ
         : {
             ...host,
             Links: shownLinks(engine, docker),
-            MaskedPaths: host.MaskedPaths ?? (unmasked ? undefined : { items: [...DEFAULT_MASKED_PATHS] }),
-            ReadonlyPaths: host.ReadonlyPaths ?? (unmasked ? undefined : { items: [...DEFAULT_READONLY_PATHS] }),
+            MaskedPaths: host.MaskedPaths ?? (unmasked ? undefined : { items: [...defaultMaskedPaths] }),
+            ReadonlyPaths: host.ReadonlyPaths ?? (unmasked ? undefined : { items: [...defaultReadonlyPaths] }),
           },
     GraphDriver: { Name: 'overlay2', Data: { ...graphData(docker), MergedDir: join(bundleDir(engine, id), 'rootfs') } },
     ...(sizes === undefined ? {} : { SizeRw: sizes.rw, SizeRootFs: sizes.rootFs }),
