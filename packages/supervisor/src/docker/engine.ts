@@ -72,13 +72,26 @@ export interface Engine extends Core {
   readonly execs: ExecTable;
 }
 
+/**
+ * What a verb needs of the engine, said by itself: `true` for a whole member, else the names of what it uses there. Tests pass a literal.
+ *
+ * ```ts
+ * type Needs = Uses<{ records: 'requireDocker'; tasks: 'pause' }>;
+ * ```
+ */
+export type Uses<Wanted extends { readonly [Member in keyof Engine]?: true | keyof Engine[Member] }> = {
+  readonly [Member in keyof Wanted & keyof Engine]: Wanted[Member] extends true
+    ? Engine[Member]
+    : Pick<Engine[Member], Extract<Wanted[Member], keyof Engine[Member]>>;
+};
+
 /** The file of a container's json-file log. */
-export function logPath(engine: Pick<Engine, 'settings'>, id: string): string {
+export function logPath(engine: Uses<{ settings: 'dataRoot' }>, id: string): string {
   return join(containerDir(engine, id), `${id}-json.log`);
 }
 
 /** The same call in docker's namespace, without the caller's own lease. */
-export function inDockerNamespace(engine: Engine, ctx: CallContext): CallContext {
+export function inDockerNamespace(engine: { readonly records: Pick<DockerRecords, 'dockerNamespace'> }, ctx: CallContext): CallContext {
   const { lease: _lease, ...rest } = ctx;
   return { ...rest, namespace: engine.records.dockerNamespace };
 }

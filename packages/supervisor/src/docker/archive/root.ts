@@ -8,10 +8,17 @@ import { isRunning, stateOf } from '../../core/phases';
 import type { DockerContainer } from '../records';
 import { type IdMaps, mapsOfProcess } from '../../core/userns';
 import { bundleDir } from '../../core/places';
-import { type Engine } from '../engine';
+import type { Uses } from '../engine';
 import { networkFiles } from '../start/files';
 import { ownerOf } from '../connect/joined';
 import { mountView } from './mount-view';
+
+type Needs = Uses<{
+  settings: 'dataRoot' | 'dns' | 'dnsOptions' | 'dnsSearch' | 'runRoot';
+  records: 'dockerNamespace' | 'findDocker' | 'get' | 'getDocker' | 'listDocker' | 'requireDocker' | 'updateDocker';
+  face: 'namespace';
+  queues: 'run';
+}>;
 
 /** A pinned root file system. `close` must be called once. */
 export interface PinnedRoot {
@@ -26,19 +33,19 @@ export interface PinnedRoot {
  * The root for reading, as docker has it: the container's layers with its volumes and the engine's own files, without /proc, /sys, /dev and what
  * the container mounted itself.
  */
-export function rootForReading(engine: Engine, id: string): PinnedRoot {
+export function rootForReading(engine: Needs, id: string): PinnedRoot {
   const { docker } = engine.records.requireDocker(id);
   return view(engine, id, docker, mountsIn(engine, id, docker), false);
 }
 
 /** The layers alone, without anything mounted on them: what export packs. */
-export function bareRoot(engine: Engine, id: string): PinnedRoot {
+export function bareRoot(engine: Needs, id: string): PinnedRoot {
   const { docker } = engine.records.requireDocker(id);
   return view(engine, id, docker, [], false);
 }
 
 /** Runs fn with the root for writing; a stopped container cannot start or go meanwhile. */
-export async function withWritableRoot<T>(engine: Engine, _ctx: CallContext, id: string, fn: (root: PinnedRoot) => Promise<T>): Promise<T> {
+export async function withWritableRoot<T>(engine: Needs, _ctx: CallContext, id: string, fn: (root: PinnedRoot) => Promise<T>): Promise<T> {
   const run = async (): Promise<T> => {
     const { docker } = engine.records.requireDocker(id);
     const root = view(engine, id, docker, mountsIn(engine, id, docker), true);
@@ -52,7 +59,7 @@ export async function withWritableRoot<T>(engine: Engine, _ctx: CallContext, id:
 }
 
 /** A running container's layers are mounted already, in its bundle; those of a stopped one are mounted for this view. */
-function view(engine: Engine, id: string, docker: DockerContainer, mounts: readonly MountRecord[], writable: boolean): PinnedRoot {
+function view(engine: Needs, id: string, docker: DockerContainer, mounts: readonly MountRecord[], writable: boolean): PinnedRoot {
   if (!isRunning(docker)) return pinned(mountView(viewsDir(engine), docker.rootfs, mounts, writable), undefined);
   const { pid } = stateOf(docker);
   const ids = mapsOfProcess(pid);
@@ -62,14 +69,14 @@ function view(engine: Engine, id: string, docker: DockerContainer, mounts: reado
 }
 
 /** What the container sees through its map: as its config.json has it. */
-function mappedMounts(engine: Engine, id: string): Set<string> {
+function mappedMounts(engine: Needs, id: string): Set<string> {
   const spec = engine.records.get(engine.records.dockerNamespace, id)?.spec;
   const mounts = spec === undefined ? [] : ((parseJson(Buffer.from(spec.value).toString()) as Spec).mounts ?? []);
   return new Set(mounts.filter((mount) => mount.uidMappings !== undefined).map((mount) => mount.destination));
 }
 
 /** Volumes and binds, and hosts, hostname and resolv.conf. */
-function mountsIn(engine: Engine, id: string, docker: DockerContainer): MountRecord[] {
+function mountsIn(engine: Needs, id: string, docker: DockerContainer): MountRecord[] {
   const files = networkFiles(engine, ownerOf(engine, { id, docker }, 'network')?.id ?? id);
   const rw = docker.hostConfig?.ReadonlyRootfs !== true;
   const own = [
@@ -93,7 +100,7 @@ function workingDirectory({ config }: DockerContainer): MountRecord[] {
   return destination === '' || destination === '/' ? [] : [MountRecord.fromPartial({ type: 'directory', destination })];
 }
 
-export function viewsDir(engine: Engine): string {
+export function viewsDir(engine: Needs): string {
   return join(engine.settings.runRoot, 'tasks', 'views');
 }
 

@@ -5,8 +5,15 @@ import { PathStat, type StatArchiveRequest, type StatArchiveResponse } from '@ga
 import { hasCode, syscalls } from '@gantry/linux';
 import { type CallContext, internal, invalidArgument, notFound } from '@gantry/rpc';
 import { openInRoot } from '../../core/processes/container-root';
-import type { Engine } from '../engine';
+import type { Uses } from '../engine';
 import { rootForReading } from './root';
+
+type Needs = Uses<{
+  settings: 'dataRoot' | 'dns' | 'dnsOptions' | 'dnsSearch' | 'runRoot';
+  records: 'dockerNamespace' | 'findDocker' | 'get' | 'getDocker' | 'listDocker' | 'requireDocker' | 'updateDocker';
+  face: 'namespace';
+  queues: 'run';
+}>;
 
 /** Go's os.FileMode bits above the permissions. */
 const GO_MODE = {
@@ -86,7 +93,7 @@ function linkTarget(fd: number, path: string): string {
 }
 
 /** HEAD /containers/{id}/archive. */
-export async function statArchive(engine: Engine, _ctx: CallContext, request: StatArchiveRequest): Promise<StatArchiveResponse> {
+export async function statArchive(engine: Needs, _ctx: CallContext, request: StatArchiveRequest): Promise<StatArchiveResponse> {
   const { id } = engine.records.requireDocker(request.id);
   const root = rootForReading(engine, id);
   try {

@@ -11,7 +11,7 @@ import type {
 import { asGantryError, type CallContext, GantryError, invalidArgument, type StreamTicket, unavailable } from '@gantry/rpc';
 import { closeSync, fstatSync, readlinkSync } from 'node:fs';
 import { openInRoot, readInRoot, resolveInRoot } from '../../core/processes/container-root';
-import { emitContainerEvent, type Engine, inDockerNamespace } from '../engine';
+import { emitContainerEvent, inDockerNamespace, type Uses } from '../engine';
 import { isRunning, stateOf } from '../../core/phases';
 import type { DockerContainer } from '../records';
 import { type UserFiles, userFiles } from '../start/user-files';
@@ -20,8 +20,18 @@ import { copyIntoTree, packTree } from './native-tree';
 import { bareRoot, type PinnedRoot, pinned, rootForReading, withWritableRoot } from './root';
 import { cleanPath, noSuchPath, statInRoot } from './stat';
 
+type Needs = Uses<{
+  settings: 'dataRoot' | 'dns' | 'dnsOptions' | 'dnsSearch' | 'nativePath' | 'runRoot';
+  records: 'dockerNamespace' | 'findDocker' | 'get' | 'getDocker' | 'listDocker' | 'requireDocker' | 'updateDocker';
+  events: 'emit';
+  trees: 'readFiles';
+  broker: 'offer';
+  face: 'namespace';
+  queues: 'run';
+}>;
+
 /** GET /containers/{id}/archive: what the path is, and a ticket for its tar. */
-export async function getArchive(engine: Engine, _ctx: CallContext, request: GetArchiveRequest): Promise<GetArchiveResponse> {
+export async function getArchive(engine: Needs, _ctx: CallContext, request: GetArchiveRequest): Promise<GetArchiveResponse> {
   const { id, docker } = engine.records.requireDocker(request.id);
   const root = rootForReading(engine, id);
   try {
@@ -44,7 +54,7 @@ function directoryIn(root: PinnedRoot, path: string): PinnedRoot {
 }
 
 /** GET /containers/{id}/export: the root without its volumes, names relative to it. */
-export async function exportContainer(engine: Engine, _ctx: CallContext, request: ExportRequest): Promise<ExportResponse> {
+export async function exportContainer(engine: Needs, _ctx: CallContext, request: ExportRequest): Promise<ExportResponse> {
   const { id, docker } = engine.records.requireDocker(request.id);
   const root = bareRoot(engine, id);
   const ticket = offerTar(engine, root, '', '');
@@ -52,7 +62,7 @@ export async function exportContainer(engine: Engine, _ctx: CallContext, request
   return { ticket };
 }
 
-function offerTar(engine: Engine, root: PinnedRoot, path: string, name: string): StreamTicket {
+function offerTar(engine: Needs, root: PinnedRoot, path: string, name: string): StreamTicket {
   return engine.broker.offer(
     async (socket) => {
       const child = packTree(engine.settings.nativePath(), root.fd, path, name, root.ids);
@@ -70,7 +80,7 @@ function offerTar(engine: Engine, root: PinnedRoot, path: string, name: string):
 }
 
 /** PUT /containers/{id}/archive: a ticket to send the tar to, then `done`. */
-export async function* putArchive(engine: Engine, ctx: CallContext, request: PutArchiveRequest): AsyncGenerator<PutArchiveResponse> {
+export async function* putArchive(engine: Needs, ctx: CallContext, request: PutArchiveRequest): AsyncGenerator<PutArchiveResponse> {
   const { id, docker } = engine.records.requireDocker(request.id);
   const arrived = Promise.withResolvers<Duplex>();
   const finished = Promise.withResolvers<void>();
@@ -101,7 +111,7 @@ export async function* putArchive(engine: Engine, ctx: CallContext, request: Put
 }
 
 /** The directory must be there and be writable. */
-function checkTarget(engine: Engine, id: string, request: PutArchiveRequest, path: string, docker: DockerContainer): void {
+function checkTarget(engine: Needs, id: string, request: PutArchiveRequest, path: string, docker: DockerContainer): void {
   const root = rootForReading(engine, id);
   let real = path;
   try {
@@ -131,7 +141,7 @@ interface Unpacking {
   readonly docker: DockerContainer;
 }
 
-async function unpack(engine: Engine, ctx: CallContext, { root, socket, request, id, docker }: Unpacking): Promise<void> {
+async function unpack(engine: Needs, ctx: CallContext, { root, socket, request, id, docker }: Unpacking): Promise<void> {
   // A container without a user keeps the owners of the archive, as with dockerd.
   const owner = request.copyUidGid && (docker.config?.User ?? '') !== '' ? await ownerOf(engine, ctx, id, docker) : undefined;
   const child = copyIntoTree(engine.settings.nativePath(), root.fd, {
@@ -145,7 +155,7 @@ async function unpack(engine: Engine, ctx: CallContext, { root, socket, request,
   await child.done;
 }
 
-async function ownerOf(engine: Engine, ctx: CallContext, id: string, docker: DockerContainer): Promise<{ uid: number; gid: number }> {
+async function ownerOf(engine: Needs, ctx: CallContext, id: string, docker: DockerContainer): Promise<{ uid: number; gid: number }> {
   const user = docker.config?.User ?? '';
   try {
     const { passwd, group } = isRunning(docker)

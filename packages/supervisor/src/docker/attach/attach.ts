@@ -7,14 +7,22 @@ import {
 } from '@gantry/api/gantry/engine/v1/containers';
 import { type CallContext, conflict, notFound } from '@gantry/rpc';
 import { isRunning, Phase, phaseOf, stateOf } from '../../core/phases';
-import { emitContainerEvent, type Engine } from '../engine';
+import { emitContainerEvent, type Uses } from '../engine';
 import { offerLogs } from '../logs/logs';
+
+type Needs = Uses<{
+  settings: 'dataRoot';
+  records: 'requireDocker';
+  events: 'emit';
+  broker: 'offer';
+  life: 'addAttach' | 'attachReady' | 'forgetAttach' | 'onExit' | 'onRemoved';
+}>;
 
 /**
  * POST /containers/{id}/attach: `registered`, then the monitor's socket, at once or when the container starts. Open until the container
  * ends or the caller goes.
  */
-export async function* attachContainer(engine: Engine, ctx: CallContext, request: AttachRequest): AsyncGenerator<AttachResponse> {
+export async function* attachContainer(engine: Needs, ctx: CallContext, request: AttachRequest): AsyncGenerator<AttachResponse> {
   const { id, docker } = engine.records.requireDocker(request.id);
   const phase = phaseOf(docker);
   if (phase === Phase.PHASE_PAUSED) throw conflict(`container ${request.id} is paused, unpause the container before attach`);
@@ -64,7 +72,7 @@ export async function* attachContainer(engine: Engine, ctx: CallContext, request
 }
 
 /** The caller is connected to the monitor. Throws notFound for an attach that is not open. */
-export async function attachReady(engine: Engine, _ctx: CallContext, request: AttachReadyRequest): Promise<AttachReadyResponse> {
+export async function attachReady(engine: Needs, _ctx: CallContext, request: AttachReadyRequest): Promise<AttachReadyResponse> {
   if (!engine.life.attachReady(request.attachId)) throw notFound(`no such attach: ${request.attachId}`);
   return {};
 }

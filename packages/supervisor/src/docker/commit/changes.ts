@@ -5,11 +5,19 @@ import { Status } from '@gantry/api/containerd/v1/types/task';
 import type { CallContext } from '@gantry/rpc';
 import { ignore } from '../../core/ignore';
 import { Phase, phaseOf } from '../../core/phases';
-import { emitContainerEvent, type Engine, inDockerNamespace } from '../engine';
+import { emitContainerEvent, type Engine, inDockerNamespace, type Uses } from '../engine';
 import { imageConfigJson } from './image-config';
 
+type Needs = Uses<{
+  records: 'dockerNamespace' | 'requireDocker';
+  tasks: true;
+  events: 'emit';
+  images: 'commit' | 'getChanges';
+  queues: 'run';
+}>;
+
 /** GET /containers/{id}/changes. */
-export async function containerChanges(engine: Engine, caller: CallContext, request: ChangesRequest): Promise<ChangesResponse> {
+export async function containerChanges(engine: Needs, caller: CallContext, request: ChangesRequest): Promise<ChangesResponse> {
   const { id } = engine.records.requireDocker(request.id);
   const { changes } = await engine.images.getChanges(inDockerNamespace(engine, caller), { snapshotKey: id });
   return { changes: withoutMountpoints(changes).map(({ path, kind }) => ({ Path: path, Kind: BigInt(kind) })) };
@@ -43,7 +51,7 @@ function withoutMountpoints<T extends { readonly path: string; readonly kind: nu
 }
 
 /** POST /commit: an image of what the container wrote. A running container is frozen meanwhile, unless told otherwise. */
-export async function commitContainer(engine: Engine, caller: CallContext, request: CommitRequest): Promise<CommitResponse> {
+export async function commitContainer(engine: Needs, caller: CallContext, request: CommitRequest): Promise<CommitResponse> {
   const ctx = inDockerNamespace(engine, caller);
   const { id } = engine.records.requireDocker(request.id);
   return engine.queues.run(id, async () => {

@@ -3,11 +3,18 @@ import { ConnectRequest } from '@gantry/api/gantry/network/v1/network';
 import { EndpointSettings, type PortBindings } from '@gantry/api/gantry/engine/v1/types';
 import { type CallContext, GantryError, asGantryError, suboperation } from '@gantry/rpc';
 import type { DockerContainer } from '../records';
-import { type Engine } from '../engine';
+import type { Uses } from '../engine';
 import type { DockerEvents } from '../events';
 import { resolversOf } from '../start/files';
 import { isPredefined } from '../create/networks';
 import { parsePort } from '../validate/validate-config';
+
+type Needs = Uses<{
+  settings: 'dataRoot' | 'dns' | 'dnsOptions' | 'dnsSearch';
+  records: 'findDocker' | 'getDocker' | 'listDocker' | 'requireDocker' | 'updateDocker';
+  events: 'emit';
+  network: 'connect';
+}>;
 
 /** What being connected adds to docker's view. */
 export type Connected = Pick<DockerContainer, 'endpoints' | 'ports' | 'networkOrder' | 'networkDrivers'>;
@@ -17,7 +24,7 @@ export type Connected = Pick<DockerContainer, 'endpoints' | 'ports' | 'networkOr
  * network service publishes nothing on an internal network.
  */
 export async function connectNetworks(
-  engine: Engine,
+  engine: Needs,
   ctx: CallContext,
   id: string,
   docker: DockerContainer,
@@ -66,7 +73,7 @@ interface Connection {
 
 /** One endpoint. Errors carry docker's words around those of the network service. */
 export async function connectOne(
-  engine: Engine,
+  engine: Needs,
   ctx: CallContext,
   connection: Connection,
 ): Promise<{ name: string; driver: string; settings: EndpointSettings; ports: Record<string, PortBindings> }> {

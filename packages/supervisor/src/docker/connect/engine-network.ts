@@ -4,14 +4,22 @@ import { type CallContext, conflict, internal, isErrorOf, notFound, notImplement
 import type { ContainerNetworks } from '../networks';
 import type { DockerContainer } from '../records';
 import { connectOne, hasGateway, portRequests } from './connect';
-import { type Engine, inDockerNamespace } from '../engine';
+import { inDockerNamespace, type Uses } from '../engine';
 import { writeHosts, resolvConf, networkFiles } from '../start/files';
 import { writeFileSync } from 'node:fs';
 import { isRunning, stateOf } from '../../core/phases';
 import { joinedContainer } from '../validate/validate-modes';
 
+type Needs = Uses<{
+  settings: 'dataRoot' | 'dns' | 'dnsOptions' | 'dnsSearch';
+  records: 'dockerNamespace' | 'findDocker' | 'getDocker' | 'listDocker' | 'requireDocker' | 'updateDocker';
+  events: 'emit';
+  network: 'connect' | 'disconnect';
+  queues: 'run';
+}>;
+
 /** docker network connect and disconnect, for containers that run or not. */
-export function containerNetworks(engine: Engine): ContainerNetworks {
+export function containerNetworks(engine: Needs): ContainerNetworks {
   return {
     async connect(caller, { container, network, settings }) {
       const ctx = inDockerNamespace(engine, caller);
@@ -35,7 +43,7 @@ export function containerNetworks(engine: Engine): ContainerNetworks {
   };
 }
 
-async function connect(engine: Engine, ctx: CallContext, id: string, network: Network, settings: EndpointSettings): Promise<void> {
+async function connect(engine: Needs, ctx: CallContext, id: string, network: Network, settings: EndpointSettings): Promise<void> {
   const { docker } = engine.records.requireDocker(id);
   const mode = docker.hostConfig?.NetworkMode ?? '';
   if (mode === 'host' || mode === 'none' || joinedContainer(mode) !== undefined) {
@@ -78,7 +86,7 @@ async function connect(engine: Engine, ctx: CallContext, id: string, network: Ne
   rewriteFiles(engine, id, now);
 }
 
-async function disconnect(engine: Engine, ctx: CallContext, id: string, network: Network, force: boolean): Promise<void> {
+async function disconnect(engine: Needs, ctx: CallContext, id: string, network: Network, force: boolean): Promise<void> {
   const { docker } = engine.records.requireDocker(id);
   const settings = docker.endpoints[network.name];
   if (settings === undefined && !force) throw notConnected(id, docker, network.name);
@@ -108,7 +116,7 @@ async function disconnect(engine: Engine, ctx: CallContext, id: string, network:
 }
 
 /** The network is gone: a container that still names it, and does not run on it, is told to forget it. */
-async function forget(engine: Engine, id: string, name: string): Promise<void> {
+async function forget(engine: Needs, id: string, name: string): Promise<void> {
   await engine.queues.run(id, async () => {
     const { docker } = engine.records.requireDocker(id);
     if (docker.endpoints[name] === undefined) throw notConnected(id, docker, name);
@@ -124,7 +132,7 @@ function notConnected(id: string, docker: DockerContainer, name: string): Error 
 }
 
 /** hosts and resolv.conf follow the networks of a running container; their inodes stay, they are mounted. */
-function rewriteFiles(engine: Engine, id: string, docker: Parameters<typeof writeHosts>[2]): void {
+function rewriteFiles(engine: Needs, id: string, docker: Parameters<typeof writeHosts>[2]): void {
   writeHosts(engine, id, docker, docker.hostGatewayIp);
   writeFileSync(networkFiles(engine, id).resolvConf, resolvConf(engine, docker));
 }

@@ -1,10 +1,12 @@
 import type { HostConfig } from '@gantry/api/gantry/engine/v1/types';
 import { conflict, type GantryError, internal, invalidArgument } from '@gantry/rpc';
 import { isRunning } from '../../core/phases';
-import type { Engine } from '../engine';
+import type { Uses } from '../engine';
 import type { DockerContainer, DockerRecord } from '../records';
 import { dockerStatus } from '../status';
 import { joinedContainer } from '../validate/validate-modes';
+
+type Needs = Uses<{ records: 'findDocker' }>;
 
 /** What one container can join of another. */
 export type Shared = 'network' | 'PID' | 'IPC';
@@ -30,7 +32,7 @@ export function keepJoinedIds(host: HostConfig, find: (ref: string) => DockerRec
 }
 
 /** The container whose namespace is joined; undefined for a container that joins none. Throws in docker's words when it cannot be. */
-export function requireJoined(engine: Engine, id: string, docker: DockerContainer, what: Shared): DockerRecord | undefined {
+export function requireJoined(engine: Needs, id: string, docker: DockerContainer, what: Shared): DockerRecord | undefined {
   const ref = docker.hostConfig === undefined ? undefined : joinedContainer(modeOf[what](docker.hostConfig));
   if (ref === undefined) return undefined;
   const other = engine.records.findDocker(ref);
@@ -73,7 +75,7 @@ const cannotJoin: Record<Shared, Refusals> = {
  * Who made the namespace that a container is in: itself, or the end of the chain of those that it joins. Undefined when the chain is cut (or
  * leads back to itself, which no start gets past).
  */
-export function ownerOf(engine: Engine, record: DockerRecord, what: Shared): DockerRecord | undefined {
+export function ownerOf(engine: Needs, record: DockerRecord, what: Shared): DockerRecord | undefined {
   const seen = new Set<string>();
   for (let at: DockerRecord | undefined = record; at !== undefined && !seen.has(at.id);) {
     seen.add(at.id);

@@ -2,8 +2,10 @@ import type { HostConfig } from '@gantry/api/gantry/engine/v1/types';
 import { conflict, internal, invalidArgument, notFound } from '@gantry/rpc';
 import { isRunning } from '../../core/phases';
 import type { DockerContainer, DockerRecord } from '../records';
-import type { Engine } from '../engine';
+import type { Uses } from '../engine';
 import { parsePort } from '../validate/validate-config';
+
+type Needs = Uses<{ records: 'getDocker' | 'requireDocker' | 'updateDocker' }>;
 
 /** A container that another one on the default bridge sees under an alias. */
 interface Link {
@@ -31,7 +33,7 @@ export function planLinks(host: HostConfig, find: (ref: string) => DockerRecord 
 }
 
 /** The links whose containers still exist. */
-function linksOf(engine: Engine, docker: DockerContainer): Link[] {
+function linksOf(engine: Needs, docker: DockerContainer): Link[] {
   if (!isLegacy(docker.hostConfig)) return [];
   return (docker.hostConfig?.Links ?? []).flatMap((text) => {
     const [id = '', alias = ''] = text.split(':');
@@ -41,7 +43,7 @@ function linksOf(engine: Engine, docker: DockerContainer): Link[] {
 }
 
 /** As docker shows them: `/container:/this one/alias`. */
-export function shownLinks(engine: Engine, docker: DockerContainer): string[] {
+export function shownLinks(engine: Needs, docker: DockerContainer): string[] {
   if (!isLegacy(docker.hostConfig)) return docker.hostConfig?.Links ?? [];
   return linksOf(engine, docker).map(({ alias, target }) => `/${target.docker.name}:/${docker.name}/${alias}`);
 }
@@ -63,7 +65,7 @@ export function namesOf(records: readonly DockerRecord[]): Map<string, string[]>
 const addressOf = (docker: DockerContainer): string => docker.endpoints['bridge']?.IPAddress ?? '';
 
 /** Throws internal when a linked container does not run: there would be no address to tell. */
-export function requireLinkedRunning(engine: Engine, docker: DockerContainer): void {
+export function requireLinkedRunning(engine: Needs, docker: DockerContainer): void {
   for (const { alias, target } of linksOf(engine, docker)) {
     if (target.docker.hostConfig?.NetworkMode !== 'bridge' && target.docker.endpoints['bridge'] === undefined)
       throw internal(`container ${target.id} not attached to default bridge network`);
@@ -78,7 +80,7 @@ export function isLinkedTo(docker: DockerContainer, id: string): boolean {
 }
 
 /** Lines of the hosts file for linked containers that run. */
-export function linkHosts(engine: Engine, docker: DockerContainer): string[] {
+export function linkHosts(engine: Needs, docker: DockerContainer): string[] {
   return linksOf(engine, docker)
     .filter(({ target }) => addressOf(target.docker) !== '')
     .map(({ alias, target }) => {
@@ -90,7 +92,7 @@ export function linkHosts(engine: Engine, docker: DockerContainer): string[] {
 }
 
 /** Variables that tell of linked containers: their addresses, exposed ports and environment. */
-export function linkEnvironment(engine: Engine, docker: DockerContainer): string[] {
+export function linkEnvironment(engine: Needs, docker: DockerContainer): string[] {
   return linksOf(engine, docker).flatMap(({ alias, target }) => {
     const prefix = alias.replaceAll('-', '_').toUpperCase();
     const address = addressOf(target.docker);
@@ -113,7 +115,7 @@ export function linkEnvironment(engine: Engine, docker: DockerContainer): string
 }
 
 /** DELETE /containers/{name}?link=1: `container/alias` loses the link; the containers stay. Throws conflict, notFound. */
-export function removeLink(engine: Engine, name: string): void {
+export function removeLink(engine: Needs, name: string): void {
   const parts = name.split('/').filter((part) => part !== '');
   const [parent = '', alias = ''] = parts;
   if (parts.length !== 2) throw conflict('Conflict, cannot remove the default link name of the container');

@@ -4,9 +4,17 @@ import type { Step } from '../../core/journal';
 import type { CreateInput, CreateResults } from './create';
 import { onBaseLayer } from './base-layer';
 import { containerDir } from '../../core/places';
-import { type Engine } from '../engine';
+import type { Uses } from '../engine';
 import { discardSnapshot } from '../../core/remove/discard';
 import { ignore } from '../../core/ignore';
+
+type Needs = Uses<{
+  settings: 'dataRoot';
+  events: 'emit';
+  volumes: 'addReference' | 'createVolume' | 'populate' | 'releaseReference' | 'removeVolume';
+  snapshots: 'prepare' | 'remove';
+  leases: 'addResource' | 'delete';
+}>;
 
 /** Milliseconds for what a service does at once, for a snapshot (some copy whole trees), and for the content of volumes. */
 const ANSWER_MS = 30_000;
@@ -14,7 +22,7 @@ const PREPARE_MS = 5 * 60_000;
 const COPY_MS = 30 * 60_000;
 
 /** What Create makes outside its own store, in order. Each undo is also what recovery does, and what removal does later. */
-export function createSteps(engine: Engine, results?: CreateResults): Step<CreateInput>[] {
+export function createSteps(engine: Needs, results?: CreateResults): Step<CreateInput>[] {
   return [
     {
       name: 'snapshot',
@@ -59,7 +67,7 @@ export function createSteps(engine: Engine, results?: CreateResults): Step<Creat
 }
 
 async function attachVolume(
-  engine: Engine,
+  engine: Needs,
   ctx: CallContext,
   id: string,
   { record, volume }: CreateResults['planned'][number],

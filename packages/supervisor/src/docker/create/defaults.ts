@@ -1,13 +1,15 @@
 import type { HostConfig } from '@gantry/api/gantry/engine/v1/types';
 import { DEFAULT_SHM_SIZE } from '@gantry/spec';
-import type { Engine } from '../engine';
+import type { Uses } from '../engine';
 import { networkMode } from './networks';
+
+type Needs = Uses<{ settings: 'cgroupVersion' | 'defaultShmSize' | 'ipcMode' | 'logDriver' | 'logOptions'; runtimes: 'defaultName' }>;
 
 /** Names of our own runtime that containerd's clients use. */
 const NATIVE_ALIASES = new Set(['io.containerd.gantry.v1']);
 
 /** HostConfig with the engine's defaults in place of what was left open, as inspect shows it. */
-export function applyDefaults(engine: Engine, asked: HostConfig): HostConfig {
+export function applyDefaults(engine: Needs, asked: HostConfig): HostConfig {
   const { settings, runtimes } = engine;
   const host = { ...asked, NetworkMode: networkMode(asked.NetworkMode) };
   host.ShmSize = asked.ShmSize === 0n ? settings.defaultShmSize || DEFAULT_SHM_SIZE : asked.ShmSize;

@@ -1,10 +1,12 @@
 import { type Image, ResolveRequest } from '@gantry/api/gantry/images/v1/images';
 import { familiarString, type Platform, tryReference, withDefaultTag } from '@gantry/oci';
 import { type CallContext, internal, invalidArgument, isErrorOf, notFound } from '@gantry/rpc';
-import type { Engine } from '../engine';
+import type { Uses } from '../engine';
+
+type Needs = Uses<{ images: 'resolve' }>;
 
 /** The image of a new container. Throws notFound `No such image: x:latest`, which makes the docker CLI pull. */
-export async function resolveImage(engine: Engine, ctx: CallContext, ref: string, platform: Platform | undefined): Promise<Image> {
+export async function resolveImage(engine: Needs, ctx: CallContext, ref: string, platform: Platform | undefined): Promise<Image> {
   if (ref === '') throw invalidArgument('no image was named');
   try {
     const request = ResolveRequest.fromPartial({

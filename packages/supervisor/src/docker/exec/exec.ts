@@ -29,10 +29,19 @@ import {
 } from '@gantry/rpc';
 import { isRunning, Phase, phaseOf } from '../../core/phases';
 import { monitorSocket } from '../../core/places';
-import { emitContainerEvent, type Engine, inDockerNamespace } from '../engine';
+import { emitContainerEvent, inDockerNamespace, type Uses } from '../engine';
 import { ignore } from '../../core/ignore';
 import { execProcess, execUser } from './process';
 import type { Exec } from './table';
+
+type Needs = Uses<{
+  settings: 'runRoot';
+  records: 'dockerNamespace' | 'getDocker' | 'requireDocker' | 'updateDocker';
+  tasks: 'delete' | 'exec' | 'resizePty' | 'start' | 'state';
+  events: 'emit';
+  execs: 'add' | 'changed' | 'containerGone' | 'exited' | 'find' | 'gates' | 'list' | 'onExit' | 'takeEarly';
+  logger: 'warn';
+}>;
 
 /** Milliseconds that a start waits for its client to be connected. */
 const READY_MS = 2000;
@@ -42,7 +51,7 @@ const END_MS = 2000;
 const PROCESS_TYPE_URL = OCI_SPEC_TYPE_URL.replace(/\/Spec$/, '/Process');
 
 /** POST /containers/{id}/exec. */
-export async function createExec(engine: Engine, _ctx: CallContext, request: ExecCreateRequest): Promise<ExecCreateResponse> {
+export async function createExec(engine: Needs, _ctx: CallContext, request: ExecCreateRequest): Promise<ExecCreateResponse> {
   const { id: containerId, docker } = engine.records.requireDocker(request.containerId);
   checkRunning(engine, containerId, request.containerId);
   if (request.cmd.length === 0) throw invalidArgument('No exec command specified');
@@ -73,7 +82,7 @@ export async function createExec(engine: Engine, _ctx: CallContext, request: Exe
 }
 
 /** `asked` is how the caller named it. */
-function checkRunning(engine: Engine, containerId: string, asked = containerId): void {
+function checkRunning(engine: Needs, containerId: string, asked = containerId): void {
   const { docker } = engine.records.requireDocker(containerId);
   if (phaseOf(docker) === Phase.PHASE_PAUSED) throw conflict(`Container ${asked} is paused, unpause the container before exec`);
   if (phaseOf(docker) === Phase.PHASE_RESTARTING)
@@ -81,14 +90,14 @@ function checkRunning(engine: Engine, containerId: string, asked = containerId):
   if (!isRunning(docker)) throw conflict(`container ${containerId} is not running`);
 }
 
-export function requireExec(engine: Engine, id: string): Exec {
+export function requireExec(engine: Needs, id: string): Exec {
   const exec = engine.execs.find(id);
   if (exec === undefined) throw notFound(`No such exec instance: ${id}`);
   return exec;
 }
 
 /** POST /exec/{id}/start: detached at once; else the socket first, the process on ExecReady. Ends when the process is started, or with its end when attached. */
-export async function* startExec(engine: Engine, caller: CallContext, request: ExecStartRequest): AsyncGenerator<ExecStartResponse> {
+export async function* startExec(engine: Needs, caller: CallContext, request: ExecStartRequest): AsyncGenerator<ExecStartResponse> {
   const exec = requireExec(engine, request.id);
   checkRunning(engine, exec.containerId);
   if (exec.state !== 'created') {
@@ -128,7 +137,7 @@ export async function* startExec(engine: Engine, caller: CallContext, request: E
 }
 
 /** Resolves at the exec's end, or when the caller goes. */
-async function endOf(engine: Engine, exec: Exec, signal: AbortSignal): Promise<void> {
+async function endOf(engine: Needs, exec: Exec, signal: AbortSignal): Promise<void> {
   const over = Promise.withResolvers<void>();
   const stop = engine.execs.onExit(exec.id, () => over.resolve());
   signal.addEventListener('abort', () => over.resolve(), { once: true });
@@ -137,7 +146,7 @@ async function endOf(engine: Engine, exec: Exec, signal: AbortSignal): Promise<v
   stop();
 }
 
-async function addProcess(engine: Engine, ctx: CallContext, exec: Exec, detach: boolean): Promise<string> {
+async function addProcess(engine: Needs, ctx: CallContext, exec: Exec, detach: boolean): Promise<string> {
   const { docker } = engine.records.requireDocker(exec.containerId);
   const socket = monitorSocket(engine, exec.id);
   const uri = `monitor://${socket}`;
@@ -154,7 +163,7 @@ async function addProcess(engine: Engine, ctx: CallContext, exec: Exec, detach: 
   return socket;
 }
 
-async function run(engine: Engine, ctx: CallContext, exec: Exec): Promise<void> {
+async function run(engine: Needs, ctx: CallContext, exec: Exec): Promise<void> {
   const { pid } = await engine.tasks.start(ctx, { id: exec.containerId, execId: exec.id });
   const { docker } = engine.records.requireDocker(exec.containerId);
   emitContainerEvent(engine, exec.containerId, docker, `exec_start: ${shownCommand(exec.args)}`, { execID: exec.id });
@@ -168,7 +177,7 @@ async function run(engine: Engine, ctx: CallContext, exec: Exec): Promise<void> 
 
 /** The two halves of an exec's start, for callers that connect in between (health checks). */
 export const requestProcess = {
-  add: (engine: Engine, ctx: CallContext, exec: Exec): Promise<string> => addProcess(engine, ctx, exec, false),
+  add: (engine: Needs, ctx: CallContext, exec: Exec): Promise<string> => addProcess(engine, ctx, exec, false),
   start: run,
 };
 
@@ -176,7 +185,7 @@ export const requestProcess = {
 const answers: Partial<Record<LaunchCode, number>> = { no_program: 127, not_found: 127, program_refused: 126, permission: 126 };
 
 /** Docker's words and exit codes for a command that cannot be executed. */
-function failedToStart(engine: Engine, ctx: CallContext, exec: Exec, thrown: unknown): GantryError {
+function failedToStart(engine: Needs, ctx: CallContext, exec: Exec, thrown: unknown): GantryError {
   const failure = asGantryError(thrown);
   const code = launchCode(failure);
   const known = code === undefined ? undefined : answers[code];
@@ -193,7 +202,7 @@ function failedToStart(engine: Engine, ctx: CallContext, exec: Exec, thrown: unk
 }
 
 /** The client of an attached start is connected to the monitor. */
-export async function execReady(engine: Engine, _ctx: CallContext, { id }: ExecReadyRequest): Promise<ExecReadyResponse> {
+export async function execReady(engine: Needs, _ctx: CallContext, { id }: ExecReadyRequest): Promise<ExecReadyResponse> {
   const exec = requireExec(engine, id);
   const gate = engine.execs.gates.get(exec.id);
   if (gate === undefined) {
@@ -204,7 +213,7 @@ export async function execReady(engine: Engine, _ctx: CallContext, { id }: ExecR
   return {};
 }
 
-export async function inspectExec(engine: Engine, _ctx: CallContext, { id }: ExecInspectRequest): Promise<ExecInspectResponse> {
+export async function inspectExec(engine: Needs, _ctx: CallContext, { id }: ExecInspectRequest): Promise<ExecInspectResponse> {
   const exec = requireExec(engine, id);
   if (exec.state === 'running' && hasEnded(exec.pid)) await endOf(engine, exec, AbortSignal.timeout(END_MS));
   const [entrypoint = '', ...args] = exec.args;
@@ -234,7 +243,7 @@ function hasEnded(pid: number): boolean {
 }
 
 export async function resizeExec(
-  engine: Engine,
+  engine: Needs,
   caller: CallContext,
   { id, height, width }: ExecResizeRequest,
 ): Promise<ExecResizeResponse> {
@@ -245,7 +254,7 @@ export async function resizeExec(
 }
 
 /** After a restart of this process: which execs of the living ended meanwhile. */
-export async function reconcileExecs(engine: Engine): Promise<void> {
+export async function reconcileExecs(engine: Needs): Promise<void> {
   const ctx = derive(newContext(), { namespace: engine.records.dockerNamespace });
   for (const exec of engine.execs.list()) {
     if (exec.state === 'exited') continue;
@@ -266,7 +275,7 @@ export async function reconcileExecs(engine: Engine): Promise<void> {
 }
 
 /** What follows from the end of an exec: docker's event, and the shim forgets the process. */
-export function execEnded(engine: Engine, exec: Exec): void {
+export function execEnded(engine: Needs, exec: Exec): void {
   const record = engine.records.getDocker(exec.containerId);
   if (record === undefined) return;
   emitContainerEvent(engine, exec.containerId, record.docker, 'exec_die', { execID: exec.id, exitCode: String(exec.exitCode ?? 0) });

@@ -13,9 +13,11 @@ import {
   rlimitsOf,
 } from '@gantry/spec';
 import { readInRoot } from '../../core/processes/container-root';
-import type { Engine } from '../engine';
+import type { Uses } from '../engine';
 import { linkEnvironment } from '../connect/links';
 import type { Exec } from './table';
+
+type Needs = Uses<{ records: 'getDocker' | 'requireDocker' | 'updateDocker' }>;
 
 /** Who an exec runs as, looked up in the running root. Throws invalidArgument for one whom nobody knows there. */
 export function execUser(docker: DockerContainer, asked: string): ResolvedUser {
@@ -25,7 +27,7 @@ export function execUser(docker: DockerContainer, asked: string): ResolvedUser {
 }
 
 /** The OCI process of an exec: the container's own surroundings, with what the exec says for itself. The user is looked up in the running root. */
-export async function execProcess(engine: Engine, _containerId: string, docker: DockerContainer, exec: Exec): Promise<Process> {
+export async function execProcess(engine: Needs, _containerId: string, docker: DockerContainer, exec: Exec): Promise<Process> {
   const { config, hostConfig: host } = docker;
   if (config === undefined || host === undefined) throw new TypeError('a container without configuration');
   if (exec.workingDir !== '' && !exec.workingDir.startsWith('/'))

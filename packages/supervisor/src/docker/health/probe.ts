@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { constants } from 'node:os';
 import { after, type CallContext, newContext, type Timer } from '@gantry/rpc';
 import { monitorSocket } from '../../core/places';
-import { emitContainerEvent, type Engine } from '../engine';
+import { emitContainerEvent, type Uses } from '../engine';
 import { isRunning, stateOf } from '../../core/phases';
 import { nowText } from '../../core/time';
 import { requestProcess } from '../exec/exec';
@@ -12,11 +12,21 @@ import { goDuration } from './go-duration';
 import { type HealthHost, HealthMonitors, healthSettings, type ProbeResult } from './health';
 import { nextHealth } from './status';
 
+type Needs = Uses<{
+  settings: 'runRoot';
+  records: 'dockerNamespace' | 'getDocker' | 'requireDocker' | 'updateDocker';
+  tasks: 'delete' | 'exec' | 'kill' | 'resizePty' | 'start' | 'state';
+  events: 'emit';
+  execs: 'add' | 'changed' | 'containerGone' | 'exited' | 'find' | 'forget' | 'gates' | 'list' | 'onExit' | 'takeEarly';
+  life: 'onEnded' | 'onStarted';
+  logger: true;
+}>;
+
 /** Bytes of a probe's output that are kept. */
 const MAX_OUTPUT = 4096;
 
 /** Health checks of the engine's containers: started and stopped with them. */
-export function healthMonitors(engine: Engine): HealthMonitors {
+export function healthMonitors(engine: Needs): HealthMonitors {
   const host: HealthHost = {
     now: nowText,
     probe: (id, args, timeoutMs) => probe(engine, id, args, timeoutMs),
@@ -42,14 +52,14 @@ export function healthMonitors(engine: Engine): HealthMonitors {
 }
 
 /** Begins to test a running container, if it has a test. */
-export function watchHealth(engine: Engine, monitors: HealthMonitors, id: string): void {
+export function watchHealth(engine: Needs, monitors: HealthMonitors, id: string): void {
   const record = engine.records.getDocker(id);
   if (record === undefined || !isRunning(record.docker)) return;
   const settings = healthSettings(record.docker.config?.Healthcheck, record.docker.config?.Shell ?? []);
   if (settings !== undefined) monitors.start(id, settings, Date.parse(stateOf(record.docker).startedAt));
 }
 
-async function probe(engine: Engine, containerId: string, args: readonly string[], timeoutMs: number): Promise<ProbeResult> {
+async function probe(engine: Needs, containerId: string, args: readonly string[], timeoutMs: number): Promise<ProbeResult> {
   const { docker } = engine.records.requireDocker(containerId);
   const ctx = newContext({ namespace: engine.records.dockerNamespace, logger: engine.logger });
   const exec: Exec = {
@@ -79,7 +89,7 @@ async function probe(engine: Engine, containerId: string, args: readonly string[
   }
 }
 
-async function runProbe(engine: Engine, ctx: CallContext, exec: Exec, timeoutMs: number): Promise<ProbeResult> {
+async function runProbe(engine: Needs, ctx: CallContext, exec: Exec, timeoutMs: number): Promise<ProbeResult> {
   const over = Promise.withResolvers<number>();
   const stop = engine.execs.onExit(exec.id, over.resolve);
   let late = false;

@@ -7,7 +7,7 @@ import { dockerStatus } from '../status';
 import { defaultMaskedPaths, defaultReadonlyPaths } from '@gantry/oci';
 import { join } from 'node:path';
 import { bundleDir } from '../../core/places';
-import { type Engine, inDockerNamespace, logPath } from '../engine';
+import { inDockerNamespace, logPath, type Uses } from '../engine';
 import { networkFiles } from '../start/files';
 import { ignore } from '../../core/ignore';
 import { ownerOf } from '../connect/joined';
@@ -15,8 +15,17 @@ import { shownLinks } from '../connect/links';
 import { sizesOf } from './sizes';
 import { ZERO_TIME } from '../../core/time';
 
+type Needs = Uses<{
+  settings: 'dataRoot' | 'dns' | 'dnsOptions' | 'dnsSearch' | 'runRoot';
+  records: 'dockerNamespace' | 'findDocker' | 'get' | 'getDocker' | 'listDocker' | 'requireDocker' | 'updateDocker';
+  images: 'resolve';
+  trees: 'getWritten';
+  execs: 'idsOf';
+  face: 'namespace';
+}>;
+
 /** GET /containers/{id}/json. */
-export async function inspectContainer(engine: Engine, caller: CallContext, request: InspectRequest): Promise<InspectResponse> {
+export async function inspectContainer(engine: Needs, caller: CallContext, request: InspectRequest): Promise<InspectResponse> {
   const { id, docker } = engine.records.requireDocker(request.id);
   const state = stateOf(docker);
   const config = docker.config;

@@ -1,11 +1,13 @@
 import { ResolveRequest } from '@gantry/api/gantry/images/v1/images';
 import { type CallContext, isErrorOf } from '@gantry/rpc';
 import type { DockerContainer } from '../records';
-import type { Engine } from '../engine';
+import type { Uses } from '../engine';
+
+type Needs = Uses<{ records: 'dockerNamespace' | 'get'; images: 'resolve'; trees: 'getWritten' }>;
 
 /** Bytes that the container wrote, and with its image's layers. The service of its snapshot walks what was written: only when asked. */
 export async function sizesOf(
-  engine: Engine,
+  engine: Needs,
   ctx: CallContext,
   id: string,
   docker: DockerContainer,

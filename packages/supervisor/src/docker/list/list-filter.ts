@@ -5,9 +5,11 @@ import { isRunning, stateOf } from '../../core/phases';
 import type { DockerRecord } from '../records';
 import { dockerStatus } from '../status';
 import { checkFilterKeys, filterFlag, type FilterMap, filterValues, labelsMatch, patternFilter } from '../filters';
-import type { Engine } from '../engine';
+import type { Uses } from '../engine';
 import { shownPorts } from '../inspect/inspect';
 import { parsePort } from '../validate/validate-config';
+
+type Needs = Uses<{ records: 'listDocker' | 'requireDocker'; images: 'resolve' }>;
 
 const KEYS = [
   'ancestor',
@@ -35,7 +37,7 @@ export interface ListFilter {
 }
 
 /** docker's filters of a list. Values of one key are alternatives, but labels must all hold. Throws invalidArgument. */
-export async function listFilter(engine: Engine, ctx: CallContext, filters: FilterMap): Promise<ListFilter> {
+export async function listFilter(engine: Needs, ctx: CallContext, filters: FilterMap): Promise<ListFilter> {
   checkFilterKeys(filters, KEYS);
   const values = (key: string): readonly string[] => filterValues(filters, key);
   const tests: ((record: DockerRecord) => boolean)[] = [({ docker }) => labelsMatch(docker.config?.Labels ?? {}, filters)];
@@ -94,7 +96,7 @@ export async function listFilter(engine: Engine, ctx: CallContext, filters: Filt
   };
 }
 
-async function imageId(engine: Engine, ctx: CallContext, ref: string): Promise<string> {
+async function imageId(engine: Needs, ctx: CallContext, ref: string): Promise<string> {
   try {
     return (await engine.images.resolve(ctx, ResolveRequest.create({ ref }))).image?.id ?? '';
   } catch (error) {

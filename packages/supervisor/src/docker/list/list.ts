@@ -3,15 +3,17 @@ import { ResolveRequest } from '@gantry/api/gantry/images/v1/images';
 import { type CallContext, isErrorOf } from '@gantry/rpc';
 import { isRunning, Phase, phaseOf } from '../../core/phases';
 import type { DockerRecord } from '../records';
-import { type Engine, inDockerNamespace } from '../engine';
+import { inDockerNamespace, type Uses } from '../engine';
 import { namesOf } from '../connect/links';
 import { ignore } from '../../core/ignore';
 import { listFilter } from './list-filter';
 import { sizesOf } from '../inspect/sizes';
 import { summaryOf } from './summary';
 
+type Needs = Uses<{ records: 'dockerNamespace' | 'get' | 'listDocker' | 'requireDocker'; images: 'resolve'; trees: 'getWritten' }>;
+
 /** GET /containers/json: newest first. */
-export async function listContainers(engine: Engine, caller: CallContext, request: ListRequest): Promise<ListResponse> {
+export async function listContainers(engine: Needs, caller: CallContext, request: ListRequest): Promise<ListResponse> {
   const ctx = inDockerNamespace(engine, caller);
   const filter = await listFilter(engine, ctx, request.filters);
   const all = request.all || request.limit > 0 || filter.showsStopped || ['before', 'since'].some((key) => key in request.filters);
@@ -41,7 +43,7 @@ export async function listContainers(engine: Engine, caller: CallContext, reques
 }
 
 /** The id that each container's image name stands for now: a container whose name went to another image, or to none, is shown with its image's id. */
-async function imagesMeant(engine: Engine, ctx: CallContext, shown: readonly DockerRecord[]): Promise<Map<string, string>> {
+async function imagesMeant(engine: Needs, ctx: CallContext, shown: readonly DockerRecord[]): Promise<Map<string, string>> {
   const refs = [...new Set(shown.map(({ docker }) => docker.config?.Image ?? ''))].filter((ref) => ref !== '');
   const found = await Promise.all(
     refs.map(async (ref) => {

@@ -3,15 +3,17 @@ import type { Duplex } from 'node:stream';
 import type { LogsRequest, LogsResponse } from '@gantry/api/gantry/engine/v1/containers';
 import { type CallContext, invalidArgument, notImplemented, type StreamTicket } from '@gantry/rpc';
 import { parseSecondsNanos } from '../../core/events/clock';
-import { type Engine, logPath } from '../engine';
+import { logPath, type Uses } from '../engine';
 import { isRunning } from '../../core/phases';
 import type { LogLine } from './json-file';
 import { readLog } from './read';
 
+type Needs = Uses<{ settings: 'dataRoot'; records: 'requireDocker'; broker: 'offer'; life: 'onExit' | 'onRemoved' }>;
+
 type Query = Omit<LogsRequest, 'id'>;
 
 /** GET /containers/{id}/logs. The bytes go over a ticket: frames, or the raw output of a terminal. */
-export async function containerLogs(engine: Engine, _ctx: CallContext, request: LogsRequest): Promise<LogsResponse> {
+export async function containerLogs(engine: Needs, _ctx: CallContext, request: LogsRequest): Promise<LogsResponse> {
   const { id, docker } = engine.records.requireDocker(request.id);
   if (!request.stdout && !request.stderr) throw invalidArgument('Bad parameters: you must choose at least one stream');
   if (docker.hostConfig?.LogConfig?.Type === 'none') throw notImplemented('configured logging driver does not support reading');
@@ -19,7 +21,7 @@ export async function containerLogs(engine: Engine, _ctx: CallContext, request: 
 }
 
 /** A ticket that yields the log. Times are checked now, so that the caller gets the error. */
-export function offerLogs(engine: Engine, id: string, query: Query): StreamTicket {
+export function offerLogs(engine: Needs, id: string, query: Query): StreamTicket {
   const since = time(query.since, 'since');
   const until = time(query.until, 'until');
   const { docker } = engine.records.requireDocker(id);

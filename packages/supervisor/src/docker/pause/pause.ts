@@ -1,9 +1,16 @@
 import type { PauseRequest, PauseResponse, UnpauseRequest, UnpauseResponse } from '@gantry/api/gantry/engine/v1/containers';
 import { type CallContext, conflict, internal } from '@gantry/rpc';
 import { moveTo, Phase, phaseOf } from '../../core/phases';
-import { emitContainerEvent, type Engine, inDockerNamespace } from '../engine';
+import { emitContainerEvent, inDockerNamespace, type Uses } from '../engine';
 
-export async function pauseContainer(engine: Engine, caller: CallContext, request: PauseRequest): Promise<PauseResponse> {
+type Needs = Uses<{
+  records: 'dockerNamespace' | 'requireDocker' | 'updateDocker';
+  tasks: 'pause' | 'resume';
+  events: 'emit';
+  queues: 'run';
+}>;
+
+export async function pauseContainer(engine: Needs, caller: CallContext, request: PauseRequest): Promise<PauseResponse> {
   const ctx = inDockerNamespace(engine, caller);
   const { id } = engine.records.requireDocker(request.id);
   await engine.queues.run(id, async () => {
@@ -19,7 +26,7 @@ export async function pauseContainer(engine: Engine, caller: CallContext, reques
   return {};
 }
 
-export async function unpauseContainer(engine: Engine, caller: CallContext, request: UnpauseRequest): Promise<UnpauseResponse> {
+export async function unpauseContainer(engine: Needs, caller: CallContext, request: UnpauseRequest): Promise<UnpauseResponse> {
   const ctx = inDockerNamespace(engine, caller);
   const { id } = engine.records.requireDocker(request.id);
   await engine.queues.run(id, async () => {
@@ -33,6 +40,6 @@ export async function unpauseContainer(engine: Engine, caller: CallContext, requ
 }
 
 /** The container may have ended while the shim answered: then its end stands. */
-function changeIf(engine: Engine, id: string, from: Phase, to: Phase): void {
+function changeIf(engine: Needs, id: string, from: Phase, to: Phase): void {
   engine.records.updateDocker(id, (docker) => (phaseOf(docker) === from ? moveTo(docker, to) : docker));
 }

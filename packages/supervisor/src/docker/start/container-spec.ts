@@ -5,7 +5,7 @@ import { type CallContext, invalidArgument } from '@gantry/rpc';
 import { stateOf } from '../../core/phases';
 import type { DockerContainer } from '../records';
 import { buildSpec, type EngineFiles, type JoinedPids, resolveUser } from '@gantry/spec';
-import type { Engine } from '../engine';
+import type { Engine, Uses } from '../engine';
 import { userFiles } from './user-files';
 import { networkFiles, writeNetworkFiles } from './files';
 import { specRemap } from './remap';
@@ -14,9 +14,17 @@ import { linkEnvironment, requireLinkedRunning } from '../connect/links';
 import { commandOf } from '../create/merge-config';
 import { shmDirectory } from './shm';
 
+type Needs = Uses<{
+  settings: true;
+  records: 'dockerNamespace' | 'findDocker' | 'get' | 'getDocker' | 'listDocker' | 'requireDocker' | 'updateDocker';
+  trees: 'readFiles';
+  volumes: 'getVolume';
+  network: 'getStatus';
+}>;
+
 /** config.json of a container that is about to start, with the files that it mounts written. */
 export async function containerSpec(
-  engine: Engine,
+  engine: Needs,
   ctx: CallContext,
   id: string,
   docker: DockerContainer,
@@ -72,14 +80,14 @@ function withEngineDefaults(settings: Engine['settings'], host: HostConfig): Hos
   };
 }
 
-function initFile(engine: Engine, docker: DockerContainer): Pick<EngineFiles, 'init'> {
+function initFile(engine: Needs, docker: DockerContainer): Pick<EngineFiles, 'init'> {
   const wanted = docker.hostConfig?.Init ?? engine.settings.init;
   if (!wanted || docker.hostConfig?.PidMode === 'host') return {};
   if (engine.settings.initPath === undefined) throw invalidArgument('HostConfig.Init is not supported: no init binary is installed');
   return { init: engine.settings.initPath };
 }
 
-function joinedPids(engine: Engine, id: string, docker: DockerContainer): JoinedPids {
+function joinedPids(engine: Needs, id: string, docker: DockerContainer): JoinedPids {
   const pidOf = (what: Shared): number | undefined => {
     const other = requireJoined(engine, id, docker, what);
     return other === undefined ? undefined : stateOf(other.docker).pid;
@@ -88,7 +96,7 @@ function joinedPids(engine: Engine, id: string, docker: DockerContainer): Joined
   return { ...(network === undefined ? {} : { network }), ...(pid === undefined ? {} : { pid }), ...(ipc === undefined ? {} : { ipc }) };
 }
 
-async function gatewayAddress(engine: Engine, ctx: CallContext): Promise<string> {
+async function gatewayAddress(engine: Needs, ctx: CallContext): Promise<string> {
   if (engine.settings.hostGatewayIp !== '') return engine.settings.hostGatewayIp;
   return (await engine.network.getStatus(ctx, {})).hostGatewayIp;
 }

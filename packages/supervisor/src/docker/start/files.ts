@@ -5,10 +5,15 @@ import type { EndpointSettings } from '@gantry/api/gantry/engine/v1/types';
 import { invalidArgument } from '@gantry/rpc';
 import type { DockerContainer } from '../records';
 import { containerDir } from '../../core/places';
-import { type Engine } from '../engine';
+import type { Uses } from '../engine';
 import { isRunning } from '../../core/phases';
 import { isLinkedTo, linkHosts } from '../connect/links';
 import { isPredefined } from '../create/networks';
+
+type Needs = Uses<{
+  settings: 'dataRoot' | 'dns' | 'dnsOptions' | 'dnsSearch';
+  records: 'getDocker' | 'listDocker' | 'requireDocker' | 'updateDocker';
+}>;
 
 const HOSTS_HEAD =
   '127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\nff00::\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n';
@@ -23,19 +28,19 @@ export interface NetworkFiles {
   readonly resolvConf: string;
 }
 
-export function networkFiles(engine: Engine, id: string): NetworkFiles {
+export function networkFiles(engine: Needs, id: string): NetworkFiles {
   const directory = containerDir(engine, id);
   return { hosts: join(directory, 'hosts'), hostname: join(directory, 'hostname'), resolvConf: join(directory, 'resolv.conf') };
 }
 
 /** A container has new addresses: those that are linked to it, and run, find it under them. */
-export function refreshLinked(engine: Engine, id: string): void {
+export function refreshLinked(engine: Needs, id: string): void {
   for (const other of engine.records.listDocker())
     if (isRunning(other.docker) && isLinkedTo(other.docker, id)) writeHosts(engine, other.id, other.docker, other.docker.hostGatewayIp);
 }
 
 /** Makes the three files of a container before its start; addresses follow with writeHosts. The files keep their inodes: they are bind mounted. */
-export function writeNetworkFiles(engine: Engine, id: string, docker: DockerContainer, hostname: string, hostGateway: string): void {
+export function writeNetworkFiles(engine: Needs, id: string, docker: DockerContainer, hostname: string, hostGateway: string): void {
   const files = networkFiles(engine, id);
   mkdirSync(containerDir(engine, id), { recursive: true, mode: 0o700 });
   writeFileSync(files.hostname, `${hostname}\n`, { mode: 0o644 });
@@ -44,7 +49,7 @@ export function writeNetworkFiles(engine: Engine, id: string, docker: DockerCont
 }
 
 /** The hosts file: docker's head, --add-host, then the container's own addresses; the host's own file with --network host. */
-export function writeHosts(engine: Engine, id: string, docker: DockerContainer, hostGateway: string): void {
+export function writeHosts(engine: Needs, id: string, docker: DockerContainer, hostGateway: string): void {
   const host = docker.hostConfig;
   const extra = (host?.ExtraHosts ?? []).map((entry) => extraHost(entry, hostGateway));
   const head = host?.NetworkMode === 'host' ? readHost('/etc/hosts', HOSTS_HEAD) : HOSTS_HEAD;
@@ -79,7 +84,7 @@ export function usesEmbeddedDns(docker: DockerContainer): boolean {
 }
 
 /** Resolvers that the container asked for, or the configured or the host's own. */
-export function resolversOf(engine: Engine, docker: DockerContainer): string[] {
+export function resolversOf(engine: Needs, docker: DockerContainer): string[] {
   const asked = docker.hostConfig?.Dns ?? [];
   if (asked.length > 0) return [...asked];
   if (engine.settings.dns.length > 0) return [...engine.settings.dns];
@@ -103,7 +108,7 @@ function hostResolvConf(): string {
     : '/etc/resolv.conf';
 }
 
-export function resolvConf(engine: Engine, docker: DockerContainer): string {
+export function resolvConf(engine: Needs, docker: DockerContainer): string {
   const host = docker.hostConfig;
   const mode = host?.NetworkMode ?? '';
   const embedded = usesEmbeddedDns(docker);

@@ -3,18 +3,20 @@ import { join } from 'node:path';
 import type { MountRecord } from '@gantry/api/gantry/engine/v1/record';
 import { type CallContext, deadlineExceeded, invalidArgument, notFound, prefixed } from '@gantry/rpc';
 import type { DockerContainer } from '../records';
-import type { Engine } from '../engine';
+import type { Uses } from '../engine';
 import { checkPropagation } from './propagation';
 
+type Needs = Uses<{ volumes: 'addReference' }>;
+
 /** Makes the sources of a container's mounts ready: missing directories of -v are made, volumes are mounted where their driver must. */
-export async function prepareMounts(engine: Engine, ctx: CallContext, id: string, docker: DockerContainer): Promise<DockerContainer> {
+export async function prepareMounts(engine: Needs, ctx: CallContext, id: string, docker: DockerContainer): Promise<DockerContainer> {
   if (docker.mounts.length === 0) return docker;
   const mounts: MountRecord[] = [];
   for (const mount of docker.mounts) mounts.push(await prepare(engine, ctx, id, mount));
   return { ...docker, mounts };
 }
 
-async function prepare(engine: Engine, ctx: CallContext, id: string, mount: MountRecord): Promise<MountRecord> {
+async function prepare(engine: Needs, ctx: CallContext, id: string, mount: MountRecord): Promise<MountRecord> {
   if (mount.type === 'bind') {
     await answered(bindSource(mount), mount.source);
     if (/^r?(shared|slave)$/.test(mount.propagation))
@@ -26,7 +28,7 @@ async function prepare(engine: Engine, ctx: CallContext, id: string, mount: Moun
   return { ...mount, source: mount.subpath === '' ? mountpoint : await inside(mountpoint, mount.subpath) };
 }
 
-async function attached(engine: Engine, ctx: CallContext, id: string, mount: MountRecord): Promise<string> {
+async function attached(engine: Needs, ctx: CallContext, id: string, mount: MountRecord): Promise<string> {
   try {
     const { volume } = await engine.volumes.addReference(ctx, { name: mount.name, containerId: id });
     return volume?.mountpoint ?? mount.source;

@@ -4,15 +4,17 @@ import { type CallContext, conflict, invalidArgument } from '@gantry/rpc';
 import type { DockerContainer } from '../records';
 import type { JoinedPids, SpecRemap } from '@gantry/spec';
 import { formatIds, type IdRemap, mapsOfProcess, sameMaps } from '../../core/userns';
-import { type Engine } from '../engine';
+import type { Uses } from '../engine';
+
+type Needs = Uses<{ settings: 'remap'; volumes: 'getVolume' }>;
 
 /** The ids that a container gets; undefined: the host's, by the engine's setting or the container's own. */
-export function remapOf(engine: Engine, host: HostConfig | undefined): IdRemap | undefined {
+export function remapOf(engine: Needs, host: HostConfig | undefined): IdRemap | undefined {
   return host?.UsernsMode === 'host' ? undefined : engine.settings.remap;
 }
 
 /** What cannot be had together with a user namespace. Throws invalidArgument with docker's words. */
-export function checkRemap(engine: Engine, host: HostConfig): void {
+export function checkRemap(engine: Needs, host: HostConfig): void {
   if (remapOf(engine, host) === undefined) return;
   if (host.Privileged)
     throw invalidArgument(
@@ -27,7 +29,7 @@ export function checkRemap(engine: Engine, host: HostConfig): void {
  * the map; those whose driver mounts a file system of its own, and directories of the host, are as they are.
  */
 export async function specRemap(
-  engine: Engine,
+  engine: Needs,
   ctx: CallContext,
   docker: DockerContainer,
   joined: JoinedPids,
@@ -54,12 +56,12 @@ export async function specRemap(
 }
 
 /** Group of the container's root on the host, when it is not the host's root. */
-export function rootGroup(engine: Engine, docker: DockerContainer): number | undefined {
+export function rootGroup(engine: Needs, docker: DockerContainer): number | undefined {
   return remapOf(engine, docker.hostConfig)?.gids.find((range) => range.containerID === 0)?.hostID;
 }
 
 /** The mounts of a root file system, seen through the container's map (containerd's options uidmap and gidmap). */
-export function remappedRootfs(engine: Engine, docker: DockerContainer): Mount[] {
+export function remappedRootfs(engine: Needs, docker: DockerContainer): Mount[] {
   const remap = remapOf(engine, docker.hostConfig);
   if (remap === undefined) return docker.rootfs;
   const options = [`uidmap=${formatIds(remap.uids)}`, `gidmap=${formatIds(remap.gids)}`];

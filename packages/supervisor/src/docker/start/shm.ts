@@ -4,9 +4,11 @@ import { hasCode, MNT, MS, syscalls } from '@gantry/linux';
 import { invalidArgument } from '@gantry/rpc';
 import type { DockerContainer } from '../records';
 import { DEFAULT_SHM_SIZE, type EngineFiles } from '@gantry/spec';
-import type { Engine } from '../engine';
+import type { Uses } from '../engine';
 import { ownerOf } from '../connect/joined';
 import { joinedContainer } from '../validate/validate-modes';
+
+type Needs = Uses<{ settings: 'runRoot'; records: 'findDocker' }>;
 
 /** All that a place for shared memory depends on. */
 interface RunRoot {
@@ -25,7 +27,7 @@ function shmPath(engine: RunRoot, id: string): string {
 }
 
 /** The directory to bind at /dev/shm: one of its own for a shareable container, the other's for one that joins it. */
-export async function shmDirectory(engine: Engine, id: string, docker: DockerContainer): Promise<Pick<EngineFiles, 'shm'>> {
+export async function shmDirectory(engine: Needs, id: string, docker: DockerContainer): Promise<Pick<EngineFiles, 'shm'>> {
   const mode = docker.hostConfig?.IpcMode ?? '';
   const other = joinedContainer(mode);
   if (other !== undefined) {

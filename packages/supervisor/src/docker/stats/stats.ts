@@ -1,15 +1,17 @@
 import { readFileSync } from 'node:fs';
 import type { StatsRequest, StatsResponse } from '@gantry/api/gantry/engine/v1/containers';
 import { type CallContext, isErrorOf } from '@gantry/rpc';
-import { type Engine, inDockerNamespace } from '../engine';
+import { inDockerNamespace, type Uses } from '../engine';
 import { isRunning, stateOf } from '../../core/phases';
 import { nowText, ZERO_TIME } from '../../core/time';
 import { emptySample, networkSample, type Sample, sampleOf } from './sample';
 
+type Needs = Uses<{ records: 'dockerNamespace' | 'getDocker' | 'requireDocker'; tasks: 'stats' }>;
+
 const INTERVAL_MS = 1000;
 
 /** GET /containers/{id}/stats: one sample a second, or one (after a first one to compare with, unless one-shot). */
-export async function* containerStats(engine: Engine, caller: CallContext, request: StatsRequest): AsyncGenerator<StatsResponse> {
+export async function* containerStats(engine: Needs, caller: CallContext, request: StatsRequest): AsyncGenerator<StatsResponse> {
   const ctx = inDockerNamespace(engine, caller);
   const { id } = engine.records.requireDocker(request.id);
   let before = { sample: emptySample, read: ZERO_TIME };
@@ -41,7 +43,7 @@ export async function* containerStats(engine: Engine, caller: CallContext, reque
   }
 }
 
-async function measure(engine: Engine, ctx: CallContext, id: string): Promise<{ sample: Sample; networks: Record<string, object> }> {
+async function measure(engine: Needs, ctx: CallContext, id: string): Promise<{ sample: Sample; networks: Record<string, object> }> {
   const record = engine.records.getDocker(id);
   if (record === undefined || !isRunning(record.docker)) return { sample: emptySample, networks: {} };
   try {

@@ -1,14 +1,16 @@
 import { execFile } from 'node:child_process';
 import type { TopRequest, TopResponse } from '@gantry/api/gantry/engine/v1/containers';
 import { type CallContext, conflict, internal, invalidArgument } from '@gantry/rpc';
-import { emitContainerEvent, type Engine, inDockerNamespace } from '../engine';
+import { emitContainerEvent, inDockerNamespace, type Uses } from '../engine';
 import { isRunning } from '../../core/phases';
 import { dockerStatus } from '../status';
+
+type Needs = Uses<{ records: 'dockerNamespace' | 'requireDocker'; tasks: 'pids'; events: 'emit' }>;
 
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** GET /containers/{id}/top: the host's ps, its rows filtered by the container's process ids. Nothing of the image is run. */
-export async function topContainer(engine: Engine, caller: CallContext, request: TopRequest): Promise<TopResponse> {
+export async function topContainer(engine: Needs, caller: CallContext, request: TopRequest): Promise<TopResponse> {
   const { id, docker } = engine.records.requireDocker(request.id);
   if (dockerStatus(docker) === 'restarting') throw conflict(`Container ${id} is restarting, wait until the container is running`);
   if (!isRunning(docker)) throw conflict(`container ${id} is not running`);

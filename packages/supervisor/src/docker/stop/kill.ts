@@ -3,14 +3,22 @@ import type { KillRequest, KillResponse } from '@gantry/api/gantry/engine/v1/con
 import { type CallContext, conflict, isErrorOf, prefixed, withTimeout } from '@gantry/rpc';
 import { isRunning, moveTo, Phase, phaseOf, withState } from '../../core/phases';
 import type { DockerContainer, DockerRecord } from '../records';
-import { emitContainerEvent, type Engine, inDockerNamespace } from '../engine';
+import { emitContainerEvent, inDockerNamespace, type Uses } from '../engine';
 import { parseSignal, DEFAULT_STOP_SIGNAL } from './signals';
+
+type Needs = Uses<{
+  records: 'dockerNamespace' | 'getDocker' | 'requireDocker' | 'updateDocker';
+  tasks: 'kill' | 'resume';
+  events: 'emit';
+  queues: 'run';
+  life: 'nextExit' | 'released' | 'restarter' | 'tellExit';
+}>;
 
 /** Milliseconds that a container may take to be gone after SIGKILL. */
 const GONE_MS = 20_000;
 
 /** POST /containers/{id}/kill. SIGKILL, and the container's own stop signal, count as a user's stop. */
-export async function killContainer(engine: Engine, caller: CallContext, request: KillRequest): Promise<KillResponse> {
+export async function killContainer(engine: Needs, caller: CallContext, request: KillRequest): Promise<KillResponse> {
   const { id, docker } = await started(engine, request.id);
   const signal = asked(request);
   if (!isRunning(docker)) {
@@ -32,7 +40,7 @@ function asked({ id, signal }: KillRequest): number {
 }
 
 /** The container, once a start that is under way has come to its end. */
-export async function started(engine: Engine, ref: string): Promise<DockerRecord> {
+export async function started(engine: Needs, ref: string): Promise<DockerRecord> {
   const record = engine.records.requireDocker(ref);
   if (phaseOf(record.docker) !== Phase.PHASE_STARTING) return record;
   await engine.queues.run(record.id, async () => undefined);
@@ -40,7 +48,7 @@ export async function started(engine: Engine, ref: string): Promise<DockerRecord
 }
 
 /** Ends the wait of a container that the policy was about to start again. */
-export function cancelRestart(engine: Engine, id: string): boolean {
+export function cancelRestart(engine: Needs, id: string): boolean {
   engine.life.restarter.forget(id);
   const record = engine.records.getDocker(id);
   if (record === undefined || phaseOf(record.docker) !== Phase.PHASE_RESTARTING) return false;
@@ -57,7 +65,7 @@ function neverState(): never {
 }
 
 /** Sends one signal to the container's first process and tells docker's listeners. A process that is gone meanwhile is fine. */
-export async function sendSignal(engine: Engine, ctx: CallContext, id: string, signal: number, stops: boolean): Promise<void> {
+export async function sendSignal(engine: Needs, ctx: CallContext, id: string, signal: number, stops: boolean): Promise<void> {
   const { docker } = engine.records.requireDocker(id);
   if (stops && docker.state?.manuallyStopped !== true)
     engine.records.updateDocker(id, (current) => withState(current, { manuallyStopped: true }), { durable: false });
@@ -77,7 +85,7 @@ function thaws({ config }: DockerContainer, signal: number): boolean {
   return own === '' || signal === constants.signals.SIGKILL || signal === parseSignal(own);
 }
 
-async function thaw(engine: Engine, ctx: CallContext, id: string, signal: number): Promise<void> {
+async function thaw(engine: Needs, ctx: CallContext, id: string, signal: number): Promise<void> {
   await engine.tasks.resume(ctx, { id }).catch(() => undefined);
   // Nobody is told that a container was unpaused which SIGKILL ends at once.
   if (signal === constants.signals.SIGKILL && phaseOf(engine.records.requireDocker(id).docker) === Phase.PHASE_PAUSED)
@@ -85,7 +93,7 @@ async function thaw(engine: Engine, ctx: CallContext, id: string, signal: number
 }
 
 /** Resolves with true once the container does not run and its network is given back, or with false after `ms` (-1: wait for ever). */
-export async function ended(engine: Engine, ctx: CallContext, id: string, ms: number): Promise<boolean> {
+export async function ended(engine: Needs, ctx: CallContext, id: string, ms: number): Promise<boolean> {
   const record = engine.records.getDocker(id);
   if (record === undefined || !isRunning(record.docker)) {
     await engine.life.released(id);
@@ -102,7 +110,7 @@ export async function ended(engine: Engine, ctx: CallContext, id: string, ms: nu
 }
 
 /** Kills a running container and waits until its end is written. */
-export async function killAndWait(engine: Engine, ctx: CallContext, id: string): Promise<void> {
+export async function killAndWait(engine: Needs, ctx: CallContext, id: string): Promise<void> {
   if (engine.records.getDocker(id) === undefined) return;
   const record = await started(engine, id);
   if (phaseOf(record.docker) === Phase.PHASE_RESTARTING) cancelRestart(engine, id);

@@ -3,9 +3,19 @@ import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { after, newContext } from '@gantry/rpc';
 import { isRunning, Phase, phaseOf } from '../../core/phases';
-import type { Engine } from '../engine';
+import type { Uses } from '../engine';
 import { ended, sendSignal } from './kill';
 import { DEFAULT_STOP_SIGNAL, parseSignal } from './signals';
+
+type Needs = Uses<{
+  settings: 'shutdownTimeout' | 'stopTimeout';
+  records: 'dockerNamespace' | 'getDocker' | 'listDocker' | 'requireDocker' | 'updateDocker';
+  tasks: 'kill' | 'resume';
+  events: 'emit';
+  queues: 'run';
+  life: 'nextExit' | 'released' | 'restarter' | 'tellExit';
+  logger: true;
+}>;
 
 /** Milliseconds that containers may take to stop with the host, whatever their own timeouts say, and to be gone after SIGKILL. */
 export const HOST_GRACE_MS = 12_000;
@@ -25,7 +35,7 @@ export function hostGoesDown(): Promise<boolean> {
  * when the host, or the engine, is back. What does not stop in time is killed.
  * @param mostMs what a container may take at most, whatever its own time-out says
  */
-export async function stopContainers(engine: Engine, mostMs = Infinity): Promise<void> {
+export async function stopContainers(engine: Needs, mostMs = Infinity): Promise<void> {
   engine.life.restarter.stop();
   const ctx = newContext({ namespace: engine.records.dockerNamespace, logger: engine.logger });
   const running = engine.records.listDocker().filter(({ docker }) => isRunning(docker));
@@ -50,7 +60,7 @@ export async function stopContainers(engine: Engine, mostMs = Infinity): Promise
 const GRACE = 5;
 
 /** As dockerd without live-restore leaves: containers have their own time-outs, all of them together the longest of these and shutdown-timeout. */
-export async function stopWithin(engine: Engine): Promise<void> {
+export async function stopWithin(engine: Needs): Promise<void> {
   const { shutdownTimeout, stopTimeout } = engine.settings;
   const own = engine.records
     .listDocker()

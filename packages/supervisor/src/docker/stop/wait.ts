@@ -1,11 +1,13 @@
 import type { WaitRequest, WaitResponse } from '@gantry/api/gantry/engine/v1/containers';
 import { type CallContext, invalidArgument } from '@gantry/rpc';
 import { isRunning, Phase, phaseOf, stateOf } from '../../core/phases';
-import type { Engine } from '../engine';
+import type { Uses } from '../engine';
 import type { Exit } from '../../core/exit/lifecycle';
 
+type Needs = Uses<{ records: 'requireDocker'; life: 'onExit' | 'onRemoved' | 'released' }>;
+
 /** POST /containers/{id}/wait: `registered` once the end cannot be missed any more, then the end. */
-export async function* waitContainer(engine: Engine, ctx: CallContext, request: WaitRequest): AsyncGenerator<WaitResponse> {
+export async function* waitContainer(engine: Needs, ctx: CallContext, request: WaitRequest): AsyncGenerator<WaitResponse> {
   const condition = request.condition || 'not-running';
   if (!['not-running', 'next-exit', 'removed'].includes(condition)) throw invalidArgument(`invalid condition: "${condition}"`);
   const { id, docker } = engine.records.requireDocker(request.id);

@@ -1,11 +1,19 @@
 import type { RenameRequest, RenameResponse } from '@gantry/api/gantry/engine/v1/containers';
 import { asGantryError, type CallContext, GantryError, invalidArgument } from '@gantry/rpc';
-import { emitContainerEvent, type Engine, inDockerNamespace } from '../engine';
+import { emitContainerEvent, inDockerNamespace, type Uses } from '../engine';
 import { checkName } from '../create/names';
 import { isRunning } from '../../core/phases';
 
+type Needs = Uses<{
+  records: 'dockerNamespace' | 'names' | 'requireDocker' | 'transaction' | 'updateDocker';
+  events: 'emit';
+  network: 'renameSandbox';
+  queues: 'run';
+  logger: 'warn';
+}>;
+
 /** POST /containers/{id}/rename. A running container is resolved under its new name at once. */
-export async function renameContainer(engine: Engine, caller: CallContext, request: RenameRequest): Promise<RenameResponse> {
+export async function renameContainer(engine: Needs, caller: CallContext, request: RenameRequest): Promise<RenameResponse> {
   const { id } = engine.records.requireDocker(request.id);
   if (request.name === '') throw invalidArgument('Neither old nor new names may be empty');
   const name = inWords(() => checkName(request.name.startsWith('/') ? request.name : `/${request.name}`));

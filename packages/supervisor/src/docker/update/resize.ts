@@ -1,11 +1,13 @@
 import type { ResizeRequest, ResizeResponse } from '@gantry/api/gantry/engine/v1/containers';
 import { type CallContext, conflict } from '@gantry/rpc';
-import { emitContainerEvent, type Engine, inDockerNamespace } from '../engine';
+import { emitContainerEvent, inDockerNamespace, type Uses } from '../engine';
 import { isRunning } from '../../core/phases';
+
+type Needs = Uses<{ records: 'dockerNamespace' | 'requireDocker'; tasks: 'resizePty'; events: 'emit' }>;
 
 /** POST /containers/{id}/resize. */
 export async function resizeContainer(
-  engine: Engine,
+  engine: Needs,
   caller: CallContext,
   { id: ref, height, width }: ResizeRequest,
 ): Promise<ResizeResponse> {

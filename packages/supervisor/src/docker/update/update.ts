@@ -3,10 +3,12 @@ import type { UpdateRequest, UpdateResponse } from '@gantry/api/gantry/engine/v1
 import { HostConfig } from '@gantry/api/gantry/engine/v1/types';
 import { type CallContext, conflict, invalidArgument } from '@gantry/rpc';
 import { limitsOf } from '@gantry/spec';
-import { emitContainerEvent, type Engine, inDockerNamespace } from '../engine';
+import { emitContainerEvent, inDockerNamespace, type Uses } from '../engine';
 import { isRunning } from '../../core/phases';
 import { validateResources } from '../validate/validate-host-config';
 import { validateRestartPolicy } from '../validate/validate-restart';
+
+type Needs = Uses<{ records: 'dockerNamespace' | 'requireDocker' | 'updateDocker'; tasks: 'update'; events: 'emit'; queues: 'run' }>;
 
 /** The limits that may change while a container lives. */
 const LIMITS = [
@@ -42,7 +44,7 @@ function refuseConflicts(id: string, present: HostConfig, asked: HostConfig): vo
 }
 
 /** POST /containers/{id}/update: zero and empty values leave a limit as it is. */
-export async function updateContainer(engine: Engine, caller: CallContext, request: UpdateRequest): Promise<UpdateResponse> {
+export async function updateContainer(engine: Needs, caller: CallContext, request: UpdateRequest): Promise<UpdateResponse> {
   const asked = request.hostConfig;
   if (asked === undefined) throw invalidArgument('no host config was given');
   const { id } = engine.records.requireDocker(request.id);
