@@ -36,7 +36,8 @@ function members(source: string): JsonObject['members'] {
 
 function readValues(value: Json): string[] {
   if (value === null) return [];
-  if (Array.isArray(value) && value.every((item: Json) => typeof item === 'string')) return value as string[];
+  if (Array.isArray(value) && value.every((item: Json) => typeof item === 'string' || item === null))
+    return (value as (string | null)[]).map((item) => item ?? '');
   if (value instanceof JsonObject && value.members.every(([, on]) => typeof on === 'boolean')) {
     return value.members.filter(([, on]) => on === true).map(([name]) => name);
   }

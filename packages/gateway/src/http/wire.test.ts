@@ -201,7 +201,7 @@ test.each([
 });
 
 test('both forms of filters pass', async () => {
-  for (const filters of ['{"name":["x"]}', '{"name":{"x":true}}', 'null']) {
+  for (const filters of ['{"name":["x"]}', '{"name":[null]}', '{"name":null}', '{"name":{"x":true}}', 'null']) {
     expect((await gateway.ask('GET', `/containers/json?filters=${encodeURIComponent(filters)}`)).status).toBe(200);
   }
 });

@@ -10,7 +10,7 @@ export const networkCreate: Route = {
   operation: 'NetworkCreate',
   async handle(x, engine) {
     const body = asMeant(networkRules, (await readJson(x, networkCreateBody)) ?? networkCreateBody.zero(), x.version);
-    if (body.Name.trim() === '') throw invalidArgument('network name cannot be empty');
+    if (body.Name.trim() === '') throw invalidArgument('invalid name: name is empty');
     const { id, warning } = await engine.networks.createNetwork(detached(x.ctx), {
       network: { ...messageCodec('Network').zero(), ...body },
     });
