@@ -46,6 +46,17 @@ describeEngine('links on the default bridge', (suite) => {
     await ok('rm', '-f', 'root', 'bud');
   });
 
+  test('a link to one that joined the network of another leads to that other one', async () => {
+    await ok('run', '-d', '--name', 'owner', 'busybox', 'sleep', '600');
+    await ok('run', '-d', '--name', 'guest', '--net', 'container:owner', 'busybox', 'sleep', '600');
+    const address = await ok('inspect', '-f', '{{.NetworkSettings.Networks.bridge.IPAddress}}', 'owner');
+    expect(await ok('run', '--name', 'caller', '--link', 'guest:g', 'busybox', 'grep', '-w', 'g', '/etc/hosts')).toContain(
+      `${address}\tg `,
+    );
+    expect(await ok('inspect', '-f', '{{json .HostConfig.Links}}', 'caller')).toBe('["/owner:/caller/g"]');
+    await ok('rm', '-f', 'caller', 'guest', 'owner');
+  });
+
   test('an unknown container', async () => {
     const refused = await docker(['run', '--rm', '--link', 'nobody', 'busybox', 'true']);
     expect([refused.code, refused.stderr]).toEqual([

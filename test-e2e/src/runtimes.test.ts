@@ -7,13 +7,14 @@ const supervisor = `runtimes:
 /** The program that each runtime needs. */
 const programs: Readonly<Record<string, string | undefined>> = {
   gantry: undefined,
-  runc: 'runc',
+  runc: undefined,
+  'runc-binary': 'runc',
   crun: 'crun',
   'io.containerd.runc.v2': 'containerd-shim-runc-v2',
   shimmed: 'containerd-shim-runc-v2',
 };
 
-/** The same container under our runtime, under Debian's runc and crun, and under containerd's shim. */
+/** The same container under our runtime by both its names, under Debian's runc and crun, and under containerd's shim. */
 describe('alternate runtimes', () => {
   let engine: Engine;
   beforeAll(async () => {

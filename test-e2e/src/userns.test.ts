@@ -174,7 +174,7 @@ describe('userns-remap', () => {
     'runc and crun start in it too',
     async () => {
       for (const [runtime, program] of [
-        ['runc', 'runc'],
+        ['runc-binary', 'runc'],
         ['crun', 'crun'],
         ['io.containerd.runc.v2', 'containerd-shim-runc-v2'],
       ] as const) {
@@ -196,7 +196,7 @@ describe('userns-remap', () => {
         expect([runtime, code, stdout, stderr]).toEqual([
           runtime,
           0,
-          `0\n0:0\n65534:65534\n0:0\n0:0\n0:0\n0:0\nwritten\n${runtime === 'runc' ? '' : 'left\n'}`,
+          `0\n0:0\n65534:65534\n0:0\n0:0\n0:0\n0:0\nwritten\n${runtime === 'runc-binary' ? '' : 'left\n'}`,
           '',
         ]);
       }

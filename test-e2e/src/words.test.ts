@@ -64,6 +64,22 @@ describeEngine(
       await until('it to be thawed', async () => (await ok('inspect', '-f', '{{.State.Paused}}', 'own')) === 'false');
     });
 
+    test('a list since or before a container has what runs; the default runtime and hidden paths are named as docker names them', async () => {
+      for (const name of ['first', 'third']) await ok('run', '-d', '--name', name, 'busybox', 'sleep', '600');
+      await ok('run', '--name', 'ended', 'busybox', 'true');
+      const names = async (...flags: string[]) => (await ok('ps', '--format', '{{.Names}}', ...flags)).split('\n').filter(Boolean);
+      expect(await names('-f', 'since=first')).toEqual(['third']);
+      expect(await names('-a', '-f', 'since=first')).toEqual(['ended', 'third']);
+      expect(await names('-f', 'before=third')).toEqual(['first']);
+      expect(await ok('info', '-f', '{{.DefaultRuntime}}')).toBe('runc');
+      expect(await ok('inspect', '-f', '{{.HostConfig.Runtime}} {{index .HostConfig.MaskedPaths 0}}', 'first')).toBe('runc /proc/asound');
+      expect(await api('POST', '/containers/create', { Image: 'busybox', HostConfig: { NetworkMode: 'container' } })).toMatchObject({
+        status: 400,
+        message: 'invalid network mode: invalid container format container:<name|id>',
+      });
+      expect(await api('POST', '/containers/create', { Image: '' })).toMatchObject({ status: 400, message: 'no command specified' });
+    });
+
     test('refusals in the words of docker, with the name that the caller used', async () => {
       const id = await ok('run', '-d', '--name', 'box', 'busybox', 'sleep', '600');
       const short = id.slice(0, 12);

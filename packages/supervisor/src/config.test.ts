@@ -19,9 +19,10 @@ test('runtimes are added to the built-in ones and may be the default', () => {
   );
   checkConfig(config);
   const table = runtimeTable(config);
-  expect(Object.keys(table.entries).sort()).toEqual(['crun', 'gantry', 'runc', 'youki']);
+  expect(Object.keys(table.entries).sort()).toEqual(['crun', 'gantry', 'runc', 'runc-binary', 'youki']);
   expect(table.createOptions('')).toMatchObject({ driver: 'oci', binary: '/bin/true', binaryArgs: ['--debug'] });
-  expect(table.createOptions('gantry')).toMatchObject({ driver: 'native', binary: '' });
+  for (const ours of ['gantry', 'runc']) expect(table.createOptions(ours)).toMatchObject({ driver: 'native', binary: '' });
+  expect(runtimeTable(defaults).defaultName).toBe('runc');
   expect(() => table.get('none')).toThrow('unknown or invalid runtime name: none');
   expect(table.optionsForBinary('/bin/true')).toMatchObject({ binaryArgs: ['--debug'] });
   expect(() => table.optionsForBinary('no-such-runtime')).toThrow('runtime binary "no-such-runtime" is not found');

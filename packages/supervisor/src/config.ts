@@ -4,13 +4,13 @@ import { isAbsolute } from 'node:path';
 import type { HostConfig } from '@gantry/api/gantry/engine/v1/types';
 import { errorText, invalidArgument } from '@gantry/rpc';
 import { readRuntime } from './runtime-config';
-import { BUILT_IN_RUNTIMES, type Runtime, RuntimeTable } from './core/runtimes';
+import { BUILT_IN_RUNTIMES, DEFAULT_RUNTIME, type Runtime, RuntimeTable } from './core/runtimes';
 
 /** The supervisor's own configuration keys (see deploy/config/supervisor.yaml). */
 export interface SupervisorConfig {
   /** Runtime of containers that name none. */
   readonly 'default-runtime': string;
-  /** Runtimes by name, see runtime-config.ts; beside gantry, runc and crun, which may be overridden. */
+  /** Runtimes by name, see runtime-config.ts; beside runc and gantry (ours), runc-binary and crun (the host's), which may be overridden. */
   readonly runtimes: Readonly<Record<string, unknown>>;
   /** containerd namespace of docker's containers. */
   readonly namespace: string;
@@ -59,7 +59,7 @@ export interface SupervisorConfig {
 }
 
 export const defaults: SupervisorConfig = {
-  'default-runtime': 'gantry',
+  'default-runtime': DEFAULT_RUNTIME,
   runtimes: {},
   namespace: 'gantry',
   'log-driver': 'json-file',

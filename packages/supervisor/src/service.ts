@@ -10,7 +10,7 @@ export const service: ServiceSpec<SupervisorConfig> = {
   summary: "containers, with containerd's API and docker's on one set of records",
   defaults,
   flags: {
-    'default-runtime': { type: 'string', value: 'NAME', help: 'runtime of containers that name none (default gantry)' },
+    'default-runtime': { type: 'string', value: 'NAME', help: 'runtime of containers that name none (default runc, which is ours)' },
     'userns-remap': {
       type: 'string',
       value: 'USER[:GROUP]',

@@ -92,6 +92,28 @@ describe('every answer', () => {
   });
 });
 
+test.each([
+  ['h=x&w=1', 'invalid resize height "x": invalid syntax'],
+  ['h=1', 'invalid resize width "": invalid syntax'],
+  ['h=%2B1&w=1', 'invalid resize height "+1": invalid syntax'],
+  ['h=-1&w=1', 'invalid resize height "-1": value out of range'],
+  ['h=1&w=4294967296', 'invalid resize width "4294967296": value out of range'],
+])('a terminal of %s is refused', async (query, message) => {
+  for (const path of ['/containers/x/resize', '/exec/x/resize'])
+    expect((await gateway.ask('POST', `${path}?${query}`)).json()).toEqual({ message });
+});
+
+test('an image without a name is none', async () => {
+  const answer = await gateway.ask('DELETE', '/images/%20');
+  expect([answer.status, answer.json()]).toEqual([400, { message: 'image name cannot be blank' }]);
+});
+
+test('an empty configuration is one', async () => {
+  const before = created.length;
+  expect((await create({ Image: '', Cmd: null, hostname: '' })).status).toBe(201);
+  expect(created).toHaveLength(before + 1);
+});
+
 test('every operation is registered once, and those without an implementation name themselves', async () => {
   expect(new Set(routes.map((route) => `${route.method} ${route.path}`)).size).toBe(routes.length);
   for (const path of ['/v1.50/images/x/attestations', '/containers/x/checkpoints']) {
@@ -130,6 +152,7 @@ describe('bodies', () => {
     [' ', 'invalid JSON: got EOF while reading request body'],
     ['{', 'invalid JSON: unexpected EOF'],
     ['{}', 'config cannot be empty in order to create a container'],
+    ['{"HostConfig": {}}', 'config cannot be empty in order to create a container'],
     ['null', 'config cannot be empty in order to create a container'],
     ['{"Image": }', "invalid JSON: invalid character '}' looking for beginning of value"],
     ['{"Image" "x"}', `invalid JSON: invalid character '"' after object key`],

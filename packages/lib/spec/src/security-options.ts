@@ -31,6 +31,10 @@ export function parseSecurityOptions(options: readonly string[]): SecurityOption
       noNewPrivileges = true;
       continue;
     }
+    if (option === 'writable-cgroups') {
+      writableCgroups = true;
+      continue;
+    }
     if (option === 'disable') continue; // label:disable in its oldest spelling: nothing is labelled here
     const separator = option.includes('=') ? '=' : ':';
     const at = option.indexOf(separator);

@@ -64,6 +64,8 @@ it('reads security options', () => {
     systemPathsUnconfined: false,
   });
   expect(parseSecurityOptions(['seccomp={"defaultAction":"SCMP_ACT_ALLOW"}']).seccomp).toEqual({ defaultAction: 'SCMP_ACT_ALLOW' });
+  for (const option of ['writable-cgroups', 'writable-cgroups=true', 'writable-cgroups:1'])
+    expect(parseSecurityOptions([option]).writableCgroups).toBe(true);
   expect(() => parseSecurityOptions(['nonsense'])).toThrow('invalid --security-opt 1: "nonsense"');
   expect(() => parseSecurityOptions(['what=ever'])).toThrow('invalid --security-opt 2: "what=ever"');
   expect(() => parseSecurityOptions(['seccomp={'])).toThrow('Decoding seccomp profile failed');

@@ -283,6 +283,7 @@ describe('tasks', () => {
   test.each([
     [{ binaryName: '/bin/sh' }, { driver: 'oci', binary: '/bin/sh' }],
     [{ binaryName: 'gantry' }, { driver: 'native', binary: '' }],
+    ...(existsSync('/usr/sbin/runc') ? [[{ binaryName: 'runc' }, { driver: 'oci', binary: '/usr/sbin/runc' }] as [object, object]] : []),
     [
       {
         binaryName: '/bin/sh',

@@ -21,10 +21,14 @@ export interface Runtime {
   readonly taskCommand?: readonly string[];
 }
 
-/** Runtimes that need no configuration. */
+/** What the runtime of containers that name none is called: docker's name, which clients compare. */
+export const DEFAULT_RUNTIME = 'runc';
+
+/** Runtimes that need no configuration. The host's own runc is another name's. */
 export const BUILT_IN_RUNTIMES: Readonly<Record<string, Runtime>> = {
+  [DEFAULT_RUNTIME]: { driver: 'native', path: '', args: [] },
   gantry: { driver: 'native', path: '', args: [] },
-  runc: { driver: 'oci', path: 'runc', args: [] },
+  'runc-binary': { driver: 'oci', path: 'runc', args: [] },
   crun: { driver: 'oci', path: 'crun', args: [] },
 };
 
@@ -70,9 +74,11 @@ export class RuntimeTable {
     return optionsOf(this.get(name));
   }
 
-  /** CreateOptions for a binary that a containerd client names (BinaryName of runc's Options): a configured name, a name in PATH or a path. */
+  /** CreateOptions for a binary that a containerd client names (BinaryName of runc's Options): a configured name of one, a name in PATH or a path. */
   optionsForBinary(binary: string): CreateOptions {
-    if (this.has(binary)) return this.createOptions(binary);
+    // docker's name for ours is as a binary the host's
+    const ours = binary === DEFAULT_RUNTIME && this.entries[binary]?.driver === 'native';
+    if (this.has(binary) && !ours) return this.createOptions(binary);
     const configured = Object.values(this.entries).find((entry) => entry.path === binary);
     return optionsOf(configured ?? { driver: 'oci', path: binary, args: [] });
   }

@@ -1,4 +1,3 @@
-import { ContainerConfig } from '@gantry/api/gantry/engine/v1/types';
 import { asMeant, type ContainerCreateBody, containerCreateBody, createRules, RECURSIVE_READ_ONLY } from '@gantry/docker-api';
 import { detached, invalidArgument } from '@gantry/rpc';
 import { sendJson } from '../../http/answer';
@@ -30,6 +29,6 @@ export const containerCreate: Route = {
 async function readCreate(x: Exchange): Promise<ContainerCreateBody> {
   if (!hasBody(x.request)) throw invalidArgument('invalid JSON: got EOF while reading request body');
   const body = (await readJson(x, containerCreateBody)) ?? containerCreateBody.zero();
-  if (ContainerConfig.encode(body).finish().length === 0) throw invalidArgument('config cannot be empty in order to create a container');
+  if (!body.configured) throw invalidArgument('config cannot be empty in order to create a container');
   return body;
 }

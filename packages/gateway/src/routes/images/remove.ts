@@ -1,5 +1,5 @@
 import { messageCodec } from '@gantry/docker-api';
-import { detached } from '@gantry/rpc';
+import { detached, invalidArgument } from '@gantry/rpc';
 import { sendJson } from '../../http/answer';
 import { parsePlatformJson } from '../../http/platform';
 import type { Route } from '../../http/exchange';
@@ -10,9 +10,11 @@ export const imageDelete: Route = {
   operation: 'ImageDelete',
   async handle(x, engine) {
     const { query } = x;
+    const name = x.params['name'] ?? '';
+    if (name.trim() === '') throw invalidArgument('image name cannot be blank');
     const platforms = query.all('platforms').map(parsePlatformJson);
     const { items } = await engine.images.removeImage(detached(x.ctx), {
-      name: x.params['name'] ?? '',
+      name,
       force: query.flag('force'),
       noPrune: query.flag('noprune'),
       platforms,

@@ -1,6 +1,7 @@
 import type { ContainerConfig, HostConfig, NetworkingConfig } from '@gantry/api/gantry/engine/v1/types';
-import { optional, text } from '../json/codec';
+import { type Codec, optional, text } from '../json/codec';
 import { struct } from '../json/struct';
+import { JsonObject } from '../json/value';
 import { messageCodec, messageFields } from '../messages';
 import { pick } from './pick';
 
@@ -8,15 +9,30 @@ export type ContainerCreateBody = ContainerConfig & {
   HostConfig: HostConfig | undefined;
   NetworkingConfig: NetworkingConfig | undefined;
   Runtime: string;
+  /** Whether any member of the configuration was given, be it empty: a body without one configures nothing. */
+  configured: boolean;
 };
 
-/** Body of POST /containers/create. docker-py sends the runtime beside the HostConfig. */
-export const containerCreateBody = struct<ContainerCreateBody>('container.CreateRequest', {
-  ...messageFields('ContainerConfig'),
+const config = messageFields('ContainerConfig');
+const configNames = new Set(Object.keys(config).map((name) => name.toLowerCase()));
+
+const createMembers = struct<Omit<ContainerCreateBody, 'configured'>>('container.CreateRequest', {
+  ...config,
   HostConfig: optional(messageCodec('HostConfig')),
   NetworkingConfig: optional(messageCodec('NetworkingConfig')),
   Runtime: text,
 });
+
+/** Body of POST /containers/create. docker-py sends the runtime beside the HostConfig. */
+export const containerCreateBody: Codec<ContainerCreateBody> = {
+  ...createMembers,
+  zero: () => ({ ...createMembers.zero(), configured: false }),
+  read: (value, place) => ({
+    ...createMembers.read(value, place),
+    configured:
+      value instanceof JsonObject && value.members.some(([name, member]) => member !== null && configNames.has(name.toLowerCase())),
+  }),
+};
 
 /** container.Resources: the limits that an update takes, too. */
 const limits = [

@@ -4,6 +4,7 @@ import { isRunning } from '../../core/phases';
 import type { DockerContainer, DockerRecord } from '../records';
 import type { Uses } from '../engine';
 import { parsePort } from '../validate/validate-config';
+import { joinedContainer } from '../validate/validate-modes';
 
 type Needs = Uses<{ records: 'getDocker' | 'requireDocker' | 'updateDocker' }>;
 
@@ -24,12 +25,23 @@ export function planLinks(host: HostConfig, find: (ref: string) => DockerRecord 
   return host.Links.map((text) => {
     const [ref = '', alias = ref.replace(/^\//, ''), ...rest] = text.split(':');
     if (ref === '' || alias === '' || rest.length > 0) throw invalidArgument(`bad format for links: ${text}`);
-    const target = find(ref);
-    if (target === undefined) throw invalidArgument(`could not get container for ${ref}: No such container: ${ref}`);
+    const target = networkOwner(ref, find);
     if (target.docker.hostConfig?.NetworkMode === 'host')
       throw invalidArgument("conflicting options: host type networking can't be used with links. This would result in undefined behavior");
     return `${target.id}:${alias.slice(alias.lastIndexOf('/') + 1)}`;
   });
+}
+
+/** Who has the addresses of a container: itself, or the end of the chain of those whose network is joined. Throws invalidArgument. */
+function networkOwner(ref: string, find: (ref: string) => DockerRecord | undefined): DockerRecord {
+  const seen = new Set<string>();
+  for (let at: string | undefined = ref; ;) {
+    const found = find(at);
+    if (found === undefined || seen.has(found.id)) throw invalidArgument(`could not get container for ${at}: No such container: ${at}`);
+    seen.add(found.id);
+    at = joinedContainer(found.docker.hostConfig?.NetworkMode ?? '');
+    if (at === undefined) return found;
+  }
 }
 
 /** The links whose containers still exist. */

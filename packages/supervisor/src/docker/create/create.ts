@@ -96,6 +96,7 @@ async function plan(engine: Engine, ctx: CallContext, id: string, request: Creat
   const host = applyDefaults(engine, HostConfig.create(request.hostConfig));
   engine.runtimes.get(host.Runtime ?? '');
   const platform = request.platform === '' ? undefined : parsePlatform(request.platform);
+  if (request.config.Image === '') commandOf(request.config); // docker's first word on a request that says nothing
   const image = await resolveImage(engine, ctx, request.config.Image, platform);
   const imageConfig = (parseJson(Buffer.from(image.configJson).toString()) as { config?: ImageContainerConfig }).config ?? {};
   const config = mergeConfig(ContainerConfig.create(request.config), imageConfig);

@@ -16,7 +16,7 @@ type Needs = Uses<{ records: 'dockerNamespace' | 'get' | 'listDocker' | 'require
 export async function listContainers(engine: Needs, caller: CallContext, request: ListRequest): Promise<ListResponse> {
   const ctx = inDockerNamespace(engine, caller);
   const filter = await listFilter(engine, ctx, request.filters);
-  const all = request.all || request.limit > 0 || filter.showsStopped || ['before', 'since'].some((key) => key in request.filters);
+  const all = request.all || request.limit > 0 || filter.showsStopped;
   const now = Date.now();
   const records = engine.records
     .listDocker()

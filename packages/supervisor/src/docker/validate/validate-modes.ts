@@ -20,7 +20,7 @@ export function validateModes(host: HostConfig, config: ContainerConfig): void {
   oneOf('cgroup namespace', host.CgroupnsMode, ['', 'private', 'host']);
 
   const network = host.NetworkMode;
-  if (network === 'container:') throw invalidArgument('invalid container format container:<name|id>');
+  if (/^container:?$/.test(network)) throw invalidArgument('invalid network mode: invalid container format container:<name|id>');
   const conflict = (text: string): never => {
     throw invalidArgument(`conflicting options: ${text}`);
   };
