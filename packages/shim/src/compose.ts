@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { MountsService } from '@gantry/api/containerd/services/mounts/v1/mounts';
 import { VersionService } from '@gantry/api/containerd/services/version/v1/version';
 import { TaskService } from '@gantry/api/containerd/task/v3/shim';
 import { EventsServiceService } from '@gantry/api/gantry/shim/v1/shim';
@@ -7,6 +8,8 @@ import { composeEngine } from './compose-engine';
 import type { ShimConfig } from './config';
 import { eventsHandlers } from './events/events-service';
 import { taskHandlers } from './grpc/task-handlers';
+import { Activations } from './mounts/activations';
+import { mountsHandlers } from './mounts/mounts-service';
 import { warmUpSoon } from './warm-up';
 
 /** The shim of our own engine: Task v3 over gRPC, and events that stay until they are acknowledged. */
@@ -16,6 +19,7 @@ export async function compose(service: ServiceContext<ShimConfig>): Promise<Runn
   server.addService(VersionService, { version: async () => ({ version: service.version, revision: '' }) });
   server.addService(TaskService, taskHandlers(engine), { longCalls: ['wait'] });
   server.addService(EventsServiceService, eventsHandlers(engine.publisher));
+  server.addService(MountsService, mountsHandlers(new Activations(join(service.run, 'shim', 'mounts'), engine.rootfs)));
   let cool = (): void => undefined;
   return {
     async start() {

@@ -79,6 +79,7 @@ export function compose(service: ServiceContext<SupervisorConfig>): Running<Supe
     runtimes,
     docker: containers,
     images: connections.images,
+    shim: connections.shim,
     runRoot: run,
     uuid: facts.id,
     build,

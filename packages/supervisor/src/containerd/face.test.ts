@@ -129,6 +129,7 @@ beforeEach(async () => {
       },
     },
     images,
+    shim: images,
     runRoot: dir,
     uuid: 'c0ffee',
     build: { version: '1.2.3', revision: 'abc' },

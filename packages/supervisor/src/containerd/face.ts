@@ -6,6 +6,7 @@ import { ImagesService } from '@gantry/api/containerd/services/images/v1/images'
 import { ImagesServiceService } from '@gantry/api/gantry/images/v1/images';
 import { IntrospectionService } from '@gantry/api/containerd/services/introspection/v1/introspection';
 import { LeasesService } from '@gantry/api/containerd/services/leases/v1/leases';
+import { MountsService } from '@gantry/api/containerd/services/mounts/v1/mounts';
 import { NamespacesService } from '@gantry/api/containerd/services/namespaces/v1/namespace';
 import { SnapshotsService } from '@gantry/api/containerd/services/snapshots/v1/snapshots';
 import { StreamingService } from '@gantry/api/containerd/services/streaming/v1/streaming';
@@ -43,6 +44,8 @@ export interface FaceNeeds {
   readonly docker: DockerContainers;
   /** The images service: what this face does not do itself is passed to it byte for byte. */
   readonly images: Connection;
+  /** The shim: holds clients' mounts. */
+  readonly shim: Connection;
   readonly runRoot: string;
   readonly uuid: string;
   readonly build: { readonly version: string; readonly revision: string };
@@ -57,7 +60,7 @@ const FORWARDED = [ContentService, DiffService, ImagesService, LeasesService, Sn
 
 /** Adds containerd's services to the server, which must have an empty default namespace. */
 export function addContainerdFace(server: RpcServer, needs: FaceNeeds): void {
-  const { records, sandboxes, tasks, envelopes, runtimes, docker, images, runRoot } = needs;
+  const { records, sandboxes, tasks, envelopes, runtimes, docker, images, shim, runRoot } = needs;
   const snapshots = images.client(SnapshotsService);
   const snapshotters = askSnapshotters(images.client(ImagesServiceService));
   const contents = imagesServiceContents({
@@ -88,4 +91,5 @@ export function addContainerdFace(server: RpcServer, needs: FaceNeeds): void {
     if (records.namespaces.get(name) === undefined) records.namespaces.create(name, {});
   };
   for (const service of FORWARDED) forwardContainerdService(server, service, { target: images, ensureNamespace });
+  forwardContainerdService(server, MountsService, { target: shim, ensureNamespace });
 }
