@@ -118,6 +118,20 @@ const restricted = (may = []) => [
   ...Object.entries(restrictions).flatMap(([name, forbidden]) => (may.includes(name) ? [] : forbidden)),
 ];
 
+/** Where every test of a suite is skipped no hook runs, and nobody takes away what was made while the file was read. */
+const makes = 'CallExpression[callee.name=/^(mkdtemp|mkdir|writeFile|symlink|cp|copyFile)Sync$/]';
+const makesNothingEarly = [
+  'Program',
+  'CallExpression[callee.name="describe"] > ArrowFunctionExpression > BlockStatement',
+  'CallExpression[callee.callee.object.name="describe"] > ArrowFunctionExpression > BlockStatement',
+  'CallExpression[callee.name="describeEngine"] > ArrowFunctionExpression > BlockStatement',
+].flatMap((place) =>
+  [`${place} > VariableDeclaration > VariableDeclarator > ${makes}`, `${place} > ExpressionStatement > ${makes}`].map((selector) => ({
+    selector,
+    message: 'a suite makes nothing before a test of its runs: make it in beforeAll',
+  })),
+);
+
 export default tseslint.config(
   { ignores: ['**/node_modules/', '**/dist/', 'packages/lib/api/src/gen/', '**/.gen-*/', '.nx/', '**/*.cjs', '**/*.mjs'] },
   {
@@ -165,4 +179,5 @@ export default tseslint.config(
       'max-lines': 'off',
     },
   },
+  { files: ['**/*.test.ts'], rules: { 'no-restricted-syntax': ['error', ...restrictions.exports, ...makesNothingEarly] } },
 );

@@ -32,6 +32,15 @@ need() {
   trap - EXIT INT TERM
 }
 
+# Notes a package for `need $wanted`; one that this Debian does not have is told at the end, with what is not tested.  want PACKAGE WHAT
+wanted= lacks=
+want() {
+  if ! dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; then
+    [ -n "$(apt-cache policy "$1" 2>/dev/null)" ] || apt-get update -qq >/dev/null
+    if [ -n "$(first_of "$1")" ]; then wanted="$wanted $1"; else lacks="$lacks$1 ($2); "; fi
+  fi
+}
+
 # First of the named packages that this Debian has.
 first_of() {
   for p in "$@"; do

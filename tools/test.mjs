@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { leftovers, takeSnapshot } from '../test-e2e/src/harness/leftovers.ts';
 import { cleanUp } from './clean-up.mjs';
+import { lendIds, returnIds } from './sub-ids.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const args = process.argv.slice(2);
@@ -103,6 +104,7 @@ const start = Date.now();
 cleanUp();
 mkdirSync(results, { recursive: true });
 const before = takeSnapshot(['gantry'], place);
+const lent = lendIds();
 const every = !has('--unit') && !has('--e2e');
 if (every && pattern.length === 0) {
   check('types', node, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json', '--noEmit']);
@@ -117,8 +119,10 @@ if (every || has('--e2e')) jest('e2e', ['test-e2e'], ['--runInBand', '--forceExi
 if (has('--all')) {
   guest();
   check('bench', join(root, 'tools/bench'));
+  for (const suite of ['bookworm', 'trixie']) check(`fresh ${suite}`, join(root, 'tools/fresh'), [suite]);
 }
 
+returnIds(lent);
 process.stdout.write('\n');
 const left = leftOver(before);
 if (left.length > 0) {
@@ -130,6 +134,8 @@ if (left.length > 0) {
 }
 if (left.length > 0) cleanUp({ own: true });
 rmSync(place, { recursive: true, force: true });
+const lacks = (process.env.GANTRY_TEST_LACKS ?? '').split('; ').filter(Boolean);
+if (lacks.length > 0) process.stdout.write(`this Debian does not have, so it is not tested: ${lacks.join('; ')}\n`);
 for (const name of skips) process.stdout.write(`skipped: ${name}\n`);
 for (const name of failures) process.stdout.write(`failed: ${name}\n`);
 process.stdout.write(

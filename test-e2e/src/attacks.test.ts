@@ -1,6 +1,6 @@
 /** Attacks of docs/attacks.md on a whole engine: what comes in by the API and what a container does to its host. */
 import { execFileSync } from 'node:child_process';
-import { cpSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, lstatSync, mkdirSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +8,8 @@ import { describeEngine, until } from './harness';
 
 describeEngine('attacks', (suite) => {
   const { ok, docker } = suite;
-  const folder = mkdtempSync(join(tmpdir(), `gantry-e2e-${process.pid}-attacks-`));
+  const folder = join(tmpdir(), `gantry-e2e-${process.pid}-attacks`);
+  beforeAll(() => mkdirSync(folder));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
   const fresh = (name: string): string => {
     const path = join(folder, name);

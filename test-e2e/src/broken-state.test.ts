@@ -1,8 +1,19 @@
 import { execFileSync } from 'node:child_process';
-import { chownSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { bundles, command, type CommandResult, type Engine, hasProgram, loadBusybox, pinnedNode, startEngine, testWith } from './harness';
+import {
+  bundles,
+  canMakeDisks,
+  command,
+  type CommandResult,
+  type Engine,
+  loadBusybox,
+  pinnedNode,
+  smallDisk,
+  startEngine,
+  testWith,
+} from './harness';
 
 const databases = { images: 'metadata.db', supervisor: 'state.db', network: 'network.db' } as const;
 type Service = keyof typeof databases;
@@ -128,34 +139,13 @@ describe('attack 55: state that cannot be used', () => {
   }, 180_000);
 });
 
-/** A file system of 200 MB that can be told to fail; false without loop devices. */
-function mountSmall(target: string): boolean {
-  try {
-    execFileSync(
-      'sh',
-      [
-        '-c',
-        `truncate -s 200M ${target}.img && mkfs.ext4 -q ${target}.img && mkdir ${target} && mount -o loop,errors=remount-ro ${target}.img ${target}`,
-      ],
-      { stdio: 'ignore' },
-    );
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 describe('attack 55: a file system that becomes read-only', () => {
-  const folder = mkdtempSync(join(tmpdir(), `gantry-e2e-${process.pid}-ro-`));
-  const small = join(folder, 'small');
-  const mounted = mountSmall(small);
-  if (!mounted) rmSync(folder, { recursive: true, force: true });
-  afterAll(() => {
-    if (mounted) execFileSync('umount', ['-l', small]);
-    rmSync(folder, { recursive: true, force: true });
-  });
+  const disk = smallDisk(join(tmpdir(), `gantry-e2e-${process.pid}-ro`), '200M', 'errors=remount-ro');
+  const small = disk.path;
+  beforeAll(() => disk.make());
+  afterAll(() => disk.remove());
 
-  testWith('loop device', mounted && hasProgram('mkfs.ext4'))(
+  testWith('loop device', canMakeDisks())(
     'what can be read is answered, what changes is refused by name, and all goes on once it is mended',
     async () => {
       const own = await startEngine('gantry', { separate: true, args: ['--root', small] });

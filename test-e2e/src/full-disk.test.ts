@@ -1,34 +1,14 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { hasProgram, loadBusybox, startEngine, testWith } from './harness';
-
-/** A file system of 100 MB; false when this machine has no loop devices. */
-function mountSmall(target: string): boolean {
-  try {
-    execFileSync(
-      'sh',
-      ['-c', `truncate -s 100M ${target}.img && mkfs.ext4 -q ${target}.img && mkdir ${target} && mount -o loop ${target}.img ${target}`],
-      { stdio: 'ignore' },
-    );
-    return true;
-  } catch {
-    return false;
-  }
-}
+import { canMakeDisks, loadBusybox, smallDisk, startEngine, testWith } from './harness';
 
 describe('a full data root', () => {
-  const folder = mkdtempSync(join(tmpdir(), `gantry-e2e-${process.pid}-full-`));
-  const small = join(folder, 'small');
-  const mounted = mountSmall(small);
-  if (!mounted) rmSync(folder, { recursive: true, force: true }); // of skipped tests afterAll is not called
-  afterAll(() => {
-    if (mounted) execFileSync('umount', ['-l', small]);
-    rmSync(folder, { recursive: true, force: true });
-  });
+  const disk = smallDisk(join(tmpdir(), `gantry-e2e-${process.pid}-full`), '100M');
+  const small = disk.path;
+  beforeAll(() => disk.make());
+  afterAll(() => disk.remove());
 
-  testWith('loop device', mounted && hasProgram('mkfs.ext4'))(
+  testWith('loop device', canMakeDisks())(
     'what filled it can be stopped and removed, and then all goes on',
     async () => {
       const engine = await startEngine('gantry', { args: ['--root', small] });

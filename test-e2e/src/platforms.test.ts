@@ -1,11 +1,12 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { command, hasProgram, manyPlatforms, startEngine, startRegistry, testWith, type Engine } from './harness';
 
 describe('images of several platforms, by the docker CLI', () => {
-  const folder = mkdtempSync(join(tmpdir(), `gantry-e2e-${process.pid}-platforms-`));
+  const folder = join(tmpdir(), `gantry-e2e-${process.pid}-platforms`);
+  beforeAll(() => mkdirSync(folder));
   let engine: Engine;
   let archive: string;
   beforeAll(async () => {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Engine, hasProgram, loadBusybox, startContainerd, startEngine, testWith, until } from './harness';
@@ -8,7 +8,10 @@ import { type Engine, hasProgram, loadBusybox, startContainerd, startEngine, tes
 const [major = 0, minor = 0] = readFileSync('/proc/sys/kernel/osrelease', 'latin1').split('.').map(Number);
 const capable = major > 6 || (major === 6 && minor >= 15);
 /** A user with ranges in subuid(5) and subgid(5), and where they begin. */
-const ranges = ['subuid', 'subgid'].map((name) => /^([^:#]+):(\d+):65536$/m.exec(readOr(`/etc/${name}`)));
+const ranges = ['subuid', 'subgid'].map((name) => {
+  const text = readOr(`/etc/${name}`);
+  return /^(gantry-test-\d+):(\d+):65536$/m.exec(text) ?? /^([^:#]+):(\d+):65536$/m.exec(text);
+});
 const user = ranges[0]?.[1] ?? '';
 const [uid = 0, gid = 0] = ranges.map((match) => Number(match?.[2]));
 const ready = capable && user !== '' && ranges[1]?.[1] === user;
@@ -23,7 +26,7 @@ function readOr(path: string): string {
 
 describe('userns-remap', () => {
   let engine: Engine;
-  const folder = mkdtempSync(join(tmpdir(), `gantry-e2e-${process.pid}-userns-`));
+  const folder = join(tmpdir(), `gantry-e2e-${process.pid}-userns`);
   const out = async (...args: string[]): Promise<string> => {
     const result = await engine.docker(args);
     expect([result.code, result.stderr]).toEqual([0, '']);
@@ -33,7 +36,7 @@ describe('userns-remap', () => {
   const status = async (name: string): Promise<string> => readFileSync(`/proc/${await pidOf(name)}/status`, 'utf8');
 
   beforeAll(async () => {
-    if (!ready) return;
+    mkdirSync(folder);
     engine = await startEngine('gantry', { config: { supervisor: `userns-remap: ${user}\n` } });
     chmodSync(engine.folder, 0o711);
     await loadBusybox(engine);

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MS } from '@gantry/linux';
@@ -11,7 +11,8 @@ import { hostId } from './tasks/host-id';
 import { checkIdentifier } from './tasks/record';
 import { monitorStdio } from './tasks/stdio';
 
-const dir = mkdtempSync(join(tmpdir(), 'gantry-shim-parts-'));
+const dir = join(tmpdir(), `gantry-shim-parts-${process.pid}`);
+beforeAll(() => mkdirSync(dir));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 describe('event journal', () => {

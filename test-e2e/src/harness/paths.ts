@@ -4,5 +4,5 @@ import { join } from 'node:path';
 export const projectRoot = join(__dirname, '../../..');
 export const pinnedNode = join(projectRoot, 'node_modules', `node-linux-${process.arch}`, 'bin/node');
 export const bundles = join(projectRoot, 'dist/lib/gantry');
-/** Folder with the API's descriptions (engine-api-v1.41.yaml …), which are not part of the project. */
-export const swaggerFolder = process.env['DOCKER_API_SPEC'] ?? join(projectRoot, '../shared/specs');
+/** Folder with the API's descriptions (engine-api-v1.41.yaml …), which are not part of the project; empty: there is none. */
+export const swaggerFolder = process.env['DOCKER_API_SPEC'] ?? '';

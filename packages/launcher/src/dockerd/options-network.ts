@@ -95,7 +95,8 @@ export const networkOptions: readonly DockerdOption[] = [
 ];
 
 function takeDns(plan: Plan, value: Value): void {
-  for (const address of value as readonly string[]) if (isIP(address) === 0) throw invalidArgument(`${address} is not an ip address`);
+  for (const address of value as readonly string[])
+    if (isIP(address) === 0) throw invalidArgument(`invalid string being converted to IP address: ${address}`);
   plan.set('supervisor', 'dns', value);
 }
 

@@ -1,10 +1,11 @@
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { holdRoom } from './store-room';
 
-const folder = mkdtempSync(join(tmpdir(), 'gantry-room-'));
+const folder = join(tmpdir(), `gantry-room-${process.pid}`);
+beforeAll(() => mkdirSync(folder));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 function open(): DatabaseSync {

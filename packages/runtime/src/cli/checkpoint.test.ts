@@ -1,6 +1,6 @@
 /** Checkpoint and restore, with a criu that works here (GANTRY_CRIU names one), and what is said when there is none. */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Spec } from '@gantry/oci';
@@ -12,7 +12,8 @@ import { dockerLikeSpec, makeBundle, missingForContainers, nativeBinary } from '
 const criu = process.env['GANTRY_CRIU'] ?? 'criu';
 const works = spawnSync(criu, ['check']).status === 0;
 const missing = missingForContainers();
-const work = mkdtempSync(join(tmpdir(), 'gantry-checkpoint-'));
+const work = join(tmpdir(), `gantry-checkpoint-${process.pid}`);
+beforeAll(() => mkdirSync(work));
 const script = join(work, 'gantry-runc.cjs');
 const repository = join(__dirname, '../../../..');
 

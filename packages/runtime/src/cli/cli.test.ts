@@ -1,6 +1,6 @@
 /** The command line, as engines use it: the same suite runs on gantry-runc and on the runc of this host. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +8,8 @@ import type { Spec } from '@gantry/oci';
 import { createCgroupManager } from '../cgroup/manager';
 import { dockerLikeSpec, makeBundle, missingForContainers, nativeBinary } from '../testing/container';
 
-const work = mkdtempSync(join(tmpdir(), 'gantry-runc-test-'));
+const work = join(tmpdir(), `gantry-runc-test-${process.pid}`);
+beforeAll(() => mkdirSync(work));
 const repository = join(__dirname, '../../../..');
 const script = join(work, 'gantry-runc.cjs');
 

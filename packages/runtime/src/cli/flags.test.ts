@@ -1,7 +1,7 @@
 /** gantry-runc's flags, and what a caller hands over by descriptor and environment. */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +10,8 @@ import { createCgroupManager } from '../cgroup/manager';
 import { dockerLikeSpec, makeBundle, missingForContainers, nativeBinary } from '../testing/container';
 
 const missing = missingForContainers();
-const work = mkdtempSync(join(tmpdir(), 'gantry-flags-'));
+const work = join(tmpdir(), `gantry-flags-${process.pid}`);
+beforeAll(() => mkdirSync(work));
 const script = join(work, 'gantry-runc.cjs');
 const repository = join(__dirname, '../../../..');
 afterAll(async () => {

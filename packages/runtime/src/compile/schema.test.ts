@@ -112,7 +112,7 @@ test('the runtime knows these fields and no others', () => {
   expect(unknown).toEqual([]);
 });
 
-const folder = process.env['OCI_RUNTIME_SPEC'] ?? join(__dirname, '../../../../../shared/specs/oci-runtime-spec');
+const folder = process.env['OCI_RUNTIME_SPEC'] ?? '';
 
 (existsSync(folder) ? test : test.skip)(`the list is the schema's${existsSync(folder) ? '' : ' [needs OCI_RUNTIME_SPEC]'}`, () => {
   expect(schemaFields.map(([path]) => path).sort()).toEqual([...new Set(leaves(folder, 'config-schema.json'))].sort());

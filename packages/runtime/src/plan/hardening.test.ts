@@ -1,6 +1,6 @@
 /** The C program from outside: bytes of any kind, the sanitizers, valgrind, and how it was linked. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { constants, gzipSync } from 'node:zlib';
@@ -13,7 +13,8 @@ jest.setTimeout(180_000);
 const has = (tool: string) => spawnSync('sh', ['-c', `command -v ${tool}`]).status === 0;
 const sanitizers =
   spawnSync('sh', ['-c', "echo 'int main(void){return 0;}' | cc -x c -fsanitize=address,undefined -o /dev/null -"]).status === 0;
-const work = mkdtempSync(join(tmpdir(), 'gantry-hardening-'));
+const work = join(tmpdir(), `gantry-hardening-${process.pid}`);
+beforeAll(() => mkdirSync(work));
 const seconds = process.env['GANTRY_FUZZ_SECONDS'] ?? (process.env['GANTRY_TEST_ALL'] ? '30' : '2');
 afterAll(() => {
   rmSync(work, { recursive: true, force: true });

@@ -1,5 +1,5 @@
 import { execFile, spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { tmpdir } from 'node:os';
 import { buildSync } from 'esbuild';
@@ -20,7 +20,8 @@ import { Tenancy } from './tenancy';
 
 /** The binary as containerd runs it, with a stand-in for containerd that takes events. */
 describe('containerd-shim-gantry-v2', () => {
-  const folder = mkdtempSync(join(tmpdir(), `gantry-test-${process.pid}-`));
+  const folder = join(tmpdir(), `gantry-test-${process.pid}-cs`);
+  beforeAll(() => mkdirSync(folder));
   const address = join(folder, 'containerd.sock');
   const places = placesOf(address);
   const bundleFile = join(repository, 'node_modules/.cache/gantry', `containerd-shim-${process.pid}.cjs`);

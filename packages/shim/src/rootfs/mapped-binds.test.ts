@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Mount } from '@gantry/api/containerd/types/types';
@@ -7,7 +7,8 @@ import { layMappedBinds, removeMappedBinds } from './mapped-binds';
 import type { RootfsMounter } from './rootfs';
 
 describe('binds with an id map, for runtimes that know none', () => {
-  const dir = mkdtempSync(join(tmpdir(), 'gantry-binds-'));
+  const dir = join(tmpdir(), `gantry-binds-${process.pid}`);
+  beforeAll(() => mkdirSync(dir));
   const bundle = join(dir, 'bundle');
   const mounted: [string, Mount][] = [];
   const unmounted: string[] = [];
