@@ -21,6 +21,25 @@ describe("containerd's ctr on the supervisor's socket", () => {
     expect(await ctr('namespaces', 'ls', '-q')).toMatch(/^gantry$/m);
   });
 
+  ctrTest('a label makes the namespace that it is for', async () => {
+    await ctr('namespaces', 'label', 'fresh', 'a=b');
+    expect(await ctr('namespaces', 'ls')).toMatch(/^fresh\s+a=b/m);
+    await ctr('namespaces', 'rm', 'fresh');
+  });
+
+  ctrTest("failures are told in containerd's words, each once", async () => {
+    const failure = async (...args: string[]) =>
+      (await command('ctr', ['-a', `${engine.run}/supervisor.sock`, '-n', 'words', ...args])).stderr;
+    await ctr('-n', 'words', 'images', 'import', `${engine.folder}/busybox.tar`);
+    const refused = await failure('run', '--rm', 'docker.io/library/busybox:latest', 'none', 'nosuch');
+    expect(refused.match(/OCI runtime create failed: runc create failed: unable to start container process: /g)).toHaveLength(1);
+    expect(refused).toContain('failed to create shim task: ');
+    await ctr('-n', 'words', 'containers', 'create', 'docker.io/library/busybox:latest', 'idle');
+    expect((await failure('tasks', 'kill', 'idle')).match(/no running task found/g)).toHaveLength(1);
+    await ctr('-n', 'words', 'containers', 'rm', 'idle');
+    await ctr('-n', 'words', 'images', 'rm', '--sync', 'docker.io/library/busybox:latest');
+  });
+
   ctrTest('the same ids, digests, pid and status', async () => {
     const id = await inspect('{{.Id}}');
     expect(await ctr('containers', 'ls', '-q')).toBe(`${id}\n`);
