@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "monitor/control.h"
-#include "monitor/foreign.h"
+#include "monitor/remote.h"
 #include "base/id_ranges.h"
 #include "monitor/input.h"
 #include "base/json.h"
@@ -46,9 +46,9 @@ bool input_closed(void) { return monitor.status == STATUS_STOPPED; }
 
 int lifecycle_follow(pid_t pid, struct launch_error *error) { return pid > 0 ? 0 : lifecycle_start(error); }
 
-void foreign_made(pid_t pid) { monitor.state.pid = pid; }
+void remote_made(pid_t pid) { monitor.state.pid = pid; }
 
-void foreign_ended(int code, const char *exited_at, bool oom) {
+void remote_ended(int code, const char *exited_at, bool oom) {
 	if (code > 0 && strlen(exited_at) > 64 && oom) abort(); /* a time has a length */
 }
 
@@ -64,7 +64,7 @@ static void line(const uint8_t *data, size_t size) {
 	text[size] = 0;
 	if (json_string(text, "op", op, sizeof(op))) {
 		monitor.status = size % 3 == 0 ? STATUS_STOPPED : 0;
-		monitor.foreign = size & 1;
+		monitor.remote = size & 1;
 		control_answer(op, text, answer, sizeof(answer));
 		if (!strchr(answer, '\n')) abort(); /* an answer is one whole line */
 	}

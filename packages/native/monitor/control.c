@@ -6,7 +6,7 @@
 #include <sys/ioctl.h>
 
 #include "monitor/attach.h"
-#include "monitor/foreign.h"
+#include "monitor/remote.h"
 #include "monitor/input.h"
 #include "base/json.h"
 #include "monitor/lifecycle.h"
@@ -34,12 +34,12 @@ static void state(char *out, size_t cap) {
 	    "{\"ok\":true,\"pid\":%d,\"status\":\"%s\",\"tty\":%s,\"acknowledged\":%s,\"log_dropped\":%llu,\"clients_dropped\":%u,\"stdin_"
 	    "closed\":%s%s}\n",
 	    monitor.state.pid, names[monitor.status], monitor.tty ? "true" : "false", monitor.state.acknowledged ? "true" : "false",
-	    (unsigned long long)output_log_dropped(), clients_dropped, monitor.foreign && input_closed() ? "true" : "false", ended);
+	    (unsigned long long)output_log_dropped(), clients_dropped, monitor.remote && input_closed() ? "true" : "false", ended);
 }
 
 static void start(const char *line, char *out, size_t cap) {
 	struct launch_error error = {0};
-	int r = monitor.foreign ? lifecycle_follow((pid_t)json_int(line, "pid", 0), &error) : lifecycle_start(&error);
+	int r = monitor.remote ? lifecycle_follow((pid_t)json_int(line, "pid", 0), &error) : lifecycle_start(&error);
 	if (r < 0) fail(out, cap, launch_kind_name(error.kind), error.text);
 	else snprintf(out, cap, "{\"ok\":true,\"pid\":%d}\n", monitor.state.pid);
 }
@@ -60,12 +60,12 @@ void control_answer(const char *op, const char *line, char *out, size_t cap) {
 		state(out, cap);
 	} else if (strcmp(op, "start") == 0) {
 		start(line, out, cap);
-	} else if (monitor.foreign && strcmp(op, "made") == 0) {
-		foreign_made((pid_t)json_int(line, "pid", 0));
+	} else if (monitor.remote && strcmp(op, "made") == 0) {
+		remote_made((pid_t)json_int(line, "pid", 0));
 		ok(out, cap);
-	} else if (monitor.foreign && strcmp(op, "ended") == 0) {
+	} else if (monitor.remote && strcmp(op, "ended") == 0) {
 		char at[sizeof monitor.exited_at];
-		foreign_ended(
+		remote_ended(
 		    (int)json_int(line, "exit_code", 255), json_string(line, "exited_at", at, sizeof at) ? at : "", json_bool(line, "oom", false));
 		ok(out, cap);
 	} else if (strcmp(op, "wait") == 0) {
@@ -79,7 +79,7 @@ void control_answer(const char *op, const char *line, char *out, size_t cap) {
 	} else if (strcmp(op, "close_stdin") == 0) {
 		input_close_io();
 		ok(out, cap);
-	} else if (monitor.foreign && strcmp(op, "signal") == 0) {
+	} else if (monitor.remote && strcmp(op, "signal") == 0) {
 		fail(out, cap, "invalid", "the process is another program's");
 	} else if (strcmp(op, "signal") == 0) {
 		answer_errno(process_signal((int)json_int(line, "signal", -1)), out, cap, "signal");

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "monitor/attach.h"
-#include "monitor/foreign.h"
+#include "monitor/remote.h"
 #include "base/loop.h"
 #include "monitor/monitor.h"
 
@@ -25,7 +25,7 @@ static size_t pending_at, pending_len;
 static void close_sink(void) {
 	if (sink.fd < 0) return;
 	loop_close(&sink);
-	if (monitor.foreign && !monitor.dead) clients_tell_stdin_closed();
+	if (monitor.remote && !monitor.dead) clients_tell_stdin_closed();
 }
 
 static void update(void) {
@@ -90,10 +90,10 @@ int input_open(const struct frame *frame, int *fd, const char **what) {
 			return -1;
 		}
 	}
-	if (monitor.tty && !monitor.foreign) return 0;
+	if (monitor.tty && !monitor.remote) return 0;
 	int ends[2];
 	*what = "pipe";
-	if ((monitor.foreign ? foreign_pipe("stdin", ends) : pipe2(ends, O_CLOEXEC)) < 0) return -1;
+	if ((monitor.remote ? remote_pipe("stdin", ends) : pipe2(ends, O_CLOEXEC)) < 0) return -1;
 	*fd = ends[0];
 	sink_begin(ends[1]);
 	update();

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "monitor/attach.h"
-#include "monitor/foreign.h"
+#include "monitor/remote.h"
 #include "monitor/input.h"
 #include "base/json.h"
 #include "monitor/lifecycle.h"
@@ -24,7 +24,7 @@
 #include "monitor/process.h"
 
 #define GRACE_QUIET_MS 100 // a writer that outlives the process is waited for while it writes ...
-#define FOREIGN_QUIET_MS 500 // the same when another program passes the output on, in its own time
+#define REMOTE_QUIET_MS 500 // the same when another program passes the output on, in its own time
 #define GRACE_TOTAL_MS 2000 // ... but no longer than this
 #define STUCK_MS 30000 // see monitor.h
 #define SHUTDOWN_MS 10000 // what a process gets that does not end by itself when the host goes down
@@ -150,7 +150,7 @@ void lifecycle_let_go(void) { close_stdio(); }
 
 // The process itself was started by whoever made it; our ends of its FIFOs are not needed any more.
 int lifecycle_follow(pid_t pid, struct launch_error *error) {
-	if (foreign_started(pid, error) < 0 || open_input(error) < 0) return -1;
+	if (remote_started(pid, error) < 0 || open_input(error) < 0) return -1;
 	close_stdio();
 	monitor.status = STATUS_RUNNING;
 	monitor.state.started = true;
@@ -188,7 +188,7 @@ void monitor_check_end(void) {
 	int64_t now = loop_now();
 	if (!output_drain()) {
 		int64_t quiet_since = output_last() > died_at ? output_last() : died_at;
-		int quiet = monitor.foreign ? FOREIGN_QUIET_MS : GRACE_QUIET_MS;
+		int quiet = monitor.remote ? REMOTE_QUIET_MS : GRACE_QUIET_MS;
 		if (now - quiet_since < quiet && now - died_at < GRACE_TOTAL_MS) return;
 	}
 	output_finish();
@@ -201,7 +201,7 @@ void monitor_check_end(void) {
 // Nobody took the created process over: the shim that asked for it is gone.
 static void destroy(void) {
 	monitor.ack_deadline = 0;
-	if (monitor.state.pid > 0 && !monitor.dead && !monitor.foreign) kill(monitor.state.pid, SIGKILL);
+	if (monitor.state.pid > 0 && !monitor.dead && !monitor.remote) kill(monitor.state.pid, SIGKILL);
 	else if (!monitor.dead) monitor_process_died(128 + SIGKILL);
 	monitor.released = true;
 }
@@ -223,9 +223,9 @@ static void serve(void) {
 		loop_turn(timeout(loop_now()));
 		int64_t now = loop_now();
 		if (monitor.ack_deadline && now >= monitor.ack_deadline) destroy();
-		if (kill_at && now >= kill_at && !monitor.dead && monitor.foreign) {
-			foreign_kill();
-			foreign_ended(128 + SIGKILL, "", false); // whoever would tell may be gone already
+		if (kill_at && now >= kill_at && !monitor.dead && monitor.remote) {
+			remote_kill();
+			remote_ended(128 + SIGKILL, "", false); // whoever would tell may be gone already
 		} else if (kill_at && now >= kill_at && !monitor.dead && monitor.state.pid > 0) {
 			kill(monitor.state.pid, SIGKILL);
 			kill_at = now + SHUTDOWN_MS;
@@ -254,7 +254,7 @@ int monitor_run(int socket, struct frame *frame) {
 	monitor.socket = strdup(wire_get(frame, "socket", NULL) ?: "");
 	monitor.exec = wire_int(frame, "exec", 0);
 	monitor.tty = wire_int(frame, "tty", 0);
-	monitor.foreign = foreign_is(frame);
+	monitor.remote = remote_is(frame);
 	monitor.stuck_ms = wire_int(frame, "stuck_ms", STUCK_MS);
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	for (int i = 0; i < 3; i++)
@@ -264,26 +264,26 @@ int monitor_run(int socket, struct frame *frame) {
 	if (loop_init() < 0) return refuse_errno(socket, "epoll");
 	if (clients_listen(monitor.socket) < 0) return refuse_errno(socket, monitor.socket);
 	if (save() < 0) return refuse_errno(socket, monitor.dir);
-	if (monitor.foreign && foreign_open(frame, &what) < 0) return refuse_errno(socket, what);
+	if (monitor.remote && remote_open(frame, &what) < 0) return refuse_errno(socket, what);
 	if (output_open(frame, stdio, &what) < 0 || input_open(frame, &stdio[0], &what) < 0) return refuse_errno(socket, what);
 	int uid = (int)wire_int(frame, "uid", -1), gid = (int)wire_int(frame, "gid", -1);
 	for (int i = 0; i < 3 && (uid >= 0 || gid >= 0); i++)
 		if (stdio[i] >= 0) (void)!fchown(stdio[i], (uid_t)uid, (gid_t)gid);
 
-	if (!monitor.foreign && process_create(frame, stdio, &master, &error) < 0) {
+	if (!monitor.remote && process_create(frame, stdio, &master, &error) < 0) {
 		if (monitor.state.pid > 0) kill(monitor.state.pid, SIGKILL);
 		return refuse(socket, launch_kind_name(error.kind), error.text);
 	}
 	settle();
 	take_terminal();
-	if (!monitor.foreign && !(monitor.exec && process_starts_late(frame))) close_stdio();
-	if (!monitor.foreign) monitor.state.start_time = statefile_start_time(monitor.state.pid);
+	if (!monitor.remote && !(monitor.exec && process_starts_late(frame))) close_stdio();
+	if (!monitor.remote) monitor.state.start_time = statefile_start_time(monitor.state.pid);
 	save();
 	long ack_ms = wire_int(frame, "ack_ms", 0);
 	if (ack_ms > 0) monitor.ack_deadline = loop_now() + ack_ms;
 	const char *oom = wire_get(frame, "oom", NULL);
-	if (oom && *oom && !monitor.foreign) oom_watch(oom, (int)wire_int(frame, "oom_version", 1));
-	if (monitor.foreign || !process_starts_late(frame)) {
+	if (oom && *oom && !monitor.remote) oom_watch(oom, (int)wire_int(frame, "oom_version", 1));
+	if (monitor.remote || !process_starts_late(frame)) {
 		// The plan is not needed any more; only the answer's number is.
 		uint32_t id = request.id;
 		wire_free(&request);

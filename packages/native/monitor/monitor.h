@@ -2,7 +2,7 @@
 // stdio and its log, keeps its exit status, and serves a unix socket; it outlives every service.
 //
 // Fields of its WIRE_MONITOR request (text unless said otherwise; absent means empty):
-//   driver         native | oci | foreign (see foreign.h)
+//   driver         native | oci | remote (see remote.h)
 //   dir            directory of monitor.json and exit.json
 //   socket         path of the socket that it serves, at most 100 bytes
 //   exec           "1": an exec process, or a restored init: an oci runtime makes it only at its start
@@ -18,7 +18,7 @@
 //   plan           bytes of the launch plan                                        (native)
 //   create, start  zero-separated command lines of the runtime; pid_file; console: socket path;
 //                  hide: mount point that the runtime must not see; bundle: the directory in which it runs   (oci)
-//   side_log       FIFO of the log of the program that makes the process                             (foreign)
+//   side_log       FIFO of the log of the program that makes the process                             (remote)
 //
 // Answer: {"ok":true,"pid":N,"monitor_pid":N} or {"ok":false,"code":"…","error":"…"}.
 #ifndef GANTRY_MONITOR_H
@@ -37,7 +37,7 @@ enum status { STATUS_CREATED, STATUS_RUNNING, STATUS_STOPPED };
 struct monitor {
 	const char *dir, *socket;
 	bool exec, tty;
-	bool foreign; // another program makes the process and tells its end
+	bool remote; // another program makes the process and tells its end
 	struct monitor_state state;
 	enum status status; // stopped: exit.json is written, the exit may be told
 	bool dead; // the process has been reaped; its output may not be drained yet

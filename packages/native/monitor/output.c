@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "monitor/attach.h"
-#include "monitor/foreign.h"
+#include "monitor/remote.h"
 #include "monitor/logfile.h"
 #include "monitor/logger.h"
 #include "base/loop.h"
@@ -172,10 +172,10 @@ int output_open(const struct frame *frame, int fds[3], const char **what) {
 		int wanted = open_sinks(s, wire_get(frame, keys[i], NULL), what);
 		if (wanted < 0) return -1;
 		// Another program is given both FIFOs or none: runc's shim does not open one alone.
-		if (!monitor.foreign && (monitor.tty || (!wanted && log_file.fd < 0))) continue;
+		if (!monitor.remote && (monitor.tty || (!wanted && log_file.fd < 0))) continue;
 		int ends[2];
 		*what = "pipe";
-		if ((monitor.foreign ? foreign_pipe(keys[i], ends) : pipe2(ends, O_CLOEXEC)) < 0) return -1;
+		if ((monitor.remote ? remote_pipe(keys[i], ends) : pipe2(ends, O_CLOEXEC)) < 0) return -1;
 		source_begin(s, ends[0], i + 1);
 		s->ended = false;
 		fds[i + 1] = ends[1];

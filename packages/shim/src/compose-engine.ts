@@ -18,12 +18,12 @@ import { EventJournal } from './events/journal';
 import { Publisher } from './events/publisher';
 import { Helper, locateProgram } from '@gantry/native';
 import { HostRootfsMounter } from './rootfs/rootfs';
-import { type Engine, runtimeRoot } from './tasks/engine';
+import { type TaskParts, runtimeRoot } from './tasks/engine';
 import { rebuild } from './tasks/rebuild';
 import { TaskRegistry } from './tasks/registry';
 
 export interface ComposedEngine extends Running {
-  readonly engine: Engine;
+  readonly engine: TaskParts;
 }
 
 /**
@@ -54,7 +54,7 @@ export async function composeEngine(
     }),
     'task-service': new RemoteDriver({ name: 'task-service', cgroups, logger, server: new TaskServerOfMany({ run, logger }) }),
   } satisfies Record<DriverName, Driver>;
-  const engine: Engine = {
+  const engine: TaskParts = {
     clientTimeoutMs: config['client-timeout-ms'],
     run,
     helper,

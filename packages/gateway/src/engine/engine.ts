@@ -8,7 +8,7 @@ import {
 import { type Connection, type ServiceClient, unavailable } from '@gantry/rpc';
 
 /** What the gateway needs of the engine: the services of gantry.engine.v1, and to know that somebody is there. */
-export interface Engine {
+export interface EngineClients {
   readonly containers: ServiceClient<typeof ContainersServiceService>;
   readonly images: ServiceClient<typeof EngineImagesServiceService>;
   readonly networks: ServiceClient<typeof EngineNetworksServiceService>;
@@ -21,7 +21,7 @@ export interface Engine {
 /** Longest wait for a supervisor that restarts, milliseconds. */
 const READY_MS = 10_000;
 
-export function engineOver(connection: Connection): Engine {
+export function engineOver(connection: Connection): EngineClients {
   return {
     containers: connection.client(ContainersServiceService),
     images: connection.client(EngineImagesServiceService),

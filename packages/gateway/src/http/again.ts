@@ -1,5 +1,5 @@
 import { isErrorOf, pause } from '@gantry/rpc';
-import type { Engine } from '../engine/engine';
+import type { EngineClients } from '../engine/engine';
 import type { Exchange, Route } from './exchange';
 
 /** Pauses before a reading request is tried again, ms. */
@@ -9,7 +9,7 @@ const PAUSES = [20, 200];
  * Answers a request. One that only reads is tried again when a service died under it before a byte was answered: what it asks for is known again
  * as soon as the service is back. What changes something is not: nobody knows how far it came.
  */
-export async function answer(route: Route, x: Exchange, engine: Engine): Promise<void> {
+export async function answer(route: Route, x: Exchange, engine: EngineClients): Promise<void> {
   for (let tries = 0; ; tries++) {
     try {
       if (route.offline !== true) await engine.ready();

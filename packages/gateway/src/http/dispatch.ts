@@ -5,7 +5,7 @@ import { posix } from 'node:path';
 import { compareVersions, MAX_API_VERSION, MIN_API_VERSION, negotiate } from '@gantry/docker-api';
 import { cancelled, errorText, type Logger, newContext, notFound, openSpan, runInCall } from '@gantry/rpc';
 import { SpanKind, type Tracer } from '@opentelemetry/api';
-import type { Engine } from '../engine/engine';
+import type { EngineClients } from '../engine/engine';
 import { answer } from './again';
 import { sendEmpty, sendError, sendText, statusOf } from './answer';
 import type { Exchange, Route, Upgrade } from './exchange';
@@ -19,7 +19,7 @@ export interface HttpObserver {
 
 export interface DispatchOptions {
   readonly router: Router;
-  readonly engine: Engine;
+  readonly engine: EngineClients;
   readonly logger: Logger;
   /** Version of the product, for the Server header. */
   readonly version: string;

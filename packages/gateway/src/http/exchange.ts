@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { ApiVersion } from '@gantry/docker-api';
 import type { CallContext } from '@gantry/rpc';
-import type { Engine } from '../engine/engine';
+import type { EngineClients } from '../engine/engine';
 import type { Query } from './query';
 
 /** A connection whose client asked to leave HTTP (`Upgrade: tcp`): paused, its next bytes are the body's, then the stream's. */
@@ -25,7 +25,7 @@ export interface Exchange {
   readonly upgrade?: Upgrade;
 }
 
-export type Handler = (x: Exchange, engine: Engine) => Promise<void>;
+export type Handler = (x: Exchange, engine: EngineClients) => Promise<void>;
 
 export interface Route {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE';

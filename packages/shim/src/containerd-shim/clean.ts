@@ -1,12 +1,12 @@
 import { readExitState, readMonitorState } from '../monitor/state-files';
-import type { Engine } from '../tasks/engine';
+import type { TaskParts } from '../tasks/engine';
 import { undoTask } from '../tasks/undo';
 import type { ControlAnswer } from './control';
 
 const SIGKILLED = 137;
 
 /** Kills a task and forgets it, silently: containerd tells of its end itself. Answers the exit that it had, if it had one. */
-export async function cleanTask(engine: Engine, namespace: string, id: string): Promise<ControlAnswer> {
+export async function cleanTask(engine: TaskParts, namespace: string, id: string): Promise<ControlAnswer> {
   const task = engine.registry.find(namespace, id);
   if (task === undefined) return { ok: true, pid: 0, exitCode: SIGKILLED, exitedAt: new Date().toISOString() };
   const pid = task.init.pid || (readMonitorState(task.dir)?.pid ?? 0);

@@ -18,7 +18,7 @@ import { composeEngine } from '../compose-engine';
 import { taskHandlers } from '../grpc/task-handlers';
 import type { EventJournal } from '../events/journal';
 import { createTask } from '../tasks/create';
-import type { Engine } from '../tasks/engine';
+import type { TaskParts } from '../tasks/engine';
 import { cleanTask } from './clean';
 import type { Invocation } from './config';
 import { controlServer } from './control';
@@ -141,7 +141,7 @@ async function compose(
 }
 
 /** What the end of the last task needs beside what every shim does. */
-function tenancyHandlers(engine: Engine, tenancy: Tenancy): Pick<Handlers<typeof TaskServiceV3>, 'create' | 'shutdown'> {
+function tenancyHandlers(engine: TaskParts, tenancy: Tenancy): Pick<Handlers<typeof TaskServiceV3>, 'create' | 'shutdown'> {
   return {
     create: async (ctx, request) => {
       try {

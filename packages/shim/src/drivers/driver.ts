@@ -105,7 +105,7 @@ export interface Driver {
   remove(task: DriverTask): Promise<void>;
   /**
    * Only of drivers whose processes another program makes and watches: the steps of init, or of the exec process whose directory is given.
-   * `prepare` and `prepareExec` then answer the fields of a monitor that carries stdio alone (native/foreign.h). `task` is asked when a step is taken.
+   * `prepare` and `prepareExec` then answer the fields of a monitor that carries stdio alone (native/monitor/remote.h). `task` is asked when a step is taken.
    */
   remote?(task: () => DriverTask, exec: { readonly execId: string; readonly dir: string } | undefined): RemoteProcess;
   /** Process ids and metrics of a task whose cgroup only the other program knows surely. Without these the shim reads the cgroup itself. */

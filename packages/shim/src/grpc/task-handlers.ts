@@ -3,7 +3,7 @@ import type { Handlers } from '@gantry/rpc';
 import { checkpointTask } from '../tasks/checkpoint';
 import { createTask } from '../tasks/create';
 import { deleteProcess } from '../tasks/delete';
-import type { Engine } from '../tasks/engine';
+import type { TaskParts } from '../tasks/engine';
 import { addExec } from '../tasks/exec';
 import { killProcess } from '../tasks/kill';
 import { pauseTask, resumeTask } from '../tasks/pause';
@@ -19,7 +19,7 @@ import { exitedAt } from '../tasks/watch';
 const PROTOCOL = '3';
 
 /** containerd.task.v3.Task for the tasks of every namespace; the namespace comes with the call's metadata. */
-export function taskHandlers(engine: Engine): Handlers<typeof TaskService> {
+export function taskHandlers(engine: TaskParts): Handlers<typeof TaskService> {
   const { registry } = engine;
   return {
     create: async (ctx, request) => ({ pid: (await createTask(engine, ctx, request)).init.pid }),

@@ -4,12 +4,12 @@ import { TaskCheckpointed } from '@gantry/api/containerd/events/events';
 import { CheckpointOptions } from '@gantry/api/containerd/runc/v1/runc';
 import type { Any } from '@gantry/api/google/protobuf/any';
 import { failedPrecondition, invalidArgument } from '@gantry/rpc';
-import type { Engine } from './engine';
+import type { TaskParts } from './engine';
 import { driverTask } from './task';
 
 /** Writes a running task to files; it ends unless the options leave it running (they do by default, as runc's shim has it). */
 export async function checkpointTask(
-  engine: Engine,
+  engine: TaskParts,
   namespace: string,
   request: { id: string; path: string; options: Any | undefined },
 ): Promise<void> {

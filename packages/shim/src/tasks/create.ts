@@ -9,7 +9,7 @@ import { readOptions } from '../drivers/options';
 import type { Fields } from '@gantry/native';
 import { writeJson } from '../monitor/state-files';
 import { layMappedBinds } from '../rootfs/mapped-binds';
-import { type Engine, runtimeRoot, socketPath, taskDir } from './engine';
+import { type TaskParts, runtimeRoot, socketPath, taskDir } from './engine';
 import { hostId, mappingsOf } from './host-id';
 import { joinShimCgroup } from './shim-cgroup';
 import { checkIdentifier, type TaskRecord } from './record';
@@ -24,7 +24,7 @@ import { watchProcess } from './watch';
  * Makes the task up to "created": rootfs mounted, cgroups and namespaces made, init waiting. Everything is undone when a step fails; what a
  * crash cuts short is undone by the next shim, which knows it by task.json.
  */
-export async function createTask(engine: Engine, ctx: CallContext, request: CreateTaskRequest): Promise<Task> {
+export async function createTask(engine: TaskParts, ctx: CallContext, request: CreateTaskRequest): Promise<Task> {
   const namespace = checkIdentifier('namespace', ctx.namespace);
   const id = checkIdentifier('container id', request.id);
   if (!isAbsolute(request.bundle)) throw invalidArgument(`bundle "${request.bundle}" of ${id} is not absolute`);
@@ -60,7 +60,7 @@ interface Plan {
   readonly spec: Spec;
 }
 
-async function makeTask(engine: Engine, ctx: CallContext, { namespace, request, options, spec }: Plan): Promise<Task> {
+async function makeTask(engine: TaskParts, ctx: CallContext, { namespace, request, options, spec }: Plan): Promise<Task> {
   const { id, bundle } = request;
   const dir = taskDir(engine.run, namespace, id);
   const driver = engine.drivers[options.driver];

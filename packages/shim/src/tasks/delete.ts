@@ -2,7 +2,7 @@ import { TaskDelete } from '@gantry/api/containerd/events/events';
 import { type CallContext, failedPrecondition } from '@gantry/rpc';
 import type { ExitState } from '../monitor/state-files';
 import { removeMappedBinds } from '../rootfs/mapped-binds';
-import type { Engine } from './engine';
+import type { TaskParts } from './engine';
 import { driverTask, type Task } from './task';
 import { removeFlat, removeTaskDir } from './undo';
 import { exitedAt } from './watch';
@@ -13,11 +13,11 @@ export interface Deleted {
 }
 
 /** Takes a stopped (or never started) task, or a stopped exec process, away; answers its exit for the last time. */
-export async function deleteProcess(engine: Engine, ctx: CallContext, id: string, execId: string): Promise<Deleted> {
+export async function deleteProcess(engine: TaskParts, ctx: CallContext, id: string, execId: string): Promise<Deleted> {
   return execId === '' ? deleteTask(engine, ctx, id) : deleteExec(engine, ctx, id, execId);
 }
 
-async function deleteExec(engine: Engine, ctx: CallContext, id: string, execId: string): Promise<Deleted> {
+async function deleteExec(engine: TaskParts, ctx: CallContext, id: string, execId: string): Promise<Deleted> {
   const task = engine.registry.get(ctx.namespace, id);
   const exec = engine.registry.exec(ctx.namespace, id, execId);
   const { process } = exec;
@@ -31,7 +31,7 @@ async function deleteExec(engine: Engine, ctx: CallContext, id: string, execId: 
   return { pid, exit: ran ? exit : { ...exit, exit_code: 0 } };
 }
 
-async function deleteTask(engine: Engine, ctx: CallContext, id: string): Promise<Deleted> {
+async function deleteTask(engine: TaskParts, ctx: CallContext, id: string): Promise<Deleted> {
   const task = engine.registry.get(ctx.namespace, id);
   if (task.init.status === 'running' && task.init.exitState === undefined) throw failedPrecondition(`task ${id} is running`);
   task.deleting ??= removeTask(engine, task).finally(() => {
@@ -43,13 +43,13 @@ async function deleteTask(engine: Engine, ctx: CallContext, id: string): Promise
 
 const SIGKILL = 9;
 
-async function unmount(engine: Engine, task: Task): Promise<void> {
+async function unmount(engine: TaskParts, task: Task): Promise<void> {
   const { rootfs } = task.record;
   if (rootfs === undefined || (await task.unmounted) === true) return;
   await engine.rootfs.unmount(rootfs);
 }
 
-async function removeTask(engine: Engine, task: Task): Promise<void> {
+async function removeTask(engine: TaskParts, task: Task): Promise<void> {
   const { namespace, id, rootfs } = task.record;
   if (task.init.exitState === undefined) await task.init.signal(SIGKILL).catch(() => undefined); // created, never started
   const exit = await task.init.exit;

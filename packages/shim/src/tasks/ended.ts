@@ -1,11 +1,11 @@
-import type { Engine } from './engine';
+import type { TaskParts } from './engine';
 import { driverTask, type Task } from './task';
 
 /**
  * What follows the end of a task's init, after it was told: what outlived it is ended, and its rootfs, which nobody needs any more unless a hook
  * comes after it, is unmounted before Delete asks for it. Delete tries again what failed.
  */
-export function taskEnded(engine: Engine, task: Task): void {
+export function taskEnded(engine: TaskParts, task: Task): void {
   const { id, rootfs } = task.record;
   const swept = task.driver
     .sweep(driverTask(task))

@@ -8,7 +8,7 @@ import type { RootfsMounter } from '../rootfs/rootfs';
 import type { TaskRegistry } from './registry';
 
 /** What the verbs share. */
-export interface Engine {
+export interface TaskParts {
   readonly run: string;
   readonly bootId: string;
   readonly helper: Helper;

@@ -5,7 +5,7 @@ import { parseJson, type Process } from '@gantry/oci';
 import { alreadyExists, asGantryError, type CallContext, failedPrecondition, internal, invalidArgument, isGantryError } from '@gantry/rpc';
 import { startTimeOf, writeJson } from '../monitor/state-files';
 import { hostId, mappingsOf } from './host-id';
-import { type Engine, execDir, socketPath } from './engine';
+import { type TaskParts, execDir, socketPath } from './engine';
 import { checkIdentifier, type ExecRecord } from './record';
 import { joinShimCgroup } from './shim-cgroup';
 import { monitorStdio } from './stdio';
@@ -18,7 +18,7 @@ import { watchProcess } from './watch';
  * when a stdin URI is given, and is closed when the first client leaves. A process that cannot be made is there until it is deleted and is refused by
  * Start, as with containerd's shims; but who would attach to its monitor before is told now.
  */
-export async function addExec(engine: Engine, ctx: CallContext, request: ExecProcessRequest): Promise<void> {
+export async function addExec(engine: TaskParts, ctx: CallContext, request: ExecProcessRequest): Promise<void> {
   const { id, execId } = request;
   const task = engine.registry.get(ctx.namespace, id);
   checkIdentifier('exec id', execId);
@@ -37,7 +37,7 @@ export async function addExec(engine: Engine, ctx: CallContext, request: ExecPro
 /** Names taken by an Exec that has not finished. */
 const adding = new Set<string>();
 
-async function makeExec(engine: Engine, task: Task, request: ExecProcessRequest): Promise<void> {
+async function makeExec(engine: TaskParts, task: Task, request: ExecProcessRequest): Promise<void> {
   const { namespace } = task.record;
   const { id, execId, terminal } = request;
   const process = readProcess(request);

@@ -1,12 +1,12 @@
 import { invalidArgument, notFound } from '@gantry/rpc';
-import type { Engine } from './engine';
+import type { TaskParts } from './engine';
 import { driverTask } from './task';
 
 const SIGNAL_MAX = 64;
 
 /** Sends a signal to init, to an exec process, or to all processes of the task. A process that has ended is notFound. */
 export async function killProcess(
-  engine: Engine,
+  engine: TaskParts,
   namespace: string,
   id: string,
   options: { execId: string; signal: number; all: boolean },

@@ -4,7 +4,7 @@ import type { Spec } from '@gantry/oci';
 import { errorText, GantryError } from '@gantry/rpc';
 import { type ExitState, isSameProcess, readExitState, readJson, readMonitorState, writeExitState } from '../monitor/state-files';
 import { readSpec } from './create';
-import { type Engine, execDir } from './engine';
+import { type TaskParts, execDir } from './engine';
 import type { ExecRecord, TaskRecord } from './record';
 import { driverTask, type Task } from './task';
 import { endMonitor, undoTask } from './undo';
@@ -18,7 +18,7 @@ const REBOOT_CODE = 255;
  * Finds every task again that a former shim made: those that were acknowledged are adopted, with their monitors or the exits on file;
  * creations that were cut short are undone. A task that cannot be handled is logged and left for the next start.
  */
-export async function rebuild(engine: Engine): Promise<void> {
+export async function rebuild(engine: TaskParts): Promise<void> {
   const root = join(engine.run, 'tasks');
   for (const namespace of await list(root)) {
     for (const id of await list(join(root, namespace))) {
@@ -32,7 +32,7 @@ export async function rebuild(engine: Engine): Promise<void> {
 
 const list = (dir: string): Promise<string[]> => readdir(dir).catch(() => []);
 
-async function rebuildTask(engine: Engine, dir: string): Promise<void> {
+async function rebuildTask(engine: TaskParts, dir: string): Promise<void> {
   const record = readJson<TaskRecord>(join(dir, 'task.json'));
   if (record === undefined) return; // a bundle without a task: its owner's
   const { namespace, id } = record;
@@ -65,7 +65,7 @@ async function rebuildTask(engine: Engine, dir: string): Promise<void> {
   for (const execId of await list(join(dir, 'execs'))) await rebuildExec(engine, task, execId);
 }
 
-async function rebuildExec(engine: Engine, task: Task, execId: string): Promise<void> {
+async function rebuildExec(engine: TaskParts, task: Task, execId: string): Promise<void> {
   const dir = execDir(task.dir, execId);
   const { namespace, id } = task.record;
   const [record, state] = [readJson<ExecRecord>(join(dir, 'exec.json')), readMonitorState(dir)];

@@ -1,10 +1,10 @@
 import { failedPrecondition, isGantryError } from '@gantry/rpc';
 import type { RuntimeVerb } from '../drivers/driver';
-import type { Engine } from './engine';
+import type { TaskParts } from './engine';
 import type { Task } from './task';
 
 /** Lets a created task, or an added exec process, run; answers its pid. */
-export async function startProcess(engine: Engine, namespace: string, id: string, execId: string): Promise<number> {
+export async function startProcess(engine: TaskParts, namespace: string, id: string, execId: string): Promise<number> {
   const task = engine.registry.get(namespace, id);
   const exec = execId === '' ? undefined : engine.registry.exec(namespace, id, execId);
   const process = exec?.process ?? task.init;

@@ -1,12 +1,12 @@
 import type { StateResponse } from '@gantry/api/containerd/task/v3/shim';
 import { Status } from '@gantry/api/containerd/v1/types/task';
-import type { Engine } from './engine';
+import type { TaskParts } from './engine';
 import { exitedAt } from './watch';
 
 const statuses = { created: Status.CREATED, running: Status.RUNNING, stopped: Status.STOPPED } as const;
 
 /** What a process is now. */
-export function processState(engine: Engine, namespace: string, id: string, execId: string): StateResponse {
+export function processState(engine: TaskParts, namespace: string, id: string, execId: string): StateResponse {
   const task = engine.registry.get(namespace, id);
   const exec = execId === '' ? undefined : engine.registry.exec(namespace, id, execId);
   const process = exec?.process ?? task.init;

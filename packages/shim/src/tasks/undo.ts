@@ -3,14 +3,14 @@ import { join } from 'node:path';
 import { errorText, GantryError } from '@gantry/rpc';
 import { isSameProcess, readMonitorState, removeSocket } from '../monitor/state-files';
 import { removeMappedBinds } from '../rootfs/mapped-binds';
-import type { Engine } from './engine';
+import type { TaskParts } from './engine';
 import { driverTask, type Task } from './task';
 
 /**
  * Takes away everything that a task made: processes, monitors, the driver's state, the rootfs mount, the directory. Each part is tried
  * whatever the others do, and all may be repeated; the record goes last, so that what failed is tried again by the next shim.
  */
-export async function undoTask(engine: Engine, task: Pick<Task, 'record' | 'dir' | 'spec' | 'driver' | 'init'>): Promise<void> {
+export async function undoTask(engine: TaskParts, task: Pick<Task, 'record' | 'dir' | 'spec' | 'driver' | 'init'>): Promise<void> {
   task.init.detach();
   const failures: unknown[] = [];
   const attempt = async (work: () => unknown): Promise<void> => {

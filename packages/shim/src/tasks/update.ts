@@ -1,12 +1,12 @@
 import type { Any } from '@gantry/api/google/protobuf/any';
 import { type LinuxResources, parseJson } from '@gantry/oci';
 import { failedPrecondition, invalidArgument, notImplemented } from '@gantry/rpc';
-import type { Engine } from './engine';
+import type { TaskParts } from './engine';
 import { driverTask } from './task';
 
 /** Changes the limits that are set in an OCI LinuxResources (JSON in an Any). */
 export async function updateTask(
-  engine: Engine,
+  engine: TaskParts,
   namespace: string,
   id: string,
   change: { resources: Any | undefined; annotations: Readonly<Record<string, string>> },

@@ -6,7 +6,7 @@ import type { Timestamp } from '@gantry/api/google/protobuf/timestamp';
 import { MonitoredProcess } from '../monitor/process';
 import type { RemoteProcess } from '../monitor/remote-process';
 import type { ExitState } from '../monitor/state-files';
-import type { Engine } from './engine';
+import type { TaskParts } from './engine';
 
 export interface Watched {
   readonly namespace: string;
@@ -28,7 +28,7 @@ const PUBLISHED = 'published';
  * A monitored process whose start, OOM kill and exit become containerd's events. The exit event is journaled before the mark `published` is
  * set, so that a shim killed between the two tells it twice, but never not at all.
  */
-export function watchProcess(engine: Engine, watched: Watched): MonitoredProcess {
+export function watchProcess(engine: TaskParts, watched: Watched): MonitoredProcess {
   const { namespace, id, execId, dir } = watched;
   let oomTold = false;
   const oom = (): void => {

@@ -1,7 +1,7 @@
 import type { AttachResponse } from '@gantry/api/gantry/engine/v1/containers';
 import { internal } from '@gantry/rpc';
 import type { Duplex, Transform } from 'node:stream';
-import type { Engine } from '../../engine/engine';
+import type { EngineClients } from '../../engine/engine';
 import { hasBody, readBody } from '../../http/body';
 import type { Exchange, Route } from '../../http/exchange';
 import { copyTicket } from '../../streams/copy-ticket';
@@ -32,7 +32,7 @@ export const containerAttach: Route = {
  * The client is told that it is attached when the engine has registered it, which may be long before the container runs; its bytes flow when the
  * monitor's socket is known, and the start waits for AttachReady, so the first byte is never lost.
  */
-export async function attach(x: Exchange, engine: Engine, acceptance: Acceptance): Promise<void> {
+export async function attach(x: Exchange, engine: EngineClients, acceptance: Acceptance): Promise<void> {
   const { query } = x;
   const detachKeys = query.text('detachKeys');
   const keys = parseDetachKeys(detachKeys);
@@ -68,7 +68,7 @@ interface Joint {
   readonly keys: Buffer | undefined;
 }
 
-async function join(x: Exchange, engine: Engine, { message, client, wish, through, keys }: Joint): Promise<void> {
+async function join(x: Exchange, engine: EngineClients, { message, client, wish, through, keys }: Joint): Promise<void> {
   const stdin = wish.stdin && message.openStdin;
   const monitor = await attachMonitor(message.socket, { op: 'attach', stdin, stdout: wish.stdout, stderr: wish.stderr }, x.ctx.signal);
   const done = splice(client, monitor, {

@@ -1,7 +1,7 @@
 import type { WaitResponse } from '@gantry/api/gantry/engine/v1/containers';
 import { exactNumber } from '@gantry/docker-api';
 import { internal, invalidArgument, isErrorOf, pause } from '@gantry/rpc';
-import type { Engine } from '../../engine/engine';
+import type { EngineClients } from '../../engine/engine';
 import type { Exchange, Route } from '../../http/exchange';
 
 /** Pause before asking a restarted engine again, milliseconds: the broken connection must be noticed first. */
@@ -27,7 +27,7 @@ export const containerWait: Route = {
 };
 
 /** Waits; when the supervisor restarts meanwhile, waits on, for the container did not end with it. */
-async function exitOf(x: Exchange, engine: Engine, condition: string): Promise<WaitResponse> {
+async function exitOf(x: Exchange, engine: EngineClients, condition: string): Promise<WaitResponse> {
   const id = x.params['name'] ?? '';
   const registered = new Registered(x);
   for (let again = false; ; again = true) {
@@ -68,7 +68,7 @@ interface OneWait {
   readonly registered: Registered;
 }
 
-async function oneWait(x: Exchange, engine: Engine, { id, condition, registered }: OneWait): Promise<WaitResponse> {
+async function oneWait(x: Exchange, engine: EngineClients, { id, condition, registered }: OneWait): Promise<WaitResponse> {
   for await (const message of engine.containers.wait(x.ctx, { id, condition })) {
     if (!message.registered) return message;
     registered.tell();
@@ -77,7 +77,7 @@ async function oneWait(x: Exchange, engine: Engine, { id, condition, registered 
 }
 
 /** The next exit may have happened while nobody waited: then it is the last one, unless the container never ran. */
-async function conditionAfterRestart(x: Exchange, engine: Engine, id: string, condition: string): Promise<string> {
+async function conditionAfterRestart(x: Exchange, engine: EngineClients, id: string, condition: string): Promise<string> {
   if (condition !== 'next-exit') return condition;
   const { container } = await engine.containers.inspect(x.ctx, { id, size: false });
   return container?.State?.Status === 'created' ? condition : 'not-running';

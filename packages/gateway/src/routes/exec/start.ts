@@ -2,7 +2,7 @@ import type { ExecStartResponse } from '@gantry/api/gantry/engine/v1/containers'
 import { detached, internal, isGantryError } from '@gantry/rpc';
 import type { Socket } from 'node:net';
 import { type ExecStartBody, execStartBody } from '@gantry/docker-api';
-import type { Engine } from '../../engine/engine';
+import type { EngineClients } from '../../engine/engine';
 import { messageOf, sendEmpty } from '../../http/answer';
 import { readJson } from '../../http/body';
 import type { Exchange, Route } from '../../http/exchange';
@@ -36,13 +36,13 @@ function requestOf(x: Exchange, body: ExecStartBody): { id: string; detach: bool
   };
 }
 
-async function startDetached(x: Exchange, engine: Engine, body: ExecStartBody): Promise<void> {
+async function startDetached(x: Exchange, engine: EngineClients, body: ExecStartBody): Promise<void> {
   const call = engine.containers.execStart(detached(x.ctx), requestOf(x, body));
   for await (const message of call) if (message.started) break;
   sendEmpty(x, 200);
 }
 
-async function startAttached(x: Exchange, engine: Engine, body: ExecStartBody): Promise<void> {
+async function startAttached(x: Exchange, engine: EngineClients, body: ExecStartBody): Promise<void> {
   const call = engine.containers.execStart(x.ctx, requestOf(x, body));
   const messages = call[Symbol.asyncIterator]();
   let client: Socket | undefined;
@@ -70,7 +70,7 @@ interface Joint {
   readonly messages: AsyncIterator<ExecStartResponse>;
 }
 
-async function join(x: Exchange, engine: Engine, { exec, framed, messages }: Joint): Promise<Socket> {
+async function join(x: Exchange, engine: EngineClients, { exec, framed, messages }: Joint): Promise<Socket> {
   const monitor = await attachMonitor(
     exec.socket,
     { op: 'attach', stdin: exec.stdin, stdout: exec.stdout, stderr: exec.stderr },

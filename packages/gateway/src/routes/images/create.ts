@@ -1,5 +1,5 @@
 import { invalidArgument } from '@gantry/rpc';
-import type { Engine } from '../../engine/engine';
+import type { EngineClients } from '../../engine/engine';
 import type { Exchange, Route } from '../../http/exchange';
 import { parsePlatform } from '../../http/platform';
 import { checkTag } from '../../http/tag';
@@ -21,7 +21,7 @@ export const imageCreate: Route = {
   },
 };
 
-async function pull(x: Exchange, engine: Engine): Promise<void> {
+async function pull(x: Exchange, engine: EngineClients): Promise<void> {
   const tag = x.query.text('tag');
   if (!tag.includes(':')) checkTag(tag); // else a digest
   const { ref, allTags } = pullReference(x.query.text('fromImage'), tag);
@@ -57,7 +57,7 @@ export function sourceUrl(fromSrc: string): string {
   return url;
 }
 
-async function importImage(x: Exchange, engine: Engine, source: string): Promise<void> {
+async function importImage(x: Exchange, engine: EngineClients, source: string): Promise<void> {
   const { query } = x;
   const changes = query
     .all('changes')

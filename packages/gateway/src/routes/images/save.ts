@@ -1,10 +1,10 @@
 import { invalidArgument } from '@gantry/rpc';
-import type { Engine } from '../../engine/engine';
+import type { EngineClients } from '../../engine/engine';
 import type { Exchange, Route } from '../../http/exchange';
 import { parsePlatformJson } from '../../http/platform';
 import { download, needTicket } from '../../streams/bulk';
 
-async function save(x: Exchange, engine: Engine, refs: string[]): Promise<void> {
+async function save(x: Exchange, engine: EngineClients, refs: string[]): Promise<void> {
   if (refs.length === 0) throw invalidArgument('no image names given');
   const platforms = x.query.all('platform').map(parsePlatformJson);
   const { save: saved } = await engine.images.saveImages(x.ctx, { save: { refs, platforms } });

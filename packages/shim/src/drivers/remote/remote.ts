@@ -48,14 +48,14 @@ export class RemoteDriver implements Driver {
   }
 
   async prepare(task: DriverTask): Promise<{ fields: Fields; warnings: readonly string[] }> {
-    return { fields: { driver: 'foreign', side_log: this.settings.server.log(task) }, warnings: [] };
+    return { fields: { driver: 'remote', side_log: this.settings.server.log(task) }, warnings: [] };
   }
 
   async prepareExec(task: DriverTask, exec: DriverExec): Promise<Fields> {
     const { execId, process, terminal } = exec;
     writeJson(join(exec.dir, 'process.json'), { terminal, process: JSON.parse(formatJson({ ...process, terminal })) as unknown });
     await this.session(task); // one that cannot be reached is told now
-    return { driver: 'foreign', exec_id: execId };
+    return { driver: 'remote', exec_id: execId };
   }
 
   remote(task: () => DriverTask, exec: { readonly execId: string; readonly dir: string } | undefined): RemoteProcess {

@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "monitor/foreign.h"
+#include "monitor/remote.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,9 +24,9 @@ static size_t side_written;
 static char *oom_directory;
 static int oom_version;
 
-bool foreign_is(const struct frame *frame) {
+bool remote_is(const struct frame *frame) {
 	const char *driver = wire_get(frame, "driver", NULL);
-	return driver && strcmp(driver, "foreign") == 0;
+	return driver && strcmp(driver, "remote") == 0;
 }
 
 static void side_ready(struct watch *w, uint32_t events) {
@@ -50,7 +50,7 @@ static int side_open(const char *path) {
 	return 0;
 }
 
-int foreign_open(const struct frame *frame, const char **what) {
+int remote_open(const struct frame *frame, const char **what) {
 	const char *path = wire_get(frame, "side_log", NULL), *oom = wire_get(frame, "oom", NULL);
 	oom_directory = oom && *oom ? strdup(oom) : NULL;
 	oom_version = (int)wire_int(frame, "oom_version", 1);
@@ -58,7 +58,7 @@ int foreign_open(const struct frame *frame, const char **what) {
 	return path && *path ? side_open(path) : 0;
 }
 
-int foreign_pipe(const char *name, int ends[2]) {
+int remote_pipe(const char *name, int ends[2]) {
 	char path[4200];
 	snprintf(path, sizeof path, "%s/%s", monitor.dir, name);
 	if (mkfifo(path, 0600) < 0 && errno != EEXIST) return -1;
@@ -68,14 +68,14 @@ int foreign_pipe(const char *name, int ends[2]) {
 	return ends[1] < 0 ? -1 : 0;
 }
 
-void foreign_made(pid_t pid) {
+void remote_made(pid_t pid) {
 	monitor.state.pid = pid;
 	monitor.state.start_time = pid > 0 ? statefile_start_time(pid) : 0;
 	lifecycle_save();
 	if (oom_directory && !monitor.exec) oom_watch(oom_directory, oom_version);
 }
 
-int foreign_started(pid_t pid, struct launch_error *error) {
+int remote_started(pid_t pid, struct launch_error *error) {
 	if (monitor.dead || monitor.status != STATUS_CREATED) {
 		error->kind = LAUNCH_INVALID;
 		snprintf(error->text, sizeof error->text, "the process %s", monitor.dead ? "has ended" : "has been started");
@@ -86,7 +86,7 @@ int foreign_started(pid_t pid, struct launch_error *error) {
 	return 0;
 }
 
-void foreign_ended(int code, const char *exited_at, bool oom) {
+void remote_ended(int code, const char *exited_at, bool oom) {
 	if (monitor.dead) return;
 	lifecycle_let_go();
 	if (oom && !monitor.oom) {
@@ -97,7 +97,7 @@ void foreign_ended(int code, const char *exited_at, bool oom) {
 	monitor_process_died(code);
 }
 
-void foreign_kill(void) {
+void remote_kill(void) {
 	pid_t pid = monitor.state.pid;
 	if (pid > 0 && monitor.state.start_time && statefile_start_time(pid) == monitor.state.start_time) kill(pid, SIGKILL);
 }
