@@ -87,6 +87,11 @@ describeEngine(
       const mounted = async (...flags: string[]): Promise<string[]> =>
         (await ok('run', '--rm', ...flags, 'busybox', 'awk', '$3 ~ /^cgroup/ {print substr($4, 1, 2)}', '/proc/mounts')).split('\n');
       expect(new Set(await mounted('--security-opt', 'writable-cgroups=true'))).toEqual(new Set(['rw']));
+      const { status } = await callApi(suite.engine, 'POST', '/containers/create?name=short', {
+        Image: 'busybox',
+        HostConfig: { SecurityOpt: ['writable-cgroups'] },
+      });
+      expect(status).toBe(201);
       expect(new Set(await mounted('--security-opt', 'writable-cgroups=0'))).toEqual(new Set(['ro']));
       expect((await docker(['run', '--rm', '--security-opt', 'writable-cgroups=maybe', 'busybox', 'true'])).stderr).toContain(
         'invalid --security-opt 2: "writable-cgroups=maybe"',

@@ -193,6 +193,8 @@ describeEngine(
         const { status, message } = await api('POST', '/containers/create?name=made', { Image: 'busybox', HostConfig: host, ...more });
         return `${status} ${message}`;
       };
+      expect(await create({}, { Image: '', Tty: true })).toBe('400 no command specified');
+      expect(await create({ NetworkMode: 'container' })).toBe('400 invalid network mode: invalid container format container:<name|id>');
       expect(await create({ Annotations: { '': 'x' } })).toBe(
         '400 invalid Annotations: the empty string is not permitted as an annotation key',
       );
@@ -226,6 +228,17 @@ describeEngine(
       expect(
         existsSync(join(await ok('info', '-f', '{{.DockerRootDir}}'), 'containers', await ok('inspect', '-f', '{{.Id}}', 'made'))),
       ).toBe(true);
+    });
+
+    test('filters by age show what runs, unless all are asked for', async () => {
+      await ok('run', '-d', '--name', 'one', 'busybox', 'sleep', '600');
+      await ok('run', '--name', 'two', 'busybox', 'true');
+      await ok('run', '-d', '--name', 'three', 'busybox', 'sleep', '600');
+      const shown = async (...flags: string[]): Promise<string[]> => (await ok('ps', ...flags, '--format', '{{.Names}}')).split('\n');
+      expect(await shown('--filter', 'since=one')).toEqual(['three']);
+      expect(await shown('--filter', 'before=three')).toEqual(['one']);
+      expect(await shown('-a', '--filter', 'since=one')).toEqual(['three', 'two']);
+      expect(await shown('--filter', 'status=exited')).toEqual(['two']);
     });
 
     test('an exec that nobody started goes with its container, one that ended keeps its process id', async () => {
@@ -284,6 +297,12 @@ describeEngine(
     });
 
     test('limits and mounts as inspect tells them', async () => {
+      await ok('create', '--name', 'masked', 'busybox', 'true');
+      expect((JSON.parse(await ok('inspect', '-f', '{{json .HostConfig.MaskedPaths}}', 'masked')) as string[]).slice(0, 3)).toEqual([
+        '/proc/asound',
+        '/proc/acpi',
+        '/proc/interrupts',
+      ]);
       await ok('run', '-d', '--name', 'limited', '--pids-limit', '10', 'busybox', 'sleep', '600');
       await ok('update', '--pids-limit', '-1', 'limited');
       expect(await ok('inspect', '-f', '{{.HostConfig.PidsLimit}}', 'limited')).toBe('0');
