@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from 'node:fs';
 import { command, hasProgram, loadBusybox, startEngine, testWith, until, type Engine } from './harness';
 
 describe("containerd's ctr on the supervisor's socket", () => {
@@ -38,6 +39,32 @@ describe("containerd's ctr on the supervisor's socket", () => {
     expect((await failure('tasks', 'kill', 'idle')).match(/no running task found/g)).toHaveLength(1);
     await ctr('-n', 'words', 'containers', 'rm', 'idle');
     await ctr('-n', 'words', 'images', 'rm', '--sync', 'docker.io/library/busybox:latest');
+  });
+
+  const runcTest = testWith('ctr and runc', hasProgram('ctr') && hasProgram('runc'));
+  runcTest('a checkpoint goes through the content store to the runtime that restores it', async () => {
+    const [wrapper, restored] = [`${engine.folder}/runc-of-files`, `${engine.folder}/restored`];
+    // What criu would write and read is a file here.
+    const script = [
+      'for a in "$@"; do [ "$p" = --image-path ] && img=$a; p=$a; case $a in checkpoint|restore) verb=$a;; esac; done',
+      'case $verb in',
+      '  checkpoint) echo memory >"$img/pages.img"; exit 0;;',
+      `  restore) cat "$img/pages.img" >${restored}; exit 1;;`,
+      'esac',
+      'PATH=$PATH:/usr/sbin:/sbin exec runc "$@"',
+    ];
+    writeFileSync(wrapper, `#!/bin/bash\n${script.join('\n')}\n`, { mode: 0o755 });
+    const image = 'docker.io/library/busybox:latest';
+    await ctr('run', '-d', '--runc-binary', wrapper, image, 'frozen', 'sleep', '6000');
+    await ctr('containers', 'checkpoint', '--image', '--task', 'frozen', 'example.org/frozen:1');
+    await ctr('tasks', 'rm', '-f', 'frozen');
+    await ctr('containers', 'rm', 'frozen');
+    await expect(ctr('containers', 'restore', '--live', 'thawed', 'example.org/frozen:1')).rejects.toThrow('OCI runtime restore failed');
+    expect(readFileSync(restored, 'utf8')).toBe('memory\n');
+    await ctr('tasks', 'rm', '-f', 'thawed').catch(() => undefined);
+    await ctr('containers', 'rm', 'thawed');
+    await ctr('images', 'rm', 'example.org/frozen:1');
+    expect(await ctr('leases', 'ls', '-q')).not.toContain('gantry.checkpoint');
   });
 
   ctrTest('the same ids, digests, pid and status', async () => {
