@@ -4,6 +4,7 @@ import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { holdUntilTaken } from './hold';
+import { closeClient } from './splice';
 
 let dir: string;
 beforeEach(() => {
@@ -39,6 +40,23 @@ test('output follows the head only when the client has read the head', async () 
     client.on('data', (chunk: Buffer) => reads.push(chunk.toString()));
     client.resume();
     while (reads.join('') !== 'headoutput') await once(client, 'data');
+    expect(reads).toEqual(['head', 'output']);
+  } finally {
+    close();
+  }
+});
+
+test('an end behind the output does not let it go before the client has read the head', async () => {
+  const { client, served, close } = await pair();
+  try {
+    served.write('head');
+    holdUntilTaken(served, 60_000);
+    served.write('output');
+    closeClient(served);
+    const reads: string[] = [];
+    client.on('data', (chunk: Buffer) => reads.push(chunk.toString()));
+    client.resume();
+    await once(client, 'end');
     expect(reads).toEqual(['head', 'output']);
   } finally {
     close();

@@ -1,5 +1,6 @@
 import type { Duplex, Transform } from 'node:stream';
 import { DetachScanner } from './detach-keys';
+import { whenTaken } from './hold';
 
 export interface SpliceOptions {
   /** Client bytes go to the process. */
@@ -56,6 +57,11 @@ export function splice(client: Duplex, monitor: Duplex, options: SpliceOptions):
  */
 export function closeClient(client: Duplex): void {
   if (client.destroyed) return;
+  const taken = whenTaken(client);
+  if (taken !== undefined) {
+    void taken.then(() => closeClient(client));
+    return;
+  }
   client.unpipe();
   client.resume();
   client.end(() => {
