@@ -85,6 +85,30 @@ describeEngine('networks and published ports', (suite) => {
     await ok('network', 'rm', 'inside', 'outside');
   });
 
+  test('a network that sorts before the one of the default route takes it over, with the ports', async () => {
+    await ok('network', 'create', 'aaa');
+    await ok('network', 'create', 'ccc');
+    await ok('run', '-d', '--name', 'moving', '-p', '18124:80', '-p', '70', ...serve);
+    const route = async (): Promise<string> => await ok('exec', 'moving', 'sh', '-c', "ip route | sed -n 's/^default via //p'");
+    const gateway = async (name: string): Promise<string> =>
+      await ok('inspect', '-f', `{{(index .NetworkSettings.Networks "${name}").Gateway}}`, 'moving');
+    const any = await ok('port', 'moving', '70');
+    await ok('network', 'connect', 'ccc', 'moving');
+    expect(await ok('port', 'moving', '70')).toBe(any);
+    await ok('network', 'connect', 'aaa', 'moving');
+    expect(await ok('port', 'moving', '70')).not.toBe(any);
+    expect(await ok('port', 'moving', '80')).toMatch(/^0\.0\.0\.0:18124/);
+    expect(await route()).toContain(`${await gateway('aaa')} dev`);
+    await until('the server to answer', async () => (await get(18124)).startsWith('hello from gantry'));
+    await ok('restart', '-t', '0', 'moving');
+    expect(await route()).toMatch(new RegExp(`^${await gateway('aaa')} dev eth0 *$`));
+    await ok('network', 'disconnect', 'aaa', 'moving');
+    expect(await route()).toContain(`${await gateway('bridge')} dev`);
+    await until('the server to answer', async () => (await get(18124)).startsWith('hello from gantry'));
+    await ok('rm', '-f', 'moving');
+    await ok('network', 'rm', 'aaa', 'ccc');
+  });
+
   test('a name that nobody knows is told so, also when the host has no way to its name servers', async () => {
     await ok('network', 'create', 'asking');
     const lost = await docker(['run', '--rm', '--network', 'asking', 'busybox', 'nslookup', 'nobody.example']);

@@ -219,6 +219,44 @@ asRoot('networks on a real kernel', () => {
     expect(await sandbox.run('ip', '-br', 'link')).not.toContain('eth0');
   });
 
+  it('gives the default route and the ports to the highest priority, then to the first name that leads outside', async () => {
+    await service.client.createNetwork(context(), createRequest({ name: 'abc' }));
+    await service.client.createNetwork(context(), createRequest({ name: 'aaa', internal: true }));
+    await service.client.createNetwork(context(), createRequest({ name: 'xyz' }));
+    const sandbox = await host.sandbox();
+    const sandboxId = id();
+    const ports = [0, 8080].map((hostPort) => ({ protocol: 'tcp', containerPort: 80, hostIp: '0.0.0.0', hostPort, hostPortEnd: 0 }));
+    const connect = (networkRef: string, gatewayPriority = 0n) => join(sandbox, { sandboxId, networkRef, ports, gatewayPriority });
+    const route = async (): Promise<string> => /default via (\S+ dev \S+)/.exec(await sandbox.run('ip', 'route'))?.[1] ?? '';
+
+    const bridge = await connect('bridge');
+    expect(bridge).toMatchObject({ defaultRoute: true, ports: [{ hostPort: expect.any(Number) as number }, { hostPort: 8080 }] });
+    expect(await connect('xyz')).toMatchObject({ defaultRoute: false, ports: [] });
+    expect(await route()).toBe(`${bridge.gateway} dev eth0`);
+    const first = await connect('abc');
+    expect(first).toMatchObject({ defaultRoute: true, ports: [{}, { hostPort: 8080 }] });
+    expect(first.ports[0]?.hostPort).not.toBe(bridge.ports[0]?.hostPort);
+    expect(await route()).toBe(`${first.gateway} dev eth2`);
+    expect(await connect('aaa', 9n)).toMatchObject({ defaultRoute: false, ports: [] });
+    await service.client.disconnect(context(), { networkRef: 'xyz', sandboxId, force: false });
+    const high = await connect('xyz', 1n);
+    expect(await route()).toBe(`${high.gateway} dev ${high.interface}`);
+    await service.client.disconnect(context(), { networkRef: 'xyz', sandboxId, force: false });
+    expect(await route()).toBe(`${first.gateway} dev eth2`);
+  });
+
+  it('leaves default route and ports where they are when a better network cannot publish', async () => {
+    await service.client.createNetwork(context(), createRequest({ name: 'abc' }));
+    const [web, other] = [await host.sandbox(), await host.sandbox()];
+    const fixed = (hostPort: number) => [{ protocol: 'tcp', containerPort: 80, hostIp: '0.0.0.0', hostPort, hostPortEnd: 0 }];
+    await join(other, { ports: fixed(8081) });
+    const sandboxId = id();
+    const endpoint = await join(web, { sandboxId, ports: fixed(8080) });
+    await expect(join(web, { sandboxId, networkRef: 'abc', ports: [...fixed(8080), ...fixed(8081)] })).rejects.toThrow('8081');
+    expect(await web.run('ip', 'route')).toContain(`default via ${endpoint.gateway} dev eth0`);
+    await expect(join(await host.sandbox(), { ports: fixed(8080) })).rejects.toThrow('8080 failed: port is already allocated');
+  });
+
   it('builds everything again when the kernel lost it', async () => {
     const web = await host.sandbox();
     await join(web, { ports: [{ protocol: 'tcp', containerPort: 80, hostIp: '', hostPort: 8080, hostPortEnd: 0 }] });

@@ -7,6 +7,7 @@ import { disconnect } from '../operations/disconnect';
 import { findNetwork } from '../operations/find-network';
 import type { Parts } from '../operations/parts';
 import { driverOf, hasEmbeddedDns } from '../operations/parts';
+import { leadsOutside } from '../operations/ranking';
 import { reconcile } from '../operations/reconcile';
 import { releaseSandbox } from '../operations/release-sandbox';
 import { removeNetwork } from '../operations/remove-network';
@@ -37,11 +38,16 @@ export function networkHandlers(parts: Parts, status: () => Promise<Status>): Ha
     removeNetwork: async (_ctx, request) => ({ network: networkMessage(parts, await removeNetwork(parts, request.ref), []) }),
     connect: async (ctx, request) => {
       if (request.containerName === '') throw invalidArgument(`sandbox ${request.sandboxId} has no container name`);
-      const { network, endpoint } = await connect(parts, { ...request, ports: request.ports.map(parseWish), operationId: ctx.operationId });
+      const { network, endpoint } = await connect(parts, {
+        ...request,
+        gatewayPriority: Number(request.gatewayPriority),
+        ports: request.ports.map(parseWish),
+        operationId: ctx.operationId,
+      });
       return {
         endpoint: endpointMessage(parts, network, endpoint),
         embeddedDns: hasEmbeddedDns(parts, network),
-        warnings: unpublished(parts, network, request.ports.length > 0 && endpoint.ports.length === 0),
+        warnings: unpublished(parts, network, request.ports.length > 0 && !leadsOutside(parts, network)),
       };
     },
     disconnect: async (_ctx, request) => {

@@ -58,5 +58,6 @@ export function endpointMessage(parts: Pick<Parts, 'drivers'>, network: NetworkR
     aliases: [...endpoint.aliases],
     dnsNames: hasEmbeddedDns(parts, network) ? namesOf(endpoint) : [],
     ports: endpoint.ports.map((port) => ({ ...port })),
+    defaultRoute: endpoint.defaultRoute,
   };
 }

@@ -78,6 +78,8 @@ export interface NetworkDriver {
   join(network: NetworkRecord, endpoint: EndpointRecord, namespace: Namespace | undefined): Promise<void>;
   /** Takes the default route of the sandbox over. */
   route(network: NetworkRecord, endpoint: EndpointRecord, namespace: Namespace): Promise<void>;
+  /** Gives the endpoint's published ports back; `restore` takes them again. */
+  unpublish(endpoint: EndpointRecord): Promise<void>;
   /** Ends the endpoint. `interface` removes its interface now (slow); otherwise it dies with the namespace or is swept. */
   leave(network: NetworkRecord, endpoint: EndpointRecord, how: 'interface' | 'namespace dies'): Promise<void>;
 }

@@ -45,6 +45,10 @@ abstract class PlainDriver implements NetworkDriver {
     return Promise.resolve();
   }
 
+  unpublish(): Promise<void> {
+    return Promise.resolve();
+  }
+
   leave(): Promise<void> {
     return Promise.resolve();
   }

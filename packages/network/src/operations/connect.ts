@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { conflict, forbidden, type GantryError, invalidArgument, notFound } from '@gantry/rpc';
-import type { EndpointWish } from '../drivers/driver';
+import type { EndpointPlan, EndpointWish } from '../drivers/driver';
 import type { Namespace } from '../kernel/kernel';
 import type { EndpointRecord, NetworkRecord } from '../store/record';
+import { liveNamespace } from './disconnect';
 import { findNetwork } from './find-network';
 import type { Parts } from './parts';
 import { driverOf, hasEmbeddedDns, networkOf } from './parts';
+import { leadsOutside, outranks } from './ranking';
 import { dropEndpoints } from './release-sandbox';
 
 export interface Connect extends Pick<EndpointWish, 'sandboxId' | 'ipAddress' | 'macAddress' | 'driverOptions' | 'ports'> {
@@ -17,7 +19,7 @@ export interface Connect extends Pick<EndpointWish, 'sandboxId' | 'ipAddress' | 
   readonly aliases: readonly string[];
   readonly links: Readonly<Record<string, string>>;
   readonly dnsServers: readonly string[];
-  readonly defaultGateway: boolean;
+  readonly gatewayPriority: number;
   readonly operationId: string;
 }
 
@@ -101,13 +103,26 @@ async function make(parts: Parts, network: NetworkRecord, request: Connect, name
   const driver = driverOf(parts, network);
   const id = randomBytes(32).toString('hex');
   const siblings = parts.store.endpointsOfSandbox(request.sandboxId);
-  const plan = await driver.reserve(network, {
+  const router = siblings.find((endpoint) => endpoint.defaultRoute);
+  const claim = { priority: request.gatewayPriority, network: network.name };
+  const carries = leadsOutside(parts, network) && (router === undefined || outranks(parts, claim, router));
+  const former = carries ? router : undefined;
+  const wish = {
     ...request,
     id,
     name: request.containerName,
+    ports: carries ? request.ports : [],
     interfaces: new Set(siblings.map((endpoint) => endpoint.interface)),
-  });
-  const router = siblings.find((endpoint) => endpoint.defaultRoute);
+  };
+  // What the sandbox publishes moves with its default route: fixed ports must be free first.
+  if (former !== undefined) await driverOf(parts, networkOf(parts, former)).unpublish(former);
+  let plan: EndpointPlan;
+  try {
+    plan = await driver.reserve(network, wish);
+  } catch (error) {
+    await publishAgain(parts, former);
+    throw error;
+  }
   const endpoint: EndpointRecord = {
     ...plan,
     id,
@@ -119,7 +134,8 @@ async function make(parts: Parts, network: NetworkRecord, request: Connect, name
     links: request.links,
     dnsServers: request.dnsServers,
     ...(namespace === undefined ? {} : { namespace: { path: request.netnsPath, identity: namespace.identity } }),
-    defaultRoute: plan.gateway !== '' && (router === undefined || request.defaultGateway),
+    defaultRoute: carries,
+    gatewayPriority: request.gatewayPriority,
     order: (siblings.at(-1)?.order ?? 0) + 1,
   };
   try {
@@ -132,7 +148,7 @@ async function make(parts: Parts, network: NetworkRecord, request: Connect, name
     } finally {
       await joined;
     }
-    if (router !== undefined && endpoint.defaultRoute) parts.store.saveEndpoints([{ ...router, defaultRoute: false }]);
+    if (former !== undefined) parts.store.saveEndpoints([{ ...former, defaultRoute: false, ports: [] }]);
     if (namespace !== undefined && hasEmbeddedDns(parts, network)) await parts.resolvers.open(request.sandboxId, namespace);
     return endpoint;
   } catch (error) {
@@ -142,7 +158,23 @@ async function make(parts: Parts, network: NetworkRecord, request: Connect, name
       .catch((undo: unknown) => parts.logger.warn({ err: undo, endpoint: id }, 'endpoint could not be undone, the sweep will'));
     driver.release(network, endpoint);
     parts.store.deleteEndpoints([id]);
+    await publishAgain(parts, former);
     parts.sweepSoon();
     throw error;
+  }
+}
+
+/** The endpoint that was to give up its ports keeps them after all, and its default route. */
+async function publishAgain(parts: Parts, former: EndpointRecord | undefined): Promise<void> {
+  if (former === undefined) return;
+  const network = networkOf(parts, former);
+  const driver = driverOf(parts, network);
+  for (const warning of await driver.restore(network, former)) parts.logger.warn({ endpoint: former.id }, warning);
+  const namespace = liveNamespace(parts, former);
+  if (namespace === undefined) return;
+  try {
+    await driver.route(network, former, namespace);
+  } finally {
+    namespace.close();
   }
 }

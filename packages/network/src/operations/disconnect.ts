@@ -4,6 +4,7 @@ import type { EndpointRecord } from '../store/record';
 import { findNetwork } from './find-network';
 import type { Parts } from './parts';
 import { driverOf, hasEmbeddedDns, networkOf } from './parts';
+import { bestRouter } from './ranking';
 
 export interface Disconnect {
   readonly networkRef: string;
@@ -32,7 +33,7 @@ export function disconnect(parts: Parts, request: Disconnect): Promise<void> {
 }
 
 async function moveOutside(parts: Parts, rest: readonly EndpointRecord[], ports: EndpointRecord['ports']): Promise<void> {
-  const heir = rest.find((endpoint) => endpoint.gateway !== '');
+  const heir = bestRouter(parts, rest);
   const namespace = heir === undefined ? undefined : liveNamespace(parts, heir);
   if (heir === undefined || namespace === undefined) return;
   try {

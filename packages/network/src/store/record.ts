@@ -64,8 +64,10 @@ export interface EndpointRecord {
   readonly address: string;
   readonly prefix: number;
   readonly gateway: string;
-  /** Carries the sandbox's default route. */
+  /** Carries the sandbox's default route and its published ports. */
   readonly defaultRoute: boolean;
+  /** Claim to the default route, see ranking.ts; absent (0) in records of before. */
+  readonly gatewayPriority?: number;
   readonly ports: readonly PublishedPort[];
   /** Endpoints of a sandbox in the order of their making. */
   readonly order: number;

@@ -53,7 +53,7 @@ export function connectRequest(change: Partial<ConnectRequest>): ConnectRequest 
     driverOptions: {},
     ports: [],
     dnsServers: [],
-    defaultGateway: false,
+    gatewayPriority: 0n,
     links: {},
     ...change,
   };

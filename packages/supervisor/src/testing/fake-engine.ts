@@ -187,6 +187,7 @@ function services(world: FakeWorld): Pick<Engine, 'images' | 'trees' | 'volumes'
             aliases: [],
             dnsNames: [],
             ports: ports.map((port) => ({ ...port, hostIp: '0.0.0.0', hostPort: port.hostPort || 32_768 })),
+            defaultRoute: world.sandboxes.get(sandboxId)?.length === 1,
           },
           embeddedDns: networkRef !== 'bridge',
           warnings: [],

@@ -133,6 +133,12 @@ export class BridgeDriver implements NetworkDriver {
     if (gateway !== undefined) await routeThrough(this.parts.kernel, namespace, { name: endpoint.interface, gateway });
   }
 
+  async unpublish(endpoint: EndpointRecord): Promise<void> {
+    await this.parts.table.unpublish(endpoint.id);
+    this.#forgetFlows(endpoint);
+    this.parts.publisher.release(endpoint.id);
+  }
+
   async leave(_network: NetworkRecord, endpoint: EndpointRecord, how: 'interface' | 'namespace dies'): Promise<void> {
     await this.parts.table.unpublish(endpoint.id);
     this.#forgetFlows(endpoint);

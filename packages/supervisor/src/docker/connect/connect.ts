@@ -20,8 +20,8 @@ type Needs = Uses<{
 export type Connected = Pick<DockerContainer, 'endpoints' | 'ports' | 'networkOrder' | 'networkDrivers'>;
 
 /**
- * Connects a container that has just been made to all its networks, in order. Its ports are published on the first one that leads outside: the
- * network service publishes nothing on an internal network.
+ * Connects a container that has just been made to all its networks, in docker's order: by GwPriority, then by name. The network service gives the
+ * default route and the ports to the first one that leads outside.
  */
 export async function connectNetworks(
   engine: Needs,
@@ -34,22 +34,13 @@ export async function connectNetworks(
   const networkOrder: string[] = [];
   const networkDrivers: Record<string, string> = {};
   let ports: Record<string, PortBindings> = {};
-  for (const [index, name] of docker.networkOrder.entries()) {
+  for (const name of docker.networkOrder.toSorted((a, b) => compareNetworks(docker, a, b))) {
     const settings = docker.endpoints[name] ?? EndpointSettings.create();
-    const connected = await connectOne(engine, ctx, {
-      id,
-      docker,
-      pid,
-      name,
-      settings,
-      ports: hasGateway(endpoints) ? [] : portRequests(docker),
-      first: index === 0,
-      running: false,
-    });
+    const connected = await connectOne(engine, ctx, { id, docker, pid, name, settings, running: false });
     endpoints[connected.name] = connected.settings;
     networkOrder.push(connected.name);
     networkDrivers[connected.name] = connected.driver;
-    ports = { ...ports, ...connected.ports };
+    ports = connected.ports ?? ports;
   }
   return { endpoints, ports, networkOrder, networkDrivers };
 }
@@ -59,27 +50,40 @@ export function hasGateway(endpoints: Readonly<Record<string, EndpointSettings>>
   return Object.values(endpoints).some(({ Gateway }) => Gateway !== '');
 }
 
+function compareNetworks({ endpoints }: DockerContainer, a: string, b: string): number {
+  const priority = (name: string): number => Number(endpoints[name]?.GwPriority ?? 0);
+  return priority(b) - priority(a) || (a < b ? -1 : a > b ? 1 : 0);
+}
+
+/** Whether this is the network of NetworkMode, which may be said by id. */
+function isOwn({ hostConfig }: DockerContainer, name: string, { NetworkID: id }: EndpointSettings): boolean {
+  const mode = hostConfig?.NetworkMode ?? '';
+  return mode !== '' && (name === mode || id.startsWith(mode));
+}
+
 interface Connection {
   readonly id: string;
   readonly docker: DockerContainer;
   readonly pid: number;
   readonly name: string;
   readonly settings: EndpointSettings;
-  readonly ports: PortRequest[];
-  readonly first: boolean;
   /** It is not being started: it runs already. */
   readonly running: boolean;
 }
 
+interface ConnectedOne {
+  readonly name: string;
+  readonly driver: string;
+  readonly settings: EndpointSettings;
+  /** What is published now, if it is published by way of this endpoint; nothing is then published by way of others. */
+  readonly ports: Record<string, PortBindings> | undefined;
+}
+
 /** One endpoint. Errors carry docker's words around those of the network service. */
-export async function connectOne(
-  engine: Needs,
-  ctx: CallContext,
-  connection: Connection,
-): Promise<{ name: string; driver: string; settings: EndpointSettings; ports: Record<string, PortBindings> }> {
+export async function connectOne(engine: Needs, ctx: CallContext, connection: Connection): Promise<ConnectedOne> {
   const { id, docker, pid, name, settings } = connection;
   const links: Record<string, string> = {};
-  for (const link of [...settings.Links, ...(connection.first && name !== 'bridge' ? (docker.hostConfig?.Links ?? []) : [])]) {
+  for (const link of [...settings.Links, ...(name !== 'bridge' && isOwn(docker, name, settings) ? (docker.hostConfig?.Links ?? []) : [])]) {
     const [target = '', alias = target] = link.split(':');
     links[alias] = engine.records.findDocker(target)?.id ?? target; // a name that nobody has yet is looked up when it is asked for
   }
@@ -98,9 +102,9 @@ export async function connectOne(
         ipv6Address: settings.IPAMConfig?.IPv6Address ?? '',
         macAddress: settings.MacAddress,
         driverOptions: settings.DriverOpts,
-        ports: connection.ports,
+        ports: portRequests(docker),
         dnsServers: isPredefined(name) ? [] : resolversOf(engine, docker),
-        defaultGateway: connection.first,
+        gatewayPriority: settings.GwPriority,
         links,
       }),
       { timeoutMs: 60_000 },
@@ -108,7 +112,12 @@ export async function connectOne(
     const driver = endpoint?.networkDriver ?? '';
     const attributes = { container: id, name: endpoint?.networkName ?? name, type: driver };
     engine.events.emit({ type: 'network', action: 'connect', id: endpoint?.networkId ?? '', attributes });
-    return { name: endpoint?.networkName || name, driver, settings: settingsOf(settings, endpoint), ports: portsOf(endpoint) };
+    return {
+      name: endpoint?.networkName || name,
+      driver,
+      settings: settingsOf(settings, endpoint),
+      ports: endpoint?.defaultRoute === true ? portsOf(endpoint) : undefined,
+    };
   } catch (error) {
     const failure = asGantryError(error);
     const settingsFault = failure.meta['fault'] === 'endpoint settings';

@@ -1,9 +1,9 @@
 import { EndpointSettings } from '@gantry/api/gantry/engine/v1/types';
 import type { Network } from '@gantry/api/gantry/network/v1/network';
-import { type CallContext, conflict, internal, isErrorOf, notFound, notImplemented } from '@gantry/rpc';
+import { type CallContext, conflict, internal, isErrorOf, notFound } from '@gantry/rpc';
 import type { ContainerNetworks } from '../networks';
 import type { DockerContainer } from '../records';
-import { connectOne, hasGateway, portRequests } from './connect';
+import { connectOne, hasGateway } from './connect';
 import { inDockerNamespace, type Uses } from '../engine';
 import { writeHosts, resolvConf, networkFiles } from '../start/files';
 import { writeFileSync } from 'node:fs';
@@ -64,24 +64,13 @@ async function connect(engine: Needs, ctx: CallContext, id: string, network: Net
     }));
     return;
   }
-  if (settings.GwPriority > 0) throw notImplemented(`network ${name}: GwPriority is not supported for a container that runs already`);
-  const ports = hasGateway(docker.endpoints) ? [] : portRequests(docker);
-  const connected = await connectOne(engine, ctx, {
-    id,
-    docker,
-    pid: stateOf(docker).pid,
-    name,
-    settings,
-    ports,
-    first: false,
-    running: true,
-  });
+  const connected = await connectOne(engine, ctx, { id, docker, pid: stateOf(docker).pid, name, settings, running: true });
   const { docker: now } = engine.records.updateDocker(id, (current) => ({
     ...current,
     endpoints: { ...current.endpoints, [connected.name]: connected.settings },
     networkDrivers: { ...current.networkDrivers, [connected.name]: connected.driver },
     networkOrder: [...current.networkOrder, connected.name],
-    ports: { ...current.ports, ...connected.ports },
+    ports: connected.ports ?? current.ports,
   }));
   rewriteFiles(engine, id, now);
 }

@@ -15,7 +15,7 @@ export function networkMode(mode: string): string {
 export interface PlannedNetworks {
   /** By network name as asked; empty for a container that joins another's network. */
   readonly endpoints: Record<string, EndpointSettings>;
-  /** The network of NetworkMode first, unless another has a higher GwPriority: the first one that leads outside carries default route and ports. */
+  /** Their names, the network of NetworkMode first. */
   readonly order: string[];
 }
 
@@ -43,7 +43,5 @@ export function planNetworks(host: HostConfig, networking: NetworkingConfig | un
     if (isPredefined(name) && settings.Aliases.length > 0)
       throw invalidArgument('invalid endpoint settings:\nnetwork-scoped alias is supported only for containers in user defined networks');
   }
-  const order = [mode, ...Object.keys(endpoints).filter((name) => name !== mode)];
-  const priority = (name: string): number => Number(endpoints[name]?.GwPriority ?? 0);
-  return { endpoints, order: order.sort((a, b) => priority(b) - priority(a)) };
+  return { endpoints, order: [mode, ...Object.keys(endpoints).filter((name) => name !== mode)] };
 }
