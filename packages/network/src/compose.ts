@@ -129,7 +129,7 @@ export function compose(context: NetworkContext): Running {
     networkHandlers(parts, async () =>
       readStatus(parts, {
         warnings: [...warnings, ...(await service.firewall.freshWarnings())],
-        pools: service.pools,
+        pools: config['default-address-pools'].length > 0 ? service.pools : [],
         table: service.names.table,
       }),
     ),

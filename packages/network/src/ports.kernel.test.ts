@@ -4,6 +4,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join as joinPath } from 'node:path';
+import { IpamPool } from '@gantry/api/gantry/network/v1/network';
 import { connectRequest, context, createRequest, startTestService, type TestService } from './testing/service';
 import { TestHost, delay, eventually, runProgram, type TestSandbox } from './testing/host';
 
@@ -112,7 +113,7 @@ asRoot('ports, networks and foreign firewalls on a real kernel', () => {
   });
 
   it('creates, finds, lists and removes networks as dockerd does', async () => {
-    const pools = (subnet: string, more: object = {}) => [{ subnet, gateway: '', ipRange: '', auxAddresses: {}, ...more }];
+    const pools = (subnet: string, more: object = {}) => [IpamPool.create({ subnet, ...more })];
     const create = (change: Parameters<typeof createRequest>[0]) => service.client.createNetwork(context(), createRequest(change));
     const { network } = await create({
       name: 'red',
@@ -124,7 +125,7 @@ asRoot('ports, networks and foreign firewalls on a real kernel', () => {
       driver: 'bridge',
       scope: 'local',
       labels: { a: 'b' },
-      pools: [{ subnet: '10.9.0.0/24', gateway: '10.9.0.129', ipRange: '10.9.0.128/25', auxAddresses: { router: '10.9.0.128' } }],
+      pools: [{ subnet: '10.9.0.0/24', gateway: '', ipRange: '10.9.0.128/25', auxAddresses: { router: '10.9.0.128' } }],
     });
     expect((await service.client.getNetwork(context(), { ref: network?.id.slice(0, 12) ?? '' })).network?.name).toBe('red');
     await expect(create({ name: 'red' })).rejects.toMatchObject({ kind: 'alreadyExists', message: 'network with name red already exists' });

@@ -43,6 +43,7 @@ export function factsOf(service: Pick<ServiceContext<SupervisorConfig>, 'config'
     registryMirrors: config['registry-mirrors'],
     insecureRegistries: config['insecure-registries'],
     userNamespaces: config['userns-remap'] !== '',
+    cgroupNamespace: config['default-cgroupns-mode'],
     debug: config['log-level'] === 'debug' || config['log-level'] === 'trace',
     liveRestore: config['live-restore'],
     experimental: config.experimental,

@@ -59,10 +59,10 @@ export class VolumeStore {
     readonly created: boolean;
   } {
     const { driver, options } = request;
-    if (driver !== '' && driver !== 'local')
-      throw notFound(`create ${request.name}: error looking up volume plugin ${driver}: plugin "${driver}" not found`);
     const anonymous = request.name === '';
     const name = anonymous ? randomBytes(32).toString('hex') : request.name;
+    if (driver !== '' && driver !== 'local')
+      throw notFound(`create ${name}: error looking up volume plugin ${driver}: plugin "${driver}" not found`);
     checkName(name);
     volumeMount(name, options);
     const old = this.table.find(name);

@@ -139,7 +139,7 @@ export const exceptions: { readonly [M in keyof Messages]?: Exceptions<Messages[
     made: ['Containers', 'Options', 'Labels'],
     versions: { '1.48-': ['EnableIPv4'] },
   },
-  IPAM: { go: 'network.IPAM', made: ['Config'] },
+  IPAM: { go: 'network.IPAM' },
   IPAMConfig: { go: 'network.IPAMConfig', omit: 'all' },
   ConfigReference: { go: 'network.ConfigReference' },
 

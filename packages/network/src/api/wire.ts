@@ -2,7 +2,7 @@ import * as wire from '@gantry/api/gantry/network/v1/network';
 import { namesOf } from '../dns/names';
 import type { DriverTraits } from '../drivers/driver';
 import { driverOf, hasEmbeddedDns, type Parts } from '../operations/parts';
-import type { EndpointRecord, NetworkRecord } from '../store/record';
+import type { EndpointRecord, NetworkRecord, PoolRecord } from '../store/record';
 
 const namespaces = {
   connected: wire.SandboxNamespace.SANDBOX_NAMESPACE_CONNECTED,
@@ -28,10 +28,7 @@ export function networkMessage(parts: Pick<Parts, 'drivers'>, network: NetworkRe
     ipamDriver: 'default',
     ipamOptions: { ...network.ipamOptions },
     ipamOptionsGiven: network.ipamOptionsGiven ?? false,
-    pools:
-      pool === undefined
-        ? []
-        : [{ subnet: pool.subnet, gateway: pool.gateway, ipRange: pool.ipRange, auxAddresses: { ...pool.auxAddresses } }],
+    pools: pool === undefined ? [] : [poolMessage(pool)],
     created: network.created,
     endpoints: endpoints.map((endpoint) => endpointMessage(parts, network, endpoint)),
     predefined: network.predefined,
@@ -61,3 +58,11 @@ export function endpointMessage(parts: Pick<Parts, 'drivers'>, network: NetworkR
     defaultRoute: endpoint.defaultRoute,
   };
 }
+
+const poolMessage = ({ subnet, gateway, gatewayChosen = false, ipRange, auxAddresses, configured }: PoolRecord): wire.IpamPool => ({
+  subnet,
+  gateway: gatewayChosen ? '' : gateway,
+  ipRange,
+  auxAddresses: { ...auxAddresses },
+  configured,
+});

@@ -62,6 +62,11 @@ describe('the embedded resolver', () => {
     expect(await ask('alpha', 'delta')).toEqual({ rcode: RCODE.serverFailure, addresses: [] });
   });
 
+  it("is no authority, as docker's is none", async () => {
+    const answer = await resolve(parts, 'alpha', query('beta', 'A'), 'udp');
+    expect(answer?.[2]).toBe(0x81);
+  });
+
   it('has no IPv6 address for a name it knows, and asks nobody for one', async () => {
     expect(await ask('alpha', 'beta', 'AAAA')).toEqual({ rcode: RCODE.ok, addresses: [] });
     expect(asked).toEqual([]);

@@ -1,5 +1,4 @@
 import {
-  AUTHORITATIVE_ANSWER,
   decode,
   type DecodedPacket,
   encode,
@@ -77,7 +76,7 @@ function udpLimitOf(packet: DecodedPacket): number {
 export function writeAnswer(question: Question, answers: readonly Answer[]): Buffer {
   return write(
     question,
-    AUTHORITATIVE_ANSWER | RCODE.ok,
+    RCODE.ok,
     answers.map((answer) => ({ ...answer, name: question.asked.name, class: 'IN' })),
   );
 }

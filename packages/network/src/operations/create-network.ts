@@ -68,11 +68,10 @@ function check(parts: Parts, request: CreateNetwork): DriverName {
   if (request.ingress) throw notImplemented(`network ${name}: ingress networks are not supported`);
   if (request.enableIpv6) throw notImplemented(`network ${name}: IPv6 is not supported (EnableIPv6)`);
   if (!request.enableIpv4) throw notImplemented(`network ${name}: a network without IPv4 is not supported (EnableIPv4)`);
-  if (request.ipamDriver !== '' && request.ipamDriver !== 'default')
-    throw notFound(`IPAM driver "${request.ipamDriver}" of network ${name} not found`);
+  if (request.ipamDriver !== '' && request.ipamDriver !== 'default') throw notFound(`plugin "${request.ipamDriver}" not found`);
   const kind = request.driver === '' ? DEFAULT_DRIVER : request.driver;
   const driver = Object.values(parts.drivers).find((one) => one.name === kind);
-  if (driver === undefined) throw notFound(`could not find plugin ${kind} in v1 plugin registry: plugin not found`);
+  if (driver === undefined) throw notFound(`plugin "${kind}" not found`);
   if (!driver.traits.manifold) throw forbidden(`only one instance of "${kind}" network is allowed`);
   return driver.name;
 }

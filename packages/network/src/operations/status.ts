@@ -1,3 +1,4 @@
+import { IpamPool } from '@gantry/api/gantry/network/v1/network';
 import { formatCidr } from '../address/cidr';
 import type { AddressPool } from '../address/pools';
 import type { Parts } from './parts';
@@ -12,7 +13,7 @@ export interface Status {
   readonly hostGatewayIp: string;
   readonly drivers: string[];
   readonly firewallBackend: string[];
-  readonly defaultAddressPools: { subnet: string; gateway: string; ipRange: string; auxAddresses: Record<string, string> }[];
+  readonly defaultAddressPools: IpamPool[];
 }
 
 /** What `docker info` says of the network. */
@@ -33,6 +34,6 @@ export function readStatus(
     hostGatewayIp: bridge?.pool?.gateway ?? '',
     drivers: Object.keys(parts.drivers),
     firewallBackend: ['nftables', `table ip ${about.table}`],
-    defaultAddressPools: about.pools.map((pool) => ({ subnet: formatCidr(pool.base), gateway: '', ipRange: '', auxAddresses: {} })),
+    defaultAddressPools: about.pools.map(({ base, size }) => IpamPool.create({ subnet: formatCidr(base), ipRange: `/${size}` })),
   };
 }

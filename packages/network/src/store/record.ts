@@ -8,6 +8,8 @@ export interface PoolRecord {
   readonly auxAddresses: Readonly<Record<string, string>>;
   /** Somebody asked for this subnet: only then may endpoints ask for addresses, as dockerd has it. */
   readonly configured: boolean;
+  /** Nobody asked for this gateway of a subnet that was asked for: docker does not show it. Absent in records of before. */
+  readonly gatewayChosen?: boolean;
 }
 
 export type DriverName = 'bridge' | 'host' | 'null';

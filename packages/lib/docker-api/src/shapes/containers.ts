@@ -3,6 +3,7 @@ import { type Codec, optional, text } from '../json/codec';
 import { struct } from '../json/struct';
 import { JsonObject } from '../json/value';
 import { messageCodec, messageFields } from '../messages';
+import { networkingConfig } from './networking';
 import { pick } from './pick';
 
 export type ContainerCreateBody = ContainerConfig & {
@@ -19,7 +20,7 @@ const configNames = new Set(Object.keys(config).map((name) => name.toLowerCase()
 const createMembers = struct<Omit<ContainerCreateBody, 'configured'>>('container.CreateRequest', {
   ...config,
   HostConfig: optional(messageCodec('HostConfig')),
-  NetworkingConfig: optional(messageCodec('NetworkingConfig')),
+  NetworkingConfig: optional(networkingConfig),
   Runtime: text,
 });
 

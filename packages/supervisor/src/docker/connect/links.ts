@@ -19,10 +19,14 @@ function isLegacy(host: Pick<HostConfig, 'NetworkMode'> | undefined): boolean {
   return host?.NetworkMode === 'bridge';
 }
 
-/** Reads `container[:alias]`s and keeps them as `id:alias`, so that a rename does not break them. Throws invalidArgument. */
-export function planLinks(host: HostConfig, find: (ref: string) => DockerRecord | undefined): string[] {
-  if (!isLegacy(host)) return host.Links;
-  return host.Links.map((text) => {
+/**
+ * Reads `container[:alias]`s and keeps them as `id:alias`, so that a rename does not break them. An empty list is none, but on user-defined
+ * networks. Throws invalidArgument.
+ */
+export function keepLinks(host: HostConfig, find: (ref: string) => DockerRecord | undefined): void {
+  if (!isLegacy(host)) return;
+  host.givenEmpty = host.givenEmpty.filter((name) => name !== 'Links');
+  host.Links = host.Links.map((text) => {
     const [ref = '', alias = ref.replace(/^\//, ''), ...rest] = text.split(':');
     if (ref === '' || alias === '' || rest.length > 0) throw invalidArgument(`bad format for links: ${text}`);
     const target = networkOwner(ref, find);

@@ -15,11 +15,12 @@ import type { DockerRecord } from '../records';
 import { cgroupNamespaceMode } from '@gantry/spec';
 import { type Engine, emitContainerEvent, inDockerNamespace } from '../engine';
 import { applyDefaults } from './defaults';
+import { checkEndpoints } from './check-endpoints';
 import { createSteps } from './create-steps';
 import { leaseOf } from '../../core/remove/discard';
 import { resolveImage } from './image';
 import { keepJoinedIds } from '../connect/joined';
-import { planLinks } from '../connect/links';
+import { keepLinks } from '../connect/links';
 import { commandOf, mergeConfig } from './merge-config';
 import { planMounts, type PlannedMount } from './mounts';
 import { checkName, generateName, newContainerId } from './names';
@@ -93,6 +94,10 @@ async function create(engine: Engine, caller: CallContext, request: CreateReques
 
 async function plan(engine: Engine, ctx: CallContext, id: string, request: CreateRequest): Promise<Plan> {
   if (request.config === undefined) throw invalidArgument('config cannot be empty in order to create a container');
+  await checkEndpoints(
+    request.networkingConfig?.EndpointsConfig ?? {},
+    async (ref) => (await engine.network.getNetwork(ctx, { ref })).network,
+  );
   const host = applyDefaults(engine, HostConfig.create(request.hostConfig));
   engine.runtimes.get(host.Runtime ?? '');
   const platform = request.platform === '' ? undefined : parsePlatform(request.platform);
@@ -110,7 +115,7 @@ async function plan(engine: Engine, ctx: CallContext, id: string, request: Creat
     const ref = joinedContainer(mode);
     if (ref !== undefined) findOther(engine, ref);
   }
-  host.Links = planLinks(host, (ref) => engine.records.findDocker(ref));
+  keepLinks(host, (ref) => engine.records.findDocker(ref));
   if (host.CgroupnsMode === '' && !host.Privileged) host.CgroupnsMode = engine.settings.cgroupNamespace;
   if (host.CgroupnsMode === '') host.CgroupnsMode = cgroupNamespaceMode(host, engine.settings.cgroupVersion);
   const ownHostname = host.UTSMode !== 'host' && host.NetworkMode !== 'host' && joinedContainer(host.NetworkMode) === undefined;

@@ -4,6 +4,7 @@ import { conflict, forbidden, invalidArgument } from '@gantry/rpc';
 import { Phase } from '../../core/phases';
 import type { DockerContainer } from '../records';
 import { joinedContainer } from '../validate/validate-modes';
+import { endpointFaults, listed } from './endpoint-faults';
 
 /** The key under which a container's view has a network: its name, or what the client called it at creation. */
 function endpointKey(docker: DockerContainer, network: Network): string | undefined {
@@ -33,23 +34,10 @@ export function checkConnect(id: string, docker: DockerContainer, network: Netwo
   }
 }
 
-/** What an endpoint may ask of a network that every engine has. All that is wrong is told at once. */
+/** What an endpoint may ask of a network. All that is wrong is told at once. */
 function checkSettings(network: Network, settings: EndpointSettings | undefined): void {
-  if (!network.predefined || settings === undefined) return;
-  const { IPAMConfig: ipam, Aliases: aliases } = settings;
-  const faults = [
-    ...(ipam !== undefined && (ipam.IPv4Address !== '' || ipam.IPv6Address !== '')
-      ? [
-          'user specified IP address is supported on user defined networks only',
-          'user specified IP address is supported only when connecting to networks with user configured subnets',
-        ]
-      : []),
-    ...(aliases.length > 0 ? ['network-scoped alias is supported only for containers in user defined networks'] : []),
-  ];
-  if (faults.length === 0) return;
-  throw invalidArgument(
-    `invalid endpoint settings:\n${faults.length === 1 ? faults.join('') : faults.map((text) => `* ${text}`).join('\n')}`,
-  );
+  const faults = settings === undefined ? [] : endpointFaults(settings, network.predefined, network);
+  if (faults.length > 0) throw invalidArgument(`invalid endpoint settings:\n${listed(faults)}`);
 }
 
 /** The same for leaving one. */

@@ -109,7 +109,7 @@ test.each([
   [{ Name: 'app' }, 'alreadyExists', 'network with name app already exists'],
   [{ Name: 'host' }, 'forbidden', 'operation is not permitted on predefined host network'],
   [{ Name: 'x', Driver: 'host' }, 'forbidden', 'only one instance of "host" network is allowed'],
-  [{ Name: 'x', Driver: 'weave' }, 'notFound', 'could not find plugin weave in v1 plugin registry: plugin "weave" not found'],
+  [{ Name: 'x', Driver: 'weave' }, 'notFound', 'plugin "weave" not found'],
   [{ Name: '' }, 'invalidArgument', 'network name cannot be empty'],
   [{ Name: 'x', ConfigOnly: true }, 'notImplemented', 'network x: ConfigOnly and ConfigFrom are not supported'],
 ])('create %j is refused', async (wanted, kind, message) => {

@@ -32,11 +32,10 @@ export function createRequest(wanted: Network, drivers: readonly string[]): Crea
     throw forbidden(
       'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.',
     );
-  if (!drivers.includes(driver)) throw notFound(`could not find plugin ${driver} in v1 plugin registry: plugin "${driver}" not found`);
+  if (!drivers.includes(driver)) throw notFound(`plugin "${driver}" not found`);
   const ipam = wanted.IPAM;
   const ipamDriver = ipam?.Driver ?? '';
-  if (ipamDriver !== '' && ipamDriver !== 'default') throw notFound(`IPAM driver "${ipamDriver}" not found`);
-  for (const option of Object.keys(ipam?.Options ?? {})) throw notImplemented(`network ${name}: IPAM option "${option}" is not supported`);
+  if (ipamDriver !== '' && ipamDriver !== 'default') throw notFound(`plugin "${ipamDriver}" not found`);
   return {
     name,
     driver,
@@ -48,13 +47,14 @@ export function createRequest(wanted: Network, drivers: readonly string[]): Crea
     options: wanted.Options,
     labels: wanted.Labels,
     ipamDriver: 'default',
-    ipamOptions: {},
+    ipamOptions: ipam?.Options ?? {},
     ipamOptionsGiven: ipam?.givenEmpty.includes('Options') ?? false,
     pools: (ipam?.Config ?? []).map(({ Subnet, Gateway, IPRange, AuxiliaryAddresses }) => ({
       subnet: Subnet,
       gateway: Gateway,
       ipRange: IPRange,
       auxAddresses: AuxiliaryAddresses,
+      configured: true,
     })),
     scope: 'local',
   };

@@ -1,13 +1,14 @@
 import { formatTimestamp, timestampNow } from '@gantry/api';
-import type { SystemInfo } from '@gantry/api/gantry/engine/v1/types';
+import { HostConfig, type SystemInfo } from '@gantry/api/gantry/engine/v1/types';
 import type { ImagesServiceService } from '@gantry/api/gantry/images/v1/images';
 import type { GetStatusResponse, NetworkServiceService } from '@gantry/api/gantry/network/v1/network';
 import { type CallContext, errorText, type ServiceClient } from '@gantry/rpc';
+import { cgroupNamespaceMode } from '@gantry/spec';
 import type { DockerEvents } from '../events';
 import { Phase } from '../../core/phases';
 import type { DockerRecords } from '../records';
 import type { Runtime, RuntimeTable } from '../../core/runtimes';
-import { cgroupFacts, cgroupWarnings } from './cgroups';
+import { type CgroupFacts, cgroupFacts, cgroupWarnings } from './cgroups';
 import { hostFacts } from './host';
 
 /** What this installation is set up to be. */
@@ -30,6 +31,8 @@ export interface EngineFacts {
   readonly seccompProfile: string;
   /** Containers have user namespaces unless they ask for the host's. */
   readonly userNamespaces: boolean;
+  /** What containers get that ask for none: private, host, or empty for what suits the host's cgroups. */
+  readonly cgroupNamespace: string;
 }
 
 export interface InfoNeeds {
@@ -144,7 +147,7 @@ export async function systemInfo(needs: InfoNeeds, ctx: CallContext): Promise<Sy
     SecurityOptions: [
       `name=seccomp,profile=${facts.seccompProfile}`,
       ...(facts.userNamespaces ? ['name=userns'] : []),
-      ...(host.cgroupNamespaces ? ['name=cgroupns'] : []),
+      ...(host.cgroupNamespaces && privateCgroups(facts, cgroup) ? ['name=cgroupns'] : []),
     ],
     ProductLicense: '',
     DefaultAddressPools: (network?.defaultAddressPools ?? []).map(addressPool),
@@ -154,6 +157,11 @@ export async function systemInfo(needs: InfoNeeds, ctx: CallContext): Promise<Sy
     CDISpecDirs: [],
     Containerd: { Address: facts.supervisorSocket, Namespaces: { Containers: facts.namespace, Plugins: '' } },
   };
+}
+
+function privateCgroups({ cgroupNamespace }: EngineFacts, { version }: CgroupFacts): boolean {
+  const host = HostConfig.create({ CgroupnsMode: cgroupNamespace });
+  return cgroupNamespaceMode(host, version === '2' ? 2 : 1) === 'private';
 }
 
 function countPhases(records: Pick<DockerRecords, 'listDocker'>): { all: number; running: number; paused: number } {

@@ -34,6 +34,7 @@ function setUp(change: Partial<SystemNeeds> = {}) {
       initBinary: 'gantry-init',
       seccompProfile: 'builtin',
       userNamespaces: true,
+      cgroupNamespace: 'host',
     },
     build: { version: '1.2.3', revision: '', experimental: false },
     records: { listDocker: () => [Phase.PHASE_RUNNING, Phase.PHASE_PAUSED, Phase.PHASE_EXITED, Phase.PHASE_CREATED].map(withPhase) },
@@ -56,6 +57,8 @@ function setUp(change: Partial<SystemNeeds> = {}) {
 test('info counts containers, names runtimes and mirrors, and turns a dead service into a warning', async () => {
   const { info } = await setUp().handlers.getInfo(ctx, {});
   expect(info).toMatchObject({
+    // Containers share the host's cgroup namespace unless they ask for one.
+    SecurityOptions: ['name=seccomp,profile=builtin', 'name=userns'],
     ID: 'id1',
     Containers: 4n,
     ContainersRunning: 1n,

@@ -4,9 +4,12 @@ import { newContext, notFound } from '@gantry/rpc';
 import { DockerEvents } from '../events';
 import { type VolumesNeeds, volumesHandlers } from './service';
 
-function setUp() {
+function setUp(change: Partial<Volume> = {}) {
   const stored = new Map(
-    ['used', 'free'].map((name) => [name, Volume.fromPartial({ name, driver: 'local', labels: { kind: name }, mountpoint: `/v/${name}` })]),
+    ['used', 'free'].map((name) => [
+      name,
+      Volume.fromPartial({ name, driver: 'local', labels: { kind: name }, mountpoint: `/v/${name}`, ...change }),
+    ]),
   );
   const events = new DockerEvents();
   const find = (name: string): Volume => {
@@ -72,7 +75,6 @@ test('a volume in use stays, a missing one is an error unless forced', async () 
 test.each([
   ['a b', 'local', 'invalidArgument', 'includes invalid characters for a local volume name'],
   ['a', 'local', 'invalidArgument', 'volume name is too short'],
-  ['ok', 'nfs', 'notFound', 'plugin "nfs" not found'],
 ])('create %s with driver %s is refused', async (Name, Driver, kind, message) => {
   const options = { Name, Driver, DriverOpts: {}, Labels: {} };
   await expect(setUp().handlers.createVolume(ctx, { options })).rejects.toMatchObject({ kind, message: expect.stringContaining(message) });
@@ -85,4 +87,9 @@ test('only a volume that was not there tells its creation; prune tells each and 
   await handlers.createVolume(ctx, { options: { ...options, Name: 'fresh' } });
   await handlers.pruneVolumes(ctx, { filters: {} });
   expect(await told()).toEqual(['create fresh', 'destroy free', 'prune ']);
+});
+
+test('when a volume was made is told to the second', async () => {
+  const { handlers } = setUp({ createdAt: '2026-01-02T03:04:05.678901Z' });
+  expect((await handlers.inspectVolume(ctx, { name: 'used' })).volume?.CreatedAt).toBe('2026-01-02T03:04:05Z');
 });

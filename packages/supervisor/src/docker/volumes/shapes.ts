@@ -7,7 +7,7 @@ export function dockerVolume(volume: Stored, usage?: { readonly refCount: number
     Name: volume.name,
     Driver: volume.driver || 'local',
     Mountpoint: volume.mountpoint,
-    CreatedAt: volume.createdAt,
+    CreatedAt: wholeSeconds(volume.createdAt),
     Status: {},
     Labels: volume.labels,
     Scope: volume.scope || 'local',
@@ -15,3 +15,6 @@ export function dockerVolume(volume: Stored, usage?: { readonly refCount: number
     UsageData: usage === undefined ? undefined : { Size: volume.size, RefCount: BigInt(usage.refCount) },
   };
 }
+
+/** docker tells when a volume was made to the second. */
+const wholeSeconds = (time: string): string => time.replace(/\.\d+/, '');

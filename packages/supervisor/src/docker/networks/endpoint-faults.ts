@@ -1,0 +1,49 @@
+import { BlockList, isIPv4, isIPv6 } from 'node:net';
+import type { EndpointSettings } from '@gantry/api/gantry/engine/v1/types';
+import type { IpamPool, Network } from '@gantry/api/gantry/network/v1/network';
+
+/** What is wrong with an endpoint's settings, in dockerd's words. The network may come later: undefined leaves out what only it can tell. */
+export function endpointFaults(settings: EndpointSettings, predefined: boolean, network: Network | undefined): string[] {
+  const { IPv4Address: ipv4 = '', IPv6Address: ipv6 = '', LinkLocalIPs: local = [] } = settings.IPAMConfig ?? {};
+  const pools = network?.pools ?? [];
+  return [
+    ...(predefined && ipv4 + ipv6 !== '' ? ['user specified IP address is supported on user defined networks only'] : []),
+    ...(predefined && settings.Aliases.length > 0
+      ? ['network-scoped alias is supported only for containers in user defined networks']
+      : []),
+    ...(ipv4 === '' || isIPv4(ipv4) ? [] : [`invalid IPv4 address: ${ipv4}`]),
+    ...(ipv6 === '' || isIPv6(ipv6) ? [] : [`invalid IPv6 address: ${ipv6}`]),
+    ...local.filter((address) => !isIPv4(address) && !isIPv6(address)).map((address) => `invalid link-local IP address: ${address}`),
+    ...(network === undefined ? [] : [...rangeFaults(ipv4, poolsOf(pools, 'ipv4')), ...rangeFaults(ipv6, poolsOf(pools, 'ipv6'))]),
+  ];
+}
+
+/** One fault as it is, several as a list. */
+export const listed = (faults: readonly string[]): string =>
+  faults.length === 1 ? faults.join('') : faults.map((fault) => `* ${fault.replaceAll('\n', '\n\t')}`).join('\n');
+
+type Family = 'ipv4' | 'ipv6';
+
+interface Range {
+  readonly address: string;
+  readonly prefix: number;
+  readonly family: Family;
+}
+
+/** Where addresses may be asked for: the ranges, or else the subnets, that somebody named. */
+function poolsOf(pools: readonly IpamPool[], family: Family): Range[] {
+  return pools
+    .filter(({ configured, subnet }) => configured && subnet.includes(':') === (family === 'ipv6'))
+    .map(({ subnet, ipRange }) => (ipRange || subnet).split('/'))
+    .map(([address = '', prefix]) => ({ address, prefix: Number(prefix), family }));
+}
+
+function rangeFaults(address: string, ranges: readonly Range[]): string[] {
+  if (address === '') return [];
+  if (ranges.length === 0) return ['user specified IP address is supported only when connecting to networks with user configured subnets'];
+  const block = new BlockList();
+  for (const range of ranges) block.addSubnet(range.address, range.prefix, range.family);
+  const family = isIPv4(address) ? 'ipv4' : 'ipv6';
+  const inside = (isIPv4(address) || isIPv6(address)) && block.check(address, family);
+  return inside ? [] : [`no configured subnet or ip-range contain the IP address ${address}`];
+}
