@@ -66,6 +66,32 @@ describe('content', () => {
     expect((await engine.content.listStatuses(ctx, { filters: [] })).statuses).toEqual([]);
   });
 
+  test('an upload tells when it was written to last, over a resume too, and can be aborted while somebody writes', async () => {
+    const micros = (time: { seconds: bigint; nanos: number } | undefined) => Number(time?.seconds ?? 0n) * 1e6 + (time?.nanos ?? 0) / 1e3;
+    const [, written] = await write([{ ref: 'r', action: WriteAction.STAT }, { data: data.subarray(0, 10) }]);
+    const [again] = await write([{ ref: 'r', action: WriteAction.STAT }]);
+    const { status } = await engine.content.status(ctx, { ref: 'r' });
+    expect([micros(again?.updatedAt), micros(status?.updatedAt)]).toEqual([micros(written?.updatedAt), micros(written?.updatedAt)]);
+    expect(micros(written?.updatedAt)).toBeGreaterThan(micros(written?.startedAt));
+
+    const held = Promise.withResolvers<void>();
+    const aborted = Promise.withResolvers<void>();
+    const more = { action: WriteAction.WRITE, ref: 'r', total: 0n, expected: '', offset: 10n, data: data.subarray(10, 20), labels: {} };
+    const writing = (async () => {
+      const requests = async function* () {
+        yield more;
+        await aborted.promise;
+        yield { ...more, offset: 20n };
+      };
+      for await (const _answer of engine.content.write(ctx, requests())) held.resolve();
+    })();
+    await held.promise;
+    await engine.content.abort(ctx, { ref: 'r' });
+    aborted.resolve();
+    await expect(writing).rejects.toMatchObject({ kind: 'unavailable' });
+    await expect(engine.content.status(ctx, { ref: 'r' })).rejects.toMatchObject({ kind: 'notFound' });
+  });
+
   test("errors have containerd's kinds", async () => {
     await write([{ ref: 'r', data, action: WriteAction.COMMIT, expected: digest }]);
     await expect(write([{ ref: 'r2', expected: digest, action: WriteAction.STAT }])).rejects.toMatchObject({ kind: 'alreadyExists' });

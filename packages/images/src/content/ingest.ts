@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import { failedPrecondition, notFound, unavailable } from '@gantry/rpc';
 import type { Labels } from '../store/labels';
 import type { Scope } from '../store/namespaced';
+import { microsAfter } from '../store/time';
 import type { IngestRecord } from './ingests';
 import type { ContentInfo } from './records';
 import type { BlobWriter } from './writer';
@@ -12,6 +13,8 @@ export interface IngestKeeper {
   pathOf(record: IngestRecord | undefined): string;
   /** The ref is free again. */
   release(scope: Scope, ref: string): void;
+  /** When the upload was written to last, for who resumes it. */
+  touch(record: IngestRecord, updated: number): void;
   /** The finished file becomes the blob. */
   adopt(scope: Scope, record: IngestRecord, digest: string, size: number, labels: Labels): Promise<ContentInfo>;
   /** Forgets the record unless it was committed or begun anew; whether it did. */
@@ -22,6 +25,7 @@ export interface IngestKeeper {
 export class Ingest {
   private record: IngestRecord | undefined;
   private writer: BlobWriter | undefined;
+  private lastWrite = 0;
 
   constructor(
     private readonly keeper: IngestKeeper,
@@ -32,6 +36,7 @@ export class Ingest {
   begin(record: IngestRecord, writer: BlobWriter): void {
     this.record = record;
     this.writer = writer;
+    this.lastWrite = record.updated;
   }
 
   get offset(): number {
@@ -42,8 +47,18 @@ export class Ingest {
     return this.record?.started ?? 0;
   }
 
+  /** When it was begun, or written to last: microseconds since the epoch. */
+  get updated(): number {
+    return this.lastWrite;
+  }
+
   get total(): number {
     return this.record?.total ?? 0;
+  }
+
+  /** Throws unavailable when somebody else aborted it. */
+  requireOpen(): void {
+    this.opened();
   }
 
   digest(): string {
@@ -51,6 +66,7 @@ export class Ingest {
   }
 
   write(data: Uint8Array): Promise<void> {
+    this.lastWrite = microsAfter(this.lastWrite);
     return this.opened().write(data);
   }
 
@@ -70,6 +86,7 @@ export class Ingest {
   }
 
   truncate(offset: number): Promise<void> {
+    this.lastWrite = microsAfter(this.lastWrite);
     return this.opened().truncate(offset);
   }
 
@@ -83,25 +100,32 @@ export class Ingest {
     const wanted = expected === '' ? (record?.expected ?? '') : expected;
     if (wanted !== '' && wanted !== digest) throw failedPrecondition(`unexpected commit digest ${digest}, expected ${wanted}`);
     if (record === undefined) throw notFound(`ingest ${this.ref}: not found`);
-    await this.release();
+    await this.close();
     return this.keeper.adopt(this.scope, record, digest, writer.offset, labels);
   }
 
   /** Closes the writer and keeps the bytes for a later resume. */
   async release(): Promise<void> {
-    const { writer } = this;
-    if (writer === undefined) return;
-    this.writer = undefined;
-    await writer.close();
-    this.keeper.release(this.scope, this.ref);
+    const { record } = this;
+    if ((await this.close()) && record !== undefined && this.lastWrite > record.updated) this.keeper.touch(record, this.lastWrite);
   }
 
   /** Closes the writer and drops the bytes, unless they were committed. */
   async discard(): Promise<void> {
-    await this.release();
+    await this.close();
     const { record } = this;
     this.record = undefined;
     if (record !== undefined && this.keeper.drop(this.scope, record)) rmSync(this.keeper.pathOf(record), { force: true });
+  }
+
+  /** Whether there was a writer to close. */
+  private async close(): Promise<boolean> {
+    const { writer } = this;
+    if (writer === undefined) return false;
+    this.writer = undefined;
+    await writer.close();
+    this.keeper.release(this.scope, this.ref);
+    return true;
   }
 
   private opened(): BlobWriter {

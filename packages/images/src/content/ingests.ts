@@ -46,6 +46,10 @@ export class IngestTable {
     return { id, ref, total, expected, started: now, updated: now };
   }
 
+  touch(id: number, updated: number): void {
+    this.db.run('UPDATE ingests SET updated = ? WHERE id = ?', updated, id);
+  }
+
   delete(id: number): void {
     this.db.run('DELETE FROM ingests WHERE id = ?', id);
   }

@@ -39,19 +39,20 @@ export class Uploads implements IngestKeeper {
 
   status(scope: Scope, ref: string): IngestStatus {
     const record = this.records.get(scope, ref);
-    return { ...record, offset: this.offsetOf(scope, record) };
+    return this.statusOf(scope, record);
   }
 
   statuses(scope: Scope, filter: Filter): IngestStatus[] {
     return this.records
       .list(scope)
       .filter((record) => filter((path) => (path[0] === 'ref' ? record.ref : undefined)))
-      .map((record) => ({ ...record, offset: this.offsetOf(scope, record) }));
+      .map((record) => this.statusOf(scope, record));
   }
 
+  /** Also what somebody has open, as containerd does: its writer finds it closed. */
   async abort(scope: Scope, ref: string): Promise<void> {
     const record = this.records.get(scope, ref);
-    if (this.isOpen(scope, ref)) throw unavailable(`ref ${ref} is locked by a writer`);
+    await this.open.get(key(scope, ref))?.discard();
     this.forget(scope, record);
     await rm(this.pathOf(record), { force: true });
   }
@@ -107,6 +108,10 @@ export class Uploads implements IngestKeeper {
     return this.options.paths.ingest(record?.id ?? 0);
   }
 
+  touch(record: IngestRecord, updated: number): void {
+    this.records.touch(record.id, updated);
+  }
+
   release(scope: Scope, ref: string): void {
     this.open.delete(key(scope, ref));
   }
@@ -156,11 +161,11 @@ export class Uploads implements IngestKeeper {
     throw alreadyExists(`content ${expected}: already exists`);
   }
 
-  private offsetOf(scope: Scope, record: IngestRecord): number {
-    const writer = this.open.get(key(scope, record.ref));
-    if (writer !== undefined) return writer.offset;
+  private statusOf(scope: Scope, record: IngestRecord): IngestStatus {
+    const ingest = this.open.get(key(scope, record.ref));
+    if (ingest !== undefined) return { ...record, offset: ingest.offset, updated: ingest.updated };
     const path = this.pathOf(record);
-    return existsSync(path) ? statSync(path).size : 0;
+    return { ...record, offset: existsSync(path) ? statSync(path).size : 0 };
   }
 }
 

@@ -12,7 +12,7 @@ import type { Ingest } from '../content/ingest';
 import type { ContentStore } from '../content/store';
 import type { IngestStatus } from '../content/uploads';
 import { parseFilters } from '../store/filters';
-import { microsToTimestamp, nowMicros } from '../store/time';
+import { microsToTimestamp } from '../store/time';
 
 /** Records in one message of a list. */
 const PAGE = 100;
@@ -95,6 +95,7 @@ async function* write(
 }
 
 async function append(ingest: Ingest, request: WriteContentRequest): Promise<void> {
+  ingest.requireOpen();
   const offset = Number(request.offset);
   if (request.data.length > 0) {
     if (offset > ingest.offset) throw outOfRange(`write @${offset} must occur at current offset ${ingest.offset}`);
@@ -110,7 +111,7 @@ function answer(ingest: Ingest, action: WriteAction, offset: number, digest: str
   return {
     action,
     startedAt: microsToTimestamp(ingest.started),
-    updatedAt: microsToTimestamp(nowMicros()),
+    updatedAt: microsToTimestamp(ingest.updated),
     offset: BigInt(offset),
     total: BigInt(ingest.total),
     digest,
