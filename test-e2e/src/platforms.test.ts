@@ -64,10 +64,10 @@ describe('images of several platforms, by the docker CLI', () => {
     await ok('save', '--platform', 'linux/riscv64', '-o', one, 'many:1');
     expect((await command('tar', ['-xOf', one, 'manifest.json'])).stdout).toContain('many:1');
 
-    expect(await ok('rmi', '--platform', 'linux/arm64', 'many:1')).toMatch(/^Deleted: sha256:[0-9a-f]{64}$/);
+    expect(await ok('rmi', '--force', '--platform', 'linux/arm64', 'many:1')).toMatch(/^Deleted: sha256:[0-9a-f]{64}$/);
     expect(await platforms()).toEqual(['amd64', 'riscv64']);
     expect((await engine.docker(['image', 'inspect', '--platform', 'linux/arm64', 'many:1'])).code).toBe(1);
-    const again = await engine.docker(['rmi', '--platform', 'linux/arm64', 'many:1']);
+    const again = await engine.docker(['rmi', '--force', '--platform', 'linux/arm64', 'many:1']);
     expect([again.code, again.stderr]).toEqual([1, expect.stringContaining('does not provide the specified platform (linux/arm64)')]);
 
     await ok('rmi', 'many:1');
@@ -75,7 +75,7 @@ describe('images of several platforms, by the docker CLI', () => {
     expect(await platforms()).toEqual(['riscv64']);
     const absent = await engine.docker(['load', '--platform', 'linux/s390x', '-i', archive]);
     expect([absent.code, absent.stderr]).toEqual([1, expect.stringContaining('linux/s390x')]);
-    expect(await ok('rmi', '--platform', 'linux/riscv64', 'many:1')).toMatch(/^Untagged: many:1/);
+    expect(await ok('rmi', '--force', '--platform', 'linux/riscv64', 'many:1')).toMatch(/^Untagged: many:1/);
     expect(await ok('images', '-aq')).toBe('');
   }, 180_000);
 

@@ -292,7 +292,7 @@ if (!ctr) console.warn('skipped: ctr (package containerd) is not installed');
     try {
       const file = join(dir, 'e.tar');
       expect(await run('images', 'ls', '-q')).toBe('docker.io/library/a:1\n');
-      expect(await run('content', 'get', image.id)).toBe(image.config.toString());
+      expect(await run('content', 'get', image.configDigest)).toBe(image.config.toString());
       expect(await run('snapshots', 'ls')).toContain(image.diffIds[0]);
       await run('images', 'export', file, 'docker.io/library/a:1');
       await run('images', 'rm', '--sync', 'docker.io/library/a:1');

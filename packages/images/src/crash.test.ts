@@ -154,7 +154,11 @@ test(`kill -9 at any moment of load, rmi and collection, ${ROUNDS} times: the st
   const connection = connect(join(dir, 'r/images.sock'));
   const found = (await connection.client(ImagesServiceService).resolve(ctx, { ref: 'a:1', platform: undefined })).image;
   expect(found?.id).toBe(image.id);
-  expect(readFileSync(join(found?.graphDriverData['UpperDir'] ?? '', 'dir1/file1'), 'utf8')).toBe('changed');
+  const snapshots = connection.client(SnapshotsService);
+  const { mounts } = await snapshots.view(ctx, { snapshotter: '', key: 'look', parent: found?.chainId ?? '', labels: {} });
+  const lower = mounts[0]?.options.find((option) => option.startsWith('lowerdir='))?.slice('lowerdir='.length);
+  expect(readFileSync(join(lower?.split(':')[0] ?? mounts[0]?.source ?? '', 'dir1/file1'), 'utf8')).toBe('changed');
+  await snapshots.remove(ctx, { snapshotter: '', key: 'look' });
   await remove();
   await connection.client(SnapshotsService).cleanup(ctx, { snapshotter: '' });
   connection.close();

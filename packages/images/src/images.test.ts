@@ -27,10 +27,20 @@ beforeEach(async () => {
 afterEach(() => engine.stop());
 
 const list = async (filters = {}) => (await engine.images.list(ctx, { all: false, filters, sharedSize: false })).images;
-const remove = async (ref: string, force = false, uses: { imageId: string; containerId: string; running: boolean }[] = []) =>
-  (await engine.images.remove(ctx, { ref, force, noPrune: false, uses, platforms: [] })).removed.map(({ untagged, deleted }) =>
-    untagged === '' ? `-${deleted}` : untagged,
-  );
+const remove = async (
+  ref: string,
+  force = false,
+  uses: { imageId: string; containerId: string; running: boolean; manifestDigest?: string }[] = [],
+) =>
+  (
+    await engine.images.remove(ctx, {
+      ref,
+      force,
+      noPrune: false,
+      uses: uses.map((use) => ({ manifestDigest: '', ...use })),
+      platforms: [],
+    })
+  ).removed.map(({ untagged, deleted }) => (untagged === '' ? `-${deleted}` : untagged));
 
 describe('load', () => {
   test('names, facts and a chain that a container can start from', async () => {
@@ -41,7 +51,7 @@ describe('load', () => {
     expect(found).toMatchObject({
       id: image.id,
       repoTags: ['a:1', 'b/c:2'],
-      repoDigests: [],
+      repoDigests: [`a@${image.id}`, `b/c@${image.id}`],
       diffIds: image.diffIds,
       created: '2024-05-01T00:00:00Z',
     });
@@ -148,7 +158,7 @@ describe('save', () => {
       writeFileSync(file, await engine.save(['a:1']));
       for (const from of [`docker-archive:${file}:a:1`, `oci-archive:${file}`]) {
         const config = execFileSync('skopeo', ['inspect', '--config', '--raw', from]);
-        expect(sha256(config)).toBe(image.id);
+        expect(sha256(config)).toBe(image.configDigest);
       }
     } finally {
       rmSync(dir, { recursive: true });
@@ -195,7 +205,7 @@ describe('rmi', () => {
       message: `conflict: unable to delete ${image.id.slice(7, 19)} (must be forced) - image is referenced in multiple repositories`,
     });
     expect(await remove('a:1')).toEqual(['a:1']);
-    expect(await remove('b:1')).toEqual(['b:1', `-${image.id}`, `-${image.diffIds[0] ?? ''}`]);
+    expect(await remove('b:1')).toEqual(['b:1', `-${image.id}`]);
     await engine.snapshots.cleanup(ctx, { snapshotter: '' });
     expect([engine.snapshotDirs(), engine.blobFiles()]).toEqual([[], []]);
   });
@@ -207,7 +217,7 @@ describe('rmi', () => {
     const containerId = 'c'.repeat(64);
     const stopped = [{ imageId: image.id, containerId, running: false }];
     await expect(remove('a:1', false, stopped)).rejects.toThrow(
-      `conflict: unable to remove repository reference "a:1" (must force) - container cccccccccccc is using its referenced image ${short}`,
+      `conflict: unable to delete a:1 (must be forced) - container cccccccccccc is using its referenced image ${short}`,
     );
     await expect(remove(image.id, false, stopped)).rejects.toThrow(
       `conflict: unable to delete ${short} (must be forced) - image is being used by stopped container cccccccccccc`,
@@ -242,7 +252,7 @@ describe('rmi', () => {
     expect((await list()).map(({ id }) => id)).toEqual([second.id]);
     const rest = await engine.images.prune(ctx, {
       filters: { dangling: { values: ['false'] } },
-      uses: [{ imageId: second.id, containerId: 'x', running: false }],
+      uses: [{ imageId: second.id, containerId: 'x', running: false, manifestDigest: '' }],
     });
     expect(rest.removed).toEqual([]);
   });

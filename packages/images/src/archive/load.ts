@@ -30,6 +30,7 @@ import { detectCompression } from '../layers/decompress';
 import { type LayerIntake, type LooseLayer, type TakenLayer, UNCOMPRESSED_LABEL } from '../layers/intake';
 import type { RecordedSnapshotter } from '../snapshots/recorded';
 import type { Target } from '../store/images';
+import type { Labels } from '../store/labels';
 import type { LeaseTable } from '../store/leases';
 import type { Scope } from '../store/namespaced';
 import { archiveEntries, cleanName, followLinks, parseDockerEntries } from './outer';
@@ -102,7 +103,7 @@ function checkPlatforms({ manifests, names, target }: ArchiveImage, platforms: r
     const found = manifests.some(({ manifest, config }) => platformEquals(parseConfig(config, manifest.config.digest), platform));
     if (!found)
       throw notFound(
-        `image ${names[0] ?? target.digest} of the archive does not provide the specified platform (${formatPlatform(platform)})`,
+        `image ${[...names.keys()][0] ?? target.digest} of the archive does not provide the specified platform (${formatPlatform(platform)})`,
       );
   }
 }
@@ -195,7 +196,8 @@ interface ArchiveImage {
     readonly config: Buffer;
   }[];
   readonly index: Index | undefined;
-  readonly names: readonly string[];
+  /** Names, each with what the archive says of it. */
+  readonly names: ReadonlyMap<string, Labels>;
 }
 
 function ociImages(gathered: Gathered, platforms: readonly Platform[] | undefined): ArchiveImage[] {
@@ -219,12 +221,13 @@ function ociImages(gathered: Gathered, platforms: readonly Platform[] | undefine
       const config = gathered.files.get(blobPath(manifest.config.digest));
       return config === undefined ? [] : [{ descriptor, bytes: manifestBytes, manifest, config }];
     });
-    const names = [
-      ...ociNames(entry),
-      ...legacy
-        .filter((old) => manifests.some(({ manifest }) => cleanName(old.Config) === blobPath(manifest.config.digest)))
-        .flatMap((old) => old.RepoTags ?? []),
-    ];
+    const legacyNames = legacy
+      .filter((old) => manifests.some(({ manifest }) => cleanName(old.Config) === blobPath(manifest.config.digest)))
+      .flatMap((old) => old.RepoTags ?? []);
+    const names = new Map([
+      ...legacyNames.map((name): [string, Labels] => [normal(name), nameAnnotations(normal(name))]),
+      ...ociNames(entry).map((name): [string, Labels] => [normal(name), { ...entry.annotations }]),
+    ]);
     const mediaType = documentType(bytes, entry.mediaType, kind);
     const before = merged.get(entry.digest);
     merged.set(entry.digest, {
@@ -232,10 +235,15 @@ function ociImages(gathered: Gathered, platforms: readonly Platform[] | undefine
       bytes,
       manifests,
       index,
-      names: [...new Set([...(before?.names ?? []), ...names.map(normal)])],
+      names: new Map([...(before?.names ?? []), ...names]),
     });
   }
   return [...merged.values()];
+}
+
+/** What containerd notes of a name that an archive of docker's gives. */
+function nameAnnotations(name: string): Labels {
+  return { 'io.containerd.image.name': name, 'org.opencontainers.image.ref.name': parseReference(name).tag ?? '' };
 }
 
 function ociNames(entry: Descriptor): string[] {
@@ -245,19 +253,19 @@ function ociNames(entry: Descriptor): string[] {
   return short !== undefined && /[:/]/.test(short) && tryReference(short) !== undefined ? [short] : [];
 }
 
-/** Docker's own form has no manifest: one is made, the same each time for the same archive. */
+/** Docker's own form has no manifest: one is made, byte for byte what containerd makes of the archive, for it gives the image its id. */
 function dockerImages(gathered: Gathered): ArchiveImage[] {
   return parseDockerEntries(need(gathered, 'manifest.json')).map((entry) => {
     const config = need(gathered, cleanName(entry.Config));
     const layers = entry.Layers.map((path): Descriptor => {
       const layer = gathered.layers.get(followLinks(gathered.links, cleanName(path)));
       if (layer === undefined) throw dataLoss(`archive lacks layer ${path}`);
-      return { mediaType: layerType(layer), size: layer.size, digest: layer.digest as Digest };
+      return { mediaType: layerType(layer), digest: layer.digest as Digest, size: layer.size };
     });
     const manifest: Manifest = {
       schemaVersion: 2,
       mediaType: mediaTypes.dockerManifest,
-      config: { mediaType: mediaTypes.dockerConfig, size: config.length, digest: sha256(config) },
+      config: { mediaType: mediaTypes.dockerConfig, digest: sha256(config), size: config.length },
       layers,
     };
     const bytes = Buffer.from(JSON.stringify(manifest));
@@ -268,7 +276,7 @@ function dockerImages(gathered: Gathered): ArchiveImage[] {
       bytes,
       manifests: [{ descriptor, bytes, manifest, config }],
       index: undefined,
-      names: (entry.RepoTags ?? []).map(normal),
+      names: new Map((entry.RepoTags ?? []).map((name) => [normal(name), nameAnnotations(normal(name))])),
     };
   });
 }
@@ -318,21 +326,17 @@ async function store(
       image.target.digest,
       indexLabels(image.index, (digest) => deps.content.has(scope, digest)),
     );
-  const loaded = await deps.catalog.reader.tryLoad(scope, image.target);
-  const imageId = loaded?.id ?? image.manifests[0]?.manifest.config.digest ?? '';
+  const imageId = image.target.digest;
   const { images } = deps.catalog;
-  if (image.names.length === 0) {
+  if (image.names.size === 0) {
     if (!(await deps.catalog.entries(scope)).has(imageId)) images.put(scope, danglingName(image.target), image.target, {});
     options.report({ kind: 'loaded', imageId, familiarName: '' });
   }
-  for (const name of image.names) {
-    const old = images.find(scope, name);
-    const before = old === undefined ? undefined : await deps.catalog.reader.tryLoad(scope, old.target);
+  for (const [name, annotations] of image.names) {
     const familiarName = familiarString(parseReference(name));
-    if (before?.id !== imageId || old?.target.digest !== image.target.digest) {
-      const { replaced } = putName(images, scope, name, image.target, { sameImage: before?.id === imageId });
-      if (replaced !== undefined && before !== undefined && before.id !== imageId)
-        options.report({ kind: 'renamed', name: familiarName, imageId: before.id });
+    if (images.find(scope, name)?.target.digest !== imageId) {
+      const { replaced } = putName(images, scope, name, { ...image.target, annotations });
+      if (replaced !== undefined) options.report({ kind: 'renamed', name: familiarName, imageId: replaced.target.digest });
     }
     options.report({ kind: 'loaded', imageId, familiarName });
   }

@@ -13,6 +13,7 @@ import { TAR_END, tarHeader, tarPadding } from './tar-writer';
 /** An image to save, and the names it shall have in the archive. */
 export interface SaveItem {
   readonly image: LoadedImage;
+  /** What it is called: its digest is the image's id. */
   readonly target: ImageRecord['target'];
   readonly names: readonly string[];
   /** Only these; empty: every platform that is here. */
@@ -28,15 +29,17 @@ export async function itemsToSave(
 ): Promise<SaveItem[]> {
   const items = new Map<string, { image: LoadedImage; target: ImageRecord['target']; names: Set<string> }>();
   const add = (image: LoadedImage, target: ImageRecord['target'], names: readonly string[]): void => {
-    const item = items.get(image.id) ?? { image, target, names: new Set<string>() };
+    const item = items.get(target.digest) ?? { image, target, names: new Set<string>() };
     for (const name of names) item.names.add(name);
-    items.set(image.id, item);
+    items.set(target.digest, item);
   };
   for (const ref of refs) {
     const [platform] = platforms;
     for (const other of platforms.slice(1)) await catalog.resolve(scope, ref, other); // each must be there
-    const { image, records } = await catalog.resolve(scope, ref, platform);
-    const reference = /^(sha256:)?[0-9a-f]+$/.test(ref) && image.id.includes(ref.replace('sha256:', '')) ? undefined : tryReference(ref);
+    const { id, image, records } = await catalog.resolve(scope, ref, platform);
+    const isId =
+      /^(sha256:)?[0-9a-f]+$/.test(ref) && [id, image.configDigest].some((digest) => digest.includes(ref.replace('sha256:', '')));
+    const reference = isId ? undefined : tryReference(ref);
     if (reference !== undefined && reference.tag === undefined && reference.digest === undefined) {
       for (const record of catalog.images.list(scope)) {
         const own = referenceOf(record.name);
@@ -80,7 +83,7 @@ export async function saveArchive(content: ContentStore, scope: Scope, items: re
     return reference?.tag === undefined ? [] : [familiarString(reference)];
   };
   const docker = items.map(({ image, names }) => ({
-    Config: blobPath(image.id),
+    Config: blobPath(image.configDigest),
     RepoTags: names.length === 0 ? null : names.flatMap(familiar),
     Layers: layers(image),
   }));
@@ -88,7 +91,9 @@ export async function saveArchive(content: ContentStore, scope: Scope, items: re
   for (const { image, names } of items) {
     for (const name of names.flatMap(familiar)) {
       const colon = name.lastIndexOf(':');
-      (repositories[name.slice(0, colon)] ??= {})[name.slice(colon + 1)] = (image.chainIds.at(-1) ?? image.id).slice('sha256:'.length);
+      (repositories[name.slice(0, colon)] ??= {})[name.slice(colon + 1)] = (image.chainIds.at(-1) ?? image.configDigest).slice(
+        'sha256:'.length,
+      );
     }
   }
   await writer.file('index.json', json({ schemaVersion: 2, mediaType: 'application/vnd.oci.image.index.v1+json', manifests: index }));

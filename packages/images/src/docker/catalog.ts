@@ -15,8 +15,10 @@ import type { Scope } from '../store/namespaced';
 import type { ImageReader, LoadedImage } from './image-reader';
 import { PARENT_LABEL, referenceOf, REPO_DIGEST_LABEL } from './names';
 
-/** An image as docker means it: one id, all the records that name it. */
+/** An image as docker means it on containerd's store: the manifest or index that names point to, and all the names. */
 export interface CatalogEntry {
+  /** Digest of the target. */
+  readonly id: string;
   readonly image: LoadedImage;
   readonly records: readonly ImageRecord[];
 }
@@ -29,14 +31,15 @@ export class Catalog {
     readonly reader: ImageReader,
   ) {}
 
-  /** Every image that can be read, by id. */
+  /** Every image that can be read, by id: what all its names point to. */
   async entries(scope: Scope): Promise<Map<string, CatalogEntry>> {
-    const byId = new Map<string, { image: LoadedImage; records: ImageRecord[] }>();
+    const byId = new Map<string, { id: string; image: LoadedImage; records: ImageRecord[] }>();
     for (const record of this.images.list(scope)) {
       const image = await this.reader.tryLoad(scope, record.target);
       if (image === undefined) continue;
-      const entry = byId.get(image.id);
-      if (entry === undefined) byId.set(image.id, { image, records: [record] });
+      const id = record.target.digest;
+      const entry = byId.get(id);
+      if (entry === undefined) byId.set(id, { id, image, records: [record] });
       else entry.records.push(record);
     }
     return byId;
@@ -74,18 +77,27 @@ export class Catalog {
     }
     if (/^[0-9a-f]+$/.test(hex)) {
       const entries = await this.entries(scope);
-      const matches = [...entries.values()].filter(({ image }) => image.id.startsWith(`sha256:${hex}`));
+      const matches = [...entries.values()].filter(({ id }) => id.startsWith(`sha256:${hex}`));
       if (matches.length > 1) throw invalidArgument(`multiple IDs found with provided prefix: ${text}`);
       if (matches[0] !== undefined) return this.forPlatform(scope, matches[0], text, platform);
-      const byTarget = hex.length === 64 ? this.images.list(scope).find((record) => record.target.digest === `sha256:${hex}`) : undefined;
-      if (byTarget !== undefined) return this.entryOf(scope, byTarget, text, platform);
+      // Containers of older stores know their image by its configuration.
+      const byConfig = hex.length === 64 ? [...entries.values()].find(({ image }) => image.configDigest === `sha256:${hex}`) : undefined;
+      if (byConfig !== undefined) return this.forPlatform(scope, byConfig, text, platform);
     }
     throw noSuchImage(text);
   }
 
   /** Id of the image that this one was made from here; empty when it is not known or gone. */
   parentOf(scope: Scope, image: LoadedImage): string {
-    return this.content.table.find(scope, image.id)?.labels[PARENT_LABEL] ?? '';
+    return this.content.table.find(scope, image.configDigest)?.labels[PARENT_LABEL] ?? '';
+  }
+
+  /** As parentOf, as it is called now: older stores noted the parent's configuration. */
+  async parentIdOf(scope: Scope, image: LoadedImage): Promise<string> {
+    const parent = this.parentOf(scope, image);
+    if (parent === '' || this.images.list(scope).some(({ target }) => target.digest === parent)) return parent;
+    const entries = await this.entries(scope);
+    return [...entries.values()].find((entry) => entry.image.configDigest === parent)?.id ?? parent;
   }
 
   private async entryOf(scope: Scope, record: ImageRecord, text: string, platform: Platform | undefined): Promise<CatalogEntry> {
@@ -97,12 +109,8 @@ export class Catalog {
         );
       throw noSuchImage(text);
     }
-    const records: ImageRecord[] = [];
-    for (const other of this.images.list(scope)) {
-      if (other.target.digest === record.target.digest || (await this.reader.tryLoad(scope, other.target, platform))?.id === image.id)
-        records.push(other);
-    }
-    return { image, records };
+    const id = record.target.digest;
+    return { id, image, records: this.images.list(scope).filter(({ target }) => target.digest === id) };
   }
 
   private async forPlatform(scope: Scope, entry: CatalogEntry, text: string, platform: Platform | undefined): Promise<CatalogEntry> {

@@ -20,7 +20,7 @@ export async function ensureChain(
   if (entry === undefined) return false;
   await underLease(deps.leases, scope, 'unpack', async (own) => {
     await buildChain(deps.intake, deps.snapshotter, own, { image: entry.image, loose: new Map() });
-    deps.catalog.content.setLabels(own, entry.image.id, configLabels(deps.snapshotter.name, chainId));
+    deps.catalog.content.setLabels(own, entry.image.configDigest, configLabels(deps.snapshotter.name, chainId));
   });
   return true;
 }

@@ -35,7 +35,7 @@ export async function diskUsage(
   const parts = new Map(
     [...entries].map(([id, { image, records }]) => {
       const own = new Map<string, number>();
-      for (const digest of reached(blobs, [id, image.manifestDigest, ...records.map(({ target }) => target.digest)]))
+      for (const digest of reached(blobs, [id, image.configDigest, image.manifestDigest, ...records.map(({ target }) => target.digest)]))
         own.set(digest, blobs.get(digest)?.size ?? 0);
       for (const chain of image.chainIds) own.set(`layer ${chain}`, snapshotter.find(scope, chain)?.size ?? 0);
       return [id, own] as const;
@@ -43,7 +43,7 @@ export async function diskUsage(
   );
   const users = new Map<string, number>();
   for (const own of parts.values()) for (const part of own.keys()) users.set(part, (users.get(part) ?? 0) + 1);
-  const images = await listImages(catalog, snapshotter, scope, { all: true, filters: {}, sharedSize: false });
+  const images = await listImages(deps, scope, { all: true, filters: {}, sharedSize: false });
   for (const image of images) {
     const own = [...(parts.get(image.id) ?? [])];
     image.size = sumOf(own);

@@ -1,12 +1,15 @@
 import type { HistoryItem } from '@gantry/api/gantry/images/v1/images';
-import type { RecordedSnapshotter } from '../snapshots/recorded';
 import type { Scope } from '../store/namespaced';
 import type { CatalogEntry } from './catalog';
-import { layerSizes } from './inspect';
+import { type DescribeDependencies, layerSizes } from './inspect';
 import { shownNames } from './names';
 
-/** The steps that made an image, newest first; only the image itself has an id, the steps below are `<missing>`. */
-export function imageHistory(snapshotter: RecordedSnapshotter, scope: Scope, entry: CatalogEntry): HistoryItem[] {
+/** The steps that made an image, newest first; those that are no image here are `<missing>`. */
+export async function imageHistory(
+  { catalog, snapshotter }: DescribeDependencies,
+  scope: Scope,
+  entry: CatalogEntry,
+): Promise<HistoryItem[]> {
   const sizes = layerSizes(snapshotter, scope, entry);
   const { history = [] } = entry.image.config;
   let layer = 0;
@@ -21,10 +24,18 @@ export function imageHistory(snapshotter: RecordedSnapshotter, scope: Scope, ent
   for (; layer < sizes.length; layer++)
     items.push({ id: '<missing>', created: 0n, createdBy: '', tags: [], size: BigInt(sizes[layer] ?? 0), comment: '' });
   items.reverse();
-  const [top] = items;
-  if (top !== undefined) {
-    top.id = entry.image.id;
-    top.tags = shownNames(entry.records).tags;
+  // The image itself and those it was made from here have an id: each is the newest of its own steps.
+  const entries = await catalog.entries(scope);
+  const seen = new Set<string>();
+  for (
+    let at: CatalogEntry | undefined = entry;
+    at !== undefined && !seen.has(at.id);
+    at = entries.get(await catalog.parentIdOf(scope, at.image))
+  ) {
+    seen.add(at.id);
+    const step =
+      items[items.length - (at === entry ? items.length : Math.max(at.image.config.history?.length ?? 0, at.image.chainIds.length))];
+    if (step !== undefined) Object.assign(step, { id: at.id, tags: shownNames(at.records).tags });
   }
   return items;
 }

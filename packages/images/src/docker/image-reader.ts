@@ -23,10 +23,11 @@ import { parseIndex, parseManifest } from './manifest';
 
 /** An image for one platform, with its documents read. */
 export interface LoadedImage {
-  /** Digest of the configuration: docker's image id. */
-  readonly id: Digest;
+  /** Digest of the configuration. */
+  readonly configDigest: Digest;
   readonly manifest: Manifest;
   readonly manifestDigest: string;
+  readonly manifestSize: number;
   readonly config: ImageConfig;
   readonly configJson: Buffer;
   /** Bottom first; empty for an image without layers. */
@@ -45,7 +46,7 @@ export class ImageReader {
     const cached = this.cache.get(key);
     const has = (digest: string): boolean => this.content.has(scope, digest);
     // A platform of an index that was pulled since may suit better.
-    if (cached !== undefined && has(cached.image.id) && has(target.digest) && !cached.absent.some(has)) return cached.image;
+    if (cached !== undefined && has(cached.image.configDigest) && has(target.digest) && !cached.absent.some(has)) return cached.image;
     const loaded = await this.read(scope, target, platform);
     if (this.cache.size > 1000) this.cache.clear();
     this.cache.set(key, loaded);
@@ -90,9 +91,10 @@ export class ImageReader {
       throw notFound(`image ${manifest.config.digest} is for ${config.os}/${config.architecture}`);
     return {
       image: {
-        id: manifest.config.digest,
+        configDigest: manifest.config.digest,
         manifest,
         manifestDigest: target.digest,
+        manifestSize: bytes.length,
         config,
         configJson,
         chainIds: chainIds(config.rootfs.diff_ids),

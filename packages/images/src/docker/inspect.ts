@@ -1,10 +1,13 @@
 import type { Image } from '@gantry/api/gantry/images/v1/images';
 import type { Descriptor as WireDescriptor } from '@gantry/api/containerd/types/types';
 import type { RecordedSnapshotter } from '../snapshots/recorded';
-import type { Target } from '../store/images';
+import { mediaTypes } from '@gantry/oci';
+import type { ImageRecord, Target } from '../store/images';
 import type { Scope } from '../store/namespaced';
 import { microsToRfc3339 } from '../store/time';
 import type { Catalog, CatalogEntry } from './catalog';
+import type { LoadedImage } from './image-reader';
+import { imageSizes } from './image-sizes';
 import { shownNames } from './names';
 
 export function wireTarget(target: Target): WireDescriptor {
@@ -16,36 +19,36 @@ export function shortTime(text: string): string {
   return text.replace(/\.(\d*?)0*(?=Z$|[+-]\d\d:\d\d$)/, (_all, digits: string) => (digits === '' ? '' : `.${digits}`));
 }
 
-/** Bytes of the layers as unpacked; a chain that is not unpacked counts the compressed layer. */
-export function imageSize(snapshotter: RecordedSnapshotter, scope: Scope, entry: CatalogEntry): number {
-  return layerSizes(snapshotter, scope, entry).reduce((sum, size) => sum + size, 0);
+export interface DescribeDependencies {
+  readonly catalog: Catalog;
+  readonly snapshotter: RecordedSnapshotter;
 }
 
-export function layerSizes(snapshotter: RecordedSnapshotter, scope: Scope, { image }: CatalogEntry): number[] {
+/** Bytes of each layer as unpacked; one that is not counts as it is stored. */
+export function layerSizes(snapshotter: RecordedSnapshotter, scope: Scope, { image }: Pick<CatalogEntry, 'image'>): number[] {
   return image.chainIds.map((chainId, at) => snapshotter.find(scope, chainId)?.size ?? image.manifest.layers[at]?.size ?? 0);
 }
 
 /** Everything that docker's list and inspect show, and a container needs. */
-export function describe(catalog: Catalog, snapshotter: RecordedSnapshotter, scope: Scope, entry: CatalogEntry): Image {
-  const { image, records } = entry;
+export async function describe(deps: DescribeDependencies, scope: Scope, entry: CatalogEntry): Promise<Image> {
+  const { catalog, snapshotter } = deps;
+  const { id, image, records } = entry;
   const { config } = image;
   const { tags, digests } = shownNames(records);
   const [record] = records;
   const newest = records.reduce((latest, { updated }) => Math.max(latest, updated), 0);
-  const top = snapshotter.find(scope, image.chainIds.at(-1) ?? '');
-  const lower = top === undefined ? [] : snapshotter.lowerDirectories(top);
-  const graph: Record<string, string> =
-    lower[0] === undefined ? {} : { UpperDir: lower[0], ...(lower.length > 1 ? { LowerDir: lower.slice(1).join(':') } : {}) };
+  const { content, unpacked, own } = await imageSizes(deps, scope, entry);
+  const { os, architecture } = config;
   return {
-    id: image.id,
+    id,
     repoTags: tags,
     repoDigests: digests,
-    parent: catalog.parentOf(scope, image),
+    parent: await catalog.parentIdOf(scope, image),
     comment: config.history?.at(-1)?.comment ?? '',
     author: config.author ?? '',
     created: shortTime(config.created ?? ''),
-    size: BigInt(imageSize(snapshotter, scope, entry)),
-    platform: { os: config.os, architecture: config.architecture, variant: config.variant ?? '', osVersion: config['os.version'] ?? '' },
+    size: BigInt(content + unpacked),
+    platform: { os, architecture, variant: config.variant ?? '', osVersion: config['os.version'] ?? '' },
     configJson: image.configJson,
     diffIds: [...config.rootfs.diff_ids],
     chainId: image.chainIds.at(-1) ?? '',
@@ -56,6 +59,13 @@ export function describe(catalog: Catalog, snapshotter: RecordedSnapshotter, sco
     sharedSize: -1n,
     dockerVersion: config.docker_version ?? '',
     names: records.map(({ name }) => name),
-    graphDriverData: graph,
+    graphDriverData: {}, // containerd's snapshotters do not tell their directories
+    contentSize: BigInt(own),
+    configDigest: image.configDigest,
+    manifest: { mediaType: manifestType(image, record), digest: image.manifestDigest, size: BigInt(image.manifestSize), annotations: {} },
+    unpackedSize: BigInt(layerSizes(snapshotter, scope, entry).reduce((sum, size) => sum + size, 0)),
   };
 }
+
+const manifestType = (image: LoadedImage, record: ImageRecord | undefined): string =>
+  image.manifest.mediaType ?? (record?.target.digest === image.manifestDigest ? record.target.mediaType : mediaTypes.ociManifest);

@@ -5,7 +5,7 @@ import { invalidArgument, isErrorOf } from '@gantry/rpc';
 import type { RecordedSnapshotter } from '../snapshots/recorded';
 import type { Scope } from '../store/namespaced';
 import type { Catalog, CatalogEntry } from './catalog';
-import { describe } from './inspect';
+import { describe, type DescribeDependencies } from './inspect';
 import { referenceOf } from './names';
 
 export type Filters = Readonly<Record<string, { readonly values: readonly string[] }>>;
@@ -17,13 +17,14 @@ export interface ListOptions {
 }
 
 /** Images as `docker images` shows them, newest first. */
-export async function listImages(catalog: Catalog, snapshotter: RecordedSnapshotter, scope: Scope, options: ListOptions): Promise<Image[]> {
+export async function listImages(deps: DescribeDependencies, scope: Scope, options: ListOptions): Promise<Image[]> {
+  const { catalog, snapshotter } = deps;
   const entries = await catalog.entries(scope);
-  const parents = new Set([...entries.values()].map(({ image }) => catalog.parentOf(scope, image)).filter((id) => id !== ''));
+  const parents = new Set(await Promise.all([...entries.values()].map(({ image }) => catalog.parentIdOf(scope, image))));
   const accepts = await imageFilter(catalog, scope, options.filters);
   const images: Image[] = [];
   for (const entry of entries.values()) {
-    const image = describe(catalog, snapshotter, scope, entry);
+    const image = await describe(deps, scope, entry);
     const dangling = image.repoTags.length === 0 && image.repoDigests.length === 0;
     if (dangling && parents.has(image.id) && !options.all) continue;
     const shown = accepts(entry, image);

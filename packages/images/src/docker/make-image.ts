@@ -35,5 +35,5 @@ export async function makeImage(
   await deps.content.put(scope, bytes, target.digest, manifestLabels(manifest));
   const reference = image.name === '' ? undefined : withDefaultTag(parseReference(image.name));
   putName(deps.catalog.images, scope, reference === undefined ? danglingName(target) : formatReference(reference), target);
-  return { imageId: config.digest, familiarName: reference === undefined ? '' : familiarString(reference) };
+  return { imageId: target.digest, familiarName: reference === undefined ? '' : familiarString(reference) };
 }

@@ -27,29 +27,27 @@ export function shownNames(records: readonly ImageRecord[]): { readonly tags: st
   for (const record of records) {
     const reference = referenceOf(record.name);
     if (reference === undefined) continue;
-    const known = record.labels[REPO_DIGEST_LABEL];
-    if (reference.digest !== undefined) digests.add(`${familiarName(reference)}@${reference.digest}`);
-    else if (reference.tag !== undefined) tags.add(familiarString(reference));
-    if (known !== undefined) digests.add(`${familiarName(reference)}@${known}`);
+    if (reference.digest === undefined && reference.tag !== undefined) tags.add(familiarString(reference));
+    // A registry that was pushed to may have compressed layers, and so another manifest: its digest is the one that others can pull.
+    digests.add(`${familiarName(reference)}@${reference.digest ?? record.labels[REPO_DIGEST_LABEL] ?? record.target.digest}`);
   }
   return { tags: [...tags].sort(), digests: [...digests].sort() };
 }
 
 /**
- * Gives a name to an image. An image that loses its last name to it stays as a dangling record, as docker keeps it, unless the name only moves
- * to another manifest of the same image. Call it inside the operation's lease.
+ * Gives a name to an image. An image that loses its last name to it stays as a dangling record, as docker keeps it. Call it inside the operation's lease.
  */
 export function putName(
   images: ImageTable,
   scope: Scope,
   name: string,
   target: Target,
-  options: { readonly labels?: Labels; readonly sameImage?: boolean } = {},
+  options: { readonly labels?: Labels } = {},
 ): { readonly replaced: ImageRecord | undefined } {
   const old = images.find(scope, name);
   images.put(scope, name, target, options.labels ?? {});
   const same = old?.target.digest === target.digest;
-  if (old !== undefined && !same && options.sameImage !== true) keepDangling(images, scope, old.target);
+  if (old !== undefined && !same) keepDangling(images, scope, old.target);
   if (!isDangling(name) && images.find(scope, danglingName(target)) !== undefined) images.delete(scope, danglingName(target));
   return { replaced: same ? undefined : old };
 }

@@ -21,15 +21,15 @@ export async function pruneImages(
   const removed: Removed[] = [];
   let spaceReclaimed = 0n;
   for (const [id, entry] of await deps.catalog.entries(scope)) {
-    const image = describe(deps.catalog, deps.snapshotter, scope, entry);
+    const image = await describe(deps, scope, entry);
     const untagged = image.repoTags.length === 0 && image.repoDigests.length === 0;
-    if (used.has(id) || (!all && !untagged) || accepts(entry, image) === undefined) continue;
+    if (used.has(id) || used.has(image.configDigest) || (!all && !untagged) || accepts(entry, image) === undefined) continue;
     const refs = untagged ? [id] : [...image.repoTags, ...image.repoDigests.filter(() => image.repoTags.length === 0)];
     for (const ref of refs) {
       const sizes = new Map(entry.image.chainIds.map((chainId) => [chainId, deps.snapshotter.find(scope, chainId)?.size ?? 0]));
       try {
         const gone = await removeImage(deps, scope, { ref, force: false, prune: true, uses: options.uses });
-        for (const { deleted } of gone) spaceReclaimed += BigInt(sizes.get(deleted) ?? 0);
+        for (const [chainId, size] of sizes) if (deps.snapshotter.find(scope, chainId) === undefined) spaceReclaimed += BigInt(size);
         removed.push(...gone);
       } catch (error) {
         if (!isErrorOf(error, 'conflict', 'notFound')) throw error; // another image was made from it, or it went with another

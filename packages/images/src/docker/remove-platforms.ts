@@ -1,6 +1,6 @@
-import type { Removed } from '@gantry/api/gantry/images/v1/images';
+import type { ImageUse, Removed } from '@gantry/api/gantry/images/v1/images';
 import { type Descriptor, formatPlatform, isIndex, type Platform, platformEquals } from '@gantry/oci';
-import { conflict, notFound } from '@gantry/rpc';
+import { conflict, invalidArgument, notFound } from '@gantry/rpc';
 import type { Scope } from '../store/namespaced';
 import { parseIndex } from './manifest';
 import { underLease } from './operation';
@@ -19,6 +19,10 @@ export async function removePlatforms(
   options: RemoveOptions & { readonly platforms: readonly Platform[] },
 ): Promise<Removed[]> {
   const { catalog } = deps;
+  if (!options.force)
+    throw invalidArgument(
+      'Content will be removed from all images referencing this variant. Use —-force to force delete.', // docker's own dashes
+    );
   const { ref, platforms } = options;
   const entry = await catalog.resolve(scope, ref);
   const target = (catalog.findRecord(scope, ref) ?? entry.records[0])?.target;
@@ -42,8 +46,9 @@ export async function removePlatforms(
   const removed: Removed[] = [];
   for (const manifest of chosen.values()) {
     const image = await catalog.reader.tryLoad(scope, manifest);
-    const imageId = image?.id ?? '';
-    const user = options.uses.find((use) => use.imageId === imageId && (use.running || !options.force));
+    const imageId = target.digest;
+    const runs = (use: ImageUse): boolean => use.manifestDigest === manifest.digest || use.imageId === image?.configDigest;
+    const user = options.uses.find((use) => runs(use) && use.running);
     if (user !== undefined) {
       const how = user.running ? 'cannot be forced) - image is being used by running' : 'must be forced) - image is being used by stopped';
       throw conflict(

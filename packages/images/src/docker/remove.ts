@@ -6,7 +6,7 @@ import type { ImageRecord } from '../store/images';
 import type { LeaseTable } from '../store/leases';
 import type { Scope } from '../store/namespaced';
 import type { Catalog, CatalogEntry } from './catalog';
-import { isDangling, keepDangling, referenceOf, REPO_DIGEST_LABEL } from './names';
+import { isDangling, keepDangling, referenceOf } from './names';
 import { underLease } from './operation';
 
 export interface RemoveOptions {
@@ -25,7 +25,7 @@ export interface RemoveDependencies {
 const short = (id: string): string => id.replace(/^sha256:/, '').slice(0, 12);
 
 /**
- * Docker's rmi. By name it takes the name away, and the image goes with its last name; by id it takes all names of one repository. What a container uses
+ * Docker's rmi. By name it takes the name away (by a digest all of the repository's), and the image goes with its last name; by id it takes all names of one repository. What a container uses
  * or another image was made from stands against it, softly (force helps) or hard.
  */
 export async function removeImage(deps: RemoveDependencies, scope: Scope, options: RemoveOptions): Promise<Removed[]> {
@@ -46,12 +46,12 @@ class Removal {
   async run(): Promise<Removed[]> {
     const { ref, force, uses } = this.options;
     const entry = await this.deps.catalog.resolve(this.scope, ref);
-    const { id } = entry.image;
+    const { id } = entry;
     if (!isIdPrefix(id, ref)) {
-      const user = uses.find((use) => use.imageId === id);
+      const user = uses.find((use) => isOf(entry, use));
       if (!force && isSingleRepository(entry.records) && user !== undefined) {
         throw conflict(
-          `conflict: unable to remove repository reference "${ref}" (must force) - container ${short(user.containerId)} is using its referenced image ${short(id)}`,
+          `conflict: unable to delete ${ref} (must be forced) - container ${short(user.containerId)} is using its referenced image ${short(id)}`,
         );
       }
       const left = this.untagName(entry, ref);
@@ -73,8 +73,15 @@ class Removal {
   private untagName(entry: CatalogEntry, ref: string): ImageRecord[] {
     const record = this.deps.catalog.findRecord(this.scope, ref);
     if (record === undefined) throw notFound(`No such image: ${ref}`);
-    this.untag(entry, record, tryReference(ref));
+    const asked = tryReference(ref);
+    this.untag(entry, record, asked);
     let left = entry.records.filter(({ name }) => name !== record.name && !isDangling(name));
+    if (asked?.digest !== undefined) {
+      // A digest means every name that the repository has for it.
+      const same = (other: ImageRecord): boolean => repositoryOf(other) === repositoryName(asked);
+      for (const other of left.filter(same)) this.untag(entry, other);
+      return left.filter((other) => !same(other));
+    }
     const gone = referenceOf(record.name);
     if (gone !== undefined && gone.digest === undefined) {
       const sameRepository = (other: ImageRecord): Reference | undefined => {
@@ -97,21 +104,8 @@ class Removal {
       this.removed.push({
         untagged: reference === undefined ? record.name : familiarString(reference),
         deleted: '',
-        imageId: entry.image.id,
+        imageId: entry.id,
       });
-    if (record.labels[REPO_DIGEST_LABEL] !== undefined && reference !== undefined && reference.digest === undefined) {
-      const digest = record.labels[REPO_DIGEST_LABEL];
-      const more = images.list(this.scope).some((other) => {
-        const own = referenceOf(other.name);
-        return own !== undefined && repositoryName(own) === repositoryName(reference) && other.labels[REPO_DIGEST_LABEL] === digest;
-      });
-      if (!more)
-        this.removed.push({
-          untagged: `${familiarString({ domain: reference.domain, path: reference.path })}@${digest}`,
-          deleted: '',
-          imageId: entry.image.id,
-        });
-    }
   }
 
   private async delete(
@@ -119,11 +113,11 @@ class Removal {
     how: { readonly quiet: boolean; readonly force: boolean; readonly onlyName: boolean },
   ): Promise<void> {
     const { catalog } = this.deps;
-    const { id } = entry.image;
+    const { id } = entry;
     const target = entry.records[0]?.target;
     const named = this.deps.catalog.images.list(this.scope).filter((record) => entry.records.some(({ name }) => name === record.name));
     const children = await this.hasChildren(id);
-    const used = this.options.uses.some((use) => use.imageId === id && (use.running || !how.force));
+    const used = this.options.uses.some((use) => isOf(entry, use) && (use.running || !how.force));
     if (how.quiet && (used || children)) {
       if (target !== undefined && named.length === 0) keepDangling(catalog.images, this.scope, target);
       return;
@@ -134,16 +128,11 @@ class Removal {
       names: !how.force && named.filter(({ name }) => !isDangling(name)).length > 0 && !how.onlyName,
       children,
     });
-    const parent = catalog.parentOf(this.scope, entry.image);
+    const parent = await catalog.parentIdOf(this.scope, entry.image);
     for (const record of named) this.untag(entry, record);
     this.removed.push({ untagged: '', deleted: id, imageId: id });
     const others = await catalog.entries(this.scope);
     others.delete(id);
-    const kept = new Set([...others.values()].flatMap(({ image }) => image.chainIds));
-    // The layers below a container that is left stay until it goes.
-    if (this.options.uses.some((use) => use.imageId === id)) for (const chainId of entry.image.chainIds) kept.add(chainId);
-    for (const chainId of [...entry.image.chainIds].reverse())
-      if (!kept.has(chainId)) this.removed.push({ untagged: '', deleted: chainId, imageId: id });
     const above = others.get(parent);
     if (!this.options.prune || above === undefined || above.records.some(({ name }) => !isDangling(name))) return;
     await this.delete(above, { quiet: true, force: false, onlyName: false });
@@ -153,22 +142,33 @@ class Removal {
     entry: CatalogEntry,
     what: { readonly hard: boolean; readonly stopped: boolean; readonly names: boolean; readonly children: boolean },
   ): void {
-    const { id } = entry.image;
+    const { id } = entry;
     const refuse = (message: string, hard: boolean): never => {
       throw conflict(`conflict: unable to delete ${short(id)} (${hard ? 'cannot be forced' : 'must be forced'}) - ${message}`);
     };
-    if (what.children) refuse('image has dependent child images', true);
-    const running = this.options.uses.find((use) => use.imageId === id && use.running);
+    const running = this.options.uses.find((use) => isOf(entry, use) && use.running);
     if (what.hard && running !== undefined) refuse(`image is being used by running container ${short(running.containerId)}`, true);
     if (what.names) refuse('image is referenced in multiple repositories', false);
-    const stopped = this.options.uses.find((use) => use.imageId === id && !use.running);
+    const stopped = this.options.uses.find((use) => isOf(entry, use) && !use.running);
     if (what.stopped && stopped !== undefined) refuse(`image is being used by stopped container ${short(stopped.containerId)}`, false);
+    if (what.children) refuse('image has dependent child images', true);
   }
 
   private async hasChildren(id: string): Promise<boolean> {
     const entries = await this.deps.catalog.entries(this.scope);
-    return [...entries.values()].some(({ image }) => image.id !== id && this.deps.catalog.parentOf(this.scope, image) === id);
+    for (const other of entries.values())
+      if (other.id !== id && (await this.deps.catalog.parentIdOf(this.scope, other.image)) === id) return true;
+    return false;
   }
+}
+
+/** Does a container use the image? Those of older stores know it by its configuration. */
+const isOf = ({ id, image }: CatalogEntry, use: Pick<ImageUse, 'imageId'>): boolean =>
+  use.imageId === id || use.imageId === image.configDigest;
+
+function repositoryOf(record: ImageRecord): string | undefined {
+  const reference = referenceOf(record.name);
+  return reference && repositoryName(reference);
 }
 
 function isIdPrefix(id: string, ref: string): boolean {

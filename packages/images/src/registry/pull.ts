@@ -71,8 +71,8 @@ export interface ImageOptions extends Pick<PullOptions, 'signal' | 'report'> {
 }
 
 export interface Pulled {
+  /** Digest of what the name points to. */
   readonly imageId: string;
-  readonly digest: string;
   /** The name pointed there already. */
   readonly upToDate: boolean;
 }
@@ -114,7 +114,6 @@ export class Puller {
       size: top.bytes.length,
       annotations: {},
     };
-    let imageId: string;
     if (kind === 'index') {
       const index = parseIndex(top.bytes, top.digest);
       const chosen = choosePlatform(index.manifests, options.platform, true);
@@ -123,13 +122,13 @@ export class Puller {
       const fetched = await repository.manifest(chosen.digest, signal);
       if (fetched.bytes.length !== chosen.size)
         throw dataLoss(`manifest ${chosen.digest} has ${fetched.bytes.length} bytes, ${chosen.size} were promised`);
-      imageId = await this.image(scope, repository, fetched.bytes, options);
+      await this.image(scope, repository, fetched.bytes, options);
       await content.put(scope, top.bytes, top.digest, {
         ...indexLabels(index, (digest) => content.has(scope, digest)),
         ...this.source(scope, top.digest, reference),
       });
     } else {
-      imageId = await this.image(scope, repository, top.bytes, options);
+      await this.image(scope, repository, top.bytes, options);
     }
     const name = formatReference(
       reference.tag === undefined || reference.digest === undefined
@@ -137,15 +136,14 @@ export class Puller {
         : { domain: reference.domain, path: reference.path, digest: reference.digest },
     );
     const old = catalog.images.find(scope, name);
-    const before = old === undefined ? undefined : await catalog.reader.tryLoad(scope, old.target);
-    putName(catalog.images, scope, name, target, { labels: { [REPO_DIGEST_LABEL]: top.digest }, sameImage: before?.id === imageId });
+    putName(catalog.images, scope, name, target, { labels: { [REPO_DIGEST_LABEL]: top.digest } });
     report({ id: '', status: `Digest: ${top.digest}` });
-    const upToDate = before?.id === imageId;
+    const upToDate = old?.target.digest === top.digest;
     report({
       id: '',
       status: `Status: ${upToDate ? 'Image is up to date for' : 'Downloaded newer image for'} ${familiarString(reference)}`,
     });
-    return { imageId, digest: top.digest, upToDate };
+    return { imageId: top.digest, upToDate };
   }
 
   /** Configuration, layers and snapshots of one manifest, under the lease of the scope. The image's id. */

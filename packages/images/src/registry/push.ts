@@ -88,7 +88,7 @@ export class Pusher {
     const record = catalog.images.find(scope, `${repositoryName(reference)}:${reference.tag ?? 'latest'}`);
     if (record === undefined) throw notFound(`tag does not exist: ${familiarString(reference)}`);
     const { image } = { image: await catalog.reader.load(scope, record.target, options.platform) };
-    for (const digest of [record.target.digest, image.manifestDigest, image.id]) content.hold(scope, digest);
+    for (const digest of [record.target.digest, image.manifestDigest, image.configDigest]) content.hold(scope, digest);
     const repository = await registries.forPush(reference, accessOf(options.auth), signal);
     const whole = isIndex(record.target.mediaType) && options.platform === undefined ? await this.wholeIndex(scope, record) : undefined;
     const pushed =

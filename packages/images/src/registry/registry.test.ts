@@ -47,7 +47,8 @@ if (!hasRegistry) console.warn(`skipped: ${REGISTRY_BINARY} is not installed`);
       for await (const _line of own.images.push(other, request));
       let imageId = '';
       for await (const answer of own.images.pull(ctx, request)) imageId ||= answer.imageId;
-      expect(imageId).toBe(image.id);
+      expect(imageId).toMatch(/^sha256:/);
+      expect((await own.images.resolve(ctx, { ref: imageId, platform: undefined })).image?.configDigest).toBe(image.configDigest);
       const { info } = await own.content.info(ctx, { digest: sha256(image.layers[0] ?? '') });
       expect(info?.labels).toMatchObject({
         'containerd.io/uncompressed': image.diffIds[0],
@@ -81,7 +82,12 @@ if (!hasRegistry) console.warn(`skipped: ${REGISTRY_BINARY} is not installed`);
       expect(lines.slice(-2)).toEqual([`Digest: ${digest ?? ''}`, `Status: Downloaded newer image for ${name}`]);
       expect(statuses(await pull(name)).at(-1)).toBe(`Status: Image is up to date for ${name}`);
       const found = (await engine.images.resolve(ctx, { ref: `${registry.host}/team/a@${digest ?? ''}`, platform: undefined })).image;
-      expect(found).toMatchObject({ id: image.id, repoTags: [name], repoDigests: [`${registry.host}/team/a@${digest ?? ''}`] });
+      expect(found).toMatchObject({
+        id: digest,
+        configDigest: image.configDigest,
+        repoTags: [name],
+        repoDigests: [`${registry.host}/team/a@${digest ?? ''}`],
+      });
       await expect(pull(`${registry.host}/team/a:2`)).rejects.toMatchObject({
         kind: 'notFound',
         message: `manifest for ${registry.host}/team/a:2 not found: manifest unknown: manifest unknown`,
@@ -133,7 +139,7 @@ async function serve(options: {
   return {
     ...registry,
     manifest,
-    id: sha256(config),
+    id: sha256(manifest),
     fetched: (digest: string) => registry.seen.filter(({ url, method }) => method === 'GET' && url?.includes(digest) === true).length,
   };
 }

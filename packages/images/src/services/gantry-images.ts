@@ -58,27 +58,27 @@ export function gantryImageHandlers(deps: ImagesDependencies): Handlers<ImagesSe
   const { catalog, snapshotter, content } = deps;
   return {
     resolve: async (ctx, { ref, platform }) => ({
-      image: describe(catalog, snapshotter, ctx, await catalog.resolve(ctx, ref, platformOf(platform))),
+      image: await describe(deps, ctx, await catalog.resolve(ctx, ref, platformOf(platform))),
     }),
-    list: async (ctx, options) => ({ images: await listImages(catalog, snapshotter, ctx, options) }),
+    list: async (ctx, options) => ({ images: await listImages(deps, ctx, options) }),
     listManifests: async (ctx, { ref }) => {
       const entry = await catalog.resolve(ctx, ref);
       const named = catalog.findRecord(ctx, ref);
       return { manifests: await listManifests(deps, ctx, named === undefined ? entry : { ...entry, records: [named] }) };
     },
     history: async (ctx, { ref, platform }) => ({
-      items: imageHistory(snapshotter, ctx, await catalog.resolve(ctx, ref, platformOf(platform))),
+      items: await imageHistory(deps, ctx, await catalog.resolve(ctx, ref, platformOf(platform))),
     }),
     tag: (ctx, { source, target }) =>
       underLease(deps.leases, ctx, 'tag', async (scope) => {
-        const { image, records } = await catalog.resolve(scope, source);
+        const { id, records } = await catalog.resolve(scope, source);
         const reference = withDefaultTag(parseReference(target));
         if (reference.digest !== undefined) throw invalidArgument('refusing to create a tag with a digest reference');
         const record = catalog.findRecord(scope, source) ?? records[0];
-        if (record === undefined) throw invalidArgument(`image ${image.id} has no record`);
+        if (record === undefined) throw invalidArgument(`image ${id} has no record`);
         putName(catalog.images, scope, formatReference(reference), record.target);
         if (isDangling(record.name) && catalog.images.find(scope, record.name) !== undefined) catalog.images.delete(scope, record.name);
-        return { imageId: image.id, familiarName: familiarString(reference) };
+        return { imageId: record.target.digest, familiarName: familiarString(reference) };
       }),
     remove: async (ctx, { ref, force, noPrune, uses, platforms }) => {
       const options = { ref, force, prune: !noPrune, uses };
@@ -97,12 +97,12 @@ export function gantryImageHandlers(deps: ImagesDependencies): Handlers<ImagesSe
       const ticket = deps.broker.offer(async (socket) => {
         await underLease(deps.leases, ctx, 'save', async (scope) => {
           for (const { image, target } of items)
-            for (const digest of [image.id, image.manifestDigest, target.digest]) content.hold(scope, digest);
+            for (const digest of [image.configDigest, image.manifestDigest, target.digest]) content.hold(scope, digest);
           await saveArchive(content, scope, items, socket);
         });
         socket.end();
       });
-      return { ticket, imageIds: items.map(({ image }) => image.id) };
+      return { ticket, imageIds: items.map(({ target }) => target.digest) };
     },
     import: (ctx, request) => importImage(deps, ctx, request),
     commit: async (ctx, request) => commitImage(deps, ctx, request),

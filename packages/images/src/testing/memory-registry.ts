@@ -97,7 +97,8 @@ export class MemoryRegistry {
       layers: layers.map(({ blob, mediaType = mediaTypes.ociLayer }) => ({ ...this.blob(blob), mediaType })),
       ...change.manifest,
     };
-    return { id: digestOf(config), ...this.manifest(repository, manifest, tag) };
+    const made = this.manifest(repository, manifest, tag);
+    return { id: made.digest, ...made };
   }
 
   /** Requests of a method whose path holds a text. */

@@ -1,5 +1,5 @@
 import { gzipSync } from 'node:zlib';
-import { sha256 } from '@gantry/oci';
+import { mediaTypes, sha256 } from '@gantry/oci';
 import { pack } from 'tar-stream';
 
 export interface TestEntry {
@@ -31,6 +31,7 @@ export async function tarOf(entries: readonly TestEntry[]): Promise<Buffer> {
 export interface TestImage {
   readonly archive: Buffer;
   readonly id: string;
+  readonly configDigest: string;
   readonly config: Buffer;
   readonly layers: readonly Buffer[];
   readonly diffIds: readonly string[];
@@ -56,13 +57,25 @@ export async function dockerArchive(
       ...options.config,
     }),
   );
-  const id = sha256(config);
-  const hex = id.slice('sha256:'.length);
+  const configDigest = sha256(config);
+  const hex = configDigest.slice('sha256:'.length);
+  // The manifest that a load makes: the image's id is its digest.
+  const manifest = {
+    schemaVersion: 2,
+    mediaType: mediaTypes.dockerManifest,
+    config: { mediaType: mediaTypes.dockerConfig, digest: configDigest, size: config.length },
+    layers: packed.map((layer) => ({
+      mediaType: options.gzip === true ? mediaTypes.dockerLayerGzip : mediaTypes.dockerLayer,
+      digest: sha256(layer),
+      size: layer.length,
+    })),
+  };
+  const id = sha256(Buffer.from(JSON.stringify(manifest)));
   const paths = packed.map((_, at) => `${String(at).padStart(64, '0')}/layer.tar`);
   const archive = await tarOf([
     ...packed.map((layer, at) => ({ name: paths[at] ?? '', body: layer })),
     { name: `${hex}.json`, body: config },
     { name: 'manifest.json', body: JSON.stringify([{ Config: `${hex}.json`, RepoTags: names, Layers: paths }]) },
   ]);
-  return { archive, id, config, layers: packed, diffIds };
+  return { archive, id, configDigest, config, layers: packed, diffIds };
 }

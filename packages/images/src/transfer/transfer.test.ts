@@ -302,7 +302,7 @@ test('import of a docker archive (packed), export as layout, import again: names
     expect.stringMatching(/^docker\.io\/team\/app@sha256:/),
   ]);
   await collect();
-  expect(await contents()).toEqual(expect.arrayContaining([image.id, ...image.layers.map(digestOf)]));
+  expect(await contents()).toEqual(expect.arrayContaining([image.configDigest, ...image.layers.map(digestOf)]));
   await imported(archive, store('whole-index', { extraReferences: [] }));
   expect((await records()).map((each) => each.name)).toContain('whole-index');
   // docker loads the same archive

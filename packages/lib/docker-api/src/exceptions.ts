@@ -152,7 +152,7 @@ export const exceptions: { readonly [M in keyof Messages]?: Exceptions<Messages[
   OCIDescriptor: { omit: ['urls', 'annotations', 'data', 'platform', 'artifactType'] },
   ImageConfig: { omit: 'all' },
   ImageManifestSummary: { omit: ['ImageData', 'AttestationData'] },
-  ImageManifestSummaryImageData: { made: 'all' },
+  ImageManifestSummaryImageData: {},
   ImageInspect: {
     omit: ['Descriptor', 'Manifests', 'Created', 'Variant', 'OsVersion'],
     made: ['RepoTags', 'RepoDigests'],

@@ -120,7 +120,8 @@ export function snapshotterSuite(engineOf: () => TestEngine, name: string): void
   });
 
   test('a restart keeps snapshots, and garbage collection takes those that a lease let go', async () => {
-    await layer('base', '', (root) => writeFileSync(join(root, 'f'), 'kept'));
+    await mounted(await prepare('base-key'), (root) => writeFileSync(join(root, 'f'), 'kept'));
+    await commit('base-key', 'base', { 'containerd.io/gc.root': 'kept' });
     await engineOf().leases.create(ctx, { id: 'l', labels: {} });
     await snapshots().prepare(newContext({ lease: 'l' }), { ...request, key: 'leased', parent: 'base' });
     await engineOf().restart();

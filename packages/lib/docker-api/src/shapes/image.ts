@@ -3,6 +3,18 @@ import { exactNumber } from '../json/codec';
 import { messageCodec } from '../messages';
 import type { ApiVersion } from '../versions/version';
 
+/** What dockerd 28 shows of an image's configuration also where there is nothing. */
+const emptyConfig = {
+  User: '',
+  Env: null,
+  Cmd: null,
+  Volumes: null,
+  WorkingDir: '',
+  Entrypoint: null,
+  OnBuild: null,
+  Labels: null,
+};
+
 /** Before 1.50 the image's configuration had the form of a container's, with everything that does not apply empty. */
 const legacyConfig = {
   Hostname: '',
@@ -35,7 +47,7 @@ export function writeImageInspect(image: ImageInspect, version: ApiVersion): obj
   const written = messageCodec('ImageInspect').write(image, version) as { Config: object };
   return {
     ...written,
-    ...(version.atLeast('1.50') ? {} : { Config: { ...legacyConfig, ...written.Config } }),
+    Config: { ...(version.atLeast('1.50') ? emptyConfig : legacyConfig), ...written.Config },
     ...virtualSize(image.Size, version),
     ...(version.atLeast('1.44') || image.Created !== '' ? {} : { Created: NEVER }),
   };

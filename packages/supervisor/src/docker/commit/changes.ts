@@ -80,6 +80,7 @@ export async function commitContainer(engine: Needs, caller: CallContext, reques
           changes: request.changes,
         }),
       );
+      engine.events.emit({ type: 'image', action: 'create', id: imageId, attributes: { ...config.Labels, name: imageId } });
       if (familiarName !== '')
         engine.events.emit({ type: 'image', action: 'tag', id: imageId, attributes: { ...config.Labels, name: familiarName } });
       emitContainerEvent(engine, id, docker, 'commit', { comment: request.comment, imageID: imageId, imageRef: familiarName });

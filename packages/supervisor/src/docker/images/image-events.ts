@@ -20,7 +20,7 @@ export class ImageEvents {
       const id = imageId || deleted;
       if (id === '' || (deleted !== '' && deleted !== id)) continue;
       const labels = before.get(id)?.labels ?? {};
-      this.emit(untagged === '' ? 'delete' : 'untag', { id, name: id, labels });
+      this.emit(untagged === '' ? 'delete' : 'untag', { id, name: untagged === '' ? id : untagged, labels });
     }
   }
 

@@ -81,7 +81,7 @@ const ctx = newContext();
 test('a list line and an inspection have docker’s words', async () => {
   const { handlers } = setUp();
   const { images } = await handlers.listImages(ctx, { all: false, filters: {}, sharedSize: false, digests: false, manifests: false });
-  expect(images).toMatchObject([{ Id: 'sha256:aa', Created: 1704164645n, SharedSize: -1n, Containers: -1n, Labels: { l: '1' } }]);
+  expect(images).toMatchObject([{ Id: 'sha256:aa', Created: 1704164645n, SharedSize: -1n, Containers: 2n, Labels: { l: '1' } }]);
   const { image: inspected } = await handlers.inspectImage(ctx, { name: 'app', platform: undefined, manifests: true });
   expect(inspected).toMatchObject({
     Author: 'me',
@@ -126,11 +126,11 @@ test('removal names the users, running ones first, and tells untag and one delet
   ]);
   expect(asked).toEqual([
     [
-      { imageId: 'sha256:aa', containerId: 'c2', running: true },
-      { imageId: 'sha256:aa', containerId: 'c1', running: false },
+      { imageId: 'sha256:aa', containerId: 'c2', running: true, manifestDigest: '' },
+      { imageId: 'sha256:aa', containerId: 'c1', running: false, manifestDigest: '' },
     ],
   ]);
-  expect(await told()).toEqual(['untag sha256:aa {"l":"1","name":"sha256:aa"}', 'delete sha256:aa {"l":"1","name":"sha256:aa"}']);
+  expect(await told()).toEqual(['untag sha256:aa {"l":"1","name":"app:1"}', 'delete sha256:aa {"l":"1","name":"sha256:aa"}']);
 });
 
 test('a pull tells its event by name when it is done, a failed one does not', async () => {

@@ -5,7 +5,7 @@ import type { DockerEvents } from '../events';
 import type { DockerRecords } from '../records';
 import { checkFilterKeys } from '../filters';
 import { ImageEvents, repositoryOf } from './image-events';
-import { imageInspect, imageSummary } from './shapes';
+import { imageInspect, imageSummary, ofPlatform } from './shapes';
 import { searchFilter } from './search-filter';
 import { containersByImage, imageUses } from './uses';
 
@@ -33,8 +33,8 @@ export function imagesHandlers({ images, records, events }: ImagesNeeds): Handle
     async listImages(ctx, { all, filters, sharedSize, manifests }) {
       checkFilterKeys(filters, LIST_FILTERS);
       const answer = await images.list(ctx, { all, filters, sharedSize });
-      if (!manifests) return { images: answer.images.map((image) => imageSummary(image, { sharedSize })) };
       const containers = containersByImage(records);
+      if (!manifests) return { images: answer.images.map((image) => imageSummary(image, { sharedSize, containers })) };
       const whole = answer.images.map(async (image) =>
         imageSummary(image, { sharedSize, containers, manifests: (await images.listManifests(ctx, { ref: image.id })).manifests }),
       );
@@ -44,7 +44,12 @@ export function imagesHandlers({ images, records, events }: ImagesNeeds): Handle
       const { image } = await images.resolve(ctx, { ref: name, platform });
       if (image === undefined) return { image: undefined };
       const listed = manifests ? (await images.listManifests(ctx, { ref: name })).manifests : [];
-      return { image: imageInspect(image, { manifests: listed, containers: containersByImage(records) }) };
+      return {
+        image: imageInspect(platform === undefined ? image : ofPlatform(image), {
+          manifests: listed,
+          containers: containersByImage(records),
+        }),
+      };
     },
     async imageHistory(ctx, { name, platform }) {
       const { items } = await images.history(ctx, { ref: name, platform });
@@ -102,12 +107,12 @@ export function imagesHandlers({ images, records, events }: ImagesNeeds): Handle
       if (!failed) told.emit('push', { id: push.ref, name: repositoryOf(push.ref), labels: await labelsOf(ctx, push.ref) });
     },
     async *loadImages(ctx, { load }) {
-      const loaded = new Map<string, string>();
+      const loaded: string[] = []; // once for each name
       for await (const message of images.load(ctx, load ?? { quiet: false, platforms: [] })) {
-        if (message.imageId !== '' && !loaded.has(message.imageId)) loaded.set(message.imageId, message.familiarName);
+        if (message.imageId !== '') loaded.push(message.imageId);
         yield { load: message };
       }
-      for (const id of loaded.keys()) told.emit('load', { id, name: id, labels: await labelsOf(ctx, id) });
+      for (const id of loaded) told.emit('load', { id, name: id, labels: await labelsOf(ctx, id) });
     },
     async saveImages(ctx, { save }) {
       const answer = await images.save(ctx, save ?? { refs: [], platforms: [] });
@@ -121,7 +126,11 @@ export function imagesHandlers({ images, records, events }: ImagesNeeds): Handle
         if (message.imageId !== '') made = message.imageId;
         yield { import: message };
       }
-      if (made !== '') told.emit('import', { id: made, name: made, labels: await labelsOf(ctx, made) });
+      if (made === '') return;
+      const labels = await labelsOf(ctx, made);
+      if (wanted.repository !== '')
+        told.emit('tag', { id: made, name: `${wanted.repository}:${wanted.tag === '' ? 'latest' : wanted.tag}`, labels });
+      told.emit('import', { id: made, name: made, labels });
     },
     async searchImages(ctx, { search, filters }) {
       checkFilterKeys(filters, SEARCH_FILTERS);

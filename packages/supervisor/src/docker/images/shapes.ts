@@ -23,7 +23,7 @@ export function imageSummary(
     Size: image.size,
     SharedSize: options.sharedSize ? image.sharedSize : NOT_COMPUTED,
     Labels: image.labels,
-    Containers: options.containers === undefined ? NOT_COMPUTED : BigInt(options.containers.get(image.id)?.length ?? 0),
+    Containers: options.containers === undefined ? NOT_COMPUTED : BigInt(containersOf(image, options.containers)),
     Manifests: (options.manifests ?? []).map((manifest) => manifestSummary(manifest, options.containers ?? new Map())),
     Descriptor: descriptor(image),
   };
@@ -37,7 +37,7 @@ export function imageInspect(
   const { author, config, variant, osVersion } = parseImageJson(image.configJson);
   return {
     Id: image.id,
-    Descriptor: descriptor(image),
+    Descriptor: imageDescriptor(image),
     Manifests: options.manifests.map((manifest) => manifestSummary(manifest, options.containers)),
     RepoTags: image.repoTags,
     RepoDigests: image.repoDigests,
@@ -51,11 +51,31 @@ export function imageInspect(
     Variant: image.platform?.variant || variant || undefined,
     Os: image.platform?.os ?? '',
     OsVersion: image.platform?.osVersion || osVersion || undefined,
-    Size: image.size,
+    Size: image.contentSize,
     GraphDriver: graphDriver(image),
     RootFS: { Type: 'layers', Layers: image.diffIds },
     Metadata: { LastTagTime: image.lastTagTime === '' ? '0001-01-01T00:00:00Z' : image.lastTagTime },
   };
+}
+
+/** An image of an index, asked for by a platform: its manifest stands for it. */
+export function ofPlatform(image: Image): Image {
+  return image.manifest === undefined ? image : { ...image, id: image.manifest.digest, target: image.manifest };
+}
+
+/** Of the image's target; where that is the manifest of an index, with its platform. */
+function imageDescriptor(image: Image): OCIDescriptor | undefined {
+  const told = descriptor(image);
+  const { platform } = image;
+  if (told === undefined || platform === undefined || told.digest !== image.manifest?.digest || image.target !== image.manifest)
+    return told;
+  const { os, architecture, variant, osVersion } = platform;
+  return { ...told, platform: { os, architecture, variant, 'os.version': osVersion, 'os.features': [] } };
+}
+
+/** Containers of older stores know their image by its configuration. */
+function containersOf({ id, configDigest }: Image, containers: ReadonlyMap<string, readonly string[]>): number {
+  return (containers.get(id)?.length ?? 0) + (containers.get(configDigest)?.length ?? 0);
 }
 
 function graphDriver(image: Image): DriverData {

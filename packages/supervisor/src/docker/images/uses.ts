@@ -8,6 +8,7 @@ const LIVE: ReadonlySet<Phase> = new Set([Phase.PHASE_STARTING, Phase.PHASE_RUNN
 export function imageUses(records: Pick<DockerRecords, 'listDocker'>): ImageUse[] {
   const uses = records.listDocker().map(({ id, docker }) => ({
     imageId: docker.imageId,
+    manifestDigest: docker.imageManifest?.digest ?? '',
     containerId: id,
     running: docker.state !== undefined && LIVE.has(docker.state.phase),
   }));

@@ -1,5 +1,11 @@
 import type { InspectRequest, InspectResponse } from '@gantry/api/gantry/engine/v1/containers';
-import { ContainerInspectResponse, type MountPoint, type NetworkSettings, type PortBindings } from '@gantry/api/gantry/engine/v1/types';
+import {
+  ContainerInspectResponse,
+  type MountPoint,
+  type NetworkSettings,
+  type OCIDescriptor,
+  type PortBindings,
+} from '@gantry/api/gantry/engine/v1/types';
 import type { CallContext } from '@gantry/rpc';
 import { isRunning, stateOf } from '../../core/phases';
 import type { DockerContainer, MountRecord } from '../records';
@@ -63,15 +69,7 @@ export async function inspectContainer(engine: Needs, caller: CallContext, reque
     RestartCount: state.restartCount,
     Driver: engine.records.get(engine.records.dockerNamespace, id)?.snapshotter ?? '',
     Platform: docker.platform,
-    ImageManifestDescriptor:
-      docker.imageManifest === undefined
-        ? undefined
-        : {
-            mediaType: docker.imageManifest.mediaType,
-            digest: docker.imageManifest.digest,
-            size: docker.imageManifest.size,
-            annotations: docker.imageManifest.annotations,
-          },
+    ImageManifestDescriptor: manifestDescriptor(docker),
     ExecIDs: engine.execs.idsOf(id),
     HostConfig:
       host === undefined
@@ -150,4 +148,11 @@ function networkSettings(id: string, docker: DockerContainer): NetworkSettings {
     MacAddress: bridge?.MacAddress ?? '',
     Networks: docker.endpoints,
   };
+}
+
+/** The manifest that the container runs, with its platform. */
+export function manifestDescriptor({ imageManifest, imagePlatform }: DockerContainer): OCIDescriptor | undefined {
+  if (imageManifest === undefined) return undefined;
+  const { mediaType, digest, size, annotations } = imageManifest;
+  return { mediaType, digest, size, annotations, urls: [], platform: imagePlatform };
 }

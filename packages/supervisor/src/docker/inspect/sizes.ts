@@ -20,5 +20,5 @@ export async function sizesOf(
       throw error;
     }),
   ]);
-  return { rw, rootFs: rw + (image?.image?.size ?? 0n) };
+  return { rw, rootFs: rw + (image?.image?.unpackedSize ?? 0n) };
 }

@@ -87,7 +87,7 @@ export async function listFilter(engine: Needs, ctx: CallContext, filters: Filte
   if (since !== undefined) tests.push(({ id }) => (place.get(id) ?? -1) > since);
 
   if (values('ancestor').length > 0) {
-    const ids = new Set(await Promise.all(values('ancestor').map((ref) => imageId(engine, ctx, ref))));
+    const ids = new Set((await Promise.all(values('ancestor').map((ref) => imageIds(engine, ctx, ref)))).flat());
     tests.push(({ docker }) => ids.has(docker.imageId) || values('ancestor').includes(docker.config?.Image ?? ''));
   }
   return {
@@ -96,11 +96,13 @@ export async function listFilter(engine: Needs, ctx: CallContext, filters: Filte
   };
 }
 
-async function imageId(engine: Needs, ctx: CallContext, ref: string): Promise<string> {
+/** The image's id, and what containers of older stores have for it. */
+async function imageIds(engine: Needs, ctx: CallContext, ref: string): Promise<string[]> {
   try {
-    return (await engine.images.resolve(ctx, ResolveRequest.create({ ref }))).image?.id ?? '';
+    const { image } = await engine.images.resolve(ctx, ResolveRequest.create({ ref }));
+    return image === undefined ? [] : [image.id, image.configDigest];
   } catch (error) {
-    if (isErrorOf(error, 'notFound', 'invalidArgument')) return '';
+    if (isErrorOf(error, 'notFound', 'invalidArgument')) return [];
     throw error;
   }
 }

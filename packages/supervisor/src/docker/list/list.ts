@@ -28,7 +28,7 @@ export async function listContainers(engine: Needs, caller: CallContext, request
   const names = namesOf(engine.records.listDocker());
   const containers = shown.map((record) => {
     const summary = summaryOf(record, names.get(record.id) ?? [], now);
-    return meant.get(summary.Image) === record.docker.imageId ? summary : { ...summary, Image: record.docker.imageId };
+    return meant.get(summary.Image)?.includes(record.docker.imageId) === true ? summary : { ...summary, Image: record.docker.imageId };
   });
   if (!request.size) return { containers };
   return {
@@ -42,19 +42,24 @@ export async function listContainers(engine: Needs, caller: CallContext, request
   };
 }
 
+<<<<<<< HEAD
 /** The id that each container's image name stands for now: a container whose name went to another image, or to none, is shown with its image's id. */
 async function imagesMeant(engine: Needs, ctx: CallContext, shown: readonly DockerRecord[]): Promise<Map<string, string>> {
+=======
+/** The ids that each container's image name stands for now (and what older containers have for them): a container whose name went to another image, or to none, is shown with its image's id. */
+async function imagesMeant(engine: Engine, ctx: CallContext, shown: readonly DockerRecord[]): Promise<Map<string, readonly string[]>> {
+>>>>>>> 63a9977 (Answer as a containerd image store does: an image's id is the digest of its manifest or index)
   const refs = [...new Set(shown.map(({ docker }) => docker.config?.Image ?? ''))].filter((ref) => ref !== '');
   const found = await Promise.all(
     refs.map(async (ref) => {
       try {
         const { image } = await engine.images.resolve(ctx, ResolveRequest.create({ ref }));
-        return [ref, image?.id ?? ''] as const;
+        return [ref, image === undefined ? [] : [image.id, image.configDigest]] as const;
       } catch (error) {
-        if (isErrorOf(error, 'notFound', 'invalidArgument')) return [ref, ''] as const;
+        if (isErrorOf(error, 'notFound', 'invalidArgument')) return [ref, []] as const;
         throw error;
       }
     }),
   );
-  return new Map(found);
+  return new Map<string, readonly string[]>(found);
 }

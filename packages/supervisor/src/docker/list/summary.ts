@@ -1,7 +1,7 @@
 import { ContainerSummary, type Port } from '@gantry/api/gantry/engine/v1/types';
 import type { DockerRecord } from '../records';
 import { dockerStatus } from '../status';
-import { shownMounts, shownPorts } from '../inspect/inspect';
+import { manifestDescriptor, shownMounts, shownPorts } from '../inspect/inspect';
 import { statusText } from './status-text';
 
 /** One row of GET /containers/json. */
@@ -11,6 +11,7 @@ export function summaryOf({ id, docker }: DockerRecord, names: string[], now: nu
     Names: names,
     Image: docker.config?.Image ?? '',
     ImageID: docker.imageId,
+    ImageManifestDescriptor: manifestDescriptor(docker),
     Command: [...(docker.config?.Entrypoint?.items ?? []), ...(docker.config?.Cmd?.items ?? [])].map(quoted).join(' '),
     Created: BigInt(Math.floor(Date.parse(docker.created) / 1000)),
     Ports: portsOf(shownPorts(docker)),
