@@ -61,7 +61,7 @@ describe('ctr snapshots', () => {
         const chain = (await ctr('ls')).match(/^(sha256:[0-9a-f]{64})\s+Committed/m)?.[1] ?? '';
         expect(chain).not.toBe('');
         change(await ctr('prepare', '--target', place, 'work', chain), 'echo new > new && rm bin/wget && ln -s new link');
-        expect(await ctr('mounts', place, 'work')).toContain(snapshotter === 'copy' ? 'rbind' : 'overlay');
+        expect(await ctr('mounts', place, 'work')).toContain(snapshotter === 'overlayfs' ? 'overlay' : 'rbind');
         expect(await ctr('ls')).toMatch(new RegExp(`^work\\s+${chain}\\s+Active`, 'm'));
         expect(JSON.parse(await ctr('info', 'work'))).toMatchObject({ Kind: 'Active', Name: 'work', Parent: chain });
         expect(await ctr('usage', 'work')).toMatch(/^work\s+[\d.]+ [KMi]*B\s+\d+/m);

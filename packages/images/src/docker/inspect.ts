@@ -62,10 +62,14 @@ export async function describe(deps: DescribeDependencies, scope: Scope, entry: 
     graphDriverData: {}, // containerd's snapshotters do not tell their directories
     contentSize: BigInt(own),
     configDigest: image.configDigest,
-    manifest: { mediaType: manifestType(image, record), digest: image.manifestDigest, size: BigInt(image.manifestSize), annotations: {} },
+    manifest: manifestOf(image, record),
     unpackedSize: BigInt(layerSizes(snapshotter, scope, entry).reduce((sum, size) => sum + size, 0)),
   };
 }
 
-const manifestType = (image: LoadedImage, record: ImageRecord | undefined): string =>
-  image.manifest.mediaType ?? (record?.target.digest === image.manifestDigest ? record.target.mediaType : mediaTypes.ociManifest);
+/** The chosen platform's manifest: as the name has it, or as an index does. */
+function manifestOf(image: LoadedImage, record: ImageRecord | undefined): WireDescriptor {
+  if (record?.target.digest === image.manifestDigest) return wireTarget(record.target);
+  const mediaType = image.manifest.mediaType ?? mediaTypes.ociManifest;
+  return { mediaType, digest: image.manifestDigest, size: BigInt(image.manifestSize), annotations: {} };
+}

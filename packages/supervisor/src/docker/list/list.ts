@@ -42,13 +42,11 @@ export async function listContainers(engine: Needs, caller: CallContext, request
   };
 }
 
-<<<<<<< HEAD
-/** The id that each container's image name stands for now: a container whose name went to another image, or to none, is shown with its image's id. */
-async function imagesMeant(engine: Needs, ctx: CallContext, shown: readonly DockerRecord[]): Promise<Map<string, string>> {
-=======
-/** The ids that each container's image name stands for now (and what older containers have for them): a container whose name went to another image, or to none, is shown with its image's id. */
-async function imagesMeant(engine: Engine, ctx: CallContext, shown: readonly DockerRecord[]): Promise<Map<string, readonly string[]>> {
->>>>>>> 63a9977 (Answer as a containerd image store does: an image's id is the digest of its manifest or index)
+/**
+ * The ids that each container's image name stands for now (and what older containers have for them): a container whose name went to another image, or to
+ * none, is shown with its image's id.
+ */
+async function imagesMeant(engine: Needs, ctx: CallContext, shown: readonly DockerRecord[]): Promise<Map<string, readonly string[]>> {
   const refs = [...new Set(shown.map(({ docker }) => docker.config?.Image ?? ''))].filter((ref) => ref !== '');
   const found = await Promise.all(
     refs.map(async (ref) => {
