@@ -68,7 +68,7 @@ describe('images of several platforms, by the docker CLI', () => {
     expect(await platforms()).toEqual(['amd64', 'riscv64']);
     expect((await engine.docker(['image', 'inspect', '--platform', 'linux/arm64', 'many:1'])).code).toBe(1);
     const again = await engine.docker(['rmi', '--force', '--platform', 'linux/arm64', 'many:1']);
-    expect([again.code, again.stderr]).toEqual([1, expect.stringContaining('does not provide the specified platform (linux/arm64)')]);
+    expect([again.code, again.stderr]).toEqual([0, expect.stringContaining('does not provide the specified platform (linux/arm64)')]);
 
     await ok('rmi', 'many:1');
     await ok('load', '--platform', 'linux/riscv64', '-i', archive);
