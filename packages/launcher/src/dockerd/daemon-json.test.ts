@@ -39,10 +39,17 @@ test.each([
     { mtu: 1400 },
     'the following directives are specified both as a flag and in the configuration file: mtu: (from flag: 1500, from file: 1400)',
   ],
+  [
+    { proxies: { 'http-proxy': 'http://me:secret@proxy' } },
+    'http-proxy: (from flag: http://xxxxx:xxxxx@other, from file: http://xxxxx:xxxxx@proxy)',
+  ],
   [{ 'insecure-registries': ['a'] }, 'insecure-registries: (from flag: [b c], from file: [a])'],
 ])('%j is refused, and the file is named', (value, message) => {
   write(value);
-  const read = (): unknown => readDaemonJson(flags('--mtu', '1500', '--insecure-registry', 'b', '--insecure-registry', 'c'));
+  const read = (): unknown =>
+    readDaemonJson(
+      flags('--http-proxy', 'http://you:hidden@other', '--mtu', '1500', '--insecure-registry', 'b', '--insecure-registry', 'c'),
+    );
   expect(read).toThrow(`unable to configure the Docker daemon with file ${file()}`);
   expect(read).toThrow(message);
 });
@@ -63,6 +70,8 @@ test('every service takes what comes out, or refuses it', () => {
   const { services } = readSettings(flags()).plan;
   expect(services.network).toMatchObject({ bridge: { subnet: '10.9.8.1/24', range: '10.9.8.128/25' } });
   expect(services.supervisor).toMatchObject({ runtimes: { k: { path: '/k', args: ['a'] } } });
+  write({ 'fixed-cidr': '10.9.8.0/25' });
+  expect(readSettings(flags()).plan.services.network).toMatchObject({ bridge: { subnet: '10.9.8.0/25', range: '' } });
   write({ bip: '10.9.8.1/24', 'fixed-cidr': '10.9.9.0/25' });
   expect(() => readSettings(flags())).toThrow('10.9.9.0/25');
 });

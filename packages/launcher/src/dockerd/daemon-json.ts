@@ -47,13 +47,19 @@ function readKeys(text: string): Map<string, Value> {
 
 /** What is said twice, even alike, is a mistake: nobody could tell which one counts. */
 function refuseConflicts(flags: Flags, keys: ReadonlyMap<string, Value>): void {
-  const conflicts = dockerdOptions.flatMap(({ flag = '', key = '' }) => {
-    const [said, written] = [flags.get(flag), keys.get(key)];
-    return said === undefined || written === undefined ? [] : [`${key}: (from flag: ${shown(said)}, from file: ${shown(written)})`];
-  });
+  const pairs = dockerdOptions.map(({ flag = '', key = '' }) => [key, flags.get(flag), keys.get(key)] as const);
+  // Flags of proxies are one map in the file.
+  const proxies = Object.entries(keys.get('proxies') ?? {}).map(([name, written]) => [name, flags.get(name), written as string] as const);
+  const conflicts = [...pairs, ...proxies].flatMap(([name, said, written]) =>
+    said === undefined || written === undefined ? [] : [`${name}: (from flag: ${shown(said)}, from file: ${shown(written)})`],
+  );
   if (conflicts.length > 0)
     throw invalidArgument(`the following directives are specified both as a flag and in the configuration file: ${conflicts.join(', ')}`);
 }
 
-const shown = (value: Value): string =>
+/** A value for people to read, without what opens a proxy or a registry. */
+export const withoutPasswords = (text: string): string => text.replace(/(:\/\/)[^/@\s"]*@/g, '$1xxxxx:xxxxx@');
+
+const shown = (value: Value): string => withoutPasswords(plain(value));
+const plain = (value: Value): string =>
   Array.isArray(value) ? `[${value.map(String).join(' ')}]` : typeof value === 'object' ? JSON.stringify(value) : String(value);

@@ -2,6 +2,7 @@ import { errorText } from '@gantry/rpc';
 import { adoptInherited, createLogger, createNotifier, exitCodeOf, giveUp, readEnvironment, SpareMemory } from '@gantry/service';
 import { hostServices } from '../host';
 import { type Flags, readCommandLine } from './command-line';
+import { withoutPasswords } from './daemon-json';
 import { refuseForeignRoot } from './data-root';
 import { dockerdHelp } from './help';
 import { textLog } from './log-text';
@@ -58,7 +59,7 @@ async function run(first: Settings, version: string): Promise<void> {
       await host.reload(configOfPlan(changed.plan));
       settings = changed;
       logger.level = changed.plan.logLevel;
-      logger.info(`Reloaded configuration: ${JSON.stringify(Object.fromEntries(changed.keys))}`);
+      logger.info(`Reloaded configuration: ${withoutPasswords(JSON.stringify(Object.fromEntries([...changed.flags, ...changed.keys])))}`);
     });
     await signals.asked;
     notifier.stopping();

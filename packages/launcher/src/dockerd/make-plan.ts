@@ -37,6 +37,9 @@ export function makePlan({ flags, keys, certificates }: Said): Plan {
     plan.set('gateway', 'tlskey', tls.key || `${certificates}/key.pem`);
     plan.set('gateway', 'tlscacert', tls.ca || `${certificates}/ca.pem`);
   }
+  const { address, range } = plan.bridge;
+  plan.set('network', 'bridge.subnet', address || range);
+  plan.set('network', 'bridge.range', address === '' ? '' : range);
   for (const tree of Object.values(plan.services)) Object.assign(tree, { 'log-level': plan.logLevel, root: plan.root, run: plan.run });
   return plan;
 }

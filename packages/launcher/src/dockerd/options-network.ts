@@ -8,8 +8,16 @@ const NO_IPV6 = 'containers have IPv4 addresses only: leave it out';
 
 /** The default bridge, ports, names and the firewall. */
 export const networkOptions: readonly DockerdOption[] = [
-  both('bip', { type: 'string', help: "the default bridge's address and subnet, CIDR", take: as('network', 'bridge.subnet') }),
-  both('fixed-cidr', { type: 'string', help: 'part of that subnet for containers, CIDR', take: as('network', 'bridge.range') }),
+  both('bip', {
+    type: 'string',
+    help: "the default bridge's address and subnet, CIDR",
+    take: (plan, value) => void (plan.bridge.address = String(value)),
+  }),
+  both('fixed-cidr', {
+    type: 'string',
+    help: 'part of that subnet for containers, CIDR',
+    take: (plan, value) => void (plan.bridge.range = String(value)),
+  }),
   both('mtu', { type: 'int', help: 'MTU of the default bridge', take: as('network', 'bridge.mtu') }),
   both('icc', {
     type: 'bool',

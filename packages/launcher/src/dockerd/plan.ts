@@ -12,6 +12,8 @@ export class Plan {
   logFormat: 'text' | 'json' = 'text';
   hosts: readonly string[] = [];
   tls: { verify: boolean; ca: string; cert: string; key: string; on: boolean } = { on: false, verify: false, ca: '', cert: '', key: '' };
+  /** Without an address of its own the range is all of the bridge's subnet. */
+  bridge = { address: '', range: '' };
   /** Told in the log: what is taken and means something else here. */
   readonly notes: string[] = [];
   readonly services: Readonly<Record<ServiceName, Tree>> = { images: {}, network: {}, shim: {}, supervisor: {}, gateway: {} };
