@@ -7,7 +7,7 @@ export const floors = {
   'packages/lib/rpc': ['api'],
   'packages/lib/oci': ['rpc/errors'],
   'packages/lib/dockerfile': ['rpc/errors'],
-  'packages/lib/linux': ['rpc/errors'],
+  'packages/lib/linux': ['rpc/errors', 'rpc/timer'],
   'packages/lib/spec': ['api', 'rpc', 'oci'],
   'packages/lib/docker-api': ['api', 'rpc'],
   'packages/lib/service': ['api', 'rpc', 'linux'],
@@ -97,6 +97,16 @@ const restrictions = {
   })),
 };
 
+/** Synchronous calls: one on a path whose file system does not answer stops every service of the process. */
+const synchronous = [
+  'ImportDeclaration[source.value=/^(node:)?fs$/] > ImportSpecifier[imported.name=/Sync$/]',
+  'MemberExpression[object.name="fs"][property.name=/Sync$/]',
+].map((selector) => ({
+  selector,
+  message:
+    'a path that is not ours is looked at through a Looker (@gantry/linux/looks), and files of our own asynchronously; the exceptions are in eslint.config.mjs, with reasons',
+}));
+
 /** Lets a literal and a CONSTANT through. */
 function constantArgument(index) {
   return `:not([arguments.${index}.type="Literal"]):not([arguments.${index}.name=/^[A-Z][A-Z0-9_]*$/])`;
@@ -112,6 +122,61 @@ const exceptions = [
   { file: 'packages/gateway/src/http/router.ts', may: ['expressions'], because: 'made of the routes, when the service starts' },
   { file: 'packages/images/src/check/mounted.ts', may: ['expressions'], because: "a path of ours, escaped, in the kernel's own tables" },
 ];
+
+/** Where services call the file system synchronously, by the reason why that cannot hold a request up for ever. */
+const synchronousPlaces = {
+  'read by the kernel itself: /proc, /sys and cgroups': [
+    'packages/supervisor/src/containerd/introspection/introspection.ts',
+    'packages/supervisor/src/core/userns/maps.ts',
+    'packages/supervisor/src/docker/exec/exec.ts',
+    'packages/supervisor/src/docker/start/propagation.ts',
+    'packages/supervisor/src/docker/stats/*.ts',
+    'packages/supervisor/src/docker/system/cgroups.ts',
+    'packages/supervisor/src/docker/system/host.ts',
+    'packages/images/src/check/mounted.ts',
+    'packages/network/src/firewall/watch.ts',
+    'packages/network/src/kernel/linux-kernel.ts',
+    'packages/shim/src/cgroups.ts',
+    'packages/shim/src/drivers/hidden-mount.ts',
+    'packages/shim/src/tasks/host-id.ts',
+    'packages/lib/spec/src/{capabilities,cpuset,mounts,paths,security-options}.ts',
+  ],
+  'files of the host that every program reads: /etc, systemd': [
+    'packages/supervisor/src/core/userns/host.ts',
+    'packages/supervisor/src/docker/start/files.ts',
+    'packages/supervisor/src/docker/stop/shutdown.ts',
+    'packages/network/src/dns/host-resolvers.ts',
+  ],
+  'small files of our own below the data and run roots, in one step with a record or a reply': [
+    'packages/supervisor/src/core/start/bundle.ts',
+    'packages/supervisor/src/docker/connect/engine-network.ts',
+    'packages/supervisor/src/docker/create/{base-layer,create-steps}.ts',
+    'packages/supervisor/src/docker/exec/store.ts',
+    'packages/supervisor/src/docker/start/shm.ts',
+    'packages/images/src/content/{ingest,paths,trash,uploads}.ts',
+    'packages/images/src/layers/{native,sink}.ts',
+    'packages/images/src/snapshots/{copy,layered-files,local-trees,overlay,tree-files,view}.ts',
+    'packages/images/src/diff/mounted-trees.ts',
+    'packages/images/src/volumes/{place,store}.ts',
+    'packages/shim/src/{drivers,events,monitor,mounts,rootfs,tasks}/**/*.ts',
+  ],
+  'when the service starts or is set up, before it serves': [
+    'packages/supervisor/src/compose.ts',
+    'packages/supervisor/src/core/runtimes.ts',
+    'packages/supervisor/src/docker/compose.ts',
+    'packages/supervisor/src/docker/system/{containers-link,engine-id}.ts',
+    'packages/gateway/src/http/listener.ts',
+    'packages/images/src/assemble.ts',
+    'packages/images/src/gc/repair.ts',
+  ],
+  'a command or a check of its own process': ['packages/images/src/check/*.ts', 'packages/shim/src/containerd-shim/*.ts'],
+  'run by a Looker, in a process that may hang; a descriptor of a view is closed': [
+    'packages/supervisor/src/docker/looks/*.ts',
+    'packages/supervisor/src/docker/archive/{mount-view,root,stat}.ts',
+    'packages/supervisor/src/core/processes/container-root.ts',
+    'packages/images/src/looks/*.ts',
+  ],
+};
 
 const restricted = (may = []) => [
   'error',
@@ -171,6 +236,12 @@ export default tseslint.config(
   },
   ...Object.entries(floors).map(([folder, allowed]) => floor(folder, allowed)),
   ...Object.entries(rooms).map(([folder, closed]) => room(folder, closed)),
+  // Only what serves requests: a command line, the launcher and the libraries below answer nobody.
+  {
+    files: ['packages/{gateway,images,network,shim,supervisor}/src/**/*.ts', 'packages/lib/spec/src/**/*.ts'],
+    ignores: Object.values(synchronousPlaces).flat(),
+    rules: { 'no-restricted-syntax': [...restricted(), ...synchronous] },
+  },
   ...exceptions.map(({ file, may }) => ({ files: [file], rules: { 'no-restricted-syntax': restricted(may) } })),
   {
     files: ['**/config.ts', '**/*.test.ts', '**/testing/**/*.ts', 'test-e2e/**/*.ts'],

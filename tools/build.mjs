@@ -18,7 +18,9 @@ const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 export const entries = {
   gantryd: 'packages/gateway/src/main.ts',
   'gantry-supervisor': 'packages/supervisor/src/main.ts',
+  'gantry-supervisor-looks': 'packages/supervisor/src/looks-main.ts',
   'gantry-images': 'packages/images/src/main.ts',
+  'gantry-images-looks': 'packages/images/src/looks-main.ts',
   'gantry-network': 'packages/network/src/main.ts',
   'gantry-shim': 'packages/shim/src/main.ts',
   gantry: 'packages/launcher/src/main.ts',

@@ -124,6 +124,17 @@ test('a duration that is no constant goes through the timer', async () => {
     assert.equal(await complaints('packages/images/src/probe.ts', `setTimeout(() => undefined, ${delay});\n`), '');
 });
 
+test('the file system is not waited for in a request', async () => {
+  const code = "import { existsSync } from 'node:fs';\nexport const x = existsSync;\n";
+  assert.match(await complaints('packages/supervisor/src/docker/list/probe.ts', code), /Looker/);
+  assert.match(
+    await complaints('packages/gateway/src/routes/probe.ts', "import fs from 'node:fs';\nexport const x = fs.statSync('/x');\n"),
+    /Looker/,
+  );
+  for (const file of ['supervisor/src/docker/looks/probe.ts', 'supervisor/src/config.ts', 'runtime/src/probe.ts'])
+    assert.equal(await complaints(`packages/${file}`, code), '');
+});
+
 test('doors name what they export', async () => {
   assert.match(await complaints('packages/images/src/index.ts', "export * from './store';\n"), /name what a door exports/);
 });

@@ -30,6 +30,8 @@ import { parseProxy, proxyPrefix, ProxySnapshotter } from './snapshots/proxy';
 import type { RecordedOptions, RecordedSnapshotter } from './snapshots/recorded';
 import { SnapshotTable } from './snapshots/records';
 import { Removals } from './snapshots/removals';
+import { findLooks, Looker } from '@gantry/linux/looks';
+import { foreignLooks } from './looks';
 import { Trees } from './snapshots/trees';
 import { Database } from './store/database';
 import { LeaseTable } from './store/leases';
@@ -82,7 +84,8 @@ export function assemble(service: Pick<ServiceContext<ImagesConfig>, 'config' | 
     whole: [places.copy, places.native],
     foreign: (mounts) => foreign.some((proxy) => proxy.gave(mounts)),
   });
-  const volumes = new VolumeStore(db, volumesRoot(data), logger, removeTree);
+  const looks = new Looker(foreignLooks, findLooks('gantry-images-looks', __dirname));
+  const volumes = new VolumeStore(db, volumesRoot(data), logger, removeTree, looks);
   const collector = new Collector(db, content, snapshotters, logger);
   const applier = new DiffApplier(content, native, new PlainTree(binary, budget, data), trees);
   const intake =
@@ -118,6 +121,7 @@ export function assemble(service: Pick<ServiceContext<ImagesConfig>, 'config' | 
   const lock = new StoreLock(join(data, 'lock'));
   return {
     db,
+    looks,
     leases,
     exchange,
     images,

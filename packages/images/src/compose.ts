@@ -126,6 +126,7 @@ export function compose(service: ServiceContext<ImagesConfig>): Running<ImagesCo
       await server.stop();
       await broker.close();
       collector.stop();
+      parts.looks.stop();
       registries.close();
       await content.flushed();
       for (const each of Object.values(snapshotters))

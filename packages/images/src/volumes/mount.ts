@@ -1,22 +1,33 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import { MNT, MS, readMountInfo, syscalls } from '@gantry/linux';
-import { errorText, internal } from '@gantry/rpc';
+import { MNT, readMountInfo, syscalls } from '@gantry/linux';
+import type { Looker } from '@gantry/linux/looks';
+import { errorText, internal, isErrorOf } from '@gantry/rpc';
+import type { ForeignLooks } from '../looks';
 import type { VolumeMount } from './options';
+
+export type Looks = Pick<Looker<ForeignLooks>, 'look'>;
 
 export function isMounted(path: string): boolean {
   return readMountInfo().some(({ mountPoint }) => mountPoint === path);
 }
 
-/** Mounts a volume's device. May wait for a server: runs off the event loop. */
-export async function mountVolume(name: string, mount: VolumeMount, target: string): Promise<void> {
+/** Milliseconds for a server to answer a mount: NFS tries for minutes by itself. */
+const MOUNT_MS = 60_000;
+
+/** Mounts a volume's device. May wait for a server: runs in a process of its own. */
+export async function mountVolume(looks: Looks, name: string, mount: VolumeMount, target: string): Promise<void> {
   const { type, device, flags } = mount;
   try {
     const data = type.startsWith('nfs') || type === 'cifs' ? await withAddress(mount.data) : mount.data;
-    await syscalls.async.mount(device, target, type === 'none' ? null : type, flags, data === '' ? null : data);
-    const extra = flags & ~(MS.BIND | MS.REC);
-    if ((flags & MS.BIND) !== 0 && extra !== 0) await syscalls.async.mount(null, target, null, MS.BIND | MS.REMOUNT | extra, null);
+    await looks.look('mount', [device, target, type === 'none' ? null : type, flags, data === '' ? null : data], {
+      path: device,
+      failure: `mount ${device}:${target}`,
+      ms: MOUNT_MS,
+      apart: !['none', 'tmpfs', ''].includes(type),
+    });
   } catch (error) {
+    if (isErrorOf(error, 'deadlineExceeded')) throw error;
     throw internal(
       `error while mounting volume '${target}': failed to mount local volume ${name}: mount ${device}:${target}: ${errorText(error)}`,
       { cause: error },

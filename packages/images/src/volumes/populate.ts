@@ -1,4 +1,3 @@
-import { readdirSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 import { AT, hasCode, O, RESOLVE, syscalls } from '@gantry/linux';
@@ -21,6 +20,7 @@ export async function populate(
   const { volumes } = deps;
   volumes.get(request.volume);
   if (!request.path.startsWith('/')) throw invalidArgument(`path ${request.path} is not absolute`);
+  await volumes.answers(request.volume);
   const target = openInside(volumes.mountpoint(request.volume), request.subpath);
   if (target === undefined) return false; // told at the start, which needs it
   try {
@@ -43,7 +43,7 @@ async function fill(
     if (source === undefined) return false;
     let empty: boolean;
     try {
-      empty = readdirSync(`/proc/self/fd/${source}`).length === 0;
+      empty = (await readdir(`/proc/self/fd/${source}`)).length === 0;
       if (empty) copyOwner(source, data);
     } finally {
       syscalls.close(source);

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
-import { conflict, invalidArgument, type Logger, notFound } from '@gantry/rpc';
+import { conflict, invalidArgument, isErrorOf, type Logger, notFound } from '@gantry/rpc';
 import type { Database } from '../store/database';
 import type { Labels } from '../store/labels';
 import { bytesOf } from './size';
-import { isMounted, mountVolume, unmountVolume } from './mount';
+import { isMounted, type Looks, mountVolume, unmountVolume } from './mount';
 import { volumeMount } from './options';
 import { type VolumeRecord, VolumeTable } from './records';
 
@@ -27,6 +27,7 @@ export class VolumeStore {
     private readonly root: string,
     private readonly logger: Logger,
     private readonly removeTree: (path: string) => Promise<void>,
+    private readonly looks: Looks,
   ) {
     this.table = new VolumeTable(db);
     mkdirSync(root, { recursive: true, mode: 0o701 });
@@ -51,7 +52,21 @@ export class VolumeStore {
   }
 
   async size(name: string): Promise<number> {
+    try {
+      await this.answers(name);
+    } catch (error) {
+      if (!isErrorOf(error, 'deadlineExceeded')) throw error;
+      this.logger.warn({ err: error, volume: name }, 'the size of a volume cannot be told');
+      return 0;
+    }
     return bytesOf(this.mountpoint(name));
+  }
+
+  /** Throws deadlineExceeded when the file system that a volume's options mount does not answer. */
+  async answers(name: string): Promise<void> {
+    const path = this.mountpoint(name);
+    if (volumeMount(name, this.get(name).options) !== undefined)
+      await this.looks.look('exists', [path], { path, failure: `volume ${name}: ${path}` });
   }
 
   create(request: { readonly name: string; readonly driver: string; readonly options: Labels; readonly labels: Labels }): {
@@ -111,7 +126,7 @@ export class VolumeStore {
       return found;
     });
     const mount = volumeMount(name, volume.options);
-    if (mount !== undefined && !isMounted(this.mountpoint(name))) await mountVolume(name, mount, this.mountpoint(name));
+    if (mount !== undefined && !isMounted(this.mountpoint(name))) await mountVolume(this.looks, name, mount, this.mountpoint(name));
     return volume;
   }
 

@@ -108,6 +108,8 @@ export interface Syscalls {
   setns(fd: Fd, type: number): void;
   unshare(flags: number): void;
   pidfdOpen(pid: number): Fd;
+  /** A duplicate of another process's descriptor, closed on exec. */
+  pidfdGetfd(pidfd: Fd, fd: number): Fd;
   pidfdSendSignal(pidfd: Fd, signal: number): void;
   kill(pid: number, signal: number): void;
   prctl(option: number, argument: number): number;

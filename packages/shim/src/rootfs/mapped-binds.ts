@@ -1,10 +1,12 @@
-import { closeSync, mkdirSync, openSync, readdirSync, rmdirSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { closeSync, promises as fs, mkdirSync, openSync, readdirSync, rmdirSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { formatJson, type IdMapping, type Mount, type Spec } from '@gantry/oci';
-import { failedPrecondition } from '@gantry/rpc';
+import { deadlineExceeded, failedPrecondition, pause } from '@gantry/rpc';
 import type { RootfsMounter } from './rootfs';
 
 const BINDS = 'binds';
+/** Milliseconds that the file system of a source may take to tell what it is. */
+const ANSWER_MS = 30_000;
 
 /**
  * Binds with an id map of their own, for runtimes that know none (runc before 1.2): each is mounted, mapped, below the bundle, and the bundle's
@@ -46,7 +48,7 @@ function isMapped(mount: Mount): mount is MappedMount {
 async function lay(rootfs: RootfsMounter, dir: string, name: string, mount: MappedMount): Promise<Mount> {
   const { uidMappings, gidMappings, source, ...rest } = mount;
   const place = join(dir, name);
-  if (isDirectory(source, mount.destination)) mkdirSync(place);
+  if (await isDirectory(source, mount.destination)) mkdirSync(place);
   else closeSync(openSync(place, 'wx', 0o600));
   const all = (mount.options ?? []).includes('bind') ? 'bind' : 'rbind';
   await rootfs.mount(dir, [
@@ -55,11 +57,19 @@ async function lay(rootfs: RootfsMounter, dir: string, name: string, mount: Mapp
   return { ...rest, source: place };
 }
 
-function isDirectory(source: string, destination: string): boolean {
-  try {
-    return statSync(source).isDirectory();
-  } catch (error) {
+async function isDirectory(source: string, destination: string): Promise<boolean> {
+  const found = fs.stat(source).catch((error: unknown) => {
     throw failedPrecondition(`cannot find ${source}, which is to be bound at ${destination}`, { cause: error });
+  });
+  found.catch(() => undefined);
+  const late = new AbortController();
+  const waited = pause(ANSWER_MS, { signal: late.signal });
+  try {
+    const stat = await Promise.race([found, waited]);
+    if (typeof stat === 'object') return stat.isDirectory();
+    throw deadlineExceeded(`cannot bind ${source} at ${destination}: its file system does not answer within ${ANSWER_MS / 1000} seconds`);
+  } finally {
+    late.abort();
   }
 }
 

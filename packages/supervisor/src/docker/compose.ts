@@ -6,6 +6,7 @@ import { ImagesServiceService, VolumesServiceService } from '@gantry/api/gantry/
 import { TreesServiceService } from '@gantry/api/gantry/images/v1/trees';
 import { NetworkServiceService } from '@gantry/api/gantry/network/v1/network';
 import { detectCgroups } from '@gantry/linux';
+import { findLooks, Looker } from '@gantry/linux/looks';
 import { newContext, StreamBroker } from '@gantry/rpc';
 import { openJournal } from '../core/journal';
 import { DEFAULT_SHM_SIZE, defaultSeccompProfile } from '@gantry/spec';
@@ -15,6 +16,7 @@ import { openExecStore } from './exec/store';
 import { ExecTable } from './exec/table';
 import { healthMonitors, watchHealth } from './health/probe';
 import { findProgram, locateProgram } from '@gantry/native';
+import { foreignLooks } from './looks';
 import { Restarter } from '../core/exit/restarter';
 import { prepareBaseLayer } from './create/base-layer';
 import { type Engine, type EngineSettings } from './engine';
@@ -41,6 +43,7 @@ export function createContainersEngine(surroundings: EngineSurroundings, overrid
       logger.warn({ err: error, container: id }, 'the restart policy could not start a container'),
     );
   });
+  const looks = new Looker(foreignLooks, findLooks('gantry-supervisor-looks', __dirname));
   const queues = new ContainerQueues();
   const persistence = new Persistence(queues, logger);
   const parts: Omit<Engine, 'face'> = {
@@ -65,6 +68,7 @@ export function createContainersEngine(surroundings: EngineSurroundings, overrid
     once: new Idempotence(),
     life: new Lifecycle(restarter),
     execs: new ExecTable(store),
+    looks,
   };
   const engine: Engine = { ...parts, face: dockerFace(parts) };
   engine.execs.onEnded = (exec) => execEnded(engine, exec);
@@ -86,6 +90,7 @@ export function createContainersEngine(surroundings: EngineSurroundings, overrid
     async stop() {
       restarter.stop();
       persistence.stop();
+      looks.stop();
       health.stopAll();
       if (await hostGoesDown()) await stopContainers(engine, HOST_GRACE_MS);
       else if (!engine.settings.liveRestore) await stopWithin(engine);

@@ -15,6 +15,8 @@ import type { SeccompProfile } from '@gantry/spec';
 import type { TaskEvents, Tasks } from '../core/tasks';
 import type { IdRemap } from '../core/userns';
 import type { ExecTable } from './exec/table';
+import type { Looker } from '@gantry/linux/looks';
+import type { ForeignLooks } from './looks';
 import type { Idempotence } from '../core/queues/idempotence';
 
 /** What the engine is told by configuration. */
@@ -70,6 +72,8 @@ export interface Engine extends Core {
   readonly broker: StreamBroker;
   readonly once: Idempotence;
   readonly execs: ExecTable;
+  /** Looks at paths that are not the engine's own. */
+  readonly looks: Pick<Looker<ForeignLooks>, 'look'>;
 }
 
 /**

@@ -7,7 +7,9 @@ import type { Mount } from '@gantry/api/containerd/types/types';
 import { CreateRequest } from '@gantry/api/gantry/engine/v1/containers';
 import { Image, Volume } from '@gantry/api/gantry/images/v1/images';
 import { type CallContext, conflict, newContext, notFound, silentLogger, StreamBroker } from '@gantry/rpc';
+import { Looker } from '@gantry/linux/looks';
 import type { Engine } from '../docker/engine';
+import { foreignLooks } from '../docker/looks';
 import { handleTaskEvent } from '../core/exit/task-events';
 import { dockerFace } from '../docker/containers';
 import { Idempotence } from '../core/queues/idempotence';
@@ -241,6 +243,7 @@ export function fakeEngine(world: FakeWorld, settings: Partial<Engine['settings'
     once: new Idempotence(),
     life: new Lifecycle(restarter),
     execs: new ExecTable(noExecStore),
+    looks: new Looker(foreignLooks, undefined),
     settings: {
       dataRoot: join(world.root, 'data'),
       runRoot: world.root,

@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { AT, hasCode, O, RESOLVE, syscalls } from '@gantry/linux';
-import { conflict, invalidArgument } from '@gantry/rpc';
+import { conflict, invalidArgument } from '@gantry/rpc/errors';
 
 /** Bytes of a container's file that the engine is willing to read. */
 const MAX_FILE = 1024 * 1024;

@@ -1,2 +1,2 @@
-export { statArchive } from './stat';
+export { statArchive } from './stat-archive';
 export { exportContainer, getArchive, putArchive } from './transfer';

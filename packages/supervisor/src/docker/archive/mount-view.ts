@@ -3,7 +3,7 @@ import { join, posix } from 'node:path';
 import type { Mount } from '@gantry/api/containerd/types/types';
 import type { MountRecord } from '@gantry/api/gantry/engine/v1/record';
 import { AT, hasCode, MNT, MOUNT_ATTR, MOVE_MOUNT, MS, O, OPEN_TREE, syscalls } from '@gantry/linux';
-import { failedPrecondition } from '@gantry/rpc';
+import { failedPrecondition } from '@gantry/rpc/errors';
 import { resolveInRoot } from '../../core/processes/container-root';
 
 /** Flags of open_tree(2) for a detached copy of a mount with everything mounted below it. */
@@ -168,13 +168,14 @@ function makeMountPoint(root: number, mount: MountRecord): void {
 function bindVolume(root: number, mount: MountRecord, space: string | undefined): 'bound' | 'missing' | 'left out' {
   const destination = resolveInRoot(root, mount.destination);
   if (destination === undefined) return 'missing';
-  if ((mount.type !== 'bind' && mount.type !== 'volume') || !existsSync(mount.source)) {
-    closeSync(destination);
-    return 'left out';
-  }
   try {
+    if (mount.type !== 'bind' && mount.type !== 'volume') return 'left out';
+    // Not looked at before: the root of a file system whose server is gone can still be bound, so that it is in nobody's way.
     if (space === undefined) syscalls.mount(mount.source, `/proc/self/fd/${destination}`, '', MS.BIND | MS.REC, null);
     else bindMapped(mount.source, destination, space);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return 'left out';
+    throw error;
   } finally {
     closeSync(destination);
   }

@@ -11,13 +11,14 @@ import { bundleDir } from '../../core/places';
 import type { Uses } from '../engine';
 import { networkFiles } from '../start/files';
 import { ownerOf } from '../connect/joined';
-import { mountView } from './mount-view';
+import type { ViewSpec } from '../looks';
 
 type Needs = Uses<{
   settings: 'dataRoot' | 'dns' | 'dnsOptions' | 'dnsSearch' | 'runRoot';
   records: 'dockerNamespace' | 'findDocker' | 'get' | 'getDocker' | 'listDocker' | 'requireDocker' | 'updateDocker';
   face: 'namespace';
   queues: 'run';
+  looks: 'look';
 }>;
 
 /** A pinned root file system. `close` must be called once. */
@@ -29,26 +30,32 @@ export interface PinnedRoot {
   close(): void;
 }
 
+/** What a root is made of, and whose ids it shows. */
+export interface View {
+  readonly spec: ViewSpec;
+  readonly ids: IdMaps | undefined;
+}
+
 /**
  * The root for reading, as docker has it: the container's layers with its volumes and the engine's own files, without /proc, /sys, /dev and what
  * the container mounted itself.
  */
-export function rootForReading(engine: Needs, id: string): PinnedRoot {
+export function readingView(engine: Needs, id: string): View {
   const { docker } = engine.records.requireDocker(id);
-  return view(engine, id, docker, mountsIn(engine, id, docker), false);
+  return viewOf(engine, id, docker, mountsIn(engine, id, docker), false);
 }
 
 /** The layers alone, without anything mounted on them: what export packs. */
-export function bareRoot(engine: Needs, id: string): PinnedRoot {
+export function bareRoot(engine: Needs, id: string): Promise<PinnedRoot> {
   const { docker } = engine.records.requireDocker(id);
-  return view(engine, id, docker, [], false);
+  return open(engine, id, viewOf(engine, id, docker, [], false));
 }
 
 /** Runs fn with the root for writing; a stopped container cannot start or go meanwhile. */
 export async function withWritableRoot<T>(engine: Needs, _ctx: CallContext, id: string, fn: (root: PinnedRoot) => Promise<T>): Promise<T> {
   const run = async (): Promise<T> => {
     const { docker } = engine.records.requireDocker(id);
-    const root = view(engine, id, docker, mountsIn(engine, id, docker), true);
+    const root = await open(engine, id, viewOf(engine, id, docker, mountsIn(engine, id, docker), true));
     try {
       return await fn(root);
     } finally {
@@ -59,13 +66,19 @@ export async function withWritableRoot<T>(engine: Needs, _ctx: CallContext, id: 
 }
 
 /** A running container's layers are mounted already, in its bundle; those of a stopped one are mounted for this view. */
-function view(engine: Needs, id: string, docker: DockerContainer, mounts: readonly MountRecord[], writable: boolean): PinnedRoot {
-  if (!isRunning(docker)) return pinned(mountView(viewsDir(engine), docker.rootfs, mounts, writable), undefined);
+function viewOf(engine: Needs, id: string, docker: DockerContainer, mounts: readonly MountRecord[], writable: boolean): View {
+  const place = viewsDir(engine);
+  if (!isRunning(docker)) return { spec: { place, rootfs: docker.rootfs, mounts, writable }, ids: undefined };
   const { pid } = stateOf(docker);
   const ids = mapsOfProcess(pid);
   const rootfs = [Mount.fromPartial({ type: 'bind', source: join(bundleDir(engine, id), 'rootfs') })];
   const mapping = ids === undefined ? undefined : { space: `/proc/${pid}/ns/user`, destinations: mappedMounts(engine, id) };
-  return pinned(mountView(viewsDir(engine), rootfs, mounts, writable, mapping), ids);
+  return { spec: { place, rootfs, mounts, writable, ...(mapping === undefined ? {} : { mapping }) }, ids };
+}
+
+async function open(engine: Needs, id: string, { spec, ids }: View): Promise<PinnedRoot> {
+  const { fd = -1 } = await engine.looks.look('view', [spec], { path: id, failure: `the root of container ${id}` });
+  return pinned(fd, ids);
 }
 
 /** What the container sees through its map: as its config.json has it. */

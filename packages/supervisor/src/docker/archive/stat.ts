@@ -1,19 +1,10 @@
 import { closeSync, fstatSync, type Stats } from 'node:fs';
 import { posix } from 'node:path';
 import { formatTimestamp } from '@gantry/api';
-import { PathStat, type StatArchiveRequest, type StatArchiveResponse } from '@gantry/api/gantry/engine/v1/containers';
+import type { PathStat } from '@gantry/api/gantry/engine/v1/containers';
 import { hasCode, syscalls } from '@gantry/linux';
-import { type CallContext, internal, invalidArgument, notFound } from '@gantry/rpc';
+import { internal, invalidArgument, notFound } from '@gantry/rpc/errors';
 import { openInRoot } from '../../core/processes/container-root';
-import type { Uses } from '../engine';
-import { rootForReading } from './root';
-
-type Needs = Uses<{
-  settings: 'dataRoot' | 'dns' | 'dnsOptions' | 'dnsSearch' | 'runRoot';
-  records: 'dockerNamespace' | 'findDocker' | 'get' | 'getDocker' | 'listDocker' | 'requireDocker' | 'updateDocker';
-  face: 'namespace';
-  queues: 'run';
-}>;
 
 /** Go's os.FileMode bits above the permissions. */
 const GO_MODE = {
@@ -62,13 +53,13 @@ export function statInRoot(root: number, id: string, asked: string): PathStat {
     const stat = fstatSync(fd);
     if (wantsDirectory && !stat.isDirectory()) throw internal(`lstat ${asked}: not a directory`);
     const { mtimeNs } = fstatSync(fd, { bigint: true });
-    return PathStat.create({
+    return {
       name,
       size: BigInt(stat.size),
       mode: goFileMode(stat),
       mtime: formatTimestamp({ seconds: mtimeNs / 1_000_000_000n, nanos: Number(mtimeNs % 1_000_000_000n) }),
       linkTarget: stat.isSymbolicLink() ? linkTarget(fd, path) : '',
-    });
+    };
   } finally {
     closeSync(fd);
   }
@@ -90,15 +81,4 @@ function look(root: number, id: string, asked: string): number {
 /** An absolute path inside the container. */
 function linkTarget(fd: number, path: string): string {
   return posix.resolve(posix.dirname(path), syscalls.readlinkat(fd, ''));
-}
-
-/** HEAD /containers/{id}/archive. */
-export async function statArchive(engine: Needs, _ctx: CallContext, request: StatArchiveRequest): Promise<StatArchiveResponse> {
-  const { id } = engine.records.requireDocker(request.id);
-  const root = rootForReading(engine, id);
-  try {
-    return { stat: statInRoot(root.fd, request.id, request.path) };
-  } finally {
-    root.close();
-  }
 }

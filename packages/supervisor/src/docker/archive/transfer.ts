@@ -9,16 +9,15 @@ import type {
   PutArchiveResponse,
 } from '@gantry/api/gantry/engine/v1/containers';
 import { asGantryError, type CallContext, GantryError, invalidArgument, type StreamTicket, unavailable } from '@gantry/rpc';
-import { closeSync, fstatSync, readlinkSync } from 'node:fs';
-import { openInRoot, readInRoot, resolveInRoot } from '../../core/processes/container-root';
+import { runningUserFiles } from '../exec/running-user-files';
 import { emitContainerEvent, inDockerNamespace, type Uses } from '../engine';
-import { isRunning, stateOf } from '../../core/phases';
+import { isRunning } from '../../core/phases';
 import type { DockerContainer } from '../records';
-import { type UserFiles, userFiles } from '../start/user-files';
+import { userFiles } from '../start/user-files';
 import { resolveUser } from '@gantry/spec';
 import { copyIntoTree, packTree } from './native-tree';
-import { bareRoot, type PinnedRoot, pinned, rootForReading, withWritableRoot } from './root';
-import { cleanPath, noSuchPath, statInRoot } from './stat';
+import { bareRoot, type PinnedRoot, pinned, readingView, withWritableRoot } from './root';
+import { cleanPath } from './stat';
 
 type Needs = Uses<{
   settings: 'dataRoot' | 'dns' | 'dnsOptions' | 'dnsSearch' | 'nativePath' | 'runRoot';
@@ -28,35 +27,25 @@ type Needs = Uses<{
   broker: 'offer';
   face: 'namespace';
   queues: 'run';
+  looks: 'look';
 }>;
 
 /** GET /containers/{id}/archive: what the path is, and a ticket for its tar. */
 export async function getArchive(engine: Needs, _ctx: CallContext, request: GetArchiveRequest): Promise<GetArchiveResponse> {
   const { id, docker } = engine.records.requireDocker(request.id);
-  const root = rootForReading(engine, id);
-  try {
-    const stat = statInRoot(root.fd, request.id, request.path);
-    const { path, name, wantsDirectory } = cleanPath(request.path);
-    const ticket = wantsDirectory ? offerTar(engine, directoryIn(root, path), '', name) : offerTar(engine, root, path, name);
-    emitContainerEvent(engine, id, docker, 'archive-path');
-    return { stat, ticket };
-  } catch (error) {
-    root.close();
-    throw error;
-  }
-}
-
-/** A directory of a root as a root of its own: also the one that a link at the end of its path leads to. */
-function directoryIn(root: PinnedRoot, path: string): PinnedRoot {
-  const fd = openInRoot(root.fd, path);
-  root.close();
-  return pinned(fd, root.ids);
+  const { path, name, wantsDirectory } = cleanPath(request.path);
+  const { spec, ids } = readingView(engine, id);
+  const asked = { path: request.path, failure: `lstat ${request.path}` };
+  const { value: stat, fd = -1 } = await engine.looks.look('openPath', [spec, request.id, request.path], asked);
+  const ticket = offerTar(engine, pinned(fd, ids), wantsDirectory ? '' : path, name);
+  emitContainerEvent(engine, id, docker, 'archive-path');
+  return { stat, ticket };
 }
 
 /** GET /containers/{id}/export: the root without its volumes, names relative to it. */
 export async function exportContainer(engine: Needs, _ctx: CallContext, request: ExportRequest): Promise<ExportResponse> {
   const { id, docker } = engine.records.requireDocker(request.id);
-  const root = bareRoot(engine, id);
+  const root = await bareRoot(engine, id);
   const ticket = offerTar(engine, root, '', '');
   emitContainerEvent(engine, id, docker, 'export');
   return { ticket };
@@ -88,8 +77,7 @@ export async function* putArchive(engine: Needs, ctx: CallContext, request: PutA
   ctx.signal.addEventListener('abort', abort, { once: true });
   arrived.promise.catch(() => undefined);
 
-  const { path } = cleanPath(request.path);
-  checkTarget(engine, id, request, path, docker);
+  await checkTarget(engine, id, request, docker);
   const ticket = engine.broker.offer(
     async (socket) => {
       arrived.resolve(socket);
@@ -111,21 +99,10 @@ export async function* putArchive(engine: Needs, ctx: CallContext, request: PutA
 }
 
 /** The directory must be there and be writable. */
-function checkTarget(engine: Needs, id: string, request: PutArchiveRequest, path: string, docker: DockerContainer): void {
-  const root = rootForReading(engine, id);
-  let real = path;
-  try {
-    const fd = resolveInRoot(root.fd, path);
-    if (fd === undefined) throw noSuchPath(request.path, request.id);
-    try {
-      if (!fstatSync(fd).isDirectory()) throw invalidArgument('extraction point is not a directory');
-      real = readlinkSync(`/proc/self/fd/${fd}`); // links on the way are followed: what counts is where it lies
-    } finally {
-      closeSync(fd);
-    }
-  } finally {
-    root.close();
-  }
+async function checkTarget(engine: Needs, id: string, request: PutArchiveRequest, docker: DockerContainer): Promise<void> {
+  const { spec } = readingView(engine, id);
+  const asked = { path: request.path, failure: `lstat ${request.path}` };
+  const { value: real } = await engine.looks.look('directory', [spec, request.id, request.path], asked);
   const volume = docker.mounts
     .filter((mount) => real === mount.destination || real.startsWith(`${mount.destination}/`))
     .sort((a, b) => b.destination.length - a.destination.length)[0];
@@ -159,7 +136,7 @@ async function ownerOf(engine: Needs, ctx: CallContext, id: string, docker: Dock
   const user = docker.config?.User ?? '';
   try {
     const { passwd, group } = isRunning(docker)
-      ? filesOfProcess(stateOf(docker).pid)
+      ? await runningUserFiles(engine, docker)
       : await userFiles(engine, inDockerNamespace(engine, ctx), id);
     const { uid, gid } = resolveUser(user, [], passwd, group);
     return { uid, gid };
@@ -168,8 +145,4 @@ async function ownerOf(engine: Needs, ctx: CallContext, id: string, docker: Dock
     const why = `failed to look up user "${user}" in container: ${meta['reason'] ?? message}`;
     throw new GantryError(kind, why, { cause: error });
   }
-}
-
-function filesOfProcess(pid: number): UserFiles {
-  return { passwd: readInRoot(pid, '/etc/passwd') ?? '', group: readInRoot(pid, '/etc/group') ?? '' };
 }

@@ -127,7 +127,11 @@ async function plan(engine: Engine, ctx: CallContext, id: string, request: Creat
     host,
     warnings,
     networks: planNetworks(host, request.networkingConfig, config.MacAddress ?? ''),
-    mounts: await planMounts(host, config, { find: (ref) => findOther(engine, ref), topOnly: request.readOnlyNonRecursive }),
+    mounts: await planMounts(host, config, {
+      find: (ref) => findOther(engine, ref),
+      exists: async (path) => (await engine.looks.look('exists', [path], { path, failure: `stat ${path}` })).value,
+      topOnly: request.readOnlyNonRecursive,
+    }),
   };
 }
 

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { promises as fs } from 'node:fs';
 import { posix } from 'node:path';
 import { MountRecord } from '@gantry/api/gantry/engine/v1/record';
 import type { ContainerConfig, HostConfig, Mount } from '@gantry/api/gantry/engine/v1/types';
@@ -20,6 +19,8 @@ export interface PlannedMount {
 export interface MountNeeds {
   /** A container of --volumes-from. */
   readonly find: (ref: string) => DockerRecord;
+  /** Whether the host has such a path. */
+  readonly exists: (path: string) => Promise<boolean>;
   /** Binds that say nothing are read-only at their top alone. */
   readonly topOnly?: boolean;
 }
@@ -49,7 +50,7 @@ export async function planMounts(host: HostConfig, config: ContainerConfig, need
     add(bind);
   }
   // --mount and --tmpfs of one place are both made, as docker has it: the tmpfs lies on top.
-  for (const mount of host.Mounts) add(await fromMount(mount, needs.topOnly === true));
+  for (const mount of host.Mounts) add(await fromMount(mount, needs));
   for (const path of Object.keys(config.Volumes)) {
     const destination = destinationOf('volume', path.startsWith('/') ? path : `/${path}`);
     if (!planned.has(destination) && !covered.has(destination)) planned.set(destination, anonymous(destination, host.VolumeDriver));
@@ -128,7 +129,7 @@ function inherited(volumesFrom: readonly string[], find: (ref: string) => Docker
 }
 
 /** One --mount. What it leaves out, and what contradicts its type, is refused by name. */
-async function fromMount(mount: Mount, topOnly: boolean): Promise<PlannedMount> {
+async function fromMount(mount: Mount, needs: Omit<MountNeeds, 'find'>): Promise<PlannedMount> {
   const fail = (why: string): never => {
     throw invalidArgument(`invalid mount config for type "${mount.Type}": ${why}`);
   };
@@ -152,14 +153,14 @@ async function fromMount(mount: Mount, topOnly: boolean): Promise<PlannedMount> 
     const options = mount.BindOptions;
     if (options !== undefined && options.Propagation !== '' && !PROPAGATIONS.includes(options.Propagation))
       fail(`invalid propagation mode: ${options.Propagation}`);
-    if (options?.CreateMountpoint !== true && !(await exists(mount.Source))) fail(`bind source path does not exist: ${mount.Source}`);
+    if (options?.CreateMountpoint !== true && !(await needs.exists(mount.Source))) fail(`bind source path does not exist: ${mount.Source}`);
     return {
       record: MountRecord.create({
         ...base,
         source: posix.normalize(mount.Source),
         propagation: options?.Propagation || 'rprivate',
         nonRecursive: options?.NonRecursive ?? false,
-        readOnlyNonRecursive: topOnly || options?.ReadOnlyNonRecursive === true,
+        readOnlyNonRecursive: needs.topOnly === true || options?.ReadOnlyNonRecursive === true,
         readOnlyForceRecursive: options?.ReadOnlyForceRecursive ?? false,
         createSource: options?.CreateMountpoint ?? false,
       }),
@@ -192,11 +193,4 @@ async function fromMount(mount: Mount, topOnly: boolean): Promise<PlannedMount> 
     }),
     volume: { driver, options: options?.DriverConfig?.Options ?? {}, labels: options?.Labels ?? {} },
   };
-}
-
-async function exists(path: string): Promise<boolean> {
-  return fs.stat(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -35,6 +35,7 @@ import { execProcess, execUser } from './process';
 import type { Exec } from './table';
 
 type Needs = Uses<{
+  looks: 'look';
   settings: 'runRoot';
   records: 'dockerNamespace' | 'getDocker' | 'requireDocker' | 'updateDocker';
   tasks: 'delete' | 'exec' | 'resizePty' | 'start' | 'state';
@@ -57,7 +58,7 @@ export async function createExec(engine: Needs, _ctx: CallContext, request: Exec
   if (request.cmd.length === 0) throw invalidArgument('No exec command specified');
   for (const entry of request.env)
     if (entry.startsWith('=') || entry === '') throw invalidArgument(`invalid environment variable: ${entry}`);
-  if (request.user !== '') execUser(docker, request.user);
+  if (request.user !== '') await execUser(engine, docker, request.user);
   const exec: Exec = {
     id: randomBytes(32).toString('hex'),
     containerId,

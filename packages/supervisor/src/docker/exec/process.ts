@@ -1,6 +1,5 @@
 import type { Process } from '@gantry/oci';
 import { invalidArgument } from '@gantry/rpc';
-import { stateOf } from '../../core/phases';
 import type { DockerContainer } from '../records';
 import {
   capabilitySets,
@@ -12,18 +11,17 @@ import {
   resolveUser,
   rlimitsOf,
 } from '@gantry/spec';
-import { readInRoot } from '../../core/processes/container-root';
 import type { Uses } from '../engine';
 import { linkEnvironment } from '../connect/links';
 import type { Exec } from './table';
+import { runningUserFiles } from './running-user-files';
 
-type Needs = Uses<{ records: 'getDocker' | 'requireDocker' | 'updateDocker' }>;
+type Needs = Uses<{ records: 'getDocker' | 'requireDocker' | 'updateDocker'; looks: 'look' }>;
 
 /** Who an exec runs as, looked up in the running root. Throws invalidArgument for one whom nobody knows there. */
-export function execUser(docker: DockerContainer, asked: string): ResolvedUser {
-  const { pid } = stateOf(docker);
-  const read = (path: string): string => readInRoot(pid, path) ?? '';
-  return resolveUser(asked || (docker.config?.User ?? ''), docker.hostConfig?.GroupAdd ?? [], read('/etc/passwd'), read('/etc/group'));
+export async function execUser(engine: Uses<{ looks: 'look' }>, docker: DockerContainer, asked: string): Promise<ResolvedUser> {
+  const { passwd, group } = await runningUserFiles(engine, docker);
+  return resolveUser(asked || (docker.config?.User ?? ''), docker.hostConfig?.GroupAdd ?? [], passwd, group);
 }
 
 /** The OCI process of an exec: the container's own surroundings, with what the exec says for itself. The user is looked up in the running root. */
@@ -32,7 +30,7 @@ export async function execProcess(engine: Needs, _containerId: string, docker: D
   if (config === undefined || host === undefined) throw new TypeError('a container without configuration');
   if (exec.workingDir !== '' && !exec.workingDir.startsWith('/'))
     throw invalidArgument('OCI runtime exec failed: exec failed: Cwd must be an absolute path: unknown');
-  const user = execUser(docker, exec.user);
+  const user = await execUser(engine, docker, exec.user);
   const capabilities = effectiveCapabilities(host.CapAdd, host.CapDrop, host.Privileged || exec.privileged);
   const [height = 0, width = 0] = exec.consoleSize;
   const rlimits = rlimitsOf(host);

@@ -13,6 +13,7 @@ import { type HealthHost, HealthMonitors, healthSettings, type ProbeResult } fro
 import { nextHealth } from './status';
 
 type Needs = Uses<{
+  looks: 'look';
   settings: 'runRoot';
   records: 'dockerNamespace' | 'getDocker' | 'requireDocker' | 'updateDocker';
   tasks: 'delete' | 'exec' | 'kill' | 'resizePty' | 'start' | 'state';

@@ -20,6 +20,7 @@ type Needs = Uses<{
   trees: 'readFiles';
   volumes: 'getVolume';
   network: 'getStatus';
+  looks: 'look';
 }>;
 
 /** config.json of a container that is about to start, with the files that it mounts written. */
@@ -48,6 +49,7 @@ export async function containerSpec(
   requireLinkedRunning(engine, docker);
   const hostGateway = host.ExtraHosts.some((entry) => entry.endsWith('host-gateway')) ? await gatewayAddress(engine, ctx) : '';
   if (owner?.id === id) writeNetworkFiles(engine, id, { ...docker, config: { ...config, Hostname: hostname } }, hostname, hostGateway);
+  await devicesAnswer(engine, host);
   const spec = await buildSpec({
     id,
     command: commandOf(config),
@@ -78,6 +80,20 @@ function withEngineDefaults(settings: Engine['settings'], host: HostConfig): Hos
     Ulimits: [...host.Ulimits, ...settings.ulimits.filter(({ Name }) => !host.Ulimits.some((own) => own.Name === Name))],
     SecurityOpt: settings.noNewPrivileges && !saysPrivileges ? [...host.SecurityOpt, 'no-new-privileges'] : host.SecurityOpt,
   };
+}
+
+/** Devices may be named by paths outside of /dev: whoever reads them after this gets an answer. */
+async function devicesAnswer({ looks }: Uses<{ looks: 'look' }>, host: HostConfig): Promise<void> {
+  const limited = [
+    host.BlkioWeightDevice,
+    host.BlkioDeviceReadBps,
+    host.BlkioDeviceWriteBps,
+    host.BlkioDeviceReadIOps,
+    host.BlkioDeviceWriteIOps,
+  ];
+  const paths = [...host.Devices.map((device) => device.PathOnHost), ...limited.flat().map((device) => device.Path)];
+  for (const path of new Set(paths))
+    await looks.look('exists', [path], { path, failure: `error gathering device information of "${path}"` });
 }
 
 function initFile(engine: Needs, docker: DockerContainer): Pick<EngineFiles, 'init'> {
