@@ -30,7 +30,7 @@ describe.each(runtimes)('%s below podman', (runtime) => {
         join(folder, 'runtime'),
         ...args,
       ],
-      { input, env: { ...process.env, CONTAINERS_CONF: join(folder, 'containers.conf') } },
+      { input, env: { ...process.env, CONTAINERS_CONF: join(folder, 'containers.conf'), PODMAN_IGNORE_CGROUPSV1_WARNING: '1' } },
     );
   const ok = async (...args: string[]) => {
     const result = await podman(args);

@@ -230,7 +230,7 @@ describe('userns-remap', () => {
       };
       await out('cp', join(folder, 'sent'), 'web:/root/sent');
       await out('cp', '-a', join(folder, 'sent'), 'web:/root/owned');
-      expect(await out('exec', 'web', 'stat', '-c', '%u:%g', '/root/sent', '/root/owned')).toBe('9:10\n0:0');
+      expect(await out('exec', 'web', 'stat', '-c', '%u:%g', '/root/sent', '/root/owned')).toBe('9:10\n9:10');
       execFileSync('chown', ['70000:0', join(folder, 'sent')]);
       const refused = await engine.docker(['cp', join(folder, 'sent'), 'web:/root/other']);
       expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('owner 70000:0 of other is no id of the container')]);

@@ -7,6 +7,15 @@ export function testWith(capability: string, present: boolean): Test {
   return present ? test : (name, body, timeout) => test.skip(`${name} [needs ${capability}]`, body, timeout);
 }
 
+/** Whether the docker CLI here knows a flag of a command: Debian 12's and 13's are older than some that are tested. */
+export function dockerTakes(flag: string, ...words: string[]): boolean {
+  try {
+    return execFileSync('docker', [...words, '--help'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).includes(` ${flag}`);
+  } catch {
+    return false;
+  }
+}
+
 /** A program on PATH (sbin folders included). */
 export function hasProgram(name: string): boolean {
   try {
