@@ -245,6 +245,24 @@ asRoot('networks on a real kernel', () => {
     expect(await route()).toBe(`${first.gateway} dev eth2`);
   });
 
+  it.each(['com.docker.network.bridge.inhibit_ipv4=true', 'com.docker.network.bridge.gateway_mode_ipv4=isolated'])(
+    'sets no address apart for a gateway that nobody is: %s',
+    async (option) => {
+      const [key = '', value = ''] = option.split('=');
+      const pools = [{ subnet: '192.168.135.0/31', gateway: '', ipRange: '', auxAddresses: {}, configured: true }];
+      await service.client.createNetwork(context(), createRequest({ name: 'pair', internal: true, options: { [key]: value }, pools }));
+      const [a, b] = [await host.sandbox(), await host.sandbox()];
+      const first = await join(a, { networkRef: 'pair', containerName: 'a' });
+      const second = await join(b, { networkRef: 'pair', containerName: 'b' });
+      expect([first.ipAddress, second.ipAddress].sort()).toEqual(['192.168.135.0', '192.168.135.1']);
+      await ping(a, second.ipAddress);
+      expect(await runProgram('ip', '-4', '-br', 'addr')).not.toContain('192.168.135.');
+      await expect(
+        service.client.createNetwork(context(), createRequest({ name: 'open', options: { [key]: 'isolated' } })),
+      ).rejects.toThrow(key.endsWith('_mode_ipv4') ? "'isolated' can only be used for an internal network" : 'neither true nor false');
+    },
+  );
+
   it('leaves default route and ports where they are when a better network cannot publish', async () => {
     await service.client.createNetwork(context(), createRequest({ name: 'abc' }));
     const [web, other] = [await host.sandbox(), await host.sandbox()];

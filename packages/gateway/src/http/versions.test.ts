@@ -66,7 +66,7 @@ test('lists of older versions', async () => {
   await gateway.ask('GET', '/v1.41/images/json?filter=busy*');
   expect(images.map(({ filters }) => filters['reference']?.values)).toEqual([['busy*'], undefined]);
   await gateway.ask('GET', '/v1.27/networks');
-  await gateway.ask('GET', '/v1.28/networks');
+  await gateway.ask('GET', '/v1.28/networks/');
   expect(networks.map(({ containers }) => containers)).toEqual([true, false]);
 });
 

@@ -51,7 +51,7 @@ import { networkConnect } from './networks/connect';
 import { networkCreate } from './networks/create';
 import { networkDisconnect } from './networks/disconnect';
 import { networkInspect } from './networks/inspect';
-import { networkList } from './networks/list';
+import { networkList, networkListSlash } from './networks/list';
 import { networkPrune } from './networks/prune';
 import { networkDelete } from './networks/remove';
 import { pluginRoutes } from './plugins/table';
@@ -124,6 +124,7 @@ export const routes: readonly Route[] = [
   networkDisconnect,
   networkInspect,
   networkList,
+  networkListSlash,
   networkPrune,
   networkDelete,
   ...pluginRoutes,

@@ -18,3 +18,6 @@ export const networkList: Route = {
     );
   },
 };
+
+/** The same under the path that dockerd's oldest clients use. */
+export const networkListSlash: Route = { ...networkList, path: '/networks/' };

@@ -48,14 +48,17 @@ export class BridgeDriver implements NetworkDriver {
     const options = readBridgeOptions(wish.options);
     const device = options.device ?? this.parts.deviceOf(wish);
     if (options.device !== undefined && !wish.predefined) await this.parts.claim(device);
-    const pool = choosePool(wish, await this.parts.surroundings());
+    if (options.isolated && !wish.internal) throw invalidArgument("gateway mode 'isolated' can only be used for an internal network");
+    // Where nobody routes no address is set apart for it.
+    const pool = choosePool(wish, await this.parts.surroundings(), !options.isolated && !(options.inhibit && wish.internal));
     return { options: wish.options, pool, device };
   }
 
   async ensure(network: NetworkRecord): Promise<void> {
     const options = readBridgeOptions(network.options);
     const { device, subnet, gateway } = factsOf(network);
-    const link = await this.parts.devices.ensure({ name: device, address: { address: gateway, prefix: subnet.prefix }, mtu: options.mtu });
+    const address = gateway === undefined || options.inhibit || options.isolated ? undefined : { address: gateway, prefix: subnet.prefix };
+    const link = await this.parts.devices.ensure({ name: device, address, mtu: options.mtu });
     this.#bridges.set(network.id, link.index);
     await this.parts.table.addBridge(rulesOf(network));
   }
@@ -95,7 +98,7 @@ export class BridgeDriver implements NetworkDriver {
       mac: mac === undefined ? macOf(address) : [...mac].map((byte) => byte.toString(16).padStart(2, '0')).join(':'),
       address: text,
       prefix: subnet.prefix,
-      gateway: network.internal ? '' : formatAddress(gateway),
+      gateway: network.internal || gateway === undefined ? '' : formatAddress(gateway),
       ports,
     };
   }
@@ -194,18 +197,21 @@ export class BridgeDriver implements NetworkDriver {
     if (leases === undefined) {
       const { subnet, gateway } = factsOf(network);
       const aux = Object.values(network.pool?.auxAddresses ?? {}).flatMap((text) => parseAddress(text) ?? []);
-      leases = new AddressLeases(subnet, parseCidr(network.pool?.ipRange ?? ''), new Set([gateway, ...aux]));
+      leases = new AddressLeases(
+        subnet,
+        parseCidr(network.pool?.ipRange ?? ''),
+        new Set([...(gateway === undefined ? [] : [gateway]), ...aux]),
+      );
       this.#leases.set(network.id, leases);
     }
     return leases;
   }
 }
 
-function factsOf(network: NetworkRecord): { device: string; subnet: Cidr; gateway: number } {
+function factsOf(network: NetworkRecord): { device: string; subnet: Cidr; gateway: number | undefined } {
   const subnet = parseCidr(network.pool?.subnet ?? '');
   const gateway = parseAddress(network.pool?.gateway ?? '');
-  if (subnet === undefined || gateway === undefined || network.device === undefined)
-    throw invalidArgument(`record of bridge network ${network.name} is incomplete`);
+  if (subnet === undefined || network.device === undefined) throw invalidArgument(`record of bridge network ${network.name} is incomplete`);
   return { device: network.device, subnet, gateway };
 }
 

@@ -11,8 +11,8 @@ import { isNetlinkError } from '../../netlink/connection';
 
 export interface BridgeDevice {
   readonly name: string;
-  /** The gateway with the subnet's prefix length. */
-  readonly address: Cidr;
+  /** The gateway with the subnet's prefix length; none where the host is not on the network. */
+  readonly address: Cidr | undefined;
   readonly mtu: number | undefined;
 }
 
@@ -32,7 +32,7 @@ export class BridgeDevices {
     }
   }
 
-  /** Makes the bridge, or brings one that is there into shape: its only IPv4 address is the wanted one. */
+  /** Makes the bridge, or brings one that is there into shape: its only IPv4 address is the wanted one, if any. */
   async ensure(device: BridgeDevice): Promise<Link> {
     let link = await this.find(device.name);
     if (link === undefined) {
@@ -63,11 +63,15 @@ export class BridgeDevices {
     return addresses.some((address) => address.index < own && overlaps(address, subnet));
   }
 
-  async #address(index: number, wanted: Cidr): Promise<void> {
+  async #address(index: number, wanted: Cidr | undefined): Promise<void> {
     const present = readAddresses(await this.route.request([dumpAddresses()])).filter((address) => address.index === index);
-    const text = formatCidr(wanted);
+    const text = wanted === undefined ? '' : formatCidr(wanted);
     const stale = present.filter((address) => formatCidr(address) !== text);
-    await this.route.request([...stale.map((address) => deleteAddress(index, address)), addAddress(index, wanted)]);
+    const requests = [
+      ...stale.map((address) => deleteAddress(index, address)),
+      ...(wanted === undefined ? [] : [addAddress(index, wanted)]),
+    ];
+    if (requests.length > 0) await this.route.request(requests);
   }
 
   /**

@@ -7,6 +7,10 @@ export interface BridgeOptions {
   readonly device: string | undefined;
   readonly interContainer: boolean;
   readonly masquerade: boolean;
+  /** The bridge gets no IPv4 address: who is the gateway is not our business. */
+  readonly inhibit: boolean;
+  /** Nobody is the gateway, and the host is out of reach, too. For internal networks only. */
+  readonly isolated: boolean;
   /** Host address for published ports that name none; empty for all. */
   readonly hostBinding: string;
   readonly mtu: number | undefined;
@@ -20,6 +24,8 @@ const DEFAULTS: BridgeOptions = {
   device: undefined,
   interContainer: true,
   masquerade: true,
+  inhibit: false,
+  isolated: false,
   hostBinding: '',
   mtu: undefined,
   interfacePrefix: 'eth',
@@ -31,9 +37,11 @@ const READERS: Readonly<Record<string, (value: string, key: string) => Partial<B
   [`${BRIDGE}enable_icc`]: (value, key) => ({ interContainer: boolean(value, key) }),
   [`${BRIDGE}enable_ip_masquerade`]: (value, key) => ({ masquerade: boolean(value, key) }),
   [`${BRIDGE}host_binding_ipv4`]: (value, key) => ({ hostBinding: hostAddress(value, key) }),
+  [`${BRIDGE}inhibit_ipv4`]: (value, key) => ({ inhibit: boolean(value, key) }),
   [`${BRIDGE}gateway_mode_ipv4`]: (value, key) => {
-    if (value !== 'nat') throw notImplemented(`option ${key}: mode "${value}" is not supported, only "nat"`);
-    return {};
+    if (value !== 'nat' && value !== 'isolated')
+      throw notImplemented(`option ${key}: mode "${value}" is not supported, only "nat" and "isolated"`);
+    return { isolated: value === 'isolated' };
   },
   [`${BRIDGE}default_bridge`]: (value, key) => {
     boolean(value, key);
@@ -45,7 +53,6 @@ const READERS: Readonly<Record<string, (value: string, key: string) => Partial<B
 
 /** What dockerd's driver does more: refused by name. Any other key is its owner's own, kept and shown. */
 const REFUSED: readonly string[] = [
-  `${BRIDGE}inhibit_ipv4`,
   `${BRIDGE}trusted_host_interfaces`,
   'com.docker.network.host_ipv4',
   'com.docker.network.host_ipv6',

@@ -16,12 +16,16 @@ export interface Surroundings {
   readonly pools: readonly AddressPool[];
 }
 
-/** The wished subnet, checked and completed, or the first free one of the default pools. The default IPAM driver has no options: docker keeps them. */
-export function choosePool(wish: NetworkWish, around: Surroundings): PoolRecord {
+/**
+ * The wished subnet, checked and completed, or the first free one of the default pools. The default IPAM driver has no options: docker keeps them. Without need of a
+ * gateway there is one only if it was asked for.
+ */
+export function choosePool(wish: NetworkWish, around: Surroundings, needsGateway = true): PoolRecord {
   checkPools(wish.pools);
   const [pool, second] = wish.pools;
   if (second !== undefined) throw forbidden("bridge driver doesn't support multiple subnets");
-  return pool === undefined ? pooled(around) : configured(wish, pool, around);
+  const chosen = pool === undefined ? pooled(around) : configured(wish, pool, around);
+  return needsGateway || (pool?.gateway ?? '') !== '' ? chosen : { ...chosen, gateway: '' };
 }
 
 function pooled(around: Surroundings): PoolRecord {
