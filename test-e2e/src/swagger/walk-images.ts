@@ -57,7 +57,7 @@ export async function walkImages(
   await client.ask('DELETE', `/images/many:1`);
   await client.ask('POST', `/images/create${query({ fromImage: name, tag, platform: 'linux/arm64' })}`, { headers: auth });
   await client.ask('POST', `/images/create${query({ fromImage: name, tag })}`);
-  if (since('1.50')) await client.ask('DELETE', `/images/${name}:${tag}${query({ platforms: arm })}`);
+  if (since('1.50')) await client.ask('DELETE', `/images/${name}:${tag}${query({ platforms: arm, force: '1' })}`);
   await client.ask('DELETE', `/images/${name}:${tag}`);
   await client.ask('DELETE', `/images/${name}:${tag}`);
   await client.ask('POST', `/images/create${query({ fromImage: `${registry}/nothing`, tag: 'none' })}`);
