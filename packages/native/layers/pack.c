@@ -1,14 +1,14 @@
 /*
  * Mode `pack`: writes what lies below a directory as a pax tar to stdout.
  *
- *   gantry-native pack --root DIR [--path PATH] [--name NAME] [--overlay]
- *   gantry-native pack --root DIR --base DIR
+ *   gantry-native pack --root DIR [--path PATH] [--name NAME] [--overlay] [--layer]
+ *   gantry-native pack --root DIR --base DIR [--layer]
  *
  * With --uid-map and --gid-map INSIDE:OUTSIDE:COUNT[,...] an id OUTSIDE becomes INSIDE. PATH is resolved inside DIR (symbolic links too) and
  * its contents are packed under names relative to it; when it is not a directory, that one entry is packed under its own name. With --name, PATH itself (its last component is not followed when it is a symbolic link) is
  * packed as NAME, and what lies below it as NAME/... With --overlay, overlayfs' whiteouts and opaque directories become the `.wh.` names of
  * image layers. Overlayfs' own xattrs are never written. The second form packs what differs from the tree BASE, with `.wh.` names for what only BASE
- * has, as an image layer. Failures as in untar.c.
+ * has, as an image layer. With --layer the root is named only where there is something to say of it. Failures as in untar.c.
  */
 #define _GNU_SOURCE
 #include "base/id_ranges.h"
@@ -301,8 +301,10 @@ static bool root_is_plain(int dir, int base) {
 int mode_pack(int argc, char **argv) {
 	struct packer p = {.base = -1, .out = {.fd = STDOUT_FILENO, .buffer = malloc(COPY_SIZE)}, .buffer = malloc(COPY_SIZE)};
 	const char *root = NULL, *path = "", *as = NULL, *other = NULL;
+	bool layer = false;
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--overlay") == 0) p.overlay = true;
+		else if (strcmp(argv[i], "--layer") == 0) layer = true;
 		else if (strcmp(argv[i], "--root") == 0 && i + 1 < argc) root = argv[++i];
 		else if (strcmp(argv[i], "--path") == 0 && i + 1 < argc) path = argv[++i];
 		else if ((strcmp(argv[i], "--uid-map") == 0 || strcmp(argv[i], "--gid-map") == 0) && i + 1 < argc) {
@@ -330,7 +332,7 @@ int mode_pack(int argc, char **argv) {
 	}
 	int rc, dir = *clean ? untar_open_in_root(base, clean, O_RDONLY | O_DIRECTORY) : base;
 	if (dir >= 0) {
-		rc = !*clean && root_is_plain(dir, p.base) ? 0 : pack_entry(&p, dir, "", ".");
+		rc = layer && root_is_plain(dir, p.base) ? 0 : pack_entry(&p, dir, "", ".");
 		if (rc == 0) rc = pack_dir(&p, dir, "");
 	} else if (errno == ENOTDIR) {
 		struct untar_tree tree;

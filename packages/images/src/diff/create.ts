@@ -50,12 +50,12 @@ export class DiffCreator {
       left.kind === 'whole' ? left.mounts.map(({ source }) => source) : [...(left.upper === undefined ? [] : [left.upper]), ...left.lower];
     const [top, under] = right.upper === undefined ? [right.lower[0], right.lower.slice(1)] : [right.upper, right.lower];
     if (top === undefined || under.join(':') !== below.join(':')) return this.createWhole(scope, options, options.right);
-    return this.pack(scope, () => this.native.pack(top, true), options);
+    return this.pack(scope, () => this.native.pack(top, { overlay: true, layer: true }), options);
   }
 
   private createWhole(scope: Scope, options: CreateOptions, right: readonly Mount[]): Promise<CreatedDiff> {
     return withMounts(right, (top) => {
-      if (options.left.length === 0) return this.pack(scope, () => this.native.pack(top, false), options);
+      if (options.left.length === 0) return this.pack(scope, () => this.native.pack(top, { layer: true }), options);
       return withMounts(options.left, (below) => this.pack(scope, () => this.compared.packDifference(below, top), options));
     });
   }

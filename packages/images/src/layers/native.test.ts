@@ -195,7 +195,7 @@ test('a tree with everything in it is the same as GNU tar unpacks it, and surviv
   const again = join(dir, 'again');
   mkdirSync(again);
   const tree = native();
-  const packing = tree.pack(root, false);
+  const packing = tree.pack(root);
   const extraction = tree.extract(again, false);
   packing.output.pipe(extraction.input);
   await Promise.all([packing.done, extraction.done]);
@@ -229,7 +229,7 @@ function listing(top: string): string[] {
 
 test('a small archive that is read only after its program ended is complete', async () => {
   writeFileSync(join(root, 'kept'), 'x');
-  const packing = native().pack(root, false);
+  const packing = native().pack(root);
   await new Promise((resolve) => setTimeout(resolve, 300));
   const parts: Buffer[] = [];
   for await (const part of packing.output) parts.push(part as Buffer);

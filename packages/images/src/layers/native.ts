@@ -125,11 +125,21 @@ export class NativeTree {
 
   /**
    * Packs what is below root (a directory or a descriptor of one) as a tar; path is resolved inside it. overlay: overlayfs' whiteouts become the
-   * archive's.
+   * archive's. layer: the root is named only where there is something to say of it, as containerd's layers have it.
    */
-  pack(root: string | number, overlay: boolean, path = ''): Packing {
+  pack(
+    root: string | number,
+    { overlay = false, layer = false, path = '' }: { readonly overlay?: boolean; readonly layer?: boolean; readonly path?: string } = {},
+  ): Packing {
     const where = typeof root === 'string' ? root : '/proc/self/fd/3';
-    const args = ['pack', '--root', where, ...(path === '' ? [] : ['--path', path]), ...(overlay ? ['--overlay'] : [])];
+    const args = [
+      'pack',
+      '--root',
+      where,
+      ...(path === '' ? [] : ['--path', path]),
+      ...(overlay ? ['--overlay'] : []),
+      ...(layer ? ['--layer'] : []),
+    ];
     const child = spawn(this.binary, args, {
       stdio: ['ignore', 'pipe', 'pipe', ...(typeof root === 'number' ? [root] : [])],
       env: {},

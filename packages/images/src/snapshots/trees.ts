@@ -33,7 +33,7 @@ export class Trees {
 
   /** The layer that makes `right` of `left`, as a tar. */
   packDifference(left: string, right: string): Packing {
-    const child = this.start(['pack', '--root', right, '--base', left]);
+    const child = this.start(['pack', '--root', right, '--base', left, '--layer']);
     const output = child.stdout.pipe(new PassThrough());
     const done = treeOutcome(child, false).then(() => undefined);
     done.catch(() => undefined);

@@ -49,7 +49,7 @@ async function fill(
       syscalls.close(source);
     }
     if (empty) return false;
-    const packing = native.pack(stack, false, request.path);
+    const packing = native.pack(stack, { path: request.path });
     const extraction = native.extract(data, false);
     try {
       await pipeline(packing.output, extraction.input);
