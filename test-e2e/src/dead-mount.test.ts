@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MNT, syscalls } from '@gantry/linux';
 import { type Engine, loadBusybox, startEngine } from './harness';
@@ -16,7 +16,9 @@ function deadFileSystem(place: string): () => void {
   };
 }
 
-describe('a file system whose server is gone', () => {
+const fuse = existsSync('/dev/fuse');
+
+(fuse ? describe : describe.skip)(`a file system whose server is gone${fuse ? '' : ' [needs /dev/fuse]'}`, () => {
   let engine: Engine;
   let revive: (() => void) | undefined;
   const docker = (...args: string[]) => engine.docker(args, { timeout: 90_000 });
