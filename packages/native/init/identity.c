@@ -149,6 +149,7 @@ void enter_cwd(struct child *c, const char *path, bool again) {
 			c->cwd_pending = true;
 			return;
 		}
+		if (errno == ENOENT) child_die(c, LAUNCH_NOT_FOUND, errno, "chdir to cwd (\"%s\") set in config.json failed", path);
 		child_fail(c, errno, "chdir to cwd (\"%s\") set in config.json failed", path);
 	}
 	check_inside(c, path);

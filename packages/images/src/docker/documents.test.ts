@@ -61,6 +61,12 @@ test('fuzz: 1000 documents of any shape, each read by four parsers, give a docum
   );
 });
 
+test('a type that is no text is named as it is', () => {
+  const document = Buffer.from('{"mediaType":{"toString":""}}');
+  expect(() => parseManifest(document, 'm')).toThrow('manifest m calls itself {"toString":""}');
+  expect(() => parseIndex(document, 'm')).toThrow('index m calls itself {"toString":""}');
+});
+
 test("Go's null is an empty list, an empty map or nothing", () => {
   const whole = { mediaType: 'application/vnd.oci.image.config.v1+json', digest, size: 1 };
   const bytes = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));

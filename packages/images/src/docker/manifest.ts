@@ -23,11 +23,14 @@ function parse(bytes: Buffer, name: string): Json {
   return json;
 }
 
+/** A value of a document as an error names it: objects of JSON may have a toString of their own. */
+const shown = (value: unknown): string => (typeof value === 'string' ? value : (JSON.stringify(value) ?? 'nothing'));
+
 /** A manifest, checked: descriptors are whole, and it is not an index at the same time (CVE-2021-41190). */
 export function parseManifest(bytes: Buffer, name: string): Manifest {
   const json = parse(bytes, name);
   const type = json['mediaType'];
-  if (type !== undefined && !isManifest(String(type))) throw dataLoss(`manifest ${name} calls itself ${String(type)}`);
+  if (type !== undefined && (typeof type !== 'string' || !isManifest(type))) throw dataLoss(`manifest ${name} calls itself ${shown(type)}`);
   const config = descriptor(json['config'], `config of manifest ${name}`);
   const layers = json['layers'] ?? [];
   if (!Array.isArray(layers)) throw dataLoss(`layers of manifest ${name} are no list`);
@@ -41,7 +44,7 @@ export function parseManifest(bytes: Buffer, name: string): Manifest {
 export function parseIndex(bytes: Buffer, name: string): Index {
   const json = parse(bytes, name);
   const type = json['mediaType'];
-  if (type !== undefined && !isIndex(String(type))) throw dataLoss(`index ${name} calls itself ${String(type)}`);
+  if (type !== undefined && (typeof type !== 'string' || !isIndex(type))) throw dataLoss(`index ${name} calls itself ${shown(type)}`);
   const manifests = json['manifests'] ?? [];
   if (!Array.isArray(manifests)) throw dataLoss(`manifests of index ${name} are no list`);
   return { ...(json as unknown as Index), manifests: manifests.map((entry, at) => descriptor(entry, `entry ${at} of index ${name}`)) };
@@ -52,7 +55,7 @@ function descriptor(value: unknown, where: string): Descriptor {
   if (typeof found !== 'object' || found === null) throw dataLoss(`${where} is missing`);
   if (typeof found.mediaType !== 'string') throw dataLoss(`${where} has no media type`);
   if (typeof found.digest !== 'string' || !/^sha256:[0-9a-f]{64}$/.test(found.digest))
-    throw dataLoss(`${where} has the digest ${String(found.digest)}, which is not supported`);
+    throw dataLoss(`${where} has the digest ${shown(found.digest)}, which is not supported`);
   if (typeof found.size !== 'number' || !Number.isSafeInteger(found.size) || found.size < 0) throw dataLoss(`${where} has no valid size`);
   return found as Descriptor;
 }
