@@ -44,7 +44,7 @@ describeContainers('an exec process', () => {
 
   test.each([
     [['nope'], {}, 'error no_program exec: "nope": executable file not found in $PATH', 127],
-    [['true'], { cwd: '/nowhere' }, 'error internal chdir to cwd ("/nowhere") set in config.json failed: no such file or directory', 125],
+    [['true'], { cwd: '/nowhere' }, 'error not_found chdir to cwd ("/nowhere") set in config.json failed: no such file or directory', 127],
   ])('that cannot run tells why: %j', async (args, more, line, code) => {
     const outcome = await box.exec(process(args, more), pid, spec).done;
     expect(outcome.lines).toEqual([line]);
