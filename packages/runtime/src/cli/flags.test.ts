@@ -186,7 +186,8 @@ afterAll(async () => {
     writeFileSync(join(box.bundle, 'resources.json'), JSON.stringify({ pids: { limit: 33 } }));
     expect(run('update', '-r', 'resources.json', id).status).toBe(0);
     expect(run('update', '--l3-cache-schema', 'x', id).stderr).toContain('unknown flag --l3-cache-schema');
-    const [listed] = JSON.parse(run('list', '-f', 'json').stdout) as { id: string; pid: number }[];
+    // Tests beside this one have containers, too.
+    const listed = (JSON.parse(run('list', '-f', 'json').stdout) as { id: string; pid: number }[]).find((each) => each.id === id);
     const pids = JSON.parse(run('ps', '-f', 'json', id).stdout) as number[];
     expect([listed?.id, pids.length, pids.includes(listed?.pid ?? 0)]).toEqual([id, 2, true]);
     const events = spawn(process.execPath, words('events', '--interval', '100ms', id), {
