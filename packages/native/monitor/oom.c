@@ -36,9 +36,7 @@ static void tell(void) {
 void oom_check(void) {
 	bool stuck;
 	long kills = counter < 0 ? 0 : read_kills(&stuck);
-	if (kills <= told) return;
-	told = kills;
-	tell();
+	for (; told < kills; told++) tell(); // several wake us once
 }
 
 static void ready(struct watch *w, uint32_t events) {

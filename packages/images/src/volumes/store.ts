@@ -30,7 +30,7 @@ export class VolumeStore {
     private readonly looks: Looks,
   ) {
     this.table = new VolumeTable(db);
-    mkdirSync(root, { recursive: true, mode: 0o701 });
+    mkdirSync(root, { recursive: true, mode: 0o700 });
   }
 
   mountpoint(name: string): string {
