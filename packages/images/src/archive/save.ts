@@ -112,7 +112,10 @@ class ArchiveWriter {
     private readonly out: Writable,
   ) {}
 
-  /** Blobs of one image; the descriptors for index.json. Of an index with several wanted manifests here those and the index itself, else the one. */
+  /**
+   * Blobs of one image; the descriptors for index.json. Of an index all that is here and the index itself, for its digest is the image's id; where platforms are
+   * asked for, the index with several of them, else the one manifest.
+   */
   async image({ image, target, platforms }: SaveItem): Promise<Descriptor[]> {
     if (isIndex(target.mediaType)) {
       const bytes = await this.content.readAll(this.scope, target.digest);
@@ -122,7 +125,7 @@ class ArchiveWriter {
         platforms.length === 0
           ? here
           : here.filter(({ platform }) => platform !== undefined && platforms.some((each) => platformEquals(platform, each)));
-      if (wanted.length > 1 || (wanted.length === 1 && index.manifests.length === 1)) {
+      if (wanted.length > 1 || (wanted.length === 1 && (platforms.length === 0 || index.manifests.length === 1))) {
         for (const { digest } of wanted) await this.manifest(digest);
         await this.blob(target.digest);
         return [{ mediaType: target.mediaType, digest: sha256(bytes), size: bytes.length }];

@@ -142,6 +142,10 @@ test('save: one platform, two, all that are here', async () => {
   expect(blobs(rest)).not.toContain(manifestOf(other));
   expect(blobs(rest)).toEqual(expect.arrayContaining([manifestOf(host), manifestOf(riscv), many.index]));
   await expect(save([riscv, other])).rejects.toMatchObject({ kind: 'notFound' });
+  // Also with one platform left: loaded again, it has the id that it had.
+  await remove([riscv]);
+  const last = JSON.parse((await save([])).get('index.json')?.toString() ?? '') as { manifests: { digest: string }[] };
+  expect(last.manifests.map(({ digest }) => digest)).toEqual([many.index]);
 });
 
 test('load: the platforms asked for, and an error when one is not in the archive', async () => {
