@@ -18,14 +18,14 @@ export async function listContainers(engine: Needs, caller: CallContext, request
   const filter = await listFilter(engine, ctx, request.filters);
   const all = request.all || request.limit > 0 || filter.showsStopped;
   const now = Date.now();
-  const records = engine.records
-    .listDocker()
+  const known = engine.records.listDocker();
+  const records = known
     .filter(({ docker }) => all || isRunning(docker) || phaseOf(docker) === Phase.PHASE_RESTARTING)
     .filter(filter.matches)
     .reverse();
   const shown = request.limit > 0 ? records.slice(0, request.limit) : records;
   const meant = await imagesMeant(engine, ctx, shown);
-  const names = namesOf(engine.records.listDocker());
+  const names = namesOf(known);
   const containers = shown.map((record) => {
     const summary = summaryOf(record, names.get(record.id) ?? [], now);
     return meant.get(summary.Image)?.includes(record.docker.imageId) === true ? summary : { ...summary, Image: record.docker.imageId };
