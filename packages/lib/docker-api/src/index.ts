@@ -1,7 +1,7 @@
 export { type Codec, exactNumber, list, text } from './json/codec';
 export { JsonSyntaxError, scanJson } from './json/scan';
 export { struct } from './json/struct';
-export { type Json, JsonObject } from './json/value';
+export { type Json, JsonNumber, JsonObject } from './json/value';
 export { messageCodec } from './messages';
 export { containerCreateBody, type ContainerCreateBody, containerUpdateBody } from './shapes/containers';
 export { execCreateBody, type ExecStartBody, execStartBody } from './shapes/exec';

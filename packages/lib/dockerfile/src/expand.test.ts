@@ -44,6 +44,8 @@ test.each([
   ['${FOO:-x', "syntax error: missing '}'"],
   ['${}', 'syntax error: bad substitution'],
   ['${FOO:#x}', 'unsupported modifier (:#)'],
+  ['${FOO:=x}', 'unsupported modifier (:=)'],
+  ['${FOO:=x', "syntax error: missing '}'"],
   ['${FOO^}', 'unsupported modifier (^)'],
   ['${NONE?gone}', 'NONE: gone'],
   ['${NONE?}', 'NONE: is not allowed to be unset'],

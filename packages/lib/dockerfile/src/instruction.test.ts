@@ -1,11 +1,13 @@
-import { parseInstructions } from './instruction';
+import { invalidArgument } from '@gantry/rpc/errors';
+import { parseChanges } from './instruction';
 import { isSignal } from './signal';
 
-const one = (text: string) => parseInstructions(text)[0];
+const parse = (text: string) => parseChanges(text, (name) => invalidArgument(`unknown instruction: ${name}`));
+const one = (text: string) => parse(text)[0];
 
 test('each instruction in each of its forms; quotes and variables are left as they are', () => {
   expect(
-    parseInstructions(`
+    parse(`
       # a comment
       cmd ["a", "b c"]
       ENTRYPOINT run "$ME" \\
@@ -38,7 +40,7 @@ test('each instruction in each of its forms; quotes and variables are left as th
         ['D', "'$A'"],
       ],
     },
-    { name: 'env', pairs: [['OLD', 'all "of this"']] },
+    { name: 'env', pairs: [['OLD', 'all "of this"']], legacy: true },
     {
       name: 'label',
       pairs: [
@@ -66,7 +68,7 @@ test('each instruction in each of its forms; quotes and variables are left as th
   expect(one('CMD')).toEqual({ name: 'cmd', command: { form: 'shell', text: '' } });
   expect(one('CMD ["a" b')).toEqual({ name: 'cmd', command: { form: 'shell', text: '["a" b' } });
   expect(one('ENV A=end\\')).toEqual({ name: 'env', pairs: [['A', 'end']] });
-  expect(parseInstructions('ENV A=b` \n  C=d', { escape: '`' })).toEqual([
+  expect(parse('# escape=`\nENV A=b` \n  C=d')).toEqual([
     {
       name: 'env',
       pairs: [
@@ -96,7 +98,7 @@ test.each([
   ['HEALTHCHECK --interval=x CMD a', 'invalid duration "x"'],
   ['HEALTHCHECK --interval=1us CMD a', 'cannot be less than 1ms'],
   ['HEALTHCHECK --retries=-1 CMD a', '--retries cannot be negative (-1)'],
-  ['HEALTHCHECK --retries=1 --retries=2 CMD a', 'duplicate flag specified: retries'],
+  ['HEALTHCHECK --retries=1 --retries=2 CMD a', 'duplicate flag specified: --retries'],
   ['ONBUILD', 'ONBUILD requires at least one argument'],
   ['ONBUILD onbuild RUN x', "Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed"],
   ['ONBUILD FROM x', "FROM isn't allowed as an ONBUILD trigger"],

@@ -12,7 +12,7 @@ export class ShellPattern {
       const char = chars[at] ?? '';
       if (char === '*') parts.push({ kind: 'any' });
       else if (char === '?') parts.push({ kind: 'one' });
-      else parts.push({ kind: 'char', char: char === '\\' && at + 1 < chars.length ? (chars[++at] ?? '') : char });
+      else parts.push({ kind: 'char', char: char === '\\' ? escaped(pattern, chars[++at]) : char });
     }
     this.parts = parts;
   }
@@ -29,8 +29,8 @@ export class ShellPattern {
       const next: number[] = [];
       for (const state of here) {
         const part = parts[state];
-        if (part?.kind === 'any') next.push(state);
-        else if (part?.kind === 'one' || (part?.kind === 'char' && part.char === char)) next.push(state + 1);
+        if (part?.kind === 'any' && char !== '\n') next.push(state);
+        else if ((part?.kind === 'one' && char !== '\n') || (part?.kind === 'char' && part.char === char)) next.push(state + 1);
       }
       here = this.closure(next);
     }
@@ -77,4 +77,10 @@ export class ShellPattern {
     }
     return out;
   }
+}
+
+/** Wildcards, and what would end the substitution, can be escaped; nothing else. */
+function escaped(pattern: string, char: string | undefined): string {
+  if (char !== undefined && '*?\\}/'.includes(char)) return char;
+  throw new SyntaxError(`invalid pattern (${pattern}) in substitution: invalid escape '\\${char ?? '\uFFFD'}'`);
 }

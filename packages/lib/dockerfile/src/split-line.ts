@@ -1,4 +1,4 @@
-import type { Escape } from './logical-lines';
+import type { Escape } from './lines';
 
 /** A line's instruction: `NAME --flag=value … rest`. */
 export interface SplitLine {

@@ -1,4 +1,4 @@
-import type { Escape } from './logical-lines';
+import type { Escape } from './lines';
 
 /** Words between white space; quotes and escapes are seen and left in place. A quote that is not closed ends with the text. */
 export function splitWords(text: string, escape: Escape = '\\'): string[] {

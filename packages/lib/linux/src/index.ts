@@ -33,13 +33,17 @@ export {
 export { sendDatagram } from './datagram';
 export { dropAllPackets } from './drop-filter';
 export { makedev, syscalls } from './linux-syscalls';
+export { splitMountOptions } from './mount-words';
 export type { MountInfo } from './mountinfo';
 export { mountOf, mountPointsBelow, parseMountInfo, readMountInfo } from './mountinfo';
 export type { NamespaceHandle } from './namespace';
 export { inNetworkNamespace } from './namespace';
 export { addressText, inetAddress, netlinkAddress, unixAddress } from './socket-address';
 export { errnoName, hasCode, SyscallError } from './syscall-error';
-export type { AsyncSyscalls, Fd, FileStatus, FsStatus, MountAttributes, OpenHow, Rlimit, Syscalls } from './syscalls';
+export type { AsyncSyscalls, Fd, FileStatus, FileTimes, FsStatus, MountAttributes, OpenHow, Rlimit, Syscalls } from './syscalls';
 export type { NetlinkOptions } from './netlink';
 export { NETLINK, NetlinkSocket } from './netlink';
 export { trimMalloc } from './malloc';
+export type { TreeMount } from './tree-view';
+export { layersOf, openMounts, openStack, withMounts } from './tree-view';
+export { withWritableMounts } from './writable-tree';

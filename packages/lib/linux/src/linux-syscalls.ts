@@ -30,6 +30,7 @@ const c = {
   renameat2: declare('renameat2', 'int', ['int', text, 'int', text, 'uint']),
   fchownat: declare('fchownat', 'int', ['int', text, 'uint', 'uint', 'int']),
   fchmodat: declare('fchmodat', 'int', ['int', text, 'uint', 'int']),
+  utimensat: declare('utimensat', 'int', ['int', text, pointer, 'int']),
   statfs: declare('statfs', 'int', [text, pointer]),
   fstatfs: declare('fstatfs', 'int', ['int', pointer]),
   flock: declare('flock', 'int', ['int', 'int']),
@@ -188,6 +189,11 @@ export const syscalls: Syscalls & { readonly async: AsyncSyscalls } = {
   renameat2: (fromDir, from, toDir, to, flags) => void c.renameat2(below(fromDir, from), fromDir, from, toDir, to, flags),
   fchownat: (dir, path, uid, gid, flags) => void c.fchownat(below(dir, path), dir, path, uid, gid, flags),
   fchmodat: (dir, path, mode) => void c.fchmodat(below(dir, path), dir, path, mode, 0),
+  utimensat: (dir, path, { atime, atimeNanos, mtime, mtimeNanos }, flags) => {
+    const pair = Buffer.alloc(32); // two struct timespec
+    [atime, BigInt(atimeNanos), mtime, BigInt(mtimeNanos)].forEach((value, index) => pair.writeBigInt64LE(value, index * 8));
+    c.utimensat(below(dir, path), dir, path, pair, flags);
+  },
   statfs: (path) => filesystem((into) => c.statfs(path, path, into)),
   fstatfs: (fd) => filesystem((into) => c.fstatfs(undefined, fd, into)),
   flock: (fd, operation) => void c.flock(undefined, fd, operation),

@@ -14,6 +14,8 @@ export function readStatx(raw: Buffer): FileStatus {
     ino: raw.readBigUInt64LE(32),
     size: raw.readBigUInt64LE(40),
     blocks: raw.readBigUInt64LE(48),
+    atime: raw.readBigInt64LE(64),
+    atimeNanos: raw.readUInt32LE(72),
     mtime: raw.readBigInt64LE(112),
     mtimeNanos: raw.readUInt32LE(120),
     rdev: { major: raw.readUInt32LE(128), minor: raw.readUInt32LE(132) },

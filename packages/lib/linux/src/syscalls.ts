@@ -25,7 +25,12 @@ export interface FileStatus {
   /** Seconds with fraction dropped. */
   readonly mtime: bigint;
   readonly mtimeNanos: number;
+  readonly atime: bigint;
+  readonly atimeNanos: number;
 }
+
+/** Two times as statx tells them. */
+export type FileTimes = Pick<FileStatus, 'atime' | 'atimeNanos' | 'mtime' | 'mtimeNanos'>;
 
 export interface FsStatus {
   /** f_type, see FS_MAGIC. */
@@ -82,6 +87,7 @@ export interface Syscalls {
   renameat2(fromDir: Fd, from: string, toDir: Fd, to: string, flags: number): void;
   fchownat(dir: Fd, path: string, uid: number, gid: number, flags: number): void;
   fchmodat(dir: Fd, path: string, mode: number): void;
+  utimensat(dir: Fd, path: string, times: FileTimes, flags: number): void;
   statfs(path: string): FsStatus;
   fstatfs(fd: Fd): FsStatus;
   flock(fd: Fd, operation: number): void;

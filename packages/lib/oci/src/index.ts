@@ -1,6 +1,7 @@
 export { capabilityNames } from './capabilities';
 export type { Digest, Digester } from './digest';
 export { chainId, chainIds, digestAlgorithm, digester, digestHex, isDigest, parseDigest, sha256 } from './digest';
+export { danglingName, danglingPrefix, parentLabel } from './docker-images';
 export type {
   Descriptor,
   DockerArchiveEntry,
@@ -15,7 +16,7 @@ export type {
 export { formatJson, parseJson } from './json';
 export { withoutNulls } from './nulls';
 export type { Compression } from './media-types';
-export { isConfig, isIndex, isLayer, isManifest, layerCompression, mediaTypes } from './media-types';
+export { isConfig, isIndex, isLayer, isManifest, isNondistributable, layerCompression, mediaTypes } from './media-types';
 export type { Platform } from './platform';
 export { formatPlatform, hostPlatform, normalizePlatform, parsePlatform, platformEquals, runnable, selectPlatform } from './platform';
 export type { Reference } from './reference';
@@ -66,5 +67,3 @@ export {
   defaultPath,
   defaultReadonlyPaths,
 } from './defaults/container';
-export type { SeccompHost } from './defaults/seccomp';
-export { dockerDefaultSeccomp } from './defaults/seccomp';

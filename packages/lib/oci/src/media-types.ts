@@ -35,6 +35,11 @@ export function layerCompression(mediaType: string): Compression | undefined {
   return Object.hasOwn(layers, mediaType) ? layers[mediaType] : undefined;
 }
 
+const FOREIGN = /\.nondistributable\.|\.foreign\./;
+
+/** Whether registries are not to be given layers of this type: their makers keep them (`urls` of the descriptor). */
+export const isNondistributable = (mediaType: string): boolean => isLayer(mediaType) && FOREIGN.test(mediaType);
+
 export const isLayer = (mediaType: string): boolean => layerCompression(mediaType) !== undefined;
 export const isManifest = (mediaType: string): boolean => mediaType === mediaTypes.ociManifest || mediaType === mediaTypes.dockerManifest;
 export const isIndex = (mediaType: string): boolean => mediaType === mediaTypes.ociIndex || mediaType === mediaTypes.dockerManifestList;

@@ -40,15 +40,24 @@ function canonicalVariant(architecture: string, variant: string): string {
 
 const SYSTEM = /^([A-Za-z0-9_-]+)(?:\(([A-Za-z0-9_.-]*)\))?$/;
 const PART = /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/;
+// Both as the original shows them.
+const SYSTEM_FORM = JSON.stringify(String.raw`^([A-Za-z0-9_-]+)(?:\(([A-Za-z0-9_.-]*)\))?$`);
+const PART_FORM = JSON.stringify('^[A-Za-z0-9_.-]+$');
 
 /** `linux/amd64`, `linux/arm/v7`, `windows(10.0.17763)/amd64`, or an architecture or system alone; the rest is the host's. Throws invalidArgument. */
 export function parsePlatform(text: string, host: Platform = hostPlatform()): Platform {
   const [system = '', second, variant, ...more] = text.split('/');
-  if (more.length > 0) throw invalidArgument(`"${text}": cannot parse platform specifier`);
+  if (more.length > 0) throw invalidArgument(`"${text}": cannot parse platform specifier: invalid argument`);
   const [, first = '', version = ''] = SYSTEM.exec(system) ?? [];
-  if (first === '') throw invalidArgument(`"${system}" is an invalid OS component of "${text}"`);
+  if (first === '')
+    throw invalidArgument(
+      `"${system}" is an invalid OS component of "${text}": OSAndVersion specifier component must match ${SYSTEM_FORM}: invalid argument`,
+    );
   const wrong = [second, variant].find((part) => part !== undefined && !PART.test(part));
-  if (wrong !== undefined) throw invalidArgument(`"${wrong}" is an invalid component of "${text}"`);
+  if (wrong !== undefined)
+    throw invalidArgument(
+      `"${wrong}" is an invalid component of "${text}": platform specifier component must match ${PART_FORM}: invalid argument`,
+    );
   if (second !== undefined) {
     const rest = { ...(variant === undefined ? {} : { variant }), ...(version === '' ? {} : { 'os.version': version }) };
     return normalizePlatform({ os: first, architecture: second, ...rest });
@@ -56,7 +65,7 @@ export function parsePlatform(text: string, host: Platform = hostPlatform()): Pl
   if (/^(linux|windows|darwin|macos|freebsd)$/i.test(first)) return normalizePlatform({ ...host, os: first });
   const known = normalizePlatform({ os: host.os, architecture: first });
   if (!/^(386|amd64|arm|arm64|ppc64le|riscv64|s390x|loong64|mips64le)$/.test(known.architecture))
-    throw invalidArgument(`"${text}": unknown operating system or architecture`);
+    throw invalidArgument(`"${text}": unknown operating system or architecture: invalid argument`);
   return known;
 }
 

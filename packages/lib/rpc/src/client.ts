@@ -127,6 +127,7 @@ function makeClient<D extends ServiceDefinition>({ transport, nearby }: Ways, de
 function outgoing({ method, ctx, options }: Start): Outgoing {
   const deadline = Math.min(ctx.deadline ?? Infinity, options.timeoutMs === undefined ? Infinity : Date.now() + options.timeoutMs);
   const metadata = toMetadata(ctx, options.waitForReady);
+  for (const [key, values] of Object.entries(options.metadata ?? {})) for (const value of values) metadata.add(key, value);
   return { method, metadata, ...(deadline - Date.now() < FARTHEST_MS ? { deadline } : {}) };
 }
 
@@ -227,7 +228,14 @@ function responses(call: Readable & Cancellable, signal: AbortSignal, untie: () 
     failed: (error) => failureOf(error, signal),
     left: () => call.cancel(),
   });
-  return { opened: opened.promise, cancel: () => call.cancel(), [Symbol.asyncIterator]: () => messages[Symbol.asyncIterator]() };
+  return {
+    opened: opened.promise,
+    get streamId() {
+      return call.streamId;
+    },
+    cancel: () => call.cancel(),
+    [Symbol.asyncIterator]: () => messages[Symbol.asyncIterator](),
+  };
 }
 
 function failedStream(error: Error): ResponseStream<unknown> {

@@ -25,6 +25,8 @@ export interface CallContext {
   readonly lease?: string;
   /** The face of this engine that passed a foreign client's call on. It ends here: calls made for this one do not carry it. */
   readonly via?: string;
+  /** Values of a metadata key that the caller sent, however it is spelled; none for work of this process's own. They end here as `via` does. */
+  readonly sent?: (key: string) => readonly string[];
   readonly logger?: Logger;
   /** Makes child spans; absent when nobody traces. */
   readonly tracer?: Tracer;
@@ -47,7 +49,13 @@ export function derive(ctx: CallContext, change: ContextChange): CallContext {
   return { ...ctx, ...change };
 }
 
-/** The same context that also ends after `ms`; a nearer deadline stays. */
+/** The same context for calls that end after `ms`; a nearer deadline stays. Its signal is not told: whoever waits for that takes withTimeout. */
+export function withDeadline(ctx: CallContext, ms: number): CallContext {
+  const deadline = Date.now() + ms;
+  return ctx.deadline !== undefined && ctx.deadline <= deadline ? ctx : { ...ctx, deadline };
+}
+
+/** The same context that also ends after `ms`; a nearer deadline stays. Keeps a timer for so long. */
 export function withTimeout(ctx: CallContext, ms: number): CallContext {
   const deadline = Date.now() + ms;
   if (ctx.deadline !== undefined && ctx.deadline <= deadline) return ctx;
@@ -104,6 +112,7 @@ export function fromServerCall(
     ...(Number.isFinite(deadline) ? { deadline } : {}),
     ...(lease === undefined ? {} : { lease }),
     ...(via === undefined ? {} : { via }),
+    sent: (key) => call.metadata.get(key).filter((value) => typeof value === 'string'),
   };
 }
 

@@ -4,6 +4,8 @@ import { invalidArgument } from './errors';
 export interface HeldSocket {
   readonly address: string;
   readonly fd: number;
+  /** Made by this process for itself, ahead of its server: the name goes with the server. */
+  readonly goes?: boolean;
 }
 
 /** What this process was handed and nobody serves yet, by address. Descriptors belong to the process, and so does this. */
@@ -13,10 +15,10 @@ const kept = new Set<string>();
 
 /** Tells what the process was handed; before anything listens. Calls that were made meanwhile wait in these sockets. */
 export function adoptSockets(sockets: Iterable<HeldSocket>): void {
-  for (const { address, fd } of sockets) {
+  for (const { address, fd, goes = false } of sockets) {
     if (waiting.has(address)) throw invalidArgument(`two sockets that were handed over listen on ${address}`);
     waiting.set(address, fd);
-    if (address.startsWith('/')) kept.add(address);
+    if (address.startsWith('/') && !goes) kept.add(address);
   }
 }
 

@@ -1,8 +1,21 @@
 export type { CallContext, ContextChange } from './context';
-export { currentCall, derive, detached, newContext, runInCall, suboperation, toMetadata, traceIdOf, withTimeout } from './context';
+export {
+  currentCall,
+  derive,
+  detached,
+  newContext,
+  runInCall,
+  suboperation,
+  toMetadata,
+  traceIdOf,
+  withDeadline,
+  withTimeout,
+} from './context';
 export type { Connection, ConnectOptions, StreamConnection } from './client';
 export { connect, connectStream } from './client';
 export { drained } from './drained';
+export type { ErrorDetail } from './error-details';
+export { detailsOf, withDetail } from './error-details';
 export type { ErrorKind, ErrorMeta, ErrorOptions } from './errors';
 export {
   aborted,
@@ -36,6 +49,7 @@ export { forwardService } from './forward';
 export { BACKLOG } from './backlog';
 export type { HeldSocket } from './held-sockets';
 export { adoptSockets, takeHeldSocket, takeHeldSockets } from './held-sockets';
+export { formatGoDuration, parseGoDuration } from './go-duration';
 export type { Logger, LogFn } from './logger';
 export { silentLogger } from './logger';
 export { MAX_MESSAGE_BYTES } from './message-limit';
@@ -50,16 +64,16 @@ export {
 } from './metadata-names';
 export type { CallObserver, FinishedCall } from './observer';
 export type { Listen, ListenPlace } from './private-socket';
-export { publishSocket, removeStaleSocket, retractSocket } from './private-socket';
+export { isListenedAt, publishSocket, removeStaleSocket, retractSocket } from './private-socket';
 export type { AddOptions, RpcServer, ServerOptions } from './server';
 export { createServer } from './server';
 export type { CallOptions, Handlers, ResponseStream, Send, ServiceClient } from './service-shape';
 export { serviceName } from './service-shape';
 export { checkSocketPath, shortSocketPath, SOCKET_PATH_LIMIT } from './short-socket';
 export { inSpan, openSpan } from './spans';
-export { fromServiceError, toStatus } from './status';
+export { fromServiceError, kindOfGrpcCode, toStatus } from './status';
 export type { BrokerOptions, StreamHandler, StreamTicket } from './stream-ticket';
-export { openTicket, StreamBroker, ticketOutcome } from './stream-ticket';
+export { bringTicket, openTicket, StreamBroker, ticketOutcome } from './stream-ticket';
 export type { Timer, TimerOptions } from './timer';
 export { after, every, pause } from './timer';
 export type { TraceParent } from './traceparent';

@@ -11,4 +11,7 @@ export const ERROR_KIND_KEY = 'gantry-error-kind';
 /** Trailer: the error's meta as JSON. */
 export const ERROR_META_KEY = 'gantry-error-meta-bin';
 
+/** Trailer of gRPC itself: google.rpc.Status with typed details. */
+export const ERROR_DETAILS_KEY = 'grpc-status-details-bin';
+
 export const DEFAULT_NAMESPACE = 'gantry';

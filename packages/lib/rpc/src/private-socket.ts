@@ -62,12 +62,13 @@ export async function removeStaleSocket(path: string): Promise<void> {
   });
   if (found === undefined) return;
   if (!found.isSocket()) throw failedPrecondition(`${path} exists and is not a socket`);
-  if (await answers(path)) throw conflict(`another process listens on ${path}`);
+  if (await isListenedAt(path)) throw conflict(`another process listens on ${path}`);
   const again = await lstat(path).catch(() => undefined);
   if (again?.ino === found.ino) await unlink(path);
 }
 
-function answers(path: string): Promise<boolean> {
+/** Whether somebody holds the socket of that name, and be it only while its server restarts. */
+export function isListenedAt(path: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const socket = connect(path);
     socket.once('connect', () => {

@@ -26,12 +26,16 @@ export interface CallOptions {
   readonly waitForReady?: boolean;
   /** Milliseconds for this call; the context's own deadline holds too. */
   readonly timeoutMs?: number;
+  /** Metadata of this call, beside what the context says; a key may have several values. */
+  readonly metadata?: Readonly<Record<string, readonly string[]>>;
 }
 
 /** Messages of a server's stream. Leaving the loop early cancels the call. */
 export interface ResponseStream<T> extends AsyncIterable<T> {
   /** Settles when the server has taken the call up (its headers are here): what happens from now on is seen. */
   readonly opened: Promise<void>;
+  /** The call's number among the streams of its HTTP/2 connection, once it has left; only of calls over a stream that was given. */
+  readonly streamId?: number | undefined;
   cancel(): void;
 }
 

@@ -1,12 +1,13 @@
 import { Metadata, type ServiceError, status as Code, type StatusObject } from '@grpc/grpc-js';
+import { decodeDetails, encodeDetails, withDetail } from './error-details';
 import { asGantryError, type ErrorKind, type ErrorMeta, errorTable, GantryError, isError, isGantryError } from './errors';
-import { ERROR_KIND_KEY, ERROR_META_KEY } from './metadata-names';
+import { ERROR_DETAILS_KEY, ERROR_KIND_KEY, ERROR_META_KEY } from './metadata-names';
 
 /** HTTP/2 header blocks are bounded, and a message is percent-encoded into one: longer messages are cut. */
 const MESSAGE_LIMIT = 2000;
 const META_LIMIT = 4096;
 
-/** What goes over the wire for a thrown value: code, message, and as trailers the kind and the meta. */
+/** What goes over the wire for a thrown value: code, message, and as trailers the kind, the meta and the details. */
 export function toStatus(thrown: unknown): StatusObject {
   const error = asGantryError(thrown);
   const metadata = new Metadata();
@@ -14,7 +15,10 @@ export function toStatus(thrown: unknown): StatusObject {
   const meta = Buffer.from(JSON.stringify(error.meta));
   if (meta.length > 2 && meta.length <= META_LIMIT) metadata.set(ERROR_META_KEY, meta);
   const details = error.message.length > MESSAGE_LIMIT ? `${error.message.slice(0, MESSAGE_LIMIT)}…` : error.message;
-  return { code: errorTable[error.kind].grpc, details, metadata };
+  const code = errorTable[error.kind].grpc;
+  const typed = encodeDetails(code, details, thrown);
+  if (typed !== undefined) metadata.set(ERROR_DETAILS_KEY, typed);
+  return { code, details, metadata };
 }
 
 /** gRPC codes of servers that know nothing of our kinds. Code 9 alone is read as a failed precondition. */
@@ -45,7 +49,10 @@ export function fromServiceError(error: unknown): GantryError {
   if (isGantryError(error) || !isServiceError(error)) return asGantryError(error);
   const named = error.metadata?.get(ERROR_KIND_KEY)[0];
   const kind = typeof named === 'string' && Object.hasOwn(errorTable, named) ? (named as ErrorKind) : kindOfGrpcCode(error.code);
-  return new GantryError(kind, error.details, { cause: error, meta: readMeta(error.metadata) });
+  const made = new GantryError(kind, error.details, { cause: error, meta: readMeta(error.metadata) });
+  const typed = error.metadata?.get(ERROR_DETAILS_KEY)[0];
+  if (Buffer.isBuffer(typed)) for (const detail of decodeDetails(typed)) withDetail(made, detail);
+  return made;
 }
 
 function isServiceError(error: unknown): error is ServiceError {

@@ -2,10 +2,10 @@ import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Duplex } from 'node:stream';
+import { type Duplex, PassThrough } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { silentLogger } from './logger';
-import { connectTicket, openTicket, StreamBroker, type StreamTicket, ticketOutcome } from './stream-ticket';
+import { bringTicket, connectTicket, openTicket, StreamBroker, type StreamTicket, ticketOutcome } from './stream-ticket';
 
 let dir: string;
 let broker: StreamBroker;
@@ -147,6 +147,19 @@ function overSocket(ticket: StreamTicket): Promise<void> {
     socket: `${ticket.socket.slice(0, ticket.socket.lastIndexOf('/'))}/./${ticket.socket.slice(ticket.socket.lastIndexOf('/') + 1)}`,
   });
 }
+
+test('a ticket of this process is brought a stream itself, once, in the same turn', async () => {
+  const got: Duplex[] = [];
+  const ticket = broker.offer(async (stream) => void got.push(stream));
+  const own = new PassThrough();
+  const over = bringTicket(ticket, () => own);
+  expect(got).toEqual([own]);
+  await over;
+  const made = jest.fn(() => new PassThrough());
+  expect(bringTicket(ticket, made)).toBeUndefined();
+  expect(bringTicket({ socket: '/nowhere', token: ticket.token }, made)).toBeUndefined();
+  expect(made).not.toHaveBeenCalled();
+});
 
 test('inside the process a writer waits for its reader, and a cut is told', async () => {
   const served = Promise.withResolvers<Duplex>();

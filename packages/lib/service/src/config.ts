@@ -37,6 +37,8 @@ export interface Environment {
   readonly tracingEndpoint?: string;
   /** Listening sockets that were handed over (sd_listen_fds(3)): descriptors 3 and following. */
   readonly listenFds?: number;
+  /** Standard input is held by whoever started and watches this process: its end is theirs. */
+  readonly launched?: boolean;
 }
 
 export function readEnvironment(env: NodeJS.ProcessEnv = process.env, pid: number = process.pid): Environment {
@@ -49,6 +51,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv = process.env, pid: numbe
     ...(watchdog > 0 ? { watchdogMs: watchdog } : {}),
     ...(Number.isSafeInteger(listenFds) && listenFds > 0 ? { listenFds } : {}),
     ...(endpoint === undefined || endpoint === '' ? {} : { tracingEndpoint: endpoint }),
+    ...(env['GANTRY_LAUNCHED'] === String(pid) ? { launched: true } : {}),
   };
 }
 

@@ -13,6 +13,7 @@ import {
 import { helpText } from './flags';
 import { giveUp } from './give-up';
 import { adoptInherited } from './inherited-sockets';
+import { keepingAlive } from './keep-alive';
 import { createNotifier } from './notify';
 import { type HostedService, type ServiceSpec, startService } from './service';
 import { SpareMemory } from './spare-memory';
@@ -67,7 +68,7 @@ async function live<C extends object>(
   spec: ServiceSpec<C>,
   { config, line, environment }: { readonly config: CommonConfig & C; readonly line: CommandLine; readonly environment: Environment },
 ): Promise<void> {
-  const asked = Promise.withResolvers<NodeJS.Signals>();
+  const asked = Promise.withResolvers<NodeJS.Signals | 'the end of the launcher'>();
   let told = false;
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
@@ -76,6 +77,8 @@ async function live<C extends object>(
       asked.resolve(signal);
     });
   }
+  // Nobody would start it again, and it would be in the way of the next engine.
+  if (environment.launched === true) process.stdin.once('close', () => asked.resolve('the end of the launcher')).resume();
   process.on('SIGHUP', () => {
     const running = service;
     if (running === undefined) return;
@@ -94,7 +97,8 @@ async function live<C extends object>(
 
   await adoptInherited(environment);
   service = await startService(spec, config);
-  const { logger } = service;
+  const running = service;
+  const { logger } = running;
   new SpareMemory().start();
   const notifier = await createNotifier(environment, logger);
   notifier.ready(`serving below ${config.run}`);
@@ -107,7 +111,7 @@ async function live<C extends object>(
     logger.error('stop took too long');
     process.exit(FAILED);
   }, STOP_LIMIT).unref();
-  await service.stop();
+  await keepingAlive(() => running.stop());
   notifier.close();
   logger.info('stopped');
   process.exit(0);

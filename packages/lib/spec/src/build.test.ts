@@ -1,6 +1,6 @@
 import { ContainerConfig, HostConfig } from '@gantry/api/gantry/engine/v1/types';
 import { buildSpec, type SpecInput } from './build';
-import { defaultSeccompProfile } from './seccomp';
+import { defaultSeccompProfile } from '@gantry/oci/seccomp';
 
 const input = (host: Partial<HostConfig> = {}, config: Partial<ContainerConfig> = {}, more: Partial<SpecInput> = {}): SpecInput => ({
   id: 'abc',
@@ -101,6 +101,9 @@ it("orders mounts and lets a user's mount replace the engine's", async () => {
     fromMounts: false,
     copyUp: false,
     createSource: true,
+    imageId: '',
+    snapshotter: '',
+    snapshotKey: '',
   };
   const spec = await buildSpec(
     input(

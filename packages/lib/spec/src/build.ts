@@ -10,7 +10,7 @@ import { type JoinedPids, namespacesOf } from './namespaces';
 import { protectedPaths } from './paths';
 import { capabilitySets, consoleSize, ociUser } from './process';
 import { limitsOf, rlimitsOf } from './resources';
-import { compileSeccomp, type SeccompProfile } from './seccomp';
+import { compileSeccomp, type SeccompProfile } from '@gantry/oci/seccomp';
 import { parseSecurityOptions } from './security-options';
 import type { ResolvedUser } from './user-database';
 

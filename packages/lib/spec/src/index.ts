@@ -7,6 +7,6 @@ export { DEFAULT_SHM_SIZE, type EngineFiles, INIT_DESTINATION } from './mounts';
 export { cgroupNamespaceMode, type JoinedPids } from './namespaces';
 export { capabilitySets, ociUser } from './process';
 export { limitsOf, rlimitsOf } from './resources';
-export { compileSeccomp, defaultSeccompProfile, parseSeccompProfile, type SeccompProfile } from './seccomp';
 export { parseSecurityOptions } from './security-options';
 export { type ResolvedUser, resolveUser } from './user-database';
+export { checkUlimit, ULIMIT_NAMES } from './ulimits';

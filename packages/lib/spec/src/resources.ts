@@ -2,6 +2,7 @@ import type { HostConfig, ThrottleDevice } from '@gantry/api/gantry/engine/v1/ty
 import type { LinuxBlockIo, LinuxCpu, LinuxMemory, LinuxResources, LinuxThrottleDevice, Rlimit } from '@gantry/oci';
 import { invalidArgument } from '@gantry/rpc';
 import { blockDevice } from './devices';
+import { checkUlimit, ULIMIT_NAMES } from './ulimits';
 
 /** The kernel's default length of a CPU period, microseconds. */
 const CPU_PERIOD = 100_000;
@@ -65,31 +66,13 @@ export async function limitsOf(host: HostConfig): Promise<LinuxResources> {
   return result;
 }
 
-const ULIMITS = new Set([
-  'core',
-  'cpu',
-  'data',
-  'fsize',
-  'locks',
-  'memlock',
-  'msgqueue',
-  'nice',
-  'nofile',
-  'nproc',
-  'rss',
-  'rtprio',
-  'rttime',
-  'sigpending',
-  'stack',
-  'as',
-]);
+const ULIMITS: ReadonlySet<string> = new Set([...ULIMIT_NAMES, 'as']);
 
 /** HostConfig.Ulimits as rlimits; -1 is no limit. Throws invalidArgument. */
 export function rlimitsOf(host: HostConfig): Rlimit[] {
   return host.Ulimits.map(({ Name: name, Soft: soft, Hard: hard }) => {
     if (!ULIMITS.has(name)) throw invalidArgument(`invalid ulimit type: ${name}`);
-    if (hard !== -1n && (soft > hard || soft === -1n))
-      throw invalidArgument(`ulimit soft limit must be less than or equal to hard limit: ${soft} > ${hard}`);
+    checkUlimit(soft, hard);
     const value = (limit: bigint): number | bigint => {
       const unsigned = BigInt.asUintN(64, limit);
       return unsigned <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(unsigned) : unsigned;

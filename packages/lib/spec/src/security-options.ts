@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { invalidArgument } from '@gantry/rpc';
-import { parseSeccompProfile, type SeccompProfile } from './seccomp';
+import { parseSeccompProfile, type SeccompProfile } from '@gantry/oci/seccomp';
 
 export interface SecurityOptions {
   readonly noNewPrivileges: boolean;

@@ -2,7 +2,7 @@ import { effectiveCapabilities } from './capabilities';
 import { cgroupsPath } from './build';
 import { execEnvironment, overlayEnvironment } from './environment';
 import { parseBind, tmpfsOptions } from './mount-syntax';
-import { compileSeccomp, defaultSeccompProfile } from './seccomp';
+import { compileSeccomp, defaultSeccompProfile } from '@gantry/oci/seccomp';
 import { parseSecurityOptions } from './security-options';
 
 it.each([

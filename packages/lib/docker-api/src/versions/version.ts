@@ -16,12 +16,19 @@ export const MAX_API_VERSION = '1.51';
 
 export function apiVersion(text: string): ApiVersion {
   const atLeast = (other: string): boolean => compareVersions(text, other) >= 0;
+  const lies = (bounds: string): boolean => {
+    const [from = '', until = ''] = bounds.split('-');
+    return (from === '' || atLeast(from)) && (until === '' || !atLeast(until));
+  };
+  // Each row of a list asks for the same few bounds.
+  const known = new Map<string, boolean>();
   return {
     text,
     atLeast,
     within(bounds) {
-      const [from = '', until = ''] = bounds.split('-');
-      return (from === '' || atLeast(from)) && (until === '' || !atLeast(until));
+      let answer = known.get(bounds);
+      if (answer === undefined) known.set(bounds, (answer = lies(bounds)));
+      return answer;
     },
   };
 }

@@ -1,10 +1,10 @@
 import { invalidArgument } from '@gantry/rpc/errors';
 import type { Arguments, Command } from '../instruction';
+import { parseFlags } from './flags';
 
 /** Instructions without flags say so. */
 export function noFlags({ flags }: Arguments): void {
-  const [flag] = flags;
-  if (flag !== undefined) throw invalidArgument(`unknown flag: ${flag.split('=', 1)[0] ?? flag}`);
+  parseFlags(flags, {});
 }
 
 /** A JSON list of texts; undefined where the text is none, which makes it a shell's. A list of something else is an error. */
@@ -32,7 +32,7 @@ export function commandOf(text: string): Command {
   return words === undefined ? { form: 'shell', text } : { form: 'exec', words };
 }
 
-const words = (text: string): string[] => text.split(/\s+/).filter((word) => word !== '');
+export const words = (text: string): string[] => text.split(/\s+/).filter((word) => word !== '');
 
 export function someWords(instruction: string, given: Arguments): string[] {
   noFlags(given);
@@ -46,6 +46,13 @@ export function listForm(instruction: string, given: Arguments): string[] {
   noFlags(given);
   const found = jsonList(given.rest) ?? words(given.rest);
   if (found.length === 0) throw invalidArgument(`${instruction} requires at least one argument`);
+  return found;
+}
+
+/** The paths of VOLUME: a list; none of them is empty. */
+export function volumes(given: Arguments): string[] {
+  const found = listForm('VOLUME', given).map((path) => path.trim());
+  if (found.includes('')) throw invalidArgument('VOLUME specified can not be an empty string');
   return found;
 }
 

@@ -70,3 +70,13 @@ test.each<[string, string, boolean]>([
 test.each(['[', '[]a]', '[a', '[a-]', 'a[\\]-]c', '\\'])('glob %s is refused', (glob) => {
   expect(() => compileGlob(glob)).toThrow(expect.objectContaining({ kind: 'invalidArgument' }));
 });
+
+test.each<[string, string, string, string]>([
+  ['^docker-image://docker.io/library/golang:(.*)$', 'docker-image://docker.io/library/golang:1.19', 'x:${1}-alpine', 'x:1.19-alpine'],
+  ['(?P<a>b)', 'abbc', '<$a$$>', 'a<b$><b$>c'],
+  ['(b)', 'abc', '$1x', 'ac'],
+  ['b', 'abc', '$0$1${2}', 'abc'],
+  ['z', 'abc', 'y', 'abc'],
+])('%s in %s replaced by %s: %s', (source, text, template, replaced) => {
+  expect(compilePattern(source).replaceAll(text, template)).toBe(replaced);
+});

@@ -6,6 +6,8 @@ import { expansion } from './weight';
 export interface Pattern {
   /** True when the pattern is found anywhere in the text. */
   test(text: string): boolean;
+  /** The text with each match replaced: `$1`, `${1}`, `$name` and `${name}` of the template stand for groups, `$$` for a dollar, as in Go. */
+  replaceAll(text: string, template: string): string;
 }
 
 /** Longest pattern taken. */
@@ -22,7 +24,11 @@ const PLAIN = /^[\w /:@,=-]*$/;
  * with Go's words, and outOfRange for one that is too large.
  */
 export function compilePattern(source: string): Pattern {
-  if (PLAIN.test(source)) return { test: (text) => text.includes(source) };
+  if (source !== '' && PLAIN.test(source))
+    return {
+      test: (text) => text.includes(source),
+      replaceAll: (text, template) => text.replaceAll(source, () => expand(template, [source], {})),
+    };
   if (source.length > LENGTH_LIMIT) throw outOfRange(`pattern ${shown(source)} has more than ${LENGTH_LIMIT} characters`);
   if (expansion(source) > EXPANSION_LIMIT)
     throw outOfRange(`pattern ${shown(source)}: its repetitions add up to more than ${EXPANSION_LIMIT}`);
@@ -45,7 +51,13 @@ function compile(source: string): Pattern {
   const { RE2JS, RE2JSException } = require('re2js') as typeof import('re2js');
   try {
     const compiled = RE2JS.compile(source);
-    return { test: (text) => compiled.test(text) };
+    const names = compiled.namedGroups();
+    const count = compiled.groupCount() + 1;
+    return {
+      test: (text) => compiled.test(text),
+      replaceAll: (text, template) =>
+        compiled.matcher(text).replaceAll((...groups: unknown[]) => expand(template, groups.slice(0, count), names)),
+    };
   } catch (error) {
     if (error instanceof RE2JSException) throw invalidArgument(error.message, { cause: error });
     throw error;
@@ -54,4 +66,18 @@ function compile(source: string): Pattern {
 
 function shown(source: string): string {
   return JSON.stringify(source.length > 80 ? `${source.slice(0, 80)}…` : source);
+}
+
+/** A template with the groups of a match in it; a name that is no group stands for nothing. */
+function expand(template: string, groups: readonly unknown[], names: Readonly<Record<string, number>>): string {
+  return template.replace(
+    /\$(?:(\$)|(\w+)|\{(\w+)\})/g,
+    (_, dollar: string | undefined, bare: string | undefined, braced: string | undefined) => {
+      if (dollar !== undefined) return '$';
+      const name = bare ?? braced ?? '';
+      const at = /^\d+$/.test(name) ? Number(name) : Object.hasOwn(names, name) ? names[name] : undefined;
+      const group = at === undefined ? undefined : groups[at];
+      return typeof group === 'string' ? group : '';
+    },
+  );
 }

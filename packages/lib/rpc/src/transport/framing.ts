@@ -17,6 +17,8 @@ export type FrameFault = 'compressed' | 'too large';
 /** Cuts bytes, as they come, into messages. */
 export class FrameReader {
   private parts: Buffer[] = [];
+  /** Bytes of the first part that were taken. */
+  private at = 0;
   private waiting = 0;
 
   /** Every message that is whole now; stops at the first fault. */
@@ -25,12 +27,14 @@ export class FrameReader {
     this.waiting += chunk.length;
     const messages: Buffer[] = [];
     while (this.waiting >= HEAD) {
-      const head = this.peek();
-      if (head[0] !== 0) return { messages, fault: 'compressed' };
-      const length = head.readUInt32BE(1);
+      const head = this.withBytes(HEAD);
+      if (head[this.at] !== 0) return { messages, fault: 'compressed' };
+      const length = head.readUInt32BE(this.at + 1);
       if (length > MAX_MESSAGE_BYTES) return { messages, fault: 'too large' };
       if (this.waiting < HEAD + length) break;
-      messages.push(this.take(HEAD + length).subarray(HEAD));
+      const all = this.withBytes(HEAD + length);
+      messages.push(all.subarray(this.at + HEAD, this.at + HEAD + length));
+      this.took(HEAD + length);
     }
     return { messages };
   }
@@ -40,21 +44,21 @@ export class FrameReader {
     return this.waiting > 0;
   }
 
-  private peek(): Buffer {
+  /** The first part, which has at least so many bytes that were not taken. */
+  private withBytes(count: number): Buffer {
     const [first] = this.parts;
-    if (first !== undefined && first.length >= HEAD) return first;
-    return this.joined();
+    if (first !== undefined && first.length - this.at >= count) return first;
+    const all = Buffer.concat(this.parts.map((part, n) => (n === 0 ? part.subarray(this.at) : part)));
+    this.parts = [all];
+    this.at = 0;
+    return all;
   }
 
-  private take(count: number): Buffer {
-    const all = this.joined();
-    this.parts = all.length > count ? [all.subarray(count)] : [];
+  private took(count: number): void {
+    this.at += count;
     this.waiting -= count;
-    return all.subarray(0, count);
-  }
-
-  private joined(): Buffer {
-    if (this.parts.length > 1) this.parts = [Buffer.concat(this.parts, this.waiting)];
-    return this.parts[0] ?? Buffer.alloc(0);
+    if (this.at < (this.parts[0]?.length ?? 0)) return;
+    this.parts.shift();
+    this.at = 0;
   }
 }

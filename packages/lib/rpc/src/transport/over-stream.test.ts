@@ -131,6 +131,61 @@ describe('answers that are none', () => {
   });
 });
 
+test('a call may carry metadata of its own, several values of a key among it', async () => {
+  const http2 = createHttp2();
+  const seen = new Promise<unknown>((resolve) =>
+    http2.on('stream', (stream, headers) => {
+      resolve([headers['dir-name'], headers['include-patterns']]);
+      stream.respond({ ':status': 200, 'grpc-status': '5' }, { endStream: true });
+    }),
+  );
+  const [here, there] = localStreamPair();
+  open.push({ close: () => [here, there].forEach((stream) => stream.destroy()) });
+  http2.emit('connection', there);
+  const metadata = { 'dir-name': ['context'], 'include-patterns': ['a', 'b'] };
+  await expect(connectStream(here).client(NamespacesService).get(newContext(), { name: 'n' }, { metadata })).rejects.toMatchObject({
+    kind: 'notFound',
+  });
+  expect(await seen).toEqual(['context', 'a, b']);
+});
+
+test('messages that wait for one that is being written leave together, in their order', async () => {
+  const http2 = createHttp2();
+  const reader = new FrameReader();
+  const came: string[] = [];
+  http2.on('stream', (stream) => {
+    stream.respond({ ':status': 200 }, { waitForTrailers: true });
+    stream.on('data', (chunk: Buffer) => came.push(...reader.push(chunk).messages.map(String)));
+    stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+    stream.on('end', () => stream.end());
+  });
+  const [here, there] = localStreamPair();
+  open.push({ close: () => [here, there].forEach((stream) => stream.destroy()) });
+  http2.emit('connection', there);
+  let writes = 0;
+  const [write, writev] = [here._write.bind(here), here._writev?.bind(here)];
+  here._write = (chunk, encoding, done) => void (writes++, write(chunk, encoding, done));
+  here._writev = (chunks, done) => void (writes++, writev?.(chunks, done));
+  const Raw = {
+    talk: {
+      path: '/t.T/Talk',
+      requestStream: true,
+      responseStream: true,
+      requestSerialize: (text: string) => Buffer.from(text),
+      requestDeserialize: String,
+      responseSerialize: (text: string) => Buffer.from(text),
+      responseDeserialize: String,
+    },
+  } as const;
+  const sent = Array.from({ length: 1000 }, (_, at) => `message ${at}`);
+  async function* all(): AsyncGenerator<string> {
+    yield* sent;
+  }
+  for await (const _none of connectStream(here).client(Raw).talk(newContext(), all())) expect(_none).toBeUndefined();
+  expect(came).toEqual(sent);
+  expect(writes).toBeLessThan(100);
+});
+
 test('frames are cut wherever the bytes are', () => {
   const sent = [Buffer.alloc(0), Buffer.from('a'), Buffer.alloc(70_000, 7)];
   const bytes = Buffer.concat(sent.map(frameOf));

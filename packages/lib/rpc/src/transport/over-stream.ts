@@ -14,6 +14,7 @@ export function openSession(stream: Duplex): ClientHttp2Session {
     settings: { initialWindowSize: WINDOW, enablePush: false },
   });
   session.once('connect', () => session.setLocalWindowSize(WINDOW));
+  stream.once('end', () => session.destroy()); // a peer that has ended its side answers nothing any more, though it may still be written to
   session.on('error', () => undefined); // every call is told, and close follows
   return session;
 }

@@ -8,6 +8,9 @@ import { after, type Timer } from '../timer';
 import { codeOfHttp, codeOfReset, metadataOf, statusOf, timeoutHeader } from './headers';
 import type { Outgoing } from './transport';
 
+/** Messages that wait for a write to be over, and then leave in one. */
+const WRITES_AT_ONCE = 64;
+
 /**
  * One call over an HTTP/2 session that was made on a stream: messages in and out, with back-pressure both ways. Tells its end as grpc-js's calls do:
  * 'error' unless it was good, 'status' always, both once and after every message that came before.
@@ -26,8 +29,12 @@ export class StreamCall extends Duplex {
     private readonly session: ClientHttp2Session,
     private readonly call: Outgoing,
   ) {
-    super({ objectMode: true, readableHighWaterMark: 16, writableHighWaterMark: 16, autoDestroy: false });
+    super({ objectMode: true, readableHighWaterMark: 16, writableHighWaterMark: WRITES_AT_ONCE, autoDestroy: false });
     this.stream = this.open(session);
+  }
+
+  get streamId(): number | undefined {
+    return this.stream?.id;
   }
 
   cancel(): void {
@@ -39,21 +46,15 @@ export class StreamCall extends Duplex {
   }
 
   override _write(message: unknown, _encoding: BufferEncoding, done: (error?: Error) => void): void {
-    const { stream } = this;
-    if (this.finished || stream === undefined || stream.destroyed || stream.writableEnded) return done();
-    let bytes: Buffer;
-    try {
-      bytes = this.call.method.requestSerialize(message);
-    } catch (error) {
-      this.endHere(Code.INTERNAL, `the request cannot be written: ${errorText(error)}`);
-      return done();
-    }
-    if (bytes.length > MAX_MESSAGE_BYTES) {
-      this.endHere(Code.RESOURCE_EXHAUSTED, `message of ${bytes.length} bytes is larger than the ${MAX_MESSAGE_BYTES} that are allowed`);
-      return done();
-    }
-    this.release = done;
-    stream.write(frameOf(bytes), () => this.goOn());
+    this.writeAll([message], done);
+  }
+
+  /** What came while a write was on its way leaves in one go: each one wakes nghttp2, the socket and the other side. */
+  override _writev(chunks: { chunk: unknown }[], done: (error?: Error) => void): void {
+    this.writeAll(
+      chunks.map(({ chunk }) => chunk),
+      done,
+    );
   }
 
   override _final(done: () => void): void {
@@ -64,6 +65,34 @@ export class StreamCall extends Duplex {
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     this.endHere(Code.CANCELLED, error === null ? 'cancelled on client' : errorText(error), false);
     done(error);
+  }
+
+  private writeAll(messages: readonly unknown[], done: (error?: Error) => void): void {
+    const { stream } = this;
+    if (this.finished || stream === undefined || stream.destroyed || stream.writableEnded) return done();
+    const frames: Buffer[] = [];
+    for (const message of messages) {
+      const frame = this.frame(message);
+      if (frame === undefined) return done(); // the call is over
+      frames.push(frame);
+    }
+    this.release = done;
+    const [only] = frames;
+    stream.write(frames.length === 1 && only !== undefined ? only : Buffer.concat(frames), () => this.goOn());
+  }
+
+  /** Undefined, and the end of the call, where a message cannot be sent. */
+  private frame(message: unknown): Buffer | undefined {
+    let bytes: Buffer;
+    try {
+      bytes = this.call.method.requestSerialize(message);
+    } catch (error) {
+      this.endHere(Code.INTERNAL, `the request cannot be written: ${errorText(error)}`);
+      return undefined;
+    }
+    if (bytes.length <= MAX_MESSAGE_BYTES) return frameOf(bytes);
+    this.endHere(Code.RESOURCE_EXHAUSTED, `message of ${bytes.length} bytes is larger than the ${MAX_MESSAGE_BYTES} that are allowed`);
+    return undefined;
   }
 
   private open(session: ClientHttp2Session): ClientHttp2Stream | undefined {

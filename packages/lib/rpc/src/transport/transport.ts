@@ -12,6 +12,8 @@ export interface Outgoing {
 }
 
 export interface Cancellable {
+  /** The call's number among the streams of its HTTP/2 connection, where the transport knows it. */
+  readonly streamId?: number | undefined;
   cancel(): void;
 }
 

@@ -1,7 +1,7 @@
 import { release } from 'node:os';
-import type { LinuxSeccomp } from '@gantry/oci';
-import { invalidArgument } from '@gantry/rpc';
-import defaultProfile from './seccomp-default.json';
+import { invalidArgument } from '@gantry/rpc/errors';
+import type { LinuxSeccomp } from '../runtime-seccomp';
+import defaultProfile from './default-profile.json';
 
 interface Condition {
   readonly caps?: readonly string[];

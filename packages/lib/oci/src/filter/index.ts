@@ -1,0 +1,2 @@
+export type { FieldReader, Matcher } from './filter';
+export { compileFilters, labelField } from './filter';

@@ -1,0 +1,1 @@
+export { compileSeccomp, defaultSeccompProfile, parseSeccompProfile, type SeccompProfile } from './profile';

@@ -1,0 +1,2 @@
+export type { TarEntry } from './tar-reader';
+export { readTar } from './tar-reader';

@@ -1,0 +1,16 @@
+export type { CredentialSource, Credentials, TokenSource, TokenWish } from './credentials';
+export { ownCredentials } from './credentials';
+export { PIECE } from './download';
+export type { Endpoint } from './endpoints';
+export type { Patience, Request, Response } from './http';
+export { bodyOf, HttpClient } from './http';
+export { parseConfig } from './image-config';
+export { isLoopback } from './loopback';
+export { documentType, kindOf, MANIFEST_LIMIT, parseIndex, parseManifest } from './manifest';
+export type { ProxySettings } from './proxies';
+export { noProxies, parseProxyUrl, Proxies, shownProxies } from './proxies';
+export type { Access, Described, RegistriesConfig } from './registries';
+export { accessOf, Registries } from './registries';
+export type { FetchedManifest, Reader } from './repository';
+export { Repository } from './repository';
+export { isFrom, otherRepository, SOURCE_PREFIX, sourceLabel, sourceLabels } from './source';
