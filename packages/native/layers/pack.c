@@ -1,18 +1,24 @@
 /*
  * Mode `pack`: writes what lies below a directory as a pax tar to stdout.
  *
- *   gantry-native pack --root DIR [--path PATH] [--name NAME] [--overlay] [--layer]
+ *   gantry-native pack --root DIR [--path PATH] [--name NAME] [--overlay] [--layer] [--lower DIR]...
  *   gantry-native pack --root DIR --base DIR [--layer]
+ *   gantry-native pack ... --blob gzip=LEVEL|plain
  *
  * With --uid-map and --gid-map INSIDE:OUTSIDE:COUNT[,...] an id OUTSIDE becomes INSIDE. PATH is resolved inside DIR (symbolic links too) and
  * its contents are packed under names relative to it; when it is not a directory, that one entry is packed under its own name. With --name, PATH itself (its last component is not followed when it is a symbolic link) is
  * packed as NAME, and what lies below it as NAME/... With --overlay, overlayfs' whiteouts and opaque directories become the `.wh.` names of
- * image layers. Overlayfs' own xattrs are never written. The second form packs what differs from the tree BASE, with `.wh.` names for what only BASE
- * has, as an image layer. With --layer the root is named only where there is something to say of it. Failures as in untar.c.
+ * image layers. With --lower, once for each directory that it lies on, topmost first, what is there already is left out, and of a directory that was made anew only
+ * what it had is taken away. Overlayfs' own xattrs are never written. The second form packs what differs from the tree BASE, with `.wh.` names for what only BASE
+ * has, as an image layer. With --layer the root is named only where there is something to say of it. With --blob the tar, compressed or
+ * not, goes to descriptor 3, and one JSON line to stdout: {"digest","size","diffId"}. Failures as in untar.c.
  */
 #define _GNU_SOURCE
 #include "base/id_ranges.h"
+#include "layers/lowers.h"
+#include "layers/pack.h"
 #include "layers/pack_tar.h"
+#include "layers/squeeze.h"
 #include "layers/tree_walk.h"
 #include "layers/untar_path.h"
 #include "layers/untar_report.h"
@@ -52,6 +58,8 @@ struct packer {
 	bool overlay;
 	int base; /* directory of the other tree that is at the same place as the one being packed; -1: there is none */
 	struct pending *pending;
+	struct lowers lower; /* what shows through the directory that is being packed */
+	bool known; /* what it lies on was told: nothing is hidden that is not named */
 	bool shallow; /* directories without what they hold */
 	struct link_entry *links;
 	size_t link_count, link_cap;
@@ -83,13 +91,13 @@ static const char *first_link(struct packer *p, const struct stat *s, const char
 	return NULL;
 }
 
-/* Makes records of the xattrs. Returns 1 when overlayfs calls the directory opaque. */
-static int add_xattrs(struct packer *p, const char *proc) {
+/* Makes records of the xattrs, of the descriptor where there is one. Returns 1 when overlayfs calls the directory opaque. */
+static int add_xattrs(struct packer *p, int fd, const char *proc) {
 	char names[65536], value[65536], key[300];
 	int opaque = 0;
-	ssize_t total = llistxattr(proc, names, sizeof names);
+	ssize_t total = fd >= 0 ? flistxattr(fd, names, sizeof names) : llistxattr(proc, names, sizeof names);
 	for (char *name = names; total > 0 && name < names + total; name += strlen(name) + 1) {
-		ssize_t size = lgetxattr(proc, name, value, sizeof value);
+		ssize_t size = fd >= 0 ? fgetxattr(fd, name, value, sizeof value) : lgetxattr(proc, name, value, sizeof value);
 		if (size < 0) continue;
 		if (strncmp(name, "trusted.overlay.", 16) == 0 || strncmp(name, "user.overlay.", 13) == 0) {
 			opaque |= strcmp(name + strcspn(name + 8, ".") + 9, "opaque") == 0 && size == 1 && value[0] == 'y';
@@ -168,7 +176,8 @@ static int pack_as(struct packer *p, int dir, const char *prefix, const char *na
 		type = '1';
 		link = linked;
 	} else {
-		opaque = add_xattrs(p, proc);
+		if (type == '0' && (fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)) < 0) rc = fail_at("open", path);
+		opaque = rc == 0 ? add_xattrs(p, fd, proc) : 0;
 		if (opaque < 0) rc = -1;
 		if (type == '2') {
 			ssize_t n = readlinkat(dir, name, target, PATH_MAX);
@@ -177,9 +186,6 @@ static int pack_as(struct packer *p, int dir, const char *prefix, const char *na
 				target[n] = 0;
 				link = target;
 			}
-		} else if (type == '0') {
-			fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-			if (fd < 0) rc = fail_at("open", path);
 		}
 	}
 	if (rc == 0) {
@@ -192,7 +198,7 @@ static int pack_as(struct packer *p, int dir, const char *prefix, const char *na
 	if (rc == 0 && fd >= 0) rc = put_data(p, fd, s.st_size, path);
 	if (rc == 0 && fd >= 0 && tar_pad(&p->out, (uint64_t)s.st_size) < 0) rc = fail_at("pack", path);
 	if (fd >= 0) close(fd);
-	if (rc == 0 && S_ISDIR(s.st_mode) && p->overlay && opaque && !self) rc = put_marker(p, path, ".wh..wh..opq", &s);
+	if (rc == 0 && S_ISDIR(s.st_mode) && p->overlay && opaque && !self && !p->known) rc = put_marker(p, path, ".wh..wh..opq", &s);
 	if (rc == 0 && S_ISDIR(s.st_mode) && !self && !p->shallow) {
 		int sub = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		rc = sub < 0 ? fail_at("open", path) : pack_dir(p, sub, path);
@@ -264,6 +270,52 @@ static int pack_against(struct packer *p, int dir, const char *prefix, const cha
 	return put_new(p, dir, prefix, name);
 }
 
+/* What a directory that was made anew has not any more. */
+static int put_gone(struct packer *p, int dir, const char *path) {
+	struct tree_names old;
+	struct stat s;
+	if (lowers_list(&p->lower, &old) < 0) return fail_at("read", path);
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < old.count; i++)
+		if (fstatat(dir, old.names[i], &s, AT_SYMLINK_NOFOLLOW) < 0) rc = put_whiteout(p, path, old.names[i]);
+	tree_names_free(&old);
+	return rc;
+}
+
+/* A directory of overlayfs' changes: only what is in it may make it a change. */
+static int pack_upper(struct packer *p, int dir, const char *prefix, const char *name, bool same) {
+	struct pending own = {p->pending, dir, prefix, name, false};
+	struct lowers outer = p->lower, below = {0};
+	char *path = NULL;
+	if (!same && put_pending(p, &own) < 0) return -1;
+	int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int rc = fd < 0 ? fail_at("open", name) : lowers_below(&outer, name, &below);
+	if (rc == 0 && join_path(&path, prefix, name) < 0) rc = untar_fail("io", "out of memory");
+	p->pending = &own;
+	p->lower = below;
+	if (rc == 0 && below.count > 0 && lowers_opaque(fd)) rc = put_gone(p, fd, path);
+	if (rc == 0) rc = pack_dir(p, fd, path);
+	p->lower = outer;
+	p->pending = own.up;
+	lowers_close(&below);
+	free(path);
+	if (fd >= 0) close(fd);
+	return rc;
+}
+
+/* An entry of overlayfs' changes: nothing of it when what it lies on shows the same. A file of several names is never left out: another name may be new. */
+static int pack_over(struct packer *p, int dir, const char *prefix, const char *name) {
+	struct stat here, there;
+	if (fstatat(dir, name, &here, AT_SYMLINK_NOFOLLOW) < 0) return errno == ENOENT ? 0 : fail_at("stat", name);
+	int from = lowers_find(&p->lower, name, &there);
+	bool alike = from >= 0 && (here.st_mode & S_IFMT) == (there.st_mode & S_IFMT) && (S_ISDIR(here.st_mode) || here.st_nlink == 1);
+	int same = alike ? tree_same(from, dir, name, true) : 0;
+	if (same < 0) return fail_at("compare", name);
+	if (S_ISDIR(here.st_mode)) return pack_upper(p, dir, prefix, name, same);
+	if (same) return 0;
+	return put_pending(p, p->pending) < 0 ? -1 : pack_entry(p, dir, prefix, name);
+}
+
 /* Sorted, so that the same tree gives the same archive. */
 static int pack_dir(struct packer *p, int dir, const char *prefix) {
 	struct tree_names here, there = {0};
@@ -273,7 +325,7 @@ static int pack_dir(struct packer *p, int dir, const char *prefix) {
 		int order = i == here.count ? 1 : k == there.count ? -1 : strcmp(here.names[i], there.names[k]);
 		if (order > 0) rc = put_whiteout(p, prefix, there.names[k]);
 		else if (order == 0) rc = pack_against(p, dir, prefix, here.names[i]);
-		else rc = put_new(p, dir, prefix, here.names[i]);
+		else rc = p->known ? pack_over(p, dir, prefix, here.names[i]) : put_new(p, dir, prefix, here.names[i]);
 		i += order <= 0;
 		k += order >= 0;
 	}
@@ -298,13 +350,53 @@ static bool root_is_plain(int dir, int base) {
 	return true;
 }
 
+static int pack_root(struct packer *p, int dir, bool layer) {
+	int rc = layer && root_is_plain(dir, p->base) ? 0 : pack_entry(p, dir, "", ".");
+	return rc == 0 ? pack_dir(p, dir, "") : rc;
+}
+
+int pack_changes(int dir, const struct lowers *lower, int fd, uint64_t most) {
+	struct packer p = {.base = -1,
+	    .overlay = true,
+	    .lower = *lower,
+	    .known = true,
+	    .out = {.fd = fd, .most = most, .buffer = malloc(COPY_SIZE)},
+	    .buffer = malloc(COPY_SIZE)};
+	if (!p.out.buffer || !p.buffer) return untar_fail("io", "out of memory");
+	int rc = pack_root(&p, dir, true);
+	if (rc == 0 && tar_finish(&p.out) < 0) rc = fail_at("pack", ".");
+	return p.out.exceeded ? 1 : rc;
+}
+
+#define BLOB 3
+
+static bool read_form(const char *text, int *level) {
+	if (strcmp(text, "plain") == 0) *level = SQUEEZE_PLAIN;
+	else if (strncmp(text, "gzip=", 5) == 0 && text[5] >= '0' && text[5] <= '9' && !text[6]) *level = text[5] - '0';
+	else return false;
+	return true;
+}
+
+/* What is still under way, and the line about all of it. */
+static int finish(struct packer *p, const char *path) {
+	struct squeeze_outcome outcome;
+	if (tar_finish(&p->out) < 0) return fail_at("pack", path);
+	if (!p->out.squeeze) return 0;
+	if (squeeze_end(p->out.squeeze, &outcome) < 0) return fail_at("pack", path);
+	squeeze_report(&outcome);
+	return 0;
+}
+
 int mode_pack(int argc, char **argv) {
+	int level = SQUEEZE_PLAIN;
+	bool blob = false;
 	struct packer p = {.base = -1, .out = {.fd = STDOUT_FILENO, .buffer = malloc(COPY_SIZE)}, .buffer = malloc(COPY_SIZE)};
 	const char *root = NULL, *path = "", *as = NULL, *other = NULL;
 	bool layer = false;
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--overlay") == 0) p.overlay = true;
 		else if (strcmp(argv[i], "--layer") == 0) layer = true;
+		else if (strcmp(argv[i], "--blob") == 0 && i + 1 < argc && read_form(argv[i + 1], &level)) blob = i++ > 0;
 		else if (strcmp(argv[i], "--root") == 0 && i + 1 < argc) root = argv[++i];
 		else if (strcmp(argv[i], "--path") == 0 && i + 1 < argc) path = argv[++i];
 		else if ((strcmp(argv[i], "--uid-map") == 0 || strcmp(argv[i], "--gid-map") == 0) && i + 1 < argc) {
@@ -312,9 +404,15 @@ int mode_pack(int argc, char **argv) {
 			if (!id_ranges_read(ranges, argv[++i])) return untar_fail("io", "an id map wants INSIDE:OUTSIDE:COUNT, not %s", argv[i]) < 0;
 		} else if (strcmp(argv[i], "--name") == 0 && i + 1 < argc) as = argv[++i];
 		else if (strcmp(argv[i], "--base") == 0 && i + 1 < argc) other = argv[++i];
-		else return untar_fail("io", "unknown flag or missing value: %s", argv[i]) < 0;
+		else if (strcmp(argv[i], "--lower") == 0 && i + 1 < argc) {
+			int fd = open(argv[++i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+			if (fd < 0) return fail_at("open", argv[i]) < 0;
+			if (lowers_add(&p.lower, fd) < 0) return 1;
+			p.known = true;
+		} else return untar_fail("io", "unknown flag or missing value: %s", argv[i]) < 0;
 	}
 	if (!root || !p.out.buffer || !p.buffer) return untar_fail("io", root ? "out of memory" : "--root is missing") < 0;
+	if (blob && !(p.out.squeeze = squeeze_new(BLOB, level, 0))) return untar_fail("io", "out of memory") < 0;
 	tree_raise_files();
 	int base = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (base < 0) return fail_at("open", root) < 0;
@@ -327,13 +425,12 @@ int mode_pack(int argc, char **argv) {
 		struct untar_parent where = *clean ? untar_open_parent(&tree, clean, false) : (struct untar_parent){.fd = base, .name = "."};
 		int done = where.fd < 0 ? untar_fail(errno == ENOENT ? "absent" : "io", "open %s: %s", path, strerror(errno))
 		                        : pack_as(&p, where.fd, "", where.name, as);
-		if (done == 0 && tar_finish(&p.out) < 0) done = fail_at("pack", path);
+		if (done == 0) done = finish(&p, path);
 		return done < 0;
 	}
 	int rc, dir = *clean ? untar_open_in_root(base, clean, O_RDONLY | O_DIRECTORY) : base;
 	if (dir >= 0) {
-		rc = layer && root_is_plain(dir, p.base) ? 0 : pack_entry(&p, dir, "", ".");
-		if (rc == 0) rc = pack_dir(&p, dir, "");
+		rc = pack_root(&p, dir, layer);
 	} else if (errno == ENOTDIR) {
 		struct untar_tree tree;
 		untar_tree_init(&tree, base);
@@ -342,6 +439,6 @@ int mode_pack(int argc, char **argv) {
 	} else {
 		rc = untar_fail(errno == ENOENT ? "absent" : "io", "open %s: %s", path, strerror(errno));
 	}
-	if (rc == 0 && tar_finish(&p.out) < 0) rc = fail_at("pack", path);
+	if (rc == 0) rc = finish(&p, path);
 	return rc < 0;
 }

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "layers/pack_tar.h"
 #include "base/id_ranges.h"
+#include "layers/squeeze.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,6 +13,17 @@
 #define BUFFER (1U << 20)
 
 static int flush(struct tar_out *out) {
+	if (out->most > 0 && out->written + out->used > out->most) {
+		out->exceeded = true;
+		errno = EFBIG;
+		return -1;
+	}
+	out->written += out->used;
+	if (out->squeeze) {
+		size_t size = out->used;
+		out->used = 0;
+		return squeeze_put(out->squeeze, out->buffer, size);
+	}
 	for (size_t at = 0; at < out->used;) {
 		ssize_t n = write(out->fd, out->buffer + at, out->used - at);
 		if (n < 0) {

@@ -1,11 +1,18 @@
 /* A writer of pax tar: ustar headers, extended records only where ustar has no room. */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/stat.h>
 
+struct squeeze;
+
 struct tar_out {
 	int fd;
+	uint64_t most; /* more than so many bytes are not written: EFBIG; 0: any number */
+	uint64_t written;
+	bool exceeded;
+	struct squeeze *squeeze; /* takes the bytes instead of fd */
 	unsigned char *buffer; /* one MiB */
 	size_t used;
 	char *records; /* extended records of the next entry */

@@ -35,6 +35,8 @@ int tree_list(int dir, struct tree_names *out) {
 	errno = 0;
 	for (struct dirent *d; (d = readdir(stream)); errno = 0) {
 		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0) continue;
+		/* overlayfs lists the mark that hides something in a folder that lies on none, and does not find it */
+		if (d->d_type == DT_CHR && faccessat(fd, d->d_name, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT) continue;
 		if (out->count == cap) {
 			cap = cap ? cap * 2 : 64;
 			char **grown = realloc(out->names, cap * sizeof *grown);

@@ -41,6 +41,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /*
@@ -54,6 +55,16 @@ static int become_root_inside(void) {
 	setfsgid(gid);
 	setfsuid(uid);
 	return 0;
+}
+
+/* A program that a killed service left behind may write into the tree for a moment more. */
+static int remove_left(int root, const char *name) {
+	const struct timespec moment = {0, 20 * 1000 * 1000};
+	for (int tries = 0;; tries++) {
+		if (untar_remove_tree(root, name) == 0 || errno == ENOENT) return 0;
+		if (errno != ENOTEMPTY || tries == 250) return untar_fail_at("remove", name) < 0;
+		nanosleep(&moment, NULL);
+	}
 }
 
 int mode_untar(int argc, char **argv) {
@@ -75,10 +86,10 @@ int mode_untar(int argc, char **argv) {
 	if (st.opt.remove) {
 		if (strchr(st.opt.remove, '/') || strcmp(st.opt.remove, ".") == 0 || strcmp(st.opt.remove, "..") == 0)
 			return untar_fail("unsafe", "%s is no plain name", st.opt.remove) < 0;
-		return untar_remove_tree(root, st.opt.remove) < 0 && errno != ENOENT ? untar_fail_at("remove", st.opt.remove) < 0 : 0;
+		return remove_left(root, st.opt.remove);
 	}
 	if (st.opt.adopt) return untar_adopt(&st.tree, st.opt.parents, st.opt.parent_count) < 0;
 	if (untar_extract(&st) < 0) return 1;
-	untar_report(&st);
+	untar_report(&st, stdout);
 	return 0;
 }

@@ -21,7 +21,21 @@ struct source {
 	unsigned char *buffer; /* of a plain archive */
 	struct inflate *inflate; /* of a compressed one */
 	SHA256_CTX hash; /* of what came out of it */
+	int64_t got; /* bytes of the tar so far */
+	int64_t body_end; /* where the data of the last entry ends */
+	bool padded; /* what was left out of its last block has been put in */
 };
+
+#define BLOCK 512
+static const unsigned char zeros[BLOCK];
+static int64_t whole_blocks(int64_t bytes) { return (bytes + BLOCK - 1) / BLOCK * BLOCK; }
+
+/* docker's own client ends some archives behind the last byte of the last file: what fills its block is left out, as Go's reader takes it. */
+static ssize_t padding(const struct source *source, const void **buffer) {
+	*buffer = zeros;
+	bool in_padding = !source->padded && source->got >= source->body_end && source->got < whole_blocks(source->body_end);
+	return in_padding ? (ssize_t)(whole_blocks(source->body_end) - source->got) : 0;
+}
 
 static ssize_t read_packed(void *context, void *buffer, size_t size) {
 	struct source *source = context;
@@ -54,6 +68,8 @@ static ssize_t read_input(struct archive *a, void *data, const void **buffer) {
 		n = untar_input_read(&source->st->input, source->buffer, READ_SIZE);
 		*buffer = source->buffer;
 	}
+	if (n == 0 && (n = padding(source, buffer)) > 0) source->padded = true;
+	else if (n > 0) source->got += n;
 	if (n >= 0) return n;
 	const char *broken = source->inflate ? inflate_error(source->inflate) : NULL;
 	if (broken) archive_set_error(a, EILSEQ, "broken gzip: %s", broken);
@@ -68,6 +84,20 @@ static int read_rest(struct archive *a, struct source *source) {
 	do n = read_input(a, source, &bytes);
 	while (n > 0);
 	return n < 0 ? untar_fail("archive", "behind entry %lld: %s", (long long)source->st->entries, archive_error_string(a)) : 0;
+}
+
+/* An archive whose second empty block was begun only was cut off; without any it merely has no end. */
+static int check_end(const struct source *source, int64_t consumed) {
+	int64_t begun = source->got - consumed;
+	bool one_empty = consumed - whole_blocks(source->body_end) == BLOCK;
+	return one_empty && begun > 0 && begun < BLOCK ? untar_fail("archive", "it is cut off in its last block") : 0;
+}
+
+/* Where its data ends; sparse files have less of it than they are long. */
+static int64_t end_of_body(struct archive *a, struct archive_entry *e) {
+	int64_t at = archive_filter_bytes(a, 0);
+	bool has_body = archive_entry_filetype(e) == AE_IFREG && !archive_entry_hardlink(e) && archive_entry_sparse_count(e) == 0;
+	return has_body ? at + archive_entry_size(e) : at;
 }
 
 static int lay_entry(struct untar_state *st, struct archive *a, struct archive_entry *e) {
@@ -132,9 +162,11 @@ int untar_extract(struct untar_state *st) {
 		else if (rc != ARCHIVE_OK) return untar_fail("archive", "entry %lld: %s", (long long)st->entries + 1, archive_error_string(a));
 		if (++st->entries > st->opt.max_entries)
 			return untar_fail("budget", "the archive holds more than %lld entries", (long long)st->opt.max_entries);
+		source.body_end = end_of_body(a, e);
 		if (lay_entry(st, a, e) < 0) return -1;
 	}
-	if (read_rest(a, &source) < 0) return -1;
+	int64_t consumed = archive_filter_bytes(a, 0);
+	if (read_rest(a, &source) < 0 || check_end(&source, consumed) < 0) return -1;
 	archive_read_free(a);
 	close_source(&source);
 	return untar_settle_dirs(st);

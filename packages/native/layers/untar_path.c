@@ -61,6 +61,12 @@ void untar_tree_forget(struct untar_tree *tree) {
 	tree->cached_path = NULL;
 }
 
+void untar_tree_release(struct untar_tree *tree) {
+	untar_tree_forget(tree);
+	if (tree->root >= 0) close(tree->root);
+	tree->root = -1;
+}
+
 char *untar_clean(const char *raw) {
 	char *out = malloc(strlen(raw) + 1), *end = out;
 	if (!out) return NULL;

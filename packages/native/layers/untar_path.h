@@ -24,6 +24,9 @@ void untar_tree_init(struct untar_tree *tree, int root);
 /* Drops the cached directory: to be called before a directory may be removed. */
 void untar_tree_forget(struct untar_tree *tree);
 
+/* Closes all, of a tree in which nothing was made on the way. */
+void untar_tree_release(struct untar_tree *tree);
+
 /* Removes leading slashes, `.` and double slashes. NULL when a `..` leads above the root. "" is the root. Caller frees. */
 char *untar_clean(const char *raw);
 

@@ -10,6 +10,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/loop.h"
+#include "monitor/rotation.h"
+
 #define OUT_CAP (256 * 1024)
 
 // 1: the byte cannot stand for itself in a JSON string. dockerd also escapes <, > and &.
@@ -52,12 +55,13 @@ size_t rfc3339_now(char *buf) {
 	return n;
 }
 
-int logfile_open(struct logfile *lf, const char *path, const char *attrs, int64_t max_size, int max_file) {
+int logfile_open(struct logfile *lf, const char *path, const struct log_rules *rules) {
 	fill_special();
 	lf->path = path;
-	lf->attrs = attrs && *attrs ? attrs : NULL;
-	lf->max_size = max_size;
-	lf->max_file = max_file < 1 ? 1 : max_file;
+	lf->rules = *rules;
+	if (lf->rules.attrs && !*lf->rules.attrs) lf->rules.attrs = NULL;
+	if (lf->rules.passed && !*lf->rules.passed) lf->rules.passed = NULL;
+	if (lf->rules.max_file < 1) lf->rules.max_file = 1;
 	lf->outlen = 0;
 	lf->dropped = 0;
 	lf->fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
@@ -71,6 +75,14 @@ int logfile_open(struct logfile *lf, const char *path, const char *attrs, int64_
 		return -1;
 	}
 	return 0;
+}
+
+bool logfile_full(struct logfile *lf) {
+	if (lf->fd < 0 || !lf->rules.waits || !lf->rules.passed || lf->rules.max_size <= 0 || lf->size < lf->rules.max_size) return false;
+	int64_t now = loop_now();
+	if (lf->looked && now - lf->looked < LOG_LOOK_MS) return lf->full;
+	lf->looked = now;
+	return lf->full = !rotation_passed(lf, lf->rules.max_file - 1);
 }
 
 static uint64_t count_lines(const char *p, size_t n) {
@@ -105,23 +117,15 @@ static void flush(struct logfile *lf) {
 
 static void rotate(struct logfile *lf) {
 	flush(lf);
-	if (lf->max_file > 1) {
-		char from[4200], to[4200];
-		for (int i = lf->max_file - 1; i > 1; i--) {
-			snprintf(from, sizeof from, "%s.%d", lf->path, i - 1);
-			snprintf(to, sizeof to, "%s.%d", lf->path, i);
-			(void)rename(from, to);
-		}
-		snprintf(to, sizeof to, "%s.1", lf->path);
-		(void)rename(lf->path, to);
-	} else {
-		(void)unlink(lf->path); // not emptied: whoever still reads it reads to its end
-	}
+	if (!rotation_may(lf)) return; // go on with the old file: better too long than lost
+	rotation_rename(lf);
 	int fd = open(lf->path, O_WRONLY | O_APPEND | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
-	if (fd < 0) return; // go on with the old file: better too long than lost
+	if (fd < 0) return;
 	close(lf->fd);
 	lf->fd = fd;
 	lf->size = 0;
+	lf->looked = 0;
+	if (lf->rules.compress) rotation_pack(lf);
 }
 
 // Length of the valid UTF-8 sequence at p, 0 when there is none (overlong, surrogate, beyond U+10FFFF, cut off).
@@ -194,14 +198,17 @@ static void make_stamp(struct stamp *s) {
 	s->len = (size_t)(o - s->tail);
 }
 
-static void emit(struct logfile *lf, const char *stream, const char *text, size_t len, bool newline, const struct stamp *s) {
-	size_t attrs = lf->attrs ? strlen(lf->attrs) : 0;
+static void emit(struct logfile *lf, const char *stream, const char *text, size_t len, bool newline, struct stamp *s) {
+	size_t attrs = lf->rules.attrs ? strlen(lf->rules.attrs) : 0;
 	size_t worst = len * 6 + attrs + 160;
 	if (worst > OUT_CAP) {
 		lf->dropped++;
 		return;
 	}
-	if (lf->max_size > 0 && lf->size + (int64_t)lf->outlen >= lf->max_size) rotate(lf);
+	if (lf->rules.max_size > 0 && lf->size + (int64_t)lf->outlen >= lf->rules.max_size) {
+		rotate(lf);
+		make_stamp(s); // the first time of a file is no other's
+	}
 	if (lf->outlen + worst > OUT_CAP) flush(lf);
 	char *o = put(lf->out + lf->outlen, "{\"log\":\"", 8);
 	o = encode(o, (const unsigned char *)text, len);
@@ -211,7 +218,7 @@ static void emit(struct logfile *lf, const char *stream, const char *text, size_
 	o = put(o, "\",", 2);
 	if (attrs) {
 		o = put(o, "\"attrs\":", 8);
-		o = put(o, lf->attrs, attrs);
+		o = put(o, lf->rules.attrs, attrs);
 		*o++ = ',';
 	}
 	o = put(o, s->tail, s->len);

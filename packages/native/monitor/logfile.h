@@ -5,20 +5,36 @@
 // A line longer than 16 KiB is split into entries without the closing "\n", as dockerd does; bytes that are no UTF-8
 // become U+FFFD. The sink never blocks the container: what cannot be written (disk full) is dropped and counted, and the
 // file always ends on a whole entry.
+//
+// Lines that are for somebody else, too, are passed on by a service that reads the file: what it has passed on it tells in a file of its own, and
+// no file is taken away before. The output rests meanwhile (logfile_full) where that is wanted.
 #ifndef GANTRY_LOGFILE_H
 #define GANTRY_LOGFILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define LOG_LINE_MAX 16384
+#define LOG_LOOK_MS 50
+
+struct log_rules {
+	const char *attrs; // JSON object text or NULL
+	int64_t max_size; // bytes after which the file is rotated, 0: never
+	int max_file; // files kept, the current one included
+	bool compress; // what is rotated away becomes .gz, once it was passed on
+	const char *passed; // file that tells how far the lines were passed on, NULL: they are for nobody else
+	bool waits; // with passed: the output rests rather than that lines are lost
+};
 
 struct logfile {
 	int fd; // -1: no log
 	const char *path; // absolute
-	const char *attrs; // JSON object text or NULL
-	int64_t max_size; // bytes after which the file is rotated, 0: never
-	int max_file; // files kept, the current one included
+	struct log_rules rules;
+	pid_t packer; // compresses, 0: nobody does
+	int64_t looked; // loop_now() of the last look whether the output has to rest, 0: none
+	bool full; // what it showed
 	int64_t size; // bytes in the current file
 	uint64_t dropped; // entries that could not be written
 	char *out; // encoded, not yet written
@@ -32,7 +48,10 @@ struct logline {
 };
 
 // Opens (append, create 0640) the file. Returns 0, or -1 with errno.
-int logfile_open(struct logfile *lf, const char *path, const char *attrs, int64_t max_size, int max_file);
+int logfile_open(struct logfile *lf, const char *path, const struct log_rules *rules);
+
+// The output has to rest: the oldest file must go before more is written, and was not passed on. Looks again after LOG_LOOK_MS.
+bool logfile_full(struct logfile *lf);
 
 // Takes a chunk of one stream ("stdout" or "stderr"); complete lines are written before it returns.
 void logfile_write(struct logfile *lf, struct logline *line, const char *stream, const char *data, size_t len);

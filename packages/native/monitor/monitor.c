@@ -213,6 +213,7 @@ static int timeout(int64_t now) {
 	if (monitor.dead && monitor.status != STATUS_STOPPED && now + 20 < until) until = now + 20;
 	int64_t look = monitor.stuck_ms < 2000 ? monitor.stuck_ms / 2 + 1 : 1000;
 	if ((clients_full() || monitor.released) && now + look < until) until = now + look;
+	if (output_waits_for_log() && now + LOG_LOOK_MS < until) until = now + LOG_LOOK_MS;
 	if (until == INT64_MAX) return -1;
 	return until > now ? (int)(until - now) : 0;
 }
@@ -220,8 +221,10 @@ static int timeout(int64_t now) {
 static void serve(void) {
 	bool leaving = false;
 	for (;;) {
+		bool resting = output_waits_for_log();
 		loop_turn(timeout(loop_now()));
 		int64_t now = loop_now();
+		if (resting) output_update();
 		if (monitor.ack_deadline && now >= monitor.ack_deadline) destroy();
 		if (kill_at && now >= kill_at && !monitor.dead && monitor.remote) {
 			remote_kill();
@@ -234,8 +237,9 @@ static void serve(void) {
 		if (monitor.released && monitor.status == STATUS_STOPPED) {
 			if (!leaving) clients_stop_listening(monitor.socket);
 			leaving = true;
-			clients_close_idle();
-			if (clients_sweep(now) == 0 && !output_read(now)) return; // whoever still reads gets all of it
+			bool read = output_read(now); // whoever still reads gets all of it ...
+			if (!read) clients_close_idle(); // ... and who released waits for this
+			if (clients_sweep(now) == 0 && !read) return;
 		} else {
 			clients_sweep(now);
 		}

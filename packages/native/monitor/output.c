@@ -88,7 +88,7 @@ static void deliver(struct source *s, const char *data, size_t len) {
 
 static bool blocked(void) {
 	if (monitor.dead) return false; // what is left is bounded by the pipe
-	return outlet_full(&sources[0].fifo_out) || outlet_full(&sources[1].fifo_out) || clients_full();
+	return outlet_full(&sources[0].fifo_out) || outlet_full(&sources[1].fifo_out) || clients_full() || logfile_full(&log_file);
 }
 
 // Reads once. 1: bytes, 0: nothing now, -1: the end.
@@ -147,11 +147,15 @@ int output_open(const struct frame *frame, int fds[3], const char **what) {
 	const char *log = wire_get(frame, "log", NULL);
 	if (log && *log) {
 		*what = log;
-		const char *attrs = wire_get(frame, "log_attrs", NULL);
+		const char *attrs = wire_get(frame, "log_attrs", NULL), *passed = wire_get(frame, "log_passed", NULL);
 		// Copies: the request's memory is given back after the create.
-		if (logfile_open(&log_file, strdup(log), attrs ? strdup(attrs) : NULL, wire_int(frame, "log_max_size", 0),
-		        (int)wire_int(frame, "log_max_file", 1)) < 0)
-			return -1;
+		struct log_rules rules = {.attrs = attrs ? strdup(attrs) : NULL,
+		    .max_size = wire_int(frame, "log_max_size", 0),
+		    .max_file = (int)wire_int(frame, "log_max_file", 1),
+		    .compress = wire_int(frame, "log_compress", 0),
+		    .passed = passed ? strdup(passed) : NULL,
+		    .waits = wire_int(frame, "log_waits", 0)};
+		if (logfile_open(&log_file, strdup(log), &rules) < 0) return -1;
 	}
 	const char *logger = wire_get(frame, "logger", NULL);
 	int pipes[2] = {-1, -1};
@@ -243,5 +247,7 @@ bool output_read(int64_t now) {
 	}
 	return false;
 }
+
+bool output_waits_for_log(void) { return !monitor.dead && logfile_full(&log_file); }
 
 uint64_t output_log_dropped(void) { return log_file.dropped; }

@@ -34,6 +34,9 @@ void output_finish(void);
 // Bytes wait for the reader of a FIFO, who took some in the last monitor.stuck_ms.
 bool output_read(int64_t now);
 
+// The output rests because lines of the log were not passed on; whoever asks calls output_update() again after LOG_LOOK_MS.
+bool output_waits_for_log(void);
+
 // Log entries that could not be written.
 uint64_t output_log_dropped(void);
 

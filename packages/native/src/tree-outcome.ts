@@ -27,11 +27,11 @@ export async function treeOutcome(child: TreeChild, collect = true): Promise<str
   }
   const [code, signal] = end;
   if (code === 0) return Buffer.concat(output).toString();
-  throw failureOf(Buffer.concat(errors).toString('latin1'), signal ?? String(code));
+  throw treeFailure(Buffer.concat(errors).toString('latin1'), signal ?? String(code));
 }
 
-/** The last line is {"code","error"}; names in it are bytes. */
-function failureOf(text: string, end: string): GantryError {
+/** What the program told: the last line is {"code","error"}; names in it are bytes. */
+export function treeFailure(text: string, end: string): GantryError {
   const line = text.trim().split('\n').at(-1) ?? '';
   let report: { code?: string; error?: string };
   try {
@@ -44,6 +44,8 @@ function failureOf(text: string, end: string): GantryError {
   switch (report.code) {
     case 'unsafe':
       return invalidArgument(`unsafe archive: ${message}`);
+    case 'invalid':
+      return invalidArgument(message);
     case 'archive':
       return dataLoss(`broken archive: ${message}`);
     case 'absent':

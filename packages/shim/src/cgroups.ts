@@ -4,15 +4,15 @@ import { basename, join } from 'node:path';
 import { type CgroupManager, containerCgroupPath, createCgroupManager, monitorCgroupPath } from '@gantry/runtime';
 import type { Spec } from '@gantry/oci';
 
-/** Parents that engines share: each takes them away when it was the last to need them. Containerd's clients name a parent after their namespace. */
+/** Parents that engines share: each takes them away when it was the last to need them. Containerd's clients name a parent after their namespace, the builder one in ours. */
 function sharedPaths(run: string): string[] {
   const tasks = join(run, 'tasks');
   const namespaces = existsSync(tasks)
     ? readdirSync(tasks, { withFileTypes: true })
         .filter((entry) => entry.isDirectory())
-        .map((entry) => `/${entry.name}`)
+        .map((entry) => entry.name)
     : [];
-  return ['/gantry-monitors', '/gantry', ...namespaces];
+  return ['/gantry-monitors', ...namespaces.map((name) => `/gantry/${name}`), '/gantry', ...namespaces.map((name) => `/${name}`)];
 }
 
 /** The helper and all monitors of an engine share one cgroup, a sibling of the containers'. An engine is its run root. */

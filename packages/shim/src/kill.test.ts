@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { Status } from '@gantry/api/containerd/v1/types/task';
 import type { CreateOptions } from '@gantry/api/gantry/shim/v1/shim';
 import { hasEnded, killableShim, monitorOf } from './testing/killable-shim';
@@ -37,8 +37,11 @@ describe('kill -9 of shim and helper', () => {
     const churn = (async () => {
       for (let i = 0; busy; i++) {
         try {
-          const task = await shim.create({ args: ['sh', '-c', 'echo only; exit 6'] });
-          short.push(task);
+          const prepared = shim.prepare({ args: ['sh', '-c', 'echo only; exit 6'] });
+          const { socket, log } = prepared;
+          // Before the call: a shim that is killed behind its last step, but before its answer, leaves a whole task to the next one.
+          short.push({ id: prepared.request.id, pid: 0, bundle: prepared.request.bundle, socket, log });
+          const task = await shim.createFrom(prepared);
           await shim.startTask(task);
           await shim.exec(held, `x${i}`, { args: ['true'] });
           await shim.startTask(held, `x${i}`);
@@ -74,7 +77,7 @@ describe('kill -9 of shim and helper', () => {
     expect(await client.output).toEqual(['works\n', '']);
 
     for (const task of short) {
-      // Either whole, with its exit kept, or gone.
+      // Either whole, with its exit kept if it was started, or gone.
       const state = await shim.tasks.state(shim.ctx, { id: task.id, execId: '' }).catch(() => undefined);
       if (state === undefined) continue;
       if (state.status === Status.RUNNING) await shim.wait(task);
@@ -165,6 +168,10 @@ describe('kill -9 of shim and helper', () => {
       `${bare}/task.json`,
       readFileSync(`${task.bundle}/task.json`, 'utf8').replaceAll(`/${task.id}"`, '/bare"').replaceAll(`"${task.id}"`, '"bare"'),
     );
+    // As if its monitor had begun only when the record was gone already.
+    const late = `${shim.run}/tasks/${shim.ctx.namespace}/late`;
+    mkdirSync(late);
+    copyFileSync(`${task.bundle}/monitor.json`, `${late}/monitor.json`);
     service.start();
     await expect(shim.tasks.state(shim.ctx, { id: task.id, execId: '' })).rejects.toMatchObject({ kind: 'notFound' });
     expect(hasEnded(task.pid)).toBe(true);
@@ -173,5 +180,6 @@ describe('kill -9 of shim and helper', () => {
     expect(shim.hasCgroup(task)).toBe(false);
     expect(existsSync(task.bundle)).toBe(false);
     expect(existsSync(bare)).toBe(false);
+    expect(existsSync(late)).toBe(false);
   });
 });

@@ -1,15 +1,7 @@
-import { release } from 'node:os';
-import {
-  defaultCapabilities,
-  defaultMaskedPaths,
-  defaultMounts,
-  defaultNamespaces,
-  defaultReadonlyPaths,
-  dockerDefaultSeccomp,
-  type Spec,
-} from '@gantry/oci';
+import { defaultCapabilities, defaultMaskedPaths, defaultMounts, defaultNamespaces, defaultReadonlyPaths, type Spec } from '@gantry/oci';
 import type { Logger } from '@gantry/rpc';
 import { compileCreate } from '@gantry/runtime';
+import { compileSeccomp, defaultSeccompProfile } from '@gantry/oci/seccomp';
 
 /** Milliseconds after the start: the other services are up by then. */
 const DELAY_MS = 300;
@@ -45,7 +37,7 @@ function typicalSpec(): Spec {
       namespaces: defaultNamespaces.map((type) => ({ type })),
       maskedPaths: [...defaultMaskedPaths],
       readonlyPaths: [...defaultReadonlyPaths],
-      seccomp: dockerDefaultSeccomp({ arch: process.arch, kernel: release(), caps: capabilities }),
+      seccomp: compileSeccomp(defaultSeccompProfile(), capabilities),
     },
   };
 }

@@ -1,5 +1,5 @@
 /** Checkpoint and restore, with a criu that works here (GANTRY_CRIU names one), and what is said when there is none. */
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,27 +7,21 @@ import type { Spec } from '@gantry/oci';
 import { createCgroupManager } from '../cgroup/manager';
 import { externalNamespaces } from '../criu/external-namespaces';
 import { resolveInside } from '../criu/external-mounts';
-import { dockerLikeSpec, makeBundle, missingForContainers, nativeBinary } from '../testing/container';
+import { layOutCommand, type Command } from '../testing/command';
+import { dockerLikeSpec, makeBundle, missingForContainers } from '../testing/container';
 
 const criu = process.env['GANTRY_CRIU'] ?? 'criu';
 const works = spawnSync(criu, ['check']).status === 0;
 const missing = missingForContainers();
 const work = join(tmpdir(), `gantry-checkpoint-${process.pid}`);
 beforeAll(() => mkdirSync(work));
-const script = join(work, 'gantry-runc.cjs');
-const repository = join(__dirname, '../../../..');
+let command: Command | undefined;
 
 beforeAll(() => {
-  execFileSync(join(repository, 'node_modules/esbuild/bin/esbuild'), [
-    join(__dirname, 'main.ts'),
-    '--bundle',
-    '--platform=node',
-    '--external:koffi',
-    `--outfile=${script}`,
-    '--log-level=error',
-  ]);
+  command = layOutCommand(join(work, 'lib'));
 });
 afterAll(async () => {
+  await command?.end();
   await createCgroupManager().tidy('/gantry-test');
   rmSync(work, { recursive: true, force: true });
 });
@@ -58,10 +52,10 @@ test('a network or pid namespace that is joined by path is left to its owner, an
 (missing === undefined ? describe : describe.skip)(`checkpoint${missing === undefined ? '' : ` [needs ${missing}]`}`, () => {
   let box: ReturnType<typeof makeBundle>;
   const id = `cr-${process.pid}`;
-  const run = (program: string, ...words: string[]) =>
+  const run = (criuProgram: string, ...words: string[]) =>
     spawnSync(
-      process.execPath,
-      [script, '--native', nativeBinary, '--root', join(work, 'state'), '--log', join(work, 'log'), '--criu', program, ...words],
+      join(work, 'lib/libexec/gantry-runc'),
+      ['--root', join(work, 'state'), '--log', join(work, 'log'), '--criu', criuProgram, ...words],
       { cwd: box.bundle, encoding: 'utf8', stdio: ['ignore', words[0] === 'exec' ? 'pipe' : 'ignore', 'ignore'] },
     );
   beforeEach(() => {

@@ -1,40 +1,34 @@
 /** The command line, as engines use it: the same suite runs on gantry-runc and on the runc of this host. */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Spec } from '@gantry/oci';
 import { createCgroupManager } from '../cgroup/manager';
-import { dockerLikeSpec, makeBundle, missingForContainers, nativeBinary } from '../testing/container';
+import { layOutCommand, type Command } from '../testing/command';
+import { dockerLikeSpec, makeBundle, missingForContainers } from '../testing/container';
 
 const work = join(tmpdir(), `gantry-runc-test-${process.pid}`);
 beforeAll(() => mkdirSync(work));
-const repository = join(__dirname, '../../../..');
-const script = join(work, 'gantry-runc.cjs');
+let command: Command | undefined;
 
-const runtimes: [name: string, command: string[], missing: string | undefined][] = [
-  ['gantry-runc', [process.execPath, script, '--native', nativeBinary], missingForContainers()],
-  ['runc', ['/usr/sbin/runc'], missingForContainers() ?? (existsSync('/usr/sbin/runc') ? undefined : '/usr/sbin/runc')],
+const runtimes: [name: string, program: string, missing: string | undefined][] = [
+  ['gantry-runc', join(work, 'lib/libexec/gantry-runc'), missingForContainers()],
+  ['runc', '/usr/sbin/runc', missingForContainers() ?? (existsSync('/usr/sbin/runc') ? undefined : '/usr/sbin/runc')],
 ];
 
 beforeAll(() => {
   if (missingForContainers() !== undefined) return;
-  execFileSync(join(repository, 'node_modules/esbuild/bin/esbuild'), [
-    join(__dirname, 'main.ts'),
-    '--bundle',
-    '--platform=node',
-    '--external:koffi',
-    `--outfile=${script}`,
-    '--log-level=error',
-  ]);
+  command = layOutCommand(join(work, 'lib'));
 });
 afterAll(async () => {
+  await command?.end();
   await createCgroupManager().tidy(`/gantry-test-${process.pid}`);
   rmSync(work, { recursive: true, force: true });
 });
 
-describe.each(runtimes)('%s', (name, command, missing) => {
+describe.each(runtimes)('%s', (name, program, missing) => {
   const check = missing === undefined ? test : test.skip;
   const label = (text: string) => (missing === undefined ? text : `${text} [needs ${missing}]`);
   let id = '';
@@ -42,8 +36,7 @@ describe.each(runtimes)('%s', (name, command, missing) => {
   const root = join(work, `root-${name}`);
 
   const run = (...words: string[]) => {
-    const [file = '', ...first] = command;
-    const { status, stdout, stderr } = spawnSync(file, [...first, '--root', root, ...words], {
+    const { status, stdout, stderr } = spawnSync(program, ['--root', root, ...words], {
       cwd: box.bundle,
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -52,9 +45,7 @@ describe.each(runtimes)('%s', (name, command, missing) => {
   };
   /* Detached: a process must not hold our pipes open. */
   const quiet = (...words: string[]) => {
-    const [file = '', ...first] = command;
-    return spawnSync(file, [...first, '--root', root, '--log', join(box.bundle, 'log'), ...words], { cwd: box.bundle, stdio: 'ignore' })
-      .status;
+    return spawnSync(program, ['--root', root, '--log', join(box.bundle, 'log'), ...words], { cwd: box.bundle, stdio: 'ignore' }).status;
   };
   const write = (args: string[], change: (spec: Spec) => void = () => undefined) => {
     const spec = dockerLikeSpec(args);

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { failedPrecondition, invalidArgument } from '@gantry/rpc/errors';
 import { parseFlags } from './arguments';
+import type { Caller } from './context';
 
 const flags = {
   root: {
@@ -26,7 +27,6 @@ export interface Config {
   readonly log: string | undefined;
   readonly logFormat: 'text' | 'json';
   readonly native: string | undefined;
-  readonly rootGiven: boolean;
   readonly debug: boolean;
   readonly rootless: boolean;
   readonly systemdCgroup: boolean;
@@ -39,25 +39,29 @@ export interface Config {
   readonly words: readonly string[];
 }
 
-export function readConfig(argv: readonly string[]): Config {
-  const { values, rest } = parseFlags(argv, flags);
+/** This process as the caller: no planner's. */
+export function ownCaller(): Caller {
+  return { words: process.argv.slice(2), cwd: process.cwd(), pid: process.pid, environment: process.env };
+}
+
+export function readConfig({ words, cwd, pid, environment }: Caller): Config {
+  const { values, rest } = parseFlags(words, flags);
   const logFormat = values['log-format'] ?? 'text';
   if (logFormat !== 'text' && logFormat !== 'json') throw invalidArgument(`flag --log-format: "${logFormat}" is not text or json`);
   const rootless = isRootless(values.rootless);
   if (values['systemd-cgroup'] && !existsSync('/run/systemd/system'))
     throw failedPrecondition('flag --systemd-cgroup: systemd does not run on this host');
   return {
-    root: values.root ?? defaultRoot(),
-    rootGiven: values.root !== undefined,
-    log: values.log,
+    root: values.root ?? defaultRoot(environment['XDG_RUNTIME_DIR']),
+    log: values.log === undefined ? undefined : resolve(cwd, values.log),
     logFormat,
     native: values.native,
     debug: values.debug,
     rootless,
     systemdCgroup: values['systemd-cgroup'],
     criu: values.criu ?? 'criu',
-    listenFds: listenFds(),
-    notifySocket: process.env['NOTIFY_SOCKET'],
+    listenFds: listenFds(environment, pid),
+    notifySocket: environment['NOTIFY_SOCKET'],
     version: values.version,
     help: values.help,
     words: rest,
@@ -71,13 +75,13 @@ function isRootless(given: string | undefined): boolean {
   return result;
 }
 
-function defaultRoot(): string {
+function defaultRoot(runtime: string | undefined): string {
   if (process.geteuid?.() === 0) return '/run/gantry-runc';
-  return join(process.env['XDG_RUNTIME_DIR'] ?? `/run/user/${process.geteuid?.() ?? 0}`, 'gantry-runc');
+  return join(runtime ?? `/run/user/${process.geteuid?.() ?? 0}`, 'gantry-runc');
 }
 
 /** sd_listen_fds(3): the number counts only for the process that it was meant for. */
-function listenFds(): number {
-  const count = Number(process.env['LISTEN_FDS'] ?? '0');
-  return process.env['LISTEN_PID'] === String(process.pid) && Number.isInteger(count) && count > 0 && count < 1024 ? count : 0;
+function listenFds(environment: Caller['environment'], pid: number): number {
+  const count = Number(environment['LISTEN_FDS'] ?? '0');
+  return environment['LISTEN_PID'] === String(pid) && Number.isInteger(count) && count > 0 && count < 1024 ? count : 0;
 }

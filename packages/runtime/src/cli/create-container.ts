@@ -6,8 +6,7 @@ import { compileCreate } from '../compile/create';
 import { seccompFlags } from '../seccomp/flags';
 import type { Flags, Values } from './arguments';
 import { integer } from './arguments';
-import type { Context } from './context';
-import { launchNative, type NativeLaunch } from './native';
+import type { Context, Launcher } from './context';
 import { placeInCgroups } from './place-in-cgroups';
 import { findMapper } from './rootless';
 import { forServiceManager } from './service-manager';
@@ -26,19 +25,15 @@ export const createFlags = {
   'no-subreaper': { kind: 'boolean', help: 'ignored: the caller is the reaper' },
 } as const satisfies Flags;
 
-export interface Created {
-  readonly state: StoredState;
-  readonly launch: NativeLaunch;
-}
-
-/** Reserves the id, makes the cgroups, launches; nothing is left when it fails. `stay`: we remain the parent (run). */
+/** Reserves the id, makes the cgroups, launches; nothing is left when it fails. `stay`: the caller remains the parent (run). */
 export async function createContainer(
   context: Context,
+  launcher: Launcher,
   id: string,
   values: Values<typeof createFlags>,
   stay: 'no' | 'detach' | 'foreground',
-): Promise<Created> {
-  const bundle = resolve(values.bundle ?? '.');
+): Promise<void> {
+  const bundle = resolve(context.caller.cwd, values.bundle ?? '.');
   const spec = forServiceManager(readSpec(bundle), context);
   const preserveFds = (integer('preserve-fds', values['preserve-fds']) ?? 0) + context.listenFds;
   const terminal = spec.process?.terminal === true;
@@ -77,23 +72,18 @@ export async function createContainer(
     saveState(context.root, draft);
     made = true;
     for (const warning of await context.cgroups.create(cgroup, resources)) context.log.warn(warning);
-    const launch = launchNative(context.native, {
-      mode: 'runc-create',
-      plan,
+    const wish = {
       terminal,
       preserveFds,
-      detach: stay === 'detach',
       ...(stay === 'no' ? { listen: directory } : {}),
       ...(values['console-socket'] ? { consoleSocket: values['console-socket'] } : {}),
       ...(values['pidfd-socket'] ? { pidfdSocket: values['pidfd-socket'] } : {}),
-      ...(spec.process?.consoleSize?.height ? { consoleSize: spec.process.consoleSize } : {}),
-    });
-    const pid = await launch.created;
+      ...sizeOf(spec.process?.consoleSize),
+    };
+    const pid = await launcher.create(wish, plan);
     context.log.debug(steps.waits(id, pid));
-    const state = { ...draft, pid, startTime: processStat(pid)?.startTime ?? '' };
-    saveState(context.root, state);
-    if (values['pid-file']) writePidFile(values['pid-file'], pid);
-    return { state, launch };
+    saveState(context.root, { ...draft, pid, startTime: processStat(pid)?.startTime ?? '' });
+    if (values['pid-file']) writePidFile(context, values['pid-file'], pid);
   } catch (error) {
     if (made) {
       await context.cgroups.killAll(cgroup).catch(() => undefined); /* the first error is the one to tell */
@@ -126,7 +116,13 @@ export function readSpec(bundle: string): Spec {
   }
 }
 
-export function writePidFile(path: string, pid: number): void {
+/** A terminal's first size, where one is asked for. */
+export function sizeOf(size: { readonly height?: number; readonly width?: number } | undefined): { rows?: number; columns?: number } {
+  return size?.height ? { rows: size.height, columns: size.width ?? 0 } : {};
+}
+
+export function writePidFile({ caller }: Pick<Context, 'caller'>, given: string, pid: number): void {
+  const path = resolve(caller.cwd, given);
   writeFileSync(`${path}.new`, String(pid), { mode: 0o644 });
   renameSync(`${path}.new`, path);
 }

@@ -1,5 +1,5 @@
 /** gantry-runc's flags, and what a caller hands over by descriptor and environment. */
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -7,14 +7,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Spec } from '@gantry/oci';
 import { createCgroupManager } from '../cgroup/manager';
-import { dockerLikeSpec, makeBundle, missingForContainers, nativeBinary } from '../testing/container';
+import { layOutCommand, type Command } from '../testing/command';
+import { dockerLikeSpec, makeBundle, missingForContainers } from '../testing/container';
 
 const missing = missingForContainers();
 const work = join(tmpdir(), `gantry-flags-${process.pid}`);
 beforeAll(() => mkdirSync(work));
-const script = join(work, 'gantry-runc.cjs');
-const repository = join(__dirname, '../../../..');
+let command: Command | undefined;
+const program = join(work, 'lib/libexec/gantry-runc');
 afterAll(async () => {
+  await command?.end();
   await createCgroupManager().tidy(`/gantry-test-${process.pid}`);
   rmSync(work, { recursive: true, force: true });
 });
@@ -22,11 +24,11 @@ afterAll(async () => {
 (missing === undefined ? describe : describe.skip)(`gantry-runc${missing === undefined ? '' : ` [needs ${missing}]`}`, () => {
   let id = '';
   let box: ReturnType<typeof makeBundle>;
-  const words = (...more: string[]): string[] => [script, '--native', nativeBinary, '--root', join(work, 'root'), ...more];
+  const words = (...more: string[]): string[] => ['--root', join(work, 'root'), ...more];
   const run = (...more: string[]) =>
-    spawnSync(process.execPath, words(...more), { cwd: box.bundle, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+    spawnSync(program, words(...more), { cwd: box.bundle, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
   const quiet = (...more: string[]) =>
-    spawnSync(process.execPath, words('--log', join(box.bundle, 'log'), ...more), { cwd: box.bundle, stdio: 'ignore' }).status;
+    spawnSync(program, words('--log', join(box.bundle, 'log'), ...more), { cwd: box.bundle, stdio: 'ignore' }).status;
   const write = (args: string[], change: (spec: Spec) => void = () => undefined) => {
     const spec = dockerLikeSpec(args);
     spec.linux!.cgroupsPath = `/gantry-test-${process.pid}/${id}`;
@@ -34,14 +36,7 @@ afterAll(async () => {
     writeFileSync(join(box.bundle, 'config.json'), JSON.stringify(spec));
   };
   beforeAll(() => {
-    execFileSync(join(repository, 'node_modules/esbuild/bin/esbuild'), [
-      join(__dirname, 'main.ts'),
-      '--bundle',
-      '--platform=node',
-      '--external:koffi',
-      `--outfile=${script}`,
-      '--log-level=error',
-    ]);
+    command = layOutCommand(join(work, 'lib'));
   });
   beforeEach(() => {
     id = `f${randomBytes(5).toString('hex')}`;
@@ -96,6 +91,15 @@ afterAll(async () => {
       expect(state).toMatchObject({ ociVersion: '1.2.0', id, bundle: box.bundle, annotations: { 'org.example.k': 'v' } });
   });
 
+  test.each(['--help', '-h'])('%s is asked of a verb that there is, and of one that there is not', (flag) => {
+    expect(run('kill', flag)).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining('gantry-runc kill [--all] ID [SIGNAL]') as string,
+    });
+    expect(run('nope', flag)).toMatchObject({ status: 3, stderr: expect.stringContaining("No help topic for 'nope'") as string });
+    expect(run('nope')).toMatchObject({ status: 3, stderr: expect.stringContaining('no such command: nope') as string });
+  });
+
   test('delete without --force leaves a created container alone', () => {
     write(['true']);
     expect(quiet('create', id)).toBe(0);
@@ -136,11 +140,10 @@ afterAll(async () => {
     try {
       write(['sh', '-c', 'echo kept >&3; echo $LISTEN_FDS $LISTEN_PID $NOTIFY_SOCKET; test -e $NOTIFY_SOCKET && echo there']);
       expect(
-        spawnSync(process.execPath, words('run', '--preserve-fds', '1', id), { cwd: box.bundle, stdio: ['ignore', 'ignore', 'ignore', fd] })
-          .status,
+        spawnSync(program, words('run', '--preserve-fds', '1', id), { cwd: box.bundle, stdio: ['ignore', 'ignore', 'ignore', fd] }).status,
       ).toBe(0);
       expect(readFileSync(join(box.bundle, 'shared'), 'utf8')).toBe('kept\n');
-      const command = `LISTEN_FDS=1 LISTEN_PID=$$ NOTIFY_SOCKET=${notify} exec ${[process.execPath, ...words('run', id)].map((word) => `'${word}'`).join(' ')}`;
+      const command = `LISTEN_FDS=1 LISTEN_PID=$$ NOTIFY_SOCKET=${notify} exec ${[program, ...words('run', id)].map((word) => `'${word}'`).join(' ')}`;
       const { stdout } = spawnSync('sh', ['-c', command], { cwd: box.bundle, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe', fd] });
       expect(stdout).toBe('1 1 /run/notify/notify.sock\nthere\n');
     } finally {
@@ -190,7 +193,7 @@ afterAll(async () => {
     const listed = (JSON.parse(run('list', '-f', 'json').stdout) as { id: string; pid: number }[]).find((each) => each.id === id);
     const pids = JSON.parse(run('ps', '-f', 'json', id).stdout) as number[];
     expect([listed?.id, pids.length, pids.includes(listed?.pid ?? 0)]).toEqual([id, 2, true]);
-    const events = spawn(process.execPath, words('events', '--interval', '100ms', id), {
+    const events = spawn(program, words('events', '--interval', '100ms', id), {
       cwd: box.bundle,
       stdio: ['ignore', 'pipe', 'ignore'],
     });

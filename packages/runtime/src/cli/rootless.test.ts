@@ -1,34 +1,24 @@
 /** gantry-runc started by a user who is not root. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseJson, type Spec } from '@gantry/oci';
-import { makeBundle, missingForContainers, nativeBinary } from '../testing/container';
+import { layOutCommand } from '../testing/command';
+import { makeBundle, missingForContainers } from '../testing/container';
 
 const USER = 65534;
-const repository = join(__dirname, '../../../..');
 const missing =
   missingForContainers() ?? (readFileSync('/proc/sys/user/max_user_namespaces', 'utf8').trim() === '0' ? 'user namespaces' : undefined);
 
 (missing === undefined ? describe : describe.skip)(`without root's rights${missing === undefined ? '' : ` [needs ${missing}]`}`, () => {
   const work = mkdtempSync(join(tmpdir(), 'gantry-rootless-'));
-  const script = join(work, 'gantry-runc.cjs');
-  const native = join(work, 'gantry-native');
+  const program = join(work, 'lib/libexec/gantry-runc');
   let box: ReturnType<typeof makeBundle>;
 
   beforeAll(() => {
     chmodSync(work, 0o755);
-    execFileSync(join(repository, 'node_modules/esbuild/bin/esbuild'), [
-      join(__dirname, 'main.ts'),
-      '--bundle',
-      '--platform=node',
-      '--external:koffi',
-      `--outfile=${script}`,
-      '--log-level=error',
-    ]);
-    copyFileSync(nativeBinary, native);
-    chmodSync(native, 0o755);
+    layOutCommand(join(work, 'lib'));
     mkdirSync(join(work, 'run'));
     chownSync(join(work, 'run'), USER, USER);
   });
@@ -45,7 +35,7 @@ const missing =
   });
 
   const run = (...words: string[]) => {
-    const { status, stdout, stderr } = spawnSync(process.execPath, [script, '--native', native, ...words], {
+    const { status, stdout, stderr } = spawnSync(program, words, {
       cwd: box.bundle,
       uid: USER,
       gid: USER,
@@ -84,7 +74,7 @@ const missing =
 
   test('starts where there are no cgroups at all', () => {
     write(['sh', '-c', 'id -u']);
-    const words = [process.execPath, script, '--native', native, 'run', 'box'].map((word) => `'${word}'`).join(' ');
+    const words = [program, 'run', 'box'].map((word) => `'${word}'`).join(' ');
     const { status, stdout, stderr } = spawnSync(
       'unshare',
       ['-m', 'sh', '-c', `umount -R -l /sys/fs/cgroup && exec setpriv --reuid ${USER} --regid ${USER} --clear-groups ${words}`],
@@ -100,7 +90,7 @@ const missing =
 
   test('lives, is entered, killed and deleted', () => {
     write(['sleep', '60']);
-    const detached = spawnSync(process.execPath, [script, '--native', native, 'run', '-d', 'box'], {
+    const detached = spawnSync(program, ['run', '-d', 'box'], {
       cwd: box.bundle,
       uid: USER,
       gid: USER,

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { alreadyExists, invalidArgument, notFound } from '@gantry/rpc/errors';
 import { parseJson, formatJson, type Spec } from '@gantry/oci';
@@ -23,7 +23,7 @@ export interface StoredState {
 
 export type Status = 'creating' | 'created' | 'running' | 'paused' | 'stopped';
 
-export const START_SOCKET = 'start.sock';
+const START_SOCKET = 'start.sock';
 
 /** An id is a file name and more: anything else could leave the root (CVE of the kind "id ../x"). */
 export function checkId(id: string): string {
@@ -68,17 +68,6 @@ export function loadState(root: string, id: string): StoredState {
 
 export function forget(root: string, id: string): void {
   rmSync(stateDirectory(root, id), { recursive: true, force: true });
-}
-
-export function allIds(root: string): string[] {
-  try {
-    return readdirSync(root)
-      .filter((name) => existsSync(join(root, name, 'state.json')))
-      .sort();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-    throw error;
-  }
 }
 
 /** Start time and state letter of a process, or undefined when there is none. */

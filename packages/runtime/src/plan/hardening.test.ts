@@ -56,6 +56,28 @@ const streams = (): string[] =>
     return path;
   });
 
+/** Frames of a client that sends contents of files (packages/native/session). */
+const sessions = (): string[] => {
+  const frame = (stream: number, payload: Buffer, flags = 0): Buffer => {
+    const head = Buffer.from([0, 0, payload.length, 0, flags, 0, 0, 0, stream]);
+    return Buffer.concat([head, payload]);
+  };
+  const message = (...bytes: number[]): Buffer => Buffer.from([0, 0, 0, 0, bytes.length, ...bytes]);
+  const content = (id: number, size: number): Buffer =>
+    message(8, 2, 0x18, id, ...(size > 0 ? [0x22, size, ...Buffer.alloc(size, 7)] : []));
+  const path = join(work, 'session-0');
+  const padded = Buffer.concat([Buffer.from([3]), content(2, 100), Buffer.alloc(3)]);
+  const frames = [
+    frame(3, Buffer.concat([content(1, 20), message(0x12, 2, 1, 2), content(1, 0)])),
+    frame(3, padded, 8),
+    frame(5, content(1, 3)),
+    frame(3, content(2, 0).subarray(0, 4)),
+    frame(3, content(2, 0).subarray(4), 1),
+  ];
+  writeFileSync(path, Buffer.concat(frames));
+  return [path];
+};
+
 (sanitizers ? describe : describe.skip)(`under the sanitizers${sanitizers ? '' : ' [needs a C compiler with them]'}`, () => {
   beforeAll(() => {
     const { status, stderr } = spawnSync('make', ['-s', '-C', join(__dirname, '../../../native/fuzz'), `OUT=${work}`], {
@@ -68,6 +90,7 @@ const streams = (): string[] =>
     ['plan', plans],
     ['request', requests],
     ['inflate', streams],
+    ['session', sessions],
   ] as const)('%ss of any bytes are read or refused', (name, seeds) => {
     const { status, stdout, stderr } = spawnSync(join(work, `fuzz-${name}`), [seconds, '20261', ...seeds()], { encoding: 'utf8' });
     expect([status, stderr]).toEqual([0, '']);
@@ -103,6 +126,7 @@ const streams = (): string[] =>
     ['plan', plans],
     ['request', requests],
     ['inflate', streams],
+    ['session', sessions],
   ] as const) {
     const { status, stderr } = spawnSync(
       'valgrind',

@@ -3,7 +3,8 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
-import { defaultCapabilities, defaultMaskedPaths, defaultMounts, defaultReadonlyPaths, dockerDefaultSeccomp, type Spec } from '@gantry/oci';
+import { defaultCapabilities, defaultMaskedPaths, defaultMounts, defaultReadonlyPaths, type Spec } from '@gantry/oci';
+import { compileSeccomp, defaultSeccompProfile } from '@gantry/oci/seccomp';
 
 /** The C program; built by `make -C packages/native`. */
 export const nativeBinary = process.env['GANTRY_NATIVE'] ?? join(__dirname, '../../../../dist/gantry-native');
@@ -55,7 +56,7 @@ export function dockerLikeSpec(args: readonly string[]): Spec {
       namespaces: (['mount', 'network', 'uts', 'pid', 'ipc', 'cgroup'] as const).map((type) => ({ type })),
       maskedPaths: [...defaultMaskedPaths],
       readonlyPaths: [...defaultReadonlyPaths],
-      seccomp: dockerDefaultSeccomp({ caps, arch: process.arch }),
+      seccomp: compileSeccomp(defaultSeccompProfile(), caps),
       resources: { devices: [{ allow: false, access: 'rwm' }] },
     },
   };

@@ -49,7 +49,7 @@ test.each([{ root: '/r' }, { criuWorkPath: '/w' }, { criuImagePath: '/i' }])(
   '%j of no binary is done by runc, and by ours without one',
   async (options) => {
     const { root = '', ...criu } = { root: '', ...options };
-    const ours = { binary: process.execPath, binaryArgs: [expect.stringMatching(/gantry-runc\.cjs$/)] };
+    const ours = { binary: expect.stringMatching(/gantry-native$/) as string, binaryArgs: ['runc'] };
     const runc = programDirectories()
       .map((directory) => join(directory, 'runc'))
       .find((path) => existsSync(path));

@@ -6,9 +6,11 @@ import { Options } from '@gantry/api/containerd/runc/v1/runc';
 import { CreateOptions } from '@gantry/api/gantry/shim/v1/shim';
 import type { Any } from '@gantry/api/google/protobuf/any';
 import { invalidArgument, notFound, notImplemented } from '@gantry/rpc';
-import { ownCommand, programDirectories } from '@gantry/service';
+import { locateProgram } from '@gantry/native';
+import { programDirectories } from '@gantry/service';
 import { packageDirectory } from '../package-directory';
 import type { DriverName, RuntimeOptions } from './driver';
+import { driverTraits, type DriverTraits, type RuncOption } from './traits';
 
 /** Everything that Create's `options` decide. */
 export interface TaskOptions {
@@ -49,9 +51,9 @@ async function fromOwn(options: CreateOptions, stateRoot: string): Promise<TaskO
   if (options.driver === '' && options.binary === '' && needsBinary({ ...options, root: options.runtimeRoot }))
     return fromOwn({ ...options, ...(await defaultRunc()), runtimeRoot: options.runtimeRoot || join(stateRoot, 'default') }, stateRoot);
   const driver = options.driver === '' ? (options.binary === '' ? 'native' : 'oci') : options.driver;
-  if (!isDriver(driver)) throw invalidArgument(`driver "${driver}" is none of ${DRIVERS.join(', ')}`);
+  if (!isDriver(driver)) throw invalidArgument(`driver "${driver}" is none of ${Object.keys(driverTraits).join(', ')}`);
   checkOwn(driver, options);
-  if (driver !== 'oci') refuseRunc(driver, options);
+  refuseRunc(driver, options);
   const binary = options.binary === '' ? '' : await findBinary(options.binary);
   return {
     driver,
@@ -81,24 +83,21 @@ async function fromOwn(options: CreateOptions, stateRoot: string): Promise<TaskO
   };
 }
 
-const DRIVERS = ['native', 'oci', 'containerd-shim', 'task-service'] as const satisfies readonly DriverName[];
-const isDriver = (name: string): name is DriverName => (DRIVERS as readonly string[]).includes(name);
+const isDriver = (name: string): name is DriverName => Object.hasOwn(driverTraits, name);
 
-/** What one driver needs and another would leave unread is told by name. */
+/** What a driver needs and another would leave unread is told by name. */
 function checkOwn(driver: DriverName, options: CreateOptions): void {
-  const byBinary = driver === 'oci' || driver === 'containerd-shim';
-  const byService = driver === 'task-service';
-  if (byBinary && options.binary === '') throw invalidArgument(`driver ${driver} needs a binary`);
-  if (!byBinary && options.binary !== '') throw invalidArgument(`driver ${driver} takes no binary ("${options.binary}")`);
-  if (byService && options.taskService === '' && options.taskServiceCommand.length === 0)
-    throw invalidArgument('driver task-service needs task_service or task_service_command');
+  const { binary, service, runtimeOptions }: DriverTraits = driverTraits[driver];
+  if (binary && options.binary === '') throw invalidArgument(`driver ${driver} needs a binary`);
+  if (!binary && options.binary !== '') throw invalidArgument(`driver ${driver} takes no binary ("${options.binary}")`);
+  if (service && options.taskService === '' && options.taskServiceCommand.length === 0)
+    throw invalidArgument(`driver ${driver} needs task_service or task_service_command`);
   if (options.taskService !== '' && !isAbsolute(options.taskService))
     throw invalidArgument(`task_service "${options.taskService}" is not absolute`);
-  if (!byService && (options.taskService !== '' || options.taskServiceCommand.length > 0))
+  if (!service && (options.taskService !== '' || options.taskServiceCommand.length > 0))
     throw invalidArgument(`driver ${driver} takes no task_service`);
-  if (!byService && driver !== 'containerd-shim' && options.runtimeOptions !== undefined)
-    throw invalidArgument(`driver ${driver} takes no runtime_options`);
-  if (byService && options.binaryArgs.length > 0) throw invalidArgument('driver task-service takes no binary_args');
+  if (!runtimeOptions && options.runtimeOptions !== undefined) throw invalidArgument(`driver ${driver} takes no runtime_options`);
+  if (service && options.binaryArgs.length > 0) throw invalidArgument(`driver ${driver} takes no binary_args`);
 }
 
 async function fromRunc(options: Options, stateRoot: string): Promise<TaskOptions> {
@@ -138,8 +137,7 @@ interface RuncCommand {
 
 /** Our runtime as a program: gantry-runc, which does what the native driver does. */
 function ownRuntime(): RuncCommand {
-  const [binary, bundle] = ownCommand('gantry-runc', packageDirectory);
-  return { driver: 'oci', binary, binaryArgs: [bundle] };
+  return { driver: 'oci', binary: locateProgram('gantry-native', packageDirectory), binaryArgs: ['runc'] };
 }
 
 /**
@@ -154,7 +152,7 @@ async function defaultRunc(): Promise<RuncCommand> {
 const ioOwner = ({ ioUid, ioGid }: { ioUid: number; ioGid: number }): TaskOptions['ioOwner'] =>
   ioUid === 0 && ioGid === 0 ? undefined : { uid: ioUid, gid: ioGid };
 
-/** What only a runtime binary's command line takes; the native driver knows of these no_pivot_root and no_new_keyring. */
+/** What the driver does not take of runc's own options is refused by name. */
 function refuseRunc(
   driver: DriverName,
   options: Pick<
@@ -162,19 +160,19 @@ function refuseRunc(
     'noPivotRoot' | 'noNewKeyring' | 'systemdCgroup' | 'criuImagePath' | 'criuWorkPath' | 'runtimeRoot' | 'ioUid' | 'ioGid'
   >,
 ): void {
-  const remote = driver !== 'native';
-  const asked = {
-    no_pivot_root: remote && options.noPivotRoot,
-    no_new_keyring: remote && options.noNewKeyring,
+  const asked: Readonly<Record<RuncOption, boolean>> = {
+    no_pivot_root: options.noPivotRoot,
+    no_new_keyring: options.noNewKeyring,
     systemd_cgroup: options.systemdCgroup,
     criu_image_path: options.criuImagePath !== '',
     criu_work_path: options.criuWorkPath !== '',
     root: options.runtimeRoot !== '',
-    io_uid: remote && options.ioUid !== 0,
-    io_gid: remote && options.ioGid !== 0,
+    io_uid: options.ioUid !== 0,
+    io_gid: options.ioGid !== 0,
   };
-  for (const [name, set] of Object.entries(asked))
-    if (set) throw notImplemented(`runtime option ${name} is not supported by the driver ${driver}`);
+  const { runc }: DriverTraits = driverTraits[driver];
+  for (const [name, set] of Object.entries(asked) as [RuncOption, boolean][])
+    if (set && !runc.includes(name)) throw notImplemented(`runtime option ${name} is not supported by the driver ${driver}`);
 }
 
 function runtimeOf(binary: string, stateRoot: string): RuntimeOptions {

@@ -49,6 +49,8 @@ export class Control {
   private readonly waiting: PromiseWithResolvers<MonitorAnswer>[] = [];
   private rest = '';
   private over = false;
+  /** Resolves when the monitor hung up. */
+  readonly ended: Promise<unknown>;
   readonly open: Promise<MonitorAnswer>;
 
   constructor(
@@ -59,6 +61,7 @@ export class Control {
     socket.setEncoding('utf8');
     socket.on('data', (text: string) => this.take(text));
     socket.on('error', () => undefined);
+    this.ended = new Promise((resolve) => socket.once('close', resolve));
     socket.once('close', () => this.end(path));
     this.open = this.ask({ op: 'control' });
     this.open.catch(() => undefined);

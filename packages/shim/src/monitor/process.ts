@@ -1,4 +1,4 @@
-import { failedPrecondition, GantryError, invalidArgument, isErrorOf, isGantryError, type Logger, notFound } from '@gantry/rpc';
+import { failedPrecondition, GantryError, invalidArgument, isErrorOf, isGantryError, type Logger, notFound, pause } from '@gantry/rpc';
 import { type Fields, type Helper, type HelperAnswer, LAUNCH_CODES } from '@gantry/native';
 import { launchKinds } from '../drivers/launch-failure';
 import { Control, type DroppedClient, type MonitorAnswer, type MonitorEvent } from './control';
@@ -172,12 +172,22 @@ export class MonitoredProcess {
     });
   }
 
-  /** Lets the monitor of a stopped process go; it stays only for clients that still read. */
+  /**
+   * Lets the monitor of a stopped process go; it stays only for clients that still read. FIFOs have taken all output by then, or their reader is slow beyond
+   * measure: containerd's clients close theirs as soon as a deletion is answered.
+   */
   async release(): Promise<void> {
     this.released = true;
     this.gone.abort();
     await this.options.remote?.remove();
-    await this.control?.ask({ op: 'release' }).catch(() => undefined);
+    const control = this.control;
+    const hungUp = control?.ask({ op: 'release' }).then(
+      () => control.ended,
+      () => undefined,
+    );
+    const waited = new AbortController();
+    await Promise.race([hungUp, pause(READ_MS, { ref: false, signal: waited.signal })]);
+    waited.abort();
     this.control?.close();
     removeSocket(this.options.socket);
   }
@@ -321,6 +331,9 @@ export class MonitoredProcess {
     this.finish(exit);
   }
 }
+
+/** What the reader of a FIFO gets to take the last output, milliseconds: as much as from containerd's shims. */
+const READ_MS = 10_000;
 
 /**
  * A refusal of helper or monitor. What docker answers with 126 and 127 (a program that is missing or may not be run) is an invalid argument;

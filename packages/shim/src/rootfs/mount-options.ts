@@ -1,37 +1,5 @@
-import { MS } from '@gantry/linux';
+import { splitMountOptions } from '@gantry/linux';
 import { invalidArgument } from '@gantry/rpc';
-
-/** Words of mount(8) that are flags; everything else is the file system's own data. */
-const set: Readonly<Record<string, number>> = {
-  ro: MS.RDONLY,
-  nosuid: MS.NOSUID,
-  nodev: MS.NODEV,
-  noexec: MS.NOEXEC,
-  sync: MS.SYNCHRONOUS,
-  dirsync: MS.DIRSYNC,
-  remount: MS.REMOUNT,
-  mand: MS.MANDLOCK,
-  noatime: MS.NOATIME,
-  nodiratime: MS.NODIRATIME,
-  relatime: MS.RELATIME,
-  strictatime: MS.STRICTATIME,
-  bind: MS.BIND,
-  rbind: MS.BIND | MS.REC,
-  nosymfollow: MS.NOSYMFOLLOW,
-};
-const clear: Readonly<Record<string, number>> = {
-  rw: MS.RDONLY,
-  suid: MS.NOSUID,
-  dev: MS.NODEV,
-  exec: MS.NOEXEC,
-  async: MS.SYNCHRONOUS,
-  nomand: MS.MANDLOCK,
-  atime: MS.NOATIME,
-  diratime: MS.NODIRATIME,
-  norelatime: MS.RELATIME,
-  nostrictatime: MS.STRICTATIME,
-  defaults: 0,
-};
 
 export interface MountOptions {
   readonly flags: number;
@@ -48,15 +16,13 @@ export interface IdMapText {
 
 /** Options of a containerd mount as mount(2) takes them. Throws invalidArgument for a map that is none, or has no uids or no gids. */
 export function parseMountOptions(options: readonly string[]): MountOptions {
-  let flags = 0;
-  const data: string[] = [];
+  const words: string[] = [];
   const maps: { uidmap?: string; gidmap?: string } = {};
   for (const option of options) {
-    if (Object.hasOwn(set, option)) flags |= set[option] ?? 0;
-    else if (Object.hasOwn(clear, option)) flags &= ~(clear[option] ?? 0);
-    else if (option.startsWith('uidmap=') || option.startsWith('gidmap=')) maps[option.slice(0, 6) as 'uidmap'] = mapText(option);
-    else data.push(option);
+    if (option.startsWith('uidmap=') || option.startsWith('gidmap=')) maps[option.slice(0, 6) as 'uidmap'] = mapText(option);
+    else words.push(option);
   }
+  const { flags, data } = splitMountOptions(words);
   const { uidmap: uids, gidmap: gids } = maps;
   if ((uids === undefined) !== (gids === undefined)) throw invalidArgument('mount options uidmap and gidmap need each other');
   return { flags, data: data.join(','), map: uids === undefined || gids === undefined ? undefined : { uids, gids } };

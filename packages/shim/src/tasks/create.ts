@@ -17,8 +17,7 @@ import { monitorStdio } from './stdio';
 import { driverTask, type Task } from './task';
 import { undoTask } from './undo';
 import { untilGone } from './until-gone';
-import { taskEnded } from './ended';
-import { watchProcess } from './watch';
+import { watchedTask } from './watched-task';
 
 /**
  * Makes the task up to "created": rootfs mounted, cgroups and namespaces made, init waiting. Everything is undone when a step fails; what a
@@ -96,19 +95,8 @@ async function makeTask(engine: TaskParts, ctx: CallContext, { namespace, reques
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   writeJson(join(dir, 'task.json'), record);
 
-  const init = watchProcess(engine, {
-    namespace,
-    id,
-    dir,
-    execId: '',
-    socket: record.socket,
-    remote: driver.remote?.(() => driverTask(task), undefined),
-    killAll: async () => {
-      if (cgroup !== undefined) await engine.cgroups.killAll(cgroup);
-    },
-    ended: () => taskEnded(engine, task),
-  });
-  const task: Task = { record, dir, spec, driver, init, execs: new Map(), paused: false, deleting: undefined, unmounted: undefined };
+  const task = watchedTask(engine, record, { dir, spec });
+  const { init } = task;
   try {
     if (!driver.mapsBinds) await layMappedBinds(engine.rootfs, bundle, spec);
     const [, prepared] = await settled([engine.rootfs.mount(rootfs ?? '', request.rootfs), driver.prepare(driverTask(task))]); // the mount in a thread, beside the rest
@@ -153,6 +141,9 @@ function taskFields(options: TaskOptions, task: Task): Fields {
           log_max_size: String(log.maxSize),
           log_max_file: log.maxFile,
           log_attrs: Object.keys(log.attrs).length === 0 ? '' : JSON.stringify(log.attrs),
+          log_compress: log.compress ? 1 : 0,
+          log_passed: log.passed,
+          log_waits: log.waits ? 1 : 0,
         }),
     ...(memory === undefined ? {} : { oom: memory.directory, oom_version: memory.version }),
   };

@@ -16,13 +16,14 @@ import { watchProcess } from './watch';
 /**
  * Adds a process to a task; it runs at Start. Its monitor serves its socket from now on, so that clients can attach before. stdin is open
  * when a stdin URI is given, and is closed when the first client leaves. A process that cannot be made is there until it is deleted and is refused by
- * Start, as with containerd's shims; but who would attach to its monitor before is told now.
+ * Start, as with containerd's shims; but who would attach to its monitor before is told now. So it is with one that comes after init's end while another
+ * exec is being started, for until then containerd's shims have a task run.
  */
 export async function addExec(engine: TaskParts, ctx: CallContext, request: ExecProcessRequest): Promise<void> {
   const { id, execId } = request;
   const task = engine.registry.get(ctx.namespace, id);
   checkIdentifier('exec id', execId);
-  if (task.init.status === 'stopped' || task.init.exitState !== undefined) throw failedPrecondition(`task ${id} is stopped`);
+  if (hasEnded(task) && task.starting.size === 0) throw failedPrecondition(`task ${id} is stopped`);
   if (task.paused) throw failedPrecondition(`task ${id} is paused`);
   if (task.execs.has(execId) || adding.has(`${task.dir}/${execId}`)) throw alreadyExists(`exec ${execId} already exists in task ${id}`);
   adding.add(`${task.dir}/${execId}`);
@@ -36,6 +37,8 @@ export async function addExec(engine: TaskParts, ctx: CallContext, request: Exec
 
 /** Names taken by an Exec that has not finished. */
 const adding = new Set<string>();
+
+const hasEnded = ({ init }: Task): boolean => init.status === 'stopped' || init.exitState !== undefined;
 
 async function makeExec(engine: TaskParts, task: Task, request: ExecProcessRequest): Promise<void> {
   const { namespace } = task.record;
@@ -51,8 +54,6 @@ async function makeExec(engine: TaskParts, task: Task, request: ExecProcessReque
     stdio: uris,
     socket: stdio.socket ?? socketPath(engine.run, namespace, id, execId),
   };
-  const startTime = startTimeOf(task.init.pid);
-  if (startTime === undefined) throw failedPrecondition(`task ${id} is stopped`);
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   writeJson(`${dir}/exec.json`, record);
   const monitored = watchProcess(engine, {
@@ -65,7 +66,11 @@ async function makeExec(engine: TaskParts, task: Task, request: ExecProcessReque
     killAll: async () => undefined,
     ended: () => undefined,
   });
+  let late = true;
   try {
+    const startTime = hasEnded(task) ? undefined : startTimeOf(task.init.pid);
+    if (startTime === undefined) throw failedPrecondition(`task ${id} is stopped`);
+    late = false;
     const fields = await task.driver.prepareExec(driverTask(task), {
       execId,
       dir,
@@ -87,10 +92,11 @@ async function makeExec(engine: TaskParts, task: Task, request: ExecProcessReque
   } catch (error) {
     monitored.detach();
     endMonitor(dir);
-    const explained = isGantryError(error)
-      ? await task.driver.explain({ dir, verb: 'exec', program: record.program }, error)
-      : asGantryError(error);
-    if (stdio.socket !== undefined || explained.meta['launch'] === undefined) {
+    const explained =
+      isGantryError(error) && !late
+        ? await task.driver.explain({ dir, verb: 'exec', program: record.program }, error)
+        : asGantryError(error);
+    if (stdio.socket !== undefined || (late ? task.starting.size === 0 : explained.meta['launch'] === undefined)) {
       removeFlat(dir);
       throw explained;
     }

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Spec } from '@gantry/oci';
@@ -7,9 +8,9 @@ import { readSpec } from './create';
 import { type TaskParts, execDir } from './engine';
 import type { ExecRecord, TaskRecord } from './record';
 import { driverTask, type Task } from './task';
-import { endMonitor, undoTask } from './undo';
-import { taskEnded } from './ended';
+import { endMonitor, removeFlat, undoTask } from './undo';
 import { watchProcess } from './watch';
+import { watchedTask } from './watched-task';
 
 /** What processes of an earlier boot are said to have exited with. */
 const REBOOT_CODE = 255;
@@ -34,23 +35,11 @@ const list = (dir: string): Promise<string[]> => readdir(dir).catch(() => []);
 
 async function rebuildTask(engine: TaskParts, dir: string): Promise<void> {
   const record = readJson<TaskRecord>(join(dir, 'task.json'));
-  if (record === undefined) return; // a bundle without a task: its owner's
+  if (record === undefined) return removeLate(dir);
   const { namespace, id } = record;
   const spec = specOf(record.bundle);
-  const driver = engine.drivers[record.driver];
-  const init = watchProcess(engine, {
-    namespace,
-    id,
-    dir,
-    execId: '',
-    socket: record.socket,
-    remote: driver.remote?.(() => driverTask(task), undefined),
-    killAll: async () => {
-      if (record.cgroup !== undefined) await engine.cgroups.killAll(record.cgroup);
-    },
-    ended: () => taskEnded(engine, task),
-  });
-  const task: Task = { record, dir, spec, driver, init, execs: new Map(), paused: false, deleting: undefined, unmounted: undefined };
+  const task = watchedTask(engine, record, { dir, spec });
+  const { init } = task;
   const state = readMonitorState(dir);
   if (state?.acknowledged !== true) {
     engine.logger.info({ namespace, id }, 'undoing a creation that was cut short');
@@ -63,6 +52,16 @@ async function rebuildTask(engine: TaskParts, dir: string): Promise<void> {
   await init.adopt();
   if (init.status === 'running' && record.cgroup !== undefined) task.paused = await engine.cgroups.frozen(record.cgroup).catch(() => false);
   for (const execId of await list(join(dir, 'execs'))) await rebuildExec(engine, task, execId);
+}
+
+/**
+ * A directory without a record is a bundle without a task, and its owner's; but for what a monitor wrote that was only starting while the undo of its
+ * creation took the record away.
+ */
+function removeLate(dir: string): void {
+  if (readMonitorState(dir) === undefined || existsSync(join(dir, 'config.json'))) return;
+  endMonitor(dir);
+  removeFlat(dir);
 }
 
 async function rebuildExec(engine: TaskParts, task: Task, execId: string): Promise<void> {

@@ -9,12 +9,15 @@ export async function startProcess(engine: TaskParts, namespace: string, id: str
   const exec = execId === '' ? undefined : engine.registry.exec(namespace, id, execId);
   const process = exec?.process ?? task.init;
   if (exec !== undefined && task.init.status === 'stopped') throw failedPrecondition(`task ${id} is stopped`);
+  if (exec !== undefined) task.starting.add(execId);
   try {
     return await process.start();
   } catch (error) {
     if (!isGantryError(error)) throw error;
     const program = exec === undefined ? task.spec.process?.args?.[0] : exec.record.program;
     throw await task.driver.explain({ dir: exec?.dir ?? task.dir, verb: verbOf(task, execId), program }, error);
+  } finally {
+    task.starting.delete(execId);
   }
 }
 

@@ -18,6 +18,8 @@ export interface Task {
   readonly init: MonitoredProcess;
   readonly execs: Map<string, ExecProcess>;
   paused: boolean;
+  /** Ids of exec processes whose Start has not answered. */
+  readonly starting: Set<string>;
   /** Set while Delete works; a second one waits for the same. */
   deleting: Promise<void> | undefined;
   /** Set once the task has ended: whether its rootfs was unmounted then. */

@@ -57,10 +57,17 @@ export function removeTaskDir(dir: string, rootfs: string | undefined): void {
   removeFlat(dir);
 }
 
-/** A directory with the files in it, the record last: without it nobody would look at this directory again. */
+/**
+ * What of a task's directory goes first and last. The monitor's state first: with it but without an exit the next shim would tell the loss of the monitor;
+ * without it, it goes on taking away. The record last: without it nobody would look at the directory again.
+ */
+export const byRemoval = (a: string, b: string): number => rank(a) - rank(b);
+
+const rank = (name: string): number => (name === 'monitor.json' ? 0 : name === 'task.json' ? 2 : 1);
+
+/** A directory with the files in it. */
 export function removeFlat(dir: string): void {
-  const entries = entriesOf(dir).sort((a, b) => Number(a.name === 'task.json') - Number(b.name === 'task.json'));
-  for (const entry of entries) {
+  for (const entry of entriesOf(dir).sort((a, b) => byRemoval(a.name, b.name))) {
     const path = join(dir, entry.name);
     quietly(() => (entry.isDirectory() ? rmdirSync(path) : unlinkSync(path)));
   }

@@ -155,6 +155,11 @@ export class ShimFixture {
     }
   }
 
+  /** Resolves when the client has noticed that the shim died: a call before that would meet the dying connection and nobody could tell how far it came. */
+  async lost(): Promise<void> {
+    await eventually(() => this.connection?.established !== true, 'the end of the connection to a killed shim');
+  }
+
   async disconnect(): Promise<void> {
     const { connection } = this;
     this.connection = undefined;

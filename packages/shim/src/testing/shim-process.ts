@@ -70,13 +70,14 @@ export class ShimProcess {
     );
   }
 
-  /** SIGKILL, and waits for the end. */
+  /** SIGKILL, and waits for the end and for the client to notice it. */
   async kill(): Promise<void> {
     const { child } = this;
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const gone = new Promise((resolve) => child.once('exit', resolve));
     child.kill('SIGKILL');
     await gone;
+    await this.fixture.lost();
   }
 
   async stop(): Promise<void> {

@@ -9,7 +9,7 @@ import { CriuSession, IMAGES_FD, MORE_FD, WORK_FD } from '../../criu/session';
 import { directoryOf } from '../../cgroup/stats';
 import { integer, parseFlags, positional, type Flags, type Values } from '../arguments';
 import type { Context, Verb } from '../context';
-import { destroy } from '../destroy';
+import { deleteContainer } from '../delete-container';
 import { loadState, stateDirectory, statusOf, type StoredState } from '../state';
 
 /** Flags that checkpoint and restore share. */
@@ -68,7 +68,7 @@ export const checkpoint: Verb = {
     } finally {
       await session.leave();
     }
-    if (!values['leave-running'] && !values['pre-dump']) await destroy(context, state);
+    if (!values['leave-running'] && !values['pre-dump']) await deleteContainer(context, state.id);
     return 0;
   },
 };

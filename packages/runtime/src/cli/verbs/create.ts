@@ -1,15 +1,14 @@
 import { parseFlags, positional } from '../arguments';
-import type { Verb } from '../context';
+import type { PlannedVerb } from '../context';
 import { createContainer, createFlags } from '../create-container';
 
-export const create: Verb = {
+export const create: PlannedVerb = {
   usage: 'create [flags] ID',
   help: 'make a container; its process waits for start',
-  async run(context, words) {
+  async plan(context, words, launcher) {
     const { values, rest } = parseFlags(words, createFlags, { interleaved: true });
     const [id] = positional(rest, ['ID']);
-    const { launch } = await createContainer(context, id as string, values, 'no');
-    await launch.ended;
+    await createContainer(context, launcher, id as string, values, 'no');
     return 0;
   },
 };

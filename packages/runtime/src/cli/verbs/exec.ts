@@ -1,13 +1,12 @@
 import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { failedPrecondition, invalidArgument } from '@gantry/rpc/errors';
 import { parseJson, type Process, type User } from '@gantry/oci';
 import { compileExec } from '../../compile/exec';
 import { integer, parseFlags, positional, type Values } from '../arguments';
-import type { Verb } from '../context';
+import type { Context, PlannedVerb } from '../context';
 import { subCgroups } from '../../cgroup/sub-cgroups';
-import { unableToStart, writePidFile } from '../create-container';
-import { waitInForeground } from '../foreground';
-import { launchNative } from '../native';
+import { sizeOf, unableToStart, writePidFile } from '../create-container';
 import { steps } from '../steps';
 import { loadState, statusOf, type StoredState } from '../state';
 
@@ -32,10 +31,10 @@ const flags = {
   'no-subreaper': { kind: 'boolean', help: 'ignored: the caller is the reaper' },
 } as const;
 
-export const exec: Verb = {
+export const exec: PlannedVerb = {
   usage: 'exec [flags] ID COMMAND [ARGUMENT...]',
   help: 'run another process in a container',
-  async run(context, words) {
+  async plan(context, words, launcher) {
     const { values, rest } = parseFlags(words, flags);
     const [id, ...args] = rest[1] === '--' ? rest.filter((_, i) => i !== 1) : rest;
     positional(id === undefined ? [] : [id], ['ID']);
@@ -44,7 +43,7 @@ export const exec: Verb = {
     if (status === 'stopped' || status === 'creating') throw failedPrecondition(`cannot exec in a ${status} container`);
     if (status === 'paused' && !values['ignore-paused'])
       throw failedPrecondition('cannot exec in a paused container (use --ignore-paused to override)');
-    const process = processOf(values, args, state);
+    const process = processOf(context, values, args, state);
     const preserveFds = integer('preserve-fds', values['preserve-fds']) ?? 0;
     if (process.terminal && values.detach && !values['console-socket'])
       throw invalidArgument('cannot allocate tty if runc will detach without setting console socket');
@@ -63,32 +62,28 @@ export const exec: Verb = {
     for (const warning of warnings) context.log.warn(warning);
     try {
       context.log.debug(steps.setup(state.id, `process ${state.pid} is joined, plan of ${plan.length} bytes`));
-      const launch = launchNative(context.native, {
-        mode: 'runc-exec',
-        plan,
+      const wish = {
         terminal,
         preserveFds,
-        detach: values.detach,
         ...(values['console-socket'] ? { consoleSocket: values['console-socket'] } : {}),
         ...(values['pidfd-socket'] ? { pidfdSocket: values['pidfd-socket'] } : {}),
-        ...(process.consoleSize?.height ? { consoleSize: process.consoleSize } : {}),
-      });
-      const pid = await launch.created;
-      if (values['pid-file']) writePidFile(values['pid-file'], pid);
+        ...sizeOf(process.consoleSize),
+      };
+      const pid = await launcher.create(wish, plan);
+      if (values['pid-file']) writePidFile(context, values['pid-file'], pid);
       context.log.debug(steps.waits(state.id, pid));
       context.log.debug(() => steps.affinity(pid, (process.execCPUAffinity ?? state.spec.process?.execCPUAffinity)?.initial));
       context.log.debug(steps.executes(state.id, process.args));
-      launch.start();
-      await launch.started;
-      return await (values.detach ? launch.ended : waitInForeground(launch, pid));
+      await launcher.start();
+      return values.detach ? 0 : 'wait';
     } catch (error) {
       throw unableToStart(error);
     }
   },
 };
 
-function processOf(values: Values<typeof flags>, args: readonly string[], state: StoredState): Process {
-  if (values.process) return parseJson(readFileSync(values.process, 'utf8')) as Process;
+function processOf({ caller }: Context, values: Values<typeof flags>, args: readonly string[], state: StoredState): Process {
+  if (values.process) return parseJson(readFileSync(resolve(caller.cwd, values.process), 'utf8')) as Process;
   const own = state.spec.process;
   if (!own) throw failedPrecondition(`container "${state.id}" has no process`);
   if (args.length === 0) throw invalidArgument('argument COMMAND is missing');

@@ -11,7 +11,7 @@ import { CriuSession, IMAGES_FD, MORE_FD, WORK_FD } from '../../criu/session';
 import { parseFlags, positional, type Flags, type Values } from '../arguments';
 import type { Context, Verb } from '../context';
 import { readSpec, writePidFile } from '../create-container';
-import { destroy } from '../destroy';
+import { deleteContainer } from '../delete-container';
 import { placeInCgroups } from '../place-in-cgroups';
 import { forget, processStat, reserve, saveState, type StoredState } from '../state';
 import { checkCriu, common, criuFlags, makeDirectory } from './checkpoint';
@@ -71,13 +71,13 @@ export const restore: Verb = {
         const pid = await restoreInto(context, session, draft, images, values, keys);
         const state = { ...draft, pid, startTime: processStat(pid)?.startTime ?? '' };
         saveState(context.root, state);
-        if (values['pid-file']) writePidFile(values['pid-file'], pid);
+        if (values['pid-file']) writePidFile(context, values['pid-file'], pid);
         if (values.detach) {
           await session.leave();
           return 0;
         }
         const code = await session.waitFor(pid);
-        await destroy(context, state);
+        await deleteContainer(context, state.id);
         return code;
       } catch (error) {
         await session?.leave();

@@ -1,11 +1,6 @@
 import { parseFlags, positional } from '../arguments';
-import type { Verb } from '../context';
-import { createContainer, createFlags, unableToStart } from '../create-container';
-import { destroy } from '../destroy';
-import { waitInForeground } from '../foreground';
-import { runHooks } from '../hooks';
-import { isNotRunnable } from '../not-runnable';
-import { steps } from '../steps';
+import type { PlannedVerb } from '../context';
+import { createContainer, createFlags } from '../create-container';
 
 const flags = {
   ...createFlags,
@@ -13,24 +8,14 @@ const flags = {
   keep: { kind: 'boolean', help: 'do not delete the container when it ended' },
 } as const;
 
-export const run: Verb = {
+/** Up to the container that waits for start: the C half starts it, waits and deletes (packages/native/cli/planned.c). */
+export const run: PlannedVerb = {
   usage: 'run [flags] ID',
   help: 'create and start a container',
-  async run(context, words) {
+  async plan(context, words, launcher) {
     const { values, rest } = parseFlags(words, flags, { interleaved: true });
     const [id] = positional(rest, ['ID']);
-    const { state, launch } = await createContainer(context, id as string, values, values.detach ? 'detach' : 'foreground');
-    launch.start();
-    try {
-      await launch.started;
-      context.log.debug(steps.entered(state.id));
-      await runHooks('poststart', state.spec, { id: state.id, pid: state.pid, bundle: state.bundle, status: 'running' });
-    } catch (error) {
-      await destroy(context, state);
-      throw isNotRunnable(error) ? error : unableToStart(error);
-    }
-    const code = values.detach ? await launch.ended : await waitInForeground(launch, state.pid);
-    if (!values.detach && !values.keep) await destroy(context, state);
-    return code;
+    await createContainer(context, launcher, id as string, values, values.detach ? 'detach' : 'foreground');
+    return 0;
   },
 };

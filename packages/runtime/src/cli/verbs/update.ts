@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { failedPrecondition, invalidArgument } from '@gantry/rpc/errors';
 import { parseJson, type LinuxResources } from '@gantry/oci';
 import { honouredSpec, refuseUnknown } from '../../compile/refuse';
 import { integer, parseFlags, positional, size, type Values } from '../arguments';
-import type { Context, Verb } from '../context';
+import type { Context, PlannedVerb } from '../context';
 import { loadState, saveState, type StoredState } from '../state';
 
 const number = (help: string) => ({ kind: 'string', help }) as const;
@@ -27,16 +28,16 @@ const flags = {
   'pids-limit': number('-1 no limit'),
 } as const;
 
-export const update: Verb = {
+export const update: PlannedVerb = {
   usage: 'update [flags] ID',
   help: 'change the limits of a container',
-  async run(context, words) {
+  async plan(context, words) {
     const { values, rest } = parseFlags(words, flags, { interleaved: true });
     const [id] = positional(rest, ['ID']);
     const state = loadState(context.root, id as string);
     for (const name of ['kernel-memory', 'kernel-memory-tcp'] as const)
       if (values[name] !== undefined) context.log.warn(`flag --${name} is obsolete and was passed over`);
-    const resources = values.resources === undefined ? fromFlags(values) : fromFile(values.resources);
+    const resources = values.resources === undefined ? fromFlags(values) : fromFile(context, values.resources);
     await checkBeforeUpdate(context, state, resources);
     for (const warning of await context.cgroups.apply(state.cgroup, resources)) context.log.warn(warning);
     const before = state.spec.linux?.resources ?? {};
@@ -59,8 +60,8 @@ async function checkBeforeUpdate(context: Context, state: StoredState, resources
   if (memory.usage > BigInt(limit)) throw failedPrecondition(`memory limit ${limit} is below the present usage ${memory.usage}`);
 }
 
-function fromFile(path: string): LinuxResources {
-  const resources = parseJson(readFileSync(path === '-' ? 0 : path, 'utf8'));
+function fromFile({ caller }: Context, path: string): LinuxResources {
+  const resources = parseJson(path === '-' ? (caller.stdin ?? '') : readFileSync(resolve(caller.cwd, path), 'utf8'));
   refuseUnknown(resources, honouredSpec.linux.resources, 'linux.resources');
   if (typeof resources !== 'object' || resources === null) throw invalidArgument(`"${path}" holds no resources`);
   return resources as LinuxResources;

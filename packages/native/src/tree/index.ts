@@ -1,0 +1,3 @@
+export type { TreeMount } from './mount';
+export { TreeProgram } from './program';
+export { TreeRequest } from './request';
