@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { SnapshotsService } from '@gantry/api/containerd/services/snapshots/v1/snapshots';
-import { locateProgram } from '@gantry/native';
+import { locateProgram, TreeProgram } from '@gantry/native';
 import { connect } from '@gantry/rpc';
 import type { ServiceContext } from '@gantry/service';
 import { Checker } from './check/checker';
@@ -22,7 +22,6 @@ import { tellSnapshots } from './events/told-snapshots';
 import { Collector } from './gc/collector';
 import { LayerIntake } from './layers/intake';
 import { NativeTree } from './layers/native';
-import { Registries } from './registry/registries';
 import { COPY, CopySnapshotter, NATIVE } from './snapshots/copy';
 import { LocalTrees } from './snapshots/local-trees';
 import { OverlaySnapshotter, SNAPSHOTTER } from './snapshots/overlay';
@@ -31,6 +30,7 @@ import type { RecordedOptions, RecordedSnapshotter } from './snapshots/recorded'
 import { SnapshotTable } from './snapshots/records';
 import { Removals } from './snapshots/removals';
 import { findLooks, Looker } from '@gantry/linux/looks';
+import { Registries } from '@gantry/registry';
 import { foreignLooks } from './looks';
 import { Trees } from './snapshots/trees';
 import { Database } from './store/database';
@@ -44,7 +44,8 @@ export function assemble(service: Pick<ServiceContext<ImagesConfig>, 'config' | 
   const { config, data, logger, version } = service;
   const binary = locateProgram('gantry-native', __dirname, config.native);
   const budget = { maxBytes: config['max-layer-bytes'], maxEntries: config['max-layer-entries'] };
-  const native = new NativeTree(binary, budget, data);
+  const workers = new TreeProgram(binary);
+  const native = new NativeTree(binary, budget, data, workers);
   const removeTree = (path: string): Promise<void> => (existsSync(path) ? native.remove(path) : Promise.resolve());
   const boot = bootId();
   const db = new Database(join(data, 'metadata.db'));
@@ -63,7 +64,7 @@ export function assemble(service: Pick<ServiceContext<ImagesConfig>, 'config' | 
   });
   const places = { overlay: join(data, 'snapshots'), copy: join(data, 'snapshots-copy'), native: join(data, 'snapshots-native') };
   const treeTools = new Trees(binary);
-  const overlay = new OverlaySnapshotter({ ...recorded(SNAPSHOTTER), trees: local(places.overlay) });
+  const overlay = new OverlaySnapshotter({ ...recorded(SNAPSHOTTER), trees: local(places.overlay), large: treeTools });
   const copying = [
     new CopySnapshotter({ ...recorded(COPY), trees: local(places.copy), copier: treeTools }),
     new CopySnapshotter({ ...recorded(NATIVE), trees: local(places.native), copier: treeTools }),
@@ -87,7 +88,7 @@ export function assemble(service: Pick<ServiceContext<ImagesConfig>, 'config' | 
   const looks = new Looker(foreignLooks, findLooks('gantry-images-looks', __dirname));
   const volumes = new VolumeStore(db, volumesRoot(data), logger, removeTree, looks);
   const collector = new Collector(db, content, snapshotters, logger);
-  const applier = new DiffApplier(content, native, new PlainTree(binary, budget, data), trees);
+  const applier = new DiffApplier(content, native, new PlainTree(binary, budget, data, workers), trees);
   const intake =
     snapshotter === overlay
       ? new LayerIntake(content, overlay, native, logger)
@@ -120,6 +121,8 @@ export function assemble(service: Pick<ServiceContext<ImagesConfig>, 'config' | 
   });
   const lock = new StoreLock(join(data, 'lock'));
   return {
+    binary,
+    workers,
     db,
     looks,
     leases,

@@ -9,15 +9,17 @@ import { TransferService } from '@gantry/api/containerd/services/transfer/v1/tra
 import { VersionService } from '@gantry/api/containerd/services/version/v1/version';
 import { ImagesServiceService, VolumesServiceService } from '@gantry/api/gantry/images/v1/images';
 import { TreesServiceService } from '@gantry/api/gantry/images/v1/trees';
+import { TreeProgram } from '@gantry/native';
 import { StreamBroker } from '@gantry/rpc';
 import type { Running, ServiceContext } from '@gantry/service';
+import { shownProxies } from '@gantry/registry';
 import { assemble } from './assemble';
 import { type ImagesConfig, proxySettings } from './config';
 import { DiffCreator } from './diff/create';
+import { SmallLayers } from './diff/small-layers';
 import { ensureChain } from './docker/chain';
 import { eventsHandlers } from './events/events-service';
 import { repair } from './gc/repair';
-import { shownProxies } from './registry/proxies';
 import { Puller } from './registry/pull';
 import { Pusher } from './registry/push';
 import { contentHandlers } from './services/content';
@@ -63,8 +65,9 @@ export function compose(service: ServiceContext<ImagesConfig>): Running<ImagesCo
   } = parts;
   const shared = { registries, content, catalog, intake, snapshotter, leases, logger };
   const puller = new Puller({ ...shared, parallel: config['max-concurrent-downloads'] });
-  const pusher = new Pusher({ ...shared, parallel: config['max-concurrent-uploads'] });
-  const differ = new DiffCreator(content, native, trees, treeTools);
+  const packer = new TreeProgram(parts.binary);
+  const pusher = new Pusher({ ...shared, native, parallel: config['max-concurrent-uploads'] });
+  const differ = new DiffCreator(content, native, trees, new SmallLayers(packer));
   const broker = new StreamBroker({ runRoot: service.run, id: 'images', logger });
   const server = service.createServer();
   server.addService(VersionService, { version: async () => ({ version, revision: '' }) });
@@ -127,8 +130,10 @@ export function compose(service: ServiceContext<ImagesConfig>): Running<ImagesCo
       await broker.close();
       collector.stop();
       parts.looks.stop();
+      packer.close();
+      parts.workers.close();
       registries.close();
-      await content.flushed();
+      await content.end();
       for (const each of Object.values(snapshotters))
         await each
           .cleanup()

@@ -1,9 +1,9 @@
 import { isAbsolute } from 'node:path';
 import { invalidArgument } from '@gantry/rpc';
 import type { FlagTable } from '@gantry/service';
+import { parseProxyUrl, type ProxySettings } from '@gantry/registry';
 import { COPY, NATIVE } from './snapshots/copy';
 import { SNAPSHOTTER } from './snapshots/overlay';
-import { parseProxyUrl, type ProxySettings } from './registry/proxies';
 import { parseProxy } from './snapshots/proxy';
 
 /** The service's own configuration keys (see deploy/config/images.yaml). */

@@ -165,6 +165,17 @@ describe('save', () => {
     }
   });
 
+  test('a repository is all its tags, also without latest, unless its name is the beginning of an id', async () => {
+    const image = await dockerArchive(['abc:1'], [base]);
+    const more = await dockerArchive(['abc:two'], [base, upper]);
+    for (const { archive } of [image, more]) await engine.load(archive);
+    const saved = await engine.save(['abc']);
+    await remove('abc:1');
+    await remove('abc:two');
+    await engine.load(saved);
+    expect((await list()).flatMap(({ repoTags }) => repoTags).sort()).toEqual(['abc:1', 'abc:two']);
+  });
+
   test("an unknown name has docker's error", async () => {
     await expect(engine.images.save(ctx, { refs: ['nope'], platforms: [] })).rejects.toMatchObject({
       kind: 'notFound',
@@ -193,10 +204,26 @@ describe('names', () => {
     await engine.load(image.archive);
     await engine.images.tag(ctx, { source: image.id, target: 'x/y' });
     expect((await list())[0]?.repoTags).toEqual(['a:1', 'x/y:latest']);
+    await expect(engine.images.tag(ctx, { source: image.id, target: 'sha256:a' })).rejects.toMatchObject({
+      kind: 'invalidArgument',
+      message: 'refusing to create an ambiguous tag using digest algorithm as name',
+    });
+    await engine.images.tag(ctx, { source: image.id, target: 'x/sha256:a' });
   });
 });
 
 describe('rmi', () => {
+  test('a name whose image cannot be read is taken away, too', async () => {
+    const image = await dockerArchive(['a:1', 'a:2'], [base]);
+    await engine.load(image.archive);
+    await engine.content.delete(ctx, { digest: image.configDigest });
+    expect(await list()).toEqual([]);
+    expect(await remove('a:1')).toEqual(['a:1']);
+    expect(await remove('a:2')).toEqual(['a:2', `-${image.id}`]);
+    await expect(remove('a:1')).rejects.toMatchObject({ kind: 'notFound' });
+    expect(engine.blobFiles()).toEqual([]);
+  });
+
   test('by name takes names away, and the image with the last', async () => {
     const image = await dockerArchive(['a:1', 'b:1'], [base]);
     await engine.load(image.archive);

@@ -243,8 +243,11 @@ asRoot('networks on a real kernel', () => {
     await service.client.disconnect(context(), { networkRef: 'xyz', sandboxId, force: false });
     const high = await connect('xyz', 1n);
     expect(await route()).toBe(`${high.gateway} dev ${high.interface}`);
-    await service.client.disconnect(context(), { networkRef: 'xyz', sandboxId, force: false });
+    const { router } = await service.client.disconnect(context(), { networkRef: 'xyz', sandboxId, force: false });
     expect(await route()).toBe(`${first.gateway} dev eth2`);
+    const [anyPort, fixed] = router?.ports ?? [];
+    expect(fixed).toMatchObject({ hostPort: 8080 });
+    expect(anyPort?.hostPort).not.toBe(high.ports[0]?.hostPort); // anything does, and so it is another one, as with docker
   });
 
   it.each(['com.docker.network.bridge.inhibit_ipv4=true', 'com.docker.network.bridge.gateway_mode_ipv4=isolated'])(
@@ -264,6 +267,22 @@ asRoot('networks on a real kernel', () => {
       ).rejects.toThrow(key.endsWith('_mode_ipv4') ? "'isolated' can only be used for an internal network" : 'neither true nor false');
     },
   );
+
+  it('is reached by its own addresses in mode routed, at the ports that are published', async () => {
+    await service.client.createNetwork(
+      context(),
+      createRequest({ name: 'open', options: { 'com.docker.network.bridge.gateway_mode_ipv4': 'routed' } }),
+    );
+    const [web, outside] = [await host.sandbox(), await host.neighbour('lan0', '192.0.2.9', '192.0.2.1')];
+    const wish = { protocol: 'tcp', containerPort: 80, hostIp: '127.0.0.1', hostPort: 8080, hostPortEnd: 0 };
+    const { ports, ipAddress } = await join(web, { networkRef: 'open', ports: [wish] });
+    expect(ports).toEqual([{ protocol: 'tcp', containerPort: 80, hostIp: '0.0.0.0', hostPort: 0 }]);
+    for (const port of [80, 81]) serve(web, port, '$SOCAT_PEERADDR');
+    await eventually(async () => expect(await ask(outside, ipAddress, 80)).toBe('192.0.2.9'));
+    await ping(outside, ipAddress);
+    await expect(ask(outside, ipAddress, 81)).rejects.toThrow();
+    await expect(ask(undefined, '127.0.0.1', 8080)).rejects.toThrow();
+  });
 
   it('leaves default route and ports where they are when a better network cannot publish', async () => {
     await service.client.createNetwork(context(), createRequest({ name: 'abc' }));
@@ -295,13 +314,17 @@ asRoot('networks on a real kernel', () => {
   });
 
   it('releases what Reconcile does not name, and sweeps interfaces of namespaces that outlive it', async () => {
-    const [live, gone] = [await host.sandbox(), await host.sandbox()];
-    const [liveId, goneId] = [id(), id()];
+    const [live, gone, other] = [await host.sandbox(), await host.sandbox(), await host.sandbox()];
+    const [liveId, goneId, otherId] = [id(), id(), id()];
+    await join(other, { sandboxId: otherId, containerName: 'other', owner: 'another' });
     await join(live, { sandboxId: liveId, containerName: 'live' });
     await join(gone, { sandboxId: goneId, containerName: 'gone' });
     await restart();
-    const answer = await service.client.reconcile(context(), { sandboxes: [{ sandboxId: liveId, netnsPath: live.path }] });
+    const answer = await service.client.reconcile(context(), { sandboxes: [{ sandboxId: liveId, netnsPath: live.path }], owner: '' });
     expect(answer.releasedSandboxIds).toEqual([goneId]);
+    await ping(other, '172.17.0.1');
+    const others = await service.client.reconcile(context(), { sandboxes: [], owner: 'another' });
+    expect(others.releasedSandboxIds).toEqual([otherId]);
     await eventually(() => expect(host.ip('-o', 'link', 'show', 'type', 'veth').trim().split('\n')).toHaveLength(1));
     await ping(live, '172.17.0.1');
   });

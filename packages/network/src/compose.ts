@@ -1,9 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { VersionService } from '@gantry/api/containerd/services/version/v1/version';
 import { NetworkServiceService } from '@gantry/api/gantry/network/v1/network';
 import { errorText, invalidArgument } from '@gantry/rpc';
 import type { Running, ServiceContext } from '@gantry/service';
 import { parseCidr } from './address/cidr';
+import { withUniqueLocal } from './address/pools';
 import { networkHandlers } from './api/handlers';
 import type { NetworkConfig } from './config';
 import { bridgeAddresses, instanceNames, poolsOf } from './config';
@@ -13,20 +15,29 @@ import { EmbeddedResolvers } from './dns/sandbox-resolvers';
 import { Upstream } from './dns/upstream';
 import { BridgeDriver } from './drivers/bridge/bridge';
 import { BridgeDevices } from './drivers/bridge/device';
-import { readSurroundings } from './drivers/bridge/surroundings';
+import { Engines, markOf } from './drivers/bridge/engines';
 import type { NetworkDriver } from './drivers/driver';
 import { HostDriver, NullDriver } from './drivers/plain';
+import { RemoteDriver } from './drivers/remote/remote';
 import { restoreForwarding, turnOnForwarding } from './firewall/forwarding';
 import { OwnTable } from './firewall/own-table';
 import { FirewallWatch } from './firewall/watch';
+import { type Ipam, poolsOfNetwork } from './ipam/ipam';
+import { LocalIpam } from './ipam/local';
+import { NullIpam } from './ipam/null';
+import { RemoteIpam } from './ipam/remote';
+import { readSurroundings } from './ipam/surroundings';
 import { LinuxKernel } from './kernel/linux-kernel';
 import { NetlinkConnection } from './netlink/connection';
+import { liveNamespace } from './operations/disconnect';
 import { KeyedLock } from './operations/lock';
 import type { Parts } from './operations/parts';
 import { ensurePredefined } from './operations/predefined';
 import { restore } from './operations/restore';
 import { readStatus } from './operations/status';
 import { Sweeper, sweepInterfaces } from './operations/sweep';
+import { Named } from './plugins/named';
+import { Plugins } from './plugins/plugins';
 import { PortPublisher } from './ports/publisher';
 import { NetworkStore } from './store/database';
 import type { DriverName } from './store/record';
@@ -36,20 +47,61 @@ export const MARK_BIT = 0x02000000;
 
 export type NetworkContext = ServiceContext<NetworkConfig>;
 
+/** What no other engine is known by: made once, and kept. */
+function identityOf(store: NetworkStore): string {
+  const SETTING = 'identity';
+  const known = store.setting(SETTING);
+  if (known !== undefined) return known;
+  const identity = randomUUID();
+  store.saveSetting(SETTING, identity);
+  return identity;
+}
+
 /** Everything but the gRPC server: what `compose` serves, what purge takes down. */
 export function assemble(context: Pick<NetworkContext, 'config' | 'data' | 'logger'>) {
   const { config, logger } = context;
-  const names = instanceNames(config);
+  const names = { ...instanceNames(config) };
   const kernel = new LinuxKernel();
   const route = new NetlinkConnection(kernel.netlink('route'));
   const netfilter = new NetlinkConnection(kernel.netlink('netfilter'));
   const store = new NetworkStore(join(context.data, 'network.db'));
   const hostResolvers = new HostResolvers();
-  const pools = poolsOf(config);
+  const pools = withUniqueLocal(poolsOf(config), () => identityOf(store));
   const insert = config.firewall === 'insert';
-  const table = new OwnTable(netfilter, { table: names.table, markBit: insert ? MARK_BIT : 0 }, config.rules);
-  const publisher = new PortPublisher(kernel, { relayAll: !config.rules, relayIpv6: config.relay });
-  const devices = new BridgeDevices(route, kernel);
+  const table = new OwnTable(
+    netfilter,
+    { table: names.table, markBit: insert ? MARK_BIT : 0 },
+    { 4: config.rules, 6: config.rules && config['rules-v6'] },
+  );
+  const publisher = new PortPublisher(kernel, {
+    relayAll: { 4: !config.rules, 6: !config.rules || !config['rules-v6'] },
+    relayIpv6: config.relay,
+  });
+  const devices = new BridgeDevices(route, kernel, markOf(names.table));
+  const engines = new Engines({ route, netfilter, table: names.table, logger });
+  const plugins = new Plugins(config.plugins);
+  const ipams = {
+    default: new LocalIpam(() =>
+      readSurroundings({
+        route,
+        networks: () => store.networks(),
+        pools,
+        ownDevices: [names.device],
+        resolvers: () => hostResolvers.servers(),
+      }),
+    ),
+    null: new NullIpam(),
+  } as const;
+  const remoteIpams = new Named(
+    (name) =>
+      new RemoteIpam(name, {
+        plugin: () => plugins.get(name, 'IpamDriver'),
+        taken: () => store.networks().flatMap((network) => poolsOfNetwork(network).map(({ subnet }) => subnet)),
+        warn: (error, message) => logger.warn({ err: error }, message),
+      }),
+  );
+  const ipam = (name: string): Ipam =>
+    name === '' || name === ipams.default.name ? ipams.default : name === ipams.null.name ? ipams.null : remoteIpams.get(name);
   const drivers = {
     bridge: new BridgeDriver({
       kernel,
@@ -57,16 +109,12 @@ export function assemble(context: Pick<NetworkContext, 'config' | 'data' | 'logg
       devices,
       table,
       publisher,
-      surroundings: () =>
-        readSurroundings({
-          route,
-          networks: () => store.networks(),
-          pools,
-          ownDevices: [names.device],
-          resolvers: () => hostResolvers.servers(),
-        }),
+      ipam,
       forgetFlows: (flows) => {
         forgetUdpFlows(netfilter, flows).catch((error: unknown) => logger.warn({ err: error }, 'old UDP flows could not be forgotten'));
+      },
+      forwardIpv6: () => {
+        if (config['ip-forward']) turnOnForwarding({ kernel, store, logger }, 6);
       },
       deviceOf: (wish) => `br-${wish.id.slice(0, 12)}`,
       claim: async (device) => {
@@ -76,6 +124,17 @@ export function assemble(context: Pick<NetworkContext, 'config' | 'data' | 'logg
     host: new HostDriver(),
     null: new NullDriver(kernel),
   } as const satisfies Record<DriverName, NetworkDriver>;
+  const pluginDrivers = new Named(
+    (name) =>
+      new RemoteDriver(name, {
+        plugin: () => plugins.get(name, 'NetworkDriver'),
+        ipam,
+        kernel,
+        route,
+        liveNamespace: (endpoint) => liveNamespace({ kernel }, endpoint),
+        logger,
+      }),
+  );
   const resolvers = new EmbeddedResolvers(
     kernel,
     { names: store, upstream: new Upstream(), hostServers: () => hostResolvers.servers() },
@@ -83,7 +142,12 @@ export function assemble(context: Pick<NetworkContext, 'config' | 'data' | 'logg
   );
   const firewall = new FirewallWatch(
     netfilter,
-    { insert, markBit: MARK_BIT, isOurs: (name) => name === names.table || name.startsWith('gantry') },
+    {
+      insert,
+      markBit: MARK_BIT,
+      isOurs: (name) => name === names.table || name.startsWith('gantry'),
+      ipv6: () => store.networks().some(({ pool6 }) => pool6 !== undefined),
+    },
     logger,
   );
   const sweeper = new Sweeper(async (regular) => {
@@ -99,6 +163,7 @@ export function assemble(context: Pick<NetworkContext, 'config' | 'data' | 'logg
   const parts: Parts = {
     store,
     drivers,
+    pluginDriver: (name) => pluginDrivers.get(name),
     kernel,
     resolvers,
     locks: new KeyedLock(),
@@ -113,7 +178,7 @@ export function assemble(context: Pick<NetworkContext, 'config' | 'data' | 'logg
     netfilter.close();
     store.close();
   };
-  return { names, parts, table, firewall, sweeper, devices, route, netfilter, pools, close };
+  return { names, parts, table, engines, firewall, sweeper, devices, route, netfilter, pools, close };
 }
 
 /** The network service. Stopping it changes nothing in the kernel: containers keep their addresses and published ports. */
@@ -129,13 +194,15 @@ export function compose(context: NetworkContext): Running {
     networkHandlers(parts, async () =>
       readStatus(parts, {
         warnings: [...warnings, ...(await service.firewall.freshWarnings())],
-        pools: config['default-address-pools'].length > 0 ? service.pools : [],
+        pools: config['default-address-pools'].length > 0 ? poolsOf(config) : [],
         table: service.names.table,
       }),
     ),
   );
   return {
     start: async () => {
+      service.engines.join();
+      await settleDevice(service, config.bridge, logger);
       const options: Record<string, string> = {
         'com.docker.network.bridge.default_bridge': 'true',
         'com.docker.network.bridge.name': service.names.device,
@@ -146,12 +213,16 @@ export function compose(context: NetworkContext): Running {
       };
       await ensurePredefined(parts, {
         device: service.names.device,
-        ...bridgeAddresses(config.bridge),
+        ipv4: bridgeAddresses(config.bridge),
+        ...(config.bridge.ipv6 ? { ipv6: bridgeAddresses({ subnet: config.bridge['subnet-v6'], range: config.bridge['range-v6'] }) } : {}),
         options,
         isContested: (network) =>
-          service.devices.isContested(network.device ?? '', parseCidr(network.pool?.subnet ?? '') ?? { address: 0, prefix: 32 }),
+          service.devices.isContested(
+            network.device ?? '',
+            poolsOfNetwork(network).flatMap(({ subnet }) => parseCidr(subnet) ?? []),
+          ),
       });
-      if (config['ip-forward']) turnOnForwarding(parts);
+      if (config['ip-forward']) turnOnForwarding(parts, 4);
       warnings = await restore(parts, () => service.table.install());
       await service.firewall.look();
       service.sweeper.start();
@@ -161,10 +232,27 @@ export function compose(context: NetworkContext): Running {
     stop: async () => {
       await server.stop();
       await service.sweeper.stop();
+      service.engines.leave();
       service.close();
       logger.debug('network service stopped; the kernel keeps what it has');
     },
   };
+}
+
+/** Which device the default bridge is, and that no ended engine's is in its way. */
+async function settleDevice(
+  { names, engines }: Pick<ReturnType<typeof assemble>, 'names' | 'engines'>,
+  bridge: NetworkConfig['bridge'],
+  logger: NetworkContext['logger'],
+): Promise<void> {
+  if (bridge.name === '' && bridge.shared !== '') {
+    if (await engines.take(bridge.shared)) names.device = bridge.shared;
+    else logger.info({ device: names.device }, `${bridge.shared} is somebody else's: the default bridge has a device of its own`);
+  }
+  for (const text of [bridge.subnet, bridge.ipv6 ? bridge['subnet-v6'] : '']) {
+    const subnet = parseCidr(text);
+    if (subnet !== undefined) await engines.clear(names.device, subnet);
+  }
 }
 
 /** Removes everything that the instance put into the kernel: bridges with their interfaces, table, foreign rules, forwarding. Its store stays. */

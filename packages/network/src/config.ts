@@ -3,7 +3,7 @@ import { isIPv4 } from 'node:net';
 import { invalidArgument } from '@gantry/rpc';
 import type { CommonConfig, FlagTable } from '@gantry/service';
 import { commonDefaults } from '@gantry/service';
-import { contains, first, formatAddress, formatCidr, last, parseCidr } from './address/cidr';
+import { contains, type Family, first, formatAddress, formatCidr, isSame, last, parseCidr, WIDTH } from './address/cidr';
 import type { AddressPool } from './address/pools';
 import { DEFAULT_POOLS } from './address/pools';
 import { MAX_NAME } from './link/link';
@@ -16,10 +16,18 @@ export interface NetworkConfig {
   readonly bridge: {
     /** Device of the default bridge; empty: `gantry0`, or a name of its own for a run root that is not the default. */
     readonly name: string;
+    /** Device of the default bridge where no `name` is given and nobody else has it: engines follow one another on it. Empty: none. */
+    readonly shared: string;
     /** Subnet of the default bridge, CIDR, or the bridge's own address in it; empty: the first free one of the pools. */
     readonly subnet: string;
     /** Part of the subnet that containers get their addresses from, CIDR; empty: all of it. */
     readonly range: string;
+    /** It has IPv6, too. */
+    readonly ipv6: boolean;
+    /** The same as `subnet`, of IPv6; not used without. */
+    readonly 'subnet-v6': string;
+    /** The same as `range`, of IPv6. */
+    readonly 'range-v6': string;
     /** 0: the kernel's default. */
     readonly mtu: number;
     /** Containers on the default bridge may talk to each other. */
@@ -37,23 +45,45 @@ export interface NetworkConfig {
   readonly firewall: 'warn' | 'insert';
   /** nf_tables rules of our own; without them containers reach nothing beyond their bridge, and published ports are relayed by this service. */
   readonly rules: boolean;
-  /** Relay published ports of the host's IPv6 addresses to containers, which have IPv4. */
+  /** The same of IPv6: without them published ports of IPv6 are relayed. */
+  readonly 'rules-v6': boolean;
+  /** Relay published ports of the host's IPv6 addresses, where rules cannot translate them: to containers that have IPv4 only, and from [::1]. */
   readonly relay: boolean;
-  /** Turn on net.ipv4.ip_forward. */
+  /** Turn on net.ipv4.ip_forward, and that of IPv6 for the first network that has it. */
   readonly 'ip-forward': boolean;
+  /** Where plugins of Docker's leave word of themselves. */
+  readonly plugins: {
+    /** Folder of their sockets. */
+    readonly sockets: string;
+    /** Folders of `.spec` and `.json` files. */
+    readonly specs: readonly string[];
+  };
   /** Seconds between two looks at leftovers and foreign firewalls. */
   readonly 'sweep-interval': number;
 }
 
 export const networkDefaults: NetworkConfig = {
-  bridge: { name: '', subnet: '', range: '', mtu: 0, icc: true, masquerade: true },
+  bridge: {
+    name: '',
+    shared: '',
+    subnet: '',
+    range: '',
+    ipv6: false,
+    'subnet-v6': '',
+    'range-v6': '',
+    mtu: 0,
+    icc: true,
+    masquerade: true,
+  },
   table: '',
   'publish-address': '',
   'default-address-pools': [],
   firewall: 'warn',
   rules: true,
+  'rules-v6': true,
   relay: true,
   'ip-forward': true,
+  plugins: { sockets: '/run/docker/plugins', specs: ['/etc/docker/plugins', '/usr/lib/docker/plugins'] },
   'sweep-interval': 15,
 };
 
@@ -66,17 +96,11 @@ export const networkFlags: FlagTable = {
 
 export function checkNetworkConfig(config: CommonConfig & NetworkConfig): void {
   const { bridge } = config;
-  if (bridge.name !== '' && (bridge.name.length > MAX_NAME || !/^[^\s/:]+$/.test(bridge.name)))
-    throw invalidArgument(`bridge.name "${bridge.name}" is no interface name`);
-  const subnet = bridge.subnet === '' ? undefined : parseCidr(bridge.subnet);
-  if (bridge.subnet !== '' && (subnet === undefined || subnet.prefix > 30 || subnet.address === last(subnet)))
-    throw invalidArgument(`bridge.subnet "${bridge.subnet}" is neither a subnet nor an address in one`);
-  const range = bridge.range === '' ? undefined : parseCidr(bridge.range);
-  if (
-    bridge.range !== '' &&
-    (subnet === undefined || range === undefined || !contains(subnet, first(range)) || !contains(subnet, last(range)))
-  )
-    throw invalidArgument(`bridge.range "${bridge.range}" is no part of bridge.subnet "${bridge.subnet}"`);
+  for (const key of ['name', 'shared'] as const)
+    if (bridge[key] !== '' && (bridge[key].length > MAX_NAME || !/^[^\s/:]+$/.test(bridge[key])))
+      throw invalidArgument(`bridge.${key} "${bridge[key]}" is no interface name`);
+  checkBlock(4, bridge, '');
+  checkBlock(6, { subnet: bridge['subnet-v6'], range: bridge['range-v6'] }, '-v6');
   if (bridge.mtu !== 0 && !(bridge.mtu >= 68 && bridge.mtu <= 65535))
     throw invalidArgument(`bridge.mtu ${bridge.mtu} is not between 68 and 65535`);
   if (config.table !== '' && !/^[A-Za-z][A-Za-z0-9_.-]{0,127}$/.test(config.table))
@@ -88,18 +112,33 @@ export function checkNetworkConfig(config: CommonConfig & NetworkConfig): void {
   poolsOf(config);
 }
 
-/** Subnet, gateway and range of the default bridge, as networks have them. */
-export function bridgeAddresses({ subnet, range }: NetworkConfig['bridge']): {
+interface BridgeBlock {
   readonly subnet: string;
-  readonly gateway: string;
   readonly range: string;
-} {
+}
+
+function checkBlock(family: Family, block: BridgeBlock, suffix: string): void {
+  const subnet = block.subnet === '' ? undefined : parseCidr(block.subnet);
+  const isSubnet =
+    subnet?.address.family === family && subnet.prefix <= WIDTH[family] - 2 && (family === 6 || !isSame(subnet.address, last(subnet)));
+  if (block.subnet !== '' && !isSubnet)
+    throw invalidArgument(`bridge.subnet${suffix} "${block.subnet}" is neither an IPv${family} subnet nor an address in one`);
+  const range = block.range === '' ? undefined : parseCidr(block.range);
+  if (
+    block.range !== '' &&
+    (subnet === undefined || range === undefined || !contains(subnet, first(range)) || !contains(subnet, last(range)))
+  )
+    throw invalidArgument(`bridge.range${suffix} "${block.range}" is no part of bridge.subnet${suffix} "${block.subnet}"`);
+}
+
+/** Subnet, gateway and range of the default bridge, as networks have them. */
+export function bridgeAddresses({ subnet, range }: BridgeBlock): BridgeBlock & { readonly gateway: string } {
   const written = subnet === '' ? undefined : parseCidr(subnet);
   const part = range === '' ? undefined : parseCidr(range);
   if (written === undefined) return { subnet: '', gateway: '', range: '' };
   return {
     subnet: formatCidr({ address: first(written), prefix: written.prefix }),
-    gateway: written.address === first(written) ? '' : formatAddress(written.address),
+    gateway: isSame(written.address, first(written)) ? '' : formatAddress(written.address),
     range: part === undefined ? '' : formatCidr({ address: first(part), prefix: part.prefix }),
   };
 }
@@ -108,7 +147,7 @@ export function poolsOf(config: NetworkConfig): readonly AddressPool[] {
   if (config['default-address-pools'].length === 0) return DEFAULT_POOLS;
   return config['default-address-pools'].map((entry) => {
     const base = parseCidr(String(entry.base));
-    if (base === undefined || !Number.isInteger(entry.size) || entry.size < base.prefix || entry.size > 30)
+    if (base === undefined || !Number.isInteger(entry.size) || entry.size < base.prefix || entry.size > WIDTH[base.address.family] - 2)
       throw invalidArgument(`default-address-pools: ${JSON.stringify(entry)} is no pool of subnets`);
     return { base, size: entry.size };
   });

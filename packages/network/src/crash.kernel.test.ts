@@ -44,6 +44,7 @@ asRoot('a killed network service', () => {
     const kill = async (): Promise<void> => {
       service.kill('SIGKILL');
       await new Promise((resolve) => service.once('exit', resolve));
+      while (connection.established) await new Promise((resolve) => setTimeout(resolve, 5)); // a call before that would meet the dying connection
     };
     try {
       const boxes: TestSandbox[] = [];
@@ -79,7 +80,7 @@ asRoot('a killed network service', () => {
         service = boot();
         await client.reconcile(
           context(),
-          { sandboxes: [{ sandboxId: webId, netnsPath: web.path }] },
+          { sandboxes: [{ sandboxId: webId, netnsPath: web.path }], owner: '' },
           { waitForReady: true, timeoutMs: 30_000 },
         );
         expect(await ask()).toBe('hello');

@@ -133,7 +133,7 @@ asRoot('ports, networks and foreign firewalls on a real kernel', () => {
     await expect(create({ name: 'x', pools: pools('10.9.0.0/16') })).rejects.toThrow('Pool overlaps with other one on this address space');
     await expect(create({ name: 'x', pools: pools('10.8.0.1/16') })).rejects.toThrow('it should be 10.8.0.0/16');
     await expect(create({ name: 'x', driver: 'overlay' })).rejects.toMatchObject({ kind: 'notFound' });
-    await expect(create({ name: 'x', enableIpv6: true })).rejects.toMatchObject({ kind: 'notImplemented' });
+    await expect(create({ name: 'x', enableIpv4: false, enableIpv6: false })).rejects.toThrow('IPv4 or IPv6 must be enabled');
     await expect(create({ name: 'x', options: { 'com.docker.network.bridge.trusted_host_interfaces': 'eth0' } })).rejects.toThrow(
       'option "com.docker.network.bridge.trusted_host_interfaces" of the bridge driver is not supported',
     );
@@ -169,7 +169,7 @@ asRoot('ports, networks and foreign firewalls on a real kernel', () => {
       kind: 'forbidden',
       message: 'bridge is a pre-defined network and cannot be removed',
     });
-    await service.client.reconcile(context(), { sandboxes: [] });
+    await service.client.reconcile(context(), { sandboxes: [], owner: '' });
     await service.client.removeNetwork(context(), { ref: 'red' });
     expect(host.ip('-o', 'link', 'show', 'type', 'bridge').trim().split('\n')).toHaveLength(1);
     expect(host.nft('list', 'ruleset')).not.toContain('br-');

@@ -1,30 +1,31 @@
 import { posix } from 'node:path';
 import {
   chainIds,
+  danglingName,
   type Descriptor,
   type Digest,
   familiarString,
+  formatPlatform,
   formatReference,
   type Index,
+  isLayer,
   type Manifest,
   mediaTypes,
   parseReference,
   type Platform,
+  platformEquals,
   sha256,
   tryReference,
   withDefaultTag,
-  platformEquals,
-  formatPlatform,
-  isLayer,
 } from '@gantry/oci';
 import { dataLoss, invalidArgument, resourceExhausted, notFound } from '@gantry/rpc';
+import { documentType, kindOf, MANIFEST_LIMIT, parseConfig, parseIndex, parseManifest } from '@gantry/registry';
 import type { ContentStore } from '../content/store';
 import { buildChain } from '../docker/chain';
 import type { Catalog } from '../docker/catalog';
 import { configLabels, indexLabels, manifestLabels } from '../docker/gc-labels';
-import { choosePlatform, parseConfig } from '../docker/image-reader';
-import { documentType, kindOf, MANIFEST_LIMIT, parseIndex, parseManifest } from '../docker/manifest';
-import { danglingName, putName } from '../docker/names';
+import { choosePlatform } from '../docker/image-reader';
+import { putName } from '../docker/names';
 import { underLease } from '../docker/operation';
 import { detectCompression } from '../layers/decompress';
 import { type LayerIntake, type LooseLayer, type TakenLayer, UNCOMPRESSED_LABEL } from '../layers/intake';
@@ -34,7 +35,7 @@ import type { Labels } from '../store/labels';
 import type { LeaseTable } from '../store/leases';
 import type { Scope } from '../store/namespaced';
 import { archiveEntries, cleanName, followLinks, parseDockerEntries } from './outer';
-import type { TarEntry } from './tar-reader';
+import type { TarEntry } from '@gantry/oci/tar';
 
 export interface LoadDependencies {
   readonly catalog: Catalog;
@@ -329,7 +330,7 @@ async function store(
   const imageId = image.target.digest;
   const { images } = deps.catalog;
   if (image.names.size === 0) {
-    if (!(await deps.catalog.entries(scope)).has(imageId)) images.put(scope, danglingName(image.target), image.target, {});
+    if (!(await deps.catalog.entries(scope)).has(imageId)) images.put(scope, danglingName(image.target.digest), image.target, {});
     options.report({ kind: 'loaded', imageId, familiarName: '' });
   }
   for (const [name, annotations] of image.names) {

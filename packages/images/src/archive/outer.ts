@@ -4,7 +4,7 @@ import { type DockerArchiveEntry, withoutNulls } from '@gantry/oci';
 import { dataLoss } from '@gantry/rpc';
 import { decompressor, detectCompression } from '../layers/decompress';
 import { peeled } from './host-decompress';
-import { readTar, type TarEntry } from './tar-reader';
+import { readTar, type TarEntry } from '@gantry/oci/tar';
 
 /** Entries of an archive of images, whatever it is compressed with as a whole. */
 export async function* archiveEntries(source: AsyncIterable<Buffer>): AsyncGenerator<TarEntry> {

@@ -1,10 +1,10 @@
 import type { Writable } from 'node:stream';
-import { type Descriptor, familiarString, isIndex, type Platform, platformEquals, sha256, tryReference } from '@gantry/oci';
-import { cancelled, drained } from '@gantry/rpc';
+import { type Descriptor, familiarString, isIndex, type Platform, platformEquals, type Reference, sha256, tryReference } from '@gantry/oci';
+import { cancelled, drained, isErrorOf } from '@gantry/rpc';
+import { parseIndex, parseManifest } from '@gantry/registry';
 import type { ContentStore } from '../content/store';
 import type { Catalog } from '../docker/catalog';
 import type { LoadedImage } from '../docker/image-reader';
-import { parseIndex, parseManifest } from '../docker/manifest';
 import { referenceOf } from '../docker/names';
 import type { ImageRecord } from '../store/images';
 import type { Scope } from '../store/namespaced';
@@ -34,26 +34,40 @@ export async function itemsToSave(
     items.set(target.digest, item);
   };
   for (const ref of refs) {
-    const [platform] = platforms;
-    for (const other of platforms.slice(1)) await catalog.resolve(scope, ref, other); // each must be there
-    const { id, image, records } = await catalog.resolve(scope, ref, platform);
-    const isId =
-      /^(sha256:)?[0-9a-f]+$/.test(ref) && [id, image.configDigest].some((digest) => digest.includes(ref.replace('sha256:', '')));
+    const isId = await namesById(catalog, scope, ref);
     const reference = isId ? undefined : tryReference(ref);
-    if (reference !== undefined && reference.tag === undefined && reference.digest === undefined) {
-      for (const record of catalog.images.list(scope)) {
-        const own = referenceOf(record.name);
-        if (own?.tag === undefined || own.domain !== reference.domain || own.path !== reference.path) continue;
-        const loaded = await catalog.reader.tryLoad(scope, record.target, platform);
-        if (loaded !== undefined) add(loaded, record.target, [record.name]);
-      }
-      continue;
+    const repository =
+      reference === undefined || reference.tag !== undefined || reference.digest !== undefined ? [] : tagged(catalog, scope, reference);
+    for (const name of repository.length === 0 ? [ref] : repository) {
+      const [platform] = platforms;
+      for (const other of platforms.slice(1)) await catalog.resolve(scope, name, other); // each must be there
+      const { image, records } = await catalog.resolve(scope, name, platform);
+      const record = catalog.findRecord(scope, name) ?? records[0];
+      if (record !== undefined) add(image, record.target, repository.length === 0 && reference?.tag === undefined ? [] : [record.name]);
     }
-    const record = catalog.findRecord(scope, ref) ?? records[0];
-    if (record !== undefined) add(image, record.target, reference?.tag === undefined ? [] : [record.name]);
   }
   return [...items.values()].map(({ image, target, names }) => ({ image, target, names: [...names], platforms }));
 }
+
+/** Whether a text means an image by its id, or a part of it, rather than a repository of that name. */
+async function namesById(catalog: Catalog, scope: Scope, text: string): Promise<boolean> {
+  const hex = text.replace(/^sha256:/, '');
+  if (!/^[0-9a-f]+$/.test(hex)) return false;
+  try {
+    const { id, image } = await catalog.resolve(scope, text);
+    return [id, image.configDigest].some((digest) => digest.startsWith(`sha256:${hex}`));
+  } catch (error) {
+    if (isErrorOf(error, 'notFound')) return false;
+    throw error;
+  }
+}
+
+/** Names of all that is tagged in a repository, whatever its tags are. */
+const tagged = (catalog: Catalog, scope: Scope, repository: Reference): string[] =>
+  catalog.images.list(scope).flatMap(({ name }) => {
+    const own = referenceOf(name);
+    return own?.tag !== undefined && own.domain === repository.domain && own.path === repository.path ? [name] : [];
+  });
 
 /**
  * Writes images as docker's archive and OCI layout at once: blobs by digest, manifest.json and repositories for docker (20.10 reads it), index.json

@@ -188,6 +188,17 @@ describe.each(['overlayfs', 'copy'])('with a registry behind it, on %s', (snapsh
     }
     expect(short(await check())).toEqual([]);
   });
+
+  available('what a layer holds that lies below it already is nothing wrong, unless it differs', async () => {
+    const base = join(root(), await baseDirectory(), 'fs/d/f');
+    const top = readdirSync(root()).find((name) => existsSync(join(root(), name, 'fs/d/g'))) ?? '';
+    const again = join(root(), top, 'fs/d/f');
+    execFileSync('cp', ['-a', base, again]);
+    expect(short(await check())).toEqual([]);
+    flip(again);
+    expect((await check(true))[0]).toMatchObject({ problem: 'altered', detail: `${snapshotter}: /d/f differs`, repaired: true });
+    expect([existsSync(again), short(await check())]).toEqual([false, []]);
+  });
 });
 
 describe('what nobody holds', () => {

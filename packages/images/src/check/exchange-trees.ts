@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { AT, RENAME, syscalls } from '@gantry/linux';
 import { conflict, failedPrecondition } from '@gantry/rpc';
 import type { RecordedSnapshotter } from '../snapshots/recorded';
-import { Kind, type SnapshotRecord } from '../snapshots/records';
+import { Kind, type SnapshotRecord, treeOf } from '../snapshots/records';
 import { isMounted, mountTables } from './mounted';
 
 /** Puts a tree that was laid out anew in the place of a wrong one, in one step, where the trees are ours. */
@@ -24,7 +24,7 @@ export class Exchange {
     const root = this.roots[snapshotter.name];
     return root === undefined || !this.layered(snapshotter.name)
       ? undefined
-      : { old: join(root, String(old.id), 'fs'), fresh: join(root, String(fresh.id), 'fs') };
+      : { old: join(root, String(treeOf(old)), 'fs'), fresh: join(root, String(treeOf(fresh)), 'fs') };
   }
 
   /** Refuses while anything shows the wrong tree: a mount would keep it, and lose it when it is removed. */
@@ -33,14 +33,16 @@ export class Exchange {
     if (root === undefined)
       throw failedPrecondition(`its tree belongs to the foreign snapshotter ${snapshotter.name}: remove the image and pull it again`);
     const tables = mountTables();
+    const place = join(root, String(treeOf(old)));
     const users = snapshotter.table
-      .usersOf(old.id)
+      .showing(treeOf(old))
+      .flatMap(({ id }) => snapshotter.table.usersOf(id))
       .filter(({ id, kind }) => id !== fresh.id && (kind === Kind.view || isMounted(tables, join(root, String(id), 'fs'))));
-    if (users.length > 0 || isMounted(tables, join(root, String(old.id), 'fs'))) {
+    if (users.length > 0 || isMounted(tables, join(place, 'fs'))) {
       throw conflict(`it is in use by ${users.map(({ name }) => name).join(', ') || 'a mount'}: stop that first`);
     }
-    mkdirSync(join(root, String(old.id)), { recursive: true, mode: 0o700 });
-    const [from, to] = [join(root, String(fresh.id), 'fs'), join(root, String(old.id), 'fs')];
+    mkdirSync(place, { recursive: true, mode: 0o700 });
+    const [from, to] = [join(root, String(treeOf(fresh)), 'fs'), join(place, 'fs')];
     const present = (await snapshotter.missing([old])).length === 0;
     syscalls.renameat2(AT.FDCWD, from, AT.FDCWD, to, present ? RENAME.EXCHANGE : RENAME.NOREPLACE);
   }

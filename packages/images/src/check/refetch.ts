@@ -4,8 +4,8 @@ import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Digest } from '@gantry/oci';
 import { dataLoss, errorText, failedPrecondition } from '@gantry/rpc';
+import { accessOf, type Registries } from '@gantry/registry';
 import { type ContentStore, isExisting } from '../content/store';
-import { accessOf, type Registries } from '../registry/registries';
 import type { Wanted } from './wanted';
 
 /** Pulls single blobs again from where they came from. */

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
+import { withMounts } from '@gantry/linux';
 import { errorText, failedPrecondition, isErrorOf } from '@gantry/rpc';
 import type { ContentStore } from '../content/store';
 import type { DiffApplier } from '../diff/apply';
 import { underLease } from '../docker/operation';
 import type { RecordedSnapshotter } from '../snapshots/recorded';
 import { Kind, type SnapshotRecord } from '../snapshots/records';
-import type { Trees } from '../snapshots/trees';
-import { withMounts } from '../snapshots/view';
+import type { TreeDifference, Trees } from '../snapshots/trees';
 import type { Database } from '../store/database';
 import type { LeaseTable } from '../store/leases';
 import type { Scope } from '../store/namespaced';
@@ -127,14 +127,15 @@ async function differenceOf(
   try {
     return await withFresh(check, snapshotter, { namespace, recipe }, async (fresh, scope) => {
       const own = check.exchange.layersOf(snapshotter, record, fresh);
-      const found =
-        own === undefined
-          ? await snapshotter.withParent(record, (old) =>
-              withMounts(old, async (left) =>
-                withMounts(await snapshotter.mounts(scope, fresh.name), (right) => check.compared.compare(left, right, { content: true })),
-              ),
-            )
-          : await check.compared.compare(own.old, own.fresh, { content: true });
+      const shown = (): Promise<TreeDifference[]> =>
+        snapshotter.withParent(record, (old) =>
+          withMounts(old, async (left) =>
+            withMounts(await snapshotter.mounts(scope, fresh.name), (right) => check.compared.compare(left, right, { content: true })),
+          ),
+        );
+      // A layer that a step left may hold what lies below it already, a folder that was only touched: what counts is what it shows.
+      const same = own !== undefined && (await check.compared.compare(own.old, own.fresh, { content: true })).length === 0;
+      const found = same ? [] : await shown();
       if (found.length === 0) return undefined;
       const leaves = found.filter(({ path }) => !found.some((other) => other.path.startsWith(`${path}/`)));
       const words = { added: 'is gone', deleted: 'is too much', modified: 'differs' };

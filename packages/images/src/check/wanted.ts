@@ -1,12 +1,11 @@
 import { chainIds, type Descriptor, isIndex, type Manifest } from '@gantry/oci';
+import { parseConfig, parseIndex, parseManifest, SOURCE_PREFIX, sourceLabel } from '@gantry/registry';
 import type { ContentStore } from '../content/store';
 import { configLabels, indexLabels, manifestLabels } from '../docker/gc-labels';
-import { choosePlatform, parseConfig } from '../docker/image-reader';
-import { parseIndex, parseManifest } from '../docker/manifest';
+import { choosePlatform } from '../docker/image-reader';
 import { referenceOf, REPO_DIGEST_LABEL } from '../docker/names';
 import type { Database } from '../store/database';
 import type { ImageRecord, ImageTable } from '../store/images';
-import { SOURCE_PREFIX, sourceLabel } from '../registry/source';
 import type { Labels } from '../store/labels';
 
 /** A repository that is known to have an image's blobs. */

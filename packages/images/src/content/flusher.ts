@@ -15,6 +15,7 @@ export class Flusher {
   private flushing: Promise<void> = Promise.resolve();
   private readonly unflushed = new Set<string>();
   private timer: NodeJS.Timeout | undefined;
+  private ended = false;
 
   constructor(
     private readonly db: Database,
@@ -25,11 +26,12 @@ export class Flusher {
 
   later(digest: string): void {
     this.unflushed.add(digest);
-    this.timer ??= setTimeout(() => this.now(), FLUSH_MS).unref();
+    if (!this.ended) this.timer ??= setTimeout(() => this.now(), FLUSH_MS).unref();
   }
 
-  /** Resolves when every blob committed so far is flushed to the disk. */
-  async flushed(): Promise<void> {
+  /** Flushes for the last time: the store is closed next. What is committed after that is checked at the next start. */
+  async end(): Promise<void> {
+    this.ended = true;
     this.now();
     await this.flushing;
   }
@@ -40,12 +42,27 @@ export class Flusher {
     const digests = [...this.unflushed];
     this.unflushed.clear();
     this.flushing = this.flushing.then(async () => {
-      for (const digest of digests) await this.flush(digest);
+      const done: string[] = [];
+      for (const digest of digests) if (await this.flush(digest)) done.push(digest);
+      this.note(done);
     });
   }
 
-  private async flush(digest: string): Promise<void> {
-    if (this.table.sharedSize(digest) === undefined) return;
+  /** Not durable: a blob of which it is lost is checked once more. One that is waiting again was removed and came again meanwhile. */
+  private note(digests: readonly string[]): void {
+    if (digests.length === 0) return;
+    try {
+      const write = (): void => {
+        for (const digest of digests) if (!this.unflushed.has(digest)) this.db.run('UPDATE blobs SET synced = 1 WHERE digest = ?', digest);
+      };
+      this.db.transaction(write, { durable: false });
+    } catch (error) {
+      this.logger.warn({ blobs: digests.length, err: error }, 'flushed blobs are not noted');
+    }
+  }
+
+  private async flush(digest: string): Promise<boolean> {
+    if (this.table.sharedSize(digest) === undefined) return false;
     try {
       const file = await open(this.paths.blob(digest), 'r');
       try {
@@ -53,9 +70,10 @@ export class Flusher {
       } finally {
         await file.close();
       }
-      if (!this.unflushed.has(digest)) this.db.run('UPDATE blobs SET synced = 1 WHERE digest = ?', digest); // else it was removed and came again meanwhile
+      return true;
     } catch (error) {
       if (this.table.sharedSize(digest) !== undefined) this.logger.warn({ digest, err: error }, 'blob not flushed');
+      return false;
     }
   }
 }

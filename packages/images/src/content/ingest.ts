@@ -70,6 +70,12 @@ export class Ingest {
     return this.opened().write(data);
   }
 
+  /** See BlobWriter.filled: the program wrote to `path`, after truncate(0). */
+  filled(digest: string, size: number): Promise<void> {
+    this.lastWrite = microsAfter(this.lastWrite);
+    return this.opened().filled(digest, size);
+  }
+
   /** Waits until every byte is in the file. */
   drain(): Promise<void> {
     return this.opened().drain();

@@ -1,6 +1,6 @@
 import { invalidArgument, notFound } from '@gantry/rpc';
 import type { Database } from '../store/database';
-import { type Filter, labelField } from '../store/filters';
+import { labelField, type Matcher } from '@gantry/oci/filter';
 import { applyLabelPath, checkLabels, type Labels, parseLabels } from '../store/labels';
 import type { Scope } from '../store/namespaced';
 import { microsAfter, nowMicros } from '../store/time';
@@ -39,7 +39,7 @@ export class ContentTable {
     return found;
   }
 
-  list(scope: Scope, filter: Filter): ContentInfo[] {
+  list(scope: Scope, filter: Matcher): ContentInfo[] {
     const rows = this.db.all<Row>(`${SELECT} WHERE c.ns = ? ORDER BY c.digest`, scope.namespace);
     return rows.map(toInfo).filter((info) => filter((path) => field(info, path)));
   }

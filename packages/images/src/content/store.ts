@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import { failedPrecondition, isErrorOf, type Logger, outOfRange } from '@gantry/rpc';
 import type { Database } from '../store/database';
-import type { Filter } from '../store/filters';
+import type { Matcher } from '@gantry/oci/filter';
 import type { Labels } from '../store/labels';
 import type { LeaseTable } from '../store/leases';
 import type { Scope } from '../store/namespaced';
@@ -41,17 +41,26 @@ export class ContentStore {
     return this.table.find(scope, digest) !== undefined;
   }
 
-  list(scope: Scope, filter: Filter): ContentInfo[] {
+  list(scope: Scope, filter: Matcher): ContentInfo[] {
     return this.table.list(scope, filter);
   }
 
   setLabels(scope: Scope, digest: string, labels: Labels): void {
-    this.table.update(
-      scope,
-      digest,
-      labels,
-      Object.keys(labels).map((key) => `labels.${key}`),
-    );
+    const mask = Object.keys(labels).map((key) => `labels.${key}`);
+    this.update(scope, digest, labels, mask);
+  }
+
+  /** Labels that are found out again where a power cut takes them back. On the disk with the next write that somebody waits for. */
+  note(scope: Scope, digest: string, labels: Labels): void {
+    const mask = Object.keys(labels).map((key) => `labels.${key}`);
+    this.db.transaction(() => this.table.update(scope, digest, labels, mask), { durable: false });
+  }
+
+  /** An empty mask replaces all labels. What is on the disk already is not waited for. */
+  update(scope: Scope, digest: string, labels: Labels, mask: readonly string[]): ContentInfo {
+    const durable =
+      this.leases.durable(scope) && (this.db.behind || !this.has(scope, digest) || changes(this.info(scope, digest), labels, mask));
+    return this.db.transaction(() => this.table.update(scope, digest, labels, mask), { durable });
   }
 
   /** Puts known content under the call's lease. */
@@ -127,10 +136,16 @@ export class ContentStore {
     }
   }
 
-  /** Resolves when every blob committed so far is flushed to the disk. */
-  flushed(): Promise<void> {
-    return this.flusher.flushed();
+  /** Flushes every blob that was committed, for the last time: the database is closed next. */
+  end(): Promise<void> {
+    return this.flusher.end();
   }
+}
+
+/** Whether an update changes more than the time of the last one. */
+function changes({ labels: now }: ContentInfo, labels: Labels, mask: readonly string[]): boolean {
+  const label = (path: string): string => path.slice('labels.'.length);
+  return mask.length === 0 || !mask.every((path) => path.startsWith('labels.') && (now[label(path)] ?? '') === (labels[label(path)] ?? ''));
 }
 
 export const isExisting = (error: unknown): boolean => isErrorOf(error, 'alreadyExists');

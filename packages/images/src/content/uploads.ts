@@ -2,7 +2,7 @@ import { existsSync, renameSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { alreadyExists, failedPrecondition, invalidArgument, unavailable } from '@gantry/rpc';
 import type { Database } from '../store/database';
-import type { Filter } from '../store/filters';
+import type { Matcher } from '@gantry/oci/filter';
 import type { Labels } from '../store/labels';
 import type { LeaseTable } from '../store/leases';
 import type { Scope } from '../store/namespaced';
@@ -42,7 +42,7 @@ export class Uploads implements IngestKeeper {
     return this.statusOf(scope, record);
   }
 
-  statuses(scope: Scope, filter: Filter): IngestStatus[] {
+  statuses(scope: Scope, filter: Matcher): IngestStatus[] {
     return this.records
       .list(scope)
       .filter((record) => filter((path) => (path[0] === 'ref' ? record.ref : undefined)))
@@ -98,10 +98,12 @@ export class Uploads implements IngestKeeper {
     if (old !== undefined && total > 0 && old.total > 0 && old.total !== total)
       throw failedPrecondition(`ref ${ref} was begun with a total of ${old.total}, not ${total}`);
     if (old !== undefined) return old;
-    return this.options.db.transaction(() => {
-      this.options.leases.hold(scope, { type: 'ingests', id: ref });
+    const { db, leases } = this.options;
+    const write = (): IngestRecord => {
+      leases.hold(scope, { type: 'ingests', id: ref });
       return this.records.create(scope, ref, total, expected);
-    });
+    };
+    return db.transaction(write, { durable: leases.durable(scope) });
   }
 
   pathOf(record: IngestRecord | undefined): string {
@@ -118,7 +120,8 @@ export class Uploads implements IngestKeeper {
 
   drop(scope: Scope, record: IngestRecord): boolean {
     if (this.records.find(scope, record.ref)?.id !== record.id) return false;
-    this.options.db.transaction(() => this.records.delete(record.id));
+    const { db, leases } = this.options;
+    db.transaction(() => this.records.delete(record.id), { durable: leases.durable(scope) });
     return true;
   }
 
@@ -127,18 +130,19 @@ export class Uploads implements IngestKeeper {
     const from = this.pathOf(record);
     if (table.find(scope, digest) !== undefined) {
       leases.hold(scope, { type: 'content', id: digest }); // before anything is awaited: a collection may be due
-      this.forget(scope, record);
+      db.transaction(() => this.forget(scope, record), { durable: leases.durable(scope) });
       await rm(from, { force: true });
       throw alreadyExists(`content ${digest}: already exists`);
     }
     const known = table.sharedSize(digest) !== undefined;
     if (!known) renameSync(from, paths.blob(digest));
-    const info = db.transaction(() => {
+    const write = (): ContentInfo => {
       if (!known) db.run('INSERT INTO blobs (digest, size, synced, boot) VALUES (?, ?, 0, ?)', digest, size, boot);
       this.forget(scope, record);
       const leased = leases.hold(scope, { type: 'content', id: digest });
       return table.insert(scope, digest, labels, leased);
-    });
+    };
+    const info = db.transaction(write, { durable: leases.durable(scope) });
     if (known) await rm(from, { force: true });
     else written(digest);
     return info;
@@ -154,7 +158,8 @@ export class Uploads implements IngestKeeper {
     const { db, leases, table } = this.options;
     if (table.find(scope, expected) === undefined) {
       if (table.sharedSize(expected) === undefined) return;
-      db.transaction(() => table.insert(scope, expected, {}, leases.hold(scope, { type: 'content', id: expected })));
+      const share = (): ContentInfo => table.insert(scope, expected, {}, leases.hold(scope, { type: 'content', id: expected }));
+      db.transaction(share, { durable: leases.durable(scope) });
     } else {
       leases.hold(scope, { type: 'content', id: expected });
     }

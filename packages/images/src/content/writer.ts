@@ -1,11 +1,17 @@
 import { createHash, type Hash } from 'node:crypto';
-import { type FileHandle, open } from 'node:fs/promises';
-import { outOfRange } from '@gantry/rpc';
+import { closeSync, fstatSync, ftruncateSync, openSync, read, writev, writevSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { dataLoss, outOfRange } from '@gantry/rpc';
+
+const readAt = promisify(read);
+const writeParts = promisify(writev);
 
 /** Bytes that may wait for the disk before a writer is held back. */
 const PENDING_LIMIT = 8 << 20;
 /** Bytes that are worth a write of their own: waking the thread that writes costs more than copying a network read's few KiB. */
 const BATCH = 1 << 20;
+/** Bytes that are given to the kernel at once: most blobs are documents, for which waking a thread takes longer. */
+const SMALL = 64 << 10;
 
 /**
  * Appends to one ingest file and hashes on the way. Calls must not overlap. Writes to disk run behind the caller, bounded; the first
@@ -23,23 +29,25 @@ export class BlobWriter {
   /** Told how many bytes the file has, after each write. */
   onWritten: ((bytes: number) => void) | undefined;
   private written = 0;
+  /** Digest of what another program wrote. */
+  private told: string | undefined;
 
   private constructor(
-    private readonly file: FileHandle,
+    private readonly file: number,
     private hash: Hash,
     private position: number,
   ) {}
 
   /** Opens for appending; what is there already is read once to take its hash. */
   static async open(path: string): Promise<BlobWriter> {
-    const file = await open(path, 'a+', 0o600);
+    const file = openSync(path, 'a+', 0o600);
     const hash = createHash('sha256');
     let position = 0;
     try {
-      const { size } = await file.stat();
+      const { size } = fstatSync(file);
       const buffer = Buffer.allocUnsafe(Math.min(size, 1 << 20));
       while (position < size) {
-        const { bytesRead } = await file.read(buffer, 0, buffer.length, position);
+        const { bytesRead } = await readAt(file, buffer, 0, buffer.length, position);
         if (bytesRead === 0) break;
         hash.update(buffer.subarray(0, bytesRead));
         position += bytesRead;
@@ -48,7 +56,7 @@ export class BlobWriter {
       writer.written = position;
       return writer;
     } catch (error) {
-      await file.close();
+      closeSync(file);
       throw error;
     }
   }
@@ -59,7 +67,7 @@ export class BlobWriter {
 
   /** Digest of everything so far; writing may go on. */
   digest(): string {
-    return `sha256:${this.hash.copy().digest('hex')}`;
+    return this.told ?? `sha256:${this.hash.copy().digest('hex')}`;
   }
 
   /** The bytes are kept until they are written: the caller must not change them. */
@@ -75,12 +83,22 @@ export class BlobWriter {
     if (this.failure !== undefined) throw this.failure;
   }
 
+  /** Another program wrote the file from its beginning to its end, and tells what it wrote. Nothing may be written afterwards. */
+  async filled(digest: string, size: number): Promise<void> {
+    const there = fstatSync(this.file).size;
+    if (there !== size) throw dataLoss(`${size} bytes were to be written, the file has ${there}`);
+    this.told = digest;
+    this.position = size;
+    this.written = size;
+  }
+
   /** Cuts back to an earlier offset (0 starts anew). Only offset 0 is cheap. */
   async truncate(to: number): Promise<void> {
     if (to !== 0) throw outOfRange(`offset ${to} is not the ingest's offset ${this.position}`);
     await this.drain();
-    await this.file.truncate(0);
+    ftruncateSync(this.file, 0);
     this.hash = createHash('sha256');
+    this.told = undefined;
     this.position = 0;
     this.written = 0;
   }
@@ -96,7 +114,7 @@ export class BlobWriter {
 
   async close(): Promise<void> {
     await this.drain().catch(() => undefined); // the failure was or will be thrown to the writer of the bytes
-    await this.file.close();
+    closeSync(this.file);
   }
 
   /** Writes what waits, and what comes meanwhile as long as it is worth a write. Never rejects: a failure is thrown by the next call. */
@@ -109,7 +127,7 @@ export class BlobWriter {
         this.batch = [];
         this.batched = 0;
         for (let left = size; left > 0;) {
-          const { bytesWritten } = await this.file.writev(parts);
+          const bytesWritten = size <= SMALL ? writevSync(this.file, parts) : (await writeParts(this.file, parts)).bytesWritten;
           left -= bytesWritten;
           if (left > 0) parts = after(parts, bytesWritten);
         }

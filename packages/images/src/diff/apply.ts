@@ -1,3 +1,4 @@
+import { withMounts } from '@gantry/linux';
 import { mediaTypes } from '@gantry/oci';
 import { failedPrecondition } from '@gantry/rpc';
 import type { ContentStore } from '../content/store';
@@ -5,7 +6,6 @@ import { UNCOMPRESSED_LABEL } from '../layers/intake';
 import type { Laid, NativeTree } from '../layers/native';
 import { layStored } from '../layers/stored';
 import type { Mount } from '../snapshots/snapshotter';
-import { withMounts } from '../snapshots/view';
 import type { Scope } from '../store/namespaced';
 import type { MountedTrees } from './mounted-trees';
 import type { PlainTree } from './plain-tree';
@@ -32,7 +32,9 @@ export class DiffApplier {
       throw failedPrecondition(`layer ${digest} cannot be applied to a read-only snapshot`);
     if (tree.kind === 'whole') return withMounts(tree.mounts, (root) => this.lay(scope, digest, { native: this.plain, root }));
     const upper = tree.upper ?? '';
-    return this.lay(scope, digest, { native: this.native, root: upper }, (laid) => this.native.adopt(upper, laid.implicit, tree.lower));
+    // Nothing is below the lowest layer, which is shown as it is: marks that hide would be seen.
+    const native = tree.lower.length === 0 ? this.plain : this.native;
+    return this.lay(scope, digest, { native, root: upper }, (laid) => this.native.adopt(upper, laid.implicit, tree.lower));
   }
 
   private async lay(
@@ -43,7 +45,7 @@ export class DiffApplier {
   ): Promise<Applied> {
     const { diffId, size, laid } = await layStored(this.content, native, scope, { digest, root });
     await after(laid);
-    this.content.setLabels(scope, digest, { [UNCOMPRESSED_LABEL]: diffId });
+    this.content.note(scope, digest, { [UNCOMPRESSED_LABEL]: diffId });
     return { mediaType: mediaTypes.ociLayer, digest: diffId, size };
   }
 }

@@ -2,10 +2,10 @@ import type { Change } from '@gantry/api/gantry/images/v1/images';
 import { lstat, mkdtemp, readdir, rmdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { withMounts } from '@gantry/linux';
 import type { RecordedSnapshotter } from '../snapshots/recorded';
 import type { Mount } from '../snapshots/snapshotter';
 import type { Trees } from '../snapshots/trees';
-import { withMounts } from '../snapshots/view';
 import type { Scope } from '../store/namespaced';
 import type { MountedTrees } from './mounted-trees';
 

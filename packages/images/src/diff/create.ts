@@ -1,19 +1,17 @@
 import { randomBytes } from 'node:crypto';
-import { createHash } from 'node:crypto';
-import { PassThrough, Transform } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
-import { constants, createGzip, createZstdCompress } from 'node:zlib';
-import { layerCompression, mediaTypes } from '@gantry/oci';
+import { withMounts } from '@gantry/linux';
+import { layerCompression, mediaTypes, sha256 } from '@gantry/oci';
 import { invalidArgument } from '@gantry/rpc';
 import { type ContentStore, isExisting } from '../content/store';
 import { UNCOMPRESSED_LABEL } from '../layers/intake';
-import type { NativeTree, Packing } from '../layers/native';
+import type { LayerTree, NativeTree } from '../layers/native';
 import type { Mount } from '../snapshots/snapshotter';
-import type { Trees } from '../snapshots/trees';
-import { withMounts } from '../snapshots/view';
 import type { Labels } from '../store/labels';
 import type { Scope } from '../store/namespaced';
 import type { MountedTrees } from './mounted-trees';
+import { packZstd } from './pack-zstd';
+import type { SmallLayers } from './small-layers';
+import { writeLayer } from './write-layer';
 
 export interface CreateOptions {
   readonly left: readonly Mount[];
@@ -23,6 +21,9 @@ export interface CreateOptions {
   readonly ref: string;
   readonly labels: Labels;
 }
+
+/** What a call says: its place in the store, and when nobody waits any more. */
+export type DiffScope = Scope & { readonly signal?: AbortSignal };
 
 export interface CreatedDiff {
   readonly mediaType: string;
@@ -37,11 +38,11 @@ export class DiffCreator {
     private readonly content: ContentStore,
     private readonly native: NativeTree,
     private readonly trees: MountedTrees,
-    private readonly compared: Trees,
+    private readonly small: SmallLayers,
   ) {}
 
-  /** Overlayfs' difference is read off the upper directory where right lies on left; any other two trees are mounted and compared. */
-  async create(scope: Scope, options: CreateOptions): Promise<CreatedDiff> {
+  /** Overlayfs' difference is read off the upper directory, held beside what it lies on, where right lies on left; any other two trees are mounted and compared. */
+  async create(scope: DiffScope, options: CreateOptions): Promise<CreatedDiff> {
     const left = this.trees.behind(options.left);
     const right = this.trees.behind(options.right);
     if (right.kind === 'whole') return this.createWhole(scope, options, right.mounts);
@@ -50,58 +51,48 @@ export class DiffCreator {
       left.kind === 'whole' ? left.mounts.map(({ source }) => source) : [...(left.upper === undefined ? [] : [left.upper]), ...left.lower];
     const [top, under] = right.upper === undefined ? [right.lower[0], right.lower.slice(1)] : [right.upper, right.lower];
     if (top === undefined || under.join(':') !== below.join(':')) return this.createWhole(scope, options, options.right);
-    return this.pack(scope, () => this.native.pack(top, { overlay: true, layer: true }), options);
+    const compression = compressionOf(options);
+    const archive = await this.small.archive(top, under, scope.signal);
+    if (archive === undefined) return this.pack(scope, { root: top, overlay: true, lower: under }, options);
+    const diffId = sha256(archive);
+    const bytes = await this.small.packed(archive, compression);
+    const digest = sha256(bytes);
+    await this.content.put(scope, bytes, digest, { ...options.labels, [UNCOMPRESSED_LABEL]: diffId });
+    return { mediaType: typeOf(options), digest, size: bytes.length, diffId };
   }
 
   private createWhole(scope: Scope, options: CreateOptions, right: readonly Mount[]): Promise<CreatedDiff> {
     return withMounts(right, (top) => {
-      if (options.left.length === 0) return this.pack(scope, () => this.native.pack(top, { layer: true }), options);
-      return withMounts(options.left, (below) => this.pack(scope, () => this.compared.packDifference(below, top), options));
+      if (options.left.length === 0) return this.pack(scope, { root: top }, options);
+      return withMounts(options.left, (below) => this.pack(scope, { root: top, base: below }, options));
     });
   }
 
-  private async pack(
-    scope: Scope,
-    start: () => Packing,
-    options: Pick<CreateOptions, 'mediaType' | 'ref' | 'labels'>,
-  ): Promise<CreatedDiff> {
-    const mediaType = options.mediaType === '' ? mediaTypes.ociLayer : options.mediaType;
-    const compression = layerCompression(mediaType);
-    if (compression === undefined) throw invalidArgument(`media type ${mediaType} is no layer`);
+  private async pack(scope: Scope, tree: LayerTree, options: Pick<CreateOptions, 'mediaType' | 'ref' | 'labels'>): Promise<CreatedDiff> {
+    const compression = compressionOf(options);
     const ingest = await this.content.ingest(scope, options.ref === '' ? `diff-${randomBytes(8).toString('hex')}` : options.ref);
-    const packing = start();
-    const hash = createHash('sha256');
-    const tap = new Transform({
-      transform(chunk: Buffer, _encoding, done) {
-        hash.update(chunk);
-        done(null, chunk);
-      },
-    });
-    const squeeze =
-      compression === 'gzip'
-        ? createGzip({ level: 6, chunkSize: 1 << 20 })
-        : compression === 'zstd'
-          ? createZstdCompress({ params: { [constants.ZSTD_c_compressionLevel]: 3 } })
-          : new PassThrough();
     try {
-      await ingest.truncate(0);
-      await pipeline(packing.output, tap, squeeze, async (source: AsyncIterable<Buffer>) => {
-        for await (const part of source) await ingest.write(part);
-      });
-      await packing.done;
-      const digest = ingest.digest();
-      const size = ingest.offset;
-      const diffId = `sha256:${hash.digest('hex')}`;
+      const { digest, size, diffId } = await (compression === 'zstd'
+        ? packZstd(this.native, ingest, tree)
+        : writeLayer(this.native, ingest, tree, compression));
       const labels = { ...options.labels, [UNCOMPRESSED_LABEL]: diffId };
       await ingest.commit(size, digest, labels).catch((error: unknown) => {
         if (!isExisting(error)) throw error;
         this.content.hold(scope, digest);
         this.content.setLabels(scope, digest, labels);
       });
-      return { mediaType, digest, size, diffId };
+      return { mediaType: typeOf(options), digest, size, diffId };
     } finally {
-      packing.kill();
       await ingest.discard();
     }
   }
+}
+
+const typeOf = ({ mediaType }: Pick<CreateOptions, 'mediaType'>): string => (mediaType === '' ? mediaTypes.ociLayer : mediaType);
+
+function compressionOf(options: Pick<CreateOptions, 'mediaType'>): 'none' | 'gzip' | 'zstd' {
+  const mediaType = typeOf(options);
+  const compression = layerCompression(mediaType);
+  if (compression === undefined) throw invalidArgument(`media type ${mediaType} is no layer`);
+  return compression;
 }

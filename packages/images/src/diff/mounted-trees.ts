@@ -1,8 +1,8 @@
 import { realpathSync } from 'node:fs';
 import { join, sep } from 'node:path';
+import { layersOf } from '@gantry/linux';
 import { invalidArgument, notImplemented } from '@gantry/rpc';
 import type { Mount } from '../snapshots/snapshotter';
-import { layersOf } from '../snapshots/view';
 
 /** Directories on each other whose changes are recorded as overlayfs' whiteouts. */
 export interface LayeredTree {
@@ -42,23 +42,28 @@ export class MountedTrees {
     if (foreign) return { kind: 'whole', mounts, writable };
     if (mounts.length > 1) throw notImplemented(`a diff of ${mounts.length} stacked mounts is not supported`);
     if (mount.type !== 'bind') throw notImplemented(`a diff of a mount of type ${mount.type} is not supported`);
-    const source = realpathSync(mount.source);
+    const source = realpathSync.native(mount.source);
     if (this.places.whole.some((root) => isBelow(source, root))) return { kind: 'whole', mounts: [{ ...mount, source }], writable };
-    own(source, this.places.overlay);
+    owns([source], this.places.overlay);
     return { kind: 'layers', upper: writable ? source : undefined, lower: writable ? [] : [source] };
   }
 }
 
 function layered(mount: Mount, root: string | undefined): LayeredTree {
-  const all = (layersOf(mount) ?? []).map((directory) => (root === undefined ? directory : own(directory, root)));
+  const all = root === undefined ? (layersOf(mount) ?? []) : owns(layersOf(mount) ?? [], root);
   const writable = mount.options.some((option) => option.startsWith('upperdir='));
   return { kind: 'layers', upper: writable ? all[0] : undefined, lower: writable ? all.slice(1) : all };
 }
 
-const isBelow = (path: string, root: string): boolean => path.startsWith(join(realpathSync(root), sep));
+const isBelow = (path: string, root: string): boolean => path.startsWith(below(root));
+/** In JavaScript realpath asks for each part of a path, and an overlay names all layers. */
+const below = (root: string): string => join(realpathSync.native(root), sep);
 
-function own(path: string, root: string): string {
-  const real = realpathSync(path);
-  if (!isBelow(real, root)) throw invalidArgument(`${path} is not a snapshot's directory`);
-  return real;
+function owns(paths: readonly string[], root: string): string[] {
+  const place = below(root);
+  return paths.map((path) => {
+    const real = realpathSync.native(path);
+    if (!real.startsWith(place)) throw invalidArgument(`${path} is not a snapshot's directory`);
+    return real;
+  });
 }

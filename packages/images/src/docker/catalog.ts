@@ -1,19 +1,21 @@
 import {
   familiarString,
+  formatReference,
   isDigest,
+  isIndex,
+  parentLabel,
   parseReference,
   type Platform,
+  repositoryName,
   tryReference,
   withDefaultTag,
-  formatReference,
-  repositoryName,
 } from '@gantry/oci';
 import { invalidArgument, notFound } from '@gantry/rpc';
 import type { ContentStore } from '../content/store';
 import type { ImageRecord, ImageTable } from '../store/images';
 import type { Scope } from '../store/namespaced';
 import type { ImageReader, LoadedImage } from './image-reader';
-import { PARENT_LABEL, referenceOf, REPO_DIGEST_LABEL } from './names';
+import { referenceOf, REPO_DIGEST_LABEL } from './names';
 
 /** An image as docker means it on containerd's store: the manifest or index that names point to, and all the names. */
 export interface CatalogEntry {
@@ -87,17 +89,41 @@ export class Catalog {
     throw noSuchImage(text);
   }
 
+  /** An image, of whatever platform, whose layers make this chain; undefined when none says how. */
+  async ofChain(scope: Scope, chainId: string): Promise<LoadedImage | undefined> {
+    const whole = (image: LoadedImage | undefined): boolean => image?.chainIds.at(-1) === chainId;
+    const entries = [...(await this.entries(scope)).values()];
+    const own = entries.find(({ image }) => whole(image));
+    if (own !== undefined) return own.image;
+    for (const { records } of entries) {
+      const [record] = records;
+      if (record === undefined || !isIndex(record.target.mediaType)) continue;
+      const { value: index } = await this.reader.documents.index(scope, record.target.digest);
+      for (const manifest of index.manifests) {
+        const image = this.content.has(scope, manifest.digest) ? await this.reader.tryLoad(scope, manifest) : undefined;
+        if (whole(image)) return image;
+      }
+    }
+    return undefined;
+  }
+
   /** Id of the image that this one was made from here; empty when it is not known or gone. */
   parentOf(scope: Scope, image: LoadedImage): string {
-    return this.content.table.find(scope, image.configDigest)?.labels[PARENT_LABEL] ?? '';
+    return this.content.table.find(scope, image.configDigest)?.labels[parentLabel] ?? '';
   }
 
   /** As parentOf, as it is called now: older stores noted the parent's configuration. */
   async parentIdOf(scope: Scope, image: LoadedImage): Promise<string> {
     const parent = this.parentOf(scope, image);
-    if (parent === '' || this.images.list(scope).some(({ target }) => target.digest === parent)) return parent;
-    const entries = await this.entries(scope);
-    return [...entries.values()].find((entry) => entry.image.configDigest === parent)?.id ?? parent;
+    if (parent === '' || this.images.hasTarget(scope, parent)) return parent;
+    return idOfConfig(await this.entries(scope)).get(parent) ?? parent;
+  }
+
+  /** The same for all of them at once, by id: asked for one by one, each would look at all the others. */
+  parentIds(scope: Scope, entries: ReadonlyMap<string, CatalogEntry>): Map<string, string> {
+    const byConfig = idOfConfig(entries);
+    const asNow = (parent: string): string => (entries.has(parent) ? parent : (byConfig.get(parent) ?? parent));
+    return new Map([...entries].map(([id, { image }]) => [id, asNow(this.parentOf(scope, image))]));
   }
 
   private async entryOf(scope: Scope, record: ImageRecord, text: string, platform: Platform | undefined): Promise<CatalogEntry> {
@@ -118,6 +144,10 @@ export class Catalog {
     return platform === undefined || record === undefined ? entry : this.entryOf(scope, record, text, platform);
   }
 }
+
+/** Of several with one configuration the first. */
+const idOfConfig = (entries: ReadonlyMap<string, CatalogEntry>): Map<string, string> =>
+  new Map([...entries.values()].reverse().map(({ id, image }) => [image.configDigest, id]));
 
 /** Docker's words, with the tag that was meant. */
 export function noSuchImage(text: string): Error {

@@ -16,11 +16,11 @@ export async function ensureChain(
   scope: Scope,
   chainId: string,
 ): Promise<boolean> {
-  const entry = [...(await deps.catalog.entries(scope)).values()].find(({ image }) => image.chainIds.at(-1) === chainId);
-  if (entry === undefined) return false;
+  const image = await deps.catalog.ofChain(scope, chainId);
+  if (image === undefined) return false;
   await underLease(deps.leases, scope, 'unpack', async (own) => {
-    await buildChain(deps.intake, deps.snapshotter, own, { image: entry.image, loose: new Map() });
-    deps.catalog.content.setLabels(own, entry.image.configDigest, configLabels(deps.snapshotter.name, chainId));
+    await buildChain(deps.intake, deps.snapshotter, own, { image, loose: new Map() });
+    deps.catalog.content.setLabels(own, image.configDigest, configLabels(deps.snapshotter.name, chainId));
   });
   return true;
 }

@@ -1,22 +1,20 @@
 import { posix } from 'node:path';
 import {
+  type Change,
   type Command,
   expandWord,
   expandWords,
   type Healthcheck,
-  type Instruction,
   isSignal,
   type Lookup,
-  parseInstructions,
+  parseChanges,
 } from '@gantry/dockerfile';
 import type { ImageContainerConfig } from '@gantry/oci';
 import { invalidArgument } from '@gantry/rpc';
 
 /** Instructions of a Dockerfile that `docker commit` and `docker import` take with --change, applied to a configuration. Errors: invalidArgument. */
 export function applyChanges(config: ImageContainerConfig, changes: readonly string[]): ImageContainerConfig {
-  const instructions = parseInstructions(changes.join('\n'), {
-    refuse: (name) => invalidArgument(`${name} is not a valid change command`),
-  });
+  const instructions = parseChanges(changes.join('\n'), (name) => invalidArgument(`${name} is not a valid change command`));
   let hasOwnCommand = false;
   let made = { ...config };
   for (const instruction of instructions) {
@@ -28,7 +26,7 @@ export function applyChanges(config: ImageContainerConfig, changes: readonly str
   return made;
 }
 
-function change(config: ImageContainerConfig, instruction: Instruction): Partial<ImageContainerConfig> {
+function change(config: ImageContainerConfig, instruction: Change): Partial<ImageContainerConfig> {
   const lookup = environment(config);
   const word = (text: string): string => expandWord(text, lookup);
   switch (instruction.name) {

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { isGantryError } from '@gantry/rpc';
+import { kindOf, parseConfig, parseIndex, parseManifest } from '@gantry/registry';
 import { parseDockerEntries } from '../archive/outer';
 import { applyChanges } from './dockerfile-changes';
-import { choosePlatform, parseConfig } from './image-reader';
-import { kindOf, parseIndex, parseManifest } from './manifest';
+import { choosePlatform } from './image-reader';
 
 const digest = `sha256:${'a'.repeat(64)}`;
 
@@ -206,10 +206,13 @@ test.each([
   expect(() => applyChanges({}, [change])).toThrow(expect.objectContaining({ kind: 'invalidArgument' }) as Error);
 });
 
-test('an index with nothing for this host gives nothing to run, but a lone image that is here can be named', () => {
+test('an index with nothing for this host gives nothing to run, but what is here of it can be named', () => {
   const foreign = [{ platform: { os: 'linux', architecture: 's390x' } }];
   expect(choosePlatform(foreign, undefined, true)).toBeUndefined();
   expect(choosePlatform(foreign, undefined)).toBe(foreign[0]);
+  const two = [...foreign, { platform: { os: 'linux', architecture: 'ppc64le' } }];
+  expect(choosePlatform(two, undefined)).toBe(two[0]);
+  expect(choosePlatform(two, undefined, true)).toBeUndefined();
   expect(choosePlatform([...foreign, { platform: { os: 'unknown', architecture: 'unknown' } }], undefined, true)).toBeUndefined();
   expect(choosePlatform(foreign, { os: 'linux', architecture: 's390x' }, true)).toBe(foreign[0]);
 });

@@ -13,13 +13,12 @@ import {
   platformEquals,
   runnable,
   formatPlatform,
-  withoutNulls,
 } from '@gantry/oci';
-import { dataLoss, isErrorOf, notFound, notImplemented } from '@gantry/rpc';
+import { isErrorOf, notFound, notImplemented } from '@gantry/rpc';
 import type { ContentStore } from '../content/store';
 import type { Target } from '../store/images';
 import type { Scope } from '../store/namespaced';
-import { parseIndex, parseManifest } from './manifest';
+import { Documents } from './documents';
 
 /** An image for one platform, with its documents read. */
 export interface LoadedImage {
@@ -36,9 +35,12 @@ export interface LoadedImage {
 
 /** Reads images out of content. What a digest names never changes, so it is read once. */
 export class ImageReader {
+  readonly documents: Documents;
   private readonly cache = new Map<string, { readonly image: LoadedImage; readonly absent: readonly string[] }>();
 
-  constructor(private readonly content: ContentStore) {}
+  constructor(private readonly content: ContentStore) {
+    this.documents = new Documents(content);
+  }
 
   /** The image behind a target, for the platform or the host's best. Throws notFound when content is missing. */
   async load(scope: Scope, target: Pick<Target, 'digest' | 'mediaType'>, platform?: Platform): Promise<LoadedImage> {
@@ -68,9 +70,8 @@ export class ImageReader {
     target: Pick<Target, 'digest' | 'mediaType'>,
     platform: Platform | undefined,
   ): Promise<{ readonly image: LoadedImage; readonly absent: readonly string[] }> {
-    const bytes = await this.content.readAll(scope, target.digest);
     if (isIndex(target.mediaType)) {
-      const index = parseIndex(bytes, target.digest);
+      const { value: index } = await this.documents.index(scope, target.digest);
       const chosen = await this.choose(scope, index, platform);
       if (chosen === undefined)
         throw notFound(
@@ -82,11 +83,10 @@ export class ImageReader {
       };
     }
     if (!isManifest(target.mediaType)) throw notImplemented(`${target.digest} has the media type ${target.mediaType}, which is no image`);
-    const manifest = parseManifest(bytes, target.digest);
+    const { value: manifest, bytes } = await this.documents.manifest(scope, target.digest);
     if (!isImageConfig(manifest.config.mediaType))
       throw notImplemented(`${target.digest} is no image: its configuration is ${manifest.config.mediaType}`);
-    const configJson = await this.content.readAll(scope, manifest.config.digest);
-    const config = parseConfig(configJson, manifest.config.digest);
+    const { value: config, bytes: configJson } = await this.documents.config(scope, manifest.config.digest);
     if (platform !== undefined && !platformEquals(config, platform))
       throw notFound(`image ${manifest.config.digest} is for ${config.os}/${config.architecture}`);
     return {
@@ -115,8 +115,8 @@ const isImageConfig = (mediaType: string): boolean =>
   isConfig(mediaType) || ['', 'application/octet-stream', 'application/json'].includes(mediaType);
 
 /**
- * The entry for a platform; without one the host's best, else the first that names none, else (unless it is to run here) the only one there is.
- * Attestations never suit.
+ * The entry for a platform; without one the host's best, else the first that names none, else (unless it is to run here) the first there is: an image
+ * is still an image where nothing of it is for this host. Attestations never suit.
  */
 export function choosePlatform<T extends { readonly platform?: Platform }>(
   entries: readonly T[],
@@ -129,33 +129,5 @@ export function choosePlatform<T extends { readonly platform?: Platform }>(
     const found = real.find((entry) => entry.platform !== undefined && platformEquals(entry.platform, wanted));
     if (found !== undefined) return found;
   }
-  return real.find((entry) => entry.platform === undefined) ?? (real.length === 1 && !toRun ? real[0] : undefined);
-}
-
-export function parseConfig(bytes: Buffer, digest: string): ImageConfig {
-  let value: unknown;
-  try {
-    value = withoutNulls(JSON.parse(bytes.toString()));
-  } catch (cause) {
-    throw dataLoss(`image configuration ${digest} is not JSON`, { cause });
-  }
-  const config = value as Partial<ImageConfig> | null;
-  const diffIds: unknown = config?.rootfs?.diff_ids ?? [];
-  const history: unknown = config?.history ?? [];
-  if (
-    typeof config !== 'object' ||
-    config === null ||
-    !Array.isArray(diffIds) ||
-    !diffIds.every((id) => typeof id === 'string' && /^sha256:[0-9a-f]{64}$/.test(id))
-  ) {
-    throw dataLoss(`image configuration ${digest} has no valid root file system`);
-  }
-  if (!Array.isArray(history) || !history.every((step) => typeof step === 'object' && step !== null))
-    throw dataLoss(`history of image configuration ${digest} is no list of steps`);
-  return {
-    ...config,
-    os: config.os ?? 'linux',
-    architecture: config.architecture ?? 'amd64',
-    rootfs: { type: 'layers', diff_ids: diffIds as Digest[] },
-  };
+  return real.find((entry) => entry.platform === undefined) ?? (toRun ? undefined : real[0]);
 }

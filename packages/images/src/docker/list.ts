@@ -20,7 +20,7 @@ export interface ListOptions {
 export async function listImages(deps: DescribeDependencies, scope: Scope, options: ListOptions): Promise<Image[]> {
   const { catalog, snapshotter } = deps;
   const entries = await catalog.entries(scope);
-  const parents = new Set(await Promise.all([...entries.values()].map(({ image }) => catalog.parentIdOf(scope, image))));
+  const parents = new Set(catalog.parentIds(scope, entries).values());
   const accepts = await imageFilter(catalog, scope, options.filters);
   const images: Image[] = [];
   for (const entry of entries.values()) {
@@ -105,7 +105,7 @@ function globs(pattern: string): (name: string) => boolean {
   };
 }
 
-function globOf(pattern: string): Pattern {
+function globOf(pattern: string): Pick<Pattern, 'test'> {
   try {
     return compileGlob(pattern);
   } catch (error) {

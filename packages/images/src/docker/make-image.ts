@@ -1,13 +1,13 @@
 import {
   chainIds,
+  danglingName,
   formatReference,
   familiarString,
   type ImageConfig,
   type Manifest,
   mediaTypes,
-  parseReference,
+  parentLabel,
   sha256,
-  withDefaultTag,
   type Descriptor,
 } from '@gantry/oci';
 import type { ContentStore } from '../content/store';
@@ -15,7 +15,7 @@ import type { Target } from '../store/images';
 import type { Scope } from '../store/namespaced';
 import type { Catalog } from './catalog';
 import { configLabels, manifestLabels } from './gc-labels';
-import { danglingName, PARENT_LABEL, putName } from './names';
+import { nameToGive, putName } from './names';
 
 /** Stores configuration and manifest of an image that was made here, and names it. Its layers and snapshots must be there. */
 export async function makeImage(
@@ -30,10 +30,10 @@ export async function makeImage(
   const target: Target = { mediaType: mediaTypes.dockerManifest, digest: sha256(bytes), size: bytes.length, annotations: {} };
   await deps.content.put(scope, configJson, config.digest, {
     ...configLabels(deps.snapshotter.name, chainIds(image.config.rootfs.diff_ids).at(-1)),
-    ...(image.parent === '' ? {} : { [PARENT_LABEL]: image.parent }),
+    ...(image.parent === '' ? {} : { [parentLabel]: image.parent }),
   });
   await deps.content.put(scope, bytes, target.digest, manifestLabels(manifest));
-  const reference = image.name === '' ? undefined : withDefaultTag(parseReference(image.name));
-  putName(deps.catalog.images, scope, reference === undefined ? danglingName(target) : formatReference(reference), target);
+  const reference = image.name === '' ? undefined : nameToGive(image.name);
+  putName(deps.catalog.images, scope, reference === undefined ? danglingName(target.digest) : formatReference(reference), target);
   return { imageId: target.digest, familiarName: reference === undefined ? '' : familiarString(reference) };
 }

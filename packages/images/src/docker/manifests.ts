@@ -3,8 +3,6 @@ import { chainIds, type Descriptor, isIndex, type Platform } from '@gantry/oci';
 import type { RecordedSnapshotter } from '../snapshots/recorded';
 import type { Scope } from '../store/namespaced';
 import type { Catalog, CatalogEntry } from './catalog';
-import { parseConfig } from './image-reader';
-import { parseIndex, parseManifest } from './manifest';
 
 /** Annotations that tell an attestation from an image. */
 const KIND = 'vnd.docker.reference.type';
@@ -16,7 +14,7 @@ export async function listManifests(
   scope: Scope,
   { image, records }: CatalogEntry,
 ): Promise<ImageManifest[]> {
-  const { content } = deps.catalog;
+  const { content, reader } = deps.catalog;
   const target = records[0]?.target ?? {
     mediaType: image.manifest.mediaType ?? '',
     digest: image.manifestDigest,
@@ -24,12 +22,12 @@ export async function listManifests(
     annotations: {},
   };
   if (!isIndex(target.mediaType)) return [await one(deps, scope, { ...target, digest: target.digest as Descriptor['digest'] })];
-  const index = parseIndex(await content.readAll(scope, target.digest), target.digest);
+  const { value: index } = await reader.documents.index(scope, target.digest);
   return Promise.all(index.manifests.map((entry) => one(deps, scope, entry)));
 }
 
 async function one(
-  { catalog: { content }, snapshotter }: { readonly catalog: Catalog; readonly snapshotter: RecordedSnapshotter },
+  { catalog: { content, reader }, snapshotter }: { readonly catalog: Catalog; readonly snapshotter: RecordedSnapshotter },
   scope: Scope,
   entry: Descriptor,
 ): Promise<ImageManifest> {
@@ -46,7 +44,7 @@ async function one(
     attestationFor: about,
   };
   if (!content.has(scope, digest)) return told;
-  const manifest = parseManifest(await content.readAll(scope, digest), digest);
+  const { value: manifest } = await reader.documents.manifest(scope, digest);
   const blobs = [entry, manifest.config, ...manifest.layers].filter(
     (blob, at, all) => all.findIndex((other) => other.digest === blob.digest) === at,
   );
@@ -55,7 +53,7 @@ async function one(
   told.contentSize = BigInt(here.reduce((sum, blob) => sum + blob.size, 0));
   if (about !== '' || !content.has(scope, manifest.config.digest)) return told;
   try {
-    const config = parseConfig(await content.readAll(scope, manifest.config.digest), manifest.config.digest);
+    const { value: config } = await reader.documents.config(scope, manifest.config.digest);
     const sizes = chainIds(config.rootfs.diff_ids).map((chain) => snapshotter.find(scope, chain)?.size ?? 0);
     return {
       ...told,

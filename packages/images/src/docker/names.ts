@@ -1,21 +1,34 @@
-import { familiarString, familiarName, formatReference, parseReference, type Reference, tryReference, withDefaultTag } from '@gantry/oci';
+import {
+  danglingName,
+  danglingPrefix,
+  familiarString,
+  familiarName,
+  formatReference,
+  parseReference,
+  type Reference,
+  tryReference,
+  withDefaultTag,
+} from '@gantry/oci';
+import { invalidArgument } from '@gantry/rpc';
 import type { ImageRecord, ImageTable, Target } from '../store/images';
 import type { Labels } from '../store/labels';
 import type { Scope } from '../store/namespaced';
 
-/** Records of images that lost their name: docker's <none>:<none>. */
-const DANGLING = 'gantry-dangling@';
 /** On a record: digest under which the registry of its name knows the image. */
 export const REPO_DIGEST_LABEL = 'gantry.io/repo-digest';
-/** On a configuration: id of the image it was made from here. */
-export const PARENT_LABEL = 'gantry.io/parent-image';
 
-export const isDangling = (name: string): boolean => name.startsWith(DANGLING);
-export const danglingName = (target: Pick<Target, 'digest'>): string => `${DANGLING}${target.digest}`;
+export const isDangling = (name: string): boolean => name.startsWith(`${danglingPrefix}@`);
 
 /** The reference of a record's name; undefined for dangling ones and names of other tools that docker cannot read. */
 export function referenceOf(name: string): Reference | undefined {
   return isDangling(name) ? undefined : tryReference(name);
+}
+
+/** What an image that is made or tagged here is to be called. Errors: invalidArgument for a name that could be taken for a digest. */
+export function nameToGive(text: string): Reference {
+  const reference = withDefaultTag(parseReference(text));
+  if (familiarName(reference) === 'sha256') throw invalidArgument('refusing to create an ambiguous tag using digest algorithm as name');
+  return reference;
 }
 
 export const fullName = (text: string): string => formatReference(withDefaultTag(parseReference(text)));
@@ -48,12 +61,12 @@ export function putName(
   images.put(scope, name, target, options.labels ?? {});
   const same = old?.target.digest === target.digest;
   if (old !== undefined && !same) keepDangling(images, scope, old.target);
-  if (!isDangling(name) && images.find(scope, danglingName(target)) !== undefined) images.delete(scope, danglingName(target));
+  if (!isDangling(name) && images.find(scope, danglingName(target.digest)) !== undefined) images.delete(scope, danglingName(target.digest));
   return { replaced: same ? undefined : old };
 }
 
 /** Keeps an image that has no other record under a dangling one. */
 export function keepDangling(images: ImageTable, scope: Scope, target: Target): void {
   if (images.list(scope).some((record) => record.target.digest === target.digest)) return;
-  images.put(scope, danglingName(target), target, {});
+  images.put(scope, danglingName(target.digest), target, {});
 }

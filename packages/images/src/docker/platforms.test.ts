@@ -2,7 +2,7 @@ import { newContext, openTicket } from '@gantry/rpc';
 import { startEngine, type TestEngine } from '../testing/engine';
 import { ociArchive, type TestPlatform } from '../testing/oci';
 import { dockerArchive } from '../testing/tar';
-import { readTar } from '../archive/tar-reader';
+import { readTar } from '@gantry/oci/tar';
 
 const ctx = newContext();
 const amd64 = { os: 'linux', architecture: 'amd64' };
@@ -72,6 +72,23 @@ test('inspect and history of each platform', async () => {
   });
 });
 
+test("a container's tree, or a view, of another platform is unpacked when it is asked for", async () => {
+  const of = async (platform: TestPlatform) => (await resolve(platform))?.chainId ?? '';
+  const [foreign, third] = [await of(other), await of(riscv)];
+  const unpacked = async () => (await engine.images.listManifests(ctx, { ref: 'many:1' })).manifests.map((one) => one.unpackedSize > 0n);
+  for (const key of [foreign, third]) await engine.snapshots.remove(ctx, { snapshotter: '', key }); // as a build for several platforms leaves them
+  expect((await unpacked()).filter(Boolean)).toHaveLength(1);
+  await engine.snapshots.prepare(ctx, { snapshotter: '', key: 'container', parent: foreign, labels: {} });
+  await engine.snapshots.view(ctx, { snapshotter: '', key: 'files', parent: third, labels: {} });
+  expect((await unpacked()).filter(Boolean)).toHaveLength(3);
+  await expect(
+    engine.snapshots.prepare(ctx, { snapshotter: '', key: 'none', parent: `sha256:${'0'.repeat(64)}`, labels: {} }),
+  ).rejects.toMatchObject({
+    kind: 'notFound',
+  });
+  for (const key of ['container', 'files']) await engine.snapshots.remove(ctx, { snapshotter: '', key });
+});
+
 test('all manifests, with what is here of them', async () => {
   const { manifests } = await engine.images.listManifests(ctx, { ref: 'many:1' });
   expect(manifests.map(({ kind, available: here, platform }) => [kind, here, platform?.architecture])).toEqual([
@@ -103,6 +120,19 @@ test('rmi of one platform takes its blobs and leaves the others; the last one ta
   expect(engine.blobFiles()).toEqual([]);
   await engine.snapshots.cleanup(ctx, { snapshotter: '' });
   expect(engine.snapshotDirs()).toEqual([]);
+});
+
+test("an image is still one when this host's platform is gone from it", async () => {
+  await remove([host]);
+  expect(await resolve()).toMatchObject({ id: many.index, configDigest: idOf(other === amd64 ? amd64 : arm64) });
+  expect(await remove([other])).toEqual([{ untagged: '', deleted: manifestOf(other), imageId: many.index }]);
+  expect((await engine.images.list(ctx, { all: true, filters: {}, sharedSize: false })).images).toMatchObject([
+    { id: many.index, repoTags: ['many:1'] },
+  ]);
+  expect((await engine.images.remove(ctx, { ref: 'many:1', force: false, noPrune: false, uses: [], platforms: [] })).removed).toEqual([
+    { untagged: 'many:1', deleted: '', imageId: many.index },
+    { untagged: '', deleted: many.index, imageId: many.index },
+  ]);
 });
 
 test('a platform is only removed by force, never from under a running container', async () => {

@@ -4,7 +4,7 @@ import type { RecordedSnapshotter } from '../snapshots/recorded';
 import type { Scope } from '../store/namespaced';
 import { imageFilter, type Filters } from './list';
 import { describe } from './inspect';
-import { type RemoveDependencies, removeImage } from './remove';
+import { collectAfter, type RemoveDependencies, takeImageAway } from './remove';
 
 /** Removes dangling images, or with the filter dangling=false every image that no container uses. */
 export async function pruneImages(
@@ -19,22 +19,26 @@ export async function pruneImages(
   const used = new Set(options.uses.map(({ imageId }) => imageId));
   const accepts = await imageFilter(deps.catalog, scope, filters);
   const removed: Removed[] = [];
-  let spaceReclaimed = 0n;
-  for (const [id, entry] of await deps.catalog.entries(scope)) {
-    const image = await describe(deps, scope, entry);
-    const untagged = image.repoTags.length === 0 && image.repoDigests.length === 0;
-    if (used.has(id) || used.has(image.configDigest) || (!all && !untagged) || accepts(entry, image) === undefined) continue;
-    const refs = untagged ? [id] : [...image.repoTags, ...image.repoDigests.filter(() => image.repoTags.length === 0)];
-    for (const ref of refs) {
-      const sizes = new Map(entry.image.chainIds.map((chainId) => [chainId, deps.snapshotter.find(scope, chainId)?.size ?? 0]));
-      try {
-        const gone = await removeImage(deps, scope, { ref, force: false, prune: true, uses: options.uses });
-        for (const [chainId, size] of sizes) if (deps.snapshotter.find(scope, chainId) === undefined) spaceReclaimed += BigInt(size);
-        removed.push(...gone);
-      } catch (error) {
-        if (!isErrorOf(error, 'conflict', 'notFound')) throw error; // another image was made from it, or it went with another
+  const sizes = new Map<string, number>();
+  const find = (chainId: string) => deps.snapshotter.find(scope, chainId);
+  try {
+    for (const [id, entry] of await deps.catalog.entries(scope)) {
+      const image = await describe(deps, scope, entry);
+      const untagged = image.repoTags.length === 0 && image.repoDigests.length === 0;
+      if (used.has(id) || used.has(image.configDigest) || (!all && !untagged) || accepts(entry, image) === undefined) continue;
+      for (const chainId of entry.image.chainIds) sizes.set(chainId, find(chainId)?.size ?? 0);
+      const refs = untagged ? [id] : [...image.repoTags, ...image.repoDigests.filter(() => image.repoTags.length === 0)];
+      for (const ref of refs) {
+        try {
+          removed.push(...(await takeImageAway(deps, scope, { ref, force: false, prune: true, uses: options.uses })));
+        } catch (error) {
+          if (!isErrorOf(error, 'conflict', 'notFound')) throw error; // another image was made from it, or it went with another
+        }
       }
     }
+  } finally {
+    await collectAfter(deps, removed); // once for all: it looks at the whole store
   }
-  return { removed, spaceReclaimed };
+  const reclaimed = [...sizes].filter(([chainId]) => find(chainId) === undefined);
+  return { removed, spaceReclaimed: reclaimed.reduce((sum, [, size]) => sum + BigInt(size), 0n) };
 }

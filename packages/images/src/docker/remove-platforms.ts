@@ -1,8 +1,8 @@
 import type { ImageUse, Removed } from '@gantry/api/gantry/images/v1/images';
 import { type Descriptor, formatPlatform, isIndex, type Platform, platformEquals } from '@gantry/oci';
 import { conflict, invalidArgument, notFound } from '@gantry/rpc';
+import { parseIndex } from '@gantry/registry';
 import type { Scope } from '../store/namespaced';
-import { parseIndex } from './manifest';
 import { underLease } from './operation';
 import { removeImage, type RemoveDependencies, type RemoveOptions } from './remove';
 

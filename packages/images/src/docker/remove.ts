@@ -29,9 +29,18 @@ const short = (id: string): string => id.replace(/^sha256:/, '').slice(0, 12);
  * or another image was made from stands against it, softly (force helps) or hard.
  */
 export async function removeImage(deps: RemoveDependencies, scope: Scope, options: RemoveOptions): Promise<Removed[]> {
-  const removed = await underLease(deps.leases, scope, 'remove', (own) => new Removal(deps, own, options).run());
-  if (removed.some(({ deleted }) => deleted !== '')) await deps.collector.run();
+  const removed = await takeImageAway(deps, scope, options);
+  await collectAfter(deps, removed);
   return removed;
+}
+
+/** The same without a collection, for many images in a row. */
+export const takeImageAway = (deps: RemoveDependencies, scope: Scope, options: RemoveOptions): Promise<Removed[]> =>
+  underLease(deps.leases, scope, 'remove', (own) => new Removal(deps, own, options).run());
+
+/** What only those that were taken away held goes. */
+export async function collectAfter({ collector }: RemoveDependencies, removed: readonly Removed[]): Promise<void> {
+  if (removed.some(({ deleted }) => deleted !== '')) await collector.run();
 }
 
 class Removal {
@@ -45,8 +54,13 @@ class Removal {
 
   async run(): Promise<Removed[]> {
     const { ref, force, uses } = this.options;
+    const record = this.deps.catalog.findRecord(this.scope, ref);
+    if (record !== undefined && (await this.deps.catalog.reader.tryLoad(this.scope, record.target)) === undefined)
+      return this.forget(record);
     const entry = await this.deps.catalog.resolve(this.scope, ref);
-    const { id } = entry;
+    const { id, image } = entry;
+    // A collection between its names and the end would take what it was made from, and what a nameless one is left with.
+    for (const digest of [id, image.manifestDigest, image.configDigest]) this.deps.catalog.content.hold(this.scope, digest);
     if (!isIdPrefix(id, ref)) {
       const user = uses.find((use) => isOf(entry, use));
       if (!force && isSingleRepository(entry.records) && user !== undefined) {
@@ -66,6 +80,18 @@ class Removal {
       return this.removed;
     }
     await this.delete(entry, { quiet: false, force, onlyName: false });
+    return this.removed;
+  }
+
+  /** A name whose image cannot be read, an artifact's or one that another client left in pieces, is only a name: it goes, whatever it stands for. */
+  private forget(record: ImageRecord): Removed[] {
+    const { images } = this.deps.catalog;
+    images.delete(this.scope, record.name);
+    const { digest } = record.target;
+    const reference = referenceOf(record.name);
+    this.removed.push({ untagged: reference === undefined ? record.name : familiarString(reference), deleted: '', imageId: digest });
+    if (!images.list(this.scope).some(({ target }) => target.digest === digest))
+      this.removed.push({ untagged: '', deleted: digest, imageId: digest });
     return this.removed;
   }
 
@@ -155,10 +181,9 @@ class Removal {
   }
 
   private async hasChildren(id: string): Promise<boolean> {
-    const entries = await this.deps.catalog.entries(this.scope);
-    for (const other of entries.values())
-      if (other.id !== id && (await this.deps.catalog.parentIdOf(this.scope, other.image)) === id) return true;
-    return false;
+    const { catalog } = this.deps;
+    const parents = catalog.parentIds(this.scope, await catalog.entries(this.scope));
+    return [...parents].some(([child, parent]) => parent === id && child !== id);
   }
 }
 

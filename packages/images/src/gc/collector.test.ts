@@ -21,7 +21,7 @@ beforeEach(() => {
   content = new ContentStore(db, leases, paths, 'boot', silentLogger);
 });
 afterEach(async () => {
-  await content.flushed();
+  await content.end();
   db.close();
   rmSync(dir, { recursive: true });
 });
@@ -53,4 +53,24 @@ test('content that an upload finds in the store is held at once, whatever is col
   }
   expect(await outcome).toBe('alreadyExists');
   expect((await content.readAll(second, digest)).equals(data)).toBe(true);
+});
+
+test('collections that nobody waits for leave the time to others, however often they are asked for', async () => {
+  let collections = 0;
+  const slow = {
+    all: () => [],
+    run: () => undefined,
+    transaction: () => {
+      collections++;
+      for (const end = performance.now() + 40; performance.now() < end;); // much to look at
+    },
+  } as unknown as Database;
+  const collector = new Collector(slow, content, {}, silentLogger, 1);
+  for (const end = performance.now() + 600; performance.now() < end;) {
+    collector.soon();
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  expect(collections).toBe(1);
+  await collector.settled();
+  expect(collections).toBe(2); // at once where somebody waits
 });

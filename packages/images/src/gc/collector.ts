@@ -12,12 +12,17 @@ export interface Collected {
   readonly bytes: number;
 }
 
+/** Collections that nobody waits for take this part of the time at most: each looks at all records, and a prune asks for one with each that it takes away. */
+const SHARE = 0.05;
+
 /**
  * Removes what nothing holds. Mark and the removal of records are one transaction, so nothing can be referenced in between; files and trees go
  * afterwards without any lock. A crash leaves only orphans on disk, which the next start removes.
  */
 export class Collector {
   private timer: Timer | undefined;
+  /** How long the last one took, milliseconds. */
+  private took = 0;
 
   constructor(
     private readonly db: Database,
@@ -27,13 +32,13 @@ export class Collector {
     private readonly delayMs = 100,
   ) {}
 
-  /** Collects after a short while, once for many calls. */
+  /** Collects after a short while, once for many calls; after a longer one where there is much to look at. */
   soon(): void {
     const collect = (): void => {
       this.timer = undefined;
       this.run().catch((error: unknown) => this.logger.error({ err: error }, 'garbage collection failed'));
     };
-    this.timer ??= after(this.delayMs, collect, { ref: false });
+    this.timer ??= after(Math.max(this.delayMs, this.took / SHARE), collect, { ref: false });
   }
 
   /** Does at once what was asked for soon. */
@@ -54,7 +59,12 @@ export class Collector {
       this.logger.info({ ref, namespace: ns }, 'upload that nobody has gone on with for a day is dropped');
       await this.content.uploads.abort({ namespace: ns }, ref);
     }
-    return this.collect(ungraced ? 0 : undefined);
+    const begun = performance.now();
+    try {
+      return this.collect(ungraced ? 0 : undefined);
+    } finally {
+      this.took = performance.now() - begun;
+    }
   }
 
   /** Synchronous: nothing comes between the mark and the end of the records. */

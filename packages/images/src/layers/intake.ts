@@ -36,6 +36,8 @@ export interface TakeOptions {
   readonly unpack: boolean;
   /** Bytes from the offset on: an upload that was broken off is resumed. */
   readonly open: (offset: number) => Promise<AsyncIterable<Buffer>> | AsyncIterable<Buffer>;
+  /** What open gives is lent: a part is used up before the next one is asked for. */
+  readonly lent?: boolean;
   readonly onBytes?: (total: number) => void;
   readonly signal?: AbortSignal;
   /** Keep the bytes of a failed upload for a later resume. */
@@ -105,7 +107,7 @@ export class LayerIntake {
       const record = this.snapshotter.stat(scope, loose.key);
       if (parent !== '' && loose.laid.implicit.length > 0) {
         const below = this.snapshotter.lowerDirectories(this.snapshotter.stat(scope, parent));
-        await this.native.adopt(this.snapshotter.directory(record.id), loose.laid.implicit, below);
+        await this.native.adopt(this.snapshotter.directory(record), loose.laid.implicit, below);
       }
       await this.snapshotter.commit(scope, chainId, loose.key, {
         labels: {},
@@ -126,7 +128,7 @@ export class LayerIntake {
   private loose(scope: Scope): { readonly key: string; readonly root: string } {
     const key = `gantry-extract-${randomBytes(8).toString('hex')}`;
     const record = this.snapshotter.create(scope, key, '', Kind.active, {});
-    return { key, root: this.snapshotter.directory(record.id) };
+    return { key, root: this.snapshotter.directory(record) };
   }
 
   private async pass(ingest: Ingest, sink: LayerSink, scope: Scope, options: TakeOptions): Promise<void> {
@@ -142,6 +144,7 @@ export class LayerIntake {
         throw dataLoss(`blob ${options.expected ?? options.ref} is longer than its ${options.size} bytes`);
       await ingest.write(part);
       await sink.write(part);
+      if (options.lent === true) await ingest.drain();
       options.onBytes?.(ingest.offset);
     }
   }

@@ -25,6 +25,29 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dir, { recursive: true, force: true }));
 
+describe('the end of an archive', () => {
+  const file: TestEntry = { name: 'f', body: 'x'.repeat(100) };
+
+  test.each([
+    ['behind the last byte of the last file', 512 + 100],
+    ['inside its last block', 512 + 300],
+    ['behind its last block', 1024],
+    ['behind one empty block', 1024 + 512],
+    ['behind two', 1024 + 1024],
+  ])('may be %s', async (_what, length) => {
+    await lay((await tarOf([file])).subarray(0, length));
+    expect(readFileSync(join(root, 'f'), 'utf8')).toHaveLength(100);
+  });
+
+  test.each([
+    ['in a file', [file], 512 + 99],
+    ['in a header', [file, { name: 'g', body: '' }], 1024 + 100],
+    ['in the second empty block', [file], 1024 + 1023],
+  ])('is not %s', async (_what, entries, length) => {
+    await expect(lay((await tarOf(entries)).subarray(0, length))).rejects.toMatchObject({ kind: 'dataLoss' });
+  });
+});
+
 describe('attack 27: names and links that lead outside', () => {
   test.each([
     ['a name with ..', [{ name: '../evil', body: 'x' }]],
@@ -129,6 +152,16 @@ describe('attack 29: budgets', () => {
   test('entries', async () => {
     const many = Array.from({ length: 20 }, (_, at) => ({ name: `f${at}`, body: '' }));
     await expect(lay(many, { tree: native({ maxBytes: 1 << 20, maxEntries: 10 }) })).rejects.toMatchObject({ kind: 'resourceExhausted' });
+  });
+});
+
+test('a file that cannot be laid out whole says why, in words and not in its own bytes', async () => {
+  const path = join(dir, 'layer');
+  const tar = await tarOf([{ name: 'f', body: 'x'.repeat(5000) }]);
+  writeFileSync(path, tar.subarray(0, 3000));
+  await expect(native().lay(root, true, { path, size: 3000, gzip: false })).rejects.toMatchObject({
+    kind: 'dataLoss',
+    message: expect.stringMatching(/^[\x20-\x7e]+$/) as string,
   });
 });
 

@@ -3,7 +3,7 @@ import { lstatSync, statfsSync, utimesSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { PassThrough, type Readable, type Writable } from 'node:stream';
 import { syscalls } from '@gantry/linux';
-import { treeOutcome } from '@gantry/native';
+import { squeeze, type Squeezing, treeOutcome, TreeProgram, TreeRequest, type WrittenBlob } from '@gantry/native';
 
 export interface Budget {
   /** Bytes of file data that one layer may unpack to. */
@@ -37,9 +37,37 @@ export interface Following {
   kill(): void;
 }
 
+/** A layer that is here. */
+export interface WholeFile {
+  readonly path: string;
+  readonly size: number;
+  readonly gzip: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface PackOptions {
+  readonly overlay?: boolean;
+  readonly layer?: boolean;
+  readonly path?: string;
+  /** What an overlay's changes lie on, topmost first: what is the same there is left out. */
+  readonly lower?: readonly string[];
+  /** Only what differs from this tree. */
+  readonly base?: string;
+}
+
 export interface Packing {
   readonly output: Readable;
   readonly done: Promise<void>;
+  kill(): void;
+}
+
+/** Which tree becomes a layer, and how. */
+export interface LayerTree extends Pick<PackOptions, 'overlay' | 'lower' | 'base'> {
+  readonly root: string;
+}
+
+export interface BlobPacking {
+  readonly done: Promise<WrittenBlob>;
   kill(): void;
 }
 
@@ -50,6 +78,8 @@ export class NativeTree {
     private readonly budget: Budget,
     /** A directory on the file system that layers land on: its free room bounds them. */
     private readonly place: string,
+    /** Lays out what is here whole, by a process that is kept: the start of one costs more than a small layer. */
+    private readonly workers: Pick<TreeProgram, 'run'> = new TreeProgram(binary),
   ) {}
 
   /** Extracts a tar stream below root. overlay: whiteouts become overlayfs' own; else they delete. */
@@ -105,6 +135,14 @@ export class NativeTree {
     };
   }
 
+  /** Lays out a file of this size; the path is good until the end. */
+  async lay(root: string, overlay: boolean, { path, size, gzip, signal = new AbortController().signal }: WholeFile): Promise<Laid> {
+    const { maxBytes, maxEntries } = this.room();
+    const request = new TreeRequest('T').text(root).number(overlay).text(path).number(gzip).number(size);
+    request.number(Math.min(maxBytes, Number.MAX_SAFE_INTEGER)).number(Math.min(maxEntries, Number.MAX_SAFE_INTEGER));
+    return JSON.parse((await this.workers.run(request, signal)).toString()) as Laid;
+  }
+
   /** Gives directories that a layer only implied the attributes they have in the nearest of the parents. */
   async adopt(root: string, implicit: readonly string[], parents: readonly string[]): Promise<void> {
     const [nearest] = parents;
@@ -125,12 +163,10 @@ export class NativeTree {
 
   /**
    * Packs what is below root (a directory or a descriptor of one) as a tar; path is resolved inside it. overlay: overlayfs' whiteouts become the
-   * archive's. layer: the root is named only where there is something to say of it, as containerd's layers have it.
+   * archive's. layer: the root is named only where there is something to say of it, as containerd's layers have it. base: only what differs from
+   * that tree.
    */
-  pack(
-    root: string | number,
-    { overlay = false, layer = false, path = '' }: { readonly overlay?: boolean; readonly layer?: boolean; readonly path?: string } = {},
-  ): Packing {
+  pack(root: string | number, { overlay = false, layer = false, path = '', lower = [], base }: PackOptions = {}): Packing {
     const where = typeof root === 'string' ? root : '/proc/self/fd/3';
     const args = [
       'pack',
@@ -139,6 +175,8 @@ export class NativeTree {
       ...(path === '' ? [] : ['--path', path]),
       ...(overlay ? ['--overlay'] : []),
       ...(layer ? ['--layer'] : []),
+      ...lower.flatMap((directory) => ['--lower', directory]),
+      ...(base === undefined ? [] : ['--base', base]),
     ];
     const child = spawn(this.binary, args, {
       stdio: ['ignore', 'pipe', 'pipe', ...(typeof root === 'number' ? [root] : [])],
@@ -149,6 +187,25 @@ export class NativeTree {
     const done = treeOutcome(child, false).then(() => undefined);
     done.catch(() => undefined);
     return { output, done, kill: () => child.kill('SIGKILL') };
+  }
+
+  /** Packs a tree as an image layer, plain or at a gzip level, into the file of an open descriptor, which may be closed afterwards. */
+  packLayer({ root, base, overlay = false, lower = [] }: LayerTree, level: number | undefined, file: number): BlobPacking {
+    const args = [
+      ...['pack', '--root', root, '--layer', '--blob', level === undefined ? 'plain' : `gzip=${level}`],
+      ...(base === undefined ? [] : ['--base', base]),
+      ...(overlay ? ['--overlay'] : []),
+      ...lower.flatMap((directory) => ['--lower', directory]),
+    ];
+    const child = spawn(this.binary, args, { stdio: ['ignore', 'pipe', 'pipe', file], env: {} });
+    const done = treeOutcome(child).then((text) => JSON.parse(text) as WrittenBlob);
+    done.catch(() => undefined);
+    return { done, kill: () => child.kill('SIGKILL') };
+  }
+
+  /** gzip of an open descriptor's file, which may be closed afterwards; see squeeze. */
+  squeeze(file: number, level: number, skip: number): Squeezing {
+    return squeeze(this.binary, { level, skip, from: file });
   }
 
   /** The configured budget, or what the file system has left (a twentieth kept), whichever is less. */

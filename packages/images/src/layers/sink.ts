@@ -58,7 +58,7 @@ export class LayerSink {
   async write(chunk: Buffer): Promise<void> {
     this.taken += chunk.length;
     if (this.compression === undefined) {
-      this.head = this.head.length === 0 ? chunk : Buffer.concat([this.head, chunk]);
+      this.head = Buffer.concat([this.head, chunk]); // a chunk may be lent
       if (this.head.length < MAGIC_SIZE) return;
       await this.start();
       return;
@@ -141,7 +141,7 @@ export class LayerSink {
       return;
     }
     this.rethrow();
-    this.gathered.push(chunk);
+    this.gathered.push(Buffer.from(chunk));
     this.gatheredSize += chunk.length;
     if (this.gatheredSize >= GATHER) await this.inflate(this.inflater);
   }

@@ -32,19 +32,14 @@ export async function layStored(
     const { buffer: head } = await file.read(Buffer.alloc(MAGIC_SIZE), 0, MAGIC_SIZE, 0);
     const compression = detectCompression(head);
     if (compression === 'zstd') return await throughHere(content, native, scope, { digest, size, root, signal });
-    const following = native.follow(root, true, file.fd, compression === 'gzip');
-    const stop = (): void => following.kill();
-    signal?.addEventListener('abort', stop);
     try {
-      following.advance(size);
-      following.end();
-      const laid = await following.done;
+      // The name may go while the descriptor holds the file.
+      const path = `/proc/${process.pid}/fd/${file.fd}`;
+      const laid = await native.lay(root, true, { path, size, gzip: compression === 'gzip', signal });
       return { diffId: laid.digest ?? digest, size, laid };
     } catch (error) {
       signal?.throwIfAborted();
       throw error;
-    } finally {
-      signal?.removeEventListener('abort', stop);
     }
   } finally {
     await file.close();

@@ -4,9 +4,9 @@ import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { newContext } from '@gantry/rpc';
+import { digestOf, MemoryRegistry, type MemoryRegistryOptions } from '@gantry/registry/testing';
 import { hasOpenssl, OPENSSL, testCertificates, type TestCertificates } from '../testing/certificates';
 import { type TestEngine, startEngine } from '../testing/engine';
-import { digestOf, MemoryRegistry, type MemoryRegistryOptions } from '../testing/memory-registry';
 import { tarOf } from '../testing/tar';
 
 const ctx = newContext();
@@ -77,8 +77,8 @@ if (!hasOpenssl) console.warn(`skipped: ${OPENSSL} is not installed`);
   });
 
   const outsideTest = outside === undefined ? test.skip : test;
-  if (outside === undefined) console.warn('skipped: this machine has no address but loopback');
-  outsideTest("docker's folder: authority and client certificate of a host that is not on loopback", async () => {
+  const beyond = outside === undefined ? ' [needs an address that is not on loopback]' : '';
+  outsideTest(`docker's folder: authority and client certificate of a host that is not on loopback${beyond}`, async () => {
     const secure = await registry({
       address: outside ?? '',
       tls: tls({ ca: certificates.ca, requestCert: true, rejectUnauthorized: true }),
@@ -91,7 +91,7 @@ if (!hasOpenssl) console.warn(`skipped: ${OPENSSL} is not installed`);
     expect(await pull(`${secure.host}/a:1`)).toMatch(/^sha256:/);
   });
 
-  outsideTest('attack 33: plain HTTP is not tried where it is not configured', async () => {
+  outsideTest(`attack 33: plain HTTP is not tried where it is not configured${beyond}`, async () => {
     const plain = await registry({ address: outside ?? '' });
     await expect(pull(`${plain.host}/a:1`, login)).rejects.toThrow(/HTTP response to HTTPS client/);
     expect(plain.seen).toEqual([]);

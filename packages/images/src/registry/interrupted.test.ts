@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { ImagesServiceService } from '@gantry/api/gantry/images/v1/images';
 import { type Connection, newContext } from '@gantry/rpc';
+import { PIECE } from '@gantry/registry';
+import { digestOf, MemoryRegistry } from '@gantry/registry/testing';
 import { startEngine } from '../testing/engine';
-import { digestOf, MemoryRegistry } from '../testing/memory-registry';
 import { type OwnProcess, ownProcess } from '../testing/own-process';
 import { tarOf } from '../testing/tar';
-import { PIECE } from './download';
 
 const ctx = newContext();
 /** What a registry may have written into a connection that was left: the buffers of both ends. */

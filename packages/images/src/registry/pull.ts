@@ -14,12 +14,23 @@ import {
   sha256,
 } from '@gantry/oci';
 import { dataLoss, type Logger, notFound, notImplemented, resourceExhausted } from '@gantry/rpc';
+import {
+  accessOf,
+  documentType,
+  kindOf,
+  MANIFEST_LIMIT,
+  parseConfig,
+  parseIndex,
+  parseManifest,
+  type Reader,
+  type Registries,
+  sourceLabels,
+} from '@gantry/registry';
 import type { ContentStore } from '../content/store';
 import type { Catalog } from '../docker/catalog';
 import { buildChain } from '../docker/chain';
 import { configLabels, indexLabels, manifestLabels } from '../docker/gc-labels';
-import { choosePlatform, parseConfig } from '../docker/image-reader';
-import { documentType, kindOf, MANIFEST_LIMIT, parseIndex, parseManifest } from '../docker/manifest';
+import { choosePlatform } from '../docker/image-reader';
 import { putName, REPO_DIGEST_LABEL } from '../docker/names';
 import { underLease } from '../docker/operation';
 import type { LayerIntake, LooseLayer, TakenLayer } from '../layers/intake';
@@ -30,9 +41,6 @@ import { SNAPSHOTTER } from '../snapshots/overlay';
 import type { LeaseTable } from '../store/leases';
 import type { Target } from '../store/images';
 import type { Scope } from '../store/namespaced';
-import { accessOf, type Registries } from './registries';
-import type { Reader } from './repository';
-import { sourceLabels } from './source';
 
 export interface PullDependencies {
   readonly registries: Registries;
@@ -270,7 +278,8 @@ export class Puller {
           unpack: job.unpack,
           resumable: true,
           signal,
-          open: (offset) => job.repository.blob(layer.digest, layer.size, offset, signal),
+          open: (offset) => job.repository.blob(layer.digest, layer.size, offset, signal, true),
+          lent: true,
           onBytes: (current) => report({ id, status: 'Downloading', current, total: layer.size }),
         });
         if (done.loose !== undefined) this.unclaimed.set(key, done.loose);

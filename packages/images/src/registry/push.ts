@@ -1,6 +1,4 @@
-import { createHash } from 'node:crypto';
-import { Readable, Transform } from 'node:stream';
-import { createGzip } from 'node:zlib';
+import { Readable } from 'node:stream';
 import type { Auth } from '@gantry/api/gantry/images/v1/images';
 import {
   type Descriptor,
@@ -16,25 +14,25 @@ import {
   sha256,
 } from '@gantry/oci';
 import { invalidArgument, type Logger, notFound } from '@gantry/rpc';
+import { accessOf, otherRepository, parseIndex, parseManifest, type Registries, type Repository, sourceLabels } from '@gantry/registry';
 import type { ContentStore } from '../content/store';
 import type { Catalog } from '../docker/catalog';
-import { parseIndex, parseManifest } from '../docker/manifest';
 import { REPO_DIGEST_LABEL } from '../docker/names';
 import { underLease } from '../docker/operation';
 import { UNCOMPRESSED_LABEL } from '../layers/intake';
 import { Limit } from '../layers/limit';
+import type { NativeTree } from '../layers/native';
 import type { LeaseTable } from '../store/leases';
 import type { ImageRecord } from '../store/images';
 import type { Scope } from '../store/namespaced';
-import { otherRepository, sourceLabels } from './source';
-import { accessOf, type Registries } from './registries';
-import type { Repository } from './repository';
+import { SqueezedLayer } from './squeezed-layer';
 
 export interface PushDependencies {
   readonly registries: Registries;
   readonly content: ContentStore;
   readonly catalog: Catalog;
   readonly leases: LeaseTable;
+  readonly native: Pick<NativeTree, 'squeeze'>;
   readonly logger: Logger;
   readonly parallel: number;
 }
@@ -62,8 +60,6 @@ export interface Pushed {
 
 /** On a layer that is stored uncompressed: `digest size` of what it was when it was pushed. */
 const PUSHED_LABEL = 'gantry.io/pushed-as';
-/** Loopback and office networks are faster than a higher level. */
-const GZIP_LEVEL = 3;
 
 /** Pushes images. Layers are sent as they are stored; uncompressed ones are compressed on the way, without a copy on disk. */
 export class Pusher {
@@ -172,14 +168,15 @@ export class Pusher {
       options.report({ id, status: 'Layer already exists' });
       return { mediaType, digest: known as Digest, size: Number(size) };
     }
-    let packed = new Squeeze(() => undefined);
-    const again = (): Squeeze => (packed = new Squeeze((current) => options.report({ id, status: 'Pushing', current, total: layer.size })));
+    const packed = new SqueezedLayer(this.deps.native, content.paths.blob(layer.digest), (current) =>
+      options.report({ id, status: 'Pushing', current: Math.min(current, layer.size), total: layer.size }),
+    );
     const from = otherRepository(options.reference, labels);
     const how = await repository.upload({
       ...(known === '' || from === undefined ? {} : { digest: known, from }),
       // gzip has no middle to begin at: it is compressed again from the start, the same bytes, of which the first are not sent.
-      body: (offset) => again().stream(content.read(scope, layer.digest), offset),
-      digestAfter: () => packed.digest(),
+      body: (offset) => packed.stream(offset),
+      digestAfter: () => packed.outcome().digest,
       signal: options.signal,
     });
     if (how === 'mounted') {
@@ -187,11 +184,12 @@ export class Pusher {
       return { mediaType, digest: known as Digest, size: Number(size) };
     }
     options.report({ id, status: 'Pushed' });
+    const made = packed.outcome();
     content.setLabels(scope, layer.digest, {
-      [PUSHED_LABEL]: `${packed.digest()} ${packed.size}`,
+      [PUSHED_LABEL]: `${made.digest} ${made.size}`,
       ...sourceLabels(options.reference, labels),
     });
-    return { mediaType, digest: packed.digest() as Digest, size: packed.size };
+    return { mediaType, digest: made.digest as Digest, size: made.size };
   }
 
   private async blob(scope: Scope, repository: Repository, blob: Descriptor, options: PushOptions, id: string | undefined): Promise<void> {
@@ -230,48 +228,4 @@ export class Pusher {
 function layerName(content: ContentStore, scope: Scope, layer: Descriptor): string {
   const diffId = content.table.find(scope, layer.digest)?.labels[UNCOMPRESSED_LABEL] ?? layer.digest;
   return diffId.slice('sha256:'.length, 'sha256:'.length + 12);
-}
-
-/** gzip with size and digest of what comes out. */
-class Squeeze {
-  size = 0;
-  private readonly hash = createHash('sha256');
-  private done: string | undefined;
-
-  constructor(private readonly onBytes: (read: number) => void) {}
-
-  /** The compressed bytes from an offset on; size and digest are those of all of them. */
-  stream(source: AsyncIterable<Buffer>, offset: number): Readable {
-    let read = 0;
-    let skip = offset;
-    const count = (): void => this.onBytes(read);
-    const counted = async function* (): AsyncGenerator<Buffer> {
-      for await (const part of source) {
-        read += part.length;
-        count();
-        yield part;
-      }
-    };
-    const tap = new Transform({
-      transform: (chunk: Buffer, _encoding, next) => {
-        this.size += chunk.length;
-        this.hash.update(chunk);
-        const rest = chunk.subarray(Math.min(skip, chunk.length));
-        skip -= chunk.length - rest.length;
-        if (rest.length === 0) next();
-        else next(null, rest);
-      },
-    });
-    const input = Readable.from(counted(), { objectMode: false });
-    const gzip = createGzip({ level: GZIP_LEVEL, chunkSize: 256 << 10 });
-    input.on('error', (error) => gzip.destroy(error));
-    gzip.on('error', (error) => tap.destroy(error));
-    tap.on('close', () => input.destroy());
-    return input.pipe(gzip).pipe(tap);
-  }
-
-  digest(): string {
-    this.done ??= `sha256:${this.hash.digest('hex')}`;
-    return this.done;
-  }
 }

@@ -9,12 +9,11 @@ import type {
 } from '@gantry/api/gantry/images/v1/images';
 import { type Descriptor, type Digest, formatReference, parseReference, type Reference, withDefaultTag } from '@gantry/oci';
 import type { CallContext } from '@gantry/rpc';
+import { accessOf, documentType, kindOf, type Registries } from '@gantry/registry';
 import type { ContentStore } from '../content/store';
 import type { Catalog } from '../docker/catalog';
 import { wireTarget } from '../docker/inspect';
-import { documentType, kindOf } from '../docker/manifest';
 import { underLease } from '../docker/operation';
-import { accessOf, type Registries } from '../registry/registries';
 import type { LeaseTable } from '../store/leases';
 import type { GraphFetcher } from '../transfer/fetch';
 import { parseNode, storedReferrers } from '../transfer/graph';

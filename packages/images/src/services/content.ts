@@ -11,7 +11,7 @@ import type { ContentInfo } from '../content/records';
 import type { Ingest } from '../content/ingest';
 import type { ContentStore } from '../content/store';
 import type { IngestStatus } from '../content/uploads';
-import { parseFilters } from '../store/filters';
+import { compileFilters } from '@gantry/oci/filter';
 import { microsToTimestamp } from '../store/time';
 
 /** Records in one message of a list. */
@@ -25,10 +25,10 @@ export function contentHandlers(content: ContentStore): Handlers<ContentService>
     info: async (ctx, { digest }) => ({ info: wireInfo(content.info(ctx, digest)) }),
     update: async (ctx, { info, updateMask }) => {
       if (info === undefined) throw invalidArgument('content info is missing');
-      return { info: wireInfo(content.table.update(ctx, info.digest, info.labels, updateMask ?? [])) };
+      return { info: wireInfo(content.update(ctx, info.digest, info.labels, updateMask ?? [])) };
     },
     list: async function* (ctx, { filters }) {
-      const infos = content.list(ctx, parseFilters(filters)).map(wireInfo);
+      const infos = content.list(ctx, compileFilters(filters)).map(wireInfo);
       for (let at = 0; at < infos.length; at += PAGE) yield { info: infos.slice(at, at + PAGE) };
     },
     delete: async (ctx, { digest }) => {
@@ -43,7 +43,7 @@ export function contentHandlers(content: ContentStore): Handlers<ContentService>
       }
     },
     status: async (ctx, { ref }) => ({ status: wireStatus(content.uploads.status(ctx, ref)) }),
-    listStatuses: async (ctx, { filters }) => ({ statuses: content.uploads.statuses(ctx, parseFilters(filters)).map(wireStatus) }),
+    listStatuses: async (ctx, { filters }) => ({ statuses: content.uploads.statuses(ctx, compileFilters(filters)).map(wireStatus) }),
     write: (ctx, requests) => write(content, ctx, requests),
     abort: async (ctx, { ref }) => {
       await content.uploads.abort(ctx, ref);

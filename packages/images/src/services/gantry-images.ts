@@ -1,6 +1,7 @@
 import type { ImagesServiceService } from '@gantry/api/gantry/images/v1/images';
 import { familiarString, formatReference, parseReference, withDefaultTag } from '@gantry/oci';
 import { type Handlers, invalidArgument, type Logger, type StreamBroker } from '@gantry/rpc';
+import { accessOf, type ProxySettings, type Registries } from '@gantry/registry';
 import { itemsToSave, saveArchive } from '../archive/save';
 import type { LoadDependencies } from '../archive/load';
 import type { CommitDependencies } from '../docker/commit';
@@ -9,7 +10,7 @@ import { diskUsage } from '../docker/disk-usage';
 import { imageHistory } from '../docker/history';
 import { describe } from '../docker/inspect';
 import { listImages } from '../docker/list';
-import { isDangling, putName } from '../docker/names';
+import { isDangling, nameToGive, putName } from '../docker/names';
 import { underLease } from '../docker/operation';
 import { pruneImages } from '../docker/prune';
 import { listManifests } from '../docker/manifests';
@@ -17,8 +18,6 @@ import { removeImage } from '../docker/remove';
 import { removePlatforms } from '../docker/remove-platforms';
 import { listChanges } from '../diff/changes';
 import type { Collector } from '../gc/collector';
-import type { ProxySettings } from '../registry/proxies';
-import { accessOf, type Registries } from '../registry/registries';
 import type { Puller } from '../registry/pull';
 import type { Pusher } from '../registry/push';
 import type { MountedTrees } from '../diff/mounted-trees';
@@ -71,8 +70,8 @@ export function gantryImageHandlers(deps: ImagesDependencies): Handlers<ImagesSe
     }),
     tag: (ctx, { source, target }) =>
       underLease(deps.leases, ctx, 'tag', async (scope) => {
+        const reference = nameToGive(target);
         const { id, records } = await catalog.resolve(scope, source);
-        const reference = withDefaultTag(parseReference(target));
         if (reference.digest !== undefined) throw invalidArgument('refusing to create a tag with a digest reference');
         const record = catalog.findRecord(scope, source) ?? records[0];
         if (record === undefined) throw invalidArgument(`image ${id} has no record`);

@@ -2,7 +2,7 @@ import type { Image, ImagesService } from '@gantry/api/containerd/services/image
 import { type Handlers, invalidArgument } from '@gantry/rpc';
 import { wireTarget } from '../docker/inspect';
 import type { Collector } from '../gc/collector';
-import { parseFilters } from '../store/filters';
+import { compileFilters } from '@gantry/oci/filter';
 import type { ImageRecord, ImageTable, Target } from '../store/images';
 import { microsToTimestamp } from '../store/time';
 
@@ -10,7 +10,7 @@ import { microsToTimestamp } from '../store/time';
 export function imageHandlers(images: ImageTable, collector: Collector): Handlers<ImagesService> {
   return {
     get: async (ctx, { name }) => ({ image: wireImage(images.get(ctx, name)) }),
-    list: async (ctx, { filters }) => ({ images: images.list(ctx, parseFilters(filters)).map(wireImage) }),
+    list: async (ctx, { filters }) => ({ images: images.list(ctx, compileFilters(filters)).map(wireImage) }),
     create: async (ctx, { image }) => {
       if (image === undefined) throw invalidArgument('image is missing');
       return { image: wireImage(images.create(ctx, image.name, targetOf(image), image.labels)) };

@@ -1,13 +1,13 @@
 import type { ImportRequest, ImportResponse, Progress } from '@gantry/api/gantry/images/v1/images';
 import { chainIds, type Digest, hostPlatform, type ImageConfig, mediaTypes } from '@gantry/oci';
 import { cancelled, type CallContext, type StreamBroker } from '@gantry/rpc';
+import type { Registries } from '@gantry/registry';
 import type { CommitDependencies } from '../docker/commit';
 import { peeled } from '../archive/host-decompress';
 import { buildChain } from '../docker/chain';
 import { applyChanges } from '../docker/dockerfile-changes';
 import { makeImage } from '../docker/make-image';
 import { underLease } from '../docker/operation';
-import type { Registries } from '../registry/registries';
 import type { Scope } from '../store/namespaced';
 import { microsToRfc3339, nowMicros } from '../store/time';
 import { platformOf } from './platforms';

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Lease, LeasesService } from '@gantry/api/containerd/services/leases/v1/leases';
 import { type Handlers, invalidArgument } from '@gantry/rpc';
 import type { Collector } from '../gc/collector';
-import { parseFilters } from '../store/filters';
+import { compileFilters } from '@gantry/oci/filter';
 import type { LeaseRecord, LeaseResource, LeaseTable } from '../store/leases';
 import { microsToTimestamp } from '../store/time';
 
@@ -18,7 +18,7 @@ export function leaseHandlers(leases: LeaseTable, collector: Collector): Handler
       else collector.soon();
       return {};
     },
-    list: async (ctx, { filters }) => ({ leases: leases.list(ctx, parseFilters(filters)).map(wireLease) }),
+    list: async (ctx, { filters }) => ({ leases: leases.list(ctx, compileFilters(filters)).map(wireLease) }),
     addResource: async (ctx, { id, resource }) => {
       leases.add(ctx, id, given(resource));
       return {};

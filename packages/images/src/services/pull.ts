@@ -1,8 +1,8 @@
 import type { PullRequest, PullResponse } from '@gantry/api/gantry/images/v1/images';
 import { familiarName, familiarString, parseReference, type Reference, withDefaultTag } from '@gantry/oci';
 import { type CallContext, invalidArgument } from '@gantry/rpc';
+import { accessOf, type Registries } from '@gantry/registry';
 import type { Puller, PullLine } from '../registry/pull';
-import { accessOf, type Registries } from '../registry/registries';
 import { platformOf } from './platforms';
 import { progress, Throttle } from './progress';
 import { Queue } from './queue';

@@ -3,7 +3,7 @@ import type { Mount as WireMount } from '@gantry/api/containerd/types/types';
 import { type CallContext, type Handlers, invalidArgument, isErrorOf } from '@gantry/rpc';
 import type { SnapshotRecord } from '../snapshots/records';
 import type { Mount, Snapshotter } from '../snapshots/snapshotter';
-import { parseFilters } from '../store/filters';
+import { compileFilters } from '@gantry/oci/filter';
 import type { Labels } from '../store/labels';
 import type { Scope } from '../store/namespaced';
 import { microsToTimestamp } from '../store/time';
@@ -44,13 +44,14 @@ export function snapshotHandlers({ snapshotters, fallback, ensure }: SnapshotSer
     if (own === undefined || ctx.via !== undefined || !NAME.test(name)) throw invalidArgument(`snapshotter not loaded: ${name}`);
     return { snapshotter: own, scope: { namespace: `proxy:${name}`, kept: true } };
   };
-  /** An image may have been unpacked for another snapshotter only: docker's containers do not have to care. */
-  const prepare = async (
+  /** An image may have been unpacked for another snapshotter only, or not be of this host's platform: docker's containers do not have to care. */
+  const over = async (
+    verb: 'prepare' | 'view',
     { snapshotter, scope }: Place,
     { key, parent, labels }: { readonly key: string; readonly parent: string; readonly labels: Labels },
   ): Promise<readonly Mount[]> => {
     try {
-      return await snapshotter.prepare(scope, key, parent, labels);
+      return await snapshotter[verb](scope, key, parent, labels);
     } catch (error) {
       if (
         snapshotter.name !== fallback ||
@@ -60,17 +61,16 @@ export function snapshotHandlers({ snapshotters, fallback, ensure }: SnapshotSer
         !(await ensure(scope, parent))
       )
         throw error;
-      return snapshotter.prepare(scope, key, parent, labels);
+      return snapshotter[verb](scope, key, parent, labels);
     }
   };
   return {
     prepare: async (ctx, { snapshotter, key, parent, labels }) => ({
-      mounts: (await prepare(of(ctx, snapshotter), { key, parent, labels })).map(wireMount),
+      mounts: (await over('prepare', of(ctx, snapshotter), { key, parent, labels })).map(wireMount),
     }),
-    view: async (ctx, { snapshotter, key, parent, labels }) => {
-      const at = of(ctx, snapshotter);
-      return { mounts: (await at.snapshotter.view(at.scope, key, parent, labels)).map(wireMount) };
-    },
+    view: async (ctx, { snapshotter, key, parent, labels }) => ({
+      mounts: (await over('view', of(ctx, snapshotter), { key, parent, labels })).map(wireMount),
+    }),
     mounts: async (ctx, { snapshotter, key }) => {
       const at = of(ctx, snapshotter);
       return { mounts: (await at.snapshotter.mounts(at.scope, key)).map(wireMount) };
@@ -96,7 +96,7 @@ export function snapshotHandlers({ snapshotters, fallback, ensure }: SnapshotSer
     },
     list: async function* (ctx, { snapshotter, filters }) {
       const at = of(ctx, snapshotter);
-      const infos = at.snapshotter.list(at.scope, parseFilters(filters)).map(wireInfo);
+      const infos = at.snapshotter.list(at.scope, compileFilters(filters)).map(wireInfo);
       for (let from = 0; from < infos.length; from += PAGE) yield { info: infos.slice(from, from + PAGE) };
     },
     usage: async (ctx, { snapshotter, key }) => {

@@ -18,7 +18,7 @@ export const NATIVE = 'native';
 export interface CopyOptions extends RecordedOptions {
   /** Each snapshot is `<root>/<number>/fs`, whole. */
   readonly trees: LocalTrees;
-  readonly copier: Pick<Trees, 'copy'>;
+  readonly copier: Pick<Trees, 'copy' | 'usage'>;
 }
 
 /**
@@ -103,7 +103,7 @@ export class CopySnapshotter extends RecordedSnapshotter {
   protected measure(record: SnapshotRecord): Promise<Usage> {
     return record.kind === Kind.view && record.parent !== null
       ? Promise.resolve({ size: 0, inodes: 0 })
-      : diskUsage(this.directory(record));
+      : diskUsage(this.directory(record), this.options.copier);
   }
 
   protected mountsOf(record: SnapshotRecord): Promise<readonly Mount[]> {

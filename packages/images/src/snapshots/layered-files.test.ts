@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { layersOf } from '@gantry/linux';
 import { readLayeredFile } from './layered-files';
-import { layersOf } from './view';
 
 const read = (...of: Parameters<typeof readLayeredFile>): string | undefined => readLayeredFile(...of)?.toString();
 

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Removals } from './removals';
-import type { SnapshotTable } from './records';
+import { type SnapshotTable, treeOf } from './records';
 
 export interface LocalTreesOptions {
   /** Directory of the snapshots; each is `<root>/<number>`. */
@@ -35,7 +35,7 @@ export class LocalTrees {
 
   /** Names below the root that belong to no record. */
   strays(table: SnapshotTable): string[] {
-    const known = new Set(table.all().map(({ id }) => String(id)));
+    const known = new Set(table.all().map((record) => String(treeOf(record))));
     return existsSync(this.root) ? readdirSync(this.root).filter((name) => !known.has(name)) : [];
   }
 

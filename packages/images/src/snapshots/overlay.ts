@@ -1,10 +1,13 @@
 import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, rmSync } from 'node:fs';
+import { alreadyExists } from '@gantry/rpc';
 import type { Labels } from '../store/labels';
 import type { Scope } from '../store/namespaced';
 import type { LocalTrees } from './local-trees';
 import { type RecordedOptions, RecordedSnapshotter } from './recorded';
-import { Kind, type SnapshotRecord } from './records';
+import { Kind, type SnapshotRecord, treeOf } from './records';
 import type { Mount, Usage } from './snapshotter';
+import { shownAs } from './same-tree';
+import type { Trees } from './trees';
 import { diskUsage } from './usage';
 
 /** Name under which leases and labels know this snapshotter. */
@@ -13,6 +16,8 @@ export const SNAPSHOTTER = 'overlayfs';
 export interface OverlayOptions extends RecordedOptions {
   /** Each snapshot is `<root>/<number>/{fs,work}`. */
   readonly trees: LocalTrees;
+  /** Measures trees that are too large to be looked at here. */
+  readonly large: Pick<Trees, 'usage'>;
 }
 
 /**
@@ -27,11 +32,12 @@ export class OverlaySnapshotter extends RecordedSnapshotter {
     super(options);
   }
 
-  directory(id: number, part: 'fs' | 'work' = 'fs'): string {
-    return this.options.trees.path(id, part);
+  directory(record: Pick<SnapshotRecord, 'id' | 'backend'>): string {
+    return this.options.trees.path(treeOf(record), 'fs');
   }
 
   async prepare(scope: Scope, key: string, parent: string, labels: Labels): Promise<readonly Mount[]> {
+    this.shareIfAsked(scope, parent, labels);
     const record = this.create(scope, key, parent, Kind.active, labels);
     this.options.listener?.prepared(scope, key, parent);
     return this.mountsOf(record);
@@ -44,7 +50,7 @@ export class OverlaySnapshotter extends RecordedSnapshotter {
   }
 
   lowerDirectories(record: SnapshotRecord): string[] {
-    return [record.id, ...this.options.table.ancestors(record)].map((id) => this.directory(id));
+    return [record, ...this.options.table.ancestors(record)].map((each) => this.directory(each));
   }
 
   create(scope: Scope, key: string, parent: string, kind: Kind, labels: Labels): SnapshotRecord {
@@ -60,8 +66,10 @@ export class OverlaySnapshotter extends RecordedSnapshotter {
     }
   }
 
-  discard({ id }: Pick<SnapshotRecord, 'id'>): void {
-    this.options.trees.discard(id);
+  /** A tree goes with the last snapshot that shows it. */
+  discard(record: Pick<SnapshotRecord, 'id' | 'backend'>): void {
+    const tree = treeOf(record);
+    if (this.options.table.showing(tree).length === 0) this.options.trees.discard(tree);
   }
 
   cleanup(): Promise<void> {
@@ -75,7 +83,7 @@ export class OverlaySnapshotter extends RecordedSnapshotter {
   missing(records: readonly SnapshotRecord[]): Promise<SnapshotRecord[]> {
     const hasTree = ({ kind, parent }: SnapshotRecord): boolean => kind !== Kind.view || parent === null;
     return Promise.resolve(
-      records.filter((record) => !existsSync(this.options.trees.path(record.id, ...(hasTree(record) ? ['fs' as const] : [])))),
+      records.filter((record) => !existsSync(this.options.trees.path(treeOf(record), ...(hasTree(record) ? ['fs' as const] : [])))),
     );
   }
 
@@ -88,14 +96,42 @@ export class OverlaySnapshotter extends RecordedSnapshotter {
   }
 
   protected async measure(record: SnapshotRecord): Promise<Usage> {
-    const upper = this.directory(record.id);
-    return existsSync(upper) ? diskUsage(upper) : { size: 0, inodes: 0 };
+    const upper = this.directory(record);
+    return existsSync(upper) ? diskUsage(upper, this.options.large) : { size: 0, inodes: 0 };
   }
 
-  private makeDirectories(id: number, parent: number | undefined, kind: Kind): void {
+  /** What the labels ask for, where this can give it: the answer is then that the snapshot is there. */
+  private shareIfAsked(scope: Scope, parent: string, labels: Labels): void {
+    const asked = shownAs(labels);
+    const source = asked === undefined ? undefined : this.find(scope, asked.source);
+    if (asked === undefined || source?.kind !== Kind.committed) return;
+    const below = parent === '' ? undefined : this.find(scope, parent);
+    // overlayfs takes no directory twice in one stack: the same layer on itself, an empty one for instance, is laid out again.
+    if (below !== undefined && this.lowerDirectories(below).includes(this.directory(source))) return;
+    this.share(scope, asked, parent, source);
+    throw alreadyExists(`target snapshot ${asked.target}: already exists`);
+  }
+
+  private share(
+    scope: Scope,
+    { target, labels }: { readonly target: string; readonly labels: Labels },
+    parent: string,
+    source: SnapshotRecord,
+  ): void {
+    const { db } = this.options.table;
+    const backend = String(treeOf(source));
+    db.transaction(() => {
+      if (this.find(scope, target) !== undefined) return;
+      const { id } = this.insert(scope, { key: target, parent, kind: Kind.committed, labels, backend }, () => undefined);
+      db.run('UPDATE snapshots SET size = ?, inodes = ? WHERE id = ?', source.size, source.inodes, id);
+    });
+    this.options.listener?.committed(scope, target, target);
+  }
+
+  private makeDirectories(id: number, parent: SnapshotRecord | undefined, kind: Kind): void {
     mkdirSync(this.options.trees.path(id), { mode: 0o700 });
     if (kind === Kind.view && parent !== undefined) return;
-    const fs = this.directory(id);
+    const fs = this.options.trees.path(id, 'fs');
     mkdirSync(fs, { mode: 0o755 });
     chmodSync(fs, 0o755);
     if (parent !== undefined) {
@@ -104,15 +140,20 @@ export class OverlaySnapshotter extends RecordedSnapshotter {
       chownSync(fs, below.uid, below.gid);
       chmodSync(fs, below.mode & 0o7777);
     }
-    if (kind === Kind.active) mkdirSync(this.directory(id, 'work'), { mode: 0o711 });
+    if (kind === Kind.active) mkdirSync(this.options.trees.path(id, 'work'), { mode: 0o711 });
   }
 
   protected mountsOf(record: SnapshotRecord): Promise<readonly Mount[]> {
-    const lower = this.options.table.ancestors(record).map((id) => this.directory(id));
-    const upper = this.directory(record.id);
+    const lower = this.options.table.ancestors(record).map((each) => this.directory(each));
+    const upper = this.directory(record);
     if (record.kind === Kind.view) return Promise.resolve(this.readOnly(lower.length === 0 ? [upper] : lower));
     if (lower.length === 0) return Promise.resolve([{ type: 'bind', source: upper, options: ['rw', 'rbind'] }]);
-    const options = [...this.indexOff, `workdir=${this.directory(record.id, 'work')}`, `upperdir=${upper}`, `lowerdir=${lower.join(':')}`];
+    const options = [
+      ...this.indexOff,
+      `workdir=${this.options.trees.path(record.id, 'work')}`,
+      `upperdir=${upper}`,
+      `lowerdir=${lower.join(':')}`,
+    ];
     return Promise.resolve([{ type: 'overlay', source: 'overlay', options }]);
   }
 

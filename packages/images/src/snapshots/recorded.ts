@@ -1,5 +1,5 @@
 import { alreadyExists, failedPrecondition, invalidArgument, notFound } from '@gantry/rpc';
-import type { Filter } from '../store/filters';
+import type { Matcher } from '@gantry/oci/filter';
 import { applyLabelPath, checkLabels, type Labels } from '../store/labels';
 import type { LeaseTable } from '../store/leases';
 import type { Scope } from '../store/namespaced';
@@ -32,6 +32,9 @@ interface Insertion {
 
 /** Instead of inodes: the layer was laid out here and its size is that of its files, as docker tells it. What it takes on disk is counted when asked. */
 export const UNCOUNTED = 0;
+
+/** Keys of snapshots that a layer is being unpacked into, containerd's (snapshots.UnpackKeyPrefix) and ours: whoever unpacks begins anew after a power cut. */
+const UNPACKING = ['extract-', 'gantry-extract-'];
 
 /** What the column `leased` says: nobody's, a lease's, or kept by who made it. */
 const held = ({ kept }: Scope, leased: boolean): number => (kept === true ? KEPT : leased ? 1 : 0);
@@ -81,7 +84,7 @@ export abstract class RecordedSnapshotter implements Snapshotter {
     const usage = options.usage ?? (await this.measure(record));
     const backend = await this.beforeCommit(record, options);
     const { table, leases } = this.base;
-    table.db.transaction(() => {
+    const write = (): void => {
       const now = this.stat(scope, key);
       if (now.id !== record.id || now.kind !== Kind.active) throw failedPrecondition(`snapshot ${key} is not active`);
       if (table.find(scope, name) !== undefined) throw alreadyExists(`snapshot ${name}: already exists`);
@@ -109,7 +112,8 @@ export abstract class RecordedSnapshotter implements Snapshotter {
         held(scope, leased),
         record.id,
       );
-    });
+    };
+    table.db.transaction(write, { durable: leases.durable(scope) });
     this.base.listener?.committed(scope, key, name);
   }
 
@@ -157,7 +161,7 @@ export abstract class RecordedSnapshotter implements Snapshotter {
     });
   }
 
-  list(scope: Scope, filter: Filter): SnapshotRecord[] {
+  list(scope: Scope, filter: Matcher): SnapshotRecord[] {
     return this.base.table.list(scope, filter);
   }
 
@@ -180,12 +184,12 @@ export abstract class RecordedSnapshotter implements Snapshotter {
   protected insert(
     scope: Scope,
     { key, parent, kind, labels, backend = '' }: Insertion,
-    place: (id: number, base: number | undefined) => void,
+    place: (id: number, base: SnapshotRecord | undefined) => void,
   ): SnapshotRecord {
     if (key === '') throw invalidArgument('snapshot key is empty');
     checkLabels(labels);
     const { table, leases, boot } = this.base;
-    return table.db.transaction(() => {
+    const write = (): SnapshotRecord => {
       this.refuseKnown(scope, key);
       const base = parent === '' ? undefined : this.committed(scope, parent);
       const leased = leases.hold(scope, this.resource(key));
@@ -204,7 +208,7 @@ export abstract class RecordedSnapshotter implements Snapshotter {
         boot,
         backend,
       );
-      place(id, base?.id);
+      place(id, base);
       return {
         id,
         name: key,
@@ -218,7 +222,8 @@ export abstract class RecordedSnapshotter implements Snapshotter {
         inodes: 0,
         backend,
       };
-    });
+    };
+    return table.db.transaction(write, { durable: leases.durable(scope) && !UNPACKING.some((prefix) => key.startsWith(prefix)) });
   }
 
   protected refuseKnown(scope: Scope, key: string): void {

@@ -1,5 +1,5 @@
 import type { Database } from '../store/database';
-import { type Filter, labelField } from '../store/filters';
+import { labelField, type Matcher } from '@gantry/oci/filter';
 import { type Labels, parseLabels } from '../store/labels';
 import type { Scope } from '../store/namespaced';
 
@@ -23,9 +23,12 @@ export interface SnapshotRecord {
   readonly updated: number;
   readonly size: number;
   readonly inodes: number;
-  /** What a proxied snapshotter calls it; empty for those of our own. */
+  /** What a proxied snapshotter calls it; of our own those that show another one's tree have its number here, the others nothing. */
   readonly backend: string;
 }
+
+/** The number of the directory that a snapshot of our own has its tree in. */
+export const treeOf = ({ id, backend }: Pick<SnapshotRecord, 'id' | 'backend'>): number => (backend === '' ? id : Number(backend));
 
 interface Row extends Omit<SnapshotRecord, 'labels' | 'parentName'> {
   labels: string;
@@ -53,7 +56,7 @@ export class SnapshotTable {
     return row && toRecord(row);
   }
 
-  list(scope: Scope, filter?: Filter): SnapshotRecord[] {
+  list(scope: Scope, filter?: Matcher): SnapshotRecord[] {
     const records = this.db
       .all<Row>(`${SELECT} WHERE s.ns = ? AND s.snapshotter = ? ORDER BY s.id`, scope.namespace, this.snapshotter)
       .map(toRecord);
@@ -84,13 +87,24 @@ export class SnapshotTable {
       .map(toRecord);
   }
 
-  /** Ids from the snapshot's parent down to the bottom. */
-  ancestors(record: SnapshotRecord): number[] {
-    const rows = this.db.all<{ id: number }>(
-      'WITH RECURSIVE up (id, parent, depth) AS (SELECT id, parent, 0 FROM snapshots WHERE id = ? UNION ALL SELECT s.id, s.parent, up.depth + 1 FROM snapshots s JOIN up ON s.id = up.parent) SELECT id FROM up WHERE depth > 0 ORDER BY depth',
+  /** From the snapshot's parent down to the bottom. */
+  ancestors(record: SnapshotRecord): Pick<SnapshotRecord, 'id' | 'backend'>[] {
+    return this.db.all<{ id: number; backend: string }>(
+      'WITH RECURSIVE up (id, backend, parent, depth) AS (SELECT id, backend, parent, 0 FROM snapshots WHERE id = ? UNION ALL SELECT s.id, s.backend, s.parent, up.depth + 1 FROM snapshots s JOIN up ON s.id = up.parent) SELECT id, backend FROM up WHERE depth > 0 ORDER BY depth',
       record.id,
     );
-    return rows.map((row) => row.id);
+  }
+
+  /** The snapshots of our own that show the tree of this number. */
+  showing(tree: number): SnapshotRecord[] {
+    return this.db
+      .all<Row>(
+        `${SELECT} WHERE s.snapshotter = ? AND ((s.id = ? AND s.backend = '') OR s.backend = ?)`,
+        this.snapshotter,
+        tree,
+        String(tree),
+      )
+      .map(toRecord);
   }
 
   hasChildren(id: number): boolean {

@@ -1,5 +1,5 @@
 import type { Labels } from '../store/labels';
-import type { Filter } from '../store/filters';
+import type { Matcher } from '@gantry/oci/filter';
 import type { Scope } from '../store/namespaced';
 import type { SnapshotRecord } from './records';
 
@@ -27,7 +27,7 @@ export interface CommitOptions {
  * Layered trees, with containerd's contract. A snapshot is active (writable, by key), a view (read-only, by key) or committed (read-only, by
  * name, may be a parent). prepare → write into the mounts → commit(name, key); the key is gone then. Mounts are not mounted here: the
  * caller does that, and unmounts before commit or remove. Errors: notFound, alreadyExists, failedPrecondition (a parent that is not
- * committed, a snapshot with children). Every implementation runs the suite in testing/snapshotter-suite.ts.
+ * committed, a snapshot with children). Every implementation runs the suite in testing/suite.ts.
  */
 export interface Snapshotter {
   /** The name under which calls, leases and labels know it. */
@@ -39,7 +39,7 @@ export interface Snapshotter {
   remove(scope: Scope, key: string): Promise<void>;
   stat(scope: Scope, key: string): SnapshotRecord;
   update(scope: Scope, key: string, labels: Labels, mask: readonly string[]): SnapshotRecord;
-  list(scope: Scope, filter: Filter): SnapshotRecord[];
+  list(scope: Scope, filter: Matcher): SnapshotRecord[];
   usage(scope: Scope, key: string): Promise<Usage>;
   /** Resolves when everything removed so far is off the disk. */
   cleanup(): Promise<void>;

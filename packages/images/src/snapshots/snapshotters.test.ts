@@ -7,7 +7,7 @@ import { mounted, snapshotterSuite } from './testing/suite';
 
 const ctx = newContext();
 
-describe.each(['overlayfs', 'copy'])('%s', (name) => {
+describe.each(['overlayfs', 'copy', 'native'])('%s', (name) => {
   let engine: TestEngine;
   beforeAll(async () => {
     engine = await startEngine();

@@ -1,9 +1,8 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { hasCode, O, RESOLVE, syscalls } from '@gantry/linux';
+import { hasCode, layersOf, O, openMounts, RESOLVE, syscalls } from '@gantry/linux';
 import { invalidArgument } from '@gantry/rpc';
 import { MAX_FILE, readLayeredFile } from './layered-files';
 import type { Mount } from './snapshotter';
-import { layersOf, openMounts } from './view';
 
 /**
  * Small regular files of a tree that nobody writes to, one answer a path; undefined where there is no such file. Symbolic links are

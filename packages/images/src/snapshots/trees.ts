@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
-import { PassThrough } from 'node:stream';
 import { treeOutcome } from '@gantry/native';
-import type { Packing } from '../layers/native';
+import type { Usage } from './snapshotter';
 
 export interface TreeDifference {
   /** added: only the right tree has it; deleted: only the left; modified: attributes or bytes, or something below a directory. */
@@ -12,13 +11,18 @@ export interface TreeDifference {
 
 const kinds = { A: 'added', D: 'deleted', M: 'modified' } as const;
 
-/** Whole trees: copied, compared, and packed by their difference, in the static C program. */
+/** Whole trees: copied, measured and compared in the static C program. */
 export class Trees {
   constructor(private readonly binary: string) {}
 
   /** Copies a tree with all its attributes into an empty directory, the directory's own too. */
   async copy(from: string, to: string): Promise<void> {
     await treeOutcome(this.start(['copy', '--from', from, '--to', to]));
+  }
+
+  /** What a tree takes on disk: allocated blocks and inodes, a hard-linked file once. What vanishes while it is walked is not counted. */
+  async usage(root: string): Promise<Usage> {
+    return JSON.parse(await treeOutcome(this.start(['usage', '--root', root]))) as Usage;
   }
 
   /** How right differs from left. content: bytes are compared, too, not only sizes and times. */
@@ -29,15 +33,6 @@ export class Trees {
     await treeOutcome(child, false);
     const records = Buffer.concat(parts).toString('latin1').split('\0');
     return records.slice(0, -1).map((record) => ({ kind: kinds[record[0] as keyof typeof kinds], path: record.slice(1) }));
-  }
-
-  /** The layer that makes `right` of `left`, as a tar. */
-  packDifference(left: string, right: string): Packing {
-    const child = this.start(['pack', '--root', right, '--base', left, '--layer']);
-    const output = child.stdout.pipe(new PassThrough());
-    const done = treeOutcome(child, false).then(() => undefined);
-    done.catch(() => undefined);
-    return { output, done, kill: () => child.kill('SIGKILL') };
   }
 
   private start(args: readonly string[]) {

@@ -1,6 +1,7 @@
+import { isDeepStrictEqual } from 'node:util';
 import { alreadyExists, failedPrecondition, invalidArgument, notFound } from '@gantry/rpc';
 import type { Database } from './database';
-import { type Filter, labelField } from './filters';
+import { labelField, type Matcher } from '@gantry/oci/filter';
 import { applyLabelPath, checkLabels, type Labels, parseLabels } from './labels';
 import type { Scope } from './namespaced';
 import { microsAfter, nowMicros } from './time';
@@ -53,9 +54,14 @@ export class ImageTable {
     return row && toRecord(row);
   }
 
-  list(scope: Scope, filter?: Filter): ImageRecord[] {
+  list(scope: Scope, filter?: Matcher): ImageRecord[] {
     const records = this.db.all<Row>(`SELECT ${COLUMNS} FROM images WHERE ns = ? ORDER BY name`, scope.namespace).map(toRecord);
     return filter === undefined ? records : records.filter((image) => filter((path) => field(image, path)));
+  }
+
+  /** Whether a name points to it. */
+  hasTarget(scope: Scope, digest: string): boolean {
+    return this.db.get('SELECT 1 FROM images WHERE ns = ? AND digest = ? LIMIT 1', scope.namespace, digest) !== undefined;
   }
 
   create(scope: Scope, name: string, target: Target, labels: Labels): ImageRecord {
@@ -77,25 +83,13 @@ export class ImageTable {
     return { name, labels, target, created: now, updated: now };
   }
 
-  /** An empty mask replaces everything; paths: labels, labels.<key>, target, annotations. */
+  /** An empty mask replaces everything; paths: labels, labels.<key>, target, annotations. Where only the time is new, nobody waits for the disk. */
   update(scope: Scope, image: Pick<ImageRecord, 'name' | 'labels' | 'target'>, mask: readonly string[]): ImageRecord {
-    return this.db.transaction(() => {
-      const old = this.get(scope, image.name);
-      let { labels, target } = mask.length === 0 ? image : old;
-      for (const path of mask) {
-        const changed = applyLabelPath(labels, image.labels, path);
-        if (changed !== undefined) labels = changed;
-        else if (path === 'target') target = image.target;
-        else if (path === 'annotations') target = { ...target, annotations: image.target.annotations };
-        else if (path.startsWith('annotations.'))
-          target = {
-            ...target,
-            annotations: applyLabelPath(target.annotations, image.target.annotations, `labels${path.slice('annotations'.length)}`) ?? {},
-          };
-        else throw invalidArgument(`cannot update "${path}" field of image "${image.name}"`);
-      }
-      check(image.name, target, labels);
-      const updated = microsAfter(old.updated);
+    const old = this.get(scope, image.name);
+    const { labels, target } = changed(old, image, mask);
+    check(image.name, target, labels);
+    const updated = microsAfter(old.updated);
+    const write = (): unknown =>
       this.db.run(
         'UPDATE images SET labels = ?, media_type = ?, digest = ?, size = ?, annotations = ?, updated = ? WHERE ns = ? AND name = ?',
         JSON.stringify(labels),
@@ -107,8 +101,8 @@ export class ImageTable {
         scope.namespace,
         image.name,
       );
-      return { name: image.name, labels, target, created: old.created, updated };
-    });
+    this.db.transaction(write, { durable: !isDeepStrictEqual({ labels, target }, { labels: old.labels, target: old.target }) });
+    return { name: image.name, labels, target, created: old.created, updated };
   }
 
   /** Creates the name or moves it to another target. */
@@ -126,6 +120,27 @@ export class ImageTable {
       this.db.run('DELETE FROM images WHERE ns = ? AND name = ?', scope.namespace, name);
     });
   }
+}
+
+function changed(
+  old: ImageRecord,
+  image: Pick<ImageRecord, 'name' | 'labels' | 'target'>,
+  mask: readonly string[],
+): Pick<ImageRecord, 'labels' | 'target'> {
+  let { labels, target } = mask.length === 0 ? image : old;
+  for (const path of mask) {
+    const next = applyLabelPath(labels, image.labels, path);
+    if (next !== undefined) labels = next;
+    else if (path === 'target') target = image.target;
+    else if (path === 'annotations') target = { ...target, annotations: image.target.annotations };
+    else if (path.startsWith('annotations.'))
+      target = {
+        ...target,
+        annotations: applyLabelPath(target.annotations, image.target.annotations, `labels${path.slice('annotations'.length)}`) ?? {},
+      };
+    else throw invalidArgument(`cannot update "${path}" field of image "${image.name}"`);
+  }
+  return { labels, target };
 }
 
 function check(name: string, target: Target, labels: Labels): void {

@@ -1,6 +1,7 @@
+import { isFlushedLater } from '@gantry/api';
 import { alreadyExists, failedPrecondition, invalidArgument, notFound } from '@gantry/rpc';
 import type { Database } from './database';
-import { type Filter, labelField } from './filters';
+import { labelField, type Matcher } from '@gantry/oci/filter';
 import { checkLabels, type Labels, parseLabels } from './labels';
 import type { Scope } from './namespaced';
 import { nowMicros } from './time';
@@ -53,7 +54,7 @@ export class LeaseTable {
           throw alreadyExists(`lease ${id}: already exists`);
         }
       },
-      { durable: labels[CONTAINER_LABEL] === undefined },
+      { durable: !isLate(labels) },
     );
     return { id, labels, created };
   }
@@ -63,21 +64,25 @@ export class LeaseTable {
       () => {
         if (this.db.run('DELETE FROM leases WHERE ns = ? AND id = ?', scope.namespace, id) === 0) throw notFound(`lease ${id}: not found`);
       },
-      { durable: !this.ofContainer(scope, id) },
+      { durable: !isLate(this.labelsOf(scope, id)) },
     );
   }
 
-  /** Changes to a container's lease go to the disk with its snapshot, which is prepared last: one durable transaction for all of them. */
-  private ofContainer(scope: Scope, id: string): boolean {
+  /** Whether what happens under the call's lease has to be on the disk before the caller is told. */
+  durable(scope: Scope): boolean {
+    return scope.lease === undefined || !isFlushedLater(this.labelsOf(scope, scope.lease));
+  }
+
+  private labelsOf(scope: Scope, id: string): Labels {
     const row = this.db.get<{ labels: string }>('SELECT labels FROM leases WHERE ns = ? AND id = ?', scope.namespace, id);
-    return row !== undefined && parseLabels(row.labels)[CONTAINER_LABEL] !== undefined;
+    return row === undefined ? {} : parseLabels(row.labels);
   }
 
   has(scope: Scope, id: string): boolean {
     return this.db.get('SELECT 1 AS one FROM leases WHERE ns = ? AND id = ?', scope.namespace, id) !== undefined;
   }
 
-  list(scope: Scope, filter: Filter): LeaseRecord[] {
+  list(scope: Scope, filter: Matcher): LeaseRecord[] {
     const rows = this.db.all<Row>('SELECT id, labels, created FROM leases WHERE ns = ? ORDER BY id', scope.namespace);
     return rows
       .map(toRecord)
@@ -99,19 +104,23 @@ export class LeaseTable {
           resource.id,
         );
       },
-      { durable: !this.ofContainer(scope, id) },
+      { durable: !isLate(this.labelsOf(scope, id)) },
     );
   }
 
   remove(scope: Scope, id: string, resource: LeaseResource): void {
     checkResource(resource);
     if (!this.has(scope, id)) throw notFound(`lease ${id}: not found`);
-    this.db.run(
-      'DELETE FROM lease_resources WHERE ns = ? AND lease = ? AND type = ? AND id = ?',
-      scope.namespace,
-      id,
-      resource.type,
-      resource.id,
+    this.db.transaction(
+      () =>
+        this.db.run(
+          'DELETE FROM lease_resources WHERE ns = ? AND lease = ? AND type = ? AND id = ?',
+          scope.namespace,
+          id,
+          resource.type,
+          resource.id,
+        ),
+      { durable: !isFlushedLater(this.labelsOf(scope, id)) },
     );
   }
 
@@ -128,12 +137,17 @@ export class LeaseTable {
   hold(scope: Scope, resource: LeaseResource): boolean {
     if (scope.lease === undefined) return false;
     if (!this.has(scope, scope.lease)) throw notFound(`lease ${scope.lease}: not found`);
-    this.db.run(
-      'INSERT OR IGNORE INTO lease_resources (ns, lease, type, id) VALUES (?, ?, ?, ?)',
-      scope.namespace,
-      scope.lease,
-      resource.type,
-      resource.id,
+    const { lease } = scope;
+    this.db.transaction(
+      () =>
+        this.db.run(
+          'INSERT OR IGNORE INTO lease_resources (ns, lease, type, id) VALUES (?, ?, ?, ?)',
+          scope.namespace,
+          lease,
+          resource.type,
+          resource.id,
+        ),
+      { durable: this.durable(scope) },
     );
     return true;
   }
@@ -143,6 +157,9 @@ export class LeaseTable {
     this.db.run('DELETE FROM lease_resources WHERE ns = ? AND type = ? AND id = ?', scope.namespace, resource.type, resource.id);
   }
 }
+
+/** A container's lease goes to the disk with its snapshot, which is prepared last: one durable transaction for all of them. */
+const isLate = (labels: Labels): boolean => isFlushedLater(labels) || labels[CONTAINER_LABEL] !== undefined;
 
 function checkResource(resource: LeaseResource): void {
   if (resource.id === '') throw invalidArgument('lease resource id is empty');

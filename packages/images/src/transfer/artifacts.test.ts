@@ -1,7 +1,7 @@
 import { mediaTypes } from '@gantry/oci';
 import { newContext } from '@gantry/rpc';
+import { MemoryRegistry } from '@gantry/registry/testing';
 import { type TestEngine, startEngine } from '../testing/engine';
-import { MemoryRegistry } from '../testing/memory-registry';
 import { hasRegistry, REGISTRY_BINARY, startRegistry } from '../testing/registry';
 import { tarOf } from '../testing/tar';
 

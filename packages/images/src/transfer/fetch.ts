@@ -1,12 +1,10 @@
 import { type Descriptor, type Digest, type Manifest, type Platform, platformEquals, type Reference } from '@gantry/oci';
 import { dataLoss, resourceExhausted } from '@gantry/rpc';
+import { documentType, type FetchedManifest, kindOf, MANIFEST_LIMIT, type Reader, sourceLabels } from '@gantry/registry';
 import { type ContentStore, isExisting } from '../content/store';
-import { documentType, kindOf, MANIFEST_LIMIT } from '../docker/manifest';
 import { Limit } from '../layers/limit';
 import { SharedWork } from '../layers/shared-work';
 import type { Puller } from '../registry/pull';
-import { sourceLabels } from '../registry/source';
-import type { FetchedManifest, Reader } from '../registry/repository';
 import type { Labels } from '../store/labels';
 import type { Scope } from '../store/namespaced';
 import { isDocument, isImage, keepNode, type Node, parseNode, referrerLabel, wanted } from './graph';

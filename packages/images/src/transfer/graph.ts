@@ -9,9 +9,9 @@ import {
   type Platform,
   platformEquals,
 } from '@gantry/oci';
+import { parseIndex, parseManifest } from '@gantry/registry';
 import type { ContentStore } from '../content/store';
 import { indexLabels, manifestLabels } from '../docker/gc-labels';
-import { parseIndex, parseManifest } from '../docker/manifest';
 import type { Labels } from '../store/labels';
 import type { Scope } from '../store/namespaced';
 

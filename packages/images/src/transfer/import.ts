@@ -11,10 +11,10 @@ import {
   withDefaultTag,
 } from '@gantry/oci';
 import { dataLoss, invalidArgument, resourceExhausted } from '@gantry/rpc';
+import { MANIFEST_LIMIT, parseIndex } from '@gantry/registry';
 import { archiveEntries, cleanName, followLinks, parseDockerEntries } from '../archive/outer';
-import type { TarEntry } from '../archive/tar-reader';
+import type { TarEntry } from '@gantry/oci/tar';
 import { type ContentStore, isExisting } from '../content/store';
-import { MANIFEST_LIMIT, parseIndex } from '../docker/manifest';
 import { type Compression, detectCompression } from '../layers/decompress';
 import type { Scope } from '../store/namespaced';
 

@@ -1,11 +1,9 @@
 import { Readable } from 'node:stream';
 import type { Descriptor, Digest } from '@gantry/oci';
 import { failedPrecondition } from '@gantry/rpc';
+import { documentType, kindOf, otherRepository, type Repository, sourceLabels } from '@gantry/registry';
 import type { ContentStore } from '../content/store';
-import { documentType, kindOf } from '../docker/manifest';
 import { Limit } from '../layers/limit';
-import { otherRepository, sourceLabels } from '../registry/source';
-import type { Repository } from '../registry/repository';
 import type { Scope } from '../store/namespaced';
 import { isDocument, parseNode, storedReferrers, subjectOf } from './graph';
 import { objectName, type Told, toldOf } from './progress';

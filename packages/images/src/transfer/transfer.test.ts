@@ -18,8 +18,8 @@ import {
 import type { Any } from '@gantry/api/google/protobuf/any';
 import { mediaTypes } from '@gantry/oci';
 import { connect, type Connection, newContext, type ServiceClient } from '@gantry/rpc';
+import { digestOf, MemoryRegistry, type MemoryRegistryOptions } from '@gantry/registry/testing';
 import { type TestEngine, startEngine } from '../testing/engine';
-import { digestOf, MemoryRegistry, type MemoryRegistryOptions } from '../testing/memory-registry';
 import { dockerArchive, tarOf } from '../testing/tar';
 
 const ctx = newContext({ namespace: 'other' });

@@ -26,13 +26,11 @@ import {
   withDefaultTag,
 } from '@gantry/oci';
 import { type CallContext, invalidArgument, notFound, notImplemented } from '@gantry/rpc';
+import type { Access, CredentialSource, Reader, Registries } from '@gantry/registry';
 import type { ContentStore } from '../content/store';
 import type { Catalog } from '../docker/catalog';
 import { underLease } from '../docker/operation';
-import type { CredentialSource } from '../registry/credentials';
 import type { Puller } from '../registry/pull';
-import type { Access, Registries } from '../registry/registries';
-import type { Reader } from '../registry/repository';
 import type { ImageRecord } from '../store/images';
 import type { LeaseTable } from '../store/leases';
 import type { Scope } from '../store/namespaced';

@@ -1,10 +1,9 @@
 import { readdir } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
-import { AT, hasCode, O, RESOLVE, syscalls } from '@gantry/linux';
+import { AT, hasCode, O, openMounts, RESOLVE, syscalls } from '@gantry/linux';
 import { invalidArgument } from '@gantry/rpc';
 import type { NativeTree } from '../layers/native';
 import type { RecordedSnapshotter } from '../snapshots/recorded';
-import { openMounts } from '../snapshots/view';
 import type { Scope } from '../store/namespaced';
 import type { VolumeStore } from './store';
 

@@ -74,15 +74,16 @@ export class VolumeStore {
     readonly created: boolean;
   } {
     const { driver, options } = request;
-    const anonymous = request.name === '';
-    const name = anonymous ? randomBytes(32).toString('hex') : request.name;
+    const name = request.name === '' ? randomBytes(32).toString('hex') : request.name;
     if (driver !== '' && driver !== 'local')
       throw notFound(`create ${name}: error looking up volume plugin ${driver}: plugin "${driver}" not found`);
     checkName(name);
     volumeMount(name, options);
     const old = this.table.find(name);
     if (old !== undefined) return { volume: old, created: false };
-    const labels = anonymous ? { ...request.labels, [ANONYMOUS_LABEL]: '' } : request.labels;
+    const labels = request.name === '' ? { ...request.labels, [ANONYMOUS_LABEL]: '' } : request.labels;
+    // A container's own volume has its name before it is made: the label says what it is, as docker has it.
+    const anonymous = Object.hasOwn(labels, ANONYMOUS_LABEL);
     const volume = this.table.db.transaction(() => {
       const record = this.table.insert({ name, labels, options, anonymous });
       const data = this.mountpoint(name);

@@ -1,5 +1,5 @@
-import type { Cidr } from './cidr';
-import { contains, first, last } from './cidr';
+import type { Address, Cidr, Family } from './cidr';
+import { contains, first, isSame, last } from './cidr';
 
 /**
  * The addresses of one subnet that are in use. Kept in memory and rebuilt from the store: an endpoint's record is the lease.
@@ -8,21 +8,25 @@ import { contains, first, last } from './cidr';
  * is used again: its old veth may still be dying with its namespace.
  */
 export class AddressLeases {
-  readonly #used = new Set<number>();
-  readonly #low: number;
-  readonly #high: number;
-  #next: number;
+  readonly #used = new Set<bigint>();
+  readonly #reserved: ReadonlySet<bigint>;
+  readonly #family: Family;
+  readonly #low: bigint;
+  readonly #high: bigint;
+  #next: bigint;
 
   /** `range` narrows what is chosen (not what may be asked for by address); `reserved` is never given: gateway, aux addresses. */
   constructor(
     private readonly subnet: Cidr,
     range: Cidr | undefined,
-    private readonly reserved: ReadonlySet<number>,
+    reserved: readonly Address[],
   ) {
     const block = range ?? subnet;
-    const edges = subnet.prefix < 31 ? 1 : 0;
-    this.#low = Math.max(first(block), first(subnet) + edges);
-    this.#high = Math.min(last(block), last(subnet) - edges);
+    const own = edges(subnet);
+    this.#family = subnet.address.family;
+    this.#reserved = new Set([...reserved, ...own].map(({ value }) => value));
+    this.#low = first(block).value;
+    this.#high = last(block).value;
     this.#next = this.#low;
   }
 
@@ -31,34 +35,40 @@ export class AddressLeases {
   }
 
   /** A free address, or undefined when there is none. */
-  take(): number | undefined {
-    const count = this.#high - this.#low + 1;
-    for (let tries = 0; tries < count; tries++) {
+  take(): Address | undefined {
+    const tries = BigInt(this.#used.size + this.#reserved.size + 1); // one of so many is free, if any is
+    const count = this.#high - this.#low + 1n;
+    for (let left = tries < count ? tries : count; left > 0n; left--) {
       const candidate = this.#next;
-      this.#next = candidate >= this.#high ? this.#low : candidate + 1;
-      if (this.#used.has(candidate) || this.reserved.has(candidate)) continue;
+      this.#next = candidate >= this.#high ? this.#low : candidate + 1n;
+      if (this.#used.has(candidate) || this.#reserved.has(candidate)) continue;
       this.#used.add(candidate);
-      return candidate;
+      return { family: this.#family, value: candidate };
     }
     return undefined;
   }
 
   /** Takes exactly this address. Tells why not: outside of the subnet, or in use. */
-  takeExactly(address: number): 'taken' | 'outside' | 'in use' {
-    if (!contains(this.subnet, address)) return 'outside';
-    if (this.#used.has(address) || this.reserved.has(address)) return 'in use';
-    if (this.subnet.prefix < 31 && (address === first(this.subnet) || address === last(this.subnet))) return 'outside';
-    this.#used.add(address);
+  takeExactly(address: Address): 'taken' | 'outside' | 'in use' {
+    if (!contains(this.subnet, address) || edges(this.subnet).some((edge) => isSame(edge, address))) return 'outside';
+    if (this.#used.has(address.value) || this.#reserved.has(address.value)) return 'in use';
+    this.#used.add(address.value);
     return 'taken';
   }
 
   /** Marks a lease that the store knows; the next choice comes after it. */
-  restore(address: number): void {
-    this.#used.add(address);
-    if (address >= this.#next && address < this.#high) this.#next = address + 1;
+  restore({ value }: Address): void {
+    this.#used.add(value);
+    if (value >= this.#next && value < this.#high) this.#next = value + 1n;
   }
 
-  release(address: number): void {
-    this.#used.delete(address);
+  release({ value }: Address): void {
+    this.#used.delete(value);
   }
+}
+
+/** Addresses that no host has: network and broadcast address of an IPv4 subnet that is no point-to-point link, the routers' anycast address of IPv6. */
+export function edges(subnet: Cidr): Address[] {
+  if (subnet.address.family === 6) return [first(subnet)];
+  return subnet.prefix < 31 ? [first(subnet), last(subnet)] : [];
 }

@@ -6,8 +6,8 @@ import { createNetwork } from '../operations/create-network';
 import { disconnect } from '../operations/disconnect';
 import { findNetwork } from '../operations/find-network';
 import type { Parts } from '../operations/parts';
-import { driverOf, hasEmbeddedDns } from '../operations/parts';
-import { leadsOutside } from '../operations/ranking';
+import { driverOf, hasEmbeddedDns, networkOf } from '../operations/parts';
+import { hasGateway, leadsOutside } from '../operations/ranking';
 import { reconcile } from '../operations/reconcile';
 import { releaseSandbox } from '../operations/release-sandbox';
 import { removeNetwork } from '../operations/remove-network';
@@ -47,18 +47,18 @@ export function networkHandlers(parts: Parts, status: () => Promise<Status>): Ha
       return {
         endpoint: endpointMessage(parts, network, endpoint),
         embeddedDns: hasEmbeddedDns(parts, network),
-        warnings: unpublished(parts, network, request.ports.length > 0 && !leadsOutside(parts, network)),
+        warnings: unpublished(parts, network, request.ports.length > 0 && !(leadsOutside(parts, network) && hasGateway(endpoint))),
       };
     },
     disconnect: async (_ctx, request) => {
-      await disconnect(parts, request);
-      return {};
+      const router = await disconnect(parts, request);
+      return { router: router && endpointMessage(parts, networkOf(parts, router), router) };
     },
     releaseSandbox: async (_ctx, request) => {
       await releaseSandbox(parts, request.sandboxId);
       return {};
     },
-    reconcile: async (_ctx, request) => ({ releasedSandboxIds: await reconcile(parts, request.sandboxes) }),
+    reconcile: async (_ctx, request) => ({ releasedSandboxIds: await reconcile(parts, request.sandboxes, request.owner) }),
     getStatus: () => status(),
     renameSandbox: async (_ctx, request) => {
       await renameSandbox(parts, request.sandboxId, request.containerName);

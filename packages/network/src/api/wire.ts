@@ -1,7 +1,8 @@
 import * as wire from '@gantry/api/gantry/network/v1/network';
 import { namesOf } from '../dns/names';
 import type { DriverTraits } from '../drivers/driver';
-import { driverOf, hasEmbeddedDns, type Parts } from '../operations/parts';
+import { familyOf, poolsOfNetwork } from '../ipam/ipam';
+import { driverOf, hasEmbeddedDns, type Drivers } from '../operations/parts';
 import type { EndpointRecord, NetworkRecord, PoolRecord } from '../store/record';
 
 const namespaces = {
@@ -11,8 +12,7 @@ const namespaces = {
 } as const satisfies Record<DriverTraits['namespace'], wire.SandboxNamespace>;
 
 /** Records as the messages of gantry.network.v1. */
-export function networkMessage(parts: Pick<Parts, 'drivers'>, network: NetworkRecord, endpoints: readonly EndpointRecord[]): wire.Network {
-  const { pool } = network;
+export function networkMessage(parts: Drivers, network: NetworkRecord, endpoints: readonly EndpointRecord[]): wire.Network {
   return {
     id: network.id,
     name: network.name,
@@ -21,14 +21,14 @@ export function networkMessage(parts: Pick<Parts, 'drivers'>, network: NetworkRe
     internal: network.internal,
     attachable: network.attachable,
     ingress: false,
-    enableIpv4: true,
-    enableIpv6: false,
+    enableIpv4: network.enableIpv4 ?? true,
+    enableIpv6: network.enableIpv6 ?? false,
     options: { ...network.options },
     labels: { ...network.labels },
-    ipamDriver: 'default',
+    ipamDriver: network.ipamDriver ?? 'default',
     ipamOptions: { ...network.ipamOptions },
     ipamOptionsGiven: network.ipamOptionsGiven ?? false,
-    pools: pool === undefined ? [] : [poolMessage(pool)],
+    pools: shownPools(network).map(poolMessage),
     created: network.created,
     endpoints: endpoints.map((endpoint) => endpointMessage(parts, network, endpoint)),
     predefined: network.predefined,
@@ -36,7 +36,7 @@ export function networkMessage(parts: Pick<Parts, 'drivers'>, network: NetworkRe
   };
 }
 
-export function endpointMessage(parts: Pick<Parts, 'drivers'>, network: NetworkRecord, endpoint: EndpointRecord): wire.Endpoint {
+export function endpointMessage(parts: Drivers, network: NetworkRecord, endpoint: EndpointRecord): wire.Endpoint {
   return {
     id: endpoint.id,
     networkId: network.id,
@@ -49,14 +49,21 @@ export function endpointMessage(parts: Pick<Parts, 'drivers'>, network: NetworkR
     ipAddress: endpoint.address,
     ipPrefixLen: endpoint.prefix,
     gateway: endpoint.gateway,
-    ipv6Address: '',
-    ipv6PrefixLen: 0,
-    ipv6Gateway: '',
+    ipv6Address: endpoint.ipv6?.address ?? '',
+    ipv6PrefixLen: endpoint.ipv6?.prefix ?? 0,
+    ipv6Gateway: endpoint.ipv6?.gateway ?? '',
     aliases: [...endpoint.aliases],
     dnsNames: hasEmbeddedDns(parts, network) ? namesOf(endpoint) : [],
     ports: endpoint.ports.map((port) => ({ ...port })),
     defaultRoute: endpoint.defaultRoute,
   };
+}
+
+/** In docker's order: what was asked for, then what was chosen, of each family. */
+function shownPools(network: NetworkRecord): PoolRecord[] {
+  const all = [...poolsOfNetwork(network), ...(network.idlePools ?? [])];
+  const rank = (pool: PoolRecord): number => (pool.configured ? 0 : 2) + (familyOf(pool) === 4 ? 0 : 1);
+  return all.toSorted((a, b) => rank(a) - rank(b));
 }
 
 const poolMessage = ({ subnet, gateway, gatewayChosen = false, ipRange, auxAddresses, configured }: PoolRecord): wire.IpamPool => ({

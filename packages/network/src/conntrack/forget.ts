@@ -1,4 +1,5 @@
 /** Connection tracking entries of UDP (linux/netfilter/nfnetlink_conntrack.h). */
+import type { Address, Family } from '../address/cidr';
 import { toBytes } from '../address/cidr';
 import * as attribute from '../netlink/attribute';
 import type { NetlinkConnection } from '../netlink/connection';
@@ -10,9 +11,9 @@ const SUBSYSTEM = 1 << 8;
 const MESSAGE = { new: 0, get: 1, delete: 2 } as const;
 const CTA = { original: 1, reply: 2, zone: 18 } as const;
 const TUPLE = { ip: 1, protocol: 2 } as const;
-const IP = { source: 1 } as const;
+const SOURCE = { 4: 1, 6: 3 } as const satisfies Record<Family, number>;
 const PROTOCOL = { number: 1, destinationPort: 3 } as const;
-const AF_INET = 2;
+const AF = { 4: 2, 6: 10 } as const satisfies Record<Family, number>;
 const UDP = 17;
 const NESTED = 0x8000;
 
@@ -20,7 +21,7 @@ export interface UdpFlows {
   /** Host ports whose clients must be translated anew. */
   readonly hostPorts: ReadonlySet<number>;
   /** Address of the container that answers, or answered, them. */
-  readonly containerAddress: number;
+  readonly containerAddress: Address;
 }
 
 /**
@@ -28,7 +29,8 @@ export interface UdpFlows {
  * translated as it was (to nobody, or to an address that somebody else has by now): UDP has no end that would end its entry.
  */
 export async function forgetUdpFlows(connection: NetlinkConnection, flows: UdpFlows): Promise<number> {
-  const dump = request(MESSAGE.get, FLAG.dump, [], 'list connection tracking entries');
+  const { family } = flows.containerAddress;
+  const dump = request(MESSAGE.get, family, { flags: FLAG.dump, attributes: [], purpose: 'list connection tracking entries' });
   const container = toBytes(flows.containerAddress);
   let forgotten = 0;
   for (const reply of await connection.request([dump])) {
@@ -37,16 +39,22 @@ export async function forgetUdpFlows(connection: NetlinkConnection, flows: UdpFl
     const original = entry.get(CTA.original);
     const answer = entry.get(CTA.reply);
     if (original === undefined || answer === undefined || protocolOf(original) !== UDP) continue;
-    if (!flows.hostPorts.has(destinationPortOf(original)) && sourceOf(answer)?.equals(container) !== true) continue;
-    forgotten += await forget(connection, original, entry.get(CTA.zone));
+    if (!flows.hostPorts.has(destinationPortOf(original)) && sourceOf(answer, family)?.equals(container) !== true) continue;
+    forgotten += await forget(connection, family, { original, zone: entry.get(CTA.zone) });
   }
   return forgotten;
 }
 
-async function forget(connection: NetlinkConnection, original: Buffer, zone: Buffer | undefined): Promise<number> {
+async function forget(
+  connection: NetlinkConnection,
+  family: Family,
+  { original, zone }: { readonly original: Buffer; readonly zone: Buffer | undefined },
+): Promise<number> {
   const attributes = [attribute.raw(CTA.original | NESTED, original), ...(zone === undefined ? [] : [attribute.raw(CTA.zone, zone)])];
   try {
-    await connection.request([request(MESSAGE.delete, FLAG.ack, attributes, 'forget a connection tracking entry')]);
+    await connection.request([
+      request(MESSAGE.delete, family, { flags: FLAG.ack, attributes, purpose: 'forget a connection tracking entry' }),
+    ]);
     return 1;
   } catch (error) {
     if (isNetlinkError(error, 'ENOENT')) return 0; // it ended by itself
@@ -54,8 +62,12 @@ async function forget(connection: NetlinkConnection, original: Buffer, zone: Buf
   }
 }
 
-function request(type: number, flags: number, attributes: readonly Buffer[], purpose: string): Request {
-  return { type: SUBSYSTEM | type, flags, body: Buffer.concat([Buffer.from([AF_INET, 0, 0, 0]), ...attributes]), purpose };
+function request(
+  type: number,
+  family: Family,
+  { flags, attributes, purpose }: { readonly flags: number; readonly attributes: readonly Buffer[]; readonly purpose: string },
+): Request {
+  return { type: SUBSYSTEM | type, flags, body: Buffer.concat([Buffer.from([AF[family], 0, 0, 0]), ...attributes]), purpose };
 }
 
 function part(tuple: Buffer, type: number): attribute.Attributes {
@@ -70,6 +82,6 @@ function destinationPortOf(tuple: Buffer): number {
   return part(tuple, TUPLE.protocol).get(PROTOCOL.destinationPort)?.readUInt16BE(0) ?? 0;
 }
 
-function sourceOf(tuple: Buffer): Buffer | undefined {
-  return part(tuple, TUPLE.ip).get(IP.source);
+function sourceOf(tuple: Buffer, family: Family): Buffer | undefined {
+  return part(tuple, TUPLE.ip).get(SOURCE[family]);
 }

@@ -1,4 +1,4 @@
-import { formatAddress } from '../address/cidr';
+import { type Address, isSame, parseAddress } from '../address/cidr';
 import type { EndpointRecord, NetworkRecord } from '../store/record';
 
 /** What names are looked up in: the store. */
@@ -31,8 +31,8 @@ function networksOf(source: NameSource, sandboxId: string): { own: EndpointRecor
  * Addresses of a name as a sandbox sees it: its links, then names in its networks, also written `name.network`. Undefined when nobody has
  * the name.
  */
-export function addressesOf(source: NameSource, sandboxId: string, name: string): string[] | undefined {
-  const found: string[] = [];
+export function addressesOf(source: NameSource, sandboxId: string, name: string): Address[] | undefined {
+  const found: Address[] = [];
   for (const { own, network } of networksOf(source, sandboxId)) {
     const linked = Object.entries(own.links).find(([alias]) => alias.toLowerCase() === name)?.[1];
     const suffix = `.${network.name.toLowerCase()}`;
@@ -41,27 +41,35 @@ export function addressesOf(source: NameSource, sandboxId: string, name: string)
       const named = namesOf(endpoint).some(
         (candidate) => candidate.toLowerCase() === short || candidate.toLowerCase() === linked?.toLowerCase(),
       );
-      if ((named || endpoint.sandboxId === linked) && endpoint.address !== '') found.push(endpoint.address);
+      if (named || endpoint.sandboxId === linked) found.push(...addressesOfEndpoint(endpoint));
     }
   }
-  return found.length === 0 ? undefined : [...new Set(found)];
+  const once = found.filter((address, at) => found.findIndex((other) => isSame(other, address)) === at);
+  return once.length === 0 ? undefined : once;
 }
 
 /** `container.network` of an address in one of the sandbox's networks. */
-export function nameOfAddress(source: NameSource, sandboxId: string, address: string): string | undefined {
+export function nameOfAddress(source: NameSource, sandboxId: string, address: Address): string | undefined {
   for (const { network } of networksOf(source, sandboxId)) {
-    const endpoint = source.endpointsOfNetwork(network.id).find((candidate) => candidate.address === address);
+    const endpoint = source
+      .endpointsOfNetwork(network.id)
+      .find((candidate) => addressesOfEndpoint(candidate).some((own) => isSame(own, address)));
     if (endpoint !== undefined) return `${endpoint.name}.${network.name}`;
   }
   return undefined;
 }
 
-/** The address in `4.3.2.1.in-addr.arpa`; undefined for any other name. */
-export function addressOfReverseName(name: string): string | undefined {
-  const match = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.in-addr\.arpa$/.exec(name);
-  if (match === null) return undefined;
-  const parts = match.slice(1).map(Number).reverse();
-  return parts.some((part) => part > 255) ? undefined : formatAddress(parts.reduce((value, part) => value * 256 + part, 0));
+const addressesOfEndpoint = ({ address, ipv6 }: EndpointRecord): Address[] =>
+  [address, ipv6?.address ?? ''].flatMap((text) => parseAddress(text) ?? []);
+
+const NIBBLES = 32;
+
+/** The address in `4.3.2.1.in-addr.arpa`, or in one of `ip6.arpa` with a digit for each label; undefined for any other name. */
+export function addressOfReverseName(name: string): Address | undefined {
+  const quad = /^((?:\d{1,3}\.){4})in-addr\.arpa$/.exec(name)?.[1];
+  if (quad !== undefined) return parseAddress(quad.slice(0, -1).split('.').map(Number).reverse().join('.'));
+  const digits = /^((?:[0-9a-f]\.)+)ip6\.arpa$/.exec(name)?.[1]?.replaceAll('.', '') ?? '';
+  return digits.length === NIBBLES ? { family: 6, value: BigInt(`0x${[...digits].reverse().join('')}`) } : undefined;
 }
 
 /** True when no network of the sandbox leads outside: then no query may leave either. */

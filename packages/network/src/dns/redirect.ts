@@ -1,3 +1,4 @@
+import type { Address } from '../address/cidr';
 import { toBytes } from '../address/cidr';
 import type { Request } from '../netlink/message';
 import * as expression from '../nft/expression';
@@ -10,7 +11,7 @@ const PROTOCOL = { udp: 17, tcp: 6 } as const;
 const [R0, R1] = [expression.register(0), expression.register(1)];
 
 /** Translates port 53 of the resolver's address to the ports that are really served; replaces an earlier translation. */
-export function redirect(to: { readonly address: number; readonly udpPort: number; readonly tcpPort: number }): Request[] {
+export function redirect(to: { readonly address: Address; readonly udpPort: number; readonly tcpPort: number }): Request[] {
   const rule = (protocol: number, port: number): Request =>
     addRule(FAMILY.ip, TABLE, 'output', [
       expression.loadPayload(expression.HEADER.network, 16, 4, R0),
@@ -21,7 +22,7 @@ export function redirect(to: { readonly address: number; readonly udpPort: numbe
       expression.compare(R0, 'equal', portBytes(DNS_PORT)),
       expression.loadConstant(R0, toBytes(to.address)),
       expression.loadConstant(R1, portBytes(port)),
-      expression.translateDestination(R0, R1),
+      expression.translateDestination(4, R0, R1),
     ]);
   return [
     addTable(FAMILY.ip, TABLE),

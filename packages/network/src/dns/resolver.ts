@@ -1,3 +1,4 @@
+import { formatAddress } from '../address/cidr';
 import type { Answer, Question } from './message';
 import { RCODE, readQuery, truncated, writeAnswer, writeError } from './message';
 import type { NameSource } from './names';
@@ -39,8 +40,12 @@ function answerFromNames(names: NameSource, sandboxId: string, question: Questio
   }
   const addresses = addressesOf(names, sandboxId, question.name);
   if (addresses === undefined) return undefined;
-  if (question.type !== 'A' && question.type !== 'ANY') return [];
-  return shuffled(addresses).map((address) => ({ type: 'A', ttl: TTL_SECONDS, data: address }));
+  const records = addresses.map((address) => ({
+    type: address.family === 4 ? ('A' as const) : ('AAAA' as const),
+    ttl: TTL_SECONDS,
+    data: formatAddress(address),
+  }));
+  return shuffled(records.filter(({ type }) => type === question.type || question.type === 'ANY'));
 }
 
 /** Several containers behind one alias share the load. */

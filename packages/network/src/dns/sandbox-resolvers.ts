@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Logger } from '@gantry/rpc';
-import { parseAddress } from '../address/cidr';
+import { formatAddress } from '../address/cidr';
 import type { Namespace, NamespaceListeners, NetworkKernel } from '../kernel/kernel';
 import { NetlinkConnection } from '../netlink/connection';
 import { transaction } from '../nft/transaction';
@@ -10,7 +10,8 @@ import type { ResolverParts } from './resolver';
 import { resolve } from './resolver';
 import { frame, readFrames } from './upstream';
 
-export const RESOLVER_ADDRESS = '127.0.0.11';
+const RESOLVER = { family: 4, value: 0x7f00000bn } as const;
+export const RESOLVER_ADDRESS = formatAddress(RESOLVER);
 const TCP_IDLE_MS = 10_000;
 const MAX_TCP = 64;
 
@@ -38,9 +39,7 @@ export class EmbeddedResolvers implements SandboxResolvers {
     this.#open.set(sandboxId, listeners);
     const connection = new NetlinkConnection(this.kernel.netlink('netfilter', namespace));
     try {
-      await connection.request(
-        transaction(redirect({ address: parseAddress(RESOLVER_ADDRESS) ?? 0, udpPort: listeners.udpPort, tcpPort: listeners.tcpPort })),
-      );
+      await connection.request(transaction(redirect({ address: RESOLVER, udpPort: listeners.udpPort, tcpPort: listeners.tcpPort })));
     } catch (error) {
       this.close(sandboxId);
       throw error;

@@ -1,15 +1,19 @@
 import type { Namespace } from '../kernel/kernel';
-import type { PortWish } from '../ports/port';
-import type { DriverName, EndpointRecord, NetworkRecord } from '../store/record';
+import type { PortWish, PublishedPort } from '../ports/port';
+import type { EndpointRecord, NetworkRecord } from '../store/record';
 
 /** A network as a caller wishes it. Everything was checked for its form, nothing for its sense. */
 export interface NetworkWish {
   readonly id: string;
   readonly name: string;
   readonly internal: boolean;
+  readonly enableIpv4: boolean;
+  readonly enableIpv6: boolean;
   /** One of the networks that every engine has. */
   readonly predefined: boolean;
   readonly options: Readonly<Record<string, string>>;
+  /** Empty: the default one. */
+  readonly ipamDriver: string;
   readonly ipamOptions: Readonly<Record<string, string>>;
   readonly pools: readonly PoolWish[];
 }
@@ -22,14 +26,23 @@ export interface PoolWish {
 }
 
 /** What a driver adds to a network's record. */
-export type NetworkPlan = Pick<NetworkRecord, 'options'> & Partial<Pick<NetworkRecord, 'pool' | 'device'>>;
+export type NetworkPlan = Pick<NetworkRecord, 'options'> & Partial<Pick<NetworkRecord, 'pool' | 'pool6' | 'morePools' | 'device'>>;
 
 /** An endpoint as a caller wishes it. */
 export interface EndpointWish {
   readonly id: string;
   readonly name: string;
   readonly sandboxId: string;
+  /** Empty for drivers that use none. */
+  readonly netnsPath: string;
+  /** Empty: any. */
   readonly ipAddress: string;
+  /** Empty: any, if the network has IPv6. */
+  readonly ipv6Address: string;
+  /** Further addresses, of the link alone. */
+  readonly linkLocalIps: readonly string[];
+  /** False: the sandbox has IPv6 turned off, whatever the network has. */
+  readonly takesIpv6: boolean;
   readonly macAddress: string;
   readonly driverOptions: Readonly<Record<string, string>>;
   readonly ports: readonly PortWish[];
@@ -38,7 +51,10 @@ export interface EndpointWish {
 }
 
 /** What a driver adds to an endpoint's record. */
-export type EndpointPlan = Pick<EndpointRecord, 'interface' | 'hostInterface' | 'mac' | 'address' | 'prefix' | 'gateway' | 'ports'>;
+export type EndpointPlan = Pick<
+  EndpointRecord,
+  'interface' | 'hostInterface' | 'mac' | 'address' | 'prefix' | 'gateway' | 'ipv6' | 'linkLocal' | 'ports' | 'routes'
+>;
 
 /** What others must know of all networks of a kind. */
 export interface DriverTraits {
@@ -63,7 +79,7 @@ export interface DriverTraits {
  * Errors are GantryErrors that name the option, address or device at fault.
  */
 export interface NetworkDriver {
-  readonly name: DriverName;
+  readonly name: string;
   readonly traits: DriverTraits;
   plan(wish: NetworkWish): Promise<NetworkPlan>;
   ensure(network: NetworkRecord): Promise<void>;
@@ -71,13 +87,15 @@ export interface NetworkDriver {
   /** Chooses and occupies addresses and host ports. All or none. */
   reserve(network: NetworkRecord, wish: EndpointWish): Promise<EndpointPlan>;
   /** Gives back what `reserve` or `restore` occupied. Never throws. */
-  release(network: NetworkRecord, endpoint: Pick<EndpointRecord, 'id' | 'address'>): void;
+  release(network: NetworkRecord, endpoint: Pick<EndpointRecord, 'id' | 'address' | 'ipv6'>): void;
   /** Occupies again what the record says. Answers with a warning for each thing that could not be had. */
   restore(network: NetworkRecord, endpoint: EndpointRecord): Promise<string[]>;
   /** Makes the endpoint work inside its namespace (undefined for drivers that use none, and when it is gone: then only the host's side). */
   join(network: NetworkRecord, endpoint: EndpointRecord, namespace: Namespace | undefined): Promise<void>;
-  /** Takes the default route of the sandbox over. */
+  /** Takes the default routes of the sandbox over that the endpoint's record says. */
   route(network: NetworkRecord, endpoint: EndpointRecord, namespace: Namespace): Promise<void>;
+  /** Publishes for an endpoint that carries the default route from now on: the wishes are satisfied anew, all or none. */
+  publish(network: NetworkRecord, endpoint: EndpointRecord, wishes: readonly PortWish[]): Promise<readonly PublishedPort[]>;
   /** Gives the endpoint's published ports back; `restore` takes them again. */
   unpublish(endpoint: EndpointRecord): Promise<void>;
   /** Ends the endpoint. `interface` removes its interface now (slow); otherwise it dies with the namespace or is swept. */

@@ -1,5 +1,6 @@
 import { invalidArgument } from '@gantry/rpc';
 import type { Namespace, NetworkKernel } from '../kernel/kernel';
+import type { PublishedPort } from '../ports/port';
 import type { EndpointRecord, NetworkRecord } from '../store/record';
 import { bringLoopbackUp } from './bridge/sandbox';
 import type { DriverTraits, EndpointPlan, EndpointWish, NetworkDriver, NetworkPlan, NetworkWish } from './driver';
@@ -26,7 +27,7 @@ abstract class PlainDriver implements NetworkDriver {
 
   /** Ports are not published: the process listens on the host's addresses itself, or on none. dockerd ignores such wishes too. */
   reserve(network: NetworkRecord, wish: EndpointWish): Promise<EndpointPlan> {
-    if (wish.ipAddress !== '' || wish.macAddress !== '')
+    if (wish.ipAddress !== '' || wish.linkLocalIps.length > 0 || wish.macAddress !== '')
       throw invalidArgument(`network ${network.name} gives no address to endpoint ${wish.name}`);
     return Promise.resolve({ interface: '', hostInterface: '', mac: '', address: '', prefix: 0, gateway: '', ports: [] });
   }
@@ -43,6 +44,10 @@ abstract class PlainDriver implements NetworkDriver {
 
   route(): Promise<void> {
     return Promise.resolve();
+  }
+
+  publish(): Promise<readonly PublishedPort[]> {
+    return Promise.resolve([]);
   }
 
   unpublish(): Promise<void> {

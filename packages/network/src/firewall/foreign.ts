@@ -12,7 +12,7 @@ const MESSAGE = { newChain: 3, getChain: 4, newRule: 6, getRule: 7 } as const;
 const HOOK_FORWARD = 2;
 const POLICY_DROP = 0;
 const COMMENT = 'gantry forwards';
-const FAMILY_NAMES: Readonly<Record<number, string>> = { [FAMILY.ip]: 'ip', [FAMILY.inet]: 'inet' };
+const FAMILY_NAMES: Readonly<Record<number, string>> = { [FAMILY.ip]: 'ip', [FAMILY.inet]: 'inet', [FAMILY.ip6]: 'ip6' };
 
 /** A base chain of somebody else on the forward hook that ends in a drop. */
 export interface ForeignChain {
@@ -62,7 +62,8 @@ export async function findForeignChains(connection: NetlinkConnection, isOurs: (
 
 function readForwardChain(reply: Reply): { family: Family; table: string; chain: string; drops: boolean } | undefined {
   const family = reply.body.readUInt8(0);
-  if (reply.type !== (SUBSYSTEM | MESSAGE.newChain) || (family !== FAMILY.ip && family !== FAMILY.inet)) return undefined;
+  if (reply.type !== (SUBSYSTEM | MESSAGE.newChain) || (family !== FAMILY.ip && family !== FAMILY.inet && family !== FAMILY.ip6))
+    return undefined;
   const attributes = attribute.read(reply.body.subarray(4));
   const hook = attributes.get(4);
   if (hook === undefined || attribute.read(hook).get(1)?.readUInt32BE(0) !== HOOK_FORWARD) return undefined;

@@ -1,57 +1,59 @@
+import type { Family } from '../address/cidr';
 import type { NetlinkConnection } from '../netlink/connection';
 import { isNetlinkError } from '../netlink/connection';
 import type { Request } from '../netlink/message';
 import type { BridgeRules, PortRule, RulesetOptions } from '../nft/ruleset';
-import { addBridge, addPorts, installTable, removeBridge, removePorts, removeTable } from '../nft/ruleset';
+import { addBridge, addPorts, installTable, removeBridge, removePorts, removeTable, TABLE_FAMILY } from '../nft/ruleset';
 import { getTable, transaction } from '../nft/transaction';
 
 /**
- * Gantry's nft table and what should be in it. The wish is kept in memory, so the table can be put back as a whole when somebody
- * flushed the host's ruleset.
+ * Gantry's nft tables and what should be in them: always one for IPv4, one for IPv6 as long as a network has any. The wish is kept in memory, so the
+ * tables can be put back as a whole when somebody flushed the host's ruleset.
  */
 export class OwnTable {
   readonly #bridges = new Map<string, BridgeRules>();
   readonly #ports = new Map<string, readonly PortRule[]>();
-  #installed = false;
+  #installed: readonly Family[] = [];
 
   constructor(
     private readonly connection: NetlinkConnection,
     private readonly options: RulesetOptions,
-    /** Without: the wish is noted and nothing is ever installed. */
-    private readonly wanted = true,
+    /** Of which families; of others the wish is noted and nothing is ever installed. */
+    private readonly wanted: Readonly<Record<Family, boolean>> = { 4: true, 6: true },
   ) {}
 
-  /** Builds the table from all that was told until now, in one transaction. */
+  /** Builds the tables from all that was told until now, in one transaction. */
   async install(): Promise<void> {
-    if (!this.wanted) return;
-    await this.connection.request(transaction(installTable(this.options, [...this.#bridges.values()], [...this.#ports.values()].flat())));
-    this.#installed = true;
+    if (!this.wanted[4]) return;
+    if (!this.#families().includes(6)) await this.#clear(6);
+    const families = this.#families();
+    const content = { bridges: [...this.#bridges.values()], ports: [...this.#ports.values()].flat() };
+    await this.connection.request(transaction(families.flatMap((family) => installTable(family, this.options, content))));
+    this.#installed = families;
   }
 
-  /** Puts the table back when it is gone; true when it was. */
+  /** Puts the tables back when one of them is gone; true when it was. */
   async repair(): Promise<boolean> {
-    if (!this.wanted) return false;
-    try {
-      await this.connection.request([getTable(this.options.table)]);
-      return false;
-    } catch (error) {
-      if (!isNetlinkError(error, 'ENOENT')) throw error;
+    if (!this.wanted[4]) return false;
+    for (const family of this.#families()) {
+      if (await this.#isThere(family)) continue;
       await this.install();
       return true;
     }
+    return false;
   }
 
   async addBridge(bridge: BridgeRules): Promise<void> {
     if (this.#bridges.has(bridge.device)) return;
     this.#bridges.set(bridge.device, bridge);
-    await this.#apply(addBridge(this.options.table, bridge));
+    await this.#apply((family) => addBridge(family, this.options.table, bridge));
   }
 
   async removeBridge(device: string): Promise<void> {
     const bridge = this.#bridges.get(device);
     if (bridge === undefined) return;
     this.#bridges.delete(device);
-    await this.#apply(removeBridge(this.options.table, bridge));
+    await this.#apply((family) => removeBridge(family, this.options.table, bridge));
   }
 
   /** Translates the ports of an endpoint, in place of those that it had. */
@@ -59,29 +61,52 @@ export class OwnTable {
     await this.unpublish(endpointId);
     if (rules.length === 0) return;
     this.#ports.set(endpointId, rules);
-    await this.#apply(addPorts(this.options.table, rules));
+    await this.#apply((family) => addPorts(family, this.options.table, rules));
   }
 
   async unpublish(endpointId: string): Promise<void> {
     const rules = this.#ports.get(endpointId);
     if (rules === undefined) return;
     this.#ports.delete(endpointId);
-    await this.#apply(removePorts(this.options.table, rules));
+    await this.#apply((family) => removePorts(family, this.options.table, rules));
   }
 
   async remove(): Promise<void> {
-    await this.connection.request(transaction(removeTable(this.options.table)));
-    this.#installed = false;
+    await this.connection.request(transaction(removeTable(4, this.options.table)));
+    await this.#clear(6);
+    this.#installed = [];
+  }
+
+  #families(): readonly Family[] {
+    return this.wanted[6] && [...this.#bridges.values()].some(({ subnets }) => subnets[6] !== undefined) ? [4, 6] : [4];
   }
 
   /** Before `install` the wish is only noted. A table or element that a stranger removed is answered by building all of it again. */
-  async #apply(requests: readonly Request[]): Promise<void> {
-    if (!this.#installed) return;
+  async #apply(requests: (family: Family) => readonly Request[]): Promise<void> {
+    if (this.#installed.length === 0) return;
+    if (this.#installed.length !== this.#families().length) return this.install();
+    const all = this.#installed.flatMap(requests);
+    if (all.length === 0) return;
     try {
-      await this.connection.request(transaction(requests));
+      await this.connection.request(transaction(all));
     } catch (error) {
       if (!isNetlinkError(error, 'ENOENT', 'EEXIST')) throw error;
       await this.install();
+    }
+  }
+
+  /** Takes the table away, if it is there: a kernel without IPv6 is asked for none. */
+  async #clear(family: Family): Promise<void> {
+    if (await this.#isThere(family)) await this.connection.request(transaction(removeTable(family, this.options.table)));
+  }
+
+  async #isThere(family: Family): Promise<boolean> {
+    try {
+      await this.connection.request([getTable(TABLE_FAMILY[family], this.options.table)]);
+      return true;
+    } catch (error) {
+      if (isNetlinkError(error, 'ENOENT')) return false;
+      throw error;
     }
   }
 }

@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import type { Logger } from '@gantry/rpc';
 import { errorText } from '@gantry/rpc';
 import type { NetlinkConnection } from '../netlink/connection';
+import { FAMILY } from '../nft/transaction';
 import { describe, findForeignChains, insertAccept, removeAccept } from './foreign';
 
 const run = promisify(execFile);
@@ -18,6 +19,8 @@ export interface WatchOptions {
   readonly insert: boolean;
   readonly markBit: number;
   readonly isOurs: (table: string) => boolean;
+  /** A network of ours has IPv6: what drops it is our business. */
+  readonly ipv6: () => boolean;
 }
 
 /** Looks at the forward chains of others, again and again, and knows what to warn of. */
@@ -44,9 +47,11 @@ export class FirewallWatch {
     const found: string[] = [];
     try {
       for (const chain of await findForeignChains(this.connection, this.options.isOurs)) {
-        if (this.options.insert) await insertAccept(this.connection, chain, this.options.markBit);
+        const isConcerned = chain.family !== FAMILY.ip6 || this.options.ipv6();
+        if (this.options.insert && isConcerned) await insertAccept(this.connection, chain, this.options.markBit);
         else {
           await removeAccept(this.connection, chain);
+          if (!isConcerned) continue;
           found.push(
             warning(`nft chain "${describe(chain)}"`, chain.by === 'policy' ? 'has policy drop' : 'ends in a rule that drops everything'),
           );

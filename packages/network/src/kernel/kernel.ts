@@ -32,6 +32,8 @@ export interface NetworkKernel extends HostPorts {
   identityOf(path: string): string | undefined;
   /** A file of the host below /proc/sys. Undefined when it does not exist. */
   readSysctl(name: string): string | undefined;
+  /** The same inside a namespace. */
+  readSysctlInside(namespace: Namespace, name: string): string | undefined;
   /** False when the file does not exist. Throws when it cannot be written. */
   writeSysctl(name: string, value: string): boolean;
   /** Opens a UDP and a TCP socket on any port of the address inside the namespace. */

@@ -55,6 +55,10 @@ export class LinuxKernel implements NetworkKernel {
     return absentAsUndefined(() => readFileSync(`/proc/sys/${name}`, 'utf8').trim());
   }
 
+  readSysctlInside(namespace: Namespace, name: string): string | undefined {
+    return inNetworkNamespace(namespace.descriptor, () => this.readSysctl(name));
+  }
+
   writeSysctl(name: string, value: string): boolean {
     try {
       writeFileSync(`/proc/sys/${name}`, value);

@@ -1,7 +1,10 @@
+import { isIPv6 } from 'node:net';
 import { AF, SO, SOCK, SOL, dropAllPackets, inetAddress, syscalls } from '@gantry/linux';
 
 const BACKLOG = 128;
 const PORT_OFFSET = 2;
+const SOL_IPV6 = 41;
+const IPV6_V6ONLY = 26;
 
 export interface BoundSocket {
   readonly fd: number;
@@ -9,7 +12,7 @@ export interface BoundSocket {
 }
 
 /**
- * An IPv4 socket bound in the thread's present namespace; a TCP one listens, so that nobody else can bind the port. A deaf one gets no
+ * A socket bound in the thread's present namespace; a TCP one listens, so that nobody else can bind the port. A deaf one gets no
  * packet at all: it accepts nothing even when the rules that translate its port are gone for a moment.
  */
 export function bindSocket(
@@ -17,9 +20,11 @@ export function bindSocket(
   address: { readonly host: string; readonly port: number },
   options: { readonly deaf: boolean },
 ): BoundSocket {
-  const fd = syscalls.socket(AF.INET, (protocol === 'tcp' ? SOCK.STREAM : SOCK.DGRAM) | SOCK.CLOEXEC, 0);
+  const isV6 = isIPv6(address.host);
+  const fd = syscalls.socket(isV6 ? AF.INET6 : AF.INET, (protocol === 'tcp' ? SOCK.STREAM : SOCK.DGRAM) | SOCK.CLOEXEC, 0);
   try {
     if (protocol === 'tcp') syscalls.setsockopt(fd, SOL.SOCKET, SO.REUSEADDR, Buffer.from([1, 0, 0, 0]));
+    if (isV6) syscalls.setsockopt(fd, SOL_IPV6, IPV6_V6ONLY, Buffer.from([1, 0, 0, 0]));
     if (options.deaf) dropAllPackets(fd);
     syscalls.bind(fd, inetAddress(address.host, address.port));
     if (protocol === 'tcp') syscalls.listen(fd, options.deaf ? 1 : BACKLOG);

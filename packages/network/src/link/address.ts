@@ -1,6 +1,6 @@
-/** IPv4 addresses and routes (rtnetlink(7), struct ifaddrmsg and rtmsg). */
-import type { Cidr } from '../address/cidr';
-import { formatCidr, formatAddress, last, toBytes } from '../address/cidr';
+/** Addresses and routes (rtnetlink(7), struct ifaddrmsg and rtmsg). */
+import type { Address, Cidr } from '../address/cidr';
+import { formatCidr, formatAddress, fromBytes, last, toBytes } from '../address/cidr';
 import * as attribute from '../netlink/attribute';
 import type { Reply, Request } from '../netlink/message';
 import { FLAG } from '../netlink/message';
@@ -8,26 +8,28 @@ import { FLAG } from '../netlink/message';
 const RTM = { newAddress: 20, delAddress: 21, getAddress: 22, newRoute: 24, delRoute: 25, getRoute: 26 } as const;
 const IFA = { address: 1, local: 2, broadcast: 4 } as const;
 const RTA = { destination: 1, outInterface: 4, gateway: 5, table: 15 } as const;
-const AF_INET = 2;
+const AF = { 4: 2, 6: 10 } as const;
+const AF_ANY = 0;
+/** An address of ours is nobody else's: it is used at once, without asking the link for a duplicate. */
+const NO_DUPLICATE_DETECTION = 0x02;
 const TABLE_MAIN = 254;
 const PROTOCOL_BOOT = 3;
 const TYPE_UNICAST = 1;
+const SCOPE_LINK = 253;
 
 function addressBody(index: number, block: Cidr): Buffer {
+  const { family } = block.address;
   const header = Buffer.alloc(8);
-  header.writeUInt8(AF_INET, 0);
+  header.writeUInt8(AF[family], 0);
   header.writeUInt8(block.prefix, 1);
+  if (family === 6) header.writeUInt8(NO_DUPLICATE_DETECTION, 2);
   header.writeUInt32LE(index, 4);
   const local = toBytes(block.address);
-  return Buffer.concat([
-    header,
-    attribute.raw(IFA.local, local),
-    attribute.raw(IFA.address, local),
-    attribute.raw(IFA.broadcast, toBytes(last(block))),
-  ]);
+  const broadcast = family === 4 ? [attribute.raw(IFA.broadcast, toBytes(last(block)))] : [];
+  return Buffer.concat([header, attribute.raw(IFA.local, local), attribute.raw(IFA.address, local), ...broadcast]);
 }
 
-/** The address with its broadcast; the kernel adds the route to the subnet. */
+/** The address, for IPv4 with its broadcast; the kernel adds the route to the subnet. */
 export function addAddress(index: number, block: Cidr): Request {
   return {
     type: RTM.newAddress,
@@ -41,32 +43,35 @@ export function deleteAddress(index: number, block: Cidr): Request {
   return { type: RTM.delAddress, flags: FLAG.ack, body: addressBody(index, block), purpose: `delete address ${formatCidr(block)}` };
 }
 
+/** Of both families. */
 export function dumpAddresses(): Request {
-  return { type: RTM.getAddress, flags: FLAG.dump, body: Buffer.from([AF_INET, 0, 0, 0, 0, 0, 0, 0]), purpose: 'list addresses' };
+  return { type: RTM.getAddress, flags: FLAG.dump, body: Buffer.from([AF_ANY, 0, 0, 0, 0, 0, 0, 0]), purpose: 'list addresses' };
 }
 
+/** Without what the kernel gave to the link itself. */
 export function readAddresses(replies: readonly Reply[]): (Cidr & { readonly index: number })[] {
   return replies
     .filter((reply) => reply.type === RTM.newAddress)
     .flatMap((reply) => {
-      const local = attribute.read(reply.body.subarray(8)).get(IFA.local);
-      return local === undefined
-        ? []
-        : [{ address: local.readUInt32BE(0), prefix: reply.body.readUInt8(1), index: reply.body.readUInt32LE(4) }];
+      const attributes = attribute.read(reply.body.subarray(8));
+      const local = attributes.get(IFA.local) ?? attributes.get(IFA.address);
+      const isOfLink = reply.body.readUInt8(0) === AF[6] && reply.body.readUInt8(3) === SCOPE_LINK;
+      if (local === undefined || isOfLink) return [];
+      return [{ address: fromBytes(local), prefix: reply.body.readUInt8(1), index: reply.body.readUInt32LE(4) }];
     });
 }
 
-function routeBody(gateway: number, index: number): Buffer {
+function routeBody(gateway: Address, index: number): Buffer {
   const header = Buffer.alloc(12);
-  header.writeUInt8(AF_INET, 0);
+  header.writeUInt8(AF[gateway.family], 0);
   header.writeUInt8(TABLE_MAIN, 4);
   header.writeUInt8(PROTOCOL_BOOT, 5);
   header.writeUInt8(TYPE_UNICAST, 7);
   return Buffer.concat([header, attribute.raw(RTA.gateway, toBytes(gateway)), attribute.u32(RTA.outInterface, index)]);
 }
 
-/** The default route; takes the place of one that is there. */
-export function setDefaultRoute(gateway: number, index: number): Request {
+/** The default route of the gateway's family; takes the place of one that is there. */
+export function setDefaultRoute(gateway: Address, index: number): Request {
   return {
     type: RTM.newRoute,
     flags: FLAG.create | FLAG.replace | FLAG.ack,
@@ -75,8 +80,31 @@ export function setDefaultRoute(gateway: number, index: number): Request {
   };
 }
 
+/** A route to a block, by way of a gateway or on the link itself; takes the place of one that is there. */
+export function addRoute(destination: Cidr, gateway: Address | undefined, index: number): Request {
+  const header = Buffer.alloc(12);
+  header.writeUInt8(AF[destination.address.family], 0);
+  header.writeUInt8(destination.prefix, 1);
+  header.writeUInt8(TABLE_MAIN, 4);
+  header.writeUInt8(PROTOCOL_BOOT, 5);
+  header.writeUInt8(gateway === undefined ? SCOPE_LINK : 0, 6);
+  header.writeUInt8(TYPE_UNICAST, 7);
+  return {
+    type: RTM.newRoute,
+    flags: FLAG.create | FLAG.replace | FLAG.ack,
+    body: Buffer.concat([
+      header,
+      attribute.raw(RTA.destination, toBytes(destination.address)),
+      ...(gateway === undefined ? [] : [attribute.raw(RTA.gateway, toBytes(gateway))]),
+      attribute.u32(RTA.outInterface, index),
+    ]),
+    purpose: `add route to ${formatCidr(destination)}`,
+  };
+}
+
+/** Of both families. */
 export function dumpRoutes(): Request {
-  return { type: RTM.getRoute, flags: FLAG.dump, body: Buffer.from([AF_INET, ...Array<number>(11).fill(0)]), purpose: 'list routes' };
+  return { type: RTM.getRoute, flags: FLAG.dump, body: Buffer.from([AF_ANY, ...Array<number>(11).fill(0)]), purpose: 'list routes' };
 }
 
 export interface Route {
@@ -88,12 +116,13 @@ export interface Route {
 /** Routes of the main table, the default route included (prefix 0). */
 export function readRoutes(replies: readonly Reply[]): Route[] {
   return replies
-    .filter((reply) => reply.type === RTM.newRoute && reply.body.readUInt8(0) === AF_INET)
+    .filter((reply) => reply.type === RTM.newRoute)
     .flatMap((reply) => {
+      const length = reply.body.readUInt8(0) === AF[4] ? 4 : reply.body.readUInt8(0) === AF[6] ? 16 : 0;
       const attributes = attribute.read(reply.body.subarray(12));
       const table = attributes.get(RTA.table)?.readUInt32LE(0) ?? reply.body.readUInt8(4);
-      if (table !== TABLE_MAIN) return [];
-      const destination = { address: attributes.get(RTA.destination)?.readUInt32BE(0) ?? 0, prefix: reply.body.readUInt8(1) };
+      if (table !== TABLE_MAIN || length === 0) return [];
+      const destination = { address: fromBytes(attributes.get(RTA.destination) ?? Buffer.alloc(length)), prefix: reply.body.readUInt8(1) };
       return [{ destination, outInterface: attributes.get(RTA.outInterface)?.readUInt32LE(0) ?? 0 }];
     });
 }

@@ -4,7 +4,7 @@ import type { Reply, Request } from '../netlink/message';
 import { FLAG } from '../netlink/message';
 
 const RTM = { newLink: 16, delLink: 17, getLink: 18 } as const;
-const IFLA = { address: 1, ifname: 3, mtu: 4, master: 10, linkInfo: 18, afSpec: 26, netnsFd: 28, extendedMask: 29 } as const;
+const IFLA = { address: 1, ifname: 3, mtu: 4, master: 10, linkInfo: 18, alias: 20, afSpec: 26, netnsFd: 28, extendedMask: 29 } as const;
 const INFO = { kind: 1, data: 2, slaveKind: 4, slaveData: 5 } as const;
 const VETH_PEER = 1;
 const PORT = { mode: 4, isolated: 33 } as const;
@@ -25,6 +25,8 @@ export interface Link {
   /** rtnetlink's kind: bridge, veth, …; empty for hardware. */
   readonly kind: string;
   readonly mac: string;
+  /** What its maker wrote on it; empty where nobody did. */
+  readonly alias: string;
 }
 
 function header(index: number, flags: number, change: number): Buffer {
@@ -51,6 +53,13 @@ export function createBridge(name: string, mac: Buffer, mtu: number | undefined)
     body: Buffer.concat([header(0, 0, 0), ...attributes]),
     purpose: `create bridge "${name}"`,
   };
+}
+
+/** Writes on a link, as anybody may read in `ip link`. */
+export function setAlias(name: string, alias: string): Request {
+  const attributes = [attribute.text(IFLA.ifname, name), attribute.text(IFLA.alias, alias)];
+  const body = Buffer.concat([header(0, 0, 0), ...attributes]);
+  return { type: RTM.newLink, flags: FLAG.ack, body, purpose: `write on link "${name}"` };
 }
 
 export interface VethPair {
@@ -114,6 +123,29 @@ export function setUp(link: number | string): Request {
   return { type: RTM.newLink, flags: FLAG.ack, body, purpose: `bring up link ${JSON.stringify(link)}` };
 }
 
+/** Into another namespace, under another name; `down` takes it down before, as a name can only be changed then. */
+export function moveLink(index: number, to: { readonly name: string; readonly netns: number; readonly down?: boolean }): Request {
+  return {
+    type: RTM.newLink,
+    flags: FLAG.ack,
+    body: Buffer.concat([
+      header(index, 0, to.down === true ? IFF_UP : 0),
+      attribute.text(IFLA.ifname, to.name),
+      attribute.u32(IFLA.netnsFd, to.netns),
+    ]),
+    purpose: `move link to "${to.name}"`,
+  };
+}
+
+export function setMac(index: number, mac: Buffer): Request {
+  return {
+    type: RTM.newLink,
+    flags: FLAG.ack,
+    body: Buffer.concat([header(index, 0, 0), attribute.raw(IFLA.address, mac)]),
+    purpose: 'set the MAC address',
+  };
+}
+
 /** Waits in the kernel for an RCU grace period (about 16 ms): never while a caller waits. */
 export function deleteLink(name: string): Request {
   return {
@@ -158,6 +190,7 @@ export function readLinks(replies: readonly Reply[]): Link[] {
         master: attributes.get(IFLA.master)?.readUInt32LE(0) ?? 0,
         kind: info === undefined ? '' : attribute.readText(attribute.read(info), INFO.kind),
         mac: [...(attributes.get(IFLA.address) ?? [])].map((byte) => byte.toString(16).padStart(2, '0')).join(':'),
+        alias: attribute.readText(attributes, IFLA.alias),
       };
     });
 }

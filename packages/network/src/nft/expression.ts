@@ -90,10 +90,18 @@ export function loadFromMap(map: string, key: number, into: number): Expression 
   return expression('lookup', [attribute.text(1, map), attribute.be32(2, key), attribute.be32(3, into)]);
 }
 
-/** DNAT to the IPv4 address and port in two registers. */
-export function translateDestination(address: number, port: number): Expression {
-  return expression('nat', [attribute.be32(1, 1), attribute.be32(2, 2), attribute.be32(3, address), attribute.be32(5, port)]);
+/** DNAT to the address and port in registers; an IPv6 address has four. */
+export function translateDestination(family: 4 | 6, address: number, port: number): Expression {
+  return expression('nat', [
+    attribute.be32(1, 1),
+    attribute.be32(2, NAT_FAMILY[family]),
+    attribute.be32(3, address),
+    attribute.be32(5, port),
+  ]);
 }
+
+/** NFPROTO_IPV4 and NFPROTO_IPV6. */
+const NAT_FAMILY = { 4: 2, 6: 10 } as const;
 
 export function masquerade(): Expression {
   return expression('masq', []);

@@ -1,9 +1,9 @@
 /**
- * Gantry's own table. Its rules never change while it runs: what differs between networks and ports are set elements, so publishing
- * a port is one map element and the cost for a packet does not grow with their number.
+ * Gantry's own tables, one for each family. Their rules never change while it runs: what differs between networks and ports are set elements, so
+ * publishing a port is one map element and the cost for a packet does not grow with their number.
  */
-import type { Cidr } from '../address/cidr';
-import { first, last, toBytes } from '../address/cidr';
+import type { Address, Cidr, Family } from '../address/cidr';
+import { first, last, plus, toBytes } from '../address/cidr';
 import type { Request } from '../netlink/message';
 import * as expression from './expression';
 import type { Element, SetShape } from './transaction';
@@ -12,22 +12,28 @@ import { FAMILY, FIELD, addChain, addElements, addRule, addSet, addTable, delete
 /** A bridge of ours, as the rules see it. */
 export interface BridgeRules {
   readonly device: string;
-  readonly subnet: Cidr;
   /** Its containers may talk to each other. */
   readonly interContainer: boolean;
   /** Nothing is forwarded to it or from it. */
   readonly internal: boolean;
-  /** What leaves it gets the host's address. */
-  readonly masquerade: boolean;
+  /** What it has of each family. */
+  readonly subnets: Readonly<Partial<Record<Family, SubnetRules>>>;
 }
 
-/** One translation of the host's port to a container's. */
+export interface SubnetRules {
+  readonly subnet: Cidr;
+  /** What leaves it gets the host's address. */
+  readonly masquerade: boolean;
+  /** It is reached by its own addresses, at ports that are open. */
+  readonly routed: boolean;
+}
+
+/** One translation of the host's port to a container's; without one of the host's the container's is open for who comes by a route. */
 export interface PortRule {
   readonly protocol: 'tcp' | 'udp';
-  /** Host address; 0 stands for all. */
-  readonly hostAddress: number;
-  readonly hostPort: number;
-  readonly containerAddress: number;
+  /** Its address is of the family of the container's; undefined stands for all. */
+  readonly host: { readonly address: Address | undefined; readonly port: number } | undefined;
+  readonly containerAddress: Address;
   readonly containerPort: number;
 }
 
@@ -37,7 +43,15 @@ export interface RulesetOptions {
   readonly markBit: number;
 }
 
-const FAM = FAMILY.ip;
+/** The table of the family. */
+export const TABLE_FAMILY = { 4: FAMILY.ip, 6: FAMILY.ip6 } as const;
+
+/** Where addresses are in the family's header, and how many bytes and registers they take. */
+const LAYOUT = {
+  4: { source: 12, destination: 16, length: 4, registers: 1, field: FIELD.address },
+  6: { source: 8, destination: 24, length: 16, registers: 4, field: FIELD.address6 },
+} as const satisfies Record<Family, object>;
+
 const PROTOCOL = { tcp: 6, udp: 17 } as const;
 const ESTABLISHED_OR_RELATED = expression.word(0x2 | 0x4);
 const DESTINATION_TRANSLATED = expression.word(1 << 5);
@@ -45,24 +59,27 @@ const ZERO = expression.word(0);
 const LOCAL = expression.word(2);
 const NAME_LENGTH = 16;
 
-const SETS = {
-  bridges: { name: 'bridges', id: 1, key: [FIELD.interfaceName], keyLength: NAME_LENGTH },
-  masquerade: { name: 'masquerade', id: 2, key: [FIELD.interfaceName], keyLength: NAME_LENGTH },
-  internal: { name: 'internal', id: 3, key: [FIELD.interfaceName], keyLength: NAME_LENGTH },
-  talking: { name: 'talking', id: 4, key: [FIELD.interfaceName, FIELD.interfaceName], keyLength: 2 * NAME_LENGTH },
-  subnets: { name: 'subnets', id: 5, key: [FIELD.address], keyLength: 4, intervals: true },
-  ports: {
-    name: 'ports',
-    id: 6,
-    key: [FIELD.protocol, FIELD.address, FIELD.port],
-    keyLength: 12,
-    data: [FIELD.address, FIELD.port],
-    dataLength: 8,
-  },
-  anyPorts: { name: 'any-ports', id: 7, key: [FIELD.protocol, FIELD.port], keyLength: 8, data: [FIELD.address, FIELD.port], dataLength: 8 },
-} as const satisfies Record<string, SetShape>;
+const setsOf = (family: Family) => {
+  const { field, length } = LAYOUT[family];
+  const target = { data: [field, FIELD.port], dataLength: length + 4 };
+  return {
+    bridges: { name: 'bridges', id: 1, key: [FIELD.interfaceName], keyLength: NAME_LENGTH },
+    masquerade: { name: 'masquerade', id: 2, key: [FIELD.interfaceName], keyLength: NAME_LENGTH },
+    internal: { name: 'internal', id: 3, key: [FIELD.interfaceName], keyLength: NAME_LENGTH },
+    talking: { name: 'talking', id: 4, key: [FIELD.interfaceName, FIELD.interfaceName], keyLength: 2 * NAME_LENGTH },
+    subnets: { name: 'subnets', id: 5, key: [field], keyLength: length, intervals: true },
+    ports: { name: 'ports', id: 6, key: [FIELD.protocol, field, FIELD.port], keyLength: length + 8, ...target },
+    anyPorts: { name: 'any-ports', id: 7, key: [FIELD.protocol, FIELD.port], keyLength: 8, ...target },
+    routed: { name: 'routed', id: 8, key: [FIELD.interfaceName], keyLength: NAME_LENGTH },
+    open: { name: 'open', id: 9, key: [FIELD.protocol, field, FIELD.port], keyLength: length + 8 },
+  } as const satisfies Record<string, SetShape>;
+};
 
-const [R0, R1, R2, R4] = [0, 1, 2, 4].map(expression.register) as [number, number, number, number];
+const SETS = { 4: setsOf(4), 6: setsOf(6) } as const;
+type SetKey = keyof (typeof SETS)[4];
+
+const register = expression.register;
+const [R0, R1, R4] = [0, 1, 4].map(register) as [number, number, number];
 
 const input = [expression.loadMeta(expression.META.inputName, R0)];
 const output = [expression.loadMeta(expression.META.outputName, R0)];
@@ -80,139 +97,213 @@ const wasTranslated = [
   expression.compare(R0, 'different', ZERO),
 ];
 
-/** Loopback block at an offset of the IP header (12 source, 16 destination). */
+/** IPv4's loopback block at an offset of the header. */
 const loopbackAt = (offset: number): expression.Expression[] => [
   expression.loadPayload(expression.HEADER.network, offset, 1, R0),
   expression.compare(R0, 'equal', Buffer.from([127])),
 ];
 
-/** What comes in from elsewhere under a loopback address is forged: route_localnet on our bridges must not let it through. */
-const loopbackRules = [12, 16].map((offset) => [
+/**
+ * What comes in from elsewhere under a loopback address is forged: route_localnet on our bridges must not let it through. The kernel itself drops
+ * such packets of IPv6.
+ */
+const loopbackRules = [LAYOUT[4].source, LAYOUT[4].destination].map((offset) => [
   ...input,
   expression.compare(R0, 'different', expression.interfaceName('lo')),
   ...loopbackAt(offset),
   drop,
 ]);
 
+const IPV6_LOOPBACK = toBytes({ family: 6, value: 1n });
+
+/** Nothing is translated to or from an address that cannot leave its link: who asks from there is relayed. */
+const leavesLink: Readonly<Record<Family, readonly expression.Expression[]>> = {
+  4: [],
+  6: [
+    expression.loadPayload(expression.HEADER.network, LAYOUT[6].destination, LAYOUT[6].length, R0),
+    expression.compare(R0, 'different', IPV6_LOOPBACK),
+    expression.loadPayload(expression.HEADER.network, LAYOUT[6].source, 2, R0),
+    expression.and(R0, Buffer.from([0xff, 0xc0])),
+    expression.compare(R0, 'different', Buffer.from([0xfe, 0x80])),
+  ],
+};
+
 const toLocal = [expression.loadDestinationType(R0), expression.compare(R0, 'equal', LOCAL)];
 const protocolTo = (into: number): expression.Expression => expression.loadMeta(expression.META.l4Protocol, into);
 const destinationPortTo = (into: number): expression.Expression => expression.loadPayload(expression.HEADER.transport, 2, 2, into);
 
 /** An exact host address goes before all addresses. */
-const translationRules = [
-  [
-    ...toLocal,
-    protocolTo(R0),
-    expression.loadPayload(expression.HEADER.network, 16, 4, R1),
-    destinationPortTo(R2),
-    expression.loadFromMap(SETS.ports.name, R0, R0),
-    expression.translateDestination(R0, R1),
-  ],
-  [
-    ...toLocal,
-    protocolTo(R0),
-    destinationPortTo(R1),
-    expression.loadFromMap(SETS.anyPorts.name, R0, R0),
-    expression.translateDestination(R0, R1),
-  ],
-];
-
-function forwardRules(markBit: number): expression.Expression[][] {
-  const mark = [expression.loadMeta(expression.META.mark, R0), expression.setBits(R0, markBit), expression.storeMark(R0)];
-  const marking = [input, output].map((name) => [...name, expression.inSet(SETS.bridges.name, R0), ...mark]);
+function translationRules(family: Family): expression.Expression[][] {
+  const { destination, length, registers } = LAYOUT[family];
+  const translate = expression.translateDestination(family, R0, register(registers));
+  const port = register(1 + registers);
   return [
-    ...(markBit === 0 ? [] : marking),
-    [...inputAndOutput, expression.inSet(SETS.talking.name, R0), accept],
-    ...[input, output].map((name) => [...name, expression.inSet(SETS.internal.name, R0), drop]),
-    [...hasState, accept],
-    [...output, expression.inSet(SETS.bridges.name, R0), ...wasTranslated, accept],
-    [...output, expression.inSet(SETS.bridges.name, R0), drop],
+    [
+      ...toLocal,
+      ...leavesLink[family],
+      protocolTo(R0),
+      expression.loadPayload(expression.HEADER.network, destination, length, R1),
+      destinationPortTo(port),
+      expression.loadFromMap(SETS[family].ports.name, R0, R0),
+      translate,
+    ],
+    [
+      ...toLocal,
+      ...leavesLink[family],
+      protocolTo(R0),
+      destinationPortTo(R1),
+      expression.loadFromMap(SETS[family].anyPorts.name, R0, R0),
+      translate,
+    ],
   ];
 }
 
-const masqueradeRules = [
-  // A container reached through the host's address by a container: the answer must come back through the host. By source address, because
-  // bridge netfilter knows no input interface here.
-  [
-    ...output,
-    expression.inSet(SETS.bridges.name, R0),
-    expression.loadPayload(expression.HEADER.network, 12, 4, R0),
-    expression.inSet(SETS.subnets.name, R0),
-    ...wasTranslated,
-    expression.masquerade(),
-  ],
-  [...input, expression.inSet(SETS.masquerade.name, R0), ...output, expression.inSet(SETS.bridges.name, R0, true), expression.masquerade()],
-  [...output, expression.inSet(SETS.bridges.name, R0), ...loopbackAt(12), expression.masquerade()],
-];
+/** The names of the sets are the same in both families. */
+const NAMES = SETS[4];
+
+/** Messages of the network itself, without which routes are not found out. */
+const CONTROL = { 4: 1, 6: 58 } as const;
+
+function forwardRules(family: Family, markBit: number): expression.Expression[][] {
+  const { destination, length, registers } = LAYOUT[family];
+  const mark = [expression.loadMeta(expression.META.mark, R0), expression.setBits(R0, markBit), expression.storeMark(R0)];
+  const marking = [input, output].map((name) => [...name, expression.inSet(NAMES.bridges.name, R0), ...mark]);
+  return [
+    ...(markBit === 0 ? [] : marking),
+    [...inputAndOutput, expression.inSet(NAMES.talking.name, R0), accept],
+    ...[input, output].map((name) => [...name, expression.inSet(NAMES.internal.name, R0), drop]),
+    [...hasState, accept],
+    [...output, expression.inSet(NAMES.bridges.name, R0), ...wasTranslated, accept],
+    [
+      ...output,
+      expression.inSet(NAMES.routed.name, R0),
+      protocolTo(R0),
+      expression.compare(R0, 'equal', Buffer.from([CONTROL[family]])),
+      accept,
+    ],
+    [
+      protocolTo(R0),
+      expression.loadPayload(expression.HEADER.network, destination, length, R1),
+      destinationPortTo(register(1 + registers)),
+      expression.inSet(NAMES.open.name, R0),
+      accept,
+    ],
+    [...output, expression.inSet(NAMES.bridges.name, R0), drop],
+  ];
+}
+
+function masqueradeRules(family: Family): expression.Expression[][] {
+  const { source, length } = LAYOUT[family];
+  return [
+    // A container reached through the host's address by a container: the answer must come back through the host. By source address, because
+    // bridge netfilter knows no input interface here.
+    [
+      ...output,
+      expression.inSet(NAMES.bridges.name, R0),
+      expression.loadPayload(expression.HEADER.network, source, length, R0),
+      expression.inSet(NAMES.subnets.name, R0),
+      ...wasTranslated,
+      expression.masquerade(),
+    ],
+    [
+      ...input,
+      expression.inSet(NAMES.masquerade.name, R0),
+      ...output,
+      expression.inSet(NAMES.bridges.name, R0, true),
+      expression.masquerade(),
+    ],
+    ...(family === 4 ? [[...output, expression.inSet(NAMES.bridges.name, R0), ...loopbackAt(source), expression.masquerade()]] : []),
+  ];
+}
 
 const name = expression.interfaceName;
 
-function bridgeElements(bridge: BridgeRules): [keyof typeof SETS, Element[]][] {
+/** A bridge is in the tables of both families, whatever it has of them: what its containers make up for themselves is not forwarded either. */
+function bridgeElements(family: Family, bridge: BridgeRules): [SetKey, Element[]][] {
   const single = [{ key: name(bridge.device) }];
   const pair = [{ key: Buffer.concat([name(bridge.device), name(bridge.device)]) }];
+  const own = bridge.subnets[family];
   return [
     ['bridges', single],
-    ['subnets', [{ key: toBytes(first(bridge.subnet)) }, { key: toBytes(last(bridge.subnet) + 1), intervalEnd: true }]],
-    ...(bridge.masquerade && !bridge.internal ? [['masquerade', single] as [keyof typeof SETS, Element[]]] : []),
-    ...(bridge.internal ? [['internal', single] as [keyof typeof SETS, Element[]]] : []),
-    ...(bridge.interContainer ? [['talking', pair] as [keyof typeof SETS, Element[]]] : []),
+    ...(own === undefined ? [] : [['subnets', intervalOf(own.subnet)] as [SetKey, Element[]]]),
+    ...(own?.masquerade === true && !bridge.internal ? [['masquerade', single] as [SetKey, Element[]]] : []),
+    ...(own?.routed === true ? [['routed', single] as [SetKey, Element[]]] : []),
+    ...(bridge.internal ? [['internal', single] as [SetKey, Element[]]] : []),
+    ...(bridge.interContainer ? [['talking', pair] as [SetKey, Element[]]] : []),
   ];
 }
 
-function portElement(rule: PortRule): ['ports' | 'anyPorts', Element] {
-  const data = Buffer.alloc(8);
-  data.writeUInt32BE(rule.containerAddress, 0);
-  data.writeUInt16BE(rule.containerPort, 4);
-  const exact = rule.hostAddress !== 0;
-  const key = Buffer.alloc(exact ? 12 : 8);
-  key.writeUInt8(PROTOCOL[rule.protocol], 0);
-  if (exact) key.writeUInt32BE(rule.hostAddress, 4);
-  key.writeUInt16BE(rule.hostPort, exact ? 8 : 4);
-  return [exact ? 'ports' : 'anyPorts', { key, data }];
+const intervalOf = (subnet: Cidr): Element[] => [
+  { key: toBytes(first(subnet)) },
+  { key: toBytes(plus(last(subnet), 1n)), intervalEnd: true },
+];
+
+const PORT_SETS = ['ports', 'anyPorts', 'open'] as const satisfies readonly SetKey[];
+
+function portElement({ host, protocol, containerAddress, containerPort }: PortRule): [(typeof PORT_SETS)[number], Element] {
+  const by = Buffer.from([PROTOCOL[protocol], 0, 0, 0]);
+  const [address, port] = [toBytes(containerAddress), padded(containerPort)];
+  if (host === undefined) return ['open', { key: Buffer.concat([by, address, port]) }];
+  const data = Buffer.concat([address, port]);
+  if (host.address === undefined) return ['anyPorts', { key: Buffer.concat([by, padded(host.port)]), data }];
+  return ['ports', { key: Buffer.concat([by, toBytes(host.address), padded(host.port)]), data }];
 }
 
-/** Replaces the whole table in one transaction: connections and published ports never see it missing. */
-export function installTable(options: RulesetOptions, bridges: readonly BridgeRules[], ports: readonly PortRule[]): Request[] {
+/** A port in a register of its own. */
+function padded(port: number): Buffer {
+  const out = Buffer.alloc(4);
+  out.writeUInt16BE(port);
+  return out;
+}
+
+/** Replaces the whole table of a family in one transaction: connections and published ports never see it missing. */
+export function installTable(
+  family: Family,
+  options: RulesetOptions,
+  { bridges, ports }: { readonly bridges: readonly BridgeRules[]; readonly ports: readonly PortRule[] },
+): Request[] {
   const { table } = options;
+  const of = TABLE_FAMILY[family];
   const chains = [
-    { name: 'loopback', type: 'filter', hook: 'prerouting', priority: -300, rules: loopbackRules },
-    { name: 'publish', type: 'nat', hook: 'prerouting', priority: -100, rules: translationRules },
-    { name: 'publish-local', type: 'nat', hook: 'output', priority: -100, rules: translationRules },
-    { name: 'forward', type: 'filter', hook: 'forward', priority: -1, rules: forwardRules(options.markBit) },
-    { name: 'masquerade', type: 'nat', hook: 'postrouting', priority: 100, rules: masqueradeRules },
+    ...(family === 4 ? [{ name: 'loopback', type: 'filter', hook: 'prerouting', priority: -300, rules: loopbackRules } as const] : []),
+    { name: 'publish', type: 'nat', hook: 'prerouting', priority: -100, rules: translationRules(family) },
+    { name: 'publish-local', type: 'nat', hook: 'output', priority: -100, rules: translationRules(family) },
+    { name: 'forward', type: 'filter', hook: 'forward', priority: -1, rules: forwardRules(family, options.markBit) },
+    { name: 'masquerade', type: 'nat', hook: 'postrouting', priority: 100, rules: masqueradeRules(family) },
   ] as const;
   return [
-    addTable(FAM, table),
-    deleteTable(FAM, table),
-    addTable(FAM, table),
-    ...Object.values(SETS).map((set) => addSet(FAM, table, set)),
-    ...chains.flatMap((chain) => [addChain(FAM, table, chain), ...chain.rules.map((rule) => addRule(FAM, table, chain.name, rule))]),
-    ...bridges.flatMap((bridge) => addBridge(table, bridge)),
-    ...addPorts(table, ports),
+    addTable(of, table),
+    deleteTable(of, table),
+    addTable(of, table),
+    ...Object.values(SETS[family]).map((set) => addSet(of, table, set)),
+    ...chains.flatMap((chain) => [addChain(of, table, chain), ...chain.rules.map((rule) => addRule(of, table, chain.name, rule))]),
+    ...bridges.flatMap((bridge) => addBridge(family, table, bridge)),
+    ...addPorts(family, table, ports),
   ];
 }
 
-export function removeTable(table: string): Request[] {
-  return [addTable(FAM, table), deleteTable(FAM, table)];
+export function removeTable(family: Family, table: string): Request[] {
+  return [addTable(TABLE_FAMILY[family], table), deleteTable(TABLE_FAMILY[family], table)];
 }
 
-export function addBridge(table: string, bridge: BridgeRules): Request[] {
-  return bridgeElements(bridge).flatMap(([set, list]) => addElements(FAM, [table, SETS[set].name], list));
+export function addBridge(family: Family, table: string, bridge: BridgeRules): Request[] {
+  return bridgeElements(family, bridge).flatMap(([set, list]) => addElements(TABLE_FAMILY[family], [table, NAMES[set].name], list));
 }
 
-export function removeBridge(table: string, bridge: BridgeRules): Request[] {
-  return bridgeElements(bridge).flatMap(([set, list]) => deleteElements(FAM, [table, SETS[set].name], list));
+export function removeBridge(family: Family, table: string, bridge: BridgeRules): Request[] {
+  return bridgeElements(family, bridge).flatMap(([set, list]) => deleteElements(TABLE_FAMILY[family], [table, NAMES[set].name], list));
 }
 
-function portsBySet(rules: readonly PortRule[]): ['ports' | 'anyPorts', Element[]][] {
-  const all = rules.map(portElement);
-  return (['ports', 'anyPorts'] as const).map((set) => [set, all.filter(([into]) => into === set).map(([, element]) => element)]);
+/** Those of the rules that are the family's, by the set that they are in. */
+function portsBySet(family: Family, rules: readonly PortRule[]): [(typeof PORT_SETS)[number], Element[]][] {
+  const all = rules.filter(({ containerAddress }) => containerAddress.family === family).map(portElement);
+  return PORT_SETS.map((set) => [set, all.filter(([into]) => into === set).map(([, element]) => element)]);
 }
 
-export function addPorts(table: string, rules: readonly PortRule[]): Request[] {
-  return portsBySet(rules).flatMap(([set, list]) => addElements(FAM, [table, SETS[set].name], list));
+export function addPorts(family: Family, table: string, rules: readonly PortRule[]): Request[] {
+  return portsBySet(family, rules).flatMap(([set, list]) => addElements(TABLE_FAMILY[family], [table, NAMES[set].name], list));
 }
 
-export function removePorts(table: string, rules: readonly PortRule[]): Request[] {
-  return portsBySet(rules).flatMap(([set, list]) => deleteElements(FAM, [table, SETS[set].name], list));
+export function removePorts(family: Family, table: string, rules: readonly PortRule[]): Request[] {
+  return portsBySet(family, rules).flatMap(([set, list]) => deleteElements(TABLE_FAMILY[family], [table, NAMES[set].name], list));
 }

@@ -22,7 +22,7 @@ const SET_MAP = 8;
 const SET_INTERVAL = 4;
 const ELEMENT_INTERVAL_END = 1;
 
-export const FAMILY = { inet: 1, ip: 2 } as const;
+export const FAMILY = { inet: 1, ip: 2, ip6: 10 } as const;
 export type Family = (typeof FAMILY)[keyof typeof FAMILY];
 
 function header(family: number, resource = 0): Buffer {
@@ -52,8 +52,8 @@ export function deleteTable(family: Family, table: string): Request {
 }
 
 /** Answers with the table, or ENOENT. Not part of a transaction. */
-export function getTable(table: string): Request {
-  return message(MESSAGE.getTable, 0, FAMILY.ip, [attribute.text(1, table)], `find nft table "${table}"`);
+export function getTable(family: Family, table: string): Request {
+  return message(MESSAGE.getTable, 0, family, [attribute.text(1, table)], `find nft table "${table}"`);
 }
 
 export function listTables(): Request {
@@ -125,7 +125,7 @@ export function deleteRule(family: Family, table: string, chain: string, handle:
 }
 
 /** nft's numbers for the fields of a key, so that `nft list` can print it. */
-export const FIELD = { address: 7, protocol: 12, port: 13, interfaceName: 41 } as const;
+export const FIELD = { address: 7, address6: 8, protocol: 12, port: 13, interfaceName: 41 } as const;
 
 export interface SetShape {
   readonly name: string;

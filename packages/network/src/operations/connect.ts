@@ -3,23 +3,27 @@ import { conflict, forbidden, type GantryError, invalidArgument, notFound } from
 import type { EndpointPlan, EndpointWish } from '../drivers/driver';
 import type { Namespace } from '../kernel/kernel';
 import type { EndpointRecord, NetworkRecord } from '../store/record';
+import { familyOf } from '../ipam/ipam';
 import { liveNamespace } from './disconnect';
 import { findNetwork } from './find-network';
 import type { Parts } from './parts';
+import { settleOtherRoutes } from './other-routes';
 import { driverOf, hasEmbeddedDns, networkOf } from './parts';
-import { leadsOutside, outranks } from './ranking';
+import { hasGateway, leadsOutside, outranks } from './ranking';
 import { dropEndpoints } from './release-sandbox';
 
-export interface Connect extends Pick<EndpointWish, 'sandboxId' | 'ipAddress' | 'macAddress' | 'driverOptions' | 'ports'> {
+export interface Connect extends Pick<
+  EndpointWish,
+  'sandboxId' | 'netnsPath' | 'ipAddress' | 'ipv6Address' | 'linkLocalIps' | 'macAddress' | 'driverOptions' | 'ports'
+> {
   readonly networkRef: string;
-  readonly ipv6Address: string;
-  readonly netnsPath: string;
   readonly containerName: string;
   readonly hostname: string;
   readonly aliases: readonly string[];
   readonly links: Readonly<Record<string, string>>;
   readonly dnsServers: readonly string[];
   readonly gatewayPriority: number;
+  readonly owner: string;
   readonly operationId: string;
 }
 
@@ -54,9 +58,9 @@ function check(parts: Parts, network: NetworkRecord, request: Connect): void {
   if (driverOf(parts, network).traits.namespace === 'connected' && request.netnsPath === '')
     throw invalidArgument(`sandbox ${request.sandboxId} names no network namespace`);
   const user = hasEmbeddedDns(parts, network);
-  if (!user && request.ipAddress !== '') throw badSettings('user specified IP address is supported on user defined networks only');
-  // No network has an IPv6 subnet.
-  if ((request.ipAddress !== '' && network.pool?.configured !== true) || request.ipv6Address !== '')
+  if (!user && request.ipAddress + request.ipv6Address !== '')
+    throw badSettings('user specified IP address is supported on user defined networks only');
+  if ((request.ipAddress !== '' && !isConfigured(network, 4)) || (request.ipv6Address !== '' && !isConfigured(network, 6)))
     throw badSettings('user specified IP address is supported only when connecting to networks with user configured subnets');
   if (!user && request.aliases.length > 0)
     throw badSettings('network-scoped alias is supported only for containers in user defined networks');
@@ -74,6 +78,10 @@ function check(parts: Parts, network: NetworkRecord, request: Connect): void {
 export function badSettings(message: string): GantryError {
   return invalidArgument(message, { meta: { fault: 'endpoint settings' } });
 }
+
+/** Also where the network has a subnet that it does not use: docker takes an address of it, and does nothing with it. */
+const isConfigured = ({ pool, pool6, idlePools = [] }: NetworkRecord, family: 4 | 6): boolean =>
+  [pool, pool6, ...idlePools].some((each) => each?.configured === true && familyOf(each) === family);
 
 function openNamespace(parts: Parts, network: NetworkRecord, request: Connect): Namespace | undefined {
   if (driverOf(parts, network).traits.namespace === 'host' || request.netnsPath === '') return undefined;
@@ -104,14 +112,17 @@ async function make(parts: Parts, network: NetworkRecord, request: Connect, name
   const id = randomBytes(32).toString('hex');
   const siblings = parts.store.endpointsOfSandbox(request.sandboxId);
   const router = siblings.find((endpoint) => endpoint.defaultRoute);
-  const claim = { priority: request.gatewayPriority, network: network.name };
-  const carries = leadsOutside(parts, network) && (router === undefined || outranks(parts, claim, router));
-  const former = carries ? router : undefined;
+  const takesIpv6 = network.pool6 !== undefined && hasIpv6(parts, namespace);
+  const dual = takesIpv6 && [network.pool, network.pool6].every((pool) => (pool?.gateway ?? '') !== '');
+  const claim = { dual, priority: request.gatewayPriority, network: network.name };
+  const mayCarry = leadsOutside(parts, network) && (router === undefined || outranks(parts, claim, router));
+  let former = mayCarry ? router : undefined;
   const wish = {
     ...request,
     id,
     name: request.containerName,
-    ports: carries ? request.ports : [],
+    takesIpv6,
+    ports: mayCarry ? request.ports : [],
     interfaces: new Set(siblings.map((endpoint) => endpoint.interface)),
   };
   // What the sandbox publishes moves with its default route: fixed ports must be free first.
@@ -123,11 +134,18 @@ async function make(parts: Parts, network: NetworkRecord, request: Connect, name
     await publishAgain(parts, former);
     throw error;
   }
+  // Whether a plugin's network leads outside is known when it has made the endpoint.
+  const carries = mayCarry && hasGateway(plan);
+  if (!carries && former !== undefined) {
+    await publishAgain(parts, former);
+    former = undefined;
+  }
   const endpoint: EndpointRecord = {
     ...plan,
     id,
     networkId: network.id,
     sandboxId: request.sandboxId,
+    ...(request.owner === '' ? {} : { owner: request.owner }),
     name: request.containerName,
     hostname: request.hostname,
     aliases: request.aliases,
@@ -135,6 +153,7 @@ async function make(parts: Parts, network: NetworkRecord, request: Connect, name
     dnsServers: request.dnsServers,
     ...(namespace === undefined ? {} : { namespace: { path: request.netnsPath, identity: namespace.identity } }),
     defaultRoute: carries,
+    ...(carries && wish.ports.length > 0 ? { portWishes: wish.ports } : {}),
     gatewayPriority: request.gatewayPriority,
     order: (siblings.at(-1)?.order ?? 0) + 1,
   };
@@ -148,8 +167,9 @@ async function make(parts: Parts, network: NetworkRecord, request: Connect, name
     } finally {
       await joined;
     }
-    if (former !== undefined) parts.store.saveEndpoints([{ ...former, defaultRoute: false, ports: [] }]);
+    if (former !== undefined) parts.store.saveEndpoints([{ ...former, defaultRoute: false, ports: [], portWishes: [] }]);
     if (namespace !== undefined && hasEmbeddedDns(parts, network)) await parts.resolvers.open(request.sandboxId, namespace);
+    if (siblings.length > 0) await settleOtherRoutes(parts, request.sandboxId);
     return endpoint;
   } catch (error) {
     if (siblings.length === 0) parts.resolvers.close(request.sandboxId);
@@ -163,6 +183,10 @@ async function make(parts: Parts, network: NetworkRecord, request: Connect, name
     throw error;
   }
 }
+
+/** False where the sandbox was told to have none, which its loopback shows. */
+const hasIpv6 = ({ kernel }: Parts, namespace: Namespace | undefined): boolean =>
+  namespace === undefined || kernel.readSysctlInside(namespace, 'net/ipv6/conf/lo/disable_ipv6') === '0';
 
 /** The endpoint that was to give up its ports keeps them after all, and its default route. */
 async function publishAgain(parts: Parts, former: EndpointRecord | undefined): Promise<void> {

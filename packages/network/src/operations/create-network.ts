@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { alreadyExists, forbidden, invalidArgument, notFound, notImplemented } from '@gantry/rpc';
-import type { NetworkWish } from '../drivers/driver';
-import type { DriverName, NetworkRecord } from '../store/record';
+import { alreadyExists, forbidden, invalidArgument, notImplemented } from '@gantry/rpc';
+import { booleanOf } from '../drivers/bridge/options';
+import { DEFAULT_IPAM, familyOf } from '../ipam/ipam';
+import type { NetworkDriver, NetworkWish, PoolWish } from '../drivers/driver';
+import type { DriverName, NetworkRecord, PoolRecord } from '../store/record';
 import type { Parts } from './parts';
 import { driverOf } from './parts';
 
@@ -11,10 +13,7 @@ export interface CreateNetwork extends Omit<NetworkWish, 'id' | 'predefined'> {
   readonly scope: string;
   readonly attachable: boolean;
   readonly ingress: boolean;
-  readonly enableIpv4: boolean;
-  readonly enableIpv6: boolean;
   readonly labels: Readonly<Record<string, string>>;
-  readonly ipamDriver: string;
   readonly operationId: string;
 }
 
@@ -23,17 +22,23 @@ const DEFAULT_DRIVER: DriverName = 'bridge';
 const PREDEFINED = new Set(['bridge', 'host', 'none', 'default']);
 
 /** Makes a user-defined network. The record comes first: a crash after it is finished at the next start. */
-export function createNetwork(parts: Parts, request: CreateNetwork): Promise<NetworkRecord> {
+export function createNetwork(parts: Parts, asked: CreateNetwork): Promise<NetworkRecord> {
   return parts.locks.run('networks', async () => {
-    const done = parts.store.network(parts.store.subjectOf(request.operationId) ?? '');
+    const done = parts.store.network(parts.store.subjectOf(asked.operationId) ?? '');
     if (done !== undefined) return done;
+    const request = byOptions(asked);
     const driver = check(parts, request);
     const id = randomBytes(32).toString('hex');
-    const plan = await parts.drivers[driver].plan({ ...request, id, predefined: false });
+    const used = request.pools.filter((pool) => isEnabled(request, pool));
+    const plan = await driver.plan({ ...request, pools: used, id, predefined: false });
     const record: NetworkRecord = {
       id,
       name: request.name,
-      driver,
+      driver: driver.name,
+      ...(['', DEFAULT_IPAM].includes(request.ipamDriver) ? {} : { ipamDriver: request.ipamDriver }),
+      ...(request.enableIpv4 ? {} : { enableIpv4: false }),
+      ...(request.enableIpv6 ? { enableIpv6: true } : {}),
+      ...(used.length === request.pools.length ? {} : { idlePools: idle(request) }),
       internal: request.internal,
       attachable: request.attachable,
       labels: request.labels,
@@ -59,21 +64,38 @@ export function createNetwork(parts: Parts, request: CreateNetwork): Promise<Net
   });
 }
 
-function check(parts: Parts, request: CreateNetwork): DriverName {
+/** Docker's options of all drivers turn a family on or off, too. */
+function byOptions(request: CreateNetwork): CreateNetwork {
+  const read = (option: string): boolean | undefined => {
+    const value = request.options[option];
+    if (value === undefined) return undefined;
+    const known = booleanOf(value);
+    if (known === undefined) throw invalidArgument(`driver-opt "${option}" is not a valid bool`);
+    return known;
+  };
+  return {
+    ...request,
+    enableIpv4: read('com.docker.network.enable_ipv4') ?? request.enableIpv4,
+    enableIpv6: request.enableIpv6 || (read('com.docker.network.enable_ipv6') ?? false),
+  };
+}
+
+const isEnabled = ({ enableIpv4, enableIpv6 }: CreateNetwork, pool: PoolWish): boolean => (familyOf(pool) === 4 ? enableIpv4 : enableIpv6);
+
+const idle = (request: CreateNetwork): PoolRecord[] =>
+  request.pools.filter((pool) => !isEnabled(request, pool)).map((pool) => ({ ...pool, configured: true }));
+
+function check(parts: Parts, request: CreateNetwork): NetworkDriver {
   const { name } = request;
   if (name.trim() === '') throw invalidArgument('invalid name: name is empty');
   if (PREDEFINED.has(name)) throw forbidden(`operation is not permitted on predefined ${name} network`);
   if (parts.store.networks().some((network) => network.name === name)) throw alreadyExists(`network with name ${name} already exists`);
   if (request.scope !== '' && request.scope !== 'local') throw notImplemented(`network ${name}: scope "${request.scope}" is not supported`);
   if (request.ingress) throw notImplemented(`network ${name}: ingress networks are not supported`);
-  if (request.enableIpv6) throw notImplemented(`network ${name}: IPv6 is not supported (EnableIPv6)`);
-  if (!request.enableIpv4) throw notImplemented(`network ${name}: a network without IPv4 is not supported (EnableIPv4)`);
-  if (request.ipamDriver !== '' && request.ipamDriver !== 'default') throw notFound(`plugin "${request.ipamDriver}" not found`);
   const kind = request.driver === '' ? DEFAULT_DRIVER : request.driver;
-  const driver = Object.values(parts.drivers).find((one) => one.name === kind);
-  if (driver === undefined) throw notFound(`plugin "${kind}" not found`);
+  const driver = driverOf(parts, { driver: kind });
   if (!driver.traits.manifold) throw forbidden(`only one instance of "${kind}" network is allowed`);
-  return driver.name;
+  return driver;
 }
 
 /** RFC 3339 with nanosecond digits, as Docker shows. */

@@ -18,6 +18,8 @@ export interface SandboxResolvers {
 export interface Parts {
   readonly store: NetworkStore;
   readonly drivers: Readonly<Record<DriverName, NetworkDriver>>;
+  /** The driver that a plugin of this name is, whether there is one or not. */
+  readonly pluginDriver: (name: string) => NetworkDriver;
   readonly kernel: NetworkKernel;
   readonly resolvers: SandboxResolvers;
   /** Serialises the operations of a sandbox; networks share the key `networks`. */
@@ -29,12 +31,13 @@ export interface Parts {
   readonly sweepSoon: () => void;
 }
 
-export function driverOf(parts: Pick<Parts, 'drivers'>, network: NetworkRecord): NetworkDriver {
-  return parts.drivers[network.driver];
-}
+export type Drivers = Pick<Parts, 'drivers' | 'pluginDriver'>;
+
+export const driverOf = (parts: Drivers, { driver }: Pick<NetworkRecord, 'driver'>): NetworkDriver =>
+  Object.values(parts.drivers).find(({ name }) => name === driver) ?? parts.pluginDriver(driver);
 
 /** Containers of user-defined networks ask the embedded resolver. */
-export function hasEmbeddedDns(parts: Pick<Parts, 'drivers'>, network: NetworkRecord): boolean {
+export function hasEmbeddedDns(parts: Drivers, network: NetworkRecord): boolean {
   return driverOf(parts, network).traits.resolver && !network.predefined;
 }
 

@@ -1,21 +1,27 @@
 import { randomBytes } from 'node:crypto';
 import type { NetworkWish } from '../drivers/driver';
-import type { DriverName, NetworkRecord } from '../store/record';
+import type { DriverName, NetworkRecord, PoolRecord } from '../store/record';
 import { timestamp } from './create-network';
 import type { Parts } from './parts';
 import { driverOf } from './parts';
 
 export interface DefaultBridge {
   readonly device: string;
+  readonly ipv4: BridgeSubnet;
+  /** Absent: it has no IPv6. */
+  readonly ipv6?: BridgeSubnet;
+  readonly options: Readonly<Record<string, string>>;
+  /** True when an older interface of the host has addresses in the network's subnet: another engine chose it at the same time. */
+  readonly isContested: (network: NetworkRecord) => Promise<boolean>;
+}
+
+export interface BridgeSubnet {
   /** CIDR; empty: the first free one. */
   readonly subnet: string;
   /** The bridge's own address; empty: the first of the range. */
   readonly gateway: string;
   /** CIDR; empty: the whole subnet. */
   readonly range: string;
-  readonly options: Readonly<Record<string, string>>;
-  /** True when an older interface of the host has addresses in the network's subnet: another engine chose it at the same time. */
-  readonly isContested: (network: NetworkRecord) => Promise<boolean>;
 }
 
 /** Engines that start together may choose the same subnet this often before one gives up. */
@@ -62,7 +68,7 @@ async function make(parts: Parts, wanted: Wanted): Promise<void> {
   for (let choice = 0; choice < CHOICES; choice++) {
     const record = await draft(parts, { ...wanted, present });
     parts.store.saveNetwork(record);
-    if (wanted.name !== DEFAULT_NETWORK || wanted.bridge.subnet !== '') return;
+    if (wanted.name !== DEFAULT_NETWORK || wanted.bridge.ipv4.subnet !== '') return;
     await driverOf(parts, record).ensure(record);
     if (!(await wanted.bridge.isContested(record))) return;
     parts.logger.info({ subnet: record.pool?.subnet }, 'the subnet was taken by another engine meanwhile');
@@ -75,25 +81,36 @@ function isAsConfigured(network: NetworkRecord, bridge: DefaultBridge): boolean 
   const options = Object.entries(bridge.options);
   return (
     network.device === bridge.device &&
-    (bridge.subnet === '' || (network.pool?.subnet === bridge.subnet && network.pool.ipRange === bridge.range)) &&
-    (bridge.gateway === '' || network.pool?.gateway === bridge.gateway) &&
+    hasBlock(network.pool, bridge.ipv4) &&
+    (bridge.ipv6 === undefined ? network.pool6 === undefined : hasBlock(network.pool6, bridge.ipv6)) &&
     options.length === Object.keys(network.options).length &&
     options.every(([key, value]) => network.options[key] === value)
   );
 }
 
+const hasBlock = (pool: PoolRecord | undefined, { subnet, gateway, range }: BridgeSubnet): boolean =>
+  pool !== undefined &&
+  (subnet === '' || (pool.subnet === subnet && pool.ipRange === range)) &&
+  (gateway === '' || pool.gateway === gateway);
+
 async function draft(parts: Parts, of: Wanted): Promise<NetworkRecord> {
   const { name, driver, bridge, present } = of;
   const id = present?.id ?? randomBytes(32).toString('hex');
   const configured = name === DEFAULT_NETWORK;
-  const pools =
-    configured && bridge.subnet !== '' ? [{ subnet: bridge.subnet, gateway: bridge.gateway, ipRange: bridge.range, auxAddresses: {} }] : [];
+  const hasIpv6 = configured && bridge.ipv6 !== undefined;
+  const blocks = configured ? [bridge.ipv4, ...(bridge.ipv6 === undefined ? [] : [bridge.ipv6])] : [];
+  const pools = blocks
+    .filter(({ subnet }) => subnet !== '')
+    .map(({ subnet, gateway, range }) => ({ subnet, gateway, ipRange: range, auxAddresses: {} }));
   const wish: NetworkWish = {
     id,
     name,
     internal: false,
+    enableIpv4: true,
+    enableIpv6: hasIpv6,
     predefined: true,
     options: configured ? bridge.options : {},
+    ipamDriver: '',
     ipamOptions: {},
     pools,
   };
@@ -101,6 +118,7 @@ async function draft(parts: Parts, of: Wanted): Promise<NetworkRecord> {
     id,
     name,
     driver,
+    ...(hasIpv6 ? { enableIpv6: true } : {}),
     internal: false,
     attachable: false,
     labels: {},

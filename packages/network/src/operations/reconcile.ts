@@ -8,8 +8,8 @@ export interface LiveSandbox {
   readonly netnsPath: string;
 }
 
-/** Releases every sandbox that is not named, or that lives in another namespace by now. Answers with their ids. */
-export async function reconcile(parts: Parts, live: readonly LiveSandbox[]): Promise<string[]> {
+/** Releases every sandbox of an owner that is not named, or that lives in another namespace by now. Answers with their ids. */
+export async function reconcile(parts: Parts, live: readonly LiveSandbox[], owner: string): Promise<string[]> {
   const paths = new Map(live.map((sandbox) => [sandbox.sandboxId, sandbox.netnsPath]));
   const isStale = (endpoint: EndpointRecord): boolean => {
     const path = paths.get(endpoint.sandboxId);
@@ -21,7 +21,7 @@ export async function reconcile(parts: Parts, live: readonly LiveSandbox[]): Pro
   const gone = new Set(
     parts.store
       .endpoints()
-      .filter(isStale)
+      .filter((endpoint) => (endpoint.owner ?? '') === owner && isStale(endpoint))
       .map((endpoint) => endpoint.sandboxId),
   );
   for (const id of gone) await releaseSandbox(parts, id);

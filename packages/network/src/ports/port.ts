@@ -18,9 +18,13 @@ export interface PortWish {
 export interface PublishedPort {
   readonly protocol: Protocol;
   readonly containerPort: number;
+  /** 0.0.0.0 or :: for all. */
   readonly hostIp: string;
+  /** 0: none, the port is open at the container's own address. */
   readonly hostPort: number;
 }
+
+export const isRouted = ({ hostPort }: Pick<PublishedPort, 'hostPort'>): boolean => hostPort === 0;
 
 /** More than this in one request is refused: each costs a descriptor. */
 export const MAX_PORTS = 16384;

@@ -25,7 +25,7 @@ class FakeHost implements HostPorts {
 
 const wish = (hostPort: number, more: object = {}) =>
   parseWish({ protocol: 'tcp', containerPort: 80, hostIp: '', hostPort, hostPortEnd: 0, ...more });
-const target = { address: '172.17.0.2', defaultIp: '' };
+const target = { address: '172.17.0.2', address6: '', defaultIp: '', routed: { 4: false, 6: false } };
 let number = 0;
 const label = () => ({ name: 'web', id: String(++number) });
 

@@ -2,7 +2,7 @@ import { isIPv6 } from 'node:net';
 import { internal, resourceExhausted } from '@gantry/rpc';
 import { PortBook } from './book';
 import type { PortWish, Protocol, PublishedPort } from './port';
-import { MAX_PORTS, hostAndPort } from './port';
+import { MAX_PORTS, hostAndPort, isRouted } from './port';
 
 /** Something that occupies a host port until it is closed. */
 export interface HeldPort {
@@ -15,11 +15,21 @@ export interface PortTarget {
   readonly port: number;
 }
 
+/** Addresses of an endpoint; empty: none of the family. */
+export interface TargetAddresses {
+  readonly address: string;
+  readonly address6: string;
+}
+
+/** True where rules can lead a port to the endpoint: to an address of the same family, and not from [::1], which cannot leave the host. */
+export const isTranslated = (hostIp: string, { address, address6 }: TargetAddresses): boolean =>
+  isIPv6(hostIp) ? address6 !== '' && hostIp !== '::1' : address !== '';
+
 /** What the publisher needs of the host. */
 export interface HostPorts {
-  /** Occupies an IPv4 port without ever answering on it; nf_tables translates its packets before they get there. Throws an error with an errno `code`. */
+  /** Occupies a port without ever answering on it; nf_tables translates its packets before they get there. Throws an error with an errno `code`. */
   hold(protocol: Protocol, ip: string, port: number): HeldPort;
-  /** Serves a port by relaying to the target: the kernel cannot translate IPv6, or shall not translate at all. Rejects with an error with an errno `code`. */
+  /** Serves a port by relaying to the target: the kernel cannot translate between families and from [::1], or shall not translate at all. Rejects with an error with an errno `code`. */
   relay(protocol: Protocol, listen: PortTarget, target: PortTarget): Promise<HeldPort>;
   /** First and last of the ports that any wish may get. */
   ephemeralRange(): readonly [number, number];
@@ -34,9 +44,9 @@ export interface PublishedSet {
 
 /** Which ports are served by this process in place of the kernel. */
 export interface PublisherWays {
-  /** All: there are no rules that translate. */
-  readonly relayAll: boolean;
-  /** Those of IPv6 addresses; without, "all addresses" means IPv4. */
+  /** All of a family: there are no rules that translate. */
+  readonly relayAll: Readonly<Record<4 | 6, boolean>>;
+  /** Those of IPv6 addresses; without, only what rules can translate is published of them. */
   readonly relayIpv6: boolean;
 }
 
@@ -44,6 +54,13 @@ export interface PublisherWays {
 export interface EndpointLabel {
   readonly name: string;
   readonly id: string;
+}
+
+export interface PublishOptions extends TargetAddresses {
+  /** Address for wishes that name none; empty for all addresses. */
+  readonly defaultIp: string;
+  /** Of which families the endpoint's own address is open, and no port of the host. */
+  readonly routed: Readonly<Record<4 | 6, boolean>>;
 }
 
 /** Chooses host ports, occupies them and knows who has them. */
@@ -54,20 +71,15 @@ export class PortPublisher {
 
   constructor(
     private readonly host: HostPorts,
-    private readonly ways: PublisherWays = { relayAll: false, relayIpv6: true },
+    private readonly ways: PublisherWays = { relayAll: { 4: false, 6: false }, relayIpv6: true },
   ) {
     this.#next = host.ephemeralRange()[0];
   }
 
   /**
    * Occupies a port for each wish, all or none, on behalf of the endpoint.
-   * @param defaultIp address for wishes that name none; empty for all addresses
    */
-  async publish(
-    endpoint: EndpointLabel,
-    wishes: readonly PortWish[],
-    options: { readonly address: string; readonly defaultIp: string },
-  ): Promise<readonly PublishedPort[]> {
+  async publish(endpoint: EndpointLabel, wishes: readonly PortWish[], options: PublishOptions): Promise<readonly PublishedPort[]> {
     if (wishes.length > MAX_PORTS)
       throw resourceExhausted(`endpoint ${endpoint.name} wants ${wishes.length} published ports: at most ${MAX_PORTS} are possible`);
     const found = new Map<PortWish, PublishedSet>();
@@ -88,12 +100,12 @@ export class PortPublisher {
   }
 
   /** Occupies what the store says the endpoint has. Ports that a foreign process took meanwhile are returned, the rest is held. */
-  async restore(endpoint: EndpointLabel, ports: readonly PublishedPort[], address: string): Promise<readonly PublishedPort[]> {
+  async restore(endpoint: EndpointLabel, ports: readonly PublishedPort[], target: TargetAddresses): Promise<readonly PublishedPort[]> {
     const sets: PublishedSet[] = [];
     const lost: PublishedPort[] = [];
     for (const port of ports) {
       try {
-        sets.push(await this.#occupy(port, address));
+        sets.push(await this.#occupy(port, target));
       } catch {
         lost.push(port);
       }
@@ -113,15 +125,21 @@ export class PortPublisher {
     for (const id of [...this.#held.keys()]) this.release(id);
   }
 
-  async #satisfy(wish: PortWish, options: { readonly address: string; readonly defaultIp: string }): Promise<PublishedSet> {
-    const ips = this.#addressesOf(wish.hostIp === '' ? options.defaultIp : wish.hostIp);
+  async #satisfy(wish: PortWish, options: PublishOptions): Promise<PublishedSet> {
+    const all = this.#addressesOf(wish.hostIp === '' ? options.defaultIp : wish.hostIp, options);
+    const { protocol, containerPort } = wish;
+    const open = all
+      .filter((ip) => options.routed[familyOf(ip)])
+      .map((ip) => ({ protocol, containerPort, hostIp: WILDCARDS[familyOf(ip)], hostPort: 0 }));
+    const ips = all.filter((ip) => !options.routed[familyOf(ip)]);
+    if (ips.length === 0) return { ports: open, held: [] };
     let failure: unknown;
     for (const hostPort of this.#candidates(wish)) {
       const done: PublishedSet[] = [];
       try {
-        for (const hostIp of ips)
-          done.push(await this.#occupy({ protocol: wish.protocol, containerPort: wish.containerPort, hostIp, hostPort }, options.address));
-        return { ports: done.flatMap((set) => set.ports), held: done.flatMap((set) => set.held) };
+        for (const hostIp of ips) done.push(await this.#occupy({ protocol, containerPort, hostIp, hostPort }, options));
+        const ports = [...done.flatMap((set) => set.ports), ...open].sort((a, b) => familyOf(a.hostIp) - familyOf(b.hostIp));
+        return { ports, held: done.flatMap((set) => set.held) };
       } catch (error) {
         for (const set of done) this.#undo(set);
         failure = error;
@@ -130,9 +148,11 @@ export class PortPublisher {
     throw failure;
   }
 
-  #addressesOf(ip: string): readonly string[] {
-    if (ip !== '') return [ip];
-    return this.ways.relayIpv6 && this.host.hasIpv6() ? ['0.0.0.0', '::'] : ['0.0.0.0'];
+  /** What is asked for in a family that leads nowhere is left out, as docker does: the endpoint may be replaced by one that has it. */
+  #addressesOf(ip: string, target: TargetAddresses): readonly string[] {
+    const leads = (hostIp: string): boolean =>
+      isIPv6(hostIp) ? target.address6 !== '' || (this.ways.relayIpv6 && target.address !== '') : target.address !== '';
+    return (ip !== '' ? [ip] : this.host.hasIpv6() ? ['0.0.0.0', '::'] : ['0.0.0.0']).filter(leads);
   }
 
   *#candidates(wish: PortWish): Generator<number> {
@@ -148,15 +168,19 @@ export class PortPublisher {
     }
   }
 
-  async #occupy(port: PublishedPort, address: string): Promise<PublishedSet> {
+  async #occupy(port: PublishedPort, target: TargetAddresses): Promise<PublishedSet> {
+    if (isRouted(port)) return { ports: [port], held: [] };
     const where = hostAndPort(port.hostIp, port.hostPort);
     if (!this.#book.reserve(port.protocol, port.hostIp, port.hostPort))
       throw new Error(`Bind for ${where} failed: port is already allocated`);
     try {
-      const held =
-        isIPv6(port.hostIp) || this.ways.relayAll
-          ? await this.host.relay(port.protocol, { address: port.hostIp, port: port.hostPort }, { address, port: port.containerPort })
-          : this.host.hold(port.protocol, port.hostIp, port.hostPort);
+      const held = this.#isRelayed(port.hostIp, target)
+        ? await this.host.relay(
+            port.protocol,
+            { address: port.hostIp, port: port.hostPort },
+            { address: isIPv6(port.hostIp) && target.address6 !== '' ? target.address6 : target.address, port: port.containerPort },
+          )
+        : this.host.hold(port.protocol, port.hostIp, port.hostPort);
       return { ports: [port], held: [held] };
     } catch (error) {
       this.#book.release(port.protocol, port.hostIp, port.hostPort);
@@ -164,11 +188,20 @@ export class PortPublisher {
     }
   }
 
+  /** All of IPv6 is, also beside a rule: what comes from [::1] or a link-local address is not translated. */
+  #isRelayed(hostIp: string, target: TargetAddresses): boolean {
+    if (this.ways.relayAll[familyOf(hostIp)] || !isTranslated(hostIp, target)) return true;
+    return isIPv6(hostIp) && this.ways.relayIpv6;
+  }
+
   #undo(set: PublishedSet): void {
     for (const held of set.held) held.close();
-    for (const port of set.ports) this.#book.release(port.protocol, port.hostIp, port.hostPort);
+    for (const port of set.ports) if (!isRouted(port)) this.#book.release(port.protocol, port.hostIp, port.hostPort);
   }
 }
+
+const WILDCARDS = { 4: '0.0.0.0', 6: '::' } as const;
+const familyOf = (ip: string): 4 | 6 => (isIPv6(ip) ? 6 : 4);
 
 /** How many host ports would do. */
 function freedom({ hostPort, hostPortEnd }: PortWish): number {

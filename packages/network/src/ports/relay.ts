@@ -65,7 +65,7 @@ export function relayUdp(listen: PortTarget, target: PortTarget): Promise<HeldPo
     let upstream = peers.get(key);
     if (upstream === undefined) {
       if (peers.size >= MAX_PEERS) return undefined;
-      upstream = createSocket('udp4');
+      upstream = createSocket(isIPv6(target.address) ? 'udp6' : 'udp4');
       upstream.on('error', () => forget(key));
       upstream.on('message', (answer) => server.send(answer, client.port, client.address));
       peers.set(key, upstream);

@@ -9,6 +9,8 @@ const MIGRATIONS = [
      UNIQUE (network_id, sandbox_id)) STRICT;
    CREATE TABLE operations (id TEXT PRIMARY KEY, subject TEXT NOT NULL, at INTEGER NOT NULL) STRICT;
    CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;`,
+  '-- The same tables; records may name drivers that are plugins, which versions of before would not find.',
+  '-- The same tables; records may have subnets and addresses of IPv6, or none of IPv4, which versions of before would not read.',
 ];
 
 type Synchronous = 'FULL' | 'NORMAL';

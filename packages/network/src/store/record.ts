@@ -1,4 +1,4 @@
-import type { PublishedPort } from '../ports/port';
+import type { PortWish, PublishedPort } from '../ports/port';
 
 /** The subnet of a network. Addresses as text, so that a record reads well. */
 export interface PoolRecord {
@@ -10,15 +10,23 @@ export interface PoolRecord {
   readonly configured: boolean;
   /** Nobody asked for this gateway of a subnet that was asked for: docker does not show it. Absent in records of before. */
   readonly gatewayChosen?: boolean;
+  /** What an IPAM driver of others knows it by. */
+  readonly id?: string;
 }
 
+/** Drivers of our own; any other name is a plugin's. */
 export type DriverName = 'bridge' | 'host' | 'null';
 
 export interface NetworkRecord {
   /** 64 hex digits. */
   readonly id: string;
   readonly name: string;
-  readonly driver: DriverName;
+  /** A DriverName, or the name of a plugin. */
+  readonly driver: string;
+  /** Absent: it has. */
+  readonly enableIpv4?: boolean;
+  /** Absent: it has not. */
+  readonly enableIpv6?: boolean;
   readonly internal: boolean;
   readonly attachable: boolean;
   readonly options: Readonly<Record<string, string>>;
@@ -26,13 +34,37 @@ export interface NetworkRecord {
   readonly ipamOptions: Readonly<Record<string, string>>;
   /** They were given, if none; absent in records of before. */
   readonly ipamOptionsGiven?: boolean;
-  /** Absent for drivers without addresses. */
+  /** Of an IPAM driver that is not the default one. */
+  readonly ipamDriver?: string;
+  /** Absent for drivers without addresses, and without IPv4. */
   readonly pool?: PoolRecord;
+  /** The subnet of IPv6, where the network has it. */
+  readonly pool6?: PoolRecord;
+  /** Subnets that were asked for of a family that the network has not: docker shows them. */
+  readonly idlePools?: readonly PoolRecord[];
+  /** Further subnets, of drivers that take several. */
+  readonly morePools?: readonly PoolRecord[];
   /** Name of the bridge in the host, for the bridge driver. */
   readonly device?: string;
   /** RFC 3339 with nanoseconds. */
   readonly created: string;
   readonly predefined: boolean;
+}
+
+/** What an endpoint has of IPv6. */
+export interface Ipv6Record {
+  readonly address: string;
+  readonly prefix: number;
+  /** Empty where nobody routes. */
+  readonly gateway: string;
+}
+
+/** A route that a plugin wants in a sandbox. */
+export interface RouteRecord {
+  /** CIDR. */
+  readonly destination: string;
+  /** Empty: the destination is on the link. */
+  readonly nextHop: string;
 }
 
 /** A network namespace as it was when the endpoint was made: the path may stand for another one later, the identity may not. */
@@ -50,6 +82,8 @@ export interface EndpointRecord {
   readonly id: string;
   readonly networkId: string;
   readonly sandboxId: string;
+  /** Who tells which sandboxes live; absent: the engine. */
+  readonly owner?: string;
   /** Container name. */
   readonly name: string;
   readonly hostname: string;
@@ -66,11 +100,21 @@ export interface EndpointRecord {
   readonly address: string;
   readonly prefix: number;
   readonly gateway: string;
+  /** Absent without IPv6. */
+  readonly ipv6?: Ipv6Record;
+  /** Further addresses that were asked for, CIDR. Absent: none. */
+  readonly linkLocal?: readonly string[];
+  /** Further routes of the sandbox, of plugins. */
+  readonly routes?: readonly RouteRecord[];
   /** Carries the sandbox's default route and its published ports. */
   readonly defaultRoute: boolean;
+  /** Families whose default route it has besides, where the endpoint that carries the sandbox's has none of it. Absent: none. */
+  readonly otherRoutes?: readonly (4 | 6)[];
   /** Claim to the default route, see ranking.ts; absent (0) in records of before. */
   readonly gatewayPriority?: number;
   readonly ports: readonly PublishedPort[];
+  /** What the ports were asked for: who carries the default route next satisfies it anew. Absent in records of before, and where nothing was asked for. */
+  readonly portWishes?: readonly PortWish[];
   /** Endpoints of a sandbox in the order of their making. */
   readonly order: number;
 }

@@ -28,7 +28,7 @@ export class TestHost {
 
   constructor() {
     syscalls.unshare(CLONE.NEWNET);
-    writeFileSync('/proc/sys/net/ipv4/ip_forward', '0'); // a new namespace has the machine's value
+    for (const file of ['ipv4/ip_forward', 'ipv6/conf/all/forwarding']) writeFileSync(`/proc/sys/net/${file}`, '0'); // a new namespace has the machine's values
     this.ip('link', 'set', 'lo', 'up');
   }
 

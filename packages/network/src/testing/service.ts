@@ -49,11 +49,13 @@ export function connectRequest(change: Partial<ConnectRequest>): ConnectRequest 
     aliases: [],
     ipAddress: '',
     ipv6Address: '',
+    linkLocalIps: [],
     macAddress: '',
     driverOptions: {},
     ports: [],
     dnsServers: [],
     gatewayPriority: 0n,
+    owner: '',
     links: {},
     ...change,
   };

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Info } from '@gantry/api/containerd/services/snapshots/v1/snapshots';
 import type { Mount } from '@gantry/api/containerd/types/types';
+import { syscalls } from '@gantry/linux';
 import { newContext } from '@gantry/rpc';
 import type { TestEngine } from '../../testing/engine';
 
@@ -33,17 +34,25 @@ function mountOne({ type, source, options }: Mount, target: string): void {
   const lower = rest.find((option) => option.startsWith('lowerdir='))?.slice('lowerdir='.length) ?? '';
   const cwd = dirname(dirname(lower.split(':')[0] ?? '/'));
   const relative = lower.length < 2000 ? rest : rest.map((option) => option.replaceAll(`${cwd}/`, ''));
-  execFileSync('mount', ['-t', type, ...(relative.length === 0 ? [] : ['-o', relative.join(',')]), source, target], { cwd });
+  execFileSync('mount', ['-t', type, ...(relative.length === 0 ? [] : ['-o', relative.join(',')]), source, target], {
+    cwd,
+    // mount(8) of Debian 13 gives each option to fsconfig(2), which takes 256 bytes of one.
+    env: { ...process.env, LIBMOUNT_FORCE_MOUNT2: 'always' },
+  });
 }
 
-/** Everything that a tree shows, a line an entry; two trees that are the same to their users have the same. */
+/** Everything that a tree shows, a line an entry; two trees that are the same to their users have the same. Of names of one file the first stands for it. */
 export function treeOf(root: string): string[] {
   const lines: string[] = [];
+  const firsts = new Map<number, string>();
   const walk = (path: string): void => {
     const full = join(root, path);
     const stat = lstatSync(full);
-    const body = stat.isFile() ? readFileSync(full, 'utf8') : stat.isSymbolicLink() ? readlinkSync(full) : '';
-    lines.push([path, stat.mode.toString(8), stat.uid, stat.gid, body].join(' '));
+    const body = stat.isFile() ? readFileSync(full, 'utf8') : stat.isSymbolicLink() ? readlinkSync(full) : stat.rdev;
+    const first = stat.isDirectory() ? path : (firsts.get(stat.ino) ?? path);
+    firsts.set(stat.ino, first);
+    const attributes = syscalls.llistxattr(full).map((name) => `${name}=${syscalls.lgetxattr(full, name)?.toString('hex')}`);
+    lines.push([path, first, stat.mode.toString(8), stat.uid, stat.gid, ...attributes.sort(), body].join(' '));
     if (stat.isDirectory()) for (const name of readdirSync(full).sort()) walk(join(path, name));
   };
   walk('/');
@@ -115,16 +124,17 @@ export class Subject {
     return mounted(await this.look(`${of}-view`, of), fn).finally(() => this.remove(`${of}-view`));
   }
 
-  /** Layer on layer, each made by a script: after each a view shows what the scripts make of one plain directory. */
-  async stack(...scripts: readonly string[]): Promise<void> {
+  /** Layer on layer, each made by a step, as a rule a script: after each a view shows what the steps make of one plain directory. */
+  async stack(...steps: readonly (string | ((root: string) => void))[]): Promise<void> {
     const flat = mkdtempSync(join(tmpdir(), 'gi-flat-'));
     try {
       script('chmod 755 .')(flat);
-      const names = scripts.map((_text, at) => `stack-${at}`);
-      for (const [at, text] of scripts.entries()) {
+      const names = steps.map((_step, at) => `stack-${at}`);
+      for (const [at, step] of steps.entries()) {
         const as = names[at] ?? '';
-        await this.layer(as, names[at - 1] ?? '', script(text));
-        script(text)(flat);
+        const apply = typeof step === 'string' ? script(step) : step;
+        await this.layer(as, names[at - 1] ?? '', apply);
+        apply(flat);
         expect(await this.view(as, treeOf)).toEqual(treeOf(flat));
       }
       await this.remove(...names.reverse());

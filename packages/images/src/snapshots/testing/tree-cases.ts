@@ -1,15 +1,21 @@
 import { lstatSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { syscalls } from '@gantry/linux';
 import { mounted, script, type Subject, treeOf } from './tools';
 
 /** What lies in the trees: each layer on the layers below is what the same steps make of one plain directory. */
 export function treeCases(on: Subject): void {
-  test('a file of a layer below is changed in its text alone, or in its mode alone', () =>
-    on.stack(
-      'mkdir -m 700 etc; echo 10.0.0.1 > etc/hosts; echo PATH=/bin > etc/profile; chmod 644 etc/*',
-      'echo 10.0.0.2 > etc/hosts; chmod 666 etc/profile; mkdir -m 700 root; echo x > root/.bashrc',
-    ));
+  test('a file of a layer below is changed in its text alone, or in its mode alone, at any moment of a second', async () => {
+    for (let left = 3; left > 0; left--) {
+      await on.stack(
+        'mkdir -m 700 etc; echo 10.0.0.1 > etc/hosts; echo PATH=/bin > etc/profile; chmod 644 etc/*',
+        'echo 10.0.0.2 > etc/hosts; chmod 666 etc/profile; mkdir -m 700 root; echo x > root/.bashrc',
+      );
+      if (left > 1) await sleep(1000 - (Date.now() % 1000)); // two seconds that begin with it
+    }
+  });
 
   test('a directory that was removed and made anew hides what it had', () =>
     on.stack(
@@ -36,6 +42,20 @@ export function treeCases(on: Subject): void {
       'mkdir -m 700 d3; echo Hello > d3/f1; rm -r d1; ln d2/f2 d3/f2; rm d2/f2',
     ));
 
+  test('names of one file, special files and attributes are those of one directory, and attributes change', () =>
+    on.stack(
+      (root) => {
+        script('echo x > one; ln one two; ln -s one soft; mkfifo fifo; mknod zero c 1 5; mkdir d; echo y > f')(root);
+        for (const name of ['d', 'f', 'soft']) syscalls.lsetxattr(join(root, name), 'trusted.a', Buffer.from('below'));
+      },
+      (root) => {
+        script('rm zero; ln soft d/soft; ln f d/f')(root);
+        syscalls.lremovexattr(join(root, 'd'), 'trusted.a');
+        syscalls.lsetxattr(join(root, 'f'), 'trusted.a', Buffer.from('above'));
+        syscalls.lsetxattr(join(root, 'd'), 'trusted.b', Buffer.from('above'));
+      },
+    ));
+
   test('directories and files are renamed, over others too', () =>
     on.stack(
       'mkdir -m 700 d1 some; echo first > some/f1; echo nothing > some/f2',
@@ -54,7 +74,7 @@ export function treeCases(on: Subject): void {
     await on.remove('empty');
   });
 
-  test('128 layers are shown as one tree', async () => {
+  test('128 layers are shown as one tree, and the growing one while it is written', async () => {
     const flat = mkdtempSync(join(tmpdir(), 'gi-flat-'));
     try {
       script('chmod 755 .')(flat);
@@ -64,8 +84,12 @@ export function treeCases(on: Subject): void {
           at === 0
             ? 'echo bottom > bottom; echo 0 > over; mkdir add only; echo bye > only/bottom'
             : `echo ${at} > over; echo same > add/${at}; rm -r only; mkdir only; echo mine > only/${at}`;
-        await on.layer(as, names[at - 1] ?? '', script(step));
-        script(step)(flat);
+        await on.layer(as, names[at - 1] ?? '', (root) => {
+          const same = (): void => void (at % 8 === 0 && expect(treeOf(root)).toEqual(treeOf(flat)));
+          same();
+          for (const each of [root, flat]) script(step)(each);
+          same();
+        });
       }
       expect(await on.view('deep-127', treeOf)).toEqual(treeOf(flat));
       await on.remove(...names.reverse());

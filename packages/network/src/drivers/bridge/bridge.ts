@@ -1,23 +1,24 @@
-import { forbidden, invalidArgument, resourceExhausted } from '@gantry/rpc';
-import type { Cidr } from '../../address/cidr';
-import { formatAddress, macOf, parseAddress, parseCidr, parseMac } from '../../address/cidr';
-import { AddressLeases } from '../../address/leases';
+import { randomBytes } from 'node:crypto';
+import { forbidden, invalidArgument } from '@gantry/rpc';
+import type { Address, Cidr, Family } from '../../address/cidr';
+import { contains, formatCidr, formatMac, macOf, parseAddress, parseCidr, parseMac } from '../../address/cidr';
 import type { UdpFlows } from '../../conntrack/forget';
 import type { OwnTable } from '../../firewall/own-table';
+import { familyOf, type Ipam, type Lease } from '../../ipam/ipam';
+import { checkPools } from '../../ipam/pool-faults';
 import type { Namespace, NetworkKernel } from '../../kernel/kernel';
 import type { NetlinkConnection } from '../../netlink/connection';
 import { isNetlinkError } from '../../netlink/connection';
 import type { BridgeRules, PortRule } from '../../nft/ruleset';
-import { hostAndPort, type PublishedPort } from '../../ports/port';
-import type { PortPublisher } from '../../ports/publisher';
+import { hostAndPort, isRouted, type PortWish, type PublishedPort } from '../../ports/port';
+import { isWildcard } from '../../ports/book';
+import { isTranslated, type PortPublisher, type TargetAddresses } from '../../ports/publisher';
 import type { EndpointRecord, NetworkRecord } from '../../store/record';
 import type { EndpointPlan, EndpointWish, NetworkDriver, NetworkPlan, NetworkWish } from '../driver';
 import type { BridgeDevices } from './device';
 import { interfaceName } from './endpoint-options';
 import { readBridgeOptions } from './options';
 import { plug, routeThrough } from './sandbox';
-import type { Surroundings } from './subnet';
-import { choosePool } from './subnet';
 
 export interface BridgeParts {
   readonly kernel: NetworkKernel;
@@ -25,20 +26,21 @@ export interface BridgeParts {
   readonly devices: BridgeDevices;
   readonly table: OwnTable;
   readonly publisher: PortPublisher;
-  readonly surroundings: () => Promise<Surroundings>;
+  readonly ipam: (name: string) => Ipam;
   /** Runs in the background, after rules for UDP ports came or went. */
   readonly forgetFlows: (flows: UdpFlows) => void;
   /** Device of a network whose options name none. */
   readonly deviceOf: (wish: NetworkWish) => string;
   /** Rejects when a device that a user named exists already: it is not ours to change. */
   readonly claim: (device: string) => Promise<void>;
+  /** The host must forward IPv6 from now on. */
+  readonly forwardIpv6: () => void;
 }
 
 /** Networks on a Linux bridge, translated to the host's addresses. */
 export class BridgeDriver implements NetworkDriver {
   readonly name = 'bridge';
   readonly traits = { namespace: 'connected', manifold: true, resolver: true } as const;
-  readonly #leases = new Map<string, AddressLeases>();
   /** Interface index of a network's bridge; a stale one shows as ENODEV when it is used. */
   readonly #bridges = new Map<string, number>();
 
@@ -48,17 +50,34 @@ export class BridgeDriver implements NetworkDriver {
     const options = readBridgeOptions(wish.options);
     const device = options.device ?? this.parts.deviceOf(wish);
     if (options.device !== undefined && !wish.predefined) await this.parts.claim(device);
-    if (options.isolated && !wish.internal) throw invalidArgument("gateway mode 'isolated' can only be used for an internal network");
+    const isIsolated = (family: Family): boolean => options.modes[family] === 'isolated';
+    if ((isIsolated(4) || isIsolated(6)) && !wish.internal)
+      throw invalidArgument("gateway mode 'isolated' can only be used for an internal network");
+    checkPools(wish);
+    if (!wish.enableIpv4 && !wish.enableIpv6) throw invalidArgument('IPv4 or IPv6 must be enabled');
+    for (const family of [4, 6] as const)
+      if (wish.pools.filter((pool) => familyOf(pool) === family).length > 1)
+        throw forbidden("bridge driver doesn't support multiple subnets");
     // Where nobody routes no address is set apart for it.
-    const pool = choosePool(wish, await this.parts.surroundings(), !options.isolated && !(options.inhibit && wish.internal));
-    return { options: wish.options, pool, device };
+    const ipam = this.parts.ipam(wish.ipamDriver);
+    const gateway = { 4: !isIsolated(4) && !(options.inhibit && wish.internal), 6: !isIsolated(6) };
+    const pools = await ipam.plan(wish, { gateway });
+    const [pool, pool6] = [pools.find((each) => familyOf(each) === 4), pools.find((each) => familyOf(each) === 6)];
+    if (wish.enableIpv4 && (pool === undefined || pool.subnet === EMPTY)) throw invalidArgument('ipv4 pool is empty');
+    if (wish.enableIpv6 && pool6 === undefined) throw invalidArgument('ipv6 pool is empty');
+    return { options: wish.options, device, ...(pool === undefined ? {} : { pool }), ...(pool6 === undefined ? {} : { pool6 }) };
   }
 
   async ensure(network: NetworkRecord): Promise<void> {
     const options = readBridgeOptions(network.options);
-    const { device, subnet, gateway } = factsOf(network);
-    const address = gateway === undefined || options.inhibit || options.isolated ? undefined : { address: gateway, prefix: subnet.prefix };
-    const link = await this.parts.devices.ensure({ name: device, address, mtu: options.mtu });
+    const { device, subnets } = factsOf(network);
+    const addresses = subnets.flatMap(({ subnet, gateway }): Cidr[] => {
+      const { family } = subnet.address;
+      if (gateway === undefined || options.modes[family] === 'isolated' || (family === 4 && options.inhibit)) return [];
+      return [{ address: gateway, prefix: subnet.prefix }];
+    });
+    const link = await this.parts.devices.ensure({ name: device, addresses, mtu: options.mtu });
+    if (network.pool6 !== undefined) this.parts.forwardIpv6();
     this.#bridges.set(network.id, link.index);
     await this.parts.table.addBridge(rulesOf(network));
   }
@@ -67,7 +86,7 @@ export class BridgeDriver implements NetworkDriver {
     const { device } = factsOf(network);
     await this.parts.table.removeBridge(device);
     await this.parts.devices.remove(device);
-    this.#leases.delete(network.id);
+    await this.#ipam(network).forget(network);
     this.#bridges.delete(network.id);
   }
 
@@ -75,44 +94,38 @@ export class BridgeDriver implements NetworkDriver {
     const mac = wish.macAddress === '' ? undefined : parseMac(wish.macAddress);
     if (wish.macAddress !== '' && (mac === undefined || (mac[0] ?? 1) & 1))
       throw invalidArgument(`endpoint ${wish.name}: "${wish.macAddress}" is no unicast MAC address`);
-    const { subnet, gateway } = factsOf(network);
     const options = readBridgeOptions(network.options);
     const name = interfaceName(options.interfacePrefix, wish);
-    const address = this.#lease(network, wish.ipAddress);
-    const text = formatAddress(address);
-    let ports: readonly PublishedPort[] = [];
+    const linkLocal = linkLocalOf(wish, network);
+    const gatewayOf = (pool: NetworkRecord['pool']): string => (network.internal ? '' : (pool?.gateway ?? ''));
+    const [lease, lease6] = await this.#lease(network, wish);
+    const ipv6 = lease6 === undefined ? {} : { ipv6: { ...lease6, gateway: gatewayOf(network.pool6) } };
+    const given = { address: lease?.address ?? '', ...ipv6 };
     try {
-      // An internal network is cut off from the host's outside: dockerd publishes nothing there either.
-      if (!network.internal)
-        ports = await this.parts.publisher.publish(wish, wish.ports, {
-          address: text,
-          defaultIp: options.hostBinding === '0.0.0.0' ? '' : options.hostBinding,
-        });
+      return {
+        interface: name,
+        hostInterface: `veth${wish.id.slice(0, 11)}`,
+        mac: mac === undefined ? chosenMac(given.address) : formatMac(mac),
+        ...given,
+        ...(linkLocal.length === 0 ? {} : { linkLocal: linkLocal.map(formatCidr) }),
+        prefix: lease?.prefix ?? 0,
+        gateway: gatewayOf(network.pool),
+        ports: await this.#occupyPorts(network, { ...wish, ...given }, wish.ports),
+      };
     } catch (error) {
-      this.#leasesOf(network).release(address);
+      this.#giveBack(network, given);
       throw error;
     }
-    return {
-      interface: name,
-      hostInterface: `veth${wish.id.slice(0, 11)}`,
-      mac: mac === undefined ? macOf(address) : [...mac].map((byte) => byte.toString(16).padStart(2, '0')).join(':'),
-      address: text,
-      prefix: subnet.prefix,
-      gateway: network.internal || gateway === undefined ? '' : formatAddress(gateway),
-      ports,
-    };
   }
 
-  release(network: NetworkRecord, endpoint: Pick<EndpointRecord, 'id' | 'address'>): void {
+  release(network: NetworkRecord, endpoint: Pick<EndpointRecord, 'id' | 'address' | 'ipv6'>): void {
     this.parts.publisher.release(endpoint.id);
-    const address = parseAddress(endpoint.address);
-    if (address !== undefined) this.#leasesOf(network).release(address);
+    this.#giveBack(network, endpoint);
   }
 
   async restore(network: NetworkRecord, endpoint: EndpointRecord): Promise<string[]> {
-    const address = parseAddress(endpoint.address);
-    if (address !== undefined) this.#leasesOf(network).restore(address);
-    const lost = await this.parts.publisher.restore(endpoint, endpoint.ports, endpoint.address);
+    for (const address of addressesOf(endpoint)) await this.#ipam(network).restore(network, { address });
+    const lost = await this.parts.publisher.restore(endpoint, endpoint.ports, targetOf(endpoint));
     await this.parts.table.publish(
       endpoint.id,
       endpoint.ports.flatMap((port) => portRule(endpoint, port)),
@@ -132,8 +145,18 @@ export class BridgeDriver implements NetworkDriver {
   }
 
   async route(_network: NetworkRecord, endpoint: EndpointRecord, namespace: Namespace): Promise<void> {
-    const gateway = parseAddress(endpoint.gateway);
-    if (gateway !== undefined) await routeThrough(this.parts.kernel, namespace, { name: endpoint.interface, gateway });
+    const gateways = gatewaysOf(endpoint);
+    if (gateways.length > 0) await routeThrough(this.parts.kernel, namespace, { name: endpoint.interface, gateways });
+  }
+
+  async publish(network: NetworkRecord, endpoint: EndpointRecord, wishes: readonly PortWish[]): Promise<readonly PublishedPort[]> {
+    const ports = await this.#occupyPorts(network, endpoint, wishes);
+    await this.parts.table.publish(
+      endpoint.id,
+      ports.flatMap((port) => portRule(endpoint, port)),
+    );
+    this.#forgetFlows({ ...endpoint, ports });
+    return ports;
   }
 
   async unpublish(endpoint: EndpointRecord): Promise<void> {
@@ -155,8 +178,8 @@ export class BridgeDriver implements NetworkDriver {
         hostName: endpoint.hostInterface,
         name: endpoint.interface,
         mac: parseMac(endpoint.mac) ?? Buffer.alloc(6),
-        address: { address: parseAddress(endpoint.address) ?? 0, prefix: endpoint.prefix },
-        gateway: endpoint.defaultRoute ? parseAddress(endpoint.gateway) : undefined,
+        addresses: [...blocksOf(endpoint), ...(endpoint.linkLocal ?? []).flatMap((text) => parseCidr(text) ?? [])],
+        gateways: gatewaysOf(endpoint),
         bridgeIndex,
         mtu: options.mtu,
         isolated: !options.interContainer,
@@ -170,61 +193,132 @@ export class BridgeDriver implements NetworkDriver {
     }
   }
 
+  /** An internal network is cut off from the host's outside: dockerd publishes nothing there either. */
+  async #occupyPorts(
+    network: NetworkRecord,
+    endpoint: Pick<EndpointRecord, 'id' | 'name' | 'address' | 'ipv6'>,
+    wishes: readonly PortWish[],
+  ): Promise<readonly PublishedPort[]> {
+    if (network.internal) return [];
+    const { hostBinding, modes } = readBridgeOptions(network.options);
+    return this.parts.publisher.publish(endpoint, wishes, {
+      ...targetOf(endpoint),
+      defaultIp: hostBinding === '0.0.0.0' ? '' : hostBinding,
+      routed: { 4: modes[4] === 'routed', 6: modes[6] === 'routed' },
+    });
+  }
+
   #forgetFlows(endpoint: EndpointRecord): void {
     const hostPorts = new Set(endpoint.ports.filter((port) => port.protocol === 'udp').map((port) => port.hostPort));
-    if (hostPorts.size > 0) this.parts.forgetFlows({ hostPorts, containerAddress: parseAddress(endpoint.address) ?? 0 });
+    if (hostPorts.size === 0) return;
+    for (const { address } of blocksOf(endpoint)) this.parts.forgetFlows({ hostPorts, containerAddress: address });
   }
 
-  #lease(network: NetworkRecord, wanted: string): number {
-    const leases = this.#leasesOf(network);
-    if (wanted === '') {
-      const address = leases.take();
-      if (address === undefined)
-        throw resourceExhausted(`no available IPv4 addresses on network ${network.name} (${network.pool?.subnet})`);
-      return address;
+  /** An address of each family that the network has, all or none. */
+  async #lease(network: NetworkRecord, wish: EndpointWish): Promise<readonly [ipv4: Lease | undefined, ipv6: Lease | undefined]> {
+    const ipam = this.#ipam(network);
+    const take = (family: Family, address: string): Promise<Lease> => ipam.take(network, { family, address, mac: wish.macAddress });
+    const lease = network.pool === undefined ? undefined : await take(4, wish.ipAddress);
+    try {
+      return [lease, network.pool6 === undefined || !wish.takesIpv6 ? undefined : await take(6, wish.ipv6Address)];
+    } catch (error) {
+      if (lease !== undefined) ipam.release(network, lease);
+      throw error;
     }
-    const address = parseAddress(wanted);
-    if (address === undefined) throw invalidArgument(`invalid IPv4 address: ${wanted}`);
-    const outcome = leases.takeExactly(address);
-    if (outcome === 'in use') throw forbidden('Address already in use');
-    if (outcome === 'outside')
-      throw invalidArgument(`no configured subnet or ip-range contain the IP address ${wanted}`, { meta: { fault: 'endpoint settings' } });
-    return address;
   }
 
-  #leasesOf(network: NetworkRecord): AddressLeases {
-    let leases = this.#leases.get(network.id);
-    if (leases === undefined) {
-      const { subnet, gateway } = factsOf(network);
-      const aux = Object.values(network.pool?.auxAddresses ?? {}).flatMap((text) => parseAddress(text) ?? []);
-      leases = new AddressLeases(
-        subnet,
-        parseCidr(network.pool?.ipRange ?? ''),
-        new Set([...(gateway === undefined ? [] : [gateway]), ...aux]),
-      );
-      this.#leases.set(network.id, leases);
-    }
-    return leases;
+  #giveBack(network: NetworkRecord, endpoint: Pick<EndpointRecord, 'address' | 'ipv6'>): void {
+    for (const address of addressesOf(endpoint)) this.#ipam(network).release(network, { address });
+  }
+
+  #ipam({ ipamDriver = '' }: NetworkRecord): Ipam {
+    return this.parts.ipam(ipamDriver);
   }
 }
 
-function factsOf(network: NetworkRecord): { device: string; subnet: Cidr; gateway: number | undefined } {
-  const subnet = parseCidr(network.pool?.subnet ?? '');
-  const gateway = parseAddress(network.pool?.gateway ?? '');
-  if (subnet === undefined || network.device === undefined) throw invalidArgument(`record of bridge network ${network.name} is incomplete`);
-  return { device: network.device, subnet, gateway };
+/** What an IPAM driver answers that gives no addresses. */
+const EMPTY = '0.0.0.0/0';
+
+interface BridgeFacts {
+  readonly device: string;
+  readonly subnets: readonly { readonly subnet: Cidr; readonly gateway: Address | undefined }[];
+}
+
+function factsOf(network: NetworkRecord): BridgeFacts {
+  const subnets = [network.pool, network.pool6].flatMap((pool) => {
+    const subnet = pool === undefined ? undefined : parseCidr(pool.subnet);
+    return pool === undefined || subnet === undefined ? [] : [{ subnet, gateway: parseAddress(pool.gateway) }];
+  });
+  if (subnets.length === 0 || network.device === undefined) throw invalidArgument(`record of bridge network ${network.name} is incomplete`);
+  return { device: network.device, subnets };
 }
 
 export function rulesOf(network: NetworkRecord): BridgeRules {
-  const options = readBridgeOptions(network.options);
-  const { device, subnet } = factsOf(network);
-  return { device, subnet, interContainer: options.interContainer, internal: network.internal, masquerade: options.masquerade };
+  const { interContainer, masquerade, modes } = readBridgeOptions(network.options);
+  const { device, subnets } = factsOf(network);
+  const byFamily = subnets.map(({ subnet }) => {
+    const { family } = subnet.address;
+    const routed = modes[family] === 'routed';
+    return [family, { subnet, routed, masquerade: masquerade && !routed }] as const;
+  });
+  return { device, interContainer, internal: network.internal, subnets: Object.fromEntries(byFamily) };
 }
 
-/** The translation of a published port; none for IPv6, which the service relays itself. */
+type Addressed = Pick<EndpointRecord, 'address' | 'ipv6'>;
+
+const addressesOf = ({ address, ipv6 }: Addressed): string[] => [address, ipv6?.address ?? ''].filter((text) => text !== '');
+
+const targetOf = ({ address, ipv6 }: Addressed): TargetAddresses => ({ address, address6: ipv6?.address ?? '' });
+
+function blocksOf({ address, prefix, ipv6 }: Addressed & Pick<EndpointRecord, 'prefix'>): Cidr[] {
+  return [{ address, prefix }, ...(ipv6 === undefined ? [] : [ipv6])].flatMap((block) => {
+    const parsed = parseAddress(block.address);
+    return parsed === undefined ? [] : [{ address: parsed, prefix: block.prefix }];
+  });
+}
+
+const LINK_LOCAL = { 4: parseCidr('169.254.0.0/16'), 6: parseCidr('fe80::/64') } as const;
+
+/** The wished addresses of the link, with the length of their block. */
+function linkLocalOf({ name, linkLocalIps, takesIpv6 }: EndpointWish, { pool6, name: of }: NetworkRecord): Cidr[] {
+  return linkLocalIps.map((text) => {
+    const address = parseAddress(text);
+    const block = address === undefined ? undefined : LINK_LOCAL[address.family];
+    if (address === undefined || block === undefined || !contains(block, address))
+      throw invalidArgument(`invalid link local IP address: ${text}`);
+    if (address.family === 6 && (pool6 === undefined || !takesIpv6))
+      throw invalidArgument(`endpoint ${name} cannot have the address ${text}: it has no IPv6 on network ${of}`);
+    return { address, prefix: block.prefix };
+  });
+}
+
+/** Those that the sandbox's default routes go through. */
+const gatewaysOf = ({
+  gateway,
+  ipv6,
+  defaultRoute,
+  otherRoutes = [],
+}: Pick<EndpointRecord, 'gateway' | 'ipv6' | 'defaultRoute' | 'otherRoutes'>): Address[] =>
+  [gateway, ipv6?.gateway ?? '']
+    .flatMap((text) => parseAddress(text) ?? [])
+    .filter(({ family }) => defaultRoute || otherRoutes.includes(family));
+
+/** Of the IPv4 address, so that whoever gets it again is known by the same; else any that its owner administers himself. */
+function chosenMac(address: string): string {
+  const parsed = parseAddress(address);
+  if (parsed !== undefined) return macOf(parsed);
+  const bytes = randomBytes(6);
+  bytes.writeUInt8((bytes.readUInt8(0) & 0xfc) | 0x02, 0);
+  return formatMac(bytes);
+}
+
+/** What lets a published port in: its translation, or that it is open for who comes by a route. None where this service relays: at addresses that nothing is translated to, and from IPv6 to IPv4. */
 function portRule(endpoint: EndpointRecord, port: PublishedPort): PortRule[] {
   const hostAddress = parseAddress(port.hostIp);
-  const containerAddress = parseAddress(endpoint.address);
-  if (hostAddress === undefined || containerAddress === undefined) return [];
-  return [{ protocol: port.protocol, hostAddress, hostPort: port.hostPort, containerAddress, containerPort: port.containerPort }];
+  if (hostAddress === undefined || !isTranslated(port.hostIp, targetOf(endpoint))) return [];
+  const containerAddress = parseAddress(hostAddress.family === 4 ? endpoint.address : (endpoint.ipv6?.address ?? ''));
+  if (containerAddress === undefined) return [];
+  const { protocol, hostPort, containerPort } = port;
+  const host = isRouted(port) ? undefined : { address: isWildcard(port.hostIp) ? undefined : hostAddress, port: hostPort };
+  return [{ protocol, host, containerAddress, containerPort }];
 }

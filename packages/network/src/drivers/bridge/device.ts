@@ -5,14 +5,14 @@ import { formatCidr, overlaps } from '../../address/cidr';
 import type { NetworkKernel } from '../../kernel/kernel';
 import { addAddress, deleteAddress, dumpAddresses, readAddresses } from '../../link/address';
 import type { Link } from '../../link/link';
-import { createBridge, deleteLink, getLink, readLinks, setUp } from '../../link/link';
+import { createBridge, deleteLink, getLink, readLinks, setAlias, setUp } from '../../link/link';
 import type { NetlinkConnection } from '../../netlink/connection';
 import { isNetlinkError } from '../../netlink/connection';
 
 export interface BridgeDevice {
   readonly name: string;
-  /** The gateway with the subnet's prefix length; none where the host is not on the network. */
-  readonly address: Cidr | undefined;
+  /** The gateways with their subnets' prefix lengths; none where the host is not on the network. */
+  readonly addresses: readonly Cidr[];
   readonly mtu: number | undefined;
 }
 
@@ -21,6 +21,8 @@ export class BridgeDevices {
   constructor(
     private readonly route: NetlinkConnection,
     private readonly kernel: NetworkKernel,
+    /** What is written on bridges that are made here. */
+    private readonly mark: string,
   ) {}
 
   async find(name: string): Promise<Link | undefined> {
@@ -32,18 +34,20 @@ export class BridgeDevices {
     }
   }
 
-  /** Makes the bridge, or brings one that is there into shape: its only IPv4 address is the wanted one, if any. */
+  /** Makes the bridge, or brings one that is there into shape: it has the wanted addresses and no others, but for IPv6's own of the link. */
   async ensure(device: BridgeDevice): Promise<Link> {
     let link = await this.find(device.name);
     if (link === undefined) {
       // An address of its own: without one the bridge takes that of its lowest port, and changes it as ports come and go.
-      await this.route.request([createBridge(device.name, Buffer.concat([Buffer.from([0x02, 0x42]), randomBytes(4)]), device.mtu)]);
+      const mac = Buffer.concat([Buffer.from([0x02, 0x42]), randomBytes(4)]);
+      await this.route.request([createBridge(device.name, mac, device.mtu), setAlias(device.name, this.mark)]);
       link = await this.find(device.name);
     }
     if (link === undefined) throw failedPrecondition(`bridge ${device.name} vanished while it was made`);
     if (link.kind !== 'bridge') throw failedPrecondition(`interface ${device.name} exists and is no bridge`);
-    await this.#address(link.index, device.address);
-    this.#tune(device.name);
+    // Addresses of IPv6 can only be given where it is on.
+    this.#tune(device);
+    await this.#address(link.index, device.addresses);
     if (!link.up) await this.route.request([setUp(link.index)]);
     return link;
   }
@@ -56,30 +60,32 @@ export class BridgeDevices {
     }
   }
 
-  /** True when an interface that is older than the device has an address in the subnet. */
-  async isContested(name: string, subnet: Cidr): Promise<boolean> {
+  /** True when an interface that is older than the device has an address in one of the subnets. */
+  async isContested(name: string, subnets: readonly Cidr[]): Promise<boolean> {
     const own = (await this.find(name))?.index ?? 0;
     const addresses = readAddresses(await this.route.request([dumpAddresses()]));
-    return addresses.some((address) => address.index < own && overlaps(address, subnet));
+    return addresses.some((address) => address.index < own && subnets.some((subnet) => overlaps(address, subnet)));
   }
 
-  async #address(index: number, wanted: Cidr | undefined): Promise<void> {
+  async #address(index: number, wanted: readonly Cidr[]): Promise<void> {
     const present = readAddresses(await this.route.request([dumpAddresses()])).filter((address) => address.index === index);
-    const text = wanted === undefined ? '' : formatCidr(wanted);
-    const stale = present.filter((address) => formatCidr(address) !== text);
-    const requests = [
-      ...stale.map((address) => deleteAddress(index, address)),
-      ...(wanted === undefined ? [] : [addAddress(index, wanted)]),
-    ];
+    const texts = new Set(wanted.map(formatCidr));
+    const stale = present.filter((address) => !texts.has(formatCidr(address)));
+    const requests = [...stale.map((address) => deleteAddress(index, address)), ...wanted.map((address) => addAddress(index, address))];
     if (requests.length > 0) await this.route.request(requests);
   }
 
   /**
    * Loopback addresses may be translated towards the bridge (ports published on 127.0.0.1; our nft table keeps forged ones out), and the
-   * host takes no IPv6 router advertisement from a container.
+   * host takes no IPv6 router advertisement from a container. Without an address of it the bridge has no IPv6 at all. With one its own of the link is used at
+   * once: as long as that looks for a duplicate, which a random MAC address has not, nobody outside reaches a container.
    */
-  #tune(name: string): void {
+  #tune({ name, addresses }: BridgeDevice): void {
+    const hasIpv6 = addresses.some(({ address }) => address.family === 6);
     this.kernel.writeSysctl(`net/ipv4/conf/${name}/route_localnet`, '1');
-    this.kernel.writeSysctl(`net/ipv6/conf/${name}/disable_ipv6`, '1');
+    this.kernel.writeSysctl(`net/ipv6/conf/${name}/accept_ra`, '0');
+    this.kernel.writeSysctl(`net/ipv6/conf/${name}/accept_dad`, '0');
+    const set = this.kernel.writeSysctl(`net/ipv6/conf/${name}/disable_ipv6`, hasIpv6 ? '0' : '1');
+    if (hasIpv6 && !set) throw failedPrecondition(`bridge ${name}: the kernel has no IPv6`);
   }
 }

@@ -1,6 +1,16 @@
 import { isIPv4 } from 'node:net';
 import { invalidArgument, notImplemented } from '@gantry/rpc';
+import type { Family } from '../../address/cidr';
 import { MAX_NAME } from '../../link/link';
+
+/**
+ * How a network leads outside in a family: by the host's addresses; by its own, at the ports that are published; or not at all, where nobody is the gateway and
+ * the host is out of reach, too (for internal networks only).
+ */
+export type GatewayMode = (typeof GATEWAY_MODES)[number];
+const GATEWAY_MODES = ['nat', 'routed', 'isolated'] as const;
+/** What docker has more: refused by name. */
+const REFUSED_MODE = 'nat-unprotected';
 
 /** The options of a bridge network, understood. Names are Docker's. */
 export interface BridgeOptions {
@@ -9,8 +19,7 @@ export interface BridgeOptions {
   readonly masquerade: boolean;
   /** The bridge gets no IPv4 address: who is the gateway is not our business. */
   readonly inhibit: boolean;
-  /** Nobody is the gateway, and the host is out of reach, too. For internal networks only. */
-  readonly isolated: boolean;
+  readonly modes: Readonly<Record<Family, GatewayMode>>;
   /** Host address for published ports that name none; empty for all. */
   readonly hostBinding: string;
   readonly mtu: number | undefined;
@@ -25,24 +34,21 @@ const DEFAULTS: BridgeOptions = {
   interContainer: true,
   masquerade: true,
   inhibit: false,
-  isolated: false,
+  modes: { 4: 'nat', 6: 'nat' },
   hostBinding: '',
   mtu: undefined,
   interfacePrefix: 'eth',
 };
 
 /** Reads one option into the result; the table is the list of what is honoured. */
-const READERS: Readonly<Record<string, (value: string, key: string) => Partial<BridgeOptions>>> = {
+const READERS: Readonly<Record<string, (value: string, key: string, before: BridgeOptions) => Partial<BridgeOptions>>> = {
   [`${BRIDGE}name`]: (value, key) => ({ device: deviceName(value, key) }),
   [`${BRIDGE}enable_icc`]: (value, key) => ({ interContainer: boolean(value, key) }),
   [`${BRIDGE}enable_ip_masquerade`]: (value, key) => ({ masquerade: boolean(value, key) }),
   [`${BRIDGE}host_binding_ipv4`]: (value, key) => ({ hostBinding: hostAddress(value, key) }),
   [`${BRIDGE}inhibit_ipv4`]: (value, key) => ({ inhibit: boolean(value, key) }),
-  [`${BRIDGE}gateway_mode_ipv4`]: (value, key) => {
-    if (value !== 'nat' && value !== 'isolated')
-      throw notImplemented(`option ${key}: mode "${value}" is not supported, only "nat" and "isolated"`);
-    return { isolated: value === 'isolated' };
-  },
+  [`${BRIDGE}gateway_mode_ipv4`]: (value, key, { modes }) => ({ modes: { ...modes, 4: gatewayMode(value, key) } }),
+  [`${BRIDGE}gateway_mode_ipv6`]: (value, key, { modes }) => ({ modes: { ...modes, 6: gatewayMode(value, key) } }),
   [`${BRIDGE}default_bridge`]: (value, key) => {
     boolean(value, key);
     return {};
@@ -52,12 +58,7 @@ const READERS: Readonly<Record<string, (value: string, key: string) => Partial<B
 };
 
 /** What dockerd's driver does more: refused by name. Any other key is its owner's own, kept and shown. */
-const REFUSED: readonly string[] = [
-  `${BRIDGE}trusted_host_interfaces`,
-  'com.docker.network.host_ipv4',
-  'com.docker.network.host_ipv6',
-  'com.docker.network.enable_ipv6',
-];
+const REFUSED: readonly string[] = [`${BRIDGE}trusted_host_interfaces`, 'com.docker.network.host_ipv4', 'com.docker.network.host_ipv6'];
 
 /** Throws invalidArgument or notImplemented with the option's name. */
 export function readBridgeOptions(options: Readonly<Record<string, string>>): BridgeOptions {
@@ -65,14 +66,27 @@ export function readBridgeOptions(options: Readonly<Record<string, string>>): Br
   for (const [key, value] of Object.entries(options)) {
     const reader = Object.hasOwn(READERS, key) ? READERS[key] : undefined;
     if (REFUSED.includes(key)) throw notImplemented(`option "${key}" of the bridge driver is not supported`);
-    if (reader !== undefined) result = { ...result, ...reader(value, key) };
+    if (reader !== undefined) result = { ...result, ...reader(value, key, result) };
   }
   return result;
 }
 
-function boolean(value: string, key: string): boolean {
+function gatewayMode(value: string, key: string): GatewayMode {
+  const mode = GATEWAY_MODES.find((known) => known === value);
+  if (mode !== undefined) return mode;
+  if (value === REFUSED_MODE) throw notImplemented(`option ${key}: mode "${value}" is not supported, only ${GATEWAY_MODES.join(', ')}`);
+  throw invalidArgument(`failed to parse ${key} value: ${value} (unknown gateway mode ${value})`);
+}
+
+/** As Go reads it; undefined when it is neither. */
+export function booleanOf(value: string): boolean | undefined {
   if (/^(1|t|T|TRUE|true|True)$/.test(value)) return true;
-  if (/^(0|f|F|FALSE|false|False)$/.test(value)) return false;
+  return /^(0|f|F|FALSE|false|False)$/.test(value) ? false : undefined;
+}
+
+function boolean(value: string, key: string): boolean {
+  const known = booleanOf(value);
+  if (known !== undefined) return known;
   throw invalidArgument(`option ${key}: "${value}" is neither true nor false`);
 }
 

@@ -1,4 +1,4 @@
-import type { Cidr } from '../../address/cidr';
+import type { Address, Cidr } from '../../address/cidr';
 import type { Namespace, NetworkKernel } from '../../kernel/kernel';
 import { addAddress, setDefaultRoute } from '../../link/address';
 import { configurePort, createVeth, getLink, readLinks, setUp } from '../../link/link';
@@ -10,9 +10,9 @@ export interface SandboxInterface {
   readonly hostName: string;
   readonly name: string;
   readonly mac: Buffer;
-  readonly address: Cidr;
-  /** Present when the default route goes through it. */
-  readonly gateway: number | undefined;
+  readonly addresses: readonly Cidr[];
+  /** Present when the default routes go through it. */
+  readonly gateways: readonly Address[];
   readonly bridgeIndex: number;
   readonly mtu: number | undefined;
   /** The ports of the bridge may not talk to each other. */
@@ -38,28 +38,45 @@ export async function plug(kernel: NetworkKernel, route: NetlinkConnection, name
     if (!isNetlinkError(error, 'EEXIST')) throw error;
     await route.request([port]); // told apart by what follows: the peer is in the namespace, or the name belongs to somebody else
   }
-  // No IPv6 on this interface before it comes up: no link-local address, no router advertisement is sent or taken.
-  const inside = new NetlinkConnection(kernel.configure(namespace, [[`net/ipv6/conf/${wanted.name}/disable_ipv6`, '1']]));
+  const inside = new NetlinkConnection(kernel.configure(namespace, ipv6Settings(wanted)));
   try {
     const [link] = readLinks(await inside.request([setUp(LOOPBACK_INDEX), getLink(wanted.name)]));
     const index = link?.index ?? 0;
-    const route = wanted.gateway === undefined ? [] : [setDefaultRoute(wanted.gateway, index)];
-    await inside.request([addAddress(index, wanted.address), setUp(index), ...route]);
+    await inside.request([
+      ...wanted.addresses.map((address) => addAddress(index, address)),
+      setUp(index),
+      ...wanted.gateways.map((gateway) => setDefaultRoute(gateway, index)),
+    ]);
   } finally {
     inside.close();
   }
 }
 
-/** Sends the sandbox's default route through the interface. */
+/**
+ * What the interface must be told before it comes up. Without an address of it no IPv6: no link-local address, no router advertisement is sent or
+ * taken. With one the neighbours are told at once who has it now: it may have been another's a moment ago.
+ */
+function ipv6Settings({ name, addresses }: Pick<SandboxInterface, 'name' | 'addresses'>): [name: string, value: string][] {
+  const has = addresses.some(({ address }) => address.family === 6);
+  const own = `net/ipv6/conf/${name}`;
+  return has
+    ? [
+        [`${own}/disable_ipv6`, '0'],
+        [`${own}/ndisc_notify`, '1'],
+      ]
+    : [[`${own}/disable_ipv6`, '1']];
+}
+
+/** Sends the sandbox's default routes through the interface. */
 export async function routeThrough(
   kernel: NetworkKernel,
   namespace: Namespace,
-  wanted: { readonly name: string; readonly gateway: number },
+  wanted: { readonly name: string; readonly gateways: readonly Address[] },
 ): Promise<void> {
   const inside = new NetlinkConnection(kernel.netlink('route', namespace));
   try {
     const [link] = readLinks(await inside.request([getLink(wanted.name)]));
-    await inside.request([setDefaultRoute(wanted.gateway, link?.index ?? 0)]);
+    await inside.request(wanted.gateways.map((gateway) => setDefaultRoute(gateway, link?.index ?? 0)));
   } finally {
     inside.close();
   }

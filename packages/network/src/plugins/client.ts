@@ -1,0 +1,106 @@
+import { promises as fs } from 'node:fs';
+import { Agent, request as httpRequest, type RequestOptions } from 'node:http';
+import { Agent as SecureAgent, request as httpsRequest } from 'node:https';
+import { errorText, GantryError, internal, pause, unavailable } from '@gantry/rpc';
+import type { PluginAddress } from './places';
+
+const MEDIA_TYPE = 'application/vnd.docker.plugins.v1.2+json';
+/** What one call may take, milliseconds. */
+const CALL_MS = 30_000;
+/** A plugin that is being started is waited for: so often, so long. */
+const TRIES = 4;
+const AGAIN_MS = 500;
+/** No answer of a plugin is longer. */
+const MAX_ANSWER = 4 * 1024 * 1024;
+
+/** A plugin does not know the method. */
+export const isMethodMissing = (error: unknown): boolean => error instanceof GantryError && error.meta['plugin'] === 'method missing';
+
+/** Calls a plugin: JSON over HTTP, a POST a method. */
+export class PluginClient {
+  constructor(
+    readonly name: string,
+    private readonly address: PluginAddress,
+  ) {}
+
+  /** The plugin's answer, an object. Errors: unavailable for a plugin that is not reached or does not answer in time, internal in its own words. */
+  async call(method: string, body: object): Promise<Readonly<Record<string, unknown>>> {
+    const options = await this.options(method);
+    const { status, text } = await this.post(options, JSON.stringify(body), method);
+    const answer = parsed(text);
+    const said = [answer?.['Err'], answer?.['Error']].find((one) => typeof one === 'string' && one !== '');
+    if (status !== 200) {
+      throw internal(`${method}: ${typeof said === 'string' ? said : text.trim()}`, {
+        meta: { plugin: status === 404 ? 'method missing' : 'refused' },
+      });
+    }
+    if (said !== undefined) throw internal(`remote: ${said as string}`, { meta: { plugin: 'refused' } });
+    if (answer === undefined) throw internal(`plugin ${this.name}: ${method} was answered with what is no JSON object`);
+    return answer;
+  }
+
+  private async options(method: string): Promise<RequestOptions & { readonly secure: boolean }> {
+    const { url, tls } = this.address;
+    const base = {
+      method: 'POST',
+      path: `/${method}`,
+      headers: { Accept: MEDIA_TYPE },
+      signal: AbortSignal.timeout(CALL_MS),
+    };
+    if (url.startsWith('unix://')) return { ...base, socketPath: url.slice('unix://'.length), agent: new Agent(), secure: false };
+    const { hostname, port, protocol } = new URL(url.replace(/^tcp:/, tls === undefined ? 'http:' : 'https:'));
+    const secure = protocol === 'https:';
+    const read = async (path = ''): Promise<Buffer | undefined> => (path === '' ? undefined : fs.readFile(path));
+    const [ca, cert, key] = await Promise.all([read(tls?.ca), read(tls?.certificate), read(tls?.key)]);
+    const agent = secure ? new SecureAgent({ ca, cert, key, rejectUnauthorized: tls?.insecure !== true }) : new Agent();
+    return { ...base, hostname, port: port === '' ? (secure ? 443 : 80) : Number(port), agent, secure };
+  }
+
+  private async post(
+    { secure, ...options }: RequestOptions & { readonly secure: boolean },
+    body: string,
+    method: string,
+  ): Promise<{ readonly status: number; readonly text: string }> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await send(secure ? httpsRequest : httpRequest, options, body);
+      } catch (error) {
+        const code = (error as NodeJS.ErrnoException).code ?? '';
+        if (tries < TRIES && ['ECONNREFUSED', 'ENOENT'].includes(code) && (await pause(AGAIN_MS))) continue;
+        throw unavailable(`plugin ${this.name} does not answer ${method}: ${errorText(error)}`, { cause: error });
+      }
+    }
+  }
+}
+
+function send(
+  request: typeof httpRequest,
+  options: RequestOptions,
+  body: string,
+): Promise<{ readonly status: number; readonly text: string }> {
+  return new Promise((resolve, reject) => {
+    const sent = request(options, (response) => {
+      const parts: Buffer[] = [];
+      let size = 0;
+      response.on('data', (part: Buffer) => {
+        parts.push(part);
+        if ((size += part.length) > MAX_ANSWER) response.destroy(new Error(`its answer is longer than ${MAX_ANSWER} bytes`));
+      });
+      response.once('error', reject);
+      response.once('end', () => resolve({ status: response.statusCode ?? 0, text: Buffer.concat(parts).toString('utf8') }));
+    });
+    sent.once('error', reject);
+    sent.end(body);
+  });
+}
+
+/** `null` is what plugins say that have nothing to say. */
+function parsed(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (value === null) return {};
+    return typeof value === 'object' && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return text.trim() === '' ? {} : undefined;
+  }
+}
