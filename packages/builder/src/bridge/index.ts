@@ -1,0 +1,2 @@
+export { type JobsParts, makeJobs, solverJob } from './make-jobs';
+export { solvedOf } from './outcomes';

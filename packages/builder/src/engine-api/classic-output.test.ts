@@ -1,0 +1,111 @@
+import { StatusResponse } from '@gantry/api/moby/buildkit/v1/control';
+import { timestampNow } from '@gantry/api';
+import { ClassicOutput } from './classic-output';
+
+const vertex = (more: object) => StatusResponse.fromPartial({ vertexes: [{ digest: 'v', started: timestampNow(), ...more }] });
+const log = (stream: bigint, text: string) => StatusResponse.fromPartial({ logs: [{ vertex: 'v', stream, msg: Buffer.from(text) }] });
+
+async function told(remove: boolean, use: (output: ClassicOutput) => Promise<unknown>): Promise<string> {
+  let all = '';
+  await use(
+    new ClassicOutput(
+      (text) => ((all += text), Promise.resolve()),
+      remove,
+      () => Promise.reject(new Error('not here')),
+    ),
+  ).catch((error: unknown) => (all += String(error)));
+  return all.replace(/[0-9a-f]{12}/g, 'ID');
+}
+
+const wish = { vertex: 'v', shown: true, known: () => Promise.resolve(true) };
+
+test('output of a command stands between its first and its last line, errors in red', async () => {
+  const run = (remove: boolean) =>
+    told(remove, (output) =>
+      output.step({
+        ...wish,
+        run: async () => {
+          await output.take(vertex({}));
+          await output.take(log(1n, 'out\n'));
+          await output.take(log(2n, 'err\n'));
+          await output.take(vertex({ completed: timestampNow() }));
+        },
+      }),
+    );
+  expect(await run(true)).toBe(' ---> Running in ID\nout\n\u001b[91merr\n\u001b[0m ---> Removed intermediate container ID\n');
+  expect(await run(false)).toBe(' ---> Running in ID\nout\n\u001b[91merr\n\u001b[0m');
+});
+
+test('a step from the cache has no container, and neither has one that copies', async () => {
+  const step = (more: object, shown: boolean) =>
+    told(true, (output) => output.step({ ...wish, shown, run: () => output.take(vertex({ completed: timestampNow(), ...more })) }));
+  expect(await step({ cached: true }, true)).toBe(' ---> Using cache\n');
+  expect(await step({}, false)).toBe('');
+});
+
+test('what is in the cache does not count where nothing is left of it', async () => {
+  const known = () => Promise.resolve(false);
+  const cached = vertex({ completed: timestampNow(), cached: true });
+  expect(await told(true, (output) => output.step({ ...wish, shown: false, known, run: () => output.take(cached) }))).toBe('');
+});
+
+test('a step that only changes the configuration runs unless that was made before', async () => {
+  const step = (known: boolean) =>
+    told(true, (output) =>
+      output.step({ vertex: undefined, shown: true, known: () => Promise.resolve(known), run: () => Promise.resolve() }),
+    );
+  expect(await step(true)).toBe(' ---> Using cache\n');
+  expect(await step(false)).toBe(' ---> Running in ID\n ---> Removed intermediate container ID\n');
+});
+
+test('what a step does that another stage has done is from the cache', async () => {
+  const all = await told(true, async (output) => {
+    await output.take(vertex({ completed: timestampNow() }));
+    await output.step({ ...wish, run: () => Promise.resolve() });
+  });
+  expect(all).toBe(' ---> Using cache\n');
+});
+
+test('what fails is told behind the output, also where it is something that the step stands on', async () => {
+  const failing = (status: StatusResponse) =>
+    told(true, (output) =>
+      output.step({
+        ...wish,
+        run: async () => {
+          void Promise.resolve().then(() => output.take(status));
+          throw new Error('it failed');
+        },
+      }),
+    );
+  expect(await failing(vertex({ completed: timestampNow(), error: 'x' }))).toBe(' ---> Running in ID\nError: it failed');
+  expect(await failing(vertex({ digest: 'w', completed: timestampNow(), error: 'x' }))).toBe('Error: it failed');
+}, 2000);
+
+test('a text that is still to come holds up what is told after it, and nothing that is done', async () => {
+  const image = Promise.withResolvers<string>();
+  let ran = false;
+  const all = told(true, async (output) => {
+    void output.text(image.promise);
+    void output.text('Step 2\n');
+    await output.step({
+      ...wish,
+      run: () => {
+        ran = true;
+        void output.take(vertex({ completed: timestampNow() }));
+        setTimeout(() => image.resolve(' ---> 1\n'), 10);
+        return Promise.resolve();
+      },
+    });
+  });
+  await Promise.resolve();
+  expect(ran).toBe(true);
+  expect(await all).toBe(' ---> 1\nStep 2\n ---> Running in ID\n ---> Removed intermediate container ID\n');
+});
+
+test('a text that never comes is left out', async () => {
+  const all = await told(true, async (output) => {
+    await expect(output.text(Promise.reject(new Error('no image')))).rejects.toThrow('no image');
+    await output.text('Step 2\n');
+  });
+  expect(all).toBe('Step 2\n');
+});

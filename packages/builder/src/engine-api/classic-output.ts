@@ -1,0 +1,107 @@
+import { randomBytes } from 'node:crypto';
+import type { StatusResponse, Vertex } from '@gantry/api/moby/buildkit/v1/control';
+import { pause } from '@gantry/rpc';
+import type { ClassicTeller, StepWish } from '../frontend/dockerfile/classic/teller';
+
+interface Current {
+  readonly vertex: string;
+  readonly shown: boolean;
+  readonly container: string;
+  running: boolean;
+  readonly done: PromiseWithResolvers<Vertex>;
+}
+
+/** Progress of a step comes a little behind its end; one that tells nothing is not waited for longer, milliseconds. */
+const TELL_MS = 5000;
+const STDERR = 2n;
+
+/** The classic builder's output: text of its own, and what the steps of a build tell, each between its first and its last line. */
+export class ClassicOutput implements ClassicTeller {
+  private current: Current | undefined;
+  private readonly ended = new Set<string>();
+  private said: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly send: (text: string) => Promise<void>,
+    private readonly remove: boolean,
+    readonly image: ClassicTeller['image'],
+  ) {}
+
+  text(text: string | Promise<string>): Promise<void> {
+    return this.say(text);
+  }
+
+  async step({ vertex, shown, known, run }: StepWish): Promise<{ readonly cached: boolean }> {
+    const current: Current = {
+      vertex: vertex ?? '',
+      shown,
+      container: randomBytes(6).toString('hex'),
+      running: false,
+      done: Promise.withResolvers<Vertex>(),
+    };
+    if (vertex === undefined || this.ended.has(vertex)) {
+      await run();
+      const cached = await known();
+      if (!cached) await this.begin(current);
+      await this.end(current, cached);
+      return { cached };
+    }
+    this.current = current;
+    const earlier = this.said; // what is told of this step comes behind it
+    try {
+      await run();
+      await earlier;
+      const cached = (await told(current))?.cached === true && (await known());
+      if (!cached) await this.begin(current);
+      await this.end(current, cached);
+      return { cached };
+    } catch (error) {
+      await earlier;
+      await told(current);
+      throw error;
+    } finally {
+      this.current = undefined;
+    }
+  }
+
+  /** What the build tells, in its order. */
+  async take({ vertexes, logs }: StatusResponse): Promise<void> {
+    const { current } = this;
+    const mine = current === undefined ? [] : vertexes.filter(({ digest }) => digest === current.vertex);
+    if (current !== undefined && mine.some(({ started, cached }) => started !== undefined && !cached)) await this.begin(current);
+    for (const { vertex, stream, msg } of logs)
+      if (vertex === current?.vertex) await this.say(stream === STDERR ? `\u001b[91m${msg.toString()}\u001b[0m` : msg.toString());
+    for (const vertex of vertexes) if (vertex.completed !== undefined && vertex.error === '') this.ended.add(vertex.digest);
+    // Where something fails that the step stands on, it has no end of its own.
+    const end = mine.findLast(({ completed }) => completed !== undefined) ?? vertexes.find(({ error }) => error !== '');
+    if (end !== undefined) current?.done.resolve(end);
+  }
+
+  /** One text after the other, whatever becomes of those before. */
+  private say(text: string | Promise<string>): Promise<void> {
+    const said = this.said.then(async () => this.send(await text));
+    this.said = said.catch(() => undefined);
+    return said;
+  }
+
+  private async begin(current: Current): Promise<void> {
+    if (current.running || !current.shown) return;
+    current.running = true;
+    await this.say(` ---> Running in ${current.container}\n`);
+  }
+
+  private async end({ running, container }: Current, cached: boolean): Promise<void> {
+    if (cached) await this.say(' ---> Using cache\n');
+    else if (running && this.remove) await this.say(` ---> Removed intermediate container ${container}\n`);
+  }
+}
+
+/** What was told of the end of a step. */
+async function told({ done }: Current): Promise<Vertex | undefined> {
+  const over = new AbortController();
+  try {
+    return await Promise.race([done.promise, pause(TELL_MS, { signal: over.signal }).then(() => undefined)]);
+  } finally {
+    over.abort();
+  }
+}

@@ -1,0 +1,27 @@
+/** Whoever is told of a classic build, in its order. */
+export interface ClassicTeller {
+  /** What is told afterwards waits for a text that is still to come; one that fails is left out. */
+  text(text: string | Promise<string>): Promise<void>;
+  /** Runs a step and tells what comes of it. `shown` steps have a container that is told of; resolves with whether it was found in the cache. */
+  step(wish: StepWish): Promise<{ readonly cached: boolean }>;
+  /** What a stage came to that another one follows. */
+  image(id: string): Promise<void>;
+}
+
+export interface StepWish {
+  /** The vertex behind the step; undefined where it only changes the configuration. */
+  readonly vertex: string | undefined;
+  readonly shown: boolean;
+  readonly run: () => Promise<void>;
+  /** Whether what was made before counts, asked behind the work. */
+  readonly known: () => Promise<boolean>;
+}
+
+/** Where the frontend finds the one who is told, by the name in its options. */
+export type ClassicTellers = ReadonlyMap<string, ClassicTeller>;
+
+/** The frontend's name. */
+export const CLASSIC = 'classic.v0';
+
+/** The option that has the name. */
+export const TELLER = 'classic-teller';

@@ -1,0 +1,22 @@
+import type { ProxyEnv } from '@gantry/api/pb/ops';
+import { defaultPath } from '@gantry/oci';
+
+/** Proxies as programs look for them, in both spellings. They are no part of the step's key and reach no history. */
+export function proxyVariables(proxy: ProxyEnv | undefined): string[] {
+  if (proxy === undefined) return [];
+  const named = [
+    ['HTTP_PROXY', proxy.httpProxy],
+    ['HTTPS_PROXY', proxy.httpsProxy],
+    ['FTP_PROXY', proxy.ftpProxy],
+    ['NO_PROXY', proxy.noProxy],
+    ['ALL_PROXY', proxy.allProxy],
+  ] as const;
+  return named.flatMap(([name, value]) => (value === '' ? [] : [`${name}=${value}`, `${name.toLowerCase()}=${value}`]));
+}
+
+export function withDefault(env: readonly string[], name: string, value: string): string[] {
+  return env.some((entry) => entry.startsWith(`${name}=`)) ? [...env] : [...env, `${name}=${value}`];
+}
+
+/** A path to look for programs in, for those that say none. */
+export const withPath = (env: readonly string[]): string[] => withDefault(env, 'PATH', defaultPath);

@@ -1,0 +1,124 @@
+import { type Op as Definition, SecurityMode } from '@gantry/api/pb/ops';
+import type { Platform } from '@gantry/oci';
+import { detached, prefixed } from '@gantry/rpc';
+import type { ContainerWish, Executor, StepMount } from '../../executor/executor';
+import { emulation } from '../../executor/platforms/support';
+import type { Ref, Refs } from '../../refs/ref';
+import type { CacheMap, Op, OpMaker, StepContext, VertexAbout } from '../../solver/op';
+import { keyOf } from './cache-key';
+import { type Exec, execOf } from './definition';
+import { cacheInputs } from './dependencies';
+import { proxyVariables, withPath } from './environment';
+import { execError, incomplete } from './failure';
+import { networkOf, STEP_NETWORK, type StepNetworks } from './network';
+import { secretVariables } from './special/secrets';
+import { type MountedTrees, mountTrees, type MountNeeds } from './mounts';
+
+export interface ExecOpNeeds extends MountNeeds {
+  readonly refs: Pick<Refs, 'prepare' | 'view' | 'checksum'>;
+  readonly executor: Executor;
+  /** Networks that builds of this process gave their steps, by the name that the step's description has. */
+  readonly networks?: StepNetworks;
+  /** What steps of a platform need beside their own mounts; default: this machine's emulators. */
+  readonly emulation?: typeof emulation;
+}
+
+/** Makes the ops that run a process: RUN of a Dockerfile. */
+export function makeExecOp(needs: ExecOpNeeds): OpMaker<Definition> {
+  return (definition, about) => new ExecOp(needs, execOf(definition), definition.inputs.length, about);
+}
+
+class ExecOp implements Op {
+  constructor(
+    private readonly needs: ExecOpNeeds,
+    private readonly exec: Exec,
+    private readonly inputs: number,
+    private readonly about: VertexAbout,
+  ) {}
+
+  async *cacheMaps(): AsyncIterable<CacheMap> {
+    yield { digest: keyOf(this.exec, this.about.platform), inputs: cacheInputs(this.exec.mounts, this.inputs, this.needs.refs) };
+  }
+
+  async run(step: StepContext, inputs: readonly (Ref | undefined)[]): Promise<readonly (Ref | undefined)[]> {
+    const { exec } = this;
+    const { call, sessions, progress } = step;
+    const { mounts: emulators, missing } = await (this.needs.emulation ?? emulation)(platformOf(this.about.platform));
+    const secrets = await secretVariables(call, exec.secretenv, sessions);
+    const trees = await mountTrees(this.needs, call, {
+      mounts: exec.mounts,
+      inputs,
+      cwd: exec.meta.cwd,
+      sessions,
+      description: `exec ${exec.meta.args.join(' ')}`,
+    });
+    try {
+      const { code } = await this.process(call, this.container(trees, emulators), {
+        args: exec.meta.args,
+        env: [...withPath([...exec.meta.env, ...proxyVariables(exec.meta.proxyEnv)]), ...secrets],
+        cwd: exec.meta.cwd || '/',
+        user: exec.meta.user,
+        tty: false,
+        output: (stream, data) => progress.log(stream, data),
+      });
+      const valid = exec.meta.validExitCodes.length === 0 ? [0] : exec.meta.validExitCodes;
+      if (valid.includes(code)) return await trees.commit(call);
+      throw await this.failure(trees, inputs, step, code);
+    } catch (error) {
+      if (missing === undefined || call.signal.aborted) throw error;
+      throw prefixed(error, missing);
+    } finally {
+      await trees.release();
+    }
+  }
+
+  /** What keeps the process from being run at all is told with its words, too. */
+  private async process(...given: Parameters<ExecOpNeeds['executor']['run']>): ReturnType<ExecOpNeeds['executor']['run']> {
+    try {
+      return await this.needs.executor.run(...given);
+    } catch (error) {
+      throw prefixed(error, incomplete(this.exec.meta.args));
+    }
+  }
+
+  private container(trees: MountedTrees, emulators: readonly StepMount[]): Omit<ContainerWish, 'id'> {
+    const { meta, network, security, cdiDevices } = this.exec;
+    return {
+      root: trees.root,
+      readonlyRoot: trees.readonlyRoot,
+      mounts: [...trees.mounts, ...emulators],
+      network: this.needs.networks?.get(this.about.description[STEP_NETWORK] ?? '') ?? networkOf(network),
+      insecure: security === SecurityMode.INSECURE,
+      hostname: meta.hostname,
+      extraHosts: meta.extraHosts.map(({ Host: host, IP: ip }) => ({ host, ip })),
+      limits: meta.ulimit.map(({ Name: name, Soft: soft, Hard: hard }) => ({ name, soft, hard })),
+      cgroupParent: meta.cgroupParent,
+      devices: cdiDevices,
+      removeStubsRecursive: meta.removeMountStubsRecursive,
+    };
+  }
+
+  /** What failed, with the trees as they are now. */
+  private async failure(
+    trees: MountedTrees,
+    inputs: readonly (Ref | undefined)[],
+    { call }: StepContext,
+    exitCode: number,
+  ): Promise<Error> {
+    const { mounts, meta } = this.exec;
+    const kept = await trees.keep(detached(call));
+    const given = mounts.map(({ input }) => (input < 0n ? undefined : inputs[Number(input)]?.clone()));
+    let held = true;
+    const release = (): void => {
+      if (held) for (const ref of [...kept, ...given]) ref?.release();
+      held = false;
+    };
+    return execError(meta.args, { exitCode, inputs: given, mounts: kept, release });
+  }
+}
+
+function platformOf(platform: VertexAbout['platform']): Platform | undefined {
+  if (platform === undefined) return undefined;
+  const { os, architecture, variant } = platform;
+  return { os, architecture, ...(variant === '' ? {} : { variant }) };
+}
