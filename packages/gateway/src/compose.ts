@@ -7,18 +7,18 @@ import { isLocal, type ListenAddress } from './http/listen-address';
 import { Listener } from './http/listener';
 import { Router } from './http/router';
 import { httpMetrics } from './metrics';
-import { grpcRoute } from './routes/grpc/serve';
 import { routes } from './routes/table';
 
 /** Constructs the gateway: one dispatcher behind every host, and the supervisor's socket behind the dispatcher. */
 export function compose(service: ServiceContext<GatewayConfig>): Running {
   const { config, logger, run } = service;
   const connection = connect(service.socket('supervisor'));
-  // health and reflection, on its own socket and behind POST /grpc
+  const builder = connect(service.socket('build'));
+  // health and reflection
   const server = service.createServer();
   const dispatcher = new Dispatcher({
-    router: new Router([...routes, grpcRoute(server)]),
-    engine: engineOver(connection),
+    router: new Router(routes),
+    engine: engineOver(connection, builder),
     logger,
     version: service.version,
     oldest: config['min-api-version'],
@@ -54,6 +54,7 @@ export function compose(service: ServiceContext<GatewayConfig>): Running {
       await Promise.all(listeners.map((listener) => listener.stop(config['shutdown-timeout'] * 1000)));
       await server.stop();
       connection.close();
+      builder.close();
     },
   };
 }

@@ -1,4 +1,4 @@
-import { adoptInherited, createLogger, createNotifier, helpText, readEnvironment, SpareMemory } from '@gantry/service';
+import { adoptInherited, createLogger, createNotifier, helpText, keepingAlive, readEnvironment, SpareMemory } from '@gantry/service';
 import { readUpOptions, serviceConfig, upFlags } from './config';
 import { hostServices } from './host';
 import { watchServices } from './watch';
@@ -45,7 +45,7 @@ export async function up(argv: readonly string[], folder: string, version: strin
   notifier.ready(`serving below ${options.run}`);
   await asked;
   notifier.stopping();
-  await host.stop();
+  await keepingAlive(() => host.stop());
   notifier.close();
   process.exit(0);
 }

@@ -12,8 +12,11 @@ import { services } from './services';
 /** A young generation of 4 MiB instead of 16: a service that was busy keeps half the memory, at 4 % more CPU time. */
 const SMALL_HEAP = ['--max-semi-space-size=4'];
 
-/** Tells the child that its sockets are its own (sd_listen_fds(3)), which only the child's own number can say. */
-const WITH_SOCKETS = ['-c', 'LISTEN_PID=$$ exec "$@"', 'gantry'];
+/**
+ * Tells the child that its sockets are its own (sd_listen_fds(3)), and that its standard input is held by its launcher, which only the child's own number
+ * can say.
+ */
+const WITH_SOCKETS = ['-c', 'LISTEN_PID=$$ GANTRY_LAUNCHED=$$ exec "$@"', 'gantry'];
 
 /** Runs every service as a process and starts it again whenever it ends. Containers are not their children and live on. */
 export async function watchServices(options: UpOptions, folder: string): Promise<Host> {
@@ -60,10 +63,12 @@ class WatchedService {
     if (this.stopping) return;
     const command = [process.execPath, ...SMALL_HEAP, join(this.folder, `${this.spec.binary}.cjs`)];
     const child = spawn('/bin/sh', [...WITH_SOCKETS, ...command, ...serviceArguments(this.spec.name, this.options)], {
-      stdio: ['ignore', 'inherit', 'inherit', ...fds],
+      // Nothing is ever written to it: it ends with this process, however that ends.
+      stdio: ['pipe', 'inherit', 'inherit', ...fds],
       env: childEnvironment(fds.length),
     });
     this.child = child;
+    child.stdin?.on('error', () => undefined);
     child.on('exit', (code) => this.ended(child, code));
     child.on('error', () => this.ended(child, null));
   }

@@ -12,11 +12,12 @@ import { addContainerdFace } from './containerd/face';
 import { endSandboxesOfEarlierBoots } from './containerd/sandboxes/reboot';
 import { createContainersEngine } from './docker/compose';
 import type { EngineSurroundings } from './docker/contract';
+import { countDropped } from './docker/logs/forward/metrics';
 import { addEngineFace } from './docker/face';
 import { linkContainers, reloadAttributes } from './docker/system';
 import { engineSettings, factsOf } from './settings';
 import { Envelopes } from './core/events';
-import { DockerEvents } from './docker/events';
+import { DockerEvents, followBuilder } from './docker/events';
 import { Database } from './core/records';
 import { openDockerRecords } from './docker/records';
 import { openSandboxes } from './core/sandboxes';
@@ -63,6 +64,7 @@ export function compose(service: ServiceContext<SupervisorConfig>): Running<Supe
     logger,
     run,
     data,
+    logLinesDropped: countDropped(service.metrics.registry),
     defaultLog: { Type: config['log-driver'], Config: logOptions(config) },
   };
   const containers = createContainersEngine(surroundings, engineSettings(config, remap));
@@ -108,6 +110,9 @@ export function compose(service: ServiceContext<SupervisorConfig>): Running<Supe
       await containers.start();
       taskEvents.start();
       imageEvents.start();
+      followBuilder(envelopes, events, config.namespace, stopping.signal).catch((error: unknown) =>
+        logger.error({ err: error }, 'events of the builder are told no more'),
+      );
       tidy();
       await ttrpc.listen(`${service.socket()}.ttrpc`);
       await server.listen(service.socket());

@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
-import { parseSeccompProfile, type SeccompProfile } from '@gantry/spec';
+import { parseSeccompProfile, type SeccompProfile } from '@gantry/oci/seccomp';
 import { isAbsolute } from 'node:path';
 import type { HostConfig } from '@gantry/api/gantry/engine/v1/types';
 import { errorText, invalidArgument } from '@gantry/rpc';
 import { readRuntime } from './runtime-config';
 import { BUILT_IN_RUNTIMES, DEFAULT_RUNTIME, type Runtime, RuntimeTable } from './core/runtimes';
+import { named } from './docker/logs/options/named';
+import { validateLogConfig } from './docker/logs/options/validate';
 
 /** The supervisor's own configuration keys (see deploy/config/supervisor.yaml). */
 export interface SupervisorConfig {
@@ -142,9 +144,7 @@ export function networkOptions(config: Pick<SupervisorConfig, 'default-network-o
 /** Refuses values that have the right type and make no sense. */
 export function checkConfig(config: SupervisorConfig): void {
   runtimeTable(config);
-  logOptions(config);
-  if (!['json-file', 'local', 'none'].includes(config['log-driver']))
-    throw invalidArgument(`log-driver "${config['log-driver']}" is not known: json-file, local and none are`);
+  named(() => validateLogConfig({ Type: config['log-driver'], Config: logOptions(config) }), 'failed to set log opts: ');
   if (!/^[A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*$/.test(config.namespace))
     throw invalidArgument(`namespace "${config.namespace}" is not a valid name`);
   seccompProfile(config);

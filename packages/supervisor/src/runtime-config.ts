@@ -4,7 +4,7 @@ import { Options as RuncOptions } from '@gantry/api/containerd/runc/v1/runc';
 import type { Any } from '@gantry/api/google/protobuf/any';
 import { Options as OtherOptions } from '@gantry/api/runtimeoptions/v1/options';
 import { invalidArgument } from '@gantry/rpc';
-import { type Runtime, runtimeOfType } from './core/runtimes';
+import { type Runtime, runtimeOfType, traitsOf } from './core/runtimes';
 
 /**
  * One entry of `runtimes:`. Ours: {driver, path, args}; dockerd's: {path, runtimeArgs} for an OCI binary, {runtimeType, options} for a
@@ -21,8 +21,7 @@ export function readRuntime(name: string, value: unknown): Runtime {
   refuseOthers(where, rest);
   if (args !== undefined && runtimeArgs !== undefined) throw invalidArgument(`${where}: args and runtimeArgs are the same; give one`);
   if (typeof driver !== 'string' || typeof path !== 'string') throw invalidArgument(`${where}: driver and path must be strings`);
-  if ((driver === 'oci' || driver === 'containerd-shim') && path === '')
-    throw invalidArgument(`${where}.path must name the runtime's binary`);
+  if (traitsOf(driver).program && path === '') throw invalidArgument(`${where}.path must name the runtime's binary`);
   return { driver, path, args: strings(`${where}.args`, args ?? runtimeArgs ?? []) };
 }
 

@@ -6,6 +6,8 @@ import {
   SystemServiceService,
 } from '@gantry/api/gantry/engine/v1/resources';
 import { type Connection, type ServiceClient, unavailable } from '@gantry/rpc';
+import { type BuilderClients, builderOver } from './builder';
+import { waitOut } from './wait-out';
 
 /** What the gateway needs of the engine: the services of gantry.engine.v1, and to know that somebody is there. */
 export interface EngineClients {
@@ -14,23 +16,22 @@ export interface EngineClients {
   readonly networks: ServiceClient<typeof EngineNetworksServiceService>;
   readonly volumes: ServiceClient<typeof EngineVolumesServiceService>;
   readonly system: ServiceClient<typeof SystemServiceService>;
+  readonly builder: BuilderClients;
   /** Resolves at once while connected; waits out a restart of the supervisor. Rejects with unavailable. */
   ready(): Promise<void>;
 }
 
-/** Longest wait for a supervisor that restarts, milliseconds. */
-const READY_MS = 10_000;
-
-export function engineOver(connection: Connection): EngineClients {
+export function engineOver(connection: Connection, builder: Connection): EngineClients {
   return {
     containers: connection.client(ContainersServiceService),
     images: connection.client(EngineImagesServiceService),
     networks: connection.client(EngineNetworksServiceService),
     volumes: connection.client(EngineVolumesServiceService),
     system: connection.client(SystemServiceService),
+    builder: builderOver(builder),
     async ready() {
       if (connection.established) return;
-      await connection.ready(READY_MS).catch((error: unknown) => {
+      await waitOut(connection).catch((error: unknown) => {
         throw unavailable(`the engine does not answer: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
       });
     },

@@ -20,6 +20,11 @@ export function sendText(x: Pick<Exchange, 'response'>, status: number, text: st
   sendBytes(x.response, status, 'text/plain; charset=utf-8', text);
 }
 
+/** A failure in plain words, as a line of a stream that did not come about. */
+export function sendRefusal(x: Pick<Exchange, 'response'>, error: unknown, contentType: string): void {
+  sendBytes(x.response, statusOf(error), contentType, `${messageOf(error)}\r\n`);
+}
+
 /** 204, 304, or a 200 and 201 without a body. */
 export function sendEmpty(x: Pick<Exchange, 'response'>, status: number): void {
   x.response.writeHead(status, status === 204 || status === 304 ? {} : { 'Content-Length': 0 });

@@ -7,7 +7,7 @@ import { cancelled, errorText, type Logger, newContext, notFound, openSpan, runI
 import { SpanKind, type Tracer } from '@opentelemetry/api';
 import type { EngineClients } from '../engine/engine';
 import { answer } from './again';
-import { sendEmpty, sendError, sendText, statusOf } from './answer';
+import { sendEmpty, sendError, sendRefusal, sendText, statusOf } from './answer';
 import type { Exchange, Route, Upgrade } from './exchange';
 import { Query } from './query';
 import { parseTarget, type Router } from './router';
@@ -101,7 +101,7 @@ export class Dispatcher {
         await answer(match.route, x, this.options.engine);
       } catch (error) {
         failure = error;
-        this.fail(response, error, target.version);
+        this.fail(response, error, { version: target.version, refusesAs: match.route.refusesAs });
       } finally {
         request.socket.off('close', leave);
         span.end(failure !== undefined && statusOf(failure) >= 500 ? failure : undefined);
@@ -116,11 +116,17 @@ export class Dispatcher {
     });
   }
 
-  private fail(response: ServerResponse, error: unknown, version: string | undefined): void {
+  private fail(
+    response: ServerResponse,
+    error: unknown,
+    how: { readonly version: string | undefined; readonly refusesAs: string | undefined },
+  ): void {
+    const { version, refusesAs } = how;
     try {
       if (version !== undefined && !response.headersSent && compareVersions(version, MIN_API_VERSION) < 0)
         return sendText({ response }, statusOf(error), `${errorText(error)}\n`);
-      sendError(response, error);
+      if (refusesAs !== undefined && !response.headersSent) sendRefusal({ response }, error, refusesAs);
+      else sendError(response, error);
     } catch (secondary) {
       this.options.logger.error({ err: secondary }, 'answering an error failed');
       response.destroy();

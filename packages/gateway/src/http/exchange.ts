@@ -35,6 +35,8 @@ export interface Route {
   readonly operation: string;
   /** May leave HTTP for a raw stream. */
   readonly hijacks?: boolean;
+  /** Media type of a refusal, which is then in plain words; absent: JSON. */
+  readonly refusesAs?: string;
   /** Answers without the engine. */
   readonly offline?: boolean;
   readonly handle: Handler;

@@ -6,8 +6,8 @@ import type { Query } from './query';
 export type Filters = { [key: string]: FilterValues };
 
 /**
- * The `filters` parameter: `{"key":["value"]}`, or `{"key":{"value":true}}` of old clients. A key outside `allowed` is refused when one is
- * given. Errors: invalidArgument with dockerd's texts.
+ * The `filters` parameter: `{"key":["value"]}`, or `{"key":{"value":true}}` of old clients. Which keys there are is
+ * known to whom it concerns; `allowed` are those of what the gateway answers itself. Errors: invalidArgument with dockerd's texts.
  */
 export function readFilters(query: Query, allowed?: readonly string[]): Filters {
   const source = query.text('filters');
@@ -43,33 +43,3 @@ function readValues(value: Json): string[] {
   }
   throw invalidArgument('invalid filter');
 }
-
-/** Keys that the daemon accepts, per listing. /events takes any. */
-export const filterKeys = {
-  containers: [
-    'ancestor',
-    'before',
-    'exited',
-    'expose',
-    'health',
-    'id',
-    'is-task',
-    'isolation',
-    'label',
-    'name',
-    'network',
-    'publish',
-    'since',
-    'status',
-    'volume',
-  ],
-  search: ['is-automated', 'is-official', 'stars'],
-  containersPrune: ['label', 'label!', 'until'],
-  images: ['before', 'dangling', 'label', 'label!', 'reference', 'since', 'until'],
-  imagesPrune: ['dangling', 'label', 'label!', 'until'],
-  networks: ['dangling', 'driver', 'id', 'label', 'name', 'scope', 'type'],
-  networksPrune: ['label', 'label!', 'until'],
-  plugins: ['capability', 'enabled'],
-  volumes: ['dangling', 'driver', 'label', 'name'],
-  volumesPrune: ['all', 'label', 'label!'],
-} as const;

@@ -2,6 +2,7 @@ import type { Platform } from '@gantry/api/gantry/images/v1/images';
 import { type Codec, list, scanJson, struct, text } from '@gantry/docker-api';
 import { parsePlatform as parseOciPlatform } from '@gantry/oci';
 import { invalidArgument } from '@gantry/rpc';
+import type { Exchange } from './exchange';
 
 interface PlatformJson {
   os: string;
@@ -37,4 +38,11 @@ export function parsePlatformJson(value: string): Platform {
   } catch (error) {
     throw invalidArgument(`failed to parse platform: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }
+}
+
+/** The platforms of an archive to save or load: several of them only since API 1.52. Errors: invalidArgument. */
+export function archivePlatforms({ query, version }: Pick<Exchange, 'query' | 'version'>): Platform[] {
+  const values = query.all('platform').filter((value) => value !== '');
+  if (values.length > 1 && !version.atLeast('1.52')) throw invalidArgument('multiple platform parameters not supported');
+  return values.map(parsePlatformJson);
 }

@@ -1,4 +1,7 @@
+import { buildCancel, imageBuild } from './build/image';
 import { buildPrune } from './build/prune';
+import { grpcRoute } from './grpc/serve';
+import { sessionRoute } from './session/open';
 import { systemAuth } from './system/auth';
 import { systemDataUsage } from './system/disk-usage';
 import { systemEvents } from './system/events';
@@ -68,7 +71,11 @@ import { swarmRoutes } from './swarm/table';
 export const routes: readonly Route[] = [
   ...swarmRoutes,
   ...notImplementedRoutes,
+  buildCancel,
   buildPrune,
+  imageBuild,
+  grpcRoute,
+  sessionRoute,
   systemAuth,
   systemDataUsage,
   systemEvents,

@@ -133,12 +133,13 @@ test('a terminal is raw, and the detach keys leave the process alone', async () 
   client.socket.end();
 });
 
-test('errors before the hijack are ordinary answers', async () => {
+test("errors before the hijack are answers with the stream's type, in plain words", async () => {
   await start(() => 0);
   const missing = new RawClient(`POST /v1.50/containers/nobody/attach?stream=1 HTTP/1.1\r\nHost: docker\r\n${upgrade}\r\n`);
   await missing.ended;
   expect(missing.text).toMatch(/^HTTP\/1\.1 404 Not Found\r\n/);
-  expect(missing.text).toContain('{"message":"No such container: nobody"}');
+  expect(missing.text).toMatch(/\r\nContent-Type: application\/vnd\.docker\.raw-stream\r\n/);
+  expect(missing.body).toBe('No such container: nobody\r\n');
   const keys = attach('detachKeys=bogus');
   await keys.ended;
   expect(keys.text).toContain('Invalid detach keys (bogus) provided');

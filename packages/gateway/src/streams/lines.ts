@@ -42,9 +42,9 @@ export class JsonLines {
   }
 
   /** Tells a failure the way the stream's state allows. */
-  fail(error: unknown): void {
+  fail(error: unknown, code?: number): void {
     if (!this.response.headersSent) return sendError(this.response, error);
     const message = messageOf(error);
-    finish(this.response, `${JSON.stringify({ errorDetail: { message }, error: message })}\r\n`);
+    finish(this.response, `${JSON.stringify({ errorDetail: { ...(code === undefined ? {} : { code }), message }, error: message })}\r\n`);
   }
 }

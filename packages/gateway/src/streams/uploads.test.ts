@@ -80,7 +80,7 @@ describe.each(['keep-alive', 'close'] as const)('a client that writes all before
     ['POST', '/images/create?fromSrc=-', 400, 'invalid tar header'],
     ['POST', '/images/create?fromSrc=-&repo=a&tag=-b', 400, 'invalid tag format'],
     ['POST', '/containers/create', 413, 'request body is larger than'],
-    ['POST', '/build', 501, 'ImageBuild is not implemented'],
+    ['POST', '/build?squash=1', 400, 'squash is only supported with experimental mode'],
     ['POST', '/nowhere', 404, 'page not found'],
   ])('%s %s', async (method, path, status, message) => {
     gateway = await startGateway(refusing);

@@ -2,15 +2,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connect, createServer, type Logger, silentLogger, StreamBroker } from '@gantry/rpc';
+import { connect, type Logger, silentLogger, StreamBroker } from '@gantry/rpc';
 import { engineOver } from '../engine/engine';
 import { Dispatcher } from '../http/dispatch';
 import type { ListenAddress } from '../http/listen-address';
 import { Listener, type TlsFiles } from '../http/listener';
 import { Router } from '../http/router';
-import { grpcRoute } from '../routes/grpc/serve';
 import { routes } from '../routes/table';
-import { type FakeAnswers, serveFakeEngine } from './fake-engine';
+import { type FakeAnswers, serveFakeBuilder, serveFakeEngine } from './fake-engine';
 
 /** Parsed JSON whose form a test asserts. */
 export interface AnyJson {
@@ -62,12 +61,14 @@ export async function startGateway(
   await mkdir(join(folder, 's'), { mode: 0o700 });
   const broker = new StreamBroker({ runRoot: folder, id: 'fake', logger: silentLogger });
   await broker.listen();
-  let engine = await serveFakeEngine(join(folder, 'supervisor.sock'), typeof answers === 'function' ? answers(broker, folder) : answers);
+  const first = typeof answers === 'function' ? answers(broker, folder) : answers;
+  let engine = await serveFakeEngine(join(folder, 'supervisor.sock'), first);
+  const fakeBuilder = first.builder === undefined ? undefined : await serveFakeBuilder(join(folder, 'build.sock'), first.builder);
   const connection = connect(join(folder, 'supervisor.sock'));
-  const grpc = createServer({ logger: silentLogger });
+  const builder = connect(join(folder, 'build.sock'));
   const dispatcher = new Dispatcher({
-    router: new Router([...routes, grpcRoute(grpc)]),
-    engine: engineOver(connection),
+    router: new Router(routes),
+    engine: engineOver(connection, builder),
     logger: options.logger ?? silentLogger,
     version: '0.1.0',
     ...(options.oldest === undefined ? {} : { oldest: options.oldest }),
@@ -93,8 +94,9 @@ export async function startGateway(
     ask: (method, path, asked = {}) => ask(socket, method, path, asked),
     async close() {
       await listener.stop(100);
-      await grpc.stop(0);
       connection.close();
+      builder.close();
+      await fakeBuilder?.stop(0);
       await engine.stop(100);
       await broker.close();
       await rm(folder, { recursive: true, force: true });

@@ -59,8 +59,8 @@ test('a file that was named must be there', () => {
 });
 
 test('every service takes what comes out, or refuses it', () => {
-  write({ 'log-driver': 'journald' });
-  expect(() => readSettings(flags())).toThrow('log-driver "journald"');
+  write({ 'log-driver': 'splunk' });
+  expect(() => readSettings(flags())).toThrow('the log driver "splunk" is not supported');
   write({
     bip: '10.9.8.1/24',
     'fixed-cidr': '10.9.8.128/25',
@@ -72,6 +72,20 @@ test('every service takes what comes out, or refuses it', () => {
   expect(services.supervisor).toMatchObject({ runtimes: { k: { path: '/k', args: ['a'] } } });
   write({ 'fixed-cidr': '10.9.8.0/25' });
   expect(readSettings(flags()).plan.services.network).toMatchObject({ bridge: { subnet: '10.9.8.0/25', range: '' } });
+  write({
+    ipv6: true,
+    bip6: 'fd00:cc::5/64',
+    'fixed-cidr-v6': 'fd00:cc::1:0/112',
+    'default-address-pools': [{ base: 'fd00:dd::/56', size: 64 }],
+  });
+  expect(readSettings(flags()).plan.services.network).toMatchObject({
+    bridge: { ipv6: true, 'subnet-v6': 'fd00:cc::5/64', 'range-v6': 'fd00:cc::1:0/112' },
+    'default-address-pools': [{ base: 'fd00:dd::/56', size: 64 }],
+  });
+  write({ ipv6: true, 'fixed-cidr-v6': 'fd00:cc::/64' });
+  expect(readSettings(flags()).plan.services.network).toMatchObject({ bridge: { 'subnet-v6': 'fd00:cc::/64', 'range-v6': '' } });
+  write({ ipv6: true, 'fixed-cidr-v6': '10.9.9.0/25' });
+  expect(() => readSettings(flags())).toThrow('"10.9.9.0/25" is neither an IPv6 subnet');
   write({ bip: '10.9.8.1/24', 'fixed-cidr': '10.9.9.0/25' });
   expect(() => readSettings(flags())).toThrow('10.9.9.0/25');
 });

@@ -1,9 +1,19 @@
 import { errorText } from '@gantry/rpc';
-import { adoptInherited, createLogger, createNotifier, exitCodeOf, giveUp, readEnvironment, SpareMemory } from '@gantry/service';
+import {
+  adoptInherited,
+  createLogger,
+  createNotifier,
+  exitCodeOf,
+  giveUp,
+  readEnvironment,
+  SpareMemory,
+  keepingAlive,
+} from '@gantry/service';
 import { hostServices } from '../host';
 import { type Flags, readCommandLine } from './command-line';
 import { withoutPasswords } from './daemon-json';
 import { refuseForeignRoot } from './data-root';
+import { listenEarly } from './early-hosts';
 import { dockerdHelp } from './help';
 import { textLog } from './log-text';
 import { writePidFile } from './pid-file';
@@ -47,11 +57,15 @@ async function run(first: Settings, version: string): Promise<void> {
     for (const note of plan.notes) logger.info(note);
     const notifier = await createNotifier(environment, logger);
     const signals = untilSignal({ logger, reportFolder: plan.run });
-    const host = await hostServices(configOfPlan(plan), options);
+    const hosts = plan.services.gateway['hosts'] as readonly string[];
+    const unlisten = await listenEarly(hosts);
+    const host = await hostServices(configOfPlan(plan), options).catch(async (error: unknown) => {
+      await unlisten();
+      throw error;
+    });
     new SpareMemory().start();
     logger.info('Daemon has completed initialization');
-    for (const address of plan.services.gateway['hosts'] as readonly string[])
-      logger.info(`API listen on ${address.replace(/^unix:\/\//, '')}`);
+    for (const address of hosts) logger.info(`API listen on ${address.replace(/^unix:\/\//, '')}`);
     notifier.ready(`serving below ${plan.run}`);
     signals.onReload(async () => {
       logger.info(`Got signal to reload configuration, reloading from: ${settings.file}`);
@@ -63,7 +77,7 @@ async function run(first: Settings, version: string): Promise<void> {
     });
     await signals.asked;
     notifier.stopping();
-    await host.stop();
+    await keepingAlive(() => host.stop());
     notifier.close();
     logger.info('Daemon shutdown complete');
   } finally {

@@ -37,9 +37,13 @@ export function makePlan({ flags, keys, certificates }: Said): Plan {
     plan.set('gateway', 'tlskey', tls.key || `${certificates}/key.pem`);
     plan.set('gateway', 'tlscacert', tls.ca || `${certificates}/ca.pem`);
   }
-  const { address, range } = plan.bridge;
-  plan.set('network', 'bridge.subnet', address || range);
-  plan.set('network', 'bridge.range', address === '' ? '' : range);
+  for (const [{ address, range }, suffix] of [
+    [plan.bridge, ''],
+    [plan.bridge6, '-v6'],
+  ] as const) {
+    plan.set('network', `bridge.subnet${suffix}`, address || range);
+    plan.set('network', `bridge.range${suffix}`, address === '' ? '' : range);
+  }
   for (const tree of Object.values(plan.services)) Object.assign(tree, { 'log-level': plan.logLevel, root: plan.root, run: plan.run });
   return plan;
 }

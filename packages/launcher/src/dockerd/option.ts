@@ -26,6 +26,14 @@ export const as =
   (plan, value) =>
     plan.set(service, key, value);
 
+/** Honoured by another service, too. */
+export const also =
+  (service: ServiceName, key: string, take: DockerdOption['take']): DockerdOption['take'] =>
+  (plan, value, name) => {
+    take(plan, value, name);
+    plan.set(service, key, value);
+  };
+
 /** Refused, unless the value asks for nothing or for what is so anyway. */
 export const refused =
   (instead: string, fine: readonly unknown[] = []): DockerdOption['take'] =>

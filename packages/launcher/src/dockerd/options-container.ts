@@ -1,5 +1,5 @@
 import { invalidArgument } from '@gantry/rpc';
-import { as, both, type DockerdOption, refused } from './option';
+import { also, as, both, type DockerdOption, refused } from './option';
 import type { Plan } from './plan';
 import type { Value } from './values';
 
@@ -20,7 +20,11 @@ export const containerOptions: readonly DockerdOption[] = [
     take: (plan, value) => (value === '' ? undefined : plan.set('supervisor', 'default-runtime', value)),
   }),
   { flag: 'exec-opt', key: 'exec-opts', type: 'list', help: 'native.cgroupdriver=cgroupfs', take: takeExecOptions },
-  both('cgroup-parent', { type: 'string', help: 'parent cgroup of all containers', take: as('supervisor', 'cgroup-parent') }),
+  both('cgroup-parent', {
+    type: 'string',
+    help: 'parent cgroup of all containers',
+    take: also('build', 'cgroup-parent', as('supervisor', 'cgroup-parent')),
+  }),
   both('default-cgroupns-mode', { type: 'string', help: 'host or private', take: as('supervisor', 'default-cgroupns-mode') }),
   both('default-ipc-mode', {
     type: 'string',
@@ -39,7 +43,7 @@ export const containerOptions: readonly DockerdOption[] = [
   both('init-path', { type: 'string', help: 'program of that init', take: as('supervisor', 'init-path') }),
   both('log-driver', {
     type: 'string',
-    help: 'json-file, local or none (default json-file)',
+    help: 'json-file (default), local, none, or one that passes lines on: fluentd, gelf, journald, syslog',
     take: (plan, value) => (value === '' ? undefined : plan.set('supervisor', 'log-driver', value)),
   }),
   { flag: 'log-opt', key: 'log-opts', type: 'map', help: 'options of the log driver', take: as('supervisor', 'log-opts') },

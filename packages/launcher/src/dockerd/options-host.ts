@@ -1,7 +1,7 @@
 import { isAbsolute } from 'node:path';
 import { invalidArgument } from '@gantry/rpc';
 import { type LogLevel, logLevels } from '@gantry/service';
-import { as, both, type DockerdOption, noted, refused } from './option';
+import { also, as, both, type DockerdOption, noted, refused } from './option';
 import type { Plan } from './plan';
 import type { Value } from './values';
 
@@ -103,7 +103,10 @@ export const hostOptions: readonly DockerdOption[] = [
   both('containerd-namespace', {
     type: 'string',
     help: 'namespace of the containers in our supervisor (default moby)',
-    take: noted((value, name) => `${name} ${String(value)}: a namespace of ${OWN}`, as('supervisor', 'namespace')),
+    take: noted(
+      (value, name) => `${name} ${String(value)}: a namespace of ${OWN}`,
+      also('build', 'namespace', as('supervisor', 'namespace')),
+    ),
   }),
   both('containerd-plugins-namespace', {
     type: 'string',
@@ -141,7 +144,6 @@ export const hostOptions: readonly DockerdOption[] = [
     help: 'not supported',
     take: refused('this engine is no swarm node: leave it out', [0, 1500]),
   }),
-  { key: 'builder', type: 'object', help: 'not supported', take: refused('there is no builder here yet: remove the key') },
   { flag: 'validate', type: 'bool', help: 'check the configuration and exit', take: () => undefined },
   { flag: 'version', short: 'v', type: 'bool', help: 'print the version and exit', take: () => undefined },
   { flag: 'help', type: 'bool', help: 'print this and exit', take: () => undefined },
@@ -167,7 +169,7 @@ function takeLabels(plan: Plan, value: Value): void {
 /** What a feature may be, and what to do when another is wanted. */
 const FEATURES: Readonly<Record<string, { readonly is: boolean; readonly instead: string }>> = {
   'containerd-snapshotter': { is: true, instead: 'images are always kept as containerd keeps them' },
-  buildkit: { is: false, instead: 'there is no builder here yet' },
+  buildkit: { is: true, instead: "BuildKit's protocol is always spoken; a client chooses the classic builder by DOCKER_BUILDKIT=0" },
   cdi: { is: false, instead: 'give devices by --device' },
 };
 

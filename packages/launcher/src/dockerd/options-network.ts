@@ -1,10 +1,8 @@
 import { isIP, isIPv4 } from 'node:net';
 import { invalidArgument } from '@gantry/rpc';
-import { as, both, type DockerdOption, noted, refused } from './option';
+import { also, as, both, type DockerdOption, noted, refused } from './option';
 import type { Plan } from './plan';
 import type { Value } from './values';
-
-const NO_IPV6 = 'containers have IPv4 addresses only: leave it out';
 
 /** The default bridge, ports, names and the firewall. */
 export const networkOptions: readonly DockerdOption[] = [
@@ -47,8 +45,8 @@ export const networkOptions: readonly DockerdOption[] = [
   }),
   both('ip6tables', {
     type: 'bool',
-    help: 'taken; there are no IPv6 rules',
-    take: noted((_value, name) => `${name}: there are no IPv6 rules here`),
+    help: 'rules for IPv6, in an nftables table of our own (default true)',
+    take: as('network', 'rules-v6'),
   }),
   both('firewall-backend', {
     type: 'string',
@@ -76,8 +74,18 @@ export const networkOptions: readonly DockerdOption[] = [
     take: as('supervisor', 'default-network-opts'),
   },
   both('dns', { type: 'list', help: 'name server of containers', take: takeDns }),
-  { flag: 'dns-opt', key: 'dns-opts', type: 'list', help: 'options of resolv.conf', take: as('supervisor', 'dns-opts') },
-  both('dns-search', { type: 'list', help: 'search domains of containers', take: as('supervisor', 'dns-search') }),
+  {
+    flag: 'dns-opt',
+    key: 'dns-opts',
+    type: 'list',
+    help: 'options of resolv.conf',
+    take: also('build', 'dns-opts', as('supervisor', 'dns-opts')),
+  },
+  both('dns-search', {
+    type: 'list',
+    help: 'search domains of containers',
+    take: also('build', 'dns-search', as('supervisor', 'dns-search')),
+  }),
   { flag: 'host-gateway-ip', key: 'host-gateway-ip', type: 'list', help: 'address that host-gateway stands for', take: takeHostGateway },
   both('bridge', {
     short: 'b',
@@ -96,21 +104,31 @@ export const networkOptions: readonly DockerdOption[] = [
     help: 'not supported',
     take: refused('packets are not dropped by their way, so no mark lets them in'),
   }),
-  both('ipv6', { type: 'bool', help: 'not supported', take: refused(NO_IPV6, [false]) }),
-  both('bip6', { type: 'string', help: 'not supported', take: refused(NO_IPV6) }),
-  both('fixed-cidr-v6', { type: 'string', help: 'not supported', take: refused(NO_IPV6) }),
-  both('default-gateway-v6', { type: 'string', help: 'not supported', take: refused(NO_IPV6) }),
+  both('ipv6', { type: 'bool', help: 'IPv6 on the default bridge, too', take: as('network', 'bridge.ipv6') }),
+  both('bip6', {
+    type: 'string',
+    help: "the default bridge's address and subnet of IPv6, CIDR",
+    take: (plan, value) => void (plan.bridge6.address = String(value)),
+  }),
+  both('fixed-cidr-v6', {
+    type: 'string',
+    help: 'part of that subnet for containers, or all of it, CIDR',
+    take: (plan, value) => void (plan.bridge6.range = String(value)),
+  }),
+  both('default-gateway-v6', { type: 'string', help: 'not supported', take: refused("the bridge's address is the gateway: set bip6") }),
 ];
 
 function takeDns(plan: Plan, value: Value): void {
   for (const address of value as readonly string[])
     if (isIP(address) === 0) throw invalidArgument(`invalid string being converted to IP address: ${address}`);
   plan.set('supervisor', 'dns', value);
+  plan.set('build', 'dns', value);
 }
 
 function takeHostGateway(plan: Plan, value: Value, name: string): void {
   const [address = '', ...more] = (value as readonly string[]).filter((each) => each !== '');
-  if (address !== '' && !isIPv4(address)) throw invalidArgument(`${name} ${address} is not supported by Gantry: ${NO_IPV6}`);
+  if (address !== '' && !isIPv4(address)) throw invalidArgument(`${name} ${address} is not supported by Gantry: give an IPv4 address`);
   if (more.length > 0) throw invalidArgument(`${name} ${more.join(', ')} is not supported by Gantry: give one IPv4 address`);
   plan.set('supervisor', 'host-gateway-ip', address);
+  plan.set('build', 'host-gateway-ip', address);
 }

@@ -1,10 +1,10 @@
-import { as, both, type DockerdOption, refused } from './option';
+import { also, as, both, type DockerdOption, refused } from './option';
 
 const proxy = (name: 'http-proxy' | 'https-proxy' | 'no-proxy'): DockerdOption => ({
   flag: name,
   type: 'string',
   help: 'proxy to registries; in daemon.json below "proxies"',
-  take: as('images', `proxies.${name}`),
+  take: also('build', `proxies.${name}`, as('images', `proxies.${name}`)),
 });
 
 /** Images: registries and where layers are kept. */
@@ -18,6 +18,7 @@ export const registryOptions: readonly DockerdOption[] = [
     take: (plan, value) => {
       plan.set('images', 'registry-mirrors', value);
       plan.set('supervisor', 'registry-mirrors', value);
+      plan.set('build', 'registry-mirrors', value);
     },
   },
   {
@@ -29,6 +30,7 @@ export const registryOptions: readonly DockerdOption[] = [
     take: (plan, value) => {
       plan.set('images', 'insecure-registries', value);
       plan.set('supervisor', 'insecure-registries', value);
+      plan.set('build', 'insecure-registries', value);
     },
   },
   both('max-concurrent-downloads', {
@@ -56,10 +58,19 @@ export const registryOptions: readonly DockerdOption[] = [
     type: 'map',
     help: 'http-proxy, https-proxy and no-proxy',
     take: (plan, value) => {
-      for (const [name, url] of Object.entries(value)) plan.set('images', `proxies.${name}`, url);
+      for (const [name, url] of Object.entries(value))
+        for (const service of ['images', 'build'] as const) plan.set(service, `proxies.${name}`, url);
     },
   },
-  both('storage-driver', { short: 's', type: 'string', help: 'overlay2 or vfs (default overlay2)', take: as('images', 'storage-driver') }),
+  both('storage-driver', {
+    short: 's',
+    type: 'string',
+    help: 'overlay2 or vfs (default overlay2)',
+    take: (plan, value) => {
+      plan.set('images', 'storage-driver', value);
+      if (value === 'vfs') plan.set('build', 'snapshotter', 'copy');
+    },
+  }),
   {
     flag: 'storage-opt',
     key: 'storage-opts',

@@ -30,6 +30,7 @@ const own: Readonly<Record<string, Value>> = {
   'exec-opts': ['native.cgroupdriver=systemd'],
   hosts: ['tcp://127.0.0.1:1'],
   proxies: { 'http-proxy': 'http://p' },
+  builder: { gc: { enabled: false } },
 };
 /** Those that are read elsewhere. */
 const outside = ['config-file', 'validate', 'version', 'help'];
@@ -148,6 +149,7 @@ describe('the command line is read as dockerd reads it', () => {
     );
     expect([plan.root, plan.run, plan.pidFile, plan.logLevel]).toEqual(['/d', '/x', '/d/docker.pid', 'debug']);
     expect(plan.services.supervisor).toMatchObject({ namespace: 'd1', 'live-restore': false, root: '/d', run: '/x' });
+    expect(plan.services.build).toMatchObject({ namespace: 'd1' }); // what is built and what is run are of one store
     expect(plan.services.network).toMatchObject({ rules: false, relay: true });
   });
 

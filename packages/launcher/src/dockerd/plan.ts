@@ -1,7 +1,13 @@
 import type { LogLevel } from '@gantry/service';
 
-export type ServiceName = 'images' | 'network' | 'shim' | 'supervisor' | 'gateway';
+export type ServiceName = 'images' | 'network' | 'shim' | 'supervisor' | 'build' | 'gateway';
 type Tree = Record<string, unknown>;
+
+/** What the default bridge gets of a family: its own address with the subnet's length, and the part for containers. Both CIDR or empty. */
+interface BridgeBlock {
+  address: string;
+  range: string;
+}
 
 /** What a command line and a daemon.json of dockerd's come to: a configuration for each service, and what the process itself does. */
 export class Plan {
@@ -13,14 +19,18 @@ export class Plan {
   hosts: readonly string[] = [];
   tls: { verify: boolean; ca: string; cert: string; key: string; on: boolean } = { on: false, verify: false, ca: '', cert: '', key: '' };
   /** Without an address of its own the range is all of the bridge's subnet. */
-  bridge = { address: '', range: '' };
+  bridge: BridgeBlock = { address: '', range: '' };
+  /** The same of IPv6. */
+  bridge6: BridgeBlock = { address: '', range: '' };
   /** Told in the log: what is taken and means something else here. */
   readonly notes: string[] = [];
-  readonly services: Readonly<Record<ServiceName, Tree>> = { images: {}, network: {}, shim: {}, supervisor: {}, gateway: {} };
+  readonly services: Readonly<Record<ServiceName, Tree>> = { images: {}, network: {}, shim: {}, supervisor: {}, build: {}, gateway: {} };
 
   constructor() {
     this.set('supervisor', 'live-restore', false);
     this.set('supervisor', 'namespace', 'moby');
+    this.set('build', 'namespace', 'moby');
+    this.set('network', 'bridge.shared', 'docker0');
   }
 
   /** Sets a configuration key of a service, dotted for a nested one. */

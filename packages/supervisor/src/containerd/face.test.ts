@@ -408,7 +408,7 @@ test('events that are forwarded over ttrpc reach the subscribers', async () => {
   addTtrpcFace(server, envelopes);
   await server.listen(join(dir, 'supervisor.sock.ttrpc'));
   const small = await connectTtrpc(join(dir, 'supervisor.sock.ttrpc'));
-  const stream = connection.client(EventsService).subscribe(ctx, { filters: ['topic==/tasks/oom'] });
+  const stream = connection.client(EventsService).subscribe(ctx, { filters: ['topic=="/tasks/oom"'] });
   await stream.opened;
   const envelope = { timestamp: timestampNow(), namespace: 'other', topic: '/tasks/oom', event: undefined };
   await small.client(TtrpcEventsService).forward(ctx, { envelope });

@@ -21,6 +21,25 @@ export interface Runtime {
   readonly taskCommand?: readonly string[];
 }
 
+/** What the supervisor has to know of the shim's drivers; of another name it knows nothing, and the shim refuses it. */
+interface DriverTraits {
+  /** Tasks are the shim's own, and not inside another program. */
+  readonly here: boolean;
+  /** It is nothing without the path of a program. */
+  readonly program: boolean;
+  /** How it is asked what it can do: a shim by `-info`, a runc-like binary by `features`, our own likewise; Task v3 has no question for it. */
+  readonly asked: 'info' | 'features' | 'own features' | 'nothing';
+}
+
+const drivers: Readonly<Record<string, DriverTraits>> = {
+  native: { here: true, program: false, asked: 'own features' },
+  oci: { here: true, program: true, asked: 'features' },
+  'containerd-shim': { here: false, program: true, asked: 'info' },
+  'task-service': { here: false, program: false, asked: 'nothing' },
+};
+
+export const traitsOf = (driver: string): DriverTraits => drivers[driver] ?? { here: false, program: false, asked: 'nothing' };
+
 /** What the runtime of containers that name none is called: docker's name, which clients compare. */
 export const DEFAULT_RUNTIME = 'runc';
 
@@ -77,7 +96,7 @@ export class RuntimeTable {
   /** CreateOptions for a binary that a containerd client names (BinaryName of runc's Options): a configured name of one, a name in PATH or a path. */
   optionsForBinary(binary: string): CreateOptions {
     // docker's name for ours is as a binary the host's
-    const ours = binary === DEFAULT_RUNTIME && this.entries[binary]?.driver === 'native';
+    const ours = binary === DEFAULT_RUNTIME && traitsOf(this.entries[binary]?.driver ?? '').asked === 'own features';
     if (this.has(binary) && !ours) return this.createOptions(binary);
     const configured = Object.values(this.entries).find((entry) => entry.path === binary);
     return optionsOf(configured ?? { driver: 'oci', path: binary, args: [] });

@@ -1,3 +1,4 @@
+import { MountsService } from '@gantry/api/containerd/services/mounts/v1/mounts';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LeasesService } from '@gantry/api/containerd/services/leases/v1/leases';
@@ -9,17 +10,20 @@ import { detectCgroups } from '@gantry/linux';
 import { findLooks, Looker } from '@gantry/linux/looks';
 import { newContext, StreamBroker } from '@gantry/rpc';
 import { openJournal } from '../core/journal';
-import { DEFAULT_SHM_SIZE, defaultSeccompProfile } from '@gantry/spec';
+import { DEFAULT_SHM_SIZE } from '@gantry/spec';
+import { defaultSeccompProfile } from '@gantry/oci/seccomp';
 import type { ContainersEngine, EngineSurroundings } from './contract';
 import { execEnded, reconcileExecs } from './exec/exec';
 import { openExecStore } from './exec/store';
 import { ExecTable } from './exec/table';
 import { healthMonitors, watchHealth } from './health/probe';
 import { findProgram, locateProgram } from '@gantry/native';
+import { isRunning } from '../core/phases';
+import { LogForwarders } from './logs/forward/forwarders';
 import { foreignLooks } from './looks';
 import { Restarter } from '../core/exit/restarter';
 import { prepareBaseLayer } from './create/base-layer';
-import { type Engine, type EngineSettings } from './engine';
+import { type Engine, type EngineSettings, logPath } from './engine';
 import { containerNetworks } from './connect/engine-network';
 import { handleTaskEvent } from '../core/exit/task-events';
 import { dockerFace } from './containers';
@@ -46,8 +50,10 @@ export function createContainersEngine(surroundings: EngineSurroundings, overrid
   const looks = new Looker(foreignLooks, findLooks('gantry-supervisor-looks', __dirname));
   const queues = new ContainerQueues();
   const persistence = new Persistence(queues, logger);
+  const settings: EngineSettings = { ...settingsOf(surroundings), ...overrides };
+  const forwarders = new LogForwarders({ log: (id) => logPath({ settings }, id), logger, dropped: surroundings.logLinesDropped });
   const parts: Omit<Engine, 'face'> = {
-    settings: { ...settingsOf(surroundings), ...overrides },
+    settings,
     records,
     sandboxes: surroundings.sandboxes,
     journal: openJournal(surroundings.db),
@@ -58,6 +64,7 @@ export function createContainersEngine(surroundings: EngineSurroundings, overrid
     trees: connections.images.client(TreesServiceService),
     volumes: connections.images.client(VolumesServiceService),
     snapshots: connections.images.client(SnapshotsService),
+    activations: connections.shim.client(MountsService),
     leases: connections.images.client(LeasesService),
     network: connections.network.client(NetworkServiceService),
     runtimes: surroundings.runtimes,
@@ -68,11 +75,14 @@ export function createContainersEngine(surroundings: EngineSurroundings, overrid
     once: new Idempotence(),
     life: new Lifecycle(restarter),
     execs: new ExecTable(store),
+    forwarders,
     looks,
   };
   const engine: Engine = { ...parts, face: dockerFace(parts) };
   engine.execs.onEnded = (exec) => execEnded(engine, exec);
   const health = healthMonitors(engine);
+  engine.life.onStarted((id) => forwarders.begin(id, true));
+  engine.life.onEnded((id) => forwarders.ended(id));
   let forget = (): void => undefined;
   return {
     ...containerNetworks(engine),
@@ -84,7 +94,10 @@ export function createContainersEngine(surroundings: EngineSurroundings, overrid
       forget = surroundings.taskEvents.onEvent((event) => handleTaskEvent(engine, event));
       await reconcile(engine);
       await reconcileExecs(engine).catch((error: unknown) => logger.warn({ err: error }, 'reconciling execs failed'));
-      for (const { id } of records.listDocker()) watchHealth(engine, health, id);
+      for (const { id, docker } of records.listDocker()) {
+        watchHealth(engine, health, id);
+        forwarders.begin(id, isRunning(docker));
+      }
     },
     change: (settings) => void Object.assign(engine.settings, settings),
     async stop() {
@@ -96,6 +109,7 @@ export function createContainersEngine(surroundings: EngineSurroundings, overrid
       else if (!engine.settings.liveRestore) await stopWithin(engine);
       forget();
       await Promise.race([engine.queues.drain(), new Promise((resolve) => setTimeout(resolve, 3000).unref())]);
+      await forwarders.close();
       await engine.broker.close();
       store.close();
     },

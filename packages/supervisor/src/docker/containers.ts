@@ -1,3 +1,5 @@
+import type { MountsService } from '@gantry/api/containerd/services/mounts/v1/mounts';
+import type { SnapshotsService } from '@gantry/api/containerd/services/snapshots/v1/snapshots';
 import type { VolumesServiceService } from '@gantry/api/gantry/images/v1/images';
 import type { ServiceClient } from '@gantry/rpc';
 import type { Contained, Face } from '../core/face';
@@ -7,9 +9,11 @@ import type { DockerEvents } from './events';
 import { connectedTo, forgetEndpoints, tellDisconnected } from './connect/connect';
 import { emitContainerEvent } from './engine';
 import type { ExecTable } from './exec/table';
+import type { LogForwarders } from './logs/forward/forwarders';
 import type { DockerContainer, DockerRecord, DockerRecords } from './records';
 import { shouldRestart } from './restart/policy';
 import { releaseShm } from './start/shm';
+import { releaseImageViews } from './image-mounts/release';
 import { releaseVolumes } from './volumes/release';
 import { tellVolumesUnmounted } from './volumes/volume-events';
 
@@ -18,8 +22,11 @@ export interface FaceNeeds {
   readonly records: DockerRecords;
   readonly events: Pick<DockerEvents, 'emit'>;
   readonly volumes: Pick<ServiceClient<VolumesServiceService>, 'releaseReference' | 'removeVolume'>;
+  readonly snapshots: Pick<ServiceClient<SnapshotsService>, 'remove'>;
+  readonly activations: Pick<ServiceClient<MountsService>, 'deactivate'>;
   readonly execs: Pick<ExecTable, 'containerEnded' | 'containerGone' | 'exited'>;
   readonly life: Pick<Lifecycle, 'isKept' | 'forgetKept'>;
+  readonly forwarders: Pick<LogForwarders, 'finish'>;
 }
 
 /** Docker's containers as the core sees them, and what docker does when the core moves one. */
@@ -74,7 +81,15 @@ export function dockerFace(needs: FaceNeeds): Face {
       const record = records.getDocker(id);
       if (record === undefined || record.docker.hostConfig?.IpcMode === 'shareable') await releaseShm(needs, id);
     },
-    giveBack: (ctx, id, { volumes }) => releaseVolumes(needs, ctx, id, volumes),
+    async giveBack(ctx, id, { volumes }) {
+      await needs.forwarders.finish(id);
+      const mounts = records.getDocker(id)?.docker.mounts ?? [];
+      const views = mounts
+        .filter(({ snapshotKey }) => snapshotKey !== '')
+        .map(({ snapshotter, snapshotKey: key }) => ({ snapshotter, key }));
+      await releaseImageViews(needs, ctx, views);
+      await releaseVolumes(needs, ctx, id, volumes);
+    },
   };
 }
 

@@ -20,6 +20,8 @@ export interface EngineSurroundings {
   readonly runtimes: RuntimeTable;
   readonly connections: { readonly images: Connection; readonly network: Connection; readonly shim: Connection };
   readonly logger: Logger;
+  /** Counts lines that were given up on the way to a log driver's remote. */
+  readonly logLinesDropped: (driver: string, count: number) => void;
   /** Run root and the supervisor's durable directory. */
   readonly run: string;
   readonly data: string;

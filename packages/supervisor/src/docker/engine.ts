@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { HostConfig } from '@gantry/api/gantry/engine/v1/types';
+import type { MountsService } from '@gantry/api/containerd/services/mounts/v1/mounts';
 import type { LeasesService } from '@gantry/api/containerd/services/leases/v1/leases';
 import type { SnapshotsService } from '@gantry/api/containerd/services/snapshots/v1/snapshots';
 import type { ImagesServiceService, VolumesServiceService } from '@gantry/api/gantry/images/v1/images';
@@ -11,11 +12,12 @@ import type { Core, CoreSettings } from '../core/core';
 import { containerDir } from '../core/places';
 import type { DockerRecords } from './records';
 import type { RuntimeTable } from '../core/runtimes';
-import type { SeccompProfile } from '@gantry/spec';
+import type { SeccompProfile } from '@gantry/oci/seccomp';
 import type { TaskEvents, Tasks } from '../core/tasks';
 import type { IdRemap } from '../core/userns';
 import type { ExecTable } from './exec/table';
 import type { Looker } from '@gantry/linux/looks';
+import type { LogForwarders } from './logs/forward/forwarders';
 import type { ForeignLooks } from './looks';
 import type { Idempotence } from '../core/queues/idempotence';
 
@@ -66,12 +68,16 @@ export interface Engine extends Core {
   readonly trees: ServiceClient<TreesServiceService>;
   readonly volumes: ServiceClient<VolumesServiceService>;
   readonly snapshots: ServiceClient<SnapshotsService>;
+  /** Mounts that the shim holds for the engine. */
+  readonly activations: ServiceClient<MountsService>;
   readonly leases: ServiceClient<LeasesService>;
   readonly network: ServiceClient<NetworkServiceService>;
   readonly runtimes: RuntimeTable;
   readonly broker: StreamBroker;
   readonly once: Idempotence;
   readonly execs: ExecTable;
+  /** Passes containers' output on to where their log drivers say. */
+  readonly forwarders: LogForwarders;
   /** Looks at paths that are not the engine's own. */
   readonly looks: Pick<Looker<ForeignLooks>, 'look'>;
 }

@@ -1,5 +1,5 @@
 import { StartRequest, CommitRequest, WaitRequest } from '@gantry/api/gantry/engine/v1/containers';
-import { conflict, internal, newContext, unavailable } from '@gantry/rpc';
+import { conflict, deadlineExceeded, internal, newContext, unavailable } from '@gantry/rpc';
 import { Phase, phaseOf, stateOf } from '../core/phases';
 import { createRequest, fakeEngine, type FakeEngine, FakeWorld } from '../testing/fake-engine';
 import { commitContainer } from './commit/changes';
@@ -46,7 +46,8 @@ const until = async (done: () => boolean): Promise<void> => {
 /** Puts another method in a fake's place. */
 const instead = <T extends object, K extends keyof T>(client: T, name: K, method: T[K]): void =>
   void Object.assign(client, { [name]: method });
-const nothingIsLeft = (): void => {
+const nothingIsLeft = async (): Promise<void> => {
+  await until(() => engine.journal.open().length === 0); // what follows behind the answer of a removal
   expect([[...world.snapshots], [...world.leases], [...world.sandboxes], world.tasks.ids, engine.journal.open()]).toEqual([
     [],
     [],
@@ -55,6 +56,17 @@ const nothingIsLeft = (): void => {
     [],
   ]);
 };
+
+test('a named volume whose mount was accepted is there after the refusal of the next one, as docker has it', async () => {
+  const refused = create({ hostConfig: { Binds: ['one:/x', '/y', 'two:/x'] } });
+  await expect(refused).rejects.toMatchObject({ kind: 'invalidArgument', message: 'Duplicate mount point: /x' });
+  expect([...world.volumes.keys()]).toEqual(['one']);
+  await nothingIsLeft();
+  await expect(create({ hostConfig: { Binds: ['three:/x'], Mounts: [{ Type: 'nonsense', Target: '/z' }] } })).rejects.toMatchObject({
+    kind: 'invalidArgument',
+  });
+  expect([...world.volumes.keys()]).toEqual(['one']);
+});
 
 describe('an end', () => {
   it('whose writing fails is applied by the next try, and a --rm container that is restarted is kept', async () => {
@@ -120,44 +132,68 @@ describe('a removal', () => {
     const id = await create();
     world.failures.set('removeSnapshot', unavailable('images is away'));
     await remove(id);
-    nothingIsLeft();
+    await nothingIsLeft();
   });
 
-  it('that failed is tried again until the container is gone', async () => {
-    const id = await create({ config: { Volumes: { '/v': {} } } });
-    world.failures.set('removeSnapshot', internal('busy'));
-    await expect(remove(id, true)).rejects.toThrow(/unable to remove container .*: busy/);
-    expect(phase(id)).toBe(Phase.PHASE_DEAD);
-    await until(() => phase(id) === undefined);
-    nothingIsLeft();
-    expect(world.volumes.size).toBe(0);
-  });
-
-  it('that failed is finished by a new process, with its volumes', async () => {
-    const id = await create({ config: { Volumes: { '/v': {} } } });
-    world.failures.set('removeSnapshot', internal('busy'));
-    await expect(remove(id, true)).rejects.toThrow('busy');
-    engine.stopPersisting();
-    engine.records.close();
-    engine = fakeEngine(world);
-    await reconcile(engine);
-    await until(() => phase(id) === undefined);
-    nothingIsLeft();
-    expect(world.volumes.size).toBe(0);
-  });
-
-  it('of a --rm container that failed at its end is tried again', async () => {
-    const id = await run({ hostConfig: { AutoRemove: true }, config: { Volumes: { '/v': {} } } });
+  /** The first release of a volume fails. */
+  const busyVolumes = (): void => {
     const { releaseReference } = engine.volumes;
     let failures = 1;
     instead(engine.volumes, 'releaseReference', async (ctx, request) => {
       if (failures-- > 0) throw internal('busy');
       return releaseReference(ctx, request);
     });
+  };
+
+  it('that failed is tried again until the container is gone', async () => {
+    const id = await create({ config: { Volumes: { '/v': {} } } });
+    busyVolumes();
+    await expect(remove(id, true)).rejects.toThrow(/unable to remove container .*: busy/);
+    expect(phase(id)).toBe(Phase.PHASE_DEAD);
+    await until(() => phase(id) === undefined);
+    await nothingIsLeft();
+    expect(world.volumes.size).toBe(0);
+  });
+
+  it('that failed is finished by a new process, with its volumes', async () => {
+    const id = await create({ config: { Volumes: { '/v': {} } } });
+    busyVolumes();
+    await expect(remove(id, true)).rejects.toThrow('busy');
+    engine.stopPersisting();
+    engine.records.close();
+    engine = fakeEngine(world);
+    await reconcile(engine);
+    await until(() => phase(id) === undefined);
+    await nothingIsLeft();
+    expect(world.volumes.size).toBe(0);
+  });
+
+  it('whose files cannot go frees the name at once, and is finished behind the answer or by a new process', async () => {
+    for (const crashes of [false, true]) {
+      const id = await create({ name: 'again' });
+      world.failures.set('removeSnapshot', internal('busy'));
+      await remove(id);
+      expect(phase(id)).toBeUndefined();
+      expect(await create({ name: 'again' })).not.toBe(id);
+      await remove('again');
+      if (crashes) {
+        await engine.queues.drain();
+        engine.stopPersisting();
+        engine.records.close();
+        engine = fakeEngine(world);
+        await reconcile(engine);
+      }
+      await nothingIsLeft();
+    }
+  });
+
+  it('of a --rm container that failed at its end is tried again', async () => {
+    const id = await run({ hostConfig: { AutoRemove: true }, config: { Volumes: { '/v': {} } } });
+    busyVolumes();
     engine.exit(id, 0);
     await until(() => phase(id) === Phase.PHASE_DEAD);
     await until(() => phase(id) === undefined);
-    nothingIsLeft();
+    await nothingIsLeft();
   });
 
   it('of a --rm container whose rest could not go is finished behind it', async () => {
@@ -165,7 +201,7 @@ describe('a removal', () => {
     world.failures.set('removeSnapshot', internal('busy'));
     engine.exit(id, 0);
     await until(() => phase(id) === undefined && engine.journal.open().length === 0);
-    nothingIsLeft();
+    await nothingIsLeft();
   });
 
   it("does not hide the start's own error", async () => {
@@ -174,7 +210,7 @@ describe('a removal', () => {
     world.failures.set('removeSnapshot', internal('busy'));
     await expect(start(id)).rejects.toThrow(/no address is left/);
     await until(() => phase(id) === undefined);
-    nothingIsLeft();
+    await nothingIsLeft();
   });
 });
 
@@ -209,8 +245,9 @@ it('a create ends when a service does not answer, and leaves nothing', async () 
     instead(
       engine.images,
       'resolve',
-      (ctx) =>
-        new Promise((_resolve, reject) => ctx.signal.addEventListener('abort', () => reject(ctx.signal.reason as Error), { once: true })),
+      // As a client does: a call ends with its deadline.
+      ({ deadline = Infinity }) =>
+        new Promise((_resolve, reject) => setTimeout(() => reject(deadlineExceeded('no answer')), deadline - Date.now())),
     );
     const made = create();
     made.catch(() => undefined);

@@ -1,5 +1,5 @@
 import { compilePattern } from '@gantry/oci/pattern';
-import { invalidArgument, isErrorOf } from '@gantry/rpc';
+import { invalidArgument, isErrorOf, parseGoDuration } from '@gantry/rpc';
 
 /** docker's filters of a request. */
 export type FilterMap = Readonly<Record<string, { values: readonly string[] }>>;
@@ -67,19 +67,9 @@ export function untilTime(filters: FilterMap, now: number = Date.now()): number 
   if (values.length > 1) throw invalidArgument('more than one until filter specified');
   const value = values[0] ?? '';
   if (/^\d+(\.\d+)?$/.test(value)) return Number(value) * 1000;
-  const duration = goDuration(value);
+  const duration = parseGoDuration(value);
   if (duration !== undefined) return now - duration;
   const at = Date.parse(value);
   if (Number.isNaN(at)) throw invalidArgument(`invalid until filter: "${value}" is neither a time nor a duration`);
   return at;
-}
-
-const UNITS: Readonly<Record<string, number>> = { ns: 1e-6, us: 1e-3, µs: 1e-3, ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
-
-/** Go's duration text ("1h30m") in milliseconds; undefined when it is none. */
-function goDuration(text: string): number | undefined {
-  if (!/^(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+$/.test(text)) return undefined;
-  let total = 0;
-  for (const [, number, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g)) total += Number(number) * (UNITS[unit ?? ''] ?? 0);
-  return total;
 }

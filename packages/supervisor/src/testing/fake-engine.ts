@@ -6,9 +6,10 @@ import { TaskExit } from '@gantry/api/containerd/events/events';
 import type { Mount } from '@gantry/api/containerd/types/types';
 import { CreateRequest } from '@gantry/api/gantry/engine/v1/containers';
 import { Image, Volume } from '@gantry/api/gantry/images/v1/images';
-import { type CallContext, conflict, newContext, notFound, silentLogger, StreamBroker } from '@gantry/rpc';
+import { alreadyExists, type CallContext, conflict, newContext, notFound, silentLogger, StreamBroker } from '@gantry/rpc';
 import { Looker } from '@gantry/linux/looks';
 import type { Engine } from '../docker/engine';
+import { LogForwarders } from '../docker/logs/forward/forwarders';
 import { foreignLooks } from '../docker/looks';
 import { handleTaskEvent } from '../core/exit/task-events';
 import { dockerFace } from '../docker/containers';
@@ -26,7 +27,8 @@ import { Database } from '../core/records';
 import { openDockerRecords } from '../docker/records';
 import { openSandboxes } from '../core/sandboxes';
 import { BUILT_IN_RUNTIMES, RuntimeTable } from '../core/runtimes';
-import { DEFAULT_SHM_SIZE, defaultSeccompProfile } from '@gantry/spec';
+import { DEFAULT_SHM_SIZE } from '@gantry/spec';
+import { defaultSeccompProfile } from '@gantry/oci/seccomp';
 import { FakeTasks } from './fake-tasks';
 
 /** Everything outside the supervisor, in memory: what it holds is what a crash must not leave behind. */
@@ -35,6 +37,7 @@ export class FakeWorld {
   readonly tasks = new FakeTasks();
   readonly snapshots = new Set<string>();
   readonly leases = new Set<string>();
+  readonly active = new Map<string, string>();
   /** Volume name → containers that use it. */
   readonly volumes = new Map<string, Set<string>>();
   /** Sandbox → networks. */
@@ -80,7 +83,7 @@ export interface FakeEngine extends Engine {
 }
 
 /** The services' clients as literals over a fake world. Only what the containers engine calls is there. */
-function services(world: FakeWorld): Pick<Engine, 'images' | 'trees' | 'volumes' | 'snapshots' | 'leases' | 'network'> {
+function services(world: FakeWorld): Pick<Engine, 'images' | 'trees' | 'volumes' | 'snapshots' | 'activations' | 'leases' | 'network'> {
   const users = (name: string): Set<string> => {
     const found = world.volumes.get(name);
     if (found === undefined) throw notFound(`volume ${name}`);
@@ -140,9 +143,27 @@ function services(world: FakeWorld): Pick<Engine, 'images' | 'trees' | 'volumes'
         world.snapshots.add(key);
         return { mounts: world.mounts ?? [{ type: 'bind', source: join(world.root, 'layer'), target: '', options: ['rbind', 'rw'] }] };
       },
+      view: async (_ctx: CallContext, { key }: { key: string }) => {
+        world.call(`view ${key}`);
+        world.snapshots.add(key);
+        return { mounts: [] };
+      },
+      mounts: async () => ({ mounts: [{ type: 'bind', source: join(world.root, 'image'), target: '', options: ['ro'] }] }),
       remove: async (_ctx: CallContext, { key }: { key: string }) => {
         world.call(`removeSnapshot ${key}`);
         if (!world.snapshots.delete(key)) throw notFound(`snapshot ${key}`);
+        return {};
+      },
+    } as never,
+    activations: {
+      activate: async (_ctx: CallContext, { name, mounts }: { name: string; mounts: readonly Mount[] }) => {
+        if (world.active.has(name)) throw alreadyExists(`mount "${name}": already exists`);
+        world.active.set(name, mounts.at(-1)?.source ?? '');
+        return { info: { active: [{ mountPoint: world.active.get(name) }] } };
+      },
+      info: async (_ctx: CallContext, { name }: { name: string }) => ({ info: { active: [{ mountPoint: world.active.get(name) }] } }),
+      deactivate: async (_ctx: CallContext, { name }: { name: string }) => {
+        if (!world.active.delete(name)) throw notFound(`mount "${name}": not found`);
         return {};
       },
     } as never,
@@ -243,6 +264,11 @@ export function fakeEngine(world: FakeWorld, settings: Partial<Engine['settings'
     once: new Idempotence(),
     life: new Lifecycle(restarter),
     execs: new ExecTable(noExecStore),
+    forwarders: new LogForwarders({
+      log: (id) => join(world.root, 'data', `${id}-json.log`),
+      logger: silentLogger,
+      dropped: () => undefined,
+    }),
     looks: new Looker(foreignLooks, undefined),
     settings: {
       dataRoot: join(world.root, 'data'),

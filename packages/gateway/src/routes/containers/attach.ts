@@ -6,7 +6,7 @@ import { hasBody, readBody } from '../../http/body';
 import type { Exchange, Route } from '../../http/exchange';
 import { copyTicket } from '../../streams/copy-ticket';
 import { parseDetachKeys } from '../../streams/detach-keys';
-import { takeOver } from '../../streams/hijack';
+import { RAW_STREAM, takeOver } from '../../streams/hijack';
 import { attachMonitor } from '../../streams/monitor';
 import { closeClient, splice } from '../../streams/splice';
 
@@ -22,6 +22,7 @@ export const containerAttach: Route = {
   path: '/containers/{name:.*}/attach',
   operation: 'ContainerAttach',
   hijacks: true,
+  refusesAs: RAW_STREAM, // dockerd has left JSON behind by then
   async handle(x, engine) {
     if (hasBody(x.request)) await readBody(x); // dockerode repeats its query there; it must not become stdin
     await attach(x, engine, { accept: (tty) => takeOver(x, tty) });

@@ -1,6 +1,6 @@
 import { messageCodec } from '@gantry/docker-api';
 import { sendJson } from '../../http/answer';
-import { filterKeys, readFilters } from '../../http/filters';
+import { readFilters } from '../../http/filters';
 import type { Route } from '../../http/exchange';
 
 export const containerList: Route = {
@@ -9,7 +9,7 @@ export const containerList: Route = {
   operation: 'ContainerList',
   async handle(x, engine) {
     const { query } = x;
-    const filters = readFilters(query, filterKeys.containers);
+    const filters = readFilters(query);
     const { containers } = await engine.containers.list(x.ctx, {
       all: query.flag('all'),
       limit: query.int32('limit') ?? 0,

@@ -1,7 +1,7 @@
 import { exactNumber } from '@gantry/docker-api';
 import { detached } from '@gantry/rpc';
 import { sendJson } from '../../http/answer';
-import { filterKeys, readFilters } from '../../http/filters';
+import { readFilters } from '../../http/filters';
 import type { Route } from '../../http/exchange';
 
 export const containerPrune: Route = {
@@ -10,7 +10,7 @@ export const containerPrune: Route = {
   operation: 'ContainerPrune',
   async handle(x, engine) {
     const { ids, spaceReclaimed } = await engine.containers.prune(detached(x.ctx), {
-      filters: readFilters(x.query, filterKeys.containersPrune),
+      filters: readFilters(x.query),
     });
     sendJson(x, 200, { ContainersDeleted: ids.length === 0 ? null : ids, SpaceReclaimed: exactNumber(spaceReclaimed) });
   },

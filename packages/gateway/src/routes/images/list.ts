@@ -1,6 +1,6 @@
 import { writeImageSummary } from '@gantry/docker-api';
 import { sendJson } from '../../http/answer';
-import { filterKeys, readFilters } from '../../http/filters';
+import { readFilters } from '../../http/filters';
 import type { Route } from '../../http/exchange';
 
 export const imageList: Route = {
@@ -9,7 +9,7 @@ export const imageList: Route = {
   operation: 'ImageList',
   async handle(x, engine) {
     const { query } = x;
-    const filters = readFilters(query, filterKeys.images);
+    const filters = readFilters(query);
     // before 1.41 a pattern of names had a parameter of its own
     if (query.text('filter') !== '') filters['reference'] = { values: [...(filters['reference']?.values ?? []), query.text('filter')] };
     const { images } = await engine.images.listImages(x.ctx, {

@@ -1,6 +1,6 @@
 import type { LoadResponse } from '@gantry/api/gantry/images/v1/images';
 import type { Exchange, Route } from '../../http/exchange';
-import { parsePlatformJson } from '../../http/platform';
+import { archivePlatforms } from '../../http/platform';
 import { type Upload, upload } from '../../streams/bulk';
 import { JsonLines } from '../../streams/lines';
 import { progressLine } from '../../streams/progress';
@@ -10,7 +10,7 @@ export const imageLoad: Route = {
   path: '/images/load',
   operation: 'ImageLoad',
   async handle(x, engine) {
-    const platforms = x.query.all('platform').map(parsePlatformJson);
+    const platforms = archivePlatforms(x);
     const call = engine.images.loadImages(x.ctx, { load: { quiet: x.query.flag('quiet'), platforms } });
     const lines = new JsonLines(x);
     let sending: Upload | undefined;

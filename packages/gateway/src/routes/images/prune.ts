@@ -1,7 +1,7 @@
 import { exactNumber, messageCodec } from '@gantry/docker-api';
 import { detached } from '@gantry/rpc';
 import { sendJson } from '../../http/answer';
-import { filterKeys, readFilters } from '../../http/filters';
+import { readFilters } from '../../http/filters';
 import type { Route } from '../../http/exchange';
 
 export const imagePrune: Route = {
@@ -10,7 +10,7 @@ export const imagePrune: Route = {
   operation: 'ImagePrune',
   async handle(x, engine) {
     const { items, spaceReclaimed } = await engine.images.pruneImages(detached(x.ctx), {
-      filters: readFilters(x.query, filterKeys.imagesPrune),
+      filters: readFilters(x.query),
     });
     sendJson(x, 200, {
       ImagesDeleted: items.length === 0 ? null : items.map((item) => messageCodec('ImageDeleteResponseItem').write(item, x.version)),

@@ -1,12 +1,12 @@
 import { invalidArgument } from '@gantry/rpc';
 import type { EngineClients } from '../../engine/engine';
 import type { Exchange, Route } from '../../http/exchange';
-import { parsePlatformJson } from '../../http/platform';
+import { archivePlatforms } from '../../http/platform';
 import { download, needTicket } from '../../streams/bulk';
 
 async function save(x: Exchange, engine: EngineClients, refs: string[]): Promise<void> {
   if (refs.length === 0) throw invalidArgument('no image names given');
-  const platforms = x.query.all('platform').map(parsePlatformJson);
+  const platforms = archivePlatforms(x);
   const { save: saved } = await engine.images.saveImages(x.ctx, { save: { refs, platforms } });
   await download(x, needTicket(saved?.ticket, 'the images'), { 'Content-Type': 'application/x-tar' });
 }

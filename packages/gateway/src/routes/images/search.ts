@@ -1,6 +1,6 @@
 import { exactNumber } from '@gantry/docker-api';
 import { sendJson } from '../../http/answer';
-import { filterKeys, readFilters } from '../../http/filters';
+import { readFilters } from '../../http/filters';
 import { registryAuth } from '../../http/registry-auth';
 import type { Route } from '../../http/exchange';
 
@@ -10,7 +10,7 @@ export const imageSearch: Route = {
   operation: 'ImageSearch',
   async handle(x, engine) {
     const { query } = x;
-    const filters = readFilters(query, filterKeys.search);
+    const filters = readFilters(query);
     const { search } = await engine.images.searchImages(x.ctx, {
       search: { term: query.text('term'), limit: query.int32('limit') ?? 0, auth: registryAuth(x) },
       filters,

@@ -1,6 +1,6 @@
 import { messageCodec } from '@gantry/docker-api';
 import { sendJson } from '../../http/answer';
-import { filterKeys, readFilters } from '../../http/filters';
+import { readFilters } from '../../http/filters';
 import type { Route } from '../../http/exchange';
 
 export const networkList: Route = {
@@ -10,7 +10,7 @@ export const networkList: Route = {
   async handle(x, engine) {
     // before 1.28 a list told as much as an inspection
     const containers = !x.version.atLeast('1.28');
-    const { networks } = await engine.networks.listNetworks(x.ctx, { filters: readFilters(x.query, filterKeys.networks), containers });
+    const { networks } = await engine.networks.listNetworks(x.ctx, { filters: readFilters(x.query), containers });
     sendJson(
       x,
       200,

@@ -1,6 +1,6 @@
 import { detached } from '@gantry/rpc';
 import { sendJson } from '../../http/answer';
-import { filterKeys, readFilters } from '../../http/filters';
+import { readFilters } from '../../http/filters';
 import type { Route } from '../../http/exchange';
 
 export const networkPrune: Route = {
@@ -8,7 +8,7 @@ export const networkPrune: Route = {
   path: '/networks/prune',
   operation: 'NetworkPrune',
   async handle(x, engine) {
-    const { names } = await engine.networks.pruneNetworks(detached(x.ctx), { filters: readFilters(x.query, filterKeys.networksPrune) });
+    const { names } = await engine.networks.pruneNetworks(detached(x.ctx), { filters: readFilters(x.query) });
     sendJson(x, 200, { NetworksDeleted: names.length === 0 ? null : names });
   },
 };

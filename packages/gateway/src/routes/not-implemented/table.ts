@@ -3,16 +3,13 @@ import type { Route } from '../../http/exchange';
 
 /** Operations of the API that the engine has nothing behind: each answers 501 and names itself. The last ones are not in the documentation. */
 const operations: readonly (readonly [method: Route['method'], path: string, operation: string])[] = [
-  ['POST', '/build', 'ImageBuild'],
   ['GET', '/images/{name:.*}/attestations', 'ImageAttestations'],
   ['GET', '/plugins/privileges', 'GetPluginPrivileges'],
   ['POST', '/plugins/pull', 'PluginPull'],
   ['POST', '/plugins/create', 'PluginCreate'],
-  ['POST', '/session', 'Session'],
   ['GET', '/containers/{name:.*}/checkpoints', 'CheckpointList'],
   ['POST', '/containers/{name:.*}/checkpoints', 'CheckpointCreate'],
   ['DELETE', '/containers/{name}/checkpoints/{checkpoint}', 'CheckpointDelete'],
-  ['POST', '/build/cancel', 'BuildCancel'],
 ];
 
 export const notImplementedRoutes: readonly Route[] = operations.map(([method, path, operation]) => ({

@@ -1,7 +1,7 @@
 import { invalidArgument, notFound } from '@gantry/rpc';
 import { sendJson } from '../../http/answer';
 import type { Exchange, Route } from '../../http/exchange';
-import { filterKeys, readFilters } from '../../http/filters';
+import { readFilters } from '../../http/filters';
 
 type Operation = readonly [method: Route['method'], path: string, operation: string];
 
@@ -17,7 +17,7 @@ const ofOne: readonly Operation[] = [
 ];
 
 const list = async (x: Exchange): Promise<void> => {
-  const enabled = readFilters(x.query, filterKeys.plugins)['enabled']?.values ?? [];
+  const enabled = readFilters(x.query, ['capability', 'enabled'])['enabled']?.values ?? [];
   if (enabled.some((value) => !/^(1|t|true|0|f|false)$/i.test(value)))
     throw invalidArgument(`invalid filter 'enabled=[${enabled.join(' ')}]'`);
   sendJson(x, 200, []);

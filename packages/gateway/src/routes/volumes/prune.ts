@@ -1,7 +1,7 @@
 import { exactNumber } from '@gantry/docker-api';
 import { detached } from '@gantry/rpc';
 import { sendJson } from '../../http/answer';
-import { filterKeys, readFilters } from '../../http/filters';
+import { readFilters } from '../../http/filters';
 import type { Route } from '../../http/exchange';
 
 export const volumePrune: Route = {
@@ -9,7 +9,7 @@ export const volumePrune: Route = {
   path: '/volumes/prune',
   operation: 'VolumePrune',
   async handle(x, engine) {
-    const filters = readFilters(x.query, filterKeys.volumesPrune);
+    const filters = readFilters(x.query);
     // before 1.42 named volumes were pruned too
     if (!x.version.atLeast('1.42')) filters['all'] = { values: ['true'] };
     const { names, spaceReclaimed } = await engine.volumes.pruneVolumes(detached(x.ctx), { filters });

@@ -1,9 +1,10 @@
+import { isFlushedLater } from '@gantry/api';
 import type { Container, ContainersService } from '@gantry/api/containerd/services/containers/v1/containers';
 import { type CallContext, failedPrecondition, type Handlers, invalidArgument, isErrorOf, notFound } from '@gantry/rpc';
 import { type Records, VIEW_EXTENSION } from '../../core/records';
 import type { Tasks } from '../../core/tasks';
 import { containerFields } from '../filter/fields';
-import { compileFilters } from '../filter/filter';
+import { compileFilters } from '@gantry/oci/filter';
 import { applyUpdate } from './field-mask';
 import type { SnapshotLeases } from './lease';
 import { checkContainer } from './validate';
@@ -54,7 +55,7 @@ export function containersHandlers({ records, tasks, leases, docker }: Container
       if (records.namespaces.get(ctx.namespace) === undefined) records.namespaces.create(ctx.namespace, {});
       await leases.hold(ctx, container);
       try {
-        return { container: records.create(ctx.namespace, container) };
+        return { container: records.create(ctx.namespace, container, { durable: !isFlushedLater(container.labels) }) };
       } catch (error) {
         if (!isErrorOf(error, 'alreadyExists')) await leases.release(ctx, container.id);
         throw error;
@@ -76,7 +77,7 @@ export function containersHandlers({ records, tasks, leases, docker }: Container
       if (Object.hasOwn(container.extensions, VIEW_EXTENSION)) {
         await docker.removeFromContainerd(ctx, id);
       } else {
-        records.delete(ctx.namespace, id);
+        records.delete(ctx.namespace, id, { durable: !isFlushedLater(container.labels) });
         await leases.release(ctx, id);
       }
       return {};

@@ -4,7 +4,7 @@ import type { EventsService } from '@gantry/api/containerd/services/events/v1/ev
 import { failedPrecondition, type Handlers, invalidArgument, type TtrpcServer } from '@gantry/rpc';
 import type { Envelopes } from '../../core/events';
 import { envelopeFields } from '../filter/fields';
-import { compileFilters } from '../filter/filter';
+import { compileFilters } from '@gantry/oci/filter';
 import { checkIdentifier } from '../identifiers';
 
 /** A topic is a path of words: `/tasks/start`. */

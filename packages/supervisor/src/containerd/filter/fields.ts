@@ -3,21 +3,21 @@ import type { Container } from '@gantry/api/containerd/services/containers/v1/co
 import type { Plugin } from '@gantry/api/containerd/services/introspection/v1/introspection';
 import type { Namespace } from '@gantry/api/containerd/services/namespaces/v1/namespace';
 import type { Envelope, Sandbox } from '@gantry/api/containerd/types/types';
-import { type FieldReader, labelField } from './filter';
+import { type FieldReader, labelField } from '@gantry/oci/filter';
 import { eventTypes } from '../events/event-types';
 
-/** Fields that filters may name, per object, as containerd offers them. */
+/** Fields that filters may name, per object, as containerd offers them: a field that is empty is absent, but for a label. */
 export function containerFields(container: Container): FieldReader {
   return (path) => {
     switch (path[0]) {
       case 'id':
         return container.id;
       case 'image':
-        return container.image;
+        return container.image || undefined;
       case 'labels':
         return labelField(container.labels, path);
       case 'runtime':
-        return path[1] === 'name' ? container.runtime?.name : undefined;
+        return path[1] === 'name' ? container.runtime?.name || undefined : undefined;
       default:
         return undefined;
     }
@@ -32,7 +32,7 @@ export function sandboxFields(sandbox: Sandbox): FieldReader {
       case 'labels':
         return labelField(sandbox.labels, path);
       case 'runtime':
-        return path[1] === 'name' ? sandbox.runtime?.name : undefined;
+        return path[1] === 'name' ? sandbox.runtime?.name || undefined : undefined;
       default:
         return undefined;
     }
@@ -51,7 +51,7 @@ export function pluginFields(plugin: Plugin): FieldReader {
       case 'id':
         return plugin.id;
       case 'capabilities':
-        return plugin.capabilities.join(',');
+        return plugin.capabilities.join(',') || undefined;
       default:
         return undefined;
     }
@@ -73,7 +73,7 @@ export function envelopeFields(envelope: Envelope): FieldReader {
         if (typeof value === 'object' && value !== null && path.length > 2) {
           return labelField(value as Record<string, string>, path.slice(1));
         }
-        return value === undefined || typeof value === 'object' ? undefined : String(value);
+        return value === undefined || value === '' || typeof value === 'object' ? undefined : String(value);
       }
       default:
         return undefined;

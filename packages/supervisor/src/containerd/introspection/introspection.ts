@@ -4,7 +4,7 @@ import { packAny } from '@gantry/api';
 import { RuntimeInfo } from '@gantry/api/containerd/types/types';
 import { type Handlers, notFound, notImplemented } from '@gantry/rpc';
 import { pluginFields } from '../filter/fields';
-import { compileFilters } from '../filter/filter';
+import { compileFilters } from '@gantry/oci/filter';
 import type { Snapshotters } from '../snapshotters';
 import { plugins, RUNTIME_PLUGIN } from './plugins';
 import type { DescribeRuntime } from './runtime-info';

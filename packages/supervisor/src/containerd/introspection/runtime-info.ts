@@ -5,7 +5,7 @@ import { CreateOptions } from '@gantry/api/gantry/shim/v1/shim';
 import { Any } from '@gantry/api/google/protobuf/any';
 import { type CallContext, errorText, internal, notImplemented } from '@gantry/rpc';
 import { ownCommand } from '@gantry/service';
-import type { RuntimeTable } from '../../core/runtimes';
+import { type RuntimeTable, traitsOf } from '../../core/runtimes';
 import { taskOptions } from '../tasks/runtime-options';
 
 /** What a runtime says of itself, for a containerd.types.RuntimeRequest. */
@@ -34,13 +34,14 @@ export function describeRuntime({ runtimes, build, here }: DescribeNeeds): Descr
     const { runtimePath: name, options } = request;
     const chosen = unpackAny(taskOptions(runtimes, name, options), CreateOptions);
     const { driver = '', binary = '', binaryArgs = [] } = chosen ?? {};
-    if (driver === 'containerd-shim')
+    const { asked } = traitsOf(driver);
+    if (asked === 'info')
       return RuntimeInfo.decode(
         await output(ctx, [binary, ...binaryArgs, '-info'], options === undefined ? Buffer.alloc(0) : Any.encode(options).finish()),
       );
     const info = RuntimeInfo.fromPartial({ name, version: build, ...(options === undefined ? {} : { options }) });
-    if (driver === 'task-service') return info; // Task v3 has no question for it
-    const command = driver === 'oci' ? [binary, ...binaryArgs] : ownCommand('gantry-runc', here);
+    if (asked === 'nothing') return info;
+    const command = asked === 'features' ? [binary, ...binaryArgs] : ownCommand('gantry-runc', here);
     const features = await output(ctx, [...command, 'features'], Buffer.alloc(0)).catch((error: unknown) => {
       ctx.logger?.debug({ runtime: name }, `no features: ${errorText(error)}`);
       return undefined;

@@ -3,7 +3,7 @@ import type { Namespace, NamespacesService } from '@gantry/api/containerd/servic
 import { type CallContext, failedPrecondition, type Handlers, invalidArgument, notFound } from '@gantry/rpc';
 import type { Envelopes } from '../../core/events';
 import type { Records } from '../../core/records';
-import { compileFilters } from '../filter/filter';
+import { compileFilters } from '@gantry/oci/filter';
 import { namespaceFields } from '../filter/fields';
 import { checkIdentifier, checkLabels } from '../identifiers';
 

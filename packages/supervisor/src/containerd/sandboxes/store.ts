@@ -3,7 +3,7 @@ import type { Sandbox } from '@gantry/api/containerd/types/types';
 import { type Handlers, invalidArgument } from '@gantry/rpc';
 import type { Records } from '../../core/records';
 import type { Sandboxes } from '../../core/sandboxes';
-import { compileFilters } from '../filter/filter';
+import { compileFilters } from '@gantry/oci/filter';
 import { sandboxFields } from '../filter/fields';
 import { checkIdentifier, checkLabels } from '../identifiers';
 import { keepPrepared } from './extension';

@@ -1,4 +1,5 @@
-import { mkdir, rm, rmdir, writeFile } from 'node:fs/promises';
+import { existsSync, mkdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Container } from '@gantry/api/containerd/services/containers/v1/containers';
 import { alreadyExists, invalidArgument } from '@gantry/rpc';
@@ -12,17 +13,17 @@ export function bundlePath(runRoot: string, namespace: string, id: string): stri
 export const checkpointDirectory = (bundle: string): string => join(bundle, 'checkpoint');
 
 /** Makes a bundle with the container's own specification. Throws alreadyExists when the directory is there. */
-export async function writeBundle(bundle: string, container: Container): Promise<void> {
+export function writeBundle(bundle: string, container: Container): void {
   const spec = container.spec?.value ?? Buffer.alloc(0);
   if (spec.length === 0) throw invalidArgument(`container "${container.id}" has no specification: invalid argument`);
-  await mkdir(join(bundle, '..'), { recursive: true, mode: 0o700 });
+  mkdirSync(join(bundle, '..'), { recursive: true, mode: 0o700 });
   try {
-    await mkdir(bundle, { mode: 0o700 });
+    mkdirSync(bundle, { mode: 0o700 });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw alreadyExists(`task ${container.id}: already exists`, { cause: error });
     throw error;
   }
-  await writeFile(join(bundle, 'config.json'), spec, { mode: 0o600 });
+  writeFileSync(join(bundle, 'config.json'), spec, { mode: 0o600 });
 }
 
 /**
@@ -30,15 +31,16 @@ export async function writeBundle(bundle: string, container: Container): Promise
  * empty directories go.
  */
 export async function removeBundle(bundle: string): Promise<void> {
-  await rm(join(bundle, 'config.json'), { force: true });
-  await rm(checkpointDirectory(bundle), { recursive: true, force: true });
-  for (const directory of [join(bundle, 'rootfs'), bundle]) {
-    await rmdirQuietly(directory);
-  }
+  rmSync(join(bundle, 'config.json'), { force: true });
+  const checkpoint = checkpointDirectory(bundle);
+  if (existsSync(checkpoint)) await rm(checkpoint, { recursive: true, force: true });
+  for (const directory of [join(bundle, 'rootfs'), bundle]) rmdirQuietly(directory);
 }
 
-async function rmdirQuietly(directory: string): Promise<void> {
-  await rmdir(directory).catch((error: NodeJS.ErrnoException) => {
-    if (!['ENOENT', 'ENOTEMPTY', 'EBUSY'].includes(error.code ?? '')) throw error;
-  });
+function rmdirQuietly(directory: string): void {
+  try {
+    rmdirSync(directory);
+  } catch (error) {
+    if (!['ENOENT', 'ENOTEMPTY', 'EBUSY'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  }
 }

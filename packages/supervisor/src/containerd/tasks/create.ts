@@ -40,7 +40,7 @@ export async function createTask(needs: TasksNeeds, ctx: CallContext, request: C
 
   const bundle = bundlePath(needs.runRoot, ctx.namespace, id);
   await clearStale(needs, ctx, { id, bundle });
-  await writeBundle(bundle, container);
+  writeBundle(bundle, container);
   try {
     const { stdin, stdout, stderr, terminal } = request;
     const { pid } = await needs.tasks.create(ctx, {

@@ -1,7 +1,7 @@
 import { timestampNow } from '@gantry/api';
 import type { Metric } from '@gantry/api/containerd/types/types';
 import { type CallContext, isErrorOf } from '@gantry/rpc';
-import { compileFilters } from '../filter/filter';
+import { compileFilters } from '@gantry/oci/filter';
 import type { TasksNeeds } from './create';
 
 /** cgroup metrics of the running tasks that the filters (on `id`) let through. */

@@ -3,7 +3,7 @@ import { Options } from '@gantry/api/containerd/runc/v1/runc';
 import { CreateOptions } from '@gantry/api/gantry/shim/v1/shim';
 import type { Any } from '@gantry/api/google/protobuf/any';
 import { invalidArgument, notImplemented } from '@gantry/rpc';
-import { type RuntimeTable, runtimeOfType } from '../../core/runtimes';
+import { type RuntimeTable, runtimeOfType, traitsOf } from '../../core/runtimes';
 
 /** containerd's names for "a runc-like runtime"; others are ours: `io.gantry.<runtime>.v1`. */
 const RUNC_NAMES: ReadonlySet<string> = new Set(['io.containerd.runc.v2', 'io.containerd.runc.v1', 'io.containerd.runtime.v1.linux']);
@@ -12,7 +12,7 @@ const RUNC_NAMES: ReadonlySet<string> = new Set(['io.containerd.runc.v2', 'io.co
 export function runsHere(runtimes: RuntimeTable, runtime: string): boolean {
   if (RUNC_NAMES.has(runtime)) return true;
   const name = ownName(runtime);
-  return runtimes.has(name) && ['native', 'oci'].includes(runtimes.get(name).driver);
+  return runtimes.has(name) && traitsOf(runtimes.get(name).driver).here;
 }
 
 /** What the shim is told about the runtime of a task that a containerd client makes. */
@@ -35,7 +35,7 @@ function runcOptions(runtimes: RuntimeTable, options: Any | undefined): CreateOp
   const { noPivotRoot, noNewKeyring, systemdCgroup, ioUid, ioGid, criuWorkPath, shimCgroup } = runc;
   const given = { noPivotRoot, noNewKeyring, systemdCgroup, ioUid, ioGid, criuWorkPath, shimCgroup, runtimeRoot: runc.root };
   // A state directory and criu are a binary's: the shim runs ours. Of what the chosen driver cannot do, it tells the name.
-  const asBinary = chosen.driver === 'native' && (runc.root !== '' || criuWorkPath !== '');
+  const asBinary = traitsOf(chosen.driver).here && chosen.binary === '' && (runc.root !== '' || criuWorkPath !== '');
   return { ...chosen, ...given, ...(asBinary ? { driver: '' } : {}) };
 }
 
@@ -50,7 +50,7 @@ function namedOptions(runtimes: RuntimeTable, runtime: string, options: Any | un
     );
   const chosen = runtimes.createOptions(name);
   if (options === undefined || options.value.length === 0) return chosen;
-  if (chosen.driver === 'native' || chosen.driver === 'oci')
+  if (traitsOf(chosen.driver).here)
     throw invalidArgument(`runtime "${runtime}" takes no options of type "${anyTypeName(options)}": invalid argument`);
   return { ...chosen, runtimeOptions: options };
 }

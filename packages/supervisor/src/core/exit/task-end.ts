@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { type CallContext, isErrorOf, withTimeout } from '@gantry/rpc';
+import { type CallContext, isErrorOf, withDeadline } from '@gantry/rpc';
 import type { Core } from '../core';
 import { ignore } from '../ignore';
 import { bundleDir } from '../places';
@@ -17,7 +17,7 @@ export async function stopTask(core: Needs, ctx: CallContext, id: string): Promi
   } catch (error) {
     if (!isErrorOf(error, 'failedPrecondition', 'conflict')) throw error;
     await core.tasks.kill(ctx, { id, signal: constants.signals.SIGKILL, all: true }).catch(ignore('notFound', 'failedPrecondition'));
-    await core.tasks.wait(withTimeout(ctx, KILL_MS), { id }).catch(ignore('notFound', 'failedPrecondition'));
+    await core.tasks.wait(withDeadline(ctx, KILL_MS), { id }).catch(ignore('notFound', 'failedPrecondition'));
     await deleteTask(core, ctx, id);
   }
 }

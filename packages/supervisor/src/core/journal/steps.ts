@@ -1,4 +1,4 @@
-import { type CallContext, detached, type Logger, asGantryError, withTimeout } from '@gantry/rpc';
+import { type CallContext, detached, type Logger, asGantryError, withDeadline } from '@gantry/rpc';
 
 /** Milliseconds that undoing a step may take: a service that does not answer must not hold the caller, who waits for the error. */
 const UNDO_MS = 60_000;
@@ -30,7 +30,7 @@ export async function undoSteps<Input>(ctx: CallContext, steps: readonly Step<In
   const failures: Error[] = [];
   for (const step of [...steps].reverse()) {
     try {
-      await step.undo?.(withTimeout(detached(ctx), UNDO_MS), input);
+      await step.undo?.(withDeadline(detached(ctx), UNDO_MS), input);
     } catch (error) {
       failures.push(asGantryError(error));
       logger.warn({ err: error, step: step.name }, 'undoing a step failed');

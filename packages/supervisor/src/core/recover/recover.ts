@@ -78,7 +78,11 @@ export async function tellNetwork(
     .filter(isRunning)
     .map((container) => ({ sandboxId: container.id, netnsPath: `/proc/${stateOf(container).pid}/ns/net` }));
   await core.network
-    .reconcile(ctx, { sandboxes: [...own, ...core.sandboxes.live(core.settings.bootId)] }, { timeoutMs: 20_000, waitForReady: true })
+    .reconcile(
+      ctx,
+      { sandboxes: [...own, ...core.sandboxes.live(core.settings.bootId)], owner: '' },
+      { timeoutMs: 20_000, waitForReady: true },
+    )
     .catch((error: unknown) => core.logger.warn({ err: error }, 'the network service could not be told which containers live'));
 }
 

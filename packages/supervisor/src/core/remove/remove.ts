@@ -10,7 +10,7 @@ import { discardSnapshot } from './discard';
 
 type Needs = Pick<
   Core,
-  'face' | 'journal' | 'leases' | 'life' | 'logger' | 'network' | 'persistence' | 'records' | 'settings' | 'snapshots' | 'tasks'
+  'face' | 'journal' | 'leases' | 'life' | 'logger' | 'network' | 'persistence' | 'queues' | 'records' | 'settings' | 'snapshots' | 'tasks'
 >;
 
 /** What a removal that is cut short needs to go on. */
@@ -35,25 +35,31 @@ export async function remove(core: Needs, ctx: CallContext, id: string, { volume
   await finishRemoval(core, ctx, entry);
 }
 
-/** Goes on with a removal, in the container's queue. Also recovery's way of finishing one. */
+/**
+ * Goes on with a removal, in the container's queue. Also recovery's way of finishing one. It answers when process, network and volumes are given back and
+ * the record is durably gone: its files follow behind another journal entry, whatever they take.
+ */
 export async function finishRemoval(core: Needs, ctx: CallContext, entry: JournalEntry): Promise<void> {
   const id = entry.subject;
   const container = core.face.get(id);
   if (container === undefined) return core.journal.end(entry, () => undefined, { durable: false });
-  const snapshotter = snapshotterOf(core, id);
   try {
     await patiently(() => Promise.all([stopTask(core, ctx, id), core.face.giveBack(ctx, id, entry.input as RemovalInput)]));
-    await patiently(() => Promise.all([discardSnapshot(core, ctx, id, snapshotter), removeDirectory(core, id)]));
   } catch (thrown) {
     removeLater(core, ctx, entry);
     throw removalFailed(core, id, thrown);
   }
+  if (core.face.get(id) === undefined) return core.journal.end(entry, () => undefined, { durable: false });
+  const input: DiscardInput = { snapshotter: snapshotterOf(core, id) };
   let tell = (): void => undefined;
-  core.journal.end(entry, () => {
-    if (core.face.get(id) !== undefined) tell = core.face.delete(id);
-  });
+  const rest = core.journal.end(entry, () => core.journal.begin('discard', id, input, () => (tell = core.face.delete(id))));
   tell();
   core.life.tellRemoved(id, { exitCode: stateOf(container).exitCode, error: '' });
+  void core.queues
+    .run(id, () => discard(core, ctx, rest))
+    .catch((error: unknown) =>
+      core.logger.warn({ err: error, container: id }, 'the files of a removed container are still there; they are removed later'),
+    );
 }
 
 /**

@@ -95,7 +95,15 @@ it('tells about paths without following the last link out of the root', () => {
     expect(() => statInRoot(view, 'id', path)).toThrow(`lstat ${path}: not a directory`);
   expect(statInRoot(view, 'id', '/etc/.')).toMatchObject({ name: '.' });
   expect(cleanPath('a/../b/')).toEqual({ path: '/b', wantsDirectory: true, name: 'b' });
-  expect(cleanPath('/x/.').name).toBe('.');
+  expect(['/x/.', '.', './', '/./', '/x/.//', '/x/y.', '/'].map((path) => cleanPath(path).name)).toEqual([
+    '.',
+    '.',
+    '.',
+    '.',
+    '.',
+    'y.',
+    '/',
+  ]);
   const up = resolveInRoot(view, '/up/etc/motd');
   expect(up).toBeDefined();
   if (up !== undefined) closeSync(up);

@@ -2,7 +2,7 @@ import { closeSync, constants, existsSync, mkdirSync, mkdtempSync, openSync, rea
 import { join, posix } from 'node:path';
 import type { Mount } from '@gantry/api/containerd/types/types';
 import type { MountRecord } from '@gantry/api/gantry/engine/v1/record';
-import { AT, hasCode, MNT, MOUNT_ATTR, MOVE_MOUNT, MS, O, OPEN_TREE, syscalls } from '@gantry/linux';
+import { AT, hasCode, MNT, MOUNT_ATTR, MOVE_MOUNT, MS, O, OPEN_TREE, splitMountOptions, syscalls } from '@gantry/linux';
 import { failedPrecondition } from '@gantry/rpc/errors';
 import { resolveInRoot } from '../../core/processes/container-root';
 
@@ -102,25 +102,14 @@ function unmount(target: string, count: number): void {
   rmdirSync(target);
 }
 
-const FLAGS: Readonly<Record<string, number>> = {
-  ro: MS.RDONLY,
-  bind: MS.BIND,
-  rbind: MS.BIND | MS.REC,
-  nosuid: MS.NOSUID,
-  nodev: MS.NODEV,
-  noexec: MS.NOEXEC,
-  noatime: MS.NOATIME,
-};
-
 /** A bind keeps what its tree says; a file system of another kind (erofs, ext4 …) is read-only for reading. */
 function mountOther({ type, source, options }: Mount, target: string, writable: boolean): void {
   if (type === 'bind') {
     syscalls.mount(source, target, '', MS.BIND | MS.REC, null);
     return;
   }
-  const flags = options.reduce((all, option) => all | (FLAGS[option] ?? 0), writable ? 0 : MS.RDONLY);
-  const data = options.filter((option) => FLAGS[option] === undefined && option !== 'rw').join(',');
-  syscalls.mount(source, target, type, flags, data === '' ? null : data);
+  const { flags, data } = splitMountOptions(options);
+  syscalls.mount(source, target, type, writable ? flags : flags | MS.RDONLY, data.length === 0 ? null : data.join(','));
 }
 
 function mountOverlay(mount: Mount, target: string, writable: boolean): void {
@@ -141,9 +130,12 @@ function mountOverlay(mount: Mount, target: string, writable: boolean): void {
   );
 }
 
+/** Whether it shows files of the host's; an image's are there from the first start on. */
+const boundFrom = ({ type, source }: MountRecord): boolean => type === 'bind' || type === 'volume' || (type === 'image' && source !== '');
+
 /** Makes the directory (for a file: the file) that a mount will lie on. A name that is taken by something else, as a dangling link, stays. */
 function makeMountPoint(root: number, mount: MountRecord): void {
-  const file = (mount.type === 'bind' || mount.type === 'volume') && existsSync(mount.source) && !statSync(mount.source).isDirectory();
+  const file = boundFrom(mount) && existsSync(mount.source) && !statSync(mount.source).isDirectory();
   const make = (path: string, last: boolean): void => {
     const there = path === '/' ? undefined : resolveInRoot(root, path);
     if (there !== undefined) return closeSync(there);
@@ -169,7 +161,7 @@ function bindVolume(root: number, mount: MountRecord, space: string | undefined)
   const destination = resolveInRoot(root, mount.destination);
   if (destination === undefined) return 'missing';
   try {
-    if (mount.type !== 'bind' && mount.type !== 'volume') return 'left out';
+    if (!boundFrom(mount)) return 'left out';
     // Not looked at before: the root of a file system whose server is gone can still be bound, so that it is in nobody's way.
     if (space === undefined) syscalls.mount(mount.source, `/proc/self/fd/${destination}`, '', MS.BIND | MS.REC, null);
     else bindMapped(mount.source, destination, space);

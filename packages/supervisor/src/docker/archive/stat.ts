@@ -37,7 +37,7 @@ export function goFileMode(stat: Stats): number {
 export function cleanPath(path: string): { readonly path: string; readonly wantsDirectory: boolean; readonly name: string } {
   if (path === '' || path.includes('\0')) throw invalidArgument(`invalid container path: ${JSON.stringify(path)}`);
   const clean = posix.normalize(`/${path}`).replace(/(.)\/+$/, '$1');
-  const dotted = /(^|\/)\.$/.test(path);
+  const dotted = /(^|\/)\.\/*$/.test(path);
   return { path: clean, wantsDirectory: path.endsWith('/') || dotted, name: dotted ? '.' : posix.basename(clean) || '/' };
 }
 

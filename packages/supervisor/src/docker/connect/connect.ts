@@ -45,11 +45,6 @@ export async function connectNetworks(
   return { endpoints, ports, networkOrder, networkDrivers };
 }
 
-/** Whether one of the endpoints leads outside. It carries the published ports. */
-export function hasGateway(endpoints: Readonly<Record<string, EndpointSettings>>): boolean {
-  return Object.values(endpoints).some(({ Gateway }) => Gateway !== '');
-}
-
 function compareNetworks({ endpoints }: DockerContainer, a: string, b: string): number {
   const priority = (name: string): number => Number(endpoints[name]?.GwPriority ?? 0);
   return priority(b) - priority(a) || (a < b ? -1 : a > b ? 1 : 0);
@@ -100,6 +95,7 @@ export async function connectOne(engine: Needs, ctx: CallContext, connection: Co
         aliases: settings.Aliases,
         ipAddress: settings.IPAMConfig?.IPv4Address ?? '',
         ipv6Address: settings.IPAMConfig?.IPv6Address ?? '',
+        linkLocalIps: settings.IPAMConfig?.LinkLocalIPs ?? [],
         macAddress: settings.MacAddress,
         driverOptions: settings.DriverOpts,
         ports: portRequests(docker),
@@ -192,12 +188,13 @@ export function forgetEndpoints(docker: DockerContainer): DockerContainer {
   return { ...docker, endpoints, ports: {} };
 }
 
-function portsOf(endpoint: Endpoint | undefined): Record<string, PortBindings> {
+/** What is published by way of an endpoint. */
+export function portsOf(endpoint: Endpoint | undefined): Record<string, PortBindings> {
   const result: Record<string, PortBindings> = {};
   for (const port of endpoint?.ports ?? []) {
     (result[`${port.containerPort}/${port.protocol}`] ??= { items: [] }).items.push({
       HostIp: port.hostIp,
-      HostPort: String(port.hostPort),
+      HostPort: port.hostPort === 0 ? '' : String(port.hostPort),
     });
   }
   return result;

@@ -3,7 +3,7 @@ import type { Network } from '@gantry/api/gantry/network/v1/network';
 import { type CallContext, conflict, internal, isErrorOf, notFound } from '@gantry/rpc';
 import type { ContainerNetworks } from '../networks';
 import type { DockerContainer } from '../records';
-import { connectOne, hasGateway } from './connect';
+import { connectOne, portsOf } from './connect';
 import { inDockerNamespace, type Uses } from '../engine';
 import { writeHosts, resolvConf, networkFiles } from '../start/files';
 import { writeFileSync } from 'node:fs';
@@ -79,20 +79,24 @@ async function disconnect(engine: Needs, ctx: CallContext, id: string, network: 
   const { docker } = engine.records.requireDocker(id);
   const settings = docker.endpoints[network.name];
   if (settings === undefined && !force) throw notConnected(id, docker, network.name);
+  let ports: DockerContainer['ports'] | undefined;
   if (isRunning(docker) || force) {
-    await engine.network.disconnect(ctx, { networkRef: network.id, sandboxId: id, force }).catch((error: unknown) => {
+    try {
+      const { router } = await engine.network.disconnect(ctx, { networkRef: network.id, sandboxId: id, force });
+      ports = portsOf(router);
+    } catch (error) {
       if (!isErrorOf(error, 'notFound')) throw error;
-    });
+    }
   }
   if (settings === undefined) throw notConnected(id, docker, network.name);
   const { docker: now } = engine.records.updateDocker(id, (current) => {
     const { [network.name]: _gone, ...endpoints } = current.endpoints;
-    // The published ports move to an endpoint that leads outside, if one is left.
+    // The published ports move to an endpoint that leads outside, if one is left, and may be others there.
     return {
       ...current,
       endpoints,
       networkOrder: current.networkOrder.filter((name) => name !== network.name),
-      ports: hasGateway(endpoints) ? current.ports : {},
+      ports: ports ?? current.ports,
     };
   });
   if (isRunning(now)) rewriteFiles(engine, id, now);

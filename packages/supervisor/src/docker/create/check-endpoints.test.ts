@@ -25,7 +25,7 @@ const ALIAS = 'network-scoped alias is supported only for containers in user def
 
 test.each([
   [{ lan: at('10.9.9.9') }, 'network lan: invalid endpoint settings:\nno configured subnet or ip-range contain the IP address 10.9.9.9'],
-  [{ half: at('10.9.0.9') }, 'network half: invalid endpoint settings:\nno configured subnet or ip-range contain the IP address 10.9.0.9'],
+  [{ half: at('10.9.1.9') }, 'network half: invalid endpoint settings:\nno configured subnet or ip-range contain the IP address 10.9.1.9'],
   [{ later: at('x') }, 'network later: invalid endpoint settings:\ninvalid IPv4 address: x'],
   [{ lan: { IPAMConfig: { IPv6Address: 'fd00::1' } } }, `network lan: invalid endpoint settings:\n${CONFIGURED}`],
   [{ lan: { IPAMConfig: { LinkLocalIPs: ['x'] } } }, 'network lan: invalid endpoint settings:\ninvalid link-local IP address: x'],
@@ -51,4 +51,8 @@ test('what is wrong on several networks is told at once', async () => {
 
 test('what a start can honour passes, and a network may come later', async () => {
   await check({ lan: { ...at('10.8.0.9'), MacAddress: '02:00:00:00:00:01' }, half: at('10.9.0.130'), later: at('10.1.1.1'), bridge: {} });
+});
+
+test('an address may be asked for outside of the range that others are chosen from', async () => {
+  await expect(check({ half: at('10.9.0.9') })).resolves.toBeUndefined();
 });

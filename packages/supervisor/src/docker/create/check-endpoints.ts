@@ -2,7 +2,7 @@ import type { EndpointSettings } from '@gantry/api/gantry/engine/v1/types';
 import type { Network } from '@gantry/api/gantry/network/v1/network';
 import { invalidArgument, isErrorOf } from '@gantry/rpc';
 import { endpointFaults, listed } from '../networks/endpoint-faults';
-import { isPredefined } from './networks';
+import { isPredefined, networkMode } from './networks';
 
 /** Six bytes, or none. */
 const MAC = /^$|^[0-9a-f]{2}([:-][0-9a-f]{2}){5}$/i;
@@ -13,9 +13,10 @@ export async function checkEndpoints(
   find: (ref: string) => Promise<Network | undefined>,
 ): Promise<void> {
   const faults = await Promise.all(
-    Object.entries(endpoints).map(async ([name, settings]) => {
-      const found = asksForAddress(settings) ? await find(name === 'default' ? 'bridge' : name).catch(absent) : undefined;
-      const wrong = endpointFaults(settings, name === 'default' || isPredefined(name), found);
+    Object.entries(endpoints).map(async ([asked, settings]) => {
+      const name = networkMode(asked);
+      const found = asksForAddress(settings) ? await find(name).catch(absent) : undefined;
+      const wrong = endpointFaults(settings, isPredefined(name), found);
       const of = `invalid config for network ${name}: `;
       return [
         ...(wrong.length === 0 ? [] : [`${of}invalid endpoint settings:\n${listed(wrong)}`]),

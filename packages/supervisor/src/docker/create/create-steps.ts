@@ -1,8 +1,11 @@
 import { mkdirSync, promises as fs } from 'node:fs';
-import { type CallContext, withTimeout } from '@gantry/rpc';
+import { type CallContext, withDeadline } from '@gantry/rpc';
 import type { Step } from '../../core/journal';
 import type { CreateInput, CreateResults } from './create';
+import { makeVolume } from './make-volume';
 import { onBaseLayer } from './base-layer';
+import { makeImageViews, withView } from '../image-mounts/make';
+import { releaseImageViews } from '../image-mounts/release';
 import { containerDir } from '../../core/places';
 import type { Uses } from '../engine';
 import { discardSnapshot } from '../../core/remove/discard';
@@ -12,7 +15,9 @@ type Needs = Uses<{
   settings: 'dataRoot';
   events: 'emit';
   volumes: 'addReference' | 'createVolume' | 'populate' | 'releaseReference' | 'removeVolume';
-  snapshots: 'prepare' | 'remove';
+  snapshots: 'prepare' | 'remove' | 'view';
+  activations: 'deactivate';
+  records: 'dockerNamespace';
   leases: 'addResource' | 'delete';
 }>;
 
@@ -28,11 +33,11 @@ export function createSteps(engine: Needs, results?: CreateResults): Step<Create
       name: 'snapshot',
       async run(ctx, { id, snapshotter, parent, imageDigest }) {
         const lease = ctx.lease ?? '';
-        const own = withTimeout(withoutLease(ctx), ANSWER_MS);
+        const own = withDeadline(withoutLease(ctx), ANSWER_MS);
         // The snapshot last: the images service writes the lease's changes to the disk together with it.
         const [, { mounts }] = await Promise.all([
           imageDigest === '' ? undefined : engine.leases.addResource(own, { id: lease, resource: { id: imageDigest, type: 'content' } }),
-          engine.snapshots.prepare(withTimeout(ctx, PREPARE_MS), { snapshotter, key: id, parent, labels: { 'gantry.io/container': id } }),
+          engine.snapshots.prepare(withDeadline(ctx, PREPARE_MS), { snapshotter, key: id, parent, labels: { 'gantry.io/container': id } }),
         ]);
         if (results !== undefined) results.rootfs = onBaseLayer(engine.settings.dataRoot, mounts);
       },
@@ -46,11 +51,16 @@ export function createSteps(engine: Needs, results?: CreateResults): Step<Create
       undo: (_ctx, { id }) => fs.rm(containerDir(engine, id), { recursive: true, force: true }),
     },
     {
+      name: 'images',
+      run: (ctx, { id, views = [] }) => makeImageViews(engine, withDeadline(ctx, PREPARE_MS), id, views),
+      undo: (ctx, { views = [] }) => releaseImageViews(engine, withoutLease(ctx), views),
+    },
+    {
       name: 'volumes',
-      async run(ctx, { id }) {
-        const own = withTimeout(withoutLease(ctx), COPY_MS);
+      async run(ctx, { id, views = [] }) {
+        const own = withDeadline(withoutLease(ctx), COPY_MS);
         for (const plan of results?.planned ?? []) {
-          results?.mounts.push(plan.record.type === 'volume' ? await attachVolume(engine, own, id, plan) : plan.record);
+          results?.mounts.push(plan.record.type === 'volume' ? await attachVolume(engine, own, id, plan) : withView(plan.record, views));
         }
       },
       async undo(ctx, { id, volumes }) {
@@ -72,17 +82,7 @@ async function attachVolume(
   id: string,
   { record, volume }: CreateResults['planned'][number],
 ): Promise<typeof record> {
-  if (volume !== undefined) {
-    const labels = record.anonymous ? { 'com.docker.volume.anonymous': '', ...volume.labels } : volume.labels;
-    const made = await engine.volumes.createVolume(
-      ctx,
-      { name: record.name, driver: volume.driver || 'local', options: { ...volume.options }, labels },
-      { timeoutMs: ANSWER_MS },
-    );
-    if (made.created) {
-      engine.events.emit({ type: 'volume', action: 'create', id: record.name, attributes: { driver: made.volume?.driver ?? 'local' } });
-    }
-  }
+  if (volume !== undefined) await makeVolume(engine, ctx, { record, volume });
   const { volume: ready } = await engine.volumes.addReference(ctx, { name: record.name, containerId: id }, { timeoutMs: ANSWER_MS });
   if (record.copyUp)
     await engine.volumes.populate(ctx, {

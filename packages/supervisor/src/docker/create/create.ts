@@ -7,7 +7,7 @@ import { ContainerConfig, HostConfig } from '@gantry/api/gantry/engine/v1/types'
 import type { Mount } from '@gantry/api/containerd/types/types';
 import type { Image } from '@gantry/api/gantry/images/v1/images';
 import { type ImageContainerConfig, parseJson, parsePlatform } from '@gantry/oci';
-import { type CallContext, derive, detached, invalidArgument, withTimeout } from '@gantry/rpc';
+import { type CallContext, derive, detached, invalidArgument, withDeadline } from '@gantry/rpc';
 import { runSteps } from '../../core/journal';
 import { Phase } from '../../core/phases';
 import { VIEW_EXTENSION } from '../../core/records';
@@ -19,9 +19,11 @@ import { checkEndpoints } from './check-endpoints';
 import { createSteps } from './create-steps';
 import { leaseOf } from '../../core/remove/discard';
 import { resolveImage } from './image';
+import { type ImageView, planImageViews } from '../image-mounts/make';
 import { keepJoinedIds } from '../connect/joined';
 import { keepLinks } from '../connect/links';
 import { commandOf, mergeConfig } from './merge-config';
+import { makeVolume } from './make-volume';
 import { planMounts, type PlannedMount } from './mounts';
 import { checkName, generateName, newContainerId } from './names';
 import { type PlannedNetworks, planNetworks } from './networks';
@@ -41,6 +43,8 @@ export interface CreateInput {
   /** Manifest digest that the lease holds. */
   readonly imageDigest: string;
   readonly volumes: readonly { readonly name: string; readonly anonymous: boolean }[];
+  /** Absent in what older versions wrote. */
+  readonly views?: readonly ImageView[];
 }
 
 /** What the steps find out on their way. */
@@ -70,6 +74,7 @@ interface Plan {
   readonly host: HostConfig;
   readonly networks: PlannedNetworks;
   readonly mounts: readonly PlannedMount[];
+  readonly views: readonly ImageView[];
   readonly warnings: string[];
 }
 
@@ -78,7 +83,7 @@ async function create(engine: Engine, caller: CallContext, request: CreateReques
   const id = newContainerId();
   // A client that goes away half-way leaves a container that is made or undone; a service that does not answer ends the wait.
   const ctx = detached(caller);
-  const soon = withTimeout(ctx, ANSWER_MS);
+  const soon = withDeadline(ctx, ANSWER_MS);
   // The lease is taken while the image is looked up; one without a container is given back at the next start.
   const lease = engine.leases.create(soon, { id: leaseOf(id), labels: { 'gantry.io/container': id } });
   try {
@@ -121,17 +126,25 @@ async function plan(engine: Engine, ctx: CallContext, id: string, request: Creat
   const ownHostname = host.UTSMode !== 'host' && host.NetworkMode !== 'host' && joinedContainer(host.NetworkMode) === undefined;
   if (config.Hostname === '' && host.NetworkMode === 'host') config.Hostname = hostHostname();
   else if (config.Hostname === '' && ownHostname) config.Hostname = id.slice(0, 12);
+  const mounts = await planMounts(host, config, {
+    find: (ref) => findOther(engine, ref),
+    exists: async (path) => (await engine.looks.look('exists', [path], { path, failure: `stat ${path}` })).value,
+    topOnly: request.readOnlyNonRecursive,
+    leave: (mount) => makeVolume(engine, ctx, mount),
+  });
   return {
     image,
     config,
     host,
     warnings,
+    mounts,
+    views: await planImageViews(
+      engine,
+      ctx,
+      id,
+      mounts.map(({ record }) => record),
+    ),
     networks: planNetworks(host, request.networkingConfig, config.MacAddress ?? ''),
-    mounts: await planMounts(host, config, {
-      find: (ref) => findOther(engine, ref),
-      exists: async (path) => (await engine.looks.look('exists', [path], { path, failure: `stat ${path}` })).value,
-      topOnly: request.readOnlyNonRecursive,
-    }),
   };
 }
 
@@ -158,6 +171,7 @@ async function make(
     snapshotter: image.snapshotter,
     parent: image.chainId,
     imageDigest: image.target?.digest ?? '',
+    views: planned.views,
     volumes: planned.mounts
       .filter(({ record }) => record.type === 'volume')
       // One of another container's is not this creation's to undo.

@@ -1,6 +1,7 @@
 import type { HostConfig } from '@gantry/api/gantry/engine/v1/types';
 import { DEFAULT_SHM_SIZE } from '@gantry/spec';
 import type { Uses } from '../engine';
+import { cacheDefaults } from '../logs/options/cache';
 import { networkMode } from './networks';
 
 type Needs = Uses<{ settings: 'cgroupVersion' | 'defaultShmSize' | 'ipcMode' | 'logDriver' | 'logOptions'; runtimes: 'defaultName' }>;
@@ -19,9 +20,9 @@ export function applyDefaults(engine: Needs, asked: HostConfig): HostConfig {
   host.RestartPolicy = { Name: asked.RestartPolicy?.Name || 'no', MaximumRetryCount: asked.RestartPolicy?.MaximumRetryCount ?? 0n };
   const log = asked.LogConfig;
   host.LogConfig =
-    log === undefined || log.Type === ''
-      ? { Type: settings.logDriver, Config: { ...(settings.logDriver === 'json-file' ? settings.logOptions : {}), ...log?.Config } }
-      : log;
+    log === undefined || log.Type === '' || log.Type === settings.logDriver
+      ? { Type: settings.logDriver, Config: { ...settings.logOptions, ...log?.Config } }
+      : { ...log, Config: { ...cacheDefaults(settings.logOptions), ...log.Config } };
   // A limit without a word on swap allows as much swap again.
   if (asked.Memory > 0n && asked.MemorySwap === 0n) host.MemorySwap = asked.Memory * 2n;
   // cgroup v2 cannot switch the OOM killer off, and docker shows nothing there.

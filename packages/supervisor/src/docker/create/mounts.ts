@@ -23,6 +23,8 @@ export interface MountNeeds {
   readonly exists: (path: string) => Promise<boolean>;
   /** Binds that say nothing are read-only at their top alone. */
   readonly topOnly?: boolean;
+  /** Makes a named volume whose mount was accepted before another one was refused: docker makes them while it checks. */
+  readonly leave: (mount: Required<PlannedMount>) => Promise<void>;
 }
 
 /**
@@ -34,7 +36,7 @@ export async function planMounts(host: HostConfig, config: ContainerConfig, need
   const explicit = new Set<string>();
   const add = (mount: PlannedMount): void => {
     const { destination } = mount.record;
-    if (explicit.has(destination)) throw invalidArgument(`Duplicate mount point: ${destination}`);
+    if (explicit.has(destination)) throw duplicate(destination);
     explicit.add(destination);
     planned.set(destination, mount);
   };
@@ -44,19 +46,28 @@ export async function planMounts(host: HostConfig, config: ContainerConfig, need
     MountRecord.create({ type: 'tmpfs', destination: checkDestination(path), rw: true, options: tmpfsOptions(options) }),
   );
   const covered = new Set(tmpfs.map(({ destination }) => destination));
-  for (const text of host.Binds) {
-    const bind = fromBind(text, host.VolumeDriver, needs.topOnly === true);
-    if (covered.has(bind.record.destination)) throw invalidArgument(`Duplicate mount point: ${bind.record.destination}`);
-    add(bind);
+  const mounts: PlannedMount[] = [];
+  for (const mount of host.Mounts) mounts.push(await fromMount(mount, needs));
+  try {
+    for (const text of host.Binds) {
+      const bind = fromBind(text, host.VolumeDriver, needs.topOnly === true);
+      if (covered.has(bind.record.destination)) throw duplicate(bind.record.destination);
+      add(bind);
+    }
+    // --mount and --tmpfs of one place are both made, as docker has it: the tmpfs lies on top.
+    mounts.forEach(add);
+  } catch (error) {
+    for (const { record, volume } of planned.values()) if (volume !== undefined && !record.anonymous) await needs.leave({ record, volume });
+    throw error;
   }
-  // --mount and --tmpfs of one place are both made, as docker has it: the tmpfs lies on top.
-  for (const mount of host.Mounts) add(await fromMount(mount, needs));
   for (const path of Object.keys(config.Volumes)) {
     const destination = destinationOf('volume', path.startsWith('/') ? path : `/${path}`);
     if (!planned.has(destination) && !covered.has(destination)) planned.set(destination, anonymous(destination, host.VolumeDriver));
   }
   return [...planned.values(), ...tmpfs.map((record) => ({ record }))];
 }
+
+const duplicate = (destination: string): Error => invalidArgument(`Duplicate mount point: ${destination}`);
 
 function destinationOf(type: string, path: string): string {
   try {
@@ -123,27 +134,24 @@ function inherited(volumesFrom: readonly string[], find: (ref: string) => Docker
     if (!mode.split(',').every((word) => ['rw', 'ro', 'z', 'Z'].includes(word))) throw invalidArgument(`invalid mode: ${mode}`);
     const readOnly = mode.split(',').includes('ro');
     return find(ref)
-      .docker.mounts.filter((mount) => mount.type !== 'tmpfs')
+      .docker.mounts.filter((mount) => mount.type !== 'tmpfs' && mount.type !== 'image')
       .map((mount) => ({ record: { ...mount, rw: mount.rw && !readOnly, copyUp: false, fromMounts: false } }));
   });
 }
 
 /** One --mount. What it leaves out, and what contradicts its type, is refused by name. */
-async function fromMount(mount: Mount, needs: Omit<MountNeeds, 'find'>): Promise<PlannedMount> {
+async function fromMount(mount: Mount, needs: Pick<MountNeeds, 'exists' | 'topOnly'>): Promise<PlannedMount> {
   const fail = (why: string): never => {
     throw invalidArgument(`invalid mount config for type "${mount.Type}": ${why}`);
   };
   const only = (name: string, value: unknown, type: string): void => {
     if (value !== undefined && mount.Type !== type) fail(`field ${name} must not be specified`);
   };
-  if (!['bind', 'volume', 'tmpfs'].includes(mount.Type)) {
-    if (mount.Type === 'image') throw invalidArgument('HostConfig.Mounts of type "image" is not supported');
-    return fail('mount type unknown');
-  }
+  if (!['bind', 'volume', 'tmpfs', 'image'].includes(mount.Type)) return fail('mount type unknown');
   only('BindOptions', mount.BindOptions, 'bind');
   only('VolumeOptions', mount.VolumeOptions, 'volume');
   only('TmpfsOptions', mount.TmpfsOptions, 'tmpfs');
-  if (mount.ImageOptions !== undefined) fail('field ImageOptions must not be specified');
+  only('ImageOptions', mount.ImageOptions, 'image');
   const destination = destinationOf(mount.Type, mount.Target);
   const base = { type: mount.Type, destination, rw: !mount.ReadOnly, fromMounts: true };
 
@@ -176,10 +184,14 @@ async function fromMount(mount: Mount, needs: Omit<MountNeeds, 'find'>): Promise
     ];
     return { record: MountRecord.create({ ...base, options: tmpfsOptions(options.join(',')) }) };
   }
+  const subpath = mount.VolumeOptions?.Subpath ?? mount.ImageOptions?.Subpath ?? '';
+  if (subpath.startsWith('/') || subpath.split('/').includes('..')) fail('subpath must be a relative path within the volume');
+  if (mount.Type === 'image') {
+    if (mount.Source === '') fail('field Source must not be empty');
+    return { record: MountRecord.create({ ...base, name: mount.Source, rw: false, subpath }) };
+  }
   const options = mount.VolumeOptions;
   if (mount.Source !== '') checkVolumeName(mount.Source);
-  if (options?.Subpath !== undefined && (options.Subpath.startsWith('/') || options.Subpath.split('/').includes('..')))
-    fail('subpath must be a relative path within the volume');
   const driver = options?.DriverConfig?.Name ?? '';
   return {
     record: MountRecord.create({
@@ -189,7 +201,7 @@ async function fromMount(mount: Mount, needs: Omit<MountNeeds, 'find'>): Promise
       mode: 'z',
       anonymous: mount.Source === '',
       copyUp: options?.NoCopy !== true,
-      subpath: options?.Subpath ?? '',
+      subpath,
     }),
     volume: { driver, options: options?.DriverConfig?.Options ?? {}, labels: options?.Labels ?? {} },
   };

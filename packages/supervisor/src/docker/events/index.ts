@@ -1,2 +1,3 @@
+export { followBuilder } from './builder-events';
 export { type DockerEvent, DockerEvents, type EventQuery } from './docker-events';
 export { type Filters, dockerEventFilter } from './docker-filter';

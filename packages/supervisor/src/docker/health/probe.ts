@@ -1,14 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import { constants } from 'node:os';
-import { after, type CallContext, newContext, type Timer } from '@gantry/rpc';
+import { after, type CallContext, formatGoDuration, newContext, type Timer } from '@gantry/rpc';
 import { monitorSocket } from '../../core/places';
 import { emitContainerEvent, type Uses } from '../engine';
 import { isRunning, stateOf } from '../../core/phases';
 import { nowText } from '../../core/time';
 import { requestProcess } from '../exec/exec';
 import type { Exec } from '../exec/table';
-import { goDuration } from './go-duration';
 import { type HealthHost, HealthMonitors, healthSettings, type ProbeResult } from './health';
 import { nextHealth } from './status';
 
@@ -109,7 +108,7 @@ async function runProbe(engine: Needs, ctx: CallContext, exec: Exec, timeoutMs: 
     const exitCode = await over.promise;
     const text = await output.text;
     return late
-      ? { exitCode: -1, output: `Health check exceeded timeout (${goDuration(timeoutMs)})${text === '' ? '' : `: ${text}`}` }
+      ? { exitCode: -1, output: `Health check exceeded timeout (${formatGoDuration(timeoutMs * 1e6)})${text === '' ? '' : `: ${text}`}` }
       : { exitCode, output: text };
   } finally {
     timer?.cancel();

@@ -6,12 +6,11 @@ const LIVE: ReadonlySet<Phase> = new Set([Phase.PHASE_STARTING, Phase.PHASE_RUNN
 
 /** Which docker containers use which image, running ones first, as conflict errors name the first. */
 export function imageUses(records: Pick<DockerRecords, 'listDocker'>): ImageUse[] {
-  const uses = records.listDocker().map(({ id, docker }) => ({
-    imageId: docker.imageId,
-    manifestDigest: docker.imageManifest?.digest ?? '',
-    containerId: id,
-    running: docker.state !== undefined && LIVE.has(docker.state.phase),
-  }));
+  const uses = records.listDocker().flatMap(({ id, docker }) => {
+    const use = { containerId: id, running: docker.state !== undefined && LIVE.has(docker.state.phase) };
+    const mounted = docker.mounts.filter(({ type }) => type === 'image').map(({ imageId }) => ({ ...use, imageId, manifestDigest: '' }));
+    return [{ ...use, imageId: docker.imageId, manifestDigest: docker.imageManifest?.digest ?? '' }, ...mounted];
+  });
   return uses.sort((a, b) => Number(b.running) - Number(a.running));
 }
 

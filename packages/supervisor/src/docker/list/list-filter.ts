@@ -76,24 +76,52 @@ export async function listFilter(engine: Needs, ctx: CallContext, filters: Filte
   if (filterFlag(filters, 'is-task') === true) tests.push(() => false);
   any('isolation', (wanted, { docker }) => wanted === (docker.hostConfig?.Isolation || 'default'));
 
-  const order = engine.records.listDocker();
-  const indexOf = (key: 'before' | 'since'): number | undefined => {
-    const [ref] = values(key);
-    return ref === undefined ? undefined : order.findIndex(({ id }) => id === engine.records.requireDocker(ref).id);
-  };
-  const [before, since] = [indexOf('before'), indexOf('since')];
-  const place = new Map(order.map(({ id }, index) => [id, index]));
-  if (before !== undefined) tests.push(({ id }) => (place.get(id) ?? Infinity) < before);
-  if (since !== undefined) tests.push(({ id }) => (place.get(id) ?? -1) > since);
+  if (values('before').length + values('since').length > 0) {
+    const place = new Map(engine.records.listDocker().map(({ id }, index) => [id, index]));
+    const indexOf = (key: 'before' | 'since'): number | undefined => {
+      const [ref] = values(key);
+      return ref === undefined ? undefined : place.get(engine.records.requireDocker(ref).id);
+    };
+    const [before, since] = [indexOf('before'), indexOf('since')];
+    if (before !== undefined) tests.push(({ id }) => (place.get(id) ?? Infinity) < before);
+    if (since !== undefined) tests.push(({ id }) => (place.get(id) ?? -1) > since);
+  }
 
   if (values('ancestor').length > 0) {
     const ids = new Set((await Promise.all(values('ancestor').map((ref) => imageIds(engine, ctx, ref)))).flat());
-    tests.push(({ docker }) => ids.has(docker.imageId) || values('ancestor').includes(docker.config?.Image ?? ''));
+    const made = await madeFrom(engine, ctx, ids);
+    tests.push(({ docker }) => made.has(docker.imageId) || values('ancestor').includes(docker.config?.Image ?? ''));
   }
   return {
     matches: (record) => tests.every((test) => test(record)),
     showsStopped: ['status', 'exited'].some((key) => values(key).length > 0),
   };
+}
+
+/** Images of containers that are one of these, or were made from one, step by step. */
+async function madeFrom(engine: Needs, ctx: CallContext, ids: ReadonlySet<string>): Promise<ReadonlySet<string>> {
+  const found = new Set<string>(ids);
+  const others = new Set<string>();
+  for (const { docker } of ids.size === 0 ? [] : engine.records.listDocker()) {
+    const way: string[] = [];
+    for (let id = docker.imageId; id !== '' && !others.has(id) && !way.includes(id); id = await parentOf(engine, ctx, id)) {
+      way.push(id);
+      if (found.has(id)) break;
+    }
+    const into = found.has(way.at(-1) ?? '') ? found : others;
+    for (const id of way) into.add(id);
+  }
+  return found;
+}
+
+/** Empty for an image that was not made from another one, or is gone. */
+async function parentOf(engine: Needs, ctx: CallContext, ref: string): Promise<string> {
+  try {
+    return (await engine.images.resolve(ctx, ResolveRequest.create({ ref }))).image?.parent ?? '';
+  } catch (error) {
+    if (isErrorOf(error, 'notFound', 'invalidArgument')) return '';
+    throw error;
+  }
 }
 
 /** The image's id, and what containers of older stores have for it. */

@@ -1,4 +1,4 @@
-import { ContainerSummary, type Port } from '@gantry/api/gantry/engine/v1/types';
+import type { ContainerSummary, Port } from '@gantry/api/gantry/engine/v1/types';
 import type { DockerRecord } from '../records';
 import { dockerStatus } from '../status';
 import { manifestDescriptor, shownMounts, shownPorts } from '../inspect/inspect';
@@ -6,7 +6,7 @@ import { statusText } from './status-text';
 
 /** One row of GET /containers/json. */
 export function summaryOf({ id, docker }: DockerRecord, names: string[], now: number): ContainerSummary {
-  return ContainerSummary.create({
+  return {
     Id: id,
     Names: names,
     Image: docker.config?.Image ?? '',
@@ -21,7 +21,7 @@ export function summaryOf({ id, docker }: DockerRecord, names: string[], now: nu
     HostConfig: { NetworkMode: docker.hostConfig?.NetworkMode ?? '', Annotations: docker.hostConfig?.Annotations ?? {} },
     NetworkSettings: { Networks: docker.endpoints },
     Mounts: shownMounts(docker),
-  });
+  };
 }
 
 /** An argument with spaces in quotes, as docker shows commands. */

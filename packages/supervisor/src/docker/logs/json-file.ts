@@ -57,6 +57,11 @@ export class LineReader {
     public position = 0,
   ) {}
 
+  /** Where the last line that was answered ends. */
+  get consumed(): number {
+    return this.position - this.carry.length;
+  }
+
   /** The complete lines that are there now; empty when there is none. At most one chunk is read. */
   async next(): Promise<Buffer[]> {
     const { bytesRead } = await this.handle.read(this.chunk, 0, CHUNK, this.position);

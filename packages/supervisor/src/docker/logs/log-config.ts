@@ -1,105 +1,67 @@
-import type { ContainerConfig, HostConfigLogConfig } from '@gantry/api/gantry/engine/v1/types';
+import type { HostConfigLogConfig } from '@gantry/api/gantry/engine/v1/types';
 import type { LogSink } from '@gantry/api/gantry/shim/v1/shim';
-import { compilePattern, type Pattern } from '@gantry/oci/pattern';
-import { invalidArgument, isErrorOf } from '@gantry/rpc';
+import { errorText, GantryError, isErrorOf } from '@gantry/rpc';
+import type { LogTarget } from './drivers/driver';
+import { driverOf } from './drivers/table';
+import { positionPath } from './forward/position';
+import type { LogOptions } from './options/cache';
+import { type LoggedContainer, logSubject } from './subject';
 
-const OPTIONS = new Set([
-  'max-size',
-  'max-file',
-  'labels',
-  'labels-regex',
-  'env',
-  'env-regex',
-  'tag',
-  'compress',
-  'mode',
-  'max-buffer-size',
-]);
-/** Drivers that dockerd has and this engine has not. */
-const DOCKERS = new Set(['awslogs', 'fluentd', 'gcplogs', 'gelf', 'journald', 'splunk', 'syslog']);
-const UNITS: Readonly<Record<string, bigint>> = {
-  '': 1n,
-  b: 1n,
-  k: 1024n,
-  kb: 1024n,
-  m: 1024n ** 2n,
-  mb: 1024n ** 2n,
-  g: 1024n ** 3n,
-  gb: 1024n ** 3n,
-};
-
-/** `10m` → bytes, 0 for unlimited. Throws invalidArgument. */
-function parseSize(text: string): bigint {
-  if (text === '' || text === '-1') return 0n;
-  const match = /^([0-9]+)\s*([a-z]*)$/i.exec(text);
-  const unit = UNITS[match?.[2]?.toLowerCase() ?? ''];
-  if (match === null || unit === undefined) throw invalidArgument(`invalid size: '${text}'`);
-  return BigInt(match[1] ?? '0') * unit;
+/** What one start does with a container's output. */
+export interface LogPlan {
+  /** Where and how the monitor writes it; undefined for the driver `none`. */
+  readonly sink: LogSink | undefined;
+  /** Where it is passed on to. */
+  readonly target: LogTarget | undefined;
 }
 
-/** The driver `local` keeps its lines as json-file does, but rotates unless told otherwise. */
-const LOCAL_DEFAULTS: Readonly<Record<string, string>> = { 'max-size': '20m', 'max-file': '5' };
-
-function optionsOf(log: HostConfigLogConfig | undefined): Readonly<Record<string, string>> {
-  return log?.Type === 'local' ? { ...LOCAL_DEFAULTS, ...log.Config } : (log?.Config ?? {});
+function optionsOf(log: HostConfigLogConfig | undefined): LogOptions {
+  return log?.Config ?? {};
 }
 
-/** Throws invalidArgument for a log driver or option that is not honoured. */
-export function validateLogConfig(log: HostConfigLogConfig | undefined): void {
-  const type = log?.Type ?? '';
-  if (type === 'none') return;
-  if (DOCKERS.has(type)) throw invalidArgument(`failed to initialize logging driver: the log driver "${type}" is not supported`);
-  if (type !== '' && type !== 'json-file' && type !== 'local')
-    throw invalidArgument(`error looking up logging plugin ${type}: plugin "${type}" not found`);
-  const config = optionsOf(log);
-  for (const name of Object.keys(config)) {
-    if (!OPTIONS.has(name)) throw invalidArgument(`unknown log opt '${name}' for ${type || 'json-file'} log driver`);
-  }
-  parseSize(config['max-size'] ?? '');
-  const files = config['max-file'];
-  if (files !== undefined && !/^[1-9][0-9]*$/.test(files))
-    throw invalidArgument(`invalid value for max-file: ${files}: must be a positive number`);
-  if (config['compress'] === 'true') throw invalidArgument("log opt 'compress' is not supported");
-  if (!['', 'blocking', 'non-blocking'].includes(config['mode'] ?? ''))
-    throw invalidArgument(`logger: logging mode not supported: ${config['mode'] ?? ''}`);
-  if (config['max-buffer-size'] !== undefined) {
-    if (config['mode'] !== 'non-blocking')
-      throw invalidArgument("logger: max-buffer-size option is only supported with 'mode=non-blocking'");
-    parseSize(config['max-buffer-size']);
-  }
+/** Whether the lines are kept for `docker logs`. */
+export function isReadable(log: HostConfigLogConfig | undefined): boolean {
+  const driver = driverOf(log?.Type ?? '');
+  return driver?.isReadable(optionsOf(log)) === true;
 }
 
-/** Where and how the monitor writes a container's output; undefined for the driver `none`. */
-export function logSink(
-  log: HostConfigLogConfig | undefined,
-  path: string,
-  config: ContainerConfig,
-  tag: Readonly<Record<string, string>>,
-): LogSink | undefined {
-  if (log?.Type === 'none') return undefined;
+/** Settles what a container's log options mean. Throws, in dockerd's words, what only shows at a start. */
+export function planLog(log: HostConfigLogConfig | undefined, path: string, container: LoggedContainer): LogPlan {
+  const driver = driverOf(log?.Type ?? '');
+  if (driver === undefined) return { sink: undefined, target: undefined };
   const options = optionsOf(log);
-  const attrs: Record<string, string> = {};
-  const take = (entries: readonly (readonly [string, string])[], names: string | undefined, pattern: string | undefined): void => {
-    const wanted = new Set((names ?? '').split(',').filter((name) => name !== ''));
-    const regex = pattern === undefined || pattern === '' ? undefined : attributePattern(pattern);
-    for (const [name, value] of entries) if (wanted.has(name) || regex?.test(name) === true) attrs[name] = value;
-  };
-  take(Object.entries(config.Labels), options['labels'], options['labels-regex']);
-  const env = config.Env.map(
-    (entry) => [entry.split('=', 1)[0] ?? '', entry.includes('=') ? entry.slice(entry.indexOf('=') + 1) : ''] as const,
-  );
-  take(env, options['env'], options['env-regex']);
-  if ((options['tag'] ?? '') !== '')
-    attrs['tag'] = (options['tag'] ?? '').replace(/\{\{\s*\.(\w+)\s*\}\}/g, (whole, name: string) => tag[name] ?? whole);
-  return { path, maxSize: parseSize(options['max-size'] ?? ''), maxFile: Number(options['max-file'] ?? 1), attrs };
+  return atStart(() => {
+    const { maxSize, maxFile, compress } = driver.files(options);
+    const subject = logSubject(container, options, driver.forwarding === undefined ? '' : '{{.ID}}');
+    const attrs = driver.attributesInFile ? { ...subject.attributes, ...(subject.tag === '' ? {} : { tag: subject.tag }) } : {};
+    const passed = driver.forwarding === undefined ? '' : positionPath(path);
+    return {
+      sink: {
+        path,
+        maxSize: BigInt(maxSize),
+        maxFile,
+        attrs,
+        compress,
+        passed,
+        waits: options['mode'] !== 'non-blocking' && driver.forwarding?.buffer?.(options) === undefined,
+      },
+      target: driver.forwarding === undefined ? undefined : { driver: log?.Type ?? '', options, subject },
+    };
+  });
 }
 
-/** As in dockerd, a container with an expression that is none is made; its start is refused. */
-function attributePattern(source: string): Pattern {
+/** Fails as dockerd does when a log driver does not begin. */
+export function loggingFailed(error: unknown): GantryError {
+  return new GantryError('internal', `failed to create task for container: failed to initialize logging driver: ${errorText(error)}`, {
+    cause: error,
+  });
+}
+
+function atStart<T>(work: () => T): T {
   try {
-    return compilePattern(source);
+    return work();
   } catch (error) {
     if (!isErrorOf(error, 'invalidArgument', 'outOfRange')) throw error;
-    throw invalidArgument(`failed to initialize logging driver: ${error.message}`, { cause: error });
+    throw loggingFailed(error);
   }
 }

@@ -6,6 +6,7 @@ import { parseSecondsNanos } from '../../core/events/clock';
 import { logPath, type Uses } from '../engine';
 import { isRunning } from '../../core/phases';
 import type { LogLine } from './json-file';
+import { isReadable } from './log-config';
 import { readLog } from './read';
 
 type Needs = Uses<{ settings: 'dataRoot'; records: 'requireDocker'; broker: 'offer'; life: 'onExit' | 'onRemoved' }>;
@@ -16,7 +17,7 @@ type Query = Omit<LogsRequest, 'id'>;
 export async function containerLogs(engine: Needs, _ctx: CallContext, request: LogsRequest): Promise<LogsResponse> {
   const { id, docker } = engine.records.requireDocker(request.id);
   if (!request.stdout && !request.stderr) throw invalidArgument('Bad parameters: you must choose at least one stream');
-  if (docker.hostConfig?.LogConfig?.Type === 'none') throw notImplemented('configured logging driver does not support reading');
+  if (!isReadable(docker.hostConfig?.LogConfig)) throw notImplemented('configured logging driver does not support reading');
   return { ticket: offerLogs(engine, id, request), tty: docker.config?.Tty ?? false };
 }
 

@@ -1,4 +1,5 @@
-import { appendFileSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { gzipSync } from 'node:zlib';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LogLine } from './json-file';
@@ -131,4 +132,25 @@ it('stops following when the reader goes', async () => {
     for await (const _lines of readLog(path, { tail: -1, follow: new Promise(() => undefined), signal: gone.signal })) gone.abort();
   })();
   await reading;
+});
+
+it('follows a file that was compressed before its rotation was seen, and reads each line once', async () => {
+  writeFileSync(path, lines(0, 3));
+  const over = Promise.withResolvers<void>();
+  const seen: string[] = [];
+  const reading = (async () => {
+    const query = { tail: -1, follow: over.promise, signal: new AbortController().signal };
+    for await (const found of readLog(path, query)) {
+      seen.push(...found.map(({ log }) => log.trimEnd()));
+      if (seen.length > 3) continue;
+      writeFileSync(`${path}.1.gz`, gzipSync(readFileSync(path)));
+      rmSync(path);
+      writeFileSync(path, lines(3, 5));
+    }
+  })();
+  while (seen.length < 5) await new Promise((resolve) => setTimeout(resolve, 10));
+  over.resolve();
+  await reading;
+  expect(seen).toEqual(['0', '1', '2', '3', '4']);
+  expect(await read({ tail: 4 })).toEqual(['1', '2', '3', '4']);
 });

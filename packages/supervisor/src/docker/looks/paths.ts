@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readlinkSync, realpathSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Found } from '@gantry/linux/looks';
 import { hasCode } from '@gantry/linux';
@@ -33,19 +33,45 @@ export function bindSource(path: string, create: boolean): Found<undefined> {
   return { value: undefined };
 }
 
-/** A path inside a volume whose own links must not lead out of it. */
+/** So many names and links are followed, against circles. */
+const MOST_STEPS = 1000;
+
+/** A path inside a volume, or an image, whose own links must not lead out of it. */
 export function inVolume(mountpoint: string, subpath: string): Found<string> {
   const root = realpathSync(mountpoint);
   let path: string;
   try {
     path = realpathSync(join(root, subpath));
   } catch (error) {
+    if (leadsOut(root, subpath)) throw escapes(mountpoint, subpath);
     const wanted = join(mountpoint, subpath);
     throw notFound(`cannot access path ${wanted}: lstat ${wanted}: no such file or directory`, { cause: error });
   }
-  if (path !== root && !path.startsWith(`${root}/`))
-    throw invalidArgument(`path concatenation escapes the base directory, base: ${mountpoint}, subpath: ${subpath}`);
+  if (path !== root && !path.startsWith(`${root}/`)) throw escapes(mountpoint, subpath);
   return { value: path };
+}
+
+const escapes = (base: string, subpath: string): Error =>
+  invalidArgument(`path concatenation escapes the base directory, base: ${base}, subpath: ${subpath}`);
+
+/** Whether a link on the way leads out, to something that need not be there. */
+function leadsOut(root: string, subpath: string): boolean {
+  const left = subpath.split('/').filter((name) => name !== '' && name !== '.');
+  let path = root;
+  for (let steps = 0; left.length > 0 && steps < MOST_STEPS; steps++) {
+    const next = join(path, left.shift() ?? '');
+    if (next !== root && !next.startsWith(`${root}/`)) return true;
+    let target: string | undefined;
+    try {
+      target = readlinkSync(next);
+    } catch {
+      // no link, or nothing
+    }
+    if (target?.startsWith('/') === true) return true;
+    if (target === undefined) path = next;
+    else left.unshift(...target.split('/').filter((name) => name !== '' && name !== '.'));
+  }
+  return false;
 }
 
 /** Small files of a running container, as its first process sees them; undefined for one that is not there. */

@@ -30,11 +30,11 @@ interface Range {
   readonly family: Family;
 }
 
-/** Where addresses may be asked for: the ranges, or else the subnets, that somebody named. */
+/** Where addresses may be asked for: in the subnets that somebody named, whatever range others are chosen from. */
 function poolsOf(pools: readonly IpamPool[], family: Family): Range[] {
   return pools
     .filter(({ configured, subnet }) => configured && subnet.includes(':') === (family === 'ipv6'))
-    .map(({ subnet, ipRange }) => (ipRange || subnet).split('/'))
+    .map(({ subnet }) => subnet.split('/'))
     .map(([address = '', prefix]) => ({ address, prefix: Number(prefix), family }));
 }
 

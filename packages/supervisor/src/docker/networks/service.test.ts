@@ -4,6 +4,7 @@ import { Container as DockerContainer } from '@gantry/api/gantry/engine/v1/recor
 import { alreadyExists, newContext, notFound } from '@gantry/rpc';
 import { DockerEvents } from '../events';
 import { type NetworksNeeds, networksHandlers } from './service';
+import { createRequest } from './validate';
 
 const bridge = Network.fromPartial({ id: 'b'.repeat(64), name: 'bridge', driver: 'bridge', predefined: true });
 const app = Network.fromPartial({
@@ -40,7 +41,6 @@ function setUp() {
     return found;
   };
   const network = {
-    getStatus: async () => ({ drivers: ['bridge', 'host', 'null'] }),
     listNetworks: async () => ({ networks: [...stored.values()] }),
     getNetwork: async (_ctx: unknown, { ref }: { ref: string }) => ({ network: find(ref) }),
     removeNetwork: async (_ctx: unknown, { ref }: { ref: string }) => (stored.delete(find(ref).name), { network: undefined }),
@@ -109,7 +109,6 @@ test.each([
   [{ Name: 'app' }, 'alreadyExists', 'network with name app already exists'],
   [{ Name: 'host' }, 'forbidden', 'operation is not permitted on predefined host network'],
   [{ Name: 'x', Driver: 'host' }, 'forbidden', 'only one instance of "host" network is allowed'],
-  [{ Name: 'x', Driver: 'weave' }, 'notFound', 'plugin "weave" not found'],
   [{ Name: '' }, 'invalidArgument', 'network name cannot be empty'],
   [{ Name: 'x', ConfigOnly: true }, 'notImplemented', 'network x: ConfigOnly and ConfigFrom are not supported'],
 ])('create %j is refused', async (wanted, kind, message) => {
@@ -117,6 +116,11 @@ test.each([
     kind,
     message,
   });
+});
+
+test('drivers that only the network service knows are asked for there', () => {
+  const wanted = DockerNetwork.fromPartial({ Name: 'x', Driver: 'weave', IPAM: { Driver: 'ledger', Options: { a: 'b' } } });
+  expect(createRequest(wanted)).toMatchObject({ driver: 'weave', ipamDriver: 'ledger', ipamOptions: { a: 'b' } });
 });
 
 test('remove keeps predefined and busy networks', async () => {

@@ -75,9 +75,8 @@ export function networksHandlers(needs: NetworksNeeds): Handlers<typeof EngineNe
     },
     async createNetwork(ctx, { network: wanted }) {
       if (wanted === undefined) throw invalidArgument('network must be set');
-      const { drivers } = await service.getStatus(ctx, {});
       const options = { ...needs.defaultOptions[wanted.Driver || 'bridge'], ...wanted.Options };
-      const request = createRequest({ ...wanted, Options: options }, drivers);
+      const request = createRequest({ ...wanted, Options: options });
       try {
         const { network, warning } = await service.createNetwork(ctx, request);
         if (network !== undefined) tell('create', network);

@@ -1,6 +1,6 @@
 import type { CreateNetworkRequest } from '@gantry/api/gantry/network/v1/network';
 import type { Network } from '@gantry/api/gantry/engine/v1/types';
-import { forbidden, invalidArgument, notFound, notImplemented } from '@gantry/rpc';
+import { forbidden, invalidArgument, notImplemented } from '@gantry/rpc';
 
 /** Networks that every engine has. */
 const PREDEFINED: ReadonlySet<string> = new Set(['bridge', 'host', 'none', 'default']);
@@ -13,10 +13,10 @@ export function isPredefined(name: string): boolean {
 }
 
 /**
- * What the network service is asked for. Throws dockerd's errors: forbidden for names and drivers that are the engine's own, notFound for
- * an unknown driver, notImplemented for what only a swarm has.
+ * What the network service is asked for. Throws dockerd's errors: forbidden for names and drivers that are the engine's own, notImplemented for what only a
+ * swarm has. Whether a plugin has the name of a driver is the service's to know.
  */
-export function createRequest(wanted: Network, drivers: readonly string[]): CreateNetworkRequest {
+export function createRequest(wanted: Network): CreateNetworkRequest {
   const name = wanted.Name;
   if (name.trim() === '') throw invalidArgument('network name cannot be empty');
   if (isPredefined(name)) throw forbidden(`operation is not permitted on predefined ${name} network`);
@@ -32,10 +32,7 @@ export function createRequest(wanted: Network, drivers: readonly string[]): Crea
     throw forbidden(
       'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.',
     );
-  if (!drivers.includes(driver)) throw notFound(`plugin "${driver}" not found`);
   const ipam = wanted.IPAM;
-  const ipamDriver = ipam?.Driver ?? '';
-  if (ipamDriver !== '' && ipamDriver !== 'default') throw notFound(`plugin "${ipamDriver}" not found`);
   return {
     name,
     driver,
@@ -46,7 +43,7 @@ export function createRequest(wanted: Network, drivers: readonly string[]): Crea
     enableIpv6: wanted.EnableIPv6,
     options: wanted.Options,
     labels: wanted.Labels,
-    ipamDriver: 'default',
+    ipamDriver: ipam?.Driver ?? '',
     ipamOptions: ipam?.Options ?? {},
     ipamOptionsGiven: ipam?.givenEmpty.includes('Options') ?? false,
     pools: (ipam?.Config ?? []).map(({ Subnet, Gateway, IPRange, AuxiliaryAddresses }) => ({

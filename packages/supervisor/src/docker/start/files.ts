@@ -84,37 +84,41 @@ export function usesEmbeddedDns(docker: DockerContainer): boolean {
 }
 
 /** Resolvers that the container asked for, or the configured or the host's own. */
-export function resolversOf(engine: Needs, docker: DockerContainer): string[] {
+export function resolversOf(engine: Needs, docker: DockerContainer, hostLines = hostResolver()): string[] {
   const asked = docker.hostConfig?.Dns ?? [];
   if (asked.length > 0) return [...asked];
   if (engine.settings.dns.length > 0) return [...engine.settings.dns];
   return hostLines('nameserver');
 }
 
-function hostLines(keyword: string): string[] {
-  return readHost(hostResolvConf(), '')
-    .split('\n')
-    .map((line) => line.split(/\s+/))
-    .filter(([first, second]) => first === keyword && second !== undefined)
-    .flatMap((words) => words.slice(1))
-    .filter((word) => word !== '');
+/** Words of the host's own file, by keyword; it is read once, when the first are asked for. */
+function hostResolver(): (keyword: string) => string[] {
+  let lines: string[][] | undefined;
+  return (keyword) => {
+    lines ??= hostResolvConf()
+      .split('\n')
+      .map((line) => line.split(/\s+/));
+    return lines
+      .filter(([first, second]) => first === keyword && second !== undefined)
+      .flatMap((words) => words.slice(1))
+      .filter((word) => word !== '');
+  };
 }
 
 /** systemd-resolved's stub is of no use inside a container: its own file of real resolvers is read instead. */
 function hostResolvConf(): string {
   const text = readHost('/etc/resolv.conf', '');
-  return /^nameserver\s+127\.0\.0\.53\s*$/m.test(text) && readHost('/run/systemd/resolve/resolv.conf', '') !== ''
-    ? '/run/systemd/resolve/resolv.conf'
-    : '/etc/resolv.conf';
+  return (/^nameserver\s+127\.0\.0\.53\s*$/m.test(text) && readHost('/run/systemd/resolve/resolv.conf', '')) || text;
 }
 
 export function resolvConf(engine: Needs, docker: DockerContainer): string {
   const host = docker.hostConfig;
   const mode = host?.NetworkMode ?? '';
   const embedded = usesEmbeddedDns(docker);
+  const hostLines = hostResolver();
   const isLoopback = (address: string): boolean => /^127\.|^::1$/.test(address);
   const asked = (host?.Dns ?? []).length > 0 || engine.settings.dns.length > 0;
-  const upstream = resolversOf(engine, docker).filter((address) => asked || mode === 'host' || !isLoopback(address));
+  const upstream = resolversOf(engine, docker, hostLines).filter((address) => asked || mode === 'host' || !isLoopback(address));
   const servers = embedded ? [EMBEDDED_DNS] : upstream.length > 0 || mode === 'none' ? upstream : PUBLIC_DNS;
   const first = (...lists: (readonly string[] | undefined)[]): readonly string[] =>
     lists.find((list) => list !== undefined && list.length > 0) ?? [];

@@ -4,9 +4,16 @@ import type { LookOptions } from '@gantry/linux/looks';
 import { type CallContext, prefixed } from '@gantry/rpc';
 import type { DockerContainer } from '../records';
 import type { Uses } from '../engine';
+import { mountImage } from '../image-mounts/mount';
 import { checkPropagation } from './propagation';
 
-type Needs = Uses<{ looks: 'look'; volumes: 'addReference' }>;
+type Needs = Uses<{
+  looks: 'look';
+  volumes: 'addReference';
+  snapshots: 'mounts';
+  activations: 'activate' | 'info';
+  records: 'dockerNamespace';
+}>;
 
 /** Makes the sources of a container's mounts ready: missing directories of -v are made, volumes are mounted where their driver must. */
 export async function prepareMounts(engine: Needs, ctx: CallContext, id: string, docker: DockerContainer): Promise<DockerContainer> {
@@ -24,8 +31,8 @@ async function prepare(engine: Needs, ctx: CallContext, id: string, mount: Mount
       checkPropagation((await engine.looks.look('realPath', [source], answering(source))).value, mount.propagation);
     return mount;
   }
-  if (mount.type !== 'volume') return mount;
-  const mountpoint = await attached(engine, ctx, id, mount);
+  if (mount.type !== 'volume' && mount.type !== 'image') return mount;
+  const mountpoint = mount.type === 'image' ? await mountImage(engine, ctx, mount) : await attached(engine, ctx, id, mount);
   if (mount.subpath === '') return { ...mount, source: mountpoint };
   const { value } = await engine.looks.look('inVolume', [mountpoint, mount.subpath], answering(join(mountpoint, mount.subpath)));
   return { ...mount, source: value };

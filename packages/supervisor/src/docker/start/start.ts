@@ -1,12 +1,12 @@
 import { OCI_SPEC_TYPE_URL } from '@gantry/api';
 import type { StartRequest, StartResponse } from '@gantry/api/gantry/engine/v1/containers';
-import type { CreateOptions } from '@gantry/api/gantry/shim/v1/shim';
+import type { CreateOptions, LogSink } from '@gantry/api/gantry/shim/v1/shim';
 import { type CallContext, conflict, detached, notImplemented, notModified } from '@gantry/rpc';
 import { moveTo, Phase, phaseOf, stateOf } from '../../core/phases';
 import { type Launch, startTask } from '../../core/start/start';
 import { type Connected, connectNetworks } from '../connect/connect';
 import { emitContainerEvent, type Engine, inDockerNamespace, logPath } from '../engine';
-import { logSink } from '../logs/log-config';
+import { loggingFailed, planLog } from '../logs/log-config';
 import type { DockerContainer, DockerRecord } from '../records';
 import { removeContainer } from '../remove/remove';
 import { tellVolumesMounted } from '../volumes/volume-events';
@@ -82,7 +82,7 @@ function launchOf(engine: Engine, ctx: CallContext, id: string, cause: StartCaus
         rootfs: remappedRootfs(engine, docker),
         terminal: docker.config?.Tty ?? false,
         openStdin: docker.config?.OpenStdin === true,
-        options: createOptions(engine, id, docker),
+        options: createOptions(engine, docker, await startLog(engine, id, docker, cause)),
         passage: rootGroup(engine, docker),
       };
     },
@@ -116,24 +116,26 @@ function launchOf(engine: Engine, ctx: CallContext, id: string, cause: StartCaus
   };
 }
 
-function createOptions(engine: Engine, id: string, docker: DockerContainer): CreateOptions {
+function createOptions(engine: Engine, docker: DockerContainer, log: LogSink | undefined): CreateOptions {
   const [height = 0n, width = 0n] = docker.hostConfig?.ConsoleSize ?? [];
   const config = docker.config;
   return {
     ...engine.runtimes.createOptions(docker.runtime || (docker.hostConfig?.Runtime ?? '')),
-    log:
-      config === undefined
-        ? undefined
-        : logSink(docker.hostConfig?.LogConfig, logPath(engine, id), config, {
-            ID: id.slice(0, 12),
-            FullID: id,
-            Name: docker.name,
-            ImageName: config.Image,
-            ImageID: docker.imageId,
-          }),
+    log,
     openStdin: config?.OpenStdin ?? false,
     stdinOnce: config?.StdinOnce ?? false,
     consoleWidth: Number(width),
     consoleHeight: Number(height),
   };
+}
+
+/** Settles where the output goes. A user's start is refused when a log driver's remote does not answer; a restart by policy waits for it. */
+async function startLog(engine: Engine, id: string, docker: DockerContainer, cause: StartCause): Promise<LogSink | undefined> {
+  const { config } = docker;
+  if (config === undefined) return undefined;
+  const [path = '', ...args] = [...(config.Entrypoint?.items ?? []), ...(config.Cmd?.items ?? [])];
+  const { name, imageId, created } = docker;
+  const { sink, target } = planLog(docker.hostConfig?.LogConfig, logPath(engine, id), { id, name, imageId, created, path, args, config });
+  await engine.forwarders.prepare(id, target, cause === 'user').catch((error: unknown) => Promise.reject(loggingFailed(error)));
+  return sink;
 }

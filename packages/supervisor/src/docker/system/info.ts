@@ -10,6 +10,7 @@ import type { DockerRecords } from '../records';
 import type { Runtime, RuntimeTable } from '../../core/runtimes';
 import { type CgroupFacts, cgroupFacts, cgroupWarnings } from './cgroups';
 import { hostFacts } from './host';
+import { driverNames } from '../logs/drivers/table';
 
 /** What this installation is set up to be. */
 export interface EngineFacts {
@@ -84,7 +85,7 @@ export async function systemInfo(needs: InfoNeeds, ctx: CallContext): Promise<Sy
     Driver: store?.snapshotter ?? '',
     DriverStatus: [{ items: ['driver-type', 'io.containerd.snapshotter.v1'] }],
     DockerRootDir: facts.dataRoot,
-    Plugins: { Volume: ['local'], Network: network?.drivers ?? [], Authorization: [], Log: ['json-file', 'local', 'none'] },
+    Plugins: { Volume: ['local'], Network: network?.drivers ?? [], Authorization: [], Log: driverNames() },
     MemoryLimit: cgroup.memory,
     SwapLimit: cgroup.swap,
     KernelMemoryTCP: false,

@@ -2,7 +2,7 @@ import { cpus } from 'node:os';
 import type { ContainerConfig, HostConfig } from '@gantry/api/gantry/engine/v1/types';
 import { invalidArgument } from '@gantry/rpc';
 import { capabilityName, parseCpuSet, parseSecurityOptions } from '@gantry/spec';
-import { validateLogConfig } from '../logs/log-config';
+import { validateLogConfig } from '../logs/options/validate';
 import { parsePort } from './validate-config';
 import { validateRestartPolicy } from './validate-restart';
 import { validateModes } from './validate-modes';

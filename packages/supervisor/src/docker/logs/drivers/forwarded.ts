@@ -1,0 +1,17 @@
+import { type LogOptions, cacheDisabled } from '../options/cache';
+import { type FileRules, localRules } from '../options/file';
+import type { Forwarding, LogDriver } from './driver';
+
+/** What waits on the way to a remote when the container's own cache is switched off. */
+const SPOOL: FileRules = { maxSize: 20 * 1024 * 1024, maxFile: 2, compress: false };
+
+/** A driver whose lines go elsewhere, by way of the file that keeps them for `docker logs`. */
+export function forwarded(validate: (options: LogOptions) => void, forwarding: Forwarding): LogDriver {
+  return {
+    isReadable: (options) => !cacheDisabled(options),
+    validate,
+    files: (options) => (cacheDisabled(options) ? SPOOL : localRules(options, 'cache-')),
+    attributesInFile: false,
+    forwarding,
+  };
+}

@@ -1,0 +1,43 @@
+import { fileDriver } from './file';
+import type { LogDriver } from './driver';
+import { jsonFileRules, localRules } from '../options/file';
+import { METADATA_OPTIONS } from '../options/names';
+import { fluentd } from './fluentd/fluentd';
+import { gelf } from './gelf/gelf';
+import { journald } from './journald/journald';
+import { syslog } from './syslog/syslog';
+
+/** Drivers by name, as `docker info` lists them. `none` is no driver: it keeps nothing. */
+export const drivers = {
+  'json-file': fileDriver({
+    names: [...METADATA_OPTIONS, 'max-file', 'max-size', 'compress'],
+    called: 'json-file log driver',
+    files: jsonFileRules,
+    attributesInFile: true,
+  }),
+  local: fileDriver({
+    names: ['max-file', 'max-size', 'compress'],
+    called: 'log driver local',
+    files: localRules,
+    attributesInFile: false,
+  }),
+  syslog,
+  fluentd,
+  gelf,
+  journald,
+} as const satisfies Readonly<Record<string, LogDriver>>;
+
+export type DriverName = keyof typeof drivers;
+
+export function isDriver(name: string): name is DriverName {
+  return Object.hasOwn(drivers, name);
+}
+
+/** The driver of a container; undefined for `none`. */
+export function driverOf(name: string): LogDriver | undefined {
+  return name === '' ? drivers['json-file'] : isDriver(name) ? drivers[name] : undefined;
+}
+
+export function driverNames(): string[] {
+  return Object.keys(drivers).sort();
+}

@@ -1,0 +1,217 @@
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { silentLogger, unavailable } from '@gantry/rpc';
+import type { Forwarding, LogMessage } from '../drivers/driver';
+import { until } from '../testing/peers';
+import { target } from '../testing/targets';
+import { Forwarder } from './forwarder';
+import { positionPath, readPosition } from './position';
+
+let folder: string;
+let log: string;
+const running = new Set<Forwarder>();
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'gantry-forward-'));
+  log = join(folder, 'x-json.log');
+});
+afterEach(async () => {
+  for (const forwarder of running) await forwarder.stop();
+  running.clear();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** A remote whose every connection may fail. */
+class Remote {
+  readonly heard: LogMessage[] = [];
+  dropped = 0;
+  /** Sends that are taken before a connection breaks. */
+  breaksAfter = Infinity;
+  dead = false;
+  /** Holds what is sent until it settles. */
+  gate: Promise<void> = Promise.resolve();
+
+  lines = (): string[] => this.heard.map(({ line }) => line);
+
+  forwarding(doubtMs = 0, tries = Infinity): Forwarding {
+    return {
+      doubtMs: () => doubtMs,
+      dialsAtStart: () => true,
+      patience: () => ({ waitMs: 10, longestMs: 20, tries }),
+      connect: () => {
+        if (this.dead) return Promise.reject(unavailable('nobody there'));
+        let sends = 0;
+        return Promise.resolve({
+          lost: new Promise<never>(() => undefined),
+          close: () => Promise.resolve(),
+          send: async (messages, signal) => {
+            if (++sends > this.breaksAfter) throw unavailable('broken');
+            await Promise.race([
+              this.gate,
+              new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error))),
+            ]);
+            this.heard.push(...messages);
+            return 0;
+          },
+        });
+      },
+    };
+  }
+
+  forward(options: Record<string, string> = {}, doubtMs = 0, tries = Infinity): Forwarder {
+    const needs = { log, target: target('fake', options), forwarding: this.forwarding(doubtMs, tries), logger: silentLogger };
+    const forwarder = new Forwarder({ ...needs, dropped: (count) => (this.dropped += count) });
+    running.add(forwarder);
+    return forwarder;
+  }
+}
+
+const line = (text: string, time = new Date().toISOString(), stream = 'stdout'): string =>
+  `${JSON.stringify({ log: text, stream, time })}\n`;
+const numbered = (from: number, to: number): string => Array.from({ length: to - from }, (_, index) => line(`${from + index}\n`)).join('');
+const offset = (): number =>
+  existsSync(positionPath(log)) ? Number(/"offset":(\d+)/.exec(readFileSync(positionPath(log), 'utf8'))?.[1]) : 0;
+const numbers = (to: number): string[] => Array.from({ length: to }, (_, index) => String(index));
+
+test('goes over rotations to the end of the output, and then is done', async () => {
+  const remote = new Remote();
+  writeFileSync(`${log}.2.gz`, gzipSync(numbered(0, 3)));
+  writeFileSync(`${log}.1`, numbered(3, 6));
+  writeFileSync(log, numbered(6, 8));
+  const forwarder = remote.forward();
+  await until('what is there', () => remote.heard.length === 8);
+  appendFileSync(log, numbered(8, 10));
+  renameSync(log, `${log}.1`);
+  writeFileSync(log, numbered(10, 12));
+  forwarder.end();
+  await forwarder.done;
+  expect(remote.lines()).toEqual(numbers(12));
+});
+
+test('a forwarder that was killed loses no line, and one that was stopped repeats none', async () => {
+  const remote = new Remote();
+  writeFileSync(log, numbered(0, 3));
+  const first = remote.forward();
+  await until('the first lines', () => offset() > 0);
+  await first.stop();
+  appendFileSync(log, numbered(3, 6));
+  const killed = remote.forward({}, 60_000);
+  await until('the next lines', () => remote.heard.length === 6);
+  expect(remote.lines()).toEqual(numbers(6));
+  const position = readFileSync(positionPath(log));
+  await killed.stop();
+  writeFileSync(positionPath(log), position); // what a killed process leaves: what it sent last is in doubt
+  appendFileSync(log, numbered(6, 7));
+  const last = remote.forward();
+  last.end();
+  await last.done;
+  expect(remote.lines().slice(6)).toEqual(['3', '4', '5', '6']);
+});
+
+test('is found again though its file was compressed or taken away', async () => {
+  const remote = new Remote();
+  writeFileSync(log, numbered(0, 3));
+  const first = remote.forward();
+  first.end();
+  await first.done;
+  writeFileSync(`${log}.1.gz`, gzipSync(readFileSync(log)));
+  writeFileSync(log, numbered(3, 5));
+  const second = remote.forward();
+  second.end();
+  await second.done;
+  rmSync(`${log}.1.gz`);
+  writeFileSync(log, numbered(5, 6));
+  const third = remote.forward();
+  third.end();
+  await third.done;
+  expect(remote.lines()).toEqual(numbers(6));
+});
+
+test('connections that break again and again repeat lines and lose none', async () => {
+  const remote = new Remote();
+  remote.breaksAfter = 1;
+  const forwarder = remote.forward({}, 30);
+  for (let count = 0; count < 20; count++) {
+    appendFileSync(log, numbered(count, count + 1));
+    await new Promise((resolve) => setTimeout(resolve, 15));
+  }
+  forwarder.end();
+  remote.breaksAfter = Infinity;
+  await forwarder.done;
+  expect([...new Set(remote.lines())]).toEqual(numbers(20));
+});
+
+test('parts of a line are one line to the remote, before and after a restart', async () => {
+  const remote = new Remote();
+  const [long, time] = ['x'.repeat(16_384), '2026-01-02T03:04:05Z'];
+  writeFileSync(log, line(long, time) + line('other\n', time, 'stderr'));
+  const first = remote.forward();
+  first.end();
+  await first.done;
+  appendFileSync(log, line(long, '2026-01-02T03:04:06Z') + line('end\n') + line('cut off') + line('new\n'));
+  const second = remote.forward();
+  second.end();
+  await second.done;
+  const [a, other, b, c, cut, next] = remote.heard;
+  expect(a).toMatchObject({ time, partial: { ordinal: 1, last: false } });
+  expect([other?.partial, next?.partial]).toEqual([undefined, undefined]);
+  expect(b).toMatchObject({ time, partial: { id: a?.partial?.id, ordinal: 2, last: false } });
+  expect(c).toMatchObject({ line: 'end', time, partial: { id: a?.partial?.id, ordinal: 3, last: true } });
+  expect(cut).toMatchObject({ line: 'cut off', partial: { ordinal: 1, last: false } });
+});
+
+test('non-blocking drops what waited behind its buffer, counts it, and goes on', async () => {
+  const remote = new Remote();
+  const { promise: gate, resolve: open } = Promise.withResolvers<void>();
+  const late = new Date(Date.now() - 5000).toISOString();
+  writeFileSync(log, line('before\n', late));
+  const forwarder = remote.forward({ mode: 'non-blocking', 'max-buffer-size': '20' });
+  await until('the line of an earlier life', () => remote.heard.length === 1);
+  remote.gate = gate;
+  appendFileSync(log, line('held\n'));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  for (let count = 0; count < 10; count++) appendFileSync(log, line(`0123456789\n`));
+  await new Promise((resolve) => setTimeout(resolve, 1200));
+  open();
+  await until('what the buffer holds', () => remote.heard.length === 4);
+  appendFileSync(log, line('fresh\n'));
+  await until('the fresh line', () => remote.lines().at(-1) === 'fresh');
+  await forwarder.stop();
+  expect(remote.lines()).toEqual(['before', 'held', '0123456789', '0123456789', 'fresh']);
+  expect([remote.dropped, (await readPosition(log)).dropped]).toEqual([8, 8]);
+});
+
+test('gives up after as many tries as it is told, and counts', async () => {
+  const remote = new Remote();
+  remote.dead = true;
+  writeFileSync(log, numbered(0, 4));
+  const forwarder = remote.forward({}, 0, 2);
+  await until('the lines to be given up', () => remote.dropped === 4);
+  remote.dead = false;
+  appendFileSync(log, numbered(4, 5));
+  forwarder.end();
+  await forwarder.done;
+  expect(remote.lines()).toEqual(['4']);
+});
+
+test('the end of the output is tried at once, however long the next try was to wait', async () => {
+  const remote = new Remote();
+  remote.dead = true;
+  writeFileSync(log, numbered(0, 1));
+  const patience = () => ({ waitMs: 60_000, longestMs: 60_000, tries: Infinity });
+  const needs = {
+    log,
+    target: target('fake'),
+    forwarding: { ...remote.forwarding(), patience },
+    logger: silentLogger,
+    dropped: () => undefined,
+  };
+  const forwarder = new Forwarder(needs);
+  running.add(forwarder);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  remote.dead = false;
+  forwarder.end();
+  await forwarder.done;
+  expect(remote.lines()).toEqual(['0']);
+});

@@ -1,0 +1,214 @@
+import { after, errorText, type Logger, pause, type Timer } from '@gantry/rpc';
+import { type Chunk, readChunks } from '../chunks';
+import type { Forwarding, LogMessage, LogSink, LogTarget } from '../drivers/driver';
+import { goSize } from '../options/go-values';
+import { linesOf } from '../read';
+import { Allowance } from './allowance';
+import { Partials } from './partials';
+import { BEGINNING, type Position, readPosition, startsBehind, writePosition } from './position';
+
+export interface ForwarderNeeds {
+  readonly log: string;
+  readonly target: LogTarget;
+  readonly forwarding: Forwarding;
+  readonly logger: Logger;
+  dropped(count: number): void;
+}
+
+/** Milliseconds between two writes of the position. */
+const SAVE_MS = 250;
+/** Milliseconds between two tries when no line follows. */
+const HURRY_MS = 200;
+
+/**
+ * Passes the lines of one container's log on, from where the last one came to. A line is sent at least once: the position on disk never runs
+ * ahead of what the remote has surely taken, and a connection that breaks is gone on from there.
+ */
+export class Forwarder {
+  private readonly stopping = new AbortController();
+  private readonly over = Promise.withResolvers<void>();
+  private readonly ended = new AbortController();
+  /** Sent, and since when; the oldest first. */
+  private sent: { readonly position: Position; readonly at: number }[] = [];
+  private saved = BEGINNING;
+  private writing: Promise<void> = Promise.resolve();
+  private readonly allowance: Allowance | undefined;
+  private readonly doubtMs: number;
+  private named: { readonly file: Chunk['file']; readonly name: string } | undefined;
+  private saving: Timer | undefined;
+  /** Lines that were given up, which the position has to tell once it moves on. */
+  private dropped = 0;
+  /** Settles when all is passed on after the end of the output, or it was stopped. */
+  readonly done: Promise<void>;
+  /** Performance's time at which a line was taken last. */
+  lastTaken = performance.now();
+
+  constructor(private readonly needs: ForwarderNeeds) {
+    const { options } = needs.target;
+    const lines = needs.forwarding.buffer?.(options);
+    if (options['mode'] === 'non-blocking')
+      this.allowance = new Allowance(goSize(options['max-buffer-size'] ?? '1000000', 1024), ({ line }) => Buffer.byteLength(line));
+    else if (lines !== undefined) this.allowance = new Allowance(lines, () => 1);
+    this.doubtMs = needs.forwarding.doubtMs(options);
+    this.done = this.run();
+  }
+
+  /** No line follows those that are in the log. */
+  end(): void {
+    this.over.resolve();
+    this.ended.abort();
+  }
+
+  /** Ends where it is. What the remote has taken for sure is not sent again. */
+  async stop(): Promise<void> {
+    this.stopping.abort(new Error('the forwarding of a log was stopped'));
+    await this.done;
+  }
+
+  private async run(): Promise<void> {
+    const { forwarding, target, logger } = this.needs;
+    const { waitMs, longestMs, tries } = forwarding.patience(target.options);
+    const { signal } = this.stopping;
+    this.saved = await readPosition(this.needs.log);
+    this.dropped = this.saved.dropped;
+    for (let failures = 0; !signal.aborted;) {
+      const before = this.saved;
+      try {
+        if (await this.session()) return;
+      } catch (error) {
+        if (signal.aborted) return;
+        if (this.saved.offset !== before.offset || this.saved.file !== before.file) failures = 0;
+        if (failures++ === 0)
+          logger.warn({ container: target.subject.id, driver: target.driver }, `lines of a log wait: ${errorText(error)}`);
+        if (failures > tries) {
+          await this.giveUp();
+          failures = 0;
+        }
+        await this.rest(Math.min(waitMs * 1.5 ** (failures - 1), longestMs));
+      }
+    }
+  }
+
+  /** Between two tries. A removal may wait for what is left after the end: it is tried more often then. */
+  private async rest(ms: number): Promise<void> {
+    const { signal } = this.stopping;
+    if (this.ended.signal.aborted) await pause(Math.min(ms, HURRY_MS), { signal });
+    else await pause(ms, { signal: AbortSignal.any([signal, this.ended.signal]) });
+  }
+
+  /** One connection. True when nothing follows. */
+  private async session(): Promise<boolean> {
+    const { forwarding, target } = this.needs;
+    const { signal } = this.stopping;
+    const sink = await forwarding.connect(target, signal);
+    let whole = false;
+    let over = false;
+    try {
+      over = await this.passOn(sink);
+      whole = true;
+    } catch (error) {
+      whole = signal.aborted;
+      throw error;
+    } finally {
+      this.saving?.cancel();
+      this.saving = undefined;
+      this.save(this.doubtMs);
+      await sink.close();
+      // Closed in good order, the other side has all of it.
+      if (whole) this.save(0);
+      this.sent = [];
+      await this.writing;
+    }
+    return over;
+  }
+
+  /** True when nothing follows; false when it is time for another connection. */
+  private async passOn(sink: LogSink): Promise<boolean> {
+    const { log, target } = this.needs;
+    const { signal } = this.stopping;
+    const broken = new AbortController();
+    const both = AbortSignal.any([signal, broken.signal]);
+    let failure: unknown;
+    sink.lost.catch((error: unknown) => {
+      failure = error;
+      broken.abort(error);
+    });
+    const partials = new Partials(target.subject.id, this.saved.parts);
+    const from = this.saved;
+    for await (const chunk of readChunks(log, { starts: (files) => startsBehind(files, from), follow: this.over.promise, signal: both })) {
+      const messages = linesOf(chunk)
+        .map((line) => partials.message(line))
+        .filter((message) => this.allows(message));
+      if (messages.length > 0) this.drop(await sink.send(messages, both));
+      this.lastTaken = performance.now();
+      const file = await this.name(chunk.file);
+      const position = { file, offset: chunk.end, parts: partials.open, dropped: this.dropped };
+      this.sent.push({ position, at: this.lastTaken });
+      this.saveLater();
+      if (both.aborted) break;
+      if (sink.expired?.() === true) return false;
+    }
+    if (failure !== undefined) throw failure as Error;
+    signal.throwIfAborted();
+    return true;
+  }
+
+  private async name(file: Chunk['file']): Promise<string> {
+    if (this.named?.file !== file) this.named = { file, name: await file.name() };
+    return this.named.name;
+  }
+
+  private allows(message: LogMessage): boolean {
+    if (this.allowance?.takes(message) !== false) return true;
+    this.drop(1);
+    return false;
+  }
+
+  private drop(count: number): void {
+    if (count === 0) return;
+    this.dropped += count;
+    this.needs.dropped(count);
+  }
+
+  private saveLater(): void {
+    this.saving ??= after(SAVE_MS, () => {
+      this.saving = undefined;
+      this.save(this.doubtMs);
+      if (this.sent.length > 0) this.saveLater();
+    });
+  }
+
+  /** What lies longer than `doubtMs` with a connection that lives is taken. */
+  private save(doubtMs: number): void {
+    const limit = performance.now() - doubtMs;
+    let sure = 0;
+    while (sure < this.sent.length && (this.sent[sure]?.at ?? Infinity) <= limit) sure++;
+    const last = this.sent[sure - 1];
+    if (last === undefined) return;
+    this.sent.splice(0, sure);
+    this.write(last.position);
+  }
+
+  /** As often tried as the container's options say: what waits now is dropped and counted. */
+  private async giveUp(): Promise<void> {
+    const { log } = this.needs;
+    let position = this.saved;
+    let count = 0;
+    const signal = new AbortController().signal;
+    for await (const chunk of readChunks(log, { starts: (files) => startsBehind(files, this.saved), signal })) {
+      count += chunk.lines.length;
+      position = { file: await this.name(chunk.file), offset: chunk.end, parts: {}, dropped: 0 };
+    }
+    this.drop(count);
+    this.write({ ...position, dropped: this.dropped });
+    await this.writing;
+  }
+
+  private write(position: Position): void {
+    this.saved = position;
+    this.writing = this.writing.then(() => writePosition(this.needs.log, position));
+    this.writing.catch((error: unknown) =>
+      this.needs.logger.warn({ err: error }, `the position in a log cannot be kept: ${errorText(error)}`),
+    );
+  }
+}
