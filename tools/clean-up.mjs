@@ -1,7 +1,7 @@
 // Removes what a test run that was killed left behind. All that tests make is marked with its owner's process id, as in gantry-test-4711 or
 // gantry-e2e-4711-x: in its path, its command line, or its TMPDIR. What belongs to a run that still goes on is not touched.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, readlinkSync, rmdirSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, rmdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -17,7 +17,7 @@ export function cleanUp({ own = false } = {}) {
   for (let turn = 0; turn < 10 && killAbandoned() > 0; turn++) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
   for (const name of abandonedIn(tmpdir())) {
     const folder = join(tmpdir(), name);
-    for (const engine of [folder, ...readdirSync(folder).map((entry) => join(folder, entry))]) cleanEngine(engine);
+    for (const engine of [folder, ...entriesOf(folder).map((entry) => join(folder, entry))]) cleanEngine(engine);
   }
   for (const line of readFileSync('/proc/self/mountinfo', 'utf8').split('\n').reverse()) {
     const target = line.split(' ')[4] ?? '';
@@ -36,14 +36,23 @@ function abandoned(text) {
   if (owner === undefined) return false;
   if (Number(owner) === process.pid) return ownIsOver;
   try {
-    return !/jest|tools\/test\.mjs/.test(readFileSync(`/proc/${owner}/cmdline`, 'utf8'));
+    return !/jest|tools\/test\.mjs|tools\/bench\/main\.cjs/.test(readFileSync(`/proc/${owner}/cmdline`, 'utf8'));
   } catch {
     return true;
   }
 }
 
 function abandonedIn(dir) {
-  return existsSync(dir) ? readdirSync(dir).filter(abandoned) : [];
+  return entriesOf(dir).filter(abandoned);
+}
+
+/** None of what is not there, or is just going: whoever made it may still be taking it away. */
+function entriesOf(dir) {
+  try {
+    return readdirSync(dir);
+  } catch {
+    return [];
+  }
 }
 
 function killAbandoned() {
@@ -73,10 +82,10 @@ function cleanEngine(folder) {
 }
 
 function removeGroups(dir, depth, marked = false) {
-  for (const entry of existsSync(dir) ? readdirSync(dir, { withFileTypes: true }) : []) {
-    if (!entry.isDirectory()) continue;
-    const path = join(dir, entry.name);
-    const inside = marked || abandoned(entry.name);
+  for (const name of entriesOf(dir)) {
+    const path = join(dir, name);
+    if (!lstatSync(path, { throwIfNoEntry: false })?.isDirectory()) continue;
+    const inside = marked || abandoned(name);
     if (depth < 6) removeGroups(path, depth + 1, inside);
     if (!inside) continue;
     try {

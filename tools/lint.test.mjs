@@ -1,7 +1,7 @@
 // Shows that the floors hold: a forbidden import fails by name, an allowed one passes. Run: tools/node --test tools/lint.test.mjs
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { globSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { ESLint } from 'eslint';
 
@@ -51,6 +51,8 @@ for (const [file, name] of [
   ['packages/lib/spec/src/probe.ts', '@gantry/supervisor'],
   ['packages/lib/dockerfile/src/probe.ts', '@gantry/oci'],
   ['packages/lib/docker-api/src/probe.ts', '@gantry/spec'],
+  ['packages/lib/registry/src/probe.ts', '@gantry/service'],
+  ['packages/gateway/src/probe.ts', '@gantry/registry'],
   ['packages/gateway/src/probe.ts', '@gantry/spec'],
   ['packages/supervisor/src/probe.ts', '@gantry/docker-api'],
   ['packages/gateway/src/probe.ts', '@gantry/rpc/src/errors'],
@@ -90,6 +92,8 @@ for (const [file, name] of [
   ['packages/native/src/probe.ts', '@gantry/rpc/errors'],
   ['packages/images/src/probe.ts', '@gantry/native'],
   ['packages/images/src/probe.ts', '@gantry/dockerfile'],
+  ['packages/images/src/probe.ts', '@gantry/registry'],
+  ['packages/builder/src/probe.ts', '@gantry/registry'],
   ['packages/lib/linux/src/probe.ts', '@gantry/rpc/errors'],
   ['packages/lib/spec/src/probe.ts', '@gantry/oci'],
   ['packages/supervisor/src/probe.ts', '@gantry/spec'],
@@ -166,4 +170,30 @@ test('a folder of the C program includes only from those before it', () => {
     }
   });
   assert.deepEqual(wrong, []);
+});
+
+test('each package names the packages of ours that it imports, and no others', () => {
+  const manifests = globSync(['packages/**/package.json', 'test-e2e/package.json'], {
+    cwd: root,
+    exclude: ['**/node_modules/**', '**/dist/**'],
+  });
+  const folders = manifests.map((file) => dirname(file));
+  for (const folder of folders) {
+    const { name, dependencies = {}, devDependencies = {} } = JSON.parse(readFileSync(join(root, folder, 'package.json'), 'utf8'));
+    const [shipped, tested] = [new Set(), new Set()];
+    for (const file of globSync('**/*.ts', { cwd: join(root, folder), exclude: ['**/node_modules/**', '**/dist/**'] })) {
+      if (folders.some((other) => other.startsWith(`${folder}/`) && join(folder, file).startsWith(`${other}/`))) continue;
+      const into = /\.test\.ts$|(^|\/)testing\//.test(file) ? tested : shipped;
+      const text = readFileSync(join(root, folder, file), 'utf8');
+      for (const [, found] of text.matchAll(/(?:from|import|require\()\s*'(@gantry\/[a-z-]+)/g)) if (found !== name) into.add(found);
+    }
+    const ours = (all) =>
+      Object.keys(all)
+        .filter((each) => each.startsWith('@gantry/'))
+        .sort();
+    assert.deepEqual(
+      { folder, shipped: ours(dependencies), tested: ours(devDependencies) },
+      { folder, shipped: [...shipped].sort(), tested: [...tested].filter((each) => !shipped.has(each)).sort() },
+    );
+  }
 });

@@ -50,7 +50,7 @@ first_of() {
 
 # What the product needs to be built and to run.
 need_product() {
-  need gcc make libc6-dev linux-libc-dev libarchive-dev libssl-dev nftables iproute2 util-linux procps busybox-static ca-certificates
+  need gcc make libc6-dev linux-libc-dev libarchive-dev libjson-c-dev libssl-dev libdeflate-dev nftables iproute2 util-linux procps busybox-static ca-certificates
 }
 
 # npm packages by the lockfile, under any npm from version 8 on.

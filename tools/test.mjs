@@ -111,7 +111,7 @@ if (every && pattern.length === 0) {
   check('lint', node, ['node_modules/eslint/bin/eslint.js', '.']);
   check('format', join(root, 'tools/format'), ['--check']);
   check('decisions', node, [join(root, 'tools/adr-index.mjs'), '--check']);
-  check('floors', node, ['--test', 'tools/lint.test.mjs']);
+  check('floors', node, ['--test', 'tools/lint.test.mjs', 'tools/sub-ids.test.mjs']);
   check('proto', join(root, 'node_modules/.bin/buf'), ['lint']);
 }
 if (every || has('--unit')) jest('unit', ['packages'], ['--passWithNoTests']);

@@ -6,6 +6,7 @@ import {
   bundles,
   command,
   type CommandResult,
+  dockerTakes,
   type Engine,
   ended,
   getFromHost,
@@ -55,7 +56,10 @@ describe.each(kinds)('told by daemon.json: %s', (kind) => {
   beforeAll(async () => {
     config = join(mkdtempSync(join(tmpdir(), `gantry-e2e-${process.pid}-json-`)), 'daemon.json');
     write(keys);
-    engine = await startEngine(kind, { asDockerd: true, args: ['--config-file', config, '-H', 'tcp://127.0.0.1:23751', '--tls=false'] });
+    engine = await startEngine(kind, {
+      asDockerd: true,
+      args: ['--config-file', config, '-H', 'tcp://127.0.0.1:23751', '--tls=false', '--containerd-namespace', 'told'],
+    });
     await loadBusybox(engine);
   }, 120_000);
   afterAll(async () => {
@@ -84,6 +88,17 @@ describe.each(kinds)('told by daemon.json: %s', (kind) => {
     await ok('network', 'create', 'pooled');
     expect(await ok('network', 'inspect', '-f', '{{(index .IPAM.Config 0).Subnet}}', 'pooled')).toBe('10.214.0.0/26');
   }, 60_000);
+
+  testWith('docker buildx', dockerTakes('--output', 'buildx', 'build'))(
+    'what is tagged is built on, in a namespace of its own, too',
+    async () => {
+      await ok('tag', 'busybox', 'only-here:1');
+      const built = await engine.docker(['buildx', 'build', '-t', 'on-it:1', '-'], { input: 'FROM only-here:1\nRUN echo built > /f\n' });
+      expect([built.code, built.stderr]).toEqual([0, expect.any(String)]);
+      expect(await ok('run', '--rm', 'on-it:1', 'cat', '/f')).toBe('built');
+    },
+    120_000,
+  );
 
   test('it listens at every -H, and its pid file keeps a second one out', async () => {
     expect(readFileSync(join(engine.folder, 'dockerd.pid'), 'utf8').trim()).toMatch(/^\d+$/);
@@ -296,9 +311,9 @@ describe('ours in particular', () => {
     const config = join(folder, 'daemon.json');
     writeFileSync(config, '{"debug": true}');
     expect(await run('gantry', '--config-file', config, '--validate')).toMatchObject({ code: 0, stderr: 'configuration OK\n' });
-    writeFileSync(config, '{"ipv6": true}');
+    writeFileSync(config, '{"ipv6": true, "default-gateway-v6": "fd00::9"}');
     const end = await run('gantry', '--config-file', config, '--validate');
-    expect([end.code, end.stderr]).toEqual([1, expect.stringContaining('"ipv6" true is not supported by Gantry: ')]);
+    expect([end.code, end.stderr]).toEqual([1, expect.stringContaining('"default-gateway-v6" "fd00::9" is not supported by Gantry: ')]);
   });
 
   const unit = '/lib/systemd/system/docker.service';

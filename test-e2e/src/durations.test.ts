@@ -1,4 +1,4 @@
-import { describeEngine } from './harness';
+import { describeEngine, dockerTakes } from './harness';
 
 // Longer than 2^31 ms, which is 24.8 days: a timer of Node's would run after 1 ms.
 const SECONDS = '3000000';
@@ -39,35 +39,12 @@ describeEngine('durations of months', (suite) => {
   });
 
   test('health is looked at once in a month, and each look may last as long', async () => {
-    const probed = ['--health-cmd', 'echo x >> /probes; sleep 1', '--health-timeout', '720h', '--health-start-period', '720h'];
-    await ok(
-      'run',
-      '-d',
-      '--name',
-      'monthly',
-      ...probed,
-      '--health-interval',
-      '720h',
-      '--health-start-interval',
-      '720h',
-      'busybox',
-      'sleep',
-      '600',
-    );
-    await ok(
-      'run',
-      '-d',
-      '--name',
-      'slow',
-      ...probed,
-      '--health-interval',
-      '1s',
-      '--health-start-interval',
-      '1s',
-      'busybox',
-      'sleep',
-      '600',
-    );
+    const probed = ['--health-cmd', 'echo x >> /probes; sleep 1', '--health-timeout', '720h'];
+    // Debian 12's CLI cannot say how often a starting container is looked at.
+    const starting = (interval: string): string[] =>
+      dockerTakes('--health-start-interval', 'run') ? ['--health-start-period', '720h', '--health-start-interval', interval] : [];
+    await ok('run', '-d', '--name', 'monthly', ...probed, '--health-interval', '720h', ...starting('720h'), 'busybox', 'sleep', '600');
+    await ok('run', '-d', '--name', 'slow', ...probed, '--health-interval', '1s', ...starting('1s'), 'busybox', 'sleep', '600');
     let health = '';
     for (let i = 0; i < 100 && health !== 'healthy'; i++) {
       await new Promise((resolve) => setTimeout(resolve, 100));

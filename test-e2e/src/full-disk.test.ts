@@ -1,10 +1,14 @@
+import { statfsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { canMakeDisks, loadBusybox, smallDisk, startEngine, testWith } from './harness';
+import { stillLeftOfBuilds } from './build-crash/left';
+import { buildByApi } from './builds/by-api';
+import { canMakeDisks, loadBusybox, removeGroups, smallDisk, startEngine, testWith, until } from './harness';
 
 describe('a full data root', () => {
   const disk = smallDisk(join(tmpdir(), `gantry-e2e-${process.pid}-full`), '100M');
   const small = disk.path;
+  const group = `/gantry-full-${process.pid}`;
   beforeAll(() => disk.make());
   afterAll(() => disk.remove());
 
@@ -28,5 +32,38 @@ describe('a full data root', () => {
       }
     },
     120_000,
+  );
+
+  testWith('loop device', canMakeDisks())(
+    'a build that fills it is told so, leaves nothing, and the next one works',
+    async () => {
+      const engine = await startEngine('gantry', { args: ['--root', small], config: { build: `cgroup-parent: ${group}\n` } });
+      try {
+        await loadBusybox(engine);
+        const free = (): number => {
+          const { bavail, bsize } = statfsSync(small);
+          return bavail * bsize;
+        };
+        const before = free();
+        const big = `FROM busybox\nRUN echo small > /small\nRUN dd if=/dev/zero of=/big bs=1M count=200\n`;
+        const full = await buildByApi(engine, big);
+        expect([full.error, full.told]).toEqual([
+          expect.stringContaining('non-zero code: 1'),
+          expect.stringContaining('No space left on device'),
+        ]);
+        // A context that does not fit is told, too.
+        const context = await buildByApi(engine, 'FROM busybox\nCOPY . /all/\n', { files: { large: 'x'.repeat(110 << 20) } });
+        expect(context.error).toMatch(/no space left on device|database or disk is full/i);
+        expect(await stillLeftOfBuilds(engine, group)).toEqual([]);
+        const next = await buildByApi(engine, 'FROM busybox\nRUN echo small > /small\nRUN cat /small\n', { query: { t: 'next' } });
+        expect([next.error, next.told]).toEqual(['', expect.stringMatching(/Using cache[^]*small\n/)]);
+        expect(await engine.docker(['run', '--rm', 'next', 'cat', '/small'])).toMatchObject({ code: 0, stdout: 'small\n' });
+        await until('the space to be free again', () => before - free() < 4 << 20);
+      } finally {
+        await engine.destroy();
+        removeGroups(group);
+      }
+    },
+    180_000,
   );
 });

@@ -102,8 +102,10 @@ describeEngine('networks and published ports', (suite) => {
     await until('the server to answer', async () => (await get(18124)).startsWith('hello from gantry'));
     await ok('restart', '-t', '0', 'moving');
     expect(await route()).toMatch(new RegExp(`^${await gateway('aaa')} dev eth0 *$`));
+    const other = await ok('port', 'moving', '70');
     await ok('network', 'disconnect', 'aaa', 'moving');
     expect(await route()).toContain(`${await gateway('bridge')} dev`);
+    expect(await ok('port', 'moving', '70')).not.toBe(other);
     await until('the server to answer', async () => (await get(18124)).startsWith('hello from gantry'));
     await ok('rm', '-f', 'moving');
     await ok('network', 'rm', 'aaa', 'ccc');
@@ -190,7 +192,9 @@ describeEngine(
       expect(await links('named')).toEqual(['bar7', 'foo0']);
       await ok('restart', '-t', '0', 'named');
       expect(await links('named')).toEqual(['bar7', 'foo0']);
-      await ok('run', '-d', '--name', 'mixed', '--network', `name=one,${option}eth1`, '--network', 'two', 'busybox', 'sleep', '600');
+      await ok('create', '--name', 'mixed', '--network', `name=one,${option}eth1`, 'busybox', 'sleep', '600');
+      await ok('network', 'connect', 'two', 'mixed'); // Debian 12's CLI takes one --network
+      await ok('start', 'mixed');
       expect(await links('mixed')).toEqual(['eth0', 'eth1']);
       for (const bad of ['lo', 'a/b', 'muchtoolongforaninterface']) {
         const refused = await docker(['run', '--rm', '--network', `name=one,${option}${bad}`, 'busybox', 'true']);

@@ -8,6 +8,7 @@ const services = {
   'gantry-images': '/images/json',
   'gantry-network': '/networks',
   'gantry-shim': '/containers/one/top',
+  'gantry-build': '/system/df?type=build-cache',
 } as const;
 const kills = 10;
 
@@ -18,6 +19,20 @@ function status(socketPath: string, path: string): Promise<number> {
       .end();
   });
 }
+
+test('services end with their launcher, however it ends, and the next one has the containers', async () => {
+  const engine = await startEngine('gantry', { separate: true });
+  try {
+    await loadBusybox(engine);
+    expect(await engine.docker(['run', '-d', '--name', 'kept', 'busybox', 'sleep', '6000'])).toMatchObject({ code: 0 });
+    await engine.halt('SIGKILL');
+    await until('all services to end', () => Object.keys(services).every((service) => engine.pids(service).length === 0));
+    await engine.start();
+    expect((await engine.docker(['exec', 'kept', 'echo', 'here'])).stdout).toBe('here\n');
+  } finally {
+    await engine.destroy();
+  }
+}, 180_000);
 
 describe('a call made while a service restarts waits and is answered', () => {
   let engine: Engine;

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { HealthCheckResponse_ServingStatus, HealthService } from '@gantry/api/grpc/health/v1/health';
 import { connect, newContext } from '@gantry/rpc';
+import { buildByApi } from './builds/by-api';
 import { command, loadBusybox, startEngine, until, type Engine } from './harness';
 
 interface Line {
@@ -40,12 +41,18 @@ describe('one request through all services', () => {
     expect(servicesOf('ContainerStart')).toEqual(['gateway', 'images', 'network', 'shim', 'supervisor']);
   });
 
-  test.each(['gateway', 'supervisor', 'images', 'network', 'shim'])('%s serves its metrics', async (service) => {
+  test('a build and its steps have the trace id of who asked for them', async () => {
+    expect(await buildByApi(engine, 'FROM busybox\nRUN true\n')).toMatchObject({ status: 200, error: '' });
+    await until('the gateway to log the build', () => servicesOf('ImageBuild').includes('gateway'));
+    expect(servicesOf('ImageBuild')).toEqual(['build', 'gateway', 'images', 'network', 'shim', 'supervisor']);
+  });
+
+  test.each(['gateway', 'supervisor', 'images', 'network', 'shim', 'build'])('%s serves its metrics', async (service) => {
     const answer = await command('curl', ['-s', '--unix-socket', `${engine.run}/${service}-metrics.sock`, 'http://localhost/metrics']);
     expect(answer.stdout).toMatch(/^process_resident_memory_bytes\{/m);
   });
 
-  test.each(['gateway', 'supervisor', 'images', 'network', 'shim'])('%s answers health checks', async (service) => {
+  test.each(['gateway', 'supervisor', 'images', 'network', 'shim', 'build'])('%s answers health checks', async (service) => {
     const connection = connect(`${engine.run}/${service}.sock`);
     try {
       expect(await connection.client(HealthService).check(newContext(), { service: '' })).toMatchObject({

@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { busybox, groupsBelow, hasProgram, startContainerd, testWith, until, writeCommand, type Containerd } from './harness';
+import { busybox, endPlanners, groupsBelow, hasProgram, startContainerd, testWith, until, writeCommand, type Containerd } from './harness';
 
 /** gantry-runc in runc's place below Debian's containerd and its shim: `ctr run --runc-binary`. With GANTRY_E2E_PEER=1 runc itself too. */
 const runtimes = process.env['GANTRY_E2E_PEER'] ? ['gantry-runc', 'runc'] : ['gantry-runc'];
@@ -19,7 +19,10 @@ describe.each(runtimes)('%s below containerd', (runtime) => {
     const binary = runtime === 'runc' ? '/usr/sbin/runc' : join(containerd.folder, 'gantry-runc');
     flags = ['--runc-binary', binary, '--runc-root', join(containerd.folder, 'runc')];
   }, 180_000);
-  afterAll(() => containerd?.destroy(), 180_000);
+  afterAll(async () => {
+    await containerd?.destroy();
+    await endPlanners();
+  }, 180_000);
 
   const run = (...args: string[]) => containerd.ctr(['run', '--rm', ...flags, busybox, ...args]);
   const status = async (id: string) => new RegExp(`^${id}\\s+\\d+\\s+(\\w+)`, 'm').exec(await containerd.ok('tasks', 'ls'))?.[1];

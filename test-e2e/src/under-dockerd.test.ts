@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { hasProgram, loadBusybox, startEngine, testWith, until, writeCommand, type Engine } from './harness';
+import { endPlanners, hasProgram, loadBusybox, startEngine, testWith, until, writeCommand, type Engine } from './harness';
 
 /** gantry-runc as a runtime of Debian's dockerd: `--add-runtime`. With GANTRY_E2E_PEER=1 its own runc too. */
 const runtimes = process.env['GANTRY_E2E_PEER'] ? ['gantry', 'runc'] : ['gantry'];
@@ -19,6 +19,7 @@ describe('below dockerd', () => {
   }, 180_000);
   afterAll(async () => {
     await engine?.destroy();
+    await endPlanners();
     if (able) rmSync(folder, { recursive: true });
   }, 180_000);
 

@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { command, groupsBelow, hasProgram, pinnedNode, projectRoot, removeGroups, testWith, writeCommand } from './harness';
+import { command, endPlanners, groupsBelow, hasProgram, pinnedNode, projectRoot, removeGroups, testWith, writeCommand } from './harness';
 
 /** gantry-runc below podman and conmon: `podman --runtime`. With GANTRY_E2E_PEER=1 runc too. */
 const runtimes = process.env['GANTRY_E2E_PEER'] ? ['gantry-runc', 'runc'] : ['gantry-runc'];
@@ -58,6 +58,7 @@ describe.each(runtimes)('%s below podman', (runtime) => {
   afterAll(async () => {
     if (!able) return;
     await podman(['rm', '-f', '-a', '-t', '0']);
+    await endPlanners();
     for (const line of readFileSync('/proc/self/mountinfo', 'utf8').split('\n').reverse()) {
       const target = line.split(' ')[4] ?? '';
       if (target.startsWith(folder)) await command('umount', ['-l', target]);

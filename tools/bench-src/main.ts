@@ -5,7 +5,10 @@ import { join } from 'node:path';
 import { loadBusybox, startEngine, type Engine } from '../../test-e2e/src/harness/engine';
 import { pinnedNode, projectRoot } from '../../test-e2e/src/harness/paths';
 import { besideBefore } from './before';
+import { buildCases } from './builds';
 import { cases } from './cases';
+import { engineCases } from './engine-cases';
+import { growthOf, idleOf } from './growth';
 import { imageMemory } from './images/memory';
 import { type ImageRow, imageRows, VERBS } from './images/run';
 import { shapes } from './images/shapes';
@@ -25,6 +28,8 @@ interface Row {
   ratio: number;
   first?: { gantry: number; dockerd: number; ratio: number };
   p10?: { gantry: number; dockerd: number };
+  /** MiB at most over idle, in a round of its own. */
+  growth?: { gantry: number; dockerd: number };
 }
 
 /** Only Gantry: 500 of dockerd's shims would want some 6 GiB. */
@@ -70,7 +75,7 @@ async function main(): Promise<void> {
   try {
     engines.push(
       await startEngine('gantry', { memoryRun: true }),
-      await startEngine('dockerd', { command: options.dockerd, memoryRun: true }),
+      await startEngine('dockerd', { command: options.dockerd, memoryRun: true, containerdStore: options.containerdStore }),
     );
     const [gantry, dockerd] = engines as [Engine, Engine];
     for (const engine of engines) {
@@ -80,8 +85,11 @@ async function main(): Promise<void> {
       if (!['overlay2', 'overlayfs'].includes(driver)) throw new Error(`${engine.kind} uses ${driver}, not overlay`);
     }
     const named = (name: string): boolean => options.only.some((part) => name.includes(part));
-    const wanted = cases.filter((one) => (options.only.length === 0 ? options.all || one.heavy !== true : named(one.name)));
+    const wanted = [...cases, ...engineCases, ...buildCases].filter((one) =>
+      options.only.length === 0 ? options.all || one.heavy !== true : named(one.name),
+    );
     if (options.only.length === 0) rows.push(idleMemory(gantry, dockerd));
+    const idle = new Map(engines.map((engine) => [engine, idleOf(engine)]));
     for (const one of wanted) {
       const samples = { gantry: [] as number[], dockerd: [] as number[] };
       for (const engine of engines) await one.setup?.(engine);
@@ -89,8 +97,11 @@ async function main(): Promise<void> {
       for (let round = 0; round < rounds; round++) {
         for (const engine of round % 2 === 0 ? engines : [...engines].reverse()) samples[engine.kind].push(await one.sample(engine, round));
       }
+      const growth = { gantry: Number.NaN, dockerd: Number.NaN };
+      if (options.memory)
+        for (const engine of engines) growth[engine.kind] = await growthOf(engine, idle.get(engine) ?? 0, () => one.sample(engine, rounds));
       for (const engine of engines) await one.teardown?.(engine);
-      const row = summarize(one.name, samples);
+      const row: Row = { ...summarize(one.name, samples), ...(options.memory ? { growth } : {}) };
       rows.push(row);
       print(row);
     }
@@ -209,18 +220,21 @@ function memoryRow(name: string, gantry: number, dockerd: number): Row {
 
 function print(row: Row): void {
   process.stdout.write(
-    `${row.name}: gantry ${row.gantry.toFixed(1)} ${row.unit}, dockerd ${row.dockerd.toFixed(1)} ${row.unit}, ratio ${row.ratio.toFixed(2)}\n`,
+    `${row.name}: gantry ${row.gantry.toFixed(1)} ${row.unit}, dockerd ${row.dockerd.toFixed(1)} ${row.unit}, ratio ${row.ratio.toFixed(2)}${row.growth === undefined ? '' : `; memory grows by ${grown(row.growth)}`}\n`,
   );
 }
 
+const grown = ({ gantry, dockerd }: { gantry: number; dockerd: number }): string =>
+  `${gantry.toFixed(0)} MiB, ${dockerd.toFixed(0)} MiB, ${(gantry / dockerd).toFixed(2)}`;
+
 function table(rows: Row[], version: string, machine: string): string {
-  const head = `${machine}; ${readFileSync('/etc/os-release', 'utf8').match(/PRETTY_NAME="(.*)"/)?.[1] ?? ''}; dockerd ${version}\n\n| case | gantry | dockerd | ratio | first run, ratio |\n|---|---|---|---|---|\n`;
+  const head = `${machine}; ${readFileSync('/etc/os-release', 'utf8').match(/PRETTY_NAME="(.*)"/)?.[1] ?? ''}; dockerd ${version}\n\n| case | gantry | dockerd | ratio | first run, ratio | memory grows by: gantry, dockerd, ratio |\n|---|---|---|---|---|---|\n`;
   return (
     head +
     rows
       .map(
         (row) =>
-          `| ${row.name} | ${row.gantry.toFixed(1)} ${row.unit} | ${row.dockerd.toFixed(1)} ${row.unit} | **${row.ratio.toFixed(2)}** | ${row.first ? row.first.ratio.toFixed(2) : '-'} |`,
+          `| ${row.name} | ${row.gantry.toFixed(1)} ${row.unit} | ${row.dockerd.toFixed(1)} ${row.unit} | **${row.ratio.toFixed(2)}** | ${row.first ? row.first.ratio.toFixed(2) : '-'} | ${row.growth ? grown(row.growth) : '-'} |`,
       )
       .join('\n')
   );

@@ -4,6 +4,8 @@ import { type Verb, VERBS } from './images/run';
 export interface BenchOptions {
   /** Path of the dockerd to measure against. */
   dockerd: string;
+  /** dockerd keeps its images in its containerd: what its newer versions do, and what builds want. */
+  containerdStore: boolean;
   /** Samples a case and an engine. */
   rounds: number;
   /** Names of the cases to run; empty: all. */
@@ -15,6 +17,8 @@ export interface BenchOptions {
   before: string | undefined;
   /** Heavy cases too: 1 GB of output, 500 containers at once. */
   all: boolean;
+  /** One round more of each case, in which the memory of the engines is looked at. */
+  memory: boolean;
   /** Only show where the time of one run goes, without dockerd. */
   profile: boolean;
 }
@@ -22,6 +26,7 @@ export interface BenchOptions {
 export function parseOptions(argv: readonly string[]): BenchOptions {
   const options: BenchOptions = {
     dockerd: 'dockerd',
+    containerdStore: false,
     rounds: 20,
     only: [],
     verbs: undefined,
@@ -29,6 +34,7 @@ export function parseOptions(argv: readonly string[]): BenchOptions {
     before: undefined,
     all: false,
     profile: false,
+    memory: false,
   };
   for (let i = 0; i < argv.length; i++) {
     const value = (): string => {
@@ -39,6 +45,9 @@ export function parseOptions(argv: readonly string[]): BenchOptions {
     switch (argv[i]) {
       case '--dockerd':
         options.dockerd = value();
+        break;
+      case '--containerd-store':
+        options.containerdStore = true;
         break;
       case '--rounds':
         options.rounds = Number(value());
@@ -57,6 +66,9 @@ export function parseOptions(argv: readonly string[]): BenchOptions {
         break;
       case '--profile':
         options.profile = true;
+        break;
+      case '--memory':
+        options.memory = true;
         break;
       case '--all':
         options.all = true;

@@ -67,12 +67,11 @@ function binaryRows(rounds: number): Promise<RuntimeRow[]> {
     const bundle = join(shim.run, 'bundle');
     mkdirSync(bundle);
     cpSync(join(shim.dir, 'base'), join(bundle, 'rootfs'), { recursive: true, verbatimSymlinks: true });
-    const gantry = join(shim.dir, 'gantry-runc');
-    writeFileSync(gantry, `#!/bin/sh\nexec ${pinnedNode} ${join(projectRoot, 'dist/lib/gantry/gantry-runc.cjs')} "$@"\n`, { mode: 0o755 });
+    const gantry = join(projectRoot, 'dist/gantry-runc');
     for (const [name, binary] of [
       ['crun', '/usr/bin/crun'],
       ['runc', '/usr/sbin/runc'],
-      ['gantry-runc (a Node start each)', gantry],
+      ['gantry-runc', gantry],
     ] as const) {
       if (!existsSync(binary)) continue;
       writeFileSync(join(bundle, 'config.json'), JSON.stringify(shim.spec(`bench-${rows.length}`, { args: ['true'] })));

@@ -1,6 +1,7 @@
 # What the parts share. Sourced.
 failed=0
-units='gantryd gantry-supervisor gantry-images gantry-network gantry-shim'
+units='gantryd gantry-supervisor gantry-images gantry-network gantry-shim gantry-build'
+sockets=$units
 
 check() { # NAME COMMAND…   one line each, with the seconds since the last one
   name=$1; shift
@@ -16,11 +17,39 @@ up() { cut -d. -f1 /proc/uptime; }
 clock=$(up)
 # COMMAND… until it succeeds, 60 s
 wait_for() { end=$(($(up) + 60)); until "$@" >/dev/null 2>&1; do [ "$(up)" -lt $end ] || { "$@"; return 1; }; sleep 0.2; done; }
-wait_api() { wait_for curl -sf --max-time 20 --unix-socket /run/gantry/docker.sock http://localhost/containers/json; }
+# PATH of the API, asked once: nobody tries again for it
+call() { curl -sSf --max-time 120 --unix-socket "${DOCKER_HOST#unix://}" "http://localhost/$1"; }
+wait_api() { wait_for curl -sf --max-time 20 --unix-socket "${DOCKER_HOST#unix://}" http://localhost/containers/json; }
 state() { docker inspect -f "{{.State.$2}}" "$1"; }
 running() { is "$(state "$1" Running)" true; }
 group() { echo "/sys/fs/cgroup$(sed -n 's/^0:://p' "/proc/$(state "$1" Pid)/cgroup")"; }
 web() { is "$(curl -s --max-time 20 "http://127.0.0.1:$1/")" "hello from gantry"; }
+
+# Three containers that must live through whatever is done to the services: a published port, a terminal, a volume.
+start_three() {
+  lines='i=0; while :; do i=$((i+1)); echo line $i; sleep 0.2; done'
+  docker run -d --name counter -m 64m -p 8080:80 --restart always busybox sh -c "httpd -h /var/www; $lines" >/dev/null
+  docker run -dt --name tty busybox sh -c "$lines" >/dev/null
+  docker volume create shared >/dev/null
+  docker run -d --name reader -v shared:/data busybox sh -c 'while :; do date > /data/now; sleep 1; done' >/dev/null
+  check "published port" web 8080
+  first=$(look)
+}
+look() { docker inspect -f '{{.State.Status}} {{.State.Pid}} {{.State.StartedAt}} {{.RestartCount}}' counter tty reader; }
+alive() { is "$(look)" "$first" && has "$first" running && web 8080 && is "$(docker exec counter echo in 2>&1)" in; }
+remove_three() {
+  check "no log line of counter was lost" whole counter
+  check "no log line of tty was lost" whole tty
+  check "rm -f" docker rm -f counter tty reader
+  check "volume rm" docker volume rm shared
+  check "nothing is mounted any more" nothing_mounted
+  check "no cgroup is left" no_cgroup_left
+  check "no port is left" sh -c '! ss -Hlnt | grep :8080'
+}
+main_pid() { systemctl show -P MainPID "$1"; }
+active() { is "$1 $(systemctl is-active "$1")" "$1 active"; }
+changed() { [ "$(main_pid "$1")" != "$2" ] && active "$1"; }
+killed() { pid=$(main_pid "$1"); systemctl kill -s KILL "$1"; }
 # Lines "line N" without a gap, at least 10
 whole() { docker logs "$1" 2>&1 | tr -d '\r' | awk '{ if ($2 != NR) { print "line " NR " is " $0; exit 1 } } END { if (NR < 10) { print "only " NR " lines"; exit 1 } }'; }
 nothing_mounted() { ! grep overlay /proc/self/mountinfo; }

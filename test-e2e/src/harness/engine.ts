@@ -50,6 +50,8 @@ export interface EngineOptions {
   tree?: string;
   /** Ours in dockerd's place: args are dockerd's, for both kinds. */
   asDockerd?: boolean;
+  /** dockerd keeps its images in its containerd, as ours always does. */
+  containerdStore?: boolean;
 }
 
 export type EngineKind = Engine['kind'];
@@ -80,7 +82,7 @@ export async function startEngine(kind: EngineKind = 'gantry', options: EngineOp
   const dockerdArguments = ['--data-root', root, '--exec-root', run, '--pidfile', join(folder, 'dockerd.pid'), '-H', `unix://${socket}`];
   const argv =
     kind === 'dockerd'
-      ? [options.command ?? 'dockerd', ...dockerdArguments, '--storage-driver', 'overlay2', ...(options.args ?? [])]
+      ? [options.command ?? 'dockerd', ...dockerdArguments, ...storeOf(options), ...(options.args ?? [])]
       : [
           options.tree === undefined ? pinnedNode : join(options.tree, relative(projectRoot, pinnedNode)),
           options.tree === undefined ? join(bundles, 'gantry.cjs') : join(options.tree, relative(projectRoot, bundles), 'gantry.cjs'),
@@ -151,6 +153,9 @@ export async function startEngine(kind: EngineKind = 'gantry', options: EngineOp
   }
   return engine;
 }
+
+const storeOf = ({ containerdStore = false }: EngineOptions): string[] =>
+  containerdStore ? ['--feature', 'containerd-snapshotter=true'] : ['--storage-driver', 'overlay2'];
 
 /** dockerd keeps its containers in `docker` below every hierarchy's root, and leaves that there. */
 function dockerGroups(): string[] {

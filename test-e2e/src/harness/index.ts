@@ -12,4 +12,5 @@ export { bundles, pinnedNode, projectRoot, swaggerFolder } from './paths';
 export { canMakeDisks, smallDisk, type SmallDisk } from './small-disk';
 export { describeEngine, type Suite } from './suite';
 export { startRegistry, type Registry } from './registry';
-export { writeCommand } from './wrapper';
+export { endPlanners, writeCommand } from './wrapper';
+export { buildkitd, builderOnContainerd, buildkitdOnSupervisor, newContainerd, type SwappedBuilder } from './swapped-builder';

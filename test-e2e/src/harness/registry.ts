@@ -17,7 +17,11 @@ export interface RegistryOptions {
 }
 
 /** Starts a registry; every call needs a port of its own within one engine. */
-export async function startRegistry(engine: Engine, port = 5000, options: RegistryOptions = {}): Promise<Registry> {
+export async function startRegistry(
+  engine: Pick<Engine, 'folder' | 'netns' | 'onHost'>,
+  port = 5000,
+  options: RegistryOptions = {},
+): Promise<Registry> {
   const folder = join(engine.folder, `registry-${port}`);
   mkdirSync(folder);
   const config = join(folder, 'config.yml');

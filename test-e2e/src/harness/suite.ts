@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { kinds, loadBusybox, startEngine, type Engine, type EngineOptions } from './engine';
+import { kinds, loadBusybox, startEngine, type Engine, type EngineKind, type EngineOptions } from './engine';
 
 /** What a suite gets: the engine, and docker with a failure that throws. */
 export interface Suite {
+  readonly kind: EngineKind;
   readonly engine: Engine;
   /** Runs docker; throws with its output unless it exits 0; answers stdout without the last newline. */
   ok(...args: string[]): Promise<string>;
@@ -36,6 +37,7 @@ export function describeEngine(title: string, body: (suite: Suite) => void, { si
     }, 120_000);
     afterAll(() => engine?.destroy(), 120_000);
     body({
+      kind,
       get engine() {
         return get();
       },

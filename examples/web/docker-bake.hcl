@@ -1,0 +1,8 @@
+variable "WHO" {
+  default = "bake"
+}
+
+target "default" {
+  args = { WHO = WHO }
+  tags = ["example-web"]
+}

@@ -1,0 +1,95 @@
+import type { BuildCase } from '../case';
+
+const check = (rule: string, dockerfile: string, more: Partial<BuildCase> = {}): BuildCase => ({
+  name: `check ${rule}${more.name ?? ''}`,
+  rows: [`(lint) ${rule}`],
+  dockerfile,
+  args: ['--call=check'],
+  prints: true,
+  ...(more.files === undefined ? {} : { files: more.files }),
+});
+
+/** The build checks and the other calls. */
+export const checks: readonly BuildCase[] = [
+  check('StageNameCasing', 'FROM busybox AS Base\n'),
+  check('FromAsCasing', 'FROM busybox as base\n'),
+  check('NoEmptyContinuation', 'FROM busybox\nRUN echo a && \\\n\n  echo b\n'),
+  check('ConsistentInstructionCasing', 'FROM busybox\nrun true\nRUN true\n'),
+  check('DuplicateStageName', 'FROM busybox AS a\nFROM busybox AS a\n'),
+  check('ReservedStageName', 'FROM busybox AS scratch\nFROM busybox AS context\n'),
+  check('JSONArgsRecommended', 'FROM busybox\nENTRYPOINT run me\nCMD and me\n'),
+  check('MaintainerDeprecated', 'FROM busybox\nMAINTAINER me\n'),
+  check('UndefinedArgInFrom', 'FROM busybox${VARIANT}\n'),
+  check('WorkdirRelativePath', 'FROM scratch\nWORKDIR app\n'),
+  check('UndefinedVar', 'FROM busybox\nENV a=$nope\nCOPY $PAHT .\n'),
+  check(
+    'MultipleInstructionsDisallowed',
+    'FROM busybox\nCMD ["a"]\nCMD ["b"]\nENTRYPOINT ["c"]\nENTRYPOINT ["d"]\nHEALTHCHECK NONE\nHEALTHCHECK CMD true\n',
+  ),
+  check('LegacyKeyValueFormat', 'FROM busybox\nENV a b\nLABEL c d\n'),
+  check('InvalidBaseImagePlatform', 'FROM --platform=linux/arm64 busybox\n'),
+  check('RedundantTargetPlatform', 'FROM --platform=$TARGETPLATFORM busybox\n'),
+  check('SecretsUsedInArgOrEnv', 'FROM busybox\nARG MY_PASSWORD\nENV API_TOKEN=x PUBLIC_KEY=y\n'),
+  check('InvalidDefaultArgInFrom', 'ARG TAG\nFROM busybox:${TAG}\n'),
+  check('FromPlatformFlagConstDisallowed', 'FROM --platform=linux/amd64 busybox\n'),
+  check('CopyIgnoredFile', 'FROM scratch\nCOPY a /\nADD d/b /\n', { files: { '.dockerignore': 'a\nd\n', a: 'a', 'd/b': 'b' } }),
+  check(
+    'InvalidDefinitionDescription',
+    '# check=experimental=InvalidDefinitionDescription\n# wrong words\nARG a=1\n# nothing here\nFROM busybox AS base\n',
+  ),
+  check('ExposeProtoCasing', 'FROM busybox\nEXPOSE 80/TCP\n'),
+  check('ExposeInvalidFormat', 'FROM busybox\nEXPOSE 127.0.0.1:80:80\n'),
+  { name: 'check without a finding', rows: ['(directive) check'], dockerfile: 'FROM busybox\n', args: ['--call=check'], prints: true },
+  {
+    name: 'check with all skipped',
+    rows: ['(directive) check'],
+    dockerfile: '# check=skip=all\nFROM busybox as Base\n',
+    args: ['--call=check'],
+    prints: true,
+  },
+  {
+    name: 'check with one skipped',
+    rows: ['(directive) check'],
+    dockerfile: '# check=skip=FromAsCasing\nFROM busybox as Base\n',
+    args: ['--call=check'],
+    prints: true,
+  },
+  { name: 'check as an error', rows: ['(directive) check'], dockerfile: '# check=error=true\nFROM busybox as base\n', fails: true },
+  {
+    name: 'check as JSON',
+    rows: ['(directive) check'],
+    dockerfile: 'FROM busybox as Base\nMAINTAINER x\n',
+    args: ['--call=check,format=json'],
+    prints: true,
+  },
+  { name: 'warnings of a build', rows: ['(directive) check'], dockerfile: 'FROM busybox as base\nENV a b\nMAINTAINER x\n' },
+  {
+    name: 'the outline',
+    rows: ['ARG'],
+    dockerfile:
+      '# a is the first\nARG a=1\n# base is below\nFROM busybox AS base\nARG a\n# b is the second\nARG b=2\nRUN --mount=type=secret,id=s,required=true --mount=type=ssh --mount=type=cache,target=/c true\n',
+    args: ['--call=outline'],
+    prints: true,
+  },
+  {
+    name: 'the outline as JSON',
+    rows: ['ARG'],
+    dockerfile: 'ARG a=1\nFROM busybox AS base\nARG a\nRUN --mount=type=secret,id=s true\n',
+    args: ['--call=outline,format=json'],
+    prints: true,
+  },
+  {
+    name: 'the targets',
+    rows: ['FROM'],
+    dockerfile: '# one is the first\nFROM busybox AS one\nFROM scratch AS two\nFROM one\n',
+    args: ['--call=targets'],
+    prints: true,
+  },
+  {
+    name: 'the targets as JSON',
+    rows: ['FROM'],
+    dockerfile: 'FROM busybox AS one\nFROM one\n',
+    args: ['--call=targets,format=json'],
+    prints: true,
+  },
+];

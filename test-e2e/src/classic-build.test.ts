@@ -1,0 +1,332 @@
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describeEngine } from './harness';
+
+const ID = '[0-9a-f]{12}';
+/** What a build told, with its ids as `ID`. */
+const plain = (text: string): string[] =>
+  text
+    .replace(/[0-9a-f]{64}|[0-9a-f]{12}/g, 'ID')
+    .replaceAll('\r', '')
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('Sending build context'));
+
+describeEngine('the classic builder', (suite) => {
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(join(suite.engine.folder, 'ctx-'));
+    writeFileSync(join(folder, 'a'), 'hello\n');
+  });
+
+  const build = (dockerfile: string, ...args: string[]) => {
+    writeFileSync(join(folder, 'Dockerfile'), dockerfile);
+    return suite.engine.docker(['build', ...args, folder], { env: { ...process.env, DOCKER_BUILDKIT: '0' }, timeout: 120_000 });
+  };
+  const FILE = 'ARG V=latest\nFROM busybox:$V\nENV A=1\nCOPY a /x/\nRUN cat /x/a\nCMD ["cat", "/x/a"]\n';
+
+  test('commands see a volume as the image has it, and what they write there is gone', async () => {
+    const file = [
+      'FROM busybox',
+      'RUN mkdir -p /in/v && echo kept > /in/v/k && chmod 700 /in/v',
+      'VOLUME /in/v /new',
+      'RUN cat /in/v/k; stat -c %a /in/v; echo lost > /in/v/l; echo lost > /new/l; ls /in/v /new',
+      'RUN ls /in/v /new',
+      '',
+    ].join('\n');
+    const { code, stdout } = await build(file);
+    expect(code).toBe(0);
+    expect(stdout.replaceAll('\r', '')).toContain('\nkept\n700\n/in/v:\nk\nl\n\n/new:\nl\n');
+    expect(stdout.replaceAll('\r', '')).toContain('\n/in/v:\nk\n\n/new:\n ---> Removed');
+  });
+
+  test('a base that is not there fails behind the step that names it', async () => {
+    const { code, stdout, stderr } = await build('FROM nowhere.invalid/nothing:1\n');
+    expect([code, plain(stdout)]).toEqual([1, ['Step 1/1 : FROM nowhere.invalid/nothing:1']]);
+    expect(stderr).toContain('nowhere.invalid');
+  });
+
+  test('the ids of its steps are images, each made now and from the one before', async () => {
+    const file = 'FROM busybox\nENV STEP=1\nRUN echo made > /made\nCMD ["cat", "/made"]\n';
+    const started = Date.now() - 1000;
+    const { stdout } = await build(file, '-t', 'classic:steps');
+    const [base = '', , ran = '', last = ''] = [...stdout.matchAll(new RegExp(`---> (${ID})\r?\n`, 'g'))].map(([, id = '']) => id);
+    const { docker } = suite.engine;
+    expect((await docker(['run', '--rm', ran, 'cat', '/made'])).stdout).toBe('made\n');
+    const history = await docker(['history', '--format', '{{.ID}} {{.CreatedBy}}', '--no-trunc=false', 'classic:steps']);
+    const lines = history.stdout.trim().split('\n');
+    expect(lines[0]).toMatch(new RegExp(`^${last} /bin/sh -c #\\(nop\\)  CMD `));
+    expect(lines[1]).toBe(`${ran} /bin/sh -c echo made > /made`);
+    expect(lines[3]?.split(' ')[0]).toBe(base);
+    const times = await docker(['image', 'inspect', '-f', '{{.Created}}', ran, 'classic:steps']);
+    for (const created of times.stdout.trim().split('\n')) expect(Date.parse(created)).toBeGreaterThan(started);
+    expect((await docker(['images', '-q'])).stdout).not.toContain(ran);
+    expect((await docker(['rmi', 'classic:steps'])).code).toBe(0);
+    expect((await docker(['image', 'inspect', ran])).code).toBe(1);
+  });
+
+  test('each instruction is told, cached the next time, and the image runs', async () => {
+    const first = await build(FILE, '-t', 'classic:1', '--build-arg', 'UNUSED=1');
+    const running = [' ---> Running in ID', ' ---> Removed intermediate container ID'];
+    expect([first.code, plain(first.stdout)]).toEqual([
+      0,
+      [
+        'Step 1/6 : ARG V=latest',
+        'Step 2/6 : FROM busybox:$V',
+        ' ---> ID',
+        'Step 3/6 : ENV A=1',
+        ...running,
+        ' ---> ID',
+        'Step 4/6 : COPY a /x/',
+        ' ---> ID',
+        'Step 5/6 : RUN cat /x/a',
+        running[0],
+        'hello',
+        running[1],
+        ' ---> ID',
+        'Step 6/6 : CMD ["cat", "/x/a"]',
+        ...running,
+        ' ---> ID',
+        '[Warning] One or more build-args [UNUSED] were not consumed',
+        'Successfully built ID',
+        'Successfully tagged classic:1',
+      ],
+    ]);
+    const id = new RegExp(`Successfully built (${ID})`).exec(first.stdout)?.[1] ?? '';
+    const found = await suite.engine.docker(['image', 'inspect', '-f', '{{.RepoTags}}', id]);
+    expect(found.stdout).toBe('[classic:1]\n');
+    expect((await suite.engine.docker(['run', '--rm', 'classic:1'])).stdout).toBe('hello\n');
+    const second = await build(FILE, '--label', 'l=m');
+    expect(plain(second.stdout).filter((line) => line === ' ---> Using cache')).toHaveLength(4);
+    expect(plain(second.stdout).at(-5)).toBe('Step 7/7 : LABEL l=m');
+    const quiet = await build(FILE, '-q');
+    expect(quiet.stdout).toMatch(/^sha256:[0-9a-f]{64}\n$/);
+  }, 180_000);
+
+  test('a command that fails is told with its exit code', async () => {
+    const { code, stdout, stderr } = await build('FROM busybox\nRUN echo out; exit 3\n');
+    expect(stderr).toContain("The command '/bin/sh -c echo out; exit 3' returned a non-zero code: 3");
+    expect([code, plain(stdout).slice(-2)]).toEqual([3, [' ---> Running in ID', 'out']]);
+  }, 60_000);
+
+  test('without --rm nothing is told of containers that are gone', async () => {
+    const { code, stdout } = await build('FROM busybox\nRUN echo kept\n', '--rm=false', '--no-cache');
+    expect([code, stdout.includes('Removed intermediate')]).toEqual([0, false]);
+  }, 60_000);
+
+  test('all stages up to the target are built, in their order', async () => {
+    const { stdout } = await build(
+      'FROM busybox AS a\nRUN echo 1 > /f\nFROM busybox AS b\nRUN echo 2 > /f\nCOPY --from=a /f /g\nFROM a\nRUN false\n',
+      '--target',
+      'b',
+      '-t',
+      'classic:2',
+    );
+    expect(plain(stdout).filter((line) => line.startsWith('Step'))).toEqual([
+      'Step 1/5 : FROM busybox AS a',
+      'Step 2/5 : RUN echo 1 > /f',
+      'Step 3/5 : FROM busybox AS b',
+      'Step 4/5 : RUN echo 2 > /f',
+      'Step 5/5 : COPY --from=a /f /g',
+    ]);
+    expect((await suite.engine.docker(['run', '--rm', 'classic:2', 'cat', '/f', '/g'])).stdout).toBe('2\n1\n');
+  }, 120_000);
+
+  test.each([
+    ['COPY a Dockerfile /d', 'When using COPY with more than one source file, the destination must be a directory and end with a /'],
+    ['COPY nope /d', 'COPY failed: file not found in build context or excluded by .dockerignore: stat nope: file does not exist'],
+    ['COPY --chown=nobdy a /d', "can't find uid for user nobdy: no such user: nobdy"],
+    ['RUN --mount=type=cache,target=/x true', 'the --mount option requires BuildKit'],
+  ])(
+    '%s is refused',
+    async (instruction, message) => {
+      const { code, stderr } = await build(`FROM busybox\n${instruction}\n`);
+      expect([code, stderr]).toEqual([1, expect.stringContaining(message)]);
+    },
+    60_000,
+  );
+
+  test('a Dockerfile that .dockerignore leaves out is read, and not copied', async () => {
+    writeFileSync(join(folder, '.dockerignore'), 'Dockerfile\n.dockerignore\n');
+    const { stdout } = await build('FROM busybox\nCOPY . /x/\nRUN ls -A /x\n');
+    rmSync(join(folder, '.dockerignore'));
+    expect(plain(stdout).slice(5, 7)).toEqual([' ---> Running in ID', 'a']);
+  }, 60_000);
+
+  test('an instruction that cannot be read is told behind those before it', async () => {
+    const { stdout, stderr } = await build('FROM busybox\nCOPY a /x/\nSTOPSIGNAL NONE\nRUN true\n', '--label', 'a=b', '--label', 'c=d');
+    const lines = ['Step 1/6 : FROM busybox', ' ---> ID', 'Step 2/6 : COPY a /x/', ' ---> ID', 'Step 3/6 : STOPSIGNAL NONE'];
+    expect(plain(stdout).filter((line) => line !== ' ---> Using cache')).toEqual(lines);
+    expect(stderr).toContain('invalid signal: NONE');
+  }, 60_000);
+
+  test('ENV stays before ARG, and folders of WORKDIR belong to root', async () => {
+    const { stdout } = await build('FROM busybox\nENV A=env\nARG A=arg\nUSER 1000\nWORKDIR /w\nRUN echo "$A $(stat -c %u /w)"\n');
+    expect(plain(stdout)).toContain('env 0');
+  }, 60_000);
+
+  test('what a build makes is created and tagged, for those who listen', async () => {
+    const before = Math.floor(Date.now() / 1000) - 1;
+    await build('FROM busybox\nRUN echo told\n', '-t', 'classic:told', '--no-cache');
+    const id = (await suite.engine.docker(['image', 'inspect', '-f', '{{.Id}}', 'classic:told'])).stdout.trim();
+    const until = String(Math.ceil(Date.now() / 1000) + 1);
+    const { stdout } = await suite.engine.docker(['events', '--since', `${before}`, '--until', until, '--filter', 'type=image']);
+    const told = stdout.split('\n').filter((line) => line.includes(id));
+    expect(told.filter((line) => line.includes(' image create '))).toHaveLength(1);
+    expect(told.filter((line) => / image tag .*name=classic:told/.test(line))).toHaveLength(1);
+  }, 60_000);
+
+  test('each stage leaves its image, and an image is as old as its last step', async () => {
+    const file = 'FROM busybox\nLABEL classic=stage\nFROM busybox\nLABEL classic=last\n';
+    await build(file, '-t', 'classic:stages');
+    const { stdout } = await suite.engine.docker(['images', '-q', '--filter', 'label=classic=stage']);
+    expect(stdout.trim().split('\n')).toHaveLength(1);
+    const created = async (): Promise<string> =>
+      (await suite.engine.docker(['image', 'inspect', '-f', '{{.Created}}', 'classic:stages'])).stdout;
+    const first = await created();
+    expect(Math.abs(Date.now() - Date.parse(first.trim()))).toBeLessThan(60_000);
+    await build(file, '-t', 'classic:stages');
+    expect(await created()).toBe(first);
+    await build(file, '-t', 'classic:stages', '--no-cache');
+    expect(await created()).not.toBe(first);
+  }, 120_000);
+
+  test('containers of an image are those of its ancestors, too', async () => {
+    await build('FROM busybox\nLABEL line=1\n', '-t', 'classic:mother');
+    await build('FROM classic:mother\nLABEL line=2\nLABEL line=3\n', '-t', 'classic:child');
+    const { stdout } = await suite.engine.docker(['create', 'classic:child', 'true']);
+    const found = async (image: string): Promise<string> =>
+      (await suite.engine.docker(['ps', '-aq', '--no-trunc', '--filter', `ancestor=${image}`])).stdout;
+    expect([await found('busybox'), await found('classic:mother'), await found('classic:child')]).toEqual([stdout, stdout, stdout]);
+    await build('FROM scratch\nLABEL line=4\n', '-t', 'classic:stranger');
+    expect(await found('classic:stranger')).toBe('');
+    await suite.engine.docker(['rm', stdout.trim()]);
+  }, 120_000);
+
+  test('triggers run in each stage that is made from theirs, also in one that no other needs', async () => {
+    const file =
+      "FROM busybox AS one\nONBUILD RUN echo 'foo' > /made\nONBUILD ENV bar=baz\nFROM one\nRUN cat /made\nFROM one\nRUN cat /made\n";
+    const { code, stdout } = await build(file, '-t', 'classic:triggers', '--no-cache');
+    expect([code, plain(stdout).filter((line) => line === '# Executing 2 build triggers').length]).toEqual([0, 2]);
+    expect((await suite.engine.docker(['run', '--rm', 'classic:triggers', 'sh', '-c', 'echo $bar'])).stdout).toBe('baz\n');
+  }, 120_000);
+
+  test('--cache-from an image that is not there means no cache, one that is there means all of it', async () => {
+    const file = 'FROM busybox\nENV CACHED=1\nCOPY a /x/\n';
+    const hits = (text: string): number => plain(text).filter((line) => line === ' ---> Using cache').length;
+    await build(file, '-t', 'classic:from');
+    expect(hits((await build(file, '--cache-from', 'classic:nowhere')).stdout)).toBe(0);
+    expect(hits((await build(file, '--cache-from', 'classic:from')).stdout)).toBe(2);
+  }, 120_000);
+
+  test('what was made before counts as long as its image is there', async () => {
+    const file = 'FROM busybox\nCOPY a /gone/\nENV GONE=1\nRUN echo ran-$((40 + 2))\nRUN echo last-$((40 + 2))\n';
+    const seen = async (): Promise<unknown> => {
+      const { code, stdout } = await build(file, '-t', 'classic:gone');
+      return [code, plain(stdout).filter((line) => line === ' ---> Using cache').length, stdout.match(/(ran|last)-42/g) ?? []];
+    };
+    expect(await seen()).toEqual([0, 0, ['ran-42', 'last-42']]);
+    expect(await seen()).toEqual([0, 4, []]);
+    const { stdout: gone } = await suite.engine.docker(['rmi', 'classic:gone']);
+    expect(gone.match(/^Deleted: /gm)).toHaveLength(4);
+    expect(await seen()).toEqual([0, 0, ['ran-42', 'last-42']]);
+    expect(await seen()).toEqual([0, 4, []]);
+  }, 120_000);
+
+  test('of several images of one step one that is there counts', async () => {
+    const file = (last: string): string => `FROM busybox\nENV SEVERAL=1\nADD a /several/\nRUN touch /${last}\n`;
+    const hits = async (last: string, name: string, ...args: string[]): Promise<number> =>
+      plain((await build(file(last), '-t', name, ...args)).stdout).filter((line) => line === ' ---> Using cache').length;
+    expect(await hits('one', 'classic:several')).toBe(0);
+    expect(await hits('one', 'classic:again', '--no-cache')).toBe(0);
+    expect((await suite.engine.docker(['rmi', 'classic:again'])).code).toBe(0);
+    expect(await hits('two', 'classic:again')).toBe(2);
+    const layers = async (name: string): Promise<string[]> =>
+      JSON.parse((await suite.engine.docker(['image', 'inspect', '-f', '{{json .RootFS.Layers}}', name])).stdout) as string[];
+    expect((await layers('classic:again')).slice(0, -1)).toEqual((await layers('classic:several')).slice(0, -1));
+  }, 120_000);
+
+  test('what two stages have in common is made once', async () => {
+    const file = 'FROM busybox\nCOPY a /twice/\nRUN echo ran-$((40 + 2))\nFROM busybox\nCOPY a /twice/\nRUN echo ran-$((40 + 2))\n';
+    const { code, stdout } = await build(file, '-t', 'classic:twice');
+    expect([code, stdout.match(/Using cache|ran-42/g)]).toEqual([0, ['ran-42', 'Using cache', 'Using cache']]);
+  }, 120_000);
+
+  test("commands run on a network of the engine's, on a container's and on none", async () => {
+    const { docker } = suite.engine;
+    await docker(['network', 'create', 'classic-net']);
+    await docker([
+      'run',
+      '-d',
+      '--name',
+      'classic-peer',
+      '--network',
+      'classic-net',
+      '--hostname',
+      'peer',
+      'busybox',
+      'sh',
+      '-c',
+      'nc -ll -p 1234 -e hostname',
+    ]);
+    try {
+      const ask = (host: string, network: string) =>
+        build(`FROM busybox\nRUN for i in 1 2 3 4 5; do nc ${host} 1234 && break; sleep 0.3; done\n`, '--no-cache', `--network=${network}`);
+      for (const [host, network] of [
+        ['classic-peer', 'classic-net'],
+        ['localhost', 'container:classic-peer'],
+        ['classic-peer', 'container:classic-peer'],
+      ] as const)
+        expect((await ask(host, network)).stdout).toContain('\npeer\n');
+      expect((await build('FROM busybox\nRUN ip route | wc -l\n', '--no-cache', '--network=none')).stdout).toContain('\n0\n');
+      expect(await ask('localhost', 'nowhere')).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('network nowhere not found') as string,
+      });
+      await docker(['rm', '-f', 'classic-peer']);
+      expect((await ask('localhost', 'container:classic-peer')).stderr).toContain('No such container: classic-peer');
+    } finally {
+      await docker(['rm', '-f', 'classic-peer']);
+      await docker(['network', 'rm', 'classic-net']);
+    }
+  }, 120_000);
+
+  test('nothing of a context is left, also when the build fails', async () => {
+    const tmp = join((await suite.engine.docker(['info', '-f', '{{.DockerRootDir}}'])).stdout.trim(), 'tmp');
+    const left = (): string[] => readdirSync(tmp, { recursive: true }).map(String).sort();
+    const before = left();
+    expect((await build('FROM busybox\nCOPY a /left\n')).code).toBe(0);
+    expect((await build('FROM busybox\nRUN /not/there\n')).code).toBe(127);
+    expect(left()).toEqual(before);
+  }, 120_000);
+
+  test('a Dockerfile from standard input beside a folder', async () => {
+    const { code, stderr } = await suite.engine.docker(['build', '-f', '-', folder], {
+      env: { ...process.env, DOCKER_BUILDKIT: '0' },
+      input: 'FROM busybox\nCOPY a /x/\n',
+      timeout: 60_000,
+    });
+    expect([code, code === 0 ? '' : stderr]).toEqual([0, '']);
+  }, 60_000);
+
+  test.each([
+    ['FROM busybox\nRUN touch /f\nVOLUME /f', 'file exists'],
+    ['FROM busybox\nCOPY --from=nowhere/at-all:1 a /', 'invalid from flag value nowhere/at-all:1'],
+    ['FROM busybox\nCOPY --from=0 a /', 'invalid from flag value 0: refers to current build stage'],
+  ])(
+    '%j is refused',
+    async (file, message) => {
+      const { code, stderr } = await build(`${file}\n`);
+      expect([code, stderr]).toEqual([1, expect.stringContaining(message)]);
+    },
+    60_000,
+  );
+
+  test('what the classic builder reads in its own way: RUN [], the default of ARG in the history, the folder of scratch', async () => {
+    await build('FROM busybox\nRUN []\nARG V=default\n', '-t', 'classic:own', '--build-arg', 'V=given');
+    expect((await suite.engine.docker(['history', '--no-trunc', 'classic:own'])).stdout).toContain('ARG V=default');
+    await build('FROM scratch\nENV A=1\n', '-t', 'classic:scratch');
+    expect((await suite.engine.docker(['image', 'inspect', '-f', '[{{.Config.WorkingDir}}]', 'classic:scratch'])).stdout).toBe('[]\n');
+    const { stdout } = await build('FROM busybox\n', '--build-arg', 'NOBODY');
+    expect(stdout).toContain('[Warning] One or more build-args [NOBODY] were not consumed');
+  }, 120_000);
+});

@@ -1,0 +1,182 @@
+import type { Engine } from '../../test-e2e/src/harness/engine';
+import type { BenchCase } from './cases';
+import { EngineClient } from './engine-client';
+import { engineCpu } from './images/cpu';
+import { timed } from './measure';
+
+/** The engine's part of what users do, over kept connections and without a CLI; and what many containers cost. */
+
+const clients = new Map<Engine, EngineClient>();
+
+function clientOf(engine: Engine): EngineClient {
+  const client = clients.get(engine) ?? new EngineClient(engine.socket, 64);
+  clients.set(engine, client);
+  return client;
+}
+
+async function create(engine: Engine, config: object): Promise<string> {
+  return (JSON.parse(await clientOf(engine).text('POST', '/containers/create', { Image: 'busybox', ...config })) as { Id: string }).Id;
+}
+
+const start = (engine: Engine, id: string): Promise<string> => clientOf(engine).text('POST', `/containers/${id}/start`);
+
+async function running(engine: Engine, config: object = {}): Promise<string> {
+  const id = await create(engine, { Cmd: ['sleep', '6000'], ...config });
+  await start(engine, id);
+  return id;
+}
+
+async function removeAll(engine: Engine): Promise<void> {
+  const all = JSON.parse(await clientOf(engine).text('GET', '/containers/json?all=1')) as { Id: string }[];
+  await inLanes(all, 8, ({ Id }) => clientOf(engine).text('DELETE', `/containers/${Id}?force=1&v=1`));
+}
+
+async function end(engine: Engine): Promise<void> {
+  await removeAll(engine);
+  clients.get(engine)?.close();
+  clients.delete(engine);
+}
+
+/** All of them, so many at once. */
+async function inLanes<T>(items: readonly T[], lanes: number, work: (item: T) => Promise<unknown>): Promise<void> {
+  const left = items.values();
+  const lane = async (): Promise<void> => {
+    for (const item of left) await work(item);
+  };
+  await Promise.all(Array.from({ length: lanes }, lane));
+}
+
+/** Milliseconds of the parts of one container's life: create, start and end, removal. */
+async function life(engine: Engine): Promise<{ readonly create: number; readonly remove: number; readonly all: number }> {
+  const began = performance.now();
+  const id = await create(engine, { Cmd: ['true'], HostConfig: { NetworkMode: 'bridge' } });
+  const created = performance.now();
+  const waited = clientOf(engine).text('POST', `/containers/${id}/wait?condition=next-exit`);
+  await start(engine, id);
+  await waited;
+  const ended = performance.now();
+  await clientOf(engine).text('DELETE', `/containers/${id}`);
+  const now = performance.now();
+  return { create: created - began, remove: now - ended, all: now - began };
+}
+
+async function exec(engine: Engine, id: string): Promise<void> {
+  const made = await clientOf(engine).text('POST', `/containers/${id}/exec`, { Cmd: ['true'], AttachStdout: true });
+  const { Id } = JSON.parse(made) as { Id: string };
+  const stream = await clientOf(engine).upgrade(`/exec/${Id}/start`, { Detach: false, Tty: false });
+  await new Promise((resolve) => stream.once('close', resolve));
+  const { ExitCode, Running } = JSON.parse(await clientOf(engine).text('GET', `/exec/${Id}/json`)) as {
+    ExitCode: number;
+    Running: boolean;
+  };
+  if (Running || ExitCode !== 0) throw new Error(`${engine.kind}: exec of true: ${ExitCode}`);
+}
+
+const targets = new Map<Engine, string>();
+const targetOf = (engine: Engine): string => targets.get(engine) ?? '';
+const oneRunning = async (engine: Engine): Promise<void> => void targets.set(engine, await running(engine));
+
+/** Stopped containers, for lists. */
+const stopped =
+  (count: number) =>
+  async (engine: Engine): Promise<void> => {
+    await inLanes(Array.from({ length: count }), 8, () => create(engine, { Cmd: ['true'] }));
+  };
+
+const startsAtOnce = (count: number): BenchCase => ({
+  name: `engine: ${count} starts at once`,
+  heavy: true,
+  share: 0.15,
+  sample: async (engine) => {
+    const ids: string[] = [];
+    await inLanes(Array.from({ length: count }), 8, async () => void ids.push(await create(engine, { Cmd: ['sleep', '600'] })));
+    const took = await timed(() => Promise.all(ids.map((id) => start(engine, id))));
+    await removeAll(engine);
+    return took;
+  },
+  teardown: end,
+});
+
+const list = (count: number, state: 'running' | 'stopped', heavy: boolean): BenchCase => ({
+  name: `engine: list of ${count} ${state}`,
+  heavy,
+  setup: state === 'running' ? oneRunning : stopped(count),
+  sample: (engine) => timed(() => clientOf(engine).text('GET', '/containers/json?all=1')),
+  teardown: end,
+});
+
+/** What an engine computes in five seconds, ms, while `during` goes on. */
+async function cpuOf(engine: Engine, during: () => Promise<() => unknown>): Promise<number> {
+  const stop = await during();
+  const before = engineCpu(engine.folder);
+  await new Promise((resolve) => setTimeout(resolve, 5000));
+  const cpu = engineCpu(engine.folder) - before;
+  await stop();
+  return cpu;
+}
+
+const many = async (engine: Engine, count: number, command: string): Promise<void> => {
+  await inLanes(Array.from({ length: count }), 8, () =>
+    running(engine, { Cmd: ['sh', '-c', command], HostConfig: { NetworkMode: 'none' } }),
+  );
+};
+
+export const engineCases: readonly BenchCase[] = [
+  { name: 'engine: one container on the bridge, to its removal', sample: async (engine) => (await life(engine)).all, teardown: end },
+  { name: 'engine: create', sample: async (engine) => (await life(engine)).create, teardown: end },
+  { name: 'engine: removal of an ended one', sample: async (engine) => (await life(engine)).remove, teardown: end },
+  { name: 'engine: exec of true', setup: oneRunning, sample: (engine) => timed(() => exec(engine, targetOf(engine))), teardown: end },
+  list(1, 'running', false),
+  list(200, 'stopped', false),
+  list(3000, 'stopped', true),
+  startsAtOnce(40),
+  startsAtOnce(200),
+  {
+    name: 'engine: processor time of 5 s of 200 containers that write 1,000 lines a second each',
+    heavy: true,
+    share: 0,
+    setup: (engine) => many(engine, 200, 'i=0; while :; do seq 100; usleep 100000; done'),
+    sample: (engine) => cpuOf(engine, async () => () => undefined),
+    teardown: end,
+  },
+  {
+    name: 'engine: processor time of 5 s of stats of 200 containers',
+    heavy: true,
+    share: 0,
+    setup: (engine) => many(engine, 200, 'sleep 6000'),
+    sample: (engine) =>
+      cpuOf(engine, async () => {
+        const all = JSON.parse(await clientOf(engine).text('GET', '/containers/json')) as { Id: string }[];
+        const own = new EngineClient(engine.socket, 256);
+        const stops = await Promise.all(
+          all.map(async ({ Id }) => {
+            const answer = await own.call('GET', `/containers/${Id}/stats?stream=1`);
+            answer.resume().on('error', () => undefined);
+            return () => answer.destroy();
+          }),
+        );
+        return () => {
+          for (const stop of stops) stop();
+          own.close();
+        };
+      }),
+    teardown: end,
+  },
+  {
+    name: 'engine: processor time of writing 256 MB of log and following it to the end',
+    heavy: true,
+    share: 0.1,
+    sample: async (engine) => {
+      const before = engineCpu(engine.folder);
+      const command = `yes ${'x'.repeat(99)} | head -c 256000000`;
+      const id = await running(engine, { Cmd: ['sh', '-c', command], HostConfig: { NetworkMode: 'none' } });
+      const answer = await clientOf(engine).call('GET', `/containers/${id}/logs?follow=1&stdout=1`);
+      let bytes = 0;
+      for await (const part of answer) bytes += (part as Buffer).length;
+      if (bytes < 256e6) throw new Error(`${engine.kind}: logs -f brought ${bytes} bytes`);
+      await removeAll(engine);
+      return engineCpu(engine.folder) - before;
+    },
+    teardown: end,
+  },
+];
