@@ -1,49 +1,18 @@
-import { randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { readQuery, writeAnswer } from './dns/message';
-import { connectRequest, context, createRequest, startTestService, type TestService } from './testing/service';
-import { TestHost, eventually, runProgram, type TestSandbox } from './testing/host';
+import { eventually, runProgram } from './testing/host';
+import { connectRequest, context, createRequest } from './testing/service';
+import { ask, newId, newWorlds, ping, serve } from './testing/world';
 
 /** A real kernel in a namespace of its own: needs root. */
 const asRoot = process.getuid?.() === 0 ? describe : describe.skip;
 
 asRoot('networks on a real kernel', () => {
-  let host: TestHost;
-  let service: TestService;
-  const id = () => randomBytes(32).toString('hex');
-
-  beforeEach(async () => {
-    host = new TestHost();
-    service = await startTestService(host.directory);
-  });
-
-  afterEach(async () => {
-    await service.stop();
-    await host.close();
-  });
-
-  const join = async (sandbox: TestSandbox, change: Parameters<typeof connectRequest>[0] = {}) => {
-    const answer = await service.client.connect(context(), connectRequest({ sandboxId: id(), netnsPath: sandbox.path, ...change }));
-    if (answer.endpoint === undefined) throw new Error('no endpoint');
-    return answer.endpoint;
-  };
-
-  const restart = async (): Promise<void> => {
-    await service.stop();
-    service = await startTestService(host.directory, service.config);
-  };
-
-  /** Answers each connection with a word. */
-  const serve = (sandbox: TestSandbox, port: number, word: string) =>
-    sandbox.start('socat', `TCP-LISTEN:${port},fork,reuseaddr`, `SYSTEM:echo ${word}`);
-  const ask = async (from: TestSandbox | undefined, address: string, port: number): Promise<string> => {
-    const peer = `TCP:${address.includes(':') ? `[${address}]` : address}:${port},connect-timeout=1`;
-    return (await (from === undefined ? runProgram('socat', '-u', peer, '-') : from.run('socat', '-u', peer, '-'))).trim();
-  };
-  const ping = (from: TestSandbox, address: string): Promise<string> => from.run('busybox', 'ping', '-c1', '-W1', address);
+  const world = newWorlds();
+  const { join } = world;
 
   it('has the predefined networks and a bridge of its own', async () => {
-    const { networks } = await service.client.listNetworks(context(), {});
+    const { networks } = await world.service.client.listNetworks(context(), {});
     expect(networks.map((network) => [network.name, network.driver])).toEqual([
       ['bridge', 'bridge'],
       ['host', 'host'],
@@ -54,12 +23,12 @@ asRoot('networks on a real kernel', () => {
     ]);
     const device = networks[0]?.options['com.docker.network.bridge.name'] ?? '';
     expect(device).toMatch(/^gantry-[0-9a-f]{8}$/);
-    expect(host.ip('-4', 'addr', 'show', device)).toContain('172.17.0.1/16');
-    expect(host.sysctl('net/ipv4/ip_forward')).toBe('1');
+    expect(world.host.ip('-4', 'addr', 'show', device)).toContain('172.17.0.1/16');
+    expect(world.host.sysctl('net/ipv4/ip_forward')).toBe('1');
   });
 
   it('gives a sandbox its interface, address, MAC and route, without IPv6', async () => {
-    const sandbox = await host.sandbox();
+    const sandbox = await world.host.sandbox();
     const endpoint = await join(sandbox);
     expect(endpoint).toMatchObject({
       interface: 'eth0',
@@ -77,7 +46,11 @@ asRoot('networks on a real kernel', () => {
   });
 
   it('lets neighbours talk and gives the outside the address of the host', async () => {
-    const [a, b, outside] = [await host.sandbox(), await host.sandbox(), await host.neighbour('lan0', '192.0.2.9', '192.0.2.1')];
+    const [a, b, outside] = [
+      await world.host.sandbox(),
+      await world.host.sandbox(),
+      await world.host.neighbour('lan0', '192.0.2.9', '192.0.2.1'),
+    ];
     await join(a);
     const second = await join(b, { containerName: 'b' });
     await ping(a, second.ipAddress);
@@ -86,7 +59,11 @@ asRoot('networks on a real kernel', () => {
   });
 
   it('publishes a port to the host, to loopback, to the outside and to the neighbours', async () => {
-    const [web, other, outside] = [await host.sandbox(), await host.sandbox(), await host.neighbour('lan0', '192.0.2.9', '192.0.2.1')];
+    const [web, other, outside] = [
+      await world.host.sandbox(),
+      await world.host.sandbox(),
+      await world.host.neighbour('lan0', '192.0.2.9', '192.0.2.1'),
+    ];
     const { ports } = await join(web, { ports: [{ protocol: 'tcp', containerPort: 80, hostIp: '', hostPort: 8080, hostPortEnd: 0 }] });
     expect(ports).toEqual([
       { protocol: 'tcp', containerPort: 80, hostIp: '0.0.0.0', hostPort: 8080 },
@@ -104,7 +81,7 @@ asRoot('networks on a real kernel', () => {
   });
 
   it('keeps a port that is published on loopback from everybody else', async () => {
-    const [web, outside] = [await host.sandbox(), await host.neighbour('lan0', '192.0.2.9', '192.0.2.1')];
+    const [web, outside] = [await world.host.sandbox(), await world.host.neighbour('lan0', '192.0.2.9', '192.0.2.1')];
     const endpoint = await join(web, {
       ports: [{ protocol: 'tcp', containerPort: 80, hostIp: '127.0.0.1', hostPort: 8080, hostPortEnd: 0 }],
     });
@@ -116,8 +93,8 @@ asRoot('networks on a real kernel', () => {
     await expect(ask(outside, endpoint.ipAddress, 80)).rejects.toThrow();
     // to 127.0.0.1 of the host over the wire, from a neighbour on the LAN and from a container
     for (const [from, mac] of [
-      [outside, host.ip('-o', 'link', 'show', 'lan0')],
-      [web, host.ip('-o', 'link', 'show', 'type', 'bridge')],
+      [outside, world.host.ip('-o', 'link', 'show', 'lan0')],
+      [web, world.host.ip('-o', 'link', 'show', 'type', 'bridge')],
     ] as const) {
       await from.run('ip', 'addr', 'flush', 'dev', 'lo');
       await from.run('ip', 'route', 'flush', 'table', 'local', 'match', '127.0.0.1');
@@ -129,22 +106,22 @@ asRoot('networks on a real kernel', () => {
   });
 
   it('has the port again after a restart, without a gap, and while it is stopped', async () => {
-    const web = await host.sandbox();
-    const sandboxId = id();
+    const web = await world.host.sandbox();
+    const sandboxId = newId();
     await join(web, { sandboxId, ports: [{ protocol: 'tcp', containerPort: 80, hostIp: '', hostPort: 8080, hostPortEnd: 0 }] });
     serve(web, 80, 'hello');
     await eventually(async () => expect(await ask(undefined, '127.0.0.1', 8080)).toBe('hello'));
-    await service.stop();
+    await world.service.stop();
     expect(await ask(undefined, '127.0.0.1', 8080)).toBe('hello');
-    service = await startTestService(host.directory, service.config);
+    await world.start(world.service.config);
     expect(await ask(undefined, '127.0.0.1', 8080)).toBe('hello');
-    const rival = await host.sandbox();
+    const rival = await world.host.sandbox();
     await expect(
       join(rival, { containerName: 'rival', ports: [{ protocol: 'tcp', containerPort: 80, hostIp: '', hostPort: 8080, hostPortEnd: 0 }] }),
     ).rejects.toThrow(
       /^driver failed programming external connectivity on endpoint rival \([0-9a-f]{64}\): Bind for 0\.0\.0\.0:8080 failed: port is already allocated$/,
     );
-    await service.client.releaseSandbox(context(), { sandboxId });
+    await world.service.client.releaseSandbox(context(), { sandboxId });
     await join(rival, {
       containerName: 'rival',
       ports: [{ protocol: 'tcp', containerPort: 80, hostIp: '', hostPort: 8080, hostPortEnd: 0 }],
@@ -152,14 +129,14 @@ asRoot('networks on a real kernel', () => {
   });
 
   it('names a foreign holder of a port as dockerd does, and leaves nothing of the endpoint', async () => {
-    host.start('socat', 'TCP-LISTEN:8080,fork,bind=0.0.0.0', 'SYSTEM:echo foreign');
-    const web = await host.sandbox();
+    world.host.start('socat', 'TCP-LISTEN:8080,fork,bind=0.0.0.0', 'SYSTEM:echo foreign');
+    const web = await world.host.sandbox();
     await eventually(async () => expect(await ask(undefined, '127.0.0.1', 8080)).toBe('foreign'));
     await expect(
       join(web, { ports: [{ protocol: 'tcp', containerPort: 80, hostIp: '', hostPort: 8080, hostPortEnd: 0 }] }),
     ).rejects.toThrow('listen tcp4 0.0.0.0:8080: bind: address already in use');
     expect(await web.run('ip', '-br', 'link')).not.toContain('eth0');
-    expect((await service.client.getNetwork(context(), { ref: 'bridge' })).network?.endpoints).toEqual([]);
+    expect((await world.service.client.getNetwork(context(), { ref: 'bridge' })).network?.endpoints).toEqual([]);
   });
 
   it('keeps networks apart, and internal ones to themselves', async () => {
@@ -168,9 +145,14 @@ asRoot('networks on a real kernel', () => {
       ['blue', false],
       ['inner', true],
     ] as const)
-      await service.client.createNetwork(context(), createRequest({ name, internal }));
-    const outside = await host.neighbour('lan0', '192.0.2.9', '192.0.2.1');
-    const [red, blue, inner, inner2] = [await host.sandbox(), await host.sandbox(), await host.sandbox(), await host.sandbox()];
+      await world.service.client.createNetwork(context(), createRequest({ name, internal }));
+    const outside = await world.host.neighbour('lan0', '192.0.2.9', '192.0.2.1');
+    const [red, blue, inner, inner2] = [
+      await world.host.sandbox(),
+      await world.host.sandbox(),
+      await world.host.sandbox(),
+      await world.host.sandbox(),
+    ];
     const redAt = await join(red, {
       networkRef: 'red',
       containerName: 'red',
@@ -194,11 +176,11 @@ asRoot('networks on a real kernel', () => {
   });
 
   it('cuts containers off from each other when icc is off', async () => {
-    await service.client.createNetwork(
+    await world.service.client.createNetwork(
       context(),
       createRequest({ name: 'quiet', options: { 'com.docker.network.bridge.enable_icc': 'false' } }),
     );
-    const [a, b] = [await host.sandbox(), await host.sandbox()];
+    const [a, b] = [await world.host.sandbox(), await world.host.sandbox()];
     await join(a, {
       networkRef: 'quiet',
       containerName: 'a',
@@ -210,23 +192,23 @@ asRoot('networks on a real kernel', () => {
   });
 
   it('moves the default route when its network is disconnected', async () => {
-    await service.client.createNetwork(context(), createRequest({ name: 'red' }));
-    const sandbox = await host.sandbox();
-    const sandboxId = id();
+    await world.service.client.createNetwork(context(), createRequest({ name: 'red' }));
+    const sandbox = await world.host.sandbox();
+    const sandboxId = newId();
     await join(sandbox, { sandboxId });
     await join(sandbox, { sandboxId, networkRef: 'red' });
     expect(await sandbox.run('ip', 'route')).toContain('default via 172.17.0.1 dev eth0');
-    await service.client.disconnect(context(), { networkRef: 'bridge', sandboxId, force: false });
+    await world.service.client.disconnect(context(), { networkRef: 'bridge', sandboxId, force: false });
     expect(await sandbox.run('ip', 'route')).toContain('default via 172.18.0.1 dev eth1');
     expect(await sandbox.run('ip', '-br', 'link')).not.toContain('eth0');
   });
 
   it('gives the default route and the ports to the highest priority, then to the first name that leads outside', async () => {
-    await service.client.createNetwork(context(), createRequest({ name: 'abc' }));
-    await service.client.createNetwork(context(), createRequest({ name: 'aaa', internal: true }));
-    await service.client.createNetwork(context(), createRequest({ name: 'xyz' }));
-    const sandbox = await host.sandbox();
-    const sandboxId = id();
+    await world.service.client.createNetwork(context(), createRequest({ name: 'abc' }));
+    await world.service.client.createNetwork(context(), createRequest({ name: 'aaa', internal: true }));
+    await world.service.client.createNetwork(context(), createRequest({ name: 'xyz' }));
+    const sandbox = await world.host.sandbox();
+    const sandboxId = newId();
     const ports = [0, 8080].map((hostPort) => ({ protocol: 'tcp', containerPort: 80, hostIp: '0.0.0.0', hostPort, hostPortEnd: 0 }));
     const connect = (networkRef: string, gatewayPriority = 0n) => join(sandbox, { sandboxId, networkRef, ports, gatewayPriority });
     const route = async (): Promise<string> => /default via (\S+ dev \S+)/.exec(await sandbox.run('ip', 'route'))?.[1] ?? '';
@@ -240,10 +222,10 @@ asRoot('networks on a real kernel', () => {
     expect(first.ports[0]?.hostPort).not.toBe(bridge.ports[0]?.hostPort);
     expect(await route()).toBe(`${first.gateway} dev eth2`);
     expect(await connect('aaa', 9n)).toMatchObject({ defaultRoute: false, ports: [] });
-    await service.client.disconnect(context(), { networkRef: 'xyz', sandboxId, force: false });
+    await world.service.client.disconnect(context(), { networkRef: 'xyz', sandboxId, force: false });
     const high = await connect('xyz', 1n);
     expect(await route()).toBe(`${high.gateway} dev ${high.interface}`);
-    const { router } = await service.client.disconnect(context(), { networkRef: 'xyz', sandboxId, force: false });
+    const { router } = await world.service.client.disconnect(context(), { networkRef: 'xyz', sandboxId, force: false });
     expect(await route()).toBe(`${first.gateway} dev eth2`);
     const [anyPort, fixed] = router?.ports ?? [];
     expect(fixed).toMatchObject({ hostPort: 8080 });
@@ -255,25 +237,28 @@ asRoot('networks on a real kernel', () => {
     async (option) => {
       const [key = '', value = ''] = option.split('=');
       const pools = [{ subnet: '192.168.135.0/31', gateway: '', ipRange: '', auxAddresses: {}, configured: true }];
-      await service.client.createNetwork(context(), createRequest({ name: 'pair', internal: true, options: { [key]: value }, pools }));
-      const [a, b] = [await host.sandbox(), await host.sandbox()];
+      await world.service.client.createNetwork(
+        context(),
+        createRequest({ name: 'pair', internal: true, options: { [key]: value }, pools }),
+      );
+      const [a, b] = [await world.host.sandbox(), await world.host.sandbox()];
       const first = await join(a, { networkRef: 'pair', containerName: 'a' });
       const second = await join(b, { networkRef: 'pair', containerName: 'b' });
       expect([first.ipAddress, second.ipAddress].sort()).toEqual(['192.168.135.0', '192.168.135.1']);
       await ping(a, second.ipAddress);
       expect(await runProgram('ip', '-4', '-br', 'addr')).not.toContain('192.168.135.');
       await expect(
-        service.client.createNetwork(context(), createRequest({ name: 'open', options: { [key]: 'isolated' } })),
+        world.service.client.createNetwork(context(), createRequest({ name: 'open', options: { [key]: 'isolated' } })),
       ).rejects.toThrow(key.endsWith('_mode_ipv4') ? "'isolated' can only be used for an internal network" : 'neither true nor false');
     },
   );
 
   it('is reached by its own addresses in mode routed, at the ports that are published', async () => {
-    await service.client.createNetwork(
+    await world.service.client.createNetwork(
       context(),
       createRequest({ name: 'open', options: { 'com.docker.network.bridge.gateway_mode_ipv4': 'routed' } }),
     );
-    const [web, outside] = [await host.sandbox(), await host.neighbour('lan0', '192.0.2.9', '192.0.2.1')];
+    const [web, outside] = [await world.host.sandbox(), await world.host.neighbour('lan0', '192.0.2.9', '192.0.2.1')];
     const wish = { protocol: 'tcp', containerPort: 80, hostIp: '127.0.0.1', hostPort: 8080, hostPortEnd: 0 };
     const { ports, ipAddress } = await join(web, { networkRef: 'open', ports: [wish] });
     expect(ports).toEqual([{ protocol: 'tcp', containerPort: 80, hostIp: '0.0.0.0', hostPort: 0 }]);
@@ -285,63 +270,65 @@ asRoot('networks on a real kernel', () => {
   });
 
   it('leaves default route and ports where they are when a better network cannot publish', async () => {
-    await service.client.createNetwork(context(), createRequest({ name: 'abc' }));
-    const [web, other] = [await host.sandbox(), await host.sandbox()];
+    await world.service.client.createNetwork(context(), createRequest({ name: 'abc' }));
+    const [web, other] = [await world.host.sandbox(), await world.host.sandbox()];
     const fixed = (hostPort: number) => [{ protocol: 'tcp', containerPort: 80, hostIp: '0.0.0.0', hostPort, hostPortEnd: 0 }];
     await join(other, { ports: fixed(8081) });
-    const sandboxId = id();
+    const sandboxId = newId();
     const endpoint = await join(web, { sandboxId, ports: fixed(8080) });
     await expect(join(web, { sandboxId, networkRef: 'abc', ports: [...fixed(8080), ...fixed(8081)] })).rejects.toThrow('8081');
     expect(await web.run('ip', 'route')).toContain(`default via ${endpoint.gateway} dev eth0`);
-    await expect(join(await host.sandbox(), { ports: fixed(8080) })).rejects.toThrow('8080 failed: port is already allocated');
+    await expect(join(await world.host.sandbox(), { ports: fixed(8080) })).rejects.toThrow('8080 failed: port is already allocated');
   });
 
   it('builds everything again when the kernel lost it', async () => {
-    const web = await host.sandbox();
+    const web = await world.host.sandbox();
     await join(web, { ports: [{ protocol: 'tcp', containerPort: 80, hostIp: '', hostPort: 8080, hostPortEnd: 0 }] });
-    await service.stop();
-    const device = (await import('./config')).instanceNames(service.config).device;
-    host.ip('link', 'del', device);
-    host.nft('flush', 'ruleset');
-    for (const line of host
+    await world.service.stop();
+    const device = (await import('./config')).instanceNames(world.service.config).device;
+    world.host.ip('link', 'del', device);
+    world.host.nft('flush', 'ruleset');
+    for (const line of world.host
       .ip('-o', 'link', 'show', 'type', 'veth')
       .split('\n')
       .filter((text) => text !== ''))
-      host.ip('link', 'del', /^\d+: ([^@:]+)/.exec(line)?.[1] ?? '');
-    service = await startTestService(host.directory, service.config);
+      world.host.ip('link', 'del', /^\d+: ([^@:]+)/.exec(line)?.[1] ?? '');
+    await world.start(world.service.config);
     serve(web, 80, 'again');
     await eventually(async () => expect(await ask(undefined, '127.0.0.1', 8080)).toBe('again'));
   });
 
   it('releases what Reconcile does not name, and sweeps interfaces of namespaces that outlive it', async () => {
-    const [live, gone, other] = [await host.sandbox(), await host.sandbox(), await host.sandbox()];
-    const [liveId, goneId, otherId] = [id(), id(), id()];
+    const [live, gone, other] = [await world.host.sandbox(), await world.host.sandbox(), await world.host.sandbox()];
+    const [liveId, goneId, otherId] = [newId(), newId(), newId()];
     await join(other, { sandboxId: otherId, containerName: 'other', owner: 'another' });
     await join(live, { sandboxId: liveId, containerName: 'live' });
     await join(gone, { sandboxId: goneId, containerName: 'gone' });
-    await restart();
-    const answer = await service.client.reconcile(context(), { sandboxes: [{ sandboxId: liveId, netnsPath: live.path }], owner: '' });
+    await world.restart();
+    const answer = await world.service.client.reconcile(context(), { sandboxes: [{ sandboxId: liveId, netnsPath: live.path }], owner: '' });
     expect(answer.releasedSandboxIds).toEqual([goneId]);
     await ping(other, '172.17.0.1');
-    const others = await service.client.reconcile(context(), { sandboxes: [], owner: 'another' });
+    const others = await world.service.client.reconcile(context(), { sandboxes: [], owner: 'another' });
     expect(others.releasedSandboxIds).toEqual([otherId]);
-    await eventually(() => expect(host.ip('-o', 'link', 'show', 'type', 'veth').trim().split('\n')).toHaveLength(1));
+    await eventually(() => expect(world.host.ip('-o', 'link', 'show', 'type', 'veth').trim().split('\n')).toHaveLength(1));
     await ping(live, '172.17.0.1');
   });
 
   it('answers a repeated operation with what it made', async () => {
-    const sandbox = await host.sandbox();
+    const sandbox = await world.host.sandbox();
     const ctx = context();
-    const request = connectRequest({ sandboxId: id(), netnsPath: sandbox.path });
-    const first = await service.client.connect(ctx, request);
-    await restart();
-    expect(await service.client.connect(ctx, request)).toEqual(first);
-    await expect(service.client.connect(context(), request)).rejects.toThrow('endpoint with name web already exists in network bridge');
+    const request = connectRequest({ sandboxId: newId(), netnsPath: sandbox.path });
+    const first = await world.service.client.connect(ctx, request);
+    await world.restart();
+    expect(await world.service.client.connect(ctx, request)).toEqual(first);
+    await expect(world.service.client.connect(context(), request)).rejects.toThrow(
+      'endpoint with name web already exists in network bridge',
+    );
   });
 
   it('resolves names in user networks, refuses to leak from internal ones, and does so after a restart', async () => {
-    await service.client.createNetwork(context(), createRequest({ name: 'inner', internal: true }));
-    const [a, b] = [await host.sandbox(), await host.sandbox()];
+    await world.service.client.createNetwork(context(), createRequest({ name: 'inner', internal: true }));
+    const [a, b] = [await world.host.sandbox(), await world.host.sandbox()];
     await join(a, { networkRef: 'inner', containerName: 'alpha' });
     const beta = await join(b, { networkRef: 'inner', containerName: 'beta', aliases: ['db'] });
     const query = async (name: string): Promise<string> => {
@@ -356,7 +343,7 @@ asRoot('networks on a real kernel', () => {
       expect(await query('example.com')).toMatch(/refused/i);
     };
     await check();
-    await restart();
+    await world.restart();
     await check();
     // port 53 stays free for a server of the sandbox's own
     const own = a.start('socat', 'UDP-LISTEN:53,bind=0.0.0.0', 'SYSTEM:cat');
@@ -365,7 +352,7 @@ asRoot('networks on a real kernel', () => {
   });
 
   it('asks the resolvers of the container about the rest', async () => {
-    await service.client.createNetwork(context(), createRequest({ name: 'red' }));
+    await world.service.client.createNetwork(context(), createRequest({ name: 'red' }));
     const outside = createSocket('udp4');
     outside.on('message', (query, client) => {
       const question = readQuery(query);
@@ -374,7 +361,7 @@ asRoot('networks on a real kernel', () => {
     });
     await new Promise<void>((resolve) => outside.bind(5300, '127.0.0.1', resolve));
     try {
-      const box = await host.sandbox();
+      const box = await world.host.sandbox();
       await join(box, { networkRef: 'red', dnsServers: ['127.0.0.1:5300'] });
       expect(await box.run('busybox', 'nslookup', '-type=a', 'example.com', '127.0.0.11')).toContain('Address: 198.51.100.9');
     } finally {
@@ -383,16 +370,16 @@ asRoot('networks on a real kernel', () => {
   });
 
   it('leaves nothing after a purge', async () => {
-    const web = await host.sandbox();
-    await service.client.createNetwork(context(), createRequest({ name: 'red' }));
+    const web = await world.host.sandbox();
+    await world.service.client.createNetwork(context(), createRequest({ name: 'red' }));
     await join(web, { networkRef: 'red' });
-    await service.stop();
+    await world.service.stop();
     const { purge } = await import('./compose');
     const { silentLogger } = await import('@gantry/rpc');
-    await purge({ config: service.config, data: `${service.config.root}/network`, logger: silentLogger as never });
-    expect(host.nft('list', 'ruleset')).toBe('');
-    expect(host.ip('-o', 'link')).not.toMatch(/gantry|br-|veth/);
-    expect(host.sysctl('net/ipv4/ip_forward')).toBe('0');
-    service = await startTestService(host.directory, service.config);
+    await purge({ config: world.service.config, data: `${world.service.config.root}/network`, logger: silentLogger as never });
+    expect(world.host.nft('list', 'ruleset')).toBe('');
+    expect(world.host.ip('-o', 'link')).not.toMatch(/gantry|br-|veth/);
+    expect(world.host.sysctl('net/ipv4/ip_forward')).toBe('0');
+    await world.start(world.service.config);
   });
 });

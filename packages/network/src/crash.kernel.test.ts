@@ -44,7 +44,7 @@ asRoot('a killed network service', () => {
     const kill = async (): Promise<void> => {
       service.kill('SIGKILL');
       await new Promise((resolve) => service.once('exit', resolve));
-      while (connection.established) await new Promise((resolve) => setTimeout(resolve, 5)); // a call before that would meet the dying connection
+      await connection.lost(30_000);
     };
     try {
       const boxes: TestSandbox[] = [];

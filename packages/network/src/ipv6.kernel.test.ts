@@ -1,57 +1,28 @@
-import { randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import type { CreateNetworkRequest } from '@gantry/api/gantry/network/v1/network';
 import { IpamPool } from '@gantry/api/gantry/network/v1/network';
-import { TestHost, delay, eventually, runProgram, type TestSandbox } from './testing/host';
-import { connectRequest, context, createRequest, startTestService, type TestService } from './testing/service';
+import { delay, eventually, type TestSandbox } from './testing/host';
+import { context, createRequest } from './testing/service';
+import { ask, newId, newWorlds, ping, serve } from './testing/world';
 
 const asRoot = process.getuid?.() === 0 ? describe : describe.skip;
 
 asRoot('IPv6 on a real kernel', () => {
-  let host: TestHost;
-  let service: TestService;
-  const id = () => randomBytes(32).toString('hex');
-
-  beforeEach(async () => {
-    host = new TestHost();
-    service = await startTestService(host.directory);
-  });
-
-  afterEach(async () => {
-    await service.stop();
-    await host.close();
-  });
+  const world = newWorlds();
+  const { join } = world;
 
   const create = async (name: string, change: Partial<CreateNetworkRequest> = {}) => {
-    const { network } = await service.client.createNetwork(context(), createRequest({ name, enableIpv6: true, ...change }));
+    const { network } = await world.service.client.createNetwork(context(), createRequest({ name, enableIpv6: true, ...change }));
     if (network === undefined) throw new Error('no network');
     return network;
   };
   const subnet = (text: string, more: Partial<IpamPool> = {}) => IpamPool.fromPartial({ subnet: text, ...more });
-  const join = async (sandbox: TestSandbox, change: Parameters<typeof connectRequest>[0] = {}) => {
-    const answer = await service.client.connect(context(), connectRequest({ sandboxId: id(), netnsPath: sandbox.path, ...change }));
-    if (answer.endpoint === undefined) throw new Error('no endpoint');
-    return answer.endpoint;
-  };
-  const restart = async (): Promise<void> => {
-    await service.stop();
-    service = await startTestService(host.directory, service.config);
-  };
   const port = (hostPort: number, hostIp = '', protocol = 'tcp') => ({ protocol, containerPort: 80, hostIp, hostPort, hostPortEnd: 0 });
-
-  /** Answers each connection with a word. */
-  const serve = (sandbox: TestSandbox, at: number, word: string, family: 4 | 6 = 6) =>
-    sandbox.start('socat', `TCP${family}-LISTEN:${at},fork,reuseaddr${family === 6 ? ',ipv6only' : ''}`, `SYSTEM:echo ${word}`);
-  const ask = async (from: TestSandbox | undefined, address: string, at: number): Promise<string> => {
-    const peer = `TCP:${address.includes(':') ? `[${address}]` : address}:${at},connect-timeout=1`;
-    return (await (from === undefined ? runProgram('socat', '-u', peer, '-') : from.run('socat', '-u', peer, '-'))).trim();
-  };
-  const ping = (from: TestSandbox, address: string): Promise<string> => from.run('busybox', 'ping', '-c1', '-W1', address);
 
   /** A machine next to the host that has IPv6 only. */
   const neighbour = async (): Promise<TestSandbox> => {
-    const outside = await host.neighbour('lan0', '192.0.2.9', '192.0.2.1');
-    host.ip('addr', 'add', '2001:db8::1/64', 'dev', 'lan0', 'nodad');
+    const outside = await world.host.neighbour('lan0', '192.0.2.9', '192.0.2.1');
+    world.host.ip('addr', 'add', '2001:db8::1/64', 'dev', 'lan0', 'nodad');
     await outside.run('ip', 'addr', 'add', '2001:db8::9/64', 'dev', 'eth0', 'nodad');
     await outside.run('ip', '-6', 'route', 'add', 'default', 'via', '2001:db8::1');
     return outside;
@@ -65,11 +36,11 @@ asRoot('IPv6 on a real kernel', () => {
       { subnet: '172.18.0.0/16', gateway: '172.18.0.1' },
     ]);
     const device = `br-${network.id.slice(0, 12)}`;
-    expect(host.ip('-6', 'addr', 'show', device)).toContain('fd00:1::1/64 scope global nodad');
+    expect(world.host.ip('-6', 'addr', 'show', device)).toContain('fd00:1::1/64 scope global nodad');
     // no advertisement of a container is taken, and the bridge's own address of the link is used at once
-    for (const name of ['accept_ra', 'accept_dad']) expect(host.sysctl(`net/ipv6/conf/${device}/${name}`)).toBe('0');
-    expect(host.sysctl('net/ipv6/conf/all/forwarding')).toBe('1');
-    const [a, b] = [await host.sandbox(), await host.sandbox()];
+    for (const name of ['accept_ra', 'accept_dad']) expect(world.host.sysctl(`net/ipv6/conf/${device}/${name}`)).toBe('0');
+    expect(world.host.sysctl('net/ipv6/conf/all/forwarding')).toBe('1');
+    const [a, b] = [await world.host.sandbox(), await world.host.sandbox()];
     const first = await join(a, { networkRef: 'dual', containerName: 'a' });
     expect(first).toMatchObject({
       ipAddress: '172.18.0.2',
@@ -87,7 +58,9 @@ asRoot('IPv6 on a real kernel', () => {
     await ping(a, 'fd00:1::77');
     await ping(a, second.ipAddress);
     await ping(b, 'fd00:1::1');
-    await expect(join(await host.sandbox(), { networkRef: 'dual', ipv6Address: 'fd00:1::77' })).rejects.toThrow('Address already in use');
+    await expect(join(await world.host.sandbox(), { networkRef: 'dual', ipv6Address: 'fd00:1::77' })).rejects.toThrow(
+      'Address already in use',
+    );
   });
 
   it('needs no IPv4, and then no IPv4 is there', async () => {
@@ -95,8 +68,8 @@ asRoot('IPv6 on a real kernel', () => {
     expect(network.enableIpv4).toBe(false);
     expect(network.pools).toHaveLength(1);
     expect(network.pools[0]?.subnet).toMatch(/^fd[0-9a-f]{2}:[0-9a-f:]+::\/64$/);
-    expect(host.ip('-4', 'addr', 'show', `br-${network.id.slice(0, 12)}`)).toBe('');
-    const [a, b] = [await host.sandbox(), await host.sandbox()];
+    expect(world.host.ip('-4', 'addr', 'show', `br-${network.id.slice(0, 12)}`)).toBe('');
+    const [a, b] = [await world.host.sandbox(), await world.host.sandbox()];
     const first = await join(a, { networkRef: 'six', containerName: 'a' });
     expect(first).toMatchObject({ ipAddress: '', ipPrefixLen: 0, gateway: '', defaultRoute: true });
     expect(first.macAddress).toMatch(/^[0-9a-f][26ae]:/);
@@ -108,15 +81,15 @@ asRoot('IPv6 on a real kernel', () => {
 
   it('hides containers behind the address of the host', async () => {
     await create('dual');
-    const [box, outside] = [await host.sandbox(), await neighbour()];
+    const [box, outside] = [await world.host.sandbox(), await neighbour()];
     await join(box, { networkRef: 'dual' });
-    serve(outside, 7000, '$SOCAT_PEERADDR');
+    serve(outside, 7000, '$SOCAT_PEERADDR', '6');
     await eventually(async () => expect(await ask(box, '2001:db8::9', 7000)).toBe('[2001:0db8:0000:0000:0000:0000:0000:0001]'));
   });
 
   it('publishes a port by a rule, on [::1] by the relay', async () => {
     await create('dual');
-    const [web, other, outside] = [await host.sandbox(), await host.sandbox(), await neighbour()];
+    const [web, other, outside] = [await world.host.sandbox(), await world.host.sandbox(), await neighbour()];
     const published = await join(web, { networkRef: 'dual', ports: [port(8080), port(8081, '2001:db8::1'), port(8082, '::1')] });
     expect(published.ports.map(({ hostIp, hostPort }) => [hostIp, hostPort])).toEqual([
       ['0.0.0.0', 8080],
@@ -125,8 +98,8 @@ asRoot('IPv6 on a real kernel', () => {
       ['::1', 8082],
     ]);
     await join(other, { networkRef: 'dual', containerName: 'other' });
-    serve(web, 80, '$SOCAT_PEERADDR');
-    serve(web, 80, 'four', 4);
+    serve(web, 80, '$SOCAT_PEERADDR', '6');
+    serve(web, 80, 'four');
     const peer = '[2001:0db8:0000:0000:0000:0000:0000:0009]'; // the rule keeps who asks, the relay would not
     await eventually(async () => expect(await ask(outside, '2001:db8::1', 8080)).toBe(peer));
     expect(await ask(outside, '2001:db8::1', 8081)).toBe(peer);
@@ -136,7 +109,7 @@ asRoot('IPv6 on a real kernel', () => {
     expect(await ask(web, '2001:db8::1', 8080)).toContain('fd');
     expect(await ask(other, '2001:db8::1', 8080)).toContain('fd');
     await expect(ask(outside, '2001:db8::1', 8082)).rejects.toThrow();
-    await restart();
+    await world.restart();
     expect(await ask(outside, '2001:db8::1', 8080)).toBe(peer);
   });
 
@@ -144,10 +117,10 @@ asRoot('IPv6 on a real kernel', () => {
     for (const name of ['red', 'blue']) await create(name);
     await create('inner', { internal: true });
     const [red, blue, inner, inner2, outside] = [
-      await host.sandbox(),
-      await host.sandbox(),
-      await host.sandbox(),
-      await host.sandbox(),
+      await world.host.sandbox(),
+      await world.host.sandbox(),
+      await world.host.sandbox(),
+      await world.host.sandbox(),
       await neighbour(),
     ];
     const redAt = await join(red, { networkRef: 'red', containerName: 'red' });
@@ -167,24 +140,24 @@ asRoot('IPv6 on a real kernel', () => {
 
   it('tells the neighbours at once who has an address now', async () => {
     await create('dual', { pools: [subnet('fd00:1::/64')] });
-    const [a, b, watcher] = [await host.sandbox(), await host.sandbox(), await host.sandbox()];
+    const [a, b, watcher] = [await world.host.sandbox(), await world.host.sandbox(), await world.host.sandbox()];
     await join(watcher, { networkRef: 'dual', containerName: 'watcher' });
-    const sandboxId = id();
+    const sandboxId = newId();
     await join(a, { networkRef: 'dual', sandboxId, ipv6Address: 'fd00:1::5', macAddress: '02:00:00:00:00:0a' });
     await ping(watcher, 'fd00:1::5');
-    await service.client.disconnect(context(), { networkRef: 'dual', sandboxId, force: false });
+    await world.service.client.disconnect(context(), { networkRef: 'dual', sandboxId, force: false });
     await join(b, { networkRef: 'dual', ipv6Address: 'fd00:1::5', macAddress: '02:00:00:00:00:0b' });
     await eventually(async () => expect(await watcher.run('ip', '-6', 'neigh', 'show', 'fd00:1::5')).toContain('02:00:00:00:00:0b'), 2_000);
     await ping(watcher, 'fd00:1::5');
   });
 
   it('is on the default bridge by configuration, in an own block or in a given one', async () => {
-    const bridge = async (change: Partial<typeof service.config.bridge>) => {
-      await service.stop();
-      service = await startTestService(host.directory, { ...service.config, bridge: { ...service.config.bridge, ...change } });
-      return (await service.client.getNetwork(context(), { ref: 'bridge' })).network;
+    const bridge = async (change: Partial<typeof world.service.config.bridge>) => {
+      await world.service.stop();
+      await world.start({ ...world.service.config, bridge: { ...world.service.config.bridge, ...change } });
+      return (await world.service.client.getNetwork(context(), { ref: 'bridge' })).network;
     };
-    const before = (await service.client.getNetwork(context(), { ref: 'bridge' })).network;
+    const before = (await world.service.client.getNetwork(context(), { ref: 'bridge' })).network;
     expect(before).toMatchObject({ enableIpv6: false, pools: [{ subnet: '172.17.0.0/16' }] });
     const own = await bridge({ ipv6: true });
     expect(own).toMatchObject({ id: before?.id, enableIpv6: true, pools: [{ subnet: '172.17.0.0/16' }, { configured: false }] });
@@ -194,28 +167,28 @@ asRoot('IPv6 on a real kernel', () => {
       { subnet: 'fd00:cc::/64', gateway: 'fd00:cc::5', ipRange: 'fd00:cc::1:0/112' },
       { subnet: '172.17.0.0/16' },
     ]);
-    const [a, b] = [await host.sandbox(), await host.sandbox()];
+    const [a, b] = [await world.host.sandbox(), await world.host.sandbox()];
     await join(a, { containerName: 'a' });
     const second = await join(b, { containerName: 'b' });
     expect(second).toMatchObject({ ipv6Address: 'fd00:cc::1:1', ipv6Gateway: 'fd00:cc::5' });
     await ping(a, 'fd00:cc::1:1');
     expect(await bridge({})).toMatchObject({ enableIpv6: true });
-    await service.client.reconcile(context(), { sandboxes: [], owner: '' });
+    await world.service.client.reconcile(context(), { sandboxes: [], owner: '' });
     expect(await bridge({ ipv6: false })).toMatchObject({ enableIpv6: false });
-    expect(host.nft('list', 'tables', 'ip6')).toBe('');
+    expect(world.host.nft('list', 'tables', 'ip6')).toBe('');
   });
 
   it('leads outside through the network that has both families, and takes the ports along', async () => {
     await create('dual', { pools: [subnet('fd00:1::/64')] });
-    const sandbox = await host.sandbox();
-    const sandboxId = id();
+    const sandbox = await world.host.sandbox();
+    const sandboxId = newId();
     const ports = [port(8080)];
     expect(await join(sandbox, { sandboxId, ports, gatewayPriority: 5n })).toMatchObject({ defaultRoute: true });
     const dual = await join(sandbox, { sandboxId, networkRef: 'dual', ports });
     expect(dual).toMatchObject({ defaultRoute: true, ports: [{ hostIp: '0.0.0.0' }, { hostIp: '::' }] });
     expect(await sandbox.run('ip', 'route')).toContain(`default via ${dual.gateway} dev eth1`);
     expect(await sandbox.run('ip', '-6', 'route')).toContain('default via fd00:1::1 dev eth1');
-    await service.client.disconnect(context(), { networkRef: 'dual', sandboxId, force: false });
+    await world.service.client.disconnect(context(), { networkRef: 'dual', sandboxId, force: false });
     expect(await sandbox.run('ip', 'route')).toContain('default via 172.17.0.1 dev eth0');
     expect(await sandbox.run('ip', '-6', 'route')).not.toContain('default');
   });
@@ -227,9 +200,9 @@ asRoot('IPv6 on a real kernel', () => {
     ] as const)
       await create(name, { enableIpv4: false, pools: [subnet(at)] });
     await create('dual', { pools: [subnet('fd00:3::/64')] });
-    const [sandbox, sandboxId] = [await host.sandbox(), id()];
+    const [sandbox, sandboxId] = [await world.host.sandbox(), newId()];
     const connect = (networkRef: string) => join(sandbox, { sandboxId, networkRef });
-    const disconnect = (networkRef: string) => service.client.disconnect(context(), { networkRef, sandboxId, force: false });
+    const disconnect = (networkRef: string) => world.service.client.disconnect(context(), { networkRef, sandboxId, force: false });
     const routes = async () => {
       const all = [await sandbox.run('ip', 'route'), await sandbox.run('ip', '-6', 'route')];
       return all.map((text) => /^default via (\S+)/m.exec(text)?.[1] ?? '');
@@ -243,7 +216,7 @@ asRoot('IPv6 on a real kernel', () => {
     expect(await routes()).toEqual(['172.17.0.1', 'fd00:2::1']);
     await connect('six');
     expect(await routes()).toEqual(['172.17.0.1', 'fd00:1::1']);
-    await restart();
+    await world.restart();
     expect(await routes()).toEqual(['172.17.0.1', 'fd00:1::1']);
     await connect('dual');
     expect((await routes())[1]).toBe('fd00:3::1');
@@ -255,31 +228,31 @@ asRoot('IPv6 on a real kernel', () => {
 
   it('has its addresses again after a restart, and gives none twice', async () => {
     await create('dual', { pools: [subnet('fd00:1::/126', { gateway: 'fd00:1::1', ipRange: 'fd00:1::2/127' })] });
-    const first = await join(await host.sandbox(), { networkRef: 'dual', containerName: 'a' });
-    await restart();
-    const second = await join(await host.sandbox(), { networkRef: 'dual', containerName: 'b' });
+    const first = await join(await world.host.sandbox(), { networkRef: 'dual', containerName: 'a' });
+    await world.restart();
+    const second = await join(await world.host.sandbox(), { networkRef: 'dual', containerName: 'b' });
     expect([first.ipv6Address, second.ipv6Address].sort()).toEqual(['fd00:1::2', 'fd00:1::3']);
-    const third = await host.sandbox();
+    const third = await world.host.sandbox();
     await expect(join(third, { networkRef: 'dual', containerName: 'c' })).rejects.toThrow('no available IPv6 addresses on network dual');
-    await service.client.reconcile(context(), { sandboxes: [], owner: '' });
+    await world.service.client.reconcile(context(), { sandboxes: [], owner: '' });
     expect(await join(third, { networkRef: 'dual', containerName: 'c' })).toMatchObject({ ipAddress: expect.any(String) as string });
   });
 
   it('is not given to a sandbox that was told to have none', async () => {
     await create('dual');
-    const [box, plain] = [await host.sandbox(), await host.sandbox()];
+    const [box, plain] = [await world.host.sandbox(), await world.host.sandbox()];
     await box.run('sysctl', '-qw', 'net.ipv6.conf.all.disable_ipv6=1');
     expect(await join(box, { networkRef: 'dual', ports: [port(8080)] })).toMatchObject({ ipv6Address: '', ipv6Gateway: '' });
     expect(await box.run('ip', '-6', 'addr')).toBe('');
     const other = await join(plain, { networkRef: 'dual', containerName: 'plain' });
     expect(other.ipv6Address).toMatch(/::2$/);
-    serve(box, 80, 'four', 4);
+    serve(box, 80, 'four');
     await eventually(async () => expect(await ask(undefined, '::1', 8080)).toBe('four'));
   });
 
   it('has further addresses of the link, where they are asked for', async () => {
     await create('dual');
-    const [a, b] = [await host.sandbox(), await host.sandbox()];
+    const [a, b] = [await world.host.sandbox(), await world.host.sandbox()];
     await join(a, { networkRef: 'dual', containerName: 'a', linkLocalIps: ['fe80::5', '169.254.7.7'] });
     await join(b, { networkRef: 'dual', containerName: 'b', linkLocalIps: ['169.254.7.8'] });
     const addresses = await a.run('ip', 'addr', 'show', 'eth0');
@@ -290,15 +263,15 @@ asRoot('IPv6 on a real kernel', () => {
       ['dual', ['fd00::9'], 'invalid link local IP address: fd00::9'],
       ['bridge', ['fe80::5'], 'cannot have the address fe80::5: it has no IPv6 on network bridge'],
     ] as const)
-      await expect(join(await host.sandbox(), { networkRef, linkLocalIps: [...linkLocalIps] })).rejects.toThrow(fault);
+      await expect(join(await world.host.sandbox(), { networkRef, linkLocalIps: [...linkLocalIps] })).rejects.toThrow(fault);
   });
 
   it('is turned on by an option of the network, too', async () => {
     const options = { 'com.docker.network.enable_ipv6': 'true' };
-    const { network } = await service.client.createNetwork(context(), createRequest({ name: 'opted', options }));
+    const { network } = await world.service.client.createNetwork(context(), createRequest({ name: 'opted', options }));
     expect(network).toMatchObject({ enableIpv6: true, options });
     const bad = createRequest({ name: 'x', options: { 'com.docker.network.enable_ipv6': 'x' } });
-    await expect(service.client.createNetwork(context(), bad)).rejects.toThrow(
+    await expect(world.service.client.createNetwork(context(), bad)).rejects.toThrow(
       'driver-opt "com.docker.network.enable_ipv6" is not a valid bool',
     );
   });
@@ -309,7 +282,7 @@ asRoot('IPv6 on a real kernel', () => {
       enableIpv4: false,
       pools: [{ subnet: '10.97.0.0/24' }, { subnet: 'fd00:1::/64' }],
     });
-    const box = await host.sandbox();
+    const box = await world.host.sandbox();
     expect(await join(box, { networkRef: 'six', ipAddress: '10.97.0.9' })).toMatchObject({ ipAddress: '', ipv6Address: 'fd00:1::2' });
     await expect(create('seven', { pools: [subnet('fd00:2::/64'), subnet('fd00:3::/64')] })).rejects.toThrow(
       "bridge driver doesn't support multiple subnets",
@@ -320,8 +293,8 @@ asRoot('IPv6 on a real kernel', () => {
     const options = { 'com.docker.network.bridge.gateway_mode_ipv6': 'isolated' };
     await expect(create('open', { options })).rejects.toThrow("gateway mode 'isolated' can only be used for an internal network");
     const network = await create('alone', { internal: true, options, pools: [subnet('fd00:1::/64')] });
-    expect(host.ip('-6', 'addr', 'show', `br-${network.id.slice(0, 12)}`)).toBe('');
-    const [a, b] = [await host.sandbox(), await host.sandbox()];
+    expect(world.host.ip('-6', 'addr', 'show', `br-${network.id.slice(0, 12)}`)).toBe('');
+    const [a, b] = [await world.host.sandbox(), await world.host.sandbox()];
     expect(await join(a, { networkRef: 'alone', containerName: 'a' })).toMatchObject({ ipv6Address: 'fd00:1::1', ipv6Gateway: '' });
     await join(b, { networkRef: 'alone', containerName: 'b' });
     await ping(b, 'fd00:1::1');
@@ -335,7 +308,7 @@ asRoot('IPv6 on a real kernel', () => {
   it('is reached by its own addresses in mode routed, at the ports that are published', async () => {
     await create('open', { options: { 'com.docker.network.bridge.gateway_mode_ipv6': 'routed' }, pools: [subnet('fd00:1::/64')] });
     await create('nat');
-    const [web, other, outside] = [await host.sandbox(), await host.sandbox(), await neighbour()];
+    const [web, other, outside] = [await world.host.sandbox(), await world.host.sandbox(), await neighbour()];
     const { ports, ipv6Address, ipAddress } = await join(web, { networkRef: 'open', ports: [port(8080), port(8081, '::1')] });
     expect(ports.map(({ hostIp, hostPort }) => [hostIp, hostPort])).toEqual([
       ['0.0.0.0', 8080],
@@ -343,10 +316,10 @@ asRoot('IPv6 on a real kernel', () => {
       ['::', 0],
     ]);
     await join(other, { networkRef: 'nat', containerName: 'other' });
-    serve(web, 80, '$SOCAT_PEERADDR');
-    serve(web, 81, 'closed');
-    serve(web, 80, 'four', 4);
-    serve(outside, 7000, '$SOCAT_PEERADDR');
+    serve(web, 80, '$SOCAT_PEERADDR', '6');
+    serve(web, 81, 'closed', '6');
+    serve(web, 80, 'four');
+    serve(outside, 7000, '$SOCAT_PEERADDR', '6');
     await eventually(async () => expect(await ask(outside, ipv6Address, 80)).toContain('0009]'));
     expect(await ask(other, ipv6Address, 80)).toContain('fd'); // also from another network, from an address of its own or the host's
     await ping(outside, ipv6Address);
@@ -355,7 +328,7 @@ asRoot('IPv6 on a real kernel', () => {
     expect(await ask(outside, '192.0.2.1', 8080)).toBe('four');
     await expect(ping(outside, ipAddress)).rejects.toThrow();
     expect(await ask(web, '2001:db8::9', 7000)).toContain('fd00:0001'); // nothing hides it
-    await restart();
+    await world.restart();
     expect(await ask(outside, ipv6Address, 80)).toContain('0009]');
   });
 
@@ -363,7 +336,7 @@ asRoot('IPv6 on a real kernel', () => {
     await create('dual');
     const heard: string[] = [];
     const client = createSocket('udp6').on('message', (message) => heard.push(message.toString().trim()));
-    host.ip('addr', 'add', '2001:db8::1/64', 'dev', 'lo', 'nodad');
+    world.host.ip('addr', 'add', '2001:db8::1/64', 'dev', 'lo', 'nodad');
     const answer = (box: TestSandbox, word: string) => box.start('socat', 'UDP6-RECVFROM:80,fork', `SYSTEM:echo ${word}`);
     const askUdp = (word: string) =>
       eventually(async () => {
@@ -372,13 +345,13 @@ asRoot('IPv6 on a real kernel', () => {
         expect(heard.at(-1)).toBe(word);
       });
     try {
-      const [a, b] = [await host.sandbox(), await host.sandbox()];
-      const sandboxId = id();
+      const [a, b] = [await world.host.sandbox(), await world.host.sandbox()];
+      const sandboxId = newId();
       answer(a, 'first');
       answer(b, 'second');
       await join(a, { networkRef: 'dual', sandboxId, ports: [port(5353, '', 'udp')] });
       await askUdp('first');
-      await service.client.releaseSandbox(context(), { sandboxId });
+      await world.service.client.releaseSandbox(context(), { sandboxId });
       await join(b, { networkRef: 'dual', ports: [port(5353, '', 'udp')] });
       await askUdp('second');
     } finally {
@@ -388,32 +361,33 @@ asRoot('IPv6 on a real kernel', () => {
 
   it('builds everything again when the kernel lost it, and takes its table away with the last network', async () => {
     const network = await create('dual');
-    const web = await host.sandbox();
-    const sandboxId = id();
+    const web = await world.host.sandbox();
+    const sandboxId = newId();
     await join(web, { networkRef: 'dual', sandboxId, ports: [port(8080)] });
-    await service.stop();
-    host.nft('flush', 'ruleset');
-    host.ip('link', 'del', `br-${network.id.slice(0, 12)}`);
-    for (const [, name = ''] of host.ip('-o', 'link', 'show', 'type', 'veth').matchAll(/^\d+: ([^@:]+)/gm)) host.ip('link', 'del', name);
-    service = await startTestService(host.directory, service.config);
-    serve(web, 80, 'again');
+    await world.service.stop();
+    world.host.nft('flush', 'ruleset');
+    world.host.ip('link', 'del', `br-${network.id.slice(0, 12)}`);
+    for (const [, name = ''] of world.host.ip('-o', 'link', 'show', 'type', 'veth').matchAll(/^\d+: ([^@:]+)/gm))
+      world.host.ip('link', 'del', name);
+    await world.start(world.service.config);
+    serve(web, 80, 'again', '6');
     await eventually(async () => expect(await ask(undefined, '::1', 8080)).toBe('again'));
-    const tables = (): string => host.nft('list', 'tables', 'ip6');
+    const tables = (): string => world.host.nft('list', 'tables', 'ip6');
     expect(tables()).toContain('gantry');
-    await service.client.reconcile(context(), { sandboxes: [], owner: '' });
-    await service.client.removeNetwork(context(), { ref: 'dual' });
+    await world.service.client.reconcile(context(), { sandboxes: [], owner: '' });
+    await world.service.client.removeNetwork(context(), { ref: 'dual' });
     expect(tables()).toBe('');
-    expect(host.nft('list', 'ruleset')).not.toContain('br-');
+    expect(world.host.nft('list', 'ruleset')).not.toContain('br-');
   });
 
   it('leaves nothing after a purge', async () => {
     await create('dual');
-    await service.stop();
+    await world.service.stop();
     const { purge } = await import('./compose');
     const { silentLogger } = await import('@gantry/rpc');
-    await purge({ config: service.config, data: `${service.config.root}/network`, logger: silentLogger as never });
-    expect(host.nft('list', 'ruleset')).toBe('');
-    expect(host.sysctl('net/ipv6/conf/all/forwarding')).toBe('0');
-    service = await startTestService(host.directory, service.config);
+    await purge({ config: world.service.config, data: `${world.service.config.root}/network`, logger: silentLogger as never });
+    expect(world.host.nft('list', 'ruleset')).toBe('');
+    expect(world.host.sysctl('net/ipv6/conf/all/forwarding')).toBe('0');
+    await world.start(world.service.config);
   });
 });

@@ -1,19 +1,18 @@
-import { randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join as joinPath } from 'node:path';
 import { IpamPool } from '@gantry/api/gantry/network/v1/network';
-import { connectRequest, context, createRequest, startTestService, type TestService } from './testing/service';
-import { TestHost, delay, eventually, runProgram, type TestSandbox } from './testing/host';
+import { delay, eventually, runProgram, type TestSandbox } from './testing/host';
+import { context, createRequest, startTestService } from './testing/service';
+import { newId, newWorlds } from './testing/world';
 
 const asRoot = process.getuid?.() === 0 ? describe : describe.skip;
 
 asRoot('ports, networks and foreign firewalls on a real kernel', () => {
-  let host: TestHost;
-  let service: TestService;
-  const id = () => randomBytes(32).toString('hex');
+  const world = newWorlds();
+  const { join } = world;
   const port = (hostPort: number, change: object = {}) => ({
     protocol: 'tcp',
     containerPort: 80,
@@ -23,25 +22,8 @@ asRoot('ports, networks and foreign firewalls on a real kernel', () => {
     ...change,
   });
 
-  beforeEach(async () => {
-    host = new TestHost();
-    service = await startTestService(host.directory);
-  });
-
-  afterEach(async () => {
-    await service.stop();
-    await host.close();
-  });
-
-  const join = async (sandbox: TestSandbox, change: Parameters<typeof connectRequest>[0] = {}) => {
-    const request = connectRequest({ sandboxId: id(), netnsPath: sandbox.path, ...change });
-    const { endpoint } = await service.client.connect(context(), request);
-    if (endpoint === undefined) throw new Error('no endpoint');
-    return endpoint;
-  };
-
   it('chooses ports, walks ranges, and undoes a request that fails half-way', async () => {
-    const [a, b, c] = [await host.sandbox(), await host.sandbox(), await host.sandbox()];
+    const [a, b, c] = [await world.host.sandbox(), await world.host.sandbox(), await world.host.sandbox()];
     const [first, second] = [
       await join(a, { ports: [port(0), port(9000, { hostPortEnd: 9002 })] }),
       await join(b, { ports: [port(9000, { hostPortEnd: 9002 })] }),
@@ -55,7 +37,7 @@ asRoot('ports, networks and foreign firewalls on a real kernel', () => {
   });
 
   it('refuses what makes no sense, by name', async () => {
-    const box = await host.sandbox();
+    const box = await world.host.sandbox();
     await expect(join(box, { ports: [port(70000)] })).rejects.toThrow('invalid host port: 70000');
     await expect(join(box, { ports: [port(80, { containerPort: 0 })] })).rejects.toThrow('invalid container port: 0');
     await expect(join(box, { ports: [port(80, { protocol: 'sctp' })] })).rejects.toThrow('sctp port is not supported');
@@ -70,20 +52,20 @@ asRoot('ports, networks and foreign firewalls on a real kernel', () => {
     await expect(join(box, { ipAddress: '172.17.0.9' })).rejects.toThrow(
       'user specified IP address is supported on user defined networks only',
     );
-    expect((await service.client.getNetwork(context(), { ref: 'bridge' })).network?.endpoints).toEqual([]);
+    expect((await world.service.client.getNetwork(context(), { ref: 'bridge' })).network?.endpoints).toEqual([]);
   });
 
   it('publishes thousands of ports with constant rules', async () => {
-    const box = await host.sandbox();
-    const sandboxId = id();
+    const box = await world.host.sandbox();
+    const sandboxId = newId();
     await join(box, {
       sandboxId,
       ports: Array.from({ length: 3000 }, (_, index) => port(20000 + index, { containerPort: 1000 + index, hostIp: '127.0.0.1' })),
     });
-    expect(host.nft('list', 'chain', 'ip', host.nft('list', 'tables').split(/\s+/)[2] ?? '', 'publish').split('\n').length).toBeLessThan(
-      10,
-    );
-    await service.client.releaseSandbox(context(), { sandboxId });
+    expect(
+      world.host.nft('list', 'chain', 'ip', world.host.nft('list', 'tables').split(/\s+/)[2] ?? '', 'publish').split('\n').length,
+    ).toBeLessThan(10);
+    await world.service.client.releaseSandbox(context(), { sandboxId });
   });
 
   it('moves a UDP client to the new holder of the port', async () => {
@@ -97,14 +79,14 @@ asRoot('ports, networks and foreign firewalls on a real kernel', () => {
         expect(heard.at(-1)).toBe(word);
       });
     try {
-      const [a, b] = [await host.sandbox(), await host.sandbox()];
+      const [a, b] = [await world.host.sandbox(), await world.host.sandbox()];
       const udp = { ports: [port(5353, { protocol: 'udp', containerPort: 53 })] };
-      const sandboxId = id();
+      const sandboxId = newId();
       serve(a, 'first');
       serve(b, 'second');
       await join(a, { sandboxId, ...udp });
       await ask('first');
-      await service.client.releaseSandbox(context(), { sandboxId });
+      await world.service.client.releaseSandbox(context(), { sandboxId });
       await join(b, udp);
       await ask('second');
     } finally {
@@ -114,7 +96,7 @@ asRoot('ports, networks and foreign firewalls on a real kernel', () => {
 
   it('creates, finds, lists and removes networks as dockerd does', async () => {
     const pools = (subnet: string, more: object = {}) => [IpamPool.create({ subnet, ...more })];
-    const create = (change: Parameters<typeof createRequest>[0]) => service.client.createNetwork(context(), createRequest(change));
+    const create = (change: Parameters<typeof createRequest>[0]) => world.service.client.createNetwork(context(), createRequest(change));
     const { network } = await create({
       name: 'red',
       labels: { a: 'b' },
@@ -127,7 +109,7 @@ asRoot('ports, networks and foreign firewalls on a real kernel', () => {
       labels: { a: 'b' },
       pools: [{ subnet: '10.9.0.0/24', gateway: '', ipRange: '10.9.0.128/25', auxAddresses: { router: '10.9.0.128' } }],
     });
-    expect((await service.client.getNetwork(context(), { ref: network?.id.slice(0, 12) ?? '' })).network?.name).toBe('red');
+    expect((await world.service.client.getNetwork(context(), { ref: network?.id.slice(0, 12) ?? '' })).network?.name).toBe('red');
     await expect(create({ name: 'red' })).rejects.toMatchObject({ kind: 'alreadyExists', message: 'network with name red already exists' });
     await expect(create({ name: 'host' })).rejects.toMatchObject({ kind: 'forbidden' });
     await expect(create({ name: 'x', pools: pools('10.9.0.0/16') })).rejects.toThrow('Pool overlaps with other one on this address space');
@@ -139,8 +121,8 @@ asRoot('ports, networks and foreign firewalls on a real kernel', () => {
     );
     await expect(create({ name: 'x', options: { 'com.docker.network.bridge.name': 'lo' } })).rejects.toThrow('interface lo exists already');
 
-    const box = await host.sandbox();
-    const sandboxId = id();
+    const box = await world.host.sandbox();
+    const sandboxId = newId();
     const endpoint = await join(box, {
       sandboxId,
       networkRef: 'red',
@@ -155,28 +137,28 @@ asRoot('ports, networks and foreign firewalls on a real kernel', () => {
       dnsNames: ['web', 'seven', sandboxId.slice(0, 12), 'h'],
     });
     expect(await box.run('ip', 'link', 'show', 'eth0')).toContain('02:00:00:00:00:07');
-    const other = await host.sandbox();
+    const other = await world.host.sandbox();
     await expect(join(other, { networkRef: 'red', ipAddress: '10.9.0.7' })).rejects.toMatchObject({
       kind: 'forbidden',
       message: 'Address already in use',
     });
     expect((await join(other, { networkRef: 'red', containerName: 'other' })).ipAddress).toBe('10.9.0.130');
-    await expect(service.client.removeNetwork(context(), { ref: 'red' })).rejects.toMatchObject({
+    await expect(world.service.client.removeNetwork(context(), { ref: 'red' })).rejects.toMatchObject({
       kind: 'forbidden',
       message: expect.stringContaining('has active endpoints') as string,
     });
-    await expect(service.client.removeNetwork(context(), { ref: 'bridge' })).rejects.toMatchObject({
+    await expect(world.service.client.removeNetwork(context(), { ref: 'bridge' })).rejects.toMatchObject({
       kind: 'forbidden',
       message: 'bridge is a pre-defined network and cannot be removed',
     });
-    await service.client.reconcile(context(), { sandboxes: [], owner: '' });
-    await service.client.removeNetwork(context(), { ref: 'red' });
-    expect(host.ip('-o', 'link', 'show', 'type', 'bridge').trim().split('\n')).toHaveLength(1);
-    expect(host.nft('list', 'ruleset')).not.toContain('br-');
+    await world.service.client.reconcile(context(), { sandboxes: [], owner: '' });
+    await world.service.client.removeNetwork(context(), { ref: 'red' });
+    expect(world.host.ip('-o', 'link', 'show', 'type', 'bridge').trim().split('\n')).toHaveLength(1);
+    expect(world.host.nft('list', 'ruleset')).not.toContain('br-');
   });
 
   it('joins host and none without an interface', async () => {
-    const box = await host.sandbox();
+    const box = await world.host.sandbox();
     expect(await join(box, { networkRef: 'none' })).toMatchObject({ ipAddress: '', interface: '' });
     expect(await box.run('ip', '-br', 'link', 'show', 'lo')).toContain('UP');
     expect(await join(box, { networkRef: 'host', netnsPath: '' })).toMatchObject({ ipAddress: '', ports: [] });
@@ -186,11 +168,11 @@ asRoot('ports, networks and foreign firewalls on a real kernel', () => {
     const directory = mkdtempSync(joinPath(tmpdir(), 'gantry-network-'));
     const other = await startTestService(directory);
     try {
-      const bridge = async (which: TestService) => (await which.client.getNetwork(context(), { ref: 'bridge' })).network;
-      const [a, b] = [await bridge(service), await bridge(other)];
+      const bridge = async (which: typeof other) => (await which.client.getNetwork(context(), { ref: 'bridge' })).network;
+      const [a, b] = [await bridge(world.service), await bridge(other)];
       expect(b?.pools[0]?.subnet).toBe('172.18.0.0/16');
       expect(a?.options['com.docker.network.bridge.name']).not.toBe(b?.options['com.docker.network.bridge.name']);
-      expect(host.nft('list', 'tables').trim().split('\n')).toHaveLength(2);
+      expect(world.host.nft('list', 'tables').trim().split('\n')).toHaveLength(2);
     } finally {
       await other.stop();
       rmSync(directory, { recursive: true, force: true });
@@ -205,7 +187,7 @@ asRoot('ports, networks and foreign firewalls on a real kernel', () => {
         engines.map(async (engine) => (await engine.client.getNetwork(context(), { ref: 'bridge' })).network?.pools[0]?.subnet),
       );
       expect(new Set(subnets).size).toBe(4);
-      expect(host.ip('-4', '-o', 'addr').match(/gantry-/g)).toHaveLength(2 * 5);
+      expect(world.host.ip('-4', '-o', 'addr').match(/gantry-/g)).toHaveLength(2 * 5);
     } finally {
       for (const engine of engines) await engine.stop();
       for (const directory of directories) rmSync(directory, { recursive: true, force: true });
@@ -213,24 +195,24 @@ asRoot('ports, networks and foreign firewalls on a real kernel', () => {
   });
 
   it('keeps no descriptor of a sandbox that is gone', async () => {
-    await service.client.createNetwork(context(), createRequest({ name: 'red' }));
+    await world.service.client.createNetwork(context(), createRequest({ name: 'red' }));
     const open = () => readdirSync('/proc/self/fd').length;
     const cycle = async () => {
-      const box = await host.sandbox();
-      const sandboxId = id();
+      const box = await world.host.sandbox();
+      const sandboxId = newId();
       await join(box, { sandboxId, networkRef: 'red', ports: [port(0), port(0, { protocol: 'udp' })] });
-      await service.client.releaseSandbox(context(), { sandboxId });
+      await world.service.client.releaseSandbox(context(), { sandboxId });
       await box.end();
     };
     await cycle();
     const before = open();
     for (let count = 0; count < 10; count++) await cycle();
     await eventually(() => expect(open()).toBeLessThanOrEqual(before + 1));
-    await eventually(() => expect(host.ip('-o', 'link', 'show', 'type', 'veth')).toBe(''));
+    await eventually(() => expect(world.host.ip('-o', 'link', 'show', 'type', 'veth')).toBe(''));
   });
 
   it('names a foreign chain that drops, and with `insert` gets through it and out of it again', async () => {
-    const [web, outside] = [await host.sandbox(), await host.neighbour('lan0', '192.0.2.9', '192.0.2.1')];
+    const [web, outside] = [await world.host.sandbox(), await world.host.neighbour('lan0', '192.0.2.9', '192.0.2.1')];
     await join(web, { ports: [port(8080)] });
     web.start('socat', 'TCP-LISTEN:80,fork,reuseaddr', 'SYSTEM:echo hello');
     const ask = async () => (await outside.run('socat', '-u', 'TCP:192.0.2.1:8080,connect-timeout=1', '-')).trim();
@@ -238,14 +220,14 @@ asRoot('ports, networks and foreign firewalls on a real kernel', () => {
     await runProgram('iptables-nft', '-P', 'FORWARD', 'DROP');
     await expect(ask()).rejects.toThrow();
     await eventually(async () =>
-      expect((await service.client.getStatus(context(), {})).warnings).toEqual([
+      expect((await world.service.client.getStatus(context(), {})).warnings).toEqual([
         expect.stringMatching(/^WARNING: nft chain "ip filter FORWARD" has policy drop/),
       ]),
     );
     const again = async (firewall: 'warn' | 'insert') => {
-      await service.stop();
-      service = await startTestService(host.directory, { ...service.config, firewall });
-      return (await service.client.getStatus(context(), {})).warnings;
+      await world.service.stop();
+      await world.start({ ...world.service.config, firewall });
+      return (await world.service.client.getStatus(context(), {})).warnings;
     };
     expect(await again('warn')).toEqual([expect.stringContaining('nft chain "ip filter FORWARD" has policy drop')]);
     expect(await again('insert')).toEqual([]);
@@ -254,20 +236,20 @@ asRoot('ports, networks and foreign firewalls on a real kernel', () => {
       '-A FORWARD -m mark --mark 0x2000000/0x2000000 -m comment --comment "gantry forwards" -j ACCEPT',
     );
     await again('insert');
-    expect(host.nft('list', 'chain', 'ip', 'filter', 'FORWARD').match(/gantry forwards/g)).toHaveLength(1);
+    expect(world.host.nft('list', 'chain', 'ip', 'filter', 'FORWARD').match(/gantry forwards/g)).toHaveLength(1);
     await again('warn');
-    expect(host.nft('list', 'chain', 'ip', 'filter', 'FORWARD')).not.toContain('gantry');
+    expect(world.host.nft('list', 'chain', 'ip', 'filter', 'FORWARD')).not.toContain('gantry');
   });
 
   it('puts its table back when somebody flushed the ruleset, and is deaf meanwhile', async () => {
-    await service.stop();
-    service = await startTestService(host.directory, { ...service.config, 'sweep-interval': 1 });
-    const web = await host.sandbox();
+    await world.service.stop();
+    await world.start({ ...world.service.config, 'sweep-interval': 1 });
+    const web = await world.host.sandbox();
     await join(web, { ports: [port(8080, { hostIp: '127.0.0.1' })] });
     web.start('socat', 'TCP-LISTEN:80,fork,reuseaddr', 'SYSTEM:echo hello');
     const ask = async () => (await runProgram('socat', '-u', 'TCP:127.0.0.1:8080,connect-timeout=0.3', '-')).trim();
     await eventually(async () => expect(await ask()).toBe('hello'));
-    host.nft('flush', 'ruleset');
+    world.host.nft('flush', 'ruleset');
     // Asked before this process, which is the service too, does anything else: the first packet comes before the table is back, the second is a second away.
     const early = connect(8080, '127.0.0.1');
     const answered = await Promise.race([

@@ -20,6 +20,22 @@ export const mountOf = (change: Partial<Mount> = {}): Mount => ({
   ...change,
 });
 
+/** What a RUN of `true` says of itself, with changes. */
+export const metaOf = (change: Partial<Meta> = {}): Meta => ({
+  args: ['true'],
+  env: [],
+  cwd: '/',
+  user: '',
+  proxyEnv: undefined,
+  extraHosts: [],
+  hostname: '',
+  ulimit: [],
+  cgroupParent: '',
+  removeMountStubsRecursive: false,
+  validExitCodes: [],
+  ...change,
+});
+
 /** A mount that shows no tree of an input, and goes no further. */
 export const special = (change: Partial<Mount>): Mount => mountOf({ input: -1n, output: -1n, ...change });
 
@@ -28,20 +44,7 @@ export function execDefinition(change: Partial<ExecOp> = {}, meta: Partial<Meta>
   return {
     inputs: Array.from({ length: inputs }, (_, index) => ({ digest: `sha256:${index}`, index: 0n })),
     exec: {
-      meta: {
-        args: ['true'],
-        env: [],
-        cwd: '/',
-        user: '',
-        proxyEnv: undefined,
-        extraHosts: [],
-        hostname: '',
-        ulimit: [],
-        cgroupParent: '',
-        removeMountStubsRecursive: false,
-        validExitCodes: [],
-        ...meta,
-      },
+      meta: metaOf(meta),
       mounts: [mountOf()],
       network: NetMode.NONE,
       security: SecurityMode.SANDBOX,

@@ -1,7 +1,8 @@
 import { Duplex } from 'node:stream';
 import { type ExecMessage, LLBBridgeService } from '@gantry/api/moby/buildkit/v1/frontend/gateway';
-import { MountContentCache, MountType, NetMode, SecurityMode } from '@gantry/api/pb/ops';
+import { NetMode, SecurityMode } from '@gantry/api/pb/ops';
 import { connectStream, newContext, type ServiceClient } from '@gantry/rpc';
+import { metaOf, mountOf } from './definitions';
 
 /** A frontend for tests, bundled and run in a container: it says what it was told, starts a container of its own, and returns a result. */
 type Bridge = ServiceClient<typeof LLBBridgeService>;
@@ -40,7 +41,7 @@ async function inContainer(bridge: Bridge, id: string, security = SecurityMode.S
   const message = (part: Partial<ExecMessage>): ExecMessage => ({ ...nothing, ProcessID: 'p', ...part });
   async function* messages(): AsyncIterable<ExecMessage> {
     const script = 'read line; echo "got $line in $(pwd)"; echo err >&2; exit 4';
-    const meta = { ...noMeta, args: ['/bin/busybox', 'sh', '-c', script], cwd: '/tmp' };
+    const meta = metaOf({ args: ['/bin/busybox', 'sh', '-c', script], cwd: '/tmp' });
     yield message({ Init: { ContainerID: name, Meta: meta, Fds: [0, 1, 2], Tty: false, Security: security, secretenv: [] } });
     yield message({ File: { Fd: 0, EOF: true, Data: Buffer.from('words\n') } });
     await said.promise;
@@ -60,7 +61,7 @@ async function inContainer(bridge: Bridge, id: string, security = SecurityMode.S
 
 const containerRequest = (name: string, id: string, network: NetMode): Parameters<Bridge['newContainer']>[1] => ({
   ContainerID: name,
-  Mounts: [{ ...noMount, dest: '/', resultID: id }],
+  Mounts: [mountOf({ resultID: id })],
   Network: network,
   platform: undefined,
   constraints: undefined,
@@ -76,29 +77,6 @@ const nothing = {
   Exit: undefined,
   Done: undefined,
   Signal: undefined,
-};
-const noMeta = {
-  env: [],
-  user: '',
-  proxyEnv: undefined,
-  extraHosts: [],
-  hostname: '',
-  ulimit: [],
-  cgroupParent: '',
-  removeMountStubsRecursive: false,
-  validExitCodes: [],
-};
-const noMount = {
-  input: 0n,
-  selector: '',
-  output: 0n,
-  readonly: false,
-  mountType: MountType.BIND,
-  TmpfsOpt: undefined,
-  cacheOpt: undefined,
-  secretOpt: undefined,
-  SSHOpt: undefined,
-  contentCache: MountContentCache.DEFAULT,
 };
 const solveRequest: Parameters<Bridge['solve']>[1] = {
   Definition: { def: [Buffer.from('x')], metadata: {}, Source: undefined },

@@ -9,41 +9,26 @@ import { LocalTrees } from '../snapshots/local-trees';
 import { OverlaySnapshotter } from '../snapshots/overlay';
 import { SnapshotTable } from '../snapshots/records';
 import { Removals } from '../snapshots/removals';
-import { Database } from './database';
+import { WatchedDatabase } from '../testing/watched-database';
 import { LeaseTable } from './leases';
 
 /** Which of the store's writes wait for the disk. */
 
 let folder: string;
-let db: Database;
+let db: WatchedDatabase;
 let leases: LeaseTable;
 let content: ContentStore;
-/** Of each transaction that was not within another. */
-const waits: boolean[] = [];
 const scope = { namespace: 'n' };
 
-class Watched extends Database {
-  private within = false;
-  override transaction<T>(fn: () => T, options: { readonly durable?: boolean } = {}): T {
-    if (this.within) return super.transaction(fn, options);
-    waits.push(options.durable ?? true);
-    this.within = true;
-    try {
-      return super.transaction(fn, options);
-    } finally {
-      this.within = false;
-    }
-  }
-}
 const told = async (use: () => unknown): Promise<boolean[]> => {
-  waits.length = 0;
+  db.waited();
   await use();
-  return [...waits];
+  return db.waited();
 };
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'waits-'));
-  db = new Watched(join(folder, 'a.db'));
+  db = new WatchedDatabase(join(folder, 'a.db'));
   leases = new LeaseTable(db);
   content = new ContentStore(db, leases, new ContentPaths(join(folder, 'content')), 'boot', silentLogger);
 });

@@ -24,6 +24,11 @@ export interface Connection {
   ready(timeoutMs: number): Promise<void>;
   /** The server is there; for health reports only, never to decide whether to call. */
   readonly established: boolean;
+  /**
+   * Resolves when the connection to a server that died is noticed to be gone, at once where none is; a call before that would meet the dying connection,
+   * and nobody could tell how far it came. Rejects with unavailable after `timeoutMs`.
+   */
+  lost(timeoutMs: number): Promise<void>;
   /** The grpc-js client below, for pass-through. */
   readonly raw: Client;
   close(): void;
@@ -66,6 +71,18 @@ export function connect(socketPath: string, options: ConnectOptions = {}): Conne
           error === undefined ? resolve() : reject(unavailable(`nobody answers on ${socketPath} within ${timeoutMs} ms`, { cause: error })),
         );
       }),
+    async lost(timeoutMs) {
+      const channel = raw.getChannel();
+      const deadline = Date.now() + timeoutMs;
+      while (channel.getConnectivityState(false) === connectivityState.READY)
+        await new Promise<void>((resolve, reject) =>
+          channel.watchConnectivityState(connectivityState.READY, deadline, (error) =>
+            error === undefined
+              ? resolve()
+              : reject(unavailable(`the connection to ${socketPath} stands after ${timeoutMs} ms`, { cause: error })),
+          ),
+        );
+    },
     close: () => {
       open = false;
       raw.close();

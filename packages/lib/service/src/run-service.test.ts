@@ -226,7 +226,7 @@ describe('a running service', () => {
         handed.kill(turn === 'first' ? 'SIGKILL' : 'SIGTERM');
         await ended;
         expect(existsSync(socket)).toBe(true);
-        while (connection.established) await new Promise((resolve) => setTimeout(resolve, 5)); // a call before that would meet the dying connection
+        await connection.lost(30_000);
       }
     } finally {
       connection.close();

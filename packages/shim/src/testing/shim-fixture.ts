@@ -155,9 +155,9 @@ export class ShimFixture {
     }
   }
 
-  /** Resolves when the client has noticed that the shim died: a call before that would meet the dying connection and nobody could tell how far it came. */
+  /** Resolves when the client has noticed that the shim died. */
   async lost(): Promise<void> {
-    await eventually(() => this.connection?.established !== true, 'the end of the connection to a killed shim');
+    await this.connection?.lost(30_000);
   }
 
   async disconnect(): Promise<void> {
