@@ -24,7 +24,7 @@ need() {
     for p in $missing; do
       case $p in
         docker.io) systemctl disable -q docker.service docker.socket ;;
-        containerd | docker-registry) systemctl disable -q "$p.service" ;;
+        containerd | docker-registry | rsyslog) systemctl disable -q "$p.service" ;;
       esac 2>/dev/null || :
     done
   fi
