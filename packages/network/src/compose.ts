@@ -81,14 +81,20 @@ export function assemble(context: Pick<NetworkContext, 'config' | 'data' | 'logg
   const engines = new Engines({ route, netfilter, table: names.table, logger });
   const plugins = new Plugins(config.plugins);
   const ipams = {
-    default: new LocalIpam(() =>
-      readSurroundings({
-        route,
-        networks: () => store.networks(),
-        pools,
-        ownDevices: [names.device],
-        resolvers: () => hostResolvers.servers(),
-      }),
+    default: new LocalIpam(
+      () =>
+        readSurroundings({
+          route,
+          networks: () => store.networks(),
+          pools,
+          ownDevices: [names.device],
+          resolvers: () => hostResolvers.servers(),
+        }),
+      () =>
+        engines.makeRoom(
+          names.device,
+          pools.map(({ base }) => base),
+        ),
     ),
     null: new NullIpam(),
   } as const;

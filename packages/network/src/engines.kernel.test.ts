@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { networkDefaults } from './config';
 import { TestHost } from './testing/host';
-import { connectRequest, context, startTestService, type TestService } from './testing/service';
+import { connectRequest, context, createRequest, startTestService, type TestService } from './testing/service';
 
 /** A real kernel in a namespace of its own: needs root. */
 const asRoot = process.getuid?.() === 0 ? describe : describe.skip;
@@ -19,8 +19,12 @@ asRoot('engines that share a network namespace', () => {
     await host.close();
   });
 
-  const start = async (name: string, bridge: Partial<typeof networkDefaults.bridge>): Promise<TestService> => {
-    const service = await startTestService(join(host.directory, name), { bridge: { ...networkDefaults.bridge, ...bridge } });
+  const start = async (
+    name: string,
+    bridge: Partial<typeof networkDefaults.bridge>,
+    change: Partial<typeof networkDefaults> = {},
+  ): Promise<TestService> => {
+    const service = await startTestService(join(host.directory, name), { ...change, bridge: { ...networkDefaults.bridge, ...bridge } });
     running.add(service);
     return service;
   };
@@ -80,5 +84,22 @@ asRoot('engines that share a network namespace', () => {
     await start('e', { subnet });
     expect(bridges()).not.toContain(names.idle);
     expect(bridges()).toEqual(expect.arrayContaining([names.busy, names.elsewhere]));
+  });
+
+  it('find room where ended ones left their bridges in all of the pools, and leave those that are in use', async () => {
+    const pools = { 'default-address-pools': [{ base: '10.77.0.0/22', size: 24 }] };
+    const started: TestService[] = [];
+    for (const name of ['a', 'b', 'c', 'd']) started.push(await start(name, {}, pools));
+    const [running, busy, older, newer] = started as [TestService, TestService, TestService, TestService];
+    const names = { busy: await deviceOf(busy), older: await deviceOf(older), newer: await deviceOf(newer) };
+    await expect(start('early', {}, pools)).rejects.toThrow('could not find an available, non-overlapping IPv4 address pool');
+    await attach(busy);
+    for (const service of [newer, older, busy]) await end(service);
+    const next = await start('e', {}, pools);
+    expect(bridges()).toEqual([names.busy, names.newer, await deviceOf(running), await deviceOf(next)].sort());
+    const made = await next.client.createNetwork(context(), createRequest({ name: 'more' }));
+    expect(made.network?.pools[0]?.subnet).toBe('10.77.3.0/24');
+    expect(bridges()).not.toContain(names.newer);
+    await expect(next.client.createNetwork(context(), createRequest({ name: 'most' }))).rejects.toThrow('could not find an available');
   });
 });

@@ -4,17 +4,27 @@ import { AddressLeases } from '../address/leases';
 import type { NetworkWish } from '../drivers/driver';
 import type { EndpointRecord, NetworkRecord, PoolRecord } from '../store/record';
 import { type AddressWish, DEFAULT_IPAM, familyOf, type Ipam, type Lease, type PoolHolder, type PoolNeeds, poolsOfNetwork } from './ipam';
-import { choosePools, type Surroundings } from './subnet';
+import { arePoolsUsedUp, choosePools, type Surroundings } from './subnet';
 
 /** Our own: subnets that keep clear of the host's and of each other, addresses out of a book in memory that the store's records fill. */
 export class LocalIpam implements Ipam {
   readonly name = DEFAULT_IPAM;
   readonly #leases = new Map<string, readonly AddressLeases[]>();
 
-  constructor(private readonly surroundings: () => Promise<Surroundings>) {}
+  /** `makeRoom` takes something out of the way of the default pools that nobody needs any more; false when there is nothing. */
+  constructor(
+    private readonly surroundings: () => Promise<Surroundings>,
+    private readonly makeRoom: () => Promise<boolean>,
+  ) {}
 
   async plan(wish: NetworkWish, needs: PoolNeeds): Promise<readonly PoolRecord[]> {
-    return choosePools(wish, await this.surroundings(), needs);
+    for (;;) {
+      try {
+        return choosePools(wish, await this.surroundings(), needs);
+      } catch (error) {
+        if (!arePoolsUsedUp(error) || !(await this.makeRoom())) throw error;
+      }
+    }
   }
 
   forget(network: PoolHolder): Promise<void> {

@@ -1,4 +1,4 @@
-import { forbidden, invalidArgument, notImplemented } from '@gantry/rpc';
+import { forbidden, invalidArgument, isGantryError, notImplemented } from '@gantry/rpc';
 import type { Address, Cidr, Family } from '../address/cidr';
 import { first, formatAddress, formatCidr, isSame, overlaps, parseAddress, parseCidr, plus, WIDTH } from '../address/cidr';
 import { edges } from '../address/leases';
@@ -39,11 +39,17 @@ export function choosePools(wish: NetworkWish, around: Surroundings, needs: Pool
   return chosen;
 }
 
+const POOLS_USED_UP = 'pools used up';
+
+/** Whether `choosePools` failed because the default pools have nothing free. */
+export const arePoolsUsedUp = (error: unknown): boolean => isGantryError(error) && error.meta?.['fault'] === POOLS_USED_UP;
+
 function pooled(around: Surroundings, family: Family): PoolRecord {
   const subnet = firstFree(around.pools, [...around.networks.map((network) => network.subnet), ...around.routes], family);
   if (subnet === undefined)
     throw invalidArgument(
       `could not find an available, non-overlapping IPv${family} address pool among the defaults to assign to the network`,
+      { meta: { fault: POOLS_USED_UP } },
     );
   return { subnet: formatCidr(subnet), gateway: formatAddress(plus(first(subnet), 1n)), ipRange: '', auxAddresses: {}, configured: false };
 }

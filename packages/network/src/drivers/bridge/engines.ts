@@ -52,17 +52,30 @@ export class Engines {
 
   /** Takes bridges of ended engines away that have addresses in the subnet and nothing attached: with two routes for it no answer comes back. */
   async clear(device: string, subnet: Cidr): Promise<void> {
+    await this.clearOldest(device, [subnet], Infinity);
+  }
+
+  /** Takes one such bridge away, the oldest in any of the subnets. False: there is none. */
+  async makeRoom(device: string, subnets: readonly Cidr[]): Promise<boolean> {
+    return (await this.clearOldest(device, subnets, 1)) > 0;
+  }
+
+  private async clearOldest(device: string, subnets: readonly Cidr[], most: number): Promise<number> {
     const { route, table, logger } = this.parts;
     const links = await this.links();
     const addresses = readAddresses(await route.request([dumpAddresses()]));
-    for (const link of links) {
+    let cleared = 0;
+    for (const link of [...links].sort((a, b) => a.index - b.index)) {
+      if (cleared === most) break;
       const owner = ownerOf(link);
       if (owner === undefined || owner === table || link.name === device || isAttached(links, link)) continue;
-      if (!addresses.some((address) => address.index === link.index && overlaps(address, subnet))) continue;
+      if (!addresses.some((address) => address.index === link.index && subnets.some((subnet) => overlaps(address, subnet)))) continue;
       if (!hasEnded(owner)) continue;
       logger.info({ device: link.name }, 'an ended engine left its bridge in the subnet: it is taken away');
       await this.remove(link.name);
+      cleared++;
     }
+    return cleared;
   }
 
   private async inherit(links: readonly Link[], link: Link): Promise<boolean> {
