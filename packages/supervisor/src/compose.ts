@@ -17,7 +17,7 @@ import { addEngineFace } from './docker/face';
 import { linkContainers, reloadAttributes } from './docker/system';
 import { engineSettings, factsOf } from './settings';
 import { Envelopes } from './core/events';
-import { DockerEvents, followBuilder } from './docker/events';
+import { DockerEvents, type EventBounds, followBuilder, openEventJournal, roomOf, tellJournal } from './docker/events';
 import { Database } from './core/records';
 import { openDockerRecords } from './docker/records';
 import { openSandboxes } from './core/sandboxes';
@@ -28,12 +28,15 @@ import { readHostRemap } from './core/userns';
 export function compose(service: ServiceContext<SupervisorConfig>): Running<SupervisorConfig> {
   const { config, logger, run, data } = service;
   const build = { version: service.version, revision: '', experimental: config.experimental };
-  const db = new Database(join(data, 'state.db'));
+  const bounds: EventBounds = { events: config['event-journal']['max-events'], bytes: config['event-journal']['max-size'] };
+  const db = new Database(join(data, 'state.db'), roomOf(bounds));
   const records = openDockerRecords(db, config.namespace);
   const sandboxes = openSandboxes(db);
   const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
   const envelopes = new Envelopes();
-  const events = new DockerEvents();
+  const eventJournal = openEventJournal(db, logger, bounds);
+  const events = new DockerEvents(eventJournal, logger);
+  tellJournal(service.metrics.registry, eventJournal);
   const runtimes = runtimeTable(config);
   const remap = readHostRemap(config['userns-remap']);
   const connections = {

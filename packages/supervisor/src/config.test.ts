@@ -55,6 +55,8 @@ test('shims are named as dockerd names them, Task servers by socket or command',
 
 test.each([
   [{ 'default-runtime': 'none' }, 'default-runtime "none"'],
+  [{ 'event-journal': { 'max-events': 0 } }, 'event-journal.max-events 0 is not a whole number'],
+  [{ 'event-journal': { 'max-size': 1.5 } }, 'event-journal.max-size 1.5 is not a whole number'],
   [{ runtimes: { x: 'y' } }, 'runtimes.x must be a map'],
   [{ runtimes: { x: { path: '/y', colour: 1 } } }, 'unknown key "runtimes.x.colour"'],
   [{ runtimes: { x: {} } }, 'runtimes.x.path'],

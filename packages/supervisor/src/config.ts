@@ -5,6 +5,7 @@ import type { HostConfig } from '@gantry/api/gantry/engine/v1/types';
 import { errorText, invalidArgument } from '@gantry/rpc';
 import { readRuntime } from './runtime-config';
 import { BUILT_IN_RUNTIMES, DEFAULT_RUNTIME, type Runtime, RuntimeTable } from './core/runtimes';
+import { DEFAULT_BOUNDS } from './docker/events/journal-contract';
 import { named } from './docker/logs/options/named';
 import { validateLogConfig } from './docker/logs/options/validate';
 
@@ -58,6 +59,8 @@ export interface SupervisorConfig {
   readonly 'default-network-opts': Readonly<Record<string, unknown>>;
   /** Shown by docker info and version. */
   readonly experimental: boolean;
+  /** What bounds the events that `docker events --since` answers from: their number, and their bytes. */
+  readonly 'event-journal': { readonly 'max-events': number; readonly 'max-size': number };
 }
 
 export const defaults: SupervisorConfig = {
@@ -88,6 +91,7 @@ export const defaults: SupervisorConfig = {
   'init-path': '',
   'default-network-opts': {},
   experimental: false,
+  'event-journal': { 'max-events': DEFAULT_BOUNDS.events, 'max-size': DEFAULT_BOUNDS.bytes },
 };
 
 /** The runtimes that a configuration offers. Throws invalidArgument that names the key. */
@@ -157,6 +161,9 @@ export function checkConfig(config: SupervisorConfig): void {
     throw invalidArgument(`init-path "${config['init-path']}" is not an absolute path`);
   if (!Number.isSafeInteger(config['shutdown-timeout']) || config['shutdown-timeout'] < -1)
     throw invalidArgument(`shutdown-timeout ${config['shutdown-timeout']} is not a number of seconds, or -1`);
+  for (const [key, value] of Object.entries(config['event-journal']))
+    if (!Number.isSafeInteger(value) || value < 1)
+      throw invalidArgument(`event-journal.${key} ${value} is not a whole number of one or more`);
   for (const key of ['default-shm-size', 'default-stop-timeout'] as const) {
     if (!Number.isSafeInteger(config[key]) || config[key] < 0)
       throw invalidArgument(`${key} ${config[key]} is not a whole number of zero or more`);

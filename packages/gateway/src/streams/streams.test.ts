@@ -203,7 +203,7 @@ test('a client that leaves cancels the call behind it', async () => {
     system: {
       async *events(ctx) {
         ctx.signal.addEventListener('abort', () => cancelled.resolve((ctx.signal.reason as { kind: string }).kind));
-        yield { event: undefined, subscribed: true };
+        yield { event: undefined, subscribed: true, position: 0n };
         await new Promise((_, reject) => ctx.signal.addEventListener('abort', () => reject(ctx.signal.reason as Error)));
       },
     },
@@ -219,6 +219,7 @@ test('a client that leaves cancels the call behind it', async () => {
 test('events carry the old fields for old clients', async () => {
   const event = (Type: string, Action: string) => ({
     subscribed: false,
+    position: 1n,
     event: { Type, Action, Actor: { ID: 'i', Attributes: { image: 'b' } }, scope: 'local', time: 1n, timeNano: 1700000000123456789n },
   });
   await start(() => ({

@@ -184,9 +184,10 @@ export function fakeContainers(
         }),
       }),
       async *events() {
-        yield { event: undefined, subscribed: true };
+        yield { event: undefined, subscribed: true, position: 0n };
         yield {
           subscribed: false,
+          position: 1n,
           event: {
             Type: 'container',
             Action: 'start',

@@ -31,6 +31,7 @@ const own: Readonly<Record<string, Value>> = {
   hosts: ['tcp://127.0.0.1:1'],
   proxies: { 'http-proxy': 'http://p' },
   builder: { gc: { enabled: false } },
+  gantry: { 'event-journal': { 'max-events': 7 } },
 };
 /** Those that are read elsewhere. */
 const outside = ['config-file', 'validate', 'version', 'help'];
@@ -97,6 +98,13 @@ const tables = process.env['DOCKERD_TABLES'] ?? '';
     expect(missing).toEqual([]);
   },
 );
+
+test('keys of our own are under one of ours, and others there are refused by name', () => {
+  const keys = (value: Value) => new Map([['gantry', value]]);
+  const plan = makePlan({ flags: new Map(), keys: keys({ 'event-journal': { 'max-size': 4096 } }), certificates: '/c' });
+  expect(plan.services.supervisor['event-journal']).toEqual({ 'max-size': 4096 });
+  expect(() => makePlan({ flags: new Map(), keys: keys({ colour: 1 }), certificates: '/c' })).toThrow('"gantry": unknown key "colour"');
+});
 
 describe('the command line is read as dockerd reads it', () => {
   const planOf = (...words: string[]) => makePlan({ flags: readCommandLine(words), keys: new Map(), certificates: '/c' });

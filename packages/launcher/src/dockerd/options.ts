@@ -1,6 +1,7 @@
 import type { DockerdOption } from './option';
 import { builderOptions } from './options-builder';
 import { containerOptions } from './options-container';
+import { gantryOptions } from './options-gantry';
 import { hostOptions } from './options-host';
 import { networkOptions } from './options-network';
 import { registryOptions } from './options-registry';
@@ -12,4 +13,5 @@ export const dockerdOptions: readonly DockerdOption[] = [
   ...containerOptions,
   ...registryOptions,
   ...networkOptions,
+  ...gantryOptions,
 ];

@@ -30,7 +30,7 @@ export interface Face {
   move(id: string, phase: Phase, change?: StateChange, options?: TransactionOptions): Contained;
   /** Changes fields of the state and keeps the phase. */
   note(id: string, change: StateChange, options?: TransactionOptions): void;
-  /** Removes the record. Answers what tells the face's listeners, to be called once the removal is true. */
+  /** Removes the record, which its listeners are told when that is true. Answers what follows then. */
   delete(id: string): () => void;
 
   /** Asked once for each end, before it is written. */
@@ -41,8 +41,8 @@ export interface Face {
    */
   ended(id: string, end: TaskEnd, ranMs: number): () => void;
   execEnded(id: string, execId: string, exitCode: number): void;
-  /** Something happened to the task that the face tells its listeners. */
-  happened(id: string, what: 'oom' | 'pause' | 'unpause'): void;
+  /** Something happened to the task that the face tells its listeners; once for each source that is named. */
+  happened(id: string, what: 'oom' | 'pause' | 'unpause', source?: string): void;
   /** The network service took the container's endpoints back. */
   disconnected(id: string): void;
   /** The task and its bundle are gone; the record may be gone before. */

@@ -7,7 +7,7 @@ import type { Lifecycle } from '../core/exit/lifecycle';
 import { isRunning, moveTo, Phase, phaseOf, stateOf, withState } from '../core/phases';
 import type { DockerEvents } from './events';
 import { connectedTo, forgetEndpoints, tellDisconnected } from './connect/connect';
-import { emitContainerEvent } from './engine';
+import { emitContainerEvent, eventAttributes } from './engine';
 import type { ExecTable } from './exec/table';
 import type { LogForwarders } from './logs/forward/forwarders';
 import type { DockerContainer, DockerRecord, DockerRecords } from './records';
@@ -47,10 +47,8 @@ export function dockerFace(needs: FaceNeeds): Face {
     delete(id) {
       const { docker } = records.requireDocker(id);
       records.delete(records.dockerNamespace, id);
-      return () => {
-        execs.containerGone(id);
-        emitContainerEvent(needs, id, docker, 'destroy');
-      };
+      emitContainerEvent(needs, id, docker, 'destroy');
+      return () => execs.containerGone(id);
     },
     afterEnd(id, end) {
       const { docker } = records.requireDocker(id);
@@ -63,13 +61,21 @@ export function dockerFace(needs: FaceNeeds): Face {
       life.forgetKept(id);
       execs.containerEnded(id);
       const { docker } = records.requireDocker(id);
-      const attributes = { exitCode: String(exitCode), execDuration: String(Math.floor(ranMs / 1000)) };
-      return () => emitContainerEvent(needs, id, docker, 'die', attributes);
+      return () => tellDied(needs, { id, docker }, exitCode, ranMs);
     },
     execEnded(id, execId, exitCode) {
       execs.exited(id, execId, exitCode);
     },
-    happened: (id, what) => emitContainerEvent(needs, id, records.requireDocker(id).docker, what),
+    happened(id, what, source) {
+      const { docker } = records.requireDocker(id);
+      needs.events.emit({
+        type: 'container',
+        action: what,
+        id,
+        attributes: eventAttributes(docker),
+        ...(source === undefined ? {} : { source }),
+      });
+    },
     disconnected(id) {
       const record = records.getDocker(id);
       if (record === undefined) return;
@@ -91,6 +97,12 @@ export function dockerFace(needs: FaceNeeds): Face {
       await releaseVolumes(needs, ctx, id, volumes);
     },
   };
+}
+
+/** docker's event of an end. */
+export function tellDied(needs: Pick<FaceNeeds, 'events'>, { id, docker }: DockerRecord, exitCode: number | bigint, ranMs: number): void {
+  const execDuration = String(Math.floor(ranMs / 1000));
+  emitContainerEvent(needs, id, docker, 'die', { exitCode: String(exitCode), execDuration });
 }
 
 function contained({ id, docker }: DockerRecord): Contained {

@@ -299,6 +299,24 @@ describe('a new process', () => {
     expect(engine.records.getDocker(rm)).toBeUndefined();
   });
 
+  it('tells of an end that was written and told to nobody, once, and of what it left', async () => {
+    const [id, told] = [await create({ name: 'untold' }), await create({ name: 'told' })];
+    for (const each of [id, told]) await start(each);
+    engine.exit(told, 3);
+    await settle();
+    const { releaseSandbox } = engine.network;
+    Object.assign(engine.network, { releaseSandbox: () => new Promise(() => undefined) });
+    engine.exit(id, 7);
+    expect(phase(id)).toBe(Phase.PHASE_EXITED);
+    crash();
+    Object.assign(engine.network, { releaseSandbox });
+    await reconcile(engine);
+    expect(engine.told).toEqual(['network disconnect bridge', 'container die untold']);
+    crash();
+    await reconcile(engine);
+    expect(engine.told).toEqual([]);
+  });
+
   it('tells the network of the sandboxes of other faces beside its own', async () => {
     const id = await create();
     await start(id);

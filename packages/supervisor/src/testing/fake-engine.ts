@@ -21,7 +21,7 @@ import { startById } from '../docker/start/start';
 import { execEnded } from '../docker/exec/exec';
 import { ExecTable, noExecStore } from '../docker/exec/table';
 import { Restarter } from '../core/exit/restarter';
-import { DockerEvents } from '../docker/events';
+import { DockerEvents, openEventJournal } from '../docker/events';
 import { openJournal } from '../core/journal';
 import { Database } from '../core/records';
 import { openDockerRecords } from '../docker/records';
@@ -239,7 +239,7 @@ export function fakeEngine(world: FakeWorld, settings: Partial<Engine['settings'
   const restarter = new Restarter((id) => {
     startById(engine, ctx, id, 'policy').catch(() => undefined);
   });
-  const events = new DockerEvents();
+  const events = new DockerEvents(openEventJournal(db, silentLogger), silentLogger);
   const told: string[] = [];
   const emit = events.emit.bind(events);
   events.emit = (event) => {

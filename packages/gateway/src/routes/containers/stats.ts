@@ -1,8 +1,11 @@
-import { invalidArgument } from '@gantry/rpc';
+import type { StatsResponse } from '@gantry/api/gantry/engine/v1/containers';
+import { invalidArgument, isErrorOf } from '@gantry/rpc';
+import { carryOn } from '../../streams/carry-on';
 import { JsonLines } from '../../streams/lines';
 import type { Route } from '../../http/exchange';
 
 const newline = Buffer.from('\n');
+const nothing = Buffer.alloc(0);
 
 export const containerStats: Route = {
   method: 'GET',
@@ -13,7 +16,18 @@ export const containerStats: Route = {
     const oneShot = x.query.flag('one-shot');
     if (stream && oneShot) throw invalidArgument('cannot have stream=true and one-shot=true');
     const lines = new JsonLines(x);
-    for await (const sample of engine.containers.stats(x.ctx, { id: x.params['name'] ?? '', stream, oneShot })) {
+    let previous: Buffer = nothing;
+    const ask = async function* (): AsyncGenerator<StatsResponse> {
+      const again = previous.length > 0;
+      try {
+        yield* engine.containers.stats(x.ctx, { id: x.params['name'] ?? '', stream, oneShot, previous });
+      } catch (error) {
+        // removed meanwhile
+        if (!again || !isErrorOf(error, 'notFound')) throw error;
+      }
+    };
+    for await (const sample of carryOn(x, engine, ask)) {
+      previous = sample.statsJson;
       await lines.writeRaw(Buffer.concat([sample.statsJson, newline]));
       if (!stream) break;
     }

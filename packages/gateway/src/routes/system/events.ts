@@ -3,6 +3,7 @@ import { invalidArgument } from '@gantry/rpc';
 import { epoch } from '../../http/epoch';
 import type { Exchange, Route } from '../../http/exchange';
 import { readFilters } from '../../http/filters';
+import { carryOn } from '../../streams/carry-on';
 import { JsonLines } from '../../streams/lines';
 
 /** Sends the headers when the subscription stands, so that a client misses nothing that it causes after them. */
@@ -16,7 +17,13 @@ export const systemEvents: Route = {
     if (since !== '' && until !== '' && Number(since) > Number(until))
       throw invalidArgument(`\`since\` time (${since}) cannot be after \`until\` time (${until})`);
     const lines = new JsonLines(x, contentType(x));
-    for await (const { event, subscribed } of engine.system.events(x.ctx, { since, until, filters: readFilters(x.query) })) {
+    const filters = readFilters(x.query);
+    let seen: bigint | undefined;
+    const stream = carryOn(x, engine, () =>
+      engine.system.events(x.ctx, { since: seen === undefined ? since : '', until, after: seen, filters }),
+    );
+    for await (const { event, subscribed, position } of stream) {
+      if (position > 0n || seen === undefined) seen = position;
       if (subscribed) lines.open();
       if (event === undefined) continue;
       // pulling told nothing of new images before 1.46

@@ -14,12 +14,12 @@ const NS_PER_MS = 1_000_000n;
 
 /**
  * The wall clock with the steady clock's resolution and with distinct, growing values, so that "everything since the last event I saw"
- * is exact. When an administrator sets the clock, forth or back, it follows.
+ * is exact; all of them are behind `before`, the last one of a former process. When an administrator sets the clock, forth or back, it follows.
  */
-export function nanoClock(sources: ClockSources = { wall: Date.now, steady: () => performance.now() }): NanoClock {
+export function nanoClock(sources: ClockSources = { wall: Date.now, steady: () => performance.now() }, before = 0n): NanoClock {
   const { wall, steady } = sources;
   let base = wall() - steady();
-  let last = 0n;
+  let last = before;
   return () => {
     const now = steady();
     if (Math.abs(wall() - (base + now)) > JUMP_MS) base = wall() - now;

@@ -18,13 +18,14 @@ export function handleTaskEvent(core: Core, event: TaskEvent): void {
     else core.face.execEnded(exit.containerId, exit.id, exit.exitStatus);
   }
   const oom = unpackAny(event.event, TaskOOM);
-  if (oom !== undefined) applyOom(core, oom.containerId);
+  if (oom !== undefined) applyOom(core, oom.containerId, event);
   followPause(core, event);
 }
 
-function applyOom({ face }: Pick<Core, 'face'>, id: string): void {
+/** The shim tells it again when this process died before it was confirmed. */
+function applyOom({ face }: Pick<Core, 'face'>, id: string, { timestamp }: TaskEvent): void {
   const container = face.get(id);
   if (container === undefined || !isRunning(container)) return;
   face.note(id, { oomKilled: true }, { durable: false });
-  face.happened(id, 'oom');
+  face.happened(id, 'oom', timestamp === undefined ? undefined : `oom ${id} ${formatTimestamp(timestamp)}`);
 }

@@ -17,6 +17,9 @@ const migrations: readonly string[] = [
   `CREATE TABLE sandboxes (
      namespace TEXT NOT NULL, id TEXT NOT NULL, seq INTEGER NOT NULL, record BLOB NOT NULL, state TEXT NOT NULL,
      PRIMARY KEY (namespace, id)) STRICT, WITHOUT ROWID;`,
+  `CREATE TABLE events (
+     seq INTEGER PRIMARY KEY, time INTEGER NOT NULL, subject TEXT NOT NULL, action TEXT NOT NULL, source TEXT, event BLOB NOT NULL) STRICT;
+   CREATE UNIQUE INDEX events_source ON events (source) WHERE source IS NOT NULL;`,
 ];
 
 /**
@@ -28,8 +31,12 @@ export class Database {
   private synchronous: 'FULL' | 'NORMAL' = 'FULL';
   private readonly afterCommit: (() => void)[] = [];
 
-  constructor(private readonly file: string) {
-    this.sql = openStore({ path: file, migrations });
+  /** @param room bytes held beside those that every store holds: what its tables are going to grow by though the disk is full */
+  constructor(
+    private readonly file: string,
+    room = 0,
+  ) {
+    this.sql = openStore({ path: file, migrations, room });
   }
 
   /** All or nothing. A nested call joins the outer transaction, whose durability counts. */
@@ -61,6 +68,11 @@ export class Database {
     } catch (error) {
       throw damaged(this.file, `record of container ${id} cannot be read`, error);
     }
+  }
+
+  /** Whether a transaction is under way. */
+  get active(): boolean {
+    return this.depth > 0;
   }
 
   /** Runs fn once the present transaction is committed; never when it is rolled back. */

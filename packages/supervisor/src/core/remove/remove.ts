@@ -51,9 +51,9 @@ export async function finishRemoval(core: Needs, ctx: CallContext, entry: Journa
   }
   if (core.face.get(id) === undefined) return core.journal.end(entry, () => undefined, { durable: false });
   const input: DiscardInput = { snapshotter: snapshotterOf(core, id) };
-  let tell = (): void => undefined;
-  const rest = core.journal.end(entry, () => core.journal.begin('discard', id, input, () => (tell = core.face.delete(id))));
-  tell();
+  let forget = (): void => undefined;
+  const rest = core.journal.end(entry, () => core.journal.begin('discard', id, input, () => (forget = core.face.delete(id))));
+  forget();
   core.life.tellRemoved(id, { exitCode: stateOf(container).exitCode, error: '' });
   void core.queues
     .run(id, () => discard(core, ctx, rest))
@@ -76,10 +76,10 @@ export async function removeEnded(core: Needs, ctx: CallContext, id: string, net
     removeLater(core, ctx, core.journal.begin('remove', id, { volumes: true }));
     throw removalFailed(core, id, thrown);
   }
-  let tell = (): void => undefined;
+  let forget = (): void => undefined;
   // Not durable: a container of this kind that a power cut brings back does not run, and is removed at the next start.
-  const entry = core.journal.begin('discard', id, input, () => (tell = core.face.delete(id)));
-  tell();
+  const entry = core.journal.begin('discard', id, input, () => (forget = core.face.delete(id)));
+  forget();
   core.life.tellRemoved(id, { exitCode: stateOf(container).exitCode, error: '' });
   await discard(core, ctx, entry);
 }

@@ -35,10 +35,10 @@ export interface Launch {
   plan(): Promise<TaskPlan>;
   /** The first process waits inside its namespaces: it gets its places on networks, and the files that tell of them. */
   connect(pid: number): Promise<void>;
-  /** Inside the transaction that makes the start true: moves the container to running, with whatever the face notes along. */
+  /** Inside the transaction that makes the start true: moves the container to running, with whatever the face notes along, and tells its listeners. */
   running(change: StateChange, config: Buffer): void;
-  /** The container runs: listeners of the face are told. */
-  tell(): void;
+  /** The start is true. */
+  started(): void;
   failure(thrown: unknown): StartFailure;
 }
 
@@ -81,7 +81,7 @@ export async function startTask(core: Core, ctx: CallContext, id: string, launch
     life.dropAttaches(id);
     throw failure.error;
   }
-  launch.tell();
+  launch.started();
   life.tellStarted(id);
   const early = life.takeEarlyExit(id);
   if (early !== undefined) applyExit(core, id, early);

@@ -88,8 +88,7 @@ async function create(engine: Engine, caller: CallContext, request: CreateReques
   const lease = engine.leases.create(soon, { id: leaseOf(id), labels: { 'gantry.io/container': id } });
   try {
     const [planned] = await Promise.all([plan(engine, soon, id, request), lease]);
-    const docker = await make(engine, ctx, id, given, request, planned);
-    emitContainerEvent(engine, id, docker, 'create');
+    await make(engine, ctx, id, given, request, planned);
     return { id, warnings: planned.warnings };
   } catch (error) {
     void lease.then(() => engine.leases.delete(ctx, { id: leaseOf(id), sync: false }, { timeoutMs: ANSWER_MS })).catch(() => undefined);
@@ -162,7 +161,7 @@ async function make(
   given: string | undefined,
   request: CreateRequest,
   planned: Plan,
-): Promise<DockerView> {
+): Promise<void> {
   const { image, config, host, networks } = planned;
   const name = given ?? generateName((candidate) => engine.records.names.holder(candidate) !== undefined);
   const input: CreateInput = {
@@ -210,7 +209,7 @@ async function make(
     apiVersion: request.apiVersion,
     operationId: ctx.operationId,
   });
-  engine.journal.end(entry, () =>
+  engine.journal.end(entry, () => {
     engine.records.create(
       ctx.namespace,
       ContainerdRecord.create({
@@ -222,7 +221,7 @@ async function make(
         runtime: { name: 'io.containerd.runc.v2', options: undefined },
         extensions: { [VIEW_EXTENSION]: { typeUrl: VIEW_EXTENSION, value: Buffer.from(DockerView.encode(docker).finish()) } },
       }),
-    ),
-  );
-  return docker;
+    );
+    emitContainerEvent(engine, id, docker, 'create');
+  });
 }

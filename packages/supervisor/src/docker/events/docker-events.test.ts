@@ -1,10 +1,10 @@
-import type { EventMessage } from '@gantry/api/gantry/engine/v1/types';
 import { parseSecondsNanos } from '../../core/events/clock';
-import { DockerEvents } from './docker-events';
+import type { Subscription } from './docker-events';
+import { memoryEvents } from './testing/memory-events';
 
-async function take(events: AsyncIterable<EventMessage>, count: number): Promise<string[]> {
+async function take({ events }: Subscription, count: number): Promise<string[]> {
   const seen: string[] = [];
-  for await (const event of events) {
+  for await (const { event } of events) {
     seen.push(`${event.Type} ${event.Action}`);
     if (seen.length === count) break;
   }
@@ -19,7 +19,7 @@ const container = (action: string, attributes: Record<string, string> = {}) => (
 });
 
 test('a listener gets what happens after it subscribed, in order', async () => {
-  const bus = new DockerEvents();
+  const bus = memoryEvents();
   bus.emit(container('create'));
   const events = bus.subscribe({});
   bus.emit(container('start'));
@@ -30,10 +30,9 @@ test('a listener gets what happens after it subscribed, in order', async () => {
 
 test('since replays exactly, to the nanosecond, and until in the past ends', async () => {
   let now = 1_000n;
-  const bus = new DockerEvents(() => (now += 10n));
-  const first = bus.emit(container('create'));
-  const second = bus.emit(container('start'));
-  bus.emit(container('die'));
+  const bus = memoryEvents(() => (now += 10n));
+  const [first, second] = [{ timeNano: 1_010n }, { timeNano: 1_020n }];
+  for (const action of ['create', 'start', 'die']) bus.emit(container(action));
   expect(await take(bus.subscribe({ since: second.timeNano, until: 5_000n }), 9)).toEqual(['container start', 'container die']);
   expect(await take(bus.subscribe({ since: 0n, until: first.timeNano }), 9)).toEqual(['container create']);
   expect(await take(bus.subscribe({ until: second.timeNano }), 9)).toEqual(['container create', 'container start']);
@@ -41,7 +40,7 @@ test('since replays exactly, to the nanosecond, and until in the past ends', asy
 
 test('until in the future ends by itself; an abort ends too', async () => {
   const now = BigInt(Date.now()) * 1_000_000n;
-  const bus = new DockerEvents(() => now);
+  const bus = memoryEvents(() => now);
   const events = bus.subscribe({ until: now + 40_000_000n });
   bus.emit(container('start'));
   expect(await take(events, 9)).toEqual(['container start']);
@@ -68,7 +67,7 @@ test.each([
   [{ type: ['container'], event: ['start'] }, 1],
 ])('filter %j lets %i through', async (filters, count) => {
   let now = 0n;
-  const bus = new DockerEvents(() => ++now);
+  const bus = memoryEvents(() => ++now);
   bus.emit(container('create', { tier: 'front' }));
   bus.emit(container('start'));
   bus.emit(container('exec_create: sh -c x'));
@@ -79,11 +78,11 @@ test.each([
 });
 
 test('a reader that never reads is cut off instead of filling memory', async () => {
-  const bus = new DockerEvents();
-  const events = bus.subscribe({});
+  const bus = memoryEvents();
+  const { events } = bus.subscribe({});
   for (let i = 0; i < 16_386; i++) bus.emit(container('start'));
   expect(bus.listenerCount).toBe(0);
-  await expect(events.next()).rejects.toThrow('too slow');
+  await expect(events[Symbol.asyncIterator]().next()).rejects.toThrow('too slow');
 });
 
 test('times are read as docker writes them', () => {

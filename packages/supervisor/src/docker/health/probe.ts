@@ -14,7 +14,7 @@ import { nextHealth } from './status';
 type Needs = Uses<{
   looks: 'look';
   settings: 'runRoot';
-  records: 'dockerNamespace' | 'getDocker' | 'requireDocker' | 'updateDocker';
+  records: 'dockerNamespace' | 'getDocker' | 'requireDocker' | 'transaction' | 'updateDocker';
   tasks: 'delete' | 'exec' | 'kill' | 'resizePty' | 'start' | 'state';
   events: 'emit';
   execs: 'add' | 'changed' | 'containerGone' | 'exited' | 'find' | 'forget' | 'gates' | 'list' | 'onExit' | 'takeEarly';
@@ -41,8 +41,13 @@ export function healthMonitors(engine: Needs): HealthMonitors {
         settings,
         runningMs,
       );
-      engine.records.updateDocker(id, (docker) => ({ ...docker, health }), { durable: false });
-      if (health.Status !== before.Status) emitContainerEvent(engine, id, record.docker, `health_status: ${health.Status}`);
+      engine.records.transaction(
+        () => {
+          engine.records.updateDocker(id, (docker) => ({ ...docker, health }));
+          if (health.Status !== before.Status) emitContainerEvent(engine, id, record.docker, `health_status: ${health.Status}`);
+        },
+        { durable: false },
+      );
     },
   };
   const monitors = new HealthMonitors(host, engine.logger);

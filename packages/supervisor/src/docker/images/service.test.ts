@@ -1,7 +1,7 @@
 import { Image, ImageManifest } from '@gantry/api/gantry/images/v1/images';
 import { Container as DockerContainer, Phase } from '@gantry/api/gantry/engine/v1/record';
 import { newContext, notFound } from '@gantry/rpc';
-import { DockerEvents } from '../events';
+import { memoryEvents } from '../events/testing/memory-events';
 import { type ImagesNeeds, imagesHandlers } from './service';
 
 const config = {
@@ -27,7 +27,7 @@ const image = Image.fromPartial({
 });
 
 function setUp(change: Record<string, unknown> = {}) {
-  const events = new DockerEvents();
+  const events = memoryEvents();
   const asked: unknown[] = [];
   const images = {
     resolve: async (_ctx: unknown, { ref }: { ref: string }) => {
@@ -69,8 +69,8 @@ function setUp(change: Record<string, unknown> = {}) {
   });
   const told = async (): Promise<string[]> => {
     const seen: string[] = [];
-    for await (const { Action, Actor } of events.subscribe({ until: 2n ** 62n }, AbortSignal.timeout(20)))
-      seen.push(`${Action} ${Actor?.ID} ${JSON.stringify(Actor?.Attributes)}`);
+    for await (const { event } of events.subscribe({ until: 2n ** 62n }, AbortSignal.timeout(20)).events)
+      seen.push(`${event.Action} ${event.Actor?.ID} ${JSON.stringify(event.Actor?.Attributes)}`);
     return seen;
   };
   return { handlers, asked, told };

@@ -2,7 +2,7 @@ import { Network as DockerNetwork } from '@gantry/api/gantry/engine/v1/types';
 import { Network } from '@gantry/api/gantry/network/v1/network';
 import { Container as DockerContainer } from '@gantry/api/gantry/engine/v1/record';
 import { alreadyExists, newContext, notFound } from '@gantry/rpc';
-import { DockerEvents } from '../events';
+import { memoryEvents } from '../events/testing/memory-events';
 import { type NetworksNeeds, networksHandlers } from './service';
 import { createRequest } from './validate';
 
@@ -32,7 +32,7 @@ const hosted = {
 };
 
 function setUp() {
-  const events = new DockerEvents();
+  const events = memoryEvents();
   const calls: string[] = [];
   const stored = new Map([bridge, app, busy].map((network) => [network.name, network]));
   const find = (ref: string): Network => {
@@ -140,8 +140,8 @@ test('create, remove and prune tell events; prune takes what nobody uses', async
   await handlers.createNetwork(ctx, { network: DockerNetwork.fromPartial({ Name: 'new' }) });
   expect(await handlers.pruneNetworks(ctx, values({}))).toEqual({ names: ['app'] });
   const actions: string[] = [];
-  for await (const { Action, Actor } of seen) {
-    actions.push(`${Action} ${Actor?.Attributes['name'] ?? ''}`);
+  for await (const { event } of seen.events) {
+    actions.push(`${event.Action} ${event.Actor?.Attributes['name'] ?? ''}`);
     if (actions.length === 3) break;
   }
   expect(actions).toEqual(['create new', 'destroy app', 'prune ']);

@@ -14,6 +14,7 @@ function one(phase: Phase, whilePausing: () => void = () => undefined) {
     records: {
       dockerNamespace: 'gantry',
       requireDocker: () => ({ id: 'c', docker }),
+      transaction: (fn) => fn(),
       updateDocker: (id, change) => ({ id, docker: (docker = change(docker)) }),
     },
     tasks: {

@@ -4,7 +4,7 @@ import { moveTo, Phase, phaseOf } from '../../core/phases';
 import { emitContainerEvent, inDockerNamespace, type Uses } from '../engine';
 
 type Needs = Uses<{
-  records: 'dockerNamespace' | 'requireDocker' | 'updateDocker';
+  records: 'dockerNamespace' | 'requireDocker' | 'transaction' | 'updateDocker';
   tasks: 'pause' | 'resume';
   events: 'emit';
   queues: 'run';
@@ -20,8 +20,10 @@ export async function pauseContainer(engine: Needs, caller: CallContext, request
     if (phase === Phase.PHASE_RESTARTING) throw conflict(`Container ${id} is restarting, wait until the container is running`);
     if (phase !== Phase.PHASE_RUNNING) throw conflict(`container ${id} is not running`);
     await engine.tasks.pause(ctx, { id });
-    changeIf(engine, id, Phase.PHASE_RUNNING, Phase.PHASE_PAUSED);
-    emitContainerEvent(engine, id, docker, 'pause');
+    engine.records.transaction(() => {
+      changeIf(engine, id, Phase.PHASE_RUNNING, Phase.PHASE_PAUSED);
+      emitContainerEvent(engine, id, docker, 'pause');
+    });
   });
   return {};
 }
@@ -33,8 +35,10 @@ export async function unpauseContainer(engine: Needs, caller: CallContext, reque
     const { docker } = engine.records.requireDocker(id);
     if (phaseOf(docker) !== Phase.PHASE_PAUSED) throw internal(`Container ${id} is not paused`);
     await engine.tasks.resume(ctx, { id });
-    changeIf(engine, id, Phase.PHASE_PAUSED, Phase.PHASE_RUNNING);
-    emitContainerEvent(engine, id, docker, 'unpause');
+    engine.records.transaction(() => {
+      changeIf(engine, id, Phase.PHASE_PAUSED, Phase.PHASE_RUNNING);
+      emitContainerEvent(engine, id, docker, 'unpause');
+    });
   });
   return {};
 }

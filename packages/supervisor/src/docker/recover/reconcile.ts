@@ -13,6 +13,7 @@ import { removeContainer } from '../remove/remove';
 import { shouldRestart, shouldStartAtBoot } from '../restart/policy';
 import { releaseStrayShm } from '../start/shm';
 import { startById } from '../start/start';
+import { tellUntoldEnds } from './untold-ends';
 
 /**
  * What a new process does before it serves: operations that were cut short are undone or finished, then every record is compared with
@@ -20,6 +21,7 @@ import { startById } from '../start/start';
  */
 export async function reconcile(engine: Engine): Promise<void> {
   const ctx = newContext({ namespace: engine.records.dockerNamespace, logger: engine.logger });
+  tellUntoldEnds(engine);
   for (const entry of engine.journal.open()) await recoverOne(engine, ctx, entry);
   const booted = engine.records
     .listDocker()

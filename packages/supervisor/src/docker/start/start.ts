@@ -93,7 +93,7 @@ function launchOf(engine: Engine, ctx: CallContext, id: string, cause: StartCaus
     running(change, config) {
       const health = docker.config?.Healthcheck;
       const watched = health !== undefined && health.Test.length > 0 && health.Test[0] !== 'NONE';
-      records.updateDocker(id, (current) => ({
+      const { docker: now } = records.updateDocker(id, (current) => ({
         ...moveTo(current, Phase.PHASE_RUNNING, {
           ...change,
           manuallyStopped: false,
@@ -105,13 +105,10 @@ function launchOf(engine: Engine, ctx: CallContext, id: string, cause: StartCaus
         health: watched ? { Status: 'starting', FailingStreak: 0n, Log: [] } : undefined,
       }));
       records.update(records.dockerNamespace, id, (record) => ({ ...record, spec: { typeUrl: OCI_SPEC_TYPE_URL, value: config } }));
-    },
-    tell() {
-      const { docker: now } = records.requireDocker(id);
-      refreshLinked(engine, id);
       tellVolumesMounted(engine, id, now);
       emitContainerEvent(engine, id, now, 'start');
     },
+    started: () => refreshLinked(engine, id),
     failure: startFailure,
   };
 }

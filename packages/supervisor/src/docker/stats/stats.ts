@@ -14,9 +14,10 @@ const INTERVAL_MS = 1000;
 export async function* containerStats(engine: Needs, caller: CallContext, request: StatsRequest): AsyncGenerator<StatsResponse> {
   const ctx = inDockerNamespace(engine, caller);
   const { id } = engine.records.requireDocker(request.id);
-  let before = { sample: emptySample, read: ZERO_TIME };
+  let before = previousOf(request) ?? { cpu: emptySample.cpu_stats, read: ZERO_TIME };
+  if (request.previous.length > 0) await pause(ctx.signal);
   if (!request.stream && !request.oneShot && isRunning(engine.records.requireDocker(id).docker)) {
-    before = { sample: (await measure(engine, ctx, id)).sample, read: nowText() };
+    before = { cpu: (await measure(engine, ctx, id)).sample.cpu_stats, read: nowText() };
     await pause(ctx.signal);
   }
   while (!ctx.signal.aborted) {
@@ -33,14 +34,27 @@ export async function* containerStats(engine: Needs, caller: CallContext, reques
       num_procs: 0,
       storage_stats: {},
       ...sample,
-      precpu_stats: before.sample.cpu_stats,
+      precpu_stats: before.cpu,
       ...(Object.keys(networks).length === 0 ? {} : { networks }),
     };
     yield { statsJson: Buffer.from(JSON.stringify(stats)) };
     if (!request.stream) return;
-    before = { sample, read };
+    before = { cpu: sample.cpu_stats, read };
     await pause(ctx.signal);
   }
+  ctx.signal.throwIfAborted(); // it was cut, by a service that stops perhaps, and not at its end
+}
+
+interface Before {
+  readonly cpu: object;
+  readonly read: string;
+}
+
+/** The last sample of a caller whose stream broke. */
+function previousOf({ previous }: StatsRequest): Before | undefined {
+  if (previous.length === 0) return undefined;
+  const { cpu_stats: cpu, read } = JSON.parse(Buffer.from(previous).toString()) as { cpu_stats: object; read: string };
+  return { cpu, read };
 }
 
 async function measure(engine: Needs, ctx: CallContext, id: string): Promise<{ sample: Sample; networks: Record<string, object> }> {

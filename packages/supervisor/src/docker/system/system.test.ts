@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Container as DockerContainer, Phase } from '@gantry/api/gantry/engine/v1/record';
 import { newContext, unavailable } from '@gantry/rpc';
-import { DockerEvents } from '../events';
+import { memoryEvents } from '../events/testing/memory-events';
 import { BUILT_IN_RUNTIMES, RuntimeTable } from '../../core/runtimes';
 import { cgroupFacts, cgroupWarnings } from './cgroups';
 import { engineId } from './engine-id';
@@ -13,7 +13,7 @@ const ctx = newContext();
 const withPhase = (phase: Phase) => ({ id: 'x', docker: DockerContainer.fromPartial({ state: { phase } }) });
 
 function setUp(change: Partial<SystemNeeds> = {}) {
-  const events = new DockerEvents();
+  const events = memoryEvents();
   const down = async (): Promise<never> => {
     throw unavailable('nobody answers on /run/x.sock');
   };
@@ -99,11 +99,15 @@ test('events say first that they are subscribed, then deliver; bad times are ref
     async () => undefined,
   ) as AsyncIterable<{ subscribed: boolean; event?: { Action: string } | undefined }>;
   const seen: string[] = [];
-  for await (const { subscribed, event } of stream) {
-    seen.push(subscribed ? 'subscribed' : (event?.Action ?? ''));
-    if (subscribed) events.emit({ type: 'container', action: 'start', id: 'x' });
-    else stop.abort();
-  }
+  const read = async (): Promise<void> => {
+    for await (const { subscribed, event } of stream) {
+      seen.push(subscribed ? 'subscribed' : (event?.Action ?? ''));
+      if (subscribed) events.emit({ type: 'container', action: 'start', id: 'x' });
+      else stop.abort(unavailable('the service stops'));
+    }
+  };
+  // Not at its end: whoever reads it asks again.
+  await expect(read()).rejects.toMatchObject({ kind: 'unavailable' });
   expect(seen).toEqual(['subscribed', 'start']);
   expect(events.listenerCount).toBe(0);
   for (const [since, until, message] of [

@@ -1,7 +1,7 @@
 import { Volume } from '@gantry/api/gantry/images/v1/images';
 import { Container as DockerContainer } from '@gantry/api/gantry/engine/v1/record';
 import { newContext, notFound } from '@gantry/rpc';
-import { DockerEvents } from '../events';
+import { memoryEvents } from '../events/testing/memory-events';
 import { type VolumesNeeds, volumesHandlers } from './service';
 
 function setUp(change: Partial<Volume> = {}) {
@@ -11,7 +11,7 @@ function setUp(change: Partial<Volume> = {}) {
       Volume.fromPartial({ name, driver: 'local', labels: { kind: name }, mountpoint: `/v/${name}`, ...change }),
     ]),
   );
-  const events = new DockerEvents();
+  const events = memoryEvents();
   const find = (name: string): Volume => {
     const found = stored.get(name);
     if (found === undefined) throw notFound(`get ${name}: no such volume`);
@@ -35,8 +35,8 @@ function setUp(change: Partial<Volume> = {}) {
   });
   const told = async (): Promise<string[]> => {
     const seen: string[] = [];
-    for await (const { Action, Actor } of events.subscribe({ until: 2n ** 62n }, AbortSignal.timeout(20)))
-      seen.push(`${Action} ${Actor?.ID}`);
+    for await (const { event } of events.subscribe({ until: 2n ** 62n }, AbortSignal.timeout(20)).events)
+      seen.push(`${event.Action} ${event.Actor?.ID}`);
     return seen;
   };
   return { handlers, told };

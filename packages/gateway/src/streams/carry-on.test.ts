@@ -1,0 +1,100 @@
+import { notFound, outOfRange } from '@gantry/rpc';
+import type { FakeAnswers } from '../testing/fake-engine';
+import { type GatewayFixture, startGateway } from '../testing/gateway';
+
+let gateway: GatewayFixture;
+afterEach(() => gateway.close());
+
+const start = async (answers: FakeAnswers): Promise<void> => {
+  gateway = await startGateway(answers);
+};
+const never = (): Promise<never> => new Promise(() => undefined);
+const begin = (position: bigint) => ({ event: undefined, subscribed: true, position });
+const told = (position: bigint, Action: string) => ({
+  subscribed: false,
+  position,
+  event: { Type: 'container', Action, Actor: undefined, scope: 'local', time: 1n, timeNano: 1n },
+});
+
+test('events go on behind the last one that was told when the engine comes back', async () => {
+  const asked: unknown[] = [];
+  const broken = Promise.withResolvers<void>();
+  const filters = { type: { values: ['container'] } };
+  await start({
+    system: {
+      async *events(_ctx, request) {
+        asked.push(request);
+        yield begin(6n);
+        yield told(7n, 'create');
+        yield told(0n, 'unwritten');
+        broken.resolve();
+        await never();
+      },
+    },
+  });
+  const answer = gateway.ask('GET', `/events?since=1.5&filters=${encodeURIComponent(JSON.stringify({ type: ['container'] }))}`);
+  await broken.promise;
+  await gateway.restartEngine({
+    system: {
+      async *events(_ctx, request) {
+        asked.push(request);
+        yield begin(7n);
+        yield told(9n, 'start');
+      },
+    },
+  });
+  const lines = (await answer).text.trim().split('\n');
+  expect(lines.map((line) => (JSON.parse(line) as { Action: string }).Action)).toEqual(['create', 'unwritten', 'start']);
+  expect(asked).toEqual([
+    { since: '1.5', until: '', after: undefined, filters },
+    { since: '', until: '', after: 7n, filters },
+  ]);
+});
+
+test('events that are no longer in the journal cut the stream: it must not look whole', async () => {
+  const broken = Promise.withResolvers<void>();
+  await start({
+    system: {
+      async *events() {
+        yield begin(6n);
+        broken.resolve();
+        await never();
+      },
+    },
+  });
+  const cut = expect(gateway.ask('GET', '/events')).rejects.toThrow('aborted');
+  await broken.promise;
+  await gateway.restartEngine({
+    system: {
+      events: () => {
+        throw outOfRange('events behind position 6 are not in the journal');
+      },
+    },
+  });
+  await cut;
+});
+
+test('stats go on from the last sample, and end with the container', async () => {
+  const previous: string[] = [];
+  const broken = Promise.withResolvers<void>();
+  const sampled = (sample: string, then: () => Promise<void>): FakeAnswers => ({
+    containers: {
+      async *stats(_ctx, request) {
+        previous.push(Buffer.from(request.previous).toString());
+        if (sample === '') throw notFound('No such container: box');
+        yield { statsJson: Buffer.from(sample) };
+        await then();
+      },
+    },
+  });
+  const breaks = (): Promise<never> => {
+    broken.resolve();
+    return never();
+  };
+  await start(sampled('{"read":"1"}', breaks));
+  const answer = gateway.ask('GET', '/containers/box/stats');
+  await broken.promise;
+  await gateway.restartEngine(sampled('', never));
+  expect((await answer).text).toBe('{"read":"1"}\n');
+  expect(previous).toEqual(['', '{"read":"1"}']);
+});
