@@ -17,7 +17,7 @@ import { addEngineFace } from './docker/face';
 import { linkContainers, reloadAttributes } from './docker/system';
 import { engineSettings, factsOf } from './settings';
 import { Envelopes } from './core/events';
-import { DockerEvents, type EventBounds, followBuilder, openEventJournal, roomOf, tellJournal } from './docker/events';
+import { DockerEvents, type EventBounds, followBuilder, openEventJournal, tellJournal } from './docker/events';
 import { Database } from './core/records';
 import { openDockerRecords } from './docker/records';
 import { openSandboxes } from './core/sandboxes';
@@ -29,7 +29,7 @@ export function compose(service: ServiceContext<SupervisorConfig>): Running<Supe
   const { config, logger, run, data } = service;
   const build = { version: service.version, revision: '', experimental: config.experimental };
   const bounds: EventBounds = { events: config['event-journal']['max-events'], bytes: config['event-journal']['max-size'] };
-  const db = new Database(join(data, 'state.db'), roomOf(bounds));
+  const db = new Database(join(data, 'state.db'), bounds.bytes);
   const records = openDockerRecords(db, config.namespace);
   const sandboxes = openSandboxes(db);
   const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();

@@ -32,3 +32,15 @@ it('does not grow when it is opened again', () => {
   open().close();
   expect(statSync(join(folder, 'a.db')).size).toBe(size);
 });
+
+it('holds more for what grows, and takes it once', () => {
+  const size = (): number => statSync(join(folder, 'a.db')).size;
+  const more = 3 * 1024 * 1024;
+  const db = open();
+  holdRoom(db, more);
+  const held = size();
+  expect(held).toBeGreaterThan(more);
+  holdRoom(db, more);
+  expect(size()).toBe(held);
+  db.close();
+});

@@ -3,6 +3,8 @@ import type { DatabaseSync } from 'node:sqlite';
 /** Bytes held ready in the database and in its log; some thousand small transactions between two checkpoints fit. */
 const ROOM = 2 * 1024 * 1024;
 const PAGE = 4096;
+/** The part of the room that is enough: pages are not filled to their ends. */
+const ENOUGH = 0.9;
 
 /**
  * Makes a store in WAL mode allocate room that it then reuses, so that it still takes small changes when the disk is full: what is on a
@@ -15,7 +17,7 @@ export function holdRoom(db: DatabaseSync, more = 0): void {
   try {
     take(db, ROOM);
     const { freelist_count: free } = db.prepare('PRAGMA freelist_count').get() as { freelist_count: number };
-    if (free * PAGE < ROOM + more) take(db, ROOM + more);
+    if (free * PAGE < (ROOM + more) * ENOUGH) take(db, ROOM + more);
   } catch {
     if (db.isTransaction) db.exec('ROLLBACK');
   }

@@ -12,8 +12,8 @@ export interface StoreOptions {
   readonly path: string;
   /** Each entry brings the schema one version up, in one transaction with the version's number; never edited once released. */
   readonly migrations: readonly string[];
-  /** Bytes held beside those that every store holds (holdRoom). */
-  readonly room?: number;
+  /** Bytes held beside those that every store holds (holdRoom): what its tables, as they are, may still grow by. */
+  readonly room?: (db: DatabaseSync) => number;
   /** Milliseconds that another process's lock is waited for. */
   readonly patience?: number;
 }
@@ -22,7 +22,7 @@ export interface StoreOptions {
  * A service's durable database (0600): SQLite in WAL mode, synchronous=FULL, foreign keys on, with room held for a full disk. Throws an error that names the
  * path when the file is damaged, foreign, locked, of a newer version, or gone although it was there; then nothing was changed. To be closed with `closeStore`.
  */
-export function openStore({ path, migrations, room = 0, patience = 2000 }: StoreOptions): DatabaseSync {
+export function openStore({ path, migrations, room = () => 0, patience = 2000 }: StoreOptions): DatabaseSync {
   const durable = path !== ':memory:';
   const guard = durable ? new StoreGuard(path) : undefined;
   if (durable) {
@@ -37,7 +37,7 @@ export function openStore({ path, migrations, room = 0, patience = 2000 }: Store
     db.exec(`PRAGMA busy_timeout = ${patience}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;`);
     checkPages(db, path);
     migrate(db, { path, migrations });
-    if (durable) holdRoom(db, room);
+    if (durable) holdRoom(db, room(db));
     guard?.opened();
     return db;
   } catch (error) {

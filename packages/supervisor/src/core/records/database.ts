@@ -22,6 +22,9 @@ const migrations: readonly string[] = [
    CREATE UNIQUE INDEX events_source ON events (source) WHERE source IS NOT NULL;`,
 ];
 
+/** Bytes of the file for one of an event. */
+const ROW_COST = 1.3;
+
 /**
  * The supervisor's database file (0600): see openStore for what it refuses.
  */
@@ -31,12 +34,19 @@ export class Database {
   private synchronous: 'FULL' | 'NORMAL' = 'FULL';
   private readonly afterCommit: (() => void)[] = [];
 
-  /** @param room bytes held beside those that every store holds: what its tables are going to grow by though the disk is full */
+  /** @param events bytes that its events may take: they are held beside what every store holds, for when the disk is full */
   constructor(
     private readonly file: string,
-    room = 0,
+    events = 0,
   ) {
-    this.sql = openStore({ path: file, migrations, room });
+    this.sql = openStore({
+      path: file,
+      migrations,
+      room(db) {
+        const { bytes } = db.prepare('SELECT coalesce(sum(length(event)), 0) AS bytes FROM events').get() as { bytes: number };
+        return Math.max(0, Math.ceil((events - bytes) * ROW_COST));
+      },
+    });
   }
 
   /** All or nothing. A nested call joins the outer transaction, whose durability counts. */

@@ -15,9 +15,6 @@ export interface EventBounds {
 
 export const DEFAULT_BOUNDS: EventBounds = { events: 8192, bytes: 2 * 1024 * 1024 };
 
-/** Bytes that a store grows by when its journal fills: pages are not filled to their ends. */
-export const roomOf = ({ bytes }: EventBounds): number => Math.ceil(bytes * 1.3);
-
 /** How full a journal is. */
 export interface EventUsage extends EventBounds {
   /** Position of the oldest event that is kept, and of the newest; the oldest is behind the newest when there is none. */
