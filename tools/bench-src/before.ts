@@ -1,5 +1,6 @@
 import { startEngine, loadBusybox, type Engine } from '../../test-e2e/src/harness/engine';
 import { cases, type BenchCase } from './cases';
+import { engineCases } from './engine-cases';
 import { RunClient } from './engine-client';
 import { median, timed } from './measure';
 import type { BenchOptions } from './options';
@@ -40,9 +41,9 @@ export async function besideBefore(tree: string, { rounds, only, all }: BenchOpt
       await loadBusybox(engine);
       registries.push(await startRegistry(engine));
     }
-    const wanted = [engineAlone, ...cases].filter(({ name, heavy, share }) =>
-      only.length === 0 ? (all || heavy !== true) && share !== 0 : only.some((part) => name.includes(part)),
-    );
+    const plain = [engineAlone, ...cases].filter(({ heavy, share }) => (all || heavy !== true) && share !== 0);
+    const named = [engineAlone, ...cases, ...engineCases].filter(({ name }) => only.some((part) => name.includes(part)));
+    const wanted = only.length === 0 ? plain : named;
     for (const one of wanted) {
       const line = lineOf(one.name, await pairsOf(one, engines as [Engine, Engine], rounds));
       lines.push(line);

@@ -4,9 +4,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { timed } from './measure';
 import { streamCases } from './streams';
 
-/** One measured action. `sample` answers in milliseconds for one round. */
+/** One measured action. `sample` answers in `unit` (milliseconds unless it says another one) for one round. */
 export interface BenchCase {
   name: string;
+  unit?: string;
   /** Rounds relative to the asked number; heavy cases take fewer. */
   share?: number;
   /** Only with --all, or when --only names it. */

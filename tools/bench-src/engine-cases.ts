@@ -8,17 +8,17 @@ import { timed } from './measure';
 
 const clients = new Map<Engine, EngineClient>();
 
-function clientOf(engine: Engine): EngineClient {
+export function clientOf(engine: Engine): EngineClient {
   const client = clients.get(engine) ?? new EngineClient(engine.socket, 64);
   clients.set(engine, client);
   return client;
 }
 
-async function create(engine: Engine, config: object): Promise<string> {
+export async function create(engine: Engine, config: object): Promise<string> {
   return (JSON.parse(await clientOf(engine).text('POST', '/containers/create', { Image: 'busybox', ...config })) as { Id: string }).Id;
 }
 
-const start = (engine: Engine, id: string): Promise<string> => clientOf(engine).text('POST', `/containers/${id}/start`);
+export const start = (engine: Engine, id: string): Promise<string> => clientOf(engine).text('POST', `/containers/${id}/start`);
 
 async function running(engine: Engine, config: object = {}): Promise<string> {
   const id = await create(engine, { Cmd: ['sleep', '6000'], ...config });
@@ -26,19 +26,19 @@ async function running(engine: Engine, config: object = {}): Promise<string> {
   return id;
 }
 
-async function removeAll(engine: Engine): Promise<void> {
+export async function removeAll(engine: Engine): Promise<void> {
   const all = JSON.parse(await clientOf(engine).text('GET', '/containers/json?all=1')) as { Id: string }[];
   await inLanes(all, 8, ({ Id }) => clientOf(engine).text('DELETE', `/containers/${Id}?force=1&v=1`));
 }
 
-async function end(engine: Engine): Promise<void> {
+export async function end(engine: Engine): Promise<void> {
   await removeAll(engine);
   clients.get(engine)?.close();
   clients.delete(engine);
 }
 
 /** All of them, so many at once. */
-async function inLanes<T>(items: readonly T[], lanes: number, work: (item: T) => Promise<unknown>): Promise<void> {
+export async function inLanes<T>(items: readonly T[], lanes: number, work: (item: T) => Promise<unknown>): Promise<void> {
   const left = items.values();
   const lane = async (): Promise<void> => {
     for (const item of left) await work(item);
@@ -77,7 +77,7 @@ const targetOf = (engine: Engine): string => targets.get(engine) ?? '';
 const oneRunning = async (engine: Engine): Promise<void> => void targets.set(engine, await running(engine));
 
 /** Stopped containers, for lists. */
-const stopped =
+export const stopped =
   (count: number) =>
   async (engine: Engine): Promise<void> => {
     await inLanes(Array.from({ length: count }), 8, () => create(engine, { Cmd: ['true'] }));
@@ -121,6 +121,18 @@ const many = async (engine: Engine, count: number, command: string): Promise<voi
   );
 };
 
+/** Ends so many of the containers and throws when their logs are not all lines of `seq 100`, again and again. */
+async function nothingLost(engine: Engine, count: number): Promise<void> {
+  const all = JSON.parse(await clientOf(engine).text('GET', '/containers/json')) as { Id: string }[];
+  await inLanes(all.slice(0, count), 4, async ({ Id }) => {
+    await clientOf(engine).text('POST', `/containers/${Id}/kill`);
+    const log = await engine.docker(['logs', Id], { timeout: 600_000 });
+    const lines = log.stdout.trimEnd().split('\n');
+    const wrong = lines.findIndex((line, index) => line !== String((index % 100) + 1));
+    if (wrong >= 0 || lines.length < 1000) throw new Error(`${engine.kind}: line ${wrong} of ${lines.length} of ${Id} is ${lines[wrong]}`);
+  });
+}
+
 export const engineCases: readonly BenchCase[] = [
   { name: 'engine: one container on the bridge, to its removal', sample: async (engine) => (await life(engine)).all, teardown: end },
   { name: 'engine: create', sample: async (engine) => (await life(engine)).create, teardown: end },
@@ -129,6 +141,7 @@ export const engineCases: readonly BenchCase[] = [
   list(1, 'running', false),
   list(200, 'stopped', false),
   list(3000, 'stopped', true),
+  list(10_000, 'stopped', true),
   startsAtOnce(40),
   startsAtOnce(200),
   {
@@ -136,7 +149,11 @@ export const engineCases: readonly BenchCase[] = [
     heavy: true,
     share: 0,
     setup: (engine) => many(engine, 200, 'i=0; while :; do seq 100; usleep 100000; done'),
-    sample: (engine) => cpuOf(engine, async () => () => undefined),
+    sample: async (engine) => {
+      const cpu = await cpuOf(engine, async () => () => undefined);
+      await nothingLost(engine, 20);
+      return cpu;
+    },
     teardown: end,
   },
   {
@@ -179,4 +196,32 @@ export const engineCases: readonly BenchCase[] = [
     },
     teardown: end,
   },
+  {
+    name: 'engine: processor time of following 100 MB of log that are there',
+    heavy: true,
+    share: 0.2,
+    setup: async (engine) => {
+      const id = await running(engine, { Cmd: ['sh', '-c', `yes ${'x'.repeat(99)} | head -c 100000000; echo; sleep 6000`] });
+      targets.set(engine, id);
+      await followed(engine, id); // it is written to its end
+    },
+    sample: async (engine) => {
+      const before = engineCpu(engine.folder);
+      await followed(engine, targetOf(engine));
+      return engineCpu(engine.folder) - before;
+    },
+    teardown: end,
+  },
 ];
+
+/** Follows a log of 100 MB, which goes on to run, as far as that. */
+async function followed(engine: Engine, id: string): Promise<void> {
+  const client = new EngineClient(engine.socket);
+  const answer = await client.call('GET', `/containers/${id}/logs?follow=1&stdout=1`);
+  let bytes = 0;
+  for await (const part of answer) {
+    bytes += (part as Buffer).length;
+    if (bytes >= 108e6) break; // a header for each of a million lines
+  }
+  client.close();
+}

@@ -8,6 +8,7 @@ import { besideBefore } from './before';
 import { buildCases } from './builds';
 import { cases } from './cases';
 import { engineCases } from './engine-cases';
+import { engineMemoryCases } from './engine-memory';
 import { growthOf, idleOf } from './growth';
 import { imageMemory } from './images/memory';
 import { type ImageRow, imageRows, VERBS } from './images/run';
@@ -85,7 +86,7 @@ async function main(): Promise<void> {
       if (!['overlay2', 'overlayfs'].includes(driver)) throw new Error(`${engine.kind} uses ${driver}, not overlay`);
     }
     const named = (name: string): boolean => options.only.some((part) => name.includes(part));
-    const wanted = [...cases, ...engineCases, ...buildCases].filter((one) =>
+    const wanted = [...cases, ...engineCases, ...engineMemoryCases, ...buildCases].filter((one) =>
       options.only.length === 0 ? options.all || one.heavy !== true : named(one.name),
     );
     if (options.only.length === 0) rows.push(idleMemory(gantry, dockerd));
@@ -101,7 +102,7 @@ async function main(): Promise<void> {
       if (options.memory)
         for (const engine of engines) growth[engine.kind] = await growthOf(engine, idle.get(engine) ?? 0, () => one.sample(engine, rounds));
       for (const engine of engines) await one.teardown?.(engine);
-      const row: Row = { ...summarize(one.name, samples), ...(options.memory ? { growth } : {}) };
+      const row: Row = { ...summarize(one.name, samples), unit: one.unit ?? 'ms', ...(options.memory ? { growth } : {}) };
       rows.push(row);
       print(row);
     }

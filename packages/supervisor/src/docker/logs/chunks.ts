@@ -1,15 +1,21 @@
 import { dirname } from 'node:path';
 import { closeAll, identityOf, type LogFile, openChain } from './chain';
 import { Change, watchFolder } from './change';
-import { LineReader } from './json-file';
+import { pause } from '@gantry/rpc';
+import { LineReader } from './line-reader';
 
 /** Milliseconds between two looks at a followed file when the kernel tells nothing. */
 const LOOK_MS = 1000;
 
+/** Bytes of one look after which the next one rests, so that a container that writes much is not looked at for each of its writes. */
+const MUCH = 32 * 1024;
+const REST_MS = 4;
+
 /** Whole lines of one file, as many as one read gave. */
 export interface Chunk {
   readonly file: LogFile;
-  readonly lines: readonly Buffer[];
+  /** The lines, each with its newline. Good until the next chunk is asked for. */
+  readonly data: Buffer;
   /** Where in the file the last of them ends. */
   readonly end: number;
 }
@@ -40,8 +46,18 @@ export async function* readChunks(path: string, query: ChunkQuery): AsyncGenerat
   }
 }
 
-async function* available(file: LogFile, reader: LineReader): AsyncGenerator<Chunk> {
-  for (let lines = await reader.next(); lines.length > 0; lines = await reader.next()) yield { file, lines, end: reader.consumed };
+/** Answers how many bytes there were. */
+async function* available(file: LogFile, reader: LineReader): AsyncGenerator<Chunk, number> {
+  let bytes = 0;
+  try {
+    for (let data = await reader.next(); data !== undefined; data = await reader.next()) {
+      bytes += data.length;
+      yield { file, data, end: reader.consumed };
+    }
+  } finally {
+    reader.close();
+  }
+  return bytes;
 }
 
 /** Follows the newest file over its rotations until `over` settles and everything is read. Closes what it reads. */
@@ -67,10 +83,11 @@ async function* follow(
     while (!signal.aborted) {
       const last = ended;
       const [current] = files;
+      let brought = 0;
       if (current !== undefined) {
         reader ??= new LineReader(await current.contents(), current === newest ? start : 0);
         const rotated = files.length > 1 || (await identityOf(path)) !== current.identity;
-        yield* available(current, reader); // after the look: nothing is written to a file that was rotated
+        brought = yield* available(current, reader); // after the look: nothing is written to a file that was rotated
         if (rotated) {
           if (files.length === 1) files = [current, ...(await newerThan(path, current))];
           if (files.length > 1) {
@@ -83,6 +100,7 @@ async function* follow(
       if (files.length > 0 && reader === undefined) continue;
       if (last) return;
       await change.wait(LOOK_MS);
+      if (brought > MUCH && !ended) await pause(REST_MS, { signal });
     }
   } finally {
     signal.removeEventListener('abort', abort);

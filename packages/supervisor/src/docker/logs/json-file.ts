@@ -46,35 +46,3 @@ export async function tailOffset(handle: FileHandle, lines: number): Promise<{ o
   }
   return { offset: 0, found: size > 0 ? found + 1 : 0 };
 }
-
-/** Reads complete lines from an offset on; `position` says how far it came, so that a follower can go on. */
-export class LineReader {
-  private carry: Buffer = Buffer.alloc(0);
-  private readonly chunk = Buffer.alloc(CHUNK);
-
-  constructor(
-    private readonly handle: FileHandle,
-    public position = 0,
-  ) {}
-
-  /** Where the last line that was answered ends. */
-  get consumed(): number {
-    return this.position - this.carry.length;
-  }
-
-  /** The complete lines that are there now; empty when there is none. At most one chunk is read. */
-  async next(): Promise<Buffer[]> {
-    const { bytesRead } = await this.handle.read(this.chunk, 0, CHUNK, this.position);
-    if (bytesRead === 0) return [];
-    this.position += bytesRead;
-    const data = Buffer.concat([this.carry, this.chunk.subarray(0, bytesRead)]);
-    const lines: Buffer[] = [];
-    let from = 0;
-    for (let at = data.indexOf(NEWLINE); at >= 0; at = data.indexOf(NEWLINE, from)) {
-      lines.push(data.subarray(from, at));
-      from = at + 1;
-    }
-    this.carry = Buffer.from(data.subarray(from));
-    return lines.length > 0 ? lines : this.next();
-  }
-}

@@ -5,7 +5,6 @@ import { type CallContext, invalidArgument, notImplemented, type StreamTicket } 
 import { parseSecondsNanos } from '../../core/events/clock';
 import { logPath, type Uses } from '../engine';
 import { isRunning } from '../../core/phases';
-import type { LogLine } from './json-file';
 import { isReadable } from './log-config';
 import { readLog } from './read';
 
@@ -39,17 +38,10 @@ export function offerLogs(engine: Needs, id: string, query: Query): StreamTicket
     socket.on('error', () => gone.abort());
     socket.resume(); // nothing is read from the other side but its end
     try {
-      const batches = readLog(logPath(engine, id), {
-        tail: Number(query.tail),
-        since,
-        until,
-        signal: gone.signal,
-        ...(query.follow ? { follow: over.promise } : {}),
-      });
-      for await (const lines of batches) {
-        const wanted = lines.filter((line) => (line.stream === 'stdout' ? query.stdout : query.stderr));
-        await send(socket, Buffer.concat(wanted.map((line) => encode(line, query, tty))), gone.signal);
-      }
+      const form = { stdout: query.stdout, stderr: query.stderr, timestamps: query.timestamps, details: query.details, tty, since, until };
+      const follow = query.follow ? { follow: over.promise } : {};
+      for await (const frames of readLog(logPath(engine, id), form, { tail: Number(query.tail), signal: gone.signal, ...follow }))
+        await send(socket, frames, gone.signal);
       socket.end();
     } finally {
       stop();
@@ -68,26 +60,4 @@ function time(text: string, name: string): bigint | undefined {
 
 async function send(socket: Duplex, bytes: Buffer, signal: AbortSignal): Promise<void> {
   if (!socket.write(bytes) && !signal.aborted) await once(socket, 'drain', { signal }).catch(() => undefined);
-}
-
-/** One line as docker sends it: an 8 byte header unless the container has a terminal. */
-function encode(line: LogLine, query: Query, tty: boolean): Buffer {
-  const details = query.details
-    ? `${Object.entries(line.attrs ?? {})
-        .map(([key, value]) => `${encodeURIComponent(key)}=${encodeURIComponent(value)}`)
-        .sort()
-        .join(',')} `
-    : '';
-  const text = Buffer.from(`${query.timestamps ? `${padded(line.time)} ` : ''}${details}${line.log}`);
-  if (tty) return text;
-  const header = Buffer.alloc(8);
-  header[0] = line.stream === 'stdout' ? 1 : 2;
-  header.writeUInt32BE(text.length, 4);
-  return Buffer.concat([header, text]);
-}
-
-/** Docker's timestamps of logs have all nine digits. */
-function padded(time: string): string {
-  const match = /^(.*:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$/.exec(time);
-  return match === null ? time : `${match[1]}.${(match[2] ?? '').padEnd(9, '0')}${match[3]}`;
 }

@@ -2,8 +2,8 @@ import { appendFileSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFil
 import { gzipSync } from 'node:zlib';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { LogLine } from './json-file';
-import { nanosOf, readLog } from './read';
+import { type LogForm, nanosOf } from './frames/form';
+import { type LogQuery, readLog } from './read';
 
 let root: string;
 let path: string;
@@ -16,10 +16,14 @@ afterEach(() => rmSync(root, { recursive: true, force: true }));
 const line = (n: number): string =>
   `${JSON.stringify({ log: `${n}\n`, stream: n % 2 === 0 ? 'stdout' : 'stderr', time: `2024-05-01T10:00:${String(n % 60).padStart(2, '0')}.5Z` })}\n`;
 const lines = (from: number, to: number): string => Array.from({ length: to - from }, (_, index) => line(from + index)).join('');
-const read = async (query: { tail?: number; since?: bigint; until?: bigint } = {}): Promise<string[]> => {
+/** The lines' texts, as many at once as are sent. */
+async function* texts(query: LogQuery, times: Pick<LogForm, 'since' | 'until'> = {}): AsyncGenerator<string[]> {
+  const form = { stdout: true, stderr: true, tty: true, timestamps: false, details: false, ...times };
+  for await (const frames of readLog(path, form, query)) yield frames.toString().trimEnd().split('\n');
+}
+const read = async ({ tail = -1, ...times }: { tail?: number; since?: bigint; until?: bigint } = {}): Promise<string[]> => {
   const result: string[] = [];
-  for await (const lines of readLog(path, { tail: -1, signal: new AbortController().signal, ...query }))
-    result.push(...lines.map(({ log }) => log.trimEnd()));
+  for await (const found of texts({ tail, signal: new AbortController().signal }, times)) result.push(...found);
   return result;
 };
 
@@ -54,9 +58,9 @@ it('reads nothing of a log that is not there', async () => {
 it('follows over a rotation, to the end', async () => {
   writeFileSync(path, lines(0, 2));
   const over = Promise.withResolvers<void>();
-  const seen: LogLine[] = [];
+  const seen: string[] = [];
   const reading = (async () => {
-    for await (const lines of readLog(path, { tail: 1, follow: over.promise, signal: new AbortController().signal })) seen.push(...lines);
+    for await (const lines of texts({ tail: 1, follow: over.promise, signal: new AbortController().signal })) seen.push(...lines);
   })();
   const until = async (count: number): Promise<void> => {
     for (let i = 0; i < 1000 && seen.length < count; i++) await new Promise((resolve) => setTimeout(resolve, 20));
@@ -71,15 +75,15 @@ it('follows over a rotation, to the end', async () => {
   appendFileSync(path, lines(5, 6));
   over.resolve();
   await reading;
-  expect(seen.map(({ log }) => log.trimEnd())).toEqual(['1', '2', '3', '4', '5']);
+  expect(seen).toEqual(['1', '2', '3', '4', '5']);
 });
 
 it('follows over several rotations between two looks, while its reader is slow, and loses nothing that is kept', async () => {
   writeFileSync(path, lines(0, 2));
   const over = Promise.withResolvers<void>();
   const seen: string[] = [];
-  for await (const batch of readLog(path, { tail: -1, follow: over.promise, signal: new AbortController().signal })) {
-    seen.push(...batch.map(({ log }) => log.trimEnd()));
+  for await (const batch of texts({ tail: -1, follow: over.promise, signal: new AbortController().signal })) {
+    seen.push(...batch);
     if (seen.length > 2) continue;
     // The reader holds the first file; what it becomes is found by what it is, not by its name.
     appendFileSync(path, lines(2, 3));
@@ -99,8 +103,8 @@ it('goes on with the new file when the one that it reads is taken away', async (
   writeFileSync(path, lines(0, 1));
   const over = Promise.withResolvers<void>();
   const seen: string[] = [];
-  for await (const batch of readLog(path, { tail: 1, follow: over.promise, signal: new AbortController().signal })) {
-    seen.push(...batch.map(({ log }) => log.trimEnd()));
+  for await (const batch of texts({ tail: 1, follow: over.promise, signal: new AbortController().signal })) {
+    seen.push(...batch);
     if (seen.length > 1) continue;
     appendFileSync(path, lines(1, 2));
     rmSync(path);
@@ -114,8 +118,7 @@ it('waits for a log that is not there yet', async () => {
   const over = Promise.withResolvers<void>();
   const seen: string[] = [];
   const reading = (async () => {
-    for await (const batch of readLog(path, { tail: 0, follow: over.promise, signal: new AbortController().signal }))
-      seen.push(...batch.map(({ log }) => log.trimEnd()));
+    for await (const batch of texts({ tail: 0, follow: over.promise, signal: new AbortController().signal })) seen.push(...batch);
   })();
   await new Promise((resolve) => setTimeout(resolve, 50));
   writeFileSync(`${path}.1`, lines(0, 1));
@@ -129,7 +132,7 @@ it('stops following when the reader goes', async () => {
   writeFileSync(path, lines(0, 1));
   const gone = new AbortController();
   const reading = (async () => {
-    for await (const _lines of readLog(path, { tail: -1, follow: new Promise(() => undefined), signal: gone.signal })) gone.abort();
+    for await (const _lines of texts({ tail: -1, follow: new Promise(() => undefined), signal: gone.signal })) gone.abort();
   })();
   await reading;
 });
@@ -140,8 +143,8 @@ it('follows a file that was compressed before its rotation was seen, and reads e
   const seen: string[] = [];
   const reading = (async () => {
     const query = { tail: -1, follow: over.promise, signal: new AbortController().signal };
-    for await (const found of readLog(path, query)) {
-      seen.push(...found.map(({ log }) => log.trimEnd()));
+    for await (const found of texts(query)) {
+      seen.push(...found);
       if (seen.length > 3) continue;
       writeFileSync(`${path}.1.gz`, gzipSync(readFileSync(path)));
       rmSync(path);

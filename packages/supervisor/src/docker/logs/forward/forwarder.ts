@@ -2,7 +2,7 @@ import { after, errorText, type Logger, pause, type Timer } from '@gantry/rpc';
 import { type Chunk, readChunks } from '../chunks';
 import type { Forwarding, LogMessage, LogSink, LogTarget } from '../drivers/driver';
 import { goSize } from '../options/go-values';
-import { linesOf } from '../read';
+import { countLines, linesOf } from '../read';
 import { Allowance } from './allowance';
 import { Partials } from './partials';
 import { BEGINNING, type Position, readPosition, startsBehind, writePosition } from './position';
@@ -196,7 +196,7 @@ export class Forwarder {
     let count = 0;
     const signal = new AbortController().signal;
     for await (const chunk of readChunks(log, { starts: (files) => startsBehind(files, this.saved), signal })) {
-      count += chunk.lines.length;
+      count += countLines(chunk);
       position = { file: await this.name(chunk.file), offset: chunk.end, parts: {}, dropped: 0 };
     }
     this.drop(count);
