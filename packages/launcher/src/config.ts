@@ -73,3 +73,6 @@ export const childEnvironment = (sockets: number, env: NodeJS.ProcessEnv = proce
 /** Folder of the certificates that a dockerd is not told by name. */
 export const readCertificateFolder = (env: NodeJS.ProcessEnv = process.env): string =>
   env['DOCKER_CERT_PATH'] || join(env['HOME'] ?? '/root', '.docker');
+
+/** The engine that docker's clients speak to; empty where nothing says. */
+export const readEngineHost = (env: NodeJS.ProcessEnv = process.env): string => env['DOCKER_HOST'] ?? '';

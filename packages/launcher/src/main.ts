@@ -1,6 +1,9 @@
 import { errorText } from '@gantry/rpc';
 import { exitCodeOf, giveUp, readEnvironment } from '@gantry/service';
 import { cleanup } from './cleanup';
+import { runCommand } from './client/command';
+import { commands } from './client/commands';
+import { readEngineHost } from './config';
 import { dockerd } from './dockerd/dockerd';
 import { up } from './up';
 
@@ -11,6 +14,9 @@ usage: gantry up [flags]        run the engine (gantry up --help)
        gantry dockerd [flags]   run it in dockerd's place, told by dockerd's flags and daemon.json (gantry dockerd --help)
        gantry cleanup --root DIR --run DIR
                                 end the containers of a stopped engine and remove all that it left on the machine
+       gantry publish CONTAINER [[IP:][HOSTPORT]:]PORT[/PROTO]...
+       gantry unpublish CONTAINER [[IP:][HOSTPORT]:]PORT[/PROTO]...
+                                publish ports of a container that exists, or take them back (gantry publish --help)
        gantry --version
 `;
 
@@ -29,9 +35,15 @@ async function main([verb, ...rest]: readonly string[]): Promise<void> {
     case undefined:
       process.stdout.write(usage);
       return;
-    default:
+    default: {
+      const command = commands.find(({ name }) => name === verb);
+      if (command !== undefined) {
+        process.exitCode = await runCommand(command, rest, readEngineHost());
+        return;
+      }
       process.stderr.write(`gantry: unknown command "${verb}"\n${usage}`);
       process.exitCode = 2;
+    }
   }
 }
 

@@ -12,6 +12,7 @@ import { reconcile } from '../operations/reconcile';
 import { releaseSandbox } from '../operations/release-sandbox';
 import { removeNetwork } from '../operations/remove-network';
 import { renameSandbox } from '../operations/rename-sandbox';
+import { setPorts } from '../operations/set-ports';
 import type { Status } from '../operations/status';
 import { parseWish } from '../ports/port';
 import type { NetworkRecord } from '../store/record';
@@ -60,6 +61,10 @@ export function networkHandlers(parts: Parts, status: () => Promise<Status>): Ha
     },
     reconcile: async (_ctx, request) => ({ releasedSandboxIds: await reconcile(parts, request.sandboxes, request.owner) }),
     getStatus: () => status(),
+    setPorts: async (_ctx, { sandboxId, ports }) => {
+      const router = await setPorts(parts, { sandboxId, ports: ports.map(parseWish) });
+      return { router: router && endpointMessage(parts, networkOf(parts, router), router) };
+    },
     renameSandbox: async (_ctx, request) => {
       await renameSandbox(parts, request.sandboxId, request.containerName);
       return {};

@@ -1,4 +1,5 @@
 import type { Namespace } from '../kernel/kernel';
+import type { PortChange } from '../ports/changes';
 import type { PortWish, PublishedPort } from '../ports/port';
 import type { EndpointRecord, NetworkRecord } from '../store/record';
 
@@ -96,6 +97,8 @@ export interface NetworkDriver {
   route(network: NetworkRecord, endpoint: EndpointRecord, namespace: Namespace): Promise<void>;
   /** Publishes for an endpoint that carries the default route from now on: the wishes are satisfied anew, all or none. */
   publish(network: NetworkRecord, endpoint: EndpointRecord, wishes: readonly PortWish[]): Promise<readonly PublishedPort[]>;
+  /** Changes what an endpoint publishes, all or none. What stays is not touched: nobody who comes by it notices. Answers all that is published then. */
+  republish(network: NetworkRecord, endpoint: EndpointRecord, change: PortChange): Promise<readonly PublishedPort[]>;
   /** Gives the endpoint's published ports back; `restore` takes them again. */
   unpublish(endpoint: EndpointRecord): Promise<void>;
   /** Ends the endpoint. `interface` removes its interface now (slow); otherwise it dies with the namespace or is swept. */

@@ -50,6 +50,10 @@ abstract class PlainDriver implements NetworkDriver {
     return Promise.resolve([]);
   }
 
+  republish(): Promise<readonly PublishedPort[]> {
+    return Promise.resolve([]);
+  }
+
   unpublish(): Promise<void> {
     return Promise.resolve();
   }

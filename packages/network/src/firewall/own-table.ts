@@ -1,4 +1,4 @@
-import type { Family } from '../address/cidr';
+import { type Family, formatAddress } from '../address/cidr';
 import type { NetlinkConnection } from '../netlink/connection';
 import { isNetlinkError } from '../netlink/connection';
 import type { Request } from '../netlink/message';
@@ -56,12 +56,16 @@ export class OwnTable {
     await this.#apply((family) => removeBridge(family, this.options.table, bridge));
   }
 
-  /** Translates the ports of an endpoint, in place of those that it had. */
+  /** Translates the ports of an endpoint, in place of those that it had; what stays is not missing for a moment. */
   async publish(endpointId: string, rules: readonly PortRule[]): Promise<void> {
-    await this.unpublish(endpointId);
-    if (rules.length === 0) return;
-    this.#ports.set(endpointId, rules);
-    await this.#apply((family) => addPorts(family, this.options.table, rules));
+    const before = byKey(this.#ports.get(endpointId) ?? []);
+    const after = byKey(rules);
+    if (rules.length === 0) this.#ports.delete(endpointId);
+    else this.#ports.set(endpointId, rules);
+    const gone = [...before].filter(([key]) => !after.has(key)).map(([, rule]) => rule);
+    const come = [...after].filter(([key]) => !before.has(key)).map(([, rule]) => rule);
+    if (gone.length + come.length === 0) return;
+    await this.#apply((family) => [...removePorts(family, this.options.table, gone), ...addPorts(family, this.options.table, come)]);
   }
 
   async unpublish(endpointId: string): Promise<void> {
@@ -110,3 +114,13 @@ export class OwnTable {
     }
   }
 }
+
+/** Rules by what they say. */
+const byKey = (rules: readonly PortRule[]): Map<string, PortRule> =>
+  new Map(
+    rules.map((rule) => {
+      const { protocol, host, containerAddress, containerPort } = rule;
+      const way = host === undefined ? 'open' : `${host.address === undefined ? '' : formatAddress(host.address)} ${host.port}`;
+      return [`${protocol} ${way} ${formatAddress(containerAddress)} ${containerPort}`, rule];
+    }),
+  );

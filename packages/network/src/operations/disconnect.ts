@@ -1,6 +1,7 @@
 import { notFound } from '@gantry/rpc';
 import type { Namespace } from '../kernel/kernel';
-import type { PortWish, PublishedPort } from '../ports/port';
+import { wishesOf } from '../ports/changes';
+import type { PortWish } from '../ports/port';
 import type { EndpointRecord } from '../store/record';
 import { findNetwork } from './find-network';
 import type { Parts } from './parts';
@@ -33,7 +34,7 @@ export function disconnect(parts: Parts, request: Disconnect): Promise<EndpointR
     driver.release(network, endpoint);
     const rest = parts.store.endpointsOfSandbox(request.sandboxId);
     if (!rest.some((other) => hasEmbeddedDns(parts, networkOf(parts, other)))) parts.resolvers.close(request.sandboxId);
-    if (endpoint.defaultRoute) await moveOutside(parts, rest, endpoint.portWishes ?? endpoint.ports.map(asWish));
+    if (endpoint.defaultRoute) await moveOutside(parts, rest, wishesOf(endpoint));
     await settleOtherRoutes(parts, request.sandboxId);
     return routerOf(parts, request.sandboxId);
   });
@@ -41,9 +42,6 @@ export function disconnect(parts: Parts, request: Disconnect): Promise<EndpointR
 
 const routerOf = (parts: Parts, sandboxId: string): EndpointRecord | undefined =>
   parts.store.endpointsOfSandbox(sandboxId).find((endpoint) => endpoint.defaultRoute);
-
-/** Of a record of before, which does not say what was asked for: the same port again. */
-const asWish = (port: PublishedPort): PortWish => ({ ...port, hostPortEnd: port.hostPort });
 
 /** Ports that anything would do for may become others, as with docker. */
 async function moveOutside(parts: Parts, rest: readonly EndpointRecord[], portWishes: readonly PortWish[]): Promise<void> {

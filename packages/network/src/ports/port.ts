@@ -26,6 +26,9 @@ export interface PublishedPort {
 
 export const isRouted = ({ hostPort }: Pick<PublishedPort, 'hostPort'>): boolean => hostPort === 0;
 
+export const keyOfPort = ({ protocol, containerPort, hostIp, hostPort }: PublishedPort): string =>
+  `${protocol} ${hostIp} ${hostPort} ${containerPort}`;
+
 /** More than this in one request is refused: each costs a descriptor. */
 export const MAX_PORTS = 16384;
 

@@ -2,7 +2,7 @@ import { isIPv6 } from 'node:net';
 import { internal, resourceExhausted } from '@gantry/rpc';
 import { PortBook } from './book';
 import type { PortWish, Protocol, PublishedPort } from './port';
-import { MAX_PORTS, hostAndPort, isRouted } from './port';
+import { MAX_PORTS, hostAndPort, isRouted, keyOfPort } from './port';
 
 /** Something that occupies a host port until it is closed. */
 export interface HeldPort {
@@ -37,9 +37,10 @@ export interface HostPorts {
   hasIpv6(): boolean;
 }
 
-export interface PublishedSet {
-  readonly ports: readonly PublishedPort[];
-  readonly held: readonly HeldPort[];
+/** A published port, and what occupies it; nothing does where it is open at the container's own address. */
+interface Occupied {
+  readonly port: PublishedPort;
+  readonly held?: HeldPort;
 }
 
 /** Which ports are served by this process in place of the kernel. */
@@ -66,7 +67,7 @@ export interface PublishOptions extends TargetAddresses {
 /** Chooses host ports, occupies them and knows who has them. */
 export class PortPublisher {
   readonly #book = new PortBook();
-  readonly #held = new Map<string, PublishedSet>();
+  readonly #held = new Map<string, readonly Occupied[]>();
   #next: number;
 
   constructor(
@@ -76,72 +77,101 @@ export class PortPublisher {
     this.#next = host.ephemeralRange()[0];
   }
 
-  /**
-   * Occupies a port for each wish, all or none, on behalf of the endpoint.
-   */
-  async publish(endpoint: EndpointLabel, wishes: readonly PortWish[], options: PublishOptions): Promise<readonly PublishedPort[]> {
-    if (wishes.length > MAX_PORTS)
-      throw resourceExhausted(`endpoint ${endpoint.name} wants ${wishes.length} published ports: at most ${MAX_PORTS} are possible`);
-    const found = new Map<PortWish, PublishedSet>();
+  /** Occupies a port for each wish, all or none, on behalf of the endpoint. */
+  publish(endpoint: EndpointLabel, wishes: readonly PortWish[], options: PublishOptions): Promise<readonly PublishedPort[]> {
+    return this.change(endpoint, { dropped: [], wishes }, options);
+  }
+
+  /** Gives ports of an endpoint back, then satisfies further wishes: all, or nothing is changed. Answers with what was added, in the order of the wishes. */
+  async change(
+    endpoint: EndpointLabel,
+    { dropped, wishes }: { readonly dropped: readonly PublishedPort[]; readonly wishes: readonly PortWish[] },
+    options: PublishOptions,
+  ): Promise<readonly PublishedPort[]> {
+    const before = this.#held.get(endpoint.id) ?? [];
+    const gone = new Set(dropped.map(keyOfPort));
+    const left = before.filter(({ port }) => !gone.has(keyOfPort(port)));
+    if (left.length + wishes.length > MAX_PORTS)
+      throw resourceExhausted(
+        `endpoint ${endpoint.name} wants ${left.length + wishes.length} published ports: at most ${MAX_PORTS} are possible`,
+      );
+    this.#undo(before.filter(({ port }) => gone.has(keyOfPort(port))));
+    const found = new Map<PortWish, readonly Occupied[]>();
     try {
       // Who wants one port before who takes any: the latter goes round what is taken.
       for (const wish of [...wishes].sort((a, b) => freedom(a) - freedom(b))) found.set(wish, await this.#satisfy(wish, options));
     } catch (error) {
-      for (const set of found.values()) this.#undo(set);
+      this.#undo([...found.values()].flat());
+      const lost = await this.#again(endpoint.id, left, dropped, options);
       throw internal(
-        `driver failed programming external connectivity on endpoint ${endpoint.name} (${endpoint.id}): ${(error as Error).message}`,
+        [
+          `driver failed programming external connectivity on endpoint ${endpoint.name} (${endpoint.id}): ${(error as Error).message}`,
+          ...lost.map((port) => `${hostAndPort(port.hostIp, port.hostPort)}/${port.protocol} was taken by another process meanwhile`),
+        ].join('; '),
         { cause: error },
       );
     }
-    const sets = wishes.flatMap((wish) => found.get(wish) ?? []);
-    const all = { ports: sets.flatMap((set) => set.ports), held: sets.flatMap((set) => set.held) };
-    if (all.ports.length > 0) this.#held.set(endpoint.id, all);
-    return all.ports;
+    const added = wishes.flatMap((wish) => found.get(wish) ?? []);
+    this.#keep(endpoint.id, [...left, ...added]);
+    return added.map(({ port }) => port);
   }
 
   /** Occupies what the store says the endpoint has. Ports that a foreign process took meanwhile are returned, the rest is held. */
-  async restore(endpoint: EndpointLabel, ports: readonly PublishedPort[], target: TargetAddresses): Promise<readonly PublishedPort[]> {
-    const sets: PublishedSet[] = [];
+  restore(endpoint: EndpointLabel, ports: readonly PublishedPort[], target: TargetAddresses): Promise<readonly PublishedPort[]> {
+    return this.#again(endpoint.id, [], ports, target);
+  }
+
+  release(endpointId: string): void {
+    const all = this.#held.get(endpointId);
+    if (all === undefined) return;
+    this.#held.delete(endpointId);
+    this.#undo(all);
+  }
+
+  async #again(
+    id: string,
+    present: readonly Occupied[],
+    ports: readonly PublishedPort[],
+    target: TargetAddresses,
+  ): Promise<readonly PublishedPort[]> {
+    const all = [...present];
     const lost: PublishedPort[] = [];
     for (const port of ports) {
       try {
-        sets.push(await this.#occupy(port, target));
+        all.push(await this.#occupy(port, target));
       } catch {
         lost.push(port);
       }
     }
-    if (sets.length > 0) this.#held.set(endpoint.id, { ports: sets.flatMap((set) => set.ports), held: sets.flatMap((set) => set.held) });
+    this.#keep(id, all);
     return lost;
   }
 
-  release(endpointId: string): void {
-    const set = this.#held.get(endpointId);
-    if (set === undefined) return;
-    this.#held.delete(endpointId);
-    this.#undo(set);
+  #keep(id: string, all: readonly Occupied[]): void {
+    if (all.length > 0) this.#held.set(id, all);
+    else this.#held.delete(id);
   }
 
   close(): void {
     for (const id of [...this.#held.keys()]) this.release(id);
   }
 
-  async #satisfy(wish: PortWish, options: PublishOptions): Promise<PublishedSet> {
+  async #satisfy(wish: PortWish, options: PublishOptions): Promise<readonly Occupied[]> {
     const all = this.#addressesOf(wish.hostIp === '' ? options.defaultIp : wish.hostIp, options);
     const { protocol, containerPort } = wish;
     const open = all
       .filter((ip) => options.routed[familyOf(ip)])
-      .map((ip) => ({ protocol, containerPort, hostIp: WILDCARDS[familyOf(ip)], hostPort: 0 }));
+      .map((ip) => ({ port: { protocol, containerPort, hostIp: WILDCARDS[familyOf(ip)], hostPort: 0 } }));
     const ips = all.filter((ip) => !options.routed[familyOf(ip)]);
-    if (ips.length === 0) return { ports: open, held: [] };
+    if (ips.length === 0) return open;
     let failure: unknown;
     for (const hostPort of this.#candidates(wish)) {
-      const done: PublishedSet[] = [];
+      const done: Occupied[] = [];
       try {
         for (const hostIp of ips) done.push(await this.#occupy({ protocol, containerPort, hostIp, hostPort }, options));
-        const ports = [...done.flatMap((set) => set.ports), ...open].sort((a, b) => familyOf(a.hostIp) - familyOf(b.hostIp));
-        return { ports, held: done.flatMap((set) => set.held) };
+        return [...done, ...open].sort((a, b) => familyOf(a.port.hostIp) - familyOf(b.port.hostIp));
       } catch (error) {
-        for (const set of done) this.#undo(set);
+        this.#undo(done);
         failure = error;
       }
     }
@@ -168,8 +198,8 @@ export class PortPublisher {
     }
   }
 
-  async #occupy(port: PublishedPort, target: TargetAddresses): Promise<PublishedSet> {
-    if (isRouted(port)) return { ports: [port], held: [] };
+  async #occupy(port: PublishedPort, target: TargetAddresses): Promise<Occupied> {
+    if (isRouted(port)) return { port };
     const where = hostAndPort(port.hostIp, port.hostPort);
     if (!this.#book.reserve(port.protocol, port.hostIp, port.hostPort))
       throw new Error(`Bind for ${where} failed: port is already allocated`);
@@ -181,7 +211,7 @@ export class PortPublisher {
             { address: isIPv6(port.hostIp) && target.address6 !== '' ? target.address6 : target.address, port: port.containerPort },
           )
         : this.host.hold(port.protocol, port.hostIp, port.hostPort);
-      return { ports: [port], held: [held] };
+      return { port, held };
     } catch (error) {
       this.#book.release(port.protocol, port.hostIp, port.hostPort);
       throw foreignConflict(port, error as NodeJS.ErrnoException);
@@ -194,9 +224,11 @@ export class PortPublisher {
     return isIPv6(hostIp) && this.ways.relayIpv6;
   }
 
-  #undo(set: PublishedSet): void {
-    for (const held of set.held) held.close();
-    for (const port of set.ports) if (!isRouted(port)) this.#book.release(port.protocol, port.hostIp, port.hostPort);
+  #undo(all: readonly Occupied[]): void {
+    for (const { port, held } of all) {
+      held?.close();
+      if (!isRouted(port)) this.#book.release(port.protocol, port.hostIp, port.hostPort);
+    }
   }
 }
 

@@ -14,6 +14,7 @@ import { listContainers } from './list/list';
 import { pauseContainer, unpauseContainer } from './pause/pause';
 import { pruneContainers } from './remove/prune';
 import { removeContainer } from './remove/remove';
+import { publishPorts, unpublishPorts } from './update/ports';
 import { renameContainer } from './update/rename';
 import { resizeContainer } from './update/resize';
 import { startContainer } from './start/start';
@@ -34,6 +35,8 @@ export function containersHandlers(engine: Engine): Handlers<ContainersServiceSe
     unpause: (ctx, request) => unpauseContainer(engine, ctx, request),
     rename: (ctx, request) => renameContainer(engine, ctx, request),
     update: (ctx, request) => updateContainer(engine, ctx, request),
+    publish: (ctx, request) => publishPorts(engine, ctx, request),
+    unpublish: (ctx, request) => unpublishPorts(engine, ctx, request),
     remove: (ctx, request) => removeContainer(engine, ctx, request),
     wait: (ctx, request) => waitContainer(engine, ctx, request),
     inspect: (ctx, request) => inspectContainer(engine, ctx, request),

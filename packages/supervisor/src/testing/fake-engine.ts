@@ -42,6 +42,8 @@ export class FakeWorld {
   readonly volumes = new Map<string, Set<string>>();
   /** Sandbox → networks. */
   readonly sandboxes = new Map<string, string[]>();
+  /** Sandbox → its ports, as the last SetPorts left them. */
+  readonly published = new Map<string, string[]>();
   /** Calls in order, `verb subject`. */
   readonly calls: string[] = [];
   /** Makes the next call of this name fail. */
@@ -224,6 +226,18 @@ function services(world: FakeWorld): Pick<Engine, 'images' | 'trees' | 'volumes'
       reconcile: async (_ctx: CallContext, { sandboxes }: { sandboxes: { sandboxId: string }[] }) => {
         world.call(`reconcile ${sandboxes.map(({ sandboxId }) => sandboxId).join(' ')}`);
         return { releasedSandboxIds: [] };
+      },
+      setPorts: async (
+        _ctx: CallContext,
+        { sandboxId, ports }: { sandboxId: string; ports: { protocol: string; containerPort: number; hostIp: string; hostPort: number }[] },
+      ) => {
+        const published = ports.map((port) => ({ ...port, hostIp: port.hostIp || '0.0.0.0', hostPort: port.hostPort || 32_768 }));
+        world.published.set(
+          sandboxId,
+          published.map(({ hostPort, containerPort }) => `${hostPort}:${containerPort}`),
+        );
+        world.call(`setPorts ${world.published.get(sandboxId)?.join(' ') ?? ''}`);
+        return { router: { ports: published } };
       },
       renameSandbox: async () => ({}),
       getStatus: async () => ({ hostGatewayIp: '172.17.0.1' }),

@@ -10,9 +10,14 @@ export const containerUpdate: Route = {
   path: '/containers/{name:.*}/update',
   operation: 'ContainerUpdate',
   async handle(x, engine) {
-    const body = asMeant(updateRules, (await readJson(x, containerUpdateBody)) ?? containerUpdateBody.zero(), x.version);
-    const config: HostConfig = { ...messageCodec('HostConfig').zero(), ...body };
-    const { warnings } = await engine.containers.update(detached(x.ctx), { id: x.params['name'] ?? '', hostConfig: config });
+    const { Gantry: beyond, ...body } = (await readJson(x, containerUpdateBody)) ?? containerUpdateBody.zero();
+    const config: HostConfig = { ...messageCodec('HostConfig').zero(), ...asMeant(updateRules, body, x.version) };
+    const { warnings } = await engine.containers.update(detached(x.ctx), {
+      id: x.params['name'] ?? '',
+      hostConfig: config,
+      publish: beyond.Publish,
+      unpublish: beyond.Unpublish,
+    });
     sendJson(x, 200, { Warnings: warnings.length === 0 ? null : warnings });
   },
 };

@@ -69,7 +69,15 @@ const limits = [
   ] as const),
 ] satisfies readonly (keyof HostConfig)[];
 
-/** Body of POST /containers/{id}/update. Init is a limit in the API's description, and nobody's. */
-export const containerUpdateBody = struct('container.UpdateConfig', pick(messageFields('HostConfig'), [...limits, 'RestartPolicy']), {
-  refused: ['KernelMemory', 'Init'],
+/** What docker's API has no words for. No client of its sends it: it is below one member, whose name is nobody else's. */
+const beyondDocker = struct<{ Publish: HostConfig['PortBindings']; Unpublish: HostConfig['PortBindings'] }>('container.GantryUpdate', {
+  Publish: messageFields('HostConfig').PortBindings,
+  Unpublish: messageFields('HostConfig').PortBindings,
 });
+
+/** Body of POST /containers/{id}/update. Init is a limit in the API's description, and nobody's. */
+export const containerUpdateBody = struct(
+  'container.UpdateConfig',
+  { ...pick(messageFields('HostConfig'), [...limits, 'RestartPolicy']), Gantry: beyondDocker },
+  { refused: ['KernelMemory', 'Init'] },
+);

@@ -12,7 +12,8 @@ import { isNetlinkError } from '../../netlink/connection';
 import type { BridgeRules, PortRule } from '../../nft/ruleset';
 import { hostAndPort, isRouted, type PortWish, type PublishedPort } from '../../ports/port';
 import { isWildcard } from '../../ports/book';
-import { isTranslated, type PortPublisher, type TargetAddresses } from '../../ports/publisher';
+import type { PortChange } from '../../ports/changes';
+import { isTranslated, type PortPublisher, type PublishOptions, type TargetAddresses } from '../../ports/publisher';
 import type { EndpointRecord, NetworkRecord } from '../../store/record';
 import type { EndpointPlan, EndpointWish, NetworkDriver, NetworkPlan, NetworkWish } from '../driver';
 import type { BridgeDevices } from './device';
@@ -159,6 +160,29 @@ export class BridgeDriver implements NetworkDriver {
     return ports;
   }
 
+  async republish(
+    network: NetworkRecord,
+    endpoint: EndpointRecord,
+    { kept, dropped, fresh }: PortChange,
+  ): Promise<readonly PublishedPort[]> {
+    if (network.internal) return [];
+    const options = this.#publishOptions(network, endpoint);
+    const added = await this.parts.publisher.change(endpoint, { dropped, wishes: fresh }, options);
+    const ports = [...kept, ...added];
+    try {
+      await this.parts.table.publish(
+        endpoint.id,
+        ports.flatMap((port) => portRule(endpoint, port)),
+      );
+    } catch (error) {
+      await this.unpublish({ ...endpoint, ports });
+      await this.restore(network, endpoint);
+      throw error;
+    }
+    this.#forgetFlows({ ...endpoint, ports: [...dropped, ...added] });
+    return ports;
+  }
+
   async unpublish(endpoint: EndpointRecord): Promise<void> {
     await this.parts.table.unpublish(endpoint.id);
     this.#forgetFlows(endpoint);
@@ -199,13 +223,16 @@ export class BridgeDriver implements NetworkDriver {
     endpoint: Pick<EndpointRecord, 'id' | 'name' | 'address' | 'ipv6'>,
     wishes: readonly PortWish[],
   ): Promise<readonly PublishedPort[]> {
-    if (network.internal) return [];
+    return network.internal ? [] : this.parts.publisher.publish(endpoint, wishes, this.#publishOptions(network, endpoint));
+  }
+
+  #publishOptions(network: NetworkRecord, endpoint: Addressed): PublishOptions {
     const { hostBinding, modes } = readBridgeOptions(network.options);
-    return this.parts.publisher.publish(endpoint, wishes, {
+    return {
       ...targetOf(endpoint),
       defaultIp: hostBinding === '0.0.0.0' ? '' : hostBinding,
       routed: { 4: modes[4] === 'routed', 6: modes[6] === 'routed' },
-    });
+    };
   }
 
   #forgetFlows(endpoint: EndpointRecord): void {

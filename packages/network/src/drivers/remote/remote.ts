@@ -4,6 +4,7 @@ import type { Ipam, Lease } from '../../ipam/ipam';
 import type { Namespace, NetworkKernel } from '../../kernel/kernel';
 import type { NetlinkConnection } from '../../netlink/connection';
 import { isMethodMissing, type PluginClient } from '../../plugins/client';
+import type { PortChange } from '../../ports/changes';
 import type { PortWish, PublishedPort } from '../../ports/port';
 import type { EndpointRecord, NetworkRecord } from '../../store/record';
 import type { EndpointPlan, EndpointWish, NetworkDriver, NetworkPlan, NetworkWish } from '../driver';
@@ -102,6 +103,19 @@ export class RemoteDriver implements NetworkDriver {
 
   publish(network: NetworkRecord, endpoint: Pick<EndpointRecord, 'id'>, wishes: readonly PortWish[]): Promise<readonly PublishedPort[]> {
     return this.#publish({ NetworkID: network.id, EndpointID: endpoint.id }, wishes);
+  }
+
+  /** Plugins know all of an endpoint's ports or none. */
+  async republish(network: NetworkRecord, endpoint: EndpointRecord, { wishes }: PortChange): Promise<readonly PublishedPort[]> {
+    await this.unpublish(endpoint);
+    try {
+      const ports = await this.publish(network, endpoint, wishes);
+      this.#unpublished.delete(endpoint.id);
+      return ports;
+    } catch (error) {
+      await this.#try('ProgramExternalConnectivity', () => this.restore(network, endpoint));
+      throw error;
+    }
   }
 
   async unpublish(endpoint: EndpointRecord): Promise<void> {

@@ -14,6 +14,7 @@ import { shouldRestart, shouldStartAtBoot } from '../restart/policy';
 import { releaseStrayShm } from '../start/shm';
 import { startById } from '../start/start';
 import { tellUntoldEnds } from './untold-ends';
+import { PORTS, undoPorts } from '../update/ports';
 
 /**
  * What a new process does before it serves: operations that were cut short are undone or finished, then every record is compared with
@@ -58,6 +59,11 @@ async function recoverOne(engine: Engine, ctx: CallContext, entry: JournalEntry)
   if (entry.kind === 'create' && before === undefined) {
     const failures = await undoSteps(ctx, createSteps(engine), entry.input as CreateInput, engine.logger);
     if (failures.length === 0) journal.end(entry, () => records.names.release(entry.subject), { durable: false });
+    return;
+  }
+  if (entry.kind === PORTS) {
+    // Behind what is found out about the container's task, which may be gone with its network.
+    engine.persistence.until(entry.subject, 'putting published ports back', () => undoPorts(engine, ctx, entry));
     return;
   }
   await recover(engine, ctx, entry);

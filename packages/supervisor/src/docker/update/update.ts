@@ -5,10 +5,11 @@ import { type CallContext, conflict, invalidArgument } from '@gantry/rpc';
 import { limitsOf } from '@gantry/spec';
 import { emitContainerEvent, inDockerNamespace, type Uses } from '../engine';
 import { isRunning } from '../../core/phases';
+import { asksForPorts, changePorts, type PortsNeeds } from './ports';
 import { validateResources } from '../validate/validate-host-config';
 import { validateRestartPolicy } from '../validate/validate-restart';
 
-type Needs = Uses<{ records: 'dockerNamespace' | 'requireDocker' | 'updateDocker'; tasks: 'update'; events: 'emit'; queues: 'run' }>;
+type Needs = Uses<{ tasks: 'update' }> & PortsNeeds;
 
 /** The limits that may change while a container lives. */
 const LIMITS = [
@@ -72,7 +73,7 @@ export async function updateContainer(engine: Needs, caller: CallContext, reques
       await engine.tasks.update(inDockerNamespace(engine, caller), { id, resources: packJson(RESOURCES_TYPE_URL, resources) });
     }
     engine.records.updateDocker(id, (current) => ({ ...current, hostConfig: next }));
-    return notes;
+    return asksForPorts(request) ? [...notes, ...(await changePorts(engine, caller, id, request)).warnings] : notes;
   });
   emitContainerEvent(engine, id, engine.records.requireDocker(id).docker, 'update');
   return { warnings };

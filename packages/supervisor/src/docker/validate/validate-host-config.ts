@@ -5,7 +5,7 @@ import { capabilityName, parseCpuSet, parseSecurityOptions } from '@gantry/spec'
 import { validateLogConfig } from '../logs/options/validate';
 import { parsePort } from './validate-config';
 import { validateRestartPolicy } from './validate-restart';
-import { validateModes } from './validate-modes';
+import { joinedContainer, validateModes } from './validate-modes';
 
 const MIN_MEMORY = 6n * 1024n * 1024n;
 
@@ -61,6 +61,14 @@ export function validateHostConfig(host: HostConfig, config: ContainerConfig): s
   validateLogConfig(host.LogConfig);
   validateModes(host, config);
   return [...validateResources(host), ...warningsOf(host)];
+}
+
+/** What is to be published, of a container that exists. Answers warnings. */
+export function validatePorts(host: HostConfig): string[] {
+  for (const name of Object.keys(host.PortBindings)) validatePortBinding(name, host);
+  if (joinedContainer(host.NetworkMode) !== undefined)
+    throw invalidArgument('conflicting options: port publishing and the container type network mode');
+  return warningsOf(host);
 }
 
 function warningsOf(host: HostConfig): string[] {
