@@ -8,6 +8,8 @@ export interface Contained extends Stateful {
   readonly id: string;
   /** Has a place on some network: there is something to give back when it ends. */
   readonly networked: boolean;
+  /** Has more that is to be given back than task, snapshot and directory (`giveBack` has something to do). */
+  readonly holds: boolean;
 }
 
 /** What comes after an end: its next start, its removal, or nothing. */

@@ -10,6 +10,7 @@ import { connectedTo, forgetEndpoints, tellDisconnected } from './connect/connec
 import { emitContainerEvent, eventAttributes } from './engine';
 import type { ExecTable } from './exec/table';
 import type { LogForwarders } from './logs/forward/forwarders';
+import { isForwarded } from './logs/log-config';
 import type { DockerContainer, DockerRecord, DockerRecords } from './records';
 import { shouldRestart } from './restart/policy';
 import { releaseShm } from './start/shm';
@@ -106,7 +107,9 @@ export function tellDied(needs: Pick<FaceNeeds, 'events'>, { id, docker }: Docke
 }
 
 function contained({ id, docker }: DockerRecord): Contained {
-  return { id, name: docker.name, state: docker.state, networked: docker.networkOrder.length > 0 };
+  const { name, state, networkOrder, mounts, volumeNames, hostConfig } = docker;
+  const holds = mounts.length > 0 || volumeNames.length > 0 || isForwarded(hostConfig?.LogConfig);
+  return { id, name, state, networked: networkOrder.length > 0, holds };
 }
 
 /** What of docker's view follows a change of the phase: a failed start leaves no addresses, and what ended is not healthy. */

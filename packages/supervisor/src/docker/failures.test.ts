@@ -187,6 +187,38 @@ describe('a removal', () => {
     }
   });
 
+  it('does not wait for the task of an ended container, which follows with the files', async () => {
+    const id = await run();
+    const gate = Promise.withResolvers<void>();
+    const { delete: whole } = engine.tasks;
+    instead(engine.tasks, 'delete', async (...args) => {
+      await gate.promise;
+      return whole(...args);
+    });
+    engine.exit(id, 0);
+    await until(() => phase(id) === Phase.PHASE_EXITED);
+    await remove(id);
+    expect([phase(id), world.tasks.ids]).toEqual([undefined, [`gantry/${id}/`]]);
+    expect(engine.journal.open().map(({ kind }) => kind)).toEqual(['discard']);
+    gate.resolve();
+    await nothingIsLeft();
+  });
+
+  it('whose task cannot go yet is finished by a new process', async () => {
+    const id = await run();
+    const { delete: whole } = engine.tasks;
+    instead(engine.tasks, 'delete', () => Promise.reject(internal('device or resource busy')));
+    engine.exit(id, 0);
+    await until(() => phase(id) === Phase.PHASE_EXITED);
+    await remove(id);
+    expect(phase(id)).toBeUndefined();
+    engine.stopPersisting();
+    await engine.queues.drain();
+    instead(engine.tasks, 'delete', whole);
+    await reconcile(engine);
+    await nothingIsLeft();
+  });
+
   it('of a --rm container that failed at its end is tried again', async () => {
     const id = await run({ hostConfig: { AutoRemove: true }, config: { Volumes: { '/v': {} } } });
     busyVolumes();

@@ -57,16 +57,16 @@ export function applyExit(core: Core, id: string, end: TaskEnd): void {
   const given = core.life.beginRelease(id);
   let tell = (): void => undefined;
   void core.queues
-    .run(id, () => afterExit(core, id, { next, ranMs, exit, tell, given }))
+    .run(id, () => afterExit(core, id, { next, exit, tell, given }))
     .catch((error: unknown) => core.logger.error({ err: error, container: id }, 'finishing with an ended container failed'))
     .finally(given);
+  if (next !== 'removal') void core.queues.behind(id, () => takeTaskAway(core, id, ranMs));
   core.life.tellEnded(id);
   tell = core.face.ended(id, end, ranMs);
 }
 
 interface AfterExit {
   readonly next: AfterEnd;
-  readonly ranMs: number;
   readonly exit: Exit;
   readonly tell: () => void;
   /** The network is given back. */
@@ -74,7 +74,7 @@ interface AfterExit {
 }
 
 /** In the container's queue. The network is given back before anybody is told of the end: a port is free when a wait returns. */
-async function afterExit(core: Core, id: string, { next, ranMs, exit, tell, given }: AfterExit): Promise<void> {
+async function afterExit(core: Core, id: string, { next, exit, tell, given }: AfterExit): Promise<void> {
   const ctx = newContext({ namespace: core.face.namespace, logger: core.logger });
   if (next === 'removal') {
     await removeEnded(core, ctx, id, () => releaseNetwork(core, ctx, id).then(tell).finally(given));
@@ -84,6 +84,11 @@ async function afterExit(core: Core, id: string, { next, ranMs, exit, tell, give
   tell();
   given();
   core.life.tellExit(id, exit);
+}
+
+/** Behind the end's telling, and never fails: the task goes, and what waits for that is scheduled. Whoever removes the container need not wait for it. */
+async function takeTaskAway(core: Core, id: string, ranMs: number): Promise<void> {
+  const ctx = newContext({ namespace: core.face.namespace, logger: core.logger });
   await patiently(() => deleteTask(core, ctx, id)).catch((error: unknown) => {
     core.logger.warn({ err: error, container: id }, 'an ended task could not be deleted');
     core.persistence.until(id, 'deleting an ended task', async () => {
@@ -92,6 +97,5 @@ async function afterExit(core: Core, id: string, { next, ranMs, exit, tell, give
     });
   });
   const container = core.face.get(id);
-  if (next === 'restart' && container !== undefined && phaseOf(container) === Phase.PHASE_RESTARTING)
-    core.life.restarter.schedule(id, ranMs);
+  if (container !== undefined && phaseOf(container) === Phase.PHASE_RESTARTING) core.life.restarter.schedule(id, ranMs);
 }

@@ -1,6 +1,7 @@
 import { promises as fs } from 'node:fs';
 import { asGantryError, type CallContext, errorText, GantryError } from '@gantry/rpc';
 import type { Core } from '../core';
+import type { Contained } from '../face';
 import { stopTask } from '../exit/task-end';
 import type { JournalEntry } from '../journal';
 import { patiently } from '../patience';
@@ -26,6 +27,7 @@ interface RemovalInput {
 export async function remove(core: Needs, ctx: CallContext, id: string, { volumes }: RemovalInput): Promise<void> {
   // One that failed before, perhaps with other words about the volumes: this one takes its place.
   const former = core.journal.open().filter(({ kind, subject }) => kind === 'remove' && subject === id);
+  if (former.length === 0 && isBare(core.face.get(id))) return removeBare(core, ctx, id);
   const input: RemovalInput = { volumes: volumes || former.some((entry) => (entry.input as RemovalInput).volumes) };
   const entry = core.journal.begin('remove', id, input, () => {
     for (const old of former) core.journal.end(old, () => undefined);
@@ -33,6 +35,24 @@ export async function remove(core: Needs, ctx: CallContext, id: string, { volume
     if (container !== undefined && phaseOf(container) !== Phase.PHASE_REMOVING) core.face.move(id, Phase.PHASE_REMOVING);
   });
   await finishRemoval(core, ctx, entry);
+}
+
+/** Nothing of it runs, and nothing is to be given back that may fail or take its time. */
+function isBare(container: Contained | undefined): boolean {
+  if (container === undefined || container.holds) return false;
+  const phase = phaseOf(container);
+  return phase === Phase.PHASE_CREATED || phase === Phase.PHASE_EXITED;
+}
+
+/** One durable transaction; the task of its last run, which has ended, follows with the files. May run beside the work that takes that away already. */
+function removeBare(core: Needs, ctx: CallContext, id: string): void {
+  let tell = (): void => undefined;
+  const before = core.face.get(id);
+  const input: DiscardInput = { snapshotter: snapshotterOf(core, id) };
+  const rest = core.journal.begin('discard', id, input, () => (tell = core.face.delete(id)), { durable: true });
+  tell();
+  core.life.tellRemoved(id, { exitCode: before === undefined ? 0n : stateOf(before).exitCode, error: '' });
+  discardBehind(core, ctx, rest);
 }
 
 /**
@@ -55,10 +75,15 @@ export async function finishRemoval(core: Needs, ctx: CallContext, entry: Journa
   const rest = core.journal.end(entry, () => core.journal.begin('discard', id, input, () => (forget = core.face.delete(id))));
   forget();
   core.life.tellRemoved(id, { exitCode: stateOf(container).exitCode, error: '' });
+  discardBehind(core, ctx, rest);
+}
+
+function discardBehind(core: Needs, ctx: CallContext, rest: JournalEntry): void {
+  const container = rest.subject;
   void core.queues
-    .run(id, () => discard(core, ctx, rest))
+    .run(container, () => discard(core, ctx, rest))
     .catch((error: unknown) =>
-      core.logger.warn({ err: error, container: id }, 'the files of a removed container are still there; they are removed later'),
+      core.logger.warn({ err: error, container }, 'the files of a removed container are still there; they are removed later'),
     );
 }
 

@@ -50,6 +50,11 @@ export function planLog(log: HostConfigLogConfig | undefined, path: string, cont
   });
 }
 
+/** Whether a service of ours passes the lines on. */
+export function isForwarded(log: HostConfigLogConfig | undefined): boolean {
+  return driverOf(log?.Type ?? '')?.forwarding !== undefined;
+}
+
 /** Fails as dockerd does when a log driver does not begin. */
 export function loggingFailed(error: unknown): GantryError {
   return new GantryError('internal', `failed to create task for container: failed to initialize logging driver: ${errorText(error)}`, {

@@ -18,7 +18,7 @@ export async function removeContainer(engine: Engine, caller: CallContext, reque
     const { id } = engine.records.requireDocker(request.id);
     const ctx = detached(inDockerNamespace(engine, caller));
     if (request.force) await killAndWait(engine, ctx, id);
-    await engine.queues.run(id, () => remove(engine, ctx, id, request));
+    await engine.queues.past(id, () => remove(engine, ctx, id, request));
     return {};
   });
 }
