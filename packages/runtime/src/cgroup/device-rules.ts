@@ -35,22 +35,29 @@ export function deviceRules(given: readonly LinuxDeviceCgroup[]): DeviceRule[] {
   return withoutIdle([{ allow: false, type: 'a', major: -1, minor: -1, access: 'rwm' }, ...rules, ...always]);
 }
 
-/** A rule for every device undoes what was before it; what is allowed already need not be allowed again. Each rule costs a write on cgroup v1. */
+/** A rule for every device undoes what was before it; what is allowed already need not be allowed again, nor what is not allowed be denied. Each rule costs a write on cgroup v1. */
 function withoutIdle(rules: readonly DeviceRule[]): DeviceRule[] {
   const needed = rules.slice(rules.findLastIndex(({ type }) => type === 'a'));
-  let allowed = new Set<string>();
+  let allowed: DeviceRule[] = [];
   let all = false;
   return needed.filter((rule) => {
     if (!rule.allow) {
-      [allowed, all] = [new Set(), false];
+      if (rule.type !== 'a' && !all && !allowed.some((other) => meets(rule, other))) return false;
+      [allowed, all] = [[], false];
       return true;
     }
     const text = formatRule(rule);
-    if (all || allowed.has(text)) return false;
+    if (all || allowed.some((other) => formatRule(other) === text)) return false;
     if (rule.type === 'a') all = true;
-    allowed.add(text);
+    allowed.push(rule);
     return true;
   });
+}
+
+/** Some device is of both, whatever may be done with it. */
+function meets(a: DeviceRule, b: DeviceRule): boolean {
+  const same = (one: number, other: number): boolean => one < 0 || other < 0 || one === other;
+  return a.type === b.type && same(a.major, b.major) && same(a.minor, b.minor);
 }
 
 /** Of r, w and m; nothing said means all of them. */

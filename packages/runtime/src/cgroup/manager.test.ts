@@ -3,6 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import type { LinuxDeviceCgroup } from '@gantry/oci';
 import { deviceProgram } from './device-program';
+import { deviceRules, formatRule } from './device-rules';
 import { parseHierarchies } from './hierarchies';
 import { cpuWeight, settingsV2 } from './limits-v2';
 import { createCgroupManager } from './manager';
@@ -55,6 +56,18 @@ test('v2 values', () => {
     'memory.high': '9',
   });
   expect(() => settingsV2({ memory: { limit: 100, swap: 50 } })).toThrow('below');
+});
+
+test('device rules that change nothing are left out', () => {
+  const rules = (...given: LinuxDeviceCgroup[]): string[] =>
+    deviceRules([{ allow: false, access: 'rwm' }, ...given]).map((rule) => `${rule.allow ? '+' : '-'} ${formatRule(rule)}`);
+  const fuse = (allow: boolean, access = 'rwm'): LinuxDeviceCgroup => ({ allow, type: 'c', major: 10, minor: 229, access });
+  const always = rules();
+  expect(always).toHaveLength(11);
+  expect(rules({ allow: true, type: 'c', major: 1, minor: 5, access: 'rwm' }, fuse(false))).toHaveLength(11);
+  expect(rules(fuse(true, 'rw'), fuse(false, 'w'))).toEqual(['- a', '+ c 10:229 rw', '- c 10:229 w', ...always.slice(1)]);
+  expect(rules({ allow: true, type: 'c', major: 10, access: 'r' }, fuse(false))).toEqual(['- a', '+ c 10:* r', '- c 10:229 rwm', ...always.slice(1)]);
+  expect(rules({ allow: true, access: 'rwm' }, fuse(false)).slice(0, 2)).toEqual(['+ a', '- c 10:229 rwm']);
 });
 
 describe('the device program', () => {

@@ -25,6 +25,6 @@ export async function stopTask(core: Needs, ctx: CallContext, id: string): Promi
 /** Deletes an ended task and its bundle. A missing task is fine; one that still runs is failedPrecondition. */
 export async function deleteTask(core: Needs, ctx: CallContext, id: string): Promise<void> {
   await core.tasks.delete(ctx, { id }).catch(ignore('notFound'));
-  await removeBundle(bundleDir(core, id));
+  removeBundle(bundleDir(core, id));
   await core.face.taskGone(id);
 }

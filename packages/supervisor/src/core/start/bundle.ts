@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, mkdirSync, promises as fs, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { formatJson, type Spec } from '@gantry/oci';
 
@@ -21,12 +21,15 @@ export function openWay(directory: string, group: number): void {
   }
 }
 
-export async function removeBundle(directory: string): Promise<void> {
-  await fs.unlink(join(directory, 'config.json')).catch(ignoreMissing);
+/** Files of the run root: at once, which is a tenth of what threads take for it. */
+export function removeBundle(directory: string): void {
+  rmSync(join(directory, 'config.json'), { force: true });
   // Never recursive: a root file system that is still mounted there must not be emptied.
-  for (const path of [join(directory, 'rootfs'), directory]) await fs.rmdir(path).catch(() => undefined);
-}
-
-function ignoreMissing(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'ENOENT') throw error;
+  for (const path of [join(directory, 'rootfs'), directory]) {
+    try {
+      rmdirSync(path);
+    } catch {
+      // it is in use, or gone
+    }
+  }
 }

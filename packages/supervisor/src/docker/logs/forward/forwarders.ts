@@ -38,14 +38,14 @@ export class LogForwarders {
       const sink = await forwarding.connect(target, new AbortController().signal);
       await sink.close();
     }
-    await writeTarget(log, target);
+    writeTarget(log, target);
   }
 
   /** Begins, or goes on, with a container that has a target. One that does not run is passed on to its end only. */
   begin(id: string, runs: boolean): void {
     this.turn(id, async () => {
       await this.running.get(id)?.stop();
-      const target = this.closed ? undefined : await readTarget(this.needs.log(id));
+      const target = this.closed ? undefined : readTarget(this.needs.log(id));
       const forwarding = target === undefined ? undefined : driverOf(target.driver)?.forwarding;
       if (target === undefined || forwarding === undefined) return;
       const forwarder = new Forwarder({
