@@ -20,12 +20,18 @@ export interface NamespaceListeners {
   close(): void;
 }
 
+export interface Configuring {
+  readonly netlink: NetlinkPort;
+  /** The files are written, in their order. A thread does it: some wait until the kernel has taken another namespace apart. */
+  readonly written: Promise<void>;
+}
+
 /** What the service needs of the kernel; tests on a real kernel use the real one, the rest a literal. */
 export interface NetworkKernel extends HostPorts {
   /** A netlink socket of the host's namespace, or of another one. Throws an error with an errno `code`. */
   netlink(protocol: 'route' | 'netfilter', namespace?: Namespace): NetlinkPort;
-  /** Writes files below /proc/sys inside the namespace (those that exist) and opens a route socket there, in one visit. */
-  configure(namespace: Namespace, sysctls: readonly (readonly [name: string, value: string])[]): NetlinkPort;
+  /** Opens files below /proc/sys inside the namespace (those that exist), which are then written, and a route socket there, in one visit. */
+  configure(namespace: Namespace, sysctls: readonly (readonly [name: string, value: string])[]): Configuring;
   /** Throws an error with `code` ENOENT (or ESRCH) when the namespace is gone. */
   namespace(path: string): Namespace;
   /** Identity of the namespace at the path; undefined when there is none. */

@@ -1,14 +1,16 @@
 import { createSocket } from 'node:dgram';
-import { closeSync, existsSync, fstatSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, constants, existsSync, fstatSync, openSync, readFileSync, statSync, write as writeFile, writeFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
+import { promisify } from 'node:util';
 import { NETLINK, NetlinkSocket, SOL, inNetworkNamespace, syscalls } from '@gantry/linux';
 import type { NetlinkPort } from '../netlink/connection';
 import type { Protocol } from '../ports/port';
 import type { HeldPort, PortTarget } from '../ports/publisher';
 import { relayTcp, relayUdp } from '../ports/relay';
-import type { DatagramHandler, Namespace, NamespaceListeners, NetworkKernel } from './kernel';
+import type { Configuring, DatagramHandler, Namespace, NamespaceListeners, NetworkKernel } from './kernel';
 import { bindSocket } from './sockets';
 
+const write = promisify(writeFile);
 const PROTOCOLS = { route: NETLINK.ROUTE, netfilter: NETLINK.NETFILTER } as const;
 const SO_SNDBUFFORCE = 32;
 /** Enough for a transaction with tens of thousands of map elements. */
@@ -29,10 +31,12 @@ export class LinuxKernel implements NetworkKernel {
     return socket;
   }
 
-  configure(namespace: Namespace, sysctls: readonly (readonly [name: string, value: string])[]): NetlinkPort {
+  configure(namespace: Namespace, sysctls: readonly (readonly [name: string, value: string])[]): Configuring {
     return inNetworkNamespace(namespace.descriptor, () => {
-      for (const [name, value] of sysctls) this.writeSysctl(name, value);
-      return new NetlinkSocket(NETLINK.ROUTE);
+      const netlink = new NetlinkSocket(NETLINK.ROUTE);
+      const written = writeAll(openSysctls(sysctls));
+      written.catch(() => undefined); // whoever configures waits for it, unless something else failed before
+      return { netlink, written };
     });
   }
 
@@ -126,6 +130,27 @@ export class LinuxKernel implements NetworkKernel {
 
   #identity(device: number, inode: number): string {
     return `${device}:${inode}@${this.#boot}`;
+  }
+}
+
+interface OpenFile {
+  readonly file: number;
+  readonly value: string;
+}
+
+/** Which namespace a file below /proc/sys is of is settled when it is opened. */
+function openSysctls(sysctls: readonly (readonly [name: string, value: string])[]): OpenFile[] {
+  return sysctls.flatMap(([name, value]) => {
+    const file = absentAsUndefined(() => openSync(`/proc/sys/${name}`, constants.O_WRONLY));
+    return file === undefined ? [] : [{ file, value }];
+  });
+}
+
+async function writeAll(files: readonly OpenFile[]): Promise<void> {
+  try {
+    for (const { file, value } of files) await write(file, value);
+  } finally {
+    for (const { file } of files) closeSync(file);
   }
 }
 

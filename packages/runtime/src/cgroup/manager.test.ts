@@ -66,7 +66,12 @@ test('device rules that change nothing are left out', () => {
   expect(always).toHaveLength(11);
   expect(rules({ allow: true, type: 'c', major: 1, minor: 5, access: 'rwm' }, fuse(false))).toHaveLength(11);
   expect(rules(fuse(true, 'rw'), fuse(false, 'w'))).toEqual(['- a', '+ c 10:229 rw', '- c 10:229 w', ...always.slice(1)]);
-  expect(rules({ allow: true, type: 'c', major: 10, access: 'r' }, fuse(false))).toEqual(['- a', '+ c 10:* r', '- c 10:229 rwm', ...always.slice(1)]);
+  expect(rules({ allow: true, type: 'c', major: 10, access: 'r' }, fuse(false))).toEqual([
+    '- a',
+    '+ c 10:* r',
+    '- c 10:229 rwm',
+    ...always.slice(1),
+  ]);
   expect(rules({ allow: true, access: 'rwm' }, fuse(false)).slice(0, 2)).toEqual(['+ a', '- c 10:229 rwm']);
 });
 

@@ -38,9 +38,11 @@ export async function plug(kernel: NetworkKernel, route: NetlinkConnection, name
     if (!isNetlinkError(error, 'EEXIST')) throw error;
     await route.request([port]); // told apart by what follows: the peer is in the namespace, or the name belongs to somebody else
   }
-  const inside = new NetlinkConnection(kernel.configure(namespace, ipv6Settings(wanted)));
+  const { netlink, written } = kernel.configure(namespace, ipv6Settings(wanted));
+  const inside = new NetlinkConnection(netlink);
   try {
-    const [link] = readLinks(await inside.request([setUp(LOOPBACK_INDEX), getLink(wanted.name)]));
+    const [answers] = await Promise.all([inside.request([setUp(LOOPBACK_INDEX), getLink(wanted.name)]), written]);
+    const [link] = readLinks(answers);
     const index = link?.index ?? 0;
     await inside.request([
       ...wanted.addresses.map((address) => addAddress(index, address)),
