@@ -158,6 +158,7 @@ const synchronousPlaces = {
     'packages/supervisor/src/docker/connect/engine-network.ts',
     'packages/supervisor/src/docker/create/{base-layer,create-steps}.ts',
     'packages/supervisor/src/docker/exec/store.ts',
+    'packages/supervisor/src/docker/logs/forward/target.ts',
     'packages/supervisor/src/docker/start/shm.ts',
     'packages/images/src/content/{ingest,paths,trash,uploads,writer}.ts',
     'packages/images/src/layers/{native,sink}.ts',

@@ -1,3 +1,4 @@
+import { promises as fs } from 'node:fs';
 import { asGantryError, type CallContext, errorText, GantryError } from '@gantry/rpc';
 import type { Core } from '../core';
 import type { Contained } from '../face';
@@ -5,7 +6,7 @@ import { stopTask } from '../exit/task-end';
 import type { JournalEntry } from '../journal';
 import { patiently } from '../patience';
 import { Phase, phaseOf, stateOf } from '../phases';
-import { removeDirectory } from './directory';
+import { containerDir } from '../places';
 import { discardSnapshot } from './discard';
 
 type Needs = Pick<
@@ -140,6 +141,10 @@ function removeLater(core: Needs, ctx: CallContext, entry: JournalEntry): void {
 
 function snapshotterOf({ records, face }: Pick<Core, 'records' | 'face'>, id: string): string {
   return records.get(face.namespace, id)?.snapshotter ?? '';
+}
+
+function removeDirectory(core: Pick<Core, 'settings'>, id: string): Promise<void> {
+  return fs.rm(containerDir(core, id), { recursive: true, force: true });
 }
 
 /** The container stays as dead, with the reason, and can be removed again. */
