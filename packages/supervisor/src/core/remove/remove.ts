@@ -46,11 +46,11 @@ function isBare(container: Contained | undefined): boolean {
 
 /** One durable transaction; the task of its last run, which has ended, follows with the files. May run beside the work that takes that away already. */
 function removeBare(core: Needs, ctx: CallContext, id: string): void {
-  let tell = (): void => undefined;
+  let forget = (): void => undefined;
   const before = core.face.get(id);
   const input: DiscardInput = { snapshotter: snapshotterOf(core, id) };
-  const rest = core.journal.begin('discard', id, input, () => (tell = core.face.delete(id)), { durable: true });
-  tell();
+  const rest = core.journal.begin('discard', id, input, () => (forget = core.face.delete(id)), { durable: true });
+  forget();
   core.life.tellRemoved(id, { exitCode: before === undefined ? 0n : stateOf(before).exitCode, error: '' });
   discardBehind(core, ctx, rest);
 }
