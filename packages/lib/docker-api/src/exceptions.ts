@@ -57,7 +57,7 @@ export const exceptions: { readonly [M in keyof Messages]?: Exceptions<Messages[
   },
   HostConfig: {
     go: 'container.HostConfig',
-    omit: ['Annotations', 'StorageOpt', 'Tmpfs', 'Sysctls', 'Runtime', 'KernelMemoryTCP', 'Mounts'],
+    omit: ['Annotations', 'StorageOpt', 'Tmpfs', 'Sysctls', 'Runtime', 'KernelMemoryTCP', 'Mounts', 'HealthcheckOnFailureAction'],
     absent: ['Init'],
     versions: { '1.41-': ['CgroupnsMode'], '1.43-': ['Annotations'] },
     types: { BlkioWeight: 'uint16', OomScoreAdj: 'int', IOMaximumIOps: 'uint64', IOMaximumBandwidth: 'uint64' },

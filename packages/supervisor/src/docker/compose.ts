@@ -17,6 +17,7 @@ import { execEnded, reconcileExecs } from './exec/exec';
 import { openExecStore } from './exec/store';
 import { ExecTable } from './exec/table';
 import { healthMonitors, watchHealth } from './health/probe';
+import { UnhealthyActions } from './health/unhealthy';
 import { findProgram, locateProgram } from '@gantry/native';
 import { isRunning } from '../core/phases';
 import { LogForwarders } from './logs/forward/forwarders';
@@ -80,7 +81,8 @@ export function createContainersEngine(surroundings: EngineSurroundings, overrid
   };
   const engine: Engine = { ...parts, face: dockerFace(parts) };
   engine.execs.onEnded = (exec) => execEnded(engine, exec);
-  const health = healthMonitors(engine);
+  const unhealthy = new UnhealthyActions(engine);
+  const health = healthMonitors(engine, (id) => unhealthy.act(id));
   engine.life.onStarted((id) => forwarders.begin(id, true));
   engine.life.onEnded((id) => forwarders.ended(id));
   let forget = (): void => undefined;
@@ -96,6 +98,7 @@ export function createContainersEngine(surroundings: EngineSurroundings, overrid
       await reconcileExecs(engine).catch((error: unknown) => logger.warn({ err: error }, 'reconciling execs failed'));
       for (const { id, docker } of records.listDocker()) {
         watchHealth(engine, health, id);
+        unhealthy.act(id);
         forwarders.begin(id, isRunning(docker));
       }
     },

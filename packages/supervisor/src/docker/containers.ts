@@ -9,6 +9,7 @@ import type { DockerEvents } from './events';
 import { connectedTo, forgetEndpoints, tellDisconnected } from './connect/connect';
 import { emitContainerEvent, eventAttributes } from './engine';
 import type { ExecTable } from './exec/table';
+import { restartsUnhealthy } from './health/on-failure';
 import type { LogForwarders } from './logs/forward/forwarders';
 import { isForwarded } from './logs/log-config';
 import type { DockerContainer, DockerRecord, DockerRecords } from './records';
@@ -55,7 +56,7 @@ export function dockerFace(needs: FaceNeeds): Face {
       const { docker } = records.requireDocker(id);
       const { restartCount, manuallyStopped } = stateOf(docker);
       const ended = { exitCode: BigInt(end.exitCode), restartCount, manuallyStopped };
-      if (shouldRestart(docker.hostConfig?.RestartPolicy, ended)) return 'restart';
+      if (shouldRestart(docker.hostConfig?.RestartPolicy, ended) || restartsUnhealthy(docker)) return 'restart';
       return !life.isKept(id) && docker.hostConfig?.AutoRemove === true ? 'removal' : 'rest';
     },
     ended(id, { exitCode }, ranMs) {

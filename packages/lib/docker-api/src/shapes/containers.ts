@@ -78,6 +78,6 @@ const beyondDocker = struct<{ Publish: HostConfig['PortBindings']; Unpublish: Ho
 /** Body of POST /containers/{id}/update. Init is a limit in the API's description, and nobody's. */
 export const containerUpdateBody = struct(
   'container.UpdateConfig',
-  { ...pick(messageFields('HostConfig'), [...limits, 'RestartPolicy']), Gantry: beyondDocker },
+  { ...pick(messageFields('HostConfig'), [...limits, 'RestartPolicy', 'HealthcheckOnFailureAction']), Gantry: beyondDocker },
   { refused: ['KernelMemory', 'Init'] },
 );

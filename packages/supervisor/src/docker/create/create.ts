@@ -19,6 +19,8 @@ import { checkEndpoints } from './check-endpoints';
 import { createSteps } from './create-steps';
 import { leaseOf } from '../../core/remove/discard';
 import { resolveImage } from './image';
+import { healthSettings } from '../health/health';
+import { withUnhealthyLabel } from '../health/on-failure';
 import { type ImageView, planImageViews } from '../image-mounts/make';
 import { keepJoinedIds } from '../connect/joined';
 import { keepLinks } from '../connect/links';
@@ -102,7 +104,7 @@ async function plan(engine: Engine, ctx: CallContext, id: string, request: Creat
     request.networkingConfig?.EndpointsConfig ?? {},
     async (ref) => (await engine.network.getNetwork(ctx, { ref })).network,
   );
-  const host = applyDefaults(engine, HostConfig.create(request.hostConfig));
+  const host = applyDefaults(engine, withUnhealthyLabel(HostConfig.create(request.hostConfig), request.config.Labels));
   engine.runtimes.get(host.Runtime ?? '');
   const platform = request.platform === '' ? undefined : parsePlatform(request.platform);
   if (request.config.Image === '') commandOf(request.config); // docker's first word on a request that says nothing
@@ -112,6 +114,8 @@ async function plan(engine: Engine, ctx: CallContext, id: string, request: Creat
   commandOf(config);
   validateConfig(config);
   const warnings = validateHostConfig(host, config);
+  if (host.HealthcheckOnFailureAction !== '' && healthSettings(config.Healthcheck, []) === undefined)
+    warnings.push(`The container has no health check: it is never unhealthy, and "${host.HealthcheckOnFailureAction}" never done`);
   checkRemap(engine, host);
   keepJoinedIds(host, (ref) => engine.records.findDocker(ref));
   // The container whose network is joined may come later, as docker has it.

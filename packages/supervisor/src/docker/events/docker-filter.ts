@@ -4,7 +4,7 @@ import type { EventMessage } from '@gantry/api/gantry/engine/v1/types';
 export type Filters = Readonly<Record<string, { values: readonly string[] }>>;
 
 /** Actions that carry detail after a colon ("exec_create: sh -c x"): the bare word in a filter matches them all. */
-const DETAILED = new Set(['exec_create', 'exec_start', 'health_status']);
+const DETAILED = new Set(['exec_create', 'exec_start', 'health_action', 'health_status']);
 
 /** Filters that name the event's object: by id or name, in full or by prefix. */
 const OBJECT_KEYS = ['container', 'daemon', 'plugin', 'volume', 'network', 'node', 'service', 'secret', 'config'] as const;

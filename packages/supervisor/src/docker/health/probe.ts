@@ -25,8 +25,8 @@ type Needs = Uses<{
 /** Bytes of a probe's output that are kept. */
 const MAX_OUTPUT = 4096;
 
-/** Health checks of the engine's containers: started and stopped with them. */
-export function healthMonitors(engine: Needs): HealthMonitors {
+/** Health checks of the engine's containers: started and stopped with them. `unhealthy` is told of each that fails once a container is that. */
+export function healthMonitors(engine: Needs, unhealthy: (id: string) => void): HealthMonitors {
   const host: HealthHost = {
     now: nowText,
     probe: (id, args, timeoutMs) => probe(engine, id, args, timeoutMs),
@@ -48,6 +48,7 @@ export function healthMonitors(engine: Needs): HealthMonitors {
         },
         { durable: false },
       );
+      if (health.Status === 'unhealthy') unhealthy(id);
     },
   };
   const monitors = new HealthMonitors(host, engine.logger);

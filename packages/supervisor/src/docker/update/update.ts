@@ -5,6 +5,7 @@ import { type CallContext, conflict, invalidArgument } from '@gantry/rpc';
 import { limitsOf } from '@gantry/spec';
 import { emitContainerEvent, inDockerNamespace, type Uses } from '../engine';
 import { isRunning } from '../../core/phases';
+import { unhealthyAction } from '../health/on-failure';
 import { asksForPorts, changePorts, type PortsNeeds } from './ports';
 import { validateResources } from '../validate/validate-host-config';
 import { validateRestartPolicy } from '../validate/validate-restart';
@@ -57,12 +58,15 @@ export async function updateContainer(engine: Needs, caller: CallContext, reques
     if (asked.PidsLimit !== undefined) next.PidsLimit = asked.PidsLimit > 0n ? asked.PidsLimit : 0n; // 0: no limit
     refuseConflicts(id, present, asked);
     if (asked.RestartPolicy !== undefined && asked.RestartPolicy.Name !== '') next.RestartPolicy = asked.RestartPolicy;
+    const action = asked.HealthcheckOnFailureAction;
+    if (action !== '') next.HealthcheckOnFailureAction = action === 'none' ? '' : action;
     if (asked.Memory > 0n && asked.MemorySwap === 0n && present.MemorySwap > 0n && asked.Memory > present.MemorySwap) {
       throw conflict(
         `Cannot update container ${id}: Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time`,
       );
     }
     validateRestartPolicy(next);
+    unhealthyAction(next);
     const notes = validateResources(next);
     if (isRunning(docker) && (Object.keys(changed).length > 0 || asked.PidsLimit !== undefined)) {
       const resources = await limitsOf({

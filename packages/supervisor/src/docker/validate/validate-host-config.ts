@@ -2,6 +2,7 @@ import { cpus } from 'node:os';
 import type { ContainerConfig, HostConfig } from '@gantry/api/gantry/engine/v1/types';
 import { invalidArgument } from '@gantry/rpc';
 import { capabilityName, parseCpuSet, parseSecurityOptions } from '@gantry/spec';
+import { unhealthyAction } from '../health/on-failure';
 import { validateLogConfig } from '../logs/options/validate';
 import { parsePort } from './validate-config';
 import { validateRestartPolicy } from './validate-restart';
@@ -58,6 +59,7 @@ export function validateHostConfig(host: HostConfig, config: ContainerConfig): s
   }
   if (host.ConsoleSize.length !== 0 && host.ConsoleSize.length !== 2) throw invalidArgument('ConsoleSize must be [height, width]');
   validateRestartPolicy(host);
+  unhealthyAction(host);
   validateLogConfig(host.LogConfig);
   validateModes(host, config);
   return [...validateResources(host), ...warningsOf(host)];
