@@ -16,6 +16,8 @@ export class Restarter {
   private readonly delays = new Map<string, number>();
   private readonly timers = new Map<string, Timer>();
   private stopped = false;
+  /** Containers whose starts another has in hand; 'all' while it is not known which. */
+  private held: 'all' | Set<string> = new Set();
 
   constructor(private readonly start: (id: string) => void) {}
 
@@ -25,6 +27,7 @@ export class Restarter {
     const delay = nextDelay(this.delays.get(id), ranMs);
     this.delays.set(id, delay);
     this.cancel(id);
+    if (this.held === 'all' || this.held.has(id)) return;
     this.timers.set(
       id,
       after(delay, () => {
@@ -32,6 +35,17 @@ export class Restarter {
         this.start(id);
       }),
     );
+  }
+
+  /** Starts none of these, or nothing, by itself: who holds them starts them. */
+  hold(ids: 'all' | Iterable<string>): void {
+    this.held = ids === 'all' ? ids : new Set(ids);
+  }
+
+  /** The holder's turn has come, and with it its end. */
+  release(id: string): void {
+    this.cancel(id);
+    if (this.held !== 'all') this.held.delete(id);
   }
 
   /** Answers whether a restart was waiting. */
@@ -44,6 +58,11 @@ export class Restarter {
   forget(id: string): void {
     this.cancel(id);
     this.delays.delete(id);
+  }
+
+  /** The engine ends: nothing is started any more. */
+  get isStopped(): boolean {
+    return this.stopped;
   }
 
   /** Starts nothing any more; the next process goes on with what waits. */

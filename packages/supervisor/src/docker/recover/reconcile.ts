@@ -10,9 +10,11 @@ import { createSteps } from '../create/create-steps';
 import type { Engine } from '../engine';
 import type { DockerRecord } from '../records';
 import { removeContainer } from '../remove/remove';
+import { isToRestart } from '../health/on-failure';
 import { shouldRestart, shouldStartAtBoot } from '../restart/policy';
 import { releaseStrayShm } from '../start/shm';
 import { startById } from '../start/start';
+import { startInOrder } from './start-in-order';
 import { tellUntoldEnds } from './untold-ends';
 import { PORTS, undoPorts } from '../update/ports';
 
@@ -27,18 +29,23 @@ export async function reconcile(engine: Engine): Promise<void> {
   const booted = engine.records
     .listDocker()
     .filter(({ docker }) => stateOf(docker).bootId !== '' && stateOf(docker).bootId !== engine.settings.bootId);
+  engine.life.restarter.hold('all'); // what is to start does so in its order, below
   await compareTasks(engine, ctx);
   await tellNetwork(engine, ctx);
   await sweepRunRoot(engine).catch((error: unknown) =>
     engine.logger.warn({ err: error }, 'mounts of a former process could not be taken away'),
   );
-  for (const record of engine.records.listDocker())
+  const due = engine.records.listDocker().filter((record) =>
     resume(
       engine,
       ctx,
       record,
       booted.some(({ id }) => id === record.id),
-    );
+    ),
+  );
+  const ids = due.map(({ id }) => id);
+  engine.life.restarter.hold(ids);
+  startInOrder(engine, ctx, ids, (id) => startDue(engine, ctx, id));
   void releaseStrayLeases(engine, ctx).catch((error: unknown) =>
     engine.logger.warn({ err: error }, 'leases without a container could not be looked for'),
   );
@@ -72,8 +79,17 @@ async function recoverOne(engine: Engine, ctx: CallContext, entry: JournalEntry)
     await removeContainer(engine, ctx, { id: entry.subject, force: true, volumes: true, link: false });
 }
 
-/** Goes on with what a container was in the middle of: a removal, a wait for its restart, a start at boot. */
-function resume(engine: Engine, ctx: CallContext, { id, docker }: DockerRecord, afterBoot: boolean): void {
+/** A start that was due when the engine began, unless somebody else was quicker. */
+async function startDue(engine: Engine, ctx: CallContext, id: string): Promise<void> {
+  await engine.queues.run(id, async () => undefined); // its end, perhaps
+  engine.life.restarter.release(id);
+  const record = engine.records.getDocker(id);
+  if (record === undefined || engine.life.restarter.isStopped) return;
+  if ([Phase.PHASE_RESTARTING, Phase.PHASE_EXITED].includes(phaseOf(record.docker))) await startById(engine, ctx, id, 'policy');
+}
+
+/** Goes on with what a container was in the middle of: a removal. Answers whether it is to be started: its restart was waited for, or the host came up. */
+function resume(engine: Engine, ctx: CallContext, { id, docker }: DockerRecord, afterBoot: boolean): boolean {
   const failed = (error: unknown): void => engine.logger.error({ err: error, container: id }, 'going on with a container failed');
   const state = stateOf(docker);
   const policy = docker.hostConfig?.RestartPolicy;
@@ -84,20 +100,19 @@ function resume(engine: Engine, ctx: CallContext, { id, docker }: DockerRecord, 
       // With an entry of the journal it goes on already; without one the removal of a --rm container, or of another version, was cut short.
       if (!engine.journal.open().some(({ kind, subject }) => kind === 'remove' && subject === id))
         engine.queues.run(id, () => removeForGood(engine, ctx, id, { volumes: docker.hostConfig?.AutoRemove === true })).catch(failed);
-      return;
+      return false;
     case Phase.PHASE_RESTARTING:
-      if (shouldRestart(policy, { ...ended, restartCount: 0n })) engine.life.restarter.schedule(id, 0);
-      else engine.records.updateDocker(id, (current) => moveTo(current, Phase.PHASE_EXITED));
-      return;
+      if (shouldRestart(policy, { ...ended, restartCount: 0n }) || (isToRestart(docker) && !ended.manuallyStopped)) return true;
+      engine.records.updateDocker(id, (current) => moveTo(current, Phase.PHASE_EXITED));
+      return false;
     case Phase.PHASE_STARTING:
       engine.face.move(id, Phase.PHASE_EXITED, { pid: 0 });
-      return;
+      return false;
     case Phase.PHASE_EXITED:
-      if (afterBoot) {
-        engine.records.updateDocker(id, (current) => withState(current, { bootId: engine.settings.bootId }), { durable: false });
-        if (shouldStartAtBoot(policy, ended)) startById(engine, ctx, id, 'policy').catch(failed);
-      }
-      return;
+      if (!afterBoot) return false;
+      engine.records.updateDocker(id, (current) => withState(current, { bootId: engine.settings.bootId }), { durable: false });
+      return shouldStartAtBoot(policy, ended);
     default:
+      return false;
   }
 }
