@@ -54,7 +54,8 @@ test("containers come back with the engine in the order of compose's labels, lin
   await engine.halt();
   const moment = `${Date.now() / 1000}`;
   await engine.start();
-  const running = async (): Promise<string[]> => (await ok('ps', '--format', '{{.Names}}')).split('\n').sort();
+  const running = async (): Promise<string[]> =>
+    (await ok('ps', '--filter', 'status=running', '--format', '{{.Names}}')).split('\n').sort();
   await until('all of them to run', async () => (await running()).length === 5, 30_000);
   expect(await running()).toEqual(['cache', 'db', 'last', 'sidecar', 'web']);
   const told = await since(moment);

@@ -27,7 +27,8 @@ export class UnhealthyActions {
     if (docker?.hostConfig === undefined || !isRunning(docker) || !isUnhealthy(docker) || this.acting.has(id)) return;
     const action = unhealthyAction(docker.hostConfig);
     const { manuallyStopped, startedAt } = stateOf(docker);
-    if (action === undefined || manuallyStopped) return; // a user stops it already
+    // A user stops it already; or a former process did, whose stop is to come to its end.
+    if (action === undefined || (manuallyStopped && action !== 'stop')) return;
     this.acting.add(id);
     events.emit({
       type: 'container',
