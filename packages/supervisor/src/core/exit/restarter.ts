@@ -38,7 +38,7 @@ export class Restarter {
   }
 
   /** Starts none of these, or nothing, by itself: who holds them starts them. */
-  hold(ids: 'all' | Iterable<string>): void {
+  hold(ids: 'all' | readonly string[]): void {
     this.held = ids === 'all' ? ids : new Set(ids);
   }
 
