@@ -1,4 +1,4 @@
-import type { CallContext } from '@gantry/rpc';
+import { type CallContext, withTimeout } from '@gantry/rpc';
 import { isRunning, Phase, phaseOf, stateOf } from '../../core/phases';
 import type { Uses } from '../engine';
 import type { DockerContainer } from '../records';
@@ -41,9 +41,9 @@ export function startInOrder(engine: Needs, ctx: CallContext, ids: readonly stri
 }
 
 /** Waits, for a bounded time, until a container is so far. Answers whether it is. */
-async function reached(engine: Needs, { signal }: CallContext, { id, condition }: Dependency): Promise<boolean> {
+async function reached(engine: Needs, ctx: CallContext, { id, condition }: Dependency): Promise<boolean> {
   const look = (): boolean | undefined => stands(engine.records.getDocker(id)?.docker, condition);
-  const most = AbortSignal.any([signal, AbortSignal.timeout(patience(engine.records.getDocker(id)?.docker))]);
+  const { signal: most } = withTimeout(ctx, patience(engine.records.getDocker(id)?.docker));
   const changes = engine.events.subscribe({ filters: { type: { values: ['container'] }, container: { values: [id] } } }, most);
   try {
     const now = look();
