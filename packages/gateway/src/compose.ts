@@ -1,6 +1,6 @@
 import { connect } from '@gantry/rpc';
 import type { Running, ServiceContext } from '@gantry/service';
-import { type GatewayConfig, listenAddresses, socketGroup, tlsFiles } from './config';
+import { type GatewayConfig, listenAddresses, namedSockets, socketGroup, tlsFiles } from './config';
 import { engineOver } from './engine/engine';
 import { Dispatcher } from './http/dispatch';
 import { isLocal, type ListenAddress } from './http/listen-address';
@@ -16,21 +16,24 @@ export function compose(service: ServiceContext<GatewayConfig>): Running {
   const builder = connect(service.socket('build'));
   // health and reflection
   const server = service.createServer();
-  const dispatcher = new Dispatcher({
-    router: new Router(routes),
-    engine: engineOver(connection, builder),
-    logger,
-    version: service.version,
-    oldest: config['min-api-version'],
-    experimental: config.experimental,
-    observer: httpMetrics(service.metrics),
-    ...(service.tracer === undefined ? {} : { tracer: service.tracer }),
-  });
+  const observer = httpMetrics(service.metrics);
+  const dispatcherOf = (socket?: string): Dispatcher =>
+    new Dispatcher({
+      router: new Router(routes),
+      engine: engineOver(connection, builder),
+      logger,
+      version: service.version,
+      oldest: config['min-api-version'],
+      experimental: config.experimental,
+      observer,
+      ...(socket === undefined ? {} : { socket }),
+      ...(service.tracer === undefined ? {} : { tracer: service.tracer }),
+    });
   const gid = socketGroup(config.group);
   if (gid === undefined && config.group !== '') logger.warn({ group: config.group }, 'group does not exist: only root may use the socket');
   const tls = tlsFiles(config);
   const hostNames = config['host-names'].map((name) => name.toLowerCase());
-  const listenerAt = (address: ListenAddress): Listener =>
+  const listenerAt = (address: ListenAddress, dispatcher: Dispatcher, gid: number | undefined): Listener =>
     new Listener({
       address,
       dispatcher,
@@ -43,12 +46,16 @@ export function compose(service: ServiceContext<GatewayConfig>): Running {
   return {
     async start() {
       await server.listen(service.socket());
-      for (const address of listenAddresses(config, run)) {
-        const listener = listenerAt(address);
+      const serve = async (listener: Listener, fields: object): Promise<void> => {
         listeners.push(listener);
         await listener.start();
-        logger.info({ address: listener.address }, 'serving the Engine API');
-      }
+        logger.info({ address: listener.address, ...fields }, 'serving the Engine API');
+      };
+      const dispatcher = dispatcherOf();
+      // By name first: fd:// takes what is left.
+      for (const { name, group, address } of namedSockets(config))
+        await serve(listenerAt(address, dispatcherOf(name), group === undefined ? gid : socketGroup(group)), { socket: name });
+      for (const address of listenAddresses(config, run)) await serve(listenerAt(address, dispatcher, gid), {});
     },
     async stop() {
       await Promise.all(listeners.map((listener) => listener.stop(config['shutdown-timeout'] * 1000)));

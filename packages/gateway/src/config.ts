@@ -9,6 +9,8 @@ import type { TlsFiles } from './http/listener';
 export interface GatewayConfig {
   /** `unix:///path`, `tcp://address:port` and `fd://` (the sockets that systemd hands over); none: RUN/docker.sock. */
   readonly hosts: readonly string[];
+  /** Further sockets by name, each with the scope that supervisor.yaml gives its name: {ci: {host: unix:///run/ci.sock, group: ci}}. */
+  readonly sockets: Readonly<Record<string, unknown>>;
   /** Group that may use the unix sockets. The default may be missing on a host (then root alone may), any other must exist. */
   readonly group: string;
   readonly tls: boolean;
@@ -33,6 +35,7 @@ const MIN_API_VARIABLE = 'DOCKER_MIN_API_VERSION';
 
 export const defaults: GatewayConfig = {
   hosts: [],
+  sockets: {},
   group: DEFAULT_GROUP,
   tls: false,
   tlsverify: false,
@@ -52,6 +55,7 @@ export function checkConfig(config: GatewayConfig): void {
     const address = parseListenAddress(host);
     if (address.kind === 'tcp') checkOpen(host, address.host, tls);
   }
+  for (const { host, address } of namedSockets(config)) if (address.kind === 'tcp') checkOpen(host, address.host, tls);
   checkMinVersion(
     config['min-api-version'],
     config['min-api-version'] === process.env[MIN_API_VARIABLE] ? MIN_API_VARIABLE : 'min-api-version',
@@ -87,13 +91,41 @@ export function listenAddresses(config: GatewayConfig, run: string): ListenAddre
   });
 }
 
+/** A socket whose calls carry its name. */
+export interface NamedSocket {
+  readonly name: string;
+  readonly host: string;
+  readonly group: string | undefined;
+  readonly address: Exclude<ListenAddress, { kind: 'fd' }>;
+}
+
+/** The sockets that have a name. Errors: invalidArgument that names the key. */
+export function namedSockets({ sockets }: Pick<GatewayConfig, 'sockets'>): NamedSocket[] {
+  return Object.entries(sockets).map(([name, value]) => {
+    const { host, group, ...rest } = (value ?? {}) as Readonly<Record<string, unknown>>;
+    const [unknown] = Object.keys(rest);
+    if (!/^[a-z0-9]+(?:[._-][a-z0-9]+)*$/i.test(name)) throw invalidArgument(`sockets: "${name}" is not a valid name`);
+    if (unknown !== undefined) throw invalidArgument(`sockets.${name}: unknown key "${unknown}"`);
+    if (typeof host !== 'string') throw invalidArgument(`sockets.${name}.host must be unix:///path or tcp://address:port`);
+    if (group !== undefined && typeof group !== 'string') throw invalidArgument(`sockets.${name}.group must be the name of a group`);
+    const address = parseListenAddress(host);
+    if (address.kind === 'handed') throw invalidArgument(`sockets.${name}.host cannot be fd://: nobody could tell which one is meant`);
+    return { name, host, group, address };
+  });
+}
+
+const heldOf = (address: Exclude<ListenAddress, { kind: 'fd' }>): string[] =>
+  address.kind === 'unix' ? [address.path] : address.port === 0 ? [] : [endpointOf(address)];
+
 /** Addresses that a holder may listen on for the gateway, so that callers wait while it restarts: paths and HOST:PORT. */
 export function heldAddresses(config: GatewayConfig, run: string): string[] {
-  if (config.hosts.length === 0) return [join(run, 'docker.sock')];
-  return config.hosts.flatMap((host) => {
+  const named = namedSockets(config).flatMap(({ address }) => heldOf(address));
+  if (config.hosts.length === 0) return [join(run, 'docker.sock'), ...named];
+  const hosts = config.hosts.flatMap((host) => {
     const name = parseListenAddress(host);
-    return name.kind === 'handed' ? [] : name.kind === 'unix' ? [name.path] : name.port === 0 ? [] : [endpointOf(name)];
+    return name.kind === 'handed' ? [] : heldOf(name);
   });
+  return [...hosts, ...named];
 }
 
 /** Number of the sockets' group; undefined when the default one does not exist here. Errors: invalidArgument. */

@@ -14,6 +14,7 @@ import { createContainersEngine } from './docker/compose';
 import type { EngineSurroundings } from './docker/contract';
 import { countDropped } from './docker/logs/forward/metrics';
 import { addEngineFace } from './docker/face';
+import { countDecisions, type GuardNeeds, readScopes } from './docker/scopes';
 import { linkContainers, reloadAttributes } from './docker/system';
 import { engineSettings, factsOf } from './settings';
 import { Envelopes } from './core/events';
@@ -91,7 +92,16 @@ export function compose(service: ServiceContext<SupervisorConfig>): Running<Supe
     here: __dirname,
     bootId,
   });
-  addEngineFace(server, { records, events, runtimes, containers, connections, facts, build, networkOptions: networkOptions(config) });
+  let scopes = readScopes(config['socket-scopes']);
+  const guard: GuardNeeds = {
+    scopes: () => scopes,
+    container: (ref) => records.requireDocker(ref),
+    execContainer: (execId) => containers.execContainer(execId),
+    logger,
+    decided: countDecisions(service.metrics.registry),
+  };
+  const options = networkOptions(config);
+  addEngineFace(server, { records, events, runtimes, containers, connections, facts, build, guard, networkOptions: options });
 
   const ttrpc = createTtrpcServer({ logger });
   addTtrpcFace(ttrpc, envelopes);
@@ -122,6 +132,7 @@ export function compose(service: ServiceContext<SupervisorConfig>): Running<Supe
     },
     async reload(changed) {
       runtimes.become(runtimeTable(changed));
+      scopes = readScopes(changed['socket-scopes']);
       containers.change({ liveRestore: changed['live-restore'], shutdownTimeout: changed['shutdown-timeout'] });
       Object.assign(facts, factsOf({ ...service, config: changed }));
       events.emit({ type: 'daemon', action: 'reload', id: facts.id, attributes: reloadAttributes(changed) });

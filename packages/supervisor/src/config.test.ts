@@ -55,6 +55,9 @@ test('shims are named as dockerd names them, Task servers by socket or command',
 
 test.each([
   [{ 'default-runtime': 'none' }, 'default-runtime "none"'],
+  [{ 'socket-scopes': { ci: { verbs: ['containers.fly'] } } }, 'socket-scopes.ci.verbs: "containers.fly" is no verb'],
+  [{ 'socket-scopes': { ci: { labels: ['team'] } } }, 'socket-scopes.ci.labels: "team" is not key=value'],
+  [{ 'socket-scopes': { ci: { colour: 1 } } }, 'socket-scopes.ci: unknown key "colour"'],
   [{ 'event-journal': { 'max-events': 0 } }, 'event-journal.max-events 0 is not a whole number'],
   [{ 'event-journal': { 'max-size': 1.5 } }, 'event-journal.max-size 1.5 is not a whole number'],
   [{ runtimes: { x: 'y' } }, 'runtimes.x must be a map'],

@@ -6,6 +6,7 @@ import { errorText, invalidArgument } from '@gantry/rpc';
 import { readRuntime } from './runtime-config';
 import { BUILT_IN_RUNTIMES, DEFAULT_RUNTIME, type Runtime, RuntimeTable } from './core/runtimes';
 import { DEFAULT_BOUNDS } from './docker/events/journal-contract';
+import { readScopes } from './docker/scopes/scope';
 import { named } from './docker/logs/options/named';
 import { validateLogConfig } from './docker/logs/options/validate';
 
@@ -61,6 +62,8 @@ export interface SupervisorConfig {
   readonly experimental: boolean;
   /** What bounds the events that `docker events --since` answers from: their number, and their bytes. */
   readonly 'event-journal': { readonly 'max-events': number; readonly 'max-size': number };
+  /** What calls may do over the sockets of gateway.yaml that have a name: {ci: {read-only: true, verbs: [containers.*], labels: [team=ci]}}. */
+  readonly 'socket-scopes': Readonly<Record<string, unknown>>;
 }
 
 export const defaults: SupervisorConfig = {
@@ -92,6 +95,7 @@ export const defaults: SupervisorConfig = {
   'default-network-opts': {},
   experimental: false,
   'event-journal': { 'max-events': DEFAULT_BOUNDS.events, 'max-size': DEFAULT_BOUNDS.bytes },
+  'socket-scopes': {},
 };
 
 /** The runtimes that a configuration offers. Throws invalidArgument that names the key. */
@@ -161,6 +165,7 @@ export function checkConfig(config: SupervisorConfig): void {
     throw invalidArgument(`init-path "${config['init-path']}" is not an absolute path`);
   if (!Number.isSafeInteger(config['shutdown-timeout']) || config['shutdown-timeout'] < -1)
     throw invalidArgument(`shutdown-timeout ${config['shutdown-timeout']} is not a number of seconds, or -1`);
+  readScopes(config['socket-scopes']);
   for (const [key, value] of Object.entries(config['event-journal']))
     if (!Number.isSafeInteger(value) || value < 1)
       throw invalidArgument(`event-journal.${key} ${value} is not a whole number of one or more`);

@@ -13,6 +13,7 @@ export async function answer(route: Route, x: Exchange, engine: EngineClients): 
   for (let tries = 0; ; tries++) {
     try {
       if (route.offline !== true) await engine.ready();
+      if (route.verb !== undefined && x.ctx.apiSocket !== undefined) await engine.system.authorize(x.ctx, { verb: route.verb });
       return await route.handle(x, engine);
     } catch (error) {
       const wait = PAUSES[tries];

@@ -26,6 +26,8 @@ export interface DispatchOptions {
   /** Oldest version of the API that clients may ask for. */
   readonly oldest?: string;
   readonly experimental?: boolean;
+  /** Name of the socket whose calls these are, where that has a scope. */
+  readonly socket?: string;
   readonly tracer?: Tracer;
   readonly observer?: HttpObserver;
 }
@@ -79,7 +81,15 @@ export class Dispatcher {
     response.once('close', leave);
     request.socket.once('close', leave);
     const traceparent = header(request, 'traceparent');
-    const base = newContext({ signal: gone.signal, namespace: '', traceparent, logger: this.options.logger }); // the engine's own namespace
+    const { logger, socket } = this.options;
+    // the engine's own namespace
+    const base = newContext({
+      signal: gone.signal,
+      namespace: '',
+      traceparent,
+      logger,
+      ...(socket === undefined ? {} : { apiSocket: socket }),
+    });
     const span = openSpan(base, `${match.route.method} ${match.route.path}`, SpanKind.SERVER, this.options.tracer);
     this.options.observer?.started();
 

@@ -37,6 +37,8 @@ export interface Route {
   readonly hijacks?: boolean;
   /** Media type of a refusal, which is then in plain words; absent: JSON. */
   readonly refusesAs?: string;
+  /** What the supervisor is asked for leave for where the call came over a socket with a scope: of routes that ask another service. Others it sees itself. */
+  readonly verb?: string;
   /** Answers without the engine. */
   readonly offline?: boolean;
   readonly handle: Handler;

@@ -5,7 +5,7 @@ import { Metadata, type ServerUnaryCall } from '@grpc/grpc-js';
 import type { Tracer } from '@opentelemetry/api';
 import { deadlineExceeded } from './errors';
 import type { Logger } from './logger';
-import { DEFAULT_NAMESPACE, LEASE_KEY, NAMESPACE_KEY, OPERATION_KEY, TRACEPARENT_KEY, VIA_KEY } from './metadata-names';
+import { API_SOCKET_KEY, DEFAULT_NAMESPACE, LEASE_KEY, NAMESPACE_KEY, OPERATION_KEY, TRACEPARENT_KEY, VIA_KEY } from './metadata-names';
 import { after } from './timer';
 import { childTrace, formatTraceparent, parseTraceparent } from './traceparent';
 
@@ -25,6 +25,8 @@ export interface CallContext {
   readonly lease?: string;
   /** The face of this engine that passed a foreign client's call on. It ends here: calls made for this one do not carry it. */
   readonly via?: string;
+  /** Name of the API's socket by which the call came, where that has a scope. It goes along with every call that is made for it. */
+  readonly apiSocket?: string;
   /** Values of a metadata key that the caller sent, however it is spelled; none for work of this process's own. They end here as `via` does. */
   readonly sent?: (key: string) => readonly string[];
   readonly logger?: Logger;
@@ -86,6 +88,7 @@ export function toMetadata(ctx: CallContext, waitForReady = false): Metadata {
   metadata.set(TRACEPARENT_KEY, ctx.traceparent);
   if (ctx.operationId !== '') metadata.set(OPERATION_KEY, ctx.operationId);
   if (ctx.lease !== undefined) metadata.set(LEASE_KEY, ctx.lease);
+  if (ctx.apiSocket !== undefined) metadata.set(API_SOCKET_KEY, ctx.apiSocket);
   return metadata;
 }
 
@@ -104,6 +107,7 @@ export function fromServerCall(
   const deadline = Number(call.getDeadline());
   const lease = text(call.metadata, LEASE_KEY);
   const via = text(call.metadata, VIA_KEY);
+  const apiSocket = text(call.metadata, API_SOCKET_KEY);
   return {
     signal,
     namespace: text(call.metadata, NAMESPACE_KEY) ?? defaultNamespace,
@@ -112,6 +116,7 @@ export function fromServerCall(
     ...(Number.isFinite(deadline) ? { deadline } : {}),
     ...(lease === undefined ? {} : { lease }),
     ...(via === undefined ? {} : { via }),
+    ...(apiSocket === undefined ? {} : { apiSocket }),
     sent: (key) => call.metadata.get(key).filter((value) => typeof value === 'string'),
   };
 }

@@ -112,7 +112,7 @@ function take({ server, entry: { method }, ctx, options }: LocalCall, failed: (e
   const gone = new AbortController();
   setMaxListeners(0, gone.signal);
   const deadline = Math.min(ctx.deadline ?? Infinity, options.timeoutMs === undefined ? Infinity : Date.now() + options.timeoutMs);
-  const { lease } = ctx;
+  const { apiSocket, lease } = ctx;
   const call: IncomingCall = {
     method: method.path,
     gone,
@@ -124,6 +124,7 @@ function take({ server, entry: { method }, ctx, options }: LocalCall, failed: (e
       traceparent: ctx.traceparent,
       ...(Number.isFinite(deadline) ? { deadline } : {}),
       ...(lease === undefined || lease === '' ? {} : { lease }),
+      ...(apiSocket === undefined ? {} : { apiSocket }),
     },
   };
   let released = false;

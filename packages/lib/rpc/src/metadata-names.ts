@@ -6,6 +6,8 @@ export const TRACEPARENT_KEY = 'traceparent';
 export const OPERATION_KEY = 'gantry-operation-id';
 /** Which face of this engine passed a foreign client's call on; absent when a service was asked by its own clients. */
 export const VIA_KEY = 'gantry-via';
+/** Name of the gateway's socket by which the call came; absent where it may everything. */
+export const API_SOCKET_KEY = 'gantry-api-socket';
 /** Trailer: our error kind, where several share one gRPC code. */
 export const ERROR_KIND_KEY = 'gantry-error-kind';
 /** Trailer: the error's meta as JSON. */

@@ -14,7 +14,10 @@ export function defaultNamespace<D extends ServiceDefinition>(handlers: Handlers
 }
 
 /** Every handler of a service, wrapped. */
-export function mapHandlers<D extends ServiceDefinition>(handlers: Handlers<D>, wrap: (handler: AnyHandler) => AnyHandler): Handlers<D> {
+export function mapHandlers<D extends ServiceDefinition>(
+  handlers: Handlers<D>,
+  wrap: (handler: AnyHandler, method: string) => AnyHandler,
+): Handlers<D> {
   const names = new Set<string>();
   for (
     let level: object | null = handlers;
@@ -26,7 +29,7 @@ export function mapHandlers<D extends ServiceDefinition>(handlers: Handlers<D>, 
   const all = handlers as unknown as Record<string, unknown>;
   const wrapped = [...names].flatMap((name) => {
     const handler = all[name];
-    return typeof handler === 'function' ? [[name, wrap((handler as AnyHandler).bind(handlers))]] : [];
+    return typeof handler === 'function' ? [[name, wrap((handler as AnyHandler).bind(handlers), name)]] : [];
   });
   return Object.fromEntries(wrapped) as Handlers<D>;
 }

@@ -89,6 +89,7 @@ export function createContainersEngine(surroundings: EngineSurroundings, overrid
   return {
     ...containerNetworks(engine),
     handlers: containersHandlers(engine),
+    execContainer: (execId) => engine.execs.find(execId)?.containerId,
     removeFromContainerd: (ctx, id) => removeFromContainerd(engine, ctx, id),
     async start() {
       await engine.broker.listen();

@@ -40,6 +40,8 @@ export interface ContainersEngine extends ContainerNetworks {
    */
   removeFromContainerd(ctx: CallContext, id: string): Promise<void>;
   readonly handlers: Handlers<typeof ContainersServiceService>;
+  /** The container that an exec runs in; undefined when it is not known. */
+  execContainer(execId: string): string | undefined;
   /** Unary or server-streaming calls that last as long as a container does. */
   readonly longCalls?: readonly (keyof typeof ContainersServiceService)[] | undefined;
   /** What a new configuration changes while the engine runs. */

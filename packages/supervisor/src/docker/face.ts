@@ -8,7 +8,8 @@ import {
 } from '@gantry/api/gantry/engine/v1/resources';
 import { ImagesServiceService, VolumesServiceService } from '@gantry/api/gantry/images/v1/images';
 import { NetworkServiceService } from '@gantry/api/gantry/network/v1/network';
-import { type Connection, forwardService, type RpcServer } from '@gantry/rpc';
+import { type Connection, forwardService, type Handlers, type RpcServer } from '@gantry/rpc';
+import type { ServiceDefinition } from '@grpc/grpc-js';
 import { defaultNamespace } from '../core/handlers';
 import type { DockerEvents } from './events';
 import type { DockerRecords } from './records';
@@ -17,6 +18,7 @@ import type { ContainersEngine } from './contract';
 import { imagesHandlers } from './images';
 import { type NetworksNeeds, networksHandlers } from './networks';
 import { type Build, type EngineFacts, systemHandlers, type VersionQuestion } from './system';
+import { type GuardNeeds, guarded } from './scopes';
 import { volumesHandlers } from './volumes';
 
 export interface EngineNeeds {
@@ -28,21 +30,27 @@ export interface EngineNeeds {
   readonly facts: EngineFacts;
   readonly networkOptions: NetworksNeeds['defaultOptions'];
   readonly build: Build;
+  /** What decides on calls over sockets with a scope. */
+  readonly guard: GuardNeeds;
 }
 
 const ASK_MS = 1000;
 
 /** Adds gantry.engine.v1, docker's face, to the server; a call without a namespace is one in the engine's own. */
 export function addEngineFace(server: RpcServer, needs: EngineNeeds): void {
-  const { records, events, runtimes, containers, connections, facts, build } = needs;
+  const { records, events, runtimes, containers, connections, facts, build, guard } = needs;
   const images = connections.images.client(ImagesServiceService);
   const volumes = connections.images.client(VolumesServiceService);
   const network = connections.network.client(NetworkServiceService);
   const own = facts.namespace;
+  /** As sockets with a scope may have it. */
+  const face = <D extends ServiceDefinition>(service: string, handlers: Handlers<D>): Handlers<D> =>
+    guarded<D>(guard, service, defaultNamespace<D>(handlers, own));
 
   const system = systemHandlers({
     facts,
     build,
+    guard,
     records,
     runtimes,
     events,
@@ -52,25 +60,25 @@ export function addEngineFace(server: RpcServer, needs: EngineNeeds): void {
     containersWithSize: async (ctx) => (await containers.handlers.list(ctx, { all: true, limit: 0, size: true, filters: {} })).containers,
   });
 
-  server.addService(ContainersServiceService, defaultNamespace<typeof ContainersServiceService>(containers.handlers, own), {
+  server.addService(ContainersServiceService, face<typeof ContainersServiceService>('containers', containers.handlers), {
     longCalls: [...(containers.longCalls ?? [])],
   });
   server.addService(
     EngineImagesServiceService,
-    defaultNamespace<typeof EngineImagesServiceService>(imagesHandlers({ images, records, events }), own),
+    face<typeof EngineImagesServiceService>('images', imagesHandlers({ images, records, events })),
   );
   server.addService(
     EngineNetworksServiceService,
-    defaultNamespace<typeof EngineNetworksServiceService>(
+    face<typeof EngineNetworksServiceService>(
+      'networks',
       networksHandlers({ network, records, events, containers, defaultOptions: needs.networkOptions }),
-      own,
     ),
   );
   server.addService(
     EngineVolumesServiceService,
-    defaultNamespace<typeof EngineVolumesServiceService>(volumesHandlers({ volumes, records, events }), own),
+    face<typeof EngineVolumesServiceService>('volumes', volumesHandlers({ volumes, records, events })),
   );
-  server.addService(SystemServiceService, defaultNamespace<typeof SystemServiceService>(system, own));
+  server.addService(SystemServiceService, face<typeof SystemServiceService>('system', system));
   forwardService(server, ImagesServiceService, connections.images);
 }
 

@@ -12,6 +12,7 @@ export const imageBuild: Route = {
   method: 'POST',
   path: '/build',
   operation: 'ImageBuild',
+  verb: 'build.image',
   offline: true,
   handle,
 };
@@ -82,6 +83,7 @@ export const buildCancel: Route = {
   method: 'POST',
   path: '/build/cancel',
   operation: 'BuildCancel',
+  verb: 'build.cancel',
   offline: true,
   async handle(x, { builder }) {
     await builder.build.cancelBuild(x.ctx, { buildId: x.query.required('id') });

@@ -8,6 +8,7 @@ export const buildPrune: Route = {
   method: 'POST',
   path: '/build/prune',
   operation: 'BuildPrune',
+  verb: 'build.prune',
   offline: true,
   async handle(x, { builder }) {
     const newer = x.version.atLeast('1.48');

@@ -6,6 +6,7 @@ export const grpcRoute: Route = {
   method: 'POST',
   path: '/grpc',
   operation: 'Grpc',
+  verb: 'build.grpc',
   hijacks: true,
   offline: true,
   async handle(x, { builder }) {

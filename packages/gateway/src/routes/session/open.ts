@@ -9,6 +9,7 @@ export const sessionRoute: Route = {
   method: 'POST',
   path: '/session',
   operation: 'Session',
+  verb: 'build.session',
   hijacks: true,
   offline: true,
   async handle(x, { builder }) {

@@ -17,7 +17,7 @@ function setUp(change: Partial<SystemNeeds> = {}) {
   const down = async (): Promise<never> => {
     throw unavailable('nobody answers on /run/x.sock');
   };
-  const needs = {
+  const needs: SystemNeeds = {
     facts: {
       id: 'id1',
       version: '1.2.3',
@@ -49,6 +49,7 @@ function setUp(change: Partial<SystemNeeds> = {}) {
     network: { getStatus: down },
     services: { 'gantry-images': async () => '9.9', 'gantry-shim': down },
     containersWithSize: async () => [],
+    guard: { scopes: () => new Map() } as unknown as SystemNeeds['guard'],
     ...change,
   };
   return { handlers: systemHandlers(needs), events };
