@@ -21,6 +21,7 @@ import { HostDriver, NullDriver } from './drivers/plain';
 import { RemoteDriver } from './drivers/remote/remote';
 import { restoreForwarding, turnOnForwarding } from './firewall/forwarding';
 import { OwnTable } from './firewall/own-table';
+import { FirewallGuard, type FirewallNews, readNews } from './firewall/monitor';
 import { FirewallWatch } from './firewall/watch';
 import { type Ipam, poolsOfNetwork } from './ipam/ipam';
 import { LocalIpam } from './ipam/local';
@@ -146,16 +147,26 @@ export function assemble(context: Pick<NetworkContext, 'config' | 'data' | 'logg
     { names: store, upstream: new Upstream(), hostServers: () => hostResolvers.servers() },
     logger,
   );
+  const isOurs = (name: string): boolean => name === names.table || name.startsWith('gantry');
   const firewall = new FirewallWatch(
     netfilter,
     {
       insert,
       markBit: MARK_BIT,
-      isOurs: (name) => name === names.table || name.startsWith('gantry'),
+      isOurs,
       ipv6: () => store.networks().some(({ pool6 }) => pool6 !== undefined),
     },
     logger,
   );
+  const guard = new FirewallGuard(async (change) => {
+    try {
+      if (change.table) await table.install();
+      if (change.table) logger.warn({ table: names.table }, 'somebody took the nft table away or a part of it: it is back');
+      await firewall.look();
+    } catch (error) {
+      logger.warn({ err: error }, 'what others did to the firewall could not be answered');
+    }
+  });
   const sweeper = new Sweeper(async (regular) => {
     try {
       const swept = await sweepInterfaces(parts, route);
@@ -184,7 +195,12 @@ export function assemble(context: Pick<NetworkContext, 'config' | 'data' | 'logg
     netfilter.close();
     store.close();
   };
-  return { names, parts, table, engines, firewall, sweeper, devices, route, netfilter, pools, close };
+  const news = { own: netfilter.portId, table: names.table, isOurs };
+  const watch = (): FirewallNews => {
+    const source: FirewallNews = kernel.firewallNews(() => guard.noticed(readNews(source, news)));
+    return source;
+  };
+  return { names, parts, table, engines, firewall, guard, watch, sweeper, devices, route, netfilter, pools, close };
 }
 
 /** The network service. Stopping it changes nothing in the kernel: containers keep their addresses and published ports. */
@@ -194,6 +210,7 @@ export function compose(context: NetworkContext): Running {
   const { parts } = service;
   const server = context.createServer();
   let warnings: readonly string[] = [];
+  let news: FirewallNews | undefined;
   server.addService(VersionService, { version: async () => ({ version: context.version, revision: '' }) });
   server.addService(
     NetworkServiceService,
@@ -230,6 +247,7 @@ export function compose(context: NetworkContext): Running {
       });
       if (config['ip-forward']) turnOnForwarding(parts, 4);
       warnings = await restore(parts, () => service.table.install());
+      news = service.watch();
       await service.firewall.look();
       service.sweeper.start();
       service.sweeper.soon();
@@ -237,6 +255,8 @@ export function compose(context: NetworkContext): Running {
     },
     stop: async () => {
       await server.stop();
+      news?.close();
+      await service.guard.stop();
       await service.sweeper.stop();
       service.engines.leave();
       service.close();

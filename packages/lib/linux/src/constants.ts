@@ -99,7 +99,17 @@ export const LOCK = { SH: 1, EX: 2, NB: 4, UN: 8 } as const;
 
 /** memfd_create(2) and its seals for fcntl(2). */
 export const MFD = { CLOEXEC: 1, ALLOW_SEALING: 2, EXEC: 0x10 } as const;
-export const F = { GETFD: 1, SETFD: 2, GETFL: 3, SETFL: 4, DUPFD_CLOEXEC: 1030, ADD_SEALS: 1033, GET_SEALS: 1034 } as const;
+export const F = {
+  GETFD: 1,
+  SETFD: 2,
+  GETFL: 3,
+  SETFL: 4,
+  SETOWN: 8,
+  SETSIG: 10,
+  DUPFD_CLOEXEC: 1030,
+  ADD_SEALS: 1033,
+  GET_SEALS: 1034,
+} as const;
 export const FD_CLOEXEC = 1;
 export const SEAL = { SEAL: 1, SHRINK: 2, GROW: 4, WRITE: 8 } as const;
 

@@ -43,6 +43,7 @@ export { errnoName, hasCode, SyscallError } from './syscall-error';
 export type { AsyncSyscalls, Fd, FileStatus, FileTimes, FsStatus, MountAttributes, OpenHow, Rlimit, Syscalls } from './syscalls';
 export type { NetlinkOptions } from './netlink';
 export { NETLINK, NetlinkSocket } from './netlink';
+export { onReadable } from './readable';
 export { trimMalloc } from './malloc';
 export type { TreeMount } from './tree-view';
 export { layersOf, openMounts, openStack, withMounts } from './tree-view';

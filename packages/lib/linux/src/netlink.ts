@@ -42,6 +42,11 @@ export class NetlinkSocket {
     }
   }
 
+  /** What the kernel calls it: messages that follow from its requests come from there. */
+  get portId(): number {
+    return syscalls.getsockname(this.fd).readUInt32LE(4);
+  }
+
   /** Hands a datagram to the kernel off the event loop: it may wait there for the rtnl or the nft lock. */
   async send(datagram: Uint8Array): Promise<void> {
     await syscalls.async.sendto(this.fd, datagram, 0, netlinkAddress());

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { FirewallNews } from '../firewall/monitor';
 import type { NetlinkPort } from '../netlink/connection';
 import type { HostPorts } from '../ports/publisher';
 
@@ -30,6 +31,8 @@ export interface Configuring {
 export interface NetworkKernel extends HostPorts {
   /** A netlink socket of the host's namespace, or of another one. Throws an error with an errno `code`. */
   netlink(protocol: 'route' | 'netfilter', namespace?: Namespace): NetlinkPort;
+  /** Calls back when somebody changed nf_tables of the host's namespace. */
+  firewallNews(tell: () => void): FirewallNews;
   /** Opens files below /proc/sys inside the namespace (those that exist), which are then written, and a route socket there, in one visit. */
   configure(namespace: Namespace, sysctls: readonly (readonly [name: string, value: string])[]): Configuring;
   /** Throws an error with `code` ENOENT (or ESRCH) when the namespace is gone. */

@@ -2,7 +2,8 @@ import { createSocket } from 'node:dgram';
 import { closeSync, constants, existsSync, fstatSync, openSync, readFileSync, statSync, write as writeFile, writeFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { promisify } from 'node:util';
-import { NETLINK, NetlinkSocket, SOL, inNetworkNamespace, syscalls } from '@gantry/linux';
+import { NETLINK, NetlinkSocket, SOL, inNetworkNamespace, onReadable, syscalls } from '@gantry/linux';
+import type { FirewallNews } from '../firewall/monitor';
 import type { NetlinkPort } from '../netlink/connection';
 import type { Protocol } from '../ports/port';
 import type { HeldPort, PortTarget } from '../ports/publisher';
@@ -12,6 +13,8 @@ import { bindSocket } from './sockets';
 
 const write = promisify(writeFile);
 const PROTOCOLS = { route: NETLINK.ROUTE, netfilter: NETLINK.NETFILTER } as const;
+/** NFNLGRP_NFTABLES, as a bit. */
+const NFTABLES_NEWS = 1 << 6;
 const SO_SNDBUFFORCE = 32;
 /** Enough for a transaction with tens of thousands of map elements. */
 const SEND_BUFFER = 8 * 1024 * 1024;
@@ -29,6 +32,18 @@ export class LinuxKernel implements NetworkKernel {
     size.writeInt32LE(SEND_BUFFER);
     syscalls.setsockopt(socket.fd, SOL.SOCKET, SO_SNDBUFFORCE, size);
     return socket;
+  }
+
+  firewallNews(tell: () => void): FirewallNews {
+    const socket = new NetlinkSocket(NETLINK.NETFILTER, { groups: NFTABLES_NEWS });
+    const forget = onReadable(socket.fd, tell);
+    return {
+      receive: () => socket.receive(),
+      close: () => {
+        forget();
+        socket.close();
+      },
+    };
   }
 
   configure(namespace: Namespace, sysctls: readonly (readonly [name: string, value: string])[]): Configuring {

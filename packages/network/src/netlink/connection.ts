@@ -9,6 +9,8 @@ export interface NetlinkPort {
   /** The next queued datagram, or undefined when there is none. */
   receive(): Buffer | undefined;
   close(): void;
+  /** What the kernel calls it. */
+  readonly portId?: number;
 }
 
 /** The kernel refused one message of a request. */
@@ -70,6 +72,10 @@ export class NetlinkConnection {
     }
     if (failure !== undefined) throw failure;
     return replies;
+  }
+
+  get portId(): number {
+    return this.port.portId ?? 0;
   }
 
   close(): void {

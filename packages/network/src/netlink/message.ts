@@ -8,6 +8,7 @@ export const FLAG = { request: 0x1, ack: 0x4, dump: 0x300, replace: 0x100, exclu
 const TYPE_ERROR = 2;
 const TYPE_DONE = 3;
 const SEQUENCE_AT = 8;
+const PORT_AT = 12;
 
 /** A message without its sequence number, which the connection fills in. */
 export interface Request {
@@ -21,6 +22,8 @@ export interface Request {
 export interface Reply {
   readonly type: number;
   readonly sequence: number;
+  /** Port of who asked for what it tells of. */
+  readonly from: number;
   readonly body: Buffer;
 }
 
@@ -68,7 +71,7 @@ export function decode(datagram: Buffer): { replies: Reply[]; outcomes: Outcome[
     else if (type === TYPE_DONE) {
       done = true;
       if (body.length >= 4) outcomes.push({ sequence, errno: -body.readInt32LE(0), text: '' });
-    } else replies.push({ type, sequence, body });
+    } else replies.push({ type, sequence, from: datagram.readUInt32LE(at + PORT_AT), body });
     at += (length + 3) & ~3;
   }
   return { replies, outcomes, done };
