@@ -269,6 +269,54 @@ asRoot('networks on a real kernel', () => {
     await expect(ask(undefined, '127.0.0.1', 8080)).rejects.toThrow();
   });
 
+  it('is reached at any port in mode nat-unprotected, but not from other networks, and hides behind the host as ever', async () => {
+    for (const name of ['wide', 'narrow'])
+      await world.service.client.createNetwork(
+        context(),
+        createRequest({ name, options: { 'com.docker.network.bridge.gateway_mode_ipv4': name === 'wide' ? 'nat-unprotected' : 'nat' } }),
+      );
+    const [web, shut, outside] = [
+      await world.host.sandbox(),
+      await world.host.sandbox(),
+      await world.host.neighbour('lan0', '192.0.2.9', '192.0.2.1'),
+    ];
+    const wish = { protocol: 'tcp', containerPort: 80, hostIp: '', hostPort: 8080, hostPortEnd: 0 };
+    const wide = await join(web, { networkRef: 'wide', ports: [wish] });
+    const narrow = await join(shut, { networkRef: 'narrow' });
+    serve(web, 81, '$SOCAT_PEERADDR');
+    serve(web, 80, 'published');
+    serve(shut, 81, 'never');
+    serve(outside, 7000, '$SOCAT_PEERADDR');
+    await eventually(async () => expect(await ask(outside, wide.ipAddress, 81)).toBe('192.0.2.9'));
+    expect(await ask(outside, '192.0.2.1', 8080)).toBe('published');
+    expect(await ask(web, '192.0.2.9', 7000)).toBe('192.0.2.1');
+    await expect(ask(shut, wide.ipAddress, 81)).rejects.toThrow();
+    await expect(ask(outside, narrow.ipAddress, 81)).rejects.toThrow();
+  });
+
+  it('sets what is asked of an interface, by whatever name it gets, and refuses the rest', async () => {
+    const sysctls = (text: string) => ({ driverOptions: { 'com.docker.network.endpoint.sysctls': text } });
+    const box = await world.host.sandbox();
+    await join(box, sysctls('net.ipv4.conf.IFNAME.log_martians=1,net.ipv4.neigh.ifname.app_solicit=7'));
+    expect((await box.run('cat', '/proc/sys/net/ipv4/conf/eth0/log_martians', '/proc/sys/net/ipv4/neigh/eth0/app_solicit')).trim()).toBe(
+      '1\n7',
+    );
+    const other = await world.host.sandbox();
+    for (const text of [
+      'net.ipv4.ip_forward=1',
+      'net.ipv4.conf.eth0.forwarding=1',
+      'net.ipv4.conf.IFNAME./../all/forwarding=1',
+      'kernel.x.conf.IFNAME.a=1',
+    ])
+      await expect(join(other, sysctls(text))).rejects.toThrow(
+        `unrecognised network interface sysctl '${text}'; represent 'net.X.Y.ethN.Z=V'`,
+      );
+    await expect(join(other, sysctls('net.ipv4.conf.IFNAME.nope=1'))).rejects.toThrow(
+      '/proc/sys/net/ipv4/conf/eth0/nope is not a sysctl file',
+    );
+    await join(other);
+  });
+
   it('leaves default route and ports where they are when a better network cannot publish', async () => {
     await world.service.client.createNetwork(context(), createRequest({ name: 'abc' }));
     const [web, other] = [await world.host.sandbox(), await world.host.sandbox()];

@@ -54,7 +54,7 @@ export interface EndpointWish {
 /** What a driver adds to an endpoint's record. */
 export type EndpointPlan = Pick<
   EndpointRecord,
-  'interface' | 'hostInterface' | 'mac' | 'address' | 'prefix' | 'gateway' | 'ipv6' | 'linkLocal' | 'ports' | 'routes'
+  'interface' | 'hostInterface' | 'mac' | 'address' | 'prefix' | 'gateway' | 'ipv6' | 'linkLocal' | 'ports' | 'routes' | 'sysctls'
 >;
 
 /** What others must know of all networks of a kind. */

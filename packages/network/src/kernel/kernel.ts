@@ -45,6 +45,8 @@ export interface NetworkKernel extends HostPorts {
   readSysctlInside(namespace: Namespace, name: string): string | undefined;
   /** False when the file does not exist. Throws when it cannot be written. */
   writeSysctl(name: string, value: string): boolean;
+  /** The same inside a namespace. */
+  writeSysctlInside(namespace: Namespace, name: string, value: string): boolean;
   /** Opens a UDP and a TCP socket on any port of the address inside the namespace. */
   listenInside(
     namespace: Namespace,

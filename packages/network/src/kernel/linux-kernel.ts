@@ -78,6 +78,10 @@ export class LinuxKernel implements NetworkKernel {
     return inNetworkNamespace(namespace.descriptor, () => this.readSysctl(name));
   }
 
+  writeSysctlInside(namespace: Namespace, name: string, value: string): boolean {
+    return inNetworkNamespace(namespace.descriptor, () => this.writeSysctl(name, value));
+  }
+
   writeSysctl(name: string, value: string): boolean {
     try {
       writeFileSync(`/proc/sys/${name}`, value);

@@ -26,6 +26,8 @@ export interface SubnetRules {
   readonly masquerade: boolean;
   /** It is reached by its own addresses, at ports that are open. */
   readonly routed: boolean;
+  /** It is reached by its own addresses at any port, but not from other networks of ours. */
+  readonly unprotected: boolean;
 }
 
 /** One translation of the host's port to a container's; without one of the host's the container's is open for who comes by a route. */
@@ -71,6 +73,7 @@ const setsOf = (family: Family) => {
     ports: { name: 'ports', id: 6, key: [FIELD.protocol, field, FIELD.port], keyLength: length + 8, ...target },
     anyPorts: { name: 'any-ports', id: 7, key: [FIELD.protocol, FIELD.port], keyLength: 8, ...target },
     routed: { name: 'routed', id: 8, key: [FIELD.interfaceName], keyLength: NAME_LENGTH },
+    unprotected: { name: 'unprotected', id: 10, key: [FIELD.interfaceName], keyLength: NAME_LENGTH },
     open: { name: 'open', id: 9, key: [FIELD.protocol, field, FIELD.port], keyLength: length + 8 },
   } as const satisfies Record<string, SetShape>;
 };
@@ -188,6 +191,7 @@ function forwardRules(family: Family, markBit: number): expression.Expression[][
       expression.inSet(NAMES.open.name, R0),
       accept,
     ],
+    [...input, expression.inSet(NAMES.bridges.name, R0, true), ...output, expression.inSet(NAMES.unprotected.name, R0), accept],
     [...output, expression.inSet(NAMES.bridges.name, R0), drop],
   ];
 }
@@ -228,6 +232,7 @@ function bridgeElements(family: Family, bridge: BridgeRules): [SetKey, Element[]
     ...(own === undefined ? [] : [['subnets', intervalOf(own.subnet)] as [SetKey, Element[]]]),
     ...(own?.masquerade === true && !bridge.internal ? [['masquerade', single] as [SetKey, Element[]]] : []),
     ...(own?.routed === true ? [['routed', single] as [SetKey, Element[]]] : []),
+    ...(own?.unprotected === true && !bridge.internal ? [['unprotected', single] as [SetKey, Element[]]] : []),
     ...(bridge.internal ? [['internal', single] as [SetKey, Element[]]] : []),
     ...(bridge.interContainer ? [['talking', pair] as [SetKey, Element[]]] : []),
   ];

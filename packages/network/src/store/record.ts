@@ -104,6 +104,8 @@ export interface EndpointRecord {
   readonly ipv6?: Ipv6Record;
   /** Further addresses that were asked for, CIDR. Absent: none. */
   readonly linkLocal?: readonly string[];
+  /** Settings of the interface that were asked for: net.ipv4.conf.IFNAME.forwarding=1. Absent: none. */
+  readonly sysctls?: readonly string[];
   /** Further routes of the sandbox, of plugins. */
   readonly routes?: readonly RouteRecord[];
   /** Carries the sandbox's default route and its published ports. */

@@ -17,7 +17,7 @@ import { isTranslated, type PortPublisher, type PublishOptions, type TargetAddre
 import type { EndpointRecord, NetworkRecord } from '../../store/record';
 import type { EndpointPlan, EndpointWish, NetworkDriver, NetworkPlan, NetworkWish } from '../driver';
 import type { BridgeDevices } from './device';
-import { interfaceName } from './endpoint-options';
+import { interfaceName, interfaceSysctls, sysctlFile } from './endpoint-options';
 import { readBridgeOptions } from './options';
 import { plug, routeThrough } from './sandbox';
 
@@ -98,6 +98,7 @@ export class BridgeDriver implements NetworkDriver {
     const options = readBridgeOptions(network.options);
     const name = interfaceName(options.interfacePrefix, wish);
     const linkLocal = linkLocalOf(wish, network);
+    const sysctls = interfaceSysctls(wish);
     const gatewayOf = (pool: NetworkRecord['pool']): string => (network.internal ? '' : (pool?.gateway ?? ''));
     const [lease, lease6] = await this.#lease(network, wish);
     const ipv6 = lease6 === undefined ? {} : { ipv6: { ...lease6, gateway: gatewayOf(network.pool6) } };
@@ -109,6 +110,7 @@ export class BridgeDriver implements NetworkDriver {
         mac: mac === undefined ? chosenMac(given.address) : formatMac(mac),
         ...given,
         ...(linkLocal.length === 0 ? {} : { linkLocal: linkLocal.map(formatCidr) }),
+        ...(sysctls.length === 0 ? {} : { sysctls }),
         prefix: lease?.prefix ?? 0,
         gateway: gatewayOf(network.pool),
         ports: await this.#occupyPorts(network, { ...wish, ...given }, wish.ports),
@@ -207,6 +209,7 @@ export class BridgeDriver implements NetworkDriver {
         bridgeIndex,
         mtu: options.mtu,
         isolated: !options.interContainer,
+        sysctls: (endpoint.sysctls ?? []).map((text) => sysctlFile(text, endpoint.interface)),
       });
     try {
       await plugInto(this.#bridges.get(network.id) ?? 0);
@@ -286,7 +289,7 @@ export function rulesOf(network: NetworkRecord): BridgeRules {
   const byFamily = subnets.map(({ subnet }) => {
     const { family } = subnet.address;
     const routed = modes[family] === 'routed';
-    return [family, { subnet, routed, masquerade: masquerade && !routed }] as const;
+    return [family, { subnet, routed, unprotected: modes[family] === 'nat-unprotected', masquerade: masquerade && !routed }] as const;
   });
   return { device, interContainer, internal: network.internal, subnets: Object.fromEntries(byFamily) };
 }

@@ -1,16 +1,13 @@
-import { conflict, notImplemented } from '@gantry/rpc';
+import { conflict, invalidArgument } from '@gantry/rpc';
 import type { EndpointWish } from '../driver';
 import { deviceName } from './options';
 
 const ENDPOINT = 'com.docker.network.endpoint.';
 const NAME = `${ENDPOINT}ifname`;
-/** What dockerd's driver does more: refused by name. Any other key is its owner's own, kept and shown. */
-const REFUSED: readonly string[] = [`${ENDPOINT}sysctls`];
+const SYSCTLS = `${ENDPOINT}sysctls`;
 
 /** The name that an endpoint's interface gets inside the sandbox: the one that is asked for, or the next free one. */
 export function interfaceName(prefix: string, { name: endpoint, driverOptions, interfaces }: EndpointWish): string {
-  for (const option of REFUSED)
-    if (Object.hasOwn(driverOptions, option)) throw notImplemented(`endpoint ${endpoint}: driver option "${option}" is not supported`);
   const wanted = driverOptions[NAME] ?? '';
   if (wanted === '') return freeName(prefix, interfaces);
   if (interfaces.has(deviceName(wanted, NAME)) || wanted === 'lo')
@@ -20,4 +17,24 @@ export function interfaceName(prefix: string, { name: endpoint, driverOptions, i
 
 function freeName(prefix: string, taken: ReadonlySet<string>): string {
   for (let number = 0; ; number++) if (!taken.has(`${prefix}${number}`)) return `${prefix}${number}`;
+}
+
+/** `net.ipv4.conf.IFNAME.forwarding=1`: the interface's name stands where docker's CLI may have made it lower case. */
+const SYSCTL = /^net\.(ipv4|ipv6|mpls)\.([a-z0-9_-]+)\.(?:IFNAME|ifname)\.([a-z0-9_-]+)=(.*)$/s;
+
+/** Settings of the interface that are asked for, in the words that the record keeps. Throws invalidArgument in dockerd's. */
+export function interfaceSysctls({ driverOptions }: Pick<EndpointWish, 'driverOptions'>): readonly string[] {
+  const asked = (driverOptions[SYSCTLS] ?? '').split(',').filter((text) => text !== '');
+  const fault = asked.find((text) => !SYSCTL.test(text));
+  if (fault === undefined) return asked;
+  throw invalidArgument(
+    `unrecognised network interface sysctl '${fault}'; represent 'net.X.Y.ethN.Z=V' as 'net.X.Y.IFNAME.Z=V', 'X' must be 'ipv4', 'ipv6' or 'mpls'`,
+    { meta: { fault: 'endpoint settings' } },
+  );
+}
+
+/** Such a setting as a file below /proc/sys and its value. */
+export function sysctlFile(text: string, name: string): readonly [file: string, value: string] {
+  const [, family, kind, key, value = ''] = SYSCTL.exec(text) ?? [];
+  return [`net/${family}/${kind}/${name}/${key}`, value];
 }

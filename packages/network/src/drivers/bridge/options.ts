@@ -4,13 +4,11 @@ import type { Family } from '../../address/cidr';
 import { MAX_NAME } from '../../link/link';
 
 /**
- * How a network leads outside in a family: by the host's addresses; by its own, at the ports that are published; or not at all, where nobody is the gateway and
- * the host is out of reach, too (for internal networks only).
+ * How a network leads outside in a family: by the host's addresses; the same, and whoever has a route to it reaches every port of its own addresses, too; by its
+ * own, at the ports that are published; or not at all, where nobody is the gateway and the host is out of reach, too (for internal networks only).
  */
 export type GatewayMode = (typeof GATEWAY_MODES)[number];
-const GATEWAY_MODES = ['nat', 'routed', 'isolated'] as const;
-/** What docker has more: refused by name. */
-const REFUSED_MODE = 'nat-unprotected';
+const GATEWAY_MODES = ['nat', 'nat-unprotected', 'routed', 'isolated'] as const;
 
 /** The options of a bridge network, understood. Names are Docker's. */
 export interface BridgeOptions {
@@ -74,7 +72,6 @@ export function readBridgeOptions(options: Readonly<Record<string, string>>): Br
 function gatewayMode(value: string, key: string): GatewayMode {
   const mode = GATEWAY_MODES.find((known) => known === value);
   if (mode !== undefined) return mode;
-  if (value === REFUSED_MODE) throw notImplemented(`option ${key}: mode "${value}" is not supported, only ${GATEWAY_MODES.join(', ')}`);
   throw invalidArgument(`failed to parse ${key} value: ${value} (unknown gateway mode ${value})`);
 }
 

@@ -1,3 +1,4 @@
+import { invalidArgument } from '@gantry/rpc';
 import type { Address, Cidr } from '../../address/cidr';
 import type { Namespace, NetworkKernel } from '../../kernel/kernel';
 import { addAddress, setDefaultRoute } from '../../link/address';
@@ -17,6 +18,8 @@ export interface SandboxInterface {
   readonly mtu: number | undefined;
   /** The ports of the bridge may not talk to each other. */
   readonly isolated: boolean;
+  /** Files below /proc/sys, and what is to be in them. */
+  readonly sysctls: readonly (readonly [file: string, value: string])[];
 }
 
 /** Makes the interface and configures it. What is there already is kept, so a half-done run is finished by repeating it. */
@@ -52,6 +55,9 @@ export async function plug(kernel: NetworkKernel, route: NetlinkConnection, name
   } finally {
     inside.close();
   }
+  // Last, as who asks for them means more by it than we do.
+  for (const [file, value] of wanted.sysctls)
+    if (!kernel.writeSysctlInside(namespace, file, value)) throw invalidArgument(`/proc/sys/${file} is not a sysctl file`);
 }
 
 /**

@@ -29,6 +29,10 @@ test.each([
   [{ later: at('x') }, 'network later: invalid endpoint settings:\ninvalid IPv4 address: x'],
   [{ lan: { IPAMConfig: { IPv6Address: 'fd00::1' } } }, `network lan: invalid endpoint settings:\n${CONFIGURED}`],
   [{ lan: { IPAMConfig: { LinkLocalIPs: ['x'] } } }, 'network lan: invalid endpoint settings:\ninvalid link-local IP address: x'],
+  [
+    { lan: { DriverOpts: { 'com.docker.network.endpoint.sysctls': 'net.ipv4.conf.IFNAME.forwarding=1,net.ipv4.ip_forward=1' } } },
+    `network lan: invalid endpoint settings:\nunrecognised network interface sysctl 'net.ipv4.ip_forward=1'; represent 'net.X.Y.ethN.Z=V' as 'net.X.Y.IFNAME.Z=V', 'X' must be 'ipv4', 'ipv6' or 'mpls'`,
+  ],
   [{ lan: { MacAddress: 'bad' } }, 'network lan: invalid MAC address bad'],
   [
     { bridge: { ...at('172.17.0.9'), Aliases: ['a'] } },

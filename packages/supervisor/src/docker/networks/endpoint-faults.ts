@@ -2,6 +2,8 @@ import { BlockList, isIPv4, isIPv6 } from 'node:net';
 import type { EndpointSettings } from '@gantry/api/gantry/engine/v1/types';
 import type { IpamPool, Network } from '@gantry/api/gantry/network/v1/network';
 
+const SYSCTLS = 'com.docker.network.endpoint.sysctls';
+
 /** What is wrong with an endpoint's settings, in dockerd's words. The network may come later: undefined leaves out what only it can tell. */
 export function endpointFaults(settings: EndpointSettings, predefined: boolean, network: Network | undefined): string[] {
   const { IPv4Address: ipv4 = '', IPv6Address: ipv6 = '', LinkLocalIPs: local = [] } = settings.IPAMConfig ?? {};
@@ -14,6 +16,13 @@ export function endpointFaults(settings: EndpointSettings, predefined: boolean, 
     ...(ipv4 === '' || isIPv4(ipv4) ? [] : [`invalid IPv4 address: ${ipv4}`]),
     ...(ipv6 === '' || isIPv6(ipv6) ? [] : [`invalid IPv6 address: ${ipv6}`]),
     ...local.filter((address) => !isIPv4(address) && !isIPv6(address)).map((address) => `invalid link-local IP address: ${address}`),
+    ...(settings.DriverOpts[SYSCTLS] ?? '')
+      .split(',')
+      .filter((text) => text !== '' && !/^[^.]*\.(ipv4|ipv6|mpls)\.[^.]*\.(IFNAME|ifname)\./.test(text))
+      .map(
+        (text) =>
+          `unrecognised network interface sysctl '${text}'; represent 'net.X.Y.ethN.Z=V' as 'net.X.Y.IFNAME.Z=V', 'X' must be 'ipv4', 'ipv6' or 'mpls'`,
+      ),
     ...(network === undefined ? [] : [...rangeFaults(ipv4, poolsOf(pools, 'ipv4')), ...rangeFaults(ipv6, poolsOf(pools, 'ipv6'))]),
   ];
 }
