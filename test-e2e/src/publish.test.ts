@@ -47,7 +47,7 @@ describe('ports published on a container that exists', () => {
       '--since',
       since,
       '--until',
-      '0s',
+      new Date().toISOString(),
       '--filter',
       'container=web',
       '--format',
