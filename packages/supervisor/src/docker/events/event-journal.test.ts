@@ -123,3 +123,12 @@ it('what cannot be written down is told to who listens, and later events are wri
   expect(await read(seen, 2)).toEqual(['lost', 'kept']);
   expect(journal.read(0n, 9n, 9).map(({ event }) => event.Actor?.ID)).toEqual(['kept']);
 });
+
+it('opens a store that was written before there were events in it', () => {
+  db.sql.exec('DROP TABLE events; PRAGMA user_version = 2');
+  db.close();
+  db = new Database(join(folder, 'a.db'));
+  const { bus, journal } = open();
+  happens(bus, 'first');
+  expect(journal.usage().newest).toBe(1n);
+});
