@@ -49,6 +49,10 @@ const HUB = 'https://index.docker.io/v1/';
 /** A question to another service must not hold `docker info` up: it is asked when something is wrong. */
 const ASK_MS = 2000;
 
+/** Names, as dockerd counts them: one that has none, dangling or a step of a classic build, is one. */
+const countImages = (images: readonly { readonly repoTags: readonly string[] }[]): number =>
+  images.reduce((count, { repoTags }) => count + Math.max(repoTags.length, 1), 0);
+
 /** Everything that GET /info tells. A service that does not answer becomes a warning. */
 export async function systemInfo(needs: InfoNeeds, ctx: CallContext): Promise<SystemInfo> {
   const { facts, records, runtimes } = needs;
@@ -66,7 +70,7 @@ export async function systemInfo(needs: InfoNeeds, ctx: CallContext): Promise<Sy
   const [images, network, store] = await Promise.all([
     ask(
       'images',
-      needs.images.list(ctx, { all: false, filters: {}, sharedSize: false }, { timeoutMs: ASK_MS }).then((answer) => answer.images.length),
+      needs.images.list(ctx, { all: true, filters: {}, sharedSize: false }, { timeoutMs: ASK_MS }).then((answer) => countImages(answer.images)),
       0,
     ),
     ask<GetStatusResponse | undefined>('network', needs.network.getStatus(ctx, {}, { timeoutMs: ASK_MS }), undefined),

@@ -82,6 +82,18 @@ test('info counts containers, names runtimes and mirrors, and turns a dead servi
   );
 });
 
+test('info counts the names of all images, and those without one', async () => {
+  const asked: boolean[] = [];
+  const list = async (_: unknown, { all }: { all: boolean }) => {
+    asked.push(all);
+    return { images: [{ repoTags: ['a:1', 'a:2'] }, { repoTags: [] }, { repoTags: ['b:1'] }] };
+  };
+  const images = { list, getInfo: async () => ({}) } as unknown as SystemNeeds['images'];
+  const { info } = await setUp({ images }).handlers.getInfo(ctx, {});
+  expect(info?.Images).toBe(4n);
+  expect(asked).toEqual([true]);
+});
+
 test('version lists the services that answer', async () => {
   const { version } = await setUp().handlers.getVersion(ctx, {});
   expect(version?.Components.map(({ Name, Version }) => `${Name} ${Version}`)).toEqual([
