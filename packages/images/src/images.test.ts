@@ -246,6 +246,12 @@ describe('rmi', () => {
     await expect(remove('a:1', false, stopped)).rejects.toThrow(
       `conflict: unable to delete a:1 (must be forced) - container cccccccccccc is using its referenced image ${short}`,
     );
+    await engine.load((await dockerArchive(['c:latest'], [base, upper])).archive);
+    const [other] = (await list()).filter(({ repoTags }) => repoTags.includes('c:latest'));
+    await expect(remove('c', false, [{ imageId: other?.id ?? '', containerId, running: false }])).rejects.toThrow(
+      'conflict: unable to delete c:latest (must be forced) - container cccccccccccc is using its referenced image',
+    );
+    await remove('c');
     await expect(remove(image.id, false, stopped)).rejects.toThrow(
       `conflict: unable to delete ${short} (must be forced) - image is being used by stopped container cccccccccccc`,
     );

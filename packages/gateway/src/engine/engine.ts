@@ -7,6 +7,7 @@ import {
 } from '@gantry/api/gantry/engine/v1/resources';
 import { type Connection, type ServiceClient, unavailable } from '@gantry/rpc';
 import { type BuilderClients, builderOver } from './builder';
+import { Outputs } from './outputs';
 import { waitOut } from './wait-out';
 
 /** What the gateway needs of the engine: the services of gantry.engine.v1, and to know that somebody is there. */
@@ -17,6 +18,8 @@ export interface EngineClients {
   readonly volumes: ServiceClient<typeof EngineVolumesServiceService>;
   readonly system: ServiceClient<typeof SystemServiceService>;
   readonly builder: BuilderClients;
+  /** What clients of this gateway are attached to. */
+  readonly outputs: Outputs;
   /** Resolves at once while connected; waits out a restart of the supervisor. Rejects with unavailable. */
   ready(): Promise<void>;
 }
@@ -29,6 +32,7 @@ export function engineOver(connection: Connection, builder: Connection): EngineC
     volumes: connection.client(EngineVolumesServiceService),
     system: connection.client(SystemServiceService),
     builder: builderOver(builder),
+    outputs: new Outputs(),
     async ready() {
       if (connection.established) return;
       await waitOut(connection).catch((error: unknown) => {

@@ -56,7 +56,7 @@ export function fakeContainers(
       },
       async *attach(_ctx, request) {
         need(request.id);
-        const message = { attachId: 'a1', tty, socket: '', logs: undefined, openStdin: true, registered: true };
+        const message = { attachId: 'a1', tty, socket: '', logs: undefined, openStdin: true, registered: true, containerId: id };
         yield message;
         await started.promise;
         yield { ...message, registered: false, socket: monitor.path };
@@ -68,8 +68,8 @@ export function fakeContainers(
       },
       async *wait(_ctx, request) {
         need(request.id);
-        yield { registered: true, statusCode: 0n, error: '' };
-        yield { registered: false, statusCode: BigInt(await exited.promise), error: '' };
+        yield { registered: true, statusCode: 0n, error: '', containerId: id };
+        yield { registered: false, statusCode: BigInt(await exited.promise), error: '', containerId: id };
       },
       start: async () => {
         await listening;

@@ -1,5 +1,5 @@
 import type { ImageUse, Removed } from '@gantry/api/gantry/images/v1/images';
-import { familiarString, type Reference, repositoryName, tryReference } from '@gantry/oci';
+import { familiarString, type Reference, repositoryName, tryReference, withDefaultTag } from '@gantry/oci';
 import { conflict, notFound } from '@gantry/rpc';
 import type { Collector } from '../gc/collector';
 import type { ImageRecord } from '../store/images';
@@ -22,6 +22,11 @@ export interface RemoveDependencies {
   readonly collector: Collector;
 }
 
+/** The name that is meant, with its tag. */
+const nameOf = (ref: string): string => {
+  const reference = tryReference(ref);
+  return reference === undefined ? ref : familiarString(withDefaultTag(reference));
+};
 const short = (id: string): string => id.replace(/^sha256:/, '').slice(0, 12);
 
 /**
@@ -65,7 +70,7 @@ class Removal {
       const user = uses.find((use) => isOf(entry, use));
       if (!force && isSingleRepository(entry.records) && user !== undefined) {
         throw conflict(
-          `conflict: unable to delete ${ref} (must be forced) - container ${short(user.containerId)} is using its referenced image ${short(id)}`,
+          `conflict: unable to delete ${nameOf(ref)} (must be forced) - container ${short(user.containerId)} is using its referenced image ${short(id)}`,
         );
       }
       const left = this.untagName(entry, ref);

@@ -72,8 +72,10 @@ interface Joint {
 async function join(x: Exchange, engine: EngineClients, { message, client, wish, through, keys }: Joint): Promise<void> {
   const stdin = wish.stdin && message.openStdin;
   const monitor = await attachMonitor(message.socket, { op: 'attach', stdin, stdout: wish.stdout, stderr: wish.stderr }, x.ctx.signal);
+  const written = engine.outputs.begin(message.containerId);
   const done = splice(client, monitor, {
     stdin,
+    beforeEnd: async () => written(),
     ...(keys === undefined ? {} : { detachKeys: keys }),
     ...(through === undefined ? {} : { through }),
   });
@@ -81,5 +83,5 @@ async function join(x: Exchange, engine: EngineClients, { message, client, wish,
   await engine.containers.attachReady(x.ctx, { attachId: message.attachId }).catch((error: unknown) => {
     x.ctx.logger?.debug({ err: error }, 'the engine did not take the word that the client is attached');
   });
-  await done;
+  await done.finally(written);
 }

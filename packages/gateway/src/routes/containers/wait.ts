@@ -4,6 +4,8 @@ import { internal, invalidArgument, isErrorOf, pause } from '@gantry/rpc';
 import type { EngineClients } from '../../engine/engine';
 import type { Exchange, Route } from '../../http/exchange';
 
+/** Longest wait for a client that does not take its output, milliseconds; dockerd's. */
+const OUTPUT_MS = 2000;
 /** Pause before asking a restarted engine again, milliseconds: the broken connection must be noticed first. */
 const RETRY_MS = 50;
 const conditions = ['', 'not-running', 'next-exit', 'removed'];
@@ -15,7 +17,8 @@ export const containerWait: Route = {
   async handle(x, engine) {
     const condition = x.query.text('condition');
     if (!conditions.includes(condition)) throw invalidArgument(`invalid condition: ${JSON.stringify(condition)}`);
-    const { statusCode, error } = await exitOf(x, engine, condition);
+    const { statusCode, error, containerId } = await exitOf(x, engine, condition);
+    await engine.outputs.written(containerId, OUTPUT_MS);
     // before 1.34 a removal that failed was told by an answer without a body
     const mute = condition === 'removed' && error !== '' && !x.version.atLeast('1.34');
     if (mute) x.response.end();

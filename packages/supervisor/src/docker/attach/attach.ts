@@ -32,6 +32,7 @@ export async function* attachContainer(engine: Needs, ctx: CallContext, request:
   const base = AttachResponse.create({
     registered: true,
     attachId,
+    containerId: id,
     tty: docker.config?.Tty ?? false,
     openStdin: docker.config?.OpenStdin ?? false,
   });

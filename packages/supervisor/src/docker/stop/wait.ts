@@ -20,15 +20,15 @@ export async function* waitContainer(engine: Needs, ctx: CallContext, request: W
   ctx.signal.addEventListener('abort', abort, { once: true });
   end.promise.catch(() => undefined);
   try {
-    yield { registered: true, statusCode: 0n, error: '' };
+    yield { registered: true, statusCode: 0n, error: '', containerId: id };
     if (condition === 'not-running' && !running) {
       await engine.life.released(id);
-      yield { registered: false, statusCode: state.exitCode, error: state.error };
+      yield { registered: false, statusCode: state.exitCode, error: state.error, containerId: id };
       return;
     }
     if (condition === 'removed' && phaseOf(docker) === Phase.PHASE_DEAD) end.resolve({ exitCode: state.exitCode, error: state.error });
     const { exitCode, error } = await end.promise;
-    yield { registered: false, statusCode: exitCode, error };
+    yield { registered: false, statusCode: exitCode, error, containerId: id };
   } finally {
     stop();
     ctx.signal.removeEventListener('abort', abort);

@@ -16,6 +16,7 @@ import { dropIgnored } from './drop-ignored';
 import { Dates } from './dates';
 import type { KnownSteps } from './known-steps';
 import { countSteps, firstStage, frontLines, Plan } from './plan';
+import { withMatchedSources } from './matched-sources';
 import { type PlanRun, runPlan } from './run-plan';
 import type { StepImages } from './step-images';
 import { type ClassicTellers, TELLER } from './teller';
@@ -45,7 +46,7 @@ async function solve(request: Request, own: Pick<PlanRun, 'teller' | 'known' | '
   const context = await findContext(request);
   const entry = await findEntry(request, context);
   const build: Build = { request, options, context: await dropIgnored(request, context), entry, contexts: new NamedContexts(request) };
-  const plan = new Plan();
+  const plan = new Plan((step, env) => withMatchedSources(request, build.context.tree, step, (name) => env.get(name)));
   const [platform] = options.platforms;
   const run = { ...own, request, fresh: options.ignoresCache(''), context: build.context.tree, total: 0 };
   let target: StageState;

@@ -1,4 +1,4 @@
-import { type FileLines, parseStages, readLines } from '@gantry/dockerfile';
+import { type FileLines, parseStages, readLines, type Step } from '@gantry/dockerfile';
 import type { Tree } from '../../../llb/write/graph';
 import type { ClassicWatch } from '../convert/conversion';
 import { upToTarget } from '../convert/target';
@@ -28,6 +28,8 @@ export class Plan implements ClassicWatch {
   private readonly items: Planned[] = [];
   private begun: Command | undefined;
 
+  constructor(private readonly named: (step: Step, env: ReadonlyMap<string, string>) => Promise<Step> = (step) => Promise.resolve(step)) {}
+
   stage(state: StageState): void {
     const triggers = state.commands.filter(({ onbuild }) => onbuild).length;
     this.items.push({ kind: 'stage', text: state.stage.text, made: madeBy(state), triggers });
@@ -35,6 +37,11 @@ export class Plan implements ClassicWatch {
 
   begin(command: Command): void {
     this.begun = command;
+  }
+
+  async reword(state: StageState, command: Command): Promise<Command> {
+    const step = await this.named(command.step, state.env);
+    return step === command.step ? command : { ...command, step };
   }
 
   /** The instruction that could not be turned into steps, with the lines before it; undefined where none was looked at. */

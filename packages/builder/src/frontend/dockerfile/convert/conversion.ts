@@ -40,10 +40,11 @@ export interface ConvertInput {
   readonly classic?: ClassicWatch | undefined;
 }
 
-/** Told of each stage and instruction when it has been turned into steps; of an instruction before, too. */
+/** Told of each stage and instruction when it has been turned into steps; of an instruction before, too, which it may put into other words. */
 export interface ClassicWatch {
   stage(state: StageState): void;
   begin(command: Command): void;
+  reword(state: StageState, command: Command): Promise<Command>;
   step(state: StageState, command: Command): void;
 }
 

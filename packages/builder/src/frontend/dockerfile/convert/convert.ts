@@ -56,7 +56,7 @@ export async function convert(input: ConvertInput): Promise<StageState> {
   addStages(conversion, parsed, globals);
   // The client is asked what it ignores while registries are asked for the bases.
   const [target, ignore] = await Promise.all([resolve(conversion), input.ignore()]);
-  build({ ...conversion, ignored: new IgnoreMatcher(ignore) }, target);
+  await build({ ...conversion, ignored: new IgnoreMatcher(ignore) }, target);
   context = { tree: input.mainContext(contextPaths(conversion), ignore) };
   target.state.context = conversion.context;
   return target.state;
@@ -103,15 +103,16 @@ async function resolve(conversion: Conversion): Promise<Target> {
 }
 
 /** Turns the instructions of the stages into steps, in the order of the file. */
-function build(conversion: Conversion, { state: target, needed }: Target): void {
+async function build(conversion: Conversion, { state: target, needed }: Target): Promise<void> {
   const { states, linter, input, options } = conversion;
   for (const state of states.all) {
     if (!input.allStages && (!needed.has(state) || state.dispatched)) continue;
     startStage(conversion, state);
     const watch = state.implicit ? undefined : input.classic;
     watch?.stage(state);
-    for (const command of state.commands) {
-      watch?.begin(command);
+    for (const written of state.commands) {
+      watch?.begin(written);
+      const command = watch === undefined ? written : await watch.reword(state, written);
       dispatch(conversion, state, command);
       watch?.step(state, command);
     }
