@@ -20,9 +20,10 @@ beforeAll(async () => {
           return { id: 'abc', warnings: [] };
         },
         async *wait(_ctx, { id, condition }) {
-          yield { registered: true, statusCode: 0n, error: '' };
+          yield { registered: true, statusCode: 0n, error: '', containerId: 'abc' };
           await pause(EXIT_MS);
-          yield { registered: false, statusCode: condition === '' ? 3n : 4n, error: id === 'stuck' ? 'removal failed' : '' };
+          const error = id === 'stuck' ? 'removal failed' : '';
+          yield { registered: false, statusCode: condition === '' ? 3n : 4n, error, containerId: 'abc' };
         },
       },
       images: {

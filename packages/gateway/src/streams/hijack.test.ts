@@ -298,8 +298,8 @@ test('a wait goes on through a restart of the engine', async () => {
       ...fake.containers,
       async *wait(_ctx, { condition }) {
         asked.push(condition);
-        yield { registered: true, statusCode: 0n, error: '' };
-        yield { registered: false, statusCode: 9n, error: '' };
+        yield { registered: true, statusCode: 0n, error: '', containerId: 'box' };
+        yield { registered: false, statusCode: 9n, error: '', containerId: 'box' };
       },
     },
   });
