@@ -1,3 +1,5 @@
+import { pause } from '@gantry/rpc';
+
 /** Output on its way to attached clients: an exit is told behind it, as dockerd tells it, though the two travel on connections of their own. */
 export class Outputs {
   private readonly open = new Map<string, Set<Promise<void>>>();
@@ -18,9 +20,8 @@ export class Outputs {
   async written(containerId: string, limitMs: number): Promise<void> {
     const outputs = this.open.get(containerId);
     if (outputs === undefined) return;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, limitMs)));
-    await Promise.race([Promise.all(outputs), late]);
-    clearTimeout(timer);
+    const told = new AbortController();
+    await Promise.race([Promise.all(outputs), pause(limitMs, { signal: told.signal })]);
+    told.abort();
   }
 }

@@ -7,6 +7,7 @@ import type { Exchange, Route } from '../../http/exchange';
 import { copyTicket } from '../../streams/copy-ticket';
 import { parseDetachKeys } from '../../streams/detach-keys';
 import { RAW_STREAM, takeOver } from '../../streams/hijack';
+import { whenTaken } from '../../streams/hold';
 import { attachMonitor } from '../../streams/monitor';
 import { closeClient, splice } from '../../streams/splice';
 
@@ -75,7 +76,10 @@ async function join(x: Exchange, engine: EngineClients, { message, client, wish,
   const written = engine.outputs.begin(message.containerId);
   const done = splice(client, monitor, {
     stdin,
-    beforeEnd: async () => written(),
+    beforeEnd: async () => {
+      await whenTaken(client); // what is held back for it is not written yet
+      written();
+    },
     ...(keys === undefined ? {} : { detachKeys: keys }),
     ...(through === undefined ? {} : { through }),
   });
