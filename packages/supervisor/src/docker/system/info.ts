@@ -70,7 +70,9 @@ export async function systemInfo(needs: InfoNeeds, ctx: CallContext): Promise<Sy
   const [images, network, store] = await Promise.all([
     ask(
       'images',
-      needs.images.list(ctx, { all: true, filters: {}, sharedSize: false }, { timeoutMs: ASK_MS }).then((answer) => countImages(answer.images)),
+      needs.images
+        .list(ctx, { all: true, filters: {}, sharedSize: false }, { timeoutMs: ASK_MS })
+        .then((answer) => countImages(answer.images)),
       0,
     ),
     ask<GetStatusResponse | undefined>('network', needs.network.getStatus(ctx, {}, { timeoutMs: ASK_MS }), undefined),
