@@ -12,8 +12,8 @@ export interface MemorySource {
   giveBack(): void;
 }
 
-/** Bytes above the least that was seen which are worth a collection. */
-const SLACK = 24 << 20;
+/** Bytes above the least that was seen which are worth a collection: a sixth of an idle engine. */
+const SLACK = 12 << 20;
 const IDLE = 0.1;
 const LOOK_MS = 5000;
 /** Between attempts; it doubles with each that brings little, until work comes. */
@@ -62,9 +62,11 @@ export class SpareMemory {
   }
 }
 
+type Collect = (how: { readonly type: 'major'; readonly flavor: 'last-resort' }) => void;
+
 function ownMemory(): MemorySource {
   let seen = performance.eventLoopUtilization();
-  let collect: (() => void) | undefined;
+  let collect: Collect | undefined;
   return {
     resident: () => process.memoryUsage.rss(),
     busy() {
@@ -74,14 +76,15 @@ function ownMemory(): MemorySource {
     },
     giveBack() {
       collect ??= collector();
-      collect();
+      // As when memory runs out: an ordinary collection lets pages be on which a few objects live on, and most of what was used goes with them.
+      collect({ type: 'major', flavor: 'last-resort' });
       trimMalloc();
     },
   };
 }
 
 /** V8's own function for it, which Node shows only to those who ask by a flag; the process need not have been started with it. */
-function collector(): () => void {
+function collector(): Collect {
   setFlagsFromString('--expose-gc');
-  return runInNewContext('gc') as () => void;
+  return runInNewContext('gc') as Collect;
 }
