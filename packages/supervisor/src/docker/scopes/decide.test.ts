@@ -1,4 +1,4 @@
-import { type ContainersServiceService, CreateRequest } from '@gantry/api/gantry/engine/v1/containers';
+import { type ContainersServiceService, CreateRequest, UpdateRequest } from '@gantry/api/gantry/engine/v1/containers';
 import { Container } from '@gantry/api/gantry/engine/v1/record';
 import { newContext, notFound } from '@gantry/rpc';
 import { decide } from './decide';
@@ -52,6 +52,19 @@ test('verbs are those that are named, with the second halves of their calls', ()
   for (const verb of ['containers.list', 'containers.attach', 'containers.attachReady', 'images.pullImage']) asked(scope, verb);
   for (const verb of ['containers.inspect', 'system.getInfo', 'build.image'])
     expect(() => asked(scope, verb)).toThrow('it is not among the verbs of the socket');
+});
+
+test('an update that publishes or takes ports back is leave for that, too', () => {
+  const update = (change: object): UpdateRequest => UpdateRequest.fromPartial({ id: 'mine', ...change });
+  const ports = { '80/tcp': { items: [{ HostIp: '', HostPort: '8080' }] } };
+  const scope = { verbs: ['containers.update', 'containers.publish'] };
+  asked(scope, 'containers.update', update({}));
+  asked(scope, 'containers.update', update({ publish: ports }));
+  expect(() => asked(scope, 'containers.update', update({ unpublish: ports }))).toThrow('containers.unpublish is refused');
+  expect(() => asked({ verbs: ['containers.update'] }, 'containers.update', update({ publish: ports }))).toThrow(
+    'socket s: containers.publish is refused: it is not among the verbs of the socket',
+  );
+  expect(() => asked(labelled, 'containers.update', update({ id: 'other', publish: ports }))).toThrow('does not have team=ci');
 });
 
 test('labels tell which containers are reached', () => {

@@ -33,11 +33,23 @@ const OF_ATTACH = 'containers.attachReady';
 /** Makes an image, which has no scope. */
 const TO_IMAGES = 'containers.commit';
 
+/** An update may ask for what verbs of their own do. */
+const WITHIN_UPDATE = { publish: 'containers.publish', unpublish: 'containers.unpublish' } as const;
+
+function within({ verb, request }: Asked): readonly string[] {
+  if (verb !== 'containers.update') return [];
+  const given = request as { readonly [member in keyof typeof WITHIN_UPDATE]?: object };
+  return (['publish', 'unpublish'] as const)
+    .filter((member) => Object.keys(given[member] ?? {}).length > 0)
+    .map((member) => WITHIN_UPDATE[member]);
+}
+
 /** The request as it may be made. Throws forbidden that names socket and verb. */
 export function decide(needs: ScopeNeeds, scope: Scope, { verb, request }: Asked): unknown {
   const refuse = (why: string): never => {
     throw forbidden(`socket ${scope.name}: ${verb} is refused: ${why}`);
   };
+  for (const more of within({ verb, request })) decide(needs, scope, { verb: more, request });
   const meant = PARTS[verb] ?? verb;
   const named = scope.verbs.includes(meant);
   if (scope.readOnly && !isReading(meant)) return refuse('the socket is read-only');
