@@ -249,7 +249,7 @@ asRoot('networks on a real kernel', () => {
       expect(await runProgram('ip', '-4', '-br', 'addr')).not.toContain('192.168.135.');
       await expect(
         world.service.client.createNetwork(context(), createRequest({ name: 'open', options: { [key]: 'isolated' } })),
-      ).rejects.toThrow(key.endsWith('_mode_ipv4') ? "'isolated' can only be used for an internal network" : 'neither true nor false');
+      ).rejects.toThrow(key.endsWith('_mode_ipv4') ? "'isolated' can only be used for an internal network" : 'strconv.ParseBool: parsing');
     },
   );
 

@@ -45,7 +45,7 @@ export function parseDockerEntries(bytes: Buffer): DockerArchiveEntry[] {
 async function unpacked(source: AsyncIterable<Buffer>): Promise<AsyncIterable<Buffer>> {
   const iterator = source[Symbol.asyncIterator]();
   const first = await iterator.next();
-  if (first.done === true) throw dataLoss('archive is empty');
+  if (first.done === true) throw dataLoss('unrecognized image format');
   const whole = (async function* () {
     yield first.value;
     for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) yield next.value;

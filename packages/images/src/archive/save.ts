@@ -1,6 +1,17 @@
 import type { Writable } from 'node:stream';
-import { type Descriptor, familiarString, isIndex, type Platform, platformEquals, type Reference, sha256, tryReference } from '@gantry/oci';
-import { cancelled, drained, isErrorOf } from '@gantry/rpc';
+import {
+  type Descriptor,
+  familiarString,
+  formatPlatform,
+  isIndex,
+  type Platform,
+  platformEquals,
+  type Reference,
+  sha256,
+  tryReference,
+  withDefaultTag,
+} from '@gantry/oci';
+import { cancelled, drained, isErrorOf, notFound } from '@gantry/rpc';
 import { parseIndex, parseManifest } from '@gantry/registry';
 import type { ContentStore } from '../content/store';
 import type { Catalog } from '../docker/catalog';
@@ -40,13 +51,28 @@ export async function itemsToSave(
       reference === undefined || reference.tag !== undefined || reference.digest !== undefined ? [] : tagged(catalog, scope, reference);
     for (const name of repository.length === 0 ? [ref] : repository) {
       const [platform] = platforms;
-      for (const other of platforms.slice(1)) await catalog.resolve(scope, name, other); // each must be there
-      const { image, records } = await catalog.resolve(scope, name, platform);
+      for (const other of platforms.slice(1)) await find(catalog, scope, name, other); // each must be there
+      const { image, records } = await find(catalog, scope, name, platform);
       const record = catalog.findRecord(scope, name) ?? records[0];
       if (record !== undefined) add(image, record.target, repository.length === 0 && reference?.tag === undefined ? [] : [record.name]);
     }
   }
   return [...items.values()].map(({ image, target, names }) => ({ image, target, names: [...names], platforms }));
+}
+
+/** The image of a name. Throws docker's error for a platform that it does not have. */
+async function find(catalog: Catalog, scope: Scope, name: string, platform: Platform | undefined): ReturnType<Catalog['resolve']> {
+  try {
+    return await catalog.resolve(scope, name, platform);
+  } catch (error) {
+    const reference = tryReference(name);
+    const other = platform === undefined || !isErrorOf(error, 'notFound') || catalog.findRecord(scope, name) === undefined;
+    if (other || reference === undefined) throw error;
+    const found = `image with reference ${familiarString(withDefaultTag(reference))} was found`;
+    throw notFound(`no suitable export target found: ${found} but does not provide the specified platform (${formatPlatform(platform)})`, {
+      cause: error,
+    });
+  }
 }
 
 /** Whether a text means an image by its id, or a part of it, rather than a repository of that name. */

@@ -46,7 +46,8 @@ export function commitImage(
       loose: new Map(),
     });
     const created = microsToRfc3339(nowMicros());
-    const config = applyChanges(parse(request.configJson), request.changes);
+    const before = parse(request.configJson);
+    const config = applyChanges(before, request.changes);
     const host = hostPlatform();
     const image: ImageConfig = {
       ...(base?.config.variant === undefined ? {} : { variant: base.config.variant }),
@@ -60,7 +61,7 @@ export function commitImage(
         ...(base?.config.history ?? []),
         {
           created,
-          created_by: (config.Cmd ?? []).join(' '),
+          created_by: (before.Cmd ?? []).join(' '), // what made the layer, whatever shall run next
           ...(request.author === '' ? {} : { author: request.author }),
           ...(request.comment === '' ? {} : { comment: request.comment }),
         },

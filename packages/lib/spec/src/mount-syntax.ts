@@ -119,7 +119,7 @@ const TMPFS_DATA = /^(mode|uid|gid|size|nr_inodes|nr_blocks|mpol)=/;
 export function tmpfsOptions(text: string): string[] {
   const asked = text === '' ? [] : text.split(',');
   for (const option of asked) {
-    if (!TMPFS_FLAGS.has(option) && !TMPFS_DATA.test(option)) throw invalidArgument(`invalid tmpfs option ["${option}"]`);
+    if (!TMPFS_FLAGS.has(option) && !TMPFS_DATA.test(option)) throw invalidArgument(`invalid tmpfs option "${option.split('=')[0]}"`);
   }
   const opposite = (flag: string): string => (flag.startsWith('no') ? flag.slice(2) : `no${flag}`);
   const defaults = ['noexec', 'nosuid', 'nodev'].filter((flag) => !asked.includes(flag) && !asked.includes(opposite(flag)));

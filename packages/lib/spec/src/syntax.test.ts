@@ -32,7 +32,7 @@ it.each([
 it('completes and checks tmpfs options', () => {
   expect(tmpfsOptions('')).toEqual(['noexec', 'nosuid', 'nodev']);
   expect(tmpfsOptions('exec,size=1m')).toEqual(['nosuid', 'nodev', 'exec', 'size=1m']);
-  expect(() => tmpfsOptions('uid')).toThrow('invalid tmpfs option ["uid"]');
+  expect(() => tmpfsOptions('uid')).toThrow('invalid tmpfs option "uid"');
 });
 
 it('adds and drops capabilities', () => {

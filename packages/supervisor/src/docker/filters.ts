@@ -70,6 +70,6 @@ export function untilTime(filters: FilterMap, now: number = Date.now()): number 
   const duration = parseGoDuration(value);
   if (duration !== undefined) return now - duration;
   const at = Date.parse(value);
-  if (Number.isNaN(at)) throw invalidArgument(`invalid until filter: "${value}" is neither a time nor a duration`);
+  if (Number.isNaN(at)) throw invalidArgument(`failed to parse value as time or duration: "${value}"`);
   return at;
 }

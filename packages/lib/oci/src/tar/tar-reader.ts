@@ -80,7 +80,7 @@ class ByteSource {
       const part = await this.some(size - have);
       if (part === undefined) {
         if (endAllowed && have === 0) return undefined;
-        throw dataLoss('archive ends in the middle of an entry');
+        throw dataLoss('unexpected EOF');
       }
       parts.push(part);
       have += part.length;
@@ -91,7 +91,7 @@ class ByteSource {
   async skip(size: number): Promise<void> {
     for (let left = size; left > 0;) {
       const part = await this.some(left);
-      if (part === undefined) throw dataLoss('archive ends in the middle of an entry');
+      if (part === undefined) throw dataLoss('unexpected EOF');
       left -= part.length;
     }
   }
@@ -105,7 +105,7 @@ class ByteSource {
     const next = async (): Promise<Buffer | undefined> => {
       if (left === 0) return undefined;
       const part = await this.some(left);
-      if (part === undefined) throw dataLoss('archive ends in the middle of an entry');
+      if (part === undefined) throw dataLoss('unexpected EOF');
       left -= part.length;
       return part;
     };

@@ -84,7 +84,7 @@ export function booleanOf(value: string): boolean | undefined {
 function boolean(value: string, key: string): boolean {
   const known = booleanOf(value);
   if (known !== undefined) return known;
-  throw invalidArgument(`option ${key}: "${value}" is neither true nor false`);
+  throw invalidArgument(`failed to parse ${key} value: ${value} (strconv.ParseBool: parsing "${value}": invalid syntax)`);
 }
 
 export function deviceName(value: string, key: string): string {

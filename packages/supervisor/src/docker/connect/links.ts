@@ -138,7 +138,7 @@ export function removeLink(engine: Needs, name: string): void {
   const { id, docker } = engine.records.requireDocker(parent);
   const links = docker.hostConfig?.Links ?? [];
   const kept = links.filter((text) => text.split(':')[1] !== alias);
-  if (docker.hostConfig === undefined || kept.length === links.length) throw notFound(`No such link: /${parent}/${alias}`);
+  if (docker.hostConfig === undefined || kept.length === links.length) throw notFound(`No such container: ${parent}/${alias}`);
   engine.records.updateDocker(id, (current) =>
     current.hostConfig === undefined ? current : { ...current, hostConfig: { ...current.hostConfig, Links: kept } },
   );

@@ -32,6 +32,7 @@ import { type PlannedNetworks, planNetworks } from './networks';
 import { nowText } from '../../core/time';
 import { checkRemap } from '../start/remap';
 import { validateConfig } from '../validate/validate-config';
+import { discardWeights } from '../validate/discard';
 import { validateHostConfig } from '../validate/validate-host-config';
 import { joinedContainer } from '../validate/validate-modes';
 
@@ -113,7 +114,7 @@ async function plan(engine: Engine, ctx: CallContext, id: string, request: Creat
   const config = mergeConfig(ContainerConfig.create(request.config), imageConfig);
   commandOf(config);
   validateConfig(config);
-  const warnings = validateHostConfig(host, config);
+  const warnings = [...discardWeights(host), ...validateHostConfig(host, config)];
   if (host.HealthcheckOnFailureAction !== '' && healthSettings(config.Healthcheck, []) === undefined)
     warnings.push(`The container has no health check: it is never unhealthy, and "${host.HealthcheckOnFailureAction}" never done`);
   checkRemap(engine, host);

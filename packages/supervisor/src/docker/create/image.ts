@@ -1,5 +1,5 @@
 import { type Image, ResolveRequest } from '@gantry/api/gantry/images/v1/images';
-import { familiarString, type Platform, tryReference, withDefaultTag } from '@gantry/oci';
+import { familiarString, formatPlatform, type Platform, tryReference, withDefaultTag } from '@gantry/oci';
 import { type CallContext, internal, invalidArgument, isErrorOf, notFound } from '@gantry/rpc';
 import type { Uses } from '../engine';
 
@@ -21,6 +21,21 @@ export async function resolveImage(engine: Needs, ctx: CallContext, ref: string,
   } catch (error) {
     if (!isErrorOf(error, 'notFound')) throw error;
     const reference = tryReference(ref);
-    throw notFound(`No such image: ${reference === undefined ? ref : familiarString(withDefaultTag(reference))}`, { cause: error });
+    const name = reference === undefined ? ref : familiarString(withDefaultTag(reference));
+    if (platform !== undefined && (await isThere(engine, ctx, ref)))
+      throw notFound(`image with reference ${name} was found but does not provide the specified platform (${formatPlatform(platform)})`, {
+        cause: error,
+      });
+    throw notFound(`No such image: ${name}`, { cause: error });
+  }
+}
+
+/** Whether there is such an image for any platform. */
+async function isThere(engine: Needs, ctx: CallContext, ref: string): Promise<boolean> {
+  try {
+    return (await engine.images.resolve(ctx, ResolveRequest.fromPartial({ ref }))).image !== undefined;
+  } catch (error) {
+    if (isErrorOf(error, 'notFound')) return false;
+    throw error;
   }
 }

@@ -135,7 +135,7 @@ function inherited(volumesFrom: readonly string[], find: (ref: string) => Docker
     const readOnly = mode.split(',').includes('ro');
     return find(ref)
       .docker.mounts.filter((mount) => mount.type !== 'tmpfs' && mount.type !== 'image')
-      .map((mount) => ({ record: { ...mount, rw: mount.rw && !readOnly, copyUp: false, fromMounts: false } }));
+      .map((mount) => ({ record: { ...mount, mode: '', rw: mount.rw && !readOnly, copyUp: false, fromMounts: false } }));
   });
 }
 

@@ -9,7 +9,8 @@ export function searchFilter(filters: Readonly<Record<string, FilterValues>>): (
   const stars = Math.max(
     0,
     ...(filters['stars']?.values ?? []).map((value) => {
-      if (!/^[0-9]+$/.test(value)) throw invalidArgument(`invalid filter 'stars=${value}'`);
+      if (!/^[0-9]+$/.test(value))
+        throw invalidArgument(`invalid filter 'stars=${value}': strconv.Atoi: parsing "${value}": invalid syntax`);
       return Number(value);
     }),
   );

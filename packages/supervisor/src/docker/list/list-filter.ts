@@ -1,5 +1,5 @@
 import type { CallContext } from '@gantry/rpc';
-import { invalidArgument, isErrorOf } from '@gantry/rpc';
+import { type GantryError, invalidArgument, isErrorOf } from '@gantry/rpc';
 import { ResolveRequest } from '@gantry/api/gantry/images/v1/images';
 import { isRunning, stateOf } from '../../core/phases';
 import type { DockerRecord } from '../records';
@@ -29,6 +29,9 @@ const KEYS = [
   'volume',
 ];
 const STATUSES = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead'];
+const HEALTHS = ['none', 'starting', 'healthy', 'unhealthy'];
+
+const wrong = (key: string, value: string, why: string): GantryError => invalidArgument(`invalid filter '${key}=${value}': ${why}`);
 
 /** True for a container that passes. `alive` is false when a filter makes stopped ones visible without --all. */
 export interface ListFilter {
@@ -46,13 +49,16 @@ export async function listFilter(engine: Needs, ctx: CallContext, filters: Filte
     if (wanted.length > 0) tests.push((record) => wanted.some((value) => test(value, record)));
   };
 
-  for (const status of values('status')) if (!STATUSES.includes(status)) throw invalidArgument(`invalid filter 'status=${status}'`);
+  for (const status of values('status'))
+    if (!STATUSES.includes(status))
+      throw wrong('status', status, `invalid value for state (${status}): must be one of ${STATUSES.join(', ')}`);
   any('status', (status, { docker }) => dockerStatus(docker) === status);
   for (const health of values('health'))
-    if (!['none', 'starting', 'healthy', 'unhealthy'].includes(health))
-      throw invalidArgument(`unrecognized filter value for health: ${health}`);
+    if (!HEALTHS.includes(health))
+      throw wrong('health', health, `invalid value for health (${health}): must be one of ${HEALTHS.join(', ')}`);
   any('health', (health, { docker }) => (docker.health?.Status ?? 'none') === health);
-  for (const code of values('exited')) if (!/^-?\d+$/.test(code)) throw invalidArgument(`invalid filter 'exited=${code}'`);
+  for (const code of values('exited'))
+    if (!/^-?\d+$/.test(code)) throw wrong('exited', code, `strconv.Atoi: parsing "${code}": invalid syntax`);
   any('exited', (code, { docker }) => !isRunning(docker) && stateOf(docker).startedAt !== '' && stateOf(docker).exitCode === BigInt(code));
   any('id', (prefix, { id }) => id.startsWith(prefix));
   const named = patternFilter(filters, 'name');
@@ -65,14 +71,17 @@ export async function listFilter(engine: Needs, ctx: CallContext, filters: Filte
       ([name, settings]) => name === wanted || (settings.NetworkID !== '' && settings.NetworkID.startsWith(wanted)),
     ),
   );
-  const ports = (key: string): Map<string, (name: string) => boolean> => new Map(values(key).map((text) => [text, portTest(text)]));
+  const ports = (key: string) => values(key).map((text) => portTest(key, text));
   const [published, exposed] = [ports('publish'), ports('expose')];
-  any('publish', (text, { docker }) =>
-    Object.entries(shownPorts(docker)).some(([name, { items }]) =>
-      items.some(({ HostPort }) => published.get(text)?.(`${HostPort}/${name.split('/')[1] ?? 'tcp'}`) === true),
-    ),
-  );
-  any('expose', (text, { docker }) => Object.keys(docker.config?.ExposedPorts ?? {}).some((name) => exposed.get(text)?.(name) === true));
+  // Only what has ports now, as inspect shows them; one of both keys is enough.
+  if (published.length + exposed.length > 0)
+    tests.push(({ docker }) =>
+      Object.entries(shownPorts(docker)).some(
+        ([name, { items }]) =>
+          exposed.some((test) => test(name)) ||
+          items.some(({ HostPort }) => published.some((test) => test(`${HostPort}/${name.split('/')[1] ?? 'tcp'}`))),
+      ),
+    );
   if (filterFlag(filters, 'is-task') === true) tests.push(() => false);
   any('isolation', (wanted, { docker }) => wanted === (docker.hostConfig?.Isolation || 'default'));
 
@@ -136,8 +145,11 @@ async function imageIds(engine: Needs, ctx: CallContext, ref: string): Promise<s
 }
 
 /** `80`, `80/udp`, `8000-8010/tcp`. */
-function portTest(text: string): (name: string) => boolean {
+function portTest(key: string, text: string): (name: string) => boolean {
   const [range = '', protocol = 'tcp'] = text.split('/');
+  const wrong = range.split('-').find((number) => !/^[0-9]+$/.test(number));
+  if (wrong !== undefined)
+    throw invalidArgument(`error while looking up for ${key} ${text}: strconv.ParseUint: parsing "${wrong}": invalid syntax`);
   const [first = '', last = first] = range.split('-');
   const [from, to] = [parsePort(`${first}/${protocol}`).port, parsePort(`${last}/${protocol}`).port];
   return (name) => {

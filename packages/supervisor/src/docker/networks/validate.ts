@@ -28,10 +28,9 @@ export function createRequest(wanted: Network): CreateNetworkRequest {
     throw forbidden(
       'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.',
     );
-  if (wanted.Scope !== '' && wanted.Scope !== 'local')
-    throw forbidden(
-      'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.',
-    );
+  // dockerd keeps any other word, and a network of which nothing comes
+  if (wanted.Scope === 'swarm') throw forbidden('cannot create a swarm scoped network when swarm is not active');
+  if (wanted.Scope !== '' && wanted.Scope !== 'local') throw invalidArgument(`network ${name}: scope "${wanted.Scope}" is not supported`);
   const ipam = wanted.IPAM;
   return {
     name,

@@ -19,7 +19,9 @@ const GONE_MS = 20_000;
 
 /** POST /containers/{id}/kill. SIGKILL, and the container's own stop signal, count as a user's stop. */
 export async function killContainer(engine: Needs, caller: CallContext, request: KillRequest): Promise<KillResponse> {
-  const { id, docker } = await started(engine, request.id);
+  const { id, docker } = await started(engine, request.id).catch((error: unknown) => {
+    throw prefixed(error, `cannot kill container: ${request.id}`);
+  });
   const signal = asked(request);
   if (!isRunning(docker)) {
     if (phaseOf(docker) === Phase.PHASE_RESTARTING && signal === constants.signals.SIGKILL && cancelRestart(engine, id)) return {};

@@ -7,6 +7,7 @@ import { emitContainerEvent, inDockerNamespace, type Uses } from '../engine';
 import { isRunning } from '../../core/phases';
 import { unhealthyAction } from '../health/on-failure';
 import { asksForPorts, changePorts, type PortsNeeds } from './ports';
+import { discardWeights } from '../validate/discard';
 import { validateResources } from '../validate/validate-host-config';
 import { validateRestartPolicy } from '../validate/validate-restart';
 
@@ -53,6 +54,7 @@ export async function updateContainer(engine: Needs, caller: CallContext, reques
   const warnings = await engine.queues.run(id, async () => {
     const { docker } = engine.records.requireDocker(id);
     const present = docker.hostConfig ?? HostConfig.create();
+    const discarded = discardWeights(asked);
     const changed = Object.fromEntries(LIMITS.map((name) => [name, asked[name]]).filter(([, value]) => value !== 0n && value !== ''));
     const next: HostConfig = { ...present, ...changed };
     if (asked.PidsLimit !== undefined) next.PidsLimit = asked.PidsLimit > 0n ? asked.PidsLimit : 0n; // 0: no limit
@@ -67,7 +69,7 @@ export async function updateContainer(engine: Needs, caller: CallContext, reques
     }
     validateRestartPolicy(next);
     unhealthyAction(next);
-    const notes = validateResources(next);
+    const notes = [...discarded, ...validateResources(next)];
     if (isRunning(docker) && (Object.keys(changed).length > 0 || asked.PidsLimit !== undefined)) {
       const resources = await limitsOf({
         ...HostConfig.create(changed),

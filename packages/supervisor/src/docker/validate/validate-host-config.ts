@@ -26,13 +26,15 @@ const refused: readonly { readonly name: string; readonly isSet: (host: HostConf
 export function validateHostConfig(host: HostConfig, config: ContainerConfig): string[] {
   for (const { name, isSet } of refused) if (isSet(host)) throw invalidArgument(`HostConfig.${name} is not supported`);
   if (host.Isolation !== '' && host.Isolation !== 'default')
-    throw invalidArgument(`invalid isolation: "${host.Isolation}" - linux only supports 'default'`);
+    throw invalidArgument(`invalid isolation (${host.Isolation}): linux only supports 'default'`);
   for (const option of Object.keys(host.StorageOpt)) {
     throw invalidArgument(
       option === 'size' ? "--storage-opt is supported only for overlay over xfs with 'pquota' mount option" : `Unknown option ${option}`,
     );
   }
   const [request] = host.DeviceRequests;
+  if (request?.Driver === 'cdi')
+    throw invalidArgument(`CDI device injection failed: unresolvable CDI devices ${request.DeviceIDs.join(', ')}`);
   if (request !== undefined) {
     throw invalidArgument(
       `could not select device driver "${request.Driver}" with capabilities: [${request.Capabilities.map((set) => `[${set.items.join(' ')}]`).join(' ')}]`,

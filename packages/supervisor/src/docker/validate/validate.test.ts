@@ -29,12 +29,13 @@ it.each([
   [{ IOMaximumBandwidth: 5n }, 'HostConfig.IOMaximumBandwidth'],
   [{ Cgroup: 'container:x' }, 'HostConfig.Cgroup'],
   [{ StorageOpt: { size: '1G' } }, "--storage-opt is supported only for overlay over xfs with 'pquota' mount option"],
-  [{ Isolation: 'hyperv' }, 'invalid isolation: "hyperv" - linux only supports \'default\''],
+  [{ Isolation: 'hyperv' }, "invalid isolation (hyperv): linux only supports 'default'"],
 
   [
     { DeviceRequests: [{ Driver: 'nvidia', Count: -1n, Capabilities: [{ items: ['gpu'] }] }] },
     'could not select device driver "nvidia" with capabilities: [[gpu]]',
   ],
+  [{ DeviceRequests: [{ Driver: 'cdi', DeviceIDs: ['v/c=a', 'v/c=b'] }] }, 'unresolvable CDI devices v/c=a, v/c=b'],
   [{ Memory: 1n }, 'Minimum memory limit allowed is 6MB'],
   [{ MemorySwap: 10_000_000n }, 'You should always set the Memory limit when using Memoryswap limit'],
   [{ Memory: 10_000_000n, MemorySwap: 7_000_000n }, 'Minimum memoryswap limit should be larger than memory limit'],
