@@ -10,6 +10,8 @@ const tests: Readonly<Record<string, { readonly what: string; readonly present: 
   loop: { what: '/dev/loop0', present: () => existsSync('/dev/loop0') },
   registry: { what: 'docker-registry', present: () => hasProgram('docker-registry') },
   noweight: { what: 'a kernel without weights of block devices', present: () => !existsSync('/sys/fs/cgroup/blkio/blkio.weight') },
+  nosocket: { what: "no socket at docker's own place", present: () => !existsSync('/var/run/docker.sock') },
+  'cli28.5': { what: 'docker CLI 28.5', present: () => clientVersion() >= 28.5 },
   /** Sessions that wait for seconds. */
   all: { what: 'tools/test --all', present: () => ['GANTRY_TEST_ALL', 'GANTRY_LINES'].some((name) => (process.env[name] ?? '') !== '') },
 };
@@ -24,10 +26,10 @@ export function lacking(needs: readonly string[]): string | undefined {
   return undefined;
 }
 
-/** Major version of the docker CLI on PATH: its own words are part of what lines print. */
+/** Version of the docker CLI on PATH, as a number: its own words are part of what lines print. */
 export function clientVersion(): number {
   try {
-    return Number(/version (\d+)/.exec(execFileSync('docker', ['--version'], { encoding: 'utf8' }))?.[1] ?? 0);
+    return Number(/version (\d+\.\d+)/.exec(execFileSync('docker', ['--version'], { encoding: 'utf8' }))?.[1] ?? 0);
   } catch {
     return 0;
   }
