@@ -50,6 +50,12 @@ function legacyFacts(root: string): CgroupFacts {
   };
 }
 
+/** Whether block devices can be weighed: by this file of cgroup v1, or wherever the io controller of v2 is. */
+export function hasBlockWeight(file: 'blkio.weight' | 'blkio.weight_device', root: string = ROOT): boolean {
+  const unified = join(root, 'cgroup.controllers');
+  return existsSync(unified) ? /\bio\b/.test(readFileSync(unified, 'utf8')) : existsSync(join(root, 'blkio', file));
+}
+
 /** dockerd's warnings about limits that the host cannot set. */
 export function cgroupWarnings(facts: CgroupFacts): string[] {
   const checks: readonly [boolean, string][] = [

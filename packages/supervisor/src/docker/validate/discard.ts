@@ -1,10 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { HostConfig } from '@gantry/api/gantry/engine/v1/types';
+import { hasBlockWeight } from '../system/cgroups';
 
 /** Weights of block devices that are asked for, the file of cgroup v1 that sets them, and docker's word where it is not there. */
 const WEIGHTS: readonly {
-  readonly file: string;
+  readonly file: 'blkio.weight' | 'blkio.weight_device';
   readonly asked: (host: HostConfig) => boolean;
   readonly discard: (host: HostConfig) => void;
   readonly warning: string;
@@ -27,15 +26,9 @@ const WEIGHTS: readonly {
 ];
 
 /** Takes what this kernel cannot weigh out of a container's limits, as dockerd does, and answers a warning for each. */
-export function discardWeights(host: HostConfig, root = '/sys/fs/cgroup'): string[] {
-  return WEIGHTS.filter(({ asked, file }) => asked(host) && !supported(root, file)).map(({ discard, warning }) => {
+export function discardWeights(host: HostConfig, root?: string): string[] {
+  return WEIGHTS.filter(({ asked, file }) => asked(host) && !hasBlockWeight(file, root)).map(({ discard, warning }) => {
     discard(host);
     return warning;
   });
-}
-
-/** cgroup v2 weighs wherever its io controller is. */
-function supported(root: string, file: string): boolean {
-  const unified = join(root, 'cgroup.controllers');
-  return existsSync(unified) ? /\bio\b/.test(readFileSync(unified, 'utf8')) : existsSync(join(root, 'blkio', file));
 }
