@@ -1,10 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { spawn, type ChildProcess } from 'node:child_process';
-import { join } from 'node:path';
 import { NetworkServiceService } from '@gantry/api/gantry/network/v1/network';
 import { connect } from '@gantry/rpc';
-import { buildSync } from 'esbuild';
 import { TestHost, delay, eventually, runProgram, type TestSandbox } from './testing/host';
+import { bundleService } from './testing/own-process';
 import { connectRequest, context } from './testing/service';
 
 const asRoot = process.getuid?.() === 0 ? describe : describe.skip;
@@ -13,32 +11,8 @@ const KILLS = 7;
 asRoot('a killed network service', () => {
   it('finishes or undoes what it was in the middle of, and leaves nothing behind', async () => {
     const host = new TestHost();
-    const bundle = join(host.directory, 'service.cjs');
-    buildSync({
-      entryPoints: [join(__dirname, 'main.ts')],
-      bundle: true,
-      platform: 'node',
-      external: ['koffi'],
-      outfile: bundle,
-      logLevel: 'error',
-    });
-    const run = join(host.directory, 'run');
-    const args = [
-      bundle,
-      '--root',
-      join(host.directory, 'data'),
-      '--run',
-      run,
-      '--config',
-      '/dev/null',
-      '--metrics-address',
-      'off',
-      '--log-level',
-      'error',
-    ];
-    const modules = join(__dirname, '../../../node_modules');
-    const boot = (): ChildProcess => spawn(process.execPath, args, { stdio: 'inherit', env: { ...process.env, NODE_PATH: modules } });
-    const connection = connect(join(run, 'network.sock'));
+    const { socketPath, start: boot } = bundleService(host.directory);
+    const connection = connect(socketPath);
     const client = connection.client(NetworkServiceService);
     let service = boot();
     const kill = async (): Promise<void> => {

@@ -1,12 +1,12 @@
-import { randomBytes } from 'node:crypto';
-import { spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { NetworkServiceService } from '@gantry/api/gantry/network/v1/network';
 import { connect, type Connection } from '@gantry/rpc';
-import { buildSync } from 'esbuild';
+import { bundleService } from './testing/own-process';
 import { connectRequest, context } from './testing/service';
 import { eventually, runProgram, TestHost, type TestSandbox } from './testing/host';
+import { newId, tcp } from './testing/world';
 
 const asRoot = process.getuid?.() === 0 ? describe : describe.skip;
 
@@ -19,30 +19,14 @@ asRoot('what others do to the firewall', () => {
 
   beforeEach(async () => {
     host = new TestHost();
-    const bundle = join(host.directory, 'service.cjs');
-    buildSync({
-      entryPoints: [join(__dirname, 'main.ts')],
-      bundle: true,
-      platform: 'node',
-      external: ['koffi'],
-      outfile: bundle,
-      logLevel: 'error',
-    });
-    const config = join(host.directory, 'network.yaml');
     // The sweep is not what helps.
-    writeFileSync(config, 'firewall: insert\nsweep-interval: 3600\n');
-    const run = join(host.directory, 'run');
-    const roots = ['--root', join(host.directory, 'data'), '--run', run, '--config', config];
-    service = spawn(process.execPath, [bundle, ...roots, '--metrics-address', 'off', '--log-level', 'error'], {
-      stdio: 'inherit',
-      env: { ...process.env, NODE_PATH: join(__dirname, '../../../node_modules') },
-    });
-    connection = connect(join(run, 'network.sock'));
+    const { socketPath, start } = bundleService(host.directory, 'firewall: insert\nsweep-interval: 3600\n');
+    service = start();
+    connection = connect(socketPath);
     await connection.ready(60_000);
     far = await host.neighbour('lan0', '192.0.2.2', '192.0.2.1');
     const box = await host.sandbox();
-    const port = { protocol: 'tcp', containerPort: 80, hostIp: '', hostPort: 8080, hostPortEnd: 0 };
-    const request = connectRequest({ sandboxId: randomBytes(32).toString('hex'), netnsPath: box.path, ports: [port] });
+    const request = connectRequest({ sandboxId: newId(), netnsPath: box.path, ports: [tcp(8080)] });
     await connection.client(NetworkServiceService).connect(context(), request, { waitForReady: true, timeoutMs: 30_000 });
     box.start('socat', 'TCP-LISTEN:80,fork,reuseaddr', 'SYSTEM:echo hello');
     await eventually(async () => expect(await ask()).toBe('hello'));

@@ -6,46 +6,38 @@ import { join as joinPath } from 'node:path';
 import { IpamPool } from '@gantry/api/gantry/network/v1/network';
 import { delay, eventually, runProgram, type TestSandbox } from './testing/host';
 import { context, createRequest, startTestService } from './testing/service';
-import { newId, newWorlds } from './testing/world';
+import { newId, newWorlds, tcp } from './testing/world';
 
 const asRoot = process.getuid?.() === 0 ? describe : describe.skip;
 
 asRoot('ports, networks and foreign firewalls on a real kernel', () => {
   const world = newWorlds();
   const { join } = world;
-  const port = (hostPort: number, change: object = {}) => ({
-    protocol: 'tcp',
-    containerPort: 80,
-    hostIp: '',
-    hostPort,
-    hostPortEnd: 0,
-    ...change,
-  });
 
   it('chooses ports, walks ranges, and undoes a request that fails half-way', async () => {
     const [a, b, c] = [await world.host.sandbox(), await world.host.sandbox(), await world.host.sandbox()];
     const [first, second] = [
-      await join(a, { ports: [port(0), port(9000, { hostPortEnd: 9002 })] }),
-      await join(b, { ports: [port(9000, { hostPortEnd: 9002 })] }),
+      await join(a, { ports: [tcp(0), tcp(9000, { hostPortEnd: 9002 })] }),
+      await join(b, { ports: [tcp(9000, { hostPortEnd: 9002 })] }),
     ];
     const chosen = first.ports[0]?.hostPort ?? 0;
     expect(chosen).toBeGreaterThanOrEqual(32768);
     expect(first.ports.filter((entry) => entry.hostIp === '0.0.0.0').map((entry) => entry.hostPort)).toEqual([chosen, 9000]);
     expect(second.ports[0]?.hostPort).toBe(9001);
-    await expect(join(c, { ports: [port(9100), port(9001)] })).rejects.toThrow('Bind for 0.0.0.0:9001 failed: port is already allocated');
-    await join(c, { ports: [port(9100)] });
+    await expect(join(c, { ports: [tcp(9100), tcp(9001)] })).rejects.toThrow('Bind for 0.0.0.0:9001 failed: port is already allocated');
+    await join(c, { ports: [tcp(9100)] });
   });
 
   it('refuses what makes no sense, by name', async () => {
     const box = await world.host.sandbox();
-    await expect(join(box, { ports: [port(70000)] })).rejects.toThrow('invalid host port: 70000');
-    await expect(join(box, { ports: [port(80, { containerPort: 0 })] })).rejects.toThrow('invalid container port: 0');
-    await expect(join(box, { ports: [port(80, { protocol: 'sctp' })] })).rejects.toThrow('sctp port is not supported');
-    await expect(join(box, { ports: [port(80, { hostIp: '198.51.100.1' })] })).rejects.toThrow(
+    await expect(join(box, { ports: [tcp(70000)] })).rejects.toThrow('invalid host port: 70000');
+    await expect(join(box, { ports: [tcp(80, { containerPort: 0 })] })).rejects.toThrow('invalid container port: 0');
+    await expect(join(box, { ports: [tcp(80, { protocol: 'sctp' })] })).rejects.toThrow('sctp port is not supported');
+    await expect(join(box, { ports: [tcp(80, { hostIp: '198.51.100.1' })] })).rejects.toThrow(
       'listen tcp4 198.51.100.1:80: bind: cannot assign requested address',
     );
-    await expect(join(box, { ports: [port(8080), port(8080)] })).rejects.toThrow('port is already allocated');
-    await expect(join(box, { ports: Array.from({ length: 20000 }, (_, index) => port(index + 1)) })).rejects.toThrow('at most 16384');
+    await expect(join(box, { ports: [tcp(8080), tcp(8080)] })).rejects.toThrow('port is already allocated');
+    await expect(join(box, { ports: Array.from({ length: 20000 }, (_, index) => tcp(index + 1)) })).rejects.toThrow('at most 16384');
     await expect(join(box, { netnsPath: '/proc/self/ns/net' })).rejects.toThrow("is the host's own");
     await expect(join(box, { netnsPath: '/proc/4194304/ns/net' })).rejects.toThrow('cannot be opened');
     await expect(join(box, { networkRef: 'nowhere' })).rejects.toMatchObject({ kind: 'notFound', message: 'network nowhere not found' });
@@ -60,7 +52,7 @@ asRoot('ports, networks and foreign firewalls on a real kernel', () => {
     const sandboxId = newId();
     await join(box, {
       sandboxId,
-      ports: Array.from({ length: 3000 }, (_, index) => port(20000 + index, { containerPort: 1000 + index, hostIp: '127.0.0.1' })),
+      ports: Array.from({ length: 3000 }, (_, index) => tcp(20000 + index, { containerPort: 1000 + index, hostIp: '127.0.0.1' })),
     });
     expect(
       world.host.nft('list', 'chain', 'ip', world.host.nft('list', 'tables').split(/\s+/)[2] ?? '', 'publish').split('\n').length,
@@ -80,7 +72,7 @@ asRoot('ports, networks and foreign firewalls on a real kernel', () => {
       });
     try {
       const [a, b] = [await world.host.sandbox(), await world.host.sandbox()];
-      const udp = { ports: [port(5353, { protocol: 'udp', containerPort: 53 })] };
+      const udp = { ports: [tcp(5353, { protocol: 'udp', containerPort: 53 })] };
       const sandboxId = newId();
       serve(a, 'first');
       serve(b, 'second');
@@ -200,7 +192,7 @@ asRoot('ports, networks and foreign firewalls on a real kernel', () => {
     const cycle = async () => {
       const box = await world.host.sandbox();
       const sandboxId = newId();
-      await join(box, { sandboxId, networkRef: 'red', ports: [port(0), port(0, { protocol: 'udp' })] });
+      await join(box, { sandboxId, networkRef: 'red', ports: [tcp(0), tcp(0, { protocol: 'udp' })] });
       await world.service.client.releaseSandbox(context(), { sandboxId });
       await box.end();
     };
@@ -213,7 +205,7 @@ asRoot('ports, networks and foreign firewalls on a real kernel', () => {
 
   it('names a foreign chain that drops, and with `insert` gets through it and out of it again', async () => {
     const [web, outside] = [await world.host.sandbox(), await world.host.neighbour('lan0', '192.0.2.9', '192.0.2.1')];
-    await join(web, { ports: [port(8080)] });
+    await join(web, { ports: [tcp(8080)] });
     web.start('socat', 'TCP-LISTEN:80,fork,reuseaddr', 'SYSTEM:echo hello');
     const ask = async () => (await outside.run('socat', '-u', 'TCP:192.0.2.1:8080,connect-timeout=1', '-')).trim();
     await eventually(async () => expect(await ask()).toBe('hello'));
@@ -245,7 +237,7 @@ asRoot('ports, networks and foreign firewalls on a real kernel', () => {
     await world.service.stop();
     await world.start({ ...world.service.config, 'sweep-interval': 1 });
     const web = await world.host.sandbox();
-    await join(web, { ports: [port(8080, { hostIp: '127.0.0.1' })] });
+    await join(web, { ports: [tcp(8080, { hostIp: '127.0.0.1' })] });
     web.start('socat', 'TCP-LISTEN:80,fork,reuseaddr', 'SYSTEM:echo hello');
     const ask = async () => (await runProgram('socat', '-u', 'TCP:127.0.0.1:8080,connect-timeout=0.3', '-')).trim();
     await eventually(async () => expect(await ask()).toBe('hello'));

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { ChildProcess } from 'node:child_process';
-import type { ConnectRequest, Endpoint } from '@gantry/api/gantry/network/v1/network';
+import type { ConnectRequest, Endpoint, PortRequest } from '@gantry/api/gantry/network/v1/network';
 import type { NetworkConfig } from '../config';
 import { TestHost, runProgram, type TestSandbox } from './host';
 import { connectRequest, context, startTestService, type TestService } from './service';
@@ -42,6 +42,16 @@ export function newWorlds(): World {
   });
   return world;
 }
+
+/** Port 80 of a container, published. */
+export const tcp = (hostPort: number, change: Partial<PortRequest> = {}): PortRequest => ({
+  protocol: 'tcp',
+  containerPort: 80,
+  hostIp: '',
+  hostPort,
+  hostPortEnd: 0,
+  ...change,
+});
 
 /** An id as containers have. */
 export const newId = (): string => randomBytes(32).toString('hex');

@@ -17,6 +17,7 @@ beforeEach(() => {
   log = join(folder, 'x-json.log');
 });
 afterEach(async () => {
+  jest.restoreAllMocks();
   for (const forwarder of running) await forwarder.stop();
   running.clear();
   rmSync(folder, { recursive: true, force: true });
@@ -26,6 +27,8 @@ afterEach(async () => {
 class Remote {
   readonly heard: LogMessage[] = [];
   dropped = 0;
+  /** Sends that are not through. */
+  sending = 0;
   /** Sends that are taken before a connection breaks. */
   breaksAfter = Infinity;
   dead = false;
@@ -47,10 +50,11 @@ class Remote {
           close: () => Promise.resolve(),
           send: async (messages, signal) => {
             if (++sends > this.breaksAfter) throw unavailable('broken');
+            this.sending++;
             await Promise.race([
               this.gate,
               new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error))),
-            ]);
+            ]).finally(() => this.sending--);
             this.heard.push(...messages);
             return 0;
           },
@@ -170,11 +174,13 @@ test('non-blocking drops what waited behind its buffer, counts it, and goes on',
   await until('the line of an earlier life', () => remote.heard.length === 1);
   remote.gate = gate;
   appendFileSync(log, line('held\n'));
-  await new Promise((resolve) => setTimeout(resolve, 50));
+  await until('the held line to be on its way', () => remote.sending === 1);
   for (let count = 0; count < 10; count++) appendFileSync(log, line(`0123456789\n`));
-  await new Promise((resolve) => setTimeout(resolve, 1200));
+  const now = Date.now();
+  const clock = jest.spyOn(Date, 'now').mockReturnValue(now + 1200);
   open();
   await until('what the buffer holds', () => remote.heard.length === 4);
+  clock.mockRestore();
   appendFileSync(log, line('fresh\n'));
   await until('the fresh line', () => remote.lines().at(-1) === 'fresh');
   await forwarder.stop();
