@@ -59,7 +59,7 @@ if (clients.length > 0)
     afterAll(async () => {
       await registry?.stop();
       await engine?.destroy();
-      removeGroups(group);
+      await removeGroups(group);
     }, 180_000);
 
     function kill(service: string): void {

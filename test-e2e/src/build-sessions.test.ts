@@ -26,7 +26,7 @@ describe('clients of builds that die without a word', () => {
   }, 180_000);
   afterAll(async () => {
     await engine?.destroy();
-    removeGroups(group);
+    await removeGroups(group);
   }, 120_000);
 
   const open = (): number => engine.pids('gantry-build').flatMap((pid) => readdirSync(`/proc/${pid}/fd`)).length;

@@ -61,7 +61,7 @@ describe('a full data root', () => {
         await until('the space to be free again', () => before - free() < 4 << 20);
       } finally {
         await engine.destroy();
-        removeGroups(group);
+        await removeGroups(group);
       }
     },
     180_000,

@@ -85,7 +85,7 @@ describeEngine(
           .every((line) => /:\/(gantry-x\/[0-9a-f]{64}$|$)/.test(line.replace(/^\d+:[^:]*/, ''))),
       ).toBe(true);
       await ok('rm', 'climber');
-      removeGroups('/gantry-x'); // a parent that a user named stays
+      await removeGroups('/gantry-x'); // a parent that a user named stays
       const mounted = async (...flags: string[]): Promise<string[]> =>
         (await ok('run', '--rm', ...flags, 'busybox', 'awk', '$3 ~ /^cgroup/ {print substr($4, 1, 2)}', '/proc/mounts')).split('\n');
       expect(new Set(await mounted('--security-opt', 'writable-cgroups=true'))).toEqual(new Set(['rw']));

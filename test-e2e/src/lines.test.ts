@@ -23,8 +23,8 @@ else
       let registry: Registry | undefined;
       afterAll(async () => {
         await registry?.stop();
-        removeGroups('gantry-lines'); // dockerd leaves parents behind
-      });
+        await removeGroups('gantry-lines'); // dockerd leaves parents behind
+      }, 60_000);
       beforeAll(async () => {
         kept = await namesOfImages(suite.engine);
         root = await suite.ok('info', '-f', '{{.DockerRootDir}}');

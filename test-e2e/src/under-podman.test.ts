@@ -63,7 +63,7 @@ describe.each(runtimes)('%s below podman', (runtime) => {
       const target = line.split(' ')[4] ?? '';
       if (target.startsWith(folder)) await command('umount', ['-l', target]);
     }
-    removeGroups(parent);
+    await removeGroups(parent);
     rmSync(folder, { recursive: true, force: true });
   }, 180_000);
 

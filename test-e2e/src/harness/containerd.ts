@@ -125,7 +125,7 @@ export async function startContainerd(prepare: (folder: string) => void = () => 
           const target = line.split(' ')[4] ?? '';
           if (target.startsWith(`${folder}/`)) await command('umount', ['-l', target]);
         }
-        removeGroups(`/${namespace}`);
+        await removeGroups(`/${namespace}`);
         if (!process.env['GANTRY_E2E_KEEP']) rmSync(folder, { recursive: true, force: true });
       }
     },

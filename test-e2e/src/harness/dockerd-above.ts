@@ -71,7 +71,7 @@ export async function startDockerdAbove(engine: Engine): Promise<DockerdAbove> {
       if (ids.length > 0) await self.docker('rm', '-f', '-v', ...ids);
       child.kill();
       await ended(child);
-      removeGroups(`/${engine.netns}`);
+      await removeGroups(`/${engine.netns}`);
     },
   };
   await until(

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { until } from './command';
 
 const ROOT = '/sys/fs/cgroup';
 
@@ -28,14 +29,25 @@ export function groupsBelow(path: string): string[] {
 }
 
 /**
- * Removes a parent that another engine made for our test and leaves behind, once nothing runs in it. podman also writes below controllers that
- * are not mounted, plain files in plain directories: those go too.
+ * Removes a parent that another engine made for our test and leaves behind, as soon as nothing runs in it: conmon and shims end behind the answer
+ * to a removal. podman also writes below controllers that are not mounted, plain files in plain directories: those go too.
  */
-export function removeGroups(path: string): void {
-  for (const dir of groupsBelow(path).reverse()) rmdirSync(dir);
+export async function removeGroups(path: string): Promise<void> {
+  for (const dir of groupsBelow(path).reverse()) await until(`${dir} to be empty`, () => isRemoved(dir), 30_000);
   for (const tree of trees()) {
     if (tree === ROOT || isGroup(tree) || !existsSync(join(tree, path))) continue;
     rmSync(join(tree, path), { recursive: true });
     if (readdirSync(tree).length === 0) rmdirSync(tree);
+  }
+}
+
+/** False while something runs in it. */
+function isRemoved(dir: string): boolean {
+  try {
+    rmdirSync(dir);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EBUSY') return false;
+    throw error;
   }
 }

@@ -54,7 +54,7 @@ export async function builderOnContainerd(programs: string): Promise<SwappedBuil
   const argv = [pinnedNode, join(bundles, 'gantry-build.cjs'), ...roots];
   return startBuilder(host, { argv, socket: join(host.folder, 'run/build.sock') }, async () => {
     await containerd.destroy();
-    removeGroups(`/${host.netns}`);
+    await removeGroups(`/${host.netns}`);
     await host.remove();
   });
 }
@@ -80,7 +80,7 @@ export async function buildkitdOnSupervisor(program: string): Promise<SwappedBui
   );
   return startBuilder({ ...engine, folder }, { argv: [program, '--config', config], socket }, async () => {
     await engine.destroy();
-    removeGroups(`/${engine.netns}`);
+    await removeGroups(`/${engine.netns}`);
   });
 }
 
