@@ -42,7 +42,7 @@ export function storedStepImages({ services, exporters }: StepImagesParts): Step
   };
 }
 
-/** Writes down which image another was made from, where an exporter told of one. */
+/** Writes down which image another was made from, where an exporter told of one. An image that a prune has taken away meanwhile has nothing to note. */
 export async function noteParent(
   { content, inStore }: Pick<Services, 'content' | 'inStore'>,
   ctx: CallContext,
@@ -52,7 +52,11 @@ export async function noteParent(
   const digest = told.get(CONFIG);
   if (digest === undefined || parent === '') return;
   const info = { digest, size: 0n, createdAt: undefined, updatedAt: undefined, labels: { [parentLabel]: parent } };
-  await content.update(derive(inStore(ctx), { lease: LEASE }), { info, updateMask: [`labels.${parentLabel}`] });
+  try {
+    await content.update(derive(inStore(ctx), { lease: LEASE }), { info, updateMask: [`labels.${parentLabel}`] });
+  } catch (error) {
+    if (!isErrorOf(error, 'notFound')) throw error;
+  }
 }
 
 /** An image that was given a name is no nameless one any more. */
