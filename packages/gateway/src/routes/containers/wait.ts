@@ -1,13 +1,12 @@
 import type { WaitResponse } from '@gantry/api/gantry/engine/v1/containers';
 import { exactNumber } from '@gantry/docker-api';
-import { internal, invalidArgument, isErrorOf, pause } from '@gantry/rpc';
+import { internal, invalidArgument } from '@gantry/rpc';
 import type { EngineClients } from '../../engine/engine';
 import type { Exchange, Route } from '../../http/exchange';
+import { carryOn } from '../../streams/carry-on';
 
 /** Longest wait for a client that does not take its output, milliseconds; dockerd's. */
 const OUTPUT_MS = 2000;
-/** Pause before asking a restarted engine again, milliseconds: the broken connection must be noticed first. */
-const RETRY_MS = 50;
 const conditions = ['', 'not-running', 'next-exit', 'removed'];
 
 export const containerWait: Route = {
@@ -33,21 +32,15 @@ export const containerWait: Route = {
 async function exitOf(x: Exchange, engine: EngineClients, condition: string): Promise<WaitResponse> {
   const id = x.params['name'] ?? '';
   const registered = new Registered(x);
-  for (let again = false; ; again = true) {
-    try {
-      return await oneWait(x, engine, {
-        id,
-        condition: again ? await conditionAfterRestart(x, engine, id, condition) : condition,
-        registered,
-      });
-    } catch (error) {
-      // a server that is cut cancels its calls; a cancelled call of ours would have ended our context
-      if (!registered.told || x.ctx.signal.aborted || !isErrorOf(error, 'unavailable', 'cancelled')) throw error;
-      x.ctx.logger?.info({ err: error }, 'the engine went away during a wait: waiting on');
-      await pause(RETRY_MS);
-      await engine.ready();
-    }
+  async function* ask(): AsyncGenerator<WaitResponse> {
+    const now = registered.told ? await conditionAfterRestart(x, engine, id, condition) : condition;
+    yield* engine.containers.wait(x.ctx, { id, condition: now });
   }
+  for await (const message of carryOn(x, engine, ask)) {
+    if (!message.registered) return message;
+    registered.tell();
+  }
+  throw internal(`waiting for ${id} ended without an exit code`);
 }
 
 /** The moment from which no exit is missed. From 1.30 on clients start the container only when they have seen the headers; before, an error came later, too. */
@@ -63,20 +56,6 @@ class Registered {
     response.setHeader('Content-Type', 'application/json');
     if (version.atLeast('1.30')) response.flushHeaders();
   }
-}
-
-interface OneWait {
-  readonly id: string;
-  readonly condition: string;
-  readonly registered: Registered;
-}
-
-async function oneWait(x: Exchange, engine: EngineClients, { id, condition, registered }: OneWait): Promise<WaitResponse> {
-  for await (const message of engine.containers.wait(x.ctx, { id, condition })) {
-    if (!message.registered) return message;
-    registered.tell();
-  }
-  throw internal(`waiting for ${id} ended without an exit code`);
 }
 
 /** The next exit may have happened while nobody waited: then it is the last one, unless the container never ran. */
