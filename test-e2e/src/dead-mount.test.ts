@@ -1,7 +1,7 @@
 import { closeSync, existsSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MNT, syscalls } from '@gantry/linux';
-import { type Engine, loadBusybox, startEngine } from './harness';
+import { type Engine, loadBusybox, startEngine, succeeding } from './harness';
 
 /**
  * A FUSE file system whose server never answers: the device is open, and nobody reads from it. Closing it ends every wait, so nothing is left
@@ -22,11 +22,7 @@ const fuse = existsSync('/dev/fuse');
   let engine: Engine;
   let revive: (() => void) | undefined;
   const docker = (...args: string[]) => engine.docker(args, { timeout: 90_000 });
-  const ok = async (...args: string[]): Promise<string> => {
-    const { code, stdout, stderr } = await docker(...args);
-    if (code !== 0) throw new Error(stderr);
-    return stdout.trim();
-  };
+  const ok = succeeding((args) => docker(...args));
   const below = (...names: string[]): string => join(engine.folder, ...names);
 
   beforeAll(async () => {

@@ -17,6 +17,7 @@ import {
   startEngine,
   testWith,
   until,
+  succeeding,
 } from './harness';
 
 /** The engine as a program that takes dockerd's command line. */
@@ -32,11 +33,7 @@ describe.each(kinds)('told by daemon.json: %s', (kind) => {
   let config = '';
   const folder = (): string => (config === '' ? '' : config.slice(0, config.lastIndexOf('/')));
   const write = (keys: object): void => writeFileSync(config, JSON.stringify(keys));
-  const ok = async (...args: string[]): Promise<string> => {
-    const { code, stdout, stderr } = await engine.docker(args, { timeout: 60_000 });
-    if (code !== 0) throw new Error(`docker ${args.join(' ')}: ${stderr}${stdout}`);
-    return stdout.trim();
-  };
+  const ok = succeeding((args) => engine.docker(args, { timeout: 60_000 }));
   const keys = {
     labels: ['from=file'],
     bip: '10.213.7.1/24',

@@ -2,7 +2,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { command, dockerTakes, hasProgram, manyPlatforms, startEngine, startRegistry, testWith, type Engine } from './harness';
+import { command, dockerTakes, hasProgram, manyPlatforms, startEngine, startRegistry, testWith, type Engine, succeeding } from './harness';
 
 describe('images of several platforms, by the docker CLI', () => {
   const folder = join(tmpdir(), `gantry-e2e-${process.pid}-platforms`);
@@ -17,11 +17,7 @@ describe('images of several platforms, by the docker CLI', () => {
     await engine.destroy();
     rmSync(folder, { recursive: true });
   }, 180_000);
-  const ok = async (...args: string[]): Promise<string> => {
-    const result = await engine.docker(args);
-    if (result.code !== 0) throw new Error(`docker ${args.join(' ')}: ${result.stderr}`);
-    return result.stdout.trim();
-  };
+  const ok = succeeding((args) => engine.docker(args));
   const platforms = async (): Promise<string[]> => {
     const body = await new Promise<string>((resolve, reject) => {
       request({ socketPath: engine.socket, path: '/v1.51/images/json?manifests=1' }, (response) => {

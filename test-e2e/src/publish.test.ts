@@ -1,6 +1,17 @@
 import { join } from 'node:path';
 
-import { bundles, command, type CommandResult, type Engine, getFromHost, loadBusybox, pinnedNode, startEngine, until } from './harness';
+import {
+  bundles,
+  command,
+  type CommandResult,
+  type Engine,
+  getFromHost,
+  loadBusybox,
+  pinnedNode,
+  startEngine,
+  until,
+  succeeding,
+} from './harness';
 
 /** What docker has no command for; its own clients see the outcome. */
 describe('ports published on a container that exists', () => {
@@ -13,11 +24,7 @@ describe('ports published on a container that exists', () => {
 
   const gantry = (...args: string[]): Promise<CommandResult> =>
     command(pinnedNode, [join(bundles, 'gantry.cjs'), ...args, '-H', `unix://${engine.socket}`]);
-  const ok = async (...args: string[]): Promise<string> => {
-    const { code, stdout, stderr } = await engine.docker(args);
-    if (code !== 0) throw new Error(`docker ${args.join(' ')}: ${code}\n${stderr}`);
-    return stdout.trim();
-  };
+  const ok = succeeding((args) => engine.docker(args));
   const answers = (port: number) => async (): Promise<boolean> => (await getFromHost(engine, '127.0.0.1', port)) === 'hello from gantry\n';
   const serve = ['busybox', 'httpd', '-f', '-h', '/var/www'];
 

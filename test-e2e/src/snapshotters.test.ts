@@ -10,15 +10,12 @@ import {
   testWith,
   type Containerd,
   type Engine,
+  succeeding,
 } from './harness';
 
 /** The everyday life of a container, on whatever snapshotter. */
 async function life(engine: Engine, driver: string): Promise<void> {
-  const ok = async (...args: string[]): Promise<string> => {
-    const result = await engine.docker(args, { timeout: 60_000 });
-    if (result.code !== 0) throw new Error(`docker ${args.join(' ')}: exit ${result.code}\n${result.stdout}${result.stderr}`);
-    return result.stdout.trim();
-  };
+  const ok = succeeding((args) => engine.docker(args, { timeout: 60_000 }));
   await loadBusybox(engine);
   expect(await ok('info', '-f', '{{.Driver}}')).toBe(driver);
   expect(await ok('run', '--name', 'cont', 'busybox', 'sh', '-c', 'mkdir /d && echo new > /d/new && rm /bin/wget && cat /d/new')).toBe(

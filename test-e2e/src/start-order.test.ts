@@ -1,4 +1,4 @@
-import { loadBusybox, startEngine, type Engine, until } from './harness';
+import { loadBusybox, startEngine, type Engine, until, succeeding } from './harness';
 
 let engine: Engine;
 beforeAll(async () => {
@@ -7,11 +7,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => engine.destroy(), 120_000);
 
-async function ok(...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await engine.docker(args, { timeout: 60_000 });
-  if (code !== 0) throw new Error(`docker ${args.join(' ')}: ${stderr}`);
-  return stdout.trim();
-}
+const ok = succeeding((args) => engine.docker(args, { timeout: 60_000 }));
 
 const service = (name: string, dependsOn = ''): string[] =>
   Object.entries({ project: 'shop', service: name, depends_on: dependsOn }).flatMap(([key, value]) => [

@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { endPlanners, hasProgram, loadBusybox, startEngine, testWith, until, writeCommand, type Engine } from './harness';
+import { endPlanners, hasProgram, loadBusybox, startEngine, testWith, until, writeCommand, type Engine, succeeding } from './harness';
 
 /** gantry-runc as a runtime of Debian's dockerd: `--add-runtime`. With GANTRY_E2E_PEER=1 its own runc too. */
 const runtimes = process.env['GANTRY_E2E_PEER'] ? ['gantry', 'runc'] : ['gantry'];
@@ -68,11 +68,7 @@ describe('below dockerd', () => {
     }
 
     dockerTest('terminal, exec, pause, update, kill, restart; nothing is left', async () => {
-      const ok = async (...args: string[]) => {
-        const result = await engine.docker(args);
-        if (result.code !== 0) throw new Error(`docker ${args.join(' ')}: ${result.stderr}`);
-        return result.stdout.trim();
-      };
+      const ok = succeeding((args) => engine.docker(args));
       const limit = 'cat /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null || cat /sys/fs/cgroup/memory.max';
       const id = await ok('run', '-dt', '--runtime', runtime, '-m', '40m', 'busybox', 'sh', '-c', 'tty; exec sleep 6000');
       await until('the name of the terminal', async () => (await ok('logs', id)) !== '');

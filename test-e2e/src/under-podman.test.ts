@@ -1,7 +1,18 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { command, endPlanners, groupsBelow, hasProgram, pinnedNode, projectRoot, removeGroups, testWith, writeCommand } from './harness';
+import {
+  command,
+  endPlanners,
+  groupsBelow,
+  hasProgram,
+  pinnedNode,
+  projectRoot,
+  removeGroups,
+  testWith,
+  writeCommand,
+  succeeding,
+} from './harness';
 
 /** gantry-runc below podman and conmon: `podman --runtime`. With GANTRY_E2E_PEER=1 runc too. */
 const runtimes = process.env['GANTRY_E2E_PEER'] ? ['gantry-runc', 'runc'] : ['gantry-runc'];
@@ -32,11 +43,7 @@ describe.each(runtimes)('%s below podman', (runtime) => {
       ],
       { input, env: { ...process.env, CONTAINERS_CONF: join(folder, 'containers.conf'), PODMAN_IGNORE_CGROUPSV1_WARNING: '1' } },
     );
-  const ok = async (...args: string[]) => {
-    const result = await podman(args);
-    if (result.code !== 0) throw new Error(`podman ${args.join(' ')}: ${result.code} ${result.stderr}`);
-    return result.stdout.trim();
-  };
+  const ok = succeeding((args) => podman(args));
   const flags = () => ['--network', 'none', '--cgroup-parent', parent];
 
   beforeAll(async () => {

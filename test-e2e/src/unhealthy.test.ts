@@ -1,4 +1,4 @@
-import { callApi, loadBusybox, startEngine, until, type Engine } from './harness';
+import { callApi, loadBusybox, startEngine, until, type Engine, succeeding } from './harness';
 
 /** What an event is here, its detail included; times in milliseconds. */
 interface Told {
@@ -14,11 +14,7 @@ beforeAll(async () => {
 afterAll(() => engine.destroy(), 120_000);
 
 const docker = (...args: string[]) => engine.docker(args, { timeout: 60_000 });
-async function ok(...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await docker(...args);
-  if (code !== 0) throw new Error(`docker ${args.join(' ')}: ${stderr}`);
-  return stdout.trim();
-}
+const ok = succeeding((args) => docker(...args));
 const inspect = (name: string, format: string): Promise<string> => ok('inspect', '-f', format, name);
 const health = ['--health-interval', '200ms', '--health-retries', '1', '--health-cmd', 'test -e /ok'];
 /** Healthy from its start on, until /ok is taken away. */

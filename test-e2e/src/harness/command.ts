@@ -44,6 +44,15 @@ export function command(file: string, args: readonly string[], options: CommandO
   });
 }
 
+/** A command of which only success is expected: answers its stdout, trimmed; throws with all that it printed unless it exits 0. */
+export function succeeding(run: (args: string[]) => Promise<CommandResult>): (...args: string[]) => Promise<string> {
+  return async (...args) => {
+    const { code, stdout, stderr } = await run(args);
+    if (code !== 0) throw new Error(`${args.join(' ')}: exit ${code}\n${stdout}${stderr}`);
+    return stdout.trim();
+  };
+}
+
 const signalNumbers: Partial<Record<NodeJS.Signals, number>> = { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGKILL: 9, SIGPIPE: 13, SIGTERM: 15 };
 
 /** Waits until a child has ended. */

@@ -1,6 +1,6 @@
 export { type ApiAnswer, callApi } from './api';
 export { dockerTakes, hasProgram, testWith } from './capability';
-export { command, ended, until, type CommandOptions, type CommandResult } from './command';
+export { command, ended, succeeding, until, type CommandOptions, type CommandResult } from './command';
 export { busybox, containerds, startContainerd, type Containerd } from './containerd';
 export { type DockerdAbove, missingOfDockerd, startDockerdAbove } from './dockerd-above';
 export { kinds, loadBusybox, startEngine, type Engine, type EngineKind, type EngineOptions } from './engine';
