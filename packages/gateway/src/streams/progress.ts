@@ -1,5 +1,21 @@
 import type { Progress } from '@gantry/api/gantry/images/v1/images';
 import { type ApiVersion, exactNumber } from '@gantry/docker-api';
+import type { Exchange } from '../http/exchange';
+import { JsonLines } from './lines';
+
+/** Answers with the progress of a call, line by line, and with its failure as the stream's state allows. */
+export async function sendProgress(x: Exchange, call: AsyncIterable<{ readonly progress?: Progress | undefined }>): Promise<void> {
+  const lines = new JsonLines(x);
+  try {
+    for await (const { progress } of call) {
+      const line = progress === undefined ? undefined : progressLine(progress, x.version);
+      if (line !== undefined) await lines.write(line);
+    }
+    lines.end();
+  } catch (error) {
+    lines.fail(error);
+  }
+}
 
 /** One line of docker's progress stream (jsonmessage.JSONMessage); undefined when there is nothing to tell. */
 export function progressLine(progress: Progress, version: ApiVersion): object | undefined {

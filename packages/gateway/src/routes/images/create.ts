@@ -6,7 +6,7 @@ import { checkTag } from '../../http/tag';
 import { registryAuth } from '../../http/registry-auth';
 import { type Upload, upload } from '../../streams/bulk';
 import { JsonLines } from '../../streams/lines';
-import { progressLine } from '../../streams/progress';
+import { progressLine, sendProgress } from '../../streams/progress';
 
 /** One endpoint, two operations: `fromImage` pulls, `fromSrc` imports a root file system archive from the body or a web server. */
 export const imageCreate: Route = {
@@ -28,16 +28,7 @@ async function pull(x: Exchange, engine: EngineClients): Promise<void> {
   const call = engine.images.pullImage(x.ctx, {
     pull: { ref, allTags, platform: parsePlatform(x.query.text('platform')), auth: registryAuth(x) },
   });
-  const lines = new JsonLines(x);
-  try {
-    for await (const { progress } of call) {
-      const line = progress === undefined ? undefined : progressLine(progress, x.version);
-      if (line !== undefined) await lines.write(line);
-    }
-    lines.end();
-  } catch (error) {
-    lines.fail(error);
-  }
+  await sendProgress(x, call);
 }
 
 /** A tag replaces the one in the name; a digest is joined with @. A bare name means all its tags. */

@@ -2,8 +2,7 @@ import type { Route } from '../../http/exchange';
 import { parsePlatformJson } from '../../http/platform';
 import { registryAuth } from '../../http/registry-auth';
 import { checkTag } from '../../http/tag';
-import { JsonLines } from '../../streams/lines';
-import { progressLine } from '../../streams/progress';
+import { sendProgress } from '../../streams/progress';
 
 export const imagePush: Route = {
   method: 'POST',
@@ -18,15 +17,6 @@ export const imagePush: Route = {
       push: { ref: tag === '' ? name : `${name}:${tag}`, allTags: tag === '' && !tagged, auth: registryAuth(x), platform },
     });
     x.request.resume(); // old clients put the credentials into the body as well
-    const lines = new JsonLines(x);
-    try {
-      for await (const { progress } of call) {
-        const line = progress === undefined ? undefined : progressLine(progress, x.version);
-        if (line !== undefined) await lines.write(line);
-      }
-      lines.end();
-    } catch (error) {
-      lines.fail(error);
-    }
+    await sendProgress(x, call);
   },
 };

@@ -13,7 +13,8 @@ import { networkFiles } from '../start/files';
 import { ownerOf } from '../connect/joined';
 import type { ViewSpec } from '../looks';
 
-type Needs = Uses<{
+/** What whoever looks into a container's files asks the engine for. */
+export type ViewNeeds = Uses<{
   settings: 'dataRoot' | 'dns' | 'dnsOptions' | 'dnsSearch' | 'runRoot';
   records: 'dockerNamespace' | 'findDocker' | 'get' | 'getDocker' | 'listDocker' | 'requireDocker' | 'updateDocker';
   face: 'namespace';
@@ -40,19 +41,24 @@ export interface View {
  * The root for reading, as docker has it: the container's layers with its volumes and the engine's own files, without /proc, /sys, /dev and what
  * the container mounted itself.
  */
-export function readingView(engine: Needs, id: string): View {
+export function readingView(engine: ViewNeeds, id: string): View {
   const { docker } = engine.records.requireDocker(id);
   return viewOf(engine, id, docker, mountsIn(engine, id, docker), false);
 }
 
 /** The layers alone, without anything mounted on them: what export packs. */
-export function bareRoot(engine: Needs, id: string): Promise<PinnedRoot> {
+export function bareRoot(engine: ViewNeeds, id: string): Promise<PinnedRoot> {
   const { docker } = engine.records.requireDocker(id);
   return open(engine, id, viewOf(engine, id, docker, [], false));
 }
 
 /** Runs fn with the root for writing; a stopped container cannot start or go meanwhile. */
-export async function withWritableRoot<T>(engine: Needs, _ctx: CallContext, id: string, fn: (root: PinnedRoot) => Promise<T>): Promise<T> {
+export async function withWritableRoot<T>(
+  engine: ViewNeeds,
+  _ctx: CallContext,
+  id: string,
+  fn: (root: PinnedRoot) => Promise<T>,
+): Promise<T> {
   const run = async (): Promise<T> => {
     const { docker } = engine.records.requireDocker(id);
     const root = await open(engine, id, viewOf(engine, id, docker, mountsIn(engine, id, docker), true));
@@ -66,7 +72,7 @@ export async function withWritableRoot<T>(engine: Needs, _ctx: CallContext, id: 
 }
 
 /** A running container's layers are mounted already, in its bundle; those of a stopped one are mounted for this view. */
-function viewOf(engine: Needs, id: string, docker: DockerContainer, mounts: readonly MountRecord[], writable: boolean): View {
+function viewOf(engine: ViewNeeds, id: string, docker: DockerContainer, mounts: readonly MountRecord[], writable: boolean): View {
   const place = viewsDir(engine);
   if (!isRunning(docker)) return { spec: { place, rootfs: docker.rootfs, mounts, writable }, ids: undefined };
   const { pid } = stateOf(docker);
@@ -76,20 +82,20 @@ function viewOf(engine: Needs, id: string, docker: DockerContainer, mounts: read
   return { spec: { place, rootfs, mounts, writable, ...(mapping === undefined ? {} : { mapping }) }, ids };
 }
 
-async function open(engine: Needs, id: string, { spec, ids }: View): Promise<PinnedRoot> {
+async function open(engine: ViewNeeds, id: string, { spec, ids }: View): Promise<PinnedRoot> {
   const { fd = -1 } = await engine.looks.look('view', [spec], { path: id, failure: `the root of container ${id}` });
   return pinned(fd, ids);
 }
 
 /** What the container sees through its map: as its config.json has it. */
-function mappedMounts(engine: Needs, id: string): Set<string> {
+function mappedMounts(engine: ViewNeeds, id: string): Set<string> {
   const spec = engine.records.get(engine.records.dockerNamespace, id)?.spec;
   const mounts = spec === undefined ? [] : ((parseJson(Buffer.from(spec.value).toString()) as Spec).mounts ?? []);
   return new Set(mounts.filter((mount) => mount.uidMappings !== undefined).map((mount) => mount.destination));
 }
 
 /** Volumes and binds, and hosts, hostname and resolv.conf. */
-function mountsIn(engine: Needs, id: string, docker: DockerContainer): MountRecord[] {
+function mountsIn(engine: ViewNeeds, id: string, docker: DockerContainer): MountRecord[] {
   const files = networkFiles(engine, ownerOf(engine, { id, docker }, 'network')?.id ?? id);
   const rw = docker.hostConfig?.ReadonlyRootfs !== true;
   const own = [
@@ -113,7 +119,7 @@ function workingDirectory({ config }: DockerContainer): MountRecord[] {
   return destination === '' || destination === '/' ? [] : [MountRecord.fromPartial({ type: 'directory', destination })];
 }
 
-export function viewsDir(engine: Needs): string {
+export function viewsDir(engine: ViewNeeds): string {
   return join(engine.settings.runRoot, 'tasks', 'views');
 }
 

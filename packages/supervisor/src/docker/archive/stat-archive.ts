@@ -1,18 +1,9 @@
 import type { StatArchiveRequest, StatArchiveResponse } from '@gantry/api/gantry/engine/v1/containers';
 import type { CallContext } from '@gantry/rpc';
-import type { Uses } from '../engine';
-import { readingView } from './root';
-
-type Needs = Uses<{
-  settings: 'dataRoot' | 'dns' | 'dnsOptions' | 'dnsSearch' | 'runRoot';
-  records: 'dockerNamespace' | 'findDocker' | 'get' | 'getDocker' | 'listDocker' | 'requireDocker' | 'updateDocker';
-  face: 'namespace';
-  queues: 'run';
-  looks: 'look';
-}>;
+import { readingView, type ViewNeeds } from './root';
 
 /** HEAD /containers/{id}/archive. */
-export async function statArchive(engine: Needs, _ctx: CallContext, request: StatArchiveRequest): Promise<StatArchiveResponse> {
+export async function statArchive(engine: ViewNeeds, _ctx: CallContext, request: StatArchiveRequest): Promise<StatArchiveResponse> {
   const { id } = engine.records.requireDocker(request.id);
   const { spec } = readingView(engine, id);
   const { value } = await engine.looks.look('statPath', [spec, request.id, request.path], {
