@@ -32,7 +32,10 @@ export function networkMessage(parts: Drivers, network: NetworkRecord, endpoints
     created: network.created,
     endpoints: endpoints.map((endpoint) => endpointMessage(parts, network, endpoint)),
     predefined: network.predefined,
-    sandboxNamespace: namespaces[driverOf(parts, network).traits.namespace],
+    // what cannot be connected to is refused there, whatever the sandbox has besides
+    sandboxNamespace: namespaces[network.configOnly === true ? 'connected' : driverOf(parts, network).traits.namespace],
+    configOnly: network.configOnly ?? false,
+    configFrom: network.configFrom ?? '',
   };
 }
 

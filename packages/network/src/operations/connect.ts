@@ -4,6 +4,7 @@ import type { EndpointPlan, EndpointWish } from '../drivers/driver';
 import type { Namespace } from '../kernel/kernel';
 import type { EndpointRecord, NetworkRecord } from '../store/record';
 import { familyOf } from '../ipam/ipam';
+import { checkConnectable } from './config-networks';
 import { liveNamespace } from './disconnect';
 import { findNetwork } from './find-network';
 import type { Parts } from './parts';
@@ -55,6 +56,7 @@ export function connect(parts: Parts, request: Connect): Promise<Connected> {
 
 function check(parts: Parts, network: NetworkRecord, request: Connect): void {
   if (request.sandboxId === '') throw invalidArgument('sandbox id is empty');
+  checkConnectable(network);
   if (driverOf(parts, network).traits.namespace === 'connected' && request.netnsPath === '')
     throw invalidArgument(`sandbox ${request.sandboxId} names no network namespace`);
   const user = hasEmbeddedDns(parts, network);

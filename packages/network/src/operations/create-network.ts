@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { alreadyExists, forbidden, invalidArgument, notImplemented } from '@gantry/rpc';
 import { booleanOf } from '../drivers/bridge/options';
 import { DEFAULT_IPAM, familyOf } from '../ipam/ipam';
-import type { NetworkDriver, NetworkWish, PoolWish } from '../drivers/driver';
+import type { NetworkDriver, NetworkPlan, NetworkWish, PoolWish } from '../drivers/driver';
 import type { DriverName, NetworkRecord, PoolRecord } from '../store/record';
+import { checkConfig, configRecord, withConfig } from './config-networks';
 import type { Parts } from './parts';
 import { driverOf } from './parts';
 
@@ -14,6 +15,10 @@ export interface CreateNetwork extends Omit<NetworkWish, 'id' | 'predefined'> {
   readonly attachable: boolean;
   readonly ingress: boolean;
   readonly labels: Readonly<Record<string, string>>;
+  /** Keep the settings for other networks, and make none. */
+  readonly configOnly: boolean;
+  /** Name of a network whose settings this one has; empty: its own. */
+  readonly configFrom: string;
   readonly operationId: string;
 }
 
@@ -26,19 +31,18 @@ export function createNetwork(parts: Parts, asked: CreateNetwork): Promise<Netwo
   return parts.locks.run('networks', async () => {
     const done = parts.store.network(parts.store.subjectOf(asked.operationId) ?? '');
     if (done !== undefined) return done;
-    const request = byOptions(asked);
-    const driver = check(parts, request);
+    const own = byOptions(asked);
+    checkName(parts, own);
+    checkConfig(own);
+    const request = withConfig(parts, own);
     const id = randomBytes(32).toString('hex');
-    const used = request.pools.filter((pool) => isEnabled(request, pool));
-    const plan = await driver.plan({ ...request, pools: used, id, predefined: false });
+    const plan = request.configOnly ? configRecord(request) : await planned(parts, request, id);
     const record: NetworkRecord = {
       id,
       name: request.name,
-      driver: driver.name,
       ...(['', DEFAULT_IPAM].includes(request.ipamDriver) ? {} : { ipamDriver: request.ipamDriver }),
       ...(request.enableIpv4 ? {} : { enableIpv4: false }),
       ...(request.enableIpv6 ? { enableIpv6: true } : {}),
-      ...(used.length === request.pools.length ? {} : { idlePools: idle(request) }),
       internal: request.internal,
       attachable: request.attachable,
       labels: request.labels,
@@ -46,6 +50,7 @@ export function createNetwork(parts: Parts, asked: CreateNetwork): Promise<Netwo
       ipamOptionsGiven: request.ipamOptionsGiven,
       created: timestamp(),
       predefined: false,
+      ...(request.configFrom === '' ? {} : { configFrom: request.configFrom }),
       ...plan,
     };
     parts.store.saveNetwork(record, request.operationId);
@@ -62,6 +67,18 @@ export function createNetwork(parts: Parts, asked: CreateNetwork): Promise<Netwo
     }
     return record;
   });
+}
+
+/** What the driver decides of a network, and which of the subnets that were asked for it does not use. */
+async function planned(
+  parts: Parts,
+  request: CreateNetwork,
+  id: string,
+): Promise<NetworkPlan & Pick<NetworkRecord, 'driver' | 'idlePools'>> {
+  const driver = checkDriver(parts, request);
+  const used = request.pools.filter((pool) => isEnabled(request, pool));
+  const plan = await driver.plan({ ...request, pools: used, id, predefined: false });
+  return { driver: driver.name, ...(used.length === request.pools.length ? {} : { idlePools: idle(request) }), ...plan };
 }
 
 /** Docker's options of all drivers turn a family on or off, too. */
@@ -85,11 +102,14 @@ const isEnabled = ({ enableIpv4, enableIpv6 }: CreateNetwork, pool: PoolWish): b
 const idle = (request: CreateNetwork): PoolRecord[] =>
   request.pools.filter((pool) => !isEnabled(request, pool)).map((pool) => ({ ...pool, configured: true }));
 
-function check(parts: Parts, request: CreateNetwork): NetworkDriver {
-  const { name } = request;
+function checkName(parts: Parts, { name }: CreateNetwork): void {
   if (name.trim() === '') throw invalidArgument('invalid name: name is empty');
   if (PREDEFINED.has(name)) throw forbidden(`operation is not permitted on predefined ${name} network`);
   if (parts.store.networks().some((network) => network.name === name)) throw alreadyExists(`network with name ${name} already exists`);
+}
+
+function checkDriver(parts: Parts, request: CreateNetwork): NetworkDriver {
+  const { name } = request;
   if (request.scope !== '' && request.scope !== 'local') throw notImplemented(`network ${name}: scope "${request.scope}" is not supported`);
   if (request.ingress) throw notImplemented(`network ${name}: ingress networks are not supported`);
   const kind = request.driver === '' ? DEFAULT_DRIVER : request.driver;

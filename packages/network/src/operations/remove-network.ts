@@ -1,5 +1,6 @@
 import { forbidden } from '@gantry/rpc';
 import type { NetworkRecord } from '../store/record';
+import { checkConfigUnused } from './config-networks';
 import { findNetwork } from './find-network';
 import type { Parts } from './parts';
 import { driverOf } from './parts';
@@ -11,6 +12,7 @@ export function removeNetwork(parts: Parts, ref: string): Promise<NetworkRecord>
     if (network.predefined) throw forbidden(`${network.name} is a pre-defined network and cannot be removed`);
     if (parts.store.endpointsOfNetwork(network.id).length > 0)
       throw forbidden(`error while removing network: network ${network.name} id ${network.id} has active endpoints`);
+    checkConfigUnused(parts, network);
     parts.removing.add(network.id);
     try {
       await driverOf(parts, network).remove(network);

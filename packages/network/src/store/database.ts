@@ -11,6 +11,7 @@ const MIGRATIONS = [
    CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;`,
   '-- The same tables; records may name drivers that are plugins, which versions of before would not find.',
   '-- The same tables; records may have subnets and addresses of IPv6, or none of IPv4, which versions of before would not read.',
+  '-- The same tables; records may be settings for other networks, and of drivers macvlan and ipvlan, of which versions of before know nothing.',
 ];
 
 type Synchronous = 'FULL' | 'NORMAL';

@@ -49,6 +49,10 @@ export interface NetworkRecord {
   /** RFC 3339 with nanoseconds. */
   readonly created: string;
   readonly predefined: boolean;
+  /** It is settings for other networks and nothing else: its subnets are all idle. Absent: a network. */
+  readonly configOnly?: boolean;
+  /** Name of the network whose settings it was made with. */
+  readonly configFrom?: string;
 }
 
 /** What an endpoint has of IPv6. */

@@ -75,6 +75,8 @@ export function createRequest(change: Partial<CreateNetworkRequest>): CreateNetw
     ipamOptionsGiven: false,
     pools: [],
     scope: '',
+    configOnly: false,
+    configFrom: '',
     ...change,
   };
 }

@@ -46,7 +46,9 @@ function setUp() {
     removeNetwork: async (_ctx: unknown, { ref }: { ref: string }) => (stored.delete(find(ref).name), { network: undefined }),
     createNetwork: async (_ctx: unknown, request: { name: string }) => {
       if (stored.has(request.name)) throw alreadyExists('taken');
-      return { network: Network.fromPartial({ ...request, id: 'n1' }), warning: '' };
+      const made = Network.fromPartial({ ...request, id: 'n1' });
+      if (made.configOnly) stored.set(made.name, made);
+      return { network: made, warning: '' };
     },
   };
   const containers = [web, hosted];
@@ -110,7 +112,6 @@ test.each([
   [{ Name: 'host' }, 'forbidden', 'operation is not permitted on predefined host network'],
   [{ Name: 'x', Driver: 'host' }, 'forbidden', 'only one instance of "host" network is allowed'],
   [{ Name: '' }, 'invalidArgument', 'network name cannot be empty'],
-  [{ Name: 'x', ConfigOnly: true }, 'notImplemented', 'network x: ConfigOnly and ConfigFrom are not supported'],
 ])('create %j is refused', async (wanted, kind, message) => {
   await expect(setUp().handlers.createNetwork(ctx, { network: DockerNetwork.fromPartial(wanted) })).rejects.toMatchObject({
     kind,
@@ -121,6 +122,15 @@ test.each([
 test('drivers that only the network service knows are asked for there', () => {
   const wanted = DockerNetwork.fromPartial({ Name: 'x', Driver: 'weave', IPAM: { Driver: 'ledger', Options: { a: 'b' } } });
   expect(createRequest(wanted)).toMatchObject({ driver: 'weave', ipamDriver: 'ledger', ipamOptions: { a: 'b' } });
+});
+
+test('settings for other networks go to the network service, of whatever driver', () => {
+  expect(createRequest(DockerNetwork.fromPartial({ Name: 'x', Driver: 'host', ConfigOnly: true, Scope: '' }))).toMatchObject({
+    configOnly: true,
+    configFrom: '',
+    scope: '',
+  });
+  expect(createRequest(DockerNetwork.fromPartial({ Name: 'y', ConfigFrom: { Network: 'x' } }))).toMatchObject({ configFrom: 'x' });
 });
 
 test('remove keeps predefined and busy networks', async () => {
@@ -145,6 +155,21 @@ test('create, remove and prune tell events; prune takes what nobody uses', async
     if (actions.length === 3) break;
   }
   expect(actions).toEqual(['create new', 'destroy app', 'prune ']);
+});
+
+test('settings for other networks are never pruned, and their end is no event', async () => {
+  const { handlers, events } = setUp();
+  await handlers.createNetwork(ctx, { network: DockerNetwork.fromPartial({ Name: 'set', ConfigOnly: true }) });
+  const seen = events.subscribe({ since: 0n });
+  expect(await handlers.pruneNetworks(ctx, values({}))).toEqual({ names: ['app'] });
+  await handlers.removeNetwork(ctx, { id: 'set' });
+  await handlers.createNetwork(ctx, { network: DockerNetwork.fromPartial({ Name: 'last' }) });
+  const actions: string[] = [];
+  for await (const { event } of seen.events) {
+    actions.push(`${event.Action} ${event.Actor?.Attributes['name'] ?? ''}`);
+    if (actions.at(-1) === 'create last') break;
+  }
+  expect(actions).toEqual(['create set', 'destroy app', 'prune ', 'create last']);
 });
 
 test.each([

@@ -60,7 +60,7 @@ export function networksHandlers(needs: NetworksNeeds): Handlers<typeof EngineNe
     if (network.endpoints.length > 0)
       throw forbidden(`error while removing network: network ${network.name} has active endpoints (${endpointsText(network)})`);
     await service.removeNetwork(ctx, { ref: network.id });
-    tell('destroy', network);
+    if (!network.configOnly) tell('destroy', network);
   };
 
   return {
@@ -75,7 +75,8 @@ export function networksHandlers(needs: NetworksNeeds): Handlers<typeof EngineNe
     },
     async createNetwork(ctx, { network: wanted }) {
       if (wanted === undefined) throw invalidArgument('network must be set');
-      const options = { ...needs.defaultOptions[wanted.Driver || 'bridge'], ...wanted.Options };
+      const defaults = wanted.ConfigFrom === undefined ? needs.defaultOptions[wanted.Driver || 'bridge'] : {};
+      const options = { ...defaults, ...wanted.Options };
       const request = createRequest({ ...wanted, Options: options });
       try {
         const { network, warning } = await service.createNetwork(ctx, request);
@@ -118,7 +119,14 @@ export function networksHandlers(needs: NetworksNeeds): Handlers<typeof EngineNe
       const used = usedNetworks(records, networks);
       const names: string[] = [];
       for (const network of networks) {
-        if (network.predefined || used.has(network.id) || network.endpoints.length > 0 || !labelsMatch(network.labels, filters)) continue;
+        if (
+          network.predefined ||
+          network.configOnly ||
+          used.has(network.id) ||
+          network.endpoints.length > 0 ||
+          !labelsMatch(network.labels, filters)
+        )
+          continue;
         if (until !== undefined && Date.parse(network.created) > until) continue;
         try {
           await remove(ctx, network);

@@ -25,8 +25,8 @@ export function dockerNetwork(network: Stored, options: { readonly containers: b
     Internal: network.internal,
     Attachable: network.attachable,
     Ingress: network.ingress,
-    ConfigFrom: { Network: '' },
-    ConfigOnly: false,
+    ConfigFrom: { Network: network.configFrom },
+    ConfigOnly: network.configOnly,
     Containers: options.containers
       ? Object.fromEntries(network.endpoints.map((endpoint) => [endpoint.sandboxId, networkContainer(endpoint)]))
       : {},

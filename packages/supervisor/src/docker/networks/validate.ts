@@ -1,6 +1,6 @@
 import type { CreateNetworkRequest } from '@gantry/api/gantry/network/v1/network';
 import type { Network } from '@gantry/api/gantry/engine/v1/types';
-import { forbidden, invalidArgument, notImplemented } from '@gantry/rpc';
+import { forbidden, invalidArgument } from '@gantry/rpc';
 
 /** Networks that every engine has. */
 const PREDEFINED: ReadonlySet<string> = new Set(['bridge', 'host', 'none', 'default']);
@@ -13,7 +13,7 @@ export function isPredefined(name: string): boolean {
 }
 
 /**
- * What the network service is asked for. Throws dockerd's errors: forbidden for names and drivers that are the engine's own, notImplemented for what only a
+ * What the network service is asked for. Throws dockerd's errors: forbidden for names and drivers that are the engine's own, and for what only a
  * swarm has. Whether a plugin has the name of a driver is the service's to know.
  */
 export function createRequest(wanted: Network): CreateNetworkRequest {
@@ -21,9 +21,7 @@ export function createRequest(wanted: Network): CreateNetworkRequest {
   if (name.trim() === '') throw invalidArgument('network name cannot be empty');
   if (isPredefined(name)) throw forbidden(`operation is not permitted on predefined ${name} network`);
   const driver = wanted.Driver || 'bridge';
-  if (SINGLETONS.has(driver)) throw forbidden(`only one instance of "${driver}" network is allowed`);
-  if (wanted.ConfigOnly || (wanted.ConfigFrom?.Network ?? '') !== '')
-    throw notImplemented(`network ${name}: ConfigOnly and ConfigFrom are not supported`);
+  if (SINGLETONS.has(driver) && !wanted.ConfigOnly) throw forbidden(`only one instance of "${driver}" network is allowed`);
   if (wanted.Ingress)
     throw forbidden(
       'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.',
@@ -52,6 +50,8 @@ export function createRequest(wanted: Network): CreateNetworkRequest {
       auxAddresses: AuxiliaryAddresses,
       configured: true,
     })),
-    scope: 'local',
+    scope: wanted.Scope,
+    configOnly: wanted.ConfigOnly,
+    configFrom: wanted.ConfigFrom?.Network ?? '',
   };
 }
