@@ -19,15 +19,16 @@ export const floors = {
   'packages/images': ['api', 'rpc', 'service', 'oci', 'registry', 'dockerfile', 'linux', 'native'],
   'packages/network': ['api', 'rpc', 'service', 'oci', 'linux'],
   'packages/builder': ['api', 'rpc', 'service', 'oci', 'registry', 'dockerfile', 'linux', 'spec', 'native'],
+  'packages/cri': ['api', 'rpc', 'service', 'oci', 'spec', 'streaming'],
   'packages/shim': ['api', 'rpc', 'service', 'oci', 'linux', 'native', 'runtime'],
-  'packages/launcher': ['api', 'rpc', 'service', 'oci', 'linux', 'gateway', 'supervisor', 'images', 'network', 'shim', 'builder'],
+  'packages/launcher': ['api', 'rpc', 'service', 'oci', 'linux', 'gateway', 'supervisor', 'images', 'network', 'shim', 'builder', 'cri'],
   'test-e2e': ['api', 'rpc', 'oci', 'linux'],
   // What others would have, too: the wire and how it is spoken.
   'examples/wasi-runtime': ['api', 'rpc'],
 };
 
 const packages =
-  'api|rpc|oci|registry|dockerfile|linux|spec|docker-api|service|native|runtime|gateway|supervisor|images|network|shim|builder|launcher';
+  'api|rpc|oci|registry|dockerfile|linux|spec|docker-api|service|native|runtime|gateway|supervisor|images|network|shim|builder|cri|launcher';
 
 /** Rooms of a package: room → rooms beside it that it may not enter. The supervisor's faces stand on one core and do not know each other. */
 export const rooms = {
@@ -245,7 +246,7 @@ export default tseslint.config(
   ...Object.entries(rooms).map(([folder, closed]) => room(folder, closed)),
   // Only what serves requests: a command line, the launcher and the libraries below answer nobody.
   {
-    files: ['packages/{builder,gateway,images,network,shim,supervisor}/src/**/*.ts', 'packages/lib/spec/src/**/*.ts'],
+    files: ['packages/{builder,cri,gateway,images,network,shim,supervisor}/src/**/*.ts', 'packages/lib/spec/src/**/*.ts'],
     ignores: Object.values(synchronousPlaces).flat(),
     rules: { 'no-restricted-syntax': [...restricted(), ...synchronous] },
   },

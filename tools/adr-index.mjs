@@ -4,7 +4,21 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const folder = join(import.meta.dirname, '../docs/adr');
-const ROOMS = ['house', 'lib', 'native', 'runtime', 'shim', 'network', 'builder', 'images', 'supervisor', 'gateway', 'running', 'cost'];
+const ROOMS = [
+  'house',
+  'lib',
+  'native',
+  'runtime',
+  'shim',
+  'network',
+  'builder',
+  'images',
+  'supervisor',
+  'gateway',
+  'kubernetes',
+  'running',
+  'cost',
+];
 const STATUS = /^Status: ((?:accepted|proposed|superseded by \d{4}|rejected)(?:; [^·]+)?), (\d{4}-\d\d-\d\d) · Room: ([a-z]+)$/;
 
 const problems = [];

@@ -27,6 +27,7 @@ export const entries = {
   'gantry-network': 'packages/network/src/main.ts',
   'gantry-shim': 'packages/shim/src/main.ts',
   'gantry-build': 'packages/builder/src/main.ts',
+  'gantry-cri': 'packages/cri/src/main.ts',
   gantry: 'packages/launcher/src/main.ts',
   'gantry-runc': 'packages/runtime/src/cli/main.ts',
   'containerd-shim-gantry-v2': 'packages/shim/src/containerd-shim/main.ts',

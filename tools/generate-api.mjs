@@ -7,8 +7,10 @@ import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { brotliCompressSync } from 'node:zlib';
 import { fieldTables } from './api-fields.mjs';
+import { linkWorkspaces } from './link-workspaces.mjs';
 
 const root = resolve(import.meta.dirname, '..');
+linkWorkspaces(root);
 const packageRoot = join(root, 'packages/lib/api/src');
 const gen = join(packageRoot, 'gen');
 const stampFile = join(gen, '.stamp');

@@ -6,7 +6,7 @@ import { ended, getFromHost, loadBusybox, startEngine, until, type Engine } from
 
 /** Rounds of killing: 20 in `tools/test --all`, fewer in the everyday run. */
 const rounds = process.env['GANTRY_TEST_ALL'] ? 20 : 4;
-const services = ['gantryd', 'gantry-supervisor', 'gantry-images', 'gantry-network', 'gantry-shim', 'gantry-build'] as const;
+const services = ['gantryd', 'gantry-supervisor', 'gantry-images', 'gantry-network', 'gantry-shim', 'gantry-build', 'gantry-cri'] as const;
 const count = 'i=0; while :; do i=$((i+1)); echo line $i; sleep 0.05; done';
 
 /** The C helper of the shim. */

@@ -48,12 +48,12 @@ describe('one request through all services', () => {
     expect(servicesOf('ImageBuild')).toEqual(['build', 'gateway', 'images', 'network', 'shim', 'supervisor']);
   });
 
-  test.each(['gateway', 'supervisor', 'images', 'network', 'shim', 'build'])('%s serves its metrics', async (service) => {
+  test.each(['gateway', 'supervisor', 'images', 'network', 'shim', 'build', 'cri'])('%s serves its metrics', async (service) => {
     const answer = await command('curl', ['-s', '--unix-socket', `${engine.run}/${service}-metrics.sock`, 'http://localhost/metrics']);
     expect(answer.stdout).toMatch(/^process_resident_memory_bytes\{/m);
   });
 
-  test.each(['gateway', 'supervisor', 'images', 'network', 'shim', 'build'])('%s answers health checks', async (service) => {
+  test.each(['gateway', 'supervisor', 'images', 'network', 'shim', 'build', 'cri'])('%s answers health checks', async (service) => {
     const connection = connect(`${engine.run}/${service}.sock`);
     try {
       expect(await connection.client(HealthService).check(newContext(), { service: '' })).toMatchObject({

@@ -1,6 +1,6 @@
 # What the parts share. Sourced.
 failed=0
-units='gantryd gantry-supervisor gantry-images gantry-network gantry-shim gantry-build'
+units='gantryd gantry-supervisor gantry-images gantry-network gantry-shim gantry-build gantry-cri'
 sockets=$units
 
 check() { # NAME COMMAND…   one line each, with the seconds since the last one

@@ -12,7 +12,7 @@ limit_kept() { is "$(cat "$(group counter)/memory.max")" 67108864; }
 main_pids() { for u in $units; do main_pid $u; done | tr '\n' ' '; }
 held() { # every socket of the services belongs to systemd
   for s in $sockets; do active $s.socket || return 1; done
-  for name in docker gateway supervisor images network shim build; do ss -Hlxp src "/run/gantry/$name.sock" | grep -q '"systemd",pid=1,' || { echo "$name.sock: $(ss -Hlxp src "/run/gantry/$name.sock")"; return 1; }; done
+  for name in docker gateway supervisor images network shim build cri; do ss -Hlxp src "/run/gantry/$name.sock" | grep -q '"systemd",pid=1,' || { echo "$name.sock: $(ss -Hlxp src "/run/gantry/$name.sock")"; return 1; }; done
 }
 # A call that cannot be answered without the service.
 through() {

@@ -16,13 +16,13 @@ export interface ReloadableHost extends Host {
 export type ConfigOf = (spec: ServiceSpec<object>) => CommonConfig & object;
 
 /** Starts every service in this process, one after the other; on a failure what was started is stopped again. */
-export async function hostServices(configOf: ConfigOf, options: HostOptions = {}): Promise<ReloadableHost> {
+export async function hostServices(configOf: ConfigOf, options: HostOptions = {}, hosted = services): Promise<ReloadableHost> {
   const started: { readonly spec: ServiceSpec<object>; readonly service: HostedService }[] = [];
   const stop = async (): Promise<void> => {
     for (const { service } of started.splice(0).reverse()) await service.stop();
   };
   try {
-    for (const spec of services) started.push({ spec, service: await startService(spec, configOf(spec), options) });
+    for (const spec of hosted) started.push({ spec, service: await startService(spec, configOf(spec), options) });
   } catch (error) {
     await stop();
     throw error;

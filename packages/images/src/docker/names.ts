@@ -6,6 +6,7 @@ import {
   formatReference,
   parseReference,
   type Reference,
+  repoDigestLabel,
   tryReference,
   withDefaultTag,
 } from '@gantry/oci';
@@ -15,7 +16,7 @@ import type { Labels } from '../store/labels';
 import type { Scope } from '../store/namespaced';
 
 /** On a record: digest under which the registry of its name knows the image. */
-export const REPO_DIGEST_LABEL = 'gantry.io/repo-digest';
+export const REPO_DIGEST_LABEL = repoDigestLabel;
 
 export const isDangling = (name: string): boolean => name.startsWith(`${danglingPrefix}@`);
 

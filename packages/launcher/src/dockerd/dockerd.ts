@@ -10,6 +10,7 @@ import {
   keepingAlive,
 } from '@gantry/service';
 import { hostServices } from '../host';
+import { dockerdServices } from '../services';
 import { type Flags, readCommandLine } from './command-line';
 import { withoutPasswords } from './daemon-json';
 import { refuseForeignRoot } from './data-root';
@@ -59,7 +60,7 @@ async function run(first: Settings, version: string): Promise<void> {
     const signals = untilSignal({ logger, reportFolder: plan.run });
     const hosts = plan.services.gateway['hosts'] as readonly string[];
     const unlisten = await listenEarly(hosts);
-    const host = await hostServices(configOfPlan(plan), options).catch(async (error: unknown) => {
+    const host = await hostServices(configOfPlan(plan), options, dockerdServices).catch(async (error: unknown) => {
       await unlisten();
       throw error;
     });

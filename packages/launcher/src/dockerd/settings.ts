@@ -1,5 +1,5 @@
 import { readCertificateFolder } from '../config';
-import { services } from '../services';
+import { dockerdServices } from '../services';
 import type { Flags } from './command-line';
 import { readDaemonJson } from './daemon-json';
 import { makePlan } from './make-plan';
@@ -37,6 +37,6 @@ export function reloadSettings({ flags, keys: before }: Settings): Settings {
 
 function checkedPlan(flags: Flags, keys: ReadonlyMap<string, Value>): Plan {
   const plan = makePlan({ flags, keys, certificates: readCertificateFolder() });
-  for (const spec of services) configOfPlan(plan)(spec);
+  for (const spec of dockerdServices) configOfPlan(plan)(spec);
   return plan;
 }

@@ -1,0 +1,4 @@
+import { runService } from '@gantry/service';
+import { service } from './service';
+
+runService(service);

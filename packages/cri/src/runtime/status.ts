@@ -1,0 +1,45 @@
+import type { RuntimeCondition, StatusResponse } from '@gantry/api/runtime/v1/api';
+import { type CallContext, errorText } from '@gantry/rpc';
+import type { CriConfig } from '../config';
+import type { Services } from '../services';
+
+export interface StatusNeeds {
+  readonly services: {
+    readonly imageStore: Pick<Services['imageStore'], 'getInfo'>;
+    readonly containers: Pick<Services['containers'], 'list'>;
+    readonly network: Pick<Services['network'], 'getNetwork'>;
+  };
+  readonly config: Pick<CriConfig, 'pod-network' | 'cgroup-driver' | 'namespace'>;
+  readonly version: string;
+}
+
+/** Milliseconds after which a service that does not answer is said to be not ready: kubelet asks again. */
+const PATIENCE_MS = 5000;
+
+/** Whether pods can be run now: what they need is asked, not assumed. */
+export async function runtimeStatus(needs: StatusNeeds, ctx: CallContext, verbose: boolean): Promise<StatusResponse> {
+  const { services, config } = needs;
+  const options = { timeoutMs: PATIENCE_MS };
+  const runtime = Promise.all([
+    services.containers.list(ctx, { filters: ['id==none'] }, options),
+    services.imageStore.getInfo(ctx, {}, options),
+  ]);
+  const network = services.network.getNetwork(ctx, { ref: config['pod-network'] }, options);
+  const conditions = await Promise.all([
+    condition('RuntimeReady', 'RuntimeNotReady', runtime),
+    condition('NetworkReady', 'NetworkPluginNotReady', network),
+  ]);
+  return {
+    status: { conditions },
+    info: verbose ? { config: JSON.stringify(config), version: JSON.stringify(needs.version) } : {},
+    runtimeHandlers: ['', 'runc'].map((name) => ({ name, features: { recursiveReadOnlyMounts: true, userNamespaces: false } })),
+    features: { supplementalGroupsPolicy: true, userNamespacesHostNetwork: false, mountOptions: false },
+  };
+}
+
+async function condition(type: string, reason: string, asked: Promise<unknown>): Promise<RuntimeCondition> {
+  return asked.then(
+    () => ({ type, status: true, reason: '', message: '' }),
+    (error: unknown) => ({ type, status: false, reason, message: errorText(error) }),
+  );
+}

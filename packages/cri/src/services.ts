@@ -1,0 +1,35 @@
+import { ContainersService } from '@gantry/api/containerd/services/containers/v1/containers';
+import { ImagesService } from '@gantry/api/containerd/services/images/v1/images';
+import { SnapshotsService } from '@gantry/api/containerd/services/snapshots/v1/snapshots';
+import { ImagesServiceService } from '@gantry/api/gantry/images/v1/images';
+import { NetworkServiceService } from '@gantry/api/gantry/network/v1/network';
+import { connect, type ServiceClient } from '@gantry/rpc';
+
+/** The services below gantry-cri. Nobody else calls them; a room takes what it needs of them. */
+export interface Services {
+  readonly containers: ServiceClient<typeof ContainersService>;
+  /** containerd's records of images: names and labels. */
+  readonly images: ServiceClient<typeof ImagesService>;
+  /** What stands behind the names. */
+  readonly imageStore: ServiceClient<typeof ImagesServiceService>;
+  readonly snapshots: ServiceClient<typeof SnapshotsService>;
+  readonly network: ServiceClient<typeof NetworkServiceService>;
+}
+
+/** Connects on the first call, and again whenever a connection breaks. A call made while a service restarts waits for it. */
+export function connectServices(socket: (name: string) => string): Services & { close(): void } {
+  const defaults = { waitForReady: true };
+  const supervisor = connect(socket('supervisor'), { defaults });
+  const images = connect(socket('images'), { defaults });
+  const network = connect(socket('network'), { defaults });
+  return {
+    containers: supervisor.client(ContainersService),
+    images: images.client(ImagesService),
+    imageStore: images.client(ImagesServiceService),
+    snapshots: images.client(SnapshotsService),
+    network: network.client(NetworkServiceService),
+    close() {
+      for (const connection of [supervisor, images, network]) connection.close();
+    },
+  };
+}
