@@ -8,6 +8,7 @@ import {
 import { type Connection, type ServiceClient, unavailable } from '@gantry/rpc';
 import { type BuilderClients, builderOver } from './builder';
 import { Outputs } from './outputs';
+import { WrittenSummaries } from './written-summaries';
 import { waitOut } from './wait-out';
 
 /** What the gateway needs of the engine: the services of gantry.engine.v1, and to know that somebody is there. */
@@ -20,6 +21,8 @@ export interface EngineClients {
   readonly builder: BuilderClients;
   /** What clients of this gateway are attached to. */
   readonly outputs: Outputs;
+  /** Containers as lists of this gateway showed them. */
+  readonly summaries: WrittenSummaries;
   /** Resolves at once while connected; waits out a restart of the supervisor. Rejects with unavailable. */
   ready(): Promise<void>;
 }
@@ -33,6 +36,7 @@ export function engineOver(connection: Connection, builder: Connection): EngineC
     system: connection.client(SystemServiceService),
     builder: builderOver(builder),
     outputs: new Outputs(),
+    summaries: new WrittenSummaries(),
     async ready() {
       if (connection.established) return;
       await waitOut(connection).catch((error: unknown) => {

@@ -13,7 +13,12 @@ export class StatusError extends Error {
 }
 
 export function sendJson(x: Pick<Exchange, 'response'>, status: number, value: unknown): void {
-  sendBytes(x.response, status, 'application/json', `${JSON.stringify(value)}\n`);
+  sendJsonText(x, status, JSON.stringify(value));
+}
+
+/** A value that is written already. */
+export function sendJsonText(x: Pick<Exchange, 'response'>, status: number, json: string): void {
+  sendBytes(x.response, status, 'application/json', `${json}\n`);
 }
 
 export function sendText(x: Pick<Exchange, 'response'>, status: number, text: string): void {

@@ -22,7 +22,9 @@ beforeAll(async () => {
         created.push(request);
         return { id: 'abc', warnings: [] };
       },
-      list: async () => ({ containers: [] }),
+      async *list() {
+        yield { containers: [], known: 0, epoch: 'e' };
+      },
     },
     volumes: { listVolumes: async () => ({ volumes: [], warnings: [] }) },
   });

@@ -243,7 +243,13 @@ test('events carry the old fields for old clients', async () => {
 });
 
 test('a thousand connections at once are answered', async () => {
-  await start(() => ({ containers: { list: async () => ({ containers: [] }) } }));
+  await start(() => ({
+    containers: {
+      async *list() {
+        yield { containers: [], known: 0, epoch: 'e' };
+      },
+    },
+  }));
   const one = (): Promise<number> =>
     new Promise((resolve, reject) => {
       request({ socketPath: gateway.socket, path: '/v1.50/containers/json', agent: false }, (answer) => {

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { conflict, notFound, type StreamBroker } from '@gantry/rpc';
 import {
   ContainerConfig,
+  ContainerSummary,
   ContainerInspectResponse,
   ContainerState,
   HostConfig,
@@ -101,28 +102,33 @@ export function fakeContainers(
         });
         return { container };
       },
-      list: async () => ({
-        containers: [
-          {
-            Id: id,
-            Names: ['/box'],
-            Image: 'busybox',
-            ImageID: 'sha256:1',
-            ImageManifestDescriptor: undefined,
-            Command: 'true',
-            Created: 1700000000n,
-            Ports: [{ IP: '0.0.0.0', PrivatePort: 80, PublicPort: 8080, Type: 'tcp' }],
-            SizeRw: undefined,
-            SizeRootFs: undefined,
-            Labels: {},
-            State: 'running',
-            Status: 'Up 2 seconds',
-            HostConfig: undefined,
-            NetworkSettings: undefined,
-            Mounts: [],
-          },
-        ],
-      }),
+      async *list() {
+        const summary = ContainerSummary.fromPartial({
+          Id: id,
+          Names: ['/box'],
+          Image: 'busybox',
+          ImageID: 'sha256:1',
+          Command: 'true',
+          Created: 1700000000n,
+          Ports: [{ IP: '0.0.0.0', PrivatePort: 80, PublicPort: 8080, Type: 'tcp' }],
+          Labels: {},
+          State: 'running',
+          Mounts: [],
+        });
+        yield {
+          containers: [
+            {
+              row: 1,
+              summary: Buffer.from(ContainerSummary.encode(summary).finish()),
+              status: 'Up 2 seconds',
+              sizeRw: undefined,
+              sizeRootFs: undefined,
+            },
+          ],
+          known: 1,
+          epoch: 'e',
+        };
+      },
       execCreate: async (_ctx, request) => {
         need(request.containerId);
         return { id: 'e1' };

@@ -31,6 +31,7 @@ import { dockerFace } from './containers';
 import { containersHandlers } from './handlers';
 import { Idempotence } from '../core/queues/idempotence';
 import { Lifecycle } from '../core/exit/lifecycle';
+import { summaries } from './list/summaries';
 import { Persistence } from '../core/queues/persistence';
 import { ContainerQueues } from '../core/queues/queue';
 import { reconcile } from './recover/reconcile';
@@ -90,6 +91,7 @@ export function createContainersEngine(surroundings: EngineSurroundings, overrid
     ...containerNetworks(engine),
     handlers: containersHandlers(engine),
     execContainer: (execId) => engine.execs.find(execId)?.containerId,
+    listWithSizes: (ctx) => summaries(engine, ctx, { all: true, size: true }),
     removeFromContainerd: (ctx, id) => removeFromContainerd(engine, ctx, id),
     async start() {
       await engine.broker.listen();

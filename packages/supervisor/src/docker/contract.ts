@@ -1,5 +1,6 @@
 import type { EngineSettings } from './engine';
 import type { ContainersServiceService } from '@gantry/api/gantry/engine/v1/containers';
+import type { ContainerSummary } from '@gantry/api/gantry/engine/v1/types';
 import type { CallContext, Connection, Handlers, Logger } from '@gantry/rpc';
 import type { DockerEvents } from './events';
 import type { Database } from '../core/records';
@@ -40,6 +41,8 @@ export interface ContainersEngine extends ContainerNetworks {
    */
   removeFromContainerd(ctx: CallContext, id: string): Promise<void>;
   readonly handlers: Handlers<typeof ContainersServiceService>;
+  /** What GET /containers/json?all=1&size=1 shows. */
+  listWithSizes(ctx: CallContext): Promise<ContainerSummary[]>;
   /** The container that an exec runs in; undefined when it is not known. */
   execContainer(execId: string): string | undefined;
   /** Unary or server-streaming calls that last as long as a container does. */

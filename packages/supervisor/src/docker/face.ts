@@ -57,7 +57,7 @@ export function addEngineFace(server: RpcServer, needs: EngineNeeds): void {
     images,
     network,
     services: versionQuestions(connections),
-    containersWithSize: async (ctx) => (await containers.handlers.list(ctx, { all: true, limit: 0, size: true, filters: {} })).containers,
+    containersWithSize: (ctx) => containers.listWithSizes(ctx),
   });
 
   server.addService(ContainersServiceService, face<typeof ContainersServiceService>('containers', containers.handlers), {

@@ -1,9 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Sandbox } from '@gantry/api/containerd/types/types';
-import { ListRequest, StartRequest, WaitRequest } from '@gantry/api/gantry/engine/v1/containers';
+import { type ListedContainer, ListRequest, StartRequest, WaitRequest } from '@gantry/api/gantry/engine/v1/containers';
+import { ContainerSummary } from '@gantry/api/gantry/engine/v1/types';
 import { parseJson } from '@gantry/oci';
-import { internal, newContext } from '@gantry/rpc';
+import { internal, newContext, notFound } from '@gantry/rpc';
 import { Phase, phaseOf } from '../core/phases';
 import { openSandboxes } from '../core/sandboxes';
 import { createRequest, fakeEngine, type FakeEngine, FakeWorld } from '../testing/fake-engine';
@@ -11,6 +12,7 @@ import { createContainer } from './create/create';
 import { inspectContainer } from './inspect/inspect';
 import { killContainer } from './stop/kill';
 import { listContainers } from './list/list';
+import { summaries } from './list/summaries';
 import { reconcile } from './recover/reconcile';
 import { removeContainer } from './remove/remove';
 import { renameContainer } from './update/rename';
@@ -363,8 +365,8 @@ it('lists newest first, running only unless told, and filters', async () => {
   const a = await create({ name: 'aa', config: { Image: 'busybox', Labels: { tier: 'front' } } });
   const b = await create({ name: 'bb' });
   await start(a);
-  const list = async (change: object): Promise<string[]> =>
-    (await listContainers(engine, newContext(), ListRequest.fromPartial(change))).containers.map(({ Id }) => Id);
+  const list = async (change: Partial<ListRequest>): Promise<string[]> =>
+    (await summaries(engine, newContext(), change)).map(({ Id }) => Id);
   expect(await list({})).toEqual([a]);
   expect(await list({ all: true })).toEqual([b, a]);
   expect(await list({ limit: 1 })).toEqual([b]);
@@ -374,6 +376,47 @@ it('lists newest first, running only unless told, and filters', async () => {
   expect(await list({ filters: { network: { values: ['bridge'] } } })).toEqual([a]);
   expect(await list({ filters: { before: { values: ['bb'] } } })).toEqual([a]);
   await expect(list({ filters: { nope: { values: ['x'] } } })).rejects.toThrow("invalid filter 'nope'");
+});
+
+it('gives a row of a list a new number when something of it changes, and only then', async () => {
+  const target = await create({ name: 'target' });
+  const other = await create({ name: 'other', hostConfig: { NetworkMode: 'bridge', Links: ['target:db'] } });
+  let looked: Parameters<typeof listContainers>[0] = engine;
+  const rows = async (): Promise<Map<string, ListedContainer>> => {
+    const all = new Map<string, ListedContainer>();
+    for await (const { containers, known } of listContainers(looked, newContext(), ListRequest.create({ all: true }))) {
+      expect(known).toBe(2);
+      for (const one of containers) all.set(ContainerSummary.decode(one.summary).Id, one);
+    }
+    return all;
+  };
+  const changed = async (change: () => unknown): Promise<string[]> => {
+    const before = await rows();
+    await change();
+    const after = await rows();
+    const numbers = [...before.values(), ...after.values()].map(({ row }) => row);
+    const ids = [...after].filter(([id, { row }]) => before.get(id)?.row !== row).map(([id]) => id);
+    expect(new Set(numbers).size).toBe(before.size + ids.length);
+    for (const id of [target, other]) if (!ids.includes(id)) expect(after.get(id)?.summary).toEqual(before.get(id)?.summary);
+    return ids;
+  };
+  expect(await changed(() => undefined)).toEqual([]);
+  expect(await changed(() => start(target))).toEqual([target]);
+  expect(await changed(() => renameContainer(engine, newContext(), { id: other, name: 'renamed' }))).toEqual([other, target]);
+  const gone = Promise.reject(notFound('no such image'));
+  gone.catch(() => undefined);
+  const images = { ...engine.images, resolve: () => gone };
+  expect(await changed(() => void (looked = { ...engine, images }))).toEqual([other, target]);
+});
+
+it('lists more containers than one part holds, in their order', async () => {
+  const id = await create();
+  const record = engine.records.requireDocker(id);
+  const many = Array.from({ length: 1300 }, (_, index) => ({ id: String(index), docker: { ...record.docker, name: `n${index}` } }));
+  const over = { ...engine, records: { ...engine.records, listDocker: () => many } };
+  const listed = await summaries(over, newContext(), { all: true });
+  expect(listed.map(({ Id }) => Id)).toEqual(many.map((one) => one.id).reverse());
+  expect(listed[0]).toMatchObject({ Names: ['/n1299'], Status: 'Created', State: 'created' });
 });
 
 it('starts, stops and removes one container a hundred times at once without locking up', async () => {

@@ -1,5 +1,4 @@
-import { messageCodec } from '@gantry/docker-api';
-import { sendJson } from '../../http/answer';
+import { sendJsonText } from '../../http/answer';
 import { readFilters } from '../../http/filters';
 import type { Route } from '../../http/exchange';
 
@@ -10,16 +9,17 @@ export const containerList: Route = {
   async handle(x, engine) {
     const { query } = x;
     const filters = readFilters(query);
-    const { containers } = await engine.containers.list(x.ctx, {
+    const parts = engine.containers.list(x.ctx, {
       all: query.flag('all'),
       limit: query.int32('limit') ?? 0,
       size: query.flag('size'),
       filters,
     });
-    sendJson(
-      x,
-      200,
-      containers.map((container) => messageCodec('ContainerSummary').write(container, x.version)),
-    );
+    let rows = '';
+    for await (const part of parts) {
+      const more = engine.summaries.json(part, x.version);
+      rows += rows === '' ? more : `,${more}`;
+    }
+    sendJsonText(x, 200, `[${rows}]`);
   },
 };

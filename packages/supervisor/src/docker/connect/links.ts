@@ -64,17 +64,17 @@ export function shownLinks(engine: Needs, docker: DockerContainer): string[] {
   return linksOf(engine, docker).map(({ alias, target }) => `/${target.docker.name}:/${docker.name}/${alias}`);
 }
 
-/** Every container's names by its id: its own, and `/other/alias` for each link that another one has to it. */
-export function namesOf(records: readonly DockerRecord[]): Map<string, string[]> {
-  const names = new Map(records.map(({ id, docker }) => [id, [`/${docker.name}`]]));
+/** The names by which others know containers on the default bridge, `/other/alias`, by the id of whom they lead to. */
+export function linkNames(records: readonly DockerRecord[]): Map<string, string[]> {
+  const names = new Map<string, string[]>();
   for (const { docker } of records) {
-    if (!isLegacy(docker.hostConfig)) continue;
-    for (const text of docker.hostConfig?.Links ?? []) {
+    const links = docker.hostConfig?.Links ?? [];
+    if (links.length === 0 || !isLegacy(docker.hostConfig)) continue;
+    for (const text of links) {
       const [id = '', alias = ''] = text.split(':');
-      names.get(id)?.push(`/${docker.name}/${alias}`);
+      names.set(id, [...(names.get(id) ?? []), `/${docker.name}/${alias}`]);
     }
   }
-  for (const list of names.values()) list.sort((a, b) => (a < b ? -1 : 1));
   return names;
 }
 

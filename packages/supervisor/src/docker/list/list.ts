@@ -1,19 +1,24 @@
-import type { ListRequest, ListResponse } from '@gantry/api/gantry/engine/v1/containers';
+import type { ListedContainer, ListRequest, ListResponse } from '@gantry/api/gantry/engine/v1/containers';
 import { ResolveRequest } from '@gantry/api/gantry/images/v1/images';
 import { type CallContext, isErrorOf } from '@gantry/rpc';
 import { isRunning, Phase, phaseOf } from '../../core/phases';
 import type { DockerRecord } from '../records';
 import { inDockerNamespace, type Uses } from '../engine';
-import { namesOf } from '../connect/links';
+import { linkNames } from '../connect/links';
 import { ignore } from '../../core/ignore';
 import { listFilter } from './list-filter';
 import { sizesOf } from '../inspect/sizes';
-import { summaryOf } from './summary';
+import { statusText } from './status-text';
+import { EPOCH, rowOf } from './summary';
 
 type Needs = Uses<{ records: 'dockerNamespace' | 'get' | 'listDocker' | 'requireDocker'; images: 'resolve'; trees: 'getWritten' }>;
 
+/** Containers in one part of a list: far less than a message may hold, and others have their turn between two of them. */
+const PART = 512;
+const NONE: readonly string[] = [];
+
 /** GET /containers/json: newest first. */
-export async function listContainers(engine: Needs, caller: CallContext, request: ListRequest): Promise<ListResponse> {
+export async function* listContainers(engine: Needs, caller: CallContext, request: ListRequest): AsyncGenerator<ListResponse> {
   const ctx = inDockerNamespace(engine, caller);
   const filter = await listFilter(engine, ctx, request.filters);
   const all = request.all || request.limit > 0 || filter.showsStopped;
@@ -25,21 +30,31 @@ export async function listContainers(engine: Needs, caller: CallContext, request
     .reverse();
   const shown = request.limit > 0 ? records.slice(0, request.limit) : records;
   const meant = await imagesMeant(engine, ctx, shown);
-  const names = namesOf(known);
-  const containers = shown.map((record) => {
-    const summary = summaryOf(record, names.get(record.id) ?? [], now);
-    return meant.get(summary.Image)?.includes(record.docker.imageId) === true ? summary : { ...summary, Image: record.docker.imageId };
-  });
-  if (!request.size) return { containers };
-  return {
-    containers: await Promise.all(
-      containers.map(async (summary, index) => {
-        const record = shown[index];
-        const sizes = record === undefined ? undefined : await sizesOf(engine, ctx, record.id, record.docker).catch(ignore('notFound'));
-        return sizes === undefined ? summary : { ...summary, SizeRw: sizes.rw, SizeRootFs: sizes.rootFs };
-      }),
-    ),
+  const linked = linkNames(known);
+  const listed = (record: DockerRecord): ListedContainer => {
+    const { id, docker } = record;
+    const asked = docker.config?.Image ?? '';
+    const image = meant.get(asked)?.includes(docker.imageId) === true ? asked : docker.imageId;
+    const { row, summary } = rowOf(record, linked.get(id) ?? NONE, image);
+    return { row, summary, status: statusText(docker, now), sizeRw: undefined, sizeRootFs: undefined };
   };
+  for (let from = 0; from === 0 || from < shown.length; from += PART) {
+    const part = shown.slice(from, from + PART);
+    const containers = request.size
+      ? await Promise.all(part.map(async (record) => ({ ...listed(record), ...(await sizes(engine, ctx, record)) })))
+      : part.map(listed);
+    yield { containers, known: known.length, epoch: EPOCH };
+  }
+}
+
+/** None of a container that goes meanwhile. */
+async function sizes(
+  engine: Needs,
+  ctx: CallContext,
+  { id, docker }: DockerRecord,
+): Promise<Pick<ListedContainer, 'sizeRw' | 'sizeRootFs'>> {
+  const found = await sizesOf(engine, ctx, id, docker).catch(ignore('notFound'));
+  return found === undefined ? {} : { sizeRw: found.rw, sizeRootFs: found.rootFs };
 }
 
 /**
