@@ -171,6 +171,20 @@ describe.each(kinds)('told by daemon.json: %s', (kind) => {
     await ok('rm', '-f', 'always', 'plain');
   }, 120_000);
 
+  test('containers of one that was killed are stopped by the next one, which gives their addresses away', async () => {
+    await ok('network', 'create', '--subnet', '10.213.0.0/24', 'apart');
+    const alone = ['run', '-d', '--net', 'apart', '--ip', '10.213.0.9', '--stop-signal', 'KILL'];
+    await ok(...alone, '--name', 'plain', 'busybox', 'sleep', '600');
+    const pid = await ok('inspect', '-f', '{{.State.Pid}}', 'plain');
+    await engine.halt('SIGKILL');
+    await engine.start();
+    expect(await ok('inspect', '-f', '{{.State.Status}}', 'plain')).toBe('exited');
+    expect(existsSync(`/proc/${pid}`)).toBe(false);
+    await ok(...alone, '--name', 'next', 'busybox', 'sleep', '600');
+    await ok('rm', '-f', 'plain', 'next');
+    await ok('network', 'rm', 'apart');
+  }, 120_000);
+
   test('with live-restore they go on', async () => {
     write({ ...keys, 'live-restore': true });
     await engine.halt();

@@ -1,7 +1,7 @@
 import { timestampNow } from '@gantry/api';
 import { type CreateTaskRequest, CreateTaskRequest as CreateMessage, StateResponse } from '@gantry/api/containerd/task/v3/shim';
 import { Status } from '@gantry/api/containerd/v1/types/task';
-import { alreadyExists, type CallContext, failedPrecondition, notFound } from '@gantry/rpc';
+import { alreadyExists, type CallContext, deadlineExceeded, failedPrecondition, notFound } from '@gantry/rpc';
 import type { Tasks } from '../core/tasks';
 
 interface FakeProcess {
@@ -96,7 +96,13 @@ export class FakeTasks implements Tasks {
 
   wait: Tasks['wait'] = async (ctx, { id, execId }) => {
     const { state, exited } = this.need(ctx, id, execId);
-    await exited.promise;
+    const aborted = new Promise<never>((_resolve, reject) => {
+      const fail = (): void => reject(deadlineExceeded('the wait was given up'));
+      if (ctx.signal.aborted) fail();
+      else ctx.signal.addEventListener('abort', fail, { once: true });
+    });
+    aborted.catch(() => undefined); // nobody may be waiting any more
+    await Promise.race([exited.promise, aborted]);
     return { exitStatus: state.exitStatus, exitedAt: state.exitedAt };
   };
 

@@ -28,6 +28,11 @@ test.each([
   [{ half: at('10.9.1.9') }, 'network half: invalid endpoint settings:\nno configured subnet or ip-range contain the IP address 10.9.1.9'],
   [{ later: at('x') }, 'network later: invalid endpoint settings:\ninvalid IPv4 address: x'],
   [{ lan: { IPAMConfig: { IPv6Address: 'fd00::1' } } }, `network lan: invalid endpoint settings:\n${CONFIGURED}`],
+  ...['::ffff:10.8.0.9', '::ffff:a08:9', '0:0:0:0:0:0:0:0', '10.8.0.9'].map((address): [Record<string, object>, string] => [
+    { later: { IPAMConfig: { IPv6Address: address } } },
+    `network later: invalid endpoint settings:\ninvalid IPv6 address: ${address}`,
+  ]),
+  [{ later: at('0.0.0.0') }, 'network later: invalid endpoint settings:\ninvalid IPv4 address: 0.0.0.0'],
   [{ lan: { IPAMConfig: { LinkLocalIPs: ['x'] } } }, 'network lan: invalid endpoint settings:\ninvalid link-local IP address: x'],
   [
     { lan: { DriverOpts: { 'com.docker.network.endpoint.sysctls': 'net.ipv4.conf.IFNAME.forwarding=1,net.ipv4.ip_forward=1' } } },

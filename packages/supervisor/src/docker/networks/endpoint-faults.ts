@@ -1,4 +1,4 @@
-import { BlockList, isIPv4, isIPv6 } from 'node:net';
+import { BlockList, isIPv4, isIPv6, SocketAddress } from 'node:net';
 import type { EndpointSettings } from '@gantry/api/gantry/engine/v1/types';
 import type { IpamPool, Network } from '@gantry/api/gantry/network/v1/network';
 
@@ -13,9 +13,9 @@ export function endpointFaults(settings: EndpointSettings, predefined: boolean, 
     ...(predefined && settings.Aliases.length > 0
       ? ['network-scoped alias is supported only for containers in user defined networks']
       : []),
-    ...(ipv4 === '' || isIPv4(ipv4) ? [] : [`invalid IPv4 address: ${ipv4}`]),
-    ...(ipv6 === '' || isIPv6(ipv6) ? [] : [`invalid IPv6 address: ${ipv6}`]),
-    ...local.filter((address) => !isIPv4(address) && !isIPv6(address)).map((address) => `invalid link-local IP address: ${address}`),
+    ...(ipv4 === '' || isHostIPv4(ipv4) ? [] : [`invalid IPv4 address: ${ipv4}`]),
+    ...(ipv6 === '' || isHostIPv6(ipv6) ? [] : [`invalid IPv6 address: ${ipv6}`]),
+    ...local.filter((address) => !isHostIPv4(address) && !isHostIPv6(address)).map((address) => `invalid link-local IP address: ${address}`),
     ...(settings.DriverOpts[SYSCTLS] ?? '')
       .split(',')
       .filter((text) => text !== '' && !/^[^.]*\.(ipv4|ipv6|mpls)\.[^.]*\.(IFNAME|ifname)\./.test(text))
@@ -25,6 +25,16 @@ export function endpointFaults(settings: EndpointSettings, predefined: boolean, 
       ),
     ...(network === undefined ? [] : [...rangeFaults(ipv4, poolsOf(pools, 'ipv4')), ...rangeFaults(ipv6, poolsOf(pools, 'ipv6'))]),
   ];
+}
+
+/** An IPv4 address that a container can have. */
+const isHostIPv4 = (address: string): boolean => isIPv4(address) && address !== '0.0.0.0';
+
+/** An IPv6 address that a container can have: neither `::` nor an IPv4 address in the clothes of IPv6. */
+function isHostIPv6(address: string): boolean {
+  if (!isIPv6(address)) return false;
+  const { address: canonical } = new SocketAddress({ family: 'ipv6', address });
+  return canonical !== '::' && !canonical.startsWith('::ffff:');
 }
 
 /** One fault as it is, several as a list. */

@@ -14,6 +14,7 @@ import { isToRestart } from '../health/on-failure';
 import { shouldRestart, shouldStartAtBoot } from '../restart/policy';
 import { releaseStrayShm } from '../start/shm';
 import { startById } from '../start/start';
+import { stopLeftovers } from './leftovers';
 import { startInOrder } from './start-in-order';
 import { tellUntoldEnds } from './untold-ends';
 import { PORTS, undoPorts } from '../update/ports';
@@ -30,6 +31,7 @@ export async function reconcile(engine: Engine): Promise<void> {
     .listDocker()
     .filter(({ docker }) => stateOf(docker).bootId !== '' && stateOf(docker).bootId !== engine.settings.bootId);
   engine.life.restarter.hold('all'); // what is to start does so in its order, below
+  await stopLeftovers(engine, ctx);
   await compareTasks(engine, ctx);
   await tellNetwork(engine, ctx);
   await sweepRunRoot(engine).catch((error: unknown) =>
