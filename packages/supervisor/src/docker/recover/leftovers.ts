@@ -9,7 +9,7 @@ import { DEFAULT_STOP_SIGNAL, parseSignal } from '../stop/signals';
 
 type Needs = Uses<{
   settings: 'bootId' | 'liveRestore' | 'stopTimeout';
-  records: 'getDocker' | 'listDocker' | 'requireDocker' | 'updateDocker';
+  records: 'dockerNamespace' | 'getDocker' | 'listDocker' | 'requireDocker' | 'updateDocker';
   tasks: 'kill' | 'resume' | 'state' | 'wait';
   events: 'emit';
   life: 'nextExit' | 'released' | 'restarter' | 'tellExit';
