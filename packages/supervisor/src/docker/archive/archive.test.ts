@@ -3,7 +3,7 @@ import { closeSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MountRecord } from '@gantry/api/gantry/engine/v1/record';
-import { readMountInfo } from '@gantry/linux';
+import { MNT, MS, readMountInfo, syscalls } from '@gantry/linux';
 import { resolveInRoot } from '../../core/processes/container-root';
 import { findProgram } from '@gantry/native';
 import { mountView, removeStrayViews } from './mount-view';
@@ -76,6 +76,31 @@ it('leaves no mount behind, and shows layers and volumes', () => {
   expect(readFileSync(`/proc/self/fd/${view}/etc/motd`, 'utf8')).toBe('lower\n');
   expect(readFileSync(`/proc/self/fd/${view}/data/v`, 'utf8')).toBe('volume\n');
   expect(() => writeFileSync(`/proc/self/fd/${view}/etc/x`, '')).toThrow('EROFS');
+});
+
+it('is no peer of what it shows: what lies below a source stays mounted where mounts are shared', () => {
+  // As systemd has it; a mount of its own, so that nothing else is shared that was not.
+  const source = join(root, 'volume');
+  const below = join(source, 'below');
+  syscalls.mount(source, source, '', MS.BIND, null);
+  try {
+    syscalls.mount(null, source, null, MS.SHARED, null);
+    mkdirSync(below);
+    syscalls.mount('tmpfs', below, 'tmpfs', 0, null);
+    writeFileSync(join(below, 'file'), 'there\n');
+    const view = open(false, {});
+    expect(readFileSync(`/proc/self/fd/${view}/data/below/file`, 'utf8')).toBe('there\n');
+    closeSync(view);
+    fd = undefined;
+    expect(existsSync(join(below, 'file'))).toBe(true);
+  } finally {
+    for (const place of [below, source])
+      try {
+        syscalls.umount2(place, MNT.DETACH);
+      } catch {
+        // not mounted, or gone with the other
+      }
+  }
 });
 
 it('takes away what a crash left', () => {

@@ -163,8 +163,7 @@ function bindVolume(root: number, mount: MountRecord, space: string | undefined)
   try {
     if (!boundFrom(mount)) return 'left out';
     // Not looked at before: the root of a file system whose server is gone can still be bound, so that it is in nobody's way.
-    if (space === undefined) syscalls.mount(mount.source, `/proc/self/fd/${destination}`, '', MS.BIND | MS.REC, null);
-    else bindMapped(mount.source, destination, space);
+    bindApart(mount.source, destination, space);
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return 'left out';
     throw error;
@@ -175,18 +174,27 @@ function bindVolume(root: number, mount: MountRecord, space: string | undefined)
   return 'bound';
 }
 
-function bindMapped(source: string, destination: number, space: string): void {
+/**
+ * A bind that is nobody's peer from its first moment: what is taken apart with the view would go from below the source, too, where mounts
+ * are shared, as systemd has them.
+ */
+function bindApart(source: string, destination: number, space: string | undefined): void {
   const tree = syscalls.openTree(AT.FDCWD, source, DETACHED_COPY);
   try {
-    const userns = syscalls.openat(AT.FDCWD, space, O.RDONLY | O.CLOEXEC);
-    try {
-      syscalls.mountSetattr(tree, '', AT.EMPTY_PATH, { set: MOUNT_ATTR.IDMAP, userns });
-    } finally {
-      closeSync(userns);
-    }
+    syscalls.mountSetattr(tree, '', AT.EMPTY_PATH | AT.RECURSIVE, { propagation: MS.PRIVATE });
+    if (space !== undefined) mapOwners(tree, space);
     syscalls.moveMount(tree, '', destination, '', MOVE_MOUNT.F_EMPTY_PATH | MOVE_MOUNT.T_EMPTY_PATH);
   } finally {
     closeSync(tree);
+  }
+}
+
+function mapOwners(tree: number, space: string): void {
+  const userns = syscalls.openat(AT.FDCWD, space, O.RDONLY | O.CLOEXEC);
+  try {
+    syscalls.mountSetattr(tree, '', AT.EMPTY_PATH, { set: MOUNT_ATTR.IDMAP, userns });
+  } finally {
+    closeSync(userns);
   }
 }
 

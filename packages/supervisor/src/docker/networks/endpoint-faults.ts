@@ -15,7 +15,9 @@ export function endpointFaults(settings: EndpointSettings, predefined: boolean, 
       : []),
     ...(ipv4 === '' || isHostIPv4(ipv4) ? [] : [`invalid IPv4 address: ${ipv4}`]),
     ...(ipv6 === '' || isHostIPv6(ipv6) ? [] : [`invalid IPv6 address: ${ipv6}`]),
-    ...local.filter((address) => !isHostIPv4(address) && !isHostIPv6(address)).map((address) => `invalid link-local IP address: ${address}`),
+    ...local
+      .filter((address) => !isHostIPv4(address) && !isHostIPv6(address))
+      .map((address) => `invalid link-local IP address: ${address}`),
     ...(settings.DriverOpts[SYSCTLS] ?? '')
       .split(',')
       .filter((text) => text !== '' && !/^[^.]*\.(ipv4|ipv6|mpls)\.[^.]*\.(IFNAME|ifname)\./.test(text))
