@@ -13,6 +13,7 @@ export const floors = {
   'packages/lib/docker-api': ['api', 'rpc'],
   'packages/lib/service': ['api', 'rpc', 'linux'],
   'packages/native': ['rpc/errors'],
+  'packages/streaming': ['rpc'],
   'packages/runtime': ['api', 'rpc', 'service', 'oci', 'linux', 'native'],
   'packages/gateway': ['api', 'rpc', 'service', 'oci', 'linux', 'docker-api'],
   'packages/supervisor': ['api', 'rpc', 'service', 'oci', 'linux', 'spec', 'native'],
@@ -28,7 +29,7 @@ export const floors = {
 };
 
 const packages =
-  'api|rpc|oci|registry|dockerfile|linux|spec|docker-api|service|native|runtime|gateway|supervisor|images|network|shim|builder|cri|launcher';
+  'api|rpc|oci|registry|dockerfile|linux|spec|docker-api|service|streaming|native|runtime|gateway|supervisor|images|network|shim|builder|cri|launcher';
 
 /** Rooms of a package: room → rooms beside it that it may not enter. The supervisor's faces stand on one core and do not know each other. */
 export const rooms = {
