@@ -17,6 +17,9 @@ import { BridgeDriver } from './drivers/bridge/bridge';
 import { BridgeDevices } from './drivers/bridge/device';
 import { Engines, markOf } from './drivers/bridge/engines';
 import type { NetworkDriver } from './drivers/driver';
+import { ParentDevices } from './drivers/parent/devices';
+import { IPVLAN, MACVLAN } from './drivers/parent/kinds';
+import { ParentDriver, type ParentParts } from './drivers/parent/parent';
 import { HostDriver, NullDriver } from './drivers/plain';
 import { RemoteDriver } from './drivers/remote/remote';
 import { restoreForwarding, turnOnForwarding } from './firewall/forwarding';
@@ -109,6 +112,14 @@ export function assemble(context: Pick<NetworkContext, 'config' | 'data' | 'logg
   );
   const ipam = (name: string): Ipam =>
     name === '' || name === ipams.default.name ? ipams.default : name === ipams.null.name ? ipams.null : remoteIpams.get(name);
+  const onParents: ParentParts = {
+    kernel,
+    route,
+    devices: new ParentDevices(route, markOf(names.table)),
+    ipam,
+    networks: () => store.networks(),
+    liveNamespace: (endpoint) => liveNamespace({ kernel }, endpoint),
+  };
   const drivers = {
     bridge: new BridgeDriver({
       kernel,
@@ -129,6 +140,8 @@ export function assemble(context: Pick<NetworkContext, 'config' | 'data' | 'logg
       },
     }),
     host: new HostDriver(),
+    ipvlan: new ParentDriver(IPVLAN, onParents),
+    macvlan: new ParentDriver(MACVLAN, onParents),
     null: new NullDriver(kernel),
   } as const satisfies Record<DriverName, NetworkDriver>;
   const pluginDrivers = new Named(

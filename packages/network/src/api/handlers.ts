@@ -15,7 +15,7 @@ import { renameSandbox } from '../operations/rename-sandbox';
 import { setPorts } from '../operations/set-ports';
 import type { Status } from '../operations/status';
 import { parseWish } from '../ports/port';
-import type { NetworkRecord } from '../store/record';
+import type { EndpointRecord, NetworkRecord } from '../store/record';
 import { endpointMessage, networkMessage } from './wire';
 
 /** gantry.network.v1 over the operations. What was begun is finished, whether the caller stays or not. */
@@ -48,7 +48,7 @@ export function networkHandlers(parts: Parts, status: () => Promise<Status>): Ha
       return {
         endpoint: endpointMessage(parts, network, endpoint),
         embeddedDns: hasEmbeddedDns(parts, network),
-        warnings: unpublished(parts, network, request.ports.length > 0 && !(leadsOutside(parts, network) && hasGateway(endpoint))),
+        warnings: unpublished(parts, network, endpoint, request.ports.length),
       };
     },
     disconnect: async (_ctx, request) => {
@@ -73,11 +73,11 @@ export function networkHandlers(parts: Parts, status: () => Promise<Status>): Ha
 }
 
 /** dockerd takes published ports on such networks and does nothing with them; we at least say so. */
-function unpublished(parts: Parts, network: NetworkRecord, ignored: boolean): string[] {
-  if (!ignored) return [];
-  return [
-    driverOf(parts, network).traits.namespace === 'host'
-      ? 'Published ports are discarded when using host network mode'
-      : `Published ports are discarded on network ${network.name}, which has no way out`,
-  ];
+function unpublished(parts: Parts, network: NetworkRecord, endpoint: EndpointRecord, asked: number): string[] {
+  const { discards } = driverOf(parts, network).traits;
+  if (asked === 0) return [];
+  if (discards !== undefined) return [discards(network.name)];
+  return leadsOutside(parts, network) && hasGateway(endpoint)
+    ? []
+    : [`Published ports are discarded on network ${network.name}, which has no way out`];
 }

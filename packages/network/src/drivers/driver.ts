@@ -68,6 +68,8 @@ export interface DriverTraits {
   readonly manifold: boolean;
   /** Sandboxes on such networks that a user made ask the embedded resolver. */
   readonly resolver: boolean;
+  /** Why published ports do nothing there, and of which network; absent where they are published. */
+  readonly discards?: (network: string) => string;
 }
 
 /**

@@ -66,7 +66,12 @@ abstract class PlainDriver implements NetworkDriver {
 /** Sandboxes share the host's network. */
 export class HostDriver extends PlainDriver {
   override readonly name = 'host';
-  override readonly traits = { namespace: 'host', manifold: false, resolver: false } as const;
+  override readonly traits = {
+    namespace: 'host',
+    manifold: false,
+    resolver: false,
+    discards: () => 'Published ports are discarded when using host network mode',
+  } as const;
 
   override async join(): Promise<void> {
     // the host's namespace is as it is

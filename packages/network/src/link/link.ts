@@ -29,7 +29,8 @@ export interface Link {
   readonly alias: string;
 }
 
-function header(index: number, flags: number, change: number): Buffer {
+/** struct ifinfomsg. */
+export function linkHeader(index: number, flags: number, change: number): Buffer {
   const out = Buffer.alloc(16);
   out.writeInt32LE(index, 4);
   out.writeUInt32LE(flags, 8);
@@ -50,7 +51,7 @@ export function createBridge(name: string, mac: Buffer, mtu: number | undefined)
   return {
     type: RTM.newLink,
     flags: FLAG.create | FLAG.exclusive | FLAG.ack,
-    body: Buffer.concat([header(0, 0, 0), ...attributes]),
+    body: Buffer.concat([linkHeader(0, 0, 0), ...attributes]),
     purpose: `create bridge "${name}"`,
   };
 }
@@ -58,7 +59,7 @@ export function createBridge(name: string, mac: Buffer, mtu: number | undefined)
 /** Writes on a link, as anybody may read in `ip link`. */
 export function setAlias(name: string, alias: string): Request {
   const attributes = [attribute.text(IFLA.ifname, name), attribute.text(IFLA.alias, alias)];
-  const body = Buffer.concat([header(0, 0, 0), ...attributes]);
+  const body = Buffer.concat([linkHeader(0, 0, 0), ...attributes]);
   return { type: RTM.newLink, flags: FLAG.ack, body, purpose: `write on link "${name}"` };
 }
 
@@ -76,7 +77,7 @@ export interface VethPair {
 export function createVeth(pair: VethPair): Request {
   const mtu = pair.mtu === undefined ? [] : [attribute.u32(IFLA.mtu, pair.mtu)];
   const peer = Buffer.concat([
-    header(0, 0, 0),
+    linkHeader(0, 0, 0),
     attribute.text(IFLA.ifname, pair.peerName),
     attribute.raw(IFLA.address, pair.peerMac),
     attribute.u32(IFLA.netnsFd, pair.netns),
@@ -91,7 +92,7 @@ export function createVeth(pair: VethPair): Request {
   return {
     type: RTM.newLink,
     flags: FLAG.create | FLAG.exclusive | FLAG.ack,
-    body: Buffer.concat([header(0, 0, 0), ...attributes]),
+    body: Buffer.concat([linkHeader(0, 0, 0), ...attributes]),
     purpose: `create veth "${pair.hostName}" with peer "${pair.peerName}"`,
   };
 }
@@ -112,14 +113,14 @@ export function configurePort(name: string, isolated: boolean): Request {
   return {
     type: RTM.newLink,
     flags: FLAG.ack,
-    body: Buffer.concat([header(0, IFF_UP, IFF_UP), ...attributes]),
+    body: Buffer.concat([linkHeader(0, IFF_UP, IFF_UP), ...attributes]),
     purpose: `configure bridge port "${name}"`,
   };
 }
 
 export function setUp(link: number | string): Request {
   const byName = typeof link === 'string' ? attribute.text(IFLA.ifname, link) : Buffer.alloc(0);
-  const body = Buffer.concat([header(typeof link === 'number' ? link : 0, IFF_UP, IFF_UP), byName]);
+  const body = Buffer.concat([linkHeader(typeof link === 'number' ? link : 0, IFF_UP, IFF_UP), byName]);
   return { type: RTM.newLink, flags: FLAG.ack, body, purpose: `bring up link ${JSON.stringify(link)}` };
 }
 
@@ -129,7 +130,7 @@ export function moveLink(index: number, to: { readonly name: string; readonly ne
     type: RTM.newLink,
     flags: FLAG.ack,
     body: Buffer.concat([
-      header(index, 0, to.down === true ? IFF_UP : 0),
+      linkHeader(index, 0, to.down === true ? IFF_UP : 0),
       attribute.text(IFLA.ifname, to.name),
       attribute.u32(IFLA.netnsFd, to.netns),
     ]),
@@ -141,7 +142,7 @@ export function setMac(index: number, mac: Buffer): Request {
   return {
     type: RTM.newLink,
     flags: FLAG.ack,
-    body: Buffer.concat([header(index, 0, 0), attribute.raw(IFLA.address, mac)]),
+    body: Buffer.concat([linkHeader(index, 0, 0), attribute.raw(IFLA.address, mac)]),
     purpose: 'set the MAC address',
   };
 }
@@ -151,7 +152,7 @@ export function deleteLink(name: string): Request {
   return {
     type: RTM.delLink,
     flags: FLAG.ack,
-    body: Buffer.concat([header(0, 0, 0), attribute.text(IFLA.ifname, name)]),
+    body: Buffer.concat([linkHeader(0, 0, 0), attribute.text(IFLA.ifname, name)]),
     purpose: `delete link "${name}"`,
   };
 }
@@ -163,7 +164,7 @@ export function getLink(name: string): Request {
   return {
     type: RTM.getLink,
     flags: 0,
-    body: Buffer.concat([header(0, 0, 0), attribute.text(IFLA.ifname, name), attribute.u32(IFLA.extendedMask, SKIP_STATISTICS)]),
+    body: Buffer.concat([linkHeader(0, 0, 0), attribute.text(IFLA.ifname, name), attribute.u32(IFLA.extendedMask, SKIP_STATISTICS)]),
     purpose: `find link "${name}"`,
   };
 }
@@ -172,7 +173,7 @@ export function dumpLinks(): Request {
   return {
     type: RTM.getLink,
     flags: FLAG.dump,
-    body: Buffer.concat([header(0, 0, 0), attribute.u32(IFLA.extendedMask, SKIP_STATISTICS)]),
+    body: Buffer.concat([linkHeader(0, 0, 0), attribute.u32(IFLA.extendedMask, SKIP_STATISTICS)]),
     purpose: 'list links',
   };
 }

@@ -15,7 +15,7 @@ export interface PoolRecord {
 }
 
 /** Drivers of our own; any other name is a plugin's. */
-export type DriverName = 'bridge' | 'host' | 'null';
+export type DriverName = 'bridge' | 'host' | 'ipvlan' | 'macvlan' | 'null';
 
 export interface NetworkRecord {
   /** 64 hex digits. */
@@ -44,7 +44,7 @@ export interface NetworkRecord {
   readonly idlePools?: readonly PoolRecord[];
   /** Further subnets, of drivers that take several. */
   readonly morePools?: readonly PoolRecord[];
-  /** Name of the bridge in the host, for the bridge driver. */
+  /** Name of the device in the host that was made for the network: its bridge, or the parent of its sandboxes' interfaces. */
   readonly device?: string;
   /** RFC 3339 with nanoseconds. */
   readonly created: string;

@@ -29,12 +29,12 @@ export class World {
   };
 }
 
-/** To be called by a suite: its tests have a world each. */
-export function newWorlds(): World {
+/** To be called by a suite: its tests have a world each, prepared by what it gives. */
+export function newWorlds(prepare: (host: TestHost) => Promise<Partial<NetworkConfig>> = () => Promise.resolve({})): World {
   const world = new World();
   beforeEach(async () => {
     world.host = new TestHost();
-    await world.start();
+    await world.start(await prepare(world.host));
   });
   afterEach(async () => {
     await world.service.stop();

@@ -1,10 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import { forbidden, invalidArgument } from '@gantry/rpc';
 import type { Address, Cidr, Family } from '../../address/cidr';
-import { contains, formatCidr, formatMac, macOf, parseAddress, parseCidr, parseMac } from '../../address/cidr';
+import { formatCidr, macOf, parseAddress, parseCidr, parseMac } from '../../address/cidr';
 import type { UdpFlows } from '../../conntrack/forget';
 import type { OwnTable } from '../../firewall/own-table';
-import { familyOf, type Ipam, type Lease } from '../../ipam/ipam';
+import { familyOf, type Ipam } from '../../ipam/ipam';
 import { checkPools } from '../../ipam/pool-faults';
 import type { Namespace, NetworkKernel } from '../../kernel/kernel';
 import type { NetlinkConnection } from '../../netlink/connection';
@@ -16,8 +15,20 @@ import type { PortChange } from '../../ports/changes';
 import { isTranslated, type PortPublisher, type PublishOptions, type TargetAddresses } from '../../ports/publisher';
 import type { EndpointRecord, NetworkRecord } from '../../store/record';
 import type { EndpointPlan, EndpointWish, NetworkDriver, NetworkPlan, NetworkWish } from '../driver';
+import {
+  type Addressed,
+  addressesOf,
+  allBlocksOf,
+  blocksOf,
+  gatewaysOf,
+  giveBack,
+  lease,
+  linkLocalOf,
+  randomMac,
+  wishedMac,
+} from '../endpoint/addresses';
+import { interfaceName, interfaceSysctls, sysctlFile } from '../endpoint/options';
 import type { BridgeDevices } from './device';
-import { interfaceName, interfaceSysctls, sysctlFile } from './endpoint-options';
 import { readBridgeOptions } from './options';
 import { plug, routeThrough } from './sandbox';
 
@@ -92,38 +103,36 @@ export class BridgeDriver implements NetworkDriver {
   }
 
   async reserve(network: NetworkRecord, wish: EndpointWish): Promise<EndpointPlan> {
-    const mac = wish.macAddress === '' ? undefined : parseMac(wish.macAddress);
-    if (wish.macAddress !== '' && (mac === undefined || (mac[0] ?? 1) & 1))
-      throw invalidArgument(`endpoint ${wish.name}: "${wish.macAddress}" is no unicast MAC address`);
+    const mac = wishedMac(wish);
     const options = readBridgeOptions(network.options);
     const name = interfaceName(options.interfacePrefix, wish);
     const linkLocal = linkLocalOf(wish, network);
     const sysctls = interfaceSysctls(wish);
     const gatewayOf = (pool: NetworkRecord['pool']): string => (network.internal ? '' : (pool?.gateway ?? ''));
-    const [lease, lease6] = await this.#lease(network, wish);
+    const [ipv4, lease6] = await lease(this.#ipam(network), network, wish);
     const ipv6 = lease6 === undefined ? {} : { ipv6: { ...lease6, gateway: gatewayOf(network.pool6) } };
-    const given = { address: lease?.address ?? '', ...ipv6 };
+    const given = { address: ipv4?.address ?? '', ...ipv6 };
     try {
       return {
         interface: name,
         hostInterface: `veth${wish.id.slice(0, 11)}`,
-        mac: mac === undefined ? chosenMac(given.address) : formatMac(mac),
+        mac: mac ?? chosenMac(given.address),
         ...given,
         ...(linkLocal.length === 0 ? {} : { linkLocal: linkLocal.map(formatCidr) }),
         ...(sysctls.length === 0 ? {} : { sysctls }),
-        prefix: lease?.prefix ?? 0,
+        prefix: ipv4?.prefix ?? 0,
         gateway: gatewayOf(network.pool),
         ports: await this.#occupyPorts(network, { ...wish, ...given }, wish.ports),
       };
     } catch (error) {
-      this.#giveBack(network, given);
+      giveBack(this.#ipam(network), network, given);
       throw error;
     }
   }
 
   release(network: NetworkRecord, endpoint: Pick<EndpointRecord, 'id' | 'address' | 'ipv6'>): void {
     this.parts.publisher.release(endpoint.id);
-    this.#giveBack(network, endpoint);
+    giveBack(this.#ipam(network), network, endpoint);
   }
 
   async restore(network: NetworkRecord, endpoint: EndpointRecord): Promise<string[]> {
@@ -204,7 +213,7 @@ export class BridgeDriver implements NetworkDriver {
         hostName: endpoint.hostInterface,
         name: endpoint.interface,
         mac: parseMac(endpoint.mac) ?? Buffer.alloc(6),
-        addresses: [...blocksOf(endpoint), ...(endpoint.linkLocal ?? []).flatMap((text) => parseCidr(text) ?? [])],
+        addresses: allBlocksOf(endpoint),
         gateways: gatewaysOf(endpoint),
         bridgeIndex,
         mtu: options.mtu,
@@ -244,23 +253,6 @@ export class BridgeDriver implements NetworkDriver {
     for (const { address } of blocksOf(endpoint)) this.parts.forgetFlows({ hostPorts, containerAddress: address });
   }
 
-  /** An address of each family that the network has, all or none. */
-  async #lease(network: NetworkRecord, wish: EndpointWish): Promise<readonly [ipv4: Lease | undefined, ipv6: Lease | undefined]> {
-    const ipam = this.#ipam(network);
-    const take = (family: Family, address: string): Promise<Lease> => ipam.take(network, { family, address, mac: wish.macAddress });
-    const lease = network.pool === undefined ? undefined : await take(4, wish.ipAddress);
-    try {
-      return [lease, network.pool6 === undefined || !wish.takesIpv6 ? undefined : await take(6, wish.ipv6Address)];
-    } catch (error) {
-      if (lease !== undefined) ipam.release(network, lease);
-      throw error;
-    }
-  }
-
-  #giveBack(network: NetworkRecord, endpoint: Pick<EndpointRecord, 'address' | 'ipv6'>): void {
-    for (const address of addressesOf(endpoint)) this.#ipam(network).release(network, { address });
-  }
-
   #ipam({ ipamDriver = '' }: NetworkRecord): Ipam {
     return this.parts.ipam(ipamDriver);
   }
@@ -294,52 +286,12 @@ export function rulesOf(network: NetworkRecord): BridgeRules {
   return { device, interContainer, internal: network.internal, subnets: Object.fromEntries(byFamily) };
 }
 
-type Addressed = Pick<EndpointRecord, 'address' | 'ipv6'>;
-
-const addressesOf = ({ address, ipv6 }: Addressed): string[] => [address, ipv6?.address ?? ''].filter((text) => text !== '');
-
 const targetOf = ({ address, ipv6 }: Addressed): TargetAddresses => ({ address, address6: ipv6?.address ?? '' });
 
-function blocksOf({ address, prefix, ipv6 }: Addressed & Pick<EndpointRecord, 'prefix'>): Cidr[] {
-  return [{ address, prefix }, ...(ipv6 === undefined ? [] : [ipv6])].flatMap((block) => {
-    const parsed = parseAddress(block.address);
-    return parsed === undefined ? [] : [{ address: parsed, prefix: block.prefix }];
-  });
-}
-
-const LINK_LOCAL = { 4: parseCidr('169.254.0.0/16'), 6: parseCidr('fe80::/64') } as const;
-
-/** The wished addresses of the link, with the length of their block. */
-function linkLocalOf({ name, linkLocalIps, takesIpv6 }: EndpointWish, { pool6, name: of }: NetworkRecord): Cidr[] {
-  return linkLocalIps.map((text) => {
-    const address = parseAddress(text);
-    const block = address === undefined ? undefined : LINK_LOCAL[address.family];
-    if (address === undefined || block === undefined || !contains(block, address))
-      throw invalidArgument(`invalid link local IP address: ${text}`);
-    if (address.family === 6 && (pool6 === undefined || !takesIpv6))
-      throw invalidArgument(`endpoint ${name} cannot have the address ${text}: it has no IPv6 on network ${of}`);
-    return { address, prefix: block.prefix };
-  });
-}
-
-/** Those that the sandbox's default routes go through. */
-const gatewaysOf = ({
-  gateway,
-  ipv6,
-  defaultRoute,
-  otherRoutes = [],
-}: Pick<EndpointRecord, 'gateway' | 'ipv6' | 'defaultRoute' | 'otherRoutes'>): Address[] =>
-  [gateway, ipv6?.gateway ?? '']
-    .flatMap((text) => parseAddress(text) ?? [])
-    .filter(({ family }) => defaultRoute || otherRoutes.includes(family));
-
-/** Of the IPv4 address, so that whoever gets it again is known by the same; else any that its owner administers himself. */
+/** Of the IPv4 address, so that whoever gets it again is known by the same; else any. */
 function chosenMac(address: string): string {
   const parsed = parseAddress(address);
-  if (parsed !== undefined) return macOf(parsed);
-  const bytes = randomBytes(6);
-  bytes.writeUInt8((bytes.readUInt8(0) & 0xfc) | 0x02, 0);
-  return formatMac(bytes);
+  return parsed === undefined ? randomMac() : macOf(parsed);
 }
 
 /** What lets a published port in: its translation, or that it is open for who comes by a route. None where this service relays: at addresses that nothing is translated to, and from IPv6 to IPv4. */

@@ -5,7 +5,8 @@ import { formatCidr, overlaps } from '../../address/cidr';
 import type { NetworkKernel } from '../../kernel/kernel';
 import { addAddress, deleteAddress, dumpAddresses, readAddresses } from '../../link/address';
 import type { Link } from '../../link/link';
-import { createBridge, deleteLink, getLink, readLinks, setAlias, setUp } from '../../link/link';
+import { createBridge, deleteLink, setAlias, setUp } from '../../link/link';
+import { findLink } from '../../link/stacked';
 import type { NetlinkConnection } from '../../netlink/connection';
 import { isNetlinkError } from '../../netlink/connection';
 
@@ -25,13 +26,8 @@ export class BridgeDevices {
     private readonly mark: string,
   ) {}
 
-  async find(name: string): Promise<Link | undefined> {
-    try {
-      return readLinks(await this.route.request([getLink(name)]))[0];
-    } catch (error) {
-      if (isNetlinkError(error, 'ENODEV')) return undefined;
-      throw error;
-    }
+  find(name: string): Promise<Link | undefined> {
+    return findLink(this.route, name);
   }
 
   /** Makes the bridge, or brings one that is there into shape: it has the wanted addresses and no others, but for IPv6's own of the link. */

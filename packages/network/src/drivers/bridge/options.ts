@@ -51,8 +51,8 @@ const READERS: Readonly<Record<string, (value: string, key: string, before: Brid
     boolean(value, key);
     return {};
   },
-  'com.docker.network.driver.mtu': (value, key) => ({ mtu: mtu(value, key) }),
-  'com.docker.network.container_iface_prefix': (value, key) => ({ interfacePrefix: prefix(value, key) }),
+  'com.docker.network.driver.mtu': (value, key) => ({ mtu: mtuOf(value, key) }),
+  'com.docker.network.container_iface_prefix': (value, key) => ({ interfacePrefix: interfacePrefixOf(value, key) }),
 };
 
 /** What dockerd's driver does more: refused by name. Any other key is its owner's own, kept and shown. */
@@ -98,14 +98,14 @@ function hostAddress(value: string, key: string): string {
   return value;
 }
 
-function mtu(value: string, key: string): number {
+export function mtuOf(value: string, key: string): number {
   const number = Number(value);
   if (!/^\d+$/.test(value) || number < 68 || number > 65535)
     throw invalidArgument(`option ${key}: "${value}" is no MTU between 68 and 65535`);
   return number;
 }
 
-function prefix(value: string, key: string): string {
+export function interfacePrefixOf(value: string, key: string): string {
   if (!/^[A-Za-z][A-Za-z0-9_.-]{0,9}$/.test(value) || value === 'lo')
     throw invalidArgument(`option ${key}: "${value}" is no interface prefix`);
   return value;

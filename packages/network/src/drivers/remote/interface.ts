@@ -2,8 +2,9 @@ import { failedPrecondition } from '@gantry/rpc';
 import { parseAddress, parseCidr, parseMac } from '../../address/cidr';
 import type { Namespace, NetworkKernel } from '../../kernel/kernel';
 import { addAddress, addRoute, setDefaultRoute } from '../../link/address';
-import { getLink, moveLink, readLinks, setMac, setUp } from '../../link/link';
-import { isNetlinkError, NetlinkConnection } from '../../netlink/connection';
+import { moveLink, setMac, setUp } from '../../link/link';
+import { findLink } from '../../link/stacked';
+import { NetlinkConnection } from '../../netlink/connection';
 import type { EndpointRecord } from '../../store/record';
 
 const LOOPBACK_INDEX = 1;
@@ -57,11 +58,4 @@ export async function giveBack(
   }
 }
 
-async function find(connection: NetlinkConnection, name: string): Promise<number | undefined> {
-  try {
-    return readLinks(await connection.request([getLink(name)]))[0]?.index;
-  } catch (error) {
-    if (isNetlinkError(error, 'ENODEV')) return undefined;
-    throw error;
-  }
-}
+const find = async (connection: NetlinkConnection, name: string): Promise<number | undefined> => (await findLink(connection, name))?.index;

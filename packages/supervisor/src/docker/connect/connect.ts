@@ -7,6 +7,7 @@ import type { Uses } from '../engine';
 import type { DockerEvents } from '../events';
 import { resolversOf } from '../start/files';
 import { isPredefined } from '../create/networks';
+import { driverOf } from './driver-of';
 import { parsePort } from '../validate/validate-config';
 
 type Needs = Uses<{
@@ -153,16 +154,10 @@ export function connectedTo(docker: DockerContainer): [name: string, settings: E
   return Object.entries(docker.endpoints).filter(([, settings]) => settings.EndpointID !== '');
 }
 
-/** The driver of a network that a container was connected to before its record kept it. */
-function formerDriver(name: string): string {
-  if (name === 'none') return 'null';
-  return name === 'host' ? 'host' : 'bridge';
-}
-
 /** docker's events of the networks that an ended container left. */
 export function tellDisconnected({ events }: { readonly events: Pick<DockerEvents, 'emit'> }, id: string, docker: DockerContainer): void {
   for (const [name, settings] of connectedTo(docker)) {
-    const attributes = { container: id, name, type: docker.networkDrivers[name] ?? formerDriver(name) };
+    const attributes = { container: id, name, type: driverOf(docker, name) };
     events.emit({ type: 'network', action: 'disconnect', id: settings.NetworkID, attributes });
   }
 }

@@ -16,6 +16,7 @@ import { bundleDir } from '../../core/places';
 import { inDockerNamespace, logPath, type Uses } from '../engine';
 import { networkFiles } from '../start/files';
 import { ignore } from '../../core/ignore';
+import { hasPorts } from '../connect/driver-of';
 import { ownerOf } from '../connect/joined';
 import { shownLinks } from '../connect/links';
 import { sizesOf } from './sizes';
@@ -119,10 +120,7 @@ function mountPoint(mount: MountRecord): MountPoint {
 export function shownPorts(docker: DockerContainer): Record<string, PortBindings> {
   if (!isRunning(docker)) return {};
   const exposed = [...Object.keys(docker.config?.ExposedPorts ?? {}), ...Object.keys(docker.hostConfig?.PortBindings ?? {})];
-  const names =
-    docker.networkOrder.length === 0 || docker.networkOrder.includes('host')
-      ? []
-      : exposed.map((port) => (port.includes('/') ? port : `${port}/tcp`));
+  const names = hasPorts(docker) ? exposed.map((port) => (port.includes('/') ? port : `${port}/tcp`)) : [];
   return { ...Object.fromEntries(names.map((name) => [name, { items: [] }])), ...docker.ports };
 }
 

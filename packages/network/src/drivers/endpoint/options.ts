@@ -1,6 +1,6 @@
 import { conflict, invalidArgument } from '@gantry/rpc';
 import type { EndpointWish } from '../driver';
-import { deviceName } from './options';
+import { deviceName } from '../bridge/options';
 
 const ENDPOINT = 'com.docker.network.endpoint.';
 const NAME = `${ENDPOINT}ifname`;
