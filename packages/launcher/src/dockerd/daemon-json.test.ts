@@ -59,8 +59,8 @@ test('a file that was named must be there', () => {
 });
 
 test('every service takes what comes out, or refuses it', () => {
-  write({ 'log-driver': 'splunk' });
-  expect(() => readSettings(flags())).toThrow('the log driver "splunk" is not supported');
+  write({ 'log-driver': 'awslogs' });
+  expect(() => readSettings(flags())).toThrow("must specify a value for log opt 'awslogs-group'");
   write({
     bip: '10.9.8.1/24',
     'fixed-cidr': '10.9.8.128/25',

@@ -43,7 +43,7 @@ export const containerOptions: readonly DockerdOption[] = [
   both('init-path', { type: 'string', help: 'program of that init', take: as('supervisor', 'init-path') }),
   both('log-driver', {
     type: 'string',
-    help: 'json-file (default), local, none, or one that passes lines on: fluentd, gelf, journald, syslog',
+    help: 'json-file (default), local, none, or one that passes lines on: awslogs, fluentd, gcplogs, gelf, journald, splunk, syslog',
     take: (plan, value) => (value === '' ? undefined : plan.set('supervisor', 'log-driver', value)),
   }),
   { flag: 'log-opt', key: 'log-opts', type: 'map', help: 'options of the log driver', take: as('supervisor', 'log-opts') },

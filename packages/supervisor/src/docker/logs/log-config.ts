@@ -32,7 +32,7 @@ export function planLog(log: HostConfigLogConfig | undefined, path: string, cont
   const options = optionsOf(log);
   return atStart(() => {
     const { maxSize, maxFile, compress } = driver.files(options);
-    const subject = logSubject(container, options, driver.forwarding === undefined ? '' : '{{.ID}}');
+    const subject = logSubject(container, options, driver.forwarding === undefined ? '' : (driver.forwarding.tag ?? '{{.ID}}'));
     const attrs = driver.attributesInFile ? { ...subject.attributes, ...(subject.tag === '' ? {} : { tag: subject.tag }) } : {};
     const passed = driver.forwarding === undefined ? '' : positionPath(path);
     return {

@@ -50,7 +50,7 @@ it.each([
   [{ RestartPolicy: { Name: 'sometimes' } }, "unknown policy 'sometimes'"],
   [{ RestartPolicy: { Name: 'always', MaximumRetryCount: 3n } }, "maximum retry count can only be used with 'on-failure'"],
   [{ RestartPolicy: { Name: 'always' }, AutoRemove: true }, "can't create 'AutoRemove' container with restart policy"],
-  [{ LogConfig: { Type: 'splunk', Config: {} } }, 'the log driver "splunk" is not supported'],
+  [{ LogConfig: { Type: 'awslogs', Config: {} } }, "must specify a value for log opt 'awslogs-group'"],
   [{ LogConfig: { Type: 'json-file', Config: { nope: '1' } } }, "unknown log opt 'nope' for json-file log driver"],
   [{ CapAdd: ['NOPE'] }, 'invalid CapAdd'],
   [{ IpcMode: 'odd' }, 'invalid IPC mode: odd'],

@@ -47,12 +47,21 @@ export interface LogSink {
    * caller connects again and sends again.
    */
   send(messages: readonly LogMessage[], signal: AbortSignal): Promise<number>;
+  /** How far it came, where `send` settles before the other side has the lines: they go in batches, or wait for what belongs to them. */
+  progress?(): LogProgress;
   /** Rejects as soon as the other side is gone, also while nothing is sent. Never resolves. */
   readonly lost: Promise<never>;
   /** It is time for a new connection, whatever the state of this one. */
   expired?(): boolean;
-  /** What was sent is passed on before it answers. */
-  close(): Promise<void>;
+  /** What was sent is passed on before it answers, as far as `progress` tells then. Nobody waits for long once the signal is raised. */
+  close(signal?: AbortSignal): Promise<void>;
+}
+
+export interface LogProgress {
+  /** Calls of `send`, from the first one on, whose lines the other side has. */
+  readonly sends: number;
+  /** Lines of them that it refused for good. */
+  readonly refused: number;
 }
 
 /** How often and how long a remote is tried. */
@@ -72,6 +81,8 @@ export interface Forwarding {
   /** A start is refused when nobody answers. */
   dialsAtStart(options: LogOptions): boolean;
   patience(options: LogOptions): Patience;
+  /** Template of the tag where the options have none; the short id otherwise. */
+  readonly tag?: string;
   /** Lines that may wait where the options of the driver itself say that the container never does. */
   buffer?(options: LogOptions): number | undefined;
 }

@@ -1,10 +1,13 @@
+import { awslogs } from './awslogs/awslogs';
 import { fileDriver } from './file';
 import type { LogDriver } from './driver';
 import { jsonFileRules, localRules } from '../options/file';
 import { METADATA_OPTIONS } from '../options/names';
 import { fluentd } from './fluentd/fluentd';
+import { gcplogs } from './gcplogs/gcplogs';
 import { gelf } from './gelf/gelf';
 import { journald } from './journald/journald';
+import { splunk } from './splunk/splunk';
 import { syslog } from './syslog/syslog';
 
 /** Drivers by name, as `docker info` lists them. `none` is no driver: it keeps nothing. */
@@ -21,10 +24,13 @@ export const drivers = {
     files: localRules,
     attributesInFile: false,
   }),
+  awslogs,
   syslog,
   fluentd,
+  gcplogs,
   gelf,
   journald,
+  splunk,
 } as const satisfies Readonly<Record<string, LogDriver>>;
 
 export type DriverName = keyof typeof drivers;

@@ -78,6 +78,73 @@ const offset = (): number =>
   existsSync(positionPath(log)) ? Number(/"offset":(\d+)/.exec(readFileSync(positionPath(log), 'utf8'))?.[1]) : 0;
 const numbers = (to: number): string[] => Array.from({ length: to }, (_, index) => String(index));
 
+/** A remote that takes lines in its own time: its sends settle before it has anything. */
+class Slow {
+  readonly heard: string[] = [];
+  /** Sends that are through, of the connection that lives. */
+  through = 0;
+  closes: 'takes all' | 'fails' = 'takes all';
+  private waiting: LogMessage[] = [];
+
+  readonly forwarding: Forwarding = {
+    doubtMs: () => 0,
+    dialsAtStart: () => false,
+    patience: () => ({ waitMs: 10, longestMs: 20, tries: Infinity }),
+    connect: () => {
+      let sends = 0;
+      [this.waiting, this.through] = [[], 0];
+      return Promise.resolve({
+        lost: new Promise<never>(() => undefined),
+        progress: () => ({ sends: this.through, refused: this.through === 0 ? 0 : 1 }),
+        send: (messages) => {
+          sends++;
+          this.waiting.push(...messages);
+          return Promise.resolve(0);
+        },
+        close: () => {
+          if (this.closes === 'takes all') {
+            this.heard.push(...this.waiting.map(({ line: text }) => text));
+            this.through = sends;
+          }
+          this.closes = 'takes all';
+          return Promise.resolve();
+        },
+      });
+    },
+  };
+
+  forward(dropped: (count: number) => void = () => undefined): Forwarder {
+    const forwarder = new Forwarder({ log, target: target('slow'), forwarding: this.forwarding, logger: silentLogger, dropped });
+    running.add(forwarder);
+    return forwarder;
+  }
+}
+
+test('the position waits for what the remote tells to have', async () => {
+  const slow = new Slow();
+  writeFileSync(log, numbered(0, 3));
+  const forwarder = slow.forward();
+  await new Promise((resolve) => setTimeout(resolve, 400));
+  expect(offset()).toBe(0);
+  slow.through = 1;
+  await until('the position', () => offset() > 0);
+  slow.closes = 'fails';
+  appendFileSync(log, numbered(3, 5));
+  forwarder.end();
+  await forwarder.done;
+  expect(slow.heard).toEqual(['3', '4']); // once more, as the first close did not bring them through
+});
+
+test('what the remote refuses for good is counted', async () => {
+  const slow = new Slow();
+  let count = 0;
+  writeFileSync(log, numbered(0, 3));
+  const forwarder = slow.forward((dropped) => (count += dropped));
+  forwarder.end();
+  await forwarder.done;
+  expect([count, (await readPosition(log)).dropped]).toEqual([1, 1]);
+});
+
 test('goes over rotations to the end of the output, and then is done', async () => {
   const remote = new Remote();
   writeFileSync(`${log}.2.gz`, gzipSync(numbered(0, 3)));

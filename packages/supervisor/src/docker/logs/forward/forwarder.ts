@@ -1,4 +1,4 @@
-import { after, errorText, type Logger, pause, type Timer } from '@gantry/rpc';
+import { after, errorText, type Logger, pause, type Timer, unavailable } from '@gantry/rpc';
 import { type Chunk, readChunks } from '../chunks';
 import type { Forwarding, LogMessage, LogSink, LogTarget } from '../drivers/driver';
 import { goSize } from '../options/go-values';
@@ -29,7 +29,8 @@ export class Forwarder {
   private readonly over = Promise.withResolvers<void>();
   private readonly ended = new AbortController();
   /** Sent, and since when; the oldest first. */
-  private sent: { readonly position: Position; readonly at: number }[] = [];
+  private sent: { readonly position: Position; readonly at: number; readonly sends: number }[] = [];
+  private progress: LogSink['progress'];
   private saved = BEGINNING;
   private writing: Promise<void> = Promise.resolve();
   private readonly allowance: Allowance | undefined;
@@ -101,8 +102,11 @@ export class Forwarder {
     const { forwarding, target } = this.needs;
     const { signal } = this.stopping;
     const sink = await forwarding.connect(target, signal);
+    this.progress = sink.progress?.bind(sink);
+    this.dropped = this.saved.dropped; // what was dropped behind it is looked at again
     let whole = false;
     let over = false;
+    let left = false;
     try {
       over = await this.passOn(sink);
       whole = true;
@@ -113,12 +117,14 @@ export class Forwarder {
       this.saving?.cancel();
       this.saving = undefined;
       this.save(this.doubtMs);
-      await sink.close();
+      await sink.close(signal);
       // Closed in good order, the other side has all of it.
       if (whole) this.save(0);
+      left = this.sent.length > 0;
       this.sent = [];
       await this.writing;
     }
+    if (over && left) await Promise.race([sink.lost, Promise.reject(unavailable('the last lines were not taken'))]);
     return over;
   }
 
@@ -135,15 +141,19 @@ export class Forwarder {
     });
     const partials = new Partials(target.subject.id, this.saved.parts);
     const from = this.saved;
+    let sends = 0;
     for await (const chunk of readChunks(log, { starts: (files) => startsBehind(files, from), follow: this.over.promise, signal: both })) {
       const messages = linesOf(chunk)
         .map((line) => partials.message(line))
         .filter((message) => this.allows(message));
-      if (messages.length > 0) this.drop(await sink.send(messages, both));
+      if (messages.length > 0) {
+        sends++;
+        this.drop(await sink.send(messages, both));
+      }
       this.lastTaken = performance.now();
       const file = await this.name(chunk.file);
       const position = { file, offset: chunk.end, parts: partials.open, dropped: this.dropped };
-      this.sent.push({ position, at: this.lastTaken });
+      this.sent.push({ position, at: this.lastTaken, sends });
       this.saveLater();
       if (both.aborted) break;
       if (sink.expired?.() === true) return false;
@@ -165,9 +175,7 @@ export class Forwarder {
   }
 
   private drop(count: number): void {
-    if (count === 0) return;
     this.dropped += count;
-    this.needs.dropped(count);
   }
 
   private saveLater(): void {
@@ -181,12 +189,15 @@ export class Forwarder {
   /** What lies longer than `doubtMs` with a connection that lives is taken. */
   private save(doubtMs: number): void {
     const limit = performance.now() - doubtMs;
+    const { sends, refused } = this.progress?.() ?? { sends: Infinity, refused: 0 };
+    const isSure = (entry: (typeof this.sent)[number] | undefined): boolean =>
+      entry !== undefined && entry.at <= limit && entry.sends <= sends;
     let sure = 0;
-    while (sure < this.sent.length && (this.sent[sure]?.at ?? Infinity) <= limit) sure++;
+    while (isSure(this.sent[sure])) sure++;
     const last = this.sent[sure - 1];
     if (last === undefined) return;
     this.sent.splice(0, sure);
-    this.write(last.position);
+    this.write({ ...last.position, dropped: last.position.dropped + refused });
   }
 
   /** As often tried as the container's options say: what waits now is dropped and counted. */
@@ -199,12 +210,12 @@ export class Forwarder {
       count += countLines(chunk);
       position = { file: await this.name(chunk.file), offset: chunk.end, parts: {}, dropped: 0 };
     }
-    this.drop(count);
-    this.write({ ...position, dropped: this.dropped });
+    this.write({ ...position, dropped: this.saved.dropped + count });
     await this.writing;
   }
 
   private write(position: Position): void {
+    if (position.dropped > this.saved.dropped) this.needs.dropped(position.dropped - this.saved.dropped);
     this.saved = position;
     this.writing = this.writing.then(() => writePosition(this.needs.log, position));
     this.writing.catch((error: unknown) =>

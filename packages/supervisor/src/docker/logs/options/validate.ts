@@ -5,9 +5,6 @@ import { CACHE_OPTIONS } from './cache';
 import { goBool, goSize } from './go-values';
 import { named } from './named';
 
-/** Drivers that dockerd has and this engine has not. */
-const ABSENT = new Set(['awslogs', 'gcplogs', 'splunk']);
-
 const EVERYWHERE = new Set(['mode', 'max-buffer-size', ...CACHE_OPTIONS]);
 
 /** Throws invalidArgument for a log driver or option that is not honoured, in dockerd's words and order. */
@@ -24,7 +21,6 @@ export function validateLogConfig(log: HostConfigLogConfig | undefined): void {
   }
   const disabled = config['cache-disabled'] ?? '';
   if (disabled !== '' && !parses(() => goBool(disabled))) throw invalidArgument(`invalid value for option cache-disabled: ${disabled}`);
-  if (ABSENT.has(type)) throw invalidArgument(`failed to initialize logging driver: the log driver "${type}" is not supported`);
   if (!isDriver(type)) throw invalidArgument(`error looking up logging plugin ${type}: plugin "${type}" not found`);
   drivers[type].validate(Object.fromEntries(Object.entries(config).filter(([name]) => !EVERYWHERE.has(name))));
 }
