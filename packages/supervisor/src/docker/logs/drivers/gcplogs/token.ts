@@ -37,9 +37,8 @@ export class Tokens {
 
   private async ask(signal: AbortSignal): Promise<Token> {
     const key = await readKey(this.env);
-    switch (key?.['type']) {
-      case undefined:
-        return this.ofMachine(signal);
+    if (key === undefined) return this.ofMachine(signal);
+    switch (key['type']) {
       case 'service_account':
         return this.exchange(
           key['token_uri'] ?? TOKEN_URI,

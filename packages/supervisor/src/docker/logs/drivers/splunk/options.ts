@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { invalidArgument, parseGoDuration } from '@gantry/rpc';
 import type { LogOptions } from '../../options/cache';
 import { goBool, goInt } from '../../options/go-values';
@@ -83,18 +83,18 @@ function splunkUrl(text: string | undefined): URL {
 }
 
 /** Whom to trust, and by which name. Throws when the file cannot be read. */
-export function splunkTls(options: LogOptions, { insecure }: SplunkOptions): HttpTls {
+export async function splunkTls(options: LogOptions, { insecure }: SplunkOptions): Promise<HttpTls> {
   const [path, servername] = [options['splunk-capath'], options['splunk-caname']];
-  const authorities = (): string => {
+  const authorities = async (): Promise<string> => {
     try {
-      return readFileSync(path ?? '', 'utf8');
+      return await readFile(path ?? '', 'utf8');
     } catch (error) {
       throw invalidArgument(`open ${path}: ${systemText(error)}`, { cause: error });
     }
   };
   return {
     rejectUnauthorized: !insecure,
-    ...(path === undefined ? {} : { ca: authorities() }),
+    ...(path === undefined ? {} : { ca: await authorities() }),
     ...(servername === undefined ? {} : { servername }),
   };
 }

@@ -23,7 +23,7 @@ const forwarding: Forwarding = {
   async connect(target, signal) {
     const asked = splunkOptions(target.options);
     const { url, token, gzip: level, acknowledged, verified, format } = asked;
-    const client = new HttpClient(splunkTls(target.options, asked));
+    const client = new HttpClient(await splunkTls(target.options, asked));
     if (verified) {
       const { status, statusText, text } = await client.ask({ method: 'OPTIONS', url }, signal).catch((error: unknown) => {
         client.close();

@@ -3,7 +3,7 @@ import { Agent as SecureAgent, request as requestHttps } from 'node:https';
 import { buffer as readAll } from 'node:stream/consumers';
 import { getCACertificates, type SecureContextOptions } from 'node:tls';
 import { hasCode } from '@gantry/linux';
-import { unavailable } from '@gantry/rpc';
+import { after, unavailable } from '@gantry/rpc';
 import { driverEnvironment } from '../config';
 import { dialFailed, systemText } from './wire';
 
@@ -40,7 +40,19 @@ export class HttpClient {
 
   /** Rejects with unavailable, in Go's words, when there is no answer. */
   async ask(asked: HttpAsked, signal: AbortSignal): Promise<HttpAnswer> {
-    const whole = AbortSignal.any([signal, AbortSignal.timeout(asked.timeoutMs ?? TIMEOUT_MS)]);
+    const late = new AbortController();
+    const timer = after(asked.timeoutMs ?? TIMEOUT_MS, () => late.abort());
+    try {
+      return await this.tries(asked, { signal, whole: AbortSignal.any([signal, late.signal]) });
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  private async tries(
+    asked: HttpAsked,
+    { signal, whole }: { readonly signal: AbortSignal; readonly whole: AbortSignal },
+  ): Promise<HttpAnswer> {
     for (let again = false; ; again = true) {
       let request: ClientRequest | undefined;
       try {
