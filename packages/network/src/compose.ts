@@ -2,19 +2,26 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { VersionService } from '@gantry/api/containerd/services/version/v1/version';
 import { NetworkServiceService } from '@gantry/api/gantry/network/v1/network';
-import { errorText, invalidArgument } from '@gantry/rpc';
+import { PodNetworkServiceService } from '@gantry/api/gantry/network/v1/pods';
+import { errorText, invalidArgument, newContext } from '@gantry/rpc';
 import type { Running, ServiceContext } from '@gantry/service';
 import { parseCidr } from './address/cidr';
 import { withUniqueLocal } from './address/pools';
 import { networkHandlers } from './api/handlers';
+import { podHandlers } from './api/pod-handlers';
+import { Attachments } from './cni/attachments';
+import { Chain } from './cni/chain';
+import { ConfigDirectory } from './cni/directory';
+import { Pods } from './cni/pods';
 import type { NetworkConfig } from './config';
-import { bridgeAddresses, instanceNames, poolsOf } from './config';
+import { bridgeAddresses, instanceNames, pluginEnvironment, poolsOf } from './config';
 import { forgetUdpFlows } from './conntrack/forget';
 import { HostResolvers } from './dns/host-resolvers';
 import { EmbeddedResolvers } from './dns/sandbox-resolvers';
 import { Upstream } from './dns/upstream';
 import { BridgeDriver } from './drivers/bridge/bridge';
 import { BridgeDevices } from './drivers/bridge/device';
+import { bringLoopbackUp } from './drivers/bridge/sandbox';
 import { Engines, markOf } from './drivers/bridge/engines';
 import type { NetworkDriver } from './drivers/driver';
 import { ParentDevices } from './drivers/parent/devices';
@@ -216,11 +223,33 @@ export function assemble(context: Pick<NetworkContext, 'config' | 'data' | 'logg
   return { names, parts, table, engines, firewall, guard, watch, sweeper, devices, route, netfilter, pools, close };
 }
 
+/** Pods on the network of the CNI configuration. */
+function assemblePods({ config, logger, data }: Pick<NetworkContext, 'config' | 'data' | 'logger'>, { kernel }: Pick<Parts, 'kernel'>) {
+  const { cni } = config;
+  const directory = new ConfigDirectory(cni['conf-directory'], logger);
+  const attachments = new Attachments(join(data, 'cni'));
+  const chain = new Chain({
+    directories: cni['plugin-directories'],
+    timeoutMs: cni.timeout * 1000,
+    environment: pluginEnvironment(),
+  });
+  const loopbackUp = async (path: string): Promise<void> => {
+    const namespace = kernel.namespace(path);
+    try {
+      await bringLoopbackUp(kernel, namespace);
+    } finally {
+      namespace.close();
+    }
+  };
+  return { directory, attachments, pods: new Pods({ directory, attachments, chain, loopbackUp, logger }) };
+}
+
 /** The network service. Stopping it changes nothing in the kernel: containers keep their addresses and published ports. */
 export function compose(context: NetworkContext): Running {
   const { config, logger } = context;
   const service = assemble(context);
   const { parts } = service;
+  const { directory, attachments, pods } = assemblePods(context, parts);
   const server = context.createServer();
   let warnings: readonly string[] = [];
   let news: FirewallNews | undefined;
@@ -235,8 +264,11 @@ export function compose(context: NetworkContext): Running {
       }),
     ),
   );
+  server.addService(PodNetworkServiceService, podHandlers(pods, config));
   return {
     start: async () => {
+      await attachments.load(logger);
+      await directory.start();
       service.engines.join();
       await settleDevice(service, config.bridge, logger);
       const options: Record<string, string> = {
@@ -268,6 +300,7 @@ export function compose(context: NetworkContext): Running {
     },
     stop: async () => {
       await server.stop();
+      directory.close();
       news?.close();
       await service.guard.stop();
       await service.sweeper.stop();
@@ -307,6 +340,11 @@ export async function purge(context: Pick<NetworkContext, 'config' | 'data' | 'l
     }
   };
   try {
+    const { attachments, pods } = assemblePods(context, parts);
+    await attempt(async () => {
+      await attachments.load(context.logger);
+      await pods.collect(newContext(), []);
+    });
     parts.store.deleteEndpoints(parts.store.endpoints().map((endpoint) => endpoint.id));
     await attempt(async () => void (await sweepInterfaces(parts, service.route)));
     for (const network of parts.store.networks())

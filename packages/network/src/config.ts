@@ -58,6 +58,15 @@ export interface NetworkConfig {
     /** Folders of `.spec` and `.json` files. */
     readonly specs: readonly string[];
   };
+  /** Kubernetes' pods: what CNI programs make of them. */
+  readonly cni: {
+    /** Folder of the configuration; the first file that is whole, by its name. */
+    readonly 'conf-directory': string;
+    /** Folders of the programs, the first that has one gives it. */
+    readonly 'plugin-directories': readonly string[];
+    /** Seconds that a program may take; it is killed then. */
+    readonly timeout: number;
+  };
   /** Seconds between two looks at leftovers and foreign firewalls. */
   readonly 'sweep-interval': number;
 }
@@ -84,8 +93,13 @@ export const networkDefaults: NetworkConfig = {
   relay: true,
   'ip-forward': true,
   plugins: { sockets: '/run/docker/plugins', specs: ['/etc/docker/plugins', '/usr/lib/docker/plugins'] },
+  cni: { 'conf-directory': '/etc/cni/net.d', 'plugin-directories': ['/opt/cni/bin', '/usr/lib/cni'], timeout: 120 },
   'sweep-interval': 15,
 };
+
+/** What CNI programs have of the environment: all of it, as they find iptables and proxies by it. */
+export const pluginEnvironment = (): Readonly<Record<string, string | undefined>> =>
+  Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('CNI_')));
 
 export const networkFlags: FlagTable = {
   bridge: { type: 'string', value: 'NAME', key: 'bridge.name', help: 'device of the default bridge' },
@@ -108,6 +122,11 @@ export function checkNetworkConfig(config: CommonConfig & NetworkConfig): void {
   if (config['publish-address'] !== '' && !isIPv4(config['publish-address']))
     throw invalidArgument(`publish-address "${config['publish-address']}" is no IPv4 address`);
   if (!['warn', 'insert'].includes(config.firewall)) throw invalidArgument(`firewall "${config.firewall}" is neither warn nor insert`);
+  const { cni } = config;
+  for (const place of [cni['conf-directory'], ...cni['plugin-directories']])
+    if (typeof place !== 'string' || !place.startsWith('/') || place.includes(':'))
+      throw invalidArgument(`cni: folder ${JSON.stringify(place)} is no absolute path without colons`);
+  if (!(cni.timeout >= 1)) throw invalidArgument(`cni.timeout ${cni.timeout} is less than 1 second`);
   if (!(config['sweep-interval'] >= 1)) throw invalidArgument(`sweep-interval ${config['sweep-interval']} is less than 1 second`);
   poolsOf(config);
 }
