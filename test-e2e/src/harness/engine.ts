@@ -48,6 +48,8 @@ export interface EngineOptions {
   command?: string;
   /** Root of the built tree whose gantry is started, with its own Node. Default: this one. */
   tree?: string;
+  /** What its processes find beside our own environment. */
+  environment?: NodeJS.ProcessEnv;
   /** Ours in dockerd's place: args are dockerd's, for both kinds. */
   asDockerd?: boolean;
   /** dockerd keeps its images in its containerd, as ours always does. */
@@ -107,7 +109,8 @@ export async function startEngine(kind: EngineKind = 'gantry', options: EngineOp
     pids: (service) => findProcesses((cmdline) => cmdline.includes(`${service}.cjs`) && cmdline.includes(run)),
     async start() {
       const out = openSync(log, 'a');
-      process_ = spawn('nsenter', [...inNet, ...argv], { stdio: ['ignore', out, out], env: cleanEnvironment(), detached: true });
+      const env = { ...cleanEnvironment(), ...options.environment };
+      process_ = spawn('nsenter', [...inNet, ...argv], { stdio: ['ignore', out, out], env, detached: true });
       process_.on('error', () => undefined);
       await until(
         `${kind} to answer (see ${log})`,

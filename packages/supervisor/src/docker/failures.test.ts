@@ -236,6 +236,20 @@ describe('a removal', () => {
     await nothingIsLeft();
   });
 
+  it('of a --rm container that was kept for its restart is done by a new process', async () => {
+    const id = await run({ hostConfig: { AutoRemove: true }, config: { Volumes: { '/v': {} } } });
+    engine.life.keepOnce(id);
+    engine.exit(id, 0);
+    await until(() => phase(id) === Phase.PHASE_EXITED);
+    engine.stopPersisting();
+    engine.records.close();
+    engine = fakeEngine(world);
+    await reconcile(engine);
+    await until(() => phase(id) === undefined);
+    await nothingIsLeft();
+    expect(world.volumes.size).toBe(0);
+  });
+
   it("does not hide the start's own error", async () => {
     const id = await create({ hostConfig: { AutoRemove: true } });
     world.failures.set('connect', internal('no address is left'));

@@ -111,6 +111,11 @@ function resume(engine: Engine, ctx: CallContext, { id, docker }: DockerRecord, 
       engine.face.move(id, Phase.PHASE_EXITED, { pid: 0 });
       return false;
     case Phase.PHASE_EXITED:
+      if (docker.hostConfig?.AutoRemove === true) {
+        // It was kept to be started again at once, by a process that died: nobody else knows of it.
+        engine.queues.run(id, () => removeForGood(engine, ctx, id, { volumes: true })).catch(failed);
+        return false;
+      }
       if (!afterBoot) return false;
       engine.records.updateDocker(id, (current) => withState(current, { bootId: engine.settings.bootId }), { durable: false });
       return shouldStartAtBoot(policy, ended);
