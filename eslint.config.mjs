@@ -157,7 +157,7 @@ const synchronousPlaces = {
     'packages/supervisor/src/core/start/bundle.ts',
     'packages/supervisor/src/containerd/tasks/bundle.ts',
     'packages/builder/src/executor/own-files.ts',
-    'packages/supervisor/src/docker/connect/engine-network.ts',
+    'packages/supervisor/src/docker/connect/leave.ts',
     'packages/supervisor/src/docker/create/{base-layer,create-steps}.ts',
     'packages/supervisor/src/docker/exec/store.ts',
     'packages/supervisor/src/docker/logs/forward/target.ts',

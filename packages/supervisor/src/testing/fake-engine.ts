@@ -44,6 +44,8 @@ export class FakeWorld {
   readonly sandboxes = new Map<string, string[]>();
   /** Sandbox → its ports, as the last SetPorts left them. */
   readonly published = new Map<string, string[]>();
+  /** Names that the network service resolves. */
+  readonly names = new Map<string, string>();
   /** Calls in order, `verb subject`. */
   readonly calls: string[] = [];
   /** Makes the next call of this name fail. */
@@ -192,7 +194,7 @@ function services(world: FakeWorld): Pick<Engine, 'images' | 'trees' | 'volumes'
         }: { networkRef: string; sandboxId: string; ports: { protocol: string; containerPort: number; hostPort: number }[] },
       ) => {
         world.call(`connect ${networkRef}`);
-        world.sandboxes.set(sandboxId, [...(world.sandboxes.get(sandboxId) ?? []), networkRef]);
+        world.sandboxes.set(sandboxId, [...new Set([...(world.sandboxes.get(sandboxId) ?? []), networkRef])]);
         return {
           endpoint: {
             id: 'e'.repeat(64),
@@ -239,7 +241,18 @@ function services(world: FakeWorld): Pick<Engine, 'images' | 'trees' | 'volumes'
         world.call(`setPorts ${world.published.get(sandboxId)?.join(' ') ?? ''}`);
         return { router: { ports: published } };
       },
-      renameSandbox: async () => ({}),
+      disconnect: async (_ctx: CallContext, { networkRef, sandboxId }: { networkRef: string; sandboxId: string }) => {
+        const names = world.sandboxes.get(sandboxId) ?? [];
+        world.sandboxes.set(
+          sandboxId,
+          names.filter((name) => name !== networkRef),
+        );
+        return { router: undefined };
+      },
+      renameSandbox: async (_ctx: CallContext, { sandboxId, containerName }: { sandboxId: string; containerName: string }) => {
+        world.names.set(sandboxId, containerName);
+        return {};
+      },
       getStatus: async () => ({ hostGatewayIp: '172.17.0.1' }),
     } as never,
   };

@@ -2,6 +2,7 @@ import type { Endpoint, PortRequest } from '@gantry/api/gantry/network/v1/networ
 import { ConnectRequest } from '@gantry/api/gantry/network/v1/network';
 import { EndpointSettings, type PortBindings } from '@gantry/api/gantry/engine/v1/types';
 import { type CallContext, GantryError, asGantryError, suboperation } from '@gantry/rpc';
+import { patiently } from '../../core/patience';
 import type { DockerContainer } from '../records';
 import type { Uses } from '../engine';
 import type { DockerEvents } from '../events';
@@ -84,28 +85,28 @@ export async function connectOne(engine: Needs, ctx: CallContext, connection: Co
     links[alias] = engine.records.findDocker(target)?.id ?? target; // a name that nobody has yet is looked up when it is asked for
   }
   try {
-    const { endpoint } = await engine.network.connect(
-      suboperation(ctx, `connect/${name}`),
-      ConnectRequest.fromPartial({
-        networkRef: name,
-        sandboxId: id,
-        netnsPath: `/proc/${pid}/ns/net`,
-        containerName: docker.name,
-        hostname: docker.config?.Hostname ?? '',
-        domainname: docker.config?.Domainname ?? '',
-        aliases: settings.Aliases,
-        ipAddress: settings.IPAMConfig?.IPv4Address ?? '',
-        ipv6Address: settings.IPAMConfig?.IPv6Address ?? '',
-        linkLocalIps: settings.IPAMConfig?.LinkLocalIPs ?? [],
-        macAddress: settings.MacAddress,
-        driverOptions: settings.DriverOpts,
-        ports: portRequests(docker),
-        dnsServers: isPredefined(name) ? [] : resolversOf(engine, docker),
-        gatewayPriority: settings.GwPriority,
-        links,
-      }),
-      { timeoutMs: 60_000 },
-    );
+    const request = ConnectRequest.fromPartial({
+      networkRef: name,
+      sandboxId: id,
+      netnsPath: `/proc/${pid}/ns/net`,
+      containerName: docker.name,
+      hostname: docker.config?.Hostname ?? '',
+      domainname: docker.config?.Domainname ?? '',
+      aliases: settings.Aliases,
+      ipAddress: settings.IPAMConfig?.IPv4Address ?? '',
+      ipv6Address: settings.IPAMConfig?.IPv6Address ?? '',
+      linkLocalIps: settings.IPAMConfig?.LinkLocalIPs ?? [],
+      macAddress: settings.MacAddress,
+      driverOptions: settings.DriverOpts,
+      ports: portRequests(docker),
+      dnsServers: isPredefined(name) ? [] : resolversOf(engine, docker),
+      gatewayPriority: settings.GwPriority,
+      links,
+    });
+    const operation = suboperation(ctx, `connect/${name}`);
+    const ask = () => engine.network.connect(operation, request, { timeoutMs: 60_000 });
+    // Asked again for the same operation it answers with what it has made.
+    const { endpoint } = await (connection.running && operation.operationId !== '' ? patiently(ask) : ask());
     const driver = endpoint?.networkDriver ?? '';
     const attributes = { container: id, name: endpoint?.networkName ?? name, type: driver };
     engine.events.emit({ type: 'network', action: 'connect', id: endpoint?.networkId ?? '', attributes });

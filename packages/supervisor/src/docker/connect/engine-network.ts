@@ -1,33 +1,27 @@
 import { EndpointSettings } from '@gantry/api/gantry/engine/v1/types';
 import type { Network } from '@gantry/api/gantry/network/v1/network';
-import { type CallContext, conflict, internal, isErrorOf, notFound } from '@gantry/rpc';
-import type { ContainerNetworks } from '../networks';
-import type { DockerContainer } from '../records';
-import { connectOne, portsOf } from './connect';
-import { inDockerNamespace, type Uses } from '../engine';
-import { writeHosts, resolvConf, networkFiles } from '../start/files';
-import { writeFileSync } from 'node:fs';
+import { type CallContext, conflict, detached, isErrorOf, notFound } from '@gantry/rpc';
 import { isRunning, stateOf } from '../../core/phases';
+import { inDockerNamespace, type Uses } from '../engine';
+import type { ContainerNetworks } from '../networks';
 import { joinedContainer } from '../validate/validate-modes';
+import { connectOne } from './connect';
+import { leaveNetwork, notConnected, rewriteFiles } from './leave';
+import { journaled, type NetworkInput, type SettleNeeds, settleNetworks } from './settle';
 
-type Needs = Uses<{
-  settings: 'dataRoot' | 'dns' | 'dnsOptions' | 'dnsSearch';
-  records: 'dockerNamespace' | 'findDocker' | 'getDocker' | 'listDocker' | 'requireDocker' | 'updateDocker';
-  events: 'emit';
-  network: 'connect' | 'disconnect';
-  queues: 'run';
-}>;
+type Needs = SettleNeeds & Uses<{ network: 'connect'; queues: 'run' }>;
 
 /** docker network connect and disconnect, for containers that run or not. */
 export function containerNetworks(engine: Needs): ContainerNetworks {
   return {
     async connect(caller, { container, network, settings }) {
-      const ctx = inDockerNamespace(engine, caller);
+      // A client that goes away leaves a connection that is made whole.
+      const ctx = inDockerNamespace(engine, detached(caller));
       const { id } = engine.records.requireDocker(container);
       await engine.queues.run(id, () => connect(engine, ctx, id, network, EndpointSettings.create(settings)));
     },
     async disconnect(caller, { container, network, force }) {
-      const ctx = inDockerNamespace(engine, caller);
+      const ctx = inDockerNamespace(engine, detached(caller));
       const record = engine.records.findDocker(container);
       if (record === undefined) {
         if (!force) throw notFound(`No such container: ${container}`);
@@ -44,6 +38,7 @@ export function containerNetworks(engine: Needs): ContainerNetworks {
 }
 
 async function connect(engine: Needs, ctx: CallContext, id: string, network: Network, settings: EndpointSettings): Promise<void> {
+  await settleNetworks(engine, ctx, id);
   const { docker } = engine.records.requireDocker(id);
   const mode = docker.hostConfig?.NetworkMode ?? '';
   if (mode === 'host' || mode === 'none' || joinedContainer(mode) !== undefined) {
@@ -64,47 +59,43 @@ async function connect(engine: Needs, ctx: CallContext, id: string, network: Net
     }));
     return;
   }
-  const connected = await connectOne(engine, ctx, { id, docker, pid: stateOf(docker).pid, name, settings, running: true });
-  const { docker: now } = engine.records.updateDocker(id, (current) => ({
-    ...current,
-    endpoints: { ...current.endpoints, [connected.name]: connected.settings },
-    networkDrivers: { ...current.networkDrivers, [connected.name]: connected.driver },
-    networkOrder: [...current.networkOrder, connected.name],
-    ports: connected.ports ?? current.ports,
-  }));
+  const entry = engine.journal.begin('connect', id, inputOf(network));
+  const { docker: now } = await journaled(engine, ctx, entry, async () => {
+    const connected = await connectOne(engine, ctx, { id, docker, pid: stateOf(docker).pid, name, settings, running: true });
+    return engine.journal.end(entry, () =>
+      engine.records.updateDocker(id, (current) => ({
+        ...current,
+        endpoints: { ...current.endpoints, [connected.name]: connected.settings },
+        networkDrivers: { ...current.networkDrivers, [connected.name]: connected.driver },
+        networkOrder: [...current.networkOrder, connected.name],
+        ports: connected.ports ?? current.ports,
+      })),
+    );
+  });
   rewriteFiles(engine, id, now);
 }
 
+const inputOf = ({ id, name, driver }: Network): NetworkInput => ({ id, name, driver });
+
 async function disconnect(engine: Needs, ctx: CallContext, id: string, network: Network, force: boolean): Promise<void> {
+  await settleNetworks(engine, ctx, id);
   const { docker } = engine.records.requireDocker(id);
-  const settings = docker.endpoints[network.name];
-  if (settings === undefined && !force) throw notConnected(id, docker, network.name);
-  let ports: DockerContainer['ports'] | undefined;
-  if (isRunning(docker) || force) {
-    try {
-      const { router } = await engine.network.disconnect(ctx, { networkRef: network.id, sandboxId: id, force });
-      ports = portsOf(router);
-    } catch (error) {
-      if (!isErrorOf(error, 'notFound')) throw error;
-    }
+  if (docker.endpoints[network.name] === undefined) {
+    if (force) await giveBack(engine, ctx, id, network);
+    throw notConnected(id, docker, network.name);
   }
-  if (settings === undefined) throw notConnected(id, docker, network.name);
-  const { docker: now } = engine.records.updateDocker(id, (current) => {
-    const { [network.name]: _gone, ...endpoints } = current.endpoints;
-    // The published ports move to an endpoint that leads outside, if one is left, and may be others there.
-    return {
-      ...current,
-      endpoints,
-      networkOrder: current.networkOrder.filter((name) => name !== network.name),
-      ports: ports ?? current.ports,
-    };
-  });
-  if (isRunning(now)) rewriteFiles(engine, id, now);
-  engine.events.emit({
-    type: 'network',
-    action: 'disconnect',
-    id: network.id,
-    attributes: { container: id, name: network.name, type: network.driver },
+  if (!isRunning(docker)) {
+    if (force) await giveBack(engine, ctx, id, network);
+    return leaveNetwork(engine, ctx, id, inputOf(network));
+  }
+  const entry = engine.journal.begin('disconnect', id, inputOf(network));
+  await journaled(engine, ctx, entry, () => leaveNetwork(engine, ctx, id, inputOf(network), entry));
+}
+
+/** An endpoint that the record does not know of. */
+async function giveBack(engine: Needs, ctx: CallContext, sandboxId: string, network: Network): Promise<void> {
+  await engine.network.disconnect(ctx, { networkRef: network.id, sandboxId, force: true }).catch((error: unknown) => {
+    if (!isErrorOf(error, 'notFound')) throw error;
   });
 }
 
@@ -118,14 +109,4 @@ async function forget(engine: Needs, id: string, name: string): Promise<void> {
       return { ...current, endpoints, networkOrder: current.networkOrder.filter((other) => other !== name) };
     });
   });
-}
-
-function notConnected(id: string, docker: DockerContainer, name: string): Error {
-  return internal(`container ${id} is not connected to ${isRunning(docker) ? '' : 'the '}network ${name}`);
-}
-
-/** hosts and resolv.conf follow the networks of a running container; their inodes stay, they are mounted. */
-function rewriteFiles(engine: Needs, id: string, docker: Parameters<typeof writeHosts>[2]): void {
-  writeHosts(engine, id, docker, docker.hostGatewayIp);
-  writeFileSync(networkFiles(engine, id).resolvConf, resolvConf(engine, docker));
 }

@@ -6,6 +6,7 @@ import { remove as removeForGood } from '../../core/remove/remove';
 import { removeStrayViews } from '../archive/mount-view';
 import { viewsDir } from '../archive/root';
 import type { CreateInput } from '../create/create';
+import { isNetworkChange, settleLater } from '../connect/settle';
 import { createSteps } from '../create/create-steps';
 import type { Engine } from '../engine';
 import type { DockerRecord } from '../records';
@@ -75,6 +76,7 @@ async function recoverOne(engine: Engine, ctx: CallContext, entry: JournalEntry)
     engine.persistence.until(entry.subject, 'putting published ports back', () => undoPorts(engine, ctx, entry));
     return;
   }
+  if (isNetworkChange(entry)) return settleLater(engine, ctx, entry.subject); // likewise
   await recover(engine, ctx, entry);
   const wasStarting = entry.kind === 'start' && before !== undefined && phaseOf(before.docker) === Phase.PHASE_STARTING;
   if (wasStarting && before.docker.hostConfig?.AutoRemove === true)

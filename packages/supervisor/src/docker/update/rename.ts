@@ -1,37 +1,32 @@
 import type { RenameRequest, RenameResponse } from '@gantry/api/gantry/engine/v1/containers';
-import { asGantryError, type CallContext, GantryError, invalidArgument } from '@gantry/rpc';
+import { asGantryError, type CallContext, detached, GantryError, invalidArgument } from '@gantry/rpc';
 import { emitContainerEvent, inDockerNamespace, type Uses } from '../engine';
 import { checkName } from '../create/names';
 import { isRunning } from '../../core/phases';
+import { journaled, type SettleNeeds, tellName } from '../connect/settle';
 
-type Needs = Uses<{
-  records: 'dockerNamespace' | 'names' | 'requireDocker' | 'transaction' | 'updateDocker';
-  events: 'emit';
-  network: 'renameSandbox';
-  queues: 'run';
-  logger: 'warn';
-}>;
+type Needs = SettleNeeds & Uses<{ records: 'names' | 'transaction'; queues: 'run'; logger: 'warn' }>;
 
 /** POST /containers/{id}/rename. A running container is resolved under its new name at once. */
 export async function renameContainer(engine: Needs, caller: CallContext, request: RenameRequest): Promise<RenameResponse> {
   const { id } = engine.records.requireDocker(request.id);
+  const ctx = inDockerNamespace(engine, detached(caller));
   if (request.name === '') throw invalidArgument('Neither old nor new names may be empty');
   const name = inWords(() => checkName(request.name.startsWith('/') ? request.name : `/${request.name}`));
   await engine.queues.run(id, async () => {
     const { docker } = engine.records.requireDocker(id);
     if (docker.name === name) throw invalidArgument('Renaming a container with the same name as its current name');
-    engine.records.transaction(() => {
+    // The new name is true with its record; the network service is told of it, however often that fails.
+    const entry = engine.records.transaction(() => {
       inWords(() => engine.records.names.reserve(name, id));
       engine.records.names.releaseName(docker.name, id);
       engine.records.updateDocker(id, (current) => ({ ...current, name }));
+      return isRunning(docker) && docker.networkOrder.length > 0 ? engine.journal.begin('rename', id, {}) : undefined;
     });
-    if (isRunning(docker) && docker.networkOrder.length > 0) {
-      await engine.network
-        .renameSandbox(inDockerNamespace(engine, caller), { sandboxId: id, containerName: name })
-        .catch((error: unknown) => {
-          engine.logger.warn({ err: error, container: id }, 'the network service did not take the new name');
-        });
-    }
+    if (entry !== undefined)
+      await journaled(engine, ctx, entry, () => tellName(engine, ctx, entry)).catch((error: unknown) => {
+        engine.logger.warn({ err: error, container: id }, 'the network service did not take the new name');
+      });
     emitContainerEvent(engine, id, { ...docker, name }, 'rename', { oldName: `/${docker.name}` });
   });
   return {};
