@@ -77,7 +77,7 @@ describe('log drivers of services', () => {
       GCE_METADATA_HOST: `127.0.0.1:${PORT}`,
       CLOUDSDK_API_ENDPOINT_OVERRIDES_LOGGING: URL_,
     });
-    engine = await startEngine('gantry', { separate: true });
+    engine = await startEngine('gantry', { separate: true, config: { supervisor: 'log-bound: { max-size: 20k, max-file: 3 }\n' } });
     await loadBusybox(engine);
     await collect();
   }, 120_000);
@@ -122,6 +122,21 @@ describe('log drivers of services', () => {
     const splunk = ['--log-driver', 'splunk', '--log-opt', `splunk-url=${URL_}`, '--log-opt', 'splunk-token=t'];
     await docker('run', '--rm', ...splunk, 'busybox', 'echo', 'short 1');
     await until('the line', () => numbers('short').length === 1);
+  });
+
+  test('logs that nobody bounded are bounded, and info says so', async () => {
+    const id = await docker('run', '-d', 'busybox', 'sh', '-c', 'i=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo line $i; done');
+    expect(await docker('wait', id)).toBe('0');
+    const lines = (await docker('logs', id)).split('\n');
+    expect(lines).toEqual(
+      upTo(3000)
+        .slice(-lines.length)
+        .map((number) => `line ${number}`),
+    );
+    expect([lines.length > 100, lines.length < 1500]).toEqual([true, true]);
+    expect(await docker('inspect', '-f', '{{.HostConfig.LogConfig}}', id)).toBe('{json-file map[]}');
+    const warning = 'WARNING: json-file logs without max-size are kept to 3 files of 0.02 MB (log-bound of supervisor.yaml)';
+    expect(await docker('info', '-f', '{{json .Warnings}}')).toContain(warning);
   });
 
   test('what is wrong is told at the start', async () => {

@@ -58,6 +58,8 @@ test.each([
   [{ 'socket-scopes': { ci: { verbs: ['containers.fly'] } } }, 'socket-scopes.ci.verbs: "containers.fly" is no verb'],
   [{ 'socket-scopes': { ci: { labels: ['team'] } } }, 'socket-scopes.ci.labels: "team" is not key=value'],
   [{ 'socket-scopes': { ci: { colour: 1 } } }, 'socket-scopes.ci: unknown key "colour"'],
+  [{ 'log-bound': { 'max-size': 'x' } }, "log-bound.max-size: invalid size: 'x'"],
+  [{ 'log-bound': { 'max-file': 0 } }, 'log-bound.max-file 0 is not a whole number of one or more'],
   [{ 'event-journal': { 'max-events': 0 } }, 'event-journal.max-events 0 is not a whole number'],
   [{ 'event-journal': { 'max-size': 1.5 } }, 'event-journal.max-size 1.5 is not a whole number'],
   [{ runtimes: { x: 'y' } }, 'runtimes.x must be a map'],

@@ -8,6 +8,7 @@ import { BUILT_IN_RUNTIMES, DEFAULT_RUNTIME, type Runtime, RuntimeTable } from '
 import { DEFAULT_BOUNDS } from './docker/events/journal-contract';
 import { readScopes } from './docker/scopes/scope';
 import { named } from './docker/logs/options/named';
+import { type LogBound, readBound } from './docker/logs/options/file';
 import { validateLogConfig } from './docker/logs/options/validate';
 
 /** The supervisor's own configuration keys (see deploy/config/supervisor.yaml). */
@@ -21,6 +22,8 @@ export interface SupervisorConfig {
   readonly 'log-driver': string;
   /** Options of the log driver for containers that name no driver. */
   readonly 'log-opts': Readonly<Record<string, unknown>>;
+  /** What bounds logs of json-file that have no max-size: sizes as docker writes them; "0": nothing does, as in dockerd. */
+  readonly 'log-bound': { readonly 'max-size': string; readonly 'max-file': number };
   /** --init for containers that do not say. */
   readonly init: boolean;
   /** Resolvers, search domains and options for containers that name none. */
@@ -72,6 +75,7 @@ export const defaults: SupervisorConfig = {
   namespace: 'gantry',
   'log-driver': 'json-file',
   'log-opts': {},
+  'log-bound': { 'max-size': '100m', 'max-file': 5 },
   init: false,
   dns: [],
   'dns-search': [],
@@ -114,6 +118,10 @@ export function logOptions(config: Pick<SupervisorConfig, 'log-opts'>): Record<s
   );
 }
 
+/** What is left out of it is as it was. */
+export const logBound = (config: Pick<SupervisorConfig, 'log-bound'>): LogBound | undefined =>
+  readBound({ ...defaults['log-bound'], ...config['log-bound'] });
+
 /** The seccomp profile of containers that name none; undefined: docker's own. */
 export function seccompProfile(config: Pick<SupervisorConfig, 'seccomp-profile'>): SeccompProfile | 'unconfined' | undefined {
   const name = config['seccomp-profile'];
@@ -153,6 +161,7 @@ export function networkOptions(config: Pick<SupervisorConfig, 'default-network-o
 export function checkConfig(config: SupervisorConfig): void {
   runtimeTable(config);
   named(() => validateLogConfig({ Type: config['log-driver'], Config: logOptions(config) }), 'failed to set log opts: ');
+  logBound(config);
   if (!/^[A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*$/.test(config.namespace))
     throw invalidArgument(`namespace "${config.namespace}" is not a valid name`);
   seccompProfile(config);

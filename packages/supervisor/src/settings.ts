@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import type { ServiceContext } from '@gantry/service';
-import { defaultUlimits, seccompProfile, type SupervisorConfig } from './config';
+import { defaultUlimits, logBound, logOptions, seccompProfile, type SupervisorConfig } from './config';
 import type { IdRemap } from './core/userns';
 import type { EngineSettings } from './docker/engine';
 import { type EngineFacts, engineId } from './docker/system';
@@ -14,6 +14,7 @@ export function engineSettings(config: SupervisorConfig, remap: IdRemap | undefi
     dns: config.dns,
     dnsSearch: config['dns-search'],
     dnsOptions: config['dns-opts'],
+    logBound: logBound(config),
     hostGatewayIp: config['host-gateway-ip'],
     defaultShmSize: BigInt(config['default-shm-size']),
     stopTimeout: config['default-stop-timeout'],
@@ -39,6 +40,7 @@ export function factsOf(service: Pick<ServiceContext<SupervisorConfig>, 'config'
     supervisorSocket: service.socket(),
     namespace: config.namespace,
     logDriver: config['log-driver'],
+    logBound: config['log-driver'] === 'json-file' && logOptions(config)['max-size'] !== undefined ? undefined : logBound(config),
     labels: config.labels,
     registryMirrors: config['registry-mirrors'],
     insecureRegistries: config['insecure-registries'],

@@ -7,11 +7,17 @@ type Tree = Readonly<Record<string, unknown>>;
 
 /** What dockerd has no key for, under one that is ours: keys of the services' own files, which check what is in them. */
 export const gantryOptions: readonly DockerdOption[] = [
-  { key: 'gantry', type: 'object', help: 'event-journal, as in supervisor.yaml; sockets with scopes, by name', take: takeGantry },
+  {
+    key: 'gantry',
+    type: 'object',
+    help: 'event-journal and log-bound, as in supervisor.yaml; sockets with scopes, by name',
+    take: takeGantry,
+  },
 ];
 
 const KEYS: Readonly<Record<string, (plan: Plan, value: unknown) => void>> = {
   'event-journal': (plan, value) => plan.set('supervisor', 'event-journal', value),
+  'log-bound': (plan, value) => plan.set('supervisor', 'log-bound', value),
   sockets: takeSockets,
 };
 
@@ -32,7 +38,7 @@ function takeSockets(plan: Plan, value: unknown): void {
 function takeGantry(plan: Plan, value: Value, name: string): void {
   for (const [key, said] of Object.entries(value as Tree)) {
     const take = KEYS[key];
-    if (take === undefined) throw invalidArgument(`${name}: unknown key "${key}": it is ${Object.keys(KEYS).join(' or ')}`);
+    if (take === undefined) throw invalidArgument(`${name}: unknown key "${key}": it is one of ${Object.keys(KEYS).join(', ')}`);
     take(plan, said);
   }
 }

@@ -103,6 +103,8 @@ test('keys of our own are under one of ours, and others there are refused by nam
   const keys = (value: Value) => new Map([['gantry', value]]);
   const plan = makePlan({ flags: new Map(), keys: keys({ 'event-journal': { 'max-size': 4096 } }), certificates: '/c' });
   expect(plan.services.supervisor['event-journal']).toEqual({ 'max-size': 4096 });
+  const bound = makePlan({ flags: new Map(), keys: keys({ 'log-bound': { 'max-size': '0' } }), certificates: '/c' });
+  expect(bound.services.supervisor['log-bound']).toEqual({ 'max-size': '0' });
   const sockets = { ci: { host: 'unix:///ci', group: 'ci', 'read-only': true } };
   const split = makePlan({ flags: new Map(), keys: keys({ sockets }), certificates: '/c' });
   expect(split.services.gateway['sockets']).toEqual({ ci: { host: 'unix:///ci', group: 'ci' } });

@@ -144,6 +144,7 @@ function settingsOf({ data, run, defaultLog }: EngineSurroundings): EngineSettin
     dnsOptions: [],
     logDriver: defaultLog.Type,
     logOptions: defaultLog.Config,
+    logBound: undefined,
     hostGatewayIp: '',
     defaultShmSize: DEFAULT_SHM_SIZE,
     stopTimeout: DEFAULT_STOP_TIMEOUT,

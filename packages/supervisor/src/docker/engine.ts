@@ -18,6 +18,7 @@ import type { IdRemap } from '../core/userns';
 import type { ExecTable } from './exec/table';
 import type { Looker } from '@gantry/linux/looks';
 import type { LogForwarders } from './logs/forward/forwarders';
+import type { LogBound } from './logs/options/file';
 import type { ForeignLooks } from './looks';
 import type { Idempotence } from '../core/queues/idempotence';
 
@@ -46,6 +47,8 @@ export interface EngineSettings extends CoreSettings {
   /** Log driver and options of containers that name none. */
   readonly logDriver: string;
   readonly logOptions: Readonly<Record<string, string>>;
+  /** What bounds a log of json-file that has no size; undefined: nothing. */
+  readonly logBound: LogBound | undefined;
   /** Address that host-gateway stands for; empty: the default bridge's. */
   readonly hostGatewayIp: string;
   readonly defaultShmSize: bigint;

@@ -316,6 +316,7 @@ export function fakeEngine(world: FakeWorld, settings: Partial<Engine['settings'
       dnsOptions: [],
       logDriver: 'json-file',
       logOptions: {},
+      logBound: undefined,
       hostGatewayIp: '',
       defaultShmSize: DEFAULT_SHM_SIZE,
       stopTimeout: 1,

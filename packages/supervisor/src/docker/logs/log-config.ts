@@ -5,6 +5,7 @@ import type { LogTarget } from './drivers/driver';
 import { driverOf } from './drivers/table';
 import { positionPath } from './forward/position';
 import type { LogOptions } from './options/cache';
+import type { LogBound } from './options/file';
 import { type LoggedContainer, logSubject } from './subject';
 
 /** What one start does with a container's output. */
@@ -25,13 +26,19 @@ export function isReadable(log: HostConfigLogConfig | undefined): boolean {
   return driver?.isReadable(optionsOf(log)) === true;
 }
 
+/** Where a log lies, and what bounds it if nothing else does. */
+export interface LogPlace {
+  readonly path: string;
+  readonly bound: LogBound | undefined;
+}
+
 /** Settles what a container's log options mean. Throws, in dockerd's words, what only shows at a start. */
-export function planLog(log: HostConfigLogConfig | undefined, path: string, container: LoggedContainer): LogPlan {
+export function planLog(log: HostConfigLogConfig | undefined, container: LoggedContainer, { path, bound }: LogPlace): LogPlan {
   const driver = driverOf(log?.Type ?? '');
   if (driver === undefined) return { sink: undefined, target: undefined };
   const options = optionsOf(log);
   return atStart(() => {
-    const { maxSize, maxFile, compress } = driver.files(options);
+    const { maxSize, maxFile, compress } = driver.files(options, bound);
     const subject = logSubject(container, options, driver.forwarding === undefined ? '' : (driver.forwarding.tag ?? '{{.ID}}'));
     const attrs = driver.attributesInFile ? { ...subject.attributes, ...(subject.tag === '' ? {} : { tag: subject.tag }) } : {};
     const passed = driver.forwarding === undefined ? '' : positionPath(path);

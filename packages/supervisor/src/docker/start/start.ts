@@ -132,7 +132,11 @@ async function startLog(engine: Engine, id: string, docker: DockerContainer, cau
   if (config === undefined) return undefined;
   const [path = '', ...args] = [...(config.Entrypoint?.items ?? []), ...(config.Cmd?.items ?? [])];
   const { name, imageId, created } = docker;
-  const { sink, target } = planLog(docker.hostConfig?.LogConfig, logPath(engine, id), { id, name, imageId, created, path, args, config });
+  const { sink, target } = planLog(
+    docker.hostConfig?.LogConfig,
+    { id, name, imageId, created, path, args, config },
+    { path: logPath(engine, id), bound: engine.settings.logBound },
+  );
   await engine.forwarders.prepare(id, target, cause === 'user').catch((error: unknown) => Promise.reject(loggingFailed(error)));
   return sink;
 }

@@ -11,6 +11,7 @@ import type { Runtime, RuntimeTable } from '../../core/runtimes';
 import { type CgroupFacts, cgroupFacts, cgroupWarnings } from './cgroups';
 import { hostFacts } from './host';
 import { driverNames } from '../logs/drivers/table';
+import type { LogBound } from '../logs/options/file';
 
 /** What this installation is set up to be. */
 export interface EngineFacts {
@@ -20,6 +21,8 @@ export interface EngineFacts {
   readonly supervisorSocket: string;
   readonly namespace: string;
   readonly logDriver: string;
+  /** What bounds logs that have no size of their own. */
+  readonly logBound: LogBound | undefined;
   readonly labels: readonly string[];
   readonly registryMirrors: readonly string[];
   readonly insecureRegistries: readonly string[];
@@ -78,7 +81,7 @@ export async function systemInfo(needs: InfoNeeds, ctx: CallContext): Promise<Sy
     ask<GetStatusResponse | undefined>('network', needs.network.getStatus(ctx, {}, { timeoutMs: ASK_MS }), undefined),
     needs.images.getInfo(ctx, {}, { timeoutMs: ASK_MS }).catch(() => undefined), // that it does not answer is said above
   ]);
-  warnings.push(...(network?.warnings ?? []), ...cgroupWarnings(cgroup));
+  warnings.push(...(network?.warnings ?? []), ...cgroupWarnings(cgroup), ...boundWarnings(facts.logBound));
   const counts = countPhases(records);
 
   return {
@@ -164,6 +167,13 @@ export async function systemInfo(needs: InfoNeeds, ctx: CallContext): Promise<Sy
     CDISpecDirs: [],
     Containerd: { Address: facts.supervisorSocket, Namespaces: { Containers: facts.namespace, Plugins: '' } },
   };
+}
+
+/** Lines go that dockerd would keep until the disk is full: nobody shall find that out by missing them. */
+function boundWarnings(bound: LogBound | undefined): string[] {
+  if (bound === undefined) return [];
+  const files = bound.maxFile === 1 ? '1 file' : `${bound.maxFile} files`;
+  return [`WARNING: json-file logs without max-size are kept to ${files} of ${bound.maxSize / 1e6} MB (log-bound of supervisor.yaml)`];
 }
 
 function privateCgroups({ cgroupNamespace }: EngineFacts, { version }: CgroupFacts): boolean {

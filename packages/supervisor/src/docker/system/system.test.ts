@@ -25,6 +25,7 @@ function setUp(change: Partial<SystemNeeds> = {}) {
       supervisorSocket: '/s',
       namespace: 'gantry',
       logDriver: 'json-file',
+      logBound: { maxSize: 100_000_000, maxFile: 5 },
       labels: ['a=b'],
       registryMirrors: ['http://m'],
       insecureRegistries: ['10.0.0.0/8', 'reg:5000'],
@@ -78,6 +79,7 @@ test('info counts containers, names runtimes and mirrors, and turns a dead servi
     expect.arrayContaining([
       expect.stringContaining('the images service does not answer'),
       expect.stringContaining('the network service does not answer'),
+      'WARNING: json-file logs without max-size are kept to 5 files of 100 MB (log-bound of supervisor.yaml)',
     ]),
   );
 });

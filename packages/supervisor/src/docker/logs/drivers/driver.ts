@@ -1,5 +1,5 @@
 import type { LogOptions } from '../options/cache';
-import type { FileRules } from '../options/file';
+import type { FileRules, LogBound } from '../options/file';
 
 /** One line of a container's output as a driver takes it. */
 export interface LogMessage {
@@ -92,7 +92,7 @@ export interface LogDriver {
   /** Throws invalidArgument for options that are not its own, or whose values are told to be wrong when the container is made. */
   validate(options: LogOptions): void;
   /** The files in which the monitor keeps the lines. Throws invalidArgument for values that are told to be wrong at the start. */
-  files(options: LogOptions): FileRules;
+  files(options: LogOptions, bound?: LogBound): FileRules;
   /** Labels, environment and tag are written with each line. */
   readonly attributesInFile: boolean;
   readonly forwarding?: Forwarding;

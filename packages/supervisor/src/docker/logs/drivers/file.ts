@@ -1,12 +1,12 @@
 import type { LogOptions } from '../options/cache';
-import type { FileRules } from '../options/file';
+import type { FileRules, LogBound } from '../options/file';
 import { refuseUnknown } from '../options/names';
 import type { LogDriver } from './driver';
 
 interface FileDriver {
   readonly names: readonly string[];
   readonly called: string;
-  readonly files: (options: LogOptions) => FileRules;
+  readonly files: (options: LogOptions, bound?: LogBound) => FileRules;
   readonly attributesInFile: boolean;
 }
 
@@ -14,7 +14,7 @@ interface FileDriver {
 export function fileDriver({ names, called, files, attributesInFile }: FileDriver): LogDriver {
   return {
     validate: (options) => refuseUnknown(options, names, called),
-    files: (options) => files(options),
+    files: (options, bound) => files(options, bound),
     attributesInFile,
     isReadable: () => true,
   };

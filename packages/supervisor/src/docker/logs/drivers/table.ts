@@ -21,7 +21,7 @@ export const drivers = {
   local: fileDriver({
     names: ['max-file', 'max-size', 'compress'],
     called: 'log driver local',
-    files: localRules,
+    files: (options) => localRules(options),
     attributesInFile: false,
   }),
   awslogs,

@@ -11,8 +11,14 @@ export interface FileRules {
   readonly compress: boolean;
 }
 
-/** Throws invalidArgument in dockerd's words: there, too, what is wrong is told when the container is started. */
-export function jsonFileRules(options: LogOptions): FileRules {
+/** What keeps a log bounded that nobody bounded. */
+export type LogBound = Pick<FileRules, 'maxSize' | 'maxFile'>;
+
+/**
+ * Throws invalidArgument in dockerd's words: there, too, what is wrong is told when the container is started. A log without a size is bounded by the engine's word,
+ * if it has one.
+ */
+export function jsonFileRules(options: LogOptions, bound?: LogBound): FileRules {
   const size = options['max-size'] === undefined ? undefined : goSize(options['max-size'], 1000);
   if (size === 0) throw invalidArgument('max-size must be a positive number');
   const maxFile = options['max-file'] === undefined ? 1 : whole(options['max-file']);
@@ -20,7 +26,20 @@ export function jsonFileRules(options: LogOptions): FileRules {
   const compress = options['compress'] !== undefined && goBool(options['compress']);
   if (compress && (maxFile === 1 || size === undefined))
     throw invalidArgument('compress cannot be true when max-file is less than 2 or max-size is not set');
+  if (size === undefined && bound !== undefined)
+    return { maxSize: bound.maxSize, maxFile: options['max-file'] === undefined ? bound.maxFile : maxFile, compress };
   return { maxSize: size ?? 0, maxFile, compress };
+}
+
+/** As it is in the engine's configuration; undefined for a size of 0: logs grow, as dockerd's do. Throws invalidArgument that names the key. */
+export function readBound({
+  'max-size': size,
+  'max-file': files,
+}: Readonly<Record<'max-size' | 'max-file', unknown>>): LogBound | undefined {
+  const maxSize = named(() => goSize(String(size), 1000), 'log-bound.max-size: ');
+  if (!Number.isSafeInteger(files) || Number(files) < 1)
+    throw invalidArgument(`log-bound.max-file ${String(files)} is not a whole number of one or more`);
+  return maxSize === 0 ? undefined : { maxSize, maxFile: Number(files) };
 }
 
 /** Of the driver `local`, and of the cache of drivers that cannot be read back, whose names begin with `cache-`. */

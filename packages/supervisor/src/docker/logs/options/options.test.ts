@@ -1,4 +1,4 @@
-import { jsonFileRules, localRules } from './file';
+import { jsonFileRules, localRules, readBound } from './file';
 import { goSize } from './go-values';
 import { validateLogConfig } from './validate';
 
@@ -82,6 +82,14 @@ test.each<[() => unknown, string]>([
   [() => localRules({ 'cache-max-file': 'x' }, 'cache-'), 'invalid value for cache-max-file: x: strconv.Atoi: parsing "x": invalid syntax'],
 ])('values that show at the start only', (rules, words) => {
   expect(rules).toThrow(words);
+});
+
+test('a log that nobody bounded is bounded by the engine’s word', () => {
+  const bound = readBound({ 'max-size': '100m', 'max-file': 5 });
+  expect(jsonFileRules({}, bound)).toEqual({ maxSize: 100_000_000, maxFile: 5, compress: false });
+  expect(jsonFileRules({ 'max-file': '2' }, bound)).toEqual({ maxSize: 100_000_000, maxFile: 2, compress: false });
+  expect(jsonFileRules({ 'max-size': '1g' }, bound)).toEqual({ maxSize: 1_000_000_000, maxFile: 1, compress: false });
+  expect(readBound({ 'max-size': 0, 'max-file': 5 })).toBeUndefined();
 });
 
 test('files of each driver', () => {
