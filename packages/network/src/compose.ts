@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { VersionService } from '@gantry/api/containerd/services/version/v1/version';
 import { NetworkServiceService } from '@gantry/api/gantry/network/v1/network';
 import { PodNetworkServiceService } from '@gantry/api/gantry/network/v1/pods';
-import { errorText, invalidArgument, newContext } from '@gantry/rpc';
+import { errorText, invalidArgument, newContext, StreamBroker, type StreamTicket } from '@gantry/rpc';
 import type { Running, ServiceContext } from '@gantry/service';
 import { parseCidr } from './address/cidr';
 import { withUniqueLocal } from './address/pools';
@@ -42,6 +42,7 @@ import { LinuxKernel } from './kernel/linux-kernel';
 import { NetlinkConnection } from './netlink/connection';
 import { liveNamespace } from './operations/disconnect';
 import { KeyedLock } from './operations/lock';
+import { openPodPort, type PodPort } from './operations/open-pod-port';
 import type { Parts } from './operations/parts';
 import { ensurePredefined } from './operations/predefined';
 import { restore } from './operations/restore';
@@ -264,7 +265,9 @@ export function compose(context: NetworkContext): Running {
       }),
     ),
   );
-  server.addService(PodNetworkServiceService, podHandlers(pods, config));
+  const broker = new StreamBroker({ runRoot: config.run, id: 'network', logger });
+  const openPort = (port: PodPort): Promise<StreamTicket> => openPodPort({ kernel: parts.kernel, broker }, port);
+  server.addService(PodNetworkServiceService, podHandlers(pods, config, openPort));
   return {
     start: async () => {
       await attachments.load(logger);
@@ -296,10 +299,12 @@ export function compose(context: NetworkContext): Running {
       await service.firewall.look();
       service.sweeper.start();
       service.sweeper.soon();
+      await broker.listen();
       await server.listen(context.socket());
     },
     stop: async () => {
       await server.stop();
+      await broker.close();
       directory.close();
       news?.close();
       await service.guard.stop();

@@ -1,12 +1,17 @@
 import type { AddPodRequest, PodNetwork, PodNetworkServiceService } from '@gantry/api/gantry/network/v1/pods';
-import { type Handlers, invalidArgument } from '@gantry/rpc';
+import { type Handlers, invalidArgument, type StreamTicket } from '@gantry/rpc';
 import { listOf } from '../cni/attachments';
 import type { JsonObject } from '../cni/config-list';
 import type { PodOnNetwork, Pods } from '../cni/pods';
 import type { NetworkConfig } from '../config';
+import type { PodPort } from '../operations/open-pod-port';
 
 /** gantry.network.v1's pods over the programs of the CNI configuration. */
-export function podHandlers(pods: Pods, { cni }: Pick<NetworkConfig, 'cni'>): Handlers<PodNetworkServiceService> {
+export function podHandlers(
+  pods: Pods,
+  { cni }: Pick<NetworkConfig, 'cni'>,
+  openPort: (port: PodPort) => Promise<StreamTicket>,
+): Handlers<PodNetworkServiceService> {
   return {
     addPod: async (ctx, request) => ({ network: networkOf(await pods.add(ctx, { ...request, capabilities: capabilitiesOf(request) })) }),
     delPod: async (ctx, request) => {
@@ -15,6 +20,7 @@ export function podHandlers(pods: Pods, { cni }: Pick<NetworkConfig, 'cni'>): Ha
     },
     checkPod: async (ctx, request) => ({ network: networkOf(await pods.check(ctx, request.sandboxId)) }),
     collectPods: async (ctx, request) => ({ sandboxIds: await pods.collect(ctx, request.sandboxIds) }),
+    openPodPort: async (_ctx, request) => ({ ticket: await openPort(request) }),
     getPodNetworkStatus: async (ctx) => {
       const { network, file = '', problems, problem } = await pods.status(ctx);
       return {

@@ -47,6 +47,8 @@ export interface NetworkKernel extends HostPorts {
   writeSysctl(name: string, value: string): boolean;
   /** The same inside a namespace. */
   writeSysctlInside(namespace: Namespace, name: string, value: string): boolean;
+  /** A TCP connection made inside the namespace, half-open capable. */
+  connectInside(namespace: Namespace, target: { readonly host: string; readonly port: number }): Promise<Socket>;
   /** Opens a UDP and a TCP socket on any port of the address inside the namespace. */
   listenInside(
     namespace: Namespace,

@@ -9,6 +9,7 @@ import type { Protocol } from '../ports/port';
 import type { HeldPort, PortTarget } from '../ports/publisher';
 import { relayTcp, relayUdp } from '../ports/relay';
 import type { Configuring, DatagramHandler, Namespace, NamespaceListeners, NetworkKernel } from './kernel';
+import { connectInside } from './connect-inside';
 import { bindSocket } from './sockets';
 
 const write = promisify(writeFile);
@@ -127,6 +128,10 @@ export class LinuxKernel implements NetworkKernel {
         server.close();
       },
     };
+  }
+
+  connectInside(namespace: Namespace, target: { readonly host: string; readonly port: number }): Promise<Socket> {
+    return connectInside(namespace.descriptor, target);
   }
 
   hold(protocol: Protocol, ip: string, port: number): HeldPort {
