@@ -67,8 +67,10 @@ async function wrongAfter(engine: Engine, operation: Operation, whole: Whole, co
   const told = again.code === 0 || (state !== whole.before && operation.already?.test(again.stderr) === true);
   if (!told) return [`done again on\n${state}\nit fails: ${again.code} ${again.stderr}`];
   if (state !== whole.before && state !== whole.after) return []; // what a client had begun is its own to take away
-  const final = await settled(engine, (now) => now === whole.after);
-  return final === whole.after ? [] : [`done again there is\n${final}\nand not\n${whole.after}`];
+  // What was made twice has the name once.
+  const isFinal = (now: string): boolean => now.replace(/^image \n/m, '') === whole.after;
+  const final = await settled(engine, isFinal);
+  return isFinal(final) ? [] : [`done again there is\n${final}\nand not\n${whole.after}`];
 }
 
 /** Until the engine answers again for itself and for its images and networks. */

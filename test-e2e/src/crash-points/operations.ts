@@ -93,6 +93,7 @@ export async function prepare(engine: Engine): Promise<void> {
   for (const args of [
     ['run', '--name', 'maker', 'busybox', 'touch', '/other'],
     ['commit', '-c', 'LABEL other=1', 'maker', 'other:1'],
+    ['cp', '/etc/hostname', 'maker:/root/'], // makes the folder of views
     ['save', '-o', ARCHIVE, 'other:1'],
     ['rm', 'maker'],
     ['rmi', 'other:1'],

@@ -1,4 +1,5 @@
 import { StartRequest, CommitRequest, WaitRequest } from '@gantry/api/gantry/engine/v1/containers';
+import { Status } from '@gantry/api/containerd/v1/types/task';
 import { conflict, deadlineExceeded, internal, newContext, unavailable } from '@gantry/rpc';
 import { Phase, phaseOf, stateOf } from '../core/phases';
 import { createRequest, fakeEngine, type FakeEngine, FakeWorld } from '../testing/fake-engine';
@@ -275,6 +276,39 @@ describe('a commit', () => {
     await expect(commit(id)).resolves.toEqual({ id: 'sha256:made' });
     expect(engine.told.filter((line) => line.includes('pause'))).toEqual([]);
   });
+
+  it('whose process or client goes away, or whose shim does, leaves no container paused', async () => {
+    const id = await run();
+    const status = async () => (await world.tasks.state(engine.ctx, { id })).status;
+    const gate = Promise.withResolvers<object>();
+    Object.assign(engine.images, { commit: () => gate.promise });
+    const caller = new AbortController();
+    const made = commitContainer(engine, newContext({ signal: caller.signal }), CommitRequest.fromPartial({ id, pause: true }));
+    await until(() => engine.journal.open().length === 1);
+    caller.abort();
+    const { resume } = world.tasks;
+    let failures = 7;
+    world.tasks.resume = async (...args) => {
+      if (failures-- > 0) throw unavailable('the shim is away');
+      return resume(...args);
+    };
+    gate.reject(internal('cancelled'));
+    await expect(made).rejects.toThrow('the shim is away');
+    await until(() => engine.journal.open().length === 0);
+    expect([await status(), phase(id)]).toEqual([Status.RUNNING, Phase.PHASE_RUNNING]);
+
+    Object.assign(engine.images, { commit: () => new Promise(() => undefined) });
+    void commit(id);
+    await until(() => engine.told.at(-1)?.startsWith('container pause') === true);
+    engine.stopPersisting();
+    engine.records.close();
+    engine = fakeEngine(world);
+    await reconcile(engine);
+    expect(phase(id)).toBe(Phase.PHASE_PAUSED);
+    await until(() => engine.journal.open().length === 0);
+    expect([await status(), phase(id)]).toEqual([Status.RUNNING, Phase.PHASE_RUNNING]);
+    expect(engine.told.at(-1)).toMatch('container unpause');
+  }, 30_000);
 
   it('tells why a living container cannot be paused', async () => {
     const id = await run();

@@ -1,20 +1,14 @@
 import type { ChangesRequest, ChangesResponse, CommitRequest, CommitResponse } from '@gantry/api/gantry/engine/v1/containers';
 import { CommitRequest as ImageCommitRequest } from '@gantry/api/gantry/images/v1/images';
 import { ContainerConfig } from '@gantry/api/gantry/engine/v1/types';
-import { Status } from '@gantry/api/containerd/v1/types/task';
 import type { CallContext } from '@gantry/rpc';
-import { ignore } from '../../core/ignore';
 import { Phase, phaseOf } from '../../core/phases';
-import { emitContainerEvent, type Engine, inDockerNamespace, type Uses } from '../engine';
+import { emitContainerEvent, inDockerNamespace, type Uses } from '../engine';
+import { type FreezeNeeds, whileFrozen } from './freeze';
 import { imageConfigJson } from './image-config';
 
-type Needs = Uses<{
-  records: 'dockerNamespace' | 'requireDocker';
-  tasks: true;
-  events: 'emit';
-  images: 'commit' | 'getChanges';
-  queues: 'run';
-}>;
+type Needs = Uses<{ records: 'dockerNamespace' | 'requireDocker'; events: 'emit'; images: 'commit' | 'getChanges'; queues: 'run' }>;
+type CommitNeeds = Needs & FreezeNeeds;
 
 /** GET /containers/{id}/changes. */
 export async function containerChanges(engine: Needs, caller: CallContext, request: ChangesRequest): Promise<ChangesResponse> {
@@ -51,17 +45,12 @@ function withoutMountpoints<T extends { readonly path: string; readonly kind: nu
 }
 
 /** POST /commit: an image of what the container wrote. A running container is frozen meanwhile, unless told otherwise. */
-export async function commitContainer(engine: Needs, caller: CallContext, request: CommitRequest): Promise<CommitResponse> {
+export async function commitContainer(engine: CommitNeeds, caller: CallContext, request: CommitRequest): Promise<CommitResponse> {
   const ctx = inDockerNamespace(engine, caller);
   const { id } = engine.records.requireDocker(request.id);
   return engine.queues.run(id, async () => {
     const { docker } = engine.records.requireDocker(id);
-    const frozen =
-      request.pause &&
-      phaseOf(docker) === Phase.PHASE_RUNNING &&
-      (await unlessEnded(engine, ctx, id, () => engine.tasks.pause(ctx, { id })));
-    if (frozen) emitContainerEvent(engine, id, docker, 'pause');
-    try {
+    const work = async (): Promise<CommitResponse> => {
       const config =
         request.config === undefined
           ? ContainerConfig.create(docker.config)
@@ -85,23 +74,10 @@ export async function commitContainer(engine: Needs, caller: CallContext, reques
         engine.events.emit({ type: 'image', action: 'tag', id: imageId, attributes: { ...config.Labels, name: familiarName } });
       emitContainerEvent(engine, id, docker, 'commit', { comment: request.comment, imageID: imageId, imageRef: familiarName });
       return { id: imageId };
-    } finally {
-      if (frozen && (await unlessEnded(engine, ctx, id, () => engine.tasks.resume(ctx, { id }))))
-        emitContainerEvent(engine, id, docker, 'unpause');
-    }
+    };
+    const freezes = request.pause && phaseOf(docker) === Phase.PHASE_RUNNING;
+    return freezes ? whileFrozen(engine, ctx, id, docker, work) : work();
   });
-}
-
-/** False when it failed because the task ended meanwhile: nothing writes any more, so there is nothing to freeze. */
-async function unlessEnded(engine: Pick<Engine, 'tasks'>, ctx: CallContext, id: string, change: () => Promise<void>): Promise<boolean> {
-  try {
-    await change();
-    return true;
-  } catch (error) {
-    const state = await engine.tasks.state(ctx, { id }).catch(ignore('notFound'));
-    if (state !== undefined && state.status !== Status.STOPPED) throw error;
-    return false;
-  }
 }
 
 /** What the request sets wins over the container's own configuration. */

@@ -6,6 +6,7 @@ import { remove as removeForGood } from '../../core/remove/remove';
 import { removeStrayViews } from '../archive/mount-view';
 import { viewsDir } from '../archive/root';
 import type { CreateInput } from '../create/create';
+import { FREEZE, thaw } from '../commit/freeze';
 import { isNetworkChange, settleLater } from '../connect/settle';
 import { createSteps } from '../create/create-steps';
 import type { Engine } from '../engine';
@@ -76,6 +77,7 @@ async function recoverOne(engine: Engine, ctx: CallContext, entry: JournalEntry)
     engine.persistence.until(entry.subject, 'putting published ports back', () => undoPorts(engine, ctx, entry));
     return;
   }
+  if (entry.kind === FREEZE) return engine.persistence.until(entry.subject, 'resuming it', () => thaw(engine, ctx, entry));
   if (isNetworkChange(entry)) return settleLater(engine, ctx, entry.subject); // likewise
   await recover(engine, ctx, entry);
   const wasStarting = entry.kind === 'start' && before !== undefined && phaseOf(before.docker) === Phase.PHASE_STARTING;
