@@ -185,6 +185,27 @@ describe.each(kinds)('told by daemon.json: %s', (kind) => {
     await ok('network', 'rm', 'apart');
   }, 120_000);
 
+  test('devices are given by the names that their descriptions have, and told by info', async () => {
+    const descriptions = join(folder(), 'cdi');
+    mkdirSync(descriptions);
+    const device = {
+      name: 'nothing',
+      containerEdits: { env: ['FROM_CDI=yes'], deviceNodes: [{ path: '/dev/nothing', hostPath: '/dev/null' }] },
+    };
+    writeFileSync(join(descriptions, 'vendor.json'), JSON.stringify({ cdiVersion: '0.5.0', kind: 'vendor.test/class', devices: [device] }));
+    write({ ...keys, 'cdi-spec-dirs': [descriptions] });
+    await engine.halt();
+    await engine.start();
+    expect(await ok('info', '-f', '{{json .CDISpecDirs}} {{json .DiscoveredDevices}}')).toBe(
+      `["${descriptions}"] [{"Source":"cdi","ID":"vendor.test/class=nothing"}]`,
+    );
+    const look = 'echo $FROM_CDI; stat -c %t:%T /dev/nothing; echo x > /dev/nothing && echo written';
+    expect(await ok('run', '--rm', '--device', 'vendor.test/class=nothing', 'busybox', 'sh', '-c', look)).toBe('yes\n1:3\nwritten');
+    const { code, stderr } = await engine.docker(['run', '--rm', '--device', 'vendor.test/class=none', 'busybox', 'true']);
+    expect(code).toBe(125);
+    expect(stderr).toContain('CDI device injection failed: unresolvable CDI devices vendor.test/class=none');
+  }, 120_000);
+
   test('with live-restore they go on', async () => {
     write({ ...keys, 'live-restore': true });
     await engine.halt();

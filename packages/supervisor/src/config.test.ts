@@ -23,6 +23,8 @@ test('runtimes are added to the built-in ones and may be the default', () => {
   expect(table.createOptions('')).toMatchObject({ driver: 'oci', binary: '/bin/true', binaryArgs: ['--debug'] });
   for (const ours of ['gantry', 'runc']) expect(table.createOptions(ours)).toMatchObject({ driver: 'native', binary: '' });
   expect(runtimeTable(defaults).defaultName).toBe('runc');
+  const shims = runtimeTable({ runtimes: {}, 'default-runtime': 'io.containerd.other.v2' }); // a shim by containerd's name, as dockerd takes it
+  expect(shims.get('')).toMatchObject({ driver: 'containerd-shim', path: 'containerd-shim-other-v2' });
   expect(() => table.get('none')).toThrow('unknown or invalid runtime name: none');
   expect(table.optionsForBinary('/bin/true')).toMatchObject({ binaryArgs: ['--debug'] });
   expect(() => table.optionsForBinary('no-such-runtime')).toThrow('runtime binary "no-such-runtime" is not found');

@@ -59,6 +59,8 @@ export interface SupervisorConfig {
   readonly 'seccomp-profile': string;
   /** Program of --init; empty: the one that comes along. */
   readonly 'init-path': string;
+  /** Folders of the descriptions of devices (CDI) that containers may ask for by name; none: no such devices. */
+  readonly 'cdi-spec-dirs': readonly string[];
   /** Options of networks that are made without them, by driver: {bridge: {com.docker.network.driver.mtu: 1400}}. */
   readonly 'default-network-opts': Readonly<Record<string, unknown>>;
   /** Shown by docker info and version. */
@@ -96,6 +98,7 @@ export const defaults: SupervisorConfig = {
   'no-new-privileges': false,
   'seccomp-profile': '',
   'init-path': '',
+  'cdi-spec-dirs': ['/etc/cdi', '/var/run/cdi'],
   'default-network-opts': {},
   experimental: false,
   'event-journal': { 'max-events': DEFAULT_BOUNDS.events, 'max-size': DEFAULT_BOUNDS.bytes },
@@ -172,6 +175,8 @@ export function checkConfig(config: SupervisorConfig): void {
     if (!allowed.includes(config[key])) throw invalidArgument(`${key} "${config[key]}" is none of ${allowed.filter(Boolean).join(', ')}`);
   if (config['init-path'] !== '' && !isAbsolute(config['init-path']))
     throw invalidArgument(`init-path "${config['init-path']}" is not an absolute path`);
+  for (const path of config['cdi-spec-dirs'])
+    if (!isAbsolute(path)) throw invalidArgument(`cdi-spec-dirs: "${path}" is not an absolute path`);
   if (!Number.isSafeInteger(config['shutdown-timeout']) || config['shutdown-timeout'] < -1)
     throw invalidArgument(`shutdown-timeout ${config['shutdown-timeout']} is not a number of seconds, or -1`);
   readScopes(config['socket-scopes']);

@@ -25,6 +25,7 @@ export function engineSettings(config: SupervisorConfig, remap: IdRemap | undefi
     noNewPrivileges: config['no-new-privileges'],
     ...(seccomp === undefined ? {} : { seccomp }),
     liveRestore: config['live-restore'],
+    cdiSpecDirs: config['cdi-spec-dirs'],
     shutdownTimeout: config['shutdown-timeout'],
     remap,
   };
@@ -49,6 +50,7 @@ export function factsOf(service: Pick<ServiceContext<SupervisorConfig>, 'config'
     debug: config['log-level'] === 'debug' || config['log-level'] === 'trace',
     liveRestore: config['live-restore'],
     experimental: config.experimental,
+    cdiSpecDirs: config['cdi-spec-dirs'],
     initBinary: basename(config['init-path']) || 'gantry-init',
     seccompProfile: config['seccomp-profile'] || 'builtin',
   };

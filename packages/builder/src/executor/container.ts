@@ -2,10 +2,7 @@ import { FLUSH_LABEL, FLUSH_LATER, OCI_SPEC_TYPE_URL, packJson } from '@gantry/a
 import { AT, S, syscalls } from '@gantry/linux';
 import type { Mount, Spec } from '@gantry/oci';
 import { type CallContext, errorText, failedPrecondition, isErrorOf, prefixed } from '@gantry/rpc';
-import type { ResolvedUser } from '@gantry/spec';
-import type { KnownDevice } from './devices/cdi-spec';
-import { withDevices } from './devices/inject';
-import { findDevices, readDevices } from './devices/registry';
+import { findDevices, type KnownDevice, readDevices, type ResolvedUser, withDevices } from '@gantry/spec';
 import type { ContainerWish, ProcessWish } from './executor';
 import { hostsText, SANDBOX_HOSTNAME } from './hosts';
 import type { ExecutorNeeds } from './needs';
@@ -68,7 +65,7 @@ export async function prepare(
     const { cgroupParent, oomScoreAdj } = needs.settings;
     const around = { id, rootfs: place.rootfs, user, mounts, hostsFile, resolvConf, network, cgroupParent, oomScoreAdj };
     const spec = stepSpec({ ...wish, hostname }, process, { ...around, cgroupVersion: needs.cgroupVersion });
-    return { id, spec: withDevices(spec, devices), user, stubs };
+    return { id, spec: await withDevices(spec, devices), user, stubs };
   } finally {
     tree.close();
   }

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { Mount } from '@gantry/api/containerd/types/types';
 import type { CallContext } from '@gantry/rpc';
+import type { AskedDevice } from '@gantry/spec';
 
 /** A file system in a container's tree. */
 export interface StepMount {
@@ -25,13 +26,6 @@ export interface Limit {
   readonly hard: bigint;
 }
 
-export interface Device {
-  /** Its name by CDI: vendor.com/class=name. */
-  readonly name: string;
-  /** Without it where the host has none of that name. */
-  readonly optional: boolean;
-}
-
 /** The default network, the host's, none, a network of the engine by name or id, or that of a container of the engine, by its id. */
 export type StepNetwork = 'default' | 'host' | 'none' | { readonly name: string } | { readonly of: string };
 
@@ -51,7 +45,7 @@ export interface ContainerWish {
   readonly limits: readonly Limit[];
   /** Empty: the configured one. */
   readonly cgroupParent: string;
-  readonly devices: readonly Device[];
+  readonly devices: readonly AskedDevice[];
   /** Take away also the parents that were made for a mount. */
   readonly removeStubsRecursive: boolean;
 }

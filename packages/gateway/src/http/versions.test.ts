@@ -1,6 +1,7 @@
 import type { CreateRequest } from '@gantry/api/gantry/engine/v1/containers';
 import type { ListImagesRequest, ListNetworksRequest } from '@gantry/api/gantry/engine/v1/resources';
 import { messageCodec } from '@gantry/docker-api';
+import { detectCgroups } from '@gantry/linux';
 import { pause } from '@gantry/rpc';
 import { checkConfig, defaults } from '../config';
 import { type GatewayFixture, startGateway } from '../testing/gateway';
@@ -60,6 +61,15 @@ test('a create means what its version means', async () => {
   };
   expect(await create('1.39')).toMatchObject({ platform: '', readOnlyNonRecursive: true, hostConfig: { IpcMode: 'shareable' } });
   expect(await create('1.44')).toMatchObject({ platform: 'linux/arm64', readOnlyNonRecursive: false, hostConfig: { IpcMode: '' } });
+});
+
+test('the cgroup namespace of versions that had none', async () => {
+  const modes = [];
+  for (const version of ['1.40', '1.41']) {
+    await gateway.ask('POST', `/v${version}/containers/create`, { body: { Image: 'x', HostConfig: {} } });
+    modes.push(created.at(-1)?.hostConfig?.CgroupnsMode);
+  }
+  expect(modes).toEqual([detectCgroups().mode === 'v2' ? '' : 'host', '']);
 });
 
 test('lists of older versions', async () => {

@@ -44,6 +44,8 @@ export function makePlan({ flags, keys, certificates }: Said): Plan {
     plan.set('network', `bridge.subnet${suffix}`, address || range);
     plan.set('network', `bridge.range${suffix}`, address === '' ? '' : range);
   }
+  const folders = plan.devices.on ? plan.devices.folders : [];
+  if (folders !== undefined) for (const service of ['supervisor', 'build'] as const) plan.set(service, 'cdi-spec-dirs', folders);
   for (const tree of Object.values(plan.services)) Object.assign(tree, { 'log-level': plan.logLevel, root: plan.root, run: plan.run });
   return plan;
 }

@@ -52,7 +52,13 @@ export const containerOptions: readonly DockerdOption[] = [
   both('userns-remap', { type: 'string', help: 'user[:group] whose ids containers get', take: as('supervisor', 'userns-remap') }),
   both('cpu-rt-period', { type: 'int', help: 'not supported', take: refused('give it to single containers (--cpu-rt-period)', [0]) }),
   both('cpu-rt-runtime', { type: 'int', help: 'not supported', take: refused('give it to single containers (--cpu-rt-runtime)', [0]) }),
-  { flag: 'cdi-spec-dir', key: 'cdi-spec-dirs', type: 'list', help: 'not supported', take: refused('give devices by --device') },
+  {
+    flag: 'cdi-spec-dir',
+    key: 'cdi-spec-dirs',
+    type: 'list',
+    help: 'folders of descriptions of devices (CDI)',
+    take: (plan, value) => (plan.devices.folders = (value as readonly string[]).filter((folder) => folder !== '')),
+  },
 ];
 
 function takeRuntimes(plan: Plan, value: Value): void {

@@ -170,11 +170,14 @@ function takeLabels(plan: Plan, value: Value): void {
 const FEATURES: Readonly<Record<string, { readonly is: boolean; readonly instead: string }>> = {
   'containerd-snapshotter': { is: true, instead: 'images are always kept as containerd keeps them' },
   buildkit: { is: true, instead: "BuildKit's protocol is always spoken; a client chooses the classic builder by DOCKER_BUILDKIT=0" },
-  cdi: { is: false, instead: 'give devices by --device' },
 };
 
-function takeFeatures(_plan: Plan, value: Value, name: string): void {
+function takeFeatures(plan: Plan, value: Value, name: string): void {
   for (const [feature, on] of Object.entries(value)) {
+    if (feature === 'cdi') {
+      plan.devices.on = on === true;
+      continue;
+    }
     const known = FEATURES[feature];
     if (known === undefined) throw invalidArgument(`${name}: feature "${feature}" is not known to Gantry: leave it out`);
     if (known.is !== on) throw invalidArgument(`${name}: "${feature}": ${String(on)} is not supported by Gantry: ${known.instead}`);

@@ -18,7 +18,7 @@ const samples: Record<ValueType, Value> = {
   pools: [{ base: '10.0.0.0/8', size: 24 }],
   ulimits: { nofile: { Name: 'nofile', Soft: 1, Hard: 2 } },
   runtimes: { kata: { path: '/kata', runtimeArgs: ['-x'] } },
-  features: { cdi: true },
+  features: { cdi: false },
   object: { one: 'two' },
 };
 const own: Readonly<Record<string, Value>> = {
@@ -98,6 +98,19 @@ const tables = process.env['DOCKERD_TABLES'] ?? '';
     expect(missing).toEqual([]);
   },
 );
+
+test.each<[string, object, string[], string[] | undefined]>([
+  ['nothing', {}, [], undefined],
+  ['the feature', { features: { cdi: true } }, [], undefined],
+  ['folders', {}, ['/foo', '/bar'], ['/foo', '/bar']],
+  ['an empty name', {}, [''], []],
+  ['an empty list', { 'cdi-spec-dirs': [] }, [], []],
+  ['no feature', { features: { cdi: false } }, ['/foo'], []],
+])('folders of descriptions of devices by %s', (_name, keys, folders, expected) => {
+  const flags = readCommandLine(folders.map((folder) => `--cdi-spec-dir=${folder}`));
+  const { services } = makePlan({ flags, keys: new Map(Object.entries(keys)) as Map<string, Value>, certificates: '/c' });
+  for (const service of [services.supervisor, services.build]) expect(service['cdi-spec-dirs']).toEqual(expected);
+});
 
 test('keys of our own are under one of ours, and others there are refused by name', () => {
   const keys = (value: Value) => new Map([['gantry', value]]);

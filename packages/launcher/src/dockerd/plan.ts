@@ -22,6 +22,8 @@ export class Plan {
   bridge: BridgeBlock = { address: '', range: '' };
   /** The same of IPv6. */
   bridge6: BridgeBlock = { address: '', range: '' };
+  /** Whether containers may ask for devices by the names of CDI, and the folders that describe them; undefined: the usual ones. */
+  readonly devices: { on: boolean; folders: readonly string[] | undefined } = { on: true, folders: undefined };
   /** Told in the log: what is taken and means something else here. */
   readonly notes: string[] = [];
   readonly services: Readonly<Record<ServiceName, Tree>> = { images: {}, network: {}, shim: {}, supervisor: {}, build: {}, gateway: {} };

@@ -113,6 +113,7 @@ it("orders mounts and lets a user's mount replace the engine's", async () => {
         mounts: [
           { ...mount, source: '/a', destination: '/data/deep', rw: false },
           { ...mount, source: '/b', destination: '/data', rw: true },
+          { ...mount, source: '/t', destination: '/top', rw: false, readOnlyNonRecursive: true },
           { ...mount, source: '/h', destination: '/etc/hosts', rw: true },
         ],
       },
@@ -121,7 +122,8 @@ it("orders mounts and lets a user's mount replace the engine's", async () => {
   const destinations = (spec.mounts ?? []).map(({ destination }) => destination);
   expect(destinations.indexOf('/data')).toBeLessThan(destinations.indexOf('/data/deep'));
   expect(spec.mounts?.filter(({ destination }) => destination === '/etc/hosts')).toMatchObject([{ source: '/h' }]);
-  expect(spec.mounts?.find(({ destination }) => destination === '/data/deep')?.options).toEqual(['rbind', 'rshared', 'ro']);
+  expect(spec.mounts?.find(({ destination }) => destination === '/data/deep')?.options).toEqual(['rbind', 'rshared', 'rro']);
+  expect(spec.mounts?.find(({ destination }) => destination === '/top')?.options).toEqual(['rbind', 'rshared', 'ro']);
   expect(spec.linux?.rootfsPropagation).toBe('shared');
 });
 

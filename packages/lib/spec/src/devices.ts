@@ -28,7 +28,8 @@ const DEFAULT_RULES: readonly LinuxDeviceCgroup[] = [
 const majorOf = (rdev: number): number => Number((BigInt(rdev) >> 8n) & 0xfffn) | Number((BigInt(rdev) >> 32n) & 0xfffff000n);
 const minorOf = (rdev: number): number => Number(BigInt(rdev) & 0xffn) | Number((BigInt(rdev) >> 12n) & 0xffffff00n);
 
-function deviceOf(stat: Stats, path: string): LinuxDevice | undefined {
+/** What a node of the host is, at a path inside; undefined: it is no device. */
+export function deviceOf(stat: Stats, path: string): LinuxDevice | undefined {
   const type = stat.isCharacterDevice() ? 'c' : stat.isBlockDevice() ? 'b' : undefined;
   if (type === undefined) return undefined;
   return { path, type, major: majorOf(stat.rdev), minor: minorOf(stat.rdev), fileMode: stat.mode & 0o7777, uid: stat.uid, gid: stat.gid };

@@ -1,3 +1,6 @@
+export type { CdiSpec, KnownDevice } from './cdi/cdi-spec';
+export { withDevices } from './cdi/inject';
+export { type AskedDevice, devicesNamed, findDevices, readDevices } from './cdi/registry';
 export { buildSpec, cgroupsPath, type SpecInput, type SpecRemap } from './build';
 export { capabilityName, effectiveCapabilities, kernelCapabilities } from './capabilities';
 export { parseCpuSet } from './cpuset';

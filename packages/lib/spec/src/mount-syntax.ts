@@ -9,6 +9,7 @@ export interface BindSyntax {
   readonly destination: string;
   readonly mode: string;
   readonly rw: boolean;
+  /** Empty where it is not said. */
   readonly propagation: string;
   readonly copy: boolean;
 }
@@ -73,7 +74,7 @@ export function parseBind(text: string): BindSyntax {
     destination,
     mode,
     rw: rw ?? true,
-    propagation: propagation === '' && type === 'bind' ? 'rprivate' : propagation,
+    propagation,
     copy: copy ?? true,
   };
 }

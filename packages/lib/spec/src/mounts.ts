@@ -79,9 +79,10 @@ function mapped(mount: Mount, maps: MountMaps | undefined): Mount {
 }
 
 function userMount(mount: MountRecord): Mount {
-  const access = mount.rw ? [] : [mount.readOnlyForceRecursive ? 'rro' : 'ro'];
   if (mount.type === 'tmpfs')
-    return { destination: mount.destination, type: 'tmpfs', source: 'tmpfs', options: [...mount.options, ...access] };
+    return { destination: mount.destination, type: 'tmpfs', source: 'tmpfs', options: [...mount.options, ...(mount.rw ? [] : ['ro'])] };
+  // What is mounted below the source is read-only with it, unless that is not wanted.
+  const access = mount.rw ? [] : [mount.readOnlyNonRecursive ? 'ro' : 'rro'];
   const options = [mount.nonRecursive ? 'bind' : 'rbind', mount.propagation || 'rprivate', ...access];
   return { destination: mount.destination, type: 'bind', source: mount.source, options };
 }

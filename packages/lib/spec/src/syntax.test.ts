@@ -6,7 +6,7 @@ import { compileSeccomp, defaultSeccompProfile } from '@gantry/oci/seccomp';
 import { parseSecurityOptions } from './security-options';
 
 it.each([
-  ['/src:/dst', { type: 'bind', source: '/src', destination: '/dst', rw: true, propagation: 'rprivate' }],
+  ['/src:/dst', { type: 'bind', source: '/src', destination: '/dst', rw: true, propagation: '' }],
   ['/src/:/dst/:ro', { source: '/src', destination: '/dst', rw: false }],
   ['/src:/dst:rshared,ro', { propagation: 'rshared', rw: false }],
   ['vol:/dst:nocopy', { type: 'volume', source: 'vol', copy: false }],

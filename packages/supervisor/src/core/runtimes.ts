@@ -67,7 +67,7 @@ export class RuntimeTable {
     public entries: Readonly<Record<string, Runtime>>,
     public defaultName: string,
   ) {
-    if (!Object.hasOwn(entries, defaultName))
+    if (!Object.hasOwn(entries, defaultName) && runtimeOfType(defaultName) === undefined)
       throw invalidArgument(`default-runtime "${defaultName}" is not among the runtimes: ${Object.keys(entries).join(', ')}`);
   }
 
@@ -83,7 +83,8 @@ export class RuntimeTable {
 
   /** By configured name; empty: the default; or a shim by containerd's name of it, as dockerd takes it. Throws dockerd's error for an unknown name. */
   get(name: string): Runtime {
-    const found = this.has(name || this.defaultName) ? this.entries[name || this.defaultName] : runtimeOfType(name);
+    const wanted = name || this.defaultName;
+    const found = this.has(wanted) ? this.entries[wanted] : runtimeOfType(wanted);
     if (found === undefined) throw invalidArgument(`unknown or invalid runtime name: ${name}`);
     return found;
   }

@@ -137,6 +137,7 @@ function settingsOf({ data, run, defaultLog }: EngineSurroundings): EngineSettin
     ipcMode: 'private',
     cgroupNamespace: '',
     liveRestore: true,
+    cdiSpecDirs: [],
     shutdownTimeout: 15,
     init: false,
     dns: [],

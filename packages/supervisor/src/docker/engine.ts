@@ -36,6 +36,8 @@ export interface EngineSettings extends CoreSettings {
   /** Whether containers go on when the engine stops, and how long they may all take when they do not: seconds, -1 without limit. */
   liveRestore: boolean;
   shutdownTimeout: number;
+  /** Folders of the descriptions of devices that containers ask for by name (CDI). */
+  readonly cdiSpecDirs: readonly string[];
   /** Static program that --init puts before the command; absent: --init is refused. */
   readonly initPath?: string;
   /** --init for containers that do not say. */

@@ -309,6 +309,7 @@ export function fakeEngine(world: FakeWorld, settings: Partial<Engine['settings'
       ipcMode: 'private',
       cgroupNamespace: '',
       liveRestore: true,
+      cdiSpecDirs: [join(world.root, 'cdi')],
       shutdownTimeout: 15,
       init: false,
       dns: ['192.0.2.53'],

@@ -2,9 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLogger } from '@gantry/rpc';
+import { findDevices, readDevices, withDevices } from '@gantry/spec';
 import { KnownDevices } from './known-devices';
-import { withDevices } from './inject';
-import { findDevices, readDevices } from './registry';
 
 const YAML = `
 cdiVersion: "0.6.0"
@@ -91,7 +90,7 @@ describe('devices by CDI', () => {
       mounts: [{ destination: '/gpu/lib', type: 'tmpfs' }],
     };
     const devices = findDevices(await known(), [{ name: 'vendor.com/gpu=one', optional: false }]);
-    expect(withDevices(spec, devices)).toEqual({
+    expect(await withDevices(spec, devices)).toEqual({
       ociVersion: '1.0.2',
       process: { user: { uid: 0, gid: 0, additionalGids: [0, 44] }, cwd: '/', env: ['ALL=1', 'FIRST=yes', 'PATH=/gpu'] },
       mounts: [{ destination: '/gpu/lib', source: '/lib', type: 'bind', options: ['ro', 'bind'] }],

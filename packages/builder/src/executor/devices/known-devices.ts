@@ -1,8 +1,6 @@
 import type { CDIDevice } from '@gantry/api/moby/buildkit/v1/types/worker';
 import type { Logger } from '@gantry/rpc';
-import type { KnownDevice } from './cdi-spec';
-import type { Device } from '../executor';
-import { find, readDevices } from './registry';
+import { type AskedDevice, devicesNamed, type KnownDevice, readDevices } from '@gantry/spec';
 
 const AUTO_ALLOW = 'org.mobyproject.buildkit.device.autoallow';
 /** As Go reads a boolean that holds. */
@@ -31,11 +29,11 @@ export class KnownDevices {
   }
 
   /** Those of the devices asked for that are neither granted, by any of their names, nor given to every build by their own description. */
-  refused(asked: readonly Device[], granted: ReadonlySet<string>): readonly string[] {
-    const given = new Set([...granted].flatMap((name) => find(this.devices, name)));
+  refused(asked: readonly AskedDevice[], granted: ReadonlySet<string>): readonly string[] {
+    const given = new Set([...granted].flatMap((name) => devicesNamed(this.devices, name)));
     return asked.flatMap(({ name, optional }) => {
       if (granted.has(name)) return [];
-      const found = find(this.devices, name);
+      const found = devicesNamed(this.devices, name);
       if (found.length === 0) return optional ? [] : [name];
       return found.filter((each) => !given.has(each) && !allowsItself(each)).map((each) => each.name);
     });

@@ -1,4 +1,5 @@
 import { asMeant, type ContainerCreateBody, containerCreateBody, createRules, RECURSIVE_READ_ONLY } from '@gantry/docker-api';
+import { detectCgroups } from '@gantry/linux';
 import { detached, invalidArgument } from '@gantry/rpc';
 import { sendJson } from '../../http/answer';
 import { hasBody, readJson } from '../../http/body';
@@ -12,6 +13,8 @@ export const containerCreate: Route = {
   async handle(x, engine) {
     const body = asMeant(createRules, await readCreate(x), x.version);
     const { HostConfig: host, NetworkingConfig: networking, ...config } = body;
+    // Before it could be asked for, no container had a cgroup namespace where cgroups are of version 1, whatever the engine's default.
+    if (host?.CgroupnsMode === '' && x.version.within('-1.41') && detectCgroups().mode !== 'v2') host.CgroupnsMode = 'host';
     parsePlatform(x.query.text('platform')); // refused here, passed on as it is
     const { id, warnings } = await engine.containers.create(detached(x.ctx), {
       name: x.query.text('name'),

@@ -1,4 +1,5 @@
 import { hostname as hostHostname } from 'node:os';
+import { dirname } from 'node:path';
 import type { MountRecord } from '@gantry/api/gantry/engine/v1/record';
 import { Container as ContainerdRecord } from '@gantry/api/containerd/services/containers/v1/containers';
 import { Container as DockerView } from '@gantry/api/gantry/engine/v1/record';
@@ -134,6 +135,7 @@ async function plan(engine: Engine, ctx: CallContext, id: string, request: Creat
     find: (ref) => findOther(engine, ref),
     exists: async (path) => (await engine.looks.look('exists', [path], { path, failure: `stat ${path}` })).value,
     topOnly: request.readOnlyNonRecursive,
+    engineRoot: dirname(engine.settings.dataRoot),
     leave: (mount) => makeVolume(engine, ctx, mount),
   });
   return {

@@ -4,6 +4,7 @@ import { MountRecord } from '@gantry/api/gantry/engine/v1/record';
 import type { ContainerConfig, HostConfig, Mount } from '@gantry/api/gantry/engine/v1/types';
 import { invalidArgument } from '@gantry/rpc';
 import type { DockerRecord } from '../records';
+import { propagationOf } from './engine-root';
 import { checkDestination, checkVolumeName, parseBind, PROPAGATIONS, tmpfsOptions } from '@gantry/spec';
 
 /** A mount as planned, and what its volume must be made with when it does not exist. */
@@ -23,6 +24,8 @@ export interface MountNeeds {
   readonly exists: (path: string) => Promise<boolean>;
   /** Binds that say nothing are read-only at their top alone. */
   readonly topOnly?: boolean;
+  /** Folder of everything that the engine keeps: binds of it, below it or above it must not hold its mounts. */
+  readonly engineRoot?: string;
   /** Makes a named volume whose mount was accepted before another one was refused: docker makes them while it checks. */
   readonly leave: (mount: Required<PlannedMount>) => Promise<void>;
 }
@@ -50,7 +53,7 @@ export async function planMounts(host: HostConfig, config: ContainerConfig, need
   for (const mount of host.Mounts) mounts.push(await fromMount(mount, needs));
   try {
     for (const text of host.Binds) {
-      const bind = fromBind(text, host.VolumeDriver, needs.topOnly === true);
+      const bind = fromBind(text, host.VolumeDriver, needs);
       if (covered.has(bind.record.destination)) throw duplicate(bind.record.destination);
       add(bind);
     }
@@ -93,7 +96,7 @@ function anonymous(destination: string, driver: string, mode = '', rw = true, co
   };
 }
 
-function fromBind(text: string, driver: string, topOnly: boolean): PlannedMount {
+function fromBind(text: string, driver: string, needs: Pick<MountNeeds, 'engineRoot' | 'topOnly'>): PlannedMount {
   const bind = parseBind(text);
   const { destination, mode, rw } = bind;
   if (bind.type === 'bind') {
@@ -104,8 +107,8 @@ function fromBind(text: string, driver: string, topOnly: boolean): PlannedMount 
         destination,
         mode,
         rw,
-        propagation: bind.propagation,
-        readOnlyNonRecursive: topOnly,
+        propagation: propagationOf(bind.source, bind.propagation, needs.engineRoot),
+        readOnlyNonRecursive: needs.topOnly === true,
         createSource: true,
       }),
     };
@@ -140,7 +143,7 @@ function inherited(volumesFrom: readonly string[], find: (ref: string) => Docker
 }
 
 /** One --mount. What it leaves out, and what contradicts its type, is refused by name. */
-async function fromMount(mount: Mount, needs: Pick<MountNeeds, 'exists' | 'topOnly'>): Promise<PlannedMount> {
+async function fromMount(mount: Mount, needs: Pick<MountNeeds, 'engineRoot' | 'exists' | 'topOnly'>): Promise<PlannedMount> {
   const fail = (why: string): never => {
     throw invalidArgument(`invalid mount config for type "${mount.Type}": ${why}`);
   };
@@ -166,7 +169,7 @@ async function fromMount(mount: Mount, needs: Pick<MountNeeds, 'exists' | 'topOn
       record: MountRecord.create({
         ...base,
         source: posix.normalize(mount.Source),
-        propagation: options?.Propagation || 'rprivate',
+        propagation: propagationOf(mount.Source, options?.Propagation ?? '', needs.engineRoot),
         nonRecursive: options?.NonRecursive ?? false,
         readOnlyNonRecursive: needs.topOnly === true || options?.ReadOnlyNonRecursive === true,
         readOnlyForceRecursive: options?.ReadOnlyForceRecursive ?? false,

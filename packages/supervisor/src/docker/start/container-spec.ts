@@ -6,6 +6,7 @@ import { stateOf } from '../../core/phases';
 import type { DockerContainer } from '../records';
 import { buildSpec, type EngineFiles, type JoinedPids, resolveUser } from '@gantry/spec';
 import type { Engine, Uses } from '../engine';
+import { withRequestedDevices } from './requested-devices';
 import { userFiles } from './user-files';
 import { networkFiles, writeNetworkFiles } from './files';
 import { specRemap } from './remap';
@@ -21,6 +22,7 @@ type Needs = Uses<{
   volumes: 'getVolume';
   network: 'getStatus';
   looks: 'look';
+  logger: true;
 }>;
 
 /** config.json of a container that is about to start, with the files that it mounts written. */
@@ -68,7 +70,7 @@ export async function containerSpec(
     cgroupVersion: engine.settings.cgroupVersion,
     defaultSeccomp: engine.settings.seccomp,
   });
-  return { spec, hostGateway };
+  return { spec: await withRequestedDevices(engine, spec, host), hostGateway };
 }
 
 /** What the engine gives to every container that does not say; inspect does not show it, as docker's does not. */

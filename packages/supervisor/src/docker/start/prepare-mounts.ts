@@ -1,13 +1,15 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { MountRecord } from '@gantry/api/gantry/engine/v1/record';
 import type { LookOptions } from '@gantry/linux/looks';
 import { type CallContext, prefixed } from '@gantry/rpc';
 import type { DockerContainer } from '../records';
 import type { Uses } from '../engine';
+import { touchesEngine } from '../create/engine-root';
 import { mountImage } from '../image-mounts/mount';
 import { checkPropagation } from './propagation';
 
 type Needs = Uses<{
+  settings: 'dataRoot';
   looks: 'look';
   volumes: 'addReference';
   snapshots: 'mounts';
@@ -27,7 +29,9 @@ async function prepare(engine: Needs, ctx: CallContext, id: string, mount: Mount
   if (mount.type === 'bind') {
     const { source } = mount;
     await engine.looks.look('bindSource', [source, mount.createSource], answering(source));
-    if (/^r?(shared|slave)$/.test(mount.propagation))
+    // Nobody asked for it where it is so because of the engine's folder: mounts there may be private.
+    const byItself = mount.propagation === 'rslave' && touchesEngine(source, dirname(engine.settings.dataRoot));
+    if (!byItself && /^r?(shared|slave)$/.test(mount.propagation))
       checkPropagation((await engine.looks.look('realPath', [source], answering(source))).value, mount.propagation);
     return mount;
   }

@@ -3,7 +3,7 @@ import { HostConfig, type SystemInfo } from '@gantry/api/gantry/engine/v1/types'
 import type { ImagesServiceService } from '@gantry/api/gantry/images/v1/images';
 import type { GetStatusResponse, NetworkServiceService } from '@gantry/api/gantry/network/v1/network';
 import { type CallContext, errorText, type ServiceClient } from '@gantry/rpc';
-import { cgroupNamespaceMode } from '@gantry/spec';
+import { cgroupNamespaceMode, readDevices } from '@gantry/spec';
 import type { DockerEvents } from '../events';
 import { Phase } from '../../core/phases';
 import type { DockerRecords } from '../records';
@@ -29,6 +29,8 @@ export interface EngineFacts {
   readonly debug: boolean;
   readonly liveRestore: boolean;
   readonly experimental: boolean;
+  /** Folders of the descriptions of devices. */
+  readonly cdiSpecDirs: readonly string[];
   /** Name of the --init program. */
   readonly initBinary: string;
   /** builtin, unconfined or a path. */
@@ -70,7 +72,7 @@ export async function systemInfo(needs: InfoNeeds, ctx: CallContext): Promise<Sy
       return fallback;
     }
   };
-  const [images, network, store] = await Promise.all([
+  const [images, network, store, devices] = await Promise.all([
     ask(
       'images',
       needs.images
@@ -80,6 +82,7 @@ export async function systemInfo(needs: InfoNeeds, ctx: CallContext): Promise<Sy
     ),
     ask<GetStatusResponse | undefined>('network', needs.network.getStatus(ctx, {}, { timeoutMs: ASK_MS }), undefined),
     needs.images.getInfo(ctx, {}, { timeoutMs: ASK_MS }).catch(() => undefined), // that it does not answer is said above
+    readDevices(facts.cdiSpecDirs, { warn: (_about: unknown, message = '') => void warnings.push(`WARNING: ${message}`) }),
   ]);
   warnings.push(...(network?.warnings ?? []), ...cgroupWarnings(cgroup), ...boundWarnings(facts.logBound));
   const counts = countPhases(records);
@@ -162,9 +165,9 @@ export async function systemInfo(needs: InfoNeeds, ctx: CallContext): Promise<Sy
     ProductLicense: '',
     DefaultAddressPools: (network?.defaultAddressPools ?? []).map(addressPool),
     FirewallBackend: firewall(network),
-    DiscoveredDevices: [],
+    DiscoveredDevices: devices.map(({ name }) => ({ Source: 'cdi', ID: name })),
     Warnings: warnings,
-    CDISpecDirs: [],
+    CDISpecDirs: [...facts.cdiSpecDirs],
     Containerd: { Address: facts.supervisorSocket, Namespaces: { Containers: facts.namespace, Plugins: '' } },
   };
 }

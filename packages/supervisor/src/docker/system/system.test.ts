@@ -32,6 +32,7 @@ function setUp(change: Partial<SystemNeeds> = {}) {
       debug: false,
       liveRestore: true,
       experimental: false,
+      cdiSpecDirs: [],
       initBinary: 'gantry-init',
       seccompProfile: 'builtin',
       userNamespaces: true,

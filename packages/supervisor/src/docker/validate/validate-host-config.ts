@@ -32,9 +32,7 @@ export function validateHostConfig(host: HostConfig, config: ContainerConfig): s
       option === 'size' ? "--storage-opt is supported only for overlay over xfs with 'pquota' mount option" : `Unknown option ${option}`,
     );
   }
-  const [request] = host.DeviceRequests;
-  if (request?.Driver === 'cdi')
-    throw invalidArgument(`CDI device injection failed: unresolvable CDI devices ${request.DeviceIDs.join(', ')}`);
+  const request = host.DeviceRequests.find(({ Driver }) => Driver !== 'cdi'); // those that the host describes are looked up at the start
   if (request !== undefined) {
     throw invalidArgument(
       `could not select device driver "${request.Driver}" with capabilities: [${request.Capabilities.map((set) => `[${set.items.join(' ')}]`).join(' ')}]`,

@@ -35,7 +35,15 @@ it.each([
     { DeviceRequests: [{ Driver: 'nvidia', Count: -1n, Capabilities: [{ items: ['gpu'] }] }] },
     'could not select device driver "nvidia" with capabilities: [[gpu]]',
   ],
-  [{ DeviceRequests: [{ Driver: 'cdi', DeviceIDs: ['v/c=a', 'v/c=b'] }] }, 'unresolvable CDI devices v/c=a, v/c=b'],
+  [
+    {
+      DeviceRequests: [
+        { Driver: 'cdi', DeviceIDs: ['v/c=a'] },
+        { Count: 1n, Capabilities: [{ items: ['gpu'] }] },
+      ],
+    },
+    'driver "" with',
+  ],
   [{ Memory: 1n }, 'Minimum memory limit allowed is 6MB'],
   [{ MemorySwap: 10_000_000n }, 'You should always set the Memory limit when using Memoryswap limit'],
   [{ Memory: 10_000_000n, MemorySwap: 7_000_000n }, 'Minimum memoryswap limit should be larger than memory limit'],

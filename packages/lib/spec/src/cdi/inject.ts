@@ -1,18 +1,21 @@
-import { AT, S, syscalls } from '@gantry/linux';
+import { stat } from 'node:fs/promises';
 import type { Hooks, LinuxDevice, LinuxDeviceCgroup, Spec } from '@gantry/oci';
 import { failedPrecondition, invalidArgument } from '@gantry/rpc';
+import { deviceOf } from '../devices';
 import type { CdiDeviceNode, ContainerEdits, KnownDevice } from './cdi-spec';
 
 /** A container's config.json with devices: what their descriptions say for all, then for each. */
-export function withDevices(spec: Spec, devices: readonly KnownDevice[]): Spec {
+export async function withDevices(spec: Spec, devices: readonly KnownDevice[]): Promise<Spec> {
   const edits = [...new Set(devices.map((device) => device.spec))].map(({ containerEdits = {} }) => containerEdits);
-  return [...edits, ...devices.map(({ device }) => device.containerEdits)].reduce(edited, spec);
+  let result = spec;
+  for (const each of [...edits, ...devices.map(({ device }) => device.containerEdits)])
+    result = edited(result, each, await Promise.all((each.deviceNodes ?? []).map(nodeOf)));
+  return result;
 }
 
-function edited(spec: Spec, edits: ContainerEdits): Spec {
+function edited(spec: Spec, edits: ContainerEdits, nodes: readonly LinuxDevice[]): Spec {
   const { env = [], deviceNodes = [], mounts = [], hooks = [], additionalGids = [], netDevices = [] } = edits;
   const { process: program, linux = {} } = spec;
-  const nodes = deviceNodes.map(nodeOf);
   const mounted = mounts.map(({ hostPath, containerPath, type = 'bind', options = [] }) => ({
     destination: containerPath,
     source: hostPath,
@@ -60,7 +63,7 @@ function withVariables(env: readonly string[], more: readonly string[]): string[
 }
 
 /** What the description leaves out of a node is as the host's has it. */
-function nodeOf(node: CdiDeviceNode): LinuxDevice {
+async function nodeOf(node: CdiDeviceNode): Promise<LinuxDevice> {
   const { path, hostPath = path, fileMode, uid, gid } = node;
   const owner = {
     ...(fileMode === undefined ? {} : { fileMode }),
@@ -69,18 +72,20 @@ function nodeOf(node: CdiDeviceNode): LinuxDevice {
   };
   if (node.type !== undefined && node.major !== undefined)
     return { path, type: node.type, major: node.major, minor: node.minor ?? 0, ...owner };
-  const { mode, rdev } = hostNode(hostPath);
-  const type = (mode & S.IFMT) === S.IFBLK ? 'b' : (mode & S.IFMT) === S.IFCHR ? 'c' : undefined;
-  if (type === undefined) throw failedPrecondition(`${hostPath} is no device`);
-  return { path, type, major: rdev.major, minor: rdev.minor, fileMode: mode & 0o777, ...owner };
-}
-
-function hostNode(path: string): ReturnType<typeof syscalls.statx> {
-  try {
-    return syscalls.statx(AT.FDCWD, path, 0);
-  } catch (error) {
-    throw failedPrecondition(`device ${path} is not there`, { cause: error });
-  }
+  const status = await stat(hostPath).catch((error: unknown) => {
+    throw failedPrecondition(`device ${hostPath} is not there`, { cause: error });
+  });
+  const found = deviceOf(status, path);
+  if (found === undefined) throw failedPrecondition(`${hostPath} is no device`);
+  const { type, major, minor } = found;
+  return {
+    path,
+    type,
+    ...(major === undefined ? {} : { major }),
+    ...(minor === undefined ? {} : { minor }),
+    fileMode: status.mode & 0o777,
+    ...owner,
+  };
 }
 
 function ruleOf({ type, major, minor }: LinuxDevice, node: CdiDeviceNode | undefined): LinuxDeviceCgroup {

@@ -2,8 +2,15 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorText, failedPrecondition, type Logger } from '@gantry/rpc';
 import { parse } from 'yaml';
-import type { Device } from '../executor';
 import { type CdiSpec, faultOf, type KnownDevice } from './cdi-spec';
+
+/** A device that somebody asks for. */
+export interface AskedDevice {
+  /** Its name by CDI: vendor.com/class=name. */
+  readonly name: string;
+  /** Without it where the host has none of that name. */
+  readonly optional: boolean;
+}
 
 const CLASS = 'org.mobyproject.buildkit.device.class';
 
@@ -49,9 +56,9 @@ async function readSpecs(directory: string, logger: Pick<Logger, 'warn'>): Promi
  * The devices that are asked for: `KIND=NAME` one, `KIND=*` all of a kind, `KIND` its first; else those that an annotation puts into a class of that name. Errors:
  * failedPrecondition for one that is required and not there.
  */
-export function findDevices(known: readonly KnownDevice[], asked: readonly Device[]): KnownDevice[] {
+export function findDevices(known: readonly KnownDevice[], asked: readonly AskedDevice[]): KnownDevice[] {
   const found = asked.flatMap(({ name, optional }) => {
-    const these = find(known, name);
+    const these = devicesNamed(known, name);
     if (these.length === 0 && !optional) throw failedPrecondition(`required device "${name}" is not registered`);
     return these;
   });
@@ -59,7 +66,7 @@ export function findDevices(known: readonly KnownDevice[], asked: readonly Devic
 }
 
 /** The devices that a name stands for. */
-export function find(known: readonly KnownDevice[], asked: string): KnownDevice[] {
+export function devicesNamed(known: readonly KnownDevice[], asked: string): KnownDevice[] {
   const [kind = '', name] = asked.split('=', 2);
   const ofKind = kind.includes('/') ? known.filter((each) => each.spec.kind === kind) : [];
   const named =
