@@ -69,7 +69,7 @@ export const exceptions: { readonly [M in keyof Messages]?: Exceptions<Messages[
   HostConfigUlimit: { go: 'units.Ulimit' },
   ThrottleDevice: { go: 'blkiodev.ThrottleDevice', types: { Rate: 'uint64' } },
   DeviceMapping: { go: 'container.DeviceMapping' },
-  DeviceRequest: { go: 'container.DeviceRequest', made: ['Options'], types: { Count: 'int' } },
+  DeviceRequest: { go: 'container.DeviceRequest', types: { Count: 'int' } },
   RestartPolicy: { go: 'container.RestartPolicy', types: { MaximumRetryCount: 'int' } },
   Mount: { go: 'mount.Mount', omit: 'all', refused: ['ClusterOptions'] },
   MountBindOptions: { go: 'mount.BindOptions', omit: 'all' },
