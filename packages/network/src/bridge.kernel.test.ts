@@ -45,6 +45,19 @@ asRoot('networks on a real kernel', () => {
     await ping(sandbox, '172.17.0.1');
   });
 
+  it('has networks whose packets are too small for IPv6, and tells a name that is taken', async () => {
+    const options = { 'com.docker.network.driver.mtu': '1234' };
+    const { network } = await world.service.client.createNetwork(context(), createRequest({ name: 'small', options }));
+    const sandbox = await world.host.sandbox();
+    const endpoint = await join(sandbox, { networkRef: network?.id ?? '' });
+    expect(await sandbox.run('ip', 'link', 'show', 'eth0')).toContain('mtu 1234');
+    await ping(sandbox, endpoint.gateway);
+    const taken = { driverOptions: { 'com.docker.network.endpoint.ifname': 'eth0' } };
+    await expect(join(sandbox, { ...taken, sandboxId: endpoint.sandboxId })).rejects.toThrow(
+      /error renaming interface .* to "eth0": file exists/,
+    );
+  });
+
   it('lets neighbours talk and gives the outside the address of the host', async () => {
     const [a, b, outside] = [
       await world.host.sandbox(),

@@ -38,6 +38,9 @@ export function linkHeader(index: number, flags: number, change: number): Buffer
   return out;
 }
 
+/** The least MTU of IPv6 (RFC 8200). */
+const IPV6_MTU = 1280;
+
 const noIpv6Address = (): Buffer =>
   attribute.nested(IFLA.afSpec, [attribute.nested(AF_INET6, [attribute.u8(INET6_ADDR_GEN_MODE, ADDR_GEN_NONE)])]);
 
@@ -101,15 +104,16 @@ export function createVeth(pair: VethPair): Request {
  * A bridge port by name: hairpin on (a container may reach itself through its published port when bridge netfilter is on), no IPv6
  * address of its own, isolated from the other isolated ports when the containers of the network may not talk. Brings it up.
  */
-export function configurePort(name: string, isolated: boolean): Request {
+export function configurePort(name: string, isolated: boolean, mtu: number | undefined): Request {
   const attributes = [
     attribute.text(IFLA.ifname, name),
     attribute.nested(IFLA.linkInfo, [
       attribute.text(INFO.slaveKind, 'bridge'),
       attribute.nested(INFO.slaveData, [attribute.u8(PORT.mode, 1), attribute.u8(PORT.isolated, isolated ? 1 : 0)]),
     ]),
-    noIpv6Address(),
   ];
+  // Where packets are too small for it the kernel has no IPv6 on the interface, and nothing that could be set.
+  if (mtu === undefined || mtu >= IPV6_MTU) attributes.push(noIpv6Address());
   return {
     type: RTM.newLink,
     flags: FLAG.ack,

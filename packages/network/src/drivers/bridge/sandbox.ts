@@ -18,7 +18,7 @@ export interface SandboxInterface extends Omit<InterfaceSettings, 'routes'> {
 
 /** Makes the interface and configures it. What is there already is kept, so a half-done run is finished by repeating it. */
 export async function plug(kernel: NetworkKernel, route: NetlinkConnection, namespace: Namespace, wanted: SandboxInterface): Promise<void> {
-  const port = configurePort(wanted.hostName, wanted.isolated);
+  const port = configurePort(wanted.hostName, wanted.isolated, wanted.mtu);
   try {
     await route.request([
       createVeth({

@@ -11,7 +11,7 @@ export function interfaceName(prefix: string, { name: endpoint, driverOptions, i
   const wanted = driverOptions[NAME] ?? '';
   if (wanted === '') return freeName(prefix, interfaces);
   if (interfaces.has(deviceName(wanted, NAME)) || wanted === 'lo')
-    throw conflict(`endpoint ${endpoint}: option ${NAME}: interface "${wanted}": file exists`);
+    throw conflict(`error renaming interface of endpoint ${endpoint} to "${wanted}": file exists`);
   return wanted;
 }
 

@@ -27,14 +27,15 @@ export function planNetworks(host: HostConfig, networking: NetworkingConfig | un
   );
   if (joinedContainer(mode) !== undefined) return { endpoints: {}, order: [] };
   const endpoints: Record<string, EndpointSettings> = Object.fromEntries(asked);
-  endpoints[mode] ??= EndpointSettings.create();
+  // Endpoints take the place of the default network, unless that is one of them, as docker has it.
+  if (endpoints[mode] === undefined && (asked.length === 0 || mode !== 'bridge')) endpoints[mode] = EndpointSettings.create();
   if (isPredefined(mode) && mode !== 'bridge' && asked.some(([name]) => name !== mode)) {
     throw invalidArgument(`conflicting options: cannot attach both user-defined and non-user-defined network-modes`);
   }
   const main = endpoints[mode];
-  if (mac !== '' && main.MacAddress !== '' && main.MacAddress !== mac)
+  if (mac !== '' && main !== undefined && main.MacAddress !== '' && main.MacAddress !== mac)
     throw invalidArgument('conflicting MAC address specified: must be the same in the container and in the endpoint configuration');
-  if (mac !== '') main.MacAddress = mac;
+  if (mac !== '' && main !== undefined) main.MacAddress = mac;
   for (const [name, settings] of Object.entries(endpoints)) {
     const ip = settings.IPAMConfig;
     if (isPredefined(name) && ip !== undefined && (ip.IPv4Address !== '' || ip.IPv6Address !== '')) {
@@ -43,5 +44,5 @@ export function planNetworks(host: HostConfig, networking: NetworkingConfig | un
     if (isPredefined(name) && settings.Aliases.length > 0)
       throw invalidArgument('invalid endpoint settings:\nnetwork-scoped alias is supported only for containers in user defined networks');
   }
-  return { endpoints, order: [mode, ...Object.keys(endpoints).filter((name) => name !== mode)] };
+  return { endpoints, order: Object.keys(endpoints).sort((a, b) => Number(b === mode) - Number(a === mode)) };
 }
