@@ -343,9 +343,9 @@ describe('ours in particular', () => {
     const config = join(folder, 'daemon.json');
     writeFileSync(config, '{"debug": true}');
     expect(await run('gantry', '--config-file', config, '--validate')).toMatchObject({ code: 0, stderr: 'configuration OK\n' });
-    writeFileSync(config, '{"ipv6": true, "default-gateway-v6": "fd00::9"}');
+    writeFileSync(config, '{"ipv6": true, "userland-proxy-path": "/bin/false"}');
     const end = await run('gantry', '--config-file', config, '--validate');
-    expect([end.code, end.stderr]).toEqual([1, expect.stringContaining('"default-gateway-v6" "fd00::9" is not supported by Gantry: ')]);
+    expect([end.code, end.stderr]).toEqual([1, expect.stringContaining('"userland-proxy-path" "/bin/false" is not supported by Gantry: ')]);
   });
 
   const unit = '/lib/systemd/system/docker.service';

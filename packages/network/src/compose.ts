@@ -14,7 +14,7 @@ import { Chain } from './cni/chain';
 import { ConfigDirectory } from './cni/directory';
 import { Pods } from './cni/pods';
 import type { NetworkConfig } from './config';
-import { bridgeAddresses, instanceNames, pluginEnvironment, poolsOf } from './config';
+import { bridgeAddresses, instanceNames, ipv6Block, pluginEnvironment, poolsOf } from './config';
 import { forgetUdpFlows } from './conntrack/forget';
 import { HostResolvers } from './dns/host-resolvers';
 import { EmbeddedResolvers } from './dns/sandbox-resolvers';
@@ -285,7 +285,7 @@ export function compose(context: NetworkContext): Running {
       await ensurePredefined(parts, {
         device: service.names.device,
         ipv4: bridgeAddresses(config.bridge),
-        ...(config.bridge.ipv6 ? { ipv6: bridgeAddresses({ subnet: config.bridge['subnet-v6'], range: config.bridge['range-v6'] }) } : {}),
+        ...(config.bridge.ipv6 ? { ipv6: bridgeAddresses(ipv6Block(config.bridge)) } : {}),
         options,
         isContested: (network) =>
           service.devices.isContested(

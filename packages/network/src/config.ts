@@ -3,10 +3,12 @@ import { isIPv4 } from 'node:net';
 import { invalidArgument } from '@gantry/rpc';
 import type { CommonConfig, FlagTable } from '@gantry/service';
 import { commonDefaults } from '@gantry/service';
-import { contains, type Family, first, formatAddress, formatCidr, isSame, last, parseCidr, WIDTH } from './address/cidr';
+import { contains, type Family, first, formatAddress, formatCidr, isSame, last, parseAddress, parseCidr, WIDTH } from './address/cidr';
 import type { AddressPool } from './address/pools';
 import { DEFAULT_POOLS } from './address/pools';
+import { DEFAULT_GATEWAY } from './drivers/bridge/options';
 import { MAX_NAME } from './link/link';
+import type { BridgeSubnet } from './operations/predefined';
 
 /** Set by the build. */
 export const version = process.env['GANTRY_VERSION'] ?? '0.0.0';
@@ -26,8 +28,12 @@ export interface NetworkConfig {
     readonly ipv6: boolean;
     /** The same as `subnet`, of IPv6; not used without. */
     readonly 'subnet-v6': string;
+    /** Who routes for containers, an address of the subnet; empty: the bridge itself. */
+    readonly gateway: string;
     /** The same as `range`, of IPv6. */
     readonly 'range-v6': string;
+    /** The same as `gateway`, of IPv6. */
+    readonly 'gateway-v6': string;
     /** 0: the kernel's default. */
     readonly mtu: number;
     /** Containers on the default bridge may talk to each other. */
@@ -77,9 +83,11 @@ export const networkDefaults: NetworkConfig = {
     shared: '',
     subnet: '',
     range: '',
+    gateway: '',
     ipv6: false,
     'subnet-v6': '',
     'range-v6': '',
+    'gateway-v6': '',
     mtu: 0,
     icc: true,
     masquerade: true,
@@ -114,7 +122,7 @@ export function checkNetworkConfig(config: CommonConfig & NetworkConfig): void {
     if (bridge[key] !== '' && (bridge[key].length > MAX_NAME || !/^[^\s/:]+$/.test(bridge[key])))
       throw invalidArgument(`bridge.${key} "${bridge[key]}" is no interface name`);
   checkBlock(4, bridge, '');
-  checkBlock(6, { subnet: bridge['subnet-v6'], range: bridge['range-v6'] }, '-v6');
+  checkBlock(6, ipv6Block(bridge), '-v6');
   if (bridge.mtu !== 0 && !(bridge.mtu >= 68 && bridge.mtu <= 65535))
     throw invalidArgument(`bridge.mtu ${bridge.mtu} is not between 68 and 65535`);
   if (config.table !== '' && !/^[A-Za-z][A-Za-z0-9_.-]{0,127}$/.test(config.table))
@@ -134,7 +142,15 @@ export function checkNetworkConfig(config: CommonConfig & NetworkConfig): void {
 interface BridgeBlock {
   readonly subnet: string;
   readonly range: string;
+  readonly gateway: string;
 }
+
+/** What the default bridge is told of IPv6. */
+export const ipv6Block = (bridge: NetworkConfig['bridge']): BridgeBlock => ({
+  subnet: bridge['subnet-v6'],
+  range: bridge['range-v6'],
+  gateway: bridge['gateway-v6'],
+});
 
 function checkBlock(family: Family, block: BridgeBlock, suffix: string): void {
   const subnet = block.subnet === '' ? undefined : parseCidr(block.subnet);
@@ -148,17 +164,21 @@ function checkBlock(family: Family, block: BridgeBlock, suffix: string): void {
     (subnet === undefined || range === undefined || !contains(subnet, first(range)) || !contains(subnet, last(range)))
   )
     throw invalidArgument(`bridge.range${suffix} "${block.range}" is no part of bridge.subnet${suffix} "${block.subnet}"`);
+  const gateway = block.gateway === '' ? undefined : parseAddress(block.gateway);
+  if (block.gateway !== '' && (subnet === undefined || gateway === undefined || !contains(subnet, gateway)))
+    throw invalidArgument(`bridge.gateway${suffix} "${block.gateway}" is no address of bridge.subnet${suffix} "${block.subnet}"`);
 }
 
 /** Subnet, gateway and range of the default bridge, as networks have them. */
-export function bridgeAddresses({ subnet, range }: BridgeBlock): BridgeBlock & { readonly gateway: string } {
+export function bridgeAddresses({ subnet, range, gateway: router }: BridgeBlock): BridgeSubnet {
   const written = subnet === '' ? undefined : parseCidr(subnet);
   const part = range === '' ? undefined : parseCidr(range);
-  if (written === undefined) return { subnet: '', gateway: '', range: '' };
+  if (written === undefined) return { subnet: '', gateway: '', range: '', auxAddresses: {} };
   return {
     subnet: formatCidr({ address: first(written), prefix: written.prefix }),
     gateway: isSame(written.address, first(written)) ? '' : formatAddress(written.address),
     range: part === undefined ? '' : formatCidr({ address: first(part), prefix: part.prefix }),
+    auxAddresses: router === '' ? {} : { [DEFAULT_GATEWAY[written.address.family]]: router },
   };
 }
 

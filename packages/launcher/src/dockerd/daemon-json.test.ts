@@ -84,6 +84,12 @@ test('every service takes what comes out, or refuses it', () => {
   });
   write({ ipv6: true, 'fixed-cidr-v6': 'fd00:cc::/64' });
   expect(readSettings(flags()).plan.services.network).toMatchObject({ bridge: { 'subnet-v6': 'fd00:cc::/64', 'range-v6': '' } });
+  write({ bip: '10.9.8.1/24', 'default-gateway': '10.9.8.9', ipv6: true, bip6: 'fd00:cc::5/64', 'default-gateway-v6': 'fd00:cc::9' });
+  expect(readSettings(flags()).plan.services.network).toMatchObject({ bridge: { gateway: '10.9.8.9', 'gateway-v6': 'fd00:cc::9' } });
+  write({ bip: '10.9.8.1/24', 'default-gateway': '10.9.9.9' });
+  expect(() => readSettings(flags())).toThrow('bridge.gateway "10.9.9.9" is no address of bridge.subnet "10.9.8.1/24"');
+  write({ 'default-gateway-v6': '10.9.8.9' });
+  expect(() => readSettings(flags())).toThrow('"default-gateway-v6" "10.9.8.9" is no IPv6 address');
   write({ ipv6: true, 'fixed-cidr-v6': '10.9.9.0/25' });
   expect(() => readSettings(flags())).toThrow('"10.9.9.0/25" is neither an IPv6 subnet');
   write({ bip: '10.9.8.1/24', 'fixed-cidr': '10.9.9.0/25' });

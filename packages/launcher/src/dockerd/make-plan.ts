@@ -37,12 +37,13 @@ export function makePlan({ flags, keys, certificates }: Said): Plan {
     plan.set('gateway', 'tlskey', tls.key || `${certificates}/key.pem`);
     plan.set('gateway', 'tlscacert', tls.ca || `${certificates}/ca.pem`);
   }
-  for (const [{ address, range }, suffix] of [
+  for (const [{ address, range, gateway }, suffix] of [
     [plan.bridge, ''],
     [plan.bridge6, '-v6'],
   ] as const) {
     plan.set('network', `bridge.subnet${suffix}`, address || range);
     plan.set('network', `bridge.range${suffix}`, address === '' ? '' : range);
+    plan.set('network', `bridge.gateway${suffix}`, gateway);
   }
   const folders = plan.devices.on ? plan.devices.folders : [];
   if (folders !== undefined) for (const service of ['supervisor', 'build'] as const) plan.set(service, 'cdi-spec-dirs', folders);

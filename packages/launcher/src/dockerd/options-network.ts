@@ -93,7 +93,11 @@ export const networkOptions: readonly DockerdOption[] = [
     help: 'not supported',
     take: refused('the default bridge is a device of its own; give it an address by bip, or make networks of your own'),
   }),
-  both('default-gateway', { type: 'string', help: 'not supported', take: refused("the bridge's address is the gateway: set bip") }),
+  both('default-gateway', {
+    type: 'string',
+    help: 'who routes for containers of the default bridge, an address of its subnet (default: the bridge)',
+    take: (plan, value, name) => void (plan.bridge.gateway = addressOf(value, name, 4)),
+  }),
   both('allow-direct-routing', {
     type: 'bool',
     help: 'true: packets that are routed to containers are never dropped here',
@@ -115,8 +119,18 @@ export const networkOptions: readonly DockerdOption[] = [
     help: 'part of that subnet for containers, or all of it, CIDR',
     take: (plan, value) => void (plan.bridge6.range = String(value)),
   }),
-  both('default-gateway-v6', { type: 'string', help: 'not supported', take: refused("the bridge's address is the gateway: set bip6") }),
+  both('default-gateway-v6', {
+    type: 'string',
+    help: 'the same of IPv6',
+    take: (plan, value, name) => void (plan.bridge6.gateway = addressOf(value, name, 6)),
+  }),
 ];
+
+function addressOf(value: Value, name: string, family: 4 | 6): string {
+  const text = String(value);
+  if (text !== '' && isIP(text) !== family) throw invalidArgument(`${name} "${text}" is no IPv${family} address`);
+  return text;
+}
 
 function takeDns(plan: Plan, value: Value): void {
   for (const address of value as readonly string[])

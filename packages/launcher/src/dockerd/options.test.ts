@@ -27,6 +27,8 @@ const own: Readonly<Record<string, Value>> = {
   labels: ['a=b'],
   dns: ['192.0.2.1'],
   'host-gateway-ip': ['192.0.2.1'],
+  'default-gateway': '192.0.2.1',
+  'default-gateway-v6': 'fd00::1',
   'exec-opts': ['native.cgroupdriver=systemd'],
   hosts: ['tcp://127.0.0.1:1'],
   proxies: { 'http-proxy': 'http://p' },

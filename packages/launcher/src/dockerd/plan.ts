@@ -7,6 +7,8 @@ type Tree = Record<string, unknown>;
 interface BridgeBlock {
   address: string;
   range: string;
+  /** Who routes for containers; empty: the bridge. */
+  gateway: string;
 }
 
 /** What a command line and a daemon.json of dockerd's come to: a configuration for each service, and what the process itself does. */
@@ -19,9 +21,9 @@ export class Plan {
   hosts: readonly string[] = [];
   tls: { verify: boolean; ca: string; cert: string; key: string; on: boolean } = { on: false, verify: false, ca: '', cert: '', key: '' };
   /** Without an address of its own the range is all of the bridge's subnet. */
-  bridge: BridgeBlock = { address: '', range: '' };
+  bridge: BridgeBlock = { address: '', range: '', gateway: '' };
   /** The same of IPv6. */
-  bridge6: BridgeBlock = { address: '', range: '' };
+  bridge6: BridgeBlock = { address: '', range: '', gateway: '' };
   /** Whether containers may ask for devices by the names of CDI, and the folders that describe them; undefined: the usual ones. */
   readonly devices: { on: boolean; folders: readonly string[] | undefined } = { on: true, folders: undefined };
   /** Told in the log: what is taken and means something else here. */

@@ -119,8 +119,13 @@ export class OwnTable {
 const byKey = (rules: readonly PortRule[]): Map<string, PortRule> =>
   new Map(
     rules.map((rule) => {
-      const { protocol, host, containerAddress, containerPort } = rule;
-      const way = host === undefined ? 'open' : `${host.address === undefined ? '' : formatAddress(host.address)} ${host.port}`;
+      const { protocol, host, trusted, containerAddress, containerPort } = rule;
+      const way =
+        host === undefined
+          ? trusted === true
+            ? 'trusted'
+            : 'open'
+          : `${host.address === undefined ? '' : formatAddress(host.address)} ${host.port}`;
       return [`${protocol} ${way} ${formatAddress(containerAddress)} ${containerPort}`, rule];
     }),
   );

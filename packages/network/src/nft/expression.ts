@@ -100,6 +100,11 @@ export function translateDestination(family: 4 | 6, address: number, port: numbe
   ]);
 }
 
+/** SNAT to the address in a register, or in four of them. */
+export function translateSource(family: 4 | 6, address: number): Expression {
+  return expression('nat', [attribute.be32(1, 0), attribute.be32(2, NAT_FAMILY[family]), attribute.be32(3, address)]);
+}
+
 /** NFPROTO_IPV4 and NFPROTO_IPV6. */
 const NAT_FAMILY = { 4: 2, 6: 10 } as const;
 

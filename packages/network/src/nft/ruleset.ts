@@ -16,6 +16,8 @@ export interface BridgeRules {
   readonly interContainer: boolean;
   /** Nothing is forwarded to it or from it. */
   readonly internal: boolean;
+  /** Devices of the host from which published ports are open at the containers' own addresses. */
+  readonly trusted?: readonly string[];
   /** What it has of each family. */
   readonly subnets: Readonly<Partial<Record<Family, SubnetRules>>>;
 }
@@ -24,6 +26,8 @@ export interface SubnetRules {
   readonly subnet: Cidr;
   /** What leaves it gets the host's address. */
   readonly masquerade: boolean;
+  /** Which of the host's addresses that is; absent: that of the device which it leaves by. */
+  readonly source?: Address;
   /** It is reached by its own addresses, at ports that are open. */
   readonly routed: boolean;
   /** It is reached by its own addresses at any port, but not from other networks of ours. */
@@ -35,6 +39,8 @@ export interface PortRule {
   readonly protocol: 'tcp' | 'udp';
   /** Its address is of the family of the container's; undefined stands for all. */
   readonly host: { readonly address: Address | undefined; readonly port: number } | undefined;
+  /** Only for those who come from a trusted device. */
+  readonly trusted?: boolean;
   readonly containerAddress: Address;
   readonly containerPort: number;
 }
@@ -74,6 +80,9 @@ const setsOf = (family: Family) => {
     anyPorts: { name: 'any-ports', id: 7, key: [FIELD.protocol, FIELD.port], keyLength: 8, ...target },
     routed: { name: 'routed', id: 8, key: [FIELD.interfaceName], keyLength: NAME_LENGTH },
     unprotected: { name: 'unprotected', id: 10, key: [FIELD.interfaceName], keyLength: NAME_LENGTH },
+    trusted: { name: 'trusted', id: 11, key: [FIELD.interfaceName, FIELD.interfaceName], keyLength: 2 * NAME_LENGTH },
+    trustedOpen: { name: 'trusted-open', id: 12, key: [FIELD.protocol, field, FIELD.port], keyLength: length + 8 },
+    sources: { name: 'sources', id: 13, key: [FIELD.interfaceName], keyLength: NAME_LENGTH, data: [field], dataLength: length },
     open: { name: 'open', id: 9, key: [FIELD.protocol, field, FIELD.port], keyLength: length + 8 },
   } as const satisfies Record<string, SetShape>;
 };
@@ -191,6 +200,15 @@ function forwardRules(family: Family, markBit: number): expression.Expression[][
       expression.inSet(NAMES.open.name, R0),
       accept,
     ],
+    [
+      ...inputAndOutput,
+      expression.inSet(NAMES.trusted.name, R0),
+      protocolTo(R0),
+      expression.loadPayload(expression.HEADER.network, destination, length, R1),
+      destinationPortTo(register(1 + registers)),
+      expression.inSet(NAMES.trustedOpen.name, R0),
+      accept,
+    ],
     [...input, expression.inSet(NAMES.bridges.name, R0, true), ...output, expression.inSet(NAMES.unprotected.name, R0), accept],
     [...output, expression.inSet(NAMES.bridges.name, R0), drop],
   ];
@@ -208,6 +226,13 @@ function masqueradeRules(family: Family): expression.Expression[][] {
       expression.inSet(NAMES.subnets.name, R0),
       ...wasTranslated,
       expression.masquerade(),
+    ],
+    [
+      ...output,
+      expression.inSet(NAMES.bridges.name, R0, true),
+      ...input,
+      expression.loadFromMap(NAMES.sources.name, R0, R0),
+      expression.translateSource(family, R0),
     ],
     [
       ...input,
@@ -230,7 +255,8 @@ function bridgeElements(family: Family, bridge: BridgeRules): [SetKey, Element[]
   return [
     ['bridges', single],
     ...(own === undefined ? [] : [['subnets', intervalOf(own.subnet)] as [SetKey, Element[]]]),
-    ...(own?.masquerade === true && !bridge.internal ? [['masquerade', single] as [SetKey, Element[]]] : []),
+    ...(own?.masquerade === true && !bridge.internal ? [leavingAs(bridge.device, own.source)] : []),
+    ...trustedElements(bridge),
     ...(own?.routed === true ? [['routed', single] as [SetKey, Element[]]] : []),
     ...(own?.unprotected === true && !bridge.internal ? [['unprotected', single] as [SetKey, Element[]]] : []),
     ...(bridge.internal ? [['internal', single] as [SetKey, Element[]]] : []),
@@ -238,17 +264,24 @@ function bridgeElements(family: Family, bridge: BridgeRules): [SetKey, Element[]
   ];
 }
 
+/** By which address what leaves a network is known outside. */
+const leavingAs = (device: string, source: Address | undefined): [SetKey, Element[]] =>
+  source === undefined ? ['masquerade', [{ key: name(device) }]] : ['sources', [{ key: name(device), data: toBytes(source) }]];
+
+const trustedElements = ({ device, trusted = [] }: BridgeRules): [SetKey, Element[]][] =>
+  trusted.length === 0 ? [] : [['trusted', trusted.map((from) => ({ key: Buffer.concat([name(from), name(device)]) }))]];
+
 const intervalOf = (subnet: Cidr): Element[] => [
   { key: toBytes(first(subnet)) },
   { key: toBytes(plus(last(subnet), 1n)), intervalEnd: true },
 ];
 
-const PORT_SETS = ['ports', 'anyPorts', 'open'] as const satisfies readonly SetKey[];
+const PORT_SETS = ['ports', 'anyPorts', 'open', 'trustedOpen'] as const satisfies readonly SetKey[];
 
-function portElement({ host, protocol, containerAddress, containerPort }: PortRule): [(typeof PORT_SETS)[number], Element] {
+function portElement({ host, trusted, protocol, containerAddress, containerPort }: PortRule): [(typeof PORT_SETS)[number], Element] {
   const by = Buffer.from([PROTOCOL[protocol], 0, 0, 0]);
   const [address, port] = [toBytes(containerAddress), padded(containerPort)];
-  if (host === undefined) return ['open', { key: Buffer.concat([by, address, port]) }];
+  if (host === undefined) return [trusted === true ? 'trustedOpen' : 'open', { key: Buffer.concat([by, address, port]) }];
   const data = Buffer.concat([address, port]);
   if (host.address === undefined) return ['anyPorts', { key: Buffer.concat([by, padded(host.port)]), data }];
   return ['ports', { key: Buffer.concat([by, toBytes(host.address), padded(host.port)]), data }];

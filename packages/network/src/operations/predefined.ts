@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import type { NetworkWish } from '../drivers/driver';
 import type { DriverName, NetworkRecord, PoolRecord } from '../store/record';
 import { timestamp } from './create-network';
@@ -22,6 +23,8 @@ export interface BridgeSubnet {
   readonly gateway: string;
   /** CIDR; empty: the whole subnet. */
   readonly range: string;
+  /** Addresses that nobody gets, by what they are for. */
+  readonly auxAddresses: Readonly<Record<string, string>>;
 }
 
 /** Engines that start together may choose the same subnet this often before one gives up. */
@@ -88,10 +91,11 @@ function isAsConfigured(network: NetworkRecord, bridge: DefaultBridge): boolean 
   );
 }
 
-const hasBlock = (pool: PoolRecord | undefined, { subnet, gateway, range }: BridgeSubnet): boolean =>
+const hasBlock = (pool: PoolRecord | undefined, { subnet, gateway, range, auxAddresses }: BridgeSubnet): boolean =>
   pool !== undefined &&
   (subnet === '' || (pool.subnet === subnet && pool.ipRange === range)) &&
-  (gateway === '' || pool.gateway === gateway);
+  (gateway === '' || pool.gateway === gateway) &&
+  isDeepStrictEqual(pool.auxAddresses, auxAddresses);
 
 async function draft(parts: Parts, of: Wanted): Promise<NetworkRecord> {
   const { name, driver, bridge, present } = of;
@@ -101,7 +105,7 @@ async function draft(parts: Parts, of: Wanted): Promise<NetworkRecord> {
   const blocks = configured ? [bridge.ipv4, ...(bridge.ipv6 === undefined ? [] : [bridge.ipv6])] : [];
   const pools = blocks
     .filter(({ subnet }) => subnet !== '')
-    .map(({ subnet, gateway, range }) => ({ subnet, gateway, ipRange: range, auxAddresses: {} }));
+    .map(({ subnet, gateway, range, auxAddresses }) => ({ subnet, gateway, ipRange: range, auxAddresses }));
   const wish: NetworkWish = {
     id,
     name,

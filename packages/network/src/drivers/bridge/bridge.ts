@@ -29,7 +29,7 @@ import {
 } from '../endpoint/addresses';
 import { interfaceName, interfaceSysctls, sysctlFile } from '../endpoint/options';
 import type { BridgeDevices } from './device';
-import { readBridgeOptions } from './options';
+import { DEFAULT_GATEWAY, readBridgeOptions } from './options';
 import { plug, routeThrough } from './sandbox';
 
 export interface BridgeParts {
@@ -108,7 +108,7 @@ export class BridgeDriver implements NetworkDriver {
     const name = interfaceName(options.interfacePrefix, wish);
     const linkLocal = linkLocalOf(wish, network);
     const sysctls = interfaceSysctls(wish);
-    const gatewayOf = (pool: NetworkRecord['pool']): string => (network.internal ? '' : (pool?.gateway ?? ''));
+    const gatewayOf = (pool: NetworkRecord['pool']): string => (network.internal ? '' : routerOf(pool));
     const [ipv4, lease6] = await lease(this.#ipam(network), network, wish);
     const ipv6 = lease6 === undefined ? {} : { ipv6: { ...lease6, gateway: gatewayOf(network.pool6) } };
     const given = { address: ipv4?.address ?? '', ...ipv6 };
@@ -138,10 +138,7 @@ export class BridgeDriver implements NetworkDriver {
   async restore(network: NetworkRecord, endpoint: EndpointRecord): Promise<string[]> {
     for (const address of addressesOf(endpoint)) await this.#ipam(network).restore(network, { address });
     const lost = await this.parts.publisher.restore(endpoint, endpoint.ports, targetOf(endpoint));
-    await this.parts.table.publish(
-      endpoint.id,
-      endpoint.ports.flatMap((port) => portRule(endpoint, port)),
-    );
+    await this.parts.table.publish(endpoint.id, portRules(network, endpoint, endpoint.ports));
     return lost.map(
       (port) => `port ${hostAndPort(port.hostIp, port.hostPort)}/${port.protocol} of ${endpoint.name} was taken by another process`,
     );
@@ -149,10 +146,7 @@ export class BridgeDriver implements NetworkDriver {
 
   async join(network: NetworkRecord, endpoint: EndpointRecord, namespace: Namespace | undefined): Promise<void> {
     if (namespace !== undefined) await this.#plug(network, endpoint, namespace);
-    await this.parts.table.publish(
-      endpoint.id,
-      endpoint.ports.flatMap((port) => portRule(endpoint, port)),
-    );
+    await this.parts.table.publish(endpoint.id, portRules(network, endpoint, endpoint.ports));
     this.#forgetFlows(endpoint);
   }
 
@@ -163,10 +157,7 @@ export class BridgeDriver implements NetworkDriver {
 
   async publish(network: NetworkRecord, endpoint: EndpointRecord, wishes: readonly PortWish[]): Promise<readonly PublishedPort[]> {
     const ports = await this.#occupyPorts(network, endpoint, wishes);
-    await this.parts.table.publish(
-      endpoint.id,
-      ports.flatMap((port) => portRule(endpoint, port)),
-    );
+    await this.parts.table.publish(endpoint.id, portRules(network, endpoint, ports));
     this.#forgetFlows({ ...endpoint, ports });
     return ports;
   }
@@ -181,10 +172,7 @@ export class BridgeDriver implements NetworkDriver {
     const added = await this.parts.publisher.change(endpoint, { dropped, wishes: fresh }, options);
     const ports = [...kept, ...added];
     try {
-      await this.parts.table.publish(
-        endpoint.id,
-        ports.flatMap((port) => portRule(endpoint, port)),
-      );
+      await this.parts.table.publish(endpoint.id, portRules(network, endpoint, ports));
     } catch (error) {
       await this.unpublish({ ...endpoint, ports });
       await this.restore(network, endpoint);
@@ -258,6 +246,10 @@ export class BridgeDriver implements NetworkDriver {
   }
 }
 
+/** Who routes for sandboxes: whom an auxiliary address of docker's name says, or the bridge itself. */
+const routerOf = (pool: NetworkRecord['pool']): string =>
+  pool === undefined ? '' : (pool.auxAddresses[DEFAULT_GATEWAY[familyOf(pool)]] ?? pool.gateway);
+
 /** What an IPAM driver answers that gives no addresses. */
 const EMPTY = '0.0.0.0/0';
 
@@ -276,14 +268,22 @@ function factsOf(network: NetworkRecord): BridgeFacts {
 }
 
 export function rulesOf(network: NetworkRecord): BridgeRules {
-  const { interContainer, masquerade, modes } = readBridgeOptions(network.options);
+  const { interContainer, masquerade, modes, sources, trusted } = readBridgeOptions(network.options);
   const { device, subnets } = factsOf(network);
   const byFamily = subnets.map(({ subnet }) => {
     const { family } = subnet.address;
     const routed = modes[family] === 'routed';
-    return [family, { subnet, routed, unprotected: modes[family] === 'nat-unprotected', masquerade: masquerade && !routed }] as const;
+    const source = parseAddress(sources[family] ?? '');
+    const outside = { masquerade: masquerade && !routed, ...(source === undefined ? {} : { source }) };
+    return [family, { subnet, routed, unprotected: modes[family] === 'nat-unprotected', ...outside }] as const;
   });
-  return { device, interContainer, internal: network.internal, subnets: Object.fromEntries(byFamily) };
+  return {
+    device,
+    interContainer,
+    internal: network.internal,
+    trusted: network.internal ? [] : trusted,
+    subnets: Object.fromEntries(byFamily),
+  };
 }
 
 const targetOf = ({ address, ipv6 }: Addressed): TargetAddresses => ({ address, address6: ipv6?.address ?? '' });
@@ -292,6 +292,19 @@ const targetOf = ({ address, ipv6 }: Addressed): TargetAddresses => ({ address, 
 function chosenMac(address: string): string {
   const parsed = parseAddress(address);
   return parsed === undefined ? randomMac() : macOf(parsed);
+}
+
+/** What lets published ports in; where devices are trusted, from those at the container's own address, too. */
+function portRules(network: NetworkRecord, endpoint: EndpointRecord, ports: readonly PublishedPort[]): PortRule[] {
+  const rules = ports.flatMap((port) => portRule(endpoint, port));
+  if (readBridgeOptions(network.options).trusted.length === 0) return rules;
+  const byTarget = new Map(
+    rules.map((rule) => [
+      `${rule.protocol} ${rule.containerAddress.value} ${rule.containerPort}`,
+      { ...rule, host: undefined, trusted: true },
+    ]),
+  );
+  return [...rules, ...byTarget.values()];
 }
 
 /** What lets a published port in: its translation, or that it is open for who comes by a route. None where this service relays: at addresses that nothing is translated to, and from IPv6 to IPv4. */

@@ -1,6 +1,6 @@
 import { isIPv4 } from 'node:net';
-import { invalidArgument, notImplemented } from '@gantry/rpc';
-import type { Family } from '../../address/cidr';
+import { invalidArgument } from '@gantry/rpc';
+import { type Family, parseAddress } from '../../address/cidr';
 import { MAX_NAME } from '../../link/link';
 
 /**
@@ -21,6 +21,10 @@ export interface BridgeOptions {
   /** Host address for published ports that name none; empty for all. */
   readonly hostBinding: string;
   readonly mtu: number | undefined;
+  /** Devices of the host from which published ports are open at the containers' own addresses. */
+  readonly trusted: readonly string[];
+  /** What leaves the network has this address of the host's, where it is hidden at all. */
+  readonly sources: Readonly<Partial<Record<Family, string>>>;
   /** Interfaces in sandboxes are called prefix and a number. */
   readonly interfacePrefix: string;
 }
@@ -35,6 +39,8 @@ const DEFAULTS: BridgeOptions = {
   modes: { 4: 'nat', 6: 'nat' },
   hostBinding: '',
   mtu: undefined,
+  trusted: [],
+  sources: {},
   interfacePrefix: 'eth',
 };
 
@@ -51,19 +57,23 @@ const READERS: Readonly<Record<string, (value: string, key: string, before: Brid
     boolean(value, key);
     return {};
   },
+  [`${BRIDGE}trusted_host_interfaces`]: (value, key) => ({
+    trusted: [...new Set(value.split(':').filter((name) => name !== ''))].map((name) => deviceName(name, key)),
+  }),
+  'com.docker.network.host_ipv4': (value, key, { sources }) => ({ sources: { ...sources, 4: sourceAddress(value, key, 4) } }),
+  'com.docker.network.host_ipv6': (value, key, { sources }) => ({ sources: { ...sources, 6: sourceAddress(value, key, 6) } }),
   'com.docker.network.driver.mtu': (value, key) => ({ mtu: mtuOf(value, key) }),
   'com.docker.network.container_iface_prefix': (value, key) => ({ interfacePrefix: interfacePrefixOf(value, key) }),
 };
 
-/** What dockerd's driver does more: refused by name. Any other key is its owner's own, kept and shown. */
-const REFUSED: readonly string[] = [`${BRIDGE}trusted_host_interfaces`, 'com.docker.network.host_ipv4', 'com.docker.network.host_ipv6'];
+/** Docker's names of the auxiliary addresses that are the gateway of a network's containers. */
+export const DEFAULT_GATEWAY = { 4: 'DefaultGatewayIPv4', 6: 'DefaultGatewayIPv6' } as const;
 
-/** Throws invalidArgument or notImplemented with the option's name. */
+/** Throws invalidArgument with the option's name. Any other key is its owner's own, kept and shown. */
 export function readBridgeOptions(options: Readonly<Record<string, string>>): BridgeOptions {
   let result = DEFAULTS;
   for (const [key, value] of Object.entries(options)) {
     const reader = Object.hasOwn(READERS, key) ? READERS[key] : undefined;
-    if (REFUSED.includes(key)) throw notImplemented(`option "${key}" of the bridge driver is not supported`);
     if (reader !== undefined) result = { ...result, ...reader(value, key, result) };
   }
   return result;
@@ -90,6 +100,13 @@ function boolean(value: string, key: string): boolean {
 export function deviceName(value: string, key: string): string {
   if (value.length === 0 || value.length > MAX_NAME || !/^[^\s/:]+$/.test(value) || value === '.' || value === '..')
     throw invalidArgument(`option ${key}: "${value}" is no interface name`);
+  return value;
+}
+
+function sourceAddress(value: string, key: string, family: Family): string {
+  const address = parseAddress(value);
+  if (address === undefined) throw invalidArgument(`failed to parse ${key} value: ${value} (nil ip)`);
+  if (address.family !== family) throw invalidArgument(`option ${key}: "${value}" is no IPv${family} address`);
   return value;
 }
 
