@@ -105,9 +105,9 @@ export const networkDefaults: NetworkConfig = {
   'sweep-interval': 15,
 };
 
-/** What CNI programs have of the environment: all of it, as they find iptables and proxies by it. */
-export const pluginEnvironment = (): Readonly<Record<string, string | undefined>> =>
-  Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('CNI_')));
+/** What CNI programs have of the environment: they find iptables and proxies by it, and are not taken for this service. */
+export const pluginEnvironment = (env: NodeJS.ProcessEnv = process.env): Readonly<Record<string, string | undefined>> =>
+  Object.fromEntries(Object.entries(env).filter(([name]) => !/^(?:CNI|GANTRY|NODE|OTEL|NOTIFY|LISTEN|WATCHDOG)_/.test(name)));
 
 export const networkFlags: FlagTable = {
   bridge: { type: 'string', value: 'NAME', key: 'bridge.name', help: 'device of the default bridge' },

@@ -37,8 +37,9 @@ withKubectl.each(transports)('kubectl over %s', (_name, webSockets) => {
     rmSync(home, { recursive: true, force: true });
   });
 
-  const start = (...args: string[]) =>
-    spawn('kubectl', ['--server', api.url, ...args], {
+  const start = (...args: string[]) => startProgram('kubectl', '--server', api.url, ...args);
+  const startProgram = (program: string, ...args: string[]) =>
+    spawn(program, args, {
       env: {
         PATH: process.env['PATH'],
         HOME: home,
@@ -52,6 +53,7 @@ withKubectl.each(transports)('kubectl over %s', (_name, webSockets) => {
       let [stdout, stderr] = ['', ''];
       child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
       child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+      child.stdin.on('error', () => undefined); // it may end before it has read all
       child.stdin.end(input);
       child.once('close', (code) => resolve({ code, stdout, stderr }));
     });
@@ -74,6 +76,20 @@ withKubectl.each(transports)('kubectl over %s', (_name, webSockets) => {
   it('gives input to its end, and loses none of eight megabytes', async () => {
     const { code, stdout } = await run(['exec', '-i', 'web', '--', 'cat'], 'x'.repeat(8 << 20));
     expect([code, stdout.length]).toEqual([0, 8 << 20]);
+  });
+
+  it('ends with a command that leaves its input', async () => {
+    const { code, stdout } = await run(['exec', '-i', 'web', '--', 'echo', 'enough'], 'x'.repeat(8 << 20));
+    expect([code, stdout]).toEqual([0, 'enough']);
+  });
+
+  it('tells the size of its terminal', async () => {
+    const line = `stty cols 91 rows 33; kubectl --server ${api.url} exec -it web -- sizes 1`;
+    const child = startProgram('script', '--quiet', '--command', line, '/dev/null');
+    let text = '';
+    child.stdout.setEncoding('utf8').on('data', (more: string) => (text += more));
+    await new Promise((resolve) => child.once('close', resolve));
+    expect(text).toContain('91x33;');
   });
 
   it('is attached', async () => {

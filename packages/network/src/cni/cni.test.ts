@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSy
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { derive, newContext, silentLogger } from '@gantry/rpc';
+import { pluginEnvironment } from '../config';
 import { delay, eventually } from '../testing/host';
 import { failing, Programs } from '../testing/programs';
 import { Attachments } from './attachments';
@@ -434,5 +435,21 @@ describe('the network', () => {
     writeFileSync(join(place, 'go'), '');
     await Promise.all([adding, collecting]);
     expect(programs.order).toEqual(['ADD one', 'GC one']);
+  });
+});
+
+describe('programs', () => {
+  it('are not taken for the service by what they inherit', () => {
+    const env = {
+      PATH: '/bin',
+      HTTP_PROXY: 'x',
+      NOTIFY_SOCKET: 'x',
+      LISTEN_FDS: '1',
+      WATCHDOG_PID: '1',
+      GANTRY_LAUNCHED: '1',
+      NODE_OPTIONS: 'x',
+      CNI_ARGS: 'x',
+    };
+    expect(pluginEnvironment(env)).toEqual({ PATH: '/bin', HTTP_PROXY: 'x' });
   });
 });

@@ -92,6 +92,7 @@ export class ConfigDirectory {
   #timer: Timer | undefined;
   #loading: Promise<void> = Promise.resolve();
   #closed = false;
+  #blind = false;
 
   constructor(
     readonly path: string,
@@ -100,6 +101,11 @@ export class ConfigDirectory {
 
   get current(): Loaded {
     return this.#loaded;
+  }
+
+  /** Nobody tells of changes: whoever asks has to have it loaded. */
+  get blind(): boolean {
+    return this.#blind;
   }
 
   /** Loads, and goes on loading when something changes. */
@@ -111,10 +117,9 @@ export class ConfigDirectory {
   /** Loads now; for whoever cannot wait for news. */
   reload(): Promise<void> {
     this.#loading = this.#loading.then(async () => {
-      const before = this.#loaded;
       const now = await loadDirectory(this.path);
+      if (JSON.stringify(this.#loaded) === JSON.stringify(now)) return;
       this.#loaded = now;
-      if (JSON.stringify(before) === JSON.stringify(now)) return;
       for (const problem of now.network === undefined ? [] : now.problems)
         this.logger.warn({ problem }, 'a file of CNI configuration is passed over');
       this.logger.info({ file: now.file, network: now.network?.name, problems: now.problems }, 'CNI configuration');
@@ -148,8 +153,13 @@ export class ConfigDirectory {
       watcher.on('error', () => this.#changed());
       this.#watchers.push(watcher);
       return true;
-    } catch {
-      return false;
+    } catch (error) {
+      if (hasCode(error, 'ENOENT', 'ENOTDIR')) return false;
+      // No more watches, or a file system that has none.
+      if (!this.#blind)
+        this.logger.warn({ err: error, place }, 'changes of the CNI configuration are not told: it is read when it is asked for');
+      this.#blind = true;
+      return true;
     }
   }
 

@@ -50,7 +50,7 @@ export class Pods {
   async add(ctx: CallContext, wish: PodWish): Promise<PodOnNetwork> {
     const { directory, attachments, chain } = this.parts;
     checkWish(wish);
-    if (directory.current.network === undefined) await directory.reload();
+    if (directory.blind || directory.current.network === undefined) await directory.reload();
     return this.#inTurn(wish.sandboxId, async () => {
       const { network } = directory.current;
       const old = attachments.get(wish.sandboxId);
@@ -131,6 +131,7 @@ export class Pods {
   /** The configuration, and why no pod could be put on it now; empty when one could. */
   async status(ctx: CallContext): Promise<Loaded & { readonly problem: string }> {
     const { directory, chain } = this.parts;
+    if (directory.blind) await directory.reload();
     const loaded = directory.current;
     if (loaded.network === undefined) return { ...loaded, problem: NOT_CONFIGURED };
     try {
