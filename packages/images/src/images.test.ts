@@ -280,14 +280,34 @@ describe('rmi', () => {
     const second = await dockerArchive(['a:1'], [base, upper]);
     await engine.load(first.archive);
     await engine.load(second.archive);
-    const pruned = await engine.images.prune(ctx, { filters: {}, uses: [] });
+    const pruned = await engine.images.prune(ctx, { filters: {}, uses: [], names: [] });
     expect(pruned.removed.map(({ deleted }) => deleted)).toContain(first.id);
     expect((await list()).map(({ id }) => id)).toEqual([second.id]);
     const rest = await engine.images.prune(ctx, {
       filters: { dangling: { values: ['false'] } },
       uses: [{ imageId: second.id, containerId: 'x', running: false, manifestDigest: '' }],
+      names: ['a:1'],
     });
     expect(rest.removed).toEqual([]);
+  });
+
+  test.each([
+    ['a name', ['a:1'], ['b:2', 'c:3']],
+    ['a name with a digest', ['a:1@DIGEST'], ['b:2', 'c:3']],
+    ['its id', ['DIGEST'], ['a:1', 'b:2']],
+    ['a digest of a repository', ['a@DIGEST'], ['a:1', 'b:2']],
+    ['two names', ['c:3', 'a:1'], ['b:2']],
+  ])('of an image whose container was made with %s, prune takes the other names', async (_how, made, gone) => {
+    const image = await dockerArchive(['a:1', 'b:2', 'c:3'], [base]);
+    await engine.load(image.archive);
+    const [id = ''] = (await list()).map((each) => each.id);
+    const { removed } = await engine.images.prune(ctx, {
+      filters: { dangling: { values: ['false'] } },
+      uses: [{ imageId: id, containerId: 'x', running: true, manifestDigest: '' }],
+      names: made.map((name) => name.replace('DIGEST', id)),
+    });
+    expect(removed.map(({ untagged, deleted }) => untagged + deleted).sort()).toEqual(gone);
+    expect((await list()).map((each) => each.id)).toEqual([id]);
   });
 });
 

@@ -87,7 +87,7 @@ export function gantryImageHandlers(deps: ImagesDependencies): Handlers<ImagesSe
           : removePlatforms(deps, ctx, { ...options, platforms: platformsOf(platforms) })),
       };
     },
-    prune: (ctx, { filters, uses }) => pruneImages(deps, ctx, { filters, uses }),
+    prune: (ctx, { filters, uses, names }) => pruneImages(deps, ctx, { filters, uses, names }),
     pull: (ctx, request) => pull(deps, ctx, request),
     push: (ctx, request) => push(deps, ctx, request),
     load: (ctx, request) => load(deps, deps.broker, ctx, request),

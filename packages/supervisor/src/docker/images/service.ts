@@ -79,7 +79,8 @@ export function imagesHandlers({ images, records, events }: ImagesNeeds): Handle
     async pruneImages(ctx, { filters }) {
       checkFilterKeys(filters, PRUNE_FILTERS);
       const { images: before } = await images.list(ctx, { all: true, filters: {}, sharedSize: false });
-      const { removed, spaceReclaimed } = await images.prune(ctx, { filters, uses: imageUses(records) });
+      const names = records.listDocker().map(({ docker }) => docker.config?.Image ?? '');
+      const { removed, spaceReclaimed } = await images.prune(ctx, { filters, uses: imageUses(records), names });
       told.removed(removed, new Map(before.map((image) => [image.id, image])));
       told.pruned(spaceReclaimed);
       return { items: removed.map(({ untagged, deleted }) => ({ Untagged: untagged, Deleted: deleted })), spaceReclaimed };
