@@ -127,6 +127,6 @@ if (clients.length > 0)
         expect(wrong).toEqual([]);
         await storeIsClean();
       },
-      60_000 + kills * 30_000,
+      60_000 + kills * 120_000,
     );
   });

@@ -64,9 +64,10 @@ async function wrongAfter(engine: Engine, operation: Operation, whole: Whole, co
   if (!allowed(state)) return [`afterwards there is\n${state}\nand neither\n${whole.before}\nnor\n${whole.after}`];
   if (state === whole.after && code === 0) return [];
   const again = await docker(engine, operation.act);
-  const told = again.code === 0 || (state !== whole.before && operation.already?.test(again.stderr) === true);
+  const untouched = isBefore(operation.leaves ?? [], whole.before, state);
+  const told = again.code === 0 || (!untouched && operation.already?.test(again.stderr) === true);
   if (!told) return [`done again on\n${state}\nit fails: ${again.code} ${again.stderr}`];
-  if (state !== whole.before && state !== whole.after) return []; // what a client had begun is its own to take away
+  if (!untouched && state !== whole.after) return []; // what a client had begun is its own to take away
   // What was made twice has the name once.
   const isFinal = (now: string): boolean => now.replace(/^image \n/m, '') === whole.after;
   const final = await settled(engine, isFinal);
@@ -94,8 +95,8 @@ async function settled(engine: Engine, wanted: (state: string) => boolean): Prom
 }
 
 /** Nothing was done, or what a user may see in between. */
-function isAllowed({ between = [] }: Operation, { before, after }: Whole, state: string): boolean {
-  if (state === before) return true;
+function isAllowed({ between = [], leaves = [] }: Operation, { before, after }: Whole, state: string): boolean {
+  if (isBefore(leaves, before, state)) return true;
   if (between.length === 0) return false;
   const known = new Set([...before.split('\n'), ...after.split('\n')].map(withoutMembers));
   let containers = 0;
@@ -107,5 +108,12 @@ function isAllowed({ between = [] }: Operation, { before, after }: Whole, state:
   });
   return fits && (containers > 0 || between.includes('gone'));
 }
+
+const isBefore = (leaves: readonly string[], before: string, state: string): boolean =>
+  state === before ||
+  state
+    .split('\n')
+    .filter((line) => !leaves.includes(line))
+    .join('\n') === before;
 
 const withoutMembers = (line: string): string => line.replace(/^(network \S+) of .*/, '$1');

@@ -6,6 +6,7 @@ interface Listed {
 interface Inspected {
   readonly Name: string;
   readonly State: { readonly Status: string };
+  readonly ExecIDs: readonly string[] | null;
   readonly HostConfig: { readonly Memory: number };
   readonly Mounts: readonly { readonly Type: string; readonly Name: string; readonly Destination: string }[];
   readonly NetworkSettings: {
@@ -42,7 +43,7 @@ export async function shown(engine: Engine): Promise<string> {
 }
 
 async function ofContainer(engine: Engine, id: string): Promise<string> {
-  const { Name, State, HostConfig, Mounts, NetworkSettings } = await get<Inspected>(engine, `/containers/${id}/json`);
+  const { Name, State, ExecIDs, HostConfig, Mounts, NetworkSettings } = await get<Inspected>(engine, `/containers/${id}/json`);
   const mounts = Mounts.map((mount) => `${mount.Type} ${nameOf(mount.Name)} on ${mount.Destination}`).sort();
   const networks = Object.entries(NetworkSettings.Networks).map(
     ([network, { Aliases, IPAddress }]) =>
@@ -51,7 +52,14 @@ async function ofContainer(engine: Engine, id: string): Promise<string> {
   const ports = Object.entries(NetworkSettings.Ports).map(
     ([port, to]) => `${port} at ${(to ?? []).map(({ HostPort }) => HostPort).join(' ')}`,
   );
-  return [`container ${Name} ${State.Status}`, `memory ${HostConfig.Memory}`, ...mounts, ...networks.sort(), ...ports.sort()].join(', ');
+  return [
+    `container ${Name} ${State.Status}`,
+    `memory ${HostConfig.Memory}`,
+    `execs ${ExecIDs?.length ?? 0}`,
+    ...mounts,
+    ...networks.sort(),
+    ...ports.sort(),
+  ].join(', ');
 }
 
 /** Names that are chosen at random differ each time. */
