@@ -64,12 +64,12 @@ async function wrongAfter(engine: Engine, operation: Operation, whole: Whole, co
   if (!allowed(state)) return [`afterwards there is\n${state}\nand neither\n${whole.before}\nnor\n${whole.after}`];
   if (state === whole.after && code === 0) return [];
   const again = await docker(engine, operation.act);
-  const untouched = isBefore(operation.leaves ?? [], whole.before, state);
+  const untouched = isSame(operation, whole.before, state);
   const told = again.code === 0 || (!untouched && operation.already?.test(again.stderr) === true);
   if (!told) return [`done again on\n${state}\nit fails: ${again.code} ${again.stderr}`];
   if (!untouched && state !== whole.after) return []; // what a client had begun is its own to take away
   // What was made twice has the name once.
-  const isFinal = (now: string): boolean => now.replace(/^image \n/m, '') === whole.after;
+  const isFinal = (now: string): boolean => isSame(operation, whole.after, now.replace(/^image \n/m, ''));
   const final = await settled(engine, isFinal);
   return isFinal(final) ? [] : [`done again there is\n${final}\nand not\n${whole.after}`];
 }
@@ -95,8 +95,9 @@ async function settled(engine: Engine, wanted: (state: string) => boolean): Prom
 }
 
 /** Nothing was done, or what a user may see in between. */
-function isAllowed({ between = [], leaves = [] }: Operation, { before, after }: Whole, state: string): boolean {
-  if (isBefore(leaves, before, state)) return true;
+function isAllowed(operation: Operation, { before, after }: Whole, state: string): boolean {
+  const { between = [] } = operation;
+  if (isSame(operation, before, state)) return true;
   if (between.length === 0) return false;
   const known = new Set([...before.split('\n'), ...after.split('\n')].map(withoutMembers));
   let containers = 0;
@@ -109,11 +110,8 @@ function isAllowed({ between = [], leaves = [] }: Operation, { before, after }: 
   return fits && (containers > 0 || between.includes('gone'));
 }
 
-const isBefore = (leaves: readonly string[], before: string, state: string): boolean =>
-  state === before ||
-  state
-    .split('\n')
-    .filter((line) => !leaves.includes(line))
-    .join('\n') === before;
+/** But for what may be there besides. */
+const isSame = ({ besides = /^$/ }: Operation, wanted: string, state: string): boolean =>
+  state.replace(besides, '') === wanted.replace(besides, '');
 
 const withoutMembers = (line: string): string => line.replace(/^(network \S+) of .*/, '$1');

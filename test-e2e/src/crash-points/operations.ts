@@ -10,8 +10,8 @@ export interface Operation {
   readonly act: readonly string[];
   /** What else a user may see when it was cut short: the first word of a container's state, or that it is gone. */
   readonly between?: readonly string[];
-  /** Lines of what may be there besides: a named volume stays when what was to use it does not come to be, as docker has it. */
-  readonly leaves?: readonly string[];
+  /** Text of what may be there besides when it was cut short: what the client did not come to use stays, as docker has it. */
+  readonly besides?: RegExp;
   /** Done again where it was done already, it says so. */
   readonly already?: RegExp;
 }
@@ -27,11 +27,11 @@ const ended = [...created, ['start', 'one'], ['kill', 'one']];
 const other = ['network', 'create', 'other'];
 
 export const operations: readonly Operation[] = [
-  { name: 'create', before: [net], act: [...create, 'sleep', '600'], leaves: ['volume vol'], already: /already in use/ },
+  { name: 'create', before: [net], act: [...create, 'sleep', '600'], besides: /\nvolume vol$/m, already: /already in use/ },
   {
     name: 'create with a copy of what the image has',
     act: ['create', '--name', 'one', '-v', 'vol:/var/www', 'busybox'],
-    leaves: ['volume vol'],
+    besides: /\nvolume vol$/m,
     already: /already in use/,
   },
   { name: 'start', before: created, act: ['start', 'one'] },
@@ -57,7 +57,7 @@ export const operations: readonly Operation[] = [
   { name: 'unpause', before: [...running, ['pause', 'one']], act: ['unpause', 'one'], already: /not paused/ },
   { name: 'rm', before: ended, act: ['rm', '-v', 'one'], already: /No such container/ },
   { name: 'rm -f', before: running, act: ['rm', '-fv', 'one'], between: ['exited'], already: /No such container/ },
-  { name: 'exec', before: running, act: ['exec', 'one', 'true'] },
+  { name: 'exec', before: running, act: ['exec', 'one', 'true'], besides: /, execs \d+/ },
   {
     name: 'connect',
     before: [...running, other],

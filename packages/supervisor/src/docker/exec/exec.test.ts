@@ -4,7 +4,8 @@ import { createContainer } from '../create/create';
 import { monitorSocket } from '../../core/places';
 import { startContainer } from '../start/start';
 import { createRequest, fakeEngine, type FakeEngine, FakeWorld } from '../../testing/fake-engine';
-import { createExec, execReady, inspectExec, startExec } from './exec';
+import { createExec, execEnded, execReady, inspectExec, reconcileExecs, startExec } from './exec';
+import { type Exec, type ExecStore, ExecTable } from './table';
 
 let world: FakeWorld;
 let engine: FakeEngine;
@@ -80,4 +81,29 @@ it('ends with its container', async () => {
   for await (const _message of startExec(engine, newContext(), ExecStartRequest.create({ id, detach: true }))) break;
   engine.exit(containerId, 0);
   expect(await inspect(id)).toMatchObject({ Running: false, ExitCode: 137n });
+});
+
+it('that a process which died was about to start is over, whether it ran or not', async () => {
+  const kept = new Map<string, string>();
+  const store: ExecStore = {
+    load: () => [...kept.values()].map((text) => JSON.parse(text) as Exec),
+    save: (exec) => void kept.set(exec.id, JSON.stringify(exec)),
+    remove: (id) => void kept.delete(id),
+  };
+  const begin = (): void => {
+    Object.assign(engine, { execs: new ExecTable(store) });
+    engine.execs.onEnded = (exec) => execEnded(engine, exec);
+  };
+  begin();
+  const made = await create();
+  const ran = await create();
+  for (const id of [made, ran]) await startExec(engine, newContext(), ExecStartRequest.create({ id })).next();
+  await world.tasks.start(engine.ctx, { id: containerId, execId: ran });
+  world.tasks.end(engine.ctx, containerId, 3, ran);
+  begin();
+  await reconcileExecs(engine);
+  expect(engine.execs.idsOf(containerId)).toEqual([]);
+  expect([(await inspect(made)).Running, (await inspect(ran)).ExitCode]).toEqual([false, 3n]);
+  await new Promise(setImmediate);
+  expect(world.tasks.ids).toEqual([`gantry/${containerId}/`]);
 });

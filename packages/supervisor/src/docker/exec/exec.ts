@@ -107,6 +107,7 @@ export async function* startExec(engine: Needs, caller: CallContext, request: Ex
   }
   if (request.consoleSize.length === 2) exec.consoleSize = request.consoleSize;
   exec.state = 'starting';
+  engine.execs.changed(exec); // the next process would take it for one that may still be started
   const ctx = detached(inDockerNamespace(engine, caller));
   const base = ExecStartResponse.create({
     tty: exec.tty,
@@ -270,7 +271,9 @@ export async function reconcileExecs(engine: Needs): Promise<void> {
       if (isErrorOf(error, 'notFound')) return undefined;
       throw error;
     });
-    if (state === undefined || state.status === Status.STOPPED) engine.execs.exited(exec.containerId, exec.id, state?.exitStatus ?? 255);
+    // One that was made and not started has lost who was to start it.
+    if (state === undefined || state.status === Status.STOPPED || state.status === Status.CREATED)
+      engine.execs.exited(exec.containerId, exec.id, state?.exitStatus ?? 255);
     else exec.pid = state.pid;
   }
 }
