@@ -4,7 +4,7 @@ import { Client, ChannelCredentials, connectivityState, type ServiceDefinition }
 import { type CallContext, toMetadata } from './context';
 import { asGantryError, cancelled, unavailable } from './errors';
 import { FARTHEST_MS } from './far-deadlines';
-import { callLocally, isServedHere, localServer, streamLocally } from './local-calls';
+import { callLocally, isServedHere, localServer, type NearMethod, streamLocally } from './local-calls';
 import { readMessages } from './readable-messages';
 import { MAX_MESSAGE_BYTES } from './message-limit';
 import type { CallOptions, ResponseStream, ServiceClient } from './service-shape';
@@ -31,6 +31,8 @@ export interface Connection {
   lost(timeoutMs: number): Promise<void>;
   /** The grpc-js client below, for pass-through. */
   readonly raw: Client;
+  /** The method by its path, where a server of this process serves it and calls may go to it without the socket. */
+  nearby(path: string): NearMethod | undefined;
   close(): void;
 }
 
@@ -57,10 +59,11 @@ export function connect(socketPath: string, options: ConnectOptions = {}): Conne
   const transport = grpcJsTransport(raw);
   const near = options.local !== false;
   let open = true;
-  const nearby = (path: string) => (near && open ? localServer(socketPath, path) : undefined);
+  const nearby = (path: string): NearMethod | undefined => (near && open ? localServer(socketPath, path) : undefined);
   return {
     socketPath,
     raw,
+    nearby,
     client: (definition) => makeClient({ transport, nearby }, definition, options.defaults ?? {}),
     get established() {
       return (near && open && isServedHere(socketPath)) || raw.getChannel().getConnectivityState(false) === connectivityState.READY;
@@ -114,7 +117,7 @@ export function connectStream(stream: Duplex, defaults: CallOptions = {}): Strea
 /** How calls leave, and the way without that to a server of this process. */
 interface Ways {
   readonly transport: Transport;
-  readonly nearby: (path: string) => ReturnType<typeof localServer>;
+  readonly nearby: (path: string) => NearMethod | undefined;
 }
 type Start = { readonly transport: Transport; readonly method: Method; readonly ctx: CallContext; readonly options: CallOptions };
 

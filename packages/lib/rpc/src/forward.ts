@@ -11,6 +11,7 @@ import {
 import type { Connection } from './client';
 import { unavailable } from './errors';
 import { VIA_KEY } from './metadata-names';
+import { passLocally } from './pass-locally';
 import type { RpcServer } from './server';
 import { toStatus } from './status';
 
@@ -28,8 +29,8 @@ const hopHeaders = new Set([
 ]);
 
 /**
- * Serves a whole service by passing every call's bytes to another server: messages are never decoded, so fields that this side does not
- * know survive. Metadata (namespace, traceparent, lease) and trailers pass, deadlines and cancellation too, with back-pressure both ways. via: what the
+ * Serves a whole service by passing every call's bytes to another server: messages are never decoded on the way, so fields that this side does not
+ * know survive. Unary calls to a server of this process go to it without a socket. Metadata (namespace, traceparent, lease) and trailers pass, deadlines and cancellation too, with back-pressure both ways. via: what the
  * other server is told of who passes the call on.
  */
 export function forwardService(server: RpcServer, definition: ServiceDefinition, target: Connection, via = ''): void {
@@ -46,20 +47,25 @@ export function forwardService(server: RpcServer, definition: ServiceDefinition,
       responseDeserialize: asIs,
     },
   ]);
-  const handlers = raw.map(([name, method]) => [name, forwardTo(target, method.path, via)]);
+  const handlers = Object.entries(definition).map(([name, { path, requestStream, responseStream }]) => {
+    const unary = !requestStream && !responseStream;
+    return [name, forwardTo(target, { path, unary }, via)];
+  });
   server.addRawService(Object.fromEntries(raw), Object.fromEntries(handlers) as UntypedServiceImplementation);
 }
 
-function forwardTo(target: Connection, path: string, via: string): handleBidiStreamingCall<Buffer, Buffer> {
+interface Passed {
+  readonly path: string;
+  readonly unary: boolean;
+}
+
+function forwardTo(target: Connection, { path, unary }: Passed, via: string): handleBidiStreamingCall<Buffer, Buffer> {
   return (inbound) => {
+    const metadata = withVia(passedOn(inbound.metadata), via);
+    const near = unary ? target.nearby(path) : undefined;
+    if (near !== undefined) return passLocally(near, inbound, metadata);
     const deadline = inbound.getDeadline();
-    const outbound = target.raw.makeBidiStreamRequest(
-      path,
-      asIs,
-      asIs,
-      withVia(passedOn(inbound.metadata), via),
-      Number.isFinite(Number(deadline)) ? { deadline } : {},
-    );
+    const outbound = target.raw.makeBidiStreamRequest(path, asIs, asIs, metadata, Number.isFinite(Number(deadline)) ? { deadline } : {});
 
     inbound.on('cancelled', () => outbound.cancel());
     inbound.on('data', (message: Buffer) => {

@@ -34,8 +34,14 @@ const WINDOW_BYTES = 1 << 20;
 /** Servers of this process, by the socket that they listen on. */
 const servers = new Map<string, LocalServer>();
 
+/** A method that a server of this process serves. */
+export interface NearMethod {
+  readonly server: LocalServer;
+  readonly entry: LocalMethod;
+}
+
 /** The server in this process that serves a method on this socket, if the call can be made without it. */
-export function localServer(socketPath: string, path: string): { readonly server: LocalServer; readonly entry: LocalMethod } | undefined {
+export function localServer(socketPath: string, path: string): NearMethod | undefined {
   const server = servers.get(socketPath);
   const entry = server?.methods.get(path);
   return server === undefined || entry === undefined ? undefined : { server, entry };

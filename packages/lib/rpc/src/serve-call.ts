@@ -1,4 +1,3 @@
-import type { EventEmitter } from 'node:events';
 import type {
   handleBidiStreamingCall,
   handleClientStreamingCall,
@@ -33,7 +32,9 @@ export interface CallSurroundings {
   readonly stopping: AbortSignal;
 }
 
-type AnyCall = Pick<ServerUnaryCall<unknown, unknown>, 'metadata' | 'getDeadline' | 'getPath'> & EventEmitter;
+type AnyCall = Pick<ServerUnaryCall<unknown, unknown>, 'metadata' | 'getDeadline' | 'getPath'> & {
+  on(event: 'cancelled', listener: () => void): unknown;
+};
 
 /** A call as it came in, over a socket or from this process. */
 export interface IncomingCall {

@@ -19,13 +19,25 @@ const CACHED = 32;
  * refuse them, so that a libc falls back. Throws invalidArgument for what cannot be compiled.
  */
 export function compileSeccomp(profile: LinuxSeccomp, native: string = nativeArchitecture()): Uint8Array {
-  const key = `${native} ${JSON.stringify(profile, (_, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value))}`;
+  const key = `${native} ${keyOf(profile)}`;
   const known = cache.get(key);
   if (known) return known;
   const bytes = assemble(compile(profile, native));
   if (cache.size >= CACHED) cache.delete(cache.keys().next().value as string);
   cache.set(key, bytes);
   return bytes;
+}
+
+/** Keys of profiles that were asked for: each exec has its container's own, which nobody changes. */
+const keys = new WeakMap<LinuxSeccomp, string>();
+
+function keyOf(profile: LinuxSeccomp): string {
+  let key = keys.get(profile);
+  if (key === undefined) {
+    key = JSON.stringify(profile, (_, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value));
+    keys.set(profile, key);
+  }
+  return key;
 }
 
 function compile(profile: LinuxSeccomp, native: string): Instruction[] {
