@@ -20,7 +20,7 @@ export const floors = {
   'packages/images': ['api', 'rpc', 'service', 'oci', 'registry', 'dockerfile', 'linux', 'native'],
   'packages/network': ['api', 'rpc', 'service', 'oci', 'linux'],
   'packages/builder': ['api', 'rpc', 'service', 'oci', 'registry', 'dockerfile', 'linux', 'spec', 'native'],
-  'packages/cri': ['api', 'rpc', 'service', 'oci', 'spec', 'streaming'],
+  'packages/cri': ['api', 'rpc', 'service', 'oci', 'linux', 'spec', 'streaming'],
   'packages/shim': ['api', 'rpc', 'service', 'oci', 'linux', 'native', 'runtime'],
   'packages/launcher': ['api', 'rpc', 'service', 'oci', 'linux', 'gateway', 'supervisor', 'images', 'network', 'shim', 'builder', 'cri'],
   'test-e2e': ['api', 'rpc', 'oci', 'linux'],

@@ -1,5 +1,9 @@
-import { type CriClient, connectCri, criContext as ctx, imageNamed } from './harness/cri';
-import { type Engine, loadBusybox, startEngine, startRegistry, type Registry } from './harness';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ContainerEventType, ContainerState, NamespaceMode, PodSandboxState } from '@gantry/api/runtime/v1/api';
+import { derive } from '@gantry/rpc';
+import { connectCri, containerNamed, type CriClient, criContext as ctx, imageNamed, podNamed } from './harness/cri';
+import { type Engine, loadBusybox, until, startEngine, startRegistry, type Registry } from './harness';
 
 describe("Kubernetes' container runtime interface", () => {
   let engine: Engine;
@@ -96,6 +100,267 @@ describe("Kubernetes' container runtime interface", () => {
         kind: 'unknown',
         message: expect.stringContaining('failed to parse image reference') as string,
       });
+    });
+  });
+
+  describe('pods and containers', () => {
+    const pods: string[] = [];
+    const run = async (name: string, change = {}) => {
+      const { podSandboxId } = await cri.runtime.runPodSandbox(ctx, { config: podNamed(name, change), runtimeHandler: '' });
+      pods.push(podSandboxId);
+      return podSandboxId;
+    };
+    const create = async (pod: string, name: string, change = {}, config = podNamed('x')) =>
+      (
+        await cri.runtime.createContainer(ctx, {
+          podSandboxId: pod,
+          config: containerNamed(name, `${repository}:1`, change),
+          sandboxConfig: config,
+        })
+      ).containerId;
+    const started = async (...given: Parameters<typeof create>) => {
+      const containerId = await create(...given);
+      await cri.runtime.startContainer(ctx, { containerId });
+      return containerId;
+    };
+    const status = async (containerId: string) => (await cri.runtime.containerStatus(ctx, { containerId, verbose: false })).status;
+    const sh = (script: string) => ({ command: ['sh', '-c', script] });
+    const exec = async (containerId: string, script: string, timeout = 0n) => {
+      const { stdout, stderr, exitCode } = await cri.runtime.execSync(ctx, { containerId, cmd: ['sh', '-c', script], timeout });
+      return { out: stdout.toString(), err: stderr.toString(), exitCode };
+    };
+    beforeAll(async () => {
+      await cri.images.pullImage(ctx, { image: imageNamed(`${repository}:1`), auth: undefined, sandboxConfig: undefined });
+    });
+    afterEach(async () => {
+      for (const podSandboxId of pods.splice(0)) await cri.runtime.removePodSandbox(ctx, { podSandboxId });
+      expect((await cri.runtime.listContainers(ctx, { filter: undefined })).containers).toEqual([]);
+    });
+
+    test('a pod has a name, an address and a state; it is found by filters', async () => {
+      const pod = await run('web', { hostname: 'webhost', labels: { app: 'web' } });
+      const { status: told } = await cri.runtime.podSandboxStatus(ctx, { podSandboxId: pod.slice(0, 12), verbose: false });
+      expect(told).toMatchObject({ id: pod, state: PodSandboxState.SANDBOX_READY, metadata: { name: 'web' }, labels: { app: 'web' } });
+      expect(told?.network?.ip).toMatch(/^\d+\.\d+\.\d+\.\d+$/);
+      await expect(run('web')).rejects.toMatchObject({
+        kind: 'failedPrecondition',
+        message: expect.stringContaining(`is reserved for "${pod}"`) as string,
+      });
+      const listed = async (filter: object) =>
+        (await cri.runtime.listPodSandbox(ctx, { filter: { id: '', state: undefined, labelSelector: {}, ...filter } })).items.map(
+          ({ id }) => id,
+        );
+      expect(await listed({ labelSelector: { app: 'web' } })).toEqual([pod]);
+      expect(await listed({ labelSelector: { app: 'db' } })).toEqual([]);
+      expect(await listed({ state: { state: PodSandboxState.SANDBOX_NOTREADY } })).toEqual([]);
+      await cri.runtime.stopPodSandbox(ctx, { podSandboxId: pod });
+      await cri.runtime.stopPodSandbox(ctx, { podSandboxId: pod });
+      expect(await listed({ state: { state: PodSandboxState.SANDBOX_NOTREADY } })).toEqual([pod]);
+      const stopped = await cri.runtime.podSandboxStatus(ctx, { podSandboxId: pod, verbose: false });
+      expect(stopped.status).toMatchObject({ state: PodSandboxState.SANDBOX_NOTREADY, network: { ip: '' } });
+      await expect(create(pod, 'late')).rejects.toMatchObject({ kind: 'failedPrecondition' });
+    });
+
+    test('containers of a pod share its network, its host name and, where asked for, its processes', async () => {
+      const pod = await run('shared', {
+        hostname: 'sharedhost',
+        dnsConfig: { servers: ['10.0.0.10'], searches: ['svc.local'], options: ['ndots:5'] },
+      });
+      const { status: told } = await cri.runtime.podSandboxStatus(ctx, { podSandboxId: pod, verbose: false });
+      const one = await started(pod, 'one', sh('sleep 1000'));
+      const two = await started(pod, 'two', sh('echo here > /dev/shm/word; sleep 2000'));
+      await until('the word', async () => (await exec(one, 'cat /dev/shm/word')).out === 'here\n');
+      const seen = await exec(one, 'hostname; cat /etc/resolv.conf; ip -4 -o addr show eth0; ps');
+      expect(seen.out).toContain('sharedhost\nsearch svc.local\nnameserver 10.0.0.10\noptions ndots:5\n');
+      expect(seen.out).toContain(told?.network?.ip ?? 'no address');
+      expect(seen.out).toContain('sleep 2000');
+      const own = {
+        ...sh('sleep 3000'),
+        linux: { securityContext: { namespaceOptions: { pid: NamespaceMode.CONTAINER } } },
+      };
+      const three = await started(pod, 'three', own);
+      expect((await exec(three, 'ps')).out).not.toContain('sleep 2000');
+      expect(two).not.toBe(one);
+    });
+
+    test('a container lives and ends, and its lines are logged as kubelet reads them', async () => {
+      const logDirectory = join(engine.folder, 'pod-logs');
+      const pod = await run('logs', { logDirectory });
+      const container = await started(pod, 'main', { ...sh('echo out; echo err >&2; printf part; exit 3'), logPath: 'main/0.log' });
+      await until('its end', async () => (await status(container))?.state === ContainerState.CONTAINER_EXITED);
+      const file = join(logDirectory, 'main/0.log');
+      expect(await status(container)).toMatchObject({ exitCode: 3, reason: 'Error', logPath: file });
+      const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
+      expect(lines.map((line) => line.replace(/^\S+Z /, '')).sort()).toEqual(['stderr F err', 'stdout F out', 'stdout P part']);
+      const { startedAt = 0n, finishedAt = 0n } = (await status(container)) ?? {};
+      expect(finishedAt).toBeGreaterThanOrEqual(startedAt);
+    });
+
+    test('a log that was renamed goes on in a new file; a long line comes in parts', async () => {
+      const logDirectory = join(engine.folder, 'pod-logs-2');
+      const pod = await run('rotate', { logDirectory });
+      const container = await started(pod, 'main', {
+        ...sh(
+          'head -c 16384 /dev/zero | tr "\\0" a; echo; head -c 16385 /dev/zero | tr "\\0" b; echo; while ! test -e /go; do sleep 0.1; done; echo after; sleep 1000',
+        ),
+        logPath: '0.log',
+      });
+      const file = join(logDirectory, '0.log');
+      const tags = (path: string) =>
+        readFileSync(path, 'utf8')
+          .trimEnd()
+          .split('\n')
+          .map((line) => `${line.split(' ')[2]}${line.split(' ')[3]?.length}`);
+      await until('three lines', () => existsSync(file) && tags(file).length === 3);
+      expect(tags(file)).toEqual(['F16384', 'P16384', 'F1']);
+      renameSync(file, `${file}.1`);
+      await cri.runtime.reopenContainerLog(ctx, { containerId: container });
+      await exec(container, 'touch /go');
+      await until('the new file', () => readFileSync(file, 'utf8').endsWith('stdout F after\n'));
+      expect(tags(`${file}.1`)).toHaveLength(3);
+    });
+
+    test('a command runs in a container with its exit code, and no longer than its time-out', async () => {
+      const container = await started(await run('exec'), 'main', sh('sleep 1000'));
+      expect(await exec(container, 'echo o; echo e >&2; exit 7')).toEqual({ out: 'o\n', err: 'e\n', exitCode: 7 });
+      const began = Date.now();
+      await expect(exec(container, 'sleep 100 & sleep 100', 1n)).rejects.toMatchObject({ kind: 'deadlineExceeded' });
+      expect(Date.now() - began).toBeLessThan(30_000);
+      await expect(cri.runtime.execSync(ctx, { containerId: container, cmd: ['/nosuch'], timeout: 0n })).rejects.toMatchObject({
+        kind: 'unknown',
+      });
+      expect((await exec(container, 'head -c 20000000 /dev/zero')).out.length).toBe(7 * 1024 * 1024);
+    });
+
+    test('it is stopped by its signal, then by force, and what cannot start says why', async () => {
+      const pod = await run('stop');
+      const polite = await started(pod, 'polite', sh('trap "exit 5" TERM; touch /ready; while :; do sleep 0.1; done'));
+      await until('the trap', async () => (await exec(polite, 'test -e /ready')).exitCode === 0);
+      await cri.runtime.stopContainer(ctx, { containerId: polite, timeout: 30n });
+      expect(await status(polite)).toMatchObject({ exitCode: 5 });
+      const deaf = await started(pod, 'deaf', sh('trap "" TERM; sleep 1000'));
+      await cri.runtime.stopContainer(ctx, { containerId: deaf, timeout: 0n });
+      expect(await status(deaf)).toMatchObject({ exitCode: 137, reason: 'Error' });
+      const bad = await create(pod, 'bad', { command: ['/nosuch'] });
+      await expect(cri.runtime.startContainer(ctx, { containerId: bad })).rejects.toMatchObject({ kind: 'unknown' });
+      expect(await status(bad)).toMatchObject({
+        state: ContainerState.CONTAINER_EXITED,
+        exitCode: 128,
+        reason: 'StartError',
+        startedAt: 0n,
+      });
+      const done = await started(pod, 'done', sh('true'));
+      await until('its end', async () => (await status(done))?.state === ContainerState.CONTAINER_EXITED);
+      expect(await status(done)).toMatchObject({ exitCode: 0, reason: 'Completed' });
+    });
+
+    test('user, capabilities, system calls, masks, root file system and mounts are as kubelet says', async () => {
+      const source = join(engine.folder, 'volume');
+      mkdirSync(source);
+      writeFileSync(join(source, 'file'), 'from the host\n');
+      const pod = await run('secure', { linux: { sysctls: { 'kernel.shm_rmid_forced': '1' } } });
+      const securityContext = {
+        runAsUser: { value: 1234n },
+        runAsGroup: { value: 2345n },
+        supplementalGroups: [3456n],
+        readonlyRootfs: true,
+        noNewPrivs: true,
+        seccomp: { profileType: 0, localhostRef: '' },
+        maskedPaths: ['/proc/kcore'],
+        readonlyPaths: ['/proc/sys'],
+        capabilities: { addCapabilities: [], dropCapabilities: ['ALL'], addAmbientCapabilities: [] },
+      };
+      const mounts = [{ containerPath: '/data', hostPath: source, readonly: true }];
+      const container = await started(pod, 'main', {
+        ...sh('sleep 1000'),
+        mounts,
+        envs: [{ key: 'WORD', value: Buffer.from('said') }],
+        workingDir: '/tmp',
+        linux: { resources: { memoryLimitInBytes: 64n * 1024n * 1024n, oomScoreAdj: 500n }, securityContext },
+      });
+      const { out } = await exec(
+        container,
+        'id -u; id -g; id -G; pwd; echo $WORD; cat /data/file; (echo x > /data/y) 2>&1 | grep -o "Read-only"; (echo x > /root) 2>/dev/null || echo ro; cat /proc/sys/kernel/shm_rmid_forced; grep -E "^(CapBnd|NoNewPrivs|Seccomp):" /proc/self/status | tr "\\t" " "; head -c 1 /proc/kcore | wc -c; cat /proc/1/oom_score_adj',
+      );
+      expect(out.split('\n')).toEqual([
+        '1234',
+        '2345',
+        '2345 3456',
+        '/tmp',
+        'said',
+        'from the host',
+        'Read-only',
+        'ro',
+        '1',
+        'CapBnd: 0000000000000000',
+        'NoNewPrivs: 1',
+        'Seccomp: 2',
+        '0',
+        expect.any(String) as string,
+        '',
+      ]);
+      const { stats } = await cri.runtime.containerStats(ctx, { containerId: container });
+      expect(stats?.memory?.workingSetBytes?.value).toBeGreaterThan(0n);
+      expect(stats?.cpu?.usageCoreNanoSeconds?.value).toBeGreaterThan(0n);
+      const { stats: all } = await cri.runtime.listPodSandboxStats(ctx, { filter: undefined });
+      expect(all[0]?.linux?.network?.defaultInterface?.name).toBe('eth0');
+      await expect(create(pod, 'priv', { linux: { securityContext: { privileged: true } } })).rejects.toThrow(
+        'no privileged container allowed',
+      );
+      await expect(create(pod, 'cdi', { CDIDevices: [{ name: 'vendor.com/gpu=0' }] })).rejects.toMatchObject({
+        kind: 'notImplemented',
+        message: expect.stringContaining('CDI_devices') as string,
+      });
+    });
+
+    test('events tell the life of a pod in its order', async () => {
+      const stop = new AbortController();
+      const seen: string[] = [];
+      const events = cri.runtime.getContainerEvents(derive(ctx, { signal: stop.signal }), {}, { timeoutMs: 600_000 });
+      const reading = (async () => {
+        for await (const event of events)
+          seen.push(`${event.containerId.slice(0, 6)} ${ContainerEventType[event.containerEventType].split('_')[1]}`);
+      })().catch(() => undefined);
+      await events.opened;
+      const pod = await run('events');
+      const container = await started(pod, 'main', sh('exit 0'));
+      await until('its end', async () => (await status(container))?.state === ContainerState.CONTAINER_EXITED);
+      await cri.runtime.removePodSandbox(ctx, { podSandboxId: pod });
+      const [p, c] = [pod.slice(0, 6), container.slice(0, 6)];
+      const mine = () => seen.filter((line) => line.startsWith(p) || line.startsWith(c));
+      await until('the last event', () => mine().includes(`${p} DELETED`));
+      stop.abort();
+      await reading;
+      expect(mine()).toEqual([
+        `${p} CREATED`,
+        `${p} STARTED`,
+        `${c} CREATED`,
+        `${c} STARTED`,
+        `${c} STOPPED`,
+        `${p} STOPPED`,
+        `${c} DELETED`,
+        `${p} DELETED`,
+      ]);
+    });
+
+    test('a host port leads to the pod; a pod of the host has its network', async () => {
+      const pod = await run('port', { portMappings: [{ protocol: 0, containerPort: 80, hostPort: 18080, hostIp: '' }] });
+      await started(pod, 'main', sh('mkdir -p /www; echo hello > /www/index.html; httpd -f -p 80 -h /www'));
+      await until(
+        'the answer',
+        async () => (await engine.onHost('curl', ['-s', '--max-time', '2', 'http://127.0.0.1:18080/'])).stdout === 'hello\n',
+      );
+      const namespaceOptions = {
+        network: NamespaceMode.NODE,
+        pid: NamespaceMode.POD,
+        ipc: NamespaceMode.POD,
+        targetId: '',
+        usernsOptions: undefined,
+      };
+      const host = await run('host', { linux: { securityContext: { namespaceOptions } } });
+      const container = await started(host, 'main', sh('sleep 1000'));
+      expect((await exec(container, 'ip -o link')).out).toContain(': lo:');
+      expect((await cri.runtime.podSandboxStatus(ctx, { podSandboxId: host, verbose: false })).status?.network?.ip).toBe('');
     });
   });
 });

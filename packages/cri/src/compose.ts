@@ -1,26 +1,50 @@
 import { ImageServiceService, RuntimeServiceService } from '@gantry/api/runtime/v1/api';
+import { newContext } from '@gantry/rpc';
 import type { Running, ServiceContext } from '@gantry/service';
 import { completed } from './completed';
 import type { CriConfig } from './config';
+import { containerHandlers } from './containers/handlers';
+import { EventHub } from './events/hub';
+import { watchEnds } from './events/watch';
 import { imageHandlers } from './images/handlers';
+import { Names } from './names';
+import { recover } from './recover';
 import { runtimeHandlers } from './runtime/handlers';
+import { podHandlers } from './sandboxes/handlers';
+import type { Needs } from './sandboxes/needs';
 import { connectServices } from './services';
+import { statsHandlers } from './stats/handlers';
 
 /** The composition root: the only place that constructs anything. */
 export function compose(service: ServiceContext<CriConfig>): Running<CriConfig> {
-  const { config } = service;
+  const { config, logger, data, run, version } = service;
   const services = connectServices((name) => service.socket(name));
+  const events = new EventHub(services, logger);
+  const needs: Needs = { services, config, roots: { data, run }, names: new Names(), events, logger };
   const server = service.createServer();
-  const add = completed;
-  server.addService(
-    RuntimeServiceService,
-    add(RuntimeServiceService, config.namespace, runtimeHandlers({ services, config, version: service.version })),
-  );
-  server.addService(ImageServiceService, add(ImageServiceService, config.namespace, imageHandlers(services)));
+  const runtime = {
+    ...runtimeHandlers({ services, config, version }),
+    ...podHandlers(needs),
+    ...containerHandlers(needs),
+    ...statsHandlers(needs),
+  };
+  server.addService(RuntimeServiceService, completed(RuntimeServiceService, config.namespace, runtime), {
+    longCalls: ['execSync', 'stopContainer'],
+  });
+  server.addService(ImageServiceService, completed(ImageServiceService, config.namespace, imageHandlers(services)));
+  const stopping = new AbortController();
+  let watching: Promise<void> = Promise.resolve();
   return {
-    start: () => server.listen(service.socket()),
+    async start() {
+      const ctx = newContext({ namespace: config.namespace, signal: stopping.signal });
+      await recover(needs, ctx);
+      watching = watchEnds(needs, ctx);
+      await server.listen(service.socket());
+    },
     async stop() {
       await server.stop();
+      stopping.abort();
+      await watching;
       services.close();
     },
   };

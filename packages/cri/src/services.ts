@@ -1,6 +1,11 @@
 import { ContainersService } from '@gantry/api/containerd/services/containers/v1/containers';
 import { ImagesService } from '@gantry/api/containerd/services/images/v1/images';
 import { SnapshotsService } from '@gantry/api/containerd/services/snapshots/v1/snapshots';
+import { EventsService } from '@gantry/api/containerd/services/events/v1/events';
+import { ControllerService, StoreService } from '@gantry/api/containerd/services/sandbox/v1/sandbox';
+import { TasksService } from '@gantry/api/containerd/services/tasks/v1/tasks';
+import { TreesServiceService } from '@gantry/api/gantry/images/v1/trees';
+import { LogsServiceService } from '@gantry/api/gantry/shim/v1/shim';
 import { ImagesServiceService } from '@gantry/api/gantry/images/v1/images';
 import { NetworkServiceService } from '@gantry/api/gantry/network/v1/network';
 import { connect, type ServiceClient } from '@gantry/rpc';
@@ -8,10 +13,17 @@ import { connect, type ServiceClient } from '@gantry/rpc';
 /** The services below gantry-cri. Nobody else calls them; a room takes what it needs of them. */
 export interface Services {
   readonly containers: ServiceClient<typeof ContainersService>;
+  readonly tasks: ServiceClient<typeof TasksService>;
+  /** containerd's records of sandboxes, and who makes them. */
+  readonly sandboxes: ServiceClient<typeof StoreService>;
+  readonly controller: ServiceClient<typeof ControllerService>;
+  readonly events: ServiceClient<typeof EventsService>;
+  readonly logs: ServiceClient<typeof LogsServiceService>;
   /** containerd's records of images: names and labels. */
   readonly images: ServiceClient<typeof ImagesService>;
   /** What stands behind the names. */
   readonly imageStore: ServiceClient<typeof ImagesServiceService>;
+  readonly trees: ServiceClient<typeof TreesServiceService>;
   readonly snapshots: ServiceClient<typeof SnapshotsService>;
   readonly network: ServiceClient<typeof NetworkServiceService>;
 }
@@ -24,8 +36,14 @@ export function connectServices(socket: (name: string) => string): Services & { 
   const network = connect(socket('network'), { defaults });
   return {
     containers: supervisor.client(ContainersService),
+    tasks: supervisor.client(TasksService),
+    sandboxes: supervisor.client(StoreService),
+    controller: supervisor.client(ControllerService),
+    events: supervisor.client(EventsService),
+    logs: supervisor.client(LogsServiceService),
     images: images.client(ImagesService),
     imageStore: images.client(ImagesServiceService),
+    trees: images.client(TreesServiceService),
     snapshots: images.client(SnapshotsService),
     network: network.client(NetworkServiceService),
     close() {

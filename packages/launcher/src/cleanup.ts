@@ -25,6 +25,7 @@ export async function cleanup(argv: readonly string[]): Promise<void> {
   const { root, run } = options;
   const tasks = taskFolders(join(run, 'tasks'));
   for (const folder of tasks) endTask(folder);
+  endHolders(join(run, 'shim', 'holders'));
   for (const target of mountsBelow([root, run])) await syscalls.async.umount2(target, 2 /* MNT_DETACH */).catch(() => undefined);
   await purgeGroups(run, tasks);
   const logger = createLogger({ service: networkService.name, version: networkService.version, level: 'warn' });
@@ -49,6 +50,14 @@ function endTask(folder: string): void {
     end(state.monitor_pid, state.monitor_start_time);
   }
   endServer(folder);
+}
+
+/** Of pods that were not removed. */
+function endHolders(folder: string): void {
+  for (const name of existsSync(folder) ? readdirSync(folder) : []) {
+    const { pid, startTime } = JSON.parse(readFileSync(join(folder, name), 'utf8')) as { readonly pid: number; readonly startTime: string };
+    end(pid, Number(startTime));
+  }
 }
 
 /** Kills a process only if it is the one that was meant: pids are given again. */

@@ -15,6 +15,7 @@
 
 enum wire_kind {
 	WIRE_MONITOR = 'M', // fork a monitor, see monitor.h for its fields
+	WIRE_HOLD = 'H', // a process that holds namespaces, see holder.h
 	WIRE_RUN = 'R', // run a command, answer with its exit status and output
 	WIRE_MOUNT = 'O', // chdir, then mount(2): relative layer paths let many layers fit into one page of options
 	WIRE_UMOUNT = 'U', // umount2(path) in a process of its own, so that only it can hang

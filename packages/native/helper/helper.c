@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "monitor/monitor.h"
+#include "helper/holder.h"
 #include "helper/runner.h"
 #include "base/wire.h"
 
@@ -49,6 +50,7 @@ static void dispatch(struct frame *frame) {
 	setsid();
 	switch (frame->kind) {
 	case WIRE_MONITOR: _exit(monitor_run(SOCKET_FD, frame));
+	case WIRE_HOLD: _exit(holder_run(SOCKET_FD, frame));
 	case WIRE_RUN: _exit(runner_command(SOCKET_FD, frame));
 	case WIRE_MOUNT: _exit(runner_mount(SOCKET_FD, frame));
 	case WIRE_UMOUNT: _exit(runner_umount(SOCKET_FD, frame));

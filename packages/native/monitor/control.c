@@ -76,6 +76,8 @@ void control_answer(const char *op, const char *line, char *out, size_t cap) {
 		long width = json_int(line, "width", -1), height = json_int(line, "height", -1);
 		if (width < 0 || width > 65535 || height < 0 || height > 65535) fail(out, cap, "invalid", "width and height must be 0 to 65535");
 		else answer_errno(lifecycle_resize((unsigned short)width, (unsigned short)height), out, cap, "resize");
+	} else if (strcmp(op, "reopen_log") == 0) {
+		answer_errno(output_reopen_log(), out, cap, "open the log");
 	} else if (strcmp(op, "close_stdin") == 0) {
 		input_close_io();
 		ok(out, cap);

@@ -77,6 +77,24 @@ int logfile_open(struct logfile *lf, const char *path, const struct log_rules *r
 	return 0;
 }
 
+static void flush(struct logfile *lf);
+
+int logfile_reopen(struct logfile *lf) {
+	struct stat st;
+	flush(lf);
+	int fd = open(lf->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		int saved = errno;
+		if (fd >= 0) close(fd);
+		errno = saved;
+		return -1;
+	}
+	close(lf->fd);
+	lf->fd = fd;
+	lf->size = st.st_size;
+	return 0;
+}
+
 bool logfile_full(struct logfile *lf) {
 	if (lf->fd < 0 || !lf->rules.waits || !lf->rules.passed || lf->rules.max_size <= 0 || lf->size < lf->rules.max_size) return false;
 	int64_t now = loop_now();
@@ -189,16 +207,36 @@ static char *encode(char *o, const unsigned char *p, size_t n) {
 struct stamp {
 	char tail[64]; // ","time":"…"} and the newline
 	size_t len;
+	char time[40];
+	size_t time_len;
 };
 
 static void make_stamp(struct stamp *s) {
 	char *o = put(s->tail, "\"time\":\"", 8);
-	o += rfc3339_now(o);
+	s->time_len = rfc3339_now(s->time);
+	o = put(o, s->time, s->time_len);
 	o = put(o, "\"}\n", 3);
 	s->len = (size_t)(o - s->tail);
 }
 
+// As it is: kubelet takes the text between the third blank and the end of the line.
+static void emit_plain(struct logfile *lf, const char *stream, const char *text, size_t len, bool newline, const struct stamp *s) {
+	if (newline && len > 0 && text[len - 1] == '\r') len--; // what a terminal makes of the end of a line
+	if (lf->outlen + len + 64 > OUT_CAP) flush(lf);
+	char *o = put(lf->out + lf->outlen, s->time, s->time_len);
+	*o++ = ' ';
+	o = put(o, stream, 6);
+	o = put(o, newline ? " F " : " P ", 3);
+	o = put(o, text, len);
+	*o++ = '\n';
+	lf->outlen = (size_t)(o - lf->out);
+}
+
 static void emit(struct logfile *lf, const char *stream, const char *text, size_t len, bool newline, struct stamp *s) {
+	if (lf->rules.plain) {
+		emit_plain(lf, stream, text, len, newline, s);
+		return;
+	}
 	size_t attrs = lf->rules.attrs ? strlen(lf->rules.attrs) : 0;
 	size_t worst = len * 6 + attrs + 160;
 	if (worst > OUT_CAP) {
@@ -237,6 +275,15 @@ void logfile_write(struct logfile *lf, struct logline *line, const char *stream,
 			memcpy(line->buf + line->len, data, len);
 			line->len += len;
 			break;
+		}
+		if (!nl && lf->rules.plain) {
+			// Whether a full part is a whole line tells the byte behind it.
+			if (len == room && room > 0) {
+				memcpy(line->buf + line->len, data, len);
+				line->len += len;
+				break;
+			}
+			if (data[room] == '\n') nl = data + room;
 		}
 		size_t take = nl ? (size_t)(nl - data) : room;
 		if (line->len == 0) {

@@ -6,6 +6,10 @@
 // become U+FFFD. The sink never blocks the container: what cannot be written (disk full) is dropped and counted, and the
 // file always ends on a whole entry.
 //
+// Or Kubernetes' format, a line of text for each (rules.plain), that a line of more than 16 KiB or the end of the stream cuts into parts:
+//
+//   2024-01-02T03:04:05.678Z stdout F text        (P: a part, the next entry goes on)
+//
 // Lines that are for somebody else, too, are passed on by a service that reads the file: what it has passed on it tells in a file of its own, and
 // no file is taken away before. The output rests meanwhile (logfile_full) where that is wanted.
 #ifndef GANTRY_LOGFILE_H
@@ -20,6 +24,7 @@
 #define LOG_LOOK_MS 50
 
 struct log_rules {
+	bool plain; // Kubernetes' format
 	const char *attrs; // JSON object text or NULL
 	int64_t max_size; // bytes after which the file is rotated, 0: never
 	int max_file; // files kept, the current one included
@@ -49,6 +54,9 @@ struct logline {
 
 // Opens (append, create 0640) the file. Returns 0, or -1 with errno.
 int logfile_open(struct logfile *lf, const char *path, const struct log_rules *rules);
+
+// Writes to a new file of that name from now on; the old one was renamed or removed. 0, or -1 with errno: it goes on with the old one.
+int logfile_reopen(struct logfile *lf);
 
 // The output has to rest: the oldest file must go before more is written, and was not passed on. Looks again after LOG_LOOK_MS.
 bool logfile_full(struct logfile *lf);

@@ -11,7 +11,7 @@
 //   stdout, stderr "" (/dev/null unless there is a log) | open | fifo:<path> | file:<path>
 //   logger, logger_env   zero-separated command line and environment of a logging binary, see logger.h
 //   uid, gid       owner given to the pipes, so that /dev/stdout can be opened again; -1: left
-//   log, log_attrs, log_max_size, log_max_file, log_compress, log_passed, log_waits        the JSON log, see struct log_rules
+//   log, log_attrs, log_max_size, log_max_file, log_compress, log_passed, log_waits, log_plain        the log, see struct log_rules
 //   ack_ms         the process is destroyed unless an acknowledgement comes in this time; 0: never
 //   stuck_ms       an attached client that takes nothing for so long while it holds the output up is dropped; default 30000
 //   oom, oom_version   the memory cgroup's directory and 1 or 2

@@ -149,7 +149,8 @@ int output_open(const struct frame *frame, int fds[3], const char **what) {
 		*what = log;
 		const char *attrs = wire_get(frame, "log_attrs", NULL), *passed = wire_get(frame, "log_passed", NULL);
 		// Copies: the request's memory is given back after the create.
-		struct log_rules rules = {.attrs = attrs ? strdup(attrs) : NULL,
+		struct log_rules rules = {.plain = wire_int(frame, "log_plain", 0),
+		    .attrs = attrs ? strdup(attrs) : NULL,
 		    .max_size = wire_int(frame, "log_max_size", 0),
 		    .max_file = (int)wire_int(frame, "log_max_file", 1),
 		    .compress = wire_int(frame, "log_compress", 0),
@@ -249,5 +250,10 @@ bool output_read(int64_t now) {
 }
 
 bool output_waits_for_log(void) { return !monitor.dead && logfile_full(&log_file); }
+
+int output_reopen_log(void) {
+	if (log_file.fd < 0) return 0;
+	return logfile_reopen(&log_file);
+}
 
 uint64_t output_log_dropped(void) { return log_file.dropped; }

@@ -37,6 +37,9 @@ bool output_read(int64_t now);
 // The output rests because lines of the log were not passed on; whoever asks calls output_update() again after LOG_LOOK_MS.
 bool output_waits_for_log(void);
 
+// Goes on in a new file, see logfile_reopen(); nothing where there is no log.
+int output_reopen_log(void);
+
 // Log entries that could not be written.
 uint64_t output_log_dropped(void);
 

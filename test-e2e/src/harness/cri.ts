@@ -1,4 +1,4 @@
-import { ImageServiceService, type PodSandboxConfig, RuntimeServiceService } from '@gantry/api/runtime/v1/api';
+import { ContainerConfig, ImageServiceService, PodSandboxConfig, RuntimeServiceService } from '@gantry/api/runtime/v1/api';
 import { connect, newContext, type ServiceClient } from '@gantry/rpc';
 
 /** A client of the container runtime interface, as kubelet is one. */
@@ -21,4 +21,11 @@ export const criContext = newContext({ namespace: '' });
 
 export const imageNamed = (image: string) => ({ image, annotations: {}, userSpecifiedImage: '', runtimeHandler: '', imageRef: '' });
 
-export type { PodSandboxConfig };
+export function podNamed(name: string, change: object = {}): PodSandboxConfig {
+  const metadata = { name, uid: `${name}-uid`, namespace: 'default', attempt: 0 };
+  return PodSandboxConfig.fromPartial({ metadata, linux: {}, ...change });
+}
+
+export function containerNamed(name: string, image: string, change: object = {}): ContainerConfig {
+  return ContainerConfig.fromPartial({ metadata: { name, attempt: 0 }, image: imageNamed(image), linux: {}, ...change });
+}

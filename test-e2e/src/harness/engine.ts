@@ -137,7 +137,7 @@ export async function startEngine(kind: EngineKind = 'gantry', options: EngineOp
         }
         await engine.halt();
       } finally {
-        for (const pid of findProcesses((cmdline) => cmdline.includes(folder))) kill(pid);
+        for (const pid of [...findProcesses((cmdline) => cmdline.includes(folder)), ...holders(run)]) kill(pid);
         for (const line of readFileSync('/proc/self/mountinfo', 'utf8').split('\n').reverse()) {
           const target = line.split(' ')[4] ?? '';
           if (target.startsWith(folder)) await command('umount', ['-l', target]);
@@ -180,6 +180,14 @@ function kill(pid: number): void {
   } catch {
     // it ended by itself
   }
+}
+
+/** Processes that hold the namespaces of pods which a test left. */
+function holders(run: string): number[] {
+  const folder = join(run, 'shim/holders');
+  return existsSync(folder)
+    ? readdirSync(folder).map((name) => (JSON.parse(readFileSync(join(folder, name), 'utf8')) as { pid: number }).pid)
+    : [];
 }
 
 function findProcesses(match: (cmdline: string) => boolean): number[] {

@@ -1,7 +1,7 @@
 /** Kinds of request that the C helper takes (base/wire.h). */
-export type RequestKind = 'monitor' | 'run' | 'mount' | 'umount';
+export type RequestKind = 'monitor' | 'hold' | 'run' | 'mount' | 'umount';
 
-const kindByte = { monitor: 'M', run: 'R', mount: 'O', umount: 'U' } as const satisfies Record<RequestKind, string>;
+const kindByte = { monitor: 'M', hold: 'H', run: 'R', mount: 'O', umount: 'U' } as const satisfies Record<RequestKind, string>;
 
 export type FieldValue = string | number | boolean | Uint8Array | readonly string[];
 export type Fields = Readonly<Record<string, FieldValue | undefined>>;

@@ -163,6 +163,11 @@ export class MonitoredProcess {
     else await this.ask({ op: 'resize', width, height });
   }
 
+  /** The log goes on in a new file of its name. */
+  async reopenLog(): Promise<void> {
+    await this.ask({ op: 'reopen_log' });
+  }
+
   /** At any time, and as often as it is asked; a process that has ended has no stdin to close. */
   async closeStdin(): Promise<void> {
     if (this.exitState !== undefined || this.refusal !== undefined) return;

@@ -144,6 +144,7 @@ function taskFields(options: TaskOptions, task: Task): Fields {
           log_compress: log.compress ? 1 : 0,
           log_passed: log.passed,
           log_waits: log.waits ? 1 : 0,
+          log_plain: log.plain ? 1 : 0,
         }),
     ...(memory === undefined ? {} : { oom: memory.directory, oom_version: memory.version }),
   };

@@ -13,6 +13,7 @@ import { StreamingService } from '@gantry/api/containerd/services/streaming/v1/s
 import { TasksService } from '@gantry/api/containerd/services/tasks/v1/tasks';
 import { TransferService } from '@gantry/api/containerd/services/transfer/v1/transfer';
 import { VersionService } from '@gantry/api/containerd/services/version/v1/version';
+import { HoldersServiceService, LogsServiceService } from '@gantry/api/gantry/shim/v1/shim';
 import type { Connection, RpcServer } from '@gantry/rpc';
 import type { Envelopes } from '../core/events';
 import type { Records } from '../core/records';
@@ -84,12 +85,20 @@ export function addContainerdFace(server: RpcServer, needs: FaceNeeds): void {
   server.addService(NamespacesService, namespaceHandlers({ records, engineNamespace: needs.engineNamespace, envelopes, contents }));
   server.addService(EventsService, eventsHandlers(envelopes));
   server.addService(ContainersService, requireNamespace<typeof ContainersService>(containersHandlers({ records, tasks, leases, docker })));
-  addSandboxServices(server, { records, sandboxes, envelopes, runtimes, bootId: needs.bootId });
+  addSandboxServices(server, {
+    records,
+    sandboxes,
+    envelopes,
+    runtimes,
+    bootId: needs.bootId,
+    holders: shim.client(HoldersServiceService),
+  });
   const taskHandlers = tasksHandlers({ records, sandboxes, tasks, snapshots, runtimes, checkpoints, runRoot });
   server.addService(TasksService, requireNamespace<typeof TasksService>(taskHandlers), { longCalls: [...LONG_TASK_CALLS] });
   const ensureNamespace = (name: string): void => {
     if (records.namespaces.get(name) === undefined) records.namespaces.create(name, {});
   };
   for (const service of FORWARDED) forwardContainerdService(server, service, { target: images, ensureNamespace });
+  forwardContainerdService(server, LogsServiceService, { target: shim, ensureNamespace });
   forwardContainerdService(server, MountsService, { target: shim, ensureNamespace });
 }

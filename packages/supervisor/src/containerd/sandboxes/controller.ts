@@ -1,6 +1,7 @@
 import { parseTimestamp, timestampNow } from '@gantry/api';
 import { SandboxCreate, SandboxExit, SandboxStart } from '@gantry/api/containerd/events/events';
 import type { ControllerService } from '@gantry/api/containerd/services/sandbox/v1/sandbox';
+import type { Sandbox } from '@gantry/api/containerd/types/types';
 import { hostPlatform } from '@gantry/oci';
 import { alreadyExists, type CallContext, failedPrecondition, type Handlers, invalidArgument, notFound, notImplemented } from '@gantry/rpc';
 import type { Envelopes } from '../../core/events';
@@ -8,18 +9,26 @@ import type { RuntimeTable } from '../../core/runtimes';
 import type { Sandboxes, SandboxRecord } from '../../core/sandboxes';
 import { runsHere } from '../tasks/runtime-options';
 import { SandboxEnds } from './ends';
+import { heldNamespaces, type Holders, holderId } from './held';
 import { keepPrepared, preparedOf, withPrepared } from './extension';
 import { applySandboxUpdate } from './update';
 
 /** containerd's name of the controller whose sandboxes are kept by a shim. */
 export const SHIM_SANDBOXER = 'shim';
 
+/** Our own: namespaces that the sandbox's spec names are made and held by a small process of the shim's. CRI's pods are of it. */
+export const POD_SANDBOXER = 'pod';
+
 export interface ControllerNeeds {
+  readonly holders: Holders;
   readonly sandboxes: Sandboxes;
   readonly envelopes: Envelopes;
   readonly runtimes: RuntimeTable;
   readonly bootId: string;
 }
+
+/** What a sandbox ends with whose holder was killed. */
+const KILLED = 137;
 
 /** Calls that last as long as a sandbox does. */
 export const LONG_CONTROLLER_CALLS = ['wait'] as const;
@@ -29,12 +38,22 @@ export const LONG_CONTROLLER_CALLS = ['wait'] as const;
  * namespace of its caller's: it has no process, as below a shim that is the sandbox itself. One in which another program would run the containers (a
  * machine) is refused by its runtime's name.
  */
-export function sandboxControllerHandlers({ sandboxes, envelopes, runtimes, bootId }: ControllerNeeds): Handlers<typeof ControllerService> {
+export function sandboxControllerHandlers({
+  sandboxes,
+  envelopes,
+  runtimes,
+  bootId,
+  holders,
+}: ControllerNeeds): Handlers<typeof ControllerService> {
   const ends = new SandboxEnds();
   const find = (ctx: CallContext, { sandboxId, sandboxer }: { sandboxId: string; sandboxer: string }): SandboxRecord => {
     if (sandboxer === '') throw invalidArgument('sandbox controller name can not be empty: invalid argument');
-    if (sandboxer !== SHIM_SANDBOXER) throw notFound(`failed to get sandbox controller by ${sandboxer}: not found`);
-    return sandboxes.require(ctx.namespace, sandboxId);
+    if (sandboxer !== SHIM_SANDBOXER && sandboxer !== POD_SANDBOXER)
+      throw notFound(`failed to get sandbox controller by ${sandboxer}: not found`);
+    const record = sandboxes.require(ctx.namespace, sandboxId);
+    if ((record.sandbox.sandboxer === POD_SANDBOXER) !== (sandboxer === POD_SANDBOXER))
+      throw notFound(`sandbox "${sandboxId}" is not of the controller "${sandboxer}": not found`);
+    return record;
   };
   /** One that its controller has: created by it, and not ended. */
   const living = (ctx: CallContext, request: { sandboxId: string; sandboxer: string }): SandboxRecord => {
@@ -43,12 +62,31 @@ export function sandboxControllerHandlers({ sandboxes, envelopes, runtimes, boot
       throw notFound(`unable to find sandbox "${request.sandboxId}": not found`);
     return record;
   };
-  const end = (ctx: CallContext, { sandbox: { sandboxId }, state }: SandboxRecord): void => {
-    if (state.phase === 'stopped') return;
-    const ended = sandboxes.move(ctx.namespace, sandboxId, 'stopped', { pid: 0, exitCode: 0, stoppedAt: new Date().toISOString() });
+  const end = async (ctx: CallContext, { sandbox: { sandboxId, sandboxer } }: SandboxRecord, exitCode = 0): Promise<void> => {
+    if (sandboxer === POD_SANDBOXER) await holders.release(ctx, { id: holderId(ctx.namespace, sandboxId) });
+    if (sandboxes.require(ctx.namespace, sandboxId).state.phase === 'stopped') return;
+    const ended = sandboxes.move(ctx.namespace, sandboxId, 'stopped', { pid: 0, exitCode, stoppedAt: new Date().toISOString() });
     const message = { sandboxId, exitStatus: ended.state.exitCode, exitedAt: parseTimestamp(ended.state.stoppedAt) };
     envelopes.publish(ctx.namespace, '/sandboxes/exit', { type: SandboxExit, message });
     ends.tell(ctx.namespace, sandboxId);
+  };
+
+  /** One whose holder has died is not ready any more. */
+  const endIfDead = async (ctx: CallContext, record: SandboxRecord): Promise<void> => {
+    const { sandbox, state } = record;
+    if (sandbox.sandboxer !== POD_SANDBOXER || state.phase !== 'ready') return;
+    const id = holderId(ctx.namespace, sandbox.sandboxId);
+    const { holders: all } = await holders.list(ctx, {});
+    if (!all.some((holder) => holder.id === id && holder.alive)) await end(ctx, record, KILLED);
+  };
+
+  /** Where its containers are put: what its caller made, or what is held for it from now on. */
+  const placeOf = async (ctx: CallContext, sandbox: Sandbox): Promise<{ readonly netnsPath: string; readonly pid: number }> => {
+    if (sandbox.sandboxer !== POD_SANDBOXER) return { netnsPath: preparedOf(sandbox)?.netnsPath ?? '', pid: 0 };
+    const wish = heldNamespaces(ctx.namespace, sandbox);
+    const { holder } = await holders.hold(ctx, wish);
+    const pid = holder?.pid ?? 0;
+    return { netnsPath: wish.network ? `/proc/${pid}/ns/net` : '', pid };
   };
 
   return {
@@ -69,8 +107,8 @@ export function sandboxControllerHandlers({ sandboxes, envelopes, runtimes, boot
       const { sandbox } = living(ctx, request);
       const { sandboxId, labels, spec } = sandbox;
       const startedAt = new Date().toISOString();
-      const { netnsPath = '' } = preparedOf(sandbox) ?? {};
-      const { state } = sandboxes.move(ctx.namespace, sandboxId, 'ready', { netnsPath, bootId, startedAt });
+      const { netnsPath, pid } = await placeOf(ctx, sandbox);
+      const { state } = sandboxes.move(ctx.namespace, sandboxId, 'ready', { netnsPath, pid, bootId, startedAt });
       envelopes.publish(ctx.namespace, '/sandboxes/start', { type: SandboxStart, message: { sandboxId } });
       return { sandboxId, pid: state.pid, createdAt: parseTimestamp(startedAt), labels, address: '', version: 0, spec };
     },
@@ -79,7 +117,7 @@ export function sandboxControllerHandlers({ sandboxes, envelopes, runtimes, boot
       return { platform: { variant: '', ...hostPlatform(), osVersion: '', osFeatures: [] } };
     },
     async stop(ctx, request) {
-      end(ctx, find(ctx, request));
+      await end(ctx, find(ctx, request));
       return {};
     },
     async wait(ctx, request) {
@@ -92,6 +130,7 @@ export function sandboxControllerHandlers({ sandboxes, envelopes, runtimes, boot
       return { exitStatus: record.state.exitCode, exitedAt: parseTimestamp(record.state.stoppedAt) };
     },
     async status(ctx, request) {
+      await endIfDead(ctx, find(ctx, request));
       const {
         sandbox: { sandboxId, createdAt },
         state: { phase, pid, stoppedAt, netnsPath },
@@ -109,7 +148,7 @@ export function sandboxControllerHandlers({ sandboxes, envelopes, runtimes, boot
       };
     },
     async shutdown(ctx, request) {
-      end(ctx, find(ctx, request));
+      await end(ctx, find(ctx, request));
       return {};
     },
     async metrics(ctx, request) {

@@ -1,6 +1,6 @@
 import type { Records } from '../../core/records';
 import type { Sandboxes } from '../../core/sandboxes';
-import { SHIM_SANDBOXER } from './controller';
+import { POD_SANDBOXER, SHIM_SANDBOXER } from './controller';
 
 /** What sandboxes of an earlier boot are said to have ended with. */
 const REBOOT_CODE = 255;
@@ -12,6 +12,6 @@ export function endSandboxesOfEarlierBoots(
 ): void {
   for (const { name } of records.namespaces.list())
     for (const { sandbox, state } of sandboxes.list(name))
-      if (sandbox.sandboxer === SHIM_SANDBOXER && state.phase === 'ready' && state.bootId !== bootId)
+      if ([SHIM_SANDBOXER, POD_SANDBOXER].includes(sandbox.sandboxer) && state.phase === 'ready' && state.bootId !== bootId)
         sandboxes.move(name, sandbox.sandboxId, 'stopped', { pid: 0, exitCode: REBOOT_CODE, stoppedAt: new Date().toISOString() });
 }

@@ -1,5 +1,6 @@
-import { packJson } from '@gantry/api';
+import { OCI_SPEC_TYPE_URL, packJson } from '@gantry/api';
 import type { ControllerService, StoreService } from '@gantry/api/containerd/services/sandbox/v1/sandbox';
+import type { Holder } from '@gantry/api/gantry/shim/v1/shim';
 import { Sandbox } from '@gantry/api/containerd/types/types';
 import { type CallContext, type Handlers, newContext } from '@gantry/rpc';
 import { Envelopes } from '../../core/events';
@@ -15,10 +16,12 @@ let needs: Parameters<typeof sandboxControllerHandlers>[0] & Parameters<typeof s
 let store: Handlers<typeof StoreService>;
 let controller: Handlers<typeof ControllerService>;
 let topics: string[];
+let held: Holder | undefined;
 const ctx: CallContext = newContext({ namespace: 'pods' });
 const named = (sandboxId: string) => ({ sandboxId, sandboxer: 'shim' });
 
 beforeEach(async () => {
+  held = undefined;
   db = new Database(':memory:');
   const envelopes = new Envelopes();
   topics = [];
@@ -32,6 +35,11 @@ beforeEach(async () => {
     envelopes,
     runtimes: new RuntimeTable(BUILT_IN_RUNTIMES, 'gantry'),
     bootId: 'now',
+    holders: {
+      hold: (_ctx, { id }) => Promise.resolve({ holder: (held = { id, pid: 77, alive: true }) }),
+      release: () => Promise.resolve(void (held = undefined) ?? {}),
+      list: () => Promise.resolve({ holders: held === undefined ? [] : [held] }),
+    },
   };
   store = sandboxStoreHandlers(needs);
   controller = sandboxControllerHandlers(needs);
@@ -128,4 +136,26 @@ test('after a reboot none is ready that was', async () => {
   endSandboxesOfEarlierBoots(needs, 'later');
   expect(needs.sandboxes.require('pods', 'a').state).toMatchObject({ phase: 'stopped', exitCode: 255 });
   expect(needs.sandboxes.require('pods', 'b').state.phase).toBe('created');
+});
+
+test('the namespaces of a pod are held from its start to its end, and one whose holder died is ended', async () => {
+  const pod = { sandboxId: 'p', sandboxer: 'pod' };
+  const spec = packJson(OCI_SPEC_TYPE_URL, { hostname: 'web', linux: { namespaces: [{ type: 'network' }, { type: 'uts' }], sysctl: {} } });
+  await store.create(ctx, { sandbox: sandbox('p', { sandboxer: 'pod', spec }) });
+  await expect(controller.status(ctx, { ...named('p'), verbose: false })).rejects.toMatchObject({ kind: 'notFound' });
+  await create('p', { sandboxer: 'pod', netnsPath: '' });
+  expect(await controller.start(ctx, pod)).toMatchObject({ pid: 77 });
+  expect(held).toMatchObject({ id: 'pods.p' });
+  expect(needs.sandboxes.live('now')).toEqual([{ sandboxId: 'p', netnsPath: '/proc/77/ns/net' }]);
+  expect(await controller.status(ctx, { ...pod, verbose: false })).toMatchObject({ state: 'SANDBOX_READY', pid: 77 });
+  held = undefined;
+  expect(await controller.status(ctx, { ...pod, verbose: false })).toMatchObject({ state: 'SANDBOX_NOTREADY', pid: 0 });
+  expect((await controller.wait(ctx, pod)).exitStatus).toBe(137);
+  await store.create(ctx, {
+    sandbox: sandbox('q', { sandboxer: 'pod', spec: packJson(OCI_SPEC_TYPE_URL, { linux: { namespaces: [{ type: 'mount' }] } }) }),
+  });
+  await create('q', { sandboxer: 'pod', netnsPath: '' });
+  await expect(controller.start(ctx, { ...pod, sandboxId: 'q' })).rejects.toMatchObject({
+    message: expect.stringContaining('"mount" cannot be held') as string,
+  });
 });

@@ -1,0 +1,120 @@
+import { Status } from '@gantry/api/containerd/v1/types/task';
+import {
+  ContainerConfig,
+  ContainerState,
+  LinuxContainerResources,
+  LinuxContainerSecurityContext,
+  PodSandboxConfig,
+  Signal,
+} from '@gantry/api/runtime/v1/api';
+import type { Pod } from '../sandboxes/pod';
+import { checkContainer } from './check';
+import { cgroupOf, resourcesOf } from './resources';
+import { seccompOf } from './seccomp';
+import { reasonOf, stateOf } from './settle';
+import { signalNumber, signalWord, stopSignalOf } from './signals';
+import { commandOf } from './spec';
+import { userOf } from './user';
+
+const security = (change: object) => LinuxContainerSecurityContext.fromPartial(change);
+
+test.each([
+  [{}, {}, ['/entry', 'cmd']],
+  [{ args: ['a'] }, {}, ['/entry', 'a']],
+  [{ command: ['/c'] }, {}, ['/c']],
+  [{ command: ['/c'], args: ['a'] }, {}, ['/c', 'a']],
+])('command %j', (given, _image, expected) =>
+  expect(commandOf(ContainerConfig.fromPartial(given), { Entrypoint: ['/entry'], Cmd: ['cmd'] })).toEqual(expected),
+);
+
+test('nothing to run is refused', () => expect(() => commandOf(ContainerConfig.create(), {})).toThrow('no command specified'));
+
+test.each([
+  ['', 15],
+  ['SIGUSR1', 10],
+  ['quit', 3],
+  ['9', 9],
+  ['SIGRTMIN+3', 37],
+  ['RTMAX-1', 63],
+  ['nonsense', 15],
+])('stop signal %s of an image is %i', (text, number) => expect(stopSignalOf(Signal.SIGNAL_RUNTIME_DEFAULT, text)).toBe(number));
+
+test('kubelet names signals, and is told the same name', () => {
+  expect(stopSignalOf(Signal.SIGNAL_SIGUSR1, 'SIGQUIT')).toBe(10);
+  expect(stopSignalOf(Signal.SIGNAL_SIGRTMINPLUS3, undefined)).toBe(37);
+  expect(stopSignalOf(Signal.SIGNAL_SIGRTMAXMINUS14, undefined)).toBe(50);
+  for (const signal of [Signal.SIGNAL_SIGTERM, Signal.SIGNAL_SIGUSR2, Signal.SIGNAL_SIGRTMINPLUS3])
+    expect(signalWord(stopSignalOf(signal, undefined))).toBe(signal);
+  expect(signalNumber('99')).toBeUndefined();
+});
+
+test('limits are what is said; memory without a word on swap has none', () => {
+  const given = (change: object) => resourcesOf(LinuxContainerResources.fromPartial(change));
+  expect(given({})).toEqual({});
+  expect(given({ memoryLimitInBytes: 64n, cpuShares: 2n, cpusetCpus: '0' })).toEqual({
+    memory: { limit: 64, swap: 64 },
+    cpu: { shares: 2, cpus: '0' },
+  });
+  expect(given({ memoryLimitInBytes: 64n, memorySwapLimitInBytes: 128n, unified: { 'memory.high': '1' } })).toEqual({
+    memory: { limit: 64, swap: 128 },
+    unified: { 'memory.high': '1' },
+  });
+});
+
+test.each([
+  ['', false, '/k8s.io/c'],
+  ['/kubepods/pod1/', false, '/kubepods/pod1/c'],
+  ['/kubepods.slice/kubepods-pod1.slice', true, 'kubepods-pod1.slice:cri-gantry:c'],
+])('cgroup below "%s", systemd %s', (parent, systemd, path) => expect(cgroupOf(parent, 'c', systemd)).toBe(path));
+
+test('who a process is', () => {
+  const files = { passwd: 'root:x:0:0::/root:\nweb:x:5:6::/web:', group: 'extra:x:7:web' };
+  expect(userOf(undefined, 'web', files)).toMatchObject({ uid: 5, gid: 6, additionalGids: [6, 7] });
+  expect(userOf(security({ runAsUser: { value: 5n }, runAsGroup: { value: 9n }, supplementalGroups: [8n] }), '', files)).toMatchObject({
+    uid: 5,
+    gid: 9,
+    additionalGids: [9, 7, 8],
+  });
+  expect(
+    userOf(security({ runAsUsername: 'web', supplementalGroups: [8n], supplementalGroupsPolicy: 1 }), '', files).additionalGids,
+  ).toEqual([6, 8]);
+  expect(() => userOf(security({ runAsGroup: { value: 9n } }), '', files)).toThrow('run_as_group');
+  expect(() => userOf(security({ runAsUsername: 'nobody' }), '', files)).toThrow('nobody');
+});
+
+test('which system calls it may make', () => {
+  expect(seccompOf(undefined)).toBe('unconfined');
+  expect(seccompOf(security({ seccomp: { profileType: 0 } }))).toBe('default');
+  expect(seccompOf(security({ seccomp: { profileType: 1 } }))).toBe('unconfined');
+  expect(seccompOf(security({ privileged: true, seccomp: { profileType: 0 } }))).toBe('unconfined');
+  expect(() => seccompOf(security({ seccomp: { profileType: 2, localhostRef: '/nosuch' } }))).toThrow('"/nosuch" cannot be used');
+});
+
+test('a container is what its record and its task say', () => {
+  const of = (change: object, status?: Status) =>
+    stateOf({ facts: { startedAt: '', ...change } } as never, status === undefined ? undefined : { status });
+  expect(of({})).toBe(ContainerState.CONTAINER_CREATED);
+  expect(of({ startedAt: '1' }, Status.CREATED)).toBe(ContainerState.CONTAINER_CREATED);
+  expect(of({ startedAt: '1' }, Status.RUNNING)).toBe(ContainerState.CONTAINER_RUNNING);
+  expect(of({ startedAt: '1' }, Status.STOPPED)).toBe(ContainerState.CONTAINER_EXITED);
+  expect(of({ startedAt: '1' })).toBe(ContainerState.CONTAINER_EXITED);
+  expect([reasonOf(0, true), reasonOf(137, true), reasonOf(137, false), reasonOf(1, true)]).toEqual([
+    'Completed',
+    'OOMKilled',
+    'Error',
+    'Error',
+  ]);
+});
+
+test.each([
+  [{ CDIDevices: [{ name: 'v/x=0' }] }, 'CDI_devices'],
+  [{ mounts: [{ containerPath: '/a', image: {} }] }, 'mount "/a": image volumes'],
+  [{ mounts: [{ containerPath: '/a' }] }, 'host_path must be set'],
+  [{ linux: { securityContext: { privileged: true } } }, 'no privileged container allowed'],
+  [{ linux: { securityContext: { capabilities: { addAmbientCapabilities: ['X'] } } } }, 'add_ambient_capabilities'],
+  [{ linux: { securityContext: { selinuxOptions: { type: 'x' } } } }, 'selinux_options'],
+  [{ linux: { securityContext: { apparmor: { profileType: 2 } } } }, 'apparmor'],
+])('%j is refused by name', (change, words) => {
+  const pod = { id: 'p', config: PodSandboxConfig.create() } as Pod;
+  expect(() => checkContainer(ContainerConfig.fromPartial({ metadata: { name: 'c' }, ...change }), pod)).toThrow(words);
+});

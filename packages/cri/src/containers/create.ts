@@ -1,0 +1,121 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { OCI_SPEC_TYPE_URL, packJson } from '@gantry/api';
+import { ContainerEventType, type ContainerConfig, type CreateContainerRequest, NamespaceMode } from '@gantry/api/runtime/v1/api';
+import { type CallContext, detached, errorText, failedPrecondition, isErrorOf, notFound } from '@gantry/rpc';
+import { unknown } from '../failures';
+import { configOf, findKnown, type KnownImage, listKnown } from '../images/catalog';
+import { findPod } from '../sandboxes/find';
+import { placesOf } from '../sandboxes/files';
+import type { Needs } from '../sandboxes/needs';
+import type { Pod } from '../sandboxes/pod';
+import { stateOf } from '../sandboxes/status';
+import { checkContainer } from './check';
+import { findContainer } from './find';
+import { type ContainerFacts, extensionsOf } from './record';
+import { taskOf } from './settle';
+import { stopSignalOf } from './signals';
+import { specOf } from './spec';
+import { userOf } from './user';
+
+/** Makes a container in a pod: its tree, its config.json, its record. Nothing is left of one that could not be made. */
+export async function createContainer(needs: Needs, caller: CallContext, request: CreateContainerRequest): Promise<string> {
+  const { config } = request;
+  if (config === undefined) throw unknown('container config must be given');
+  const pod = await findPod(needs, caller, request.podSandboxId);
+  if (pod === undefined) throw notFound(`failed to find sandbox id "${request.podSandboxId}": not found`);
+  checkContainer(config, pod);
+  const { ready, pid } = await stateOf(needs, caller, pod.id);
+  if (!ready) throw failedPrecondition(`sandbox "${pod.id}" is not ready: no container can be made in it`);
+  const wanted = config.image?.image ?? '';
+  const image = findKnown(await listKnown(needs.services, caller), wanted);
+  if (image === undefined) throw notFound(`failed to resolve image "${wanted}": not found`);
+
+  const id = randomBytes(32).toString('hex');
+  const { name, attempt } = config.metadata ?? { name: '', attempt: 0 };
+  needs.names.reserve('container', `${name}_${pod.id}_${attempt}`, id);
+  const ctx = detached(caller);
+  try {
+    await make(needs, ctx, { id, pod, holder: pid, image, config });
+  } catch (error) {
+    await undo(needs, ctx, id, image);
+    throw error;
+  }
+  await needs.events.tellOf(ctx, pod.id, id, ContainerEventType.CONTAINER_CREATED_EVENT);
+  return id;
+}
+
+interface Wish {
+  readonly id: string;
+  readonly pod: Pod;
+  readonly holder: number;
+  readonly image: KnownImage;
+  readonly config: ContainerConfig;
+}
+
+async function make(needs: Needs, ctx: CallContext, { id, pod, holder, image, config }: Wish): Promise<void> {
+  const { services } = needs;
+  const { snapshotter, chainId } = image.stored;
+  await services.snapshots.prepare(ctx, { snapshotter, key: id, parent: chainId, labels: {} });
+  const { files } = await services.trees.readFiles(ctx, { snapshotter, snapshotKey: id, paths: ['/etc/passwd', '/etc/group'] });
+  const [passwd = '', group = ''] = files.map(({ content }) => Buffer.from(content).toString());
+  const imageConfig = configOf(image).config ?? {};
+  const security = config.linux?.securityContext;
+  const user = userOf(security, imageConfig.User ?? '', { passwd, group });
+  const spec = await specOf({
+    id,
+    pod,
+    holder,
+    target: security?.namespaceOptions?.pid === NamespaceMode.TARGET ? await targetOf(needs, ctx, security.namespaceOptions.targetId) : 0,
+    places: placesOf(needs.roots, pod.id, pod.config),
+    config,
+    image: imageConfig,
+    user,
+    systemd: needs.config['cgroup-driver'] === 'systemd',
+  });
+  const facts: ContainerFacts = {
+    podId: pod.id,
+    imageId: image.id,
+    imageRef: image.digests[0] ?? image.id,
+    user: { uid: user.uid, gid: user.gid, groups: user.additionalGids },
+    logPath: pod.config.logDirectory === '' || config.logPath === '' ? '' : join(pod.config.logDirectory, config.logPath),
+    stopSignal: stopSignalOf(config.stopSignal, imageConfig.StopSignal),
+    startedAt: '',
+  };
+  await services.containers.create(ctx, {
+    container: {
+      id,
+      labels: { ...config.labels },
+      image: image.tags[0] ?? image.names[0] ?? image.id,
+      runtime: { name: pod.facts.runtimeHandler || 'runc', options: undefined },
+      spec: packJson(OCI_SPEC_TYPE_URL, spec),
+      snapshotter,
+      snapshotKey: id,
+      createdAt: undefined,
+      updatedAt: undefined,
+      extensions: extensionsOf({ config, facts }),
+      sandbox: pod.id,
+    },
+  });
+}
+
+async function targetOf(needs: Needs, ctx: CallContext, text: string): Promise<number> {
+  const target = text === '' ? undefined : await findContainer(needs, ctx, text);
+  if (target === undefined) throw notFound(`invalid target container: container "${text}" does not exist: not found`);
+  const task = await taskOf(needs, ctx, target.id);
+  if (task === undefined) throw failedPrecondition(`invalid target container: container "${text}" does not run`);
+  return task.pid;
+}
+
+async function undo({ services, names, logger }: Needs, ctx: CallContext, id: string, { stored }: KnownImage): Promise<void> {
+  const steps: (() => Promise<unknown>)[] = [
+    () => services.containers.delete(ctx, { id }),
+    () => services.snapshots.remove(ctx, { snapshotter: stored.snapshotter, key: id }),
+  ];
+  for (const step of steps)
+    await step().catch((error: unknown) => {
+      if (!isErrorOf(error, 'notFound'))
+        logger.warn({ err: error, container: id }, `a container that could not be made is not all taken away: ${errorText(error)}`);
+    });
+  names.release(id);
+}

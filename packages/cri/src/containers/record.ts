@@ -1,0 +1,60 @@
+import { packAny, packJson, unpackAny } from '@gantry/api';
+import type { Container as Record_ } from '@gantry/api/containerd/services/containers/v1/containers';
+import type { Any } from '@gantry/api/google/protobuf/any';
+import { ContainerConfig } from '@gantry/api/runtime/v1/api';
+import { nanosOf } from '../sandboxes/pod';
+
+const CONFIG = 'gantry.io/cri.config';
+const FACTS = 'gantry.io/cri.container';
+
+/** How a container ended. */
+export interface Ended {
+  readonly code: number;
+  /** Nanoseconds since the epoch, as text: JSON has no such numbers. */
+  readonly at: string;
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** What became of what kubelet asked for. */
+export interface ContainerFacts {
+  readonly podId: string;
+  readonly imageId: string;
+  readonly imageRef: string;
+  readonly user: { readonly uid: number; readonly gid: number; readonly groups: readonly number[] };
+  /** Absolute; empty: nothing is logged. */
+  readonly logPath: string;
+  /** The number of the signal that asks it to end. */
+  readonly stopSignal: number;
+  /** As `at`; empty: it was not started. */
+  readonly startedAt: string;
+  readonly ended?: Ended;
+}
+
+/** A container of a pod: the supervisor's record, read. */
+export interface Contained {
+  readonly id: string;
+  readonly config: ContainerConfig;
+  readonly facts: ContainerFacts;
+  readonly createdAt: bigint;
+  readonly record: Record_;
+}
+
+/** Undefined: the record is another client's. */
+export function containedOf(record: Record_): Contained | undefined {
+  const config = unpackAny(record.extensions[CONFIG], ContainerConfig);
+  const facts = record.extensions[FACTS];
+  if (config === undefined || facts === undefined) return undefined;
+  return {
+    id: record.id,
+    config,
+    facts: JSON.parse(facts.value.toString()) as ContainerFacts,
+    createdAt: nanosOf(record.createdAt),
+    record,
+  };
+}
+
+export const extensionsOf = ({ config, facts }: Pick<Contained, 'config' | 'facts'>): Record<string, Any> => ({
+  [CONFIG]: packAny(ContainerConfig, config),
+  [FACTS]: packJson(FACTS, facts),
+});

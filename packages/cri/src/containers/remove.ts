@@ -1,0 +1,21 @@
+import { ContainerEventType } from '@gantry/api/runtime/v1/api';
+import { type CallContext, detached, isErrorOf } from '@gantry/rpc';
+import type { Needs } from '../sandboxes/needs';
+import { stopContainer } from './stop';
+import type { Contained } from './record';
+
+/** Takes a container away, killed first where it runs. Its log stays: kubelet's. */
+export async function removeContainer(needs: Needs, caller: CallContext, container: Contained): Promise<void> {
+  const ctx = detached(caller);
+  const { services } = needs;
+  const { id, record } = container;
+  await stopContainer(needs, ctx, container, 0);
+  const gone = (error: unknown): void => {
+    if (!isErrorOf(error, 'notFound')) throw error;
+  };
+  await services.tasks.delete(ctx, { containerId: id }).catch(gone);
+  await services.containers.delete(ctx, { id }).catch(gone);
+  await services.snapshots.remove(ctx, { snapshotter: record.snapshotter, key: id }).catch(gone);
+  needs.names.release(id);
+  await needs.events.tellOf(ctx, container.facts.podId, id, ContainerEventType.CONTAINER_DELETED_EVENT);
+}

@@ -1,0 +1,72 @@
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { packAny, wallMicros } from '@gantry/api';
+import { CreateOptions } from '@gantry/api/gantry/shim/v1/shim';
+import { ContainerEventType, ContainerState } from '@gantry/api/runtime/v1/api';
+import { type CallContext, detached, errorText, isErrorOf, prefixed } from '@gantry/rpc';
+import { unknown } from '../failures';
+import type { Needs } from '../sandboxes/needs';
+import { stateOf as podState } from '../sandboxes/status';
+import { note } from './note';
+import type { Contained } from './record';
+import { stateOf, taskOf } from './settle';
+
+/** What a container ends with that could not be started. */
+const START_FAILED = 128;
+const MONITOR = 'monitor://';
+
+/** Starts a container that was made; one that cannot be started has ended with that. */
+export async function startContainer(needs: Needs, caller: CallContext, container: Contained): Promise<void> {
+  const ctx = detached(caller);
+  const { id } = container;
+  const state = stateOf(container, await taskOf(needs, ctx, id));
+  if (state !== ContainerState.CONTAINER_CREATED)
+    throw unknown(`failed to set starting state for container "${id}": container is in ${ContainerState[state]} state`);
+  let started: Contained;
+  try {
+    if (!(await podState(needs, ctx, container.facts.podId)).ready) throw unknown(`sandbox "${container.facts.podId}" is not running`);
+    await makeTask(needs, ctx, container);
+    // Noted before it runs: it may have ended before an answer is here.
+    started = await note(needs, ctx, { container, change: { startedAt: nowText() } });
+    await needs.services.tasks.start(ctx, { containerId: id, execId: '' });
+  } catch (error) {
+    await needs.services.tasks.delete(ctx, { containerId: id }).catch((undo: unknown) => {
+      if (!isErrorOf(undo, 'notFound')) needs.logger.warn({ err: undo, container: id }, `the task of a failed start: ${errorText(undo)}`);
+    });
+    const ended = {
+      code: START_FAILED,
+      at: nowText(),
+      reason: 'StartError',
+      message: `failed to create containerd task: ${errorText(error)}`,
+    };
+    const failed = await note(needs, ctx, { container, change: { ended, startedAt: '' } });
+    await needs.events.tellContainer(ctx, failed, ContainerEventType.CONTAINER_STOPPED_EVENT);
+    throw prefixed(error, 'failed to create containerd task', 'unknown');
+  }
+  await needs.events.tellContainer(ctx, started, ContainerEventType.CONTAINER_STARTED_EVENT);
+}
+
+export const nowText = (): string => String(BigInt(wallMicros()) * 1000n);
+
+async function makeTask({ services, config: settings }: Needs, ctx: CallContext, { id, config, facts }: Contained): Promise<void> {
+  if (facts.logPath !== '') mkdirSync(dirname(facts.logPath), { recursive: true, mode: 0o755 });
+  const options = CreateOptions.fromPartial({
+    openStdin: config.stdin,
+    stdinOnce: config.stdinOnce,
+    systemdCgroup: settings['cgroup-driver'] === 'systemd',
+    ...(facts.logPath === '' ? {} : { log: { path: facts.logPath, maxSize: 0n, maxFile: 1, plain: true } }),
+  });
+  await services.tasks.create(ctx, {
+    containerId: id,
+    rootfs: [],
+    stdin: config.stdin ? MONITOR : '',
+    stdout: MONITOR,
+    stderr: config.tty ? '' : MONITOR,
+    terminal: config.tty,
+    checkpoint: undefined,
+    options: packAny(CreateOptions, options),
+    runtimePath: '',
+    taskApiAddress: '',
+    taskApiVersion: 0,
+  });
+}

@@ -1,0 +1,45 @@
+import { unpackAny } from '@gantry/api';
+import { TaskExit, TaskOOM } from '@gantry/api/containerd/events/events';
+import { type CallContext, errorText, pause } from '@gantry/rpc';
+import { listContainers } from '../containers/find';
+import { settled } from '../containers/settle';
+import type { Needs } from '../sandboxes/needs';
+
+/** Milliseconds between two connections to a supervisor that is not there. */
+const AGAIN_MS = 500;
+
+/**
+ * Hears of the ends of containers and writes them down. What ended while nobody listened is found at each beginning: a task keeps its exit until it is
+ * given back.
+ */
+export async function watchEnds(needs: Needs, ctx: CallContext): Promise<void> {
+  while (!ctx.signal.aborted) {
+    try {
+      const events = needs.services.events.subscribe(ctx, { filters: [`namespace==${ctx.namespace}`] });
+      await events.opened;
+      await settleAll(needs, ctx);
+      for await (const { event } of events) {
+        const oom = unpackAny(event, TaskOOM);
+        if (oom !== undefined) needs.events.noteOom(oom.containerId);
+        const exit = unpackAny(event, TaskExit);
+        if (exit !== undefined && exit.id === exit.containerId) await settleOne(needs, ctx, exit.containerId);
+      }
+    } catch (error) {
+      if (ctx.signal.aborted) return;
+      needs.logger.warn({ err: error }, `ends of containers are not heard of: ${errorText(error)}`);
+    }
+    await pause(AGAIN_MS, { signal: ctx.signal }).catch(() => undefined);
+  }
+}
+
+async function settleAll(needs: Needs, ctx: CallContext): Promise<void> {
+  for (const container of await listContainers(needs, ctx)) await settled(needs, ctx, container);
+}
+
+async function settleOne(needs: Needs, ctx: CallContext, id: string): Promise<void> {
+  const container = (await listContainers(needs, ctx)).find((one) => one.id === id);
+  if (container === undefined) return;
+  await settled(needs, ctx, container).catch((error: unknown) =>
+    needs.logger.warn({ err: error, container: id }, `the end of a container is not written: ${errorText(error)}`),
+  );
+}

@@ -1,0 +1,27 @@
+import { NamespaceMode, type PodSandboxConfig, SecurityProfile_ProfileType } from '@gantry/api/runtime/v1/api';
+import { notImplemented } from '@gantry/rpc';
+import { unknown } from '../failures';
+import { isHostNetwork, namespacesOf } from './pod';
+
+/** Runtimes that pods may name, by RuntimeClass. */
+export const HANDLERS: readonly string[] = ['', 'runc'];
+
+/** Refuses by name what cannot be honoured. */
+export function checkPod(config: PodSandboxConfig, handler: string): void {
+  const { metadata, linux, windows, hostname } = config;
+  if (metadata === undefined || metadata.name === '') throw unknown('sandbox config must include metadata');
+  if (!HANDLERS.includes(handler)) throw unknown(`no runtime for "${handler}" is configured`);
+  if (windows !== undefined) throw notImplemented('windows is not supported');
+  if (isHostNetwork(config) && hostname !== '') throw unknown('unable to set hostname without a private UTS namespace');
+  const { usernsOptions, targetId, network, ipc } = namespacesOf(config);
+  if (usernsOptions !== undefined && usernsOptions.mode !== NamespaceMode.NODE)
+    throw notImplemented('namespace_options.userns_options: user namespaces of pods are not supported');
+  if (targetId !== '') throw notImplemented('namespace_options.target_id of a sandbox is not supported');
+  if (network === NamespaceMode.CONTAINER || ipc === NamespaceMode.CONTAINER)
+    throw notImplemented('namespace_options: network and ipc of a sandbox are POD or NODE');
+  const security = linux?.securityContext;
+  if (security?.selinuxOptions !== undefined && Object.values(security.selinuxOptions).some((value) => value !== ''))
+    throw notImplemented('security_context.selinux_options: SELinux is not supported');
+  if (security?.apparmor?.profileType === SecurityProfile_ProfileType.Localhost)
+    throw notImplemented('security_context.apparmor: profiles of the host are not supported');
+}

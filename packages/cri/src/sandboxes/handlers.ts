@@ -1,0 +1,50 @@
+import { wallMicros } from '@gantry/api';
+import type { RuntimeServiceService } from '@gantry/api/runtime/v1/api';
+import type { Handlers } from '@gantry/rpc';
+import { PER_MESSAGE } from '../containers/handlers';
+import { listPods, requirePod } from './find';
+import type { Needs } from './needs';
+import { runPod } from './run';
+import { itemOf, podStatus, stateOf } from './status';
+import { removePod, stopPod } from './stop';
+
+type Runtime = Handlers<typeof RuntimeServiceService>;
+
+/** What kubelet does with pods. */
+export function podHandlers(needs: Needs): Partial<Runtime> {
+  const list: Runtime['listPodSandbox'] = async (ctx, { filter }) => {
+    const { id = '', labelSelector = {} } = filter ?? {};
+    const wanted = (await listPods(needs, ctx)).filter(
+      (pod) => pod.id.startsWith(id) && Object.entries(labelSelector).every(([name, value]) => pod.config.labels[name] === value),
+    );
+    const items = await Promise.all(wanted.map(async (pod) => itemOf(pod, await stateOf(needs, ctx, pod.id))));
+    return { items: filter?.state === undefined ? items : items.filter(({ state }) => state === filter.state?.state) };
+  };
+  return {
+    runPodSandbox: async (ctx, request) => ({ podSandboxId: await runPod(needs, ctx, request) }),
+    async stopPodSandbox(ctx, { podSandboxId }) {
+      await stopPod(needs, ctx, podSandboxId);
+      return {};
+    },
+    async removePodSandbox(ctx, { podSandboxId }) {
+      await removePod(needs, ctx, podSandboxId);
+      return {};
+    },
+    async podSandboxStatus(ctx, { podSandboxId, verbose }) {
+      const pod = await requirePod(needs, ctx, podSandboxId);
+      const state = await stateOf(needs, ctx, pod.id);
+      const { containersStatuses } = await needs.events.ofPod(ctx, pod.id);
+      return {
+        status: podStatus(pod, state),
+        info: verbose ? { info: JSON.stringify({ pid: state.pid, config: pod.config.metadata }) } : {},
+        containersStatuses,
+        timestamp: BigInt(wallMicros()) * 1000n,
+      };
+    },
+    listPodSandbox: list,
+    async streamPodSandboxes(ctx, request, send) {
+      const { items } = await list(ctx, request);
+      for (let at = 0; at < items.length; at += PER_MESSAGE) await send({ podSandboxes: items.slice(at, at + PER_MESSAGE) });
+    },
+  };
+}

@@ -1,0 +1,16 @@
+import type { Logger } from '@gantry/rpc';
+import type { CriConfig } from '../config';
+import type { EventHub } from '../events/hub';
+import type { Names } from '../names';
+import type { Services } from '../services';
+import type { Roots } from './files';
+
+/** What pods and containers stand on. */
+export interface Needs {
+  readonly services: Services;
+  readonly config: CriConfig;
+  readonly roots: Roots;
+  readonly names: Names;
+  readonly events: EventHub;
+  readonly logger: Logger;
+}

@@ -1,0 +1,63 @@
+import { NamespaceMode, PodSandboxConfig } from '@gantry/api/runtime/v1/api';
+import { Names } from '../names';
+import { interfacesOf } from '../stats/pod';
+import { checkPod } from './check';
+import { resolvConf } from './files';
+import { byPrefix } from './find';
+import { podSpec } from './run';
+
+const pod = (change: object = {}) =>
+  PodSandboxConfig.fromPartial({ metadata: { name: 'p', namespace: 'n', uid: 'u' }, hostname: 'h', ...change });
+const withModes = (namespaceOptions: object) => pod({ linux: { securityContext: { namespaceOptions } } });
+
+test('the namespaces that a pod holds', () => {
+  const types = (config: PodSandboxConfig) => podSpec(config).linux?.namespaces?.map(({ type }) => type);
+  expect(types(pod())).toEqual(['network', 'uts', 'ipc', 'pid']);
+  expect(types(withModes({ pid: NamespaceMode.CONTAINER }))).toEqual(['network', 'uts', 'ipc']);
+  expect(types(withModes({ network: NamespaceMode.NODE, ipc: NamespaceMode.NODE, pid: NamespaceMode.NODE }))).toEqual([]);
+  expect(podSpec(withModes({ network: NamespaceMode.NODE })).linux?.sysctl).toEqual({});
+  expect(podSpec(pod({ linux: { sysctls: { 'net.ipv4.ip_unprivileged_port_start': '80' } } })).linux?.sysctl).toMatchObject({
+    'net.ipv4.ip_unprivileged_port_start': '80',
+    'net.ipv4.ping_group_range': '0 2147483647',
+  });
+});
+
+test('who answers names', () => {
+  expect(resolvConf({ dnsConfig: { servers: ['10.0.0.10'], searches: ['a', 'b'], options: ['ndots:5'] } })).toBe(
+    'search a b\nnameserver 10.0.0.10\noptions ndots:5\n',
+  );
+});
+
+test.each([
+  [pod({ metadata: undefined }), '', 'must include metadata'],
+  [pod(), 'kata', 'no runtime for "kata" is configured'],
+  [pod({ windows: {} }), '', 'windows'],
+  [withModes({ network: NamespaceMode.NODE }), '', 'private UTS namespace'],
+  [withModes({ usernsOptions: { mode: NamespaceMode.POD } }), '', 'userns_options'],
+  [withModes({ ipc: NamespaceMode.CONTAINER }), '', 'POD or NODE'],
+])('a pod that cannot be is refused by name', (config, handler, words) => expect(() => checkPod(config, handler)).toThrow(words));
+
+test('names are held until they are released, ids are found by their beginning', () => {
+  const names = new Names();
+  names.reserve('sandbox', 'a', '1');
+  names.reserve('container', 'a', '2');
+  expect(() => names.reserve('sandbox', 'a', '3')).toThrow('name "a" is reserved for "1"');
+  names.release('1');
+  names.reserve('sandbox', 'a', '3');
+  const all = [{ id: 'ab' }, { id: 'ac' }];
+  expect(byPrefix(all, 'ac')).toEqual({ id: 'ac' });
+  expect(byPrefix(all, 'x')).toBeUndefined();
+  expect(() => byPrefix(all, 'a')).toThrow('Multiple IDs found with provided prefix: a');
+  expect(() => byPrefix(all, '')).toThrow("prefix can't be empty");
+});
+
+test('interfaces as the kernel counts them', () => {
+  const text = 'Inter-| Receive\n face |bytes\n    lo: 1 2 3 4 5 6 7 8 9 10 11\n  eth0: 100 1 2 0 0 0 0 0 200 3 4 0 0 0 0 0\n';
+  expect(interfacesOf(text).find(({ name }) => name === 'eth0')).toEqual({
+    name: 'eth0',
+    rxBytes: { value: 100n },
+    rxErrors: { value: 2n },
+    txBytes: { value: 200n },
+    txErrors: { value: 4n },
+  });
+});

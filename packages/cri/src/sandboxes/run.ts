@@ -1,0 +1,97 @@
+import { randomBytes } from 'node:crypto';
+import { OCI_SPEC_TYPE_URL, packJson } from '@gantry/api';
+import type { Sandbox } from '@gantry/api/containerd/types/types';
+import { ContainerEventType, NamespaceMode, type PodSandboxConfig, type RunPodSandboxRequest } from '@gantry/api/runtime/v1/api';
+import type { LinuxNamespace, Spec } from '@gantry/oci';
+import { type CallContext, detached, errorText, isErrorOf, prefixed } from '@gantry/rpc';
+import { unknown } from '../failures';
+import { checkPod } from './check';
+import { hostnameOf, makeFiles, removeFiles } from './files';
+import type { Needs } from './needs';
+import { connectPod } from './network';
+import { extensionsOf, isHostNetwork, namespacesOf, type PodFacts, podName, SANDBOXER } from './pod';
+
+/** Makes a pod: its record, its namespaces, its files, its place on a network. Nothing is left of one that could not be made. */
+export async function runPod(needs: Needs, caller: CallContext, { config, runtimeHandler }: RunPodSandboxRequest): Promise<string> {
+  if (config === undefined) throw unknown('sandbox config must be given');
+  checkPod(config, runtimeHandler);
+  const id = randomBytes(32).toString('hex');
+  needs.names.reserve('sandbox', podName(config), id);
+  const ctx = detached(caller); // kubelet asks again under a new id: what is begun is finished or undone
+  try {
+    await make(needs, ctx, { id, config, runtimeHandler });
+  } catch (error) {
+    await undo(needs, ctx, id);
+    throw error;
+  }
+  await needs.events.tellPod(ctx, id, ContainerEventType.CONTAINER_CREATED_EVENT);
+  await needs.events.tellPod(ctx, id, ContainerEventType.CONTAINER_STARTED_EVENT);
+  return id;
+}
+
+async function make(
+  { services, config: settings, roots }: Needs,
+  ctx: CallContext,
+  { id, config, runtimeHandler }: { readonly id: string; readonly config: PodSandboxConfig; readonly runtimeHandler: string },
+): Promise<void> {
+  const named = { sandboxId: id, sandboxer: SANDBOXER };
+  let facts: PodFacts = { runtimeHandler, ips: [] };
+  const sandbox: Sandbox = {
+    ...named,
+    runtime: { name: runtimeHandler || 'runc', options: undefined },
+    spec: packJson(OCI_SPEC_TYPE_URL, podSpec(config)),
+    labels: { ...config.labels },
+    createdAt: undefined,
+    updatedAt: undefined,
+    extensions: extensionsOf({ config, facts }),
+  };
+  await services.sandboxes.create(ctx, { sandbox });
+  const controlled = { ...named, rootfs: [], options: undefined, netnsPath: '', annotations: {}, sandbox: undefined };
+  await services.controller.create(ctx, controlled);
+  const { pid } = await services.controller.start(ctx, named);
+  makeFiles(roots, id, config);
+  if (isHostNetwork(config)) return;
+  const where = { id, pid, config, networkRef: settings['pod-network'] };
+  const ips = await connectPod(services.network, ctx, where).catch((error: unknown) => {
+    throw prefixed(error, `failed to setup network for sandbox "${id}"`, 'unknown');
+  });
+  facts = { ...facts, ips };
+  await services.sandboxes.update(ctx, { sandbox: { ...sandbox, extensions: extensionsOf({ config, facts }) }, fields: ['extensions'] });
+}
+
+/** The namespaces that all containers of the pod are in. Where each has processes of its own, or the host's, none is held for them. */
+export function podSpec(config: PodSandboxConfig): Spec {
+  const { pid, ipc } = namespacesOf(config);
+  const own = !isHostNetwork(config);
+  const types: LinuxNamespace['type'][] = [
+    ...(own ? (['network', 'uts'] as const) : []),
+    ...(ipc === NamespaceMode.POD ? (['ipc'] as const) : []),
+    ...(pid === NamespaceMode.POD ? (['pid'] as const) : []),
+  ];
+  const defaults: Record<string, string> = own
+    ? { 'net.ipv4.ip_unprivileged_port_start': '0', 'net.ipv4.ping_group_range': '0 2147483647' }
+    : {};
+  return {
+    ociVersion: '1.0.2',
+    ...(own ? { hostname: hostnameOf(config) } : {}),
+    linux: { namespaces: types.map((type) => ({ type })), sysctl: { ...defaults, ...config.linux?.sysctls } },
+  };
+}
+
+async function undo({ services, roots, names, logger }: Needs, ctx: CallContext, id: string): Promise<void> {
+  const named = { sandboxId: id, sandboxer: SANDBOXER };
+  const steps: (() => unknown)[] = [
+    () => services.network.releaseSandbox(ctx, { sandboxId: id }),
+    () => services.controller.shutdown(ctx, named),
+    () => removeFiles(roots, id),
+    () => services.sandboxes.delete(ctx, { sandboxId: id }),
+  ];
+  for (const step of steps)
+    try {
+      await step();
+    } catch (error) {
+      if (!isErrorOf(error, 'notFound'))
+        logger.warn({ err: error, pod: id }, `a pod that could not be made is not all taken away: ${errorText(error)}`);
+    }
+  names.release(id);
+}

@@ -1,0 +1,71 @@
+import { existsSync, mkdtempSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Helper, locateProgram } from '@gantry/native';
+import { newContext } from '@gantry/rpc';
+import { holdersHandlers, startTimeOf } from './holders';
+
+const canRun = process.getuid?.() === 0 && existsSync(locateProgram('gantry-native', __dirname));
+const suite = canRun ? describe : describe.skip;
+const ctx = newContext();
+
+suite(`holders of namespaces${canRun ? '' : ' [needs a built tree, and root]'}`, () => {
+  let folder: string;
+  let helper: Helper;
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'gantry-holders-'));
+    helper = new Helper({ binary: locateProgram('gantry-native', __dirname), cgroups: [], logger: { warn: () => undefined } });
+    await helper.start();
+  });
+  afterEach(async () => {
+    const handlers = holdersHandlers(folder, helper);
+    for (const { id } of (await handlers.list(ctx, {})).holders) await handlers.release(ctx, { id });
+    await helper.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  const wish = { id: 'k8s.io.pod', network: true, ipc: true, uts: true, pid: true, hostname: 'inside', sysctls: {} };
+
+  test('one process holds them, small, until it is released', async () => {
+    const handlers = holdersHandlers(folder, helper);
+    const sysctls = { 'net.ipv4.ip_unprivileged_port_start': '0', 'kernel.shm_rmid_forced': '1' };
+    const { holder } = await handlers.hold(ctx, { ...wish, sysctls });
+    const pid = holder?.pid ?? 0;
+    for (const name of ['net', 'ipc', 'uts', 'pid'])
+      expect(readlinkSync(`/proc/${pid}/ns/${name}`)).not.toBe(readlinkSync(`/proc/self/ns/${name}`));
+    expect(readlinkSync(`/proc/${pid}/ns/mnt`)).toBe(readlinkSync('/proc/self/ns/mnt'));
+    expect(readFileSync(`/proc/${pid}/status`, 'latin1')).toMatch(/^NSpid:\t\d+\t1$/m);
+    expect((await handlers.hold(ctx, wish)).holder?.pid).toBe(pid);
+    const next = holdersHandlers(folder, helper);
+    expect((await next.list(ctx, {})).holders).toEqual([{ id: wish.id, pid, alive: true }]);
+    await next.release(ctx, { id: wish.id });
+    await next.release(ctx, { id: wish.id });
+    while (startTimeOf(pid) !== undefined) await new Promise((resolve) => setImmediate(resolve));
+    expect((await next.list(ctx, {})).holders).toEqual([]);
+  });
+
+  test('many share what they are made of: each takes a fraction of 0.4 MB', async () => {
+    const handlers = holdersHandlers(folder, helper);
+    const sizes: number[] = [];
+    for (let at = 0; at < 16; at++) await handlers.hold(ctx, { ...wish, id: `pod-${at}` });
+    for (const { pid } of (await handlers.list(ctx, {})).holders)
+      sizes.push(Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1'))?.[1]));
+    expect(sizes).toHaveLength(16);
+    expect(sizes.reduce((sum, size) => sum + size, 0) / sizes.length).toBeLessThan(150);
+  });
+
+  test('one that was killed is told as such; what is not of the namespaces is refused', async () => {
+    const handlers = holdersHandlers(folder, helper);
+    const { holder } = await handlers.hold(ctx, { ...wish, pid: false });
+    process.kill(holder?.pid ?? 0, 'SIGKILL');
+    while (startTimeOf(holder?.pid ?? 0) !== undefined) await new Promise((resolve) => setImmediate(resolve));
+    expect((await handlers.list(ctx, {})).holders).toEqual([{ id: wish.id, pid: holder?.pid, alive: false }]);
+    const other = { ...wish, id: 'other' };
+    for (const name of ['vm.swappiness', 'kernel.hostname', 'net.../../kernel.x'])
+      await expect(handlers.hold(ctx, { ...other, sysctls: { [name]: '1' } })).rejects.toThrow(`sysctl "${name}"`);
+    await expect(handlers.hold(ctx, { ...other, network: false, sysctls: { 'net.core.somaxconn': '1' } })).rejects.toThrow('sysctl');
+    await expect(handlers.hold(ctx, { ...other, sysctls: { 'net.nosuch': '1' } })).rejects.toMatchObject({ kind: 'invalidArgument' });
+    await expect(handlers.hold(ctx, { ...other, hostname: 'x'.repeat(70) })).rejects.toThrow('hostname');
+    await expect(handlers.hold(ctx, { ...other, id: '../x' })).rejects.toThrow('identifier');
+    expect((await handlers.list(ctx, {})).holders.map(({ id }) => id)).toEqual([wish.id]);
+  });
+});

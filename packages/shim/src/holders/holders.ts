@@ -1,0 +1,74 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Holder, HoldersServiceService, HoldRequest } from '@gantry/api/gantry/shim/v1/shim';
+import type { Helper } from '@gantry/native';
+import { GantryError, type Handlers, invalidArgument } from '@gantry/rpc';
+import { writeJson } from '../monitor/state-files';
+import { checkIdentifier } from '../tasks/record';
+
+/** Of a holder's process, as it is kept on disk: the number alone may be another's by now. */
+interface Kept {
+  readonly pid: number;
+  readonly startTime: string;
+}
+
+/** What of the kernel belongs to one network or ipc namespace; the rest would be the host's. */
+const OF_NETWORK = /^net\.[A-Za-z0-9_./-]+$/;
+const OF_IPC = /^(?:kernel\.(?:shm_rmid_forced|shmall|shmmax|shmmni|msgmax|msgmnb|msgmni|sem)|fs\.mqueue\.[a-z_]+)$/;
+
+/** gantry.shim.v1.HoldersService: processes of the C program, known by a file each, so that the next shim knows them too. */
+export function holdersHandlers(folder: string, helper: Pick<Helper, 'request'>): Handlers<typeof HoldersServiceService> {
+  const fileOf = (id: string): string => join(folder, `${checkIdentifier('holder id', id)}.json`);
+  const read = (file: string): Kept | undefined => (existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Kept) : undefined);
+  const told = (id: string, kept: Kept): Holder => ({ id, pid: kept.pid, alive: startTimeOf(kept.pid) === kept.startTime });
+  return {
+    async hold(_ctx, request) {
+      const file = fileOf(request.id);
+      const before = read(file);
+      if (before !== undefined) return { holder: told(request.id, before) };
+      checkSysctls(request);
+      const { network, ipc, uts, pid, hostname } = request;
+      const sysctls = Object.entries(request.sysctls).map(([name, value]) => `${name}=${value}`);
+      const answer = await helper.request('hold', { network, ipc, uts, pid, hostname, sysctls });
+      if (!answer.ok || answer.pid === undefined)
+        throw new GantryError(
+          answer.code === 'invalid' ? 'invalidArgument' : 'internal',
+          `namespaces of "${request.id}": ${answer.error ?? 'no process'}`,
+        );
+      const kept = { pid: answer.pid, startTime: startTimeOf(answer.pid) ?? '' };
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      writeJson(file, kept);
+      return { holder: told(request.id, kept) };
+    },
+    async release(_ctx, { id }) {
+      const file = fileOf(id);
+      const kept = read(file);
+      if (kept !== undefined && startTimeOf(kept.pid) === kept.startTime) process.kill(kept.pid, 'SIGKILL');
+      rmSync(file, { force: true });
+      return {};
+    },
+    async list() {
+      const ids = existsSync(folder) ? readdirSync(folder).flatMap((name) => /^(.+)\.json$/.exec(name)?.[1] ?? []) : [];
+      return { holders: ids.flatMap((id) => (read(fileOf(id)) === undefined ? [] : [told(id, read(fileOf(id)) as Kept)])) };
+    },
+  };
+}
+
+function checkSysctls({ sysctls, network, ipc }: HoldRequest): void {
+  for (const [name, value] of Object.entries(sysctls)) {
+    const allowed = (network && OF_NETWORK.test(name) && !name.includes('..')) || (ipc && OF_IPC.test(name));
+    if (!allowed) throw invalidArgument(`sysctl "${name}" is not of a namespace of its own`);
+    if (value.includes('\0')) throw invalidArgument(`sysctl "${name}": its value holds a zero byte`);
+  }
+}
+
+/** When a process began, in the kernel's ticks; undefined: there is none, or it is dead and nobody took it away. */
+export function startTimeOf(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const [state, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return state === 'Z' ? undefined : fields[18];
+  } catch {
+    return undefined;
+  }
+}
