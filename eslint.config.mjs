@@ -167,7 +167,7 @@ const synchronousPlaces = {
     'packages/images/src/snapshots/{copy,layered-files,local-trees,overlay,tree-files,usage,view}.ts',
     'packages/images/src/diff/mounted-trees.ts',
     'packages/images/src/volumes/{place,store}.ts',
-    'packages/shim/src/{drivers,events,monitor,mounts,rootfs,tasks}/**/*.ts',
+    'packages/shim/src/{drivers,events,holders,monitor,mounts,rootfs,tasks}/**/*.ts',
   ],
   'when the service starts or is set up, before it serves': [
     'packages/supervisor/src/compose.ts',

@@ -20,7 +20,7 @@ export async function recover(needs: Needs, ctx: CallContext): Promise<void> {
     if (!halfMade) continue;
     try {
       await services.controller.shutdown(ctx, { sandboxId: pod.id, sandboxer: SANDBOXER });
-      removeFiles(roots, pod.id);
+      await removeFiles(roots, pod.id);
       await services.sandboxes.delete(ctx, { sandboxId: pod.id });
       names.release(pod.id);
     } catch (error) {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { join } from 'node:path';
@@ -33,7 +33,7 @@ export async function execSync(
   if (state !== ContainerState.CONTAINER_RUNNING) throw unknown(`container is in ${ContainerState[state]} state`);
   const named = { containerId: container.id, execId: randomBytes(16).toString('hex') };
   const folder = join(needs.roots.run, 'cri', `exec-${named.execId}`);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  await mkdir(folder, { recursive: true, mode: 0o700 });
   const [stdout, stderr] = [new Output(join(folder, '1')), new Output(join(folder, '2'))];
   try {
     const spec = JSON.parse(Buffer.from(container.record.spec?.value ?? '').toString()) as Spec;
@@ -63,7 +63,7 @@ export async function execSync(
   } finally {
     stdout.close();
     stderr.close();
-    rmSync(folder, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true });
   }
 }
 

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type ContainerFilter, ContainerState, type RuntimeServiceService } from '@gantry/api/runtime/v1/api';
 import type { CallContext, Handlers } from '@gantry/rpc';
@@ -65,7 +65,7 @@ export function containerHandlers(needs: Needs): Partial<Runtime> {
       const state = stateOf(container, await taskOf(needs, ctx, container.id));
       if (state !== ContainerState.CONTAINER_RUNNING) throw unknown('container is not running');
       if (container.facts.logPath === '') return {};
-      mkdirSync(dirname(container.facts.logPath), { recursive: true, mode: 0o755 });
+      await mkdir(dirname(container.facts.logPath), { recursive: true, mode: 0o755 });
       await needs.services.logs.reopen(ctx, { id: container.id });
       return {};
     },

@@ -1,11 +1,11 @@
-import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { type LinuxContainerSecurityContext, SecurityProfile_ProfileType } from '@gantry/api/runtime/v1/api';
 import { parseSeccompProfile, type SeccompProfile } from '@gantry/oci/seccomp';
 import { errorText } from '@gantry/rpc';
 import { unknown } from '../failures';
 
 /** Which system calls a container may make. One that says nothing may make all: kubelet always says. */
-export function seccompOf(security: LinuxContainerSecurityContext | undefined): 'default' | 'unconfined' | SeccompProfile {
+export async function seccompOf(security: LinuxContainerSecurityContext | undefined): Promise<'default' | 'unconfined' | SeccompProfile> {
   if (security === undefined || security.privileged) return 'unconfined';
   if (security.seccomp !== undefined) {
     const { profileType, localhostRef } = security.seccomp;
@@ -19,9 +19,9 @@ export function seccompOf(security: LinuxContainerSecurityContext | undefined): 
   return 'unconfined';
 }
 
-function fileOf(path: string): SeccompProfile {
+async function fileOf(path: string): Promise<SeccompProfile> {
   try {
-    return parseSeccompProfile(readFileSync(path, 'utf8'));
+    return parseSeccompProfile(await readFile(path, 'utf8'));
   } catch (error) {
     throw unknown(`seccomp profile "${path}" cannot be used: ${errorText(error)}`, { cause: error });
   }

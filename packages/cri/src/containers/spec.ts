@@ -1,9 +1,9 @@
-import { mkdirSync, statSync } from 'node:fs';
+import { mkdir, stat } from 'node:fs/promises';
 import { isAbsolute, posix } from 'node:path';
 import { MountRecord } from '@gantry/api/gantry/engine/v1/record';
 import { ContainerConfig as EngineConfig, HostConfig } from '@gantry/api/gantry/engine/v1/types';
 import { type ContainerConfig, MountPropagation, NamespaceMode, type NamespaceOption } from '@gantry/api/runtime/v1/api';
-import { detectCgroups } from '@gantry/linux';
+import { detectCgroups, hasCode } from '@gantry/linux';
 import type { ImageContainerConfig, LinuxNamespace, Spec } from '@gantry/oci';
 import { compileSeccomp, defaultSeccompProfile } from '@gantry/oci/seccomp';
 import { buildSpec, effectiveCapabilities, type ResolvedUser } from '@gantry/spec';
@@ -31,7 +31,7 @@ export interface SpecWish {
 export async function specOf(wish: SpecWish): Promise<Spec> {
   const { id, pod, config, image, user, places } = wish;
   const security = config.linux?.securityContext;
-  const profile = seccompOf(security);
+  const profile = await seccompOf(security);
   const capAdd = security?.capabilities?.addCapabilities ?? [];
   const capDrop = security?.capabilities?.dropCapabilities ?? [];
   const privileged = security?.privileged === true;
@@ -63,7 +63,7 @@ export async function specOf(wish: SpecWish): Promise<Spec> {
       WorkingDir: config.workingDir || image.WorkingDir || '/',
     }),
     host,
-    mounts: config.mounts.map(mountOf),
+    mounts: await Promise.all(config.mounts.map(mountOf)),
     files: {
       resolvConf: `${places.folder}/resolv.conf`,
       hostname: `${places.folder}/hostname`,
@@ -111,9 +111,12 @@ const propagations: Readonly<Record<MountPropagation, string>> = {
 };
 
 /** A source that is not there becomes a directory, as kubelet's volumes of the host have it. */
-function mountOf(mount: ContainerConfig['mounts'][number]): MountRecord {
+async function mountOf(mount: ContainerConfig['mounts'][number]): Promise<MountRecord> {
   if (!isAbsolute(mount.hostPath)) throw unknown(`mount "${mount.containerPath}": host_path "${mount.hostPath}" is not absolute`);
-  if (statSync(mount.hostPath, { throwIfNoEntry: false }) === undefined) mkdirSync(mount.hostPath, { recursive: true, mode: 0o755 });
+  await stat(mount.hostPath).catch(async (error: unknown) => {
+    if (!hasCode(error, 'ENOENT')) throw error;
+    await mkdir(mount.hostPath, { recursive: true, mode: 0o755 });
+  });
   return MountRecord.fromPartial({
     type: 'bind',
     source: mount.hostPath,

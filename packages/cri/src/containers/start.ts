@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { packAny, wallMicros } from '@gantry/api';
 import { CreateOptions } from '@gantry/api/gantry/shim/v1/shim';
@@ -49,7 +49,7 @@ export async function startContainer(needs: Needs, caller: CallContext, containe
 export const nowText = (): string => String(BigInt(wallMicros()) * 1000n);
 
 async function makeTask({ services, config: settings }: Needs, ctx: CallContext, { id, config, facts }: Contained): Promise<void> {
-  if (facts.logPath !== '') mkdirSync(dirname(facts.logPath), { recursive: true, mode: 0o755 });
+  if (facts.logPath !== '') await mkdir(dirname(facts.logPath), { recursive: true, mode: 0o755 });
   const options = CreateOptions.fromPartial({
     openStdin: config.stdin,
     stdinOnce: config.stdinOnce,

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname as hostName } from 'node:os';
 import { join } from 'node:path';
 import { NamespaceMode, type PodSandboxConfig } from '@gantry/api/runtime/v1/api';
@@ -32,21 +32,21 @@ export function placesOf(roots: Roots, id: string, config: PodSandboxConfig): Po
 export const hostnameOf = ({ hostname }: PodSandboxConfig): string => hostname || hostName();
 
 /** What is not there is made, so that it can be done again. */
-export function makeFiles(roots: Roots, id: string, config: PodSandboxConfig): PodPlaces {
+export async function makeFiles(roots: Roots, id: string, config: PodSandboxConfig): Promise<PodPlaces> {
   const places = placesOf(roots, id, config);
-  mkdirSync(places.folder, { recursive: true, mode: 0o711 });
-  writeFileSync(join(places.folder, 'hostname'), `${hostnameOf(config)}\n`, { mode: 0o644 });
-  writeFileSync(join(places.folder, 'hosts'), textOf('/etc/hosts'), { mode: 0o644 });
-  writeFileSync(join(places.folder, 'resolv.conf'), resolvConf(config), { mode: 0o644 });
+  await mkdir(places.folder, { recursive: true, mode: 0o711 });
+  await writeFile(join(places.folder, 'hostname'), `${hostnameOf(config)}\n`, { mode: 0o644 });
+  await writeFile(join(places.folder, 'hosts'), await textOf('/etc/hosts'), { mode: 0o644 });
+  await writeFile(join(places.folder, 'resolv.conf'), await resolvConf(config), { mode: 0o644 });
   if (places.shm !== '/dev/shm') {
-    mkdirSync(places.shm, { recursive: true, mode: 0o711 });
-    syscalls.mount('shm', places.shm, 'tmpfs', MS.NOSUID | MS.NODEV | MS.NOEXEC, `mode=1777,size=${SHM_SIZE}`);
+    await mkdir(places.shm, { recursive: true, mode: 0o711 });
+    await syscalls.async.mount('shm', places.shm, 'tmpfs', MS.NOSUID | MS.NODEV | MS.NOEXEC, `mode=1777,size=${SHM_SIZE}`);
   }
   return places;
 }
 
 /** kubelet decides who answers names; without its word the host's resolvers do. */
-export function resolvConf({ dnsConfig }: Pick<PodSandboxConfig, 'dnsConfig'>): string {
+export async function resolvConf({ dnsConfig }: Pick<PodSandboxConfig, 'dnsConfig'>): Promise<string> {
   if (dnsConfig === undefined) return textOf('/etc/resolv.conf');
   const { searches, servers, options } = dnsConfig;
   const lines = [
@@ -57,20 +57,27 @@ export function resolvConf({ dnsConfig }: Pick<PodSandboxConfig, 'dnsConfig'>): 
   return lines.map((line) => `${line}\n`).join('');
 }
 
-const textOf = (path: string): string => (existsSync(path) ? readFileSync(path, 'utf8') : '');
+async function textOf(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return '';
+    throw error;
+  }
+}
 
 /** What the running pod has: its /dev/shm. */
-export function unmountShm(roots: Roots, id: string): void {
+export async function unmountShm(roots: Roots, id: string): Promise<void> {
   const path = join(runOf(roots, id), 'shm');
   try {
-    syscalls.umount2(path, MNT.DETACH);
+    await syscalls.async.umount2(path, MNT.DETACH);
   } catch (error) {
     if (!hasCode(error, 'EINVAL') && !hasCode(error, 'ENOENT')) throw error;
   }
-  rmSync(runOf(roots, id), { recursive: true, force: true });
+  await rm(runOf(roots, id), { recursive: true, force: true });
 }
 
-export function removeFiles(roots: Roots, id: string): void {
-  unmountShm(roots, id);
-  rmSync(folderOf(roots, id), { recursive: true, force: true });
+export async function removeFiles(roots: Roots, id: string): Promise<void> {
+  await unmountShm(roots, id);
+  await rm(folderOf(roots, id), { recursive: true, force: true });
 }

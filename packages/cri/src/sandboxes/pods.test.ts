@@ -22,8 +22,8 @@ test('the namespaces that a pod holds', () => {
   });
 });
 
-test('who answers names', () => {
-  expect(resolvConf({ dnsConfig: { servers: ['10.0.0.10'], searches: ['a', 'b'], options: ['ndots:5'] } })).toBe(
+test('who answers names', async () => {
+  expect(await resolvConf({ dnsConfig: { servers: ['10.0.0.10'], searches: ['a', 'b'], options: ['ndots:5'] } })).toBe(
     'search a b\nnameserver 10.0.0.10\noptions ndots:5\n',
   );
 });

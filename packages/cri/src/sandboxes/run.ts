@@ -49,7 +49,7 @@ async function make(
   const controlled = { ...named, rootfs: [], options: undefined, netnsPath: '', annotations: {}, sandbox: undefined };
   await services.controller.create(ctx, controlled);
   const { pid } = await services.controller.start(ctx, named);
-  makeFiles(roots, id, config);
+  await makeFiles(roots, id, config);
   if (isHostNetwork(config)) return;
   const where = { id, pid, config, networkRef: settings['pod-network'] };
   const ips = await connectPod(services.network, ctx, where).catch((error: unknown) => {

@@ -22,7 +22,7 @@ export async function stopPod(needs: Needs, caller: CallContext, text: string): 
     throw prefixed(error, `failed to destroy network for sandbox "${pod.id}"`, 'unknown');
   });
   await services.controller.stop(ctx, { sandboxId: pod.id, sandboxer: SANDBOXER, timeoutSecs: 0 });
-  unmountShm(needs.roots, pod.id);
+  await unmountShm(needs.roots, pod.id);
   if (ready) await needs.events.tellPod(ctx, pod.id, ContainerEventType.CONTAINER_STOPPED_EVENT);
   return pod;
 }
@@ -35,7 +35,7 @@ export async function removePod(needs: Needs, caller: CallContext, text: string)
   for (const container of await listContainers(needs, ctx))
     if (container.facts.podId === pod.id) await removeContainer(needs, ctx, container);
   const told = await needs.events.ofPod(ctx, pod.id);
-  removeFiles(needs.roots, pod.id);
+  await removeFiles(needs.roots, pod.id);
   await needs.services.sandboxes.delete(ctx, { sandboxId: pod.id });
   needs.names.release(pod.id);
   needs.events.tell({

@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { wallMicros } from '@gantry/api';
 import type { ContainerStats, NetworkInterfaceUsage, NetworkUsage, PodSandboxStats } from '@gantry/api/runtime/v1/api';
 import { isHostNetwork, type Pod } from '../sandboxes/pod';
 
 /** What a pod uses: the sum of its containers, and its network. */
-export function podStats(pod: Pod, { pid }: { readonly pid: number }, containers: ContainerStats[]): PodSandboxStats {
+export async function podStats(pod: Pod, { pid }: { readonly pid: number }, containers: ContainerStats[]): Promise<PodSandboxStats> {
   const { id, config } = pod;
   const timestamp = BigInt(wallMicros()) * 1000n;
   const sum = (of: (stats: ContainerStats) => { readonly value: bigint } | undefined): { value: bigint } => ({
@@ -24,7 +24,7 @@ export function podStats(pod: Pod, { pid }: { readonly pid: number }, containers
         majorPageFaults: sum(({ memory }) => memory?.majorPageFaults),
         psi: undefined,
       },
-      network: pid === 0 || isHostNetwork(config) ? undefined : networkOf(pid, timestamp),
+      network: pid === 0 || isHostNetwork(config) ? undefined : await networkOf(pid, timestamp),
       process: undefined,
       containers,
       io: undefined,
@@ -34,10 +34,10 @@ export function podStats(pod: Pod, { pid }: { readonly pid: number }, containers
 }
 
 /** Interfaces as the pod's own network namespace counts them. */
-function networkOf(pid: number, timestamp: bigint): NetworkUsage | undefined {
+async function networkOf(pid: number, timestamp: bigint): Promise<NetworkUsage | undefined> {
   let text: string;
   try {
-    text = readFileSync(`/proc/${pid}/net/dev`, 'utf8');
+    text = await readFile(`/proc/${pid}/net/dev`, 'utf8');
   } catch {
     return undefined; // its holder has ended
   }
