@@ -478,7 +478,9 @@ export function driverSuite(name: string, options: Partial<CreateOptions>): void
       const path = join(shim.dir, 'rotated.log');
       const task = await shim.create({
         args: ['seq', '1', '2000'],
-        options: { log: { path, maxSize: 20_000n, maxFile: 3, attrs: { tag: 'x' }, compress: false, passed: '', waits: false } },
+        options: {
+          log: { path, maxSize: 20_000n, maxFile: 3, attrs: { tag: 'x' }, compress: false, passed: '', waits: false, plain: false },
+        },
       });
       await shim.startTask(task);
       await shim.wait(task);

@@ -37,7 +37,10 @@ beforeEach(async () => {
     bootId: 'now',
     holders: {
       hold: (_ctx, { id }) => Promise.resolve({ holder: (held = { id, pid: 77, alive: true }) }),
-      release: () => Promise.resolve(void (held = undefined) ?? {}),
+      release: () => {
+        held = undefined;
+        return Promise.resolve({});
+      },
       list: () => Promise.resolve({ holders: held === undefined ? [] : [held] }),
     },
   };

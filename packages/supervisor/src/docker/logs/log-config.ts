@@ -51,6 +51,7 @@ export function planLog(log: HostConfigLogConfig | undefined, container: LoggedC
         compress,
         passed,
         waits: options['mode'] !== 'non-blocking' && driver.forwarding?.buffer?.(options) === undefined,
+        plain: false,
       },
       target: driver.forwarding === undefined ? undefined : { driver: log?.Type ?? '', options, subject },
     };
