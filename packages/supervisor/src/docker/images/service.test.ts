@@ -62,10 +62,12 @@ function setUp(change: Record<string, unknown> = {}) {
   };
   const running = { id: 'c2', docker: DockerContainer.fromPartial({ imageId: image.id, state: { phase: Phase.PHASE_RUNNING } }) };
   const ended = { id: 'c1', docker: DockerContainer.fromPartial({ imageId: image.id, state: { phase: Phase.PHASE_EXITED } }) };
+  // Of an index by another name, whose manifest for this platform is the image's.
+  const other = { id: 'c3', docker: DockerContainer.fromPartial({ imageId: 'sha256:index', imageManifest: { digest: 'sha256:bb' } }) };
   const handlers = imagesHandlers({
     events,
     images: images as unknown as ImagesNeeds['images'],
-    records: { listDocker: () => [ended, running] },
+    records: { listDocker: () => [ended, running, other] },
   });
   const told = async (): Promise<string[]> => {
     const seen: string[] = [];
@@ -98,7 +100,7 @@ test('a list line and an inspection have docker’s words', async () => {
         ID: 'sha256:bb',
         Available: true,
         Size: { Content: 3n, Total: 13n },
-        ImageData: { Containers: ['c2', 'c1'], Size: { Unpacked: 10n } },
+        ImageData: { Containers: ['c3', 'c2', 'c1'], Size: { Unpacked: 10n } },
       },
     ],
   });
@@ -128,6 +130,7 @@ test('removal names the users, running ones first, and tells untag and one delet
     [
       { imageId: 'sha256:aa', containerId: 'c2', running: true, manifestDigest: '' },
       { imageId: 'sha256:aa', containerId: 'c1', running: false, manifestDigest: '' },
+      { imageId: 'sha256:index', containerId: 'c3', running: false, manifestDigest: 'sha256:bb' },
     ],
   ]);
   expect(await told()).toEqual(['untag sha256:aa {"l":"1","name":"app:1"}', 'delete sha256:aa {"l":"1","name":"sha256:aa"}']);

@@ -107,7 +107,11 @@ function manifestSummary(manifest: ImageManifest, containers: ReadonlyMap<string
     Kind: kind,
     ImageData:
       kind === 'image'
-        ? { Platform: platform, Containers: [...(containers.get(imageId) ?? [])], Size: { Unpacked: unpackedSize } }
+        ? {
+            Platform: platform,
+            Containers: [...new Set([manifest.descriptor?.digest ?? '', imageId].flatMap((key) => containers.get(key) ?? []))],
+            Size: { Unpacked: unpackedSize },
+          }
         : undefined,
     AttestationData: kind === 'attestation' ? { For: attestationFor } : undefined,
   };

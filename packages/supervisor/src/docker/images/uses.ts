@@ -14,9 +14,10 @@ export function imageUses(records: Pick<DockerRecords, 'listDocker'>): ImageUse[
   return uses.sort((a, b) => Number(b.running) - Number(a.running));
 }
 
-/** Container ids by image id. */
+/** Container ids by image id, and by the manifest of the image's platform that they run. */
 export function containersByImage(records: Pick<DockerRecords, 'listDocker'>): Map<string, string[]> {
   const found = new Map<string, string[]>();
-  for (const { imageId, containerId } of imageUses(records)) found.set(imageId, [...(found.get(imageId) ?? []), containerId]);
+  for (const { imageId, manifestDigest, containerId } of imageUses(records))
+    for (const key of new Set([imageId, manifestDigest])) if (key !== '') found.set(key, [...(found.get(key) ?? []), containerId]);
   return found;
 }

@@ -62,6 +62,7 @@ const countImages = (images: readonly { readonly repoTags: readonly string[] }[]
 export async function systemInfo(needs: InfoNeeds, ctx: CallContext): Promise<SystemInfo> {
   const { facts, records, runtimes } = needs;
   const host = hostFacts();
+  const mirrors = facts.registryMirrors.map((mirror) => mirror.replace(/\/?$/, '/')); // as dockerd tells them
   const cgroup = cgroupFacts();
   const warnings: string[] = [];
   const ask = async <T>(service: string, question: Promise<T>, fallback: T): Promise<T> => {
@@ -127,14 +128,14 @@ export async function systemInfo(needs: InfoNeeds, ctx: CallContext): Promise<Sy
     RegistryConfig: {
       InsecureRegistryCIDRs: ['::1/128', '127.0.0.0/8', ...facts.insecureRegistries.filter((one) => one.includes('/'))],
       IndexConfigs: {
-        'docker.io': { Name: 'docker.io', Mirrors: [...facts.registryMirrors], Secure: true, Official: true },
+        'docker.io': { Name: 'docker.io', Mirrors: mirrors, Secure: true, Official: true },
         ...Object.fromEntries(
           facts.insecureRegistries
             .filter((one) => !one.includes('/'))
             .map((name) => [name, { Name: name, Mirrors: [], Secure: false, Official: false }]),
         ),
       },
-      Mirrors: [...facts.registryMirrors],
+      Mirrors: mirrors,
     },
     GenericResources: [],
     HttpProxy: store?.proxies?.http ?? '',

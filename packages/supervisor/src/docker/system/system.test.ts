@@ -74,7 +74,7 @@ test('info counts containers, names runtimes and mirrors, and turns a dead servi
   });
   expect(info?.Runtimes['gantry']).toMatchObject({ path: 'gantry-runc' });
   expect(info?.RegistryConfig?.InsecureRegistryCIDRs).toContain('10.0.0.0/8');
-  expect(info?.RegistryConfig?.IndexConfigs['docker.io']?.Mirrors).toEqual(['http://m']);
+  expect(info?.RegistryConfig?.IndexConfigs['docker.io']?.Mirrors).toEqual(['http://m/']);
   expect(info?.RegistryConfig?.IndexConfigs['reg:5000']).toMatchObject({ Secure: false });
   expect(info?.Warnings).toEqual(
     expect.arrayContaining([
