@@ -101,6 +101,27 @@ describe('commands', () => {
     expect(told.stdout).toBe('');
   });
 
+  it('change mounts and environment', async () => {
+    answers.set('/containers/web/update', [200, { Warnings: null }]);
+    const body = (): unknown => (JSON.parse(asked.at(-1)?.[1] ?? '{}') as { Gantry?: unknown }).Gantry;
+    expect(await run('set-env', 'web', 'A=1', 'B=')).toBe(0);
+    expect(body()).toEqual({ SetEnv: ['A=1', 'B='] });
+    expect(await run('unset-env', 'web', 'A')).toBe(0);
+    expect(body()).toEqual({ UnsetEnv: ['A'] });
+    expect(await run('mount', 'web', '/a:/b:ro', './c:/d', 'type=tmpfs,target=/t,tmpfs-size=1m', 'source=v,dst=/v,readonly')).toBe(0);
+    expect(body()).toEqual({
+      Binds: ['/a:/b:ro', `${join(process.cwd(), 'c')}:/d`],
+      Mounts: [
+        { Type: 'tmpfs', Source: '', Target: '/t', ReadOnly: false, TmpfsOptions: { SizeBytes: 1_048_576 } },
+        { Type: 'volume', Source: 'v', Target: '/v', ReadOnly: true },
+      ],
+    });
+    expect(await run('unmount', 'web', '/b')).toBe(0);
+    expect(body()).toEqual({ Unmount: ['/b'] });
+    expect(await run('mount', 'web', 'type=bind,colour=red')).toBe(1);
+    expect(told.stderr).toBe("unexpected key 'colour' in 'colour=red'\n");
+  });
+
   it('tell how they are called', async () => {
     expect(await run('unpublish', '--help')).toBe(0);
     expect(told.stdout).toMatch(/^Usage: {2}gantry unpublish \[OPTIONS\] CONTAINER/);

@@ -1,6 +1,6 @@
-import type { EngineApi } from './api';
 import type { ClientCommand } from './command';
 import { type PortMap, readPortSpecs, readPublishedSpecs } from './port-specs';
+import { pathOf, updateContainer } from './update';
 
 const usage = '[OPTIONS] CONTAINER [[IP:][HOSTPORT]:]PORT[/PROTO] [PORT...]';
 
@@ -13,7 +13,7 @@ export const publish: ClientCommand = {
   options: [],
   async run(api, [container = '', ...specs]) {
     const asked = readPortSpecs(specs);
-    const warnings = await update(api, container, { Publish: asked });
+    const warnings = await updateContainer(api, container, { Publish: asked });
     const { NetworkSettings: network } = (await api.call('GET', `${pathOf(container)}/json`)) as { NetworkSettings: { Ports: PortMap } };
     const lines = Object.keys(asked).flatMap((port) =>
       (network.Ports[port] ?? []).map(({ HostIp: ip, HostPort }) => `${port} -> ${ip.includes(':') ? `[${ip}]` : ip}:${HostPort}`),
@@ -31,13 +31,6 @@ export const unpublish: ClientCommand = {
   options: [],
   run: async (api, [container = '', ...specs]) => ({
     lines: [],
-    warnings: await update(api, container, { Unpublish: readPublishedSpecs(specs) }),
+    warnings: await updateContainer(api, container, { Unpublish: readPublishedSpecs(specs) }),
   }),
 };
-
-const pathOf = (container: string): string => `/containers/${encodeURIComponent(container)}`;
-
-async function update(api: EngineApi, container: string, change: object): Promise<readonly string[]> {
-  const answer = (await api.call('POST', `${pathOf(container)}/update`, { Gantry: change })) as { Warnings: string[] | null };
-  return answer.Warnings ?? [];
-}

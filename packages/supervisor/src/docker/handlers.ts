@@ -14,6 +14,8 @@ import { listContainers } from './list/list';
 import { pauseContainer, unpauseContainer } from './pause/pause';
 import { pruneContainers } from './remove/prune';
 import { removeContainer } from './remove/remove';
+import { setEnvironment } from './update/environment';
+import { addMounts, removeMounts } from './update/mounts';
 import { publishPorts, unpublishPorts } from './update/ports';
 import { renameContainer } from './update/rename';
 import { resizeContainer } from './update/resize';
@@ -37,6 +39,9 @@ export function containersHandlers(engine: Engine): Handlers<ContainersServiceSe
     update: (ctx, request) => updateContainer(engine, ctx, request),
     publish: (ctx, request) => publishPorts(engine, ctx, request),
     unpublish: (ctx, request) => unpublishPorts(engine, ctx, request),
+    setEnvironment: (ctx, request) => setEnvironment(engine, ctx, request),
+    mount: (ctx, request) => addMounts(engine, ctx, request),
+    unmount: (ctx, request) => removeMounts(engine, ctx, request),
     remove: (ctx, request) => removeContainer(engine, ctx, request),
     wait: (ctx, request) => waitContainer(engine, ctx, request),
     inspect: (ctx, request) => inspectContainer(engine, ctx, request),

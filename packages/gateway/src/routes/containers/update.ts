@@ -17,6 +17,11 @@ export const containerUpdate: Route = {
       hostConfig: config,
       publish: beyond.Publish,
       unpublish: beyond.Unpublish,
+      setEnv: beyond.SetEnv,
+      unsetEnv: beyond.UnsetEnv,
+      binds: beyond.Binds,
+      mounts: beyond.Mounts,
+      unmount: beyond.Unmount,
     });
     sendJson(x, 200, { Warnings: warnings.length === 0 ? null : warnings });
   },

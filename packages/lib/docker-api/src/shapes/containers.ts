@@ -70,9 +70,22 @@ const limits = [
 ] satisfies readonly (keyof HostConfig)[];
 
 /** What docker's API has no words for. No client of its sends it: it is below one member, whose name is nobody else's. */
-const beyondDocker = struct<{ Publish: HostConfig['PortBindings']; Unpublish: HostConfig['PortBindings'] }>('container.GantryUpdate', {
+const beyondDocker = struct<{
+  Publish: HostConfig['PortBindings'];
+  Unpublish: HostConfig['PortBindings'];
+  SetEnv: HostConfig['Binds'];
+  UnsetEnv: HostConfig['Binds'];
+  Binds: HostConfig['Binds'];
+  Mounts: HostConfig['Mounts'];
+  Unmount: HostConfig['Binds'];
+}>('container.GantryUpdate', {
   Publish: messageFields('HostConfig').PortBindings,
   Unpublish: messageFields('HostConfig').PortBindings,
+  SetEnv: messageFields('HostConfig').Binds,
+  UnsetEnv: messageFields('HostConfig').Binds,
+  Binds: messageFields('HostConfig').Binds,
+  Mounts: messageFields('HostConfig').Mounts,
+  Unmount: messageFields('HostConfig').Binds,
 });
 
 /** Body of POST /containers/{id}/update. Init is a limit in the API's description, and nobody's. */

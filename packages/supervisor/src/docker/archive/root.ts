@@ -12,6 +12,7 @@ import type { Uses } from '../engine';
 import { networkFiles } from '../start/files';
 import { ownerOf } from '../connect/joined';
 import type { ViewSpec } from '../looks';
+import { mountsSeen } from '../update/plan-mounts';
 
 /** What whoever looks into a container's files asks the engine for. */
 export type ViewNeeds = Uses<{
@@ -103,12 +104,13 @@ function mountsIn(engine: ViewNeeds, id: string, docker: DockerContainer): Mount
     [files.hostname, '/etc/hostname'],
     [files.resolvConf, '/etc/resolv.conf'],
   ] as const;
-  const taken = new Set(docker.mounts.map((mount) => mount.destination));
+  const seen = mountsSeen(docker);
+  const taken = new Set(seen.map((mount) => mount.destination));
   return [
     ...own
       .filter(([, destination]) => !taken.has(destination))
       .map(([source, destination]) => MountRecord.fromPartial({ type: 'bind', source, destination, rw })),
-    ...[...docker.mounts].sort((a, b) => a.destination.length - b.destination.length),
+    ...[...seen].sort((a, b) => a.destination.length - b.destination.length),
     ...workingDirectory(docker),
   ];
 }

@@ -18,6 +18,7 @@ import { resolveUser } from '@gantry/spec';
 import { copyIntoTree, packTree } from './native-tree';
 import { bareRoot, type PinnedRoot, pinned, readingView, withWritableRoot } from './root';
 import { cleanPath } from './stat';
+import { mountsSeen } from '../update/plan-mounts';
 
 type Needs = Uses<{
   settings: 'dataRoot' | 'dns' | 'dnsOptions' | 'dnsSearch' | 'nativePath' | 'runRoot';
@@ -103,7 +104,7 @@ async function checkTarget(engine: Needs, id: string, request: PutArchiveRequest
   const { spec } = readingView(engine, id);
   const asked = { path: request.path, failure: `lstat ${request.path}` };
   const { value: real } = await engine.looks.look('directory', [spec, request.id, request.path], asked);
-  const volume = docker.mounts
+  const volume = mountsSeen(docker)
     .filter((mount) => real === mount.destination || real.startsWith(`${mount.destination}/`))
     .sort((a, b) => b.destination.length - a.destination.length)[0];
   if (volume !== undefined && !volume.rw) throw invalidArgument('mounted volume is marked read-only');

@@ -21,6 +21,7 @@ import { ownerOf } from '../connect/joined';
 import { shownLinks } from '../connect/links';
 import { sizesOf } from './sizes';
 import { ZERO_TIME } from '../../core/time';
+import { mountsSeen } from '../update/plan-mounts';
 
 type Needs = Uses<{
   settings: 'dataRoot' | 'dns' | 'dnsOptions' | 'dnsSearch' | 'runRoot';
@@ -100,7 +101,9 @@ function graphData(docker: DockerContainer): Record<string, string> {
 
 /** What inspect and lists show of the mounts: a file system of --tmpfs is told in HostConfig.Tmpfs alone, one of --mount here. */
 export function shownMounts(docker: DockerContainer): MountPoint[] {
-  return docker.mounts.filter(({ type, fromMounts }) => type !== 'tmpfs' || fromMounts).map(mountPoint);
+  return mountsSeen(docker)
+    .filter(({ type, fromMounts }) => type !== 'tmpfs' || fromMounts)
+    .map(mountPoint);
 }
 
 function mountPoint(mount: MountRecord): MountPoint {

@@ -8,6 +8,7 @@ import { checkFilterKeys, filterFlag, type FilterMap, filterValues, labelsMatch,
 import type { Uses } from '../engine';
 import { shownPorts } from '../inspect/inspect';
 import { parsePort } from '../validate/validate-config';
+import { mountsSeen } from '../update/plan-mounts';
 
 type Needs = Uses<{ records: 'listDocker' | 'requireDocker'; images: 'resolve' }>;
 
@@ -64,7 +65,7 @@ export async function listFilter(engine: Needs, ctx: CallContext, filters: Filte
   const named = patternFilter(filters, 'name');
   tests.push(({ docker }) => named(docker.name, `/${docker.name}`));
   any('volume', (wanted, { docker }) =>
-    docker.mounts.some((mount) => mount.name === wanted || mount.destination === wanted || mount.source === wanted),
+    mountsSeen(docker).some((mount) => mount.name === wanted || mount.destination === wanted || mount.source === wanted),
   );
   any('network', (wanted, { docker }) =>
     Object.entries(docker.endpoints).some(

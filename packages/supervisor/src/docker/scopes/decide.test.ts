@@ -67,6 +67,20 @@ test('an update that publishes or takes ports back is leave for that, too', () =
   expect(() => asked(labelled, 'containers.update', update({ id: 'other', publish: ports }))).toThrow('does not have team=ci');
 });
 
+test('an update that changes mounts or environment is leave for that, too', () => {
+  const update = (change: object): UpdateRequest => UpdateRequest.fromPartial({ id: 'mine', ...change });
+  const scope = { verbs: ['containers.update', 'containers.setEnvironment'] };
+  asked(scope, 'containers.update', update({ setEnv: ['A=1'], unsetEnv: ['B'] }));
+  for (const change of [{ binds: ['/:/host'] }, { mounts: [{ Type: 'bind' }] }])
+    expect(() => asked(scope, 'containers.update', update(change))).toThrow('containers.mount is refused');
+  expect(() => asked(scope, 'containers.update', update({ unmount: ['/x'] }))).toThrow('containers.unmount is refused');
+  asked(labelled, 'containers.update', update({ setEnv: ['A=1'], unmount: ['/x'] }));
+  expect(() => asked(labelled, 'containers.update', update({ binds: ['/:/host'] }))).toThrow(
+    'containers.mount is refused: a mount reaches beyond the container',
+  );
+  expect(() => asked(labelled, 'containers.mount', { id: 'mine' })).toThrow('a mount reaches beyond the container');
+});
+
 test('labels tell which containers are reached', () => {
   asked(labelled, 'containers.inspect', { id: 'mine' });
   asked(labelled, 'containers.execStart', { id: 'e1' });

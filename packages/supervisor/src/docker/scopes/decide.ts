@@ -34,14 +34,21 @@ const OF_ATTACH = 'containers.attachReady';
 const TO_IMAGES = 'containers.commit';
 
 /** An update may ask for what verbs of their own do. */
-const WITHIN_UPDATE = { publish: 'containers.publish', unpublish: 'containers.unpublish' } as const;
+const WITHIN_UPDATE = {
+  publish: 'containers.publish',
+  unpublish: 'containers.unpublish',
+  setEnv: 'containers.setEnvironment',
+  unsetEnv: 'containers.setEnvironment',
+  binds: 'containers.mount',
+  mounts: 'containers.mount',
+  unmount: 'containers.unmount',
+} as const;
 
 function within({ verb, request }: Asked): readonly string[] {
   if (verb !== 'containers.update') return [];
   const given = request as { readonly [member in keyof typeof WITHIN_UPDATE]?: object };
-  return (['publish', 'unpublish'] as const)
-    .filter((member) => Object.keys(given[member] ?? {}).length > 0)
-    .map((member) => WITHIN_UPDATE[member]);
+  const members = Object.keys(WITHIN_UPDATE) as (keyof typeof WITHIN_UPDATE)[];
+  return [...new Set(members.filter((member) => Object.keys(given[member] ?? {}).length > 0).map((member) => WITHIN_UPDATE[member]))];
 }
 
 /** The request as it may be made. Throws forbidden that names socket and verb. */
@@ -86,6 +93,8 @@ export function decide(needs: ScopeNeeds, scope: Scope, { verb, request }: Asked
   if (verb.startsWith('containers.') && verb !== TO_IMAGES) {
     if (verb === 'containers.execCreate' && (request as { readonly privileged?: boolean }).privileged === true)
       return refuse('a privileged process reaches beyond the container');
+    // As in HostConfig of one that is made.
+    if (verb === 'containers.mount') return refuse('a mount reaches beyond the container');
     reach(id);
     return request;
   }

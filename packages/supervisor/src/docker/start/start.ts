@@ -9,6 +9,8 @@ import { emitContainerEvent, type Engine, inDockerNamespace, logPath } from '../
 import { loggingFailed, planLog } from '../logs/log-config';
 import type { DockerContainer, DockerRecord } from '../records';
 import { removeContainer } from '../remove/remove';
+import { fillVolumes, releaseUnmounted } from '../update/mounts';
+import { mountsAhead } from '../update/plan-mounts';
 import { tellVolumesMounted } from '../volumes/volume-events';
 import { containerSpec } from './container-spec';
 import { refreshLinked, writeHosts } from './files';
@@ -74,7 +76,9 @@ function launchOf(engine: Engine, ctx: CallContext, id: string, cause: StartCaus
   let connected: Connected | undefined;
   return {
     async plan() {
-      docker = await prepareMounts(engine, ctx, id, records.requireDocker(id).docker);
+      const { docker: present } = records.requireDocker(id);
+      if (present.nextMounts !== undefined) await fillVolumes(engine, ctx, id, present.mounts, present.nextMounts.items);
+      docker = await prepareMounts(engine, ctx, id, { ...present, mounts: [...mountsAhead(present)] });
       const made = await containerSpec(engine, ctx, id, docker);
       hostGateway = made.hostGateway;
       return {
@@ -102,13 +106,17 @@ function launchOf(engine: Engine, ctx: CallContext, id: string, cause: StartCaus
         ...connected,
         hostGatewayIp: hostGateway,
         mounts: docker.mounts,
+        nextMounts: undefined,
         health: watched ? { Status: 'starting', FailingStreak: 0n, Log: [] } : undefined,
       }));
       records.update(records.dockerNamespace, id, (record) => ({ ...record, spec: { typeUrl: OCI_SPEC_TYPE_URL, value: config } }));
       tellVolumesMounted(engine, id, now);
       emitContainerEvent(engine, id, now, 'start');
     },
-    started: () => refreshLinked(engine, id),
+    started() {
+      void releaseUnmounted(engine, ctx, id);
+      return refreshLinked(engine, id);
+    },
     failure: startFailure,
   };
 }

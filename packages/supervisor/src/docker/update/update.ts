@@ -6,12 +6,14 @@ import { limitsOf } from '@gantry/spec';
 import { emitContainerEvent, inDockerNamespace, type Uses } from '../engine';
 import { isRunning } from '../../core/phases';
 import { unhealthyAction } from '../health/on-failure';
+import { asksForEnvironment, changeEnvironment } from './environment';
+import { asksForMounts, changeMounts, type MountsNeeds } from './mounts';
 import { asksForPorts, changePorts, type PortsNeeds } from './ports';
 import { discardWeights } from '../validate/discard';
 import { validateResources } from '../validate/validate-host-config';
 import { validateRestartPolicy } from '../validate/validate-restart';
 
-type Needs = Uses<{ tasks: 'update' }> & PortsNeeds;
+type Needs = Uses<{ tasks: 'update' }> & PortsNeeds & MountsNeeds;
 
 /** The limits that may change while a container lives. */
 const LIMITS = [
@@ -79,7 +81,11 @@ export async function updateContainer(engine: Needs, caller: CallContext, reques
       await engine.tasks.update(inDockerNamespace(engine, caller), { id, resources: packJson(RESOURCES_TYPE_URL, resources) });
     }
     engine.records.updateDocker(id, (current) => ({ ...current, hostConfig: next }));
-    return asksForPorts(request) ? [...notes, ...(await changePorts(engine, caller, id, request)).warnings] : notes;
+    const environment = { set: request.setEnv, unset: request.unsetEnv };
+    if (asksForMounts(request)) await changeMounts(engine, caller, id, request);
+    if (asksForPorts(request)) notes.push(...(await changePorts(engine, caller, id, request)).warnings);
+    if (asksForEnvironment(environment)) changeEnvironment(engine, id, environment);
+    return notes;
   });
   emitContainerEvent(engine, id, engine.records.requireDocker(id).docker, 'update');
   return { warnings };

@@ -15,7 +15,7 @@ export async function releaseVolumes({ records, volumes, events }: Needs, ctx: C
   const { docker } = records.requireDocker(id);
   for (const name of new Set(docker.volumeNames)) {
     await volumes.releaseReference(ctx, { name, containerId: id }).catch(ignore('notFound'));
-    const anonymous = docker.mounts.some((mount) => mount.name === name && mount.anonymous);
+    const anonymous = docker.coveredVolumes.includes(name) || docker.mounts.some((mount) => mount.name === name && mount.anonymous);
     if (!remove || !anonymous) continue;
     // Another container may have taken it over with --volumes-from: then it stays.
     const gone = await volumes
