@@ -1,4 +1,4 @@
-import { eventually } from './testing/host';
+import { delay, eventually } from './testing/host';
 import { context, createRequest } from './testing/service';
 import { ask, newWorlds, serve, tcp } from './testing/world';
 
@@ -77,7 +77,29 @@ asRoot('options of a bridge on a real kernel', () => {
     ]);
   });
 
+  const COUNT = 'com.docker.network.advertise_addr_nmsgs';
+  const INTERVAL = 'com.docker.network.advertise_addr_ms';
   it.each([
+    [{ [COUNT]: '3', [INTERVAL]: '100' }, 3],
+    [{ [INTERVAL]: '100' }, 3],
+    [{ [COUNT]: '1' }, 1],
+    [{ [COUNT]: '0' }, 0],
+  ])('tells neighbours of an address as often as %j says', async (options, count) => {
+    world.host.nft('add', 'table', 'arp', 'seen');
+    world.host.nft('add', 'chain', 'arp', 'seen', 'in', '{ type filter hook input priority 0; }');
+    world.host.nft('add', 'rule', 'arp', 'seen', 'in', 'counter');
+    const seen = (): number => Number(/packets (\d+)/.exec(world.host.nft('list', 'table', 'arp', 'seen'))?.[1]);
+    await create(options);
+    await join(await world.host.sandbox(), { networkRef: 'net' });
+    await eventually(() => expect(seen()).toBe(count));
+    await delay(250); // and no more of them
+    expect(seen()).toBe(count);
+  });
+
+  it.each([
+    [{ [COUNT]: '9' }, `${COUNT} must be in the range 0 to 3`],
+    [{ [COUNT]: 'x', [INTERVAL]: '9' }, `value for option ${COUNT} "x" must be an integer\n${INTERVAL} must be in the range 100 to 2000`],
+    [{ [INTERVAL]: 'x' }, `value for option ${INTERVAL} "x" must be integer milliseconds`],
     [{ [TRUSTED]: 'lan0:a-name-that-is-too-long' }, `option ${TRUSTED}: "a-name-that-is-too-long" is no interface name`],
     [{ 'com.docker.network.host_ipv4': 'what' }, 'failed to parse com.docker.network.host_ipv4 value: what (nil ip)'],
     [{ 'com.docker.network.host_ipv6': 'what' }, 'failed to parse com.docker.network.host_ipv6 value: what (nil ip)'],

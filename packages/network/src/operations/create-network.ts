@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { alreadyExists, forbidden, invalidArgument, notImplemented } from '@gantry/rpc';
 import { booleanOf } from '../drivers/bridge/options';
 import { DEFAULT_IPAM, familyOf } from '../ipam/ipam';
+import { advertisingOf } from '../drivers/endpoint/advertise';
 import type { NetworkDriver, NetworkPlan, NetworkWish, PoolWish } from '../drivers/driver';
 import type { DriverName, NetworkRecord, PoolRecord } from '../store/record';
 import { checkConfig, configRecord, withConfig } from './config-networks';
@@ -34,6 +35,7 @@ export function createNetwork(parts: Parts, asked: CreateNetwork): Promise<Netwo
     const own = byOptions(asked);
     checkName(parts, own);
     checkConfig(own);
+    advertisingOf(own.options);
     const request = withConfig(parts, own);
     const id = randomBytes(32).toString('hex');
     const plan = request.configOnly ? configRecord(request) : await planned(parts, request, id);

@@ -27,6 +27,7 @@ import {
   randomMac,
   wishedMac,
 } from '../endpoint/addresses';
+import { advertisingOf } from '../endpoint/advertise';
 import { interfaceName, interfaceSysctls, sysctlFile } from '../endpoint/options';
 import type { BridgeDevices } from './device';
 import { DEFAULT_GATEWAY, readBridgeOptions } from './options';
@@ -205,6 +206,7 @@ export class BridgeDriver implements NetworkDriver {
         gateways: gatewaysOf(endpoint),
         bridgeIndex,
         mtu: options.mtu,
+        advertising: advertisingOf(network.options),
         isolated: !options.interContainer,
         sysctls: (endpoint.sysctls ?? []).map((text) => sysctlFile(text, endpoint.interface)),
       });

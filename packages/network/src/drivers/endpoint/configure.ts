@@ -6,6 +6,7 @@ import { addAddress, addRoute, setDefaultRoute } from '../../link/address';
 import { getLink, readLinks, setUp } from '../../link/link';
 import { NetlinkConnection } from '../../netlink/connection';
 import type { RouteRecord } from '../../store/record';
+import { advertise, type Advertising } from './advertise';
 
 const LOOPBACK_INDEX = 1;
 
@@ -15,6 +16,8 @@ export interface InterfaceSettings {
   /** Present when the default routes go through it. */
   readonly gateways: readonly Address[];
   readonly routes: readonly RouteRecord[];
+  /** Undefined: as the kernel and the driver have it. */
+  readonly advertising: Advertising | undefined;
   /** Files below /proc/sys, and what is to be in them. */
   readonly sysctls: readonly (readonly [file: string, value: string])[];
 }
@@ -39,6 +42,7 @@ export async function configureInside(kernel: NetworkKernel, namespace: Namespac
   } finally {
     inside.close();
   }
+  if (wanted.advertising !== undefined) advertise(kernel, namespace, wanted.name, wanted.advertising);
   // Last, as who asks for them means more by it than we do.
   for (const [file, value] of wanted.sysctls)
     if (!kernel.writeSysctlInside(namespace, file, value)) throw invalidArgument(`/proc/sys/${file} is not a sysctl file`);
@@ -48,13 +52,13 @@ export async function configureInside(kernel: NetworkKernel, namespace: Namespac
  * What the interface must be told before it comes up. Without an address of it no IPv6: no link-local address, no router advertisement is sent or
  * taken. With one the neighbours are told at once who has it now: it may have been another's a moment ago.
  */
-function ipv6Settings({ name, addresses }: Pick<InterfaceSettings, 'name' | 'addresses'>): [name: string, value: string][] {
+function ipv6Settings({ name, addresses, advertising }: InterfaceSettings): [name: string, value: string][] {
   const has = addresses.some(({ address }) => address.family === 6);
   const own = `net/ipv6/conf/${name}`;
   return has
     ? [
         [`${own}/disable_ipv6`, '0'],
-        [`${own}/ndisc_notify`, '1'],
+        [`${own}/ndisc_notify`, advertising === undefined ? '1' : '0'],
       ]
     : [[`${own}/disable_ipv6`, '1']];
 }

@@ -11,6 +11,7 @@ import type { EndpointRecord, NetworkRecord, PoolRecord } from '../../store/reco
 import { routeThrough } from '../bridge/sandbox';
 import type { EndpointPlan, EndpointWish, NetworkDriver, NetworkPlan, NetworkWish } from '../driver';
 import { addressesOf, allBlocksOf, gatewaysOf, giveBack, lease, linkLocalOf, randomMac, wishedMac } from '../endpoint/addresses';
+import { advertisingOf } from '../endpoint/advertise';
 import { configureInside } from '../endpoint/configure';
 import { interfaceName, interfaceSysctls, sysctlFile } from '../endpoint/options';
 import { type ParentDevices, whyNot } from './devices';
@@ -142,6 +143,7 @@ export class ParentDriver implements NetworkDriver {
       name: endpoint.interface,
       addresses,
       gateways: gatewaysOf(endpoint),
+      advertising: advertisingOf(network.options) ?? ONCE,
       routes: endpoint.routes ?? [],
       sysctls: (endpoint.sysctls ?? []).map((text) => sysctlFile(text, endpoint.interface)),
     });
@@ -193,6 +195,9 @@ export class ParentDriver implements NetworkDriver {
     return this.parts.ipam(ipamDriver);
   }
 }
+
+/** The outside may know an address by the MAC address of who had it before. */
+const ONCE = { count: 1, intervalMs: 0 } as const;
 
 /** All of a family, and what an IPAM driver answers that gives no addresses. */
 const EMPTY = '0.0.0.0/0';
