@@ -163,7 +163,7 @@ const synchronousPlaces = {
     'packages/supervisor/src/docker/logs/forward/target.ts',
     'packages/supervisor/src/docker/start/shm.ts',
     'packages/images/src/content/{ingest,paths,trash,uploads,writer}.ts',
-    'packages/images/src/layers/{native,sink}.ts',
+    'packages/images/src/layers/{native,sink,stored}.ts',
     'packages/images/src/snapshots/{copy,layered-files,local-trees,overlay,tree-files,usage,view}.ts',
     'packages/images/src/diff/mounted-trees.ts',
     'packages/images/src/volumes/{place,store}.ts',

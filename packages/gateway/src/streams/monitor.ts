@@ -14,7 +14,12 @@ const REPLY_LIMIT = 4096;
 
 /** Connects to a task's monitor and attaches; after it the socket carries output down and stdin up. Errors: unavailable, internal. */
 export async function attachMonitor(path: string, request: MonitorAttach, signal: AbortSignal): Promise<Socket> {
-  const socket = connect({ path, allowHalfOpen: true, signal });
+  const socket = connect({ path, allowHalfOpen: true });
+  // Not by connect's own signal: at the end of each call it would make an error that nobody reads, stack and all.
+  const leave = (): void => void socket.destroy();
+  signal.addEventListener('abort', leave, { once: true });
+  socket.once('close', () => signal.removeEventListener('abort', leave));
+  if (signal.aborted) leave();
   try {
     const reply = await handshake(socket, `${JSON.stringify(request)}\n`);
     if (!reply.ok) throw internal(`the monitor refused to attach: ${reply.error ?? 'no reason given'}`);
@@ -37,7 +42,7 @@ function handshake(socket: Socket, line: string): Promise<Reply> {
     const finish = (act: () => void): void => {
       clearTimeout(timer);
       socket.pause();
-      socket.off('data', onData).off('error', onError).off('end', onEnd);
+      socket.off('data', onData).off('error', onError).off('end', onEnd).off('close', onEnd);
       act();
     };
     const onError = (error: Error): void => finish(() => reject(unavailable('the monitor is gone', { cause: error })));
@@ -52,7 +57,7 @@ function handshake(socket: Socket, line: string): Promise<Reply> {
         parse(end < 0 ? '' : received.toString('utf8', 0, end), resolve, reject);
       });
     };
-    socket.on('data', onData).on('error', onError).on('end', onEnd);
+    socket.on('data', onData).on('error', onError).on('end', onEnd).on('close', onEnd);
     socket.write(line);
   });
 }

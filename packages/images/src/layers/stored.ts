@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { dataLoss, failedPrecondition } from '@gantry/rpc';
 import type { ContentStore } from '../content/store';
 import type { Scope } from '../store/namespaced';
@@ -26,15 +26,16 @@ export async function layStored(
 ): Promise<StoredLayer> {
   const { size } = content.info(scope, digest);
   signal?.throwIfAborted();
-  const file = await open(content.paths.blob(digest), 'r');
+  const file = openSync(content.paths.blob(digest), 'r');
   try {
-    if ((await file.stat()).size < size) throw failedPrecondition(`content ${digest} is shorter on disk than recorded`);
-    const { buffer: head } = await file.read(Buffer.alloc(MAGIC_SIZE), 0, MAGIC_SIZE, 0);
+    if (fstatSync(file).size < size) throw failedPrecondition(`content ${digest} is shorter on disk than recorded`);
+    const head = Buffer.alloc(MAGIC_SIZE);
+    readSync(file, head, 0, MAGIC_SIZE, 0);
     const compression = detectCompression(head);
     if (compression === 'zstd') return await throughHere(content, native, scope, { digest, size, root, signal });
     try {
       // The name may go while the descriptor holds the file.
-      const path = `/proc/${process.pid}/fd/${file.fd}`;
+      const path = `/proc/${process.pid}/fd/${file}`;
       const laid = await native.lay(root, true, { path, size, gzip: compression === 'gzip', signal });
       return { diffId: laid.digest ?? digest, size, laid };
     } catch (error) {
@@ -42,7 +43,7 @@ export async function layStored(
       throw error;
     }
   } finally {
-    await file.close();
+    closeSync(file);
   }
 }
 

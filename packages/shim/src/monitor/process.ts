@@ -35,6 +35,8 @@ const ACK_MS = 15_000;
 /** 128 + SIGKILL: what a process gets whose monitor died. */
 const LOST_CODE = 137;
 const SIGKILL = 9;
+/** Why nobody waits any more. One for all processes: an abort without a reason makes an error each time, stack and all. */
+const LET_GO = new Error('the process was let go');
 
 /**
  * One process under its monitor, as the shim sees it: made by `create`, or found again by `adopt` after a restart.
@@ -183,7 +185,7 @@ export class MonitoredProcess {
    */
   async release(): Promise<void> {
     this.released = true;
-    this.gone.abort();
+    this.gone.abort(LET_GO);
     await this.options.remote?.remove();
     const control = this.control;
     const hungUp = control?.ask({ op: 'release' }).then(
@@ -192,7 +194,7 @@ export class MonitoredProcess {
     );
     const waited = new AbortController();
     await Promise.race([hungUp, pause(READ_MS, { ref: false, signal: waited.signal })]);
-    waited.abort();
+    waited.abort(LET_GO);
     this.control?.close();
     removeSocket(this.options.socket);
   }
@@ -200,7 +202,7 @@ export class MonitoredProcess {
   /** Leaves the monitor alone: the shim stops. */
   detach(): void {
     this.released = true;
-    this.gone.abort();
+    this.gone.abort(LET_GO);
     this.control?.close();
   }
 
