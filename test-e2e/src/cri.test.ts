@@ -1,4 +1,5 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ContainerEventType, ContainerState, NamespaceMode, PodSandboxState } from '@gantry/api/runtime/v1/api';
 import { derive } from '@gantry/rpc';
@@ -10,8 +11,12 @@ describe("Kubernetes' container runtime interface", () => {
   let registry: Registry;
   let cri: CriClient;
   let repository: string;
+  /** CNI's: empty, unless a test lays something there. */
+  let confDirectory: string;
   beforeAll(async () => {
-    engine = await startEngine('gantry');
+    const none = mkdtempSync(join(tmpdir(), 'gantry-e2e-cni-'));
+    confDirectory = none;
+    engine = await startEngine('gantry', { config: { network: `cni:\n  conf-directory: ${none}\n` } });
     registry = await startRegistry(engine);
     repository = `${registry.name}/cri/box`;
     await loadBusybox(engine);
@@ -26,6 +31,7 @@ describe("Kubernetes' container runtime interface", () => {
     cri?.close();
     await registry?.stop();
     await engine.destroy();
+    rmSync(confDirectory, { recursive: true, force: true });
   }, 180_000);
 
   test('tells its version, its state and who makes cgroups', async () => {
@@ -361,6 +367,34 @@ describe("Kubernetes' container runtime interface", () => {
       const container = await started(host, 'main', sh('sleep 1000'));
       expect((await exec(container, 'ip -o link')).out).toContain(': lo:');
       expect((await cri.runtime.podSandboxStatus(ctx, { podSandboxId: host, verbose: false })).status?.network?.ip).toBe('');
+    });
+
+    const plugins = existsSync('/usr/lib/cni/bridge') && existsSync('/usr/lib/cni/host-local');
+    const withPlugins = plugins ? test : test.skip;
+    withPlugins(`a CNI configuration gives pods their addresses${plugins ? '' : ' [needs containernetworking-plugins]'}`, async () => {
+      const file = join(confDirectory, '10-pods.conflist');
+      const bridge = {
+        type: 'bridge',
+        bridge: 'cri-e2e0',
+        isGateway: true,
+        ipam: { type: 'host-local', ranges: [[{ subnet: '10.77.0.0/24' }]], dataDir: join(engine.folder, 'ipam') },
+      };
+      writeFileSync(file, JSON.stringify({ cniVersion: '1.0.0', name: 'pods', plugins: [bridge] }));
+      try {
+        await until(
+          'the configuration',
+          async () => (await cri.runtime.status(ctx, { verbose: true })).info['cniconfig']?.includes('"pods"') === true,
+        );
+        const pod = await run('by-cni');
+        const { status: told } = await cri.runtime.podSandboxStatus(ctx, { podSandboxId: pod, verbose: false });
+        expect(told?.network?.ip).toMatch(/^10\.77\.0\.\d+$/);
+        const container = await started(pod, 'main', sh('sleep 1000'));
+        expect((await exec(container, 'ip -4 -o addr show eth0')).out).toContain(told?.network?.ip ?? 'no address');
+        await cri.runtime.removePodSandbox(ctx, { podSandboxId: pod });
+        expect(existsSync(join(engine.folder, 'ipam/pods', told?.network?.ip ?? ''))).toBe(false);
+      } finally {
+        rmSync(file);
+      }
     });
   });
 });

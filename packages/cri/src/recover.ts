@@ -19,6 +19,7 @@ export async function recover(needs: Needs, ctx: CallContext): Promise<void> {
     names.reserve('sandbox', podName(pod.config), pod.id);
     if (!halfMade) continue;
     try {
+      await services.cni.delPod(ctx, { sandboxId: pod.id, netnsPath: '' });
       await services.controller.shutdown(ctx, { sandboxId: pod.id, sandboxer: SANDBOXER });
       await removeFiles(roots, pod.id);
       await services.sandboxes.delete(ctx, { sandboxId: pod.id });

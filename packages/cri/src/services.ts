@@ -7,6 +7,7 @@ import { TasksService } from '@gantry/api/containerd/services/tasks/v1/tasks';
 import { TreesServiceService } from '@gantry/api/gantry/images/v1/trees';
 import { LogsServiceService } from '@gantry/api/gantry/shim/v1/shim';
 import { ImagesServiceService } from '@gantry/api/gantry/images/v1/images';
+import { PodNetworkServiceService } from '@gantry/api/gantry/network/v1/pods';
 import { NetworkServiceService } from '@gantry/api/gantry/network/v1/network';
 import { connect, type ServiceClient } from '@gantry/rpc';
 
@@ -25,6 +26,8 @@ export interface Services {
   readonly imageStore: ServiceClient<typeof ImagesServiceService>;
   readonly trees: ServiceClient<typeof TreesServiceService>;
   readonly snapshots: ServiceClient<typeof SnapshotsService>;
+  /** Pods on the network of a CNI configuration. */
+  readonly cni: ServiceClient<typeof PodNetworkServiceService>;
   readonly network: ServiceClient<typeof NetworkServiceService>;
 }
 
@@ -45,6 +48,7 @@ export function connectServices(socket: (name: string) => string): Services & { 
     imageStore: images.client(ImagesServiceService),
     trees: images.client(TreesServiceService),
     snapshots: images.client(SnapshotsService),
+    cni: network.client(PodNetworkServiceService),
     network: network.client(NetworkServiceService),
     close() {
       for (const connection of [supervisor, images, network]) connection.close();

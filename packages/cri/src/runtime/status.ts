@@ -1,5 +1,5 @@
 import type { RuntimeCondition, StatusResponse } from '@gantry/api/runtime/v1/api';
-import { type CallContext, errorText } from '@gantry/rpc';
+import { type CallContext, errorText, unavailable } from '@gantry/rpc';
 import type { CriConfig } from '../config';
 import type { Services } from '../services';
 
@@ -8,6 +8,7 @@ export interface StatusNeeds {
     readonly imageStore: Pick<Services['imageStore'], 'getInfo'>;
     readonly containers: Pick<Services['containers'], 'list'>;
     readonly network: Pick<Services['network'], 'getNetwork'>;
+    readonly cni: Pick<Services['cni'], 'getPodNetworkStatus'>;
   };
   readonly config: Pick<CriConfig, 'pod-network' | 'cgroup-driver' | 'namespace'>;
   readonly version: string;
@@ -24,18 +25,30 @@ export async function runtimeStatus(needs: StatusNeeds, ctx: CallContext, verbos
     services.containers.list(ctx, { filters: ['id==none'] }, options),
     services.imageStore.getInfo(ctx, {}, options),
   ]);
-  const network = services.network.getNetwork(ctx, { ref: config['pod-network'] }, options);
+  const cni = services.cni.getPodNetworkStatus(ctx, {}, options);
+  const network = cni.then(async ({ networkName, ready, message }) => {
+    if (networkName === '') return services.network.getNetwork(ctx, { ref: config['pod-network'] }, options);
+    if (!ready) throw unavailable(`Network plugin returns error: ${message}`);
+    return undefined;
+  });
   const conditions = await Promise.all([
     condition('RuntimeReady', 'RuntimeNotReady', runtime),
     condition('NetworkReady', 'NetworkPluginNotReady', network),
   ]);
   return {
     status: { conditions },
-    info: verbose ? { config: JSON.stringify(config), version: JSON.stringify(needs.version) } : {},
+    info: verbose ? { config: JSON.stringify(config), version: JSON.stringify(needs.version), cniconfig: await configurationOf(cni) } : {},
     runtimeHandlers: ['', 'runc'].map((name) => ({ name, features: { recursiveReadOnlyMounts: true, userNamespaces: false } })),
     features: { supplementalGroupsPolicy: true, userNamespacesHostNetwork: false, mountOptions: false },
   };
 }
+
+/** The CNI configuration that pods are put on the network by; empty: there is none, or it is not known now. */
+const configurationOf = (asked: ReturnType<StatusNeeds['services']['cni']['getPodNetworkStatus']>): Promise<string> =>
+  asked.then(
+    ({ configJson }) => configJson,
+    () => '',
+  );
 
 async function condition(type: string, reason: string, asked: Promise<unknown>): Promise<RuntimeCondition> {
   return asked.then(

@@ -36,10 +36,10 @@ export async function connectPod(
   return [endpoint?.ipAddress ?? '', endpoint?.ipv6Address ?? ''].filter((address) => address !== '');
 }
 
-const words: Readonly<Record<Protocol, string>> = { [Protocol.TCP]: 'tcp', [Protocol.UDP]: 'udp', [Protocol.SCTP]: 'sctp' };
+export const portWords: Readonly<Record<Protocol, string>> = { [Protocol.TCP]: 'tcp', [Protocol.UDP]: 'udp', [Protocol.SCTP]: 'sctp' };
 
 const portOf = ({ protocol, containerPort, hostPort, hostIp }: PortMapping): PortRequest => ({
-  protocol: words[protocol],
+  protocol: portWords[protocol],
   containerPort,
   hostIp,
   hostPort,

@@ -1,7 +1,9 @@
 import { NamespaceMode, PodSandboxConfig } from '@gantry/api/runtime/v1/api';
+import { newContext } from '@gantry/rpc';
 import { Names } from '../names';
 import { interfacesOf } from '../stats/pod';
 import { checkPod } from './check';
+import { addByCni, requestOf } from './cni';
 import { resolvConf } from './files';
 import { byPrefix } from './find';
 import { podSpec } from './run';
@@ -60,4 +62,25 @@ test('interfaces as the kernel counts them', () => {
     txBytes: { value: 200n },
     txErrors: { value: 4n },
   });
+});
+
+test('CNI programs are told of the pod; without a configuration nobody is asked', async () => {
+  const config = pod({
+    portMappings: [{ hostPort: 80, containerPort: 8080 }, { containerPort: 9 }],
+    dnsConfig: { servers: ['10.0.0.10'] },
+  });
+  expect(requestOf({ id: 'i', pid: 7, config })).toMatchObject({
+    sandboxId: 'i',
+    netnsPath: '/proc/7/ns/net',
+    args: { IgnoreUnknown: '1', K8S_POD_NAMESPACE: 'n', K8S_POD_NAME: 'p', K8S_POD_INFRA_CONTAINER_ID: 'i', K8S_POD_UID: 'u' },
+    portMappings: [{ protocol: 'tcp', containerPort: 8080, hostPort: 80, hostIp: '' }],
+    dns: { servers: ['10.0.0.10'] },
+  });
+  const cni = (networkName: string) =>
+    ({
+      getPodNetworkStatus: () => Promise.resolve({ networkName }),
+      addPod: () => Promise.resolve({ network: { ipAddresses: ['10.1.2.3', 'fd00::3'] } }),
+    }) as never;
+  expect(await addByCni(cni(''), newContext(), { id: 'i', pid: 7, config })).toBeUndefined();
+  expect(await addByCni(cni('pods'), newContext(), { id: 'i', pid: 7, config })).toEqual(['10.1.2.3', 'fd00::3']);
 });

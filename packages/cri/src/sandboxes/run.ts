@@ -6,6 +6,7 @@ import type { LinuxNamespace, Spec } from '@gantry/oci';
 import { type CallContext, detached, errorText, isErrorOf, prefixed } from '@gantry/rpc';
 import { unknown } from '../failures';
 import { checkPod } from './check';
+import { addByCni } from './cni';
 import { hostnameOf, makeFiles, removeFiles } from './files';
 import type { Needs } from './needs';
 import { connectPod } from './network';
@@ -52,7 +53,8 @@ async function make(
   await makeFiles(roots, id, config);
   if (isHostNetwork(config)) return;
   const where = { id, pid, config, networkRef: settings['pod-network'] };
-  const ips = await connectPod(services.network, ctx, where).catch((error: unknown) => {
+  const attached = addByCni(services.cni, ctx, where).then((ips) => ips ?? connectPod(services.network, ctx, where));
+  const ips = await attached.catch((error: unknown) => {
     throw prefixed(error, `failed to setup network for sandbox "${id}"`, 'unknown');
   });
   facts = { ...facts, ips };
@@ -81,6 +83,7 @@ export function podSpec(config: PodSandboxConfig): Spec {
 async function undo({ services, roots, names, logger }: Needs, ctx: CallContext, id: string): Promise<void> {
   const named = { sandboxId: id, sandboxer: SANDBOXER };
   const steps: (() => unknown)[] = [
+    () => services.cni.delPod(ctx, { sandboxId: id, netnsPath: '' }),
     () => services.network.releaseSandbox(ctx, { sandboxId: id }),
     () => services.controller.shutdown(ctx, named),
     () => removeFiles(roots, id),

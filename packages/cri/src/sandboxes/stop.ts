@@ -15,10 +15,13 @@ export async function stopPod(needs: Needs, caller: CallContext, text: string): 
   if (pod === undefined) return undefined;
   const ctx = detached(caller);
   const { services } = needs;
-  const { ready } = await stateOf(needs, ctx, pod.id);
+  const { ready, pid } = await stateOf(needs, ctx, pod.id);
   const containers = (await listContainers(needs, ctx)).filter(({ facts }) => facts.podId === pod.id);
   await Promise.all(containers.map((container) => stopContainer(needs, ctx, container, 0)));
-  await services.network.releaseSandbox(ctx, { sandboxId: pod.id }).catch((error: unknown) => {
+  const released = services.cni
+    .delPod(ctx, { sandboxId: pod.id, netnsPath: ready ? `/proc/${pid}/ns/net` : '' })
+    .then(() => services.network.releaseSandbox(ctx, { sandboxId: pod.id }));
+  await released.catch((error: unknown) => {
     throw prefixed(error, `failed to destroy network for sandbox "${pod.id}"`, 'unknown');
   });
   await services.controller.stop(ctx, { sandboxId: pod.id, sandboxer: SANDBOXER, timeoutSecs: 0 });
