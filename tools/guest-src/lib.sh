@@ -17,8 +17,14 @@ up() { cut -d. -f1 /proc/uptime; }
 clock=$(up)
 # COMMAND… until it succeeds, 60 s
 wait_for() { end=$(($(up) + 60)); until "$@" >/dev/null 2>&1; do [ "$(up)" -lt $end ] || { "$@"; return 1; }; sleep 0.2; done; }
-# PATH of the API, asked once: nobody tries again for it
-call() { curl -sSf --max-time 120 --unix-socket "${DOCKER_HOST#unix://}" "http://localhost/$1"; }
+# PATH of the API, or grpc:METHOD of cri.sock with an empty message; asked once: nobody tries again for it
+call() {
+  case $1 in
+    grpc:*) printf '\0\0\0\0\0' | curl -sSf --max-time 120 --http2-prior-knowledge --unix-socket /run/gantry/cri.sock -H 'content-type: application/grpc' -H 'te: trailers' \
+      --data-binary @- -o /dev/null "http://localhost/${1#grpc:}" ;;
+    *) curl -sSf --max-time 120 --unix-socket "${DOCKER_HOST#unix://}" "http://localhost/$1" ;;
+  esac
+}
 wait_api() { wait_for curl -sf --max-time 20 --unix-socket "${DOCKER_HOST#unix://}" http://localhost/containers/json; }
 state() { docker inspect -f "{{.State.$2}}" "$1"; }
 running() { is "$(state "$1" Running)" true; }

@@ -21,6 +21,7 @@ through() {
     gantry-network) echo networks ;;
     gantry-shim) echo containers/counter/top ;;
     gantry-build) echo 'system/df?type=build-cache' ;;
+    gantry-cri) echo grpc:runtime.v1.RuntimeService/Version ;;
     *) echo containers/json ;;
   esac
 }
