@@ -43,8 +43,11 @@ export class Schemas {
   }
 }
 
-/** Members at the top of an answer that dockerd gives and its description does not know: of old events, and of /system/df before 1.42. */
-const undescribed = new Set(['status', 'id', 'from', 'BuilderSize']);
+/** Members at the top of an answer that dockerd gives and its description does not know: of old events, and of /system/df before 1.42 and, in its old form, from 1.53 on. */
+const undescribed = new Set([
+  ...['status', 'id', 'from', 'BuilderSize'],
+  ...['LayersSize', 'Images', 'Containers', 'Volumes', 'BuildCache'],
+]);
 
 /** Members that the description asks for and does not know: of an image's data in 1.47 and later, a name that `Size.Unpacked` once had. */
 const misnamed = new Set(['UnpackedSize']);

@@ -23,8 +23,8 @@ export interface Specification {
   find(method: string, path: string): Operation | undefined;
 }
 
-/** The description of one API version; undefined when it is not on this machine. */
-export function loadSpecification(version: string): Specification | undefined {
+/** The description of one API version; undefined when it is not on this machine. `asked` is the version of the calls that are held against it, where it is another. */
+export function loadSpecification(version: string, asked = version): Specification | undefined {
   if (swaggerFolder === undefined) return undefined;
   const file = join(swaggerFolder, `engine-api-v${version}.yaml`);
   if (!existsSync(file)) return undefined;
@@ -36,7 +36,7 @@ export function loadSpecification(version: string): Specification | undefined {
   // fixed parts before parameters: /containers/json is not a container's name
   operations.sort((a, b) => a.template.split('{').length - b.template.split('{').length);
   return {
-    version,
+    version: asked,
     definitions: document.definitions,
     tagged: (...tags) =>
       operations.flatMap(({ verbs }) => Object.values(verbs)).filter((each) => each.tags?.some((tag) => tags.includes(tag)) === true),

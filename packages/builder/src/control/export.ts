@@ -34,7 +34,7 @@ export async function exportAll(parts: ControlParts, ctx: CallContext, exported:
       (exporter, at) => (each) =>
         job.step(each, exporter.name, (progress) => {
           if (at === 0) warn(progress);
-          return exporter.export(each, { result, sessions: job.sessions, progress, inlineCache });
+          return exporter.export(each, { result, sessions: job.sessions, progress, inlineCache, buildRef: request.Ref });
         }),
     ),
   );

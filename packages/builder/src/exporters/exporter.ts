@@ -20,6 +20,8 @@ export interface ExportInput {
   readonly result: FrontendResult;
   readonly sessions: SessionGroup;
   readonly progress: StepProgress;
+  /** Of the build in the history; absent: what is exported is no build's result. */
+  readonly buildRef?: string;
   /** Cache to be written into the image itself (`--cache-to type=inline`), made when asked for. */
   readonly inlineCache: (platform: string) => Promise<Buffer | undefined>;
 }

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { posix } from 'node:path';
-import { compareVersions, MAX_API_VERSION, MIN_API_VERSION, negotiate } from '@gantry/docker-api';
+import { checkOperation, compareVersions, MAX_API_VERSION, MIN_API_VERSION, negotiate } from '@gantry/docker-api';
 import { cancelled, errorText, type Logger, newContext, notFound, openSpan, runInCall } from '@gantry/rpc';
 import { SpanKind, type Tracer } from '@opentelemetry/api';
 import type { EngineClients } from '../engine/engine';
@@ -98,6 +98,7 @@ export class Dispatcher {
       try {
         const oldest = this.options.oldest ?? MIN_API_VERSION;
         const version = negotiate(target.version, oldest);
+        checkOperation(match.route, version);
         const x: Exchange = {
           request,
           response,

@@ -38,6 +38,7 @@ import { containerExec } from './exec/create';
 import { execInspectRoute } from './exec/inspect';
 import { execResize } from './exec/resize';
 import { execStart } from './exec/start';
+import { imageAttestations } from './images/attestations';
 import { imageCreate } from './images/create';
 import { imageHistory } from './images/history';
 import { imageInspect } from './images/inspect';
@@ -113,6 +114,7 @@ export const routes: readonly Route[] = [
   execInspectRoute,
   execResize,
   execStart,
+  imageAttestations,
   imageCreate,
   imageHistory,
   imageInspect,

@@ -95,6 +95,6 @@ test('stats go on from the last sample, and end with the container', async () =>
   const answer = gateway.ask('GET', '/containers/box/stats');
   await broken.promise;
   await gateway.restartEngine(sampled('', never));
-  expect((await answer).text).toBe('{"read":"1"}\n');
+  expect((await answer).text).toBe('{"os_type":"linux","read":"1"}\n');
   expect(previous).toEqual(['', '{"read":"1"}']);
 });

@@ -7,6 +7,7 @@ import type { Scope } from '../store/namespaced';
 import { microsToRfc3339 } from '../store/time';
 import type { Catalog, CatalogEntry } from './catalog';
 import type { LoadedImage } from './image-reader';
+import { originOf } from './origin';
 import { imageSizes } from './image-sizes';
 import { shownNames } from './names';
 
@@ -63,6 +64,7 @@ export async function describe(deps: DescribeDependencies, scope: Scope, entry: 
     contentSize: BigInt(own),
     configDigest: image.configDigest,
     manifest: manifestOf(image, record),
+    ...originOf(catalog, scope, record?.target.digest ?? id),
     unpackedSize: BigInt(layerSizes(snapshotter, scope, entry).reduce((sum, size) => sum + size, 0)),
   };
 }

@@ -7,6 +7,7 @@ import type { LoadDependencies } from '../archive/load';
 import type { CommitDependencies } from '../docker/commit';
 import { commitImage } from '../docker/commit';
 import { diskUsage } from '../docker/disk-usage';
+import { listAttestations } from '../docker/attestations';
 import { imageHistory } from '../docker/history';
 import { describe } from '../docker/inspect';
 import { listImages } from '../docker/list';
@@ -64,6 +65,10 @@ export function gantryImageHandlers(deps: ImagesDependencies): Handlers<ImagesSe
       const entry = await catalog.resolve(ctx, ref);
       const named = catalog.findRecord(ctx, ref);
       return { manifests: await listManifests(deps, ctx, named === undefined ? entry : { ...entry, records: [named] }) };
+    },
+    listAttestations: async (ctx, { ref, platform, ...options }) => {
+      const entry = await catalog.resolve(ctx, ref, platformOf(platform));
+      return { attestations: await listAttestations(catalog, ctx, entry, options) };
     },
     history: async (ctx, { ref, platform }) => ({
       items: await imageHistory(deps, ctx, await catalog.resolve(ctx, ref, platformOf(platform))),

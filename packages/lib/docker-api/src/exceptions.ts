@@ -15,6 +15,8 @@ export interface Exceptions<M> {
   readonly absent?: readonly (keyof M & string)[];
   /** Lists and maps that dockerd makes in any case: [] and {} where they are empty. */
   readonly made?: readonly (keyof M & string)[] | 'all';
+  /** Members that are left out when they are empty, in certain API versions only. */
+  readonly omitIn?: Readonly<Record<string, readonly (keyof M & string)[]>>;
   /** Members of certain API versions: `1.43-` from that one on, `-1.52` before that one. Reading is not restricted. */
   readonly versions?: Readonly<Record<string, readonly (keyof M & string)[]>>;
   /** Go's type of a member where proto's name is another one. */
@@ -40,6 +42,8 @@ export const exceptions: { readonly [M in keyof Messages]?: Exceptions<Messages[
     go: 'container.Config',
     omit: [...(['ExposedPorts', 'Healthcheck', 'ArgsEscaped', 'NetworkDisabled', 'MacAddress', 'StopSignal', 'Shell'] as const)],
     absent: ['StopTimeout'],
+    omitIn: { '1.52-': ['OnBuild'] },
+    versions: { '-1.52': ['MacAddress'] },
     made: ['Labels'],
     types: { StopTimeout: 'int' },
     codecs: { Cmd: shellStrings, Entrypoint: shellStrings },
@@ -59,7 +63,7 @@ export const exceptions: { readonly [M in keyof Messages]?: Exceptions<Messages[
     go: 'container.HostConfig',
     omit: ['Annotations', 'StorageOpt', 'Tmpfs', 'Sysctls', 'Runtime', 'KernelMemoryTCP', 'Mounts', 'HealthcheckOnFailureAction'],
     absent: ['Init'],
-    versions: { '1.41-': ['CgroupnsMode'], '1.43-': ['Annotations'] },
+    versions: { '1.41-': ['CgroupnsMode'], '1.43-': ['Annotations'], '-1.52': ['KernelMemoryTCP'] },
     types: { BlkioWeight: 'uint16', OomScoreAdj: 'int', IOMaximumIOps: 'uint64', IOMaximumBandwidth: 'uint64' },
     codecs: { ConsoleSize: consoleSize },
     refused: ['KernelMemory'],
@@ -80,17 +84,18 @@ export const exceptions: { readonly [M in keyof Messages]?: Exceptions<Messages[
 
   // containers
   ContainerInspectResponse: {
-    absent: ['ImageManifestDescriptor', 'SizeRw', 'SizeRootFs'],
+    absent: ['ImageManifestDescriptor', 'SizeRw', 'SizeRootFs', 'Storage'],
     made: ['Args', 'Mounts'],
-    versions: { '1.48-': image },
+    versions: { '1.48-': image, '-1.52': ['GraphDriver'], '1.52-': ['Storage'] },
     instead: { ...driver, LogPath: '' },
   },
+  RootFSStorageSnapshot: { omit: 'all' },
   ContainerState: { omit: ['Health'] },
   Health: { made: 'all' },
   ContainerSummary: {
-    absent: ['ImageManifestDescriptor', 'SizeRw', 'SizeRootFs'],
+    absent: ['ImageManifestDescriptor', 'SizeRw', 'SizeRootFs', 'Health'],
     made: ['Names', 'Ports', 'Labels', 'Mounts'],
-    versions: { '1.48-': image },
+    versions: { '1.48-': image, '1.52-': ['Health'] },
     instead: { HostConfig: {} },
   },
   ContainerSummaryHostConfig: { omit: 'all', versions: { '1.46-': ['Annotations'] } },
@@ -135,10 +140,11 @@ export const exceptions: { readonly [M in keyof Messages]?: Exceptions<Messages[
   },
   Network: {
     omit: ['Peers'],
-    absent: ['EnableIPv4'],
+    absent: ['EnableIPv4', 'Status'],
     made: ['Containers', 'Options', 'Labels'],
-    versions: { '1.48-': ['EnableIPv4'] },
+    versions: { '1.48-': ['EnableIPv4'], '1.52-': ['Status'] },
   },
+  IPAMStatus: { omit: 'all' },
   IPAM: { go: 'network.IPAM' },
   IPAMConfig: { go: 'network.IPAMConfig', omit: 'all' },
   ConfigReference: { go: 'network.ConfigReference' },
@@ -152,11 +158,16 @@ export const exceptions: { readonly [M in keyof Messages]?: Exceptions<Messages[
   OCIDescriptor: { omit: ['urls', 'annotations', 'data', 'platform', 'artifactType'] },
   ImageConfig: { omit: 'all' },
   ImageManifestSummary: { omit: ['ImageData', 'AttestationData'] },
-  ImageManifestSummaryImageData: {},
+  ImageManifestSummaryImageData: { absent: ['Identity'] },
+  Identity: { omit: 'all' },
+  PullIdentity: { omit: 'all' },
+  BuildIdentity: { omit: ['Ref'], instead: { CreatedAt: unset } },
   ImageInspect: {
     omit: ['Descriptor', 'Manifests', 'Created', 'Variant', 'OsVersion'],
+    absent: ['Identity'],
+    omitIn: { '1.52-': ['Parent', 'Comment', 'DockerVersion', 'Author'] },
     made: ['RepoTags', 'RepoDigests'],
-    versions: { '1.48-': ['Descriptor', 'Manifests'] },
+    versions: { '1.48-': ['Descriptor', 'Manifests'], '-1.52': ['GraphDriver'], '1.53-': ['Identity'] },
     instead: { ...driver, Config: {} },
   },
   ImageInspectRootFS: { omit: ['Layers'] },
@@ -180,7 +191,12 @@ export const exceptions: { readonly [M in keyof Messages]?: Exceptions<Messages[
       'Containerd',
     ],
     made: ['DriverStatus', 'Labels', 'SecurityOptions', 'CDISpecDirs', 'Runtimes'],
-    versions: { '1.46-': ['CDISpecDirs', 'Containerd'], '1.49-': ['FirewallBackend'], '1.50-': ['DiscoveredDevices'] },
+    versions: {
+      '1.46-': ['CDISpecDirs', 'Containerd'],
+      '1.49-': ['FirewallBackend'],
+      '1.50-': ['DiscoveredDevices'],
+      '-1.52': ['KernelMemoryTCP'],
+    },
     instead: { PidsLimit: false, OomKillDisable: false },
   },
   PluginsInfo: { made: ['Volume', 'Network', 'Log'] },

@@ -7,8 +7,8 @@ export { containerCreateBody, type ContainerCreateBody, containerUpdateBody } fr
 export { execCreateBody, type ExecStartBody, execStartBody } from './shapes/exec';
 export { writeContainerInspect } from './shapes/inspect';
 export { writeImageInspect, writeImageSummary } from './shapes/image';
-export { networkConnectBody, networkCreateBody, networkDisconnectBody } from './shapes/networks';
+export { networkConnectBody, networkCreateBody, networkDisconnectBody, writeNetworkSummary } from './shapes/networks';
 export { writeEvent, writeInfo, writeVersion } from './shapes/system';
-export { readable } from './versions/parameters';
-export { asMeant, createRules, networkRules, RECURSIVE_READ_ONLY, updateRules } from './versions/requests';
+export { checkOperation, readable } from './versions/parameters';
+export { asMeant, connectRules, createRules, networkRules, RECURSIVE_READ_ONLY, updateRules } from './versions/requests';
 export { type ApiVersion, checkMinVersion, compareVersions, MAX_API_VERSION, MIN_API_VERSION, negotiate } from './versions/version';

@@ -1,6 +1,20 @@
 import { fieldTables, type Messages } from '@gantry/api/engine-fields';
 import { exceptions, type Exceptions } from './exceptions';
-import { type Codec, flag, int64, list, map, omitAbsent, omitEmpty, optional, text, uint, versioned, type WhenEmpty } from './json/codec';
+import {
+  type Codec,
+  flag,
+  int64,
+  list,
+  map,
+  omitAbsent,
+  omitEmpty,
+  omitIn,
+  optional,
+  text,
+  uint,
+  versioned,
+  type WhenEmpty,
+} from './json/codec';
 import { struct } from './json/struct';
 import { member, wrapped } from './json/wrapped';
 
@@ -44,8 +58,12 @@ function fieldCodec(field: string, kind: string, rules: Exceptions<Record<string
   const whenEmpty = omit ? 'omit' : named(rules.made) ? 'empty' : 'null';
   const codec = (rules.codecs?.[field] as Codec<unknown> | undefined) ?? plainCodec(kind, whenEmpty, rules.types?.[field]);
   const left = omit ? omitEmpty(codec) : named(rules.absent) ? omitAbsent(codec) : otherwise(codec, rules.instead?.[field]);
-  const bounds = Object.entries(rules.versions ?? {}).find(([, names]) => names.includes(field))?.[0];
-  return bounds === undefined ? left : versioned(left, bounds);
+  const boundsIn = (table: Exceptions<Record<string, unknown>>['versions'] = {}): string | undefined =>
+    Object.entries(table).find(([, names]) => names.includes(field))?.[0];
+  const omitted = boundsIn(rules.omitIn);
+  const told = omitted === undefined ? left : omitIn(left, omitted);
+  const bounds = boundsIn(rules.versions);
+  return bounds === undefined ? told : versioned(told, bounds);
 }
 
 function plainCodec(kind: string, whenEmpty: WhenEmpty, goType: string | undefined): Codec<unknown> {

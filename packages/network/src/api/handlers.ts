@@ -20,9 +20,9 @@ import { endpointMessage, networkMessage } from './wire';
 
 /** gantry.network.v1 over the operations. What was begun is finished, whether the caller stays or not. */
 export function networkHandlers(parts: Parts, status: () => Promise<Status>): Handlers<NetworkServiceService> {
-  const whole = (ref: string) => {
+  const whole = (ref: string, status = false) => {
     const network = findNetwork(parts, ref);
-    return networkMessage(parts, network, parts.store.endpointsOfNetwork(network.id));
+    return networkMessage(parts, network, parts.store.endpointsOfNetwork(network.id), { status });
   };
   return {
     createNetwork: async (ctx, request) => {
@@ -34,7 +34,7 @@ export function networkHandlers(parts: Parts, status: () => Promise<Status>): Ha
       });
       return { network: networkMessage(parts, network, []), warning: '' };
     },
-    getNetwork: (_ctx, request) => Promise.resolve().then(() => ({ network: whole(request.ref) })),
+    getNetwork: (_ctx, request) => Promise.resolve().then(() => ({ network: whole(request.ref, request.status) })),
     listNetworks: () => Promise.resolve({ networks: parts.store.networks().map((network) => whole(network.id)) }),
     removeNetwork: async (_ctx, request) => ({ network: networkMessage(parts, await removeNetwork(parts, request.ref), []) }),
     connect: async (ctx, request) => {

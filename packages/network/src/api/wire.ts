@@ -1,7 +1,8 @@
 import * as wire from '@gantry/api/gantry/network/v1/network';
 import { namesOf } from '../dns/names';
 import type { DriverTraits } from '../drivers/driver';
-import { familyOf, poolsOfNetwork } from '../ipam/ipam';
+import { DEFAULT_IPAM, familyOf, poolsOfNetwork } from '../ipam/ipam';
+import { poolStatus } from '../ipam/pool-status';
 import { driverOf, hasEmbeddedDns, type Drivers } from '../operations/parts';
 import type { EndpointRecord, NetworkRecord, PoolRecord } from '../store/record';
 
@@ -12,7 +13,13 @@ const namespaces = {
 } as const satisfies Record<DriverTraits['namespace'], wire.SandboxNamespace>;
 
 /** Records as the messages of gantry.network.v1. */
-export function networkMessage(parts: Drivers, network: NetworkRecord, endpoints: readonly EndpointRecord[]): wire.Network {
+export function networkMessage(
+  parts: Drivers,
+  network: NetworkRecord,
+  endpoints: readonly EndpointRecord[],
+  { status }: { readonly status: boolean } = { status: false },
+): wire.Network {
+  const told = status && (network.ipamDriver ?? DEFAULT_IPAM) === DEFAULT_IPAM;
   return {
     id: network.id,
     name: network.name,
@@ -28,7 +35,7 @@ export function networkMessage(parts: Drivers, network: NetworkRecord, endpoints
     ipamDriver: network.ipamDriver ?? 'default',
     ipamOptions: { ...network.ipamOptions },
     ipamOptionsGiven: network.ipamOptionsGiven ?? false,
-    pools: shownPools(network).map(poolMessage),
+    pools: shownPools(network).map((pool) => poolMessage(pool, told ? poolStatus(pool, endpoints) : undefined)),
     created: network.created,
     endpoints: endpoints.map((endpoint) => endpointMessage(parts, network, endpoint)),
     predefined: network.predefined,
@@ -69,10 +76,14 @@ function shownPools(network: NetworkRecord): PoolRecord[] {
   return all.toSorted((a, b) => rank(a) - rank(b));
 }
 
-const poolMessage = ({ subnet, gateway, gatewayChosen = false, ipRange, auxAddresses, configured }: PoolRecord): wire.IpamPool => ({
+const poolMessage = (
+  { subnet, gateway, gatewayChosen = false, ipRange, auxAddresses, configured }: PoolRecord,
+  status: wire.PoolStatus | undefined,
+): wire.IpamPool => ({
   subnet,
   gateway: gatewayChosen ? '' : gateway,
   ipRange,
   auxAddresses: { ...auxAddresses },
   configured,
+  status,
 });

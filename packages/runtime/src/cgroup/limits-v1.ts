@@ -36,7 +36,7 @@ export function settingsV1(resources: LinuxResources, options: { readonly device
   put('blkio', 'blkio.weight', blockIO?.weight || undefined, { alternative: 'blkio.bfq.weight' });
   put('blkio', 'blkio.leaf_weight', blockIO?.leafWeight || undefined);
   for (const device of blockIO?.weightDevice ?? []) {
-    put('blkio', 'blkio.weight_device', device.weight ? `${device.major}:${device.minor} ${device.weight}` : undefined, {
+    put('blkio', 'blkio.weight_device', device.weight === undefined ? undefined : `${device.major}:${device.minor} ${device.weight}`, {
       alternative: 'blkio.bfq.weight_device',
     });
     put('blkio', 'blkio.leaf_weight_device', device.leafWeight ? `${device.major}:${device.minor} ${device.leafWeight}` : undefined);

@@ -34,7 +34,7 @@ export function settingsV2(resources: LinuxResources): Setting[] {
   put('pids', 'pids.max', pidsMax(pids?.limit));
   put('io', 'io.weight', blockIO?.weight ? ioWeight(blockIO.weight) : undefined, { alternative: 'io.bfq.weight' });
   for (const device of blockIO?.weightDevice ?? [])
-    if (device.weight) put('io', 'io.bfq.weight', `${device.major}:${device.minor} ${device.weight}`);
+    if (device.weight !== undefined) put('io', 'io.bfq.weight', `${device.major}:${device.minor} ${device.weight || 'default'}`);
   const throttles = [
     ['rbps', blockIO?.throttleReadBpsDevice],
     ['wbps', blockIO?.throttleWriteBpsDevice],
@@ -42,7 +42,7 @@ export function settingsV2(resources: LinuxResources): Setting[] {
     ['wiops', blockIO?.throttleWriteIOPSDevice],
   ] as const;
   for (const [key, devices] of throttles)
-    for (const { major, minor, rate } of devices ?? []) put('io', 'io.max', `${major}:${minor} ${key}=${rate}`);
+    for (const { major, minor, rate } of devices ?? []) put('io', 'io.max', `${major}:${minor} ${key}=${rate || 'max'}`); // 0: none, as cgroup v1 has it
   for (const { pageSize, limit } of resources.hugepageLimits ?? []) put('hugetlb', `hugetlb.${pageSize}.max`, limit);
   list.push(...rdma(resources));
   for (const [file, value] of Object.entries(resources.unified ?? {})) {

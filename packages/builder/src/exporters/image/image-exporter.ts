@@ -8,6 +8,7 @@ import { type WrittenDocuments, writeDocuments } from './documents';
 import { underLease } from '../../worker/work-lease';
 import { imageAttributes, type ImageOptions } from './image-attributes';
 import { nameImage } from './name-image';
+import { noteBuild } from './note-build';
 import { tellBuilt } from './tell-built';
 import { unpack } from './unpack';
 
@@ -36,7 +37,11 @@ export const makeImageExporters = (tools: ImageExporterTools): readonly Exporter
         name: 'exporting to image',
         async export(ctx, input) {
           const { told, id, names } = await exportImage(tools, ctx, input, options);
-          if (type === 'moby' && options.store) await tellBuilt(tools.services, ctx, { id, names, result: input.result });
+          if (type === 'moby' && options.store)
+            await Promise.all([
+              tellBuilt(tools.services, ctx, { id, names, result: input.result }),
+              noteBuild(tools.services, ctx, { id, buildRef: input.buildRef ?? '' }),
+            ]);
           return told;
         },
       };

@@ -11,7 +11,8 @@ export const containerCreate: Route = {
   path: '/containers/create',
   operation: 'ContainerCreate',
   async handle(x, engine) {
-    const body = asMeant(createRules, await readCreate(x), x.version);
+    const moved: string[] = [];
+    const body = asMeant(createRules, await readCreate(x), x.version, (warning) => moved.push(warning));
     const { HostConfig: host, NetworkingConfig: networking, ...config } = body;
     // Before it could be asked for, no container had a cgroup namespace where cgroups are of version 1, whatever the engine's default.
     if (host?.CgroupnsMode === '' && x.version.within('-1.41') && detectCgroups().mode !== 'v2') host.CgroupnsMode = 'host';
@@ -25,7 +26,7 @@ export const containerCreate: Route = {
       apiVersion: x.version.text,
       readOnlyNonRecursive: !x.version.within(RECURSIVE_READ_ONLY),
     });
-    sendJson(x, 201, { Id: id, Warnings: warnings });
+    sendJson(x, 201, { Id: id, Warnings: [...warnings, ...moved] });
   },
 };
 

@@ -5,6 +5,8 @@ import { JsonLines } from '../../streams/lines';
 import type { Route } from '../../http/exchange';
 
 const newline = Buffer.from('\n');
+/** In place of a sample's first brace. */
+const osType = Buffer.from('{"os_type":"linux",');
 const nothing = Buffer.alloc(0);
 
 export const containerStats: Route = {
@@ -28,7 +30,9 @@ export const containerStats: Route = {
     };
     for await (const sample of carryOn(x, engine, ask)) {
       previous = sample.statsJson;
-      await lines.writeRaw(Buffer.concat([sample.statsJson, newline]));
+      await lines.writeRaw(
+        Buffer.concat([...(x.version.atLeast('1.52') ? [osType, sample.statsJson.subarray(1)] : [sample.statsJson]), newline]),
+      );
       if (!stream) break;
     }
     lines.end();

@@ -1,4 +1,4 @@
-import { networkConnectBody } from '@gantry/docker-api';
+import { asMeant, connectRules, networkConnectBody } from '@gantry/docker-api';
 import { detached } from '@gantry/rpc';
 import { sendEmpty } from '../../http/answer';
 import { readJson } from '../../http/body';
@@ -9,7 +9,7 @@ export const networkConnect: Route = {
   path: '/networks/{id:.*}/connect',
   operation: 'NetworkConnect',
   async handle(x, engine) {
-    const body = (await readJson(x, networkConnectBody)) ?? networkConnectBody.zero();
+    const body = asMeant(connectRules, (await readJson(x, networkConnectBody)) ?? networkConnectBody.zero(), x.version);
     await engine.networks.connectNetwork(detached(x.ctx), {
       networkId: x.params['id'] ?? '',
       containerId: body.Container,

@@ -1,4 +1,4 @@
-import { messageCodec } from '@gantry/docker-api';
+import { writeNetworkSummary } from '@gantry/docker-api';
 import { sendJson } from '../../http/answer';
 import { readFilters } from '../../http/filters';
 import type { Route } from '../../http/exchange';
@@ -14,7 +14,7 @@ export const networkList: Route = {
     sendJson(
       x,
       200,
-      networks.map((each) => messageCodec('Network').write(each, x.version)),
+      networks.map((each) => writeNetworkSummary(each, x.version)),
     );
   },
 };

@@ -2,6 +2,7 @@ import { writeEvent } from '@gantry/docker-api';
 import { invalidArgument } from '@gantry/rpc';
 import { epoch } from '../../http/epoch';
 import type { Exchange, Route } from '../../http/exchange';
+import { accepted } from '../../http/accepted';
 import { readFilters } from '../../http/filters';
 import { carryOn } from '../../streams/carry-on';
 import { JsonLines } from '../../streams/lines';
@@ -16,7 +17,9 @@ export const systemEvents: Route = {
     const until = epoch(x.query, 'until');
     if (since !== '' && until !== '' && Number(since) > Number(until))
       throw invalidArgument(`\`since\` time (${since}) cannot be after \`until\` time (${until})`);
-    const lines = new JsonLines(x, contentType(x));
+    const type = contentType(x);
+    const lines = new JsonLines(x, type);
+    const mark = type === SEQUENCE ? RECORD_SEPARATOR : '';
     const filters = readFilters(x.query);
     let seen: bigint | undefined;
     const stream = carryOn(x, engine, () =>
@@ -28,7 +31,7 @@ export const systemEvents: Route = {
       if (event === undefined) continue;
       // pulling told nothing of new images before 1.46
       if (event.Type === 'image' && event.Action === 'create' && !x.version.atLeast('1.46')) continue;
-      await lines.writeRaw(`${JSON.stringify(writeEvent(event, x.version))}\n`);
+      await lines.writeRaw(`${mark}${JSON.stringify(writeEvent(event, x.version))}\n`);
     }
     lines.end();
   },
@@ -36,5 +39,10 @@ export const systemEvents: Route = {
 
 function contentType(x: Exchange): string {
   if (!x.version.atLeast('1.52')) return 'application/json';
-  return (x.request.headers.accept ?? '').includes('application/x-ndjson') ? 'application/x-ndjson' : 'application/jsonl';
+  return accepted(x.request.headers.accept ?? '', [LINES, 'application/x-ndjson', SEQUENCE]) ?? LINES;
 }
+
+const LINES = 'application/jsonl';
+const SEQUENCE = 'application/json-seq';
+/** Before each text of a sequence (RFC 7464). */
+const RECORD_SEPARATOR = '\x1e';

@@ -160,6 +160,17 @@ export function omitAbsent<T>(inner: Codec<T>): Codec<T> {
   return { ...inner, write: (value, version) => (value === undefined ? undefined : inner.write(value, version)) };
 }
 
+/** A member that some API versions leave out when it is empty. */
+export function omitIn<T>(inner: Codec<T>, bounds: string): Codec<T> {
+  return {
+    ...inner,
+    write(value, version) {
+      const written = inner.write(value, version);
+      return (written === null || written === '') && version.within(bounds) ? undefined : written;
+    },
+  };
+}
+
 /** A member of answers of some API versions (`1.43-`, `-1.52`). Reading is not restricted. */
 export function versioned<T>(inner: Codec<T>, bounds: string): Codec<T> {
   return { ...inner, write: (value, version) => (version.within(bounds) ? inner.write(value, version) : undefined) };

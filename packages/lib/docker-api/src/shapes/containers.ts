@@ -91,6 +91,6 @@ const beyondDocker = struct<{
 /** Body of POST /containers/{id}/update. Init is a limit in the API's description, and nobody's. */
 export const containerUpdateBody = struct(
   'container.UpdateConfig',
-  { ...pick(messageFields('HostConfig'), [...limits, 'RestartPolicy', 'HealthcheckOnFailureAction']), Gantry: beyondDocker },
+  { ...pick(messageFields('HostConfig'), [...limits, 'RestartPolicy', 'HealthcheckOnFailureAction', 'givenEmpty']), Gantry: beyondDocker },
   { refused: ['KernelMemory', 'Init'] },
 );

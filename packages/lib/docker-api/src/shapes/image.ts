@@ -36,6 +36,9 @@ const legacyConfig = {
   Labels: null,
 };
 
+/** From 1.52 on nothing that is not set is told. */
+const shownEmpty = (version: ApiVersion): object => (version.atLeast('1.52') ? {} : version.atLeast('1.50') ? emptyConfig : legacyConfig);
+
 /** What an image without a time was made at before 1.44. */
 const NEVER = '0001-01-01T00:00:00Z';
 
@@ -47,7 +50,7 @@ export function writeImageInspect(image: ImageInspect, version: ApiVersion): obj
   const written = messageCodec('ImageInspect').write(image, version) as { Config: object };
   return {
     ...written,
-    Config: { ...(version.atLeast('1.50') ? emptyConfig : legacyConfig), ...written.Config },
+    Config: { ...shownEmpty(version), ...written.Config },
     ...virtualSize(image.Size, version),
     ...(version.atLeast('1.44') || image.Created !== '' ? {} : { Created: NEVER }),
   };

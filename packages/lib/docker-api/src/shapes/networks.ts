@@ -2,6 +2,7 @@ import type { EndpointSettings, Network } from '@gantry/api/gantry/engine/v1/typ
 import { flag, optional, text } from '../json/codec';
 import { struct } from '../json/struct';
 import { messageCodec, messageFields } from '../messages';
+import type { ApiVersion } from '../versions/version';
 import { pick } from './pick';
 
 const asked = [
@@ -22,6 +23,13 @@ const asked = [
 
 /** Body of POST /networks/create. Old clients say CheckDuplicate beside it: names are unique always. */
 export const networkCreateBody = struct('network.CreateRequest', pick(messageFields('Network'), asked));
+
+/** A row of GET /networks. From 1.52 on it does not tell of containers; before, only the oldest told which. */
+export function writeNetworkSummary(network: Network, version: ApiVersion): object {
+  const written = messageCodec('Network').write(network, version) as { Containers?: object };
+  if (version.atLeast('1.52')) delete written.Containers;
+  return written;
+}
 
 export interface NetworkConnectBody {
   Container: string;

@@ -1,3 +1,4 @@
+import { invalidArgument } from '@gantry/rpc';
 import type { ApiVersion } from './version';
 
 interface Parameter {
@@ -5,6 +6,18 @@ interface Parameter {
   readonly versions: string;
   /** What it was in versions that did not read it; absent: not given. */
   readonly otherwise?: string;
+}
+
+/** Operations that not every version of the API has, and the first that has them. */
+const operations: Readonly<Record<string, string>> = { ImageAttestations: '1.55' };
+
+/** Errors: invalidArgument in dockerd's words for an operation that the version has not. */
+export function checkOperation(
+  { operation, method, path }: { readonly operation: string; readonly method: string; readonly path: string },
+  version: ApiVersion,
+): void {
+  const first = operations[operation];
+  if (first !== undefined && !version.atLeast(first)) throw invalidArgument(`${method} ${path} requires minimum API version ${first}`);
 }
 
 /** Query parameters of operations that not every version of the API reads, by the operation's name in the API's description. */
@@ -25,10 +38,15 @@ const parameters: Readonly<Record<string, Readonly<Record<string, Parameter>>>> 
   ImageGetAll: { platform: { versions: '1.48-' } },
   ImageHistory: { platform: { versions: '1.48-' } },
   ImageInspect: { manifests: { versions: '1.48-' }, platform: { versions: '1.49-' } },
-  ImageList: { filter: { versions: '-1.41' }, 'shared-size': { versions: '1.42-' }, manifests: { versions: '1.47-' } },
+  ImageList: {
+    filter: { versions: '-1.41' },
+    'shared-size': { versions: '1.42-' },
+    manifests: { versions: '1.47-' },
+    identity: { versions: '1.54-' },
+  },
   ImageLoad: { platform: { versions: '1.48-' } },
   ImagePush: { platform: { versions: '1.46-' } },
-  SystemDataUsage: { type: { versions: '1.42-' } },
+  SystemDataUsage: { type: { versions: '1.42-' }, verbose: { versions: '1.52-' } },
 };
 
 /** Leaves out of a query what its version does not read, and says what that meant then. */

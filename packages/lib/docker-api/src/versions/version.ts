@@ -12,7 +12,7 @@ export interface ApiVersion {
 /** Oldest version that can be answered; dockerd's own default. A configuration may raise it. */
 export const MIN_API_VERSION = '1.24';
 /** Newest version whose answers are honoured field by field. */
-export const MAX_API_VERSION = '1.51';
+export const MAX_API_VERSION = '1.55';
 
 export function apiVersion(text: string): ApiVersion {
   const atLeast = (other: string): boolean => compareVersions(text, other) >= 0;

@@ -1,10 +1,11 @@
 import { scanJson } from '../json/scan';
-import { type ContainerCreateBody, containerCreateBody } from '../shapes/containers';
+import { type ContainerCreateBody, containerCreateBody, containerUpdateBody } from '../shapes/containers';
 import { writeContainerInspect } from '../shapes/inspect';
+import { writeNetworkSummary } from '../shapes/networks';
 import { writeInfo } from '../shapes/system';
 import { messageCodec } from '../messages';
 import { readable } from './parameters';
-import { asMeant, createRules, updateRules } from './requests';
+import { asMeant, connectRules, createRules, updateRules } from './requests';
 import { apiVersion, checkMinVersion, negotiate } from './version';
 
 const create = (version: string, json: object): ContainerCreateBody =>
@@ -53,15 +54,133 @@ describe('POST /containers/create', () => {
     const two = { NetworkingConfig: { EndpointsConfig: { a: {}, b: {} } } };
     expect(() => create('1.43', two)).toThrow('Container cannot be created with multiple network endpoints: a, b');
     expect(() => create('1.44', two)).not.toThrow();
-    const one = { MacAddress: 'aa:aa', NetworkingConfig: { EndpointsConfig: { a: { MacAddress: 'bb:bb', GwPriority: 4 } } } };
-    const endpoint = (version: string) => create(version, one).NetworkingConfig?.EndpointsConfig['a'];
-    expect(endpoint('1.43')).toMatchObject({ MacAddress: 'aa:aa', GwPriority: 0n });
-    expect(endpoint('1.48')).toMatchObject({ MacAddress: 'bb:bb', GwPriority: 4n });
+    const one = (MacAddress: string) => ({
+      MacAddress,
+      NetworkingConfig: { EndpointsConfig: { a: { MacAddress: 'bb:bb', GwPriority: 4 } } },
+    });
+    const endpoint = (version: string, mac: string) => create(version, one(mac)).NetworkingConfig?.EndpointsConfig['a'];
+    expect(endpoint('1.43', 'aa:aa')).toMatchObject({ MacAddress: 'aa:aa', GwPriority: 0n });
+    expect(endpoint('1.43', '')).toMatchObject({ MacAddress: '' });
+    expect(endpoint('1.48', '')).toMatchObject({ MacAddress: 'bb:bb', GwPriority: 4n });
+  });
+
+  test("the container's MAC address is its main network's until 1.52", () => {
+    const warnings: string[] = [];
+    const ask = (version: string, json: object): ContainerCreateBody =>
+      asMeant(
+        createRules,
+        containerCreateBody.read(scanJson(JSON.stringify(json)).value, { struct: '', path: '' }),
+        apiVersion(version),
+        (warning) => warnings.push(warning),
+      );
+    const at = (NetworkMode: string, own = '') => ({
+      MacAddress: 'aa:aa',
+      HostConfig: { NetworkMode },
+      NetworkingConfig: { EndpointsConfig: { lan: { MacAddress: own }, other: {} } },
+    });
+    const moved = ask('1.51', at('lan'));
+    expect([moved.MacAddress, moved.NetworkingConfig?.EndpointsConfig['lan']?.MacAddress]).toEqual([undefined, 'aa:aa']);
+    expect(ask('1.44', { MacAddress: 'aa:aa' }).NetworkingConfig?.EndpointsConfig['bridge']?.MacAddress).toBe('aa:aa');
+    expect(ask('1.43', { MacAddress: 'aa:aa', HostConfig: {} }).NetworkingConfig?.EndpointsConfig['bridge']?.MacAddress).toBe('aa:aa');
+    const old = 'The container-wide MacAddress field is now deprecated. It should be specified in EndpointsConfig instead.';
+    expect(warnings).toEqual([old, old]);
+    expect(() => ask('1.51', at('lan', 'bb:bb'))).toThrow('the container-wide MAC address must match the endpoint-specific MAC address');
+    expect(() => ask('1.51', at('third'))).toThrow('HostConfig.NetworkMode must match the identity of a network');
+    expect(() => ask('1.43', { MacAddress: 'aa:aa', HostConfig: { NetworkMode: 'none' } })).toThrow(
+      'conflicting options: mac-address and the network mode',
+    );
+    expect(() => ask('1.52', at('lan'))).toThrow('container-wide MAC address no longer supported');
+  });
+
+  test("sysctls of the first interface are its endpoint's until 1.48", () => {
+    const warnings: string[] = [];
+    const ask = (version: string, Sysctls: object, more: object = {}): ContainerCreateBody =>
+      asMeant(
+        createRules,
+        containerCreateBody.read(scanJson(JSON.stringify({ HostConfig: { Sysctls, ...more } })).value, { struct: '', path: '' }),
+        apiVersion(version),
+        (warning) => warnings.push(warning),
+      );
+    const one = { 'net.ipv4.conf.eth0.forwarding': '1', 'net.core.somaxconn': '5' };
+    const moved = ask('1.47', one);
+    expect(moved.HostConfig?.Sysctls).toEqual({ 'net.core.somaxconn': '5' });
+    expect(moved.NetworkingConfig?.EndpointsConfig['bridge']?.DriverOpts).toEqual({
+      'com.docker.network.endpoint.sysctls': 'net.ipv4.conf.IFNAME.forwarding=1',
+    });
+    expect(warnings).toEqual([
+      'Migrated sysctl "net.ipv4.conf.eth0.forwarding" to DriverOpts{"com.docker.network.endpoint.sysctls":"net.ipv4.conf.IFNAME.forwarding=1"}.',
+    ]);
+    expect(() => ask('1.47', { 'net.ipv4.conf.eth1.forwarding': '1' })).toThrow(
+      'unable to determine network endpoint for sysctl net.ipv4.conf.eth1',
+    );
+    expect(() => ask('1.48', one)).toThrow(
+      'interface specific sysctl setting "net.ipv4.conf.eth0.forwarding" must be supplied using driver option',
+    );
+    expect(ask('1.48', one, { NetworkMode: 'host' }).HostConfig?.Sysctls).toEqual(one);
+  });
+
+  test('what is said of ports and volume drivers', () => {
+    const warnings = (version: string, json: object): string[] => {
+      const told: string[] = [];
+      const body = containerCreateBody.read(scanJson(JSON.stringify({ HostConfig: json })).value, { struct: '', path: '' });
+      asMeant(createRules, body, apiVersion(version), (warning) => told.push(warning));
+      return told;
+    };
+    const ports = { PortBindings: { '80/tcp': [], '81/tcp': [{ HostPort: '1' }] } };
+    expect(warnings('1.51', ports)).toEqual([]);
+    expect(warnings('1.52', ports)).toEqual([
+      'Following container port(s) have an empty list of port-bindings: 80/tcp. Such bindings will be discarded in a future version.',
+    ]);
+    const volumes = { VolumeDriver: 'x', Mounts: [{ Type: 'volume', Target: '/a' }] };
+    expect([warnings('1.47', volumes), warnings('1.48', volumes).length]).toEqual([[], 1]);
   });
 });
 
+test('members of newer versions', () => {
+  const has = (name: 'ContainerConfig' | 'HostConfig' | 'ContainerSummary' | 'Network' | 'ImageInspect', json: object, member: string) =>
+    ['1.51', '1.52', '1.53', '1.55'].filter(
+      (version) => member in (messageCodec(name).write({ ...messageCodec(name).zero(), ...json } as never, apiVersion(version)) as object),
+    );
+  expect(has('ContainerConfig', { MacAddress: 'aa' }, 'MacAddress')).toEqual(['1.51']);
+  expect(has('ContainerConfig', {}, 'OnBuild')).toEqual(['1.51']);
+  expect(has('ContainerConfig', { OnBuild: ['RUN x'] }, 'OnBuild')).toHaveLength(4);
+  expect(has('HostConfig', { KernelMemoryTCP: 5n }, 'KernelMemoryTCP')).toEqual(['1.51']);
+  expect(has('ContainerSummary', { Health: { Status: 'none', FailingStreak: 0n } }, 'Health')).toEqual(['1.52', '1.53', '1.55']);
+  expect(has('Network', { Status: { IPAM: { Subnets: {} } } }, 'Status')).toEqual(['1.52', '1.53', '1.55']);
+  expect(has('Network', {}, 'Status')).toEqual([]);
+  expect(has('ImageInspect', {}, 'Author')).toEqual(['1.51']);
+  expect(has('ImageInspect', { Identity: { Pull: [], Build: [] } }, 'Identity')).toEqual(['1.53', '1.55']);
+});
+
+test('a connection has no MAC address before 1.54, limits of devices are not updated before 1.55', () => {
+  const mac = (version: string) =>
+    asMeant(
+      connectRules,
+      { Container: 'a', EndpointConfig: { ...messageCodec('EndpointSettings').zero(), MacAddress: 'aa' } },
+      apiVersion(version),
+    ).EndpointConfig?.MacAddress;
+  expect([mac('1.53'), mac('1.54')]).toEqual(['', 'aa']);
+  const rates = (version: string) => {
+    const json = '{"BlkioDeviceReadBps":[{"Path":"/dev/a","Rate":1}],"BlkioWeightDevice":[]}';
+    const body = containerUpdateBody.read(scanJson(json).value, { struct: '', path: '' });
+    const { BlkioDeviceReadBps, givenEmpty } = asMeant(updateRules, body, apiVersion(version));
+    return [BlkioDeviceReadBps.length, givenEmpty.length];
+  };
+  expect([rates('1.54'), rates('1.55')]).toEqual([
+    [0, 0],
+    [1, 1],
+  ]);
+});
+
+test('networks in a list say no containers from 1.52 on', () => {
+  const row = (version: string) => writeNetworkSummary(messageCodec('Network').zero(), apiVersion(version));
+  expect(row('1.51')).toHaveProperty('Containers', {});
+  expect(row('1.52')).not.toHaveProperty('Containers');
+});
+
 test('updates before 1.40 had no limit of processes', () => {
-  const limit = (version: string) => asMeant(updateRules, { PidsLimit: 5n }, apiVersion(version)).PidsLimit;
+  const limit = (version: string) =>
+    asMeant(updateRules, { ...messageCodec('HostConfig').zero(), PidsLimit: 5n }, apiVersion(version)).PidsLimit;
   expect([limit('1.39'), limit('1.40')]).toEqual([undefined, 5n]);
 });
 
@@ -71,6 +190,8 @@ test.each([
   ['ImageCreate', '1.31', 'fromImage=a&platform=b', 'fromImage=a'],
   ['ImageList', '1.40', 'filter=a&shared-size=1', 'filter=a'],
   ['ImageList', '1.42', 'filter=a&shared-size=1', 'shared-size=1'],
+  ['ImageList', '1.53', 'manifests=1&identity=1', 'manifests=1'],
+  ['SystemDataUsage', '1.51', 'verbose=1', ''],
   ['ContainerAttachWebsocket', '1.41', 'stdin=0', 'stdin=1&stdout=1&stderr=1'],
 ])('%s in %s reads of %s: %s', (operation, version, query, read) => {
   expect(readable(operation, new URLSearchParams(query), apiVersion(version)).toString()).toBe(read);
@@ -109,7 +230,7 @@ test.each([
   ['', 'value is empty'],
   ['v1.40', 'API version must be provided without "v" prefix'],
   ['1.23', 'minimum supported API version is 1.24: 1.23'],
-  ['1.99', 'maximum supported API version is 1.51: 1.99'],
+  ['1.99', 'maximum supported API version is 1.55: 1.99'],
   ['new', 'not an API version: new'],
 ])('%j is no oldest version', (version, why) => {
   expect(() => checkMinVersion(version, 'DOCKER_MIN_API_VERSION')).toThrow(`invalid DOCKER_MIN_API_VERSION: ${why}`);

@@ -19,7 +19,7 @@ type Needs = Uses<{
 }>;
 
 /** What being connected adds to docker's view. */
-export type Connected = Pick<DockerContainer, 'endpoints' | 'ports' | 'networkOrder' | 'networkDrivers'>;
+export type Connected = Pick<DockerContainer, 'endpoints' | 'ports' | 'networkOrder' | 'networkDrivers' | 'askedMacs'>;
 
 /**
  * Connects a container that has just been made to all its networks, in docker's order: by GwPriority, then by name. The network service gives the
@@ -35,6 +35,7 @@ export async function connectNetworks(
   const endpoints: Record<string, EndpointSettings> = {};
   const networkOrder: string[] = [];
   const networkDrivers: Record<string, string> = {};
+  const askedMacs: Record<string, string> = {};
   let ports: Record<string, PortBindings> = {};
   for (const name of docker.networkOrder.toSorted((a, b) => compareNetworks(docker, a, b))) {
     const settings = docker.endpoints[name] ?? EndpointSettings.create();
@@ -42,9 +43,10 @@ export async function connectNetworks(
     endpoints[connected.name] = connected.settings;
     networkOrder.push(connected.name);
     networkDrivers[connected.name] = connected.driver;
+    if (settings.MacAddress !== '') askedMacs[connected.name] = settings.MacAddress;
     ports = connected.ports ?? ports;
   }
-  return { endpoints, ports, networkOrder, networkDrivers };
+  return { endpoints, ports, networkOrder, networkDrivers, askedMacs };
 }
 
 function compareNetworks({ endpoints }: DockerContainer, a: string, b: string): number {
@@ -163,7 +165,7 @@ export function tellDisconnected({ events }: { readonly events: Pick<DockerEvent
   }
 }
 
-/** What an endpoint is after it was given back: only what was asked stays (a fixed MAC address is asked again by IPAM only). */
+/** What an endpoint is after it was given back: only what was asked stays. */
 export function forgetEndpoints(docker: DockerContainer): DockerContainer {
   const endpoints = Object.fromEntries(
     Object.entries(docker.endpoints).map(([name, settings]) => [
@@ -177,12 +179,16 @@ export function forgetEndpoints(docker: DockerContainer): DockerContainer {
         IPv6Gateway: '',
         GlobalIPv6Address: '',
         GlobalIPv6PrefixLen: 0n,
-        MacAddress: docker.config?.MacAddress ?? '',
+        MacAddress: docker.askedMacs[name] ?? formerMac(docker, name),
       },
     ]),
   );
   return { ...docker, endpoints, ports: {} };
 }
+
+/** Older records knew of an address for the whole container alone. */
+const formerMac = ({ config, hostConfig }: DockerContainer, name: string): string =>
+  name === hostConfig?.NetworkMode ? (config?.MacAddress ?? '') : '';
 
 /** What is published by way of an endpoint. */
 export function portsOf(endpoint: Endpoint | undefined): Record<string, PortBindings> {

@@ -67,6 +67,7 @@ async function connect(engine: Needs, ctx: CallContext, id: string, network: Net
         ...current,
         endpoints: { ...current.endpoints, [connected.name]: connected.settings },
         networkDrivers: { ...current.networkDrivers, [connected.name]: connected.driver },
+        askedMacs: settings.MacAddress === '' ? current.askedMacs : { ...current.askedMacs, [connected.name]: settings.MacAddress },
         networkOrder: [...current.networkOrder, connected.name],
         ports: connected.ports ?? current.ports,
       })),

@@ -36,10 +36,12 @@ export async function leaveNetwork(
   const update = (): DockerContainer =>
     engine.records.updateDocker(id, (current) => {
       const { [network.name]: _gone, ...endpoints } = current.endpoints;
+      const { [network.name]: _asked, ...askedMacs } = current.askedMacs;
       // The published ports move to an endpoint that leads outside, if one is left, and may be others there.
       return {
         ...current,
         endpoints,
+        askedMacs,
         networkOrder: current.networkOrder.filter((name) => name !== network.name),
         ports: ports ?? current.ports,
       };

@@ -1,5 +1,5 @@
 import type { EngineImagesServiceService } from '@gantry/api/gantry/engine/v1/resources';
-import type { Image, ImagesServiceService, PullResponse } from '@gantry/api/gantry/images/v1/images';
+import { type Image, type ImagesServiceService, ListAttestationsRequest, type PullResponse } from '@gantry/api/gantry/images/v1/images';
 import { type CallContext, type Handlers, isErrorOf, type ServiceClient } from '@gantry/rpc';
 import type { DockerEvents } from '../events';
 import type { DockerRecords } from '../records';
@@ -30,13 +30,18 @@ export function imagesHandlers({ images, records, events }: ImagesNeeds): Handle
   };
 
   return {
-    async listImages(ctx, { all, filters, sharedSize, manifests }) {
+    async listImages(ctx, { all, filters, sharedSize, manifests, identity }) {
       checkFilterKeys(filters, LIST_FILTERS);
       const answer = await images.list(ctx, { all, filters, sharedSize });
       const containers = containersByImage(records);
       if (!manifests) return { images: answer.images.map((image) => imageSummary(image, { sharedSize, containers })) };
       const whole = answer.images.map(async (image) =>
-        imageSummary(image, { sharedSize, containers, manifests: (await images.listManifests(ctx, { ref: image.id })).manifests }),
+        imageSummary(image, {
+          sharedSize,
+          containers,
+          identity,
+          manifests: (await images.listManifests(ctx, { ref: image.id })).manifests,
+        }),
       );
       return { images: await Promise.all(whole) };
     },
@@ -138,6 +143,9 @@ export function imagesHandlers({ images, records, events }: ImagesNeeds): Handle
       const suits = searchFilter(filters);
       const { results } = await images.search(ctx, search ?? { term: '', limit: 0, auth: undefined });
       return { search: { results: results.filter(suits) } };
+    },
+    async listAttestations(ctx, { attestations }) {
+      return { attestations: await images.listAttestations(ctx, ListAttestationsRequest.create(attestations)) };
     },
     async getDistribution(ctx, { distribution }) {
       return { distribution: await images.getDistribution(ctx, distribution ?? { ref: '', auth: undefined }) };

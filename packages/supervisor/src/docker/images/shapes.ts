@@ -1,5 +1,12 @@
 import type { Image, ImageManifest } from '@gantry/api/gantry/images/v1/images';
-import type { DriverData, ImageInspect, ImageManifestSummary, ImageSummary, OCIDescriptor } from '@gantry/api/gantry/engine/v1/types';
+import type {
+  DriverData,
+  Identity,
+  ImageInspect,
+  ImageManifestSummary,
+  ImageSummary,
+  OCIDescriptor,
+} from '@gantry/api/gantry/engine/v1/types';
 import { imageConfig, parseImageJson } from './image-config';
 
 /** Docker's "not computed" in counts and sizes. */
@@ -12,8 +19,10 @@ export function imageSummary(
     readonly sharedSize: boolean;
     readonly manifests?: readonly ImageManifest[];
     readonly containers?: ReadonlyMap<string, readonly string[]>;
+    readonly identity?: boolean | undefined;
   },
 ): ImageSummary {
+  const identity = options.identity === true ? identityOf(image) : undefined;
   return {
     Id: image.id,
     ParentId: image.parent,
@@ -24,7 +33,7 @@ export function imageSummary(
     SharedSize: options.sharedSize ? image.sharedSize : NOT_COMPUTED,
     Labels: image.labels,
     Containers: options.containers === undefined ? NOT_COMPUTED : BigInt(containersOf(image, options.containers)),
-    Manifests: (options.manifests ?? []).map((manifest) => manifestSummary(manifest, options.containers ?? new Map())),
+    Manifests: (options.manifests ?? []).map((manifest) => manifestSummary(manifest, options.containers ?? new Map(), identity)),
     Descriptor: descriptor(image),
   };
 }
@@ -55,6 +64,7 @@ export function imageInspect(
     GraphDriver: graphDriver(image),
     RootFS: { Type: 'layers', Layers: image.diffIds },
     Metadata: { LastTagTime: image.lastTagTime === '' ? '0001-01-01T00:00:00Z' : image.lastTagTime },
+    Identity: identityOf(image),
   };
 }
 
@@ -73,6 +83,15 @@ function imageDescriptor(image: Image): OCIDescriptor | undefined {
   return { ...told, platform: { os, architecture, variant, 'os.version': osVersion, 'os.features': [] } };
 }
 
+/** Undefined where nothing is known: neither pulled, nor pushed, nor built here. */
+function identityOf({ repositories, builds }: Image): Identity | undefined {
+  if (repositories.length + builds.length === 0) return undefined;
+  return {
+    Pull: repositories.map((Repository) => ({ Repository })),
+    Build: builds.map(({ ref, created }) => ({ Ref: ref, CreatedAt: created })),
+  };
+}
+
 /** Containers of older stores know their image by its configuration. */
 function containersOf({ id, configDigest }: Image, containers: ReadonlyMap<string, readonly string[]>): number {
   return (containers.get(id)?.length ?? 0) + (containers.get(configDigest)?.length ?? 0);
@@ -89,7 +108,11 @@ function descriptor({ target }: Pick<Image, 'target'>): OCIDescriptor | undefine
 }
 
 /** One manifest, as `docker image ls --tree` shows it, with the containers that were made of it. */
-function manifestSummary(manifest: ImageManifest, containers: ReadonlyMap<string, readonly string[]>): ImageManifestSummary {
+function manifestSummary(
+  manifest: ImageManifest,
+  containers: ReadonlyMap<string, readonly string[]>,
+  identity?: Identity,
+): ImageManifestSummary {
   const { kind, available, contentSize, unpackedSize, imageId, attestationFor } = manifest;
   const target = descriptor({ target: manifest.descriptor });
   const platform = manifest.platform && {
@@ -111,6 +134,7 @@ function manifestSummary(manifest: ImageManifest, containers: ReadonlyMap<string
             Platform: platform,
             Containers: [...new Set([manifest.descriptor?.digest ?? '', imageId].flatMap((key) => containers.get(key) ?? []))],
             Size: { Unpacked: unpackedSize },
+            Identity: available ? identity : undefined,
           }
         : undefined,
     AttestationData: kind === 'attestation' ? { For: attestationFor } : undefined,

@@ -14,6 +14,7 @@ import { defaultMaskedPaths, defaultReadonlyPaths } from '@gantry/oci';
 import { join } from 'node:path';
 import { bundleDir } from '../../core/places';
 import { inDockerNamespace, logPath, type Uses } from '../engine';
+import { networkMode } from '../create/networks';
 import { networkFiles } from '../start/files';
 import { ignore } from '../../core/ignore';
 import { hasPorts } from '../connect/driver-of';
@@ -83,12 +84,19 @@ export async function inspectContainer(engine: Needs, caller: CallContext, reque
             ReadonlyPaths: host.ReadonlyPaths ?? (unmasked ? undefined : { items: [...defaultReadonlyPaths] }),
           },
     GraphDriver: { Name: 'overlay2', Data: { ...graphData(docker), MergedDir: join(bundleDir(engine, id), 'rootfs') } },
+    Storage: { RootFS: { Snapshot: { Name: engine.records.get(engine.records.dockerNamespace, id)?.snapshotter ?? '' } } },
     ...(sizes === undefined ? {} : { SizeRw: sizes.rw, SizeRootFs: sizes.rootFs }),
     Mounts: shownMounts(docker),
-    Config: config,
+    Config: config && { ...config, MacAddress: config.MacAddress || askedMac(docker) },
     NetworkSettings: networkSettings(id, docker),
   });
   return { container };
+}
+
+/** That of the main network, which was the container's once. */
+function askedMac({ hostConfig, endpoints, askedMacs, state }: DockerContainer): string {
+  const main = networkMode(hostConfig?.NetworkMode ?? '');
+  return askedMacs[main] ?? (state?.startedAt === '' ? (endpoints[main]?.MacAddress ?? '') : '');
 }
 
 function graphData(docker: DockerContainer): Record<string, string> {

@@ -52,6 +52,7 @@ function summaryOf({ id, docker }: DockerRecord, names: string[], image: string)
     Status: '',
     HostConfig: { NetworkMode: docker.hostConfig?.NetworkMode ?? '', Annotations: docker.hostConfig?.Annotations ?? {} },
     NetworkSettings: { Networks: docker.endpoints },
+    Health: { Status: docker.health?.Status || 'none', FailingStreak: docker.health?.FailingStreak ?? 0n },
     Mounts: shownMounts(docker),
   };
 }

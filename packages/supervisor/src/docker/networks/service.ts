@@ -46,9 +46,9 @@ export interface NetworksNeeds {
 export function networksHandlers(needs: NetworksNeeds): Handlers<typeof EngineNetworksServiceService> {
   const { network: service, records, events, containers } = needs;
 
-  const need = async (ctx: CallContext, ref: string): Promise<Network> => {
+  const need = async (ctx: CallContext, ref: string, { status } = { status: false }): Promise<Network> => {
     if (ref === '') throw invalidArgument('network name or id must not be empty');
-    const { network } = await service.getNetwork(ctx, { ref });
+    const { network } = await service.getNetwork(ctx, { ref, status });
     if (network === undefined) throw notFound(`network ${ref} not found`);
     return network;
   };
@@ -71,7 +71,7 @@ export function networksHandlers(needs: NetworksNeeds): Handlers<typeof EngineNe
     },
     async inspectNetwork(ctx, { id, scope }) {
       if (scope !== '' && scope !== 'local') throw notFound(`network ${id} not found`);
-      return { network: dockerNetwork(await need(ctx, id), { containers: true }) };
+      return { network: dockerNetwork(await need(ctx, id, { status: true }), { containers: true }) };
     },
     async createNetwork(ctx, { network: wanted }) {
       if (wanted === undefined) throw invalidArgument('network must be set');

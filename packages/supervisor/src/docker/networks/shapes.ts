@@ -1,5 +1,5 @@
 import type { Endpoint, Network as Stored } from '@gantry/api/gantry/network/v1/network';
-import type { Network, NetworkContainer } from '@gantry/api/gantry/engine/v1/types';
+import type { Network, NetworkContainer, SubnetStatus } from '@gantry/api/gantry/engine/v1/types';
 
 /** docker's view of a network. Endpoints are listed by inspect only. */
 export function dockerNetwork(network: Stored, options: { readonly containers: boolean }): Network {
@@ -33,8 +33,17 @@ export function dockerNetwork(network: Stored, options: { readonly containers: b
     Options: network.options,
     Labels: network.labels,
     Peers: [],
+    Status: options.containers ? { IPAM: { Subnets: subnetStatuses(network) } } : undefined,
   };
 }
+
+/** Of the pools whose addresses are handed out here. */
+const subnetStatuses = ({ pools }: Stored): Record<string, SubnetStatus> =>
+  Object.fromEntries(
+    pools.flatMap(({ subnet, status }) =>
+      status === undefined ? [] : [[subnet, { IPsInUse: status.inUse, DynamicIPsAvailable: status.available }]],
+    ),
+  );
 
 function networkContainer(endpoint: Endpoint): NetworkContainer {
   return {

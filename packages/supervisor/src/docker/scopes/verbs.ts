@@ -32,7 +32,9 @@ const READING = new Set([
   ...['inspect', 'list', 'logs', 'stats', 'top', 'wait', 'changes', 'statArchive', 'getArchive', 'export', 'execInspect'].map(
     (method) => `containers.${method}`,
   ),
-  ...['listImages', 'inspectImage', 'imageHistory', 'saveImages', 'getDistribution', 'searchImages'].map((method) => `images.${method}`),
+  ...['listImages', 'inspectImage', 'imageHistory', 'listAttestations', 'saveImages', 'getDistribution', 'searchImages'].map(
+    (method) => `images.${method}`,
+  ),
   ...['networks.listNetworks', 'networks.inspectNetwork', 'volumes.listVolumes', 'volumes.inspectVolume'],
   ...['getInfo', 'getVersion', 'events', 'getDiskUsage'].map((method) => `system.${method}`),
 ]);
@@ -41,6 +43,13 @@ export const isReading = (verb: string): boolean => READING.has(verb);
 /** Of those that labels do not tell apart: what tells nothing of others' containers, and changes nothing. */
 const SHARED = new Set([
   ...['system.getInfo', 'system.getVersion', 'system.auth'],
-  ...['images.listImages', 'images.inspectImage', 'images.imageHistory', 'images.getDistribution', 'images.searchImages'],
+  ...[
+    'images.listImages',
+    'images.inspectImage',
+    'images.imageHistory',
+    'images.listAttestations',
+    'images.getDistribution',
+    'images.searchImages',
+  ],
 ]);
 export const isShared = (verb: string): boolean => SHARED.has(verb);

@@ -9,6 +9,7 @@ import { unhealthyAction } from '../health/on-failure';
 import { asksForEnvironment, changeEnvironment } from './environment';
 import { asksForMounts, changeMounts, type MountsNeeds } from './mounts';
 import { asksForPorts, changePorts, type PortsNeeds } from './ports';
+import { changeDevices } from './device-limits';
 import { discardWeights } from '../validate/discard';
 import { validateResources } from '../validate/validate-host-config';
 import { validateRestartPolicy } from '../validate/validate-restart';
@@ -58,7 +59,8 @@ export async function updateContainer(engine: Needs, caller: CallContext, reques
     const present = docker.hostConfig ?? HostConfig.create();
     const discarded = discardWeights(asked);
     const changed = Object.fromEntries(LIMITS.map((name) => [name, asked[name]]).filter(([, value]) => value !== 0n && value !== ''));
-    const next: HostConfig = { ...present, ...changed };
+    const devices = changeDevices(present, asked);
+    const next: HostConfig = { ...present, ...changed, ...devices.next };
     if (asked.PidsLimit !== undefined) next.PidsLimit = asked.PidsLimit > 0n ? asked.PidsLimit : 0n; // 0: no limit
     refuseConflicts(id, present, asked);
     if (asked.RestartPolicy !== undefined && asked.RestartPolicy.Name !== '') next.RestartPolicy = asked.RestartPolicy;
@@ -72,9 +74,10 @@ export async function updateContainer(engine: Needs, caller: CallContext, reques
     validateRestartPolicy(next);
     unhealthyAction(next);
     const notes = [...discarded, ...validateResources(next)];
-    if (isRunning(docker) && (Object.keys(changed).length > 0 || asked.PidsLimit !== undefined)) {
+    const limits = { ...changed, ...devices.apply };
+    if (isRunning(docker) && (Object.keys(limits).length > 0 || asked.PidsLimit !== undefined)) {
       const resources = await limitsOf({
-        ...HostConfig.create(changed),
+        ...HostConfig.create(limits),
         MemorySwap: asked.Memory > 0n || asked.MemorySwap !== 0n ? next.MemorySwap : 0n,
         PidsLimit: asked.PidsLimit === 0n ? -1n : asked.PidsLimit,
       });

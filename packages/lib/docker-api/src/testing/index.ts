@@ -1,0 +1,2 @@
+export { bodyCodecs } from './body-codecs';
+export { requestMembers } from './request-members';
