@@ -14,6 +14,7 @@ import {
   removeGroups,
   startEngine,
   startRegistry,
+  until,
   type Engine,
   type Registry,
 } from './harness';
@@ -62,14 +63,17 @@ if (clients.length > 0)
       await removeGroups(group);
     }, 180_000);
 
-    function kill(service: string): void {
-      for (const pid of engine.pids(service)) {
+    /** Kills, and waits until those are gone: one that is dying still takes connections. */
+    async function kill(service: string): Promise<void> {
+      const signal = (pid: number, name: NodeJS.Signals | 0): boolean => {
         try {
-          process.kill(pid, 'SIGKILL');
+          return process.kill(pid, name);
         } catch {
-          // it had ended
+          return false; // it had ended
         }
-      }
+      };
+      const killed = engine.pids(service).filter((pid) => signal(pid, 'SIGKILL'));
+      await until(`${service} to be gone`, () => !killed.some((pid) => signal(pid, 0)));
     }
 
     /** One kill; answers what was wrong afterwards, in words. */
@@ -85,7 +89,7 @@ if (clients.length > 0)
       const first = client.build(engine, number, way).finally(() => (took = performance.now() - begun));
       const pruning = way === 'pruned' ? sleep(prunedAt).then(() => engine.docker(['builder', 'prune', '-af'])) : undefined;
       await sleep(at);
-      kill(service);
+      await kill(service);
       const [killed, pruned] = await Promise.all([first, pruning]);
       // Moments of the whole build, whatever the machine is at.
       lengths.set(way, killed.ok ? took : length * 1.1);

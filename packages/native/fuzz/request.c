@@ -53,6 +53,7 @@ void remote_ended(int code, const char *exited_at, bool oom) {
 }
 
 uint64_t output_log_dropped(void) { return 0; }
+int output_reopen_log(void) { return 0; }
 
 const char *launch_kind_name(enum launch_kind kind) { return kind ? "internal" : "invalid"; }
 

@@ -101,8 +101,8 @@ function post(engine: Engine, context: Buffer): Promise<string> {
 
 function streamOf(line: string): string {
   try {
-    const { stream, error } = JSON.parse(line) as { stream?: string; error?: string };
-    return stream ?? error ?? '';
+    const { stream, error, message } = JSON.parse(line) as { stream?: string; error?: string; message?: string };
+    return stream ?? error ?? message ?? ''; // a message is a whole answer: what failed before anything was told
   } catch {
     return line; // cut off with the service
   }

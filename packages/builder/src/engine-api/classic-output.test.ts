@@ -17,7 +17,8 @@ async function told(remove: boolean, use: (output: ClassicOutput) => Promise<unk
   return all.replace(/[0-9a-f]{12}/g, 'ID');
 }
 
-const wish = { vertex: 'v', shown: true, known: () => Promise.resolve(true) };
+const known = () => Promise.resolve(true);
+const wish = { vertex: 'v', shown: true, expected: false, known: () => Promise.resolve(false) };
 
 test('output of a command stands between its first and its last line, errors in red', async () => {
   const run = (remove: boolean) =>
@@ -38,22 +39,43 @@ test('output of a command stands between its first and its last line, errors in 
 
 test('a step from the cache has no container, and neither has one that copies', async () => {
   const step = (more: object, shown: boolean) =>
-    told(true, (output) => output.step({ ...wish, shown, run: () => output.take(vertex({ completed: timestampNow(), ...more })) }));
+    told(true, (output) =>
+      output.step({ ...wish, shown, ...(shown ? { known } : {}), run: () => output.take(vertex({ completed: timestampNow(), ...more })) }),
+    );
   expect(await step({ cached: true }, true)).toBe(' ---> Using cache\n');
   expect(await step({}, false)).toBe('');
 });
 
 test('what is in the cache does not count where nothing is left of it', async () => {
-  const known = () => Promise.resolve(false);
   const cached = vertex({ completed: timestampNow(), cached: true });
-  expect(await told(true, (output) => output.step({ ...wish, shown: false, known, run: () => output.take(cached) }))).toBe('');
+  expect(await told(true, (output) => output.step({ ...wish, shown: false, run: () => output.take(cached) }))).toBe('');
+});
+
+test('work that was begun for another build is not told again; work that has to be done again is', async () => {
+  const old = timestampNow();
+  const run = (started: () => object, made: boolean) =>
+    told(true, async (output) => {
+      await new Promise((resolve) => setTimeout(resolve, 5)); // what is old is older than the step
+      return output.step({
+        ...wish,
+        expected: true,
+        known: () => Promise.resolve(made),
+        run: async () => {
+          await output.take(vertex({ started: started() }));
+          await output.take(
+            StatusResponse.fromPartial({ logs: [{ vertex: 'v', stream: 1n, msg: Buffer.from('out\n'), timestamp: started() }] }),
+          );
+          await output.take(vertex({ started: started(), completed: timestampNow() }));
+        },
+      });
+    });
+  expect(await run(() => old, true)).toBe(' ---> Using cache\n');
+  expect(await run(timestampNow, false)).toBe(' ---> Running in ID\nout\n ---> Removed intermediate container ID\n');
 });
 
 test('a step that only changes the configuration runs unless that was made before', async () => {
   const step = (known: boolean) =>
-    told(true, (output) =>
-      output.step({ vertex: undefined, shown: true, known: () => Promise.resolve(known), run: () => Promise.resolve() }),
-    );
+    told(true, (output) => output.step({ ...wish, vertex: undefined, known: () => Promise.resolve(known), run: () => Promise.resolve() }));
   expect(await step(true)).toBe(' ---> Using cache\n');
   expect(await step(false)).toBe(' ---> Running in ID\n ---> Removed intermediate container ID\n');
 });
@@ -61,7 +83,7 @@ test('a step that only changes the configuration runs unless that was made befor
 test('what a step does that another stage has done is from the cache', async () => {
   const all = await told(true, async (output) => {
     await output.take(vertex({ completed: timestampNow() }));
-    await output.step({ ...wish, run: () => Promise.resolve() });
+    await output.step({ ...wish, known, run: () => Promise.resolve() });
   });
   expect(all).toBe(' ---> Using cache\n');
 });

@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { fromTimestamp } from '@gantry/api';
+import type { Timestamp } from '@gantry/api/google/protobuf/timestamp';
 import type { StatusResponse, Vertex } from '@gantry/api/moby/buildkit/v1/control';
 import { pause } from '@gantry/rpc';
 import type { ClassicTeller, StepWish } from '../frontend/dockerfile/classic/teller';
@@ -7,6 +9,8 @@ interface Current {
   readonly vertex: string;
   readonly shown: boolean;
   readonly container: string;
+  /** What was told before this moment is of another build's work; undefined where all is this one's. */
+  readonly since: Date | undefined;
   running: boolean;
   readonly done: PromiseWithResolvers<Vertex>;
 }
@@ -31,11 +35,12 @@ export class ClassicOutput implements ClassicTeller {
     return this.say(text);
   }
 
-  async step({ vertex, shown, known, run }: StepWish): Promise<{ readonly cached: boolean }> {
+  async step({ vertex, shown, expected, known, run }: StepWish): Promise<{ readonly cached: boolean }> {
     const current: Current = {
       vertex: vertex ?? '',
       shown,
       container: randomBytes(6).toString('hex'),
+      since: expected ? new Date() : undefined,
       running: false,
       done: Promise.withResolvers<Vertex>(),
     };
@@ -51,7 +56,8 @@ export class ClassicOutput implements ClassicTeller {
     try {
       await run();
       await earlier;
-      const cached = (await told(current))?.cached === true && (await known());
+      await told(current);
+      const cached = await known();
       if (!cached) await this.begin(current);
       await this.end(current, cached);
       return { cached };
@@ -65,16 +71,25 @@ export class ClassicOutput implements ClassicTeller {
   }
 
   /** What the build tells, in its order. */
-  async take({ vertexes, logs }: StatusResponse): Promise<void> {
+  async take(status: StatusResponse): Promise<void> {
     const { current } = this;
+    const { vertexes } = status;
     const mine = current === undefined ? [] : vertexes.filter(({ digest }) => digest === current.vertex);
-    if (current !== undefined && mine.some(({ started, cached }) => started !== undefined && !cached)) await this.begin(current);
-    for (const { vertex, stream, msg } of logs)
-      if (vertex === current?.vertex) await this.say(stream === STDERR ? `\u001b[91m${msg.toString()}\u001b[0m` : msg.toString());
+    if (current !== undefined) await this.show(current, status);
     for (const vertex of vertexes) if (vertex.completed !== undefined && vertex.error === '') this.ended.add(vertex.digest);
     // Where something fails that the step stands on, it has no end of its own.
     const end = mine.findLast(({ completed }) => completed !== undefined) ?? vertexes.find(({ error }) => error !== '');
     if (end !== undefined) current?.done.resolve(end);
+  }
+
+  private async show(current: Current, { vertexes, logs }: StatusResponse): Promise<void> {
+    const counts = (at: Timestamp | undefined): boolean =>
+      current.since === undefined || (at !== undefined && fromTimestamp(at) >= current.since);
+    if (vertexes.some(({ digest, started, cached }) => digest === current.vertex && started !== undefined && !cached && counts(started)))
+      await this.begin(current);
+    for (const { vertex, timestamp, stream, msg } of logs)
+      if (vertex === current.vertex && counts(timestamp))
+        await this.say(stream === STDERR ? `\u001b[91m${msg.toString()}\u001b[0m` : msg.toString());
   }
 
   /** One text after the other, whatever becomes of those before. */

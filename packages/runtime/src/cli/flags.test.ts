@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Spec } from '@gantry/oci';
 import { createCgroupManager } from '../cgroup/manager';
+import { processStat } from './state';
 import { layOutCommand, type Command } from '../testing/command';
 import { dockerLikeSpec, makeBundle, missingForContainers } from '../testing/container';
 
@@ -211,8 +212,7 @@ afterAll(async () => {
     const left = new Promise((resolve) => events.once('exit', resolve));
     expect(run('kill', '--all', id, 'KILL').status).toBe(0);
     await left; /* events ends with the container */
-    for (const pid of pids)
-      expect(existsSync(`/proc/${pid}/exe`) && readFileSync(`/proc/${pid}/stat`, 'latin1').includes(') S')).toBe(false);
+    for (const pid of pids) expect(processStat(pid)?.letter).not.toBe('S');
     expect((JSON.parse(run('features').stdout) as { linux: { namespaces: string[] } }).linux.namespaces).toEqual(
       expect.arrayContaining(['user', 'time', 'cgroup']),
     );

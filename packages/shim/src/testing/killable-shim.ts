@@ -53,5 +53,10 @@ export const monitorOf = (task: Created): number =>
   (JSON.parse(readFileSync(join(task.bundle, 'monitor.json'), 'utf8')) as { monitor_pid: number }).monitor_pid;
 
 /** Gone, or a zombie that nobody has asked for. */
-export const hasEnded = (pid: number): boolean =>
-  !existsSync(`/proc/${pid}`) || /^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+export function hasEnded(pid: number): boolean {
+  try {
+    return /^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return true; // ENOENT, or ESRCH where it went between the opening and the reading
+  }
+}

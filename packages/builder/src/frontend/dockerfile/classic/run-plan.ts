@@ -128,17 +128,20 @@ async function step(run: PlanRun, planned: Work, before: Before, last: boolean):
   const command = changes && name === 'run' ? commandId(before, made) : undefined;
   const recall = (id: string): Promise<KnownStep | undefined> =>
     before.hit ? recalled({ ctx: request.ctx, known, images: run.images }, id) : Promise.resolve(undefined);
-  let former = command === undefined ? undefined : await recall(command);
-  const anew = command !== undefined && former === undefined;
+  const expected = command === undefined ? undefined : await recall(command);
+  const anew = command !== undefined && expected === undefined;
+  let former: KnownStep | undefined;
   try {
     const { cached: hit } = await teller.step({
       vertex: changes ? headOf(definition) : undefined,
       shown: name !== 'copy' && name !== 'add',
+      expected: expected !== undefined,
       run: async () => {
         if (changes) ({ files, outcome } = await filesOf(run, made, anew));
       },
       known: async () => {
-        if (command === undefined) former = await recall(stepId({ made, files }));
+        // What came of a command that had to be done again is another tree.
+        if (!anew) former = await recall(stepId({ made, files }));
         return former !== undefined;
       },
     });

@@ -12,6 +12,8 @@ export interface StepWish {
   /** The vertex behind the step; undefined where it only changes the configuration. */
   readonly vertex: string | undefined;
   readonly shown: boolean;
+  /** An image of the step is known: what its vertex tells of earlier work, begun for a build that was cut off just now or goes on beside this one, is not this step's. */
+  readonly expected: boolean;
   readonly run: () => Promise<void>;
   /** Whether what was made before counts, asked behind the work. */
   readonly known: () => Promise<boolean>;
