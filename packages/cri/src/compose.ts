@@ -1,5 +1,6 @@
 import { ImageServiceService, RuntimeServiceService } from '@gantry/api/runtime/v1/api';
 import { newContext } from '@gantry/rpc';
+import { StreamingServer } from '@gantry/streaming';
 import type { Running, ServiceContext } from '@gantry/service';
 import { completed } from './completed';
 import type { CriConfig } from './config';
@@ -14,6 +15,8 @@ import { podHandlers } from './sandboxes/handlers';
 import type { Needs } from './sandboxes/needs';
 import { connectServices } from './services';
 import { statsHandlers } from './stats/handlers';
+import { streamHandlers } from './streams/handlers';
+import { streamingRuntime } from './streams/runtime';
 
 /** The composition root: the only place that constructs anything. */
 export function compose(service: ServiceContext<CriConfig>): Running<CriConfig> {
@@ -22,11 +25,18 @@ export function compose(service: ServiceContext<CriConfig>): Running<CriConfig> 
   const events = new EventHub(services, logger);
   const needs: Needs = { services, config, roots: { data, run }, names: new Names(), events, logger };
   const server = service.createServer();
+  const streams = new StreamingServer({
+    runtime: streamingRuntime(needs, newContext({ namespace: config.namespace })),
+    logger,
+    address: config['stream-server-address'],
+    port: config['stream-server-port'],
+  });
   const runtime = {
     ...runtimeHandlers({ services, config, version }),
     ...podHandlers(needs),
     ...containerHandlers(needs),
     ...statsHandlers(needs),
+    ...streamHandlers(needs, streams),
   };
   server.addService(RuntimeServiceService, completed(RuntimeServiceService, config.namespace, runtime), {
     longCalls: ['execSync', 'stopContainer'],
@@ -39,11 +49,13 @@ export function compose(service: ServiceContext<CriConfig>): Running<CriConfig> 
       const ctx = newContext({ namespace: config.namespace, signal: stopping.signal });
       await recover(needs, ctx);
       watching = watchEnds(needs, ctx);
+      await streams.listen();
       await server.listen(service.socket());
     },
     async stop() {
       await server.stop();
       stopping.abort();
+      await streams.close();
       await watching;
       services.close();
     },

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { invalidArgument } from '@gantry/rpc';
 import type { CommonConfig, FlagTable } from '@gantry/service';
 
@@ -12,12 +13,18 @@ export interface CriConfig {
   readonly 'cgroup-driver': string;
   /** Network of pods where no CNI configuration says another: a network of the engine by name. */
   readonly 'pod-network': string;
+  /** Where clients of exec, attach and port-forward come with the addresses that kubelet was given for them. */
+  readonly 'stream-server-address': string;
+  /** 0: any free one. */
+  readonly 'stream-server-port': number;
 }
 
 export const defaults: CriConfig = {
   namespace: 'k8s.io',
   'cgroup-driver': 'cgroupfs',
   'pod-network': 'bridge',
+  'stream-server-address': '127.0.0.1',
+  'stream-server-port': 0,
 };
 
 export const flags: FlagTable = {
@@ -33,4 +40,8 @@ export function checkConfig(config: CommonConfig & CriConfig): void {
   if (!['cgroupfs', 'systemd'].includes(config['cgroup-driver']))
     throw invalidArgument(`cgroup-driver "${config['cgroup-driver']}" is neither cgroupfs nor systemd`);
   if (config['pod-network'] === '') throw invalidArgument('pod-network must be named');
+  if (isIP(config['stream-server-address']) === 0)
+    throw invalidArgument(`stream-server-address "${config['stream-server-address']}" is not an IP address`);
+  const port = config['stream-server-port'];
+  if (!Number.isInteger(port) || port < 0 || port > 65535) throw invalidArgument(`stream-server-port ${port} is not between 0 and 65535`);
 }

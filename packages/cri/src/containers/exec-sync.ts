@@ -13,7 +13,7 @@ import type { Needs } from '../sandboxes/needs';
 import type { Contained } from './record';
 import { stateOf, taskOf } from './settle';
 
-const PROCESS_TYPE = 'types.containerd.io/opencontainers/runtime-spec/1/Process';
+export const PROCESS_TYPE = 'types.containerd.io/opencontainers/runtime-spec/1/Process';
 /** Bytes of each output that are kept: both together, and what is around them, fit into a message. */
 const MOST = 7 * 1024 * 1024;
 /** Milliseconds for output that was written before the end and comes after it: who holds the pipe longer is not waited for. */

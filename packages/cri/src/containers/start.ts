@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { packAny, wallMicros } from '@gantry/api';
 import { CreateOptions } from '@gantry/api/gantry/shim/v1/shim';
 import { ContainerEventType, ContainerState } from '@gantry/api/runtime/v1/api';
-import { type CallContext, detached, errorText, isErrorOf, prefixed } from '@gantry/rpc';
+import { type CallContext, detached, errorText, isErrorOf, prefixed, shortSocketPath } from '@gantry/rpc';
 import { unknown } from '../failures';
 import type { Needs } from '../sandboxes/needs';
 import { stateOf as podState } from '../sandboxes/status';
@@ -13,7 +13,6 @@ import { stateOf, taskOf } from './settle';
 
 /** What a container ends with that could not be started. */
 const START_FAILED = 128;
-const MONITOR = 'monitor://';
 
 /** Starts a container that was made; one that cannot be started has ended with that. */
 export async function startContainer(needs: Needs, caller: CallContext, container: Contained): Promise<void> {
@@ -48,8 +47,9 @@ export async function startContainer(needs: Needs, caller: CallContext, containe
 
 export const nowText = (): string => String(BigInt(wallMicros()) * 1000n);
 
-async function makeTask({ services, config: settings }: Needs, ctx: CallContext, { id, config, facts }: Contained): Promise<void> {
+async function makeTask({ services, roots, config: settings }: Needs, ctx: CallContext, { id, config, facts }: Contained): Promise<void> {
   if (facts.logPath !== '') await mkdir(dirname(facts.logPath), { recursive: true, mode: 0o755 });
+  const monitor = `monitor://${shortSocketPath(roots.run, id)}`; // who attaches finds it there
   const options = CreateOptions.fromPartial({
     openStdin: config.stdin,
     stdinOnce: config.stdinOnce,
@@ -59,9 +59,9 @@ async function makeTask({ services, config: settings }: Needs, ctx: CallContext,
   await services.tasks.create(ctx, {
     containerId: id,
     rootfs: [],
-    stdin: config.stdin ? MONITOR : '',
-    stdout: MONITOR,
-    stderr: config.tty ? '' : MONITOR,
+    stdin: config.stdin ? monitor : '',
+    stdout: monitor,
+    stderr: config.tty ? '' : monitor,
     terminal: config.tty,
     checkpoint: undefined,
     options: packAny(CreateOptions, options),
