@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ContainerEventType, ContainerState, NamespaceMode, PodSandboxState } from '@gantry/api/runtime/v1/api';
+import { ContainerEventType, ContainerState, LinuxContainerResources, NamespaceMode, PodSandboxState } from '@gantry/api/runtime/v1/api';
 import { derive } from '@gantry/rpc';
 import { connectCri, containerNamed, type CriClient, criContext as ctx, imageNamed, podNamed } from './harness/cri';
 import { type Engine, loadBusybox, until, startEngine, startRegistry, type Registry } from './harness';
@@ -47,6 +47,10 @@ describe("Kubernetes' container runtime interface", () => {
     ]);
     expect(JSON.parse(info['config'] ?? '')).toMatchObject({ namespace: 'k8s.io' });
     expect(runtimeHandlers.map(({ name }) => name)).toEqual(['', 'runc']);
+    const range = (podCidr: string) => cri.runtime.updateRuntimeConfig(ctx, { runtimeConfig: { networkConfig: { podCidr } } });
+    await range('10.1.0.0/24');
+    await expect(range('10.1.0.0')).rejects.toMatchObject({ kind: 'invalidArgument' });
+    expect((await cri.runtime.status(ctx, { verbose: true })).info['podCidr']).toBe('"10.1.0.0/24"');
     expect(await cri.runtime.runtimeConfig(ctx, {})).toEqual({ linux: { cgroupDriver: 1 } });
   });
 
@@ -317,6 +321,41 @@ describe("Kubernetes' container runtime interface", () => {
         kind: 'notImplemented',
         message: expect.stringContaining('CDI_devices') as string,
       });
+    });
+
+    test('what a pod may use is kept, told and changed; stats come as metrics and as streams', async () => {
+      const pod = await run('limits', { linux: { resources: { cpuShares: 512n }, overhead: { memoryLimitInBytes: 7n } } });
+      const container = await started(pod, 'main', sh('sleep 1000'));
+      const told = async () => {
+        const { info } = await cri.runtime.podSandboxStatus(ctx, { podSandboxId: pod, verbose: true });
+        return (JSON.parse(info['info'] ?? '{}') as { config: { linux: object } }).config.linux;
+      };
+      expect(await told()).toMatchObject({ resources: { cpuShares: '512' }, overhead: { memoryLimitInBytes: '7' } });
+      const resources = LinuxContainerResources.fromPartial({ cpuShares: 1024n });
+      await cri.runtime.updatePodSandboxResources(ctx, { podSandboxId: pod, overhead: undefined, resources });
+      expect(await told()).toMatchObject({ resources: { cpuShares: '1024' }, overhead: { memoryLimitInBytes: '7' } });
+      const annotations = { some: 'thing' };
+      await expect(
+        cri.runtime.updateContainerResources(ctx, { containerId: container, linux: undefined, windows: undefined, annotations }),
+      ).rejects.toMatchObject({ kind: 'notImplemented' });
+
+      const { descriptors } = await cri.runtime.listMetricDescriptors(ctx, {});
+      const keys = new Map(descriptors.map(({ name, labelKeys }) => [name, labelKeys.length]));
+      const { podMetrics } = await cri.runtime.listPodSandboxMetrics(ctx, {});
+      expect(podMetrics.map(({ podSandboxId }) => podSandboxId)).toEqual([pod]);
+      const rows = [...(podMetrics[0]?.metrics ?? []), ...(podMetrics[0]?.containerMetrics[0]?.metrics ?? [])];
+      expect(rows.map(({ name }) => name)).toEqual(
+        expect.arrayContaining(['container_network_receive_bytes_total', 'container_memory_working_set_bytes']),
+      );
+      for (const { name, labelValues } of rows) expect(labelValues).toHaveLength(keys.get(name) ?? 0);
+      const ids: (string | undefined)[] = [];
+      for await (const { containerStats } of cri.runtime.streamContainerStats(ctx, { filter: undefined }))
+        ids.push(...containerStats.map(({ attributes }) => attributes?.id));
+      for await (const { podSandboxStats } of cri.runtime.streamPodSandboxStats(ctx, { filter: undefined }))
+        ids.push(...podSandboxStats.map(({ attributes }) => attributes?.id));
+      for await (const { podSandboxMetrics } of cri.runtime.streamPodSandboxMetrics(ctx, {}))
+        ids.push(...podSandboxMetrics.map(({ podSandboxId }) => podSandboxId));
+      expect(ids).toEqual([container, pod, pod]);
     });
 
     test('events tell the life of a pod in its order', async () => {

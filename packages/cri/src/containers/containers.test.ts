@@ -36,8 +36,27 @@ test.each([
   ['9', 9],
   ['SIGRTMIN+3', 37],
   ['RTMAX-1', 63],
-  ['nonsense', 15],
 ])('stop signal %s of an image is %i', (text, number) => expect(stopSignalOf(Signal.SIGNAL_RUNTIME_DEFAULT, text)).toBe(number));
+
+test('a word that is no signal is told', () =>
+  expect(() => stopSignalOf(Signal.SIGNAL_RUNTIME_DEFAULT, 'nonsense')).toThrow('stop signal "nonsense" is not known'));
+
+test.each(Object.values(Signal).filter((each) => typeof each === 'number' && each > 0))(
+  'signal %i of kubelet is one of the kernel',
+  (each) => {
+    expect(stopSignalOf(each as Signal, undefined)).toBeGreaterThan(0);
+  },
+);
+
+test('files are labelled anew where there are labels only', () => {
+  const pod = { id: 'p', config: PodSandboxConfig.create() } as Pod;
+  const config = ContainerConfig.fromPartial({
+    metadata: { name: 'c' },
+    mounts: [{ containerPath: '/a', hostPath: '/a', selinuxRelabel: true }],
+  });
+  checkContainer(config, pod, () => false);
+  expect(() => checkContainer(config, pod, () => true)).toThrow('mount "/a": selinux_relabel');
+});
 
 test('kubelet names signals, and is told the same name', () => {
   expect(stopSignalOf(Signal.SIGNAL_SIGUSR1, 'SIGQUIT')).toBe(10);

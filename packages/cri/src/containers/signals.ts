@@ -1,5 +1,6 @@
 import { constants } from 'node:os';
 import { Signal } from '@gantry/api/runtime/v1/api';
+import { unknown } from '../failures';
 
 /** Real-time signals begin here (glibc keeps the first two to itself). */
 const RTMIN = 34;
@@ -18,11 +19,15 @@ export function signalNumber(text: string): number | undefined {
   return known[`SIG${name === 'CLD' ? 'CHLD' : name}`];
 }
 
-/** kubelet's word first, then the image's, then SIGTERM. */
+/** kubelet's word first, then the image's, then SIGTERM. Errors: unknown for a word that is no signal. */
 export function stopSignalOf(asked: Signal, image: string | undefined): number {
   const name =
     asked === Signal.SIGNAL_RUNTIME_DEFAULT ? undefined : Signal[asked].replace('SIGNAL_', '').replace('PLUS', '+').replace('MINUS', '-');
-  return signalNumber(name ?? image ?? '') ?? constants.signals.SIGTERM;
+  const text = name ?? image ?? '';
+  if (text === '') return constants.signals.SIGTERM;
+  const number = signalNumber(text);
+  if (number === undefined) throw unknown(`stop signal "${text}" is not known`);
+  return number;
 }
 
 /** The same signal in kubelet's words. */

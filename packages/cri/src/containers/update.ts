@@ -18,6 +18,7 @@ export async function updateResources(
   request: UpdateContainerResourcesRequest,
 ): Promise<void> {
   if (request.windows !== undefined) throw notImplemented('windows is not supported');
+  if (Object.keys(request.annotations).length > 0) throw notImplemented('annotations are not supported');
   if (request.linux === undefined) return;
   const { id, config, record } = container;
   const resources = merged(config.linux?.resources, request.linux);

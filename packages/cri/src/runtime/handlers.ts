@@ -2,6 +2,7 @@ import type { RuntimeServiceService } from '@gantry/api/runtime/v1/api';
 import type { Handlers } from '@gantry/rpc';
 import type { CriConfig } from '../config';
 import type { Services } from '../services';
+import { checkCidrs } from './cidrs';
 import { runtimeConfig } from './config';
 import { runtimeStatus } from './status';
 
@@ -16,6 +17,7 @@ const KUBELET_API = '0.1.0';
 
 /** What kubelet asks of the runtime as such. */
 export function runtimeHandlers(needs: RuntimeNeeds): Partial<Handlers<typeof RuntimeServiceService>> {
+  let podCidr = '';
   return {
     version: async () => ({
       version: KUBELET_API,
@@ -23,9 +25,12 @@ export function runtimeHandlers(needs: RuntimeNeeds): Partial<Handlers<typeof Ru
       runtimeVersion: needs.version,
       runtimeApiVersion: 'v1',
     }),
-    status: (ctx, { verbose }) => runtimeStatus(needs, ctx, verbose),
+    status: (ctx, { verbose }) => runtimeStatus({ ...needs, podCidr }, ctx, verbose),
     runtimeConfig: async () => runtimeConfig(needs.config),
-    // The range of the node's pods is for who makes their network of it: a CNI plugin has its own configuration, a network of the engine its own pool.
-    updateRuntimeConfig: async () => ({}),
+    // For who makes the pods' network of it: a CNI configuration or a network of the engine has its own range. It is told by Status.
+    async updateRuntimeConfig(_ctx, { runtimeConfig }) {
+      podCidr = checkCidrs(runtimeConfig?.networkConfig?.podCidr ?? '');
+      return {};
+    },
   };
 }

@@ -12,6 +12,8 @@ export interface StatusNeeds {
   };
   readonly config: Pick<CriConfig, 'pod-network' | 'cgroup-driver' | 'namespace'>;
   readonly version: string;
+  /** As kubelet said it. */
+  readonly podCidr: string;
 }
 
 /** Milliseconds after which a service that does not answer is said to be not ready: kubelet asks again. */
@@ -37,7 +39,14 @@ export async function runtimeStatus(needs: StatusNeeds, ctx: CallContext, verbos
   ]);
   return {
     status: { conditions },
-    info: verbose ? { config: JSON.stringify(config), version: JSON.stringify(needs.version), cniconfig: await configurationOf(cni) } : {},
+    info: verbose
+      ? {
+          config: JSON.stringify(config),
+          version: JSON.stringify(needs.version),
+          cniconfig: await configurationOf(cni),
+          podCidr: JSON.stringify(needs.podCidr),
+        }
+      : {},
     runtimeHandlers: ['', 'runc'].map((name) => ({ name, features: { recursiveReadOnlyMounts: true, userNamespaces: false } })),
     features: { supplementalGroupsPolicy: true, userNamespacesHostNetwork: false, mountOptions: false },
   };

@@ -1,5 +1,5 @@
 import { wallMicros } from '@gantry/api';
-import type { RuntimeServiceService } from '@gantry/api/runtime/v1/api';
+import { PodSandboxConfig, type RuntimeServiceService } from '@gantry/api/runtime/v1/api';
 import type { Handlers } from '@gantry/rpc';
 import { PER_MESSAGE } from '../containers/handlers';
 import { listPods, requirePod } from './find';
@@ -7,6 +7,7 @@ import type { Needs } from './needs';
 import { runPod } from './run';
 import { itemOf, podStatus, stateOf } from './status';
 import { removePod, stopPod } from './stop';
+import { updatePod } from './update';
 
 type Runtime = Handlers<typeof RuntimeServiceService>;
 
@@ -36,10 +37,14 @@ export function podHandlers(needs: Needs): Partial<Runtime> {
       const { containersStatuses } = await needs.events.ofPod(ctx, pod.id);
       return {
         status: podStatus(pod, state),
-        info: verbose ? { info: JSON.stringify({ pid: state.pid, config: pod.config.metadata }) } : {},
+        info: verbose ? { info: JSON.stringify({ pid: state.pid, config: PodSandboxConfig.toJSON(pod.config) }) } : {},
         containersStatuses,
         timestamp: BigInt(wallMicros()) * 1000n,
       };
+    },
+    async updatePodSandboxResources(ctx, request) {
+      await updatePod(needs, ctx, request);
+      return {};
     },
     listPodSandbox: list,
     async streamPodSandboxes(ctx, request, send) {

@@ -1,6 +1,7 @@
 import { NamespaceMode, PodSandboxConfig } from '@gantry/api/runtime/v1/api';
 import { newContext } from '@gantry/rpc';
 import { Names } from '../names';
+import { checkCidrs } from '../runtime/cidrs';
 import { interfacesOf } from '../stats/pod';
 import { checkPod } from './check';
 import { addByCni, requestOf } from './cni';
@@ -24,6 +25,23 @@ test('the namespaces that a pod holds', () => {
   });
 });
 
+test('what a pod as a whole may use is noted', () => {
+  const notes = (resources: object) => podSpec(pod({ linux: { resources } })).annotations;
+  expect(notes({})).toEqual({});
+  expect(notes({ cpuPeriod: 1n, cpuQuota: 2n, cpuShares: 3n, memoryLimitInBytes: 4n })).toEqual({
+    'io.kubernetes.cri.sandbox-cpu-period': '1',
+    'io.kubernetes.cri.sandbox-cpu-quota': '2',
+    'io.kubernetes.cri.sandbox-cpu-shares': '3',
+    'io.kubernetes.cri.sandbox-memory': '4',
+  });
+});
+
+test('ranges of pods', () => {
+  expect(['', '10.0.0.0/24', '10.0.0.0/24,fd00::/64'].map(checkCidrs)).toEqual(['', '10.0.0.0/24', '10.0.0.0/24,fd00::/64']);
+  for (const wrong of ['x', '10.0.0.0', '10.0.0.0/33', '10.0.0.0/24,', 'fd00::/129'])
+    expect(() => checkCidrs(wrong)).toThrow('is not a range of addresses');
+});
+
 test('who answers names', async () => {
   expect(await resolvConf({ dnsConfig: { servers: ['10.0.0.10'], searches: ['a', 'b'], options: ['ndots:5'] } })).toBe(
     'search a b\nnameserver 10.0.0.10\noptions ndots:5\n',
@@ -37,6 +55,9 @@ test.each([
   [withModes({ network: NamespaceMode.NODE }), '', 'private UTS namespace'],
   [withModes({ usernsOptions: { mode: NamespaceMode.POD } }), '', 'userns_options'],
   [withModes({ ipc: NamespaceMode.CONTAINER }), '', 'POD or NODE'],
+  [pod({ linux: { securityContext: { seccomp: { profileType: 2, localhostRef: '/p' } } } }), '', 'security_context.seccomp'],
+  [pod({ linux: { securityContext: { seccompProfilePath: 'localhost//p' } } }), '', 'security_context.seccomp'],
+  [pod({ linux: { securityContext: { runAsGroup: { value: 1n } } } }), '', 'run_as_group'],
 ])('a pod that cannot be is refused by name', (config, handler, words) => expect(() => checkPod(config, handler)).toThrow(words));
 
 test('names are held until they are released, ids are found by their beginning', () => {

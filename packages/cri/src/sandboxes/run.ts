@@ -1,7 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { OCI_SPEC_TYPE_URL, packJson } from '@gantry/api';
 import type { Sandbox } from '@gantry/api/containerd/types/types';
-import { ContainerEventType, NamespaceMode, type PodSandboxConfig, type RunPodSandboxRequest } from '@gantry/api/runtime/v1/api';
+import {
+  ContainerEventType,
+  type LinuxContainerResources,
+  NamespaceMode,
+  type PodSandboxConfig,
+  type RunPodSandboxRequest,
+} from '@gantry/api/runtime/v1/api';
 import type { LinuxNamespace, Spec } from '@gantry/oci';
 import { type CallContext, detached, errorText, isErrorOf, prefixed } from '@gantry/rpc';
 import { unknown } from '../failures';
@@ -76,8 +82,22 @@ export function podSpec(config: PodSandboxConfig): Spec {
   return {
     ociVersion: '1.0.2',
     ...(own ? { hostname: hostnameOf(config) } : {}),
+    annotations: resourceNotes(config.linux?.resources),
     linux: { namespaces: types.map((type) => ({ type })), sysctl: { ...defaults, ...config.linux?.sysctls } },
   };
+}
+
+/** What the pod as a whole may use, where tools look for it. */
+function resourceNotes(given: LinuxContainerResources | undefined): Record<string, string> {
+  const notes: Record<string, bigint> = {
+    'cpu-period': given?.cpuPeriod ?? 0n,
+    'cpu-quota': given?.cpuQuota ?? 0n,
+    'cpu-shares': given?.cpuShares ?? 0n,
+    memory: given?.memoryLimitInBytes ?? 0n,
+  };
+  return Object.fromEntries(
+    Object.entries(notes).flatMap(([name, value]) => (value === 0n ? [] : [[`io.kubernetes.cri.sandbox-${name}`, String(value)]])),
+  );
 }
 
 async function undo({ services, roots, names, logger }: Needs, ctx: CallContext, id: string): Promise<void> {

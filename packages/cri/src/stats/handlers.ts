@@ -1,7 +1,13 @@
-import { type ContainerStats, ContainerState, type PodSandboxStats, type RuntimeServiceService } from '@gantry/api/runtime/v1/api';
+import {
+  type ContainerStats,
+  ContainerState,
+  type PodSandboxStats,
+  type PodSandboxStatsFilter,
+  type RuntimeServiceService,
+} from '@gantry/api/runtime/v1/api';
 import { type CallContext, type Handlers, isErrorOf } from '@gantry/rpc';
 import { requireContainer } from '../containers/find';
-import { matching } from '../containers/handlers';
+import { matching, PER_MESSAGE } from '../containers/handlers';
 import type { Contained } from '../containers/record';
 import { unknown } from '../failures';
 import { listPods, requirePod } from '../sandboxes/find';
@@ -9,6 +15,7 @@ import type { Needs } from '../sandboxes/needs';
 import type { Pod } from '../sandboxes/pod';
 import { stateOf } from '../sandboxes/status';
 import { containerStats } from './container';
+import { descriptors, metricsOf } from './metrics';
 import { podStats } from './pod';
 
 type Runtime = Handlers<typeof RuntimeServiceService>;
@@ -22,6 +29,13 @@ export function statsHandlers(needs: Needs): Partial<Runtime> {
   };
   const ofPod = async (ctx: CallContext, pod: Pod): Promise<PodSandboxStats> =>
     podStats(pod, await stateOf(needs, ctx, pod.id), await running(ctx, { id: '', podSandboxId: pod.id, labelSelector: {} }));
+  const ofPods = async (ctx: CallContext, filter: PodSandboxStatsFilter | undefined): Promise<PodSandboxStats[]> => {
+    const { id = '', labelSelector = {} } = filter ?? {};
+    const wanted = (await listPods(needs, ctx)).filter(
+      (pod) => pod.id.startsWith(id) && Object.entries(labelSelector).every(([name, value]) => pod.config.labels[name] === value),
+    );
+    return Promise.all(wanted.map((pod) => ofPod(ctx, pod)));
+  };
   return {
     async containerStats(ctx, { containerId }) {
       const stats = await tried(needs, ctx, await requireContainer(needs, ctx, containerId));
@@ -29,17 +43,26 @@ export function statsHandlers(needs: Needs): Partial<Runtime> {
       return { stats };
     },
     listContainerStats: async (ctx, { filter }) => ({ stats: await running(ctx, filter) }),
+    async streamContainerStats(ctx, { filter }, send) {
+      for (const containerStats of inParts(await running(ctx, filter))) await send({ containerStats });
+    },
     async podSandboxStats(ctx, { podSandboxId }) {
       return { stats: await ofPod(ctx, await requirePod(needs, ctx, podSandboxId)) };
     },
-    async listPodSandboxStats(ctx, { filter }) {
-      const { id = '', labelSelector = {} } = filter ?? {};
-      const wanted = (await listPods(needs, ctx)).filter(
-        (pod) => pod.id.startsWith(id) && Object.entries(labelSelector).every(([name, value]) => pod.config.labels[name] === value),
-      );
-      return { stats: await Promise.all(wanted.map((pod) => ofPod(ctx, pod))) };
+    listPodSandboxStats: async (ctx, { filter }) => ({ stats: await ofPods(ctx, filter) }),
+    async streamPodSandboxStats(ctx, { filter }, send) {
+      for (const podSandboxStats of inParts(await ofPods(ctx, filter))) await send({ podSandboxStats });
+    },
+    listMetricDescriptors: async () => ({ descriptors: [...descriptors] }),
+    listPodSandboxMetrics: async (ctx) => ({ podMetrics: (await ofPods(ctx, undefined)).map(metricsOf) }),
+    async streamPodSandboxMetrics(ctx, _request, send) {
+      for (const stats of inParts(await ofPods(ctx, undefined))) await send({ podSandboxMetrics: stats.map(metricsOf) });
     },
   };
+}
+
+function* inParts<T>(all: readonly T[]): Generator<T[]> {
+  for (let at = 0; at < all.length; at += PER_MESSAGE) yield all.slice(at, at + PER_MESSAGE);
 }
 
 async function tried(needs: Needs, ctx: CallContext, container: Contained): Promise<ContainerStats | undefined> {
