@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { access } from 'node:fs/promises';
 import { type ContainerConfig, NamespaceMode, SecurityProfile_ProfileType } from '@gantry/api/runtime/v1/api';
 import { failedPrecondition, notImplemented } from '@gantry/rpc';
 import { unknown } from '../failures';
@@ -7,15 +7,21 @@ import type { Pod } from '../sandboxes/pod';
 /** There where the kernel has SELinux on; elsewhere files have no labels. */
 const SELINUX = '/sys/fs/selinux/enforce';
 
+export const hasSelinux = (): Promise<boolean> =>
+  access(SELINUX).then(
+    () => true,
+    () => false,
+  );
+
 /** Refuses by name what cannot be honoured. */
-export function checkContainer(config: ContainerConfig, pod: Pod, selinux: () => boolean = () => existsSync(SELINUX)): void {
+export function checkContainer(config: ContainerConfig, pod: Pod, { selinux }: { readonly selinux: boolean }): void {
   if (config.metadata === undefined || config.metadata.name === '') throw unknown('container config must include metadata');
   if (config.windows !== undefined) throw notImplemented('windows is not supported');
   if (config.CDIDevices.length > 0) throw notImplemented('CDI_devices are not supported');
   for (const mount of config.mounts) {
     const where = `mount "${mount.containerPath}"`;
     if (mount.image !== undefined) throw notImplemented(`${where}: image volumes are not supported`);
-    if (mount.selinuxRelabel && selinux()) throw notImplemented(`${where}: selinux_relabel is not supported`);
+    if (mount.selinuxRelabel && selinux) throw notImplemented(`${where}: selinux_relabel is not supported`);
     if (mount.imageSubPath !== '') throw notImplemented(`${where}: image_sub_path is not supported`);
     if (mount.mountOptions.length > 0) throw notImplemented(`${where}: mount_options are not supported`);
     if (mount.uidMappings.length > 0 || mount.gidMappings.length > 0)

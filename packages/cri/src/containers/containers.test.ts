@@ -54,8 +54,8 @@ test('files are labelled anew where there are labels only', () => {
     metadata: { name: 'c' },
     mounts: [{ containerPath: '/a', hostPath: '/a', selinuxRelabel: true }],
   });
-  checkContainer(config, pod, () => false);
-  expect(() => checkContainer(config, pod, () => true)).toThrow('mount "/a": selinux_relabel');
+  checkContainer(config, pod, { selinux: false });
+  expect(() => checkContainer(config, pod, { selinux: true })).toThrow('mount "/a": selinux_relabel');
 });
 
 test('kubelet names signals, and is told the same name', () => {
@@ -135,5 +135,5 @@ test.each([
   [{ linux: { securityContext: { apparmor: { profileType: 2 } } } }, 'apparmor'],
 ])('%j is refused by name', (change, words) => {
   const pod = { id: 'p', config: PodSandboxConfig.create() } as Pod;
-  expect(() => checkContainer(ContainerConfig.fromPartial({ metadata: { name: 'c' }, ...change }), pod)).toThrow(words);
+  expect(() => checkContainer(ContainerConfig.fromPartial({ metadata: { name: 'c' }, ...change }), pod, { selinux: false })).toThrow(words);
 });

@@ -10,7 +10,7 @@ import { placesOf } from '../sandboxes/files';
 import type { Needs } from '../sandboxes/needs';
 import type { Pod } from '../sandboxes/pod';
 import { stateOf } from '../sandboxes/status';
-import { checkContainer } from './check';
+import { checkContainer, hasSelinux } from './check';
 import { findContainer } from './find';
 import { type ContainerFacts, extensionsOf } from './record';
 import { taskOf } from './settle';
@@ -24,7 +24,7 @@ export async function createContainer(needs: Needs, caller: CallContext, request
   if (config === undefined) throw unknown('container config must be given');
   const pod = await findPod(needs, caller, request.podSandboxId);
   if (pod === undefined) throw notFound(`failed to find sandbox id "${request.podSandboxId}": not found`);
-  checkContainer(config, pod);
+  checkContainer(config, pod, { selinux: await hasSelinux() });
   const { ready, pid } = await stateOf(needs, caller, pod.id);
   if (!ready) throw failedPrecondition(`sandbox "${pod.id}" is not ready: no container can be made in it`);
   const wanted = config.image?.image ?? '';

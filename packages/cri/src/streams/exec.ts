@@ -58,8 +58,8 @@ export async function runExec(
 }
 
 /** What a shell needs of a terminal, as runtimes give it to the first process. */
-function environment({ process }: Spec, tty: boolean): readonly string[] {
-  const given = process?.env ?? [];
+function environment(spec: Spec, tty: boolean): readonly string[] {
+  const given = spec.process?.env ?? [];
   return tty && !given.some((entry) => entry.startsWith('TERM=')) ? [...given, 'TERM=xterm'] : given;
 }
 
