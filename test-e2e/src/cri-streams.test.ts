@@ -215,6 +215,23 @@ describe('exec, attach and port-forward as kubelet asks for them', () => {
     }
   });
 
+  test('the service ends with clients connected; what they were connected to goes on, and is there for the next', async () => {
+    const fed = await started(pod, 'fed', 'while read line; do echo "got $line"; done', { stdin: true });
+    const [running, attached] = [await exec('echo begun; sleep 1000'), await attach(fed, { stdin: true })];
+    await running.until(1, 'begun');
+    attached.send(0, 'one\n');
+    await attached.until(1, 'got one');
+    const began = Date.now();
+    await engine.halt();
+    expect(Date.now() - began).toBeLessThan(20_000);
+    await Promise.all([running.closed, attached.closed]);
+    await engine.start();
+    expect((await status(fed))?.state).toBe(ContainerState.CONTAINER_RUNNING);
+    const next = await attach(fed, { stdin: true });
+    next.send(0, 'two\n');
+    await next.until(1, 'got two');
+  }, 120_000);
+
   const minor = Number(/v1\.(\d+)/.exec(spawnSync('kubectl', ['version', '--client'], { encoding: 'utf8' }).stdout ?? '')?.[1] ?? 0);
   const withKubectl = minor >= 31 ? describe : describe.skip;
   withKubectl.each(['true', 'false'])(`kubectl, WebSockets %s${minor >= 31 ? '' : ' [needs kubectl 1.31]'}`, (webSockets) => {

@@ -47,14 +47,17 @@ export async function runExec(
     void followSizes(needs, ctx, named, streams.resizes);
     streams.stdin?.pipe(socket);
     const said = carryOutput(socket, tty, streams).catch(() => undefined); // a monitor that dies has said all
-    signal.addEventListener('abort', () => socket.destroy(), { once: true });
+    const leave = (): void => void socket.destroy();
+    signal.addEventListener('abort', leave, { once: true });
+    if (signal.aborted) leave();
     ended = Promise.all([exit, said]).then(([{ exitStatus }]) => exitStatus);
   } catch (error) {
     await forget();
     throw error;
   }
   const done = ended.finally(forget);
-  return Promise.race([done, gone(signal)]).finally(() => done.catch(() => undefined));
+  done.catch(() => undefined); // a client that is gone does not hear of it
+  return Promise.race([done, gone(signal)]);
 }
 
 /** What a shell needs of a terminal, as runtimes give it to the first process. */
