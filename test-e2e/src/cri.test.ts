@@ -358,6 +358,27 @@ describe("Kubernetes' container runtime interface", () => {
       expect(ids).toEqual([container, pod, pod]);
     });
 
+    test("a sandbox's profile is asked to be one; a read-only mount is so at its top, or all the way down where that is asked for", async () => {
+      const seccomp = { profileType: 2, localhostRef: '/nosuch' };
+      await expect(run('profile', { linux: { securityContext: { seccomp } } })).rejects.toThrow('seccomp profile "/nosuch" cannot be used');
+      const source = join(engine.folder, 'with-mount');
+      mkdirSync(join(source, 'below'), { recursive: true });
+      await engine.onHost('mount', ['-t', 'tmpfs', 'tmpfs', join(source, 'below')]);
+      try {
+        const pod = await run('read-only');
+        const mounts = [
+          { containerPath: '/top', hostPath: source, readonly: true },
+          { containerPath: '/all', hostPath: source, readonly: true, recursiveReadOnly: true },
+        ];
+        const container = await started(pod, 'main', { ...sh('sleep 1000'), mounts });
+        const touch = async (path: string) => (await exec(container, `touch ${path}`)).exitCode;
+        expect([await touch('/top/x'), await touch('/top/below/x'), await touch('/all/below/x')]).toEqual([1, 0, 1]);
+      } finally {
+        for (const pod of pods.splice(0)) await cri.runtime.removePodSandbox(ctx, { podSandboxId: pod });
+        await engine.onHost('umount', [join(source, 'below')]);
+      }
+    });
+
     test('events tell the life of a pod in its order', async () => {
       const stop = new AbortController();
       const seen: string[] = [];

@@ -1,5 +1,5 @@
 import { access } from 'node:fs/promises';
-import { type ContainerConfig, NamespaceMode, SecurityProfile_ProfileType } from '@gantry/api/runtime/v1/api';
+import { type ContainerConfig, MountPropagation, NamespaceMode, SecurityProfile_ProfileType } from '@gantry/api/runtime/v1/api';
 import { failedPrecondition, notImplemented } from '@gantry/rpc';
 import { unknown } from '../failures';
 import type { Pod } from '../sandboxes/pod';
@@ -28,6 +28,8 @@ export function checkContainer(config: ContainerConfig, pod: Pod, { selinux }: {
       throw notImplemented(`${where}: uidMappings and gidMappings are not supported`);
     if (mount.hostPath === '') throw unknown(`${where}: host_path must be set`);
     if (mount.recursiveReadOnly && !mount.readonly) throw unknown(`${where}: recursive_read_only needs readonly`);
+    if (mount.recursiveReadOnly && mount.propagation !== MountPropagation.PROPAGATION_PRIVATE)
+      throw unknown(`${where}: recursive_read_only needs propagation to be private`);
   }
   const security = config.linux?.securityContext;
   if (security === undefined) return;

@@ -129,6 +129,8 @@ test.each([
   [{ CDIDevices: [{ name: 'v/x=0' }] }, 'CDI_devices'],
   [{ mounts: [{ containerPath: '/a', image: {} }] }, 'mount "/a": image volumes'],
   [{ mounts: [{ containerPath: '/a' }] }, 'host_path must be set'],
+  [{ mounts: [{ containerPath: '/a', hostPath: '/a', recursiveReadOnly: true }] }, 'needs readonly'],
+  [{ mounts: [{ containerPath: '/a', hostPath: '/a', readonly: true, recursiveReadOnly: true, propagation: 1 }] }, 'to be private'],
   [{ linux: { securityContext: { privileged: true } } }, 'no privileged container allowed'],
   [{ linux: { securityContext: { capabilities: { addAmbientCapabilities: ['X'] } } } }, 'add_ambient_capabilities'],
   [{ linux: { securityContext: { selinuxOptions: { type: 'x' } } } }, 'selinux_options'],

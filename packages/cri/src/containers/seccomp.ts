@@ -5,7 +5,9 @@ import { errorText } from '@gantry/rpc';
 import { unknown } from '../failures';
 
 /** Which system calls a container may make. One that says nothing may make all: kubelet always says. */
-export async function seccompOf(security: LinuxContainerSecurityContext | undefined): Promise<'default' | 'unconfined' | SeccompProfile> {
+export async function seccompOf(
+  security: Pick<LinuxContainerSecurityContext, 'privileged' | 'seccomp' | 'seccompProfilePath'> | undefined,
+): Promise<'default' | 'unconfined' | SeccompProfile> {
   if (security === undefined || security.privileged) return 'unconfined';
   if (security.seccomp !== undefined) {
     const { profileType, localhostRef } = security.seccomp;

@@ -123,6 +123,7 @@ async function mountOf(mount: ContainerConfig['mounts'][number]): Promise<MountR
     destination: posix.normalize(posix.join('/', mount.containerPath)),
     rw: !mount.readonly,
     propagation: propagations[mount.propagation],
+    readOnlyNonRecursive: !mount.recursiveReadOnly,
     readOnlyForceRecursive: mount.recursiveReadOnly,
   });
 }

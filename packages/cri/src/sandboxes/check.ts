@@ -24,12 +24,6 @@ export function checkPod(config: PodSandboxConfig, handler: string): void {
     throw notImplemented('security_context.selinux_options: SELinux is not supported');
   if (security?.apparmor?.profileType === SecurityProfile_ProfileType.Localhost)
     throw notImplemented('security_context.apparmor: profiles of the host are not supported');
-  // What holds a pod runs no program: kubelet's user and default profile bind nothing there, a profile of the host would have to.
-  if (
-    security?.seccomp?.profileType === SecurityProfile_ProfileType.Localhost ||
-    security?.seccompProfilePath.startsWith('localhost/') === true
-  )
-    throw notImplemented('security_context.seccomp: profiles of the host are not supported for a sandbox');
   if (security?.runAsGroup !== undefined && security.runAsUser === undefined)
     throw unknown('run_as_group is specified without run_as_user');
 }

@@ -55,8 +55,6 @@ test.each([
   [withModes({ network: NamespaceMode.NODE }), '', 'private UTS namespace'],
   [withModes({ usernsOptions: { mode: NamespaceMode.POD } }), '', 'userns_options'],
   [withModes({ ipc: NamespaceMode.CONTAINER }), '', 'POD or NODE'],
-  [pod({ linux: { securityContext: { seccomp: { profileType: 2, localhostRef: '/p' } } } }), '', 'security_context.seccomp'],
-  [pod({ linux: { securityContext: { seccompProfilePath: 'localhost//p' } } }), '', 'security_context.seccomp'],
   [pod({ linux: { securityContext: { runAsGroup: { value: 1n } } } }), '', 'run_as_group'],
 ])('a pod that cannot be is refused by name', (config, handler, words) => expect(() => checkPod(config, handler)).toThrow(words));
 

@@ -10,6 +10,7 @@ import {
 } from '@gantry/api/runtime/v1/api';
 import type { LinuxNamespace, Spec } from '@gantry/oci';
 import { type CallContext, detached, errorText, isErrorOf, prefixed } from '@gantry/rpc';
+import { seccompOf } from '../containers/seccomp';
 import { unknown } from '../failures';
 import { checkPod } from './check';
 import { addByCni } from './cni';
@@ -22,6 +23,9 @@ import { extensionsOf, isHostNetwork, namespacesOf, type PodFacts, podName, SAND
 export async function runPod(needs: Needs, caller: CallContext, { config, runtimeHandler }: RunPodSandboxRequest): Promise<string> {
   if (config === undefined) throw unknown('sandbox config must be given');
   checkPod(config, runtimeHandler);
+  // What holds a pod runs no program: a profile binds nothing there, and is only asked to be one.
+  const { seccomp, seccompProfilePath } = config.linux?.securityContext ?? {};
+  await seccompOf({ privileged: false, seccomp, seccompProfilePath: seccompProfilePath ?? '' });
   const id = randomBytes(32).toString('hex');
   needs.names.reserve('sandbox', podName(config), id);
   const ctx = detached(caller); // kubelet asks again under a new id: what is begun is finished or undone
