@@ -18,11 +18,11 @@ const IDLE_MS = 30_000;
 export async function servePlanner(path: string, verbs: Verbs): Promise<void> {
   await converse(new Socket({ fd: FIRST }), verbs);
   if (path === '') return;
-  await enterOwnCgroup();
+  let inode: number | undefined;
   let running = 0;
   let idle: Timer | undefined;
   const end = (): void => {
-    if (owns(path, inode)) unlinkSync(path);
+    if (inode !== undefined && owns(path, inode)) unlinkSync(path);
     server.close();
     leaveDirectory(dirname(path));
     leaveOwnCgroup();
@@ -40,12 +40,13 @@ export async function servePlanner(path: string, verbs: Verbs): Promise<void> {
       rest();
     });
   });
+  process.on('SIGTERM', end); // before anything is made that it takes away
+  await enterOwnCgroup();
   const mine = `${path}.${process.pid}`;
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 }); // another that ended since the call began may have taken it away
   await new Promise<void>((resolve) => server.listen(mine, resolve));
-  const inode = lstatSync(mine).ino;
+  inode = lstatSync(mine).ino;
   renameSync(mine, path);
-  process.on('SIGTERM', end);
   rest();
 }
 
