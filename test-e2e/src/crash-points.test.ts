@@ -10,12 +10,14 @@ import { bundles, command, loadBusybox, pinnedNode, removeGroups, startEngine, t
 
 /** Every step of every service in `tools/test --all`; in the everyday run one of each operation. GANTRY_POINTS: so many of each operation and service. */
 const everyday = process.env['GANTRY_POINTS'] === undefined && !process.env['GANTRY_TEST_ALL'];
+/** The everyday run ends the same steps each time: a red run is of the change that it is made for. Others are drawn anew. */
+const EVERYDAY_SEED = 747501581;
 const most = Number(process.env['GANTRY_POINTS'] ?? (everyday ? 1 : Infinity));
 const chosen = (process.env['GANTRY_VICTIM'] ?? '').split(',').filter(Boolean);
 const dying = victims.filter((victim) => chosen.length === 0 || chosen.includes(victim));
 
 describe('a service that ends at a step of an operation', () => {
-  const seed = seedOfRun();
+  const seed = everyday && process.env['GANTRY_SEED'] === undefined ? EVERYDAY_SEED : seedOfRun();
   const random = randomOf(seed);
   const group = `/gantry-points-${process.pid}`;
   let folder = '';
