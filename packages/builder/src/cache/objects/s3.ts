@@ -1,8 +1,8 @@
+import { type AwsCredentials, signV4 } from '@gantry/aws';
 import { type CallContext, invalidArgument } from '@gantry/rpc';
 import type { Attributes } from '../attributes';
 import { bodyOf, call, expectStatus } from './http';
 import { bodyOfBytes, type Body, type ObjectKind, type ObjectPlace } from './objects';
-import { type Credentials, signV4 } from './sign-v4';
 
 /** Environment of the service that stands in for attributes. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -14,7 +14,7 @@ const MOST_BYTES = 5 * 1024 ** 3;
 interface Bucket {
   readonly base: URL;
   readonly region: string;
-  readonly credentials: Credentials | undefined;
+  readonly credentials: AwsCredentials | undefined;
   readonly refreshMs: number;
 }
 
@@ -55,11 +55,13 @@ function baseOf(bucket: string, region: string, endpoint: string | undefined, pa
   return url;
 }
 
-function credentialsOf(attributes: Attributes, environment: Environment): Credentials | undefined {
+function credentialsOf(attributes: Attributes, environment: Environment): AwsCredentials | undefined {
   const id = attributes.text('access_key_id') ?? environment['AWS_ACCESS_KEY_ID'];
   const secret = attributes.text('secret_access_key') ?? environment['AWS_SECRET_ACCESS_KEY'];
   const token = attributes.text('session_token') ?? environment['AWS_SESSION_TOKEN'];
-  return id === undefined || secret === undefined ? undefined : { id, secret, ...(token === undefined ? {} : { token }) };
+  return id === undefined || secret === undefined
+    ? undefined
+    : { accessKeyId: id, secretAccessKey: secret, ...(token === undefined ? {} : { sessionToken: token }) };
 }
 
 function place(bucket: Bucket, blobName: (digest: string) => string, documents: readonly string[]): ObjectPlace {
@@ -129,7 +131,12 @@ interface Question {
 async function ask(bucket: Bucket, ctx: CallContext, { method, name, headers = {}, body }: Question): ReturnType<typeof call> {
   const url = urlOf(bucket, name);
   const payload = body === undefined ? NOTHING : body.digest.slice(body.digest.indexOf(':') + 1);
-  const signed = signV4({ method, url, headers, payload, region: bucket.region, service: 's3', at: new Date() }, bucket.credentials);
+  const { region, credentials } = bucket;
+  const hashed = { ...headers, 'x-amz-content-sha256': payload };
+  const signed =
+    credentials === undefined
+      ? headers
+      : signV4({ method, url, headers: hashed, payload, region, service: 's3', at: new Date() }, credentials);
   return call(ctx, { method, url, headers: signed, ...(body === undefined ? {} : { body }) });
 }
 

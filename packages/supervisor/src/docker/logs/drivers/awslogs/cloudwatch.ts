@@ -1,7 +1,8 @@
+import { hash } from 'node:crypto';
+import { signV4 } from '@gantry/aws';
 import { errorText, GantryError, unavailable } from '@gantry/rpc';
 import type { HttpAnswer, HttpClient } from '../wires/http';
 import type { CredentialSource } from './credentials';
-import { signed } from './signature';
 
 const SERVICE = 'logs';
 /** Errors that the service's model gives an operation; all others are told as `api error`. */
@@ -73,7 +74,10 @@ export class CloudWatch {
     } as const;
     const keys = await credentials.get(signal);
     // Unsigned, as by others: there are proxies that change it.
-    const given = { ...signed(request, keys, { region, service: SERVICE, at: new Date() }), 'User-Agent': 'Gantry' };
+    const given = {
+      ...signV4({ ...request, payload: hash('sha256', body), region, service: SERVICE, at: new Date() }, keys),
+      'User-Agent': 'Gantry',
+    };
     return client.ask({ ...request, headers: given }, signal).catch((error: unknown) => {
       signal.throwIfAborted();
       throw unavailable(`https response error StatusCode: 0, RequestID: , request send failed, ${errorText(error)}`, { cause: error });

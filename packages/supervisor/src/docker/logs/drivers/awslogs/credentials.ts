@@ -1,15 +1,21 @@
 import { readFile } from 'node:fs/promises';
+import type { AwsCredentials } from '@gantry/aws';
 import { errorText, unavailable } from '@gantry/rpc';
 import type { LogOptions } from '../../options/cache';
 import type { Environment } from '../config';
 import type { HttpClient } from '../wires/http';
 import { instanceData } from './instance-data';
 import { profileCredentials } from './profile';
-import type { AwsCredentials } from './signature';
+
+/** Such as are good for a while. */
+export interface Credentials extends AwsCredentials {
+  /** Milliseconds since the epoch after which others are to be asked for. */
+  readonly expires?: number;
+}
 
 export interface CredentialSource {
-  /** Such as are good for a while. Throws unavailable when nobody gives any. */
-  get(signal: AbortSignal): Promise<AwsCredentials>;
+  /** Throws unavailable when nobody gives any. */
+  get(signal: AbortSignal): Promise<Credentials>;
 }
 
 /** Where containers of ECS ask. */
@@ -22,8 +28,8 @@ const ROLES = '/latest/meta-data/iam/security-credentials/';
 
 /** Looks where AWS's SDK looks, in its order: an endpoint of the options, environment, files, container, instance. */
 export function credentialSource(options: LogOptions, env: Environment, client: HttpClient): CredentialSource {
-  let known: AwsCredentials | undefined;
-  const look = async (signal: AbortSignal): Promise<AwsCredentials> => {
+  let known: Credentials | undefined;
+  const look = async (signal: AbortSignal): Promise<Credentials> => {
     const endpoint = options['awslogs-credentials-endpoint'];
     if (endpoint !== undefined) return fromEndpoint(client, new URL(`${CONTAINER_HOST}${endpoint}`), {}, signal);
     return (
@@ -47,7 +53,7 @@ export function credentialSource(options: LogOptions, env: Environment, client: 
   };
 }
 
-function fromEnvironment(env: Environment): AwsCredentials | undefined {
+function fromEnvironment(env: Environment): Credentials | undefined {
   const accessKeyId = env['AWS_ACCESS_KEY_ID'] || env['AWS_ACCESS_KEY'] || '';
   const secretAccessKey = env['AWS_SECRET_ACCESS_KEY'] || env['AWS_SECRET_KEY'] || '';
   const sessionToken = env['AWS_SESSION_TOKEN'] ?? '';
@@ -58,7 +64,7 @@ function fromEnvironment(env: Environment): AwsCredentials | undefined {
   return { accessKeyId, secretAccessKey, ...(sessionToken === '' ? {} : { sessionToken }) };
 }
 
-async function fromContainer(env: Environment, client: HttpClient, signal: AbortSignal): Promise<AwsCredentials | undefined> {
+async function fromContainer(env: Environment, client: HttpClient, signal: AbortSignal): Promise<Credentials | undefined> {
   const [relative, full] = [env['AWS_CONTAINER_CREDENTIALS_RELATIVE_URI'] ?? '', env['AWS_CONTAINER_CREDENTIALS_FULL_URI'] ?? ''];
   if (relative === '' && full === '') return undefined;
   const url = new URL(relative === '' ? full : `${CONTAINER_HOST}${relative}`);
@@ -75,7 +81,7 @@ async function fromEndpoint(
   url: URL,
   headers: Readonly<Record<string, string>>,
   signal: AbortSignal,
-): Promise<AwsCredentials> {
+): Promise<Credentials> {
   const { status, statusText, text } = await client.ask(
     { method: 'GET', url, headers: { Accept: 'application/json', ...headers }, timeoutMs: 5000 },
     signal,
@@ -84,7 +90,7 @@ async function fromEndpoint(
   return readCredentials(text);
 }
 
-async function fromInstance(env: Environment, client: HttpClient, signal: AbortSignal): Promise<AwsCredentials> {
+async function fromInstance(env: Environment, client: HttpClient, signal: AbortSignal): Promise<Credentials> {
   try {
     const [role = ''] = (await instanceData(client, env, ROLES, signal)).split('\n');
     if (role === '') throw unavailable('the instance has no role');
@@ -95,7 +101,7 @@ async function fromInstance(env: Environment, client: HttpClient, signal: AbortS
 }
 
 /** What the endpoints of containers and instances answer. */
-function readCredentials(text: string): AwsCredentials {
+function readCredentials(text: string): Credentials {
   const said = JSON.parse(text) as Readonly<Record<string, unknown>>;
   const word = (name: string): string => (typeof said[name] === 'string' ? said[name] : '');
   const [accessKeyId, secretAccessKey, sessionToken] = [word('AccessKeyId'), word('SecretAccessKey'), word('Token')];

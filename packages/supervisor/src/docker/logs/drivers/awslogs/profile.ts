@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import type { AwsCredentials } from '@gantry/aws';
 import { hasCode } from '@gantry/linux';
 import { unavailable } from '@gantry/rpc';
 import type { Environment } from '../config';
-import type { AwsCredentials } from './signature';
 
 type Section = Readonly<Record<string, string>>;
 

@@ -1,0 +1,1 @@
+export { type AwsCredentials, type Signable, signV4 } from './sign-v4';
