@@ -1,7 +1,7 @@
 import { type CallContext, shortSocketPath } from '@gantry/rpc';
+import { attachMonitor } from '@gantry/rpc/monitor';
 import type { AttachRequest, ProcessStreams } from '@gantry/streaming';
 import type { Needs } from '../sandboxes/needs';
-import { attachMonitor } from './monitor';
 import { carryOutput } from './output';
 import { followSizes } from './resize';
 import { requireRunning } from './running';

@@ -1,5 +1,6 @@
 import type { AttachResponse } from '@gantry/api/gantry/engine/v1/containers';
 import { internal } from '@gantry/rpc';
+import { attachMonitor } from '@gantry/rpc/monitor';
 import type { Duplex, Transform } from 'node:stream';
 import type { EngineClients } from '../../engine/engine';
 import { hasBody, readBody } from '../../http/body';
@@ -8,7 +9,6 @@ import { copyTicket } from '../../streams/copy-ticket';
 import { parseDetachKeys } from '../../streams/detach-keys';
 import { RAW_STREAM, takeOver } from '../../streams/hijack';
 import { whenTaken } from '../../streams/hold';
-import { attachMonitor } from '../../streams/monitor';
 import { closeClient, splice } from '../../streams/splice';
 
 /** How the client's end is made once the engine has registered the attach. */
@@ -72,7 +72,7 @@ interface Joint {
 
 async function join(x: Exchange, engine: EngineClients, { message, client, wish, through, keys }: Joint): Promise<void> {
   const stdin = wish.stdin && message.openStdin;
-  const monitor = await attachMonitor(message.socket, { op: 'attach', stdin, stdout: wish.stdout, stderr: wish.stderr }, x.ctx.signal);
+  const { socket: monitor } = await attachMonitor(message.socket, { ...wish, stdin }, x.ctx.signal);
   const written = engine.outputs.begin(message.containerId);
   const done = splice(client, monitor, {
     stdin,

@@ -1,5 +1,6 @@
 import type { ExecStartResponse } from '@gantry/api/gantry/engine/v1/containers';
 import { detached, internal, isGantryError } from '@gantry/rpc';
+import { attachMonitor } from '@gantry/rpc/monitor';
 import type { Socket } from 'node:net';
 import { type ExecStartBody, execStartBody } from '@gantry/docker-api';
 import type { EngineClients } from '../../engine/engine';
@@ -9,7 +10,6 @@ import type { Exchange, Route } from '../../http/exchange';
 import { parseDetachKeys } from '../../streams/detach-keys';
 import { Deframer, frame, Framer } from '../../streams/frames';
 import { takeOver } from '../../streams/hijack';
-import { attachMonitor } from '../../streams/monitor';
 import { closeClient, splice } from '../../streams/splice';
 
 /** Longest wait for the exit code to be recorded after the last byte of output, milliseconds: clients ask for it right after. */
@@ -71,11 +71,7 @@ interface Joint {
 }
 
 async function join(x: Exchange, engine: EngineClients, { exec, framed, messages }: Joint): Promise<Socket> {
-  const monitor = await attachMonitor(
-    exec.socket,
-    { op: 'attach', stdin: exec.stdin, stdout: exec.stdout, stderr: exec.stderr },
-    x.ctx.signal,
-  );
+  const { socket: monitor } = await attachMonitor(exec.socket, exec, x.ctx.signal);
   const outcome = follow(messages);
   const client = takeOver(x, !framed);
   const through = framed === !exec.tty ? undefined : framed ? new Framer() : new Deframer();

@@ -1,29 +1,36 @@
 import { connect, type Socket } from 'node:net';
-import { internal, unavailable } from '@gantry/rpc';
+import { internal, unavailable } from '../errors';
 
-export interface MonitorAttach {
-  readonly op: 'attach';
+/** Which streams a client wants. */
+export interface MonitorWish {
   readonly stdin: boolean;
   readonly stdout: boolean;
   readonly stderr: boolean;
+}
+
+export interface Attached {
+  /** Output comes out of it, in frames unless it is a terminal's; what is written to it is input, and its half-close is input's end. */
+  readonly socket: Socket;
+  readonly tty: boolean;
 }
 
 /** Longest handshake, milliseconds: the monitor answers at once or is stuck. */
 const HANDSHAKE_MS = 5000;
 const REPLY_LIMIT = 4096;
 
-/** Connects to a task's monitor and attaches; after it the socket carries output down and stdin up. Errors: unavailable, internal. */
-export async function attachMonitor(path: string, request: MonitorAttach, signal: AbortSignal): Promise<Socket> {
+/** Connects to the monitor of a task or an exec (packages/native/monitor). A signal cuts the connection whenever it is aborted. Errors: unavailable, internal. */
+export async function attachMonitor(path: string, { stdin, stdout, stderr }: MonitorWish, signal?: AbortSignal): Promise<Attached> {
   const socket = connect({ path, allowHalfOpen: true });
   // Not by connect's own signal: at the end of each call it would make an error that nobody reads, stack and all.
   const leave = (): void => void socket.destroy();
-  signal.addEventListener('abort', leave, { once: true });
-  socket.once('close', () => signal.removeEventListener('abort', leave));
-  if (signal.aborted) leave();
+  signal?.addEventListener('abort', leave, { once: true });
+  socket.once('close', () => signal?.removeEventListener('abort', leave));
+  if (signal?.aborted === true) leave();
   try {
-    const reply = await handshake(socket, `${JSON.stringify(request)}\n`);
+    const reply = await handshake(socket, `${JSON.stringify({ op: 'attach', stdin, stdout, stderr })}\n`);
     if (!reply.ok) throw internal(`the monitor refused to attach: ${reply.error ?? 'no reason given'}`);
-    return socket;
+    socket.on('error', () => undefined); // its end tells enough
+    return { socket, tty: reply.tty === true };
   } catch (error) {
     socket.destroy();
     throw error;
@@ -32,6 +39,7 @@ export async function attachMonitor(path: string, request: MonitorAttach, signal
 
 interface Reply {
   readonly ok: boolean;
+  readonly tty?: boolean;
   readonly error?: string;
 }
 

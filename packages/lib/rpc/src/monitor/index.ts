@@ -1,0 +1,2 @@
+export { type Attached, attachMonitor, type MonitorWish } from './attach';
+export { FrameReader, STDERR } from './frames';
