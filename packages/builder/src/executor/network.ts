@@ -1,3 +1,4 @@
+import { ConnectRequest } from '@gantry/api/gantry/network/v1/network';
 import { type CallContext, failedPrecondition, isErrorOf, notFound } from '@gantry/rpc';
 import { insist } from '../worker/insist';
 import type { ContainerWish } from './executor';
@@ -77,25 +78,14 @@ export async function connectNetwork(
   }: { readonly id: string; readonly pid: number; readonly wish: ContainerWish } & Pick<NetworkPlace, 'connectTo'>,
 ): Promise<() => Promise<void>> {
   if (connectTo === undefined || network === undefined) return () => Promise.resolve();
-  const asked = {
+  const asked = ConnectRequest.fromPartial({
     networkRef: connectTo,
     sandboxId: id,
     netnsPath: `/proc/${pid}/ns/net`,
     containerName: id,
     hostname: wish.hostname,
-    domainname: '',
-    aliases: [],
-    ipAddress: '',
-    ipv6Address: '',
-    linkLocalIps: [],
-    macAddress: '',
-    driverOptions: {},
-    ports: [],
-    dnsServers: [],
-    gatewayPriority: 0n,
     owner: ownerOf(settings),
-    links: {},
-  };
+  });
   const release = async (): Promise<void> => void (await insist(() => network.releaseSandbox(ctx, { sandboxId: id })));
   try {
     await network.connect(ctx, asked);

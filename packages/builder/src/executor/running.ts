@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { packJson } from '@gantry/api';
+import { OCI_PROCESS_TYPE_URL, packJson } from '@gantry/api';
 import { alreadyExists, type CallContext, detached, failedPrecondition, isErrorOf, notFound } from '@gantry/rpc';
 import type { ResolvedUser } from '@gantry/spec';
 import type { ContainerWish, Exit, LiveProcess, ProcessWish } from './executor';
@@ -24,8 +24,6 @@ interface Entry {
   readonly alive: Promise<Alive>;
   readonly gone: Promise<never>;
 }
-
-const OCI_PROCESS_TYPE_URL = 'types.containerd.io/opencontainers/runtime-spec/1/Process';
 
 /** The containers that run or are about to, for further processes in them. */
 export class RunningContainers {

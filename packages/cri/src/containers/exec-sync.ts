@@ -3,17 +3,15 @@ import { mkdir, rm } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { join } from 'node:path';
-import { packJson } from '@gantry/api';
-import { ContainerState, type ExecSyncResponse } from '@gantry/api/runtime/v1/api';
+import { OCI_PROCESS_TYPE_URL, packJson } from '@gantry/api';
+import type { ExecSyncResponse } from '@gantry/api/runtime/v1/api';
 import { AT, O, S, syscalls } from '@gantry/linux';
-import type { Spec } from '@gantry/oci';
 import { type CallContext, deadlineExceeded, detached, isErrorOf, pause, prefixed } from '@gantry/rpc';
 import { unknown } from '../failures';
 import type { Needs } from '../sandboxes/needs';
-import type { Contained } from './record';
-import { stateOf, taskOf } from './settle';
+import { type Contained, specOf } from './record';
+import { insistOnRunning } from './settle';
 
-export const PROCESS_TYPE = 'types.containerd.io/opencontainers/runtime-spec/1/Process';
 /** Bytes of each output that are kept: both together, and what is around them, fit into a message. */
 const MOST = 7 * 1024 * 1024;
 /** Milliseconds for output that was written before the end and comes after it: who holds the pipe longer is not waited for. */
@@ -29,22 +27,20 @@ export async function execSync(
   const { tasks } = needs.services;
   const ctx = detached(caller);
   if (wish.cmd.length === 0) throw unknown('failed to start exec: args must not be empty');
-  const state = stateOf(container, await taskOf(needs, ctx, container.id));
-  if (state !== ContainerState.CONTAINER_RUNNING) throw unknown(`container is in ${ContainerState[state]} state`);
+  await insistOnRunning(needs, ctx, container);
   const named = { containerId: container.id, execId: randomBytes(16).toString('hex') };
   const folder = join(needs.roots.run, 'cri', `exec-${named.execId}`);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const [stdout, stderr] = [new Output(join(folder, '1')), new Output(join(folder, '2'))];
   try {
-    const spec = JSON.parse(Buffer.from(container.record.spec?.value ?? '').toString()) as Spec;
-    const process = { ...spec.process, terminal: false, args: wish.cmd };
+    const process = { ...specOf(container).process, terminal: false, args: wish.cmd };
     await tasks.exec(ctx, {
       ...named,
       terminal: false,
       stdin: '',
       stdout: stdout.path,
       stderr: stderr.path,
-      spec: packJson(PROCESS_TYPE, process),
+      spec: packJson(OCI_PROCESS_TYPE_URL, process),
     });
     try {
       stdout.read();

@@ -2,6 +2,7 @@ import { packAny, packJson, unpackAny } from '@gantry/api';
 import type { Container as Record_ } from '@gantry/api/containerd/services/containers/v1/containers';
 import type { Any } from '@gantry/api/google/protobuf/any';
 import { ContainerConfig } from '@gantry/api/runtime/v1/api';
+import type { Spec } from '@gantry/oci';
 import { nanosOf } from '../sandboxes/pod';
 
 const CONFIG = 'gantry.io/cri.config';
@@ -53,6 +54,9 @@ export function containedOf(record: Record_): Contained | undefined {
     record,
   };
 }
+
+/** Its config.json. */
+export const specOf = ({ record }: Pick<Contained, 'record'>): Spec => JSON.parse(Buffer.from(record.spec?.value ?? '').toString()) as Spec;
 
 export const extensionsOf = ({ config, facts }: Pick<Contained, 'config' | 'facts'>): Record<string, Any> => ({
   [CONFIG]: packAny(ContainerConfig, config),

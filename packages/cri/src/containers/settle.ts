@@ -2,6 +2,7 @@ import { Status } from '@gantry/api/containerd/v1/types/task';
 import type { Process } from '@gantry/api/containerd/v1/types/task';
 import { ContainerEventType, ContainerState } from '@gantry/api/runtime/v1/api';
 import { type CallContext, detached, isErrorOf } from '@gantry/rpc';
+import { unknown } from '../failures';
 import type { Needs } from '../sandboxes/needs';
 import { nanosOf } from '../sandboxes/pod';
 import { note } from './note';
@@ -28,6 +29,12 @@ export function stateOf({ facts }: Pick<Contained, 'facts'>, task: Pick<Process,
     return ContainerState.CONTAINER_RUNNING;
   if (task?.status === Status.STOPPED) return ContainerState.CONTAINER_EXITED;
   return facts.startedAt === '' || task?.status === Status.CREATED ? ContainerState.CONTAINER_CREATED : ContainerState.CONTAINER_EXITED;
+}
+
+/** Errors: unknown, for a container that does not run. */
+export async function insistOnRunning(needs: Pick<Needs, 'services'>, ctx: CallContext, container: Contained): Promise<void> {
+  const state = stateOf(container, await taskOf(needs, ctx, container.id));
+  if (state !== ContainerState.CONTAINER_RUNNING) throw unknown(`container is in ${ContainerState[state]} state`);
 }
 
 /** Ends that are being written: one word on each, however many notice it. */

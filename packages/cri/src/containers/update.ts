@@ -1,14 +1,12 @@
-import { OCI_SPEC_TYPE_URL, packJson } from '@gantry/api';
+import { OCI_RESOURCES_TYPE_URL, OCI_SPEC_TYPE_URL, packJson } from '@gantry/api';
 import { ContainerState, type LinuxContainerResources, type UpdateContainerResourcesRequest } from '@gantry/api/runtime/v1/api';
 import type { Spec } from '@gantry/oci';
 import { type CallContext, notImplemented } from '@gantry/rpc';
 import type { Needs } from '../sandboxes/needs';
 import { note } from './note';
-import type { Contained } from './record';
+import { type Contained, specOf } from './record';
 import { resourcesOf } from './resources';
 import { stateOf, taskOf } from './settle';
-
-const RESOURCES_TYPE = 'types.containerd.io/opencontainers/runtime-spec/1/LinuxResources';
 
 /** Limits of a container that exists: at once where it runs, else at its start. What is zero stays as it is. */
 export async function updateResources(
@@ -26,10 +24,10 @@ export async function updateResources(
   if (state === ContainerState.CONTAINER_RUNNING)
     await needs.services.tasks.update(ctx, {
       containerId: id,
-      resources: packJson(RESOURCES_TYPE, resourcesOf(request.linux)),
+      resources: packJson(OCI_RESOURCES_TYPE_URL, resourcesOf(request.linux)),
       annotations: {},
     });
-  const spec = JSON.parse(Buffer.from(record.spec?.value ?? '').toString()) as Spec;
+  const spec = specOf(container);
   const { devices } = spec.linux?.resources ?? {};
   const changed: Spec = {
     ...spec,

@@ -1,4 +1,4 @@
-import type { AddPodRequest } from '@gantry/api/gantry/network/v1/pods';
+import { AddPodRequest } from '@gantry/api/gantry/network/v1/pods';
 import type { PodSandboxConfig } from '@gantry/api/runtime/v1/api';
 import type { CallContext } from '@gantry/rpc';
 import type { Services } from '../services';
@@ -25,10 +25,9 @@ export async function addByCni(
 /** What programs are told of a pod, each what it asks for. */
 export function requestOf({ id, pid, config }: PodPlace): AddPodRequest {
   const { metadata, dnsConfig, linux } = config;
-  return {
+  return AddPodRequest.fromPartial({
     sandboxId: id,
     netnsPath: `/proc/${pid}/ns/net`,
-    interface: '',
     args: {
       IgnoreUnknown: '1',
       K8S_POD_NAMESPACE: metadata?.namespace ?? '',
@@ -39,17 +38,11 @@ export function requestOf({ id, pid, config }: PodPlace): AddPodRequest {
     portMappings: config.portMappings
       .filter(({ hostPort }) => hostPort > 0)
       .map(({ protocol, containerPort, hostPort, hostIp }) => ({ protocol: portWords[protocol], containerPort, hostPort, hostIp })),
-    bandwidth: undefined,
     dns:
       dnsConfig === undefined
         ? undefined
         : { servers: [...dnsConfig.servers], searches: [...dnsConfig.searches], options: [...dnsConfig.options] },
-    ipRangeSets: [],
-    macAddress: '',
-    ipAddresses: [],
-    aliases: [],
     cgroupPath: linux?.cgroupParent ?? '',
-    deviceId: '',
     podAnnotations: { ...config.annotations },
-  };
+  });
 }

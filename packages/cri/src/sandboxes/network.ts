@@ -1,5 +1,5 @@
 import { type PodSandboxConfig, type PortMapping, Protocol } from '@gantry/api/runtime/v1/api';
-import type { PortRequest } from '@gantry/api/gantry/network/v1/network';
+import { ConnectRequest, type PortRequest } from '@gantry/api/gantry/network/v1/network';
 import type { CallContext } from '@gantry/rpc';
 import type { Services } from '../services';
 import { hostnameOf } from './files';
@@ -14,25 +14,16 @@ export async function connectPod(
   pod: { readonly id: string; readonly pid: number; readonly config: PodSandboxConfig; readonly networkRef: string },
 ): Promise<string[]> {
   const { id, config } = pod;
-  const { endpoint } = await network.connect(ctx, {
+  const asked = ConnectRequest.fromPartial({
     networkRef: pod.networkRef,
     sandboxId: id,
     netnsPath: `/proc/${pod.pid}/ns/net`,
     containerName: `pod-${id}`,
     hostname: hostnameOf(config),
-    domainname: '',
-    aliases: [],
-    ipAddress: '',
-    ipv6Address: '',
-    linkLocalIps: [],
-    macAddress: '',
-    driverOptions: {},
     ports: config.portMappings.filter(({ hostPort }) => hostPort > 0).map(portOf),
-    dnsServers: [],
-    gatewayPriority: 0n,
-    links: {},
     owner: OWNER,
   });
+  const { endpoint } = await network.connect(ctx, asked);
   return [endpoint?.ipAddress ?? '', endpoint?.ipv6Address ?? ''].filter((address) => address !== '');
 }
 

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { packJson } from '@gantry/api';
+import { OCI_PROCESS_TYPE_URL, packJson } from '@gantry/api';
 import type { Spec } from '@gantry/oci';
 import { type CallContext, cancelled, errorText, isErrorOf, prefixed, shortSocketPath } from '@gantry/rpc';
 import { attachMonitor } from '@gantry/rpc/monitor';
 import type { ExecRequest, ProcessStreams } from '@gantry/streaming';
-import { PROCESS_TYPE } from '../containers/exec-sync';
+import { specOf } from '../containers/record';
 import type { Needs } from '../sandboxes/needs';
 import { carryOutput } from './output';
 import { followSizes } from './resize';
@@ -20,7 +20,7 @@ export async function runExec(
   const container = await requireRunning(needs, ctx, request.containerId);
   const { tty } = request;
   const named = { containerId: container.id, execId: randomBytes(16).toString('hex') };
-  const spec = JSON.parse(Buffer.from(container.record.spec?.value ?? '').toString()) as Spec;
+  const spec = specOf(container);
   const path = shortSocketPath(needs.roots.run, named.execId);
   const uri = `monitor://${path}`;
   const failed = (error: unknown): Promise<never> => Promise.reject(prefixed(error, `failed to start exec "${named.execId}"`, 'unknown'));
@@ -31,7 +31,7 @@ export async function runExec(
       stdin: request.stdin ? uri : '',
       stdout: uri,
       stderr: tty ? '' : uri,
-      spec: packJson(PROCESS_TYPE, { ...spec.process, terminal: tty, args: request.command, env: environment(spec, tty) }),
+      spec: packJson(OCI_PROCESS_TYPE_URL, { ...spec.process, terminal: tty, args: request.command, env: environment(spec, tty) }),
     })
     .catch(failed);
   const forget = (): Promise<void> => forgotten(needs, ctx, named);

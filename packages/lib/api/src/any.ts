@@ -33,6 +33,10 @@ export function anyTypeName(any: Any): string {
 
 /** containerd's type URL of the OCI runtime spec, which travels as JSON (Container.spec). */
 export const OCI_SPEC_TYPE_URL = 'types.containerd.io/opencontainers/runtime-spec/1/Spec';
+/** Those of its parts: of an exec's process, of an update's limits, of what a runtime can do. */
+export const OCI_PROCESS_TYPE_URL = 'types.containerd.io/opencontainers/runtime-spec/1/Process';
+export const OCI_RESOURCES_TYPE_URL = 'types.containerd.io/opencontainers/runtime-spec/1/LinuxResources';
+export const OCI_FEATURES_TYPE_URL = 'types.containerd.io/opencontainers/runtime-spec/1/features/Features';
 
 /** A value that travels as JSON inside an Any, under a type URL of the caller's choice. */
 export function packJson(typeUrl: string, value: unknown): Any {

@@ -1,5 +1,15 @@
 export type { MessageType } from './any';
-export { OCI_SPEC_TYPE_URL, anyTypeName, isAny, packAny, packJson, unpackAny } from './any';
+export {
+  OCI_FEATURES_TYPE_URL,
+  OCI_PROCESS_TYPE_URL,
+  OCI_RESOURCES_TYPE_URL,
+  OCI_SPEC_TYPE_URL,
+  anyTypeName,
+  isAny,
+  packAny,
+  packJson,
+  unpackAny,
+} from './any';
 export { loadDescriptorSet } from './descriptors';
 export { FLUSH_LABEL, FLUSH_LATER, isFlushedLater } from './flush-label';
 export { formatTimestamp, fromTimestamp, microsToTimestamp, parseTimestamp, timestampAfter, timestampNow, toTimestamp } from './timestamp';

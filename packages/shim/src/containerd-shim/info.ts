@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { OCI_FEATURES_TYPE_URL } from '@gantry/api';
 import { RuntimeInfo } from '@gantry/api/containerd/types/types';
 import { Any } from '@gantry/api/google/protobuf/any';
 import { ownCommand } from '@gantry/service';
@@ -7,7 +8,6 @@ import { readOptions } from '../drivers/options';
 import { packageDirectory } from '../package-directory';
 
 const STDIN = 0;
-const FEATURES_TYPE_URL = 'types.containerd.io/opencontainers/runtime-spec/1/features/Features';
 
 /**
  * `-info`: what the runtime is that a task with these options would get, as containerd.types.RuntimeInfo. Options come as an Any on stdin, which may be
@@ -34,7 +34,7 @@ function featuresOf(program: string, args: readonly string[]): Partial<RuntimeIn
   try {
     return {
       features: {
-        typeUrl: FEATURES_TYPE_URL,
+        typeUrl: OCI_FEATURES_TYPE_URL,
         value: execFileSync(program, [...args, 'features'], { stdio: ['ignore', 'pipe', 'ignore'] }),
       },
     };

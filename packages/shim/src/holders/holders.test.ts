@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Helper, locateProgram } from '@gantry/native';
 import { newContext } from '@gantry/rpc';
-import { holdersHandlers, startTimeOf } from './holders';
+import { startTimeOf } from '../monitor/state-files';
+import { holdersHandlers } from './holders';
 
 const canRun = process.getuid?.() === 0 && existsSync(locateProgram('gantry-native', __dirname));
 const suite = canRun ? describe : describe.skip;

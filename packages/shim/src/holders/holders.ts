@@ -1,15 +1,15 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Holder, HoldersServiceService, HoldRequest } from '@gantry/api/gantry/shim/v1/shim';
 import type { Helper } from '@gantry/native';
 import { GantryError, type Handlers, invalidArgument } from '@gantry/rpc';
-import { writeJson } from '../monitor/state-files';
+import { isSameProcess, readJson, startTimeOf, writeJson } from '../monitor/state-files';
 import { checkIdentifier } from '../tasks/record';
 
 /** Of a holder's process, as it is kept on disk: the number alone may be another's by now. */
 interface Kept {
   readonly pid: number;
-  readonly startTime: string;
+  readonly startTime: number;
 }
 
 /** What of the kernel belongs to one network or ipc namespace; the rest would be the host's. */
@@ -19,12 +19,11 @@ const OF_IPC = /^(?:kernel\.(?:shm_rmid_forced|shmall|shmmax|shmmni|msgmax|msgmn
 /** gantry.shim.v1.HoldersService: processes of the C program, known by a file each, so that the next shim knows them too. */
 export function holdersHandlers(folder: string, helper: Pick<Helper, 'request'>): Handlers<typeof HoldersServiceService> {
   const fileOf = (id: string): string => join(folder, `${checkIdentifier('holder id', id)}.json`);
-  const read = (file: string): Kept | undefined => (existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Kept) : undefined);
-  const told = (id: string, kept: Kept): Holder => ({ id, pid: kept.pid, alive: startTimeOf(kept.pid) === kept.startTime });
+  const told = (id: string, kept: Kept): Holder => ({ id, pid: kept.pid, alive: isSameProcess(kept.pid, kept.startTime) });
   return {
     async hold(_ctx, request) {
       const file = fileOf(request.id);
-      const before = read(file);
+      const before = readJson<Kept>(file);
       if (before !== undefined) return { holder: told(request.id, before) };
       checkSysctls(request);
       const { network, ipc, uts, pid, hostname } = request;
@@ -35,21 +34,26 @@ export function holdersHandlers(folder: string, helper: Pick<Helper, 'request'>)
           answer.code === 'invalid' ? 'invalidArgument' : 'internal',
           `namespaces of "${request.id}": ${answer.error ?? 'no process'}`,
         );
-      const kept = { pid: answer.pid, startTime: startTimeOf(answer.pid) ?? '' };
+      const kept = { pid: answer.pid, startTime: startTimeOf(answer.pid) ?? 0 };
       mkdirSync(folder, { recursive: true, mode: 0o700 });
       writeJson(file, kept);
       return { holder: told(request.id, kept) };
     },
     async release(_ctx, { id }) {
       const file = fileOf(id);
-      const kept = read(file);
-      if (kept !== undefined && startTimeOf(kept.pid) === kept.startTime) process.kill(kept.pid, 'SIGKILL');
+      const kept = readJson<Kept>(file);
+      if (kept !== undefined && isSameProcess(kept.pid, kept.startTime)) process.kill(kept.pid, 'SIGKILL');
       rmSync(file, { force: true });
       return {};
     },
     async list() {
       const ids = existsSync(folder) ? readdirSync(folder).flatMap((name) => /^(.+)\.json$/.exec(name)?.[1] ?? []) : [];
-      return { holders: ids.flatMap((id) => (read(fileOf(id)) === undefined ? [] : [told(id, read(fileOf(id)) as Kept)])) };
+      return {
+        holders: ids.flatMap((id) => {
+          const kept = readJson<Kept>(fileOf(id));
+          return kept === undefined ? [] : [told(id, kept)];
+        }),
+      };
     },
   };
 }
@@ -59,16 +63,5 @@ function checkSysctls({ sysctls, network, ipc }: HoldRequest): void {
     const allowed = (network && OF_NETWORK.test(name) && !name.includes('..')) || (ipc && OF_IPC.test(name));
     if (!allowed) throw invalidArgument(`sysctl "${name}" is not of a namespace of its own`);
     if (value.includes('\0')) throw invalidArgument(`sysctl "${name}": its value holds a zero byte`);
-  }
-}
-
-/** When a process began, in the kernel's ticks; undefined: there is none, or it is dead and nobody took it away. */
-export function startTimeOf(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    const [state, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return state === 'Z' ? undefined : fields[18];
-  } catch {
-    return undefined;
   }
 }

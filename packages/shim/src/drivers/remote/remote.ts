@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { packAny, packJson } from '@gantry/api';
+import { OCI_RESOURCES_TYPE_URL, packAny, packJson } from '@gantry/api';
 import { CheckpointOptions } from '@gantry/api/containerd/runc/v1/runc';
 import type { Any } from '@gantry/api/google/protobuf/any';
 import { formatJson, type LinuxResources } from '@gantry/oci';
@@ -26,7 +26,6 @@ export interface RemoteDriverOptions {
 const REMOVE_MS = 10_000;
 const LEAVE_MS = 2000;
 const SIGKILL = 9;
-const RESOURCES_TYPE = 'types.containerd.io/opencontainers/runtime-spec/1/LinuxResources';
 
 /**
  * Tasks of another program: containerd's Task service over ttrpc or gRPC. The monitor carries stdio and keeps the log and the exit, so that
@@ -80,7 +79,7 @@ export class RemoteDriver implements Driver {
   }
 
   async update(task: DriverTask, resources: LinuxResources): Promise<void> {
-    const packed = packJson(RESOURCES_TYPE, JSON.parse(formatJson(resources)) as unknown);
+    const packed = packJson(OCI_RESOURCES_TYPE_URL, JSON.parse(formatJson(resources)) as unknown);
     await (await this.session(task)).tasks.update(this.context(task), { id: task.id, resources: packed, annotations: {} });
   }
 

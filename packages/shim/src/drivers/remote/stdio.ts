@@ -1,10 +1,8 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { packJson } from '@gantry/api';
+import { OCI_PROCESS_TYPE_URL, packJson } from '@gantry/api';
 import type { Any } from '@gantry/api/google/protobuf/any';
-
-const PROCESS_TYPE = 'types.containerd.io/opencontainers/runtime-spec/1/Process';
 
 /** The FIFOs of a process, as far as its monitor made them. */
 export function stdioOf(dir: string): { readonly stdin: string; readonly stdout: string; readonly stderr: string } {
@@ -15,7 +13,7 @@ export function stdioOf(dir: string): { readonly stdin: string; readonly stdout:
 /** What prepareExec left for the exec process. */
 export async function readExecProcess(dir: string): Promise<{ readonly terminal: boolean; readonly spec: Any }> {
   const { terminal, process } = JSON.parse(await readFile(join(dir, 'process.json'), 'utf8')) as { terminal: boolean; process: unknown };
-  return { terminal, spec: packJson(PROCESS_TYPE, process) };
+  return { terminal, spec: packJson(OCI_PROCESS_TYPE_URL, process) };
 }
 
 /** What the exec process executes. */

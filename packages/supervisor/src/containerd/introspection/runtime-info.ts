@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { anyTypeName, unpackAny } from '@gantry/api';
+import { OCI_FEATURES_TYPE_URL, anyTypeName, unpackAny } from '@gantry/api';
 import { RuntimeInfo, RuntimeRequest } from '@gantry/api/containerd/types/types';
 import { CreateOptions } from '@gantry/api/gantry/shim/v1/shim';
 import { Any } from '@gantry/api/google/protobuf/any';
@@ -21,7 +21,6 @@ export interface DescribeNeeds {
 /** Milliseconds that a runtime may take for its answer. */
 const ANSWER_MS = 10_000;
 /** runtime-spec's features document, which travels as JSON. */
-const FEATURES_TYPE_URL = 'types.containerd.io/opencontainers/runtime-spec/1/features/Features';
 
 /**
  * Asks the runtime that a task with these options would get: a shim by `-info`, a runc-like binary by `features`. A binary that does not know
@@ -46,7 +45,7 @@ export function describeRuntime({ runtimes, build, here }: DescribeNeeds): Descr
       ctx.logger?.debug({ runtime: name }, `no features: ${errorText(error)}`);
       return undefined;
     });
-    return features === undefined ? info : { ...info, features: { typeUrl: FEATURES_TYPE_URL, value: features } };
+    return features === undefined ? info : { ...info, features: { typeUrl: OCI_FEATURES_TYPE_URL, value: features } };
   };
 }
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { type LaunchCode, launchCode } from '@gantry/native';
-import { OCI_SPEC_TYPE_URL, packJson } from '@gantry/api';
+import { OCI_PROCESS_TYPE_URL, packJson } from '@gantry/api';
 import { Status } from '@gantry/api/containerd/v1/types/task';
 import {
   type ExecCreateRequest,
@@ -49,7 +49,6 @@ const READY_MS = 2000;
 /** Milliseconds that an inspect waits for the word on a process that has ended. */
 const END_MS = 2000;
 /** Type URL of an OCI Process (JSON) in Task.Exec, containerd's. */
-const PROCESS_TYPE_URL = OCI_SPEC_TYPE_URL.replace(/\/Spec$/, '/Process');
 
 /** POST /containers/{id}/exec. */
 export async function createExec(engine: Needs, _ctx: CallContext, request: ExecCreateRequest): Promise<ExecCreateResponse> {
@@ -160,7 +159,7 @@ async function addProcess(engine: Needs, ctx: CallContext, exec: Exec, detach: b
     stdin: exec.attachStdin && !detach ? uri : '',
     stdout: uri,
     stderr: exec.tty ? '' : uri,
-    spec: packJson(PROCESS_TYPE_URL, process),
+    spec: packJson(OCI_PROCESS_TYPE_URL, process),
   });
   return socket;
 }

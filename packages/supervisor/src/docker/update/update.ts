@@ -1,4 +1,4 @@
-import { OCI_SPEC_TYPE_URL, packJson } from '@gantry/api';
+import { OCI_RESOURCES_TYPE_URL, packJson } from '@gantry/api';
 import type { UpdateRequest, UpdateResponse } from '@gantry/api/gantry/engine/v1/containers';
 import { HostConfig } from '@gantry/api/gantry/engine/v1/types';
 import { type CallContext, conflict, invalidArgument } from '@gantry/rpc';
@@ -32,7 +32,6 @@ const LIMITS = [
   'NanoCpus',
 ] as const;
 /** Type URL of LinuxResources (JSON) in Task.Update, containerd's. */
-const RESOURCES_TYPE_URL = OCI_SPEC_TYPE_URL.replace(/\/Spec$/, '/LinuxResources');
 
 /** A limit of the CPU is told in one way only, and a container that removes itself cannot be restarted. */
 function refuseConflicts(id: string, present: HostConfig, asked: HostConfig): void {
@@ -81,7 +80,7 @@ export async function updateContainer(engine: Needs, caller: CallContext, reques
         MemorySwap: asked.Memory > 0n || asked.MemorySwap !== 0n ? next.MemorySwap : 0n,
         PidsLimit: asked.PidsLimit === 0n ? -1n : asked.PidsLimit,
       });
-      await engine.tasks.update(inDockerNamespace(engine, caller), { id, resources: packJson(RESOURCES_TYPE_URL, resources) });
+      await engine.tasks.update(inDockerNamespace(engine, caller), { id, resources: packJson(OCI_RESOURCES_TYPE_URL, resources) });
     }
     engine.records.updateDocker(id, (current) => ({ ...current, hostConfig: next }));
     const environment = { set: request.setEnv, unset: request.unsetEnv };
