@@ -24,7 +24,7 @@ export const floors = {
   'packages/cri': ['api', 'rpc', 'service', 'oci', 'linux', 'spec', 'streaming'],
   'packages/shim': ['api', 'rpc', 'service', 'oci', 'linux', 'native', 'runtime'],
   'packages/launcher': ['api', 'rpc', 'service', 'oci', 'linux', 'gateway', 'supervisor', 'images', 'network', 'shim', 'builder', 'cri'],
-  'test-e2e': ['api', 'rpc', 'oci', 'linux'],
+  'test-e2e': ['api', 'rpc', 'oci', 'linux', 'streaming/testing'],
   // What others would have, too: the wire and how it is spoken.
   'examples/wasi-runtime': ['api', 'rpc'],
 };

@@ -4,9 +4,9 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ContainerState, NamespaceMode } from '@gantry/api/runtime/v1/api';
+import { startApiServer } from '@gantry/streaming/testing';
 import { type Engine, loadBusybox, type Registry, startEngine, startRegistry, until } from './harness';
 import { connectCri, containerNamed, type CriClient, criContext as ctx, imageNamed, podNamed } from './harness/cri';
-import { type Asked, startKubeApi } from './harness/kube-api';
 import { type ChannelClient, openChannels, type Way, wayTo } from './harness/streams';
 
 const PORT = 10010;
@@ -235,14 +235,17 @@ describe('exec, attach and port-forward as kubelet asks for them', () => {
   const minor = Number(/v1\.(\d+)/.exec(spawnSync('kubectl', ['version', '--client'], { encoding: 'utf8' }).stdout ?? '')?.[1] ?? 0);
   const withKubectl = minor >= 31 ? describe : describe.skip;
   withKubectl.each(['true', 'false'])(`kubectl, WebSockets %s${minor >= 31 ? '' : ' [needs kubectl 1.31]'}`, (webSockets) => {
-    let api: Awaited<ReturnType<typeof startKubeApi>>;
+    let api: Awaited<ReturnType<typeof startApiServer>>;
     let home: string;
     beforeAll(async () => {
       home = mkdtempSync(join(tmpdir(), 'gantry-e2e-kubectl-'));
-      api = await startKubeApi(way, async ({ verb, command, flags }: Asked) => {
-        if (verb === 'exec') return (await cri.runtime.exec(ctx, { containerId: container, cmd: command, ...flags })).url;
-        if (verb === 'attach') return (await cri.runtime.attach(ctx, { containerId: container, ...flags })).url;
-        return (await cri.runtime.portForward(ctx, { podSandboxId: pod, port: [] })).url;
+      api = await startApiServer({
+        reach: () => way.connect(),
+        async addressOf({ verb, command, flags }) {
+          if (verb === 'exec') return (await cri.runtime.exec(ctx, { containerId: container, cmd: command, ...flags })).url;
+          if (verb === 'attach') return (await cri.runtime.attach(ctx, { containerId: container, ...flags })).url;
+          return (await cri.runtime.portForward(ctx, { podSandboxId: pod, port: [] })).url;
+        },
       });
     });
     afterAll(async () => {

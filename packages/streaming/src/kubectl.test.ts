@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { silentLogger } from '@gantry/rpc';
 import { StreamingServer } from './index';
-import { startApiServer } from './testing/api-server';
+import { type Asked, startApiServer } from './testing/api-server';
 import { fakeRuntime } from './testing/runtime';
 
 const words = spawnSync('kubectl', ['version', '--client'], { encoding: 'utf8' }).stdout ?? '';
@@ -20,6 +20,14 @@ const transports = [
   ['SPDY', 'false'],
 ] as const;
 
+/** The addresses of a server, as a kubelet asks for them. */
+const addressOn =
+  (server: StreamingServer) =>
+  ({ verb, pod, command, flags }: Asked): string => {
+    if (verb === 'exec') return server.exec({ containerId: pod, command, ...flags });
+    return verb === 'attach' ? server.attach({ containerId: pod, ...flags }) : server.portForward({ podSandboxId: pod, ports: [] });
+  };
+
 withKubectl.each(transports)('kubectl over %s', (_name, webSockets) => {
   let home: string;
   let server: StreamingServer;
@@ -29,7 +37,7 @@ withKubectl.each(transports)('kubectl over %s', (_name, webSockets) => {
     home = mkdtempSync(join(tmpdir(), 'gantry-kubectl-'));
     server = new StreamingServer({ runtime: fakeRuntime().runtime, logger: silentLogger });
     await server.listen();
-    api = await startApiServer(server);
+    api = await startApiServer({ addressOf: addressOn(server) });
   });
   afterAll(async () => {
     await api?.close();

@@ -3,6 +3,7 @@ import { silentLogger } from '@gantry/rpc';
 import { StreamingServer, type ExecRequest, type StreamingOptions } from './index';
 import { CONTROL, controlFrame, dataHead, numbers } from './spdy/frame';
 import { fakeRuntime } from './testing/runtime';
+import { wish } from './testing/wish';
 import { SpdyClient, type ClientStream } from './testing/spdy-client';
 
 const V4 = 'v4.channel.k8s.io';
@@ -24,16 +25,6 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const client of clients) client.close();
   await server.close();
-});
-
-const wish = (command: string, change: Partial<ExecRequest> = {}): ExecRequest => ({
-  containerId: 'c1',
-  command: command.split(' '),
-  tty: false,
-  stdin: false,
-  stdout: true,
-  stderr: false,
-  ...change,
 });
 
 async function connect(url: string, protocol = V4, method?: string): Promise<SpdyClient> {

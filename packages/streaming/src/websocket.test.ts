@@ -1,7 +1,8 @@
 import { silentLogger } from '@gantry/rpc';
 import { WebSocket } from 'ws';
-import { type ExecRequest, StreamingServer } from './index';
+import { StreamingServer } from './index';
 import { fakeRuntime } from './testing/runtime';
+import { wish } from './testing/wish';
 import { SpdyClient } from './testing/spdy-client';
 import { openTunnel } from './testing/tunnel';
 
@@ -18,16 +19,6 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const socket of sockets) socket.terminate();
   await server.close();
-});
-
-const wish = (command: string, change: Partial<ExecRequest> = {}): ExecRequest => ({
-  containerId: 'c1',
-  command: command.split(' '),
-  tty: false,
-  stdin: false,
-  stdout: true,
-  stderr: false,
-  ...change,
 });
 
 /** A client that keeps what each channel said. */

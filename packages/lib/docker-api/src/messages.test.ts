@@ -1,9 +1,8 @@
 import { fieldTables } from '@gantry/api/engine-fields';
 import { scanJson } from './json/scan';
 import { type MessageName, messageCodec } from './messages';
-import { containerCreateBody, containerUpdateBody } from './shapes/containers';
-import { execCreateBody, execStartBody } from './shapes/exec';
-import { networkConnectBody, networkCreateBody, networkDisconnectBody } from './shapes/networks';
+import { containerUpdateBody } from './shapes/containers';
+import { bodyCodecs } from './testing/body-codecs';
 import { requestMembers } from './testing/request-members';
 import { apiVersion } from './versions/version';
 
@@ -14,21 +13,12 @@ const written = (json: object, version = '1.51'): Record<string, unknown> =>
   JSON.parse(JSON.stringify(host.write(readHost(json), apiVersion(version)))) as Record<string, unknown>;
 
 describe('members of requests', () => {
-  const bodies = [
-    containerCreateBody,
-    containerUpdateBody,
-    execCreateBody,
-    execStartBody,
-    networkConnectBody,
-    networkCreateBody,
-    networkDisconnectBody,
-  ];
   /** Said by clients before 1.44: names of networks are unique in any case. */
   const honouredAlways = new Set(['network.CreateRequest.CheckDuplicate']);
 
   const cases = Object.entries(requestMembers).flatMap(([body, members]) => members.split(' ').map((name) => [body, name] as const));
   it.each(cases)('%s.%s is honoured or refused', (body, name) => {
-    const codec = bodies.find(({ goType }) => goType === body) ?? messageCodec(body as MessageName);
+    const codec = bodyCodecs(body);
     let read: unknown;
     try {
       read = codec.read(scanJson(`{"${name}":{"x":1}}`).value, place);

@@ -1,4 +1,5 @@
 import { errorText, invalidArgument, unavailable } from '@gantry/rpc';
+import { batchedSink } from '../batches/batched-sink';
 import { Batches } from '../batches/batches';
 import { driverEnvironment, type Environment } from '../config';
 import type { Forwarding, LogTarget } from '../driver';
@@ -30,21 +31,7 @@ const forwarding: Forwarding = {
         return 0;
       },
     });
-    let sends = 0;
-    return {
-      lost: batches.lost,
-      progress: () => batches.progress(),
-      async send(messages, abort) {
-        for (const message of messages) batches.add(toEntry(message));
-        batches.mark(++sends);
-        await batches.room(abort);
-        return 0;
-      },
-      async close(abort) {
-        await batches.close(abort);
-        client.close();
-      },
-    };
+    return batchedSink(batches, { client, toEvent: toEntry });
   },
 };
 

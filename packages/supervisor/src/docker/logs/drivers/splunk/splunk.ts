@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gzip as gzipCallback } from 'node:zlib';
 import { unavailable } from '@gantry/rpc';
+import { batchedSink } from '../batches/batched-sink';
 import { Batches } from '../batches/batches';
 import type { Forwarding } from '../driver';
 import { forwarded } from '../forwarded';
@@ -52,24 +53,7 @@ const forwarding: Forwarding = {
         return 0;
       },
     });
-    let sends = 0;
-    return {
-      lost: batches.lost,
-      progress: () => batches.progress(),
-      async send(messages, abort) {
-        for (const message of messages) {
-          const event = toEvent(message);
-          if (event !== undefined) batches.add(event);
-        }
-        batches.mark(++sends);
-        await batches.room(abort);
-        return 0;
-      },
-      async close(abort) {
-        await batches.close(abort);
-        client.close();
-      },
-    };
+    return batchedSink(batches, { client, toEvent });
   },
 };
 

@@ -1,0 +1,1 @@
+export { type ApiServerOptions, type Asked, startApiServer } from './api-server';
