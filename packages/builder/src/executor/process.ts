@@ -1,4 +1,4 @@
-import { type CallContext, detached, internal, isErrorOf, pause } from '@gantry/rpc';
+import { type CallContext, detached, ignore, internal, isErrorOf, pause } from '@gantry/rpc';
 import type { Exit, LiveProcess } from './executor';
 import type { ExecutorNeeds } from './needs';
 import type { Stdio } from './stdio';
@@ -48,9 +48,9 @@ export async function runToEnd(
 }
 
 async function killProcess(tasks: Tasks, ctx: CallContext, made: MadeProcess, ended: Promise<unknown>): Promise<void> {
-  await insist(() => tasks.kill(ctx, { ...made, signal: SIGKILL, all: made.execId === '' })).catch((error: unknown) => {
-    if (!isErrorOf(error, 'notFound', 'failedPrecondition')) throw error; // it has ended
-  });
+  await insist(() => tasks.kill(ctx, { ...made, signal: SIGKILL, all: made.execId === '' })).catch(
+    ignore('notFound', 'failedPrecondition'),
+  ); // it has ended
   const late = new AbortController();
   const timeout = pause(KILL_MS, { signal: late.signal }).then((passed) => {
     if (passed) throw internal(`failed to kill the process of ${made.containerId} on cancel`);

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { OCI_PROCESS_TYPE_URL, packJson } from '@gantry/api';
-import { alreadyExists, type CallContext, detached, failedPrecondition, isErrorOf, notFound } from '@gantry/rpc';
+import { alreadyExists, type CallContext, detached, failedPrecondition, ignore, notFound } from '@gantry/rpc';
 import type { ResolvedUser } from '@gantry/spec';
 import type { ContainerWish, Exit, LiveProcess, ProcessWish } from './executor';
 import type { ExecutorNeeds } from './needs';
@@ -62,9 +62,7 @@ export class RunningContainers {
       try {
         return await runToEnd(this.tasks, ctx, { made, stdio, started });
       } finally {
-        await this.tasks.deleteProcess(calls, made).catch((error: unknown) => {
-          if (!isErrorOf(error, 'notFound', 'failedPrecondition')) throw error; // it went with its container
-        });
+        await this.tasks.deleteProcess(calls, made).catch(ignore('notFound', 'failedPrecondition')); // it went with its container
         await drained(stdio);
       }
     } finally {

@@ -1,5 +1,5 @@
 import { FLUSH_LABEL, FLUSH_LATER } from '@gantry/api';
-import { type CallContext, isErrorOf, type Logger } from '@gantry/rpc';
+import { type CallContext, ignore, type Logger } from '@gantry/rpc';
 import type { RecordTable } from './records/table';
 import { abortUploads } from '../worker/content';
 import { WORK_LEASE } from '../worker/work-lease';
@@ -14,9 +14,7 @@ export async function reconcile(
   ctx: CallContext,
 ): Promise<void> {
   const leased = snapshots.leased(ctx);
-  await services.leases.create(services.inStore(ctx), { id: LEASE, labels: { [FLUSH_LABEL]: FLUSH_LATER } }).catch((error: unknown) => {
-    if (!isErrorOf(error, 'alreadyExists')) throw error;
-  });
+  await services.leases.create(services.inStore(ctx), { id: LEASE, labels: { [FLUSH_LABEL]: FLUSH_LATER } }).catch(ignore('alreadyExists'));
   await endFormerWork(services, ctx);
   const { resources } = await services.leases.listResources(leased, { id: LEASE });
   const type = `snapshots/${snapshots.name}`;

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Descriptor as WireDescriptor, Mount } from '@gantry/api/containerd/types/types';
-import { type CallContext, derive, detached, isErrorOf } from '@gantry/rpc';
+import { type CallContext, derive, detached, ignore, isErrorOf } from '@gantry/rpc';
 import { insist } from '../worker/insist';
 import type { Services } from '../worker/services';
 
@@ -142,7 +142,5 @@ export class Snapshots {
 }
 
 async function unlessGone(call: Promise<unknown>): Promise<void> {
-  await call.catch((error: unknown) => {
-    if (!isErrorOf(error, 'notFound')) throw error;
-  });
+  await call.catch(ignore('notFound'));
 }

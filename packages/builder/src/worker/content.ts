@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { type ContentService, WriteAction, type WriteContentRequest } from '@gantry/api/containerd/services/content/v1/content';
-import { type CallContext, detached, isErrorOf, type ServiceClient } from '@gantry/rpc';
+import { type CallContext, detached, ignore, isErrorOf, type ServiceClient } from '@gantry/rpc';
 import { insist } from './insist';
 
 export type Content = ServiceClient<typeof ContentService>;
@@ -44,11 +44,7 @@ export async function uploading<T>(content: Pick<Content, 'abort'>, ctx: CallCon
 /** Before anything is uploaded: drops what a former life was at. */
 export async function abortUploads(content: Pick<Content, 'abort' | 'listStatuses'>, ctx: CallContext): Promise<void> {
   const { statuses } = await content.listStatuses(ctx, { filters: [] });
-  for (const { ref } of statuses)
-    if (ref.startsWith(ONCE))
-      await content.abort(ctx, { ref }).catch((error: unknown) => {
-        if (!isErrorOf(error, 'notFound')) throw error;
-      });
+  for (const { ref } of statuses) if (ref.startsWith(ONCE)) await content.abort(ctx, { ref }).catch(ignore('notFound'));
 }
 
 /**

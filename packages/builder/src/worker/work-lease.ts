@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { FLUSH_LABEL, FLUSH_LATER } from '@gantry/api';
-import { type CallContext, derive, detached, isErrorOf } from '@gantry/rpc';
+import { type CallContext, derive, detached, ignore } from '@gantry/rpc';
 import { insist, insistOnMaking } from './insist';
 import type { Services } from './services';
 
@@ -24,8 +24,6 @@ export async function underLease<T>(
   try {
     return await work(derive(ctx, { lease: id }), id);
   } finally {
-    await insist(() => leases.delete(detached(store), { id, sync: false })).catch((error: unknown) => {
-      if (!isErrorOf(error, 'notFound')) throw error;
-    });
+    await insist(() => leases.delete(detached(store), { id, sync: false })).catch(ignore('notFound'));
   }
 }

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { OCI_PROCESS_TYPE_URL, packJson } from '@gantry/api';
 import type { ExecSyncResponse } from '@gantry/api/runtime/v1/api';
 import { AT, O, S, syscalls } from '@gantry/linux';
-import { type CallContext, deadlineExceeded, detached, isErrorOf, pause, prefixed } from '@gantry/rpc';
+import { type CallContext, deadlineExceeded, detached, ignore, pause, prefixed } from '@gantry/rpc';
 import { unknown } from '../failures';
 import type { Needs } from '../sandboxes/needs';
 import { type Contained, specOf } from './record';
@@ -52,9 +52,7 @@ export async function execSync(
       await Promise.race([Promise.all([stdout.closed, stderr.closed]), pause(DRAIN_MS)]);
       return { stdout: stdout.bytes(), stderr: stderr.bytes(), exitCode };
     } finally {
-      await tasks.deleteProcess(ctx, named).catch((error: unknown) => {
-        if (!isErrorOf(error, 'notFound')) throw error;
-      });
+      await tasks.deleteProcess(ctx, named).catch(ignore('notFound'));
     }
   } finally {
     stdout.close();
@@ -78,9 +76,7 @@ async function ended(
   const first = await Promise.race([exit, late]);
   over.abort();
   if (first !== 'late') return first.exitStatus;
-  await tasks.kill(ctx, { ...named, signal: constants.signals.SIGKILL, all: false }).catch((error: unknown) => {
-    if (!isErrorOf(error, 'notFound', 'failedPrecondition')) throw error;
-  });
+  await tasks.kill(ctx, { ...named, signal: constants.signals.SIGKILL, all: false }).catch(ignore('notFound', 'failedPrecondition'));
   await exit;
   throw deadlineExceeded(`failed to exec in container: timeout ${seconds}s exceeded: context deadline exceeded`);
 }

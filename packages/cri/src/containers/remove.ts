@@ -1,5 +1,5 @@
 import { ContainerEventType } from '@gantry/api/runtime/v1/api';
-import { type CallContext, detached, isErrorOf } from '@gantry/rpc';
+import { type CallContext, detached, ignore } from '@gantry/rpc';
 import type { Needs } from '../sandboxes/needs';
 import { stopContainer } from './stop';
 import type { Contained } from './record';
@@ -10,9 +10,7 @@ export async function removeContainer(needs: Needs, caller: CallContext, contain
   const { services } = needs;
   const { id, record } = container;
   await stopContainer(needs, ctx, container, 0);
-  const gone = (error: unknown): void => {
-    if (!isErrorOf(error, 'notFound')) throw error;
-  };
+  const gone = ignore('notFound');
   await services.tasks.delete(ctx, { containerId: id }).catch(gone);
   await services.containers.delete(ctx, { id }).catch(gone);
   await services.snapshots.remove(ctx, { snapshotter: record.snapshotter, key: id }).catch(gone);

@@ -1,7 +1,7 @@
 import { Status } from '@gantry/api/containerd/v1/types/task';
 import type { Process } from '@gantry/api/containerd/v1/types/task';
 import { ContainerEventType, ContainerState } from '@gantry/api/runtime/v1/api';
-import { type CallContext, detached, isErrorOf } from '@gantry/rpc';
+import { type CallContext, detached, ignore, isErrorOf } from '@gantry/rpc';
 import { unknown } from '../failures';
 import type { Needs } from '../sandboxes/needs';
 import { nanosOf } from '../sandboxes/pod';
@@ -63,10 +63,7 @@ async function settle(needs: Needs, ctx: CallContext, container: Contained, task
           message: '',
         };
   const done = await note(needs, ctx, { container, change: { ended } });
-  if (task !== undefined)
-    await needs.services.tasks.delete(ctx, { containerId: container.id }).catch((error: unknown) => {
-      if (!isErrorOf(error, 'notFound')) throw error;
-    });
+  if (task !== undefined) await needs.services.tasks.delete(ctx, { containerId: container.id }).catch(ignore('notFound'));
   await needs.events.tellContainer(ctx, done, ContainerEventType.CONTAINER_STOPPED_EVENT);
   return done;
 }

@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import { Status } from '@gantry/api/containerd/v1/types/task';
-import { type CallContext, detached, isErrorOf, pause } from '@gantry/rpc';
+import { type CallContext, detached, ignore, pause } from '@gantry/rpc';
 import type { Needs } from '../sandboxes/needs';
 import type { Contained } from './record';
 import { settled, taskOf } from './settle';
@@ -11,9 +11,7 @@ export async function stopContainer(needs: Needs, caller: CallContext, container
   const task = await taskOf(needs, ctx, container.id);
   if (task !== undefined && task.status !== Status.STOPPED) {
     const over = new AbortController();
-    const ended = needs.services.tasks.wait(ctx, { containerId: container.id, execId: '' }).catch((error: unknown) => {
-      if (!isErrorOf(error, 'notFound')) throw error; // given back meanwhile
-    });
+    const ended = needs.services.tasks.wait(ctx, { containerId: container.id, execId: '' }).catch(ignore('notFound')); // given back meanwhile
     if (seconds > 0) {
       await kill(needs, ctx, container.id, container.facts.stopSignal);
       await Promise.race([ended, pause(seconds * 1000, { signal: over.signal }).catch(() => undefined)]);
@@ -26,7 +24,5 @@ export async function stopContainer(needs: Needs, caller: CallContext, container
 }
 
 async function kill({ services }: Needs, ctx: CallContext, containerId: string, signal: number): Promise<void> {
-  await services.tasks.kill(ctx, { containerId, execId: '', signal, all: false }).catch((error: unknown) => {
-    if (!isErrorOf(error, 'notFound', 'failedPrecondition')) throw error; // it has ended
-  });
+  await services.tasks.kill(ctx, { containerId, execId: '', signal, all: false }).catch(ignore('notFound', 'failedPrecondition')); // it has ended
 }

@@ -1,4 +1,4 @@
-import { type CallContext, failedPrecondition, isErrorOf } from '@gantry/rpc';
+import { type CallContext, failedPrecondition, ignore } from '@gantry/rpc';
 import { unknown } from '../failures';
 import type { Services } from '../services';
 import { type CatalogNeeds, findKnown, type KnownImage, listKnown, nameOf } from './catalog';
@@ -30,7 +30,5 @@ const isOf = ({ id, names }: KnownImage, image: string): boolean => image !== ''
 
 async function forget({ images }: RemoveNeeds, ctx: CallContext, names: readonly string[]): Promise<void> {
   for (const [at, name] of names.entries())
-    await images.delete(ctx, { name, sync: at === names.length - 1, target: undefined }).catch((error: unknown) => {
-      if (!isErrorOf(error, 'notFound')) throw error;
-    });
+    await images.delete(ctx, { name, sync: at === names.length - 1, target: undefined }).catch(ignore('notFound'));
 }

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Kind as WireKind, SnapshotsService } from '@gantry/api/containerd/services/snapshots/v1/snapshots';
 import type { Mount as WireMount } from '@gantry/api/containerd/types/types';
-import { isErrorOf, type Logger, newContext, notImplemented, type ServiceClient } from '@gantry/rpc';
+import { ignore, type Logger, newContext, notImplemented, type ServiceClient } from '@gantry/rpc';
 import type { Labels } from '../store/labels';
 import type { Scope } from '../store/namespaced';
 import { type RecordedOptions, RecordedSnapshotter } from './recorded';
@@ -72,9 +72,7 @@ export class ProxySnapshotter extends RecordedSnapshotter {
 
   async cleanup(): Promise<void> {
     await this.removing;
-    await this.options.client.cleanup(this.ctx, { snapshotter: this.options.remote }).catch((error: unknown) => {
-      if (!isErrorOf(error, 'notImplemented')) throw error;
-    });
+    await this.options.client.cleanup(this.ctx, { snapshotter: this.options.remote }).catch(ignore('notImplemented'));
   }
 
   async withParent<T>(record: SnapshotRecord, fn: (mounts: readonly Mount[]) => Promise<T>): Promise<T> {
@@ -112,9 +110,7 @@ export class ProxySnapshotter extends RecordedSnapshotter {
   }
 
   async removeStray(name: string): Promise<void> {
-    await this.options.client.remove(this.ctx, { snapshotter: this.options.remote, key: name }).catch((error: unknown) => {
-      if (!isErrorOf(error, 'notFound')) throw error;
-    });
+    await this.options.client.remove(this.ctx, { snapshotter: this.options.remote, key: name }).catch(ignore('notFound'));
   }
 
   private async make(

@@ -50,6 +50,7 @@ export { BACKLOG } from './backlog';
 export type { HeldSocket } from './held-sockets';
 export { adoptSockets, takeHeldSocket, takeHeldSockets } from './held-sockets';
 export { formatGoDuration, parseGoDuration } from './go-duration';
+export { ignore } from './ignore';
 export type { Logger, LogFn } from './logger';
 export { silentLogger } from './logger';
 export { MAX_MESSAGE_BYTES } from './message-limit';

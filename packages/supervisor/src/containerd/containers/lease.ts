@@ -1,6 +1,6 @@
 import type { Container } from '@gantry/api/containerd/services/containers/v1/containers';
 import type { LeasesService } from '@gantry/api/containerd/services/leases/v1/leases';
-import { type CallContext, isErrorOf, type ServiceClient } from '@gantry/rpc';
+import { type CallContext, ignore, type ServiceClient } from '@gantry/rpc';
 
 /** Keeps a container's snapshot from being collected for as long as the record stands. */
 export interface SnapshotLeases {
@@ -27,15 +27,11 @@ export function snapshotLeases(leases: ServiceClient<typeof LeasesService>): Sna
       if (container.snapshotKey === '') return;
       const call = ownCall(ctx);
       const id = leaseId(container.id);
-      await leases.create(call, { id, labels: { [CONTAINER_LABEL]: container.id } }).catch((error: unknown) => {
-        if (!isErrorOf(error, 'alreadyExists')) throw error;
-      });
+      await leases.create(call, { id, labels: { [CONTAINER_LABEL]: container.id } }).catch(ignore('alreadyExists'));
       await leases.addResource(call, { id, resource: { id: container.snapshotKey, type: `snapshots/${container.snapshotter}` } });
     },
     async release(ctx, id) {
-      await leases.delete(ownCall(ctx), { id: leaseId(id), sync: false }).catch((error: unknown) => {
-        if (!isErrorOf(error, 'notFound')) throw error;
-      });
+      await leases.delete(ownCall(ctx), { id: leaseId(id), sync: false }).catch(ignore('notFound'));
     },
   };
 }

@@ -1,5 +1,5 @@
 import type { Lease, LeasesService } from '@gantry/api/containerd/services/leases/v1/leases';
-import { type CallContext, derive, isErrorOf, type Logger, type ServiceClient } from '@gantry/rpc';
+import { type CallContext, derive, ignore, type Logger, type ServiceClient } from '@gantry/rpc';
 import type { Records } from '../../core/records';
 import { CONTAINER_LABEL } from './lease';
 
@@ -18,9 +18,7 @@ export async function releaseOrphanLeases({ records, leases, logger }: OrphanNee
     const inside = derive(ctx, { namespace: name });
     const { leases: found } = await leases.list(inside, { filters: [`labels."${CONTAINER_LABEL}"`] }, { waitForReady: true });
     for (const lease of found.filter((one) => isOrphan(records, name, one, since))) {
-      await leases.delete(inside, { id: lease.id, sync: false }).catch((error: unknown) => {
-        if (!isErrorOf(error, 'notFound')) throw error;
-      });
+      await leases.delete(inside, { id: lease.id, sync: false }).catch(ignore('notFound'));
       logger.info({ namespace: name, lease: lease.id }, 'released the lease of a container that is gone');
     }
   }

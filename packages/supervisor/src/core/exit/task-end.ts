@@ -1,7 +1,6 @@
 import { constants } from 'node:os';
-import { type CallContext, isErrorOf, withDeadline } from '@gantry/rpc';
+import { type CallContext, ignore, isErrorOf, withDeadline } from '@gantry/rpc';
 import type { Core } from '../core';
-import { ignore } from '../ignore';
 import { bundleDir } from '../places';
 import { removeBundle } from '../start/bundle';
 

@@ -1,10 +1,9 @@
 import { formatTimestamp } from '@gantry/api';
 import { Status } from '@gantry/api/containerd/v1/types/task';
-import { type CallContext, isErrorOf } from '@gantry/rpc';
+import { type CallContext, ignore, isErrorOf } from '@gantry/rpc';
 import type { Core } from '../core';
 import { applyExit } from '../exit/exit';
 import { deleteTask } from '../exit/task-end';
-import { ignore } from '../ignore';
 import type { JournalEntry } from '../journal';
 import { isRunning, Phase, phaseOf, stateOf } from '../phases';
 import { leaseOf } from '../remove/discard';

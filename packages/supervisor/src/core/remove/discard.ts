@@ -1,6 +1,5 @@
-import type { CallContext } from '@gantry/rpc';
+import { type CallContext, ignore } from '@gantry/rpc';
 import type { Core } from '../core';
-import { ignore } from '../ignore';
 
 /** Id of the lease that keeps a container's snapshot and image; one convention for every face. */
 export function leaseOf(id: string): string {

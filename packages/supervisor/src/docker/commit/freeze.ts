@@ -1,6 +1,5 @@
 import { Status } from '@gantry/api/containerd/v1/types/task';
-import { type CallContext, detached, isErrorOf } from '@gantry/rpc';
-import { ignore } from '../../core/ignore';
+import { type CallContext, detached, ignore, isErrorOf } from '@gantry/rpc';
 import type { JournalEntry } from '../../core/journal';
 import { patiently } from '../../core/patience';
 import { moveTo, Phase, phaseOf } from '../../core/phases';

@@ -1,6 +1,6 @@
 import { EndpointSettings } from '@gantry/api/gantry/engine/v1/types';
 import type { Network } from '@gantry/api/gantry/network/v1/network';
-import { type CallContext, conflict, detached, isErrorOf, notFound } from '@gantry/rpc';
+import { type CallContext, conflict, detached, ignore, notFound } from '@gantry/rpc';
 import { isRunning, stateOf } from '../../core/phases';
 import { inDockerNamespace, type Uses } from '../engine';
 import type { ContainerNetworks } from '../networks';
@@ -95,9 +95,7 @@ async function disconnect(engine: Needs, ctx: CallContext, id: string, network: 
 
 /** An endpoint that the record does not know of. */
 async function giveBack(engine: Needs, ctx: CallContext, sandboxId: string, network: Network): Promise<void> {
-  await engine.network.disconnect(ctx, { networkRef: network.id, sandboxId, force: true }).catch((error: unknown) => {
-    if (!isErrorOf(error, 'notFound')) throw error;
-  });
+  await engine.network.disconnect(ctx, { networkRef: network.id, sandboxId, force: true }).catch(ignore('notFound'));
 }
 
 /** The network is gone: a container that still names it, and does not run on it, is told to forget it. */

@@ -1,4 +1,4 @@
-import { type CallContext, isErrorOf } from '@gantry/rpc';
+import { type CallContext, ignore, isErrorOf } from '@gantry/rpc';
 import type { JournalEntry } from '../../core/journal';
 import { patiently } from '../../core/patience';
 import { isRunning } from '../../core/phases';
@@ -66,10 +66,8 @@ async function undoConnect(engine: SettleNeeds, ctx: CallContext, entry: Journal
     return docker !== undefined && isRunning(docker) && docker.endpoints[name] === undefined;
   };
   if (!isHalf()) return engine.journal.end(entry, () => undefined, { durable: false });
-  const left = await engine.network.disconnect(ctx, { networkRef: id, sandboxId: entry.subject, force: true }).catch((error: unknown) => {
-    if (isErrorOf(error, 'notFound')) return undefined; // the network is gone
-    throw error;
-  });
+  // Nothing is left where the network is gone.
+  const left = await engine.network.disconnect(ctx, { networkRef: id, sandboxId: entry.subject, force: true }).catch(ignore('notFound'));
   engine.journal.end(entry, () => {
     if (isHalf()) engine.records.updateDocker(entry.subject, (current) => ({ ...current, ports: portsOf(left?.router) }));
   });

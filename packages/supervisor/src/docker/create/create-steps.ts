@@ -1,5 +1,5 @@
 import { mkdirSync, promises as fs } from 'node:fs';
-import { type CallContext, withDeadline } from '@gantry/rpc';
+import { type CallContext, ignore, withDeadline } from '@gantry/rpc';
 import type { Step } from '../../core/journal';
 import type { CreateInput, CreateResults } from './create';
 import { makeVolume } from './make-volume';
@@ -9,7 +9,6 @@ import { releaseImageViews } from '../image-mounts/release';
 import { containerDir } from '../../core/places';
 import type { Uses } from '../engine';
 import { discardSnapshot } from '../../core/remove/discard';
-import { ignore } from '../../core/ignore';
 
 type Needs = Uses<{
   settings: 'dataRoot';

@@ -22,6 +22,7 @@ import {
   derive,
   detached,
   GantryError,
+  ignore,
   invalidArgument,
   isErrorOf,
   newContext,
@@ -30,7 +31,6 @@ import {
 import { isRunning, Phase, phaseOf } from '../../core/phases';
 import { monitorSocket } from '../../core/places';
 import { emitContainerEvent, inDockerNamespace, type Uses } from '../engine';
-import { ignore } from '../../core/ignore';
 import { execProcess, execUser } from './process';
 import type { Exec } from './table';
 

@@ -1,5 +1,4 @@
-import type { CallContext } from '@gantry/rpc';
-import { ignore } from '../../core/ignore';
+import { type CallContext, ignore } from '@gantry/rpc';
 import { inDockerNamespace, type Uses } from '../engine';
 
 type Needs = Uses<{ snapshots: 'remove'; activations: 'deactivate'; records: 'dockerNamespace' }>;

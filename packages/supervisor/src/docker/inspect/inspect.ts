@@ -6,7 +6,7 @@ import {
   type OCIDescriptor,
   type PortBindings,
 } from '@gantry/api/gantry/engine/v1/types';
-import type { CallContext } from '@gantry/rpc';
+import { type CallContext, ignore } from '@gantry/rpc';
 import { isRunning, stateOf } from '../../core/phases';
 import type { DockerContainer, MountRecord } from '../records';
 import { dockerStatus } from '../status';
@@ -16,7 +16,6 @@ import { bundleDir } from '../../core/places';
 import { inDockerNamespace, logPath, type Uses } from '../engine';
 import { networkMode } from '../create/networks';
 import { networkFiles } from '../start/files';
-import { ignore } from '../../core/ignore';
 import { hasPorts } from '../connect/driver-of';
 import { ownerOf } from '../connect/joined';
 import { shownLinks } from '../connect/links';

@@ -1,11 +1,10 @@
 import type { ListedContainer, ListRequest, ListResponse } from '@gantry/api/gantry/engine/v1/containers';
 import { ResolveRequest } from '@gantry/api/gantry/images/v1/images';
-import { type CallContext, isErrorOf } from '@gantry/rpc';
+import { type CallContext, ignore, isErrorOf } from '@gantry/rpc';
 import { isRunning, Phase, phaseOf } from '../../core/phases';
 import type { DockerRecord } from '../records';
 import { inDockerNamespace, type Uses } from '../engine';
 import { linkNames } from '../connect/links';
-import { ignore } from '../../core/ignore';
 import { listFilter } from './list-filter';
 import { sizesOf } from '../inspect/sizes';
 import { statusText } from './status-text';

@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import { Status } from '@gantry/api/containerd/v1/types/task';
-import { type CallContext, isErrorOf, withTimeout } from '@gantry/rpc';
+import { type CallContext, ignore, isErrorOf, withTimeout } from '@gantry/rpc';
 import { isRunning, stateOf } from '../../core/phases';
 import type { Uses } from '../engine';
 import type { DockerRecord } from '../records';
@@ -37,10 +37,7 @@ export async function stopLeftovers(engine: Needs, ctx: CallContext): Promise<vo
 }
 
 async function stop(engine: Needs, ctx: CallContext, { id, docker }: DockerRecord): Promise<void> {
-  const task = await engine.tasks.state(ctx, { id }).catch((error: unknown) => {
-    if (isErrorOf(error, 'notFound')) return undefined;
-    throw error;
-  });
+  const task = await engine.tasks.state(ctx, { id }).catch(ignore('notFound'));
   if (task === undefined || task.status === Status.STOPPED) return;
   engine.logger.info({ container: id }, 'stopping a container of an engine that is gone');
   await sendSignal(engine, ctx, id, parseSignal(docker.config?.StopSignal || DEFAULT_STOP_SIGNAL), false);

@@ -1,8 +1,7 @@
 import type { PruneRequest, PruneResponse } from '@gantry/api/gantry/engine/v1/containers';
-import { type CallContext, isErrorOf } from '@gantry/rpc';
+import { type CallContext, ignore, isErrorOf } from '@gantry/rpc';
 import { checkFilterKeys, labelsMatch, untilTime } from '../filters';
 import { type Engine, inDockerNamespace } from '../engine';
-import { ignore } from '../../core/ignore';
 import { removeContainer } from './remove';
 import { sizesOf } from '../inspect/sizes';
 import { dockerStatus } from '../status';

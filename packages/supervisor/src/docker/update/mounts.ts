@@ -1,7 +1,6 @@
 import type { MountRequest, MountResponse, UnmountRequest, UnmountResponse } from '@gantry/api/gantry/engine/v1/containers';
 import type { MountRecord } from '@gantry/api/gantry/engine/v1/record';
-import { type CallContext, detached, invalidArgument } from '@gantry/rpc';
-import { ignore } from '../../core/ignore';
+import { type CallContext, detached, ignore, invalidArgument } from '@gantry/rpc';
 import type { JournalEntry } from '../../core/journal';
 import { isRunning } from '../../core/phases';
 import { makeVolume } from '../create/make-volume';

@@ -1,6 +1,5 @@
 import type { VolumesServiceService } from '@gantry/api/gantry/images/v1/images';
-import type { CallContext, ServiceClient } from '@gantry/rpc';
-import { ignore } from '../../core/ignore';
+import { type CallContext, ignore, type ServiceClient } from '@gantry/rpc';
 import type { DockerEvents } from '../events';
 import type { DockerRecords } from '../records';
 

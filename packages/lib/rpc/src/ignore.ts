@@ -1,4 +1,4 @@
-import { isErrorOf } from '@gantry/rpc';
+import { isErrorOf } from './errors';
 
 /** Passes over errors of these kinds: what is to be undone is not there, or is somebody else's by now. */
 export function ignore(...kinds: Parameters<typeof isErrorOf>[1][]): (error: unknown) => undefined {
