@@ -70,6 +70,38 @@ test('a named volume whose mount was accepted is there after the refusal of the 
 });
 
 describe('an end', () => {
+  describe.each([
+    ['at once', undefined],
+    ['while the shim is away', unavailable('no connection')],
+    ['while it is busy', internal('device or resource busy')],
+  ])('that was written by a process which died before it took the task away', (when, failure) => {
+    it(`leaves a container that can be started again (${when})`, async () => {
+      const id = await run();
+      const { delete: whole } = engine.tasks;
+      const dies = new Promise<void>((resolve) =>
+        instead(engine.tasks, 'delete', () => {
+          resolve();
+          return new Promise(() => undefined);
+        }),
+      );
+      engine.exit(id, 0);
+      await dies;
+      expect(phase(id)).toBe(Phase.PHASE_EXITED);
+      engine.stopPersisting();
+      engine.records.close();
+      engine = fakeEngine(world);
+      let failures = failure === undefined ? 0 : 1;
+      instead(engine.tasks, 'delete', async (...args) => {
+        if (failures-- > 0) throw failure ?? internal('never');
+        return whole(...args);
+      });
+      await reconcile(engine);
+      if (failure?.kind === 'internal') await until(() => world.tasks.ids.length === 0);
+      await start(id);
+      expect(phase(id)).toBe(Phase.PHASE_RUNNING);
+    });
+  });
+
   it('whose writing fails is applied by the next try, and a --rm container that is restarted is kept', async () => {
     const id = await run({ hostConfig: { AutoRemove: true } });
     const { move } = engine.face;

@@ -1,11 +1,15 @@
+import { readdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { formatTimestamp } from '@gantry/api';
 import { Status } from '@gantry/api/containerd/v1/types/task';
 import { type CallContext, ignore, isErrorOf } from '@gantry/rpc';
 import type { Core } from '../core';
 import { applyExit } from '../exit/exit';
-import { deleteTask } from '../exit/task-end';
+import { deleteTask, stopTask } from '../exit/task-end';
 import type { JournalEntry } from '../journal';
+import { patiently } from '../patience';
 import { isRunning, Phase, phaseOf, stateOf } from '../phases';
+import { bundleDir } from '../places';
 import { leaseOf } from '../remove/discard';
 import { discard, finishRemoval } from '../remove/remove';
 import { startFailed, undoStart } from '../start/start';
@@ -65,6 +69,30 @@ async function compare(core: Core, ctx: CallContext, id: string): Promise<void> 
     });
   else if (task.status === Status.PAUSED && state.phase === Phase.PHASE_RUNNING) core.face.move(id, Phase.PHASE_PAUSED);
   else if (task.status === Status.RUNNING && state.phase === Phase.PHASE_PAUSED) core.face.move(id, Phase.PHASE_RUNNING);
+}
+
+/**
+ * A process that died between writing an end, or the failure of a start, and taking the task away left it in the shim, where the next start
+ * would find its name taken. Its bundle goes last, so that is what tells of it. Each is taken away in its container's queue, ahead of a start.
+ */
+export async function endLeftTasks(core: Core, ctx: CallContext): Promise<void> {
+  const ids = await readdir(dirname(bundleDir(core, 'any'))).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
+  const rests = (id: string): boolean => {
+    const container = core.face.get(id);
+    return container !== undefined && !isRunning(container);
+  };
+  const end = async (id: string): Promise<void> => (rests(id) ? stopTask(core, ctx, id) : undefined);
+  for (const id of ids.filter(rests)) {
+    void core.queues
+      .run(id, () => patiently(() => end(id)))
+      .catch((error: unknown) => {
+        core.logger.warn({ err: error, container: id }, 'a task that a former process left could not be deleted');
+        core.persistence.until(id, 'deleting a task that was left', () => end(id));
+      });
+  }
 }
 
 /** Tells the network service which sandboxes live: containers that are their own, and those that were made as such. It releases all others. */

@@ -1,7 +1,7 @@
 import { type CallContext, newContext } from '@gantry/rpc';
 import { type JournalEntry, undoSteps } from '../../core/journal';
 import { isRunning, moveTo, Phase, phaseOf, stateOf, withState } from '../../core/phases';
-import { compareTasks, recover, releaseStrayLeases, tellNetwork } from '../../core/recover/recover';
+import { compareTasks, endLeftTasks, recover, releaseStrayLeases, tellNetwork } from '../../core/recover/recover';
 import { remove as removeForGood } from '../../core/remove/remove';
 import { removeStrayViews } from '../archive/mount-view';
 import { viewsDir } from '../archive/root';
@@ -36,6 +36,7 @@ export async function reconcile(engine: Engine): Promise<void> {
   engine.life.restarter.hold('all'); // what is to start does so in its order, below
   await stopLeftovers(engine, ctx);
   await compareTasks(engine, ctx);
+  await endLeftTasks(engine, ctx);
   await tellNetwork(engine, ctx);
   await sweepRunRoot(engine).catch((error: unknown) =>
     engine.logger.warn({ err: error }, 'mounts of a former process could not be taken away'),
