@@ -15,6 +15,7 @@ const EVERYDAY_SEED = 747501581;
 const most = Number(process.env['GANTRY_POINTS'] ?? (everyday ? 1 : Infinity));
 const chosen = (process.env['GANTRY_VICTIM'] ?? '').split(',').filter(Boolean);
 const dying = victims.filter((victim) => chosen.length === 0 || chosen.includes(victim));
+if (dying.length === 0) throw new Error(`GANTRY_VICTIM names none of ${victims.join(', ')}`);
 
 describe('a service that ends at a step of an operation', () => {
   const seed = everyday && process.env['GANTRY_SEED'] === undefined ? EVERYDAY_SEED : seedOfRun();

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { connect } from 'node:net';
 import { constants } from 'node:os';
+import type { Readable } from 'node:stream';
 import { after, type CallContext, formatGoDuration, newContext, type Timer } from '@gantry/rpc';
+import { attachMonitor, FrameReader } from '@gantry/rpc/monitor';
 import { monitorSocket } from '../../core/places';
 import { emitContainerEvent, type Uses } from '../engine';
 import { isRunning, stateOf } from '../../core/phases';
@@ -102,8 +103,8 @@ async function runProbe(engine: Needs, ctx: CallContext, exec: Exec, timeoutMs: 
   let timer: Timer | undefined;
   try {
     await requestProcess.add(engine, ctx, exec);
-    const output = collect(monitorSocket(engine, exec.id));
-    await output.connected;
+    const { socket } = await attachMonitor(monitorSocket(engine, exec.id), { stdin: false, stdout: true, stderr: true });
+    const output = firstOf(socket);
     await requestProcess.start(engine, ctx, exec);
     timer = after(timeoutMs, () => {
       late = true;
@@ -112,7 +113,7 @@ async function runProbe(engine: Needs, ctx: CallContext, exec: Exec, timeoutMs: 
         .catch((error: unknown) => engine.logger.warn({ err: error }, 'a late health check could not be killed'));
     });
     const exitCode = await over.promise;
-    const text = await output.text;
+    const text = await output;
     return late
       ? { exitCode: -1, output: `Health check exceeded timeout (${formatGoDuration(timeoutMs * 1e6)})${text === '' ? '' : `: ${text}`}` }
       : { exitCode, output: text };
@@ -122,36 +123,15 @@ async function runProbe(engine: Needs, ctx: CallContext, exec: Exec, timeoutMs: 
   }
 }
 
-/** Attaches to a monitor and keeps the first bytes of its output; frames have 8 byte headers. */
-function collect(path: string): { connected: Promise<void>; text: Promise<string> } {
-  const connected = Promise.withResolvers<void>();
-  const text = Promise.withResolvers<string>();
-  let data = Buffer.alloc(0);
+/** The first bytes of all that a process says, until it says no more. */
+async function firstOf(output: Readable): Promise<string> {
+  const frames = new FrameReader();
   let kept = Buffer.alloc(0);
-  let greeted = false;
-  const socket = connect(path, () => socket.write(`${JSON.stringify({ op: 'attach', stdin: false, stdout: true, stderr: true })}\n`));
-  socket.on('data', (part) => {
-    data = Buffer.concat([data, part]);
-    if (!greeted) {
-      const end = data.indexOf(0x0a);
-      if (end < 0) return;
-      greeted = true;
-      data = data.subarray(end + 1);
-      connected.resolve();
-    }
-    while (data.length >= 8 && data.length >= 8 + data.readUInt32BE(4)) {
-      const length = data.readUInt32BE(4);
-      if (kept.length < MAX_OUTPUT) kept = Buffer.concat([kept, data.subarray(8, 8 + length)]).subarray(0, MAX_OUTPUT);
-      data = data.subarray(8 + length);
-    }
-  });
-  socket.on('error', (error) => {
-    connected.reject(error);
-    text.resolve(kept.toString());
-  });
-  socket.on('close', () => {
-    connected.resolve();
-    text.resolve(kept.toString());
-  });
-  return { connected: connected.promise, text: text.promise };
+  try {
+    for await (const chunk of output)
+      for (const { bytes } of frames.read(chunk as Buffer)) kept = Buffer.concat([kept, bytes.subarray(0, MAX_OUTPUT - kept.length)]);
+  } catch {
+    // The monitor is gone; what it said is kept.
+  }
+  return kept.toString();
 }
