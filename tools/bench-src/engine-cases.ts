@@ -133,6 +133,30 @@ async function nothingLost(engine: Engine, count: number): Promise<void> {
   });
 }
 
+const stats = (count: number): BenchCase => ({
+  name: `engine: processor time of 5 s of stats of ${count} containers`,
+  heavy: true,
+  share: count > 100 ? 0 : 0.3,
+  setup: (engine) => many(engine, count, 'sleep 6000'),
+  sample: (engine) =>
+    cpuOf(engine, async () => {
+      const all = JSON.parse(await clientOf(engine).text('GET', '/containers/json')) as { Id: string }[];
+      const own = new EngineClient(engine.socket, 256);
+      const stops = await Promise.all(
+        all.map(async ({ Id }) => {
+          const answer = await own.call('GET', `/containers/${Id}/stats?stream=1`);
+          answer.resume().on('error', () => undefined);
+          return () => answer.destroy();
+        }),
+      );
+      return () => {
+        for (const stop of stops) stop();
+        own.close();
+      };
+    }),
+  teardown: end,
+});
+
 export const engineCases: readonly BenchCase[] = [
   { name: 'engine: one container on the bridge, to its removal', sample: async (engine) => (await life(engine)).all, teardown: end },
   { name: 'engine: create', sample: async (engine) => (await life(engine)).create, teardown: end },
@@ -158,29 +182,8 @@ export const engineCases: readonly BenchCase[] = [
     },
     teardown: end,
   },
-  {
-    name: 'engine: processor time of 5 s of stats of 200 containers',
-    heavy: true,
-    share: 0,
-    setup: (engine) => many(engine, 200, 'sleep 6000'),
-    sample: (engine) =>
-      cpuOf(engine, async () => {
-        const all = JSON.parse(await clientOf(engine).text('GET', '/containers/json')) as { Id: string }[];
-        const own = new EngineClient(engine.socket, 256);
-        const stops = await Promise.all(
-          all.map(async ({ Id }) => {
-            const answer = await own.call('GET', `/containers/${Id}/stats?stream=1`);
-            answer.resume().on('error', () => undefined);
-            return () => answer.destroy();
-          }),
-        );
-        return () => {
-          for (const stop of stops) stop();
-          own.close();
-        };
-      }),
-    teardown: end,
-  },
+  stats(20),
+  stats(200),
   {
     name: 'engine: processor time of writing 256 MB of log and following it to the end',
     heavy: true,

@@ -1,7 +1,7 @@
 export { compileCreate, createOperations } from './compile/create';
 export { compileExec } from './compile/exec';
 export type { CompileCreate, CompileExec, CreateOptions, CreatePlan, ExecOptions, ExecPlan, ExecTarget } from './compile/contract';
-export type { BlkioEntry, CgroupDirectory, CgroupManager, CgroupPlan, CgroupStats } from './cgroup/contract';
+export type { BlkioEntry, CgroupDirectory, CgroupManager, CgroupMeter, CgroupPlan, CgroupStats } from './cgroup/contract';
 export { createCgroupManager } from './cgroup/manager';
 export { checkCgroupPath, containerCgroupPath, monitorCgroupPath } from './cgroup/paths';
 export { compileSeccomp } from './seccomp/compile';

@@ -18,6 +18,7 @@ import { EventJournal } from './events/journal';
 import { Publisher } from './events/publisher';
 import { Helper, locateProgram } from '@gantry/native';
 import { HostRootfsMounter } from './rootfs/rootfs';
+import { Meters } from './stats/meters';
 import { type TaskParts, runtimeRoot } from './tasks/engine';
 import { rebuild } from './tasks/rebuild';
 import { TaskRegistry } from './tasks/registry';
@@ -60,6 +61,7 @@ export async function composeEngine(
     helper,
     drivers,
     cgroups,
+    meters: new Meters(cgroups),
     logger,
     bootId: (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim(),
     rootfs: new HostRootfsMounter(syscalls.async, helper),
@@ -86,6 +88,7 @@ export async function composeEngine(
         for (const exec of task.execs.values()) exec.process.detach();
       }
       for (const driver of Object.values<Driver>(drivers)) await driver.close?.();
+      engine.meters.close();
       await taskEvents.stop(200);
       await helper.stop();
       await tidyGroups(cgroups, run);

@@ -49,6 +49,13 @@ export interface CgroupStats {
   };
 }
 
+/** Reads one cgroup's stats; of a cgroup that is gone, nothings. */
+export interface CgroupMeter {
+  stats(): CgroupStats;
+  /** Lets go of the files; `stats` opens them again. */
+  close(): void;
+}
+
 export interface BlkioEntry {
   readonly major: number;
   readonly minor: number;
@@ -76,6 +83,8 @@ export interface CgroupManager {
   /** Process ids in the cgroup and below it, sorted. */
   pids(plan: CgroupPlan): Promise<number[]>;
   stats(plan: CgroupPlan): Promise<CgroupStats>;
+  /** For who asks for the stats of a cgroup again and again: keeps its files open until `close`. */
+  meter(plan: CgroupPlan): CgroupMeter;
   /** SIGKILL (or `signal`) to every process; thaws on v1. Answers how many were signalled. */
   killAll(plan: CgroupPlan, signal?: number): Promise<number>;
   /** rmdir, children first; waits up to `timeoutMs` (default 2000) for the last process to go. Missing is fine. */

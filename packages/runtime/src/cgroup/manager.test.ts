@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import type { LinuxDeviceCgroup } from '@gantry/oci';
 import { deviceProgram } from './device-program';
@@ -22,6 +22,17 @@ test('hierarchies are read from mountinfo', () => {
   expect(parseHierarchies(text[1] as string, () => ['cpu']).mode).toBe('v2');
   expect(parseHierarchies(text.slice(2).join('\n'), () => []).mode).toBe('v1');
 });
+
+/** What this process has open. */
+function openFiles(): string[] {
+  return readdirSync('/proc/self/fd').flatMap((fd) => {
+    try {
+      return [readlinkSync(`/proc/self/fd/${fd}`)];
+    } catch {
+      return []; // the directory's own
+    }
+  });
+}
 
 test('paths', () => {
   const at = (cgroupsPath?: string) =>
@@ -152,6 +163,34 @@ real('cgroups of this host', () => {
     await manager.remove(plan);
     for (const d of plan.directories) expect(existsSync(d.directory)).toBe(false);
     expect(await manager.oomKills(plan)).toBe(0n);
+  });
+
+  test('a meter tells what changes, of files that it keeps open until it is closed', async () => {
+    const opened = (): string[] => openFiles().filter((file) => file.includes(plan.path));
+    await manager.create(plan, { memory: { limit: 64 << 20, swap: 64 << 20 }, pids: { limit: 50 } });
+    const child = spawn('sleep', ['60']);
+    const meter = manager.meter(plan);
+    try {
+      const empty = meter.stats();
+      expect([empty.memory.limit, empty.pids.limit, empty.pids.current]).toEqual([BigInt(64 << 20), 50n, 0n]);
+      const files = opened();
+      expect(files.length).toBeGreaterThan(4);
+      join(child.pid as number);
+      await manager.apply(plan, { memory: { limit: 128 << 20, swap: 256 << 20 } });
+      const later = meter.stats();
+      expect([later.memory.limit, later.pids.current]).toEqual([BigInt(128 << 20), 1n]);
+      expect(Object.keys(later.memory.stat)).toEqual(Object.keys((await manager.stats(plan)).memory.stat));
+      expect(opened()).toEqual(files);
+      await manager.killAll(plan);
+      await manager.remove(plan);
+      for (const d of plan.directories) expect(existsSync(d.directory)).toBe(false);
+      expect([meter.stats().memory.limit, meter.stats().pids.current]).toEqual([0n, 0n]); // it is gone: nothing is told, nothing thrown
+      meter.close();
+      expect(opened()).toEqual([]);
+    } finally {
+      child.kill('SIGKILL');
+      meter.close();
+    }
   });
 
   test('a limit that the kernel refuses undoes the creation', async () => {

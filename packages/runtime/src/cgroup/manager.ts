@@ -3,9 +3,10 @@ import { dirname } from 'node:path';
 import { failedPrecondition, GantryError, internal, invalidArgument } from '@gantry/rpc/errors';
 import { pause } from '@gantry/rpc/timer';
 import type { LinuxResources } from '@gantry/oci';
-import type { CgroupDirectory, CgroupManager, CgroupPlan } from './contract';
+import type { CgroupDirectory, CgroupManager, CgroupMeter, CgroupPlan } from './contract';
 import { codeOf, readTable, readValue, writeValue } from './files';
 import { readHierarchies, type Hierarchies } from './hierarchies';
+import { KeptFiles } from './kept-files';
 import { settingsV1 } from './limits-v1';
 import { settingsV2 } from './limits-v2';
 import { checkCgroupPath } from './paths';
@@ -106,6 +107,11 @@ class KernelCgroups implements CgroupManager {
 
   stats(plan: CgroupPlan) {
     return settle(() => readStats(plan));
+  }
+
+  meter(plan: CgroupPlan): CgroupMeter {
+    const files = new KeptFiles();
+    return { stats: () => readStats(plan, files.text), close: () => files.close() };
   }
 
   async killAll(plan: CgroupPlan, signal = 9): Promise<number> {

@@ -5,7 +5,9 @@ import type { CgroupManager } from '@gantry/runtime';
 import type { Publisher } from '../events/publisher';
 import type { Helper } from '@gantry/native';
 import type { RootfsMounter } from '../rootfs/rootfs';
+import type { Meters } from '../stats/meters';
 import type { TaskRegistry } from './registry';
+import type { Task } from './task';
 
 /** What the verbs share. */
 export interface TaskParts {
@@ -14,6 +16,7 @@ export interface TaskParts {
   readonly helper: Helper;
   readonly drivers: Readonly<Record<DriverName, Driver>>;
   readonly cgroups: CgroupManager;
+  readonly meters: Meters<Task>;
   readonly rootfs: RootfsMounter;
   readonly registry: TaskRegistry;
   readonly publisher: Publisher;

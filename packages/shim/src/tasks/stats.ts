@@ -11,6 +11,6 @@ export async function taskStats(engine: TaskParts, namespace: string, id: string
   if (task.driver.stats !== undefined) return task.driver.stats(driverTask(task));
   const { cgroup } = task.record;
   if (cgroup === undefined) throw failedPrecondition(`the runtime of task ${id} does not tell its cgroup`);
-  const stats = await engine.cgroups.stats(cgroup);
+  const stats = engine.meters.stats(task, cgroup);
   return cgroup.mode === 'v2' ? metricsV2(stats) : metricsV1(stats);
 }

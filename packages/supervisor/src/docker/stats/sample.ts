@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { cpus } from 'node:os';
 import { unpackAny } from '@gantry/api';
 import type { Any } from '@gantry/api/google/protobuf/any';
 import { type BlkIOEntry, Metrics as MetricsV1 } from '@gantry/api/io/containerd/cgroups/v1/metrics';
@@ -18,22 +17,38 @@ const UNLIMITED = 1n << 62n;
 
 const number = (value: bigint): number => Number(value);
 
-/** Nanoseconds that all CPUs have worked since boot (proc_stat(5)), for a share of the whole. */
-export function systemCpuNanos(stat = readFileSync('/proc/stat', 'latin1')): number {
-  const [, ...ticks] = (stat.split('\n', 1)[0] ?? '').trim().split(/\s+/);
-  return ticks.slice(0, 7).reduce((sum, text) => sum + Number(text), 0) * 10_000_000;
+/** What all CPUs together have worked since boot, and how many there are: a container's share is told of these. */
+export interface HostCpu {
+  readonly nanos: number;
+  readonly online: number;
 }
 
-export function hostMemory(meminfo = readFileSync('/proc/meminfo', 'latin1')): bigint {
+/** proc_stat(5): a line of all CPUs, and then one for each that is online. */
+export function hostCpu(stat = readFileSync('/proc/stat', 'latin1')): HostCpu {
+  const [, ...ticks] = stat.slice(0, stat.indexOf('\n')).trim().split(/\s+/);
+  return {
+    nanos: ticks.slice(0, 7).reduce((sum, text) => sum + Number(text), 0) * 10_000_000,
+    online: stat.match(/^cpu\d/gm)?.length ?? 0,
+  };
+}
+
+let memory: bigint | undefined;
+
+/** The machine's, which docker, too, looks at once. */
+function hostMemory(): bigint {
+  return (memory ??= memoryOf(readFileSync('/proc/meminfo', 'latin1')));
+}
+
+export function memoryOf(meminfo: string): bigint {
   return BigInt(/^MemTotal:\s+(\d+) kB/m.exec(meminfo)?.[1] ?? 0) * 1024n;
 }
 
 /** What the shim measured, in docker's words. Undefined for metrics of a kind that is not known. */
-export function sampleOf(metrics: Any | undefined): Sample | undefined {
+export function sampleOf(metrics: Any | undefined, host: HostCpu = hostCpu()): Sample | undefined {
   const v1 = unpackAny(metrics, MetricsV1);
-  if (v1 !== undefined) return fromV1(v1);
+  if (v1 !== undefined) return fromV1(v1, host);
   const v2 = unpackAny(metrics, MetricsV2);
-  return v2 === undefined ? undefined : fromV2(v2);
+  return v2 === undefined ? undefined : fromV2(v2, host);
 }
 
 function limited(limit: bigint): bigint {
@@ -44,7 +59,7 @@ function pids(current: bigint, limit: bigint): object {
   return { current: number(current), ...(limit > 0n && limit < UNLIMITED ? { limit: number(limit) } : {}) };
 }
 
-function fromV1(metrics: MetricsV1): Sample {
+function fromV1(metrics: MetricsV1, host: HostCpu): Sample {
   const usage = metrics.cpu?.usage;
   const throttling = metrics.cpu?.throttling;
   const memory = metrics.memory;
@@ -59,8 +74,8 @@ function fromV1(metrics: MetricsV1): Sample {
         usage_in_kernelmode: number(usage?.kernel ?? 0n),
         usage_in_usermode: number(usage?.user ?? 0n),
       },
-      system_cpu_usage: systemCpuNanos(),
-      online_cpus: cpus().length,
+      system_cpu_usage: host.nanos,
+      online_cpus: host.online,
       throttling_data: {
         periods: number(throttling?.periods ?? 0n),
         throttled_periods: number(throttling?.throttledPeriods ?? 0n),
@@ -83,7 +98,7 @@ function fromV1(metrics: MetricsV1): Sample {
   };
 }
 
-function fromV2(metrics: MetricsV2): Sample {
+function fromV2(metrics: MetricsV2, host: HostCpu): Sample {
   const { cpu, memory } = metrics;
   const io = metrics.io?.usage ?? [];
   const entries = (read: 'rbytes' | 'rios', write: 'wbytes' | 'wios'): object[] =>
@@ -98,8 +113,8 @@ function fromV2(metrics: MetricsV2): Sample {
         usage_in_kernelmode: number((cpu?.systemUsec ?? 0n) * 1000n),
         usage_in_usermode: number((cpu?.userUsec ?? 0n) * 1000n),
       },
-      system_cpu_usage: systemCpuNanos(),
-      online_cpus: cpus().length,
+      system_cpu_usage: host.nanos,
+      online_cpus: host.online,
       throttling_data: {
         periods: number(cpu?.nrPeriods ?? 0n),
         throttled_periods: number(cpu?.nrThrottled ?? 0n),
@@ -127,15 +142,25 @@ const emptyBlkio = {
   sectors_recursive: null,
 };
 
+/** Of a member of a message; they are the same few dozen for every sample. */
+const kernelNames = new Map<string, string>();
+
 /** The kernel's own names of memory.stat: `totalInactiveFile` → `total_inactive_file`; `pgMajFault` is one word there. */
-function snakeCase(message: object): Record<string, number> {
-  const name = (key: string): string =>
-    key
+function kernelName(key: string): string {
+  let name = kernelNames.get(key);
+  if (name === undefined) {
+    name = key
       .replace(/[pP]g(PgIn|PgOut|Fault|MajFault)/, (word) => `${word.startsWith('P') ? '_' : ''}${word.toLowerCase()}`)
       .replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-  return Object.fromEntries(
-    Object.entries(message).flatMap(([key, value]) => (typeof value === 'bigint' ? [[name(key), number(value)]] : [])),
-  );
+    kernelNames.set(key, name);
+  }
+  return name;
+}
+
+function snakeCase(message: object): Record<string, number> {
+  const named: Record<string, number> = {};
+  for (const [key, value] of Object.entries(message)) if (typeof value === 'bigint') named[kernelName(key)] = number(value);
+  return named;
 }
 
 /** Counters of each interface of a network namespace (proc_net(5)); `lo` is left out, as docker does. */
