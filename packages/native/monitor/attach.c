@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "monitor/control.h"
+#include "monitor/hold.h"
 #include "monitor/input.h"
 #include "base/json.h"
 #include "base/loop.h"
@@ -37,6 +38,7 @@ struct client {
 	struct client *next;
 	enum mode mode;
 	bool stdin, in_ended, gone;
+	bool holds; // the process is to end when this one leaves
 	struct outlet out;
 	char *line; // REQUEST_MAX bytes, while requests are read
 	size_t have;
@@ -55,7 +57,8 @@ static void update(struct client *c) {
 	}
 	uint32_t events = c->out.len ? EPOLLOUT : 0;
 	if (c->mode == MODE_ATTACHED && !c->in_ended && c->stdin && input_full()) {
-		// Nothing is read, so a hang-up could only spin; it is seen when there is room again.
+		if (c->holds) events |= EPOLLHUP; // its leaving is what matters, not what it has said
+		// Of others nothing is read, so a hang-up could only spin; it is seen when there is room again.
 	} else if (c->mode == MODE_CLOSING || c->in_ended) {
 		events |= EPOLLHUP;
 	} else {
@@ -85,6 +88,7 @@ static void attach(struct client *c) {
 		return;
 	}
 	c->stdin = json_bool(c->line, "stdin", false);
+	c->holds = json_bool(c->line, "hold", false);
 	snprintf(text, sizeof text, "{\"ok\":true,\"tty\":%s}\n", monitor.tty ? "true" : "false");
 	answer(c, text);
 	c->out.framed = !monitor.tty;
@@ -151,6 +155,7 @@ static void ready(struct watch *w, uint32_t events) {
 	struct client *c = (struct client *)w;
 	bool was_full = outlet_full(&c->out), stdin_full = input_full();
 	if ((events & EPOLLOUT) && !outlet_drain(&c->out)) c->gone = true;
+	if (c->mode == MODE_ATTACHED && c->holds && (events & (EPOLLHUP | EPOLLERR))) c->gone = true;
 	if (!c->gone && (events & (EPOLLIN | EPOLLHUP | EPOLLERR))) {
 		if (c->mode == MODE_REQUEST || c->mode == MODE_CONTROL) read_requests(c);
 		else if (c->mode != MODE_CLOSING && !c->in_ended) read_stdin(c);
@@ -293,6 +298,7 @@ int clients_sweep(int64_t now) {
 			continue;
 		}
 		end_input(c);
+		if (c->holds && c->mode == MODE_ATTACHED) hold_left();
 		*at = c->next;
 		hang_up(c->w.fd);
 		loop_close(&c->w);

@@ -1,4 +1,5 @@
-// The clients of a monitor's socket: one line of JSON, then the operation's own bytes.
+// The clients of a monitor's socket: one line of JSON, then the operation's own bytes. An attach that says "hold" is one with whose
+// connection the process ends (hold.h).
 #ifndef GANTRY_ATTACH_H
 #define GANTRY_ATTACH_H
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "monitor/attach.h"
+#include "monitor/hold.h"
 #include "monitor/remote.h"
 #include "monitor/input.h"
 #include "base/json.h"
@@ -210,6 +211,7 @@ static int timeout(int64_t now) {
 	int64_t until = INT64_MAX;
 	if (monitor.ack_deadline) until = monitor.ack_deadline;
 	if (kill_at && !monitor.dead && kill_at < until) until = kill_at;
+	if (hold_due() < until) until = hold_due();
 	if (monitor.dead && monitor.status != STATUS_STOPPED && now + 20 < until) until = now + 20;
 	int64_t look = monitor.stuck_ms < 2000 ? monitor.stuck_ms / 2 + 1 : 1000;
 	if ((clients_full() || monitor.released) && now + look < until) until = now + look;
@@ -233,6 +235,7 @@ static void serve(void) {
 			kill(monitor.state.pid, SIGKILL);
 			kill_at = now + SHUTDOWN_MS;
 		}
+		hold_turn(now);
 		if (monitor.dead && monitor.status != STATUS_STOPPED) monitor_check_end();
 		if (monitor.released && monitor.status == STATUS_STOPPED) {
 			if (!leaving) clients_stop_listening(monitor.socket);

@@ -97,7 +97,11 @@ void remote_ended(int code, const char *exited_at, bool oom) {
 	monitor_process_died(code);
 }
 
-void remote_kill(void) {
+bool remote_lives(void) {
 	pid_t pid = monitor.state.pid;
-	if (pid > 0 && monitor.state.start_time && statefile_start_time(pid) == monitor.state.start_time) kill(pid, SIGKILL);
+	return pid > 0 && monitor.state.start_time && statefile_start_time(pid) == monitor.state.start_time;
+}
+
+void remote_kill(void) {
+	if (remote_lives()) kill(monitor.state.pid, SIGKILL);
 }

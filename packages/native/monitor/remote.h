@@ -28,6 +28,9 @@ void remote_made(pid_t pid);
 int remote_started(pid_t pid, struct launch_error *error);
 void remote_ended(int code, const char *exited_at, bool oom);
 
+// The process that was told is still there.
+bool remote_lives(void);
+
 // SIGKILL to the process, if it is still the one that was told.
 void remote_kill(void);
 

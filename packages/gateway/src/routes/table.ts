@@ -36,6 +36,7 @@ import { containerUpdate } from './containers/update';
 import { containerWait } from './containers/wait';
 import { containerExec } from './exec/create';
 import { execInspectRoute } from './exec/inspect';
+import { execKill } from './exec/kill';
 import { execResize } from './exec/resize';
 import { execStart } from './exec/start';
 import { imageAttestations } from './images/attestations';
@@ -112,6 +113,7 @@ export const routes: readonly Route[] = [
   containerWait,
   containerExec,
   execInspectRoute,
+  execKill,
   execResize,
   execStart,
   imageAttestations,

@@ -122,6 +122,12 @@ describe('commands', () => {
     expect(told.stderr).toBe("unexpected key 'colour' in 'colour=red'\n");
   });
 
+  it('send signals to execs', async () => {
+    answers.set('/exec/e1/kill?signal=SIGTERM', [204, {}]);
+    expect(await run('exec-kill', '-s', 'SIGTERM', 'e1')).toBe(0);
+    expect(told.stdout).toBe('e1\n');
+  });
+
   it('tell how they are called', async () => {
     expect(await run('unpublish', '--help')).toBe(0);
     expect(told.stdout).toMatch(/^Usage: {2}gantry unpublish \[OPTIONS\] CONTAINER/);

@@ -16,9 +16,9 @@ export interface MonitorClient {
   seen(text: string): Promise<void>;
 }
 
-export async function openMonitor(path: string, stdin: boolean): Promise<MonitorClient> {
+export async function openMonitor(path: string, stdin: boolean, more: object = {}): Promise<MonitorClient> {
   const socket = connect({ path, allowHalfOpen: true });
-  socket.write(`${JSON.stringify({ op: 'attach', stdin, stdout: true, stderr: true })}\n`);
+  socket.write(`${JSON.stringify({ op: 'attach', stdin, stdout: true, stderr: true, ...more })}\n`);
   let data = Buffer.alloc(0);
   const watchers: (() => void)[] = [];
   const changed = (): Promise<void> => new Promise((resolve) => watchers.push(resolve));

@@ -3,6 +3,7 @@ import type { Handlers } from '@gantry/rpc';
 import { exportContainer, getArchive, putArchive, statArchive } from './archive';
 import { attachContainer, attachReady } from './attach/attach';
 import { createExec, execReady, inspectExec, resizeExec, startExec } from './exec/exec';
+import { killExec } from './exec/kill';
 import { containerLogs } from './logs/logs';
 import { containerStats } from './stats/stats';
 import { commitContainer, containerChanges } from './commit/changes';
@@ -64,5 +65,6 @@ export function containersHandlers(engine: Engine): Handlers<ContainersServiceSe
     execReady: (ctx, request) => execReady(engine, ctx, request),
     execInspect: (ctx, request) => inspectExec(engine, ctx, request),
     execResize: (ctx, request) => resizeExec(engine, ctx, request),
+    execKill: (ctx, request) => killExec(engine, ctx, request),
   };
 }

@@ -26,6 +26,7 @@ export const containerExec: Route = {
       user: body.User,
       workingDir: body.WorkingDir,
       consoleSize: body.Tty && x.version.atLeast('1.42') ? body.ConsoleSize : [],
+      endWithClient: body.Gantry.EndWithClient,
     });
     sendJson(x, 201, { Id: id });
   },

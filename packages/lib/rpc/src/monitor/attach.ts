@@ -6,6 +6,8 @@ export interface MonitorWish {
   readonly stdin: boolean;
   readonly stdout: boolean;
   readonly stderr: boolean;
+  /** The process ends when the connection does. */
+  readonly hold?: boolean | undefined;
 }
 
 export interface Attached {
@@ -19,7 +21,11 @@ const HANDSHAKE_MS = 5000;
 const REPLY_LIMIT = 4096;
 
 /** Connects to the monitor of a task or an exec (packages/native/monitor). A signal cuts the connection whenever it is aborted. Errors: unavailable, internal. */
-export async function attachMonitor(path: string, { stdin, stdout, stderr }: MonitorWish, signal?: AbortSignal): Promise<Attached> {
+export async function attachMonitor(
+  path: string,
+  { stdin, stdout, stderr, hold = false }: MonitorWish,
+  signal?: AbortSignal,
+): Promise<Attached> {
   const socket = connect({ path, allowHalfOpen: true });
   // Not by connect's own signal: at the end of each call it would make an error that nobody reads, stack and all.
   const leave = (): void => void socket.destroy();
@@ -27,7 +33,7 @@ export async function attachMonitor(path: string, { stdin, stdout, stderr }: Mon
   socket.once('close', () => signal?.removeEventListener('abort', leave));
   if (signal?.aborted === true) leave();
   try {
-    const reply = await handshake(socket, `${JSON.stringify({ op: 'attach', stdin, stdout, stderr })}\n`);
+    const reply = await handshake(socket, `${JSON.stringify({ op: 'attach', stdin, stdout, stderr, ...(hold ? { hold } : {}) })}\n`);
     if (!reply.ok) throw internal(`the monitor refused to attach: ${reply.error ?? 'no reason given'}`);
     socket.on('error', () => undefined); // its end tells enough
     return { socket, tty: reply.tty === true };

@@ -1,10 +1,13 @@
 import { ExecCreateRequest, ExecStartRequest, StartRequest } from '@gantry/api/gantry/engine/v1/containers';
+import type { ContainerConfig } from '@gantry/api/gantry/engine/v1/types';
 import { invalidArgument, newContext } from '@gantry/rpc';
 import { createContainer } from '../create/create';
 import { monitorSocket } from '../../core/places';
 import { startContainer } from '../start/start';
 import { createRequest, fakeEngine, type FakeEngine, FakeWorld } from '../../testing/fake-engine';
 import { createExec, execEnded, execReady, inspectExec, reconcileExecs, startExec } from './exec';
+import { END_LABEL } from './end-with-client';
+import { killExec } from './kill';
 import { type Exec, type ExecStore, ExecTable } from './table';
 
 let world: FakeWorld;
@@ -74,6 +77,49 @@ it('refuses what cannot be', async () => {
   await expect(inspect('nosuch')).rejects.toThrow('No such exec instance: nosuch');
   engine.exit(containerId, 0);
   await expect(create()).rejects.toMatchObject({ kind: 'conflict' });
+});
+
+it('takes signals while it runs', async () => {
+  const id = await create();
+  const kill = (signal: string) => killExec(engine, newContext(), { id, signal });
+  await expect(kill('SIGTERM')).rejects.toMatchObject({ kind: 'conflict', message: `exec ${id} is not running` });
+  for await (const _message of startExec(engine, newContext(), ExecStartRequest.create({ id, detach: true }))) break;
+  await expect(kill('SIGNONE')).rejects.toThrow('invalid signal: SIGNONE');
+  await kill('usr1');
+  expect(await world.tasks.state(engine.ctx, { id: containerId, execId: id })).toMatchObject({ exitStatus: 138 });
+  expect(engine.told.at(-1)).toContain('exec_kill');
+  engine.exit(containerId, 0, id);
+  await expect(kill('')).rejects.toThrow('is not running');
+  await expect(killExec(engine, newContext(), { id: 'nosuch', signal: '' })).rejects.toThrow('No such exec instance: nosuch');
+});
+
+it.each([
+  [undefined, undefined, false],
+  ['true', undefined, true],
+  ['true', false, false],
+  ['false', true, true],
+])('ends with its client: label %s, asked %s', async (label, endWithClient, hold) => {
+  if (label !== undefined)
+    engine.records.updateDocker(containerId, (docker) => ({
+      ...docker,
+      config: { ...(docker.config as ContainerConfig), Labels: { [END_LABEL]: label } },
+    }));
+  const id = await create({ endWithClient });
+  const run = startExec(engine, newContext(), ExecStartRequest.create({ id }));
+  expect((await run.next()).value).toMatchObject({ hold });
+  await execReady(engine, newContext(), { id });
+  const detached = startExec(engine, newContext(), ExecStartRequest.create({ id: await create({ endWithClient }), detach: true }));
+  if (endWithClient === true)
+    await expect(detached.next()).rejects.toThrow('ends with its client (EndWithClient) and cannot start detached');
+  else expect((await detached.next()).value).toMatchObject({ hold: false });
+});
+
+it('a label that says neither is refused', async () => {
+  engine.records.updateDocker(containerId, (docker) => ({
+    ...docker,
+    config: { ...(docker.config as ContainerConfig), Labels: { [END_LABEL]: 'perhaps' } },
+  }));
+  await expect(create()).rejects.toThrow(`label ${END_LABEL}=perhaps is neither true nor false`);
 });
 
 it('ends with its container', async () => {

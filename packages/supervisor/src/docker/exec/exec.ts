@@ -32,6 +32,7 @@ import { isRunning, Phase, phaseOf } from '../../core/phases';
 import { monitorSocket } from '../../core/places';
 import { emitContainerEvent, inDockerNamespace, type Uses } from '../engine';
 import { execProcess, execUser } from './process';
+import { endsWithClient, labelledEnd } from './end-with-client';
 import type { Exec } from './table';
 
 type Needs = Uses<{
@@ -57,6 +58,7 @@ export async function createExec(engine: Needs, _ctx: CallContext, request: Exec
   if (request.cmd.length === 0) throw invalidArgument('No exec command specified');
   for (const entry of request.env)
     if (entry.startsWith('=') || entry === '') throw invalidArgument(`invalid environment variable: ${entry}`);
+  labelledEnd(docker);
   if (request.user !== '') await execUser(engine, docker, request.user);
   const exec: Exec = {
     id: randomBytes(32).toString('hex'),
@@ -72,6 +74,7 @@ export async function createExec(engine: Needs, _ctx: CallContext, request: Exec
     attachStderr: request.attachStderr,
     detachKeys: request.detachKeys,
     consoleSize: request.consoleSize,
+    endWithClient: request.endWithClient,
     state: 'created',
     pid: 0,
     exitCode: undefined,
@@ -90,7 +93,7 @@ function checkRunning(engine: Needs, containerId: string, asked = containerId): 
   if (!isRunning(docker)) throw conflict(`container ${containerId} is not running`);
 }
 
-export function requireExec(engine: Needs, id: string): Exec {
+export function requireExec(engine: Uses<{ execs: 'find' }>, id: string): Exec {
   const exec = engine.execs.find(id);
   if (exec === undefined) throw notFound(`No such exec instance: ${id}`);
   return exec;
@@ -104,6 +107,7 @@ export async function* startExec(engine: Needs, caller: CallContext, request: Ex
     const what = exec.state === 'exited' ? 'has already run' : 'is already running';
     throw conflict(`exec command ${exec.id} ${what}`, { meta: { execState: exec.state } });
   }
+  const hold = endsWithClient(exec, engine.records.requireDocker(exec.containerId).docker, request.detach);
   if (request.consoleSize.length === 2) exec.consoleSize = request.consoleSize;
   exec.state = 'starting';
   engine.execs.changed(exec); // the next process would take it for one that may still be started
@@ -114,6 +118,7 @@ export async function* startExec(engine: Needs, caller: CallContext, request: Ex
     stdout: exec.attachStdout,
     stderr: exec.attachStderr,
     detachKeys: exec.detachKeys,
+    hold,
   });
   try {
     const socket = await addProcess(engine, ctx, exec, request.detach);

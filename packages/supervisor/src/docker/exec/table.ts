@@ -12,6 +12,8 @@ export interface Exec {
   readonly attachStdout: boolean;
   readonly attachStderr: boolean;
   readonly detachKeys: string;
+  /** What was asked for the leaving of its client; absent: the container's label says it. */
+  readonly endWithClient?: boolean | undefined;
   consoleSize: readonly number[];
   state: 'created' | 'starting' | 'running' | 'exited';
   pid: number;

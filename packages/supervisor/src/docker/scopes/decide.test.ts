@@ -84,6 +84,8 @@ test('an update that changes mounts or environment is leave for that, too', () =
 test('labels tell which containers are reached', () => {
   asked(labelled, 'containers.inspect', { id: 'mine' });
   asked(labelled, 'containers.execStart', { id: 'e1' });
+  asked(labelled, 'containers.execKill', { id: 'e1' });
+  expect(() => asked(labelled, 'containers.execKill', { id: 'e2' })).toThrow('does not have team=ci');
   for (const [verb, id] of [
     ['containers.inspect', 'other'],
     ['containers.remove', 'other'],

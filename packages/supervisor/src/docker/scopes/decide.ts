@@ -22,7 +22,13 @@ type Values = Readonly<Record<string, { readonly values: readonly string[] }>>;
 
 /** Verbs whose answers are narrowed to the labels, of those that take filters. */
 const NARROWED = new Set(['containers.list', 'containers.prune', 'system.events']);
-const OF_EXEC = new Set(['containers.execStart', 'containers.execReady', 'containers.execInspect', 'containers.execResize']);
+const OF_EXEC = new Set([
+  'containers.execStart',
+  'containers.execReady',
+  'containers.execInspect',
+  'containers.execResize',
+  'containers.execKill',
+]);
 /** Second halves of others, which stand for both. */
 const PARTS: Readonly<Record<string, string>> = {
   'containers.attachReady': 'containers.attach',
