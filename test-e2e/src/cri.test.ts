@@ -46,7 +46,7 @@ describe("Kubernetes' container runtime interface", () => {
       { type: 'NetworkReady', status: true, reason: '', message: '' },
     ]);
     expect(JSON.parse(info['config'] ?? '')).toMatchObject({ namespace: 'k8s.io' });
-    expect(runtimeHandlers.map(({ name }) => name)).toEqual(['', 'runc']);
+    expect(runtimeHandlers.map(({ name }) => name)).toEqual(['', 'runc', 'gantry', 'runc-binary', 'crun']);
     const range = (podCidr: string) => cri.runtime.updateRuntimeConfig(ctx, { runtimeConfig: { networkConfig: { podCidr } } });
     await range('10.1.0.0/24');
     await expect(range('10.1.0.0')).rejects.toMatchObject({ kind: 'invalidArgument' });

@@ -12,8 +12,8 @@ export interface Program {
   readonly preopens: Readonly<Record<string, string>>;
   readonly uid: number;
   readonly gid: number;
-  /** Whether the child gets a network namespace of its own, which whoever made the task may wire up. */
-  readonly ownNetwork: boolean;
+  /** The network namespace that the child is in: its own, which whoever made the task may wire up, the host's or one that is there already. */
+  readonly network: 'own' | 'host' | { readonly path: string };
 }
 
 interface Config {
@@ -64,20 +64,23 @@ export function readProgram(bundle: string, id: string): Program {
     preopens: { '/': rootfs, ...volumes(config, id) },
     uid: user.uid ?? 0,
     gid: user.gid ?? 0,
-    ownNetwork: ownNetwork(config, id),
+    network: networkOf(config),
   };
 }
 
+/** Two shares of a processor are the kernel's least: what kubelets say for pods that ask for nothing. */
 function refuseLimits({ linux, root, hooks }: Config, id: string): void {
   const asked = {
     'a memory limit': (linux?.resources?.memory?.limit ?? 0) > 0,
     'a limit of processes': (linux?.resources?.pids?.limit ?? 0) > 0,
-    'cpu limits': Object.values(linux?.resources?.cpu ?? {}).some((value) => value !== 0 && value !== '' && value !== undefined),
+    'cpu limits': Object.entries(linux?.resources?.cpu ?? {}).some(([name, value]) => isSet(value) && !(name === 'shares' && value === 2)),
     'a read-only root': root?.readonly === true,
     hooks: Object.values(hooks ?? {}).some((list) => Array.isArray(list) && list.length > 0),
   };
   for (const [what, set] of Object.entries(asked)) if (set) throw notImplemented(`wasi runtime: ${what} of ${id}: not supported`);
 }
+
+const isSet = (value: unknown): boolean => value !== 0 && value !== '' && value !== undefined;
 
 function moduleIn(rootfs: string, name: string): string {
   const inside = join('/', name);
@@ -106,9 +109,8 @@ function volumes({ mounts = [] }: Config, id: string): Record<string, string> {
   return found;
 }
 
-function ownNetwork({ linux }: Config, id: string): boolean {
+function networkOf({ linux }: Config): Program['network'] {
   const network = linux?.namespaces?.find(({ type }) => type === 'network');
-  if (network?.path !== undefined && network.path !== '')
-    throw notImplemented(`wasi runtime: joining the network ${network.path} for ${id} is not supported`);
-  return network !== undefined;
+  if (network === undefined) return 'host';
+  return network.path === undefined || network.path === '' ? 'own' : { path: network.path };
 }

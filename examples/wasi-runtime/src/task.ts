@@ -48,7 +48,7 @@ export class WasiTask {
   static async create(bundle: string, program: Program, stdio: Stdio): Promise<WasiTask> {
     const files = openStdio(stdio);
     const runner = [process.execPath, '--no-warnings', join(__dirname, 'runner.cjs'), JSON.stringify(program)];
-    const [file = '', ...args] = program.ownNetwork ? ['unshare', '--net', ...runner] : runner;
+    const [file = '', ...args] = [...enter(program.network), ...runner];
     const child = spawn(file, args, { stdio: [files.stdin, files.stdout, files.stderr, 'pipe'], cwd: '/', env: {} });
     const failed = new Promise<never>((_resolve, reject) =>
       child.once('error', (error) => reject(internal(`cannot run ${file}: ${error.message}`, { cause: error }))),
@@ -117,4 +117,10 @@ function firstLine(stream: Duplex): Promise<string> {
     });
     stream.once('close', () => resolve(text));
   });
+}
+
+/** The command that starts another one in its network. */
+function enter(network: Program['network']): string[] {
+  if (network === 'host') return [];
+  return network === 'own' ? ['unshare', '--net'] : ['nsenter', `--net=${network.path}`];
 }

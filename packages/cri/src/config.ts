@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { isAbsolute } from 'node:path';
 import { invalidArgument } from '@gantry/rpc';
 import type { CommonConfig, FlagTable } from '@gantry/service';
 
@@ -13,6 +14,10 @@ export interface CriConfig {
   readonly 'cgroup-driver': string;
   /** Network of pods where no CNI configuration says another: a network of the engine by name. */
   readonly 'pod-network': string;
+  /** Runtimes of the supervisor by what RuntimeClasses call them, beside the built-in ones; an empty one takes such a name away. */
+  readonly 'runtime-handlers': Readonly<Record<string, string>>;
+  /** Where devices are described that pods may ask for by name (CDI); none: no such devices. */
+  readonly 'cdi-spec-dirs': readonly string[];
   /** Where clients of exec, attach and port-forward come with the addresses that kubelet was given for them. */
   readonly 'stream-server-address': string;
   /** 0: any free one. */
@@ -23,6 +28,8 @@ export const defaults: CriConfig = {
   namespace: 'k8s.io',
   'cgroup-driver': 'cgroupfs',
   'pod-network': 'bridge',
+  'runtime-handlers': {},
+  'cdi-spec-dirs': ['/etc/cdi', '/var/run/cdi'],
   'stream-server-address': '127.0.0.1',
   'stream-server-port': 0,
 };
@@ -32,6 +39,22 @@ export const flags: FlagTable = {
   'cgroup-driver': { type: 'string', value: 'NAME', help: 'cgroupfs (default) or systemd: as kubelet is told' },
 };
 
+/** The handler of pods that name none. */
+export const DEFAULT_HANDLER = 'runc';
+
+/** Handlers that need no configuration: runtimes that the supervisor knows without one. */
+const BUILT_IN: Readonly<Record<string, string>> = {
+  [DEFAULT_HANDLER]: 'runc',
+  gantry: 'gantry',
+  'runc-binary': 'runc-binary',
+  crun: 'crun',
+};
+
+/** The supervisor's runtimes by handler. */
+export function handlersOf(config: Pick<CriConfig, 'runtime-handlers'>): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries({ ...BUILT_IN, ...config['runtime-handlers'] }).filter(([, runtime]) => runtime !== ''));
+}
+
 const NAME = /^[A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*$/;
 
 /** Refuses values that have the right type and make no sense. */
@@ -40,6 +63,13 @@ export function checkConfig(config: CommonConfig & CriConfig): void {
   if (!['cgroupfs', 'systemd'].includes(config['cgroup-driver']))
     throw invalidArgument(`cgroup-driver "${config['cgroup-driver']}" is neither cgroupfs nor systemd`);
   if (config['pod-network'] === '') throw invalidArgument('pod-network must be named');
+  for (const [name, runtime] of Object.entries(config['runtime-handlers']))
+    if (!NAME.test(name) || typeof runtime !== 'string')
+      throw invalidArgument(`runtime-handlers.${name} must be a handler's name and a runtime's`);
+  if (config['runtime-handlers'][DEFAULT_HANDLER] === '')
+    throw invalidArgument(`runtime-handlers.${DEFAULT_HANDLER}: pods without a RuntimeClass have it`);
+  for (const path of config['cdi-spec-dirs'])
+    if (typeof path !== 'string' || !isAbsolute(path)) throw invalidArgument(`cdi-spec-dirs: "${path}" is not an absolute path`);
   if (isIP(config['stream-server-address']) === 0)
     throw invalidArgument(`stream-server-address "${config['stream-server-address']}" is not an IP address`);
   const port = config['stream-server-port'];

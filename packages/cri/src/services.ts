@@ -3,6 +3,7 @@ import { ImagesService } from '@gantry/api/containerd/services/images/v1/images'
 import { SnapshotsService } from '@gantry/api/containerd/services/snapshots/v1/snapshots';
 import { EventsService } from '@gantry/api/containerd/services/events/v1/events';
 import { ControllerService, StoreService } from '@gantry/api/containerd/services/sandbox/v1/sandbox';
+import { IntrospectionService } from '@gantry/api/containerd/services/introspection/v1/introspection';
 import { TasksService } from '@gantry/api/containerd/services/tasks/v1/tasks';
 import { TreesServiceService } from '@gantry/api/gantry/images/v1/trees';
 import { LogsServiceService } from '@gantry/api/gantry/shim/v1/shim';
@@ -19,6 +20,8 @@ export interface Services {
   readonly sandboxes: ServiceClient<typeof StoreService>;
   readonly controller: ServiceClient<typeof ControllerService>;
   readonly events: ServiceClient<typeof EventsService>;
+  /** What runtimes say of themselves. */
+  readonly introspection: ServiceClient<typeof IntrospectionService>;
   readonly logs: ServiceClient<typeof LogsServiceService>;
   /** containerd's records of images: names and labels. */
   readonly images: ServiceClient<typeof ImagesService>;
@@ -43,6 +46,7 @@ export function connectServices(socket: (name: string) => string): Services & { 
     sandboxes: supervisor.client(StoreService),
     controller: supervisor.client(ControllerService),
     events: supervisor.client(EventsService),
+    introspection: supervisor.client(IntrospectionService),
     logs: supervisor.client(LogsServiceService),
     images: images.client(ImagesService),
     imageStore: images.client(ImagesServiceService),

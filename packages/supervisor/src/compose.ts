@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { LeasesService } from '@gantry/api/containerd/services/leases/v1/leases';
 import { connect, createTtrpcServer, newContext } from '@gantry/rpc';
 import type { Running, ServiceContext } from '@gantry/service';
-import { logOptions, networkOptions, runtimeTable, type SupervisorConfig } from './config';
+import { criOf, logOptions, networkOptions, runtimeTable, type SupervisorConfig } from './config';
 import { releaseOrphanLeases } from './containerd/containers/orphan-leases';
 import { imageEventSource } from './containerd/events/image-events';
 import { publishRecordChanges } from './containerd/events/record-events';
@@ -20,6 +20,7 @@ import { engineSettings, factsOf } from './settings';
 import { Envelopes } from './core/events';
 import { DockerEvents, type EventBounds, followBuilder, openEventJournal, tellJournal } from './docker/events';
 import { Database } from './core/records';
+import { noPods, podContainers, refusingPods } from './docker/pods';
 import { openDockerRecords } from './docker/records';
 import { openSandboxes } from './core/sandboxes';
 import { connectTasks, subscribeTaskEvents } from './core/tasks';
@@ -31,7 +32,9 @@ export function compose(service: ServiceContext<SupervisorConfig>): Running<Supe
   const build = { version: service.version, revision: '', experimental: config.experimental };
   const bounds: EventBounds = { events: config['event-journal']['max-events'], bytes: config['event-journal']['max-size'] };
   const db = new Database(join(data, 'state.db'), bounds.bytes);
-  const records = openDockerRecords(db, config.namespace);
+  const cri = criOf(config);
+  const dockers = openDockerRecords(db, config.namespace);
+  const records = cri.visible ? refusingPods(dockers, cri.namespace) : dockers;
   const sandboxes = openSandboxes(db);
   const bootId = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
   const envelopes = new Envelopes();
@@ -59,6 +62,7 @@ export function compose(service: ServiceContext<SupervisorConfig>): Running<Supe
   const surroundings: EngineSurroundings = {
     db,
     records,
+    pods: cri.visible ? podContainers(cri.namespace) : noPods,
     sandboxes,
     tasks,
     taskEvents,

@@ -63,6 +63,11 @@ export interface SupervisorConfig {
   readonly 'cdi-spec-dirs': readonly string[];
   /** Options of networks that are made without them, by driver: {bridge: {com.docker.network.driver.mtu: 1400}}. */
   readonly 'default-network-opts': Readonly<Record<string, unknown>>;
+  /**
+   * Kubernetes beside docker: the namespace of gantry-cri, whose images docker's containers are made from without a pull (empty: they are not), and whether
+   * containers of pods are in docker's lists, where nothing can be done to them.
+   */
+  readonly cri: { readonly namespace?: string; readonly visible?: boolean };
   /** Shown by docker info and version. */
   readonly experimental: boolean;
   /** What bounds the events that `docker events --since` answers from: their number, and their bytes. */
@@ -100,6 +105,7 @@ export const defaults: SupervisorConfig = {
   'init-path': '',
   'cdi-spec-dirs': ['/etc/cdi', '/var/run/cdi'],
   'default-network-opts': {},
+  cri: { namespace: 'k8s.io', visible: false },
   experimental: false,
   'event-journal': { 'max-events': DEFAULT_BOUNDS.events, 'max-size': DEFAULT_BOUNDS.bytes },
   'socket-scopes': {},
@@ -160,13 +166,26 @@ export function networkOptions(config: Pick<SupervisorConfig, 'default-network-o
   );
 }
 
+/** What is left out of it is as it was. Throws invalidArgument that names the key. */
+export function criOf(config: Pick<SupervisorConfig, 'cri'>): { readonly namespace: string; readonly visible: boolean } {
+  const { namespace = 'k8s.io', visible = false, ...rest } = config.cri;
+  const [other] = Object.keys(rest);
+  if (other !== undefined) throw invalidArgument(`cri.${other} is not known`);
+  if (namespace !== '' && !NAMESPACE.test(namespace)) throw invalidArgument(`cri.namespace "${namespace}" is not a valid name`);
+  if (typeof visible !== 'boolean') throw invalidArgument('cri.visible is neither true nor false');
+  if (visible && namespace === '') throw invalidArgument('cri.visible needs cri.namespace');
+  return { namespace, visible };
+}
+
+const NAMESPACE = /^[A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*$/;
+
 /** Refuses values that have the right type and make no sense. */
 export function checkConfig(config: SupervisorConfig): void {
   runtimeTable(config);
   named(() => validateLogConfig({ Type: config['log-driver'], Config: logOptions(config) }), 'failed to set log opts: ');
   logBound(config);
-  if (!/^[A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*$/.test(config.namespace))
-    throw invalidArgument(`namespace "${config.namespace}" is not a valid name`);
+  criOf(config);
+  if (!NAMESPACE.test(config.namespace)) throw invalidArgument(`namespace "${config.namespace}" is not a valid name`);
   seccompProfile(config);
   defaultUlimits(config);
   networkOptions(config);

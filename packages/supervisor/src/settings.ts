@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import type { ServiceContext } from '@gantry/service';
-import { defaultUlimits, logBound, logOptions, seccompProfile, type SupervisorConfig } from './config';
+import { criOf, defaultUlimits, logBound, logOptions, seccompProfile, type SupervisorConfig } from './config';
 import type { IdRemap } from './core/userns';
 import type { EngineSettings } from './docker/engine';
 import { type EngineFacts, engineId } from './docker/system';
@@ -15,6 +15,7 @@ export function engineSettings(config: SupervisorConfig, remap: IdRemap | undefi
     dnsSearch: config['dns-search'],
     dnsOptions: config['dns-opts'],
     logBound: logBound(config),
+    imagesFrom: criOf(config).namespace,
     hostGatewayIp: config['host-gateway-ip'],
     defaultShmSize: BigInt(config['default-shm-size']),
     stopTimeout: config['default-stop-timeout'],

@@ -5,6 +5,7 @@ import { ContainerEventType, type ContainerConfig, type CreateContainerRequest, 
 import { type CallContext, detached, errorText, failedPrecondition, isErrorOf, notFound } from '@gantry/rpc';
 import { unknown } from '../failures';
 import { configOf, findKnown, type KnownImage, listKnown } from '../images/catalog';
+import { runtimeOf } from '../runtime/runtimes';
 import { findPod } from '../sandboxes/find';
 import { placesOf } from '../sandboxes/files';
 import type { Needs } from '../sandboxes/needs';
@@ -87,7 +88,7 @@ async function make(needs: Needs, ctx: CallContext, { id, pod, holder, image, co
       id,
       labels: { ...config.labels },
       image: image.tags[0] ?? image.names[0] ?? image.id,
-      runtime: { name: pod.facts.runtimeHandler || 'runc', options: undefined },
+      runtime: { name: runtimeOf(needs.config, pod.facts.runtimeHandler), options: undefined },
       spec: packJson(OCI_SPEC_TYPE_URL, spec),
       snapshotter,
       snapshotKey: id,

@@ -2,6 +2,7 @@ import type { RuntimeCondition, StatusResponse } from '@gantry/api/runtime/v1/ap
 import { type CallContext, errorText, unavailable } from '@gantry/rpc';
 import type { CriConfig } from '../config';
 import type { Services } from '../services';
+import type { HandlerFeatures } from './runtimes';
 
 export interface StatusNeeds {
   readonly services: {
@@ -12,6 +13,7 @@ export interface StatusNeeds {
   };
   readonly config: Pick<CriConfig, 'pod-network' | 'cgroup-driver' | 'namespace'>;
   readonly version: string;
+  readonly features: Pick<HandlerFeatures, 'list'>;
   /** As kubelet said it. */
   readonly podCidr: string;
 }
@@ -47,7 +49,7 @@ export async function runtimeStatus(needs: StatusNeeds, ctx: CallContext, verbos
           podCidr: JSON.stringify(needs.podCidr),
         }
       : {},
-    runtimeHandlers: ['', 'runc'].map((name) => ({ name, features: { recursiveReadOnlyMounts: true, userNamespaces: false } })),
+    runtimeHandlers: await needs.features.list(ctx),
     features: { supplementalGroupsPolicy: true, userNamespacesHostNetwork: false, mountOptions: false },
   };
 }

@@ -3,14 +3,10 @@ import { notImplemented } from '@gantry/rpc';
 import { unknown } from '../failures';
 import { isHostNetwork, namespacesOf } from './pod';
 
-/** Runtimes that pods may name, by RuntimeClass. */
-export const HANDLERS: readonly string[] = ['', 'runc'];
-
 /** Refuses by name what cannot be honoured. */
-export function checkPod(config: PodSandboxConfig, handler: string): void {
+export function checkPod(config: PodSandboxConfig): void {
   const { metadata, linux, windows, hostname } = config;
   if (metadata === undefined || metadata.name === '') throw unknown('sandbox config must include metadata');
-  if (!HANDLERS.includes(handler)) throw unknown(`no runtime for "${handler}" is configured`);
   if (windows !== undefined) throw notImplemented('windows is not supported');
   if (isHostNetwork(config) && hostname !== '') throw unknown('unable to set hostname without a private UTS namespace');
   const { usernsOptions, targetId, network, ipc } = namespacesOf(config);

@@ -12,6 +12,7 @@ import type { LinuxNamespace, Spec } from '@gantry/oci';
 import { type CallContext, detached, errorText, isErrorOf, prefixed } from '@gantry/rpc';
 import { seccompOf } from '../containers/seccomp';
 import { unknown } from '../failures';
+import { runtimeOf } from '../runtime/runtimes';
 import { checkPod } from './check';
 import { addByCni } from './cni';
 import { hostnameOf, makeFiles, removeFiles } from './files';
@@ -22,7 +23,8 @@ import { extensionsOf, isHostNetwork, namespacesOf, type PodFacts, podName, SAND
 /** Makes a pod: its record, its namespaces, its files, its place on a network. Nothing is left of one that could not be made. */
 export async function runPod(needs: Needs, caller: CallContext, { config, runtimeHandler }: RunPodSandboxRequest): Promise<string> {
   if (config === undefined) throw unknown('sandbox config must be given');
-  checkPod(config, runtimeHandler);
+  checkPod(config);
+  runtimeOf(needs.config, runtimeHandler);
   // What holds a pod runs no program: a profile binds nothing there, and is only asked to be one.
   const { seccomp, seccompProfilePath } = config.linux?.securityContext ?? {};
   await seccompOf({ privileged: false, seccomp, seccompProfilePath: seccompProfilePath ?? '' });
@@ -49,7 +51,7 @@ async function make(
   let facts: PodFacts = { runtimeHandler, ips: [] };
   const sandbox: Sandbox = {
     ...named,
-    runtime: { name: runtimeHandler || 'runc', options: undefined },
+    runtime: { name: runtimeOf(settings, runtimeHandler), options: undefined },
     spec: packJson(OCI_SPEC_TYPE_URL, podSpec(config)),
     labels: { ...config.labels },
     createdAt: undefined,

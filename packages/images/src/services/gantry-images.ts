@@ -5,6 +5,7 @@ import { accessOf, type ProxySettings, type Registries } from '@gantry/registry'
 import { itemsToSave, saveArchive } from '../archive/save';
 import type { LoadDependencies } from '../archive/load';
 import type { CommitDependencies } from '../docker/commit';
+import { adoptImage } from '../docker/adopt';
 import { commitImage } from '../docker/commit';
 import { diskUsage } from '../docker/disk-usage';
 import { listAttestations } from '../docker/attestations';
@@ -59,6 +60,9 @@ export function gantryImageHandlers(deps: ImagesDependencies): Handlers<ImagesSe
   return {
     resolve: async (ctx, { ref, platform }) => ({
       image: await describe(deps, ctx, await catalog.resolve(ctx, ref, platformOf(platform))),
+    }),
+    adopt: async (ctx, { ref, platform, from }) => ({
+      image: await describe(deps, ctx, await adoptImage(deps, ctx, { ref, platform: platformOf(platform), from })),
     }),
     list: async (ctx, options) => ({ images: await listImages(deps, ctx, options) }),
     listManifests: async (ctx, { ref }) => {

@@ -57,6 +57,7 @@ export function createContainersEngine(surroundings: EngineSurroundings, overrid
   const parts: Omit<Engine, 'face'> = {
     settings,
     records,
+    pods: surroundings.pods,
     sandboxes: surroundings.sandboxes,
     journal: openJournal(surroundings.db),
     tasks: surroundings.tasks,
@@ -146,6 +147,7 @@ function settingsOf({ data, run, defaultLog }: EngineSurroundings): EngineSettin
     logDriver: defaultLog.Type,
     logOptions: defaultLog.Config,
     logBound: undefined,
+    imagesFrom: '',
     hostGatewayIp: '',
     defaultShmSize: DEFAULT_SHM_SIZE,
     stopTimeout: DEFAULT_STOP_TIMEOUT,

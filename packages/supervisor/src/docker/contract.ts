@@ -4,6 +4,7 @@ import type { ContainerSummary } from '@gantry/api/gantry/engine/v1/types';
 import type { CallContext, Connection, Handlers, Logger } from '@gantry/rpc';
 import type { DockerEvents } from './events';
 import type { Database } from '../core/records';
+import type { PodContainers } from './pods';
 import type { DockerRecords } from './records';
 import type { Sandboxes } from '../core/sandboxes';
 import type { RuntimeTable } from '../core/runtimes';
@@ -14,6 +15,7 @@ import type { ContainerNetworks } from './networks';
 export interface EngineSurroundings {
   readonly db: Database;
   readonly records: DockerRecords;
+  readonly pods: PodContainers;
   readonly sandboxes: Sandboxes;
   readonly tasks: Tasks;
   readonly taskEvents: TaskEvents;

@@ -10,6 +10,7 @@ import type { CallContext, ServiceClient, StreamBroker } from '@gantry/rpc';
 import type { DockerEvents } from './events';
 import type { Core, CoreSettings } from '../core/core';
 import { containerDir } from '../core/places';
+import type { PodContainers } from './pods';
 import type { DockerRecords } from './records';
 import type { RuntimeTable } from '../core/runtimes';
 import type { SeccompProfile } from '@gantry/oci/seccomp';
@@ -51,6 +52,8 @@ export interface EngineSettings extends CoreSettings {
   readonly logOptions: Readonly<Record<string, string>>;
   /** What bounds a log of json-file that has no size; undefined: nothing. */
   readonly logBound: LogBound | undefined;
+  /** Namespace whose images containers are made from without a pull where docker has none of that name; empty: there is none. */
+  readonly imagesFrom: string;
   /** Address that host-gateway stands for; empty: the default bridge's. */
   readonly hostGatewayIp: string;
   readonly defaultShmSize: bigint;
@@ -66,6 +69,7 @@ export interface EngineSettings extends CoreSettings {
 export interface Engine extends Core {
   readonly settings: EngineSettings;
   readonly records: DockerRecords;
+  readonly pods: PodContainers;
   readonly tasks: Tasks;
   readonly taskEvents: TaskEvents;
   readonly events: DockerEvents;

@@ -28,6 +28,7 @@ import { waitContainer } from './stop/wait';
 
 /** gantry.engine.v1.ContainersService: one verb a file. */
 export function containersHandlers(engine: Engine): Handlers<ContainersServiceService> {
+  const shown = { ...engine, records: engine.pods.shownIn(engine.records) };
   return {
     create: (ctx, request) => createContainer(engine, ctx, request),
     start: (ctx, request) => startContainer(engine, ctx, request),
@@ -45,8 +46,8 @@ export function containersHandlers(engine: Engine): Handlers<ContainersServiceSe
     unmount: (ctx, request) => removeMounts(engine, ctx, request),
     remove: (ctx, request) => removeContainer(engine, ctx, request),
     wait: (ctx, request) => waitContainer(engine, ctx, request),
-    inspect: (ctx, request) => inspectContainer(engine, ctx, request),
-    list: (ctx, request) => listContainers(engine, ctx, request),
+    inspect: (ctx, request) => inspectContainer(shown, ctx, request),
+    list: (ctx, request) => listContainers(shown, ctx, request),
     top: (ctx, request) => topContainer(engine, ctx, request),
     attach: (ctx, request) => attachContainer(engine, ctx, request),
     attachReady: (ctx, request) => attachReady(engine, ctx, request),

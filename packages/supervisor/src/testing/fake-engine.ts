@@ -1,3 +1,4 @@
+import { noPods } from '../docker/pods';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -282,6 +283,7 @@ export function fakeEngine(world: FakeWorld, settings: Partial<Engine['settings'
     journal: openJournal(db),
     tasks: world.tasks,
     taskEvents: undefined as never,
+    pods: noPods,
     ...services(world),
     runtimes: new RuntimeTable(BUILT_IN_RUNTIMES, 'gantry'),
     broker: new StreamBroker({ runRoot: world.root, id: 'test', logger: silentLogger }),
@@ -318,6 +320,7 @@ export function fakeEngine(world: FakeWorld, settings: Partial<Engine['settings'
       logDriver: 'json-file',
       logOptions: {},
       logBound: undefined,
+      imagesFrom: '',
       hostGatewayIp: '',
       defaultShmSize: DEFAULT_SHM_SIZE,
       stopTimeout: 1,

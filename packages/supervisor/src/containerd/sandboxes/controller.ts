@@ -95,7 +95,8 @@ export function sandboxControllerHandlers({
       const { sandbox } = find(ctx, { sandboxId, sandboxer });
       const runtime = sandbox.runtime?.name ?? '';
       if (preparedOf(sandbox) !== undefined) throw alreadyExists(`sandbox ${sandboxId} already running: already exists`);
-      if (!runsHere(runtimes, runtime))
+      // A pod's holder is ours, whatever runs in the pod.
+      if (sandboxer === SHIM_SANDBOXER && !runsHere(runtimes, runtime))
         throw notImplemented(`sandbox "${sandboxId}": sandboxes of the runtime "${runtime}" are not supported: not implemented`);
       if (rootfs.length > 0)
         throw notImplemented(`sandbox "${sandboxId}": a root file system is not supported, for it has no process: not implemented`);

@@ -17,9 +17,23 @@ export function runsHere(runtimes: RuntimeTable, runtime: string): boolean {
 
 /** What the shim is told about the runtime of a task that a containerd client makes. */
 export function taskOptions(runtimes: RuntimeTable, runtime: string, options: Any | undefined): Any {
-  if (isAny(options, CreateOptions) && options !== undefined) return options;
+  if (isAny(options, CreateOptions) && options !== undefined) return ownOptions(runtimes, runtime, options);
   const chosen = RUNC_NAMES.has(runtime) ? runcOptions(runtimes, options) : namedOptions(runtimes, runtime, options);
   return packAny(CreateOptions, chosen);
+}
+
+/** Options of our own name a driver, or are beside what the container's runtime says. */
+function ownOptions(runtimes: RuntimeTable, runtime: string, options: Any): Any {
+  const given = unpackAny(options, CreateOptions);
+  if (given === undefined || given.driver !== '') return options;
+  const named = RUNC_NAMES.has(runtime) ? runtimes.createOptions('') : namedOptions(runtimes, runtime, undefined);
+  const { driver, binary, binaryArgs, taskService, taskServiceCommand } = named;
+  // runc's own shim is told of systemd in its own words.
+  const told = given.systemdCgroup && /(^|\/)containerd-shim-runc-v\d+$/.test(binary);
+  const own = unpackAny(named.runtimeOptions, Options);
+  const runtimeOptions = told ? packAny(Options, Options.fromPartial({ ...own, systemdCgroup: true })) : named.runtimeOptions;
+  const systemdCgroup = given.systemdCgroup && !told;
+  return packAny(CreateOptions, { ...given, driver, binary, binaryArgs, runtimeOptions, taskService, taskServiceCommand, systemdCgroup });
 }
 
 function runcOptions(runtimes: RuntimeTable, options: Any | undefined): CreateOptions {

@@ -3,7 +3,7 @@ import { familiarString, formatPlatform, type Platform, tryReference, withDefaul
 import { type CallContext, internal, invalidArgument, isErrorOf, notFound } from '@gantry/rpc';
 import type { Uses } from '../engine';
 
-type Needs = Uses<{ images: 'resolve' }>;
+type Needs = Uses<{ images: 'resolve' | 'adopt'; settings: 'imagesFrom' }>;
 
 /** The image of a new container. Throws notFound `No such image: x:latest`, which makes the docker CLI pull. */
 export async function resolveImage(engine: Needs, ctx: CallContext, ref: string, platform: Platform | undefined): Promise<Image> {
@@ -15,7 +15,7 @@ export async function resolveImage(engine: Needs, ctx: CallContext, ref: string,
         ? {}
         : { platform: { os: platform.os, architecture: platform.architecture, variant: platform.variant ?? '' } }),
     });
-    const { image } = await engine.images.resolve(ctx, request);
+    const image = await resolveOrAdopt(engine, ctx, request);
     if (image === undefined) throw internal(`images answered nothing for ${ref}`);
     return image;
   } catch (error) {
@@ -27,6 +27,22 @@ export async function resolveImage(engine: Needs, ctx: CallContext, ref: string,
         cause: error,
       });
     throw notFound(`No such image: ${name}`, { cause: error });
+  }
+}
+
+/** An image that is not docker's and is Kubernetes' becomes docker's, too: no registry is asked for what is here. */
+async function resolveOrAdopt(engine: Needs, ctx: CallContext, request: ResolveRequest): Promise<Image | undefined> {
+  try {
+    return (await engine.images.resolve(ctx, request)).image;
+  } catch (error) {
+    const { imagesFrom: from } = engine.settings;
+    if (from === '' || !isErrorOf(error, 'notFound')) throw error;
+    return await engine.images.adopt(ctx, { ...request, from }).then(
+      ({ image }) => image,
+      (other: unknown) => {
+        throw isErrorOf(other, 'notFound') ? error : other;
+      },
+    );
   }
 }
 

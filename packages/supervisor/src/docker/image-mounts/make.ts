@@ -15,7 +15,7 @@ export interface ImageView {
 
 /** The images that the mounts name. Throws notFound `No such image: x:latest`. */
 export function planImageViews(
-  engine: Uses<{ images: 'resolve' }>,
+  engine: Parameters<typeof resolveImage>[0],
   ctx: CallContext,
   id: string,
   mounts: readonly MountRecord[],

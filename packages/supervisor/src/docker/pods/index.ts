@@ -1,0 +1,1 @@
+export { noPods, type PodContainers, podContainers, refusingPods } from './pods';
