@@ -1,7 +1,7 @@
 // The test run behind tools/test: every stage's counts, the skips with their reasons, and what was left over on the machine.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { leftovers, takeSnapshot } from '../test-e2e/src/harness/leftovers.ts';
@@ -37,10 +37,32 @@ function stage(name, file, argv, env = {}) {
   return ok;
 }
 
-function check(name, file, argv = []) {
-  const ok = stage(name, file, argv);
+function count(name, ok) {
   total[ok ? 'passed' : 'failed']++;
   if (!ok) failures.push(name);
+}
+
+function check(name, file, argv = []) {
+  count(name, stage(name, file, argv));
+}
+
+/** Checks that only read: each has one busy thread, so two rows of them go side by side. What a check says is shown when it has ended. */
+async function checkTogether(...rows) {
+  await Promise.all(
+    rows.map(async (row) => {
+      for (const [name, file, argv = []] of row) {
+        const start = Date.now();
+        const said = [];
+        const child = spawn(file, argv, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+        for (const output of [child.stdout, child.stderr]) output.on('data', (bytes) => said.push(bytes));
+        const ok = await new Promise((resolve) => child.on('error', () => resolve(false)).on('close', (code) => resolve(code === 0)));
+        process.stdout.write(
+          `\n== ${name}\n${Buffer.concat(said)}== ${name}: ${ok ? 'ok' : 'FAILED'} in ${((Date.now() - start) / 1000).toFixed(1)} s\n`,
+        );
+        count(name, ok);
+      }
+    }),
+  );
 }
 
 /** The guest's own checks count one by one. */
@@ -101,15 +123,20 @@ const before = takeSnapshot(['gantry'], place);
 const lent = lendIds();
 const every = !has('--unit') && !has('--e2e');
 if (every && pattern.length === 0) {
-  check('types', node, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json', '--noEmit']);
-  check('lint', node, ['node_modules/eslint/bin/eslint.js', '.']);
-  check('format', join(root, 'tools/format'), ['--check']);
-  check('decisions', node, [join(root, 'tools/adr-index.mjs'), '--check']);
-  check('floors', node, ['--test', 'tools/lint.test.mjs', 'tools/sub-ids.test.mjs', 'tools/verdict.test.mjs']);
-  check('proto', join(root, 'node_modules/.bin/buf'), ['lint']);
+  await checkTogether(
+    [['lint', node, ['node_modules/eslint/bin/eslint.js', '.']]],
+    [
+      ['types', node, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.json', '--noEmit']],
+      ['format', join(root, 'tools/format'), ['--check']],
+      ['decisions', node, [join(root, 'tools/adr-index.mjs'), '--check']],
+      ['floors', node, ['--test', 'tools/lint.test.mjs', 'tools/sub-ids.test.mjs', 'tools/verdict.test.mjs']],
+      ['proto', join(root, 'node_modules/.bin/buf'), ['lint']],
+    ],
+  );
 }
 // Forced to exit: a test that fails may leave a call open, and no failure may become a hang; what is left over on the machine is looked for below.
-if (every || has('--unit')) jest('unit', ['packages'], ['--forceExit', '--passWithNoTests']);
+if (every || has('--unit'))
+  jest('unit', ['packages'], [`--maxWorkers=${Math.max(2, availableParallelism() - 1)}`, '--forceExit', '--passWithNoTests']);
 if (every || has('--e2e')) jest('e2e', ['test-e2e'], ['--runInBand', '--forceExit', '--passWithNoTests']);
 if (has('--all')) {
   guest();
