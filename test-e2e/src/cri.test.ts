@@ -323,6 +323,22 @@ describe("Kubernetes' container runtime interface", () => {
       });
     });
 
+    test('what kubelet wants of a pod that is guaranteed its resources is done as far as this process may; page sizes without a limit limit nothing', async () => {
+      const pod = await run('guaranteed');
+      const pages = ['2MB', '1GB'].map((pageSize) => ({ pageSize, limit: 0n }));
+      const resources = { memoryLimitInBytes: 64n << 20n, cpuShares: 256n, cpuQuota: 25_000n, cpuPeriod: 100_000n };
+      const container = await started(pod, 'main', {
+        ...sh('sleep 1000'),
+        linux: { resources: { ...resources, oomScoreAdj: -997n, hugepageLimits: pages } },
+      });
+      // The same by the kernel itself, for who started the engine: where it may go as low, so may a container.
+      const probe = 'echo -997 2>/dev/null > /proc/self/oom_score_adj; cat /proc/self/oom_score_adj';
+      const possible = (await engine.onHost('sh', ['-c', probe])).stdout.trim();
+      expect((await exec(container, 'cat /proc/1/oom_score_adj')).out.trim()).toBe(possible);
+      // kubelet compares what it asked for with what is told.
+      expect((await status(container))?.resources?.linux).toMatchObject({ oomScoreAdj: -997n, hugepageLimits: pages });
+    });
+
     test('what a pod may use is kept, told and changed; stats come as metrics and as streams', async () => {
       const pod = await run('limits', { linux: { resources: { cpuShares: 512n }, overhead: { memoryLimitInBytes: 7n } } });
       const container = await started(pod, 'main', sh('sleep 1000'));

@@ -9,6 +9,7 @@ import {
 } from '@gantry/api/runtime/v1/api';
 import type { Pod } from '../sandboxes/pod';
 import { checkContainer } from './check';
+import { lowestScore } from './oom-score';
 import { cgroupOf, resourcesOf } from './resources';
 import { seccompOf } from './seccomp';
 import { reasonOf, stateOf } from './settle';
@@ -139,3 +140,11 @@ test.each([
   const pod = { id: 'p', config: PodSandboxConfig.create() } as Pod;
   expect(() => checkContainer(ContainerConfig.fromPartial({ metadata: { name: 'c' }, ...change }), pod, { selinux: false })).toThrow(words);
 });
+
+test.each([
+  ['with the capability', '000001ffffffffff', '         0          0 4294967295\n', -1000],
+  ['without it', '000001fffeffffff', '         0          0 4294967295\n', 7],
+  ['with it over a part of the machine', '000001ffffffffff', '         0     100000      65536\n', 7],
+])('scores %s', (_how, bits, uidMap, expected) =>
+  expect(lowestScore({ status: `Name:\tnode\nCapEff:\t${bits}\nCapBnd:\t0\n`, uidMap, score: '7\n' })).toBe(expected),
+);

@@ -10,6 +10,7 @@ import { buildSpec, effectiveCapabilities, type ResolvedUser } from '@gantry/spe
 import { unknown } from '../failures';
 import { hostnameOf, type PodPlaces } from '../sandboxes/files';
 import { isHostNetwork, namespacesOf, type Pod } from '../sandboxes/pod';
+import { possibleScore } from './oom-score';
 import { cgroupOf, resourcesOf } from './resources';
 import { seccompOf } from './seccomp';
 
@@ -44,7 +45,7 @@ export async function specOf(wish: SpecWish): Promise<Spec> {
     ReadonlyRootfs: security?.readonlyRootfs === true,
     CapAdd: capAdd,
     CapDrop: capDrop,
-    OomScoreAdj: config.linux?.resources?.oomScoreAdj ?? 0n,
+    OomScoreAdj: await possibleScore(config.linux?.resources?.oomScoreAdj ?? 0n),
     MaskedPaths: { items: security?.maskedPaths ?? [] },
     ReadonlyPaths: { items: security?.readonlyPaths ?? [] },
     SecurityOpt: ['seccomp=unconfined', ...(security?.noNewPrivs === true ? ['no-new-privileges'] : [])],
