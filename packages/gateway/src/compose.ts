@@ -1,5 +1,7 @@
 import { connect } from '@gantry/rpc';
 import type { Running, ServiceContext } from '@gantry/service';
+import { Plugins } from '@gantry/service/plugins';
+import { Authorizer } from './authorization/authorizer';
 import { type GatewayConfig, listenAddresses, namedSockets, socketGroup, tlsFiles } from './config';
 import { engineOver } from './engine/engine';
 import { Dispatcher } from './http/dispatch';
@@ -10,13 +12,14 @@ import { httpMetrics } from './metrics';
 import { routes } from './routes/table';
 
 /** Constructs the gateway: one dispatcher behind every host, and the supervisor's socket behind the dispatcher. */
-export function compose(service: ServiceContext<GatewayConfig>): Running {
+export function compose(service: ServiceContext<GatewayConfig>): Running<GatewayConfig> {
   const { config, logger, run } = service;
   const connection = connect(service.socket('supervisor'));
   const builder = connect(service.socket('build'));
   // health and reflection
   const server = service.createServer();
   const observer = httpMetrics(service.metrics);
+  const authorizer = new Authorizer(new Plugins(config.plugins), config['authorization-plugins']);
   const dispatcherOf = (socket?: string): Dispatcher =>
     new Dispatcher({
       router: new Router(routes),
@@ -26,6 +29,7 @@ export function compose(service: ServiceContext<GatewayConfig>): Running {
       oldest: config['min-api-version'],
       experimental: config.experimental,
       observer,
+      authorizer,
       ...(socket === undefined ? {} : { socket }),
       ...(service.tracer === undefined ? {} : { tracer: service.tracer }),
     });
@@ -56,6 +60,9 @@ export function compose(service: ServiceContext<GatewayConfig>): Running {
       for (const { name, group, address } of namedSockets(config))
         await serve(listenerAt(address, dispatcherOf(name), group === undefined ? gid : socketGroup(group)), { socket: name });
       for (const address of listenAddresses(config, run)) await serve(listenerAt(address, dispatcher, gid), {});
+    },
+    async reload(changed) {
+      authorizer.change(changed['authorization-plugins']);
     },
     async stop() {
       await Promise.all(listeners.map((listener) => listener.stop(config['shutdown-timeout'] * 1000)));

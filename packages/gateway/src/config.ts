@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkMinVersion, MIN_API_VERSION } from '@gantry/docker-api';
 import { failedPrecondition, invalidArgument, takeHeldSockets } from '@gantry/rpc';
+import { defaultPlaces, type PluginPlaces } from '@gantry/service/plugins';
 import { endpointOf, isLoopback, type ListenAddress, parseListenAddress } from './http/listen-address';
 import type { TlsFiles } from './http/listener';
 
@@ -27,6 +28,10 @@ export interface GatewayConfig {
   readonly 'shutdown-timeout': number;
   /** What the Docker-Experimental header says. */
   readonly experimental: boolean;
+  /** Docker's authorization plugins, in the order in which they are asked; a SIGHUP takes them over. */
+  readonly 'authorization-plugins': readonly string[];
+  /** Where plugins of Docker's leave word of themselves. */
+  readonly plugins: PluginPlaces;
 }
 
 const DEFAULT_GROUP = 'docker';
@@ -46,6 +51,8 @@ export const defaults: GatewayConfig = {
   'min-api-version': process.env[MIN_API_VARIABLE] || MIN_API_VERSION,
   'shutdown-timeout': 5,
   experimental: false,
+  'authorization-plugins': [],
+  plugins: defaultPlaces,
 };
 
 /** Refuses values that have the right type and make no sense; above all an API on the network that anyone could use as root. */

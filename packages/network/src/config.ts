@@ -3,6 +3,7 @@ import { isIPv4 } from 'node:net';
 import { invalidArgument } from '@gantry/rpc';
 import type { CommonConfig, FlagTable } from '@gantry/service';
 import { commonDefaults } from '@gantry/service';
+import { defaultPlaces, type PluginPlaces } from '@gantry/service/plugins';
 import { contains, type Family, first, formatAddress, formatCidr, isSame, last, parseAddress, parseCidr, WIDTH } from './address/cidr';
 import type { AddressPool } from './address/pools';
 import { DEFAULT_POOLS } from './address/pools';
@@ -58,12 +59,7 @@ export interface NetworkConfig {
   /** Turn on net.ipv4.ip_forward, and that of IPv6 for the first network that has it. */
   readonly 'ip-forward': boolean;
   /** Where plugins of Docker's leave word of themselves. */
-  readonly plugins: {
-    /** Folder of their sockets. */
-    readonly sockets: string;
-    /** Folders of `.spec` and `.json` files. */
-    readonly specs: readonly string[];
-  };
+  readonly plugins: PluginPlaces;
   /** Kubernetes' pods: what CNI programs make of them. */
   readonly cni: {
     /** Folder of the configuration; the first file that is whole, by its name. */
@@ -100,7 +96,7 @@ export const networkDefaults: NetworkConfig = {
   'rules-v6': true,
   relay: true,
   'ip-forward': true,
-  plugins: { sockets: '/run/docker/plugins', specs: ['/etc/docker/plugins', '/usr/lib/docker/plugins'] },
+  plugins: defaultPlaces,
   cni: { 'conf-directory': '/etc/cni/net.d', 'plugin-directories': ['/opt/cni/bin', '/usr/lib/cni'], timeout: 120 },
   'sweep-interval': 15,
 };

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { driverContract } from './testing/driver-contract';
 import type { TestHost } from './testing/host';
-import { TestPlugin } from './testing/plugin';
+import { TestPlugin } from '@gantry/service/plugins/testing';
 
 /** A real kernel in a namespace of its own: needs root. */
 const asRoot = process.getuid?.() === 0 ? describe : describe.skip;

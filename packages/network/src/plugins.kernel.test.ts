@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ConnectRequest } from '@gantry/api/gantry/network/v1/network';
 import { TestHost, type TestSandbox } from './testing/host';
-import { TestPlugin } from './testing/plugin';
+import { TestPlugin } from '@gantry/service/plugins/testing';
 import { connectRequest, context, createRequest, startTestService, type TestService } from './testing/service';
 
 const id = (): string => randomBytes(32).toString('hex');

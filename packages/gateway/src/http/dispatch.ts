@@ -5,6 +5,8 @@ import { posix } from 'node:path';
 import { checkOperation, compareVersions, MAX_API_VERSION, MIN_API_VERSION, negotiate } from '@gantry/docker-api';
 import { cancelled, errorText, type Logger, newContext, notFound, openSpan, runInCall } from '@gantry/rpc';
 import { SpanKind, type Tracer } from '@opentelemetry/api';
+import { authorized } from '../authorization/authorize';
+import type { Authorizer } from '../authorization/authorizer';
 import type { EngineClients } from '../engine/engine';
 import { answer } from './again';
 import { sendEmpty, sendError, sendRefusal, sendText, statusOf } from './answer';
@@ -28,6 +30,8 @@ export interface DispatchOptions {
   readonly experimental?: boolean;
   /** Name of the socket whose calls these are, where that has a scope. */
   readonly socket?: string;
+  /** Who is asked of every request. */
+  readonly authorizer?: Authorizer;
   readonly tracer?: Tracer;
   readonly observer?: HttpObserver;
 }
@@ -95,21 +99,23 @@ export class Dispatcher {
 
     void runInCall(span.ctx, async () => {
       let failure: unknown;
+      const { authorizer } = this.options;
+      const connection = { request, response, ctx: span.ctx, ...(upgrade === undefined ? {} : { upgrade }) };
       try {
-        const oldest = this.options.oldest ?? MIN_API_VERSION;
-        const version = negotiate(target.version, oldest);
-        checkOperation(match.route, version);
-        const x: Exchange = {
-          request,
-          response,
-          version,
-          oldest,
-          params: match.params,
-          query: new Query(target.search).asOf(match.route.operation, version),
-          ctx: span.ctx,
-          ...(upgrade === undefined ? {} : { upgrade }),
-        };
-        await answer(match.route, x, this.options.engine);
+        await authorized(authorizer, connection, async () => {
+          const oldest = this.options.oldest ?? MIN_API_VERSION;
+          const version = negotiate(target.version, oldest);
+          checkOperation(match.route, version);
+          const x: Exchange = {
+            ...connection,
+            version,
+            oldest,
+            params: match.params,
+            query: new Query(target.search).asOf(match.route.operation, version),
+            authorization: authorizer?.names ?? [],
+          };
+          await answer(match.route, x, this.options.engine);
+        });
       } catch (error) {
         failure = error;
         this.fail(response, error, { version: target.version, refusesAs: match.route.refusesAs });

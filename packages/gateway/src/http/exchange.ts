@@ -23,6 +23,8 @@ export interface Exchange {
   /** Ends when the client goes away. */
   readonly ctx: CallContext;
   readonly upgrade?: Upgrade;
+  /** Plugins that are asked of every request. */
+  readonly authorization: readonly string[];
 }
 
 export type Handler = (x: Exchange, engine: EngineClients) => Promise<void>;

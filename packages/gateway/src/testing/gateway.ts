@@ -3,6 +3,7 @@ import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect, type Logger, silentLogger, StreamBroker } from '@gantry/rpc';
+import type { Authorizer } from '../authorization/authorizer';
 import { engineOver } from '../engine/engine';
 import { Dispatcher } from '../http/dispatch';
 import type { ListenAddress } from '../http/listen-address';
@@ -50,6 +51,7 @@ export interface FixtureOptions {
   readonly hostNames?: readonly string[];
   /** Oldest version of the API that is let in. */
   readonly oldest?: string;
+  readonly authorizer?: Authorizer;
 }
 
 export async function startGateway(
@@ -72,6 +74,7 @@ export async function startGateway(
     logger: options.logger ?? silentLogger,
     version: '0.1.0',
     ...(options.oldest === undefined ? {} : { oldest: options.oldest }),
+    ...(options.authorizer === undefined ? {} : { authorizer: options.authorizer }),
   });
   const socket = join(folder, 'docker.sock');
   const listener = new Listener({

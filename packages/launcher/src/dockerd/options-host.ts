@@ -124,8 +124,9 @@ export const hostOptions: readonly DockerdOption[] = [
     flag: 'authorization-plugin',
     key: 'authorization-plugins',
     type: 'list',
-    help: 'not supported',
-    take: refused('let a proxy in front of the socket decide'),
+    help: 'plugins that are asked of every request and of its answer',
+    reloads: 'or-default',
+    take: as('gateway', 'authorization-plugins'),
   },
   {
     flag: 'node-generic-resource',

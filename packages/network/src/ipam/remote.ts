@@ -1,7 +1,7 @@
 import { invalidArgument, notImplemented } from '@gantry/rpc';
 import { type Cidr, formatAddress, first, overlaps, parseAddress, parseCidr } from '../address/cidr';
 import type { NetworkWish, PoolWish } from '../drivers/driver';
-import { isMethodMissing, type PluginClient } from '../plugins/client';
+import { isMethodMissing, type PluginClient } from '@gantry/service/plugins';
 import type { EndpointRecord, NetworkRecord, PoolRecord } from '../store/record';
 import { type AddressWish, type Ipam, type Lease, type PoolHolder, poolsOfNetwork, type PoolNeeds } from './ipam';
 

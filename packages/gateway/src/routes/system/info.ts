@@ -10,6 +10,7 @@ export const systemInfo: Route = {
   async handle(x, engine) {
     const { info } = await engine.system.getInfo(x.ctx, {});
     if (info === undefined) throw internal('the engine answered no info');
+    if (info.Plugins !== undefined && x.authorization.length > 0) info.Plugins.Authorization = [...x.authorization];
     sendJson(x, 200, writeInfo(info, x.version));
   },
 };

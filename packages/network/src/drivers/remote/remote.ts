@@ -3,7 +3,7 @@ import { parseMac } from '../../address/cidr';
 import type { Ipam, Lease } from '../../ipam/ipam';
 import type { Namespace, NetworkKernel } from '../../kernel/kernel';
 import type { NetlinkConnection } from '../../netlink/connection';
-import { isMethodMissing, type PluginClient } from '../../plugins/client';
+import { isMethodMissing, type PluginClient } from '@gantry/service/plugins';
 import type { PortChange } from '../../ports/changes';
 import type { PortWish, PublishedPort } from '../../ports/port';
 import type { EndpointRecord, NetworkRecord } from '../../store/record';

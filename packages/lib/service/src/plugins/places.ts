@@ -9,6 +9,8 @@ export interface PluginPlaces {
   readonly specs: readonly string[];
 }
 
+export const defaultPlaces: PluginPlaces = { sockets: '/run/docker/plugins', specs: ['/etc/docker/plugins', '/usr/lib/docker/plugins'] };
+
 /** How a plugin is reached. */
 export interface PluginAddress {
   /** `unix:///run/…`, `tcp://host:port`, `http://…` or `https://…`. */

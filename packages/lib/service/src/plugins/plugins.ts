@@ -3,7 +3,7 @@ import { PluginClient } from './client';
 import { findPlugin, type PluginPlaces } from './places';
 
 /** What a plugin can be, in the words of its manifest. */
-export type PluginKind = 'NetworkDriver' | 'IpamDriver';
+export type PluginKind = 'NetworkDriver' | 'IpamDriver' | 'authz' | 'LogDriver';
 
 interface Activated {
   readonly client: PluginClient;

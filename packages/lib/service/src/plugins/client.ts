@@ -25,16 +25,21 @@ export class PluginClient {
 
   /** The plugin's answer, an object. Errors: unavailable for a plugin that is not reached or does not answer in time, internal in its own words. */
   async call(method: string, body: object): Promise<Readonly<Record<string, unknown>>> {
+    const answer = await this.ask(method, body);
+    const said = errorOf(answer);
+    if (said !== undefined) throw internal(`remote: ${said}`, { meta: { plugin: 'refused' } });
+    return answer;
+  }
+
+  /** The same where the answer's own word on errors is the caller's: only the status says that there is none. */
+  async ask(method: string, body: object): Promise<Readonly<Record<string, unknown>>> {
     const options = await this.options(method);
     const { status, text } = await this.post(options, JSON.stringify(body), method);
     const answer = parsed(text);
-    const said = [answer?.['Err'], answer?.['Error']].find((one) => typeof one === 'string' && one !== '');
-    if (status !== 200) {
-      throw internal(`${method}: ${typeof said === 'string' ? said : text.trim()}`, {
+    if (status !== 200)
+      throw internal(`${method}: ${errorOf(answer) ?? text.trim()}`, {
         meta: { plugin: status === 404 ? 'method missing' : 'refused' },
       });
-    }
-    if (said !== undefined) throw internal(`remote: ${said as string}`, { meta: { plugin: 'refused' } });
     if (answer === undefined) throw internal(`plugin ${this.name}: ${method} was answered with what is no JSON object`);
     return answer;
   }
@@ -93,6 +98,9 @@ function send(
     sent.end(body);
   });
 }
+
+const errorOf = (answer: Readonly<Record<string, unknown>> | undefined): string | undefined =>
+  [answer?.['Err'], answer?.['Error']].find((one): one is string => typeof one === 'string' && one !== '');
 
 /** `null` is what plugins say that have nothing to say. */
 function parsed(text: string): Readonly<Record<string, unknown>> | undefined {
