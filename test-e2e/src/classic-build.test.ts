@@ -1,6 +1,15 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describeEngine } from './harness';
+import { describeEngine, ended, getFromHost, pinnedNode, until } from './harness';
+
+/** Serves one file that was changed at a time, on a port of the loopback. */
+const FILES = `
+require('node:http').createServer((_request, response) => {
+  response.setHeader('last-modified', new Date(Number(process.argv[2]) * 1000).toUTCString());
+  response.end('hello');
+}).listen(Number(process.argv[1]), '127.0.0.1');
+`;
 
 const ID = '[0-9a-f]{12}';
 /** What a build told, with its ids as `ID`. */
@@ -298,6 +307,77 @@ describeEngine('the classic builder', (suite) => {
     expect((await build('FROM busybox\nRUN /not/there\n')).code).toBe(127);
     expect(left()).toEqual(before);
   }, 120_000);
+
+  test('a file of the web is known by what it is, not by where it lies; without the cache its time is that of now', async () => {
+    const serve = (port: number, time: number): ChildProcess =>
+      spawn('nsenter', [`--net=/run/netns/${suite.engine.netns}`, pinnedNode, '-e', FILES, String(port), String(time)], {
+        stdio: 'ignore',
+      });
+    const [one, two] = [8101, 8102];
+    const servers = [serve(one, 1000), serve(two, 2000)];
+    try {
+      for (const port of [one, two])
+        await until('files to be served', async () => (await getFromHost(suite.engine, '127.0.0.1', port)) !== '');
+      const add = async (port: number, tag: string, ...args: string[]) => {
+        const { stdout } = await build(`FROM busybox\nADD http://127.0.0.1:${port}/f /f\n`, '-t', tag, ...args);
+        const { docker } = suite.engine;
+        const time = (await docker(['run', '--rm', tag, 'stat', '-c', '%Y', '/f'])).stdout.trim();
+        const image = (await docker(['image', 'inspect', '-f', '{{.Id}}', tag])).stdout.trim();
+        return { cached: stdout.includes('Using cache'), time, image };
+      };
+      const first = await add(one, 'classic:web1');
+      expect([first.time, first.cached]).toEqual(['1000', false]);
+      expect(await add(two, 'classic:web2')).toEqual({ ...first, cached: true });
+      const { stdout } = await suite.engine.docker(['history', '--no-trunc', '--format', '{{.CreatedBy}}', 'classic:web2']);
+      expect(stdout.split('\n')[0]).toMatch(/^\/bin\/sh -c #\(nop\) ADD [0-9a-f]{64} in \/f/);
+      expect((await add(two, 'classic:web3', '--no-cache')).time).toBe('2000');
+    } finally {
+      for (const server of servers) server.kill('SIGKILL');
+      await Promise.all(servers.map(ended));
+    }
+  }, 120_000);
+
+  test('a volume lies over a link that leads nowhere, and no file goes where that points on the host', async () => {
+    const away = join(suite.engine.folder, 'away');
+    const { code, stderr } = await build(`FROM busybox\nRUN ln -s /../../..${away} /x\nVOLUME /x\nADD a /x/\n`);
+    expect([code, code === 0 ? '' : stderr, existsSync(away)]).toEqual([0, '', false]);
+  }, 60_000);
+
+  test('events tell of the container of a step, and of its end when its client goes', async () => {
+    const { docker, folder: top } = suite.engine;
+    const since = String(Date.now() / 1000);
+    const context = mkdtempSync(join(top, 'sleep-'));
+    writeFileSync(join(context, 'Dockerfile'), 'FROM busybox\nRUN sleep 31536000\n');
+    const going = spawn('docker', ['-H', `unix://${suite.engine.socket}`, 'build', context], {
+      env: { ...process.env, DOCKER_BUILDKIT: '0' },
+      stdio: 'ignore',
+    });
+    const ofSteps = async (until: string) => {
+      const { stdout } = await docker([
+        'events',
+        '--since',
+        since,
+        '--until',
+        until,
+        '--filter',
+        'type=container',
+        '--format',
+        '{{.Action}} {{.ID}}',
+      ]);
+      return stdout.trim().split('\n');
+    };
+    let id = '';
+    try {
+      await until('the step to start', async () => {
+        id = (await ofSteps(String(Date.now() / 1000))).find((line) => line.startsWith('start '))?.split(' ')[1] ?? '';
+        return id !== '';
+      });
+    } finally {
+      going.kill('SIGKILL');
+      await ended(going);
+    }
+    await until('its end', async () => (await ofSteps(String(Date.now() / 1000))).includes(`die ${id}`));
+  }, 60_000);
 
   test('a Dockerfile from standard input beside a folder', async () => {
     const { code, stderr } = await suite.engine.docker(['build', '-f', '-', folder], {

@@ -24,6 +24,7 @@ import { authSession } from './auth-session';
 import { ClassicOutput } from './classic-output';
 import { classicRequest, classicSolve, stepNetwork } from './classic-request';
 import { solveRequest, tagged } from './solve-request';
+import { tellStep } from './tell-step';
 import { dropNameless, noteParent } from './step-images';
 import type { UploadedBody, Uploads } from './uploads';
 import { withCache } from './with-cache';
@@ -42,7 +43,7 @@ export interface ImageBuildParts {
   readonly networks: Map<string, StepNetwork>;
   /** Where the image of the last step of a classic build is noted. */
   readonly known: Pick<KnownSteps, 'put'>;
-  readonly services: Pick<Services, 'images' | 'content' | 'inStore'>;
+  readonly services: Pick<Services, 'images' | 'content' | 'events' | 'inStore'>;
   readonly hostGateway: () => Promise<readonly string[]>;
 }
 
@@ -99,6 +100,7 @@ export function imageBuilds(parts: ImageBuildParts): Rpcs {
       (text) => send({ text }),
       request.remove,
       (imageId) => send({ imageId }),
+      tellStep(parts.services, ctx),
     );
     const teller = randomUUID();
     parts.tellers.set(teller, output);

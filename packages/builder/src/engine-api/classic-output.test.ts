@@ -1,5 +1,6 @@
 import { StatusResponse } from '@gantry/api/moby/buildkit/v1/control';
 import { timestampNow } from '@gantry/api';
+import { execError } from '../ops/exec/failure';
 import { ClassicOutput } from './classic-output';
 
 const vertex = (more: object) => StatusResponse.fromPartial({ vertexes: [{ digest: 'v', started: timestampNow(), ...more }] });
@@ -130,4 +131,47 @@ test('a text that never comes is left out', async () => {
     await output.text('Step 2\n');
   });
   expect(all).toBe('Step 2\n');
+});
+
+describe('containers of steps', () => {
+  async function changes(remove: boolean, run: (output: ClassicOutput) => Promise<void>, known = wish.known): Promise<readonly unknown[]> {
+    const all: unknown[] = [];
+    const ids = new Set<string>();
+    let text = '';
+    const output = new ClassicOutput(
+      (said) => ((text += said), Promise.resolve()),
+      remove,
+      () => Promise.resolve(),
+      (id, action, exitCode) => {
+        ids.add(id);
+        all.push([id.length === 64, action, exitCode]);
+        return Promise.reject(new Error('nobody there'));
+      },
+    );
+    await output.step({ ...wish, known, run: () => run(output) }).catch(() => undefined);
+    await new Promise((resolve) => setImmediate(resolve));
+    for (const id of ids) expect(text).toContain(`in ${id.slice(0, 12)}\n`);
+    expect(ids.size).toBe(Math.min(all.length, 1));
+    return all;
+  }
+  const done = (output: ClassicOutput) => output.take(vertex({ completed: timestampNow() }));
+  const failed = async (output: ClassicOutput, exitCode?: number) => {
+    await output.take(vertex({ completed: timestampNow(), error: 'x' }));
+    throw exitCode === undefined
+      ? new Error('cut off')
+      : execError(['false'], { exitCode, inputs: [], mounts: [], release: () => undefined });
+  };
+
+  test('begin and end, and are gone where they are removed', async () => {
+    const begun = ['create', 'start', 'die'].map((action) => [true, action, 0]);
+    expect(await changes(false, done)).toEqual(begun);
+    expect(await changes(true, done)).toEqual([...begun, [true, 'destroy', 0]]);
+    const cached = (output: ClassicOutput) => output.take(vertex({ completed: timestampNow(), cached: true }));
+    expect(await changes(true, cached, known)).toEqual([]);
+  });
+
+  test('die with the code of the command, or killed', async () => {
+    expect((await changes(false, (output) => failed(output, 3))).at(-1)).toEqual([true, 'die', 3]);
+    expect((await changes(false, (output) => failed(output))).at(-1)).toEqual([true, 'die', 137]);
+  });
 });

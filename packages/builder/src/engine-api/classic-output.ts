@@ -3,11 +3,13 @@ import { fromTimestamp } from '@gantry/api';
 import type { Timestamp } from '@gantry/api/google/protobuf/timestamp';
 import type { StatusResponse, Vertex } from '@gantry/api/moby/buildkit/v1/control';
 import { pause } from '@gantry/rpc';
+import { execFailureOf } from '../ops/exec/failure';
 import type { ClassicTeller, StepWish } from '../frontend/dockerfile/classic/teller';
 
 interface Current {
   readonly vertex: string;
   readonly shown: boolean;
+  /** Its id; what is told has twelve digits of it. */
   readonly container: string;
   /** What was told before this moment is of another build's work; undefined where all is this one's. */
   readonly since: Date | undefined;
@@ -18,17 +20,26 @@ interface Current {
 /** Progress of a step comes a little behind its end; one that tells nothing is not waited for longer, milliseconds. */
 const TELL_MS = 5000;
 const STDERR = 2n;
+const ID_BYTES = 32;
+const SHORT = 12;
+/** What a command comes to that was cut off. */
+const KILLED = 137;
+
+export type ContainerAction = 'create' | 'start' | 'die' | 'destroy';
 
 /** The classic builder's output: text of its own, and what the steps of a build tell, each between its first and its last line. */
 export class ClassicOutput implements ClassicTeller {
   private current: Current | undefined;
   private readonly ended = new Set<string>();
   private said: Promise<void> = Promise.resolve();
+  private changed: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly send: (text: string) => Promise<void>,
     private readonly remove: boolean,
     readonly image: ClassicTeller['image'],
+    /** What becomes of a step's container, in Docker's words, told in its order and waited for by nobody. */
+    private readonly container: (id: string, action: ContainerAction, exitCode: number) => Promise<void> = () => Promise.resolve(),
   ) {}
 
   text(text: string | Promise<string>): Promise<void> {
@@ -39,7 +50,7 @@ export class ClassicOutput implements ClassicTeller {
     const current: Current = {
       vertex: vertex ?? '',
       shown,
-      container: randomBytes(6).toString('hex'),
+      container: randomBytes(ID_BYTES).toString('hex'),
       since: expected ? new Date() : undefined,
       running: false,
       done: Promise.withResolvers<Vertex>(),
@@ -62,6 +73,7 @@ export class ClassicOutput implements ClassicTeller {
       await this.end(current, cached);
       return { cached };
     } catch (error) {
+      this.died(current, execFailureOf(error)?.exitCode ?? KILLED);
       await earlier;
       await told(current);
       throw error;
@@ -102,12 +114,26 @@ export class ClassicOutput implements ClassicTeller {
   private async begin(current: Current): Promise<void> {
     if (current.running || !current.shown) return;
     current.running = true;
-    await this.say(` ---> Running in ${current.container}\n`);
+    const said = this.say(` ---> Running in ${current.container.slice(0, SHORT)}\n`);
+    this.change(current, ['create', 'start']);
+    await said;
   }
 
-  private async end({ running, container }: Current, cached: boolean): Promise<void> {
+  private died(current: Current, exitCode: number): void {
+    if (current.running) this.change(current, this.remove ? ['die', 'destroy'] : ['die'], exitCode);
+  }
+
+  /** One after the other; that nobody could be told changes nothing of the build. */
+  private change({ container }: Current, actions: readonly ContainerAction[], exitCode = 0): void {
+    for (const action of actions)
+      this.changed = this.changed.then(() => this.container(container, action, exitCode)).catch(() => undefined);
+  }
+
+  private async end(current: Current, cached: boolean): Promise<void> {
+    const { running, container } = current;
+    this.died(current, 0);
     if (cached) await this.say(' ---> Using cache\n');
-    else if (running && this.remove) await this.say(` ---> Removed intermediate container ${container}\n`);
+    else if (running && this.remove) await this.say(` ---> Removed intermediate container ${container.slice(0, SHORT)}\n`);
   }
 }
 

@@ -1,5 +1,5 @@
 import { packAny, timestampNow } from '@gantry/api';
-import { CachePruned, ImageBuilt } from '@gantry/api/gantry/build/v1/build';
+import { CachePruned, ImageBuilt, StepContainerChanged } from '@gantry/api/gantry/build/v1/build';
 import { Envelopes } from '../../core/events';
 import { followBuilder } from './builder-events';
 import type { DockerEvent } from './docker-events';
@@ -33,5 +33,24 @@ test("an image that was built is created and tagged, in docker's events", async 
     { ...image, action: 'create', attributes: { tier: 'front', name: 'sha256:1' } },
     { ...image, action: 'tag', attributes: { tier: 'front', name: 'a:1' } },
     { ...image, action: 'tag', attributes: { tier: 'front', name: 'b:latest' } },
+  ]);
+});
+
+test('the container of a step is told of as any other', async () => {
+  const envelopes = new Envelopes();
+  const told: DockerEvent[] = [];
+  const stop = new AbortController();
+  const following = followBuilder(envelopes, { emit: (event) => void told.push(event) as never }, 'gantry', stop.signal);
+  const id = 'a'.repeat(64);
+  for (const action of ['start', 'die']) {
+    const event = packAny(StepContainerChanged, { id, action, exitCode: 3 });
+    envelopes.forward({ timestamp: timestampNow(), namespace: 'gantry', topic: '/builder/container', event });
+  }
+  await new Promise((resolve) => setImmediate(resolve));
+  stop.abort();
+  await following;
+  expect(told).toEqual([
+    { type: 'container', id, action: 'start', attributes: { name: 'aaaaaaaaaaaa' } },
+    { type: 'container', id, action: 'die', attributes: { name: 'aaaaaaaaaaaa', exitCode: '3' } },
   ]);
 });

@@ -18,6 +18,7 @@ import type { KnownSteps } from './known-steps';
 import { countSteps, firstStage, frontLines, Plan } from './plan';
 import { withMatchedSources } from './matched-sources';
 import { type PlanRun, runPlan } from './run-plan';
+import { remoteSums } from './remote-sums';
 import type { StepImages } from './step-images';
 import { type ClassicTellers, TELLER } from './teller';
 import { NAMED_ARGS, unusedArgs } from './unused-args';
@@ -46,7 +47,10 @@ async function solve(request: Request, own: Pick<PlanRun, 'teller' | 'known' | '
   const context = await findContext(request);
   const entry = await findEntry(request, context);
   const build: Build = { request, options, context: await dropIgnored(request, context), entry, contexts: new NamedContexts(request) };
-  const plan = new Plan((step, env) => withMatchedSources(request, build.context.tree, step, (name) => env.get(name)));
+  const plan = new Plan(
+    (step, env) => withMatchedSources(request, build.context.tree, step, (name) => env.get(name)),
+    (step, env) => remoteSums(request, step, (name) => env.get(name)),
+  );
   const [platform] = options.platforms;
   const run = { ...own, request, fresh: options.ignoresCache(''), context: build.context.tree, total: 0 };
   let target: StageState;
@@ -87,7 +91,9 @@ function platformsJson(build: Build, wanted: Platform | undefined, target: Param
 
 async function findEntry(request: Request, context: BuildContext): Promise<Entry> {
   try {
-    return await readEntry(request, context);
+    const entry = await readEntry(request, context);
+    if (entry.text === '') throw invalidArgument(`the Dockerfile (${context.filename}) cannot be empty`);
+    return entry;
   } catch (error) {
     if (!isErrorOf(error, 'notFound')) throw error;
     throw notFound(`Cannot locate specified Dockerfile: ${context.filename}`, { cause: error });

@@ -28,7 +28,11 @@ export class Plan implements ClassicWatch {
   private readonly items: Planned[] = [];
   private begun: Command | undefined;
 
-  constructor(private readonly named: (step: Step, env: ReadonlyMap<string, string>) => Promise<Step> = (step) => Promise.resolve(step)) {}
+  constructor(
+    private readonly named: (step: Step, env: ReadonlyMap<string, string>) => Promise<Step> = (step) => Promise.resolve(step),
+    private readonly sums: (step: Step, env: ReadonlyMap<string, string>) => Promise<ReadonlyMap<string, string>> = () =>
+      Promise.resolve(new Map()),
+  ) {}
 
   stage(state: StageState): void {
     const triggers = state.commands.filter(({ onbuild }) => onbuild).length;
@@ -41,7 +45,8 @@ export class Plan implements ClassicWatch {
 
   async reword(state: StageState, command: Command): Promise<Command> {
     const step = await this.named(command.step, state.env);
-    return step === command.step ? command : { ...command, step };
+    const sums = await this.sums(step, state.env);
+    return step === command.step && sums.size === 0 ? command : { ...command, step, sums };
   }
 
   /** The instruction that could not be turned into steps, with the lines before it; undefined where none was looked at. */

@@ -15,6 +15,8 @@ export interface Command {
   readonly sources: readonly StageState[];
   /** From the base image's ONBUILD. */
   readonly onbuild: boolean;
+  /** What files of other places came to, by address, where the history tells that in the address's place. */
+  readonly sums?: ReadonlyMap<string, string>;
 }
 
 /** A stage while it is turned into steps: what its files, its environment and its image are by now. */

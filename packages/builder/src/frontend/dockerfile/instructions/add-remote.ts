@@ -7,7 +7,7 @@ import { treeOf } from '../ui/git-context';
 import { type GitRef, parseGitRef } from '../ui/git-ref';
 import type { Transferring } from './copy-files';
 
-const isUrl = (source: string): boolean => /^https?:\/\//.test(source);
+export const isUrl = (source: string): boolean => /^https?:\/\//.test(source);
 
 const repositoryOf = (source: string): GitRef | undefined => {
   const found = parseGitRef(source);
@@ -53,7 +53,7 @@ function download({ add, common, name, at }: Transferring, source: string): Copy
 }
 
 /** The last part of a URL's path is the file's name. */
-function fileOf(url: string): string {
+export function fileOf(url: string): string {
   const path = /^https?:\/\/[^/?#]*([^?#]*)/.exec(url)?.[1] ?? '';
   let decoded: string;
   try {

@@ -9,6 +9,7 @@ import { type Dispatch, sourceTree } from '../convert/dispatch';
 import { commit } from '../convert/image';
 import { shownCommand, stepName, upperCommand } from '../convert/names';
 import { usedPath } from '../convert/paths';
+import type { Command } from '../convert/state';
 import { checkChecksum, isRemote, remoteAction } from './add-remote';
 import { destination, fileAction, type Transferring } from './copy-files';
 import { inlineAction } from './copy-inline';
@@ -71,12 +72,12 @@ function transfer(at: Dispatch, given: Transfer, { from, add, parents, ofContext
     ...sources.map((source) => (isRemote(source) ? remoteAction(transferring, source) : fileAction(transferring, source))),
     ...files.map((inline) => inlineAction(transferring, inline)),
   ];
-  // The classic builder tells of no cache, and copies anyway what it has copied: the same files have one name.
-  const ignoreCache = state.ignoreCache && conversion.input.classic === undefined;
+  // The classic builder tells of no cache, and copies anyway what it has copied: the same files have one name. What is fetched anew may have another time.
+  const ignoreCache = state.ignoreCache && (conversion.input.classic === undefined || sources.some(isRemote));
   const about: About = { name, locations: locationOf(conversion, command.step.lines), ignoreCache };
   if (link && chmod === '') linked(at, actions, about, shown);
   else state.tree = file(state.tree, actions, about);
-  commit(state, `${historyOf(given, add !== undefined, parents)} # buildkit`, true, conversion.options.epoch);
+  commit(state, `${historyOf(given, command, add !== undefined, parents)} # buildkit`, true, conversion.options.epoch);
   return sources;
 }
 
@@ -90,14 +91,19 @@ function linked({ conversion, state }: Dispatch, actions: readonly CopyAction[],
   state.tree = merge([state.tree, copied], { ...about, name: linkName, group: { ...group, weak: false } });
 }
 
-function historyOf({ chown, chmod, sources, files, dest }: Transfer, add: boolean, parents: boolean): string {
+function historyOf(
+  { chown, chmod, sources, files, dest }: Transfer,
+  { sums = new Map<string, string>() }: Pick<Command, 'sums'>,
+  add: boolean,
+  parents: boolean,
+): string {
   return [
     add ? 'ADD' : 'COPY',
     ...(parents ? ['--parents'] : []),
     ...(chown === '' ? [] : [`--chown=${chown}`]),
     ...(chmod === '' ? [] : [`--chmod=${chmod}`]),
-    ...sources,
+    ...sources.map((source) => sums.get(source) ?? source),
     ...files.map(({ path }) => `<<${path}`),
-    dest,
+    ...(sums.size === 0 ? [dest] : ['in', `${dest} `]),
   ].join(' ');
 }
