@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -218,6 +218,49 @@ describe.each(kinds)('told by daemon.json: %s', (kind) => {
     expect(await state()).toBe(before);
     await ok('rm', '-f', 'lives');
   }, 120_000);
+});
+
+describe.each(kinds)('without a default bridge: %s', (kind) => {
+  let engine: Engine;
+  const ok = succeeding((args) => engine.docker(args, { timeout: 60_000 }));
+  beforeAll(async () => {
+    const gateways = ['--host-gateway-ip', '192.0.2.2', '--host-gateway-ip', 'fd00::2'];
+    engine = await startEngine(kind, { asDockerd: true, args: ['--bridge', 'none', '--default-cgroupns-mode', 'private', ...gateways] });
+    await loadBusybox(engine);
+  }, 120_000);
+  afterAll(() => engine?.destroy(), 120_000);
+
+  test.each([[[]], [['--network', 'bridge']]])('a container with %j has a loopback alone', async (args) => {
+    expect(await ok('run', '--rm', ...args, 'busybox', 'ls', '/sys/class/net')).toBe('lo');
+  });
+
+  test('networks of its owner are as ever, and host-gateway is an address of each family', async () => {
+    expect(await ok('network', 'ls', '--format', '{{.Name}}')).toBe('host\nnone');
+    await ok('network', 'create', 'own');
+    const seen = await ok(
+      'run',
+      '--rm',
+      '--network',
+      'own',
+      '--add-host',
+      'hg:host-gateway',
+      'busybox',
+      'sh',
+      '-c',
+      'ls /sys/class/net; grep hg /etc/hosts',
+    );
+    expect(seen.split('\n').sort()).toEqual(['192.0.2.2\thg', 'eth0', 'fd00::2\thg', 'lo']);
+  }, 60_000);
+
+  test('a step of the classic builder has the cgroup namespace that containers have', async () => {
+    const { code, stdout } = await engine.docker(['build', '--network', 'none', '-'], {
+      env: { ...process.env, DOCKER_BUILDKIT: '0' },
+      input: 'FROM busybox\nRUN readlink /proc/self/ns/cgroup\n',
+    });
+    const host = readlinkSync('/proc/self/ns/cgroup');
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/cgroup:\[\d+\]/)]);
+    expect(stdout).not.toContain(host);
+  }, 60_000);
 });
 
 describe.each(kinds)('without firewall rules: %s', (kind) => {

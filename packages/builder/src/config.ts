@@ -57,9 +57,13 @@ export interface BuilderConfig {
   readonly dns: readonly string[];
   readonly 'dns-search': readonly string[];
   readonly 'dns-opts': readonly string[];
-  /** Address that host-gateway stands for; empty: the default bridge's. */
-  readonly 'host-gateway-ip': string;
+  /** The host's resolvers. */
+  readonly 'resolv-conf': string;
+  /** Addresses that host-gateway stands for; none: the default bridge's. */
+  readonly 'host-gateway-ip': readonly string[];
   readonly 'cgroup-parent': string;
+  /** Cgroup namespace of steps: host or private; empty: private on the unified hierarchy only. */
+  readonly 'default-cgroupns-mode': string;
   /** What steps without a network of their own choice get where no network service runs (on another containerd): host or none. */
   readonly 'network-without-service': 'host' | 'none';
   /** Folders of the descriptions of devices (CDI). */
@@ -94,8 +98,10 @@ export const defaults: BuilderConfig = {
   dns: [],
   'dns-search': [],
   'dns-opts': [],
-  'host-gateway-ip': '',
+  'resolv-conf': '/etc/resolv.conf',
+  'host-gateway-ip': [],
   'cgroup-parent': '',
+  'default-cgroupns-mode': '',
   'network-without-service': 'none',
   'cdi-spec-dirs': ['/etc/cdi', '/var/run/cdi'],
   labels: [],
@@ -151,6 +157,8 @@ export function checkConfig(config: CommonConfig & BuilderConfig): void {
     throw invalidArgument(`max-parallelism ${config['max-parallelism']} is not a whole number of zero or more`);
   if (!['host', 'none'].includes(config['network-without-service']))
     throw invalidArgument(`network-without-service "${config['network-without-service']}" is neither host nor none`);
+  if (!['', 'host', 'private'].includes(config['default-cgroupns-mode']))
+    throw invalidArgument(`default-cgroupns-mode "${config['default-cgroupns-mode']}" is neither host nor private`);
   for (const path of config['cdi-spec-dirs'])
     if (!isAbsolute(path)) throw invalidArgument(`cdi-spec-dirs: "${path}" is not an absolute path`);
   if (parseGoDuration(config.history['max-age']) === undefined)

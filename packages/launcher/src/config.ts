@@ -74,5 +74,8 @@ export const childEnvironment = (sockets: number, env: NodeJS.ProcessEnv = proce
 export const readCertificateFolder = (env: NodeJS.ProcessEnv = process.env): string =>
   env['DOCKER_CERT_PATH'] || join(env['HOME'] ?? '/root', '.docker');
 
+/** File of the host's resolvers for `gantry dockerd`, by the name that moby's own suites give it to dockerd; empty: the usual one. */
+export const readResolvConf = (env: NodeJS.ProcessEnv = process.env): string => env['DOCKER_TEST_RESOLV_CONF_PATH'] ?? '';
+
 /** The engine that docker's clients speak to; empty where nothing says. */
 export const readEngineHost = (env: NodeJS.ProcessEnv = process.env): string => env['DOCKER_HOST'] ?? '';

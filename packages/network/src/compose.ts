@@ -77,7 +77,7 @@ export function assemble(context: Pick<NetworkContext, 'config' | 'data' | 'logg
   const route = new NetlinkConnection(kernel.netlink('route'));
   const netfilter = new NetlinkConnection(kernel.netlink('netfilter'));
   const store = new NetworkStore(join(context.data, 'network.db'));
-  const hostResolvers = new HostResolvers();
+  const hostResolvers = new HostResolvers(config['resolv-conf']);
   const pools = withUniqueLocal(poolsOf(config), () => identityOf(store));
   const insert = config.firewall === 'insert';
   const table = new OwnTable(
@@ -273,7 +273,7 @@ export function compose(context: NetworkContext): Running {
       await attachments.load(logger);
       await directory.start();
       service.engines.join();
-      await settleDevice(service, config.bridge, logger);
+      if (!config.bridge.disabled) await settleDevice(service, config.bridge, logger);
       const options: Record<string, string> = {
         'com.docker.network.bridge.default_bridge': 'true',
         'com.docker.network.bridge.name': service.names.device,
@@ -283,6 +283,7 @@ export function compose(context: NetworkContext): Running {
         'com.docker.network.driver.mtu': String(config.bridge.mtu === 0 ? 1500 : config.bridge.mtu),
       };
       await ensurePredefined(parts, {
+        disabled: config.bridge.disabled,
         device: service.names.device,
         ipv4: bridgeAddresses(config.bridge),
         ...(config.bridge.ipv6 ? { ipv6: bridgeAddresses(ipv6Block(config.bridge)) } : {}),

@@ -17,6 +17,8 @@ export const version = process.env['GANTRY_VERSION'] ?? '0.0.0';
 /** Keys of network.yaml beside the common ones. */
 export interface NetworkConfig {
   readonly bridge: {
+    /** There is no default bridge. */
+    readonly disabled: boolean;
     /** Device of the default bridge; empty: `gantry0`, or a name of its own for a run root that is not the default. */
     readonly name: string;
     /** Device of the default bridge where no `name` is given and nobody else has it: engines follow one another on it. Empty: none. */
@@ -44,6 +46,8 @@ export interface NetworkConfig {
   };
   /** Name of the nft table; empty: `gantry`, or a name of its own for a run root that is not the default. */
   readonly table: string;
+  /** The host's resolvers, which are asked for names that are not ours. */
+  readonly 'resolv-conf': string;
   /** Host address for published ports that name none; empty: all. */
   readonly 'publish-address': string;
   /** Where new networks get their subnets from: `{base: CIDR, size: prefix length}`; empty: dockerd's pools. */
@@ -75,6 +79,7 @@ export interface NetworkConfig {
 
 export const networkDefaults: NetworkConfig = {
   bridge: {
+    disabled: false,
     name: '',
     shared: '',
     subnet: '',
@@ -89,6 +94,7 @@ export const networkDefaults: NetworkConfig = {
     masquerade: true,
   },
   table: '',
+  'resolv-conf': '/etc/resolv.conf',
   'publish-address': '',
   'default-address-pools': [],
   firewall: 'warn',

@@ -30,8 +30,12 @@ export interface SupervisorConfig {
   readonly dns: readonly string[];
   readonly 'dns-search': readonly string[];
   readonly 'dns-opts': readonly string[];
-  /** Address that host-gateway stands for; empty: the default bridge's. */
-  readonly 'host-gateway-ip': string;
+  /** The host's resolvers. */
+  readonly 'resolv-conf': string;
+  /** Addresses that host-gateway stands for; none: the default bridge's. */
+  readonly 'host-gateway-ip': readonly string[];
+  /** There is a default bridge; false: containers that name no network, or that one, have none. */
+  readonly 'default-bridge': boolean;
   /** Bytes of /dev/shm. */
   readonly 'default-shm-size': number;
   /** Seconds between the stop signal and the kill, for containers that do not say. */
@@ -87,7 +91,9 @@ export const defaults: SupervisorConfig = {
   dns: [],
   'dns-search': [],
   'dns-opts': [],
-  'host-gateway-ip': '',
+  'resolv-conf': '/etc/resolv.conf',
+  'host-gateway-ip': [],
+  'default-bridge': true,
   'default-shm-size': 64 * 1024 * 1024,
   'default-stop-timeout': 10,
   labels: [],

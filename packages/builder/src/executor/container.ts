@@ -62,9 +62,10 @@ export async function prepare(
     makeWorkingDirectory(tree, process.cwd, user);
     const files = ['/etc/resolv.conf', '/etc/hosts'].map((path) => ({ path, isFolder: false }));
     const stubs = makeStubs(tree, [...files, ...mounts.map(mountPoint)], wish.removeStubsRecursive);
-    const { cgroupParent, oomScoreAdj } = needs.settings;
+    const { cgroupParent, cgroupNamespace, oomScoreAdj } = needs.settings;
+    const ownCgroups = cgroupNamespace === '' ? needs.cgroupVersion === 2 : cgroupNamespace === 'private';
     const around = { id, rootfs: place.rootfs, user, mounts, hostsFile, resolvConf, network, cgroupParent, oomScoreAdj };
-    const spec = stepSpec({ ...wish, hostname }, process, { ...around, cgroupVersion: needs.cgroupVersion });
+    const spec = stepSpec({ ...wish, hostname }, process, { ...around, ownCgroups });
     return { id, spec: await withDevices(spec, devices), user, stubs };
   } finally {
     tree.close();

@@ -27,10 +27,18 @@ export interface ExecutorSettings {
   /** containerd's name of the runtime, e.g. io.containerd.runc.v2. */
   readonly runtime: string;
   readonly cgroupParent: string;
+  /** `host` or `private`; empty: private on the unified hierarchy only. */
+  readonly cgroupNamespace: string;
   readonly oomScoreAdj: number;
   /** Where there is no network service: the host's network, or none. */
   readonly withoutNetworkService: 'host' | 'none';
-  readonly dns: { readonly servers: readonly string[]; readonly search: readonly string[]; readonly options: readonly string[] };
+  readonly dns: {
+    /** The host's resolvers. */
+    readonly file: string;
+    readonly servers: readonly string[];
+    readonly search: readonly string[];
+    readonly options: readonly string[];
+  };
   /** Folders of CDI's descriptions of devices. */
   readonly cdiDirectories: readonly string[];
 }

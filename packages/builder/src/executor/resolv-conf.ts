@@ -4,7 +4,6 @@ import type { NetworkPlace } from './network';
 
 /** For a host whose own resolvers are all on loopback, which a container cannot reach. */
 const PUBLIC = ['8.8.8.8', '8.8.4.4', '2001:4860:4860::8888', '2001:4860:4860::8844'];
-const HOST_FILE = '/etc/resolv.conf';
 /** What systemd-resolved writes for those who cannot reach its stub. */
 const RESOLVED_FILE = '/run/systemd/resolve/resolv.conf';
 const STUB = '127.0.0.53';
@@ -19,7 +18,7 @@ export async function resolvConfText(
   dns: ExecutorSettings['dns'],
   { isHost: hostNetwork, embeddedDns }: Pick<NetworkPlace, 'isHost' | 'embeddedDns'>,
 ): Promise<string> {
-  const first = words(await read(HOST_FILE));
+  const first = words(await read(dns.file));
   const servers = first('nameserver');
   const host = !hostNetwork && servers.length === 1 && servers[0] === STUB ? words(await read(RESOLVED_FILE)) : first;
   const chosen = (configured: readonly string[], keyword: string): readonly string[] =>

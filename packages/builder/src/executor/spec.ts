@@ -28,7 +28,8 @@ export interface SpecSurroundings {
   readonly resolvConf: string;
   readonly network: Pick<NetworkPlace, 'isHost' | 'namespace'>;
   readonly cgroupParent: string;
-  readonly cgroupVersion: 1 | 2;
+  /** The step has a cgroup namespace of its own. */
+  readonly ownCgroups: boolean;
   readonly oomScoreAdj: number;
 }
 
@@ -41,7 +42,7 @@ const sandboxSeccomp = (): LinuxSeccomp => (sandboxed ??= compileSeccomp(default
 /** config.json of a step's container, as BuildKit makes it. */
 export function stepSpec(wish: ContainerWish, process: ProcessWish, around: SpecSurroundings): Spec {
   const namespaces: NamespaceType[] = defaultNamespaces.filter((type) => type !== 'network' || !around.network.isHost);
-  if (around.cgroupVersion === 2) namespaces.push('cgroup');
+  if (around.ownCgroups) namespaces.push('cgroup');
   return {
     ociVersion: OCI_VERSION,
     process: { ...processSpec(wish, process, around.user), oomScoreAdj: around.oomScoreAdj },

@@ -6,13 +6,12 @@ import type { Services } from './services';
 export const withoutNetworkService = (config: Pick<BuilderConfig, 'containerd-address' | 'network-address'>): boolean =>
   config['containerd-address'] !== '' && config['network-address'] === '';
 
-/** What `host-gateway` stands for among a build's extra hosts: the configured address, else the default bridge's. */
+/** What `host-gateway` stands for among a build's extra hosts: the configured addresses, else the default bridge's. */
 export async function hostGateway(
   config: Pick<BuilderConfig, 'host-gateway-ip' | 'containerd-address' | 'network-address'>,
   { network }: Pick<Services, 'network'>,
 ): Promise<readonly string[]> {
-  if (config['host-gateway-ip'] !== '') return [config['host-gateway-ip']];
+  if (config['host-gateway-ip'].length > 0) return config['host-gateway-ip'];
   if (withoutNetworkService(config)) return [];
-  const { hostGatewayIp } = await network.getStatus(newContext(), {}, { timeoutMs: 5000 });
-  return hostGatewayIp === '' ? [] : [hostGatewayIp];
+  return (await network.getStatus(newContext(), {}, { timeoutMs: 5000 })).hostGatewayIps;
 }

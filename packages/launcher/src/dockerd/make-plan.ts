@@ -15,10 +15,12 @@ export interface Said {
   readonly keys: ReadonlyMap<string, Value>;
   /** Folder of the certificates that are not named. */
   readonly certificates: string;
+  /** File of the host's resolvers, where it is not the usual one. */
+  readonly resolvConf?: string;
 }
 
 /** What flags and keys come to. Errors: invalidArgument with the name as the user wrote it. */
-export function makePlan({ flags, keys, certificates }: Said): Plan {
+export function makePlan({ flags, keys, certificates, resolvConf = '' }: Said): Plan {
   const plan = new Plan();
   for (const option of [...dockerdOptions].sort((a, b) => rank(a) - rank(b))) {
     const { flag, key } = option;
@@ -45,6 +47,7 @@ export function makePlan({ flags, keys, certificates }: Said): Plan {
     plan.set('network', `bridge.range${suffix}`, address === '' ? '' : range);
     plan.set('network', `bridge.gateway${suffix}`, gateway);
   }
+  if (resolvConf !== '') for (const service of ['supervisor', 'network', 'build'] as const) plan.set(service, 'resolv-conf', resolvConf);
   const folders = plan.devices.on ? plan.devices.folders : [];
   if (folders !== undefined) for (const service of ['supervisor', 'build'] as const) plan.set(service, 'cdi-spec-dirs', folders);
   for (const tree of Object.values(plan.services)) Object.assign(tree, { 'log-level': plan.logLevel, root: plan.root, run: plan.run });

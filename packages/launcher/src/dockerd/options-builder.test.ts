@@ -51,8 +51,9 @@ test('what the engine’s containers have, steps of builds have, too', () => {
   const { build } = planOf({
     dns: ['192.0.2.1'],
     'dns-search': ['a.b'],
-    'host-gateway-ip': ['192.0.2.2'],
+    'host-gateway-ip': ['192.0.2.2', 'fd00::2'],
     'cgroup-parent': '/x',
+    'default-cgroupns-mode': 'private',
     'registry-mirrors': ['http://127.0.0.1:5000'],
     'insecure-registries': ['r:5'],
     proxies: { 'http-proxy': 'http://p' },
@@ -62,11 +63,31 @@ test('what the engine’s containers have, steps of builds have, too', () => {
     namespace: 'moby',
     dns: ['192.0.2.1'],
     'dns-search': ['a.b'],
-    'host-gateway-ip': '192.0.2.2',
+    'host-gateway-ip': ['192.0.2.2', 'fd00::2'],
     'cgroup-parent': '/x',
+    'default-cgroupns-mode': 'private',
     'registry-mirrors': ['http://127.0.0.1:5000'],
     'insecure-registries': ['r:5'],
     proxies: { 'http-proxy': 'http://p' },
     snapshotter: 'copy',
   });
+});
+
+test('a file of resolvers in place of the host’s is that of all who read it', () => {
+  const { services } = makePlan({ flags: new Map(), keys: new Map(), certificates: '/c', resolvConf: '/r' });
+  expect([services.supervisor['resolv-conf'], services.network['resolv-conf'], services.build['resolv-conf']]).toEqual(['/r', '/r', '/r']);
+  expect(planOf({}).services.network).not.toHaveProperty('resolv-conf');
+});
+
+test('no default bridge is Docker’s word none; a device of the host’s is refused', () => {
+  const { network, supervisor } = planOf({ bridge: 'none' }).services;
+  expect([network['bridge'], supervisor['default-bridge']]).toEqual([expect.objectContaining({ disabled: true }), false]);
+  expect(() => planOf({ bridge: 'br0' })).toThrow('"bridge" "br0" is not supported by Gantry');
+});
+
+test.each([
+  [['fd00::1', '192.0.2.1', 'fd00::2'], 'only one IPv6 host gateway IP address can be specified'],
+  [['x'], '"host-gateway-ip" "x" is no IP address'],
+])('host-gateway-ip %j is refused', (addresses, message) => {
+  expect(() => planOf({ 'host-gateway-ip': addresses })).toThrow(message);
 });

@@ -25,7 +25,11 @@ export const containerOptions: readonly DockerdOption[] = [
     help: 'parent cgroup of all containers',
     take: also('build', 'cgroup-parent', as('supervisor', 'cgroup-parent')),
   }),
-  both('default-cgroupns-mode', { type: 'string', help: 'host or private', take: as('supervisor', 'default-cgroupns-mode') }),
+  both('default-cgroupns-mode', {
+    type: 'string',
+    help: 'host or private',
+    take: also('build', 'default-cgroupns-mode', as('supervisor', 'default-cgroupns-mode')),
+  }),
   both('default-ipc-mode', {
     type: 'string',
     help: 'shareable or private (default private)',

@@ -1,4 +1,4 @@
-import { isIP, isIPv4 } from 'node:net';
+import { isIP } from 'node:net';
 import { invalidArgument } from '@gantry/rpc';
 import { also, as, both, type DockerdOption, noted, refused } from './option';
 import type { Plan } from './plan';
@@ -86,12 +86,12 @@ export const networkOptions: readonly DockerdOption[] = [
     help: 'search domains of containers',
     take: also('build', 'dns-search', as('supervisor', 'dns-search')),
   }),
-  { flag: 'host-gateway-ip', key: 'host-gateway-ip', type: 'list', help: 'address that host-gateway stands for', take: takeHostGateway },
+  { flag: 'host-gateway-ip', key: 'host-gateway-ip', type: 'list', help: 'addresses that host-gateway stands for', take: takeHostGateway },
   both('bridge', {
     short: 'b',
     type: 'string',
-    help: 'not supported',
-    take: refused('the default bridge is a device of its own; give it an address by bip, or make networks of your own'),
+    help: 'none: no default bridge',
+    take: takeBridge,
   }),
   both('default-gateway', {
     type: 'string',
@@ -139,10 +139,23 @@ function takeDns(plan: Plan, value: Value): void {
   plan.set('build', 'dns', value);
 }
 
+/** One address of each family, as dockerd has it. */
 function takeHostGateway(plan: Plan, value: Value, name: string): void {
-  const [address = '', ...more] = (value as readonly string[]).filter((each) => each !== '');
-  if (address !== '' && !isIPv4(address)) throw invalidArgument(`${name} ${address} is not supported by Gantry: give an IPv4 address`);
-  if (more.length > 0) throw invalidArgument(`${name} ${more.join(', ')} is not supported by Gantry: give one IPv4 address`);
-  plan.set('supervisor', 'host-gateway-ip', address);
-  plan.set('build', 'host-gateway-ip', address);
+  const addresses = (value as readonly string[]).filter((each) => each !== '');
+  for (const address of addresses) if (isIP(address) === 0) throw invalidArgument(`${name} "${address}" is no IP address`);
+  for (const family of [4, 6])
+    if (addresses.filter((address) => isIP(address) === family).length > 1)
+      throw invalidArgument(`only one IPv${family} host gateway IP address can be specified`);
+  plan.set('supervisor', 'host-gateway-ip', addresses);
+  plan.set('build', 'host-gateway-ip', addresses);
+}
+
+/** Docker's word for no default bridge; a device of the host's is not taken for it. */
+function takeBridge(plan: Plan, value: Value, name: string): void {
+  if (value === 'none') {
+    plan.set('network', 'bridge.disabled', true);
+    plan.set('supervisor', 'default-bridge', false);
+    return;
+  }
+  refused('the default bridge is a device of its own; give it an address by bip, or make networks of your own')(plan, value, name);
 }

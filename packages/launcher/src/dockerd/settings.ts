@@ -1,4 +1,4 @@
-import { readCertificateFolder } from '../config';
+import { readCertificateFolder, readResolvConf } from '../config';
 import { dockerdServices } from '../services';
 import type { Flags } from './command-line';
 import { readDaemonJson } from './daemon-json';
@@ -36,7 +36,7 @@ export function reloadSettings({ flags, keys: before }: Settings): Settings {
 }
 
 function checkedPlan(flags: Flags, keys: ReadonlyMap<string, Value>): Plan {
-  const plan = makePlan({ flags, keys, certificates: readCertificateFolder() });
+  const plan = makePlan({ flags, keys, certificates: readCertificateFolder(), resolvConf: readResolvConf() });
   for (const spec of dockerdServices) configOfPlan(plan)(spec);
   return plan;
 }

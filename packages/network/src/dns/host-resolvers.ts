@@ -9,7 +9,7 @@ export class HostResolvers {
   #servers: readonly Server[] = [];
   #stamp = '';
 
-  constructor(private readonly path = '/etc/resolv.conf') {}
+  constructor(private readonly path: string) {}
 
   servers(): readonly Server[] {
     try {

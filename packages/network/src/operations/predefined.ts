@@ -7,6 +7,8 @@ import type { Parts } from './parts';
 import { driverOf } from './parts';
 
 export interface DefaultBridge {
+  /** There is to be none. */
+  readonly disabled: boolean;
   readonly device: string;
   readonly ipv4: BridgeSubnet;
   /** Absent: it has no IPv6. */
@@ -43,7 +45,8 @@ const NAMES = [
 export async function ensurePredefined(parts: Parts, bridge: DefaultBridge): Promise<void> {
   for (const [name, driver] of NAMES) {
     const present = parts.store.networks().find((network) => network.name === name);
-    if (present !== undefined && (name !== DEFAULT_NETWORK || isAsConfigured(present, bridge))) continue;
+    const unwanted = name === DEFAULT_NETWORK && bridge.disabled;
+    if (present === undefined ? unwanted : name !== DEFAULT_NETWORK || (!unwanted && isAsConfigured(present, bridge))) continue;
     if (present !== undefined) {
       if (parts.store.endpointsOfNetwork(present.id).length > 0) {
         parts.logger.warn(
@@ -53,6 +56,10 @@ export async function ensurePredefined(parts: Parts, bridge: DefaultBridge): Pro
         continue;
       }
       await driverOf(parts, present).remove(present);
+    }
+    if (unwanted) {
+      if (present !== undefined) parts.store.deleteNetwork(present.id);
+      continue;
     }
     await make(parts, { name, driver, bridge, present });
   }

@@ -10,7 +10,7 @@ export interface Status {
   readonly bridgeNfIptables: boolean;
   readonly bridgeNfIp6tables: boolean;
   readonly defaultBridge: string;
-  readonly hostGatewayIp: string;
+  readonly hostGatewayIps: string[];
   readonly drivers: string[];
   readonly firewallBackend: string[];
   readonly defaultAddressPools: IpamPool[];
@@ -31,7 +31,7 @@ export function readStatus(
     bridgeNfIptables: isOn('net/bridge/bridge-nf-call-iptables'),
     bridgeNfIp6tables: isOn('net/bridge/bridge-nf-call-ip6tables'),
     defaultBridge: bridge?.device ?? '',
-    hostGatewayIp: bridge?.pool?.gateway ?? '',
+    hostGatewayIps: [bridge?.pool?.gateway ?? '', bridge?.pool6?.gateway ?? ''].filter((address) => address !== ''),
     drivers: Object.keys(parts.drivers),
     firewallBackend: ['nftables', `table ip ${about.table}`],
     defaultAddressPools: about.pools.map(({ base, size }) => IpamPool.create({ subnet: formatCidr(base), ipRange: `/${size}` })),

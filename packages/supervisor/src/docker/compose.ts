@@ -16,7 +16,7 @@ import type { ContainersEngine, EngineSurroundings } from './contract';
 import { execEnded, reconcileExecs } from './exec/exec';
 import { openExecStore } from './exec/store';
 import { ExecTable } from './exec/table';
-import { healthMonitors, watchHealth } from './health/probe';
+import { healthMonitors, testAnew, watchHealth } from './health/probe';
 import { UnhealthyActions } from './health/unhealthy';
 import { findProgram, locateProgram } from '@gantry/native';
 import { isRunning } from '../core/phases';
@@ -101,6 +101,7 @@ export function createContainersEngine(surroundings: EngineSurroundings, overrid
       await reconcile(engine);
       await reconcileExecs(engine).catch((error: unknown) => logger.warn({ err: error }, 'reconciling execs failed'));
       for (const { id, docker } of records.listDocker()) {
+        testAnew(engine, id);
         watchHealth(engine, health, id);
         unhealthy.act(id);
         forwarders.begin(id, isRunning(docker));
@@ -148,7 +149,9 @@ function settingsOf({ data, run, defaultLog }: EngineSurroundings): EngineSettin
     logOptions: defaultLog.Config,
     logBound: undefined,
     imagesFrom: '',
-    hostGatewayIp: '',
+    resolvConf: '/etc/resolv.conf',
+    hostGatewayIps: [],
+    defaultBridge: true,
     defaultShmSize: DEFAULT_SHM_SIZE,
     stopTimeout: DEFAULT_STOP_TIMEOUT,
     nativePath: () => locateProgram('gantry-native', __dirname),

@@ -47,6 +47,8 @@ export interface EngineSettings extends CoreSettings {
   readonly dns: readonly string[];
   readonly dnsSearch: readonly string[];
   readonly dnsOptions: readonly string[];
+  /** File of the host's resolvers. */
+  readonly resolvConf: string;
   /** Log driver and options of containers that name none. */
   readonly logDriver: string;
   readonly logOptions: Readonly<Record<string, string>>;
@@ -54,8 +56,10 @@ export interface EngineSettings extends CoreSettings {
   readonly logBound: LogBound | undefined;
   /** Namespace whose images containers are made from without a pull where docker has none of that name; empty: there is none. */
   readonly imagesFrom: string;
-  /** Address that host-gateway stands for; empty: the default bridge's. */
-  readonly hostGatewayIp: string;
+  /** Addresses that host-gateway stands for; none: the default bridge's. */
+  readonly hostGatewayIps: readonly string[];
+  /** Containers that name no network are on the default bridge; false: there is none, and they have none. */
+  readonly defaultBridge: boolean;
   readonly defaultShmSize: bigint;
   /** Seconds. */
   readonly stopTimeout: number;

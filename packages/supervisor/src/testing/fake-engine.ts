@@ -254,7 +254,7 @@ function services(world: FakeWorld): Pick<Engine, 'images' | 'trees' | 'volumes'
         world.names.set(sandboxId, containerName);
         return {};
       },
-      getStatus: async () => ({ hostGatewayIp: '172.17.0.1' }),
+      getStatus: async () => ({ hostGatewayIps: ['172.17.0.1'] }),
     } as never,
   };
 }
@@ -321,7 +321,9 @@ export function fakeEngine(world: FakeWorld, settings: Partial<Engine['settings'
       logOptions: {},
       logBound: undefined,
       imagesFrom: '',
-      hostGatewayIp: '',
+      resolvConf: '/etc/resolv.conf',
+      hostGatewayIps: [],
+      defaultBridge: true,
       defaultShmSize: DEFAULT_SHM_SIZE,
       stopTimeout: 1,
       nativePath: () => '/nonexistent',

@@ -50,9 +50,10 @@ export function composeExec({ services, refs, config, run, logger, networks }: E
       directory: join(directory, 'steps'),
       runtime: config.runtime || 'io.containerd.runc.v2',
       cgroupParent: config['cgroup-parent'] || '/gantry',
+      cgroupNamespace: config['default-cgroupns-mode'],
       oomScoreAdj: 0,
       withoutNetworkService: config['network-without-service'],
-      dns: { servers: config.dns, search: config['dns-search'], options: config['dns-opts'] },
+      dns: { file: config['resolv-conf'], servers: config.dns, search: config['dns-search'], options: config['dns-opts'] },
       cdiDirectories: config['cdi-spec-dirs'],
     },
   });

@@ -16,7 +16,7 @@ import { mountsSeen } from '../update/plan-mounts';
 
 /** What whoever looks into a container's files asks the engine for. */
 export type ViewNeeds = Uses<{
-  settings: 'dataRoot' | 'dns' | 'dnsOptions' | 'dnsSearch' | 'runRoot';
+  settings: 'dataRoot' | 'dns' | 'dnsOptions' | 'dnsSearch' | 'resolvConf' | 'runRoot';
   records: 'dockerNamespace' | 'findDocker' | 'get' | 'getDocker' | 'listDocker' | 'requireDocker' | 'updateDocker';
   face: 'namespace';
   queues: 'run';

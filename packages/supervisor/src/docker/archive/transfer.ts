@@ -21,7 +21,7 @@ import { cleanPath } from './stat';
 import { mountsSeen } from '../update/plan-mounts';
 
 type Needs = Uses<{
-  settings: 'dataRoot' | 'dns' | 'dnsOptions' | 'dnsSearch' | 'nativePath' | 'runRoot';
+  settings: 'dataRoot' | 'dns' | 'dnsOptions' | 'dnsSearch' | 'resolvConf' | 'nativePath' | 'runRoot';
   records: 'dockerNamespace' | 'findDocker' | 'get' | 'getDocker' | 'listDocker' | 'requireDocker' | 'updateDocker';
   events: 'emit';
   trees: 'readFiles';

@@ -12,7 +12,7 @@ import { driverOf } from './driver-of';
 import { parsePort } from '../validate/validate-config';
 
 type Needs = Uses<{
-  settings: 'dataRoot' | 'dns' | 'dnsOptions' | 'dnsSearch';
+  settings: 'dataRoot' | 'dns' | 'dnsOptions' | 'dnsSearch' | 'resolvConf';
   records: 'findDocker' | 'getDocker' | 'listDocker' | 'requireDocker' | 'updateDocker';
   events: 'emit';
   network: 'connect';

@@ -10,7 +10,7 @@ import { portsOf } from './connect';
 import type { NetworkInput } from './settle';
 
 type FilesNeeds = Uses<{
-  settings: 'dataRoot' | 'dns' | 'dnsOptions' | 'dnsSearch';
+  settings: 'dataRoot' | 'dns' | 'dnsOptions' | 'dnsSearch' | 'resolvConf';
   records: 'findDocker' | 'getDocker' | 'listDocker' | 'requireDocker' | 'updateDocker';
 }>;
 type Needs = FilesNeeds & Uses<{ events: 'emit'; journal: 'end'; network: 'disconnect' }>;
@@ -62,6 +62,6 @@ export function notConnected(id: string, docker: DockerContainer, name: string):
 
 /** hosts and resolv.conf follow the networks of a running container; their inodes stay, they are mounted. */
 export function rewriteFiles(engine: FilesNeeds, id: string, docker: DockerContainer): void {
-  writeHosts(engine, id, docker, docker.hostGatewayIp);
+  writeHosts(engine, id, docker, docker.hostGatewayIps);
   writeFileSync(networkFiles(engine, id).resolvConf, resolvConf(engine, docker));
 }

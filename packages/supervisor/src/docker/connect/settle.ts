@@ -7,7 +7,7 @@ import { portsOf } from './connect';
 import { leaveNetwork } from './leave';
 
 export type SettleNeeds = Uses<{
-  settings: 'dataRoot' | 'dns' | 'dnsOptions' | 'dnsSearch';
+  settings: 'dataRoot' | 'dns' | 'dnsOptions' | 'dnsSearch' | 'resolvConf';
   records: 'dockerNamespace' | 'findDocker' | 'getDocker' | 'listDocker' | 'requireDocker' | 'updateDocker';
   events: 'emit';
   journal: 'begin' | 'end' | 'open';

@@ -29,7 +29,7 @@ import { commandOf, mergeConfig } from './merge-config';
 import { makeVolume } from './make-volume';
 import { planMounts, type PlannedMount } from './mounts';
 import { checkName, generateName, newContainerId } from './names';
-import { type PlannedNetworks, planNetworks } from './networks';
+import { type PlannedNetworks, planNetworks, withoutDefaultBridge } from './networks';
 import { nowText } from '../../core/time';
 import { checkRemap } from '../start/remap';
 import { validateConfig } from '../validate/validate-config';
@@ -102,10 +102,8 @@ async function create(engine: Engine, caller: CallContext, request: CreateReques
 
 async function plan(engine: Engine, ctx: CallContext, id: string, request: CreateRequest): Promise<Plan> {
   if (request.config === undefined) throw invalidArgument('config cannot be empty in order to create a container');
-  await checkEndpoints(
-    request.networkingConfig?.EndpointsConfig ?? {},
-    async (ref) => (await engine.network.getNetwork(ctx, { ref })).network,
-  );
+  const networking = engine.settings.defaultBridge ? request.networkingConfig : withoutDefaultBridge(request.networkingConfig);
+  await checkEndpoints(networking?.EndpointsConfig ?? {}, async (ref) => (await engine.network.getNetwork(ctx, { ref })).network);
   const host = applyDefaults(engine, withUnhealthyLabel(HostConfig.create(request.hostConfig), request.config.Labels));
   engine.runtimes.get(host.Runtime ?? '');
   const platform = request.platform === '' ? undefined : parsePlatform(request.platform);
@@ -150,7 +148,7 @@ async function plan(engine: Engine, ctx: CallContext, id: string, request: Creat
       id,
       mounts.map(({ record }) => record),
     ),
-    networks: planNetworks(host, request.networkingConfig, config.MacAddress ?? ''),
+    networks: planNetworks(host, networking, config.MacAddress ?? ''),
   };
 }
 

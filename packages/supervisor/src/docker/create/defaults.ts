@@ -4,7 +4,10 @@ import type { Uses } from '../engine';
 import { cacheDefaults } from '../logs/options/cache';
 import { networkMode } from './networks';
 
-type Needs = Uses<{ settings: 'cgroupVersion' | 'defaultShmSize' | 'ipcMode' | 'logDriver' | 'logOptions'; runtimes: 'defaultName' }>;
+type Needs = Uses<{
+  settings: 'cgroupVersion' | 'defaultBridge' | 'defaultShmSize' | 'ipcMode' | 'logDriver' | 'logOptions';
+  runtimes: 'defaultName';
+}>;
 
 /** Names of our own runtime that containerd's clients use. */
 const NATIVE_ALIASES = new Set(['io.containerd.gantry.v1']);
@@ -12,7 +15,8 @@ const NATIVE_ALIASES = new Set(['io.containerd.gantry.v1']);
 /** HostConfig with the engine's defaults in place of what was left open, as inspect shows it. */
 export function applyDefaults(engine: Needs, asked: HostConfig): HostConfig {
   const { settings, runtimes } = engine;
-  const host = { ...asked, NetworkMode: networkMode(asked.NetworkMode) };
+  const mode = networkMode(asked.NetworkMode);
+  const host = { ...asked, NetworkMode: mode === 'bridge' && !settings.defaultBridge ? 'none' : mode };
   host.ShmSize = asked.ShmSize === 0n ? settings.defaultShmSize || DEFAULT_SHM_SIZE : asked.ShmSize;
   host.IpcMode = asked.IpcMode === '' ? settings.ipcMode : asked.IpcMode;
   host.Runtime =

@@ -12,6 +12,12 @@ export function networkMode(mode: string): string {
   return mode === '' || mode === 'default' ? 'bridge' : mode;
 }
 
+/** Where there is no default bridge, who names none, or that one, has no network. */
+export function withoutDefaultBridge(networking: NetworkingConfig | undefined): NetworkingConfig {
+  const endpoints = Object.entries(networking?.EndpointsConfig ?? {}).filter(([name]) => networkMode(name) !== 'bridge');
+  return { EndpointsConfig: Object.fromEntries(endpoints) };
+}
+
 export interface PlannedNetworks {
   /** By network name as asked; empty for a container that joins another's network. */
   readonly endpoints: Record<string, EndpointSettings>;

@@ -135,3 +135,16 @@ async function firstOf(output: Readable): Promise<string> {
   }
   return kept.toString();
 }
+
+/** A container that went on without its engine is tested anew, as docker has it: what was found of it before is told, and no longer counts. */
+export function testAnew(engine: Needs, id: string): void {
+  const docker = engine.records.getDocker(id)?.docker;
+  if (docker?.health === undefined || !isRunning(docker) || docker.health.Status === 'starting') return;
+  // One that is to be acted on is known to be unhealthy until that is done.
+  if ((docker.hostConfig?.HealthcheckOnFailureAction ?? '') !== '') return;
+  engine.records.updateDocker(
+    id,
+    ({ health, ...current }) => ({ ...current, health: health && { ...health, Status: 'starting', FailingStreak: 0n } }),
+    { durable: false },
+  );
+}

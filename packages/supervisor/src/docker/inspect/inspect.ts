@@ -24,7 +24,7 @@ import { ZERO_TIME } from '../../core/time';
 import { mountsSeen } from '../update/plan-mounts';
 
 type Needs = Uses<{
-  settings: 'dataRoot' | 'dns' | 'dnsOptions' | 'dnsSearch' | 'runRoot';
+  settings: 'dataRoot' | 'dns' | 'dnsOptions' | 'dnsSearch' | 'resolvConf' | 'runRoot';
   records: 'dockerNamespace' | 'findDocker' | 'get' | 'getDocker' | 'listDocker' | 'requireDocker' | 'updateDocker';
   images: 'resolve';
   trees: 'getWritten';

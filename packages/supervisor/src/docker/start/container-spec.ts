@@ -31,7 +31,7 @@ export async function containerSpec(
   ctx: CallContext,
   id: string,
   docker: DockerContainer,
-): Promise<{ spec: Spec; hostGateway: string }> {
+): Promise<{ spec: Spec; hostGateway: readonly string[] }> {
   const { config, hostConfig: asked } = docker;
   const host = asked === undefined ? undefined : withEngineDefaults(engine.settings, asked);
   if (config === undefined || host === undefined) throw invalidArgument(`container ${docker.name} has no configuration`);
@@ -49,7 +49,7 @@ export async function containerSpec(
   const users = userFiles(engine, ctx, id).then(({ passwd, group }) => [passwd, group] as const); // while the rest is written
   users.catch(() => undefined);
   requireLinkedRunning(engine, docker);
-  const hostGateway = host.ExtraHosts.some((entry) => entry.endsWith('host-gateway')) ? await gatewayAddress(engine, ctx) : '';
+  const hostGateway = host.ExtraHosts.some((entry) => entry.endsWith('host-gateway')) ? await gatewayAddresses(engine, ctx) : [];
   if (owner?.id === id) writeNetworkFiles(engine, id, { ...docker, config: { ...config, Hostname: hostname } }, hostname, hostGateway);
   await devicesAnswer(engine, host);
   const spec = await buildSpec({
@@ -114,7 +114,7 @@ function joinedPids(engine: Needs, id: string, docker: DockerContainer): JoinedP
   return { ...(network === undefined ? {} : { network }), ...(pid === undefined ? {} : { pid }), ...(ipc === undefined ? {} : { ipc }) };
 }
 
-async function gatewayAddress(engine: Needs, ctx: CallContext): Promise<string> {
-  if (engine.settings.hostGatewayIp !== '') return engine.settings.hostGatewayIp;
-  return (await engine.network.getStatus(ctx, {})).hostGatewayIp;
+async function gatewayAddresses(engine: Needs, ctx: CallContext): Promise<readonly string[]> {
+  if (engine.settings.hostGatewayIps.length > 0) return engine.settings.hostGatewayIps;
+  return (await engine.network.getStatus(ctx, {})).hostGatewayIps;
 }

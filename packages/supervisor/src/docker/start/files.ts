@@ -11,7 +11,7 @@ import { isLinkedTo, linkHosts } from '../connect/links';
 import { isPredefined } from '../create/networks';
 
 type Needs = Uses<{
-  settings: 'dataRoot' | 'dns' | 'dnsOptions' | 'dnsSearch';
+  settings: 'dataRoot' | 'dns' | 'dnsOptions' | 'dnsSearch' | 'resolvConf';
   records: 'getDocker' | 'listDocker' | 'requireDocker' | 'updateDocker';
 }>;
 
@@ -36,11 +36,17 @@ export function networkFiles(engine: Needs, id: string): NetworkFiles {
 /** A container has new addresses: those that are linked to it, and run, find it under them. */
 export function refreshLinked(engine: Needs, id: string): void {
   for (const other of engine.records.listDocker())
-    if (isRunning(other.docker) && isLinkedTo(other.docker, id)) writeHosts(engine, other.id, other.docker, other.docker.hostGatewayIp);
+    if (isRunning(other.docker) && isLinkedTo(other.docker, id)) writeHosts(engine, other.id, other.docker, other.docker.hostGatewayIps);
 }
 
 /** Makes the three files of a container before its start; addresses follow with writeHosts. The files keep their inodes: they are bind mounted. */
-export function writeNetworkFiles(engine: Needs, id: string, docker: DockerContainer, hostname: string, hostGateway: string): void {
+export function writeNetworkFiles(
+  engine: Needs,
+  id: string,
+  docker: DockerContainer,
+  hostname: string,
+  hostGateway: readonly string[],
+): void {
   const files = networkFiles(engine, id);
   mkdirSync(containerDir(engine, id), { recursive: true, mode: 0o700 });
   writeFileSync(files.hostname, `${hostname}\n`, { mode: 0o644 });
@@ -49,7 +55,7 @@ export function writeNetworkFiles(engine: Needs, id: string, docker: DockerConta
 }
 
 /** The hosts file: docker's head, --add-host, then the container's own addresses; the host's own file with --network host. */
-export function writeHosts(engine: Needs, id: string, docker: DockerContainer, hostGateway: string): void {
+export function writeHosts(engine: Needs, id: string, docker: DockerContainer, hostGateway: readonly string[]): void {
   const host = docker.hostConfig;
   const extra = (host?.ExtraHosts ?? []).map((entry) => extraHost(entry, hostGateway));
   const head = host?.NetworkMode === 'host' ? readHost('/etc/hosts', HOSTS_HEAD) : HOSTS_HEAD;
@@ -69,13 +75,14 @@ function addressesOf(endpoint: EndpointSettings): string[] {
   return [endpoint.IPAddress, endpoint.GlobalIPv6Address].filter((address) => address !== '');
 }
 
-function extraHost(entry: string, hostGateway: string): string {
+/** One line, or one of each family for the host's gateway. */
+function extraHost(entry: string, hostGateway: readonly string[]): string {
   const at = entry.search(/[:=]/);
   const [name, value] = [entry.slice(0, at), entry.slice(at + 1).replace(/^\[(.*)\]$/, '$1')];
-  const address = value === 'host-gateway' ? hostGateway : value;
-  if (address === '') throw invalidArgument('unable to derive the IP value for host-gateway');
-  if (isIP(address) === 0) throw invalidArgument(`invalid IP address in add-host: "${value}"`);
-  return `${address}\t${name}\n`;
+  const addresses = value === 'host-gateway' ? hostGateway : [value];
+  if (addresses.length === 0) throw invalidArgument('unable to derive the IP value for host-gateway');
+  if (!addresses.every((address) => isIP(address) !== 0)) throw invalidArgument(`invalid IP address in add-host: "${value}"`);
+  return addresses.map((address) => `${address}\t${name}\n`).join('');
 }
 
 /** True when the container's names are resolved by the network service's own server. */
@@ -84,7 +91,7 @@ export function usesEmbeddedDns(docker: DockerContainer): boolean {
 }
 
 /** Resolvers that the container asked for, or the configured or the host's own. */
-export function resolversOf(engine: Needs, docker: DockerContainer, hostLines = hostResolver()): string[] {
+export function resolversOf(engine: Needs, docker: DockerContainer, hostLines = hostResolver(engine)): string[] {
   const asked = docker.hostConfig?.Dns ?? [];
   if (asked.length > 0) return [...asked];
   if (engine.settings.dns.length > 0) return [...engine.settings.dns];
@@ -92,10 +99,10 @@ export function resolversOf(engine: Needs, docker: DockerContainer, hostLines = 
 }
 
 /** Words of the host's own file, by keyword; it is read once, when the first are asked for. */
-function hostResolver(): (keyword: string) => string[] {
+function hostResolver(engine: Needs): (keyword: string) => string[] {
   let lines: string[][] | undefined;
   return (keyword) => {
-    lines ??= hostResolvConf()
+    lines ??= hostResolvConf(engine)
       .split('\n')
       .map((line) => line.split(/\s+/));
     return lines
@@ -106,8 +113,8 @@ function hostResolver(): (keyword: string) => string[] {
 }
 
 /** systemd-resolved's stub is of no use inside a container: its own file of real resolvers is read instead. */
-function hostResolvConf(): string {
-  const text = readHost('/etc/resolv.conf', '');
+function hostResolvConf({ settings }: Needs): string {
+  const text = readHost(settings.resolvConf, '');
   return (/^nameserver\s+127\.0\.0\.53\s*$/m.test(text) && readHost('/run/systemd/resolve/resolv.conf', '')) || text;
 }
 
@@ -115,7 +122,7 @@ export function resolvConf(engine: Needs, docker: DockerContainer): string {
   const host = docker.hostConfig;
   const mode = host?.NetworkMode ?? '';
   const embedded = usesEmbeddedDns(docker);
-  const hostLines = hostResolver();
+  const hostLines = hostResolver(engine);
   const isLoopback = (address: string): boolean => /^127\.|^::1$/.test(address);
   const asked = (host?.Dns ?? []).length > 0 || engine.settings.dns.length > 0;
   const upstream = resolversOf(engine, docker, hostLines).filter((address) => asked || mode === 'host' || !isLoopback(address));

@@ -72,7 +72,7 @@ function checkStartable({ docker }: DockerRecord): void {
 function launchOf(engine: Engine, ctx: CallContext, id: string, cause: StartCause): Launch {
   const { records } = engine;
   let docker = records.requireDocker(id).docker;
-  let hostGateway = '';
+  let hostGateway: readonly string[] = [];
   let connected: Connected | undefined;
   return {
     async plan() {
@@ -104,7 +104,7 @@ function launchOf(engine: Engine, ctx: CallContext, id: string, cause: StartCaus
           restartCount: cause === 'user' ? 0n : stateOf(current).restartCount,
         }),
         ...connected,
-        hostGatewayIp: hostGateway,
+        hostGatewayIps: [...hostGateway],
         mounts: docker.mounts,
         nextMounts: undefined,
         health: watched ? { Status: 'starting', FailingStreak: 0n, Log: [] } : undefined,
