@@ -24,7 +24,7 @@ need() {
     for p in $missing; do
       case $p in
         docker.io) systemctl disable -q docker.service docker.socket ;;
-        containerd | docker-registry | rsyslog) systemctl disable -q "$p.service" ;;
+        containerd | docker-registry | rsyslog | etcd-server) systemctl disable -q "${p%-server}.service" ;;
       esac 2>/dev/null || :
     done
   fi

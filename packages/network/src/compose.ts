@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { VersionService } from '@gantry/api/containerd/services/version/v1/version';
 import { NetworkServiceService } from '@gantry/api/gantry/network/v1/network';
@@ -6,7 +5,7 @@ import { PodNetworkServiceService } from '@gantry/api/gantry/network/v1/pods';
 import { errorText, invalidArgument, newContext, StreamBroker, type StreamTicket } from '@gantry/rpc';
 import type { Running, ServiceContext } from '@gantry/service';
 import { parseCidr } from './address/cidr';
-import { withUniqueLocal } from './address/pools';
+import { type AddressPool, withUniqueLocal } from './address/pools';
 import { networkHandlers } from './api/handlers';
 import { podHandlers } from './api/pod-handlers';
 import { Attachments } from './cni/attachments';
@@ -19,7 +18,8 @@ import { forgetUdpFlows } from './conntrack/forget';
 import { HostResolvers } from './dns/host-resolvers';
 import { EmbeddedResolvers } from './dns/sandbox-resolvers';
 import { Upstream } from './dns/upstream';
-import { BridgeDriver } from './drivers/bridge/bridge';
+import { BridgeDriver, type BridgeParts } from './drivers/bridge/bridge';
+import { assembleOverlay } from './compose-overlay';
 import { BridgeDevices } from './drivers/bridge/device';
 import { bringLoopbackUp } from './drivers/bridge/sandbox';
 import { Engines, markOf } from './drivers/bridge/engines';
@@ -28,6 +28,7 @@ import { ParentDevices } from './drivers/parent/devices';
 import { IPVLAN, MACVLAN } from './drivers/parent/kinds';
 import { ParentDriver, type ParentParts } from './drivers/parent/parent';
 import { HostDriver, NullDriver } from './drivers/plain';
+import { identityOf } from './store/identity';
 import { RemoteDriver } from './drivers/remote/remote';
 import { restoreForwarding, turnOnForwarding } from './firewall/forwarding';
 import { OwnTable } from './firewall/own-table';
@@ -59,15 +60,8 @@ export const MARK_BIT = 0x02000000;
 
 export type NetworkContext = ServiceContext<NetworkConfig>;
 
-/** What no other engine is known by: made once, and kept. */
-function identityOf(store: NetworkStore): string {
-  const SETTING = 'identity';
-  const known = store.setting(SETTING);
-  if (known !== undefined) return known;
-  const identity = randomUUID();
-  store.saveSetting(SETTING, identity);
-  return identity;
-}
+/** How long a start waits for the store of overlay networks. */
+const ENOUGH_MS = 1_000;
 
 /** Everything but the gRPC server: what `compose` serves, what purge takes down. */
 export function assemble(context: Pick<NetworkContext, 'config' | 'data' | 'logger'>) {
@@ -92,16 +86,17 @@ export function assemble(context: Pick<NetworkContext, 'config' | 'data' | 'logg
   const devices = new BridgeDevices(route, kernel, markOf(names.table));
   const engines = new Engines({ route, netfilter, table: names.table, logger });
   const plugins = new Plugins(config.plugins);
+  const surroundings = (from: readonly AddressPool[]) =>
+    readSurroundings({
+      route,
+      networks: () => store.networks(),
+      pools: from,
+      ownDevices: [names.device],
+      resolvers: () => hostResolvers.servers(),
+    });
   const ipams = {
     default: new LocalIpam(
-      () =>
-        readSurroundings({
-          route,
-          networks: () => store.networks(),
-          pools,
-          ownDevices: [names.device],
-          resolvers: () => hostResolvers.servers(),
-        }),
+      () => surroundings(pools),
       () =>
         engines.makeRoom(
           names.device,
@@ -128,29 +123,40 @@ export function assemble(context: Pick<NetworkContext, 'config' | 'data' | 'logg
     networks: () => store.networks(),
     liveNamespace: (endpoint) => liveNamespace({ kernel }, endpoint),
   };
+  const bridgeParts: BridgeParts = {
+    kernel,
+    route,
+    devices,
+    table,
+    publisher,
+    ipam,
+    forgetFlows: (flows) => {
+      forgetUdpFlows(netfilter, flows).catch((error: unknown) => logger.warn({ err: error }, 'old UDP flows could not be forgotten'));
+    },
+    forwardIpv6: () => {
+      if (config['ip-forward']) turnOnForwarding({ kernel, store, logger }, 6);
+    },
+    deviceOf: (wish) => `br-${wish.id.slice(0, 12)}`,
+    claim: async (device) => {
+      if ((await devices.find(device)) !== undefined) throw invalidArgument(`interface ${device} exists already`);
+    },
+  };
+  const overlay = assembleOverlay(context, {
+    store,
+    route,
+    devices,
+    bridge: bridgeParts,
+    surroundings,
+    ownPools: pools,
+    mark: markOf(names.table),
+  });
   const drivers = {
-    bridge: new BridgeDriver({
-      kernel,
-      route,
-      devices,
-      table,
-      publisher,
-      ipam,
-      forgetFlows: (flows) => {
-        forgetUdpFlows(netfilter, flows).catch((error: unknown) => logger.warn({ err: error }, 'old UDP flows could not be forgotten'));
-      },
-      forwardIpv6: () => {
-        if (config['ip-forward']) turnOnForwarding({ kernel, store, logger }, 6);
-      },
-      deviceOf: (wish) => `br-${wish.id.slice(0, 12)}`,
-      claim: async (device) => {
-        if ((await devices.find(device)) !== undefined) throw invalidArgument(`interface ${device} exists already`);
-      },
-    }),
+    bridge: new BridgeDriver(bridgeParts),
     host: new HostDriver(),
     ipvlan: new ParentDriver(IPVLAN, onParents),
     macvlan: new ParentDriver(MACVLAN, onParents),
     null: new NullDriver(kernel),
+    overlay: overlay.driver,
   } as const satisfies Record<DriverName, NetworkDriver>;
   const pluginDrivers = new Named(
     (name) =>
@@ -165,7 +171,7 @@ export function assemble(context: Pick<NetworkContext, 'config' | 'data' | 'logg
   );
   const resolvers = new EmbeddedResolvers(
     kernel,
-    { names: store, upstream: new Upstream(), hostServers: () => hostResolvers.servers() },
+    { names: overlay.names, upstream: new Upstream(), hostServers: () => hostResolvers.servers() },
     logger,
   );
   const isOurs = (name: string): boolean => name === names.table || name.startsWith('gantry');
@@ -194,6 +200,7 @@ export function assemble(context: Pick<NetworkContext, 'config' | 'data' | 'logg
       if (swept > 0) logger.info({ swept }, 'deleted interfaces without endpoint');
       if (await table.repair()) logger.warn({ table: names.table }, 'the nft table was gone and is back');
       if (regular) await firewall.look();
+      if (regular) follower?.again();
     } catch (error) {
       logger.warn({ err: error }, 'sweep failed');
     }
@@ -209,6 +216,7 @@ export function assemble(context: Pick<NetworkContext, 'config' | 'data' | 'logg
     logger,
     sweepSoon: () => sweeper.soon(),
   };
+  const follower = overlay.followedBy(parts);
   const close = (): void => {
     resolvers.closeAll();
     publisher.close();
@@ -221,7 +229,7 @@ export function assemble(context: Pick<NetworkContext, 'config' | 'data' | 'logg
     const source: FirewallNews = kernel.firewallNews(() => guard.noticed(readNews(source, news)));
     return source;
   };
-  return { names, parts, table, engines, firewall, guard, watch, sweeper, devices, route, netfilter, pools, close };
+  return { names, parts, table, engines, firewall, guard, watch, sweeper, devices, route, netfilter, pools, overlay, follower, close };
 }
 
 /** Pods on the network of the CNI configuration. */
@@ -299,6 +307,9 @@ export function compose(context: NetworkContext): Running {
       news = service.watch();
       await service.firewall.look();
       service.sweeper.start();
+      service.overlay.cluster?.start();
+      // who makes a network at once finds the store in reach, if it is
+      await service.overlay.cluster?.settled(ENOUGH_MS);
       service.sweeper.soon();
       await broker.listen();
       await server.listen(context.socket());
@@ -310,6 +321,8 @@ export function compose(context: NetworkContext): Running {
       news?.close();
       await service.guard.stop();
       await service.sweeper.stop();
+      await service.overlay.cluster?.stop();
+      await service.follower?.idle();
       service.engines.leave();
       service.close();
       logger.debug('network service stopped; the kernel keeps what it has');
@@ -353,6 +366,9 @@ export async function purge(context: Pick<NetworkContext, 'config' | 'data' | 'l
     });
     parts.store.deleteEndpoints(parts.store.endpoints().map((endpoint) => endpoint.id));
     await attempt(async () => void (await sweepInterfaces(parts, service.route)));
+    await attempt(() => service.overlay.resign());
+    for (const network of parts.store.networks())
+      if (network.driver === 'overlay') await attempt(() => service.overlay.driver.forget(network));
     for (const network of parts.store.networks())
       if (network.device !== undefined) await attempt(() => service.devices.remove(network.device ?? ''));
     await attempt(() => service.table.remove());

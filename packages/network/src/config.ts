@@ -64,6 +64,25 @@ export interface NetworkConfig {
   readonly 'ip-forward': boolean;
   /** Where plugins of Docker's leave word of themselves. */
   readonly plugins: PluginPlaces;
+  /** Networks of several engines, agreed upon by etcd. */
+  readonly overlay: {
+    /** Members of etcd, http://host:port or https://; none: no such networks. */
+    readonly endpoints: readonly string[];
+    /** What all keys begin with: engines with the same one have the same networks. */
+    readonly prefix: string;
+    /** Files of certificates, for https; empty: the host's own authorities, and no certificate of this engine. */
+    readonly tls: { readonly ca: string; readonly cert: string; readonly key: string };
+    /** Address of this host that other engines reach it by, or the interface that has it; empty: that by which the store is reached. */
+    readonly advertise: string;
+    /** What this engine is called where a network's peers are told; empty: the host's name. */
+    readonly name: string;
+    /** UDP port of VXLAN. */
+    readonly port: number;
+    /** Seconds after which an engine that is gone is forgotten. */
+    readonly lease: number;
+    /** Where such networks get their subnets from. */
+    readonly 'default-address-pools': readonly { readonly base: string; readonly size: number }[];
+  };
   /** Kubernetes' pods: what CNI programs make of them. */
   readonly cni: {
     /** Folder of the configuration; the first file that is whole, by its name. */
@@ -103,6 +122,16 @@ export const networkDefaults: NetworkConfig = {
   relay: true,
   'ip-forward': true,
   plugins: defaultPlaces,
+  overlay: {
+    endpoints: [],
+    prefix: '/gantry/overlay/',
+    tls: { ca: '', cert: '', key: '' },
+    advertise: '',
+    name: '',
+    port: 4789,
+    lease: 30,
+    'default-address-pools': [{ base: '10.0.0.0/8', size: 24 }],
+  },
   cni: { 'conf-directory': '/etc/cni/net.d', 'plugin-directories': ['/opt/cni/bin', '/usr/lib/cni'], timeout: 120 },
   'sweep-interval': 15,
 };
@@ -139,6 +168,20 @@ export function checkNetworkConfig(config: CommonConfig & NetworkConfig): void {
   if (!(cni.timeout >= 1)) throw invalidArgument(`cni.timeout ${cni.timeout} is less than 1 second`);
   if (!(config['sweep-interval'] >= 1)) throw invalidArgument(`sweep-interval ${config['sweep-interval']} is less than 1 second`);
   poolsOf(config);
+  checkOverlay(config.overlay);
+}
+
+function checkOverlay(overlay: NetworkConfig['overlay']): void {
+  for (const endpoint of overlay.endpoints)
+    if (typeof endpoint !== 'string' || !/^https?:\/\/[^/?#@]+\/?$/.test(endpoint) || !URL.canParse(endpoint))
+      throw invalidArgument(`overlay.endpoints: ${JSON.stringify(endpoint)} is neither http://host:port nor https://host:port`);
+  if (!/^[\x21-\x7e]+\/$/.test(overlay.prefix)) throw invalidArgument(`overlay.prefix "${overlay.prefix}" does not end in a slash`);
+  if ((overlay.tls.cert === '') !== (overlay.tls.key === '')) throw invalidArgument('overlay.tls: cert and key go together');
+  if (!(Number.isInteger(overlay.port) && overlay.port >= 1 && overlay.port <= 65535))
+    throw invalidArgument(`overlay.port ${overlay.port} is no port`);
+  if (!(Number.isInteger(overlay.lease) && overlay.lease >= 2))
+    throw invalidArgument(`overlay.lease ${overlay.lease} is less than 2 seconds`);
+  poolsOf(overlay);
 }
 
 interface BridgeBlock {
@@ -184,7 +227,7 @@ export function bridgeAddresses({ subnet, range, gateway: router }: BridgeBlock)
   };
 }
 
-export function poolsOf(config: NetworkConfig): readonly AddressPool[] {
+export function poolsOf(config: Pick<NetworkConfig, 'default-address-pools'>): readonly AddressPool[] {
   if (config['default-address-pools'].length === 0) return DEFAULT_POOLS;
   return config['default-address-pools'].map((entry) => {
     const base = parseCidr(String(entry.base));

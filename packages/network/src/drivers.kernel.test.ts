@@ -1,6 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { driverContract } from './testing/driver-contract';
+import { networkDefaults } from './config';
+import { TestEtcd, whatOverlaysLack } from './testing/etcd';
 import type { TestHost } from './testing/host';
 import { TestPlugin } from '@gantry/service/plugins/testing';
 
@@ -38,6 +40,28 @@ asRoot('driver macvlan on a parent', () =>
 );
 
 asRoot('driver macvlan without a parent', () => driverContract({ ...MACVLAN, create: {}, wrong: MODE }));
+
+const lacking = whatOverlaysLack();
+if (lacking !== undefined) process.stderr.write(`skipped: networks of several engines, for lack of ${lacking}\n`);
+
+(lacking === undefined ? describe : describe.skip)('driver overlay', () =>
+  driverContract({
+    name: 'overlay',
+    create: {},
+    gives: 'interface',
+    macs: true,
+    publishes: true,
+    scope: 'global',
+    wrong: { options: { encrypted: 'what' }, message: 'option encrypted: "what" is neither true nor false' },
+    prepare: async (host) => {
+      await withLan(host);
+      host.ip('addr', 'add', '192.0.2.1/24', 'dev', 'lan0');
+      const etcd = new TestEtcd(host, '192.0.2.1');
+      await etcd.start();
+      return { overlay: { ...networkDefaults.overlay, endpoints: [etcd.endpoint] } };
+    },
+  }),
+);
 
 /** A plugin whose links are on a bridge of its own. */
 function bridgingPlugin(host: TestHost): TestPlugin {

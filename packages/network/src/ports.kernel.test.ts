@@ -106,7 +106,7 @@ asRoot('ports, networks and foreign firewalls on a real kernel', () => {
     await expect(create({ name: 'host' })).rejects.toMatchObject({ kind: 'forbidden' });
     await expect(create({ name: 'x', pools: pools('10.9.0.0/16') })).rejects.toThrow('Pool overlaps with other one on this address space');
     await expect(create({ name: 'x', pools: pools('10.8.0.1/16') })).rejects.toThrow('it should be 10.8.0.0/16');
-    await expect(create({ name: 'x', driver: 'overlay' })).rejects.toMatchObject({ kind: 'notFound' });
+    await expect(create({ name: 'x', driver: 'overlay' })).rejects.toMatchObject({ kind: 'forbidden' });
     await expect(create({ name: 'x', enableIpv4: false, enableIpv6: false })).rejects.toThrow('IPv4 or IPv6 must be enabled');
     await expect(create({ name: 'x', options: { 'com.docker.network.bridge.name': 'lo' } })).rejects.toThrow('interface lo exists already');
 

@@ -10,7 +10,7 @@ export const gantryOptions: readonly DockerdOption[] = [
   {
     key: 'gantry',
     type: 'object',
-    help: 'event-journal and log-bound, as in supervisor.yaml; sockets with scopes, by name',
+    help: 'event-journal and log-bound, as in supervisor.yaml; overlay, as in network.yaml; sockets with scopes, by name',
     take: takeGantry,
   },
 ];
@@ -18,6 +18,7 @@ export const gantryOptions: readonly DockerdOption[] = [
 const KEYS: Readonly<Record<string, (plan: Plan, value: unknown) => void>> = {
   'event-journal': (plan, value) => plan.set('supervisor', 'event-journal', value),
   'log-bound': (plan, value) => plan.set('supervisor', 'log-bound', value),
+  overlay: (plan, value) => plan.set('network', 'overlay', value),
   sockets: takeSockets,
 };
 

@@ -120,6 +120,9 @@ test('keys of our own are under one of ours, and others there are refused by nam
   expect(plan.services.supervisor['event-journal']).toEqual({ 'max-size': 4096 });
   const bound = makePlan({ flags: new Map(), keys: keys({ 'log-bound': { 'max-size': '0' } }), certificates: '/c' });
   expect(bound.services.supervisor['log-bound']).toEqual({ 'max-size': '0' });
+  const overlay = { endpoints: ['http://192.0.2.1:2379'] };
+  const shared = makePlan({ flags: new Map(), keys: keys({ overlay }), certificates: '/c' });
+  expect(shared.services.network['overlay']).toEqual(overlay);
   const sockets = { ci: { host: 'unix:///ci', group: 'ci', 'read-only': true } };
   const split = makePlan({ flags: new Map(), keys: keys({ sockets }), certificates: '/c' });
   expect(split.services.gateway['sockets']).toEqual({ ci: { host: 'unix:///ci', group: 'ci' } });

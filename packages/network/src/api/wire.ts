@@ -24,7 +24,7 @@ export function networkMessage(
     id: network.id,
     name: network.name,
     driver: network.driver,
-    scope: 'local',
+    scope: driverOf(parts, network).traits.scope ?? 'local',
     internal: network.internal,
     attachable: network.attachable,
     ingress: false,
@@ -43,6 +43,7 @@ export function networkMessage(
     sandboxNamespace: namespaces[network.configOnly === true ? 'connected' : driverOf(parts, network).traits.namespace],
     configOnly: network.configOnly ?? false,
     configFrom: network.configFrom ?? '',
+    peers: (driverOf(parts, network).peers?.(network) ?? []).map((peer) => ({ ...peer })),
   };
 }
 

@@ -4,14 +4,18 @@ import type { EndpointRecord, NetworkRecord } from '../store/record';
 /** What names are looked up in: the store. */
 export interface NameSource {
   network(id: string): NetworkRecord | undefined;
-  endpointsOfNetwork(id: string): EndpointRecord[];
+  /** Those of other engines included. */
+  endpointsOfNetwork(id: string): NamedEndpoint[];
   endpointsOfSandbox(id: string): EndpointRecord[];
 }
+
+/** What has names. */
+export type NamedEndpoint = Pick<EndpointRecord, 'name' | 'aliases' | 'sandboxId' | 'hostname' | 'address' | 'ipv6'>;
 
 const SHORT_ID = 12;
 
 /** Every name that resolves to the endpoint: container name, aliases, short id, hostname; each once. */
-export function namesOf(endpoint: EndpointRecord): string[] {
+export function namesOf(endpoint: NamedEndpoint): string[] {
   return [
     ...new Set(
       [endpoint.name, ...endpoint.aliases, endpoint.sandboxId.slice(0, SHORT_ID), endpoint.hostname].filter((name) => name !== ''),
@@ -59,7 +63,7 @@ export function nameOfAddress(source: NameSource, sandboxId: string, address: Ad
   return undefined;
 }
 
-const addressesOfEndpoint = ({ address, ipv6 }: EndpointRecord): Address[] =>
+const addressesOfEndpoint = ({ address, ipv6 }: NamedEndpoint): Address[] =>
   [address, ipv6?.address ?? ''].flatMap((text) => parseAddress(text) ?? []);
 
 const NIBBLES = 32;

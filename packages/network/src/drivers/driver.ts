@@ -27,7 +27,7 @@ export interface PoolWish {
 }
 
 /** What a driver adds to a network's record. */
-export type NetworkPlan = Pick<NetworkRecord, 'options'> & Partial<Pick<NetworkRecord, 'pool' | 'pool6' | 'morePools' | 'device'>>;
+export type NetworkPlan = Pick<NetworkRecord, 'options'> & Partial<Pick<NetworkRecord, 'pool' | 'pool6' | 'morePools' | 'device' | 'vni'>>;
 
 /** An endpoint as a caller wishes it. */
 export interface EndpointWish {
@@ -70,12 +70,20 @@ export interface DriverTraits {
   readonly resolver: boolean;
   /** Why published ports do nothing there, and of which network; absent where they are published. */
   readonly discards?: (network: string) => string;
+  /** Several engines have such a network; absent: only the one that made it. */
+  readonly scope?: 'global';
+}
+
+/** An engine on a network of several. */
+export interface Peer {
+  readonly name: string;
+  readonly ip: string;
 }
 
 /**
  * A kind of network. One instance serves all networks of its kind.
  *
- * Life of a network: `plan` (decides, changes nothing) → record written → `ensure` … `ensure` again at every start → `remove` → record
+ * Life of a network: `plan` (decides, and changes nothing here: other engines may be told to keep clear) → record written → `ensure` … `ensure` again at every start → `remove` → record
  * deleted. Life of an endpoint: `reserve` → record written while `join` runs … after a restart `restore`, and `join` again where the namespace
  * still lives → `leave` → `release`. So `ensure`, `join`, `leave` and `remove` may meet a half-done or done state and must finish it.
  *
@@ -105,4 +113,8 @@ export interface NetworkDriver {
   unpublish(endpoint: EndpointRecord): Promise<void>;
   /** Ends the endpoint. `interface` removes its interface now (slow); otherwise it dies with the namespace or is swept. */
   leave(network: NetworkRecord, endpoint: EndpointRecord, how: 'interface' | 'namespace dies'): Promise<void>;
+  /** Tells other engines what is new of an endpoint that they know: its name. Absent: nobody else knows. Never rejects. */
+  announce?(endpoint: EndpointRecord): Promise<void>;
+  /** Engines with endpoints on a network of several. */
+  peers?(network: NetworkRecord): readonly Peer[];
 }

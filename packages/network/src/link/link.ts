@@ -27,6 +27,8 @@ export interface Link {
   readonly mac: string;
   /** What its maker wrote on it; empty where nobody did. */
   readonly alias: string;
+  /** Bytes of the largest packet. */
+  readonly mtu: number;
 }
 
 /** struct ifinfomsg. */
@@ -196,6 +198,7 @@ export function readLinks(replies: readonly Reply[]): Link[] {
         kind: info === undefined ? '' : attribute.readText(attribute.read(info), INFO.kind),
         mac: [...(attributes.get(IFLA.address) ?? [])].map((byte) => byte.toString(16).padStart(2, '0')).join(':'),
         alias: attribute.readText(attributes, IFLA.alias),
+        mtu: attributes.get(IFLA.mtu)?.readUInt32LE(0) ?? 0,
       };
     });
 }

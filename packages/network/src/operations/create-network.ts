@@ -112,10 +112,11 @@ function checkName(parts: Parts, { name }: CreateNetwork): void {
 
 function checkDriver(parts: Parts, request: CreateNetwork): NetworkDriver {
   const { name } = request;
-  if (request.scope !== '' && request.scope !== 'local') throw notImplemented(`network ${name}: scope "${request.scope}" is not supported`);
   if (request.ingress) throw notImplemented(`network ${name}: ingress networks are not supported`);
   const kind = request.driver === '' ? DEFAULT_DRIVER : request.driver;
   const driver = driverOf(parts, { driver: kind });
+  if (request.scope !== '' && request.scope !== (driver.traits.scope ?? 'local'))
+    throw notImplemented(`network ${name}: scope "${request.scope}" is not supported`);
   if (!driver.traits.manifold) throw forbidden(`only one instance of "${kind}" network is allowed`);
   return driver;
 }

@@ -12,6 +12,7 @@ const MIGRATIONS = [
   '-- The same tables; records may name drivers that are plugins, which versions of before would not find.',
   '-- The same tables; records may have subnets and addresses of IPv6, or none of IPv4, which versions of before would not read.',
   '-- The same tables; records may be settings for other networks, and of drivers macvlan and ipvlan, of which versions of before know nothing.',
+  '-- The same tables; records may be of driver overlay, whose endpoints others are told of: versions of before would tell nobody.',
 ];
 
 type Synchronous = 'FULL' | 'NORMAL';

@@ -15,7 +15,7 @@ export interface PoolRecord {
 }
 
 /** Drivers of our own; any other name is a plugin's. */
-export type DriverName = 'bridge' | 'host' | 'ipvlan' | 'macvlan' | 'null';
+export type DriverName = 'bridge' | 'host' | 'ipvlan' | 'macvlan' | 'null' | 'overlay';
 
 export interface NetworkRecord {
   /** 64 hex digits. */
@@ -46,6 +46,8 @@ export interface NetworkRecord {
   readonly morePools?: readonly PoolRecord[];
   /** Name of the device in the host that was made for the network: its bridge, or the parent of its sandboxes' interfaces. */
   readonly device?: string;
+  /** VXLAN id, of a network that several engines have. */
+  readonly vni?: number;
   /** RFC 3339 with nanoseconds. */
   readonly created: string;
   readonly predefined: boolean;

@@ -19,6 +19,8 @@ export interface DriverUnderContract {
   readonly macs?: boolean;
   /** Published ports reach sandboxes. */
   readonly publishes?: boolean;
+  /** Who has its networks; absent: the engine that made them. */
+  readonly scope?: 'global';
   /** Its networks take several subnets of IPv4. */
   readonly severalSubnets?: boolean;
   /** What it says to the option `wrong`; absent where any option is the driver's own. */
@@ -54,7 +56,7 @@ export function driverContract(driver: DriverUnderContract): void {
     const request = createRequest({ name: ref, driver: driver.name, pools: [SUBNET], ...driver.create });
     const ctx = { ...context(), operationId: newId() };
     const { network } = await client().createNetwork(ctx, request);
-    expect(network).toMatchObject({ name: ref, driver: driver.name, scope: 'local', predefined: false, endpoints: [] });
+    expect(network).toMatchObject({ name: ref, driver: driver.name, scope: driver.scope ?? 'local', predefined: false, endpoints: [] });
     expect((await client().createNetwork(ctx, request)).network?.id).toBe(network?.id);
     for (const by of [ref, network?.id ?? '', network?.id.slice(0, 12) ?? ''])
       expect((await client().getNetwork(context(), { ref: by })).network?.id).toBe(network?.id);

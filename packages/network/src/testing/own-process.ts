@@ -6,13 +6,18 @@ import { buildSync } from 'esbuild';
 /** The service as a process of its own, for what only a process has: signals that jest keeps from a test, and death. */
 export interface OwnProcess {
   readonly socketPath: string;
-  /** Starts it, on what it left when it died. */
-  start(): ChildProcess;
+  /** Starts it, on what it left when it died; in a network namespace of its own that the process has, where one is named. */
+  start(inside?: number): ChildProcess;
 }
 
 /** Bundles the service into a directory, where it keeps its data, too; `config` is the text of its network.yaml. */
 export function bundleService(directory: string, config = ''): OwnProcess {
   const bundle = join(directory, 'service.cjs');
+  buildBundle(bundle);
+  return ownProcess(bundle, directory, config);
+}
+
+export function buildBundle(bundle: string): void {
   buildSync({
     entryPoints: [join(__dirname, '../main.ts')],
     bundle: true,
@@ -21,16 +26,23 @@ export function bundleService(directory: string, config = ''): OwnProcess {
     outfile: bundle,
     logLevel: 'error',
   });
+}
+
+/** A process of what was bundled already. */
+export function ownProcess(bundle: string, directory: string, config: string): OwnProcess {
   const file = join(directory, 'network.yaml');
   writeFileSync(file, config);
   const run = join(directory, 'run');
   const places = ['--root', join(directory, 'data'), '--run', run, '--config', file];
   return {
     socketPath: join(run, 'network.sock'),
-    start: () =>
-      spawn(process.execPath, [bundle, ...places, '--metrics-address', 'off', '--log-level', 'error'], {
+    start: (inside) => {
+      const own = [process.execPath, bundle, ...places, '--metrics-address', 'off', '--log-level', 'error'];
+      const [program = '', ...args] = inside === undefined ? own : ['nsenter', '-t', String(inside), '-n', ...own];
+      return spawn(program, args, {
         stdio: 'inherit',
         env: { ...process.env, NODE_PATH: join(__dirname, '../../../../node_modules') },
-      }),
+      });
+    },
   };
 }

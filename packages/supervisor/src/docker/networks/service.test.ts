@@ -4,6 +4,7 @@ import { Container as DockerContainer } from '@gantry/api/gantry/engine/v1/recor
 import { alreadyExists, newContext, notFound } from '@gantry/rpc';
 import { memoryEvents } from '../events/testing/memory-events';
 import { type NetworksNeeds, networksHandlers } from './service';
+import { dockerNetwork } from './shapes';
 import { createRequest } from './validate';
 
 const bridge = Network.fromPartial({ id: 'b'.repeat(64), name: 'bridge', driver: 'bridge', predefined: true });
@@ -131,6 +132,25 @@ test('settings for other networks go to the network service, of whatever driver'
     scope: '',
   });
   expect(createRequest(DockerNetwork.fromPartial({ Name: 'y', ConfigFrom: { Network: 'x' } }))).toMatchObject({ configFrom: 'x' });
+});
+
+test('a network of several engines has a scope of its own, and shows the engines', async () => {
+  expect(createRequest(DockerNetwork.fromPartial({ Name: 'x', Driver: 'overlay', Scope: 'global' }))).toMatchObject({ scope: 'global' });
+  for (const [Driver, Scope] of [
+    ['overlay', 'local'],
+    ['bridge', 'global'],
+  ])
+    expect(() => createRequest(DockerNetwork.fromPartial({ Name: 'x', Driver: Driver ?? '', Scope: Scope ?? '' }))).toThrow(
+      `network x: scope "${Scope}" is not supported`,
+    );
+  const peers = [{ name: 'one', ip: '192.0.2.1' }];
+  expect(dockerNetwork(Network.fromPartial({ name: 'x', scope: 'global', peers }), { containers: true })).toMatchObject({
+    Scope: 'global',
+    Peers: peers,
+  });
+  await expect(setUp().handlers.inspectNetwork(ctx, { id: 'busy', verbose: false, scope: 'global' })).rejects.toMatchObject({
+    kind: 'notFound',
+  });
 });
 
 test('remove keeps predefined and busy networks', async () => {

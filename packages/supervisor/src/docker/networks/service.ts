@@ -70,8 +70,9 @@ export function networksHandlers(needs: NetworksNeeds): Handlers<typeof EngineNe
       return { networks: networks.filter(wanted).map((network) => dockerNetwork(network, { containers })) };
     },
     async inspectNetwork(ctx, { id, scope }) {
-      if (scope !== '' && scope !== 'local') throw notFound(`network ${id} not found`);
-      return { network: dockerNetwork(await need(ctx, id, { status: true }), { containers: true }) };
+      const network = await need(ctx, id, { status: true });
+      if (!['', network.scope || 'local'].includes(scope)) throw notFound(`network ${id} not found`);
+      return { network: dockerNetwork(network, { containers: true }) };
     },
     async createNetwork(ctx, { network: wanted }) {
       if (wanted === undefined) throw invalidArgument('network must be set');

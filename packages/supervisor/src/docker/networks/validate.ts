@@ -28,7 +28,8 @@ export function createRequest(wanted: Network): CreateNetworkRequest {
     );
   // dockerd keeps any other word, and a network of which nothing comes
   if (wanted.Scope === 'swarm') throw forbidden('cannot create a swarm scoped network when swarm is not active');
-  if (wanted.Scope !== '' && wanted.Scope !== 'local') throw invalidArgument(`network ${name}: scope "${wanted.Scope}" is not supported`);
+  const scopes = driver === 'overlay' ? ['', 'global'] : ['', 'local'];
+  if (!scopes.includes(wanted.Scope)) throw invalidArgument(`network ${name}: scope "${wanted.Scope}" is not supported`);
   const ipam = wanted.IPAM;
   return {
     name,
