@@ -146,7 +146,7 @@ test('a network of several engines has a scope of its own, and shows the engines
   const peers = [{ name: 'one', ip: '192.0.2.1' }];
   expect(dockerNetwork(Network.fromPartial({ name: 'x', scope: 'global', peers }), { containers: true })).toMatchObject({
     Scope: 'global',
-    Peers: peers,
+    Peers: [{ Name: 'one', IP: '192.0.2.1' }],
   });
   await expect(setUp().handlers.inspectNetwork(ctx, { id: 'busy', verbose: false, scope: 'global' })).rejects.toMatchObject({
     kind: 'notFound',

@@ -32,7 +32,7 @@ export function dockerNetwork(network: Stored, options: { readonly containers: b
       : {},
     Options: network.options,
     Labels: network.labels,
-    Peers: network.peers.map(({ name, ip }) => ({ name, ip })),
+    Peers: network.peers.map(({ name, ip }) => ({ Name: name, IP: ip })),
     Status: options.containers ? { IPAM: { Subnets: subnetStatuses(network) } } : undefined,
   };
 }
