@@ -9,6 +9,7 @@ import { DEFAULT_BOUNDS } from './docker/events/journal-contract';
 import { readScopes } from './docker/scopes/scope';
 import { named } from './docker/logs/options/named';
 import { type LogBound, readBound } from './docker/logs/options/file';
+import { defaultPlaces, isPlugin, type PluginPlaces } from '@gantry/service/plugins';
 import { validateLogConfig } from './docker/logs/options/validate';
 
 /** The supervisor's own configuration keys (see deploy/config/supervisor.yaml). */
@@ -72,6 +73,8 @@ export interface SupervisorConfig {
    * containers of pods are in docker's lists, where nothing can be done to them.
    */
   readonly cri: { readonly namespace?: string; readonly visible?: boolean };
+  /** Where plugins of Docker's leave word of themselves, and where those of logs find the FIFOs that they read. */
+  readonly plugins: PluginPlaces & { readonly logging: string };
   /** Shown by docker info and version. */
   readonly experimental: boolean;
   /** What bounds the events that `docker events --since` answers from: their number, and their bytes. */
@@ -112,6 +115,7 @@ export const defaults: SupervisorConfig = {
   'cdi-spec-dirs': ['/etc/cdi', '/var/run/cdi'],
   'default-network-opts': {},
   cri: { namespace: 'k8s.io', visible: false },
+  plugins: { ...defaultPlaces, logging: '/run/docker/logging' },
   experimental: false,
   'event-journal': { 'max-events': DEFAULT_BOUNDS.events, 'max-size': DEFAULT_BOUNDS.bytes },
   'socket-scopes': {},
@@ -188,7 +192,10 @@ const NAMESPACE = /^[A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*$/;
 /** Refuses values that have the right type and make no sense. */
 export function checkConfig(config: SupervisorConfig): void {
   runtimeTable(config);
-  named(() => validateLogConfig({ Type: config['log-driver'], Config: logOptions(config) }), 'failed to set log opts: ');
+  named(
+    () => validateLogConfig({ Type: config['log-driver'], Config: logOptions(config) }, (name) => isPlugin(config.plugins, name)),
+    'failed to set log opts: ',
+  );
   logBound(config);
   criOf(config);
   if (!NAMESPACE.test(config.namespace)) throw invalidArgument(`namespace "${config.namespace}" is not a valid name`);

@@ -29,6 +29,7 @@ export function engineSettings(config: SupervisorConfig, remap: IdRemap | undefi
     ...(seccomp === undefined ? {} : { seccomp }),
     liveRestore: config['live-restore'],
     cdiSpecDirs: config['cdi-spec-dirs'],
+    plugins: config.plugins,
     shutdownTimeout: config['shutdown-timeout'],
     remap,
   };

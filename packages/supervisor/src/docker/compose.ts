@@ -9,6 +9,7 @@ import { NetworkServiceService } from '@gantry/api/gantry/network/v1/network';
 import { detectCgroups } from '@gantry/linux';
 import { findLooks, Looker } from '@gantry/linux/looks';
 import { newContext, StreamBroker } from '@gantry/rpc';
+import { defaultPlaces, Plugins } from '@gantry/service/plugins';
 import { openJournal } from '../core/journal';
 import { DEFAULT_SHM_SIZE } from '@gantry/spec';
 import { defaultSeccompProfile } from '@gantry/oci/seccomp';
@@ -53,7 +54,12 @@ export function createContainersEngine(surroundings: EngineSurroundings, overrid
   const queues = new ContainerQueues();
   const persistence = new Persistence(queues, logger);
   const settings: EngineSettings = { ...settingsOf(surroundings), ...overrides };
-  const forwarders = new LogForwarders({ log: (id) => logPath({ settings }, id), logger, dropped: surroundings.logLinesDropped });
+  const forwarders = new LogForwarders({
+    log: (id) => logPath({ settings }, id),
+    logger,
+    dropped: surroundings.logLinesDropped,
+    surroundings: { plugins: new Plugins(settings.plugins), fifos: settings.plugins.logging },
+  });
   const parts: Omit<Engine, 'face'> = {
     settings,
     records,
@@ -148,6 +154,7 @@ function settingsOf({ data, run, defaultLog }: EngineSurroundings): EngineSettin
     logDriver: defaultLog.Type,
     logOptions: defaultLog.Config,
     logBound: undefined,
+    plugins: { ...defaultPlaces, logging: '/run/docker/logging' },
     imagesFrom: '',
     resolvConf: '/etc/resolv.conf',
     hostGatewayIps: [],

@@ -18,6 +18,7 @@ import type { TaskEvents, Tasks } from '../core/tasks';
 import type { IdRemap } from '../core/userns';
 import type { ExecTable } from './exec/table';
 import type { Looker } from '@gantry/linux/looks';
+import type { PluginPlaces } from '@gantry/service/plugins';
 import type { LogForwarders } from './logs/forward/forwarders';
 import type { LogBound } from './logs/options/file';
 import type { ForeignLooks } from './looks';
@@ -39,6 +40,8 @@ export interface EngineSettings extends CoreSettings {
   shutdownTimeout: number;
   /** Folders of the descriptions of devices that containers ask for by name (CDI). */
   readonly cdiSpecDirs: readonly string[];
+  /** Where plugins of Docker's leave word of themselves, and those of logs find their FIFOs. */
+  readonly plugins: PluginPlaces & { readonly logging: string };
   /** Static program that --init puts before the command; absent: --init is refused. */
   readonly initPath?: string;
   /** --init for containers that do not say. */

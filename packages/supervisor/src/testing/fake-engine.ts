@@ -8,6 +8,7 @@ import type { Mount } from '@gantry/api/containerd/types/types';
 import { CreateRequest } from '@gantry/api/gantry/engine/v1/containers';
 import { Image, Volume } from '@gantry/api/gantry/images/v1/images';
 import { alreadyExists, type CallContext, conflict, newContext, notFound, silentLogger, StreamBroker } from '@gantry/rpc';
+import { Plugins } from '@gantry/service/plugins';
 import { Looker } from '@gantry/linux/looks';
 import type { Engine } from '../docker/engine';
 import { LogForwarders } from '../docker/logs/forward/forwarders';
@@ -261,6 +262,7 @@ function services(world: FakeWorld): Pick<Engine, 'images' | 'trees' | 'volumes'
 
 /** An engine over a fake world, as a new process would have it: opened twice on one world, it is a restart. */
 export function fakeEngine(world: FakeWorld, settings: Partial<Engine['settings']> = {}): FakeEngine {
+  const plugins = { sockets: join(world.root, 'plugins'), specs: [], logging: join(world.root, 'logging') };
   const db = new Database(join(world.root, 'state.db'));
   const records = openDockerRecords(db, 'gantry');
   const ctx = newContext({ namespace: 'gantry', logger: silentLogger });
@@ -297,6 +299,7 @@ export function fakeEngine(world: FakeWorld, settings: Partial<Engine['settings'
       log: (id) => join(world.root, 'data', `${id}-json.log`),
       logger: silentLogger,
       dropped: () => undefined,
+      surroundings: { plugins: new Plugins(plugins), fifos: plugins.logging },
     }),
     looks: new Looker(foreignLooks, undefined),
     settings: {
@@ -312,6 +315,7 @@ export function fakeEngine(world: FakeWorld, settings: Partial<Engine['settings'
       cgroupNamespace: '',
       liveRestore: true,
       cdiSpecDirs: [join(world.root, 'cdi')],
+      plugins,
       shutdownTimeout: 15,
       init: false,
       dns: ['192.0.2.53'],

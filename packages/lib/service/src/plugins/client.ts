@@ -1,5 +1,5 @@
 import { promises as fs } from 'node:fs';
-import { Agent, request as httpRequest, type RequestOptions } from 'node:http';
+import { Agent, type IncomingMessage, request as httpRequest, type RequestOptions } from 'node:http';
 import { Agent as SecureAgent, request as httpsRequest } from 'node:https';
 import { errorText, GantryError, internal, pause, unavailable } from '@gantry/rpc';
 import type { PluginAddress } from './places';
@@ -10,6 +10,8 @@ const CALL_MS = 30_000;
 /** A plugin that is being started is waited for: so often, so long. */
 const TRIES = 4;
 const AGAIN_MS = 500;
+/** Characters of a refusal that an error shows. */
+const MAX_SHOWN = 1024;
 /** No answer of a plugin is longer. */
 const MAX_ANSWER = 4 * 1024 * 1024;
 
@@ -42,6 +44,23 @@ export class PluginClient {
       });
     if (answer === undefined) throw internal(`plugin ${this.name}: ${method} was answered with what is no JSON object`);
     return answer;
+  }
+
+  /** The bytes of an answer that has no end of its own. Errors: as of a call; a stream that breaks. */
+  async *stream(method: string, body: object, signal: AbortSignal): AsyncGenerator<Buffer> {
+    const { secure, ...options } = await this.options(method);
+    const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+      const sent = (secure ? httpsRequest : httpRequest)({ ...options, signal }, resolve);
+      sent.once('error', (error) =>
+        reject(unavailable(`plugin ${this.name} does not answer ${method}: ${errorText(error)}`, { cause: error })),
+      );
+      sent.end(JSON.stringify(body));
+    });
+    if (answer.statusCode !== 200) {
+      const parts = (await answer.toArray()) as Buffer[];
+      throw internal(`${method}: ${Buffer.concat(parts).toString().slice(0, MAX_SHOWN).trim()}`, { meta: { plugin: 'refused' } });
+    }
+    yield* answer as AsyncIterable<Buffer>;
   }
 
   private async options(method: string): Promise<RequestOptions & { readonly secure: boolean }> {

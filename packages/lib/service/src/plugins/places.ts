@@ -1,4 +1,4 @@
-import { promises as fs } from 'node:fs';
+import { existsSync, promises as fs } from 'node:fs';
 import { join } from 'node:path';
 import { hasCode } from '@gantry/linux';
 import { errorText, invalidArgument } from '@gantry/rpc';
@@ -40,6 +40,15 @@ export async function findPlugin(places: PluginPlaces, name: string): Promise<Pl
         if (text !== undefined) return extension === 'spec' ? fromSpec(text, path) : fromJson(text, path);
       }
   return undefined;
+}
+
+/** Whether a plugin of this name has left word of itself; what it is shows when it is asked. For the few names that are nothing else. */
+export function isPlugin(places: PluginPlaces, name: string): boolean {
+  if (!NAME.test(name)) return false;
+  const files = places.specs.flatMap((directory) => ['spec', 'json'].map((extension) => [directory, extension] as const));
+  return [[places.sockets, 'sock'] as const, ...files].some(([directory, extension]) =>
+    [`${name}.${extension}`, join(name, `${name}.${extension}`)].some((file) => existsSync(join(directory, file))),
+  );
 }
 
 async function isSocket(path: string): Promise<boolean> {

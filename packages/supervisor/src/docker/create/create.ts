@@ -9,6 +9,7 @@ import type { Mount } from '@gantry/api/containerd/types/types';
 import type { Image } from '@gantry/api/gantry/images/v1/images';
 import { type ImageContainerConfig, parseJson, parsePlatform } from '@gantry/oci';
 import { type CallContext, derive, detached, invalidArgument, withDeadline } from '@gantry/rpc';
+import { isPlugin } from '@gantry/service/plugins';
 import { runSteps } from '../../core/journal';
 import { Phase } from '../../core/phases';
 import { VIEW_EXTENSION } from '../../core/records';
@@ -113,7 +114,7 @@ async function plan(engine: Engine, ctx: CallContext, id: string, request: Creat
   const config = mergeConfig(ContainerConfig.create(request.config), imageConfig);
   commandOf(config);
   validateConfig(config);
-  const warnings = [...discardWeights(host), ...validateHostConfig(host, config)];
+  const warnings = [...discardWeights(host), ...validateHostConfig(host, config, (name) => isPlugin(engine.settings.plugins, name))];
   if (host.HealthcheckOnFailureAction !== '' && healthSettings(config.Healthcheck, []) === undefined)
     warnings.push(`The container has no health check: it is never unhealthy, and "${host.HealthcheckOnFailureAction}" never done`);
   checkRemap(engine, host);

@@ -2,6 +2,7 @@ import type { HostConfigLogConfig } from '@gantry/api/gantry/engine/v1/types';
 import type { LogSink } from '@gantry/api/gantry/shim/v1/shim';
 import { errorText, GantryError, isErrorOf } from '@gantry/rpc';
 import type { LogTarget } from './drivers/driver';
+import { pluginInfo } from './drivers/plugin/info';
 import { driverOf } from './drivers/table';
 import { positionPath } from './forward/position';
 import type { LogOptions } from './options/cache';
@@ -53,7 +54,15 @@ export function planLog(log: HostConfigLogConfig | undefined, container: LoggedC
         waits: options['mode'] !== 'non-blocking' && driver.forwarding?.buffer?.(options) === undefined,
         plain: false,
       },
-      target: driver.forwarding === undefined ? undefined : { driver: log?.Type ?? '', options, subject },
+      target:
+        driver.forwarding === undefined
+          ? undefined
+          : {
+              driver: log?.Type ?? '',
+              options,
+              subject,
+              ...(driver.forwarding.tellsAll === true ? { info: pluginInfo(container, options, path) } : {}),
+            },
     };
   });
 }

@@ -5,10 +5,17 @@ import { type CallContext, invalidArgument, notImplemented, type StreamTicket } 
 import { parseSecondsNanos } from '../../core/events/clock';
 import { logPath, type Uses } from '../engine';
 import { isRunning } from '../../core/phases';
+import type { PluginReader } from './drivers/plugin/read';
 import { isReadable } from './log-config';
 import { readLog } from './read';
 
-type Needs = Uses<{ settings: 'dataRoot'; records: 'requireDocker'; broker: 'offer'; life: 'onExit' | 'onRemoved' }>;
+type Needs = Uses<{
+  settings: 'dataRoot';
+  records: 'requireDocker';
+  broker: 'offer';
+  life: 'onExit' | 'onRemoved';
+  forwarders: 'readerOf';
+}>;
 
 type Query = Omit<LogsRequest, 'id'>;
 
@@ -16,12 +23,14 @@ type Query = Omit<LogsRequest, 'id'>;
 export async function containerLogs(engine: Needs, _ctx: CallContext, request: LogsRequest): Promise<LogsResponse> {
   const { id, docker } = engine.records.requireDocker(request.id);
   if (!request.stdout && !request.stderr) throw invalidArgument('Bad parameters: you must choose at least one stream');
-  if (!isReadable(docker.hostConfig?.LogConfig)) throw notImplemented('configured logging driver does not support reading');
-  return { ticket: offerLogs(engine, id, request), tty: docker.config?.Tty ?? false };
+  const kept = await engine.forwarders.readerOf(id);
+  if (kept === undefined && !isReadable(docker.hostConfig?.LogConfig))
+    throw notImplemented('configured logging driver does not support reading');
+  return { ticket: offerLogs(engine, id, request, kept), tty: docker.config?.Tty ?? false };
 }
 
 /** A ticket that yields the log. Times are checked now, so that the caller gets the error. */
-export function offerLogs(engine: Needs, id: string, query: Query): StreamTicket {
+export function offerLogs(engine: Omit<Needs, 'forwarders'>, id: string, query: Query, kept?: PluginReader): StreamTicket {
   const since = time(query.since, 'since');
   const until = time(query.until, 'until');
   const { docker } = engine.records.requireDocker(id);
@@ -40,8 +49,9 @@ export function offerLogs(engine: Needs, id: string, query: Query): StreamTicket
     try {
       const form = { stdout: query.stdout, stderr: query.stderr, timestamps: query.timestamps, details: query.details, tty, since, until };
       const follow = query.follow ? { follow: over.promise } : {};
-      for await (const frames of readLog(logPath(engine, id), form, { tail: Number(query.tail), signal: gone.signal, ...follow }))
-        await send(socket, frames, gone.signal);
+      const asked = { tail: Number(query.tail), signal: gone.signal };
+      const lines = kept?.(form, { ...asked, follow: query.follow }) ?? readLog(logPath(engine, id), form, { ...asked, ...follow });
+      for await (const frames of lines) await send(socket, frames, gone.signal);
       socket.end();
     } finally {
       stop();

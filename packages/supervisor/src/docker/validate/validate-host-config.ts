@@ -23,7 +23,7 @@ const refused: readonly { readonly name: string; readonly isSet: (host: HostConf
  * Every field of HostConfig that the engine does not honour, or that docker refuses, is refused here by name. Zero and default values
  * pass. Throws invalidArgument; answers the warnings that docker would give.
  */
-export function validateHostConfig(host: HostConfig, config: ContainerConfig): string[] {
+export function validateHostConfig(host: HostConfig, config: ContainerConfig, isLogPlugin?: (name: string) => boolean): string[] {
   for (const { name, isSet } of refused) if (isSet(host)) throw invalidArgument(`HostConfig.${name} is not supported`);
   if (host.Isolation !== '' && host.Isolation !== 'default')
     throw invalidArgument(`invalid isolation (${host.Isolation}): linux only supports 'default'`);
@@ -60,7 +60,7 @@ export function validateHostConfig(host: HostConfig, config: ContainerConfig): s
   if (host.ConsoleSize.length !== 0 && host.ConsoleSize.length !== 2) throw invalidArgument('ConsoleSize must be [height, width]');
   validateRestartPolicy(host);
   unhealthyAction(host);
-  validateLogConfig(host.LogConfig);
+  validateLogConfig(host.LogConfig, isLogPlugin);
   validateModes(host, config);
   return [...validateResources(host), ...warningsOf(host)];
 }

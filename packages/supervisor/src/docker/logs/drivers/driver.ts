@@ -1,5 +1,7 @@
+import type { Plugins } from '@gantry/service/plugins';
 import type { LogOptions } from '../options/cache';
 import type { FileRules, LogBound } from '../options/file';
+import type { PluginLogInfo } from './plugin/info';
 
 /** One line of a container's output as a driver takes it. */
 export interface LogMessage {
@@ -30,6 +32,16 @@ export interface LogTarget {
   readonly driver: string;
   readonly options: LogOptions;
   readonly subject: LogSubject;
+  /** What a driver is told that is another program. */
+  readonly info?: PluginLogInfo;
+}
+
+/** What drivers find around them. */
+export interface LogSurroundings {
+  /** Docker's plugins. */
+  readonly plugins: Pick<Plugins, 'get'>;
+  /** Folder of the FIFOs that log plugins read. */
+  readonly fifos: string;
 }
 
 /**
@@ -74,12 +86,16 @@ export interface Patience {
 
 /** Passes lines on to others, who speak their own protocol. */
 export interface Forwarding {
-  /** Dials. Throws in dockerd's words. */
-  connect(target: LogTarget, signal: AbortSignal): Promise<LogSink>;
+  /** Dials. Throws in dockerd's words. Drivers that are other programs need surroundings. */
+  connect(target: LogTarget, signal: AbortSignal, surroundings?: LogSurroundings): Promise<LogSink>;
   /** Milliseconds for which what was sent may still be lost with its connection; 0 where the other side confirms. */
   doubtMs(options: LogOptions): number;
   /** A start is refused when nobody answers. */
   dialsAtStart(options: LogOptions): boolean;
+  /** The connection that a start has dialled is the one that is used: the other side sees each. */
+  readonly keepsDialled?: boolean;
+  /** The target has all that is known of the container. */
+  readonly tellsAll?: boolean;
   patience(options: LogOptions): Patience;
   /** Template of the tag where the options have none; the short id otherwise. */
   readonly tag?: string;

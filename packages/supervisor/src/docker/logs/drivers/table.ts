@@ -7,6 +7,7 @@ import { fluentd } from './fluentd/fluentd';
 import { gcplogs } from './gcplogs/gcplogs';
 import { gelf } from './gelf/gelf';
 import { journald } from './journald/journald';
+import { pluginDriver } from './plugin/plugin';
 import { splunk } from './splunk/splunk';
 import { syslog } from './syslog/syslog';
 
@@ -39,9 +40,10 @@ export function isDriver(name: string): name is DriverName {
   return Object.hasOwn(drivers, name);
 }
 
-/** The driver of a container; undefined for `none`. */
+/** The driver of a container; undefined for `none`. A name that is none of ours is a plugin's: the validation has found it. */
 export function driverOf(name: string): LogDriver | undefined {
-  return name === '' ? drivers['json-file'] : isDriver(name) ? drivers[name] : undefined;
+  if (name === 'none') return undefined;
+  return name === '' ? drivers['json-file'] : isDriver(name) ? drivers[name] : pluginDriver;
 }
 
 export function driverNames(): string[] {

@@ -11,6 +11,8 @@ export interface ForwarderNeeds {
   readonly log: string;
   readonly target: LogTarget;
   readonly forwarding: Forwarding;
+  /** Dials in the driver's place. */
+  readonly connect?: (signal: AbortSignal) => Promise<LogSink>;
   readonly logger: Logger;
   dropped(count: number): void;
 }
@@ -99,9 +101,9 @@ export class Forwarder {
 
   /** One connection. True when nothing follows. */
   private async session(): Promise<boolean> {
-    const { forwarding, target } = this.needs;
+    const { forwarding, target, connect } = this.needs;
     const { signal } = this.stopping;
-    const sink = await forwarding.connect(target, signal);
+    const sink = await (connect?.(signal) ?? forwarding.connect(target, signal));
     this.progress = sink.progress?.bind(sink);
     this.dropped = this.saved.dropped; // what was dropped behind it is looked at again
     let whole = false;

@@ -1,5 +1,6 @@
 import { errorText, type Logger, pause } from '@gantry/rpc';
-import type { LogTarget } from '../drivers/driver';
+import type { LogSink, LogSurroundings, LogTarget } from '../drivers/driver';
+import { type PluginReader, pluginReader } from '../drivers/plugin/read';
 import { driverOf } from '../drivers/table';
 import { Forwarder } from './forwarder';
 import { readTarget, removeTarget, writeTarget } from './target';
@@ -10,6 +11,7 @@ export interface ForwardersNeeds {
   readonly logger: Logger;
   /** Counts lines of a driver that were given up. */
   readonly dropped: (driver: string, count: number) => void;
+  readonly surroundings: LogSurroundings;
 }
 
 /** Milliseconds for which a removal waits for a remote that takes nothing. */
@@ -23,6 +25,8 @@ export class LogForwarders {
   private readonly running = new Map<string, Forwarder>();
   /** Latest call for a container: they follow one another. */
   private readonly turns = new Map<string, Promise<void>>();
+  /** Connections that starts have dialled, until their forwarders take them. */
+  private readonly dialled = new Map<string, LogSink>();
   private closed = false;
 
   constructor(private readonly needs: ForwardersNeeds) {}
@@ -33,10 +37,12 @@ export class LogForwarders {
   async prepare(id: string, target: LogTarget | undefined, dial: boolean): Promise<void> {
     const log = this.needs.log(id);
     const forwarding = target === undefined ? undefined : driverOf(target.driver)?.forwarding;
+    await this.hangUp(id);
     if (target === undefined || forwarding === undefined) return removeTarget(log);
     if (dial && forwarding.dialsAtStart(target.options)) {
-      const sink = await forwarding.connect(target, new AbortController().signal);
-      await sink.close();
+      const sink = await forwarding.connect(target, new AbortController().signal, this.needs.surroundings);
+      if (forwarding.keepsDialled === true) this.dialled.set(id, sink);
+      else await sink.close();
     }
     writeTarget(log, target);
   }
@@ -51,6 +57,7 @@ export class LogForwarders {
       const forwarder = new Forwarder({
         log: this.needs.log(id),
         target,
+        connect: (signal) => this.connection(id, () => forwarding.connect(target, signal, this.needs.surroundings)),
         forwarding,
         logger: this.needs.logger,
         dropped: (count) => this.needs.dropped(target.driver, count),
@@ -67,6 +74,12 @@ export class LogForwarders {
     });
   }
 
+  /** How the lines are read back where a plugin keeps them itself; undefined: our own file has them. */
+  async readerOf(id: string): Promise<PluginReader | undefined> {
+    const target = readTarget(this.needs.log(id));
+    return target?.info === undefined ? undefined : pluginReader(target, this.needs.surroundings);
+  }
+
   /** The container's output has ended. */
   ended(id: string): void {
     this.turn(id, () => {
@@ -78,6 +91,7 @@ export class LogForwarders {
   /** Before a removal: waits until all is passed on, but not for a remote that takes nothing. */
   async finish(id: string): Promise<void> {
     await this.turns.get(id);
+    await this.hangUp(id);
     const forwarder = this.running.get(id);
     if (forwarder === undefined) return;
     forwarder.end();
@@ -92,7 +106,22 @@ export class LogForwarders {
   async close(): Promise<void> {
     this.closed = true;
     await Promise.all(this.turns.values());
+    await Promise.all([...this.dialled.keys()].map((id) => this.hangUp(id)));
     await Promise.all([...this.running.values()].map((forwarder) => forwarder.stop().catch(() => undefined)));
+  }
+
+  /** The one that a start has dialled, or a new one. */
+  private async connection(id: string, dial: () => Promise<LogSink>): Promise<LogSink> {
+    const sink = this.dialled.get(id);
+    this.dialled.delete(id);
+    return sink ?? dial();
+  }
+
+  /** Of a start that came to nothing. */
+  private async hangUp(id: string): Promise<void> {
+    const sink = this.dialled.get(id);
+    this.dialled.delete(id);
+    await sink?.close().catch(() => undefined);
   }
 
   private turn(id: string, work: () => Promise<void>): void {

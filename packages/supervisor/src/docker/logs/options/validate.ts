@@ -7,8 +7,8 @@ import { named } from './named';
 
 const EVERYWHERE = new Set(['mode', 'max-buffer-size', ...CACHE_OPTIONS]);
 
-/** Throws invalidArgument for a log driver or option that is not honoured, in dockerd's words and order. */
-export function validateLogConfig(log: HostConfigLogConfig | undefined): void {
+/** Throws invalidArgument for a log driver or option that is not honoured, in dockerd's words and order. Drivers of `isPlugin` are other programs. */
+export function validateLogConfig(log: HostConfigLogConfig | undefined, isPlugin: (name: string) => boolean = () => false): void {
   const type = log?.Type || 'json-file';
   if (type === 'none') return;
   const config = log?.Config ?? {};
@@ -21,6 +21,7 @@ export function validateLogConfig(log: HostConfigLogConfig | undefined): void {
   }
   const disabled = config['cache-disabled'] ?? '';
   if (disabled !== '' && !parses(() => goBool(disabled))) throw invalidArgument(`invalid value for option cache-disabled: ${disabled}`);
+  if (!isDriver(type) && isPlugin(type)) return; // its options are its own
   if (!isDriver(type)) throw invalidArgument(`error looking up logging plugin ${type}: plugin "${type}" not found`);
   drivers[type].validate(Object.fromEntries(Object.entries(config).filter(([name]) => !EVERYWHERE.has(name))));
 }
