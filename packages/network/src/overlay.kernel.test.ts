@@ -79,6 +79,26 @@ if (lacking !== undefined) process.stderr.write(`skipped: networks of several en
     for (const engine of [a, b]) await eventually(async () => expect(await engine.links()).toBe(''));
   }, 180_000);
 
+  it('makes a link anew that somebody took away, and waits with a network whose name is taken', async () => {
+    await world.start('  lease: 600\nsweep-interval: 1\n');
+    [a, b] = world.engines as [TestEngine, TestEngine];
+    await b.client.createNetwork(context(), createRequest({ name: 'n' }));
+    await create(a);
+    await create(a, { name: 'm' });
+    await eventually(() => b.network('m'));
+    expect(await b.network('n')).toMatchObject({ driver: 'bridge' });
+    await b.client.removeNetwork(context(), { ref: 'n' });
+    await eventually(async () => expect(await b.network('n')).toMatchObject({ driver: 'overlay' }));
+
+    const [one, two] = [await sandbox(), await sandbox()];
+    await a.join(one, { containerName: 'one' });
+    const { ipAddress } = await b.join(two, { containerName: 'two' });
+    await eventually(() => ping(one, ipAddress));
+    const vxlan = /^vx-\S+/m.exec(await a.links())?.[0] ?? '';
+    await a.host.run('ip', 'link', 'del', vxlan);
+    await eventually(() => ping(one, ipAddress));
+  }, 180_000);
+
   it('gives no address twice, whoever is asked', async () => {
     await start();
     await create(a, { pools: [{ subnet: '10.77.0.0/26', gateway: '', ipRange: '', auxAddresses: {}, configured: true }] });

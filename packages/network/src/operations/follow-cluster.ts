@@ -27,9 +27,16 @@ export class ClusterFollower {
     });
   }
 
-  /** Networks whose names were taken here may have found them free by now. */
+  /** Networks whose names were taken here may have found them free by now, and somebody may have taken links away. */
   again(): void {
     this.changed({ networks: new Set(this.#waiting()), endpoints: new Set(), all: false });
+    this.#tail = this.#tail.then(async () => {
+      for (const network of this.#local())
+        await this.#attempt(network.id, async () => {
+          await this.parts.locks.run('networks', () => this.#mend(network.id));
+          await this.driver.retell(network.id);
+        });
+    });
   }
 
   /** All that was told is done. */
@@ -75,6 +82,11 @@ export class ClusterFollower {
     const same = store.networks().find(({ name }) => name === known.name);
     if (same === undefined) return store.saveNetwork(recordOf(known));
     logger.warn({ network: id, own: same.id }, `network ${known.name} of other engines waits here: this engine has another of its name`);
+  }
+
+  async #mend(id: string): Promise<void> {
+    const network = this.parts.store.network(id);
+    if (network !== undefined && !this.parts.removing.has(id)) await this.driver.ensure(network);
   }
 
   async #gone(local: NetworkRecord): Promise<void> {
