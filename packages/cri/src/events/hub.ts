@@ -1,5 +1,5 @@
 import { wallMicros } from '@gantry/api';
-import type { ContainerEventResponse, ContainerEventType } from '@gantry/api/runtime/v1/api';
+import { type ContainerEventResponse, type ContainerEventType, ContainerState } from '@gantry/api/runtime/v1/api';
 import { type CallContext, errorText, type Logger } from '@gantry/rpc';
 import { listContainers } from '../containers/find';
 import type { Contained } from '../containers/record';
@@ -54,16 +54,22 @@ export class EventHub {
     }
   }
 
-  /** A pod and its containers as they are now. */
+  /**
+   * A pod and its containers as they are now. The time is that before the first look: kubelet passes over what is older than what it knows, and a change
+   * between look and answer is newer than this one. The newest container is the first: kubelet takes the first of a name for the one that counts.
+   */
   async ofPod(ctx: CallContext, podId: string): Promise<Omit<ContainerEventResponse, 'containerId' | 'containerEventType'>> {
+    const createdAt = BigInt(wallMicros()) * 1000n;
     const needs = { services: this.services };
     const pod = await findPod(needs, ctx, podId);
-    const containers = (await listContainers(needs, ctx)).filter(({ facts }) => facts.podId === podId);
+    const containers = (await listContainers(needs, ctx))
+      .filter(({ facts }) => facts.podId === podId)
+      .sort((a, b) => (a.createdAt < b.createdAt ? 1 : a.createdAt > b.createdAt ? -1 : 0));
     return {
-      createdAt: BigInt(wallMicros()) * 1000n,
+      createdAt,
       podSandboxStatus: pod === undefined ? undefined : podStatus(pod, await podState(needs, ctx, pod.id)),
       containersStatuses: await Promise.all(
-        containers.map(async (container) => statusOf(container, stateOf(container, await taskOf(needs, ctx, container.id)))),
+        containers.map(async (container) => statusOf(container, toldState(container, await taskOf(needs, ctx, container.id)))),
       ),
     };
   }
@@ -91,4 +97,10 @@ export class EventHub {
       ctx.signal.removeEventListener('abort', left);
     }
   }
+}
+
+/** One whose end is not written yet runs, as far as is told: without its exit code it would have ended well, which no later word takes back. */
+function toldState(container: Contained, task: Parameters<typeof stateOf>[1]): ContainerState {
+  const state = stateOf(container, task);
+  return state === ContainerState.CONTAINER_EXITED && container.facts.ended === undefined ? ContainerState.CONTAINER_RUNNING : state;
 }

@@ -1,4 +1,3 @@
-import { wallMicros } from '@gantry/api';
 import { PodSandboxConfig, type RuntimeServiceService } from '@gantry/api/runtime/v1/api';
 import type { Handlers } from '@gantry/rpc';
 import { PER_MESSAGE } from '../containers/handlers';
@@ -33,13 +32,13 @@ export function podHandlers(needs: Needs): Partial<Runtime> {
     },
     async podSandboxStatus(ctx, { podSandboxId, verbose }) {
       const pod = await requirePod(needs, ctx, podSandboxId);
+      const { containersStatuses, createdAt: timestamp } = await needs.events.ofPod(ctx, pod.id);
       const state = await stateOf(needs, ctx, pod.id);
-      const { containersStatuses } = await needs.events.ofPod(ctx, pod.id);
       return {
         status: podStatus(pod, state),
         info: verbose ? { info: JSON.stringify({ pid: state.pid, config: PodSandboxConfig.toJSON(pod.config) }) } : {},
         containersStatuses,
-        timestamp: BigInt(wallMicros()) * 1000n,
+        timestamp,
       };
     },
     async updatePodSandboxResources(ctx, request) {
