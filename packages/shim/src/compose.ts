@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { MountsService } from '@gantry/api/containerd/services/mounts/v1/mounts';
 import { VersionService } from '@gantry/api/containerd/services/version/v1/version';
 import { TaskService } from '@gantry/api/containerd/task/v3/shim';
-import { EventsServiceService, HoldersServiceService, LogsServiceService } from '@gantry/api/gantry/shim/v1/shim';
+import { EventsServiceService, HoldersServiceService, LogsServiceService, StatsServiceService } from '@gantry/api/gantry/shim/v1/shim';
 import type { Running, ServiceContext } from '@gantry/service';
 import { composeEngine } from './compose-engine';
 import type { ShimConfig } from './config';
@@ -11,6 +11,7 @@ import { taskHandlers } from './grpc/task-handlers';
 import { Activations } from './mounts/activations';
 import { holdersHandlers } from './holders/holders';
 import { mountsHandlers } from './mounts/mounts-service';
+import { collectStats } from './tasks/stats';
 import { warmUpSoon } from './warm-up';
 
 /** The shim of our own engine: Task v3 over gRPC, and events that stay until they are acknowledged. */
@@ -28,6 +29,7 @@ export async function compose(service: ServiceContext<ShimConfig>): Promise<Runn
       return {};
     },
   });
+  server.addService(StatsServiceService, { collect: async (ctx, { ids }) => ({ tasks: collectStats(engine, ctx.namespace, ids) }) });
   let cool = (): void => undefined;
   return {
     async start() {

@@ -236,6 +236,11 @@ export function driverSuite(name: string, options: Partial<CreateOptions>): void
       const [one, two] = [unpackAny(stats, MetricsV1), unpackAny(stats, MetricsV2)];
       expect(one?.memory?.usage?.limit ?? two?.memory?.usageLimit).toBe(BigInt(48 << 20));
       expect(one?.pids?.limit ?? two?.pids?.limit).toBe(33n);
+      const { tasks } = await shim.stats.collect(shim.ctx, { ids: ['nobody', task.id] });
+      // those of another shim are asked for one by one
+      expect(tasks.map((told) => [told.id, told.stats?.typeUrl])).toEqual(
+        options.driver === 'containerd-shim' ? [] : [[task.id, stats?.typeUrl]],
+      );
       await finish(task);
     });
 

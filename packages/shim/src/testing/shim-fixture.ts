@@ -18,7 +18,7 @@ import { packAny, packJson, unpackAny } from '@gantry/api';
 import { TaskExit } from '@gantry/api/containerd/events/events';
 import { type CreateTaskRequest, TaskService } from '@gantry/api/containerd/task/v3/shim';
 import type { Envelope } from '@gantry/api/containerd/types/types';
-import { CreateOptions, EventsServiceService } from '@gantry/api/gantry/shim/v1/shim';
+import { CreateOptions, EventsServiceService, StatsServiceService } from '@gantry/api/gantry/shim/v1/shim';
 import type { Process, Spec } from '@gantry/oci';
 import { type CallContext, connect, type Connection, type ConnectOptions, newContext, type ServiceClient } from '@gantry/rpc';
 import { commonDefaults, type HostedService, startService } from '@gantry/service';
@@ -113,8 +113,16 @@ export class ShimFixture {
   }
 
   get tasks(): ServiceClient<typeof TaskService> {
+    return this.connected().client(TaskService);
+  }
+
+  get stats(): ServiceClient<typeof StatsServiceService> {
+    return this.connected().client(StatsServiceService);
+  }
+
+  private connected(): Connection {
     if (this.connection === undefined) throw new Error('the shim does not run');
-    return this.connection.client(TaskService);
+    return this.connection;
   }
 
   async start(): Promise<void> {

@@ -38,6 +38,7 @@ import { ContainerQueues } from '../core/queues/queue';
 import { reconcile } from './recover/reconcile';
 import { removeFromContainerd } from './remove/remove-from-containerd';
 import { HOST_GRACE_MS, hostGoesDown, stopContainers, stopWithin } from './stop/shutdown';
+import { StatsSampler } from './stats/sampler';
 import { startById } from './start/start';
 import { DEFAULT_STOP_TIMEOUT } from './stop/signals';
 
@@ -86,6 +87,7 @@ export function createContainersEngine(surroundings: EngineSurroundings, overrid
     execs: new ExecTable(store),
     forwarders,
     looks,
+    sampler: new StatsSampler(surroundings),
   };
   const engine: Engine = { ...parts, face: dockerFace(parts) };
   engine.execs.onEnded = (exec) => execEnded(engine, exec);

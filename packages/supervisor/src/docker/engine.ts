@@ -20,6 +20,7 @@ import type { ExecTable } from './exec/table';
 import type { Looker } from '@gantry/linux/looks';
 import type { PluginPlaces } from '@gantry/service/plugins';
 import type { LogForwarders } from './logs/forward/forwarders';
+import type { StatsSampler } from './stats/sampler';
 import type { LogBound } from './logs/options/file';
 import type { ForeignLooks } from './looks';
 import type { Idempotence } from '../core/queues/idempotence';
@@ -96,6 +97,7 @@ export interface Engine extends Core {
   readonly forwarders: LogForwarders;
   /** Looks at paths that are not the engine's own. */
   readonly looks: Pick<Looker<ForeignLooks>, 'look'>;
+  readonly sampler: StatsSampler;
 }
 
 /**

@@ -19,6 +19,7 @@ import { Idempotence } from '../core/queues/idempotence';
 import { Lifecycle } from '../core/exit/lifecycle';
 import { Persistence } from '../core/queues/persistence';
 import { ContainerQueues } from '../core/queues/queue';
+import { StatsSampler } from '../docker/stats/sampler';
 import { startById } from '../docker/start/start';
 import { execEnded } from '../docker/exec/exec';
 import { ExecTable, noExecStore } from '../docker/exec/table';
@@ -302,6 +303,7 @@ export function fakeEngine(world: FakeWorld, settings: Partial<Engine['settings'
       surroundings: { plugins: new Plugins(plugins), fifos: plugins.logging },
     }),
     looks: new Looker(foreignLooks, undefined),
+    sampler: new StatsSampler({ records, tasks: world.tasks, logger: silentLogger }),
     settings: {
       dataRoot: join(world.root, 'data'),
       runRoot: world.root,

@@ -1,6 +1,7 @@
 import { timestampNow } from '@gantry/api';
 import { type CreateTaskRequest, CreateTaskRequest as CreateMessage, StateResponse } from '@gantry/api/containerd/task/v3/shim';
 import { Status } from '@gantry/api/containerd/v1/types/task';
+import type { Any } from '@gantry/api/google/protobuf/any';
 import { alreadyExists, type CallContext, deadlineExceeded, failedPrecondition, notFound } from '@gantry/rpc';
 import type { Tasks } from '../core/tasks';
 
@@ -114,6 +115,12 @@ export class FakeTasks implements Tasks {
   update: Tasks['update'] = async (ctx, { id }) => void this.need(ctx, id);
   stats: Tasks['stats'] = async (ctx, { id }) => {
     this.need(ctx, id);
-    return { stats: { typeUrl: 'io.containerd.cgroups.v1.Metrics', value: Buffer.alloc(0) } };
+    return { stats: this.metrics };
   };
+  /** What every task uses. */
+  metrics: Any = { typeUrl: 'io.containerd.cgroups.v1.Metrics', value: Buffer.alloc(0) };
+  /** Tasks that another shim runs: only `stats` tells of them. */
+  readonly elsewhere = new Set<string>();
+  collect: Tasks['collect'] = async (ctx, ids) =>
+    new Map(ids.filter((id) => this.processes.has(this.key(ctx, id)) && !this.elsewhere.has(id)).map((id) => [id, this.metrics]));
 }

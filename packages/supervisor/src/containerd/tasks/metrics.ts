@@ -7,15 +7,24 @@ import type { TasksNeeds } from './create';
 /** cgroup metrics of the running tasks that the filters (on `id`) let through. */
 export async function collectMetrics(needs: TasksNeeds, ctx: CallContext, filters: readonly string[]): Promise<Metric[]> {
   const matches = compileFilters(filters);
-  const ids = needs.records.list(ctx.namespace).map(({ id }) => id);
+  const ids = needs.records
+    .list(ctx.namespace)
+    .map(({ id }) => id)
+    .filter((id) => matches((path) => (path[0] === 'id' ? id : path[0] === 'namespace' ? ctx.namespace : undefined)));
+  const collected = await needs.tasks.collect(ctx, ids);
   const metrics: Metric[] = [];
   for (const id of ids) {
-    if (!matches((path) => (path[0] === 'id' ? id : path[0] === 'namespace' ? ctx.namespace : undefined))) continue;
-    const stats = await needs.tasks.stats(ctx, { id }).catch((error: unknown) => {
-      if (isErrorOf(error, 'notFound', 'failedPrecondition', 'conflict')) return undefined;
-      throw error;
-    });
-    if (stats?.stats !== undefined) metrics.push({ timestamp: timestampNow(), id, data: stats.stats });
+    const data = collected.get(id) ?? (await ofOne(needs, ctx, id));
+    if (data !== undefined) metrics.push({ timestamp: timestampNow(), id, data });
   }
   return metrics;
+}
+
+async function ofOne(needs: TasksNeeds, ctx: CallContext, id: string): Promise<Metric['data']> {
+  try {
+    return (await needs.tasks.stats(ctx, { id })).stats;
+  } catch (error) {
+    if (isErrorOf(error, 'notFound', 'failedPrecondition', 'conflict')) return undefined;
+    throw error;
+  }
 }

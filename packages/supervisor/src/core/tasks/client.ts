@@ -11,6 +11,8 @@ import {
   UpdateTaskRequest,
   WaitRequest,
 } from '@gantry/api/containerd/task/v3/shim';
+import { StatsServiceService } from '@gantry/api/gantry/shim/v1/shim';
+import type { Any } from '@gantry/api/google/protobuf/any';
 import type { Connection } from '@gantry/rpc';
 import type { Tasks } from './contract';
 
@@ -18,10 +20,13 @@ import type { Tasks } from './contract';
 const SLOW_MS = 120_000;
 /** Milliseconds for a call that only looks or signals. */
 const QUICK_MS = 20_000;
+/** Tasks whose metrics come in one message. */
+const COLLECTED = 256;
 
 /** The shim's Task service over one connection. */
 export function connectTasks(connection: Connection): Tasks {
   const shim = connection.client(TaskService);
+  const many = connection.client(StatsServiceService);
   const slow = { timeoutMs: SLOW_MS, waitForReady: true } as const;
   const quick = { timeoutMs: QUICK_MS, waitForReady: true } as const;
   return {
@@ -56,5 +61,13 @@ export function connectTasks(connection: Connection): Tasks {
     },
     wait: (ctx, request) => shim.wait(ctx, WaitRequest.create(request), { waitForReady: true }),
     stats: (ctx, request) => shim.stats(ctx, request, quick),
+    async collect(ctx, ids) {
+      const found = new Map<string, Any>();
+      for (let at = 0; at < ids.length; at += COLLECTED) {
+        const { tasks } = await many.collect(ctx, { ids: ids.slice(at, at + COLLECTED) }, quick);
+        for (const { id, stats } of tasks) if (stats !== undefined) found.set(id, stats);
+      }
+      return found;
+    },
   };
 }

@@ -46,6 +46,8 @@ export interface Tasks {
   checkpoint(ctx: CallContext, request: CheckpointTaskRequest): Promise<void>;
   wait(ctx: CallContext, request: Partial<WaitRequest> & { id: string }): Promise<WaitResponse>;
   stats(ctx: CallContext, request: StatsRequest): Promise<StatsResponse>;
+  /** The metrics of those of these tasks whose cgroups the shim reads itself; `stats` has those of the others, or says why there are none. */
+  collect(ctx: CallContext, ids: readonly string[]): Promise<ReadonlyMap<string, Any>>;
 }
 
 /** One event of the shim: containerd.events.Task* in an Any, with containerd's topic, for example /tasks/exit. */
