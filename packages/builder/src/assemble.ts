@@ -13,7 +13,7 @@ import { addressesOf, type BuilderConfig, cacheEnvironment, historyKeep, proxySe
 import { storedStepImages } from './engine-api/step-images';
 import { withUploads } from './engine-api/upload-source';
 import { Uploads } from './engine-api/uploads';
-import type { StepNetwork } from './executor/executor';
+import type { StepWishes } from './ops/exec/step-wishes';
 import { KnownDevices } from './executor/devices/known-devices';
 import { makeExporters } from './exporters/make-exporters';
 import { classicTables, StoredSteps } from './frontend/dockerfile/classic/known-steps';
@@ -82,8 +82,8 @@ export async function assemble(service: Pick<ServiceContext<BuilderConfig>, 'con
   });
   const { sources } = made;
 
-  const networks = new Map<string, StepNetwork>();
-  const exec = composeExec({ services, refs, config, run, logger, networks });
+  const wishes = new Map<string, StepWishes>();
+  const exec = composeExec({ services, refs, config, run, logger, wishes });
   const devices = new KnownDevices(config['cdi-spec-dirs'], logger);
   const keys = new StoredKeys(store);
   const solver = makeSolver({
@@ -131,7 +131,7 @@ export async function assemble(service: Pick<ServiceContext<BuilderConfig>, 'con
     jobs,
     uploads,
     tellers,
-    networks,
+    wishes,
     known,
     exporters,
     history,

@@ -81,7 +81,7 @@ export async function compose(service: ServiceContext<BuilderConfig>): Promise<R
     ...imageBuilds({
       uploads: parts.uploads,
       tellers: parts.tellers,
-      networks: parts.networks,
+      wishes: parts.wishes,
       known: parts.known,
       broker,
       sessions,

@@ -1,7 +1,7 @@
 import { packAny } from '@gantry/api';
 import { type BuildServiceService, CachePruned, type PruneCacheRequest } from '@gantry/api/gantry/build/v1/build';
 import type { PruneRequest } from '@gantry/api/moby/buildkit/v1/control';
-import { type Handlers, invalidArgument, parseGoDuration } from '@gantry/rpc';
+import { type Handlers, invalidArgument, parseGoDuration, prefixed } from '@gantry/rpc';
 import type { Services } from '../worker/services';
 import type { Usage } from './needs';
 
@@ -17,9 +17,13 @@ export function pruneCache(
   return async (ctx, request) => {
     const deleted: string[] = [];
     let reclaimed = 0n;
-    for await (const { ID, Size } of usage.prune(ctx, pruneRequest(request))) {
-      deleted.push(ID);
-      reclaimed += Size;
+    try {
+      for await (const { ID, Size } of usage.prune(ctx, pruneRequest(request))) {
+        deleted.push(ID);
+        reclaimed += Size;
+      }
+    } catch (error) {
+      throw prefixed(error, 'failed to prune build cache');
     }
     await events.publish(inStore(ctx), { topic: '/builder/prune', event: packAny(CachePruned, { reclaimed }) });
     return { deleted, reclaimed };
@@ -60,7 +64,10 @@ function unusedFor(filters: PruneCacheRequest['filters'], now: number): number {
   const duration = parseGoDuration(value);
   if (duration !== undefined) return duration;
   const at = /^\d+(\.\d+)?$/.test(value) ? Number(value) * 1000 : Date.parse(value);
-  if (Number.isNaN(at))
-    throw invalidArgument(`"${until.length > 0 ? 'until' : 'unused-for'}" filter expects a duration (e.g., '24h') or a timestamp`);
+  if (Number.isNaN(at)) {
+    const name = until.length > 0 ? 'until' : 'unused-for';
+    const why = `failed to parse value as time or duration: ${JSON.stringify(value)}`;
+    throw invalidArgument(`"${name}" filter expects a duration (e.g., '24h') or a timestamp: ${why}`);
+  }
   return Math.max(0, now - at);
 }

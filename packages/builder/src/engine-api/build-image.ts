@@ -14,15 +14,16 @@ import {
   type Send,
   type StreamBroker,
 } from '@gantry/rpc';
+import { validateResources } from '@gantry/spec';
 import type { SessionRegistry } from '../session/registry';
 import type { Services } from '../worker/services';
 import type { KnownSteps, LastStep } from '../frontend/dockerfile/classic/known-steps';
-import type { StepNetwork } from '../executor/executor';
+import type { StepWishes } from '../ops/exec/step-wishes';
 import { noteStep } from '../frontend/dockerfile/classic/recall';
 import { CLASSIC, type ClassicTeller } from '../frontend/dockerfile/classic/teller';
 import { authSession } from './auth-session';
 import { ClassicOutput } from './classic-output';
-import { classicRequest, classicSolve, stepNetwork } from './classic-request';
+import { classicRequest, classicSolve, stepWishes } from './classic-request';
 import { solveRequest, tagged } from './solve-request';
 import { tellStep } from './tell-step';
 import { dropNameless, noteParent } from './step-images';
@@ -39,8 +40,8 @@ export interface ImageBuildParts {
   readonly status: (ctx: CallContext, ref: string, how: { readonly prompt: boolean }) => AsyncIterable<StatusResponse>;
   /** Where the classic frontend finds whom it tells. */
   readonly tellers: Map<string, ClassicTeller>;
-  /** Where its commands find their network, by the same name. */
-  readonly networks: Map<string, StepNetwork>;
+  /** Where its commands find what only they can want, by the same name. */
+  readonly wishes: Map<string, StepWishes>;
   /** Where the image of the last step of a classic build is noted. */
   readonly known: Pick<KnownSteps, 'put'>;
   readonly services: Pick<Services, 'images' | 'content' | 'events' | 'inStore'>;
@@ -50,8 +51,8 @@ export interface ImageBuildParts {
 interface ClassicBuild {
   readonly request: BuildImageRequest;
   readonly solve: SolveRequest;
-  /** Where its commands run, if on none that a solve can ask for. */
-  readonly network: StepNetwork | undefined;
+  /** What its commands want, if anything that a solve cannot ask for. */
+  readonly wishes: StepWishes | undefined;
 }
 
 /** A build id of this form brings the body for the build whose id follows. */
@@ -95,21 +96,22 @@ export function imageBuilds(parts: ImageBuildParts): Rpcs {
   }
 
   /** Solves with the classic frontend, in the classic words. */
-  async function classic(ctx: CallContext, { request, solve, network }: ClassicBuild, send: Send<BuildImageResponse>): Promise<void> {
+  async function classic(ctx: CallContext, { request, solve, wishes }: ClassicBuild, send: Send<BuildImageResponse>): Promise<void> {
     const output = new ClassicOutput(
       (text) => send({ text }),
       request.remove,
       (imageId) => send({ imageId }),
       tellStep(parts.services, ctx),
+      () => void (wishes?.limits !== undefined && validateResources(wishes.limits)),
     );
     const teller = randomUUID();
     parts.tellers.set(teller, output);
-    if (network !== undefined) parts.networks.set(teller, network);
+    if (wishes !== undefined) parts.wishes.set(teller, wishes);
     try {
       const { ExporterResponse: told } = await followed(
         parts,
         ctx,
-        classicSolve(solve, request, { teller, ...(network === undefined ? {} : { network: teller }) }),
+        classicSolve(solve, request, { teller, ...(wishes === undefined ? {} : { wishes: teller }) }),
         (status) => output.take(status),
       );
       const imageId = told['containerimage.digest'] ?? '';
@@ -127,7 +129,7 @@ export function imageBuilds(parts: ImageBuildParts): Rpcs {
       for (const tag of names) await output.text(`Successfully tagged ${familiarString(parseReference(tag))}\n`);
     } finally {
       parts.tellers.delete(teller);
-      parts.networks.delete(teller);
+      parts.wishes.delete(teller);
     }
   }
 
@@ -148,7 +150,7 @@ export function imageBuilds(parts: ImageBuildParts): Rpcs {
       body = await bodyOf(request, send);
       const context = body?.url ?? (remote === 'client-session' ? undefined : remote);
       const solve = solveRequest(request, { ...place, context });
-      if (isClassic) return await classic(ctx, { request, solve, network: stepNetwork(asked) }, send);
+      if (isClassic) return await classic(ctx, { request, solve, wishes: stepWishes(asked) }, send);
       const { ExporterResponse } = await followed(parts, ctx, solve, (status) =>
         send({ trace: Buffer.from(StatusResponse.encode(status).finish()) }),
       );

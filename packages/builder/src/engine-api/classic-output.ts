@@ -40,6 +40,7 @@ export class ClassicOutput implements ClassicTeller {
     readonly image: ClassicTeller['image'],
     /** What becomes of a step's container, in Docker's words, told in its order and waited for by nobody. */
     private readonly container: (id: string, action: ContainerAction, exitCode: number) => Promise<void> = () => Promise.resolve(),
+    readonly allow: ClassicTeller['allow'] = () => undefined,
   ) {}
 
   text(text: string | Promise<string>): Promise<void> {

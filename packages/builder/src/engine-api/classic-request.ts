@@ -1,46 +1,53 @@
 import type { BuildImageRequest } from '@gantry/api/gantry/build/v1/build';
+import { HostConfig } from '@gantry/api/gantry/engine/v1/types';
 import type { SolveRequest } from '@gantry/api/moby/buildkit/v1/control';
-import { invalidArgument, notImplemented } from '@gantry/rpc';
+import { invalidArgument } from '@gantry/rpc';
 import type { StepNetwork } from '../executor/executor';
-import { STEP_NETWORK } from '../ops/exec/network';
+import { STEP_WISHES, type StepWishes } from '../ops/exec/step-wishes';
 import { CLASSIC, TELLER } from '../frontend/dockerfile/classic/teller';
 import { NAMED_ARGS } from '../frontend/dockerfile/classic/unused-args';
 
 /** A build for the classic builder in the form of the other one. Errors: what it cannot have, by name. */
 export function classicRequest(build: BuildImageRequest): BuildImageRequest {
   if (build.session !== '' || build.remote === 'client-session') throw invalidArgument('a session is for version=2');
-  for (const [name, value] of Object.entries(limitsOf(build)))
-    if (value !== 0n && value !== '') throw notImplemented(`a build with ${name} is not implemented by gantry`);
   return { ...build, outputs: [], networkMode: ['host', 'none'].includes(build.networkMode) ? build.networkMode : 'default' };
 }
 
-/** The network of a build's commands that LLB has no mode for: one of the engine's, or a container's. */
-export function stepNetwork({ networkMode }: Pick<BuildImageRequest, 'networkMode'>): StepNetwork | undefined {
+/** What a build wants of its commands and LLB has no words for: limits, a network of the engine's or a container's. */
+export function stepWishes(asked: Pick<BuildImageRequest, 'networkMode' | 'resources'>): StepWishes | undefined {
+  const [network, limits] = [stepNetwork(asked), limitsOf(asked)];
+  if (network === undefined && limits === undefined) return undefined;
+  return { ...(network === undefined ? {} : { network }), ...(limits === undefined ? {} : { limits }) };
+}
+
+function stepNetwork({ networkMode }: Pick<BuildImageRequest, 'networkMode'>): StepNetwork | undefined {
   if (['', 'default', 'bridge', 'host', 'none'].includes(networkMode)) return undefined;
   return networkMode.startsWith(CONTAINER) ? { of: networkMode.slice(CONTAINER.length) } : { name: networkMode };
 }
 
 const CONTAINER = 'container:';
 
-/** Limits of a container, by the names of their parameters; steps are tasks without any. */
-function limitsOf({ resources }: BuildImageRequest): Readonly<Record<string, bigint | string>> {
+/** Limits of the steps' containers; undefined when there are none. */
+function limitsOf({ resources }: Pick<BuildImageRequest, 'resources'>): HostConfig | undefined {
   const { memory = 0n, memorySwap = 0n, cpuShares = 0n, cpuPeriod = 0n, cpuQuota = 0n, cpusetCpus = '', cpusetMems = '' } = resources ?? {};
-  return {
-    memory,
-    memswap: memorySwap,
-    cpushares: cpuShares,
-    cpuperiod: cpuPeriod,
-    cpuquota: cpuQuota,
-    cpusetcpus: cpusetCpus,
-    cpusetmems: cpusetMems,
-  };
+  const said = [memory, memorySwap, cpuShares, cpuPeriod, cpuQuota].some((value) => value !== 0n) || cpusetCpus !== '' || cpusetMems !== '';
+  if (!said) return undefined;
+  return HostConfig.fromPartial({
+    Memory: memory,
+    MemorySwap: memorySwap,
+    CpuShares: cpuShares,
+    CpuPeriod: cpuPeriod,
+    CpuQuota: cpuQuota,
+    CpusetCpus: cpusetCpus,
+    CpusetMems: cpusetMems,
+  });
 }
 
-/** The same solve with the classic frontend, told to the teller of this name; its commands are on the network of this name where there is one. */
+/** The same solve with the classic frontend, told to the teller of this name; its commands have the wishes of this name where there are some. */
 export function classicSolve(
   request: SolveRequest,
   build: BuildImageRequest,
-  { teller, network }: { readonly teller: string; readonly network?: string },
+  { teller, wishes }: { readonly teller: string; readonly wishes?: string },
 ): SolveRequest {
   const cgroup = build.resources?.cgroupParent ?? '';
   return {
@@ -49,7 +56,7 @@ export function classicSolve(
     FrontendAttrs: {
       ...request.FrontendAttrs,
       [TELLER]: teller,
-      ...(network === undefined ? {} : { [STEP_NETWORK]: network }),
+      ...(wishes === undefined ? {} : { [STEP_WISHES]: wishes }),
       [NAMED_ARGS]: build.buildArgs.map(({ name }) => name).join(','),
       ...(cgroup === '' ? {} : { 'cgroup-parent': cgroup }),
     },

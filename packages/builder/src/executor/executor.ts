@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Mount } from '@gantry/api/containerd/types/types';
+import type { LinuxResources } from '@gantry/oci';
 import type { CallContext } from '@gantry/rpc';
 import type { AskedDevice } from '@gantry/spec';
 
@@ -43,6 +44,8 @@ export interface ContainerWish {
   readonly hostname: string;
   readonly extraHosts: readonly HostAddress[];
   readonly limits: readonly Limit[];
+  /** Limits of its cgroup beside the rules of devices; default: none. */
+  readonly resources?: LinuxResources;
   /** Empty: the configured one. */
   readonly cgroupParent: string;
   readonly devices: readonly AskedDevice[];

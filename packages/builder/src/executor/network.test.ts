@@ -36,7 +36,10 @@ test.each([
 });
 
 test('what is not there is told, and so is that nothing serves networks', async () => {
-  await expect(place({ name: 'nowhere' })).rejects.toMatchObject({ kind: 'notFound', message: 'network nowhere not found' });
+  await expect(place({ name: 'nowhere' })).rejects.toMatchObject({
+    kind: 'notFound',
+    message: 'failed to set up container networking: network nowhere not found',
+  });
   await expect(place({ of: 'made' })).rejects.toMatchObject({ kind: 'failedPrecondition' });
   await expect(place({ name: 'mine' }, false)).rejects.toMatchObject({ kind: 'failedPrecondition' });
   expect((await place('default', false)).isHost).toBe(true);

@@ -47,7 +47,7 @@ export async function placeInNetwork(
   }
   const { name } = wish.network;
   const found = networks.find((each) => each.name === name) ?? networks.find(({ id }) => id === name);
-  if (found === undefined) throw notFound(`network ${name} not found`);
+  if (found === undefined) throw notFound(`failed to set up container networking: network ${name} not found`);
   return { ...NOWHERE, connectTo: found.id, embeddedDns: !found.predefined };
 }
 

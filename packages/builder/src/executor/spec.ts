@@ -50,7 +50,7 @@ export function stepSpec(wish: ContainerWish, process: ProcessWish, around: Spec
     hostname: wish.hostname,
     mounts: mountsOf(wish, around),
     linux: {
-      resources: { devices: wish.insecure ? insecureRules() : defaultDeviceRules() },
+      resources: { ...wish.resources, devices: wish.insecure ? insecureRules() : defaultDeviceRules() },
       cgroupsPath: cgroupsPath(`${wish.cgroupParent || around.cgroupParent}/buildkit`, around.id),
       namespaces: namespaces.map((type) =>
         type === 'network' && around.network.namespace !== undefined ? { type, path: around.network.namespace } : { type },

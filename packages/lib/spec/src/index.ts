@@ -13,3 +13,4 @@ export { limitsOf, rlimitsOf } from './resources';
 export { parseSecurityOptions } from './security-options';
 export { type ResolvedUser, resolveUser } from './user-database';
 export { checkUlimit, ULIMIT_NAMES } from './ulimits';
+export { validateResources } from './validate-resources';

@@ -13,7 +13,7 @@ import { withoutNetworkService } from '../../worker/host-gateway';
 import type { Services } from '../../worker/services';
 import { makeExecOp } from './make-exec-op';
 import type { MountNeeds } from './mounts';
-import type { StepNetworks } from './network';
+import type { KnownWishes } from './step-wishes';
 import { CacheMounts } from './special/cache-mounts';
 import { HiddenFiles } from './special/hidden-files';
 import { makeSpecial } from './special/make-special';
@@ -32,7 +32,7 @@ export interface ExecRoom {
 
 export interface ExecRoomParts {
   readonly services: Pick<Services, 'containers' | 'tasks' | 'network' | 'inSteps' | 'inStore'>;
-  readonly networks: StepNetworks;
+  readonly wishes: KnownWishes;
   readonly refs: Pick<Refs, 'prepare' | 'view' | 'checksum' | 'cacheTree'>;
   readonly config: BuilderConfig;
   readonly run: string;
@@ -40,7 +40,7 @@ export interface ExecRoomParts {
 }
 
 /** Constructs what runs steps. */
-export function composeExec({ services, refs, config, run, logger, networks }: ExecRoomParts): ExecRoom {
+export function composeExec({ services, refs, config, run, logger, wishes }: ExecRoomParts): ExecRoom {
   const directory = join(run, 'build');
   const executor = makeExecutor({
     ...services,
@@ -63,7 +63,7 @@ export function composeExec({ services, refs, config, run, logger, networks }: E
   const socketPath = (): string => shortSocketPath(run, `build-ssh/${randomBytes(8).toString('hex')}`);
   const mounts: MountNeeds = { refs, special: makeSpecial({ caches, hidden, socketPath }) };
   return {
-    op: makeExecOp({ ...mounts, refs, executor, networks }),
+    op: makeExecOp({ ...mounts, refs, executor, wishes }),
     gateway: { executor, mounts, directory: gateway },
     async start(ctx) {
       await executor.sweep(ctx);

@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { SecretsService } from '@gantry/api/moby/buildkit/secrets/v1/secrets';
 import { type BytesMessage, SSHService } from '@gantry/api/moby/sshforward/v1/ssh';
+import { HostConfig } from '@gantry/api/gantry/engine/v1/types';
 import { CacheSharingOpt, type ExecOp, MountType } from '@gantry/api/pb/ops';
 import { cancelled, derive, detailsOf, failedPrecondition, notFound, notImplemented, pause, silentLogger } from '@gantry/rpc';
 import type { Ref } from '../../refs/ref';
@@ -16,6 +17,7 @@ import { makeExecOp } from './make-exec-op';
 import { CacheMounts } from './special/cache-mounts';
 import { HiddenFiles } from './special/hidden-files';
 import { makeSpecial } from './special/make-special';
+import { STEP_WISHES } from './step-wishes';
 
 const suite = canRun ? describe : describe.skip;
 const about = { digest: 'sha256:x', name: '', inputs: 1, platform: undefined, description: {} };
@@ -90,6 +92,24 @@ suite(`exec op${canRun ? '' : ' [needs a built tree, and root]'}`, () => {
     expect(refs.held.get(base.id)).toBe(1);
     await expect(run('exit 3', { meta: { validExitCodes: [3, 4] } })).resolves.toHaveLength(1);
     await expect(run('exit 0', { meta: { validExitCodes: [3, 4] } })).rejects.toThrow('exit code: 0');
+  });
+
+  it('has the limits that its build wants of it under a name of this process, and those that docker refuses are refused', async () => {
+    const wants = (limits: Parameters<typeof HostConfig.fromPartial>[0]) => ({ limits: HostConfig.fromPartial(limits) });
+    const wishes = new Map([
+      ['some', wants({ Memory: 64n << 20n })],
+      ['little', wants({ Memory: 1n })],
+    ]);
+    const limited = (name: string): Promise<unknown> => {
+      const script = 'cat /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null || cat /sys/fs/cgroup/memory.max';
+      const definition = execDefinition({ mounts: [mountOf()] }, { args: ['sh', '-c', script] }, 1);
+      return makeExecOp({ ...needs, wishes })(definition, { ...about, description: { [STEP_WISHES]: name } }).run(context(), [base]);
+    };
+    await limited('some');
+    expect(logs).toBe(`${64 << 20}\n`);
+    await expect(limited('little')).rejects.toThrow('Minimum memory limit allowed is 6MB');
+    await limited('of a client');
+    expect(logs.split('\n')[1]).not.toBe(`${64 << 20}`);
   });
 
   it('is tried where the platform has no emulator, and says so when it fails', async () => {

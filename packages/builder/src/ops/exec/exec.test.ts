@@ -1,5 +1,5 @@
 import { CacheSharingOpt, type ExecOp, MountContentCache, MountType, NetMode, SecurityMode } from '@gantry/api/pb/ops';
-import { newContext } from '@gantry/rpc';
+import { newContext, notFound, prefixed } from '@gantry/rpc';
 import type { Ref } from '../../refs/ref';
 import type { StepContext } from '../../solver/op';
 import { execDefinition, mountOf } from '../../testing/definitions';
@@ -7,6 +7,7 @@ import { keyOf } from './cache-key';
 import { execOf } from './definition';
 import { cacheInputs } from './dependencies';
 import { proxyVariables, withPath } from './environment';
+import { couldNotRun, withoutProcess } from './failure';
 import { goQuote } from './go-quote';
 
 const key = (change?: Partial<ExecOp>, meta?: Partial<NonNullable<ExecOp['meta']>>): string =>
@@ -95,6 +96,13 @@ describe('what the key takes of inputs', () => {
 describe('words and environment', () => {
   it('quotes as Go does', () => {
     expect(goQuote('/bin/sh -c echo "a\\b"\n\x1b[0m ü\u200b')).toBe('"/bin/sh -c echo \\"a\\\\b\\"\\n\\x1b[0m ü\\u200b"');
+  });
+
+  it('tells what kept a process from being run with its words, and without them to whoever has words of his own', () => {
+    const cause = notFound('network x not found');
+    const failure = prefixed(couldNotRun(['sh', '-c', 'true'], cause), 'a step');
+    expect(failure.message).toBe('a step: process "sh -c true" did not complete successfully: network x not found');
+    expect([withoutProcess(failure), withoutProcess(cause)]).toEqual([cause, cause]);
   });
 
   it('adds proxies in both spellings, and a path', () => {

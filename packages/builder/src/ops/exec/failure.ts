@@ -1,4 +1,4 @@
-import { GantryError, isError, withDetail } from '@gantry/rpc';
+import { GantryError, isError, prefixed, withDetail } from '@gantry/rpc';
 import type { Ref } from '../../refs/ref';
 import { goQuote } from './go-quote';
 
@@ -15,7 +15,7 @@ const failures = new WeakMap<Error, ExecFailure>();
 /** Trees of a failure that everybody forgot. */
 const forgotten = new FinalizationRegistry<ExecFailure>((failure) => failure.release());
 
-export const incomplete = (args: readonly string[]): string => `process ${goQuote(args.join(' '))} did not complete successfully`;
+const incomplete = (args: readonly string[]): string => `process ${goQuote(args.join(' '))} did not complete successfully`;
 
 /** The failure of a process that did not end well, with its trees. */
 export function execError(args: readonly string[], failure: ExecFailure): GantryError {
@@ -25,6 +25,21 @@ export function execError(args: readonly string[], failure: ExecFailure): Gantry
   failures.set(error, failure);
   forgotten.register(error, failure);
   return error;
+}
+
+const notRun = new WeakMap<Error, unknown>();
+
+/** What kept a process from being run at all, told with its words. */
+export function couldNotRun(args: readonly string[], cause: unknown): GantryError {
+  const error = prefixed(cause, incomplete(args));
+  notRun.set(error, cause);
+  return error;
+}
+
+/** The same failure without the words of its process. */
+export function withoutProcess(thrown: unknown): unknown {
+  for (let error = thrown; isError(error) && error.cause !== error; error = error.cause) if (notRun.has(error)) return notRun.get(error);
+  return thrown;
 }
 
 /** What a step left, for the error that it failed with or one that this is the cause of. */

@@ -9,16 +9,17 @@ import { keyOf } from './cache-key';
 import { type Exec, execOf } from './definition';
 import { cacheInputs } from './dependencies';
 import { proxyVariables, withPath } from './environment';
-import { execError, incomplete } from './failure';
-import { networkOf, STEP_NETWORK, type StepNetworks } from './network';
+import { couldNotRun, execError } from './failure';
+import { networkOf } from './network';
 import { secretVariables } from './special/secrets';
+import { type KnownWishes, resourcesOf, STEP_WISHES, type StepWishes } from './step-wishes';
 import { type MountedTrees, mountTrees, type MountNeeds } from './mounts';
 
 export interface ExecOpNeeds extends MountNeeds {
   readonly refs: Pick<Refs, 'prepare' | 'view' | 'checksum'>;
   readonly executor: Executor;
-  /** Networks that builds of this process gave their steps, by the name that the step's description has. */
-  readonly networks?: StepNetworks;
+  /** What builds of this process want of their steps, by the name that the step's description has. */
+  readonly wishes?: KnownWishes;
   /** What steps of a platform need beside their own mounts; default: this machine's emulators. */
   readonly emulation?: typeof emulation;
 }
@@ -44,6 +45,7 @@ class ExecOp implements Op {
     const { exec } = this;
     const { call, sessions, progress } = step;
     const { mounts: emulators, missing } = await (this.needs.emulation ?? emulation)(platformOf(this.about.platform));
+    const resources = await resourcesOf(this.wishes);
     const secrets = await secretVariables(call, exec.secretenv, sessions);
     const trees = await mountTrees(this.needs, call, {
       mounts: exec.mounts,
@@ -53,14 +55,18 @@ class ExecOp implements Op {
       description: `exec ${exec.meta.args.join(' ')}`,
     });
     try {
-      const { code } = await this.process(call, this.container(trees, emulators), {
-        args: exec.meta.args,
-        env: [...withPath([...exec.meta.env, ...proxyVariables(exec.meta.proxyEnv)]), ...secrets],
-        cwd: exec.meta.cwd || '/',
-        user: exec.meta.user,
-        tty: false,
-        output: (stream, data) => progress.log(stream, data),
-      });
+      const { code } = await this.process(
+        call,
+        { ...this.container(trees, emulators), resources },
+        {
+          args: exec.meta.args,
+          env: [...withPath([...exec.meta.env, ...proxyVariables(exec.meta.proxyEnv)]), ...secrets],
+          cwd: exec.meta.cwd || '/',
+          user: exec.meta.user,
+          tty: false,
+          output: (stream, data) => progress.log(stream, data),
+        },
+      );
       const valid = exec.meta.validExitCodes.length === 0 ? [0] : exec.meta.validExitCodes;
       if (valid.includes(code)) return await trees.commit(call);
       throw await this.failure(trees, inputs, step, code);
@@ -77,17 +83,21 @@ class ExecOp implements Op {
     try {
       return await this.needs.executor.run(...given);
     } catch (error) {
-      throw prefixed(error, incomplete(this.exec.meta.args));
+      throw couldNotRun(this.exec.meta.args, error);
     }
   }
 
-  private container(trees: MountedTrees, emulators: readonly StepMount[]): Omit<ContainerWish, 'id'> {
+  private get wishes(): StepWishes {
+    return this.needs.wishes?.get(this.about.description[STEP_WISHES] ?? '') ?? {};
+  }
+
+  private container(trees: MountedTrees, emulators: readonly StepMount[]): Omit<ContainerWish, 'id' | 'resources'> {
     const { meta, network, security, cdiDevices } = this.exec;
     return {
       root: trees.root,
       readonlyRoot: trees.readonlyRoot,
       mounts: [...trees.mounts, ...emulators],
-      network: this.needs.networks?.get(this.about.description[STEP_NETWORK] ?? '') ?? networkOf(network),
+      network: this.wishes.network ?? networkOf(network),
       insecure: security === SecurityMode.INSECURE,
       hostname: meta.hostname,
       extraHosts: meta.extraHosts.map(({ Host: host, IP: ip }) => ({ host, ip })),

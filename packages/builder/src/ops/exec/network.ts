@@ -12,7 +12,3 @@ export function networkOf(mode: NetMode): StepNetwork {
       return 'default';
   }
 }
-
-/** In a step's description: the name under which this process knows its network, which LLB has no word for. */
-export const STEP_NETWORK = 'gantry.build.step-network';
-export type StepNetworks = ReadonlyMap<string, StepNetwork>;

@@ -2,7 +2,7 @@ import { OCI_RESOURCES_TYPE_URL, packJson } from '@gantry/api';
 import type { UpdateRequest, UpdateResponse } from '@gantry/api/gantry/engine/v1/containers';
 import { HostConfig } from '@gantry/api/gantry/engine/v1/types';
 import { type CallContext, conflict, invalidArgument } from '@gantry/rpc';
-import { limitsOf } from '@gantry/spec';
+import { limitsOf, validateResources } from '@gantry/spec';
 import { emitContainerEvent, inDockerNamespace, type Uses } from '../engine';
 import { isRunning } from '../../core/phases';
 import { unhealthyAction } from '../health/on-failure';
@@ -11,7 +11,6 @@ import { asksForMounts, changeMounts, type MountsNeeds } from './mounts';
 import { asksForPorts, changePorts, type PortsNeeds } from './ports';
 import { changeDevices } from './device-limits';
 import { discardWeights } from '../validate/discard';
-import { validateResources } from '../validate/validate-host-config';
 import { validateRestartPolicy } from '../validate/validate-restart';
 
 type Needs = Uses<{ tasks: 'update' }> & PortsNeeds & MountsNeeds;

@@ -1,7 +1,7 @@
 import { type Definition, Op } from '@gantry/api/pb/ops';
 import { sha256 } from '@gantry/oci';
 import { GantryError } from '@gantry/rpc';
-import { execFailureOf } from '../../../ops/exec/failure';
+import { execFailureOf, withoutProcess } from '../../../ops/exec/failure';
 import type { SessionGroup } from '../../../session/session';
 import type { Outcome } from '../../frontend';
 import { headOf, type Request, solveTree } from '../request';
@@ -132,6 +132,7 @@ async function step(run: PlanRun, planned: Work, before: Before, last: boolean):
   const anew = command !== undefined && expected === undefined;
   let former: KnownStep | undefined;
   try {
+    if (anew) teller.allow();
     const { cached: hit } = await teller.step({
       vertex: changes ? headOf(definition) : undefined,
       shown: name !== 'copy' && name !== 'add',
@@ -192,7 +193,7 @@ async function filesOf(
 /** The failure of a command as the classic builder says it. */
 function inWords(error: unknown, definition: Definition): unknown {
   const failure = execFailureOf(error);
-  if (failure === undefined) return error;
+  if (failure === undefined) return withoutProcess(error);
   const head = headOf(definition);
   const args = definition.def
     .filter((bytes) => sha256(bytes) === head)

@@ -2,6 +2,8 @@
 export interface ClassicTeller {
   /** What is told afterwards waits for a text that is still to come; one that fails is left out. */
   text(text: string | Promise<string>): Promise<void>;
+  /** Throws what the container of a command is refused for. Asked when one is to run, before anything is told of its container. */
+  allow(): void;
   /** Runs a step and tells what comes of it. `shown` steps have a container that is told of; resolves with whether it was found in the cache. */
   step(wish: StepWish): Promise<{ readonly cached: boolean }>;
   /** What a stage came to that another one follows. */

@@ -13,7 +13,7 @@ import { shownCommand, stepName, upperCommand } from '../convert/names';
 import type { StageState } from '../convert/state';
 import { toPb } from '../platform';
 import { inShell } from './command';
-import { STEP_NETWORK } from '../../../ops/exec/network';
+import { STEP_WISHES } from '../../../ops/exec/step-wishes';
 import { volumeMounts } from './volume-mounts';
 import { runMounts } from './run-mounts';
 
@@ -54,7 +54,7 @@ export function dispatchRun(at: Dispatch, run: Run): void {
       name: stepName(state, shown, shownPlatform(conversion, platform)),
       description: {
         'com.docker.dockerfile.v1.command': command.step.text,
-        ...(options.stepNetwork === '' ? {} : { [STEP_NETWORK]: options.stepNetwork }),
+        ...(options.stepWishes === '' ? {} : { [STEP_WISHES]: options.stepWishes }),
       },
       locations: locationOf(conversion, command.step.lines),
       platform: toPb(platform),

@@ -6,7 +6,7 @@ import type { ResolveMode } from '../../../llb/write/sources';
 import type { SolveWish } from '../../frontend';
 import { type LintOptions, parseLintOptions } from '../lint/options';
 import { normalizePlatform, parsePlatform, type Platform } from '../platform';
-import { STEP_NETWORK } from '../../../ops/exec/network';
+import { STEP_WISHES } from '../../../ops/exec/step-wishes';
 import { cacheImports } from './cache-imports';
 import { readSbom, type SbomOptions } from './sbom-options';
 import { parseUlimits } from './ulimits';
@@ -27,7 +27,7 @@ export interface BuildOptions {
   readonly resolveMode: ResolveMode;
   readonly network: NetMode;
   /** The name of another one, which steps have in their description. */
-  readonly stepNetwork: string;
+  readonly stepWishes: string;
   /** Bytes of /dev/shm; 0: the default. */
   readonly shmSize: bigint;
   readonly ulimits: readonly Ulimit[];
@@ -58,7 +58,7 @@ export function readOptions(options: Options): BuildOptions {
     hostname: get('build-arg:BUILDKIT_SANDBOX_HOSTNAME') === '' ? get('hostname') : get('build-arg:BUILDKIT_SANDBOX_HOSTNAME'),
     resolveMode: parseResolveMode(get('image-resolve-mode')),
     network: parseNetwork(get('force-network-mode')),
-    stepNetwork: get(STEP_NETWORK),
+    stepWishes: get(STEP_WISHES),
     shmSize: about('failed to parse shm size', () => parseSize(get('shm-size'))),
     ulimits: about('failed to parse ulimit', () => parseUlimits(get('ulimit'))),
     lint: check === undefined ? undefined : about('failed to parse build-arg:BUILDKIT_DOCKERFILE_CHECK', () => parseLintOptions(check)),
