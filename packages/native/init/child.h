@@ -62,6 +62,7 @@ struct child {
 	uint32_t seccomp_flags;
 	const uint8_t *seccomp;
 	uint64_t seccomp_bytes;
+	const struct plan_op *landlock; /* of the plan's last operations, or NULL */
 	int start_hook_count;
 	pid_t self; /* our pid as the parent sees it */
 	int listener; /* where start connects when nobody keeps the hand-shake, or -1 */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "init/child.h"
+#include "init/landlock.h"
 
 #define PASSWD_LIMIT (1 << 20)
 
@@ -153,6 +154,7 @@ void do_exec(struct child *c, struct plan_op *op) {
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (c->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) child_fail(c, errno, "set no_new_privs");
+	landlock_enter(c); /* before a filter that may not know of it */
 	if (!c->no_new_privs) load_seccomp(c); /* needs CAP_SYS_ADMIN */
 	caps_final(c);
 	if (c->no_new_privs) load_seccomp(c);

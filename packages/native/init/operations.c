@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "init/child.h"
+#include "init/landlock.h"
 
 static void bring_loopback_up(struct child *c) {
 	struct ifreq request = {.ifr_name = "lo"};
@@ -138,6 +139,7 @@ void child_run(struct child *c, struct plan_op *op) {
 		if (syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, (int)op->f[0].n)) child_fail(c, errno, "set the i/o priority");
 		return;
 	case PLAN_HOOK: hook(c, op); return;
+	case PLAN_LANDLOCK: landlock_take(c, op); return;
 	case PLAN_NO_NEW_PRIVS: c->no_new_privs = true; return;
 	case PLAN_CAPS: do_caps(c, op); return;
 	case PLAN_USER: do_user(c, op); return;

@@ -88,6 +88,7 @@ enum plan_kind { PLAN_CREATE = 1, PLAN_EXEC = 2 };
 	X(REMOUNT, 0x0321, "sv88")       /* path of a mount, options of its file system, MOUNT_ATTR_* to set and to clear */ \
 	X(MEMPOLICY, 0x0322, "4b")       /* MPOL_* with its flags, nodes as a mask */                        \
 	X(AFFINITY_FINAL, 0x0323, "b")   /* processors of the program; empty = all */                        \
+	X(LANDLOCK, 0x0324, "8vw")       /* LANDLOCK_ACCESS_FS_* that need a rule, paths, what each allows */ \
 	X(EXEC_CODE, 0x031f, "vv4")           /* args, env, 1 = set HOME from /etc/passwd when missing */
 // clang-format on
 

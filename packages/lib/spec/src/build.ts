@@ -10,6 +10,7 @@ import { type JoinedPids, namespacesOf } from './namespaces';
 import { protectedPaths } from './paths';
 import { capabilitySets, consoleSize, ociUser } from './process';
 import { limitsOf, rlimitsOf } from './resources';
+import { LANDLOCK_ANNOTATION } from '@gantry/oci/landlock';
 import { compileSeccomp, type SeccompProfile } from '@gantry/oci/seccomp';
 import { parseSecurityOptions } from './security-options';
 import type { ResolvedUser } from './user-database';
@@ -51,6 +52,7 @@ const DEFAULT_CGROUP_PARENT = '/gantry';
 export async function buildSpec(input: SpecInput): Promise<Spec> {
   const { config, host } = input;
   const security = parseSecurityOptions(host.SecurityOpt);
+  const annotations = { ...host.Annotations, ...(security.landlock === '' ? {} : { [LANDLOCK_ANNOTATION]: security.landlock }) };
   const capabilities = effectiveCapabilities(host.CapAdd, host.CapDrop, host.Privileged);
   const size = consoleSize(host);
   const rlimits = rlimitsOf(host);
@@ -93,7 +95,7 @@ export async function buildSpec(input: SpecInput): Promise<Spec> {
       ? {}
       : { hostname: input.hostname, ...(config.Domainname === '' ? {} : { domainname: config.Domainname }) }),
     mounts: mountsOf({ ...host, writableCgroups: security.writableCgroups ?? host.Privileged }, input.mounts, input.files, input.remap),
-    ...(Object.keys(host.Annotations).length === 0 ? {} : { annotations: { ...host.Annotations } }),
+    ...(Object.keys(annotations).length === 0 ? {} : { annotations }),
     linux,
   };
 }

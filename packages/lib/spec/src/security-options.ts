@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { invalidArgument } from '@gantry/rpc';
+import { parseLandlock } from '@gantry/oci/landlock';
 import { parseSeccompProfile, type SeccompProfile } from '@gantry/oci/seccomp';
 
 export interface SecurityOptions {
@@ -10,6 +11,8 @@ export interface SecurityOptions {
   readonly systemPathsUnconfined: boolean;
   /** Whether the cgroup file system may be written to; undefined: a privileged container may. */
   readonly writableCgroups: boolean | undefined;
+  /** Rules of the kernel's Landlock, as the annotation has them; empty: none. */
+  readonly landlock: string;
 }
 
 function hasAppArmor(): boolean {
@@ -26,6 +29,7 @@ export function parseSecurityOptions(options: readonly string[]): SecurityOption
   let seccomp: SecurityOptions['seccomp'] = 'default';
   let systemPathsUnconfined = false;
   let writableCgroups: boolean | undefined;
+  const landlock: string[] = [];
   for (const option of options) {
     if (option === 'no-new-privileges') {
       noNewPrivileges = true;
@@ -65,11 +69,15 @@ export function parseSecurityOptions(options: readonly string[]): SecurityOption
       case 'writable-cgroups':
         writableCgroups = truth(value, option);
         break;
+      case 'landlock':
+        parseLandlock(value);
+        landlock.push(value);
+        break;
       default:
         throw invalidArgument(`invalid --security-opt 2: "${option}"`);
     }
   }
-  return { noNewPrivileges, seccomp, systemPathsUnconfined, writableCgroups };
+  return { noNewPrivileges, seccomp, systemPathsUnconfined, writableCgroups, landlock: landlock.join(',') };
 }
 
 /** Go's spellings of true and false, which clients send. */

@@ -59,6 +59,7 @@ it('decides the conditions of the default seccomp profile', () => {
 
 it('reads security options', () => {
   expect(parseSecurityOptions(['no-new-privileges', 'seccomp=unconfined', 'label=disable'])).toEqual({
+    landlock: '',
     noNewPrivileges: true,
     seccomp: 'unconfined',
     systemPathsUnconfined: false,
@@ -89,4 +90,10 @@ it('keeps cgroups below their hierarchy', () => {
   expect(cgroupsPath('../../up', 'id')).toBe('/up/id');
   expect(cgroupsPath('a/../../../b/c/..', 'id')).toBe('/b/id');
   expect(cgroupsPath('..', 'id')).toBe('/gantry/id');
+});
+
+it('adds up Landlock rules', () => {
+  expect(parseSecurityOptions(['landlock=rx:/usr,ro:/etc', 'landlock=rw:/data']).landlock).toBe('rx:/usr,ro:/etc,rw:/data');
+  expect(parseSecurityOptions([]).landlock).toBe('');
+  expect(() => parseSecurityOptions(['landlock=/data'])).toThrow('invalid Landlock rule "/data"');
 });

@@ -13,6 +13,7 @@ import { compileHooks } from './hooks';
 import { checkLabels } from './labels';
 import { compileMemoryPolicy } from './memory-policy';
 import { compileMount, type IdMap, type MountContext } from './mounts';
+import { compileLandlock } from './landlock';
 import { compileNamespaces, formatMap, type Namespaces } from './namespaces';
 import { compileNetDevices } from './net-devices';
 import { compilePersonality } from './personality';
@@ -104,6 +105,7 @@ export function createOperations(
       userNamespace,
       startHooks: hooks.start,
       processors: new Uint8Array(),
+      landlock: compileLandlock(spec),
       warnings,
     }),
   ];

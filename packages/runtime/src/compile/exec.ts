@@ -7,6 +7,7 @@ import { compileListener } from '../seccomp/listener';
 import type { ExecOptions, ExecPlan, ExecTarget } from './contract';
 import { parseList } from './cpus';
 import { checkLabels } from './labels';
+import { compileLandlock } from './landlock';
 import { compileMemoryPolicy } from './memory-policy';
 import { compilePersonality } from './personality';
 import { checkProcess, compileLimits, compileProcess } from './process';
@@ -42,6 +43,7 @@ export function compileExec(process: Process, target: ExecTarget, options: ExecO
       userNamespace: (target.spec.linux?.namespaces ?? []).some((n) => n.type === 'user'),
       startHooks: [],
       processors: final ? parseList(final, 'process.execCPUAffinity.final') : new Uint8Array(),
+      landlock: compileLandlock(target.spec),
       warnings,
     }),
   ];

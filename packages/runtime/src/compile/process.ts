@@ -16,6 +16,8 @@ export interface ProcessContext {
   readonly startHooks: readonly Operation[];
   /** Processors of the program itself; empty = all that its cgroup has. */
   readonly processors: Uint8Array;
+  /** The bundle's own, which an exec shares. */
+  readonly landlock: readonly Operation[];
   readonly warnings: string[];
 }
 
@@ -67,6 +69,7 @@ export function compileProcess(process: Process, context: ProcessContext): Opera
   if (process.ioPriority?.class) list.push(compileIoPriority(process.ioPriority));
   list.push(...context.startHooks);
   list.push(['AFFINITY_FINAL', context.processors]);
+  list.push(...context.landlock);
   if (process.noNewPrivileges) list.push(['NO_NEW_PRIVS']);
   list.push(compileCapabilities(process.capabilities, context.userNamespace, context.warnings));
   list.push(['CWD', process.cwd]);

@@ -52,6 +52,7 @@ export const operations = {
   REMOUNT: [0x0321, 'sv88'],
   MEMPOLICY: [0x0322, '4b'],
   AFFINITY_FINAL: [0x0323, 'b'],
+  LANDLOCK: [0x0324, '8vw'],
 } as const satisfies Record<string, readonly [code: number, format: string]>;
 
 export type OperationName = keyof typeof operations;

@@ -34,6 +34,7 @@ import { type PlannedNetworks, planNetworks, withoutDefaultBridge } from './netw
 import { nowText } from '../../core/time';
 import { checkRemap } from '../start/remap';
 import { validateConfig } from '../validate/validate-config';
+import { checkLandlock } from '../validate/landlock';
 import { discardWeights } from '../validate/discard';
 import { validateHostConfig } from '../validate/validate-host-config';
 import { joinedContainer } from '../validate/validate-modes';
@@ -106,7 +107,7 @@ async function plan(engine: Engine, ctx: CallContext, id: string, request: Creat
   const networking = engine.settings.defaultBridge ? request.networkingConfig : withoutDefaultBridge(request.networkingConfig);
   await checkEndpoints(networking?.EndpointsConfig ?? {}, async (ref) => (await engine.network.getNetwork(ctx, { ref })).network);
   const host = applyDefaults(engine, withUnhealthyLabel(HostConfig.create(request.hostConfig), request.config.Labels));
-  engine.runtimes.get(host.Runtime ?? '');
+  checkLandlock(host, engine.runtimes.get(host.Runtime ?? '').driver);
   const platform = request.platform === '' ? undefined : parsePlatform(request.platform);
   if (request.config.Image === '') commandOf(request.config); // docker's first word on a request that says nothing
   const image = await resolveImage(engine, ctx, request.config.Image, platform);

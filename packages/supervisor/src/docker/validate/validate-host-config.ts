@@ -1,6 +1,7 @@
 import type { ContainerConfig, HostConfig } from '@gantry/api/gantry/engine/v1/types';
 import { invalidArgument } from '@gantry/rpc';
-import { capabilityName, parseSecurityOptions, validateResources } from '@gantry/spec';
+import { capabilityName, validateResources } from '@gantry/spec';
+import { landlockOf } from './landlock';
 import { unhealthyAction } from '../health/on-failure';
 import { validateLogConfig } from '../logs/options/validate';
 import { parsePort } from './validate-config';
@@ -41,7 +42,7 @@ export function validateHostConfig(host: HostConfig, config: ContainerConfig, is
   }
   for (const name of host.CapAdd) capabilityName(name, 'CapAdd');
   for (const name of host.CapDrop) capabilityName(name, 'CapDrop');
-  parseSecurityOptions(host.SecurityOpt);
+  landlockOf(host);
   for (const name of Object.keys(host.PortBindings)) validatePortBinding(name, host);
   for (const rule of host.DeviceCgroupRules) {
     if (!/^[acb] ([0-9]+|\*):([0-9]+|\*) [rwm]{1,3}$/.test(rule)) throw invalidArgument(`invalid device cgroup rule format: '${rule}'`);
