@@ -73,7 +73,7 @@ function runningRecord(needs: Needs, id: string): DockerRecord | undefined {
 
 function networksOf(pid: number): Record<string, object> {
   try {
-    return networkSample(readFileSync(`/proc/${pid}/net/dev`, 'latin1'));
+    return networkSample(readFileSync(`/proc/${pid}/net/dev`, 'utf8'));
   } catch {
     return {}; // it ended meanwhile
   }

@@ -24,7 +24,7 @@ export interface HostCpu {
 }
 
 /** proc_stat(5): a line of all CPUs, and then one for each that is online. */
-export function hostCpu(stat = readFileSync('/proc/stat', 'latin1')): HostCpu {
+export function hostCpu(stat = readFileSync('/proc/stat', 'utf8')): HostCpu {
   const [, ...ticks] = stat.slice(0, stat.indexOf('\n')).trim().split(/\s+/);
   return {
     nanos: ticks.slice(0, 7).reduce((sum, text) => sum + Number(text), 0) * 10_000_000,
