@@ -60,4 +60,30 @@ describe('pods live through the death of every service', () => {
     expect((await runtime.podSandboxStatus(ctx, { podSandboxId, verbose: false })).status?.state).toBe(PodSandboxState.SANDBOX_READY);
     await expect(runtime.runPodSandbox(ctx, { config: podNamed('crash'), runtimeHandler: '' })).rejects.toThrow('is reserved for');
   });
+
+  test('what the kernel killed for its memory while gantry-cri was down is told so', async () => {
+    const { runtime } = cri as CriClient;
+    const { podSandboxId } = await runtime.runPodSandbox(ctx, { config: podNamed('oom'), runtimeHandler: '' });
+    pods.push(podSandboxId);
+    const linux = { resources: { memoryLimitInBytes: 16n * 1024n * 1024n } };
+    const script = 'until test -e /dev/shm/go; do sleep 0.1; done; sleep 1; exec tail /dev/zero';
+    const config = containerNamed('eater', image, { command: ['sh', '-c', script], linux });
+    const { containerId } = await runtime.createContainer(ctx, { podSandboxId, config, sandboxConfig: podNamed('oom') });
+    await runtime.startContainer(ctx, { containerId });
+    await runtime.execSync(ctx, { containerId, cmd: ['touch', '/dev/shm/go'], timeout: 0n });
+    const [pid = 0] = engine.pids('gantry-cri');
+    process.kill(pid, 'SIGSTOP'); // it hears nothing, and dies without having heard
+    try {
+      const tasks = ['-a', `${engine.run}/supervisor.sock`, '-n', 'k8s.io', 'tasks', 'ls'];
+      await until('the end', async () =>
+        (await engine.onHost('ctr', tasks)).stdout.split('\n').some((line) => line.startsWith(containerId) && line.includes('STOPPED')),
+      );
+    } finally {
+      process.kill(pid, 'SIGKILL');
+    }
+    await until('gantry-cri to be back', () => engine.pids('gantry-cri').some((other) => other !== pid));
+    const status = async () => (await runtime.containerStatus(ctx, { containerId, verbose: false })).status;
+    await until('the exit', async () => (await status())?.state === ContainerState.CONTAINER_EXITED);
+    expect(await status()).toMatchObject({ exitCode: 137, reason: 'OOMKilled' });
+  }, 120_000);
 });

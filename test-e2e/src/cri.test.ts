@@ -317,10 +317,6 @@ describe("Kubernetes' container runtime interface", () => {
       await expect(create(pod, 'priv', { linux: { securityContext: { privileged: true } } })).rejects.toThrow(
         'no privileged container allowed',
       );
-      await expect(create(pod, 'cdi', { CDIDevices: [{ name: 'vendor.com/gpu=0' }] })).rejects.toMatchObject({
-        kind: 'notImplemented',
-        message: expect.stringContaining('CDI_devices') as string,
-      });
     });
 
     test('what kubelet wants of a pod that is guaranteed its resources is done as far as this process may; page sizes without a limit limit nothing', async () => {

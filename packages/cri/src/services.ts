@@ -3,6 +3,7 @@ import { ImagesService } from '@gantry/api/containerd/services/images/v1/images'
 import { SnapshotsService } from '@gantry/api/containerd/services/snapshots/v1/snapshots';
 import { EventsService } from '@gantry/api/containerd/services/events/v1/events';
 import { ControllerService, StoreService } from '@gantry/api/containerd/services/sandbox/v1/sandbox';
+import { MountsService } from '@gantry/api/containerd/services/mounts/v1/mounts';
 import { IntrospectionService } from '@gantry/api/containerd/services/introspection/v1/introspection';
 import { TasksService } from '@gantry/api/containerd/services/tasks/v1/tasks';
 import { TreesServiceService } from '@gantry/api/gantry/images/v1/trees';
@@ -29,6 +30,8 @@ export interface Services {
   readonly imageStore: ServiceClient<typeof ImagesServiceService>;
   readonly trees: ServiceClient<typeof TreesServiceService>;
   readonly snapshots: ServiceClient<typeof SnapshotsService>;
+  /** Mounts that are held on the host. */
+  readonly mounts: ServiceClient<typeof MountsService>;
   /** Pods on the network of a CNI configuration. */
   readonly cni: ServiceClient<typeof PodNetworkServiceService>;
   readonly network: ServiceClient<typeof NetworkServiceService>;
@@ -52,6 +55,7 @@ export function connectServices(socket: (name: string) => string): Services & { 
     imageStore: images.client(ImagesServiceService),
     trees: images.client(TreesServiceService),
     snapshots: images.client(SnapshotsService),
+    mounts: supervisor.client(MountsService),
     cni: network.client(PodNetworkServiceService),
     network: network.client(NetworkServiceService),
     close() {

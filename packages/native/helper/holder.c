@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <net/if.h>
 #include <sched.h>
 #include <signal.h>
@@ -56,13 +57,54 @@ static int set_sysctl(char *word) {
 	return n == (ssize_t)strlen(value) ? 0 : -1;
 }
 
+static void spare_memory_killer(void) {
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	if (fd < 0) return;
+	(void)!write(fd, "-998", 4);
+	close(fd);
+}
+
+static int write_map(pid_t pid, const char *name, const char *map) {
+	char path[64];
+	snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0) return errno;
+	ssize_t n = write(fd, map, strlen(map));
+	int failed = n == (ssize_t)strlen(map) ? 0 : n < 0 ? errno : EINVAL;
+	close(fd);
+	return failed;
+}
+
+// A user namespace of its own, whose maps a process outside writes: only there is the right to. Its root from here on.
+static int enter_user(const char *uids, const char *gids) {
+	int go[2], status = 0;
+	pid_t self = getpid(), mapper;
+	if (pipe2(go, O_CLOEXEC) < 0) return -1;
+	mapper = fork();
+	if (mapper < 0) return -1;
+	if (mapper == 0) {
+		char word;
+		close(go[1]);
+		if (read(go[0], &word, 1) != 1) _exit(ECANCELED);
+		int failed = write_map(self, "uid_map", uids);
+		_exit(failed ? failed : write_map(self, "gid_map", gids));
+	}
+	close(go[0]);
+	int failed = unshare(CLONE_NEWUSER) < 0 ? errno : 0;
+	if (!failed && write(go[1], "g", 1) != 1) failed = errno;
+	close(go[1]);
+	while (waitpid(mapper, &status, 0) < 0 && errno == EINTR) {}
+	if (!failed && status != 0) failed = WIFEXITED(status) ? WEXITSTATUS(status) : ECANCELED;
+	if (!failed && (setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)) failed = errno;
+	errno = failed;
+	return failed ? -1 : 0;
+}
+
 // Nothing but the kernel's own is kept: no file, no memory of the helper's that is written to.
 static void hold(void) {
 	sigset_t set;
 	prctl(PR_SET_NAME, "gantry-pod");
-	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-	if (fd >= 0) (void)!write(fd, "-998", 4);
-	for (fd = 0; fd < 1024; fd++) close(fd);
+	for (int fd = 0; fd < 1024; fd++) close(fd);
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_SETMASK, &set, NULL);
@@ -74,6 +116,7 @@ static void hold(void) {
 
 int holder_run(int socket, struct frame *frame) {
 	const char *hostname = wire_get(frame, "hostname", NULL);
+	const char *uids = wire_get(frame, "uids", NULL), *gids = wire_get(frame, "gids", NULL);
 	size_t length = 0;
 	const char *list = wire_get(frame, "sysctls", &length);
 	char **sysctls = wire_words(list, list ? length : 0);
@@ -81,6 +124,8 @@ int holder_run(int socket, struct frame *frame) {
 	            (wire_int(frame, "uts", 0) ? CLONE_NEWUTS : 0) | (wire_int(frame, "pid", 0) ? CLONE_NEWPID : 0);
 	char answer[64];
 
+	spare_memory_killer(); // the root of a user namespace may not
+	if (uids && *uids && enter_user(uids, gids ? gids : "") < 0) return refuse(socket, frame, "user namespace", errno);
 	if (unshare(flags) < 0) return refuse(socket, frame, "new namespaces", errno);
 	if (flags & CLONE_NEWUTS && hostname && *hostname && sethostname(hostname, strlen(hostname)) < 0)
 		return refuse(socket, frame, "hostname", errno);

@@ -20,6 +20,7 @@ import { engineSettings, factsOf } from './settings';
 import { Envelopes } from './core/events';
 import { DockerEvents, type EventBounds, followBuilder, openEventJournal, tellJournal } from './docker/events';
 import { Database } from './core/records';
+import { noteOom } from './containerd/tasks/oom-note';
 import { noPods, podContainers, refusingPods } from './docker/pods';
 import { openDockerRecords } from './docker/records';
 import { openSandboxes } from './core/sandboxes';
@@ -50,7 +51,10 @@ export function compose(service: ServiceContext<SupervisorConfig>): Running<Supe
   };
   const tasks = connectTasks(connections.shim);
   const taskEvents = subscribeTaskEvents(connections.shim, logger);
-  taskEvents.onEvent(({ namespace, topic, timestamp, event }) => envelopes.forward({ namespace, topic, timestamp, event }));
+  taskEvents.onEvent(({ namespace, topic, timestamp, event }) => {
+    noteOom(records, { namespace, topic, event });
+    envelopes.forward({ namespace, topic, timestamp, event });
+  });
   const ensureNamespace = (name: string): void => {
     if (records.namespaces.get(name) === undefined) records.namespaces.create(name, {});
   };

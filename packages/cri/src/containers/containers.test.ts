@@ -8,8 +8,10 @@ import {
   Signal,
 } from '@gantry/api/runtime/v1/api';
 import type { Pod } from '../sandboxes/pod';
+import { apparmorOf } from './apparmor';
 import { checkContainer } from './check';
 import { lowestScore } from './oom-score';
+import { devicesOf } from './devices';
 import { cgroupOf, resourcesOf } from './resources';
 import { seccompOf } from './seccomp';
 import { reasonOf, stateOf } from './settle';
@@ -110,6 +112,35 @@ test('which system calls it may make', async () => {
   await expect(seccompOf(security({ seccomp: { profileType: 2, localhostRef: '/nosuch' } }))).rejects.toThrow('"/nosuch" cannot be used');
 });
 
+test('a profile of AppArmor is one that the kernel has, and none is refused where it has no AppArmor', () => {
+  const of = (change: object, loaded?: string[]) => apparmorOf(security(change), loaded && new Set(loaded));
+  expect(of({})).toBeUndefined();
+  expect(of({ apparmor: { profileType: 1 } })).toBeUndefined();
+  for (const change of [
+    { apparmor: { profileType: 0 } },
+    { apparmor: { profileType: 2, localhostRef: 'x' } },
+    { apparmorProfile: 'localhost/x' },
+  ])
+    expect(() => of(change)).toThrow('apparmor is not supported');
+  expect(of({}, ['docker-default', 'x'])).toBe('docker-default');
+  expect(of({ privileged: true }, ['docker-default'])).toBeUndefined();
+  expect(of({ apparmor: { profileType: 0 } }, ['x'])).toBeUndefined();
+  expect(of({ apparmor: { profileType: 1 } }, ['docker-default'])).toBeUndefined();
+  expect(of({ apparmor: { profileType: 2, localhostRef: 'x' } }, ['x'])).toBe('x');
+  expect(of({ apparmorProfile: 'localhost/x' }, ['x'])).toBe('x');
+  expect(of({ apparmorProfile: 'unconfined' }, ['docker-default'])).toBeUndefined();
+  expect(() => of({ apparmor: { profileType: 2, localhostRef: 'y' } }, ['x'])).toThrow('apparmor profile not found y');
+  expect(() => of({ apparmorProfile: 'nonsense' }, ['x'])).toThrow('invalid security profile "nonsense"');
+});
+
+test('devices that nobody describes are told by their names, from wherever they are asked for', async () => {
+  const asked = (change: object) => devicesOf([], ContainerConfig.fromPartial(change), { warn: () => undefined });
+  expect(await asked({})).toEqual([]);
+  await expect(asked({ CDIDevices: [{ name: 'v/x=0' }], annotations: { 'cdi.k8s.io/p': 'v/x=0,v/x=1', other: 'v/x=2' } })).rejects.toThrow(
+    'CDI device injection failed: unresolvable CDI devices v/x=0, v/x=1',
+  );
+});
+
 test('a container is what its record and its task say', () => {
   const of = (change: object, status?: Status) =>
     stateOf({ facts: { startedAt: '', ...change } } as never, status === undefined ? undefined : { status });
@@ -127,15 +158,17 @@ test('a container is what its record and its task say', () => {
 });
 
 test.each([
-  [{ CDIDevices: [{ name: 'v/x=0' }] }, 'CDI_devices'],
-  [{ mounts: [{ containerPath: '/a', image: {} }] }, 'mount "/a": image volumes'],
+  [{ mounts: [{ containerPath: '/a', hostPath: '/a', image: {} }] }, 'mount "/a": host_path must be empty'],
+  [{ mounts: [{ containerPath: '/a', image: { image: 'x' } }] }, 'mount "/a": readonly must be true'],
+  [{ mounts: [{ containerPath: '/a', image: {}, readonly: true }] }, 'mount "/a": image must be named'],
+  [{ mounts: [{ containerPath: '/a', hostPath: '/a', imageSubPath: 'x' }] }, 'image_sub_path needs image'],
+  [{ mounts: [{ containerPath: '/a', hostPath: '/a', mountOptions: ['noexec', 'upperdir=/'] }] }, 'mount_options: "upperdir=/"'],
+  [{ mounts: [{ containerPath: '/a', hostPath: '/a', uidMappings: [{ hostId: 1, containerId: 0, length: 1 }] }] }, 'come together'],
   [{ mounts: [{ containerPath: '/a' }] }, 'host_path must be set'],
   [{ mounts: [{ containerPath: '/a', hostPath: '/a', recursiveReadOnly: true }] }, 'needs readonly'],
   [{ mounts: [{ containerPath: '/a', hostPath: '/a', readonly: true, recursiveReadOnly: true, propagation: 1 }] }, 'to be private'],
   [{ linux: { securityContext: { privileged: true } } }, 'no privileged container allowed'],
-  [{ linux: { securityContext: { capabilities: { addAmbientCapabilities: ['X'] } } } }, 'add_ambient_capabilities'],
   [{ linux: { securityContext: { selinuxOptions: { type: 'x' } } } }, 'selinux_options'],
-  [{ linux: { securityContext: { apparmor: { profileType: 2 } } } }, 'apparmor'],
 ])('%j is refused by name', (change, words) => {
   const pod = { id: 'p', config: PodSandboxConfig.create() } as Pod;
   expect(() => checkContainer(ContainerConfig.fromPartial({ metadata: { name: 'c' }, ...change }), pod, { selinux: false })).toThrow(words);

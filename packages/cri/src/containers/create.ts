@@ -11,8 +11,12 @@ import { placesOf } from '../sandboxes/files';
 import type { Needs } from '../sandboxes/needs';
 import type { Pod } from '../sandboxes/pod';
 import { stateOf } from '../sandboxes/status';
+import { idsOf } from '../sandboxes/userns';
+import { apparmorOf, loadedProfiles } from './apparmor';
 import { checkContainer, hasSelinux } from './check';
+import { devicesOf } from './devices';
 import { findContainer } from './find';
+import { type ImageVolume, layImageVolumes, removeImageVolumes } from './image-volumes';
 import { type ContainerFacts, extensionsOf } from './record';
 import { taskOf } from './settle';
 import { stopSignalOf } from './signals';
@@ -36,10 +40,11 @@ export async function createContainer(needs: Needs, caller: CallContext, request
   const { name, attempt } = config.metadata ?? { name: '', attempt: 0 };
   needs.names.reserve('container', `${name}_${pod.id}_${attempt}`, id);
   const ctx = detached(caller);
+  const volumes: ImageVolume[] = [];
   try {
-    await make(needs, ctx, { id, pod, holder: pid, image, config });
+    await make(needs, ctx, { id, pod, holder: pid, image, config, volumes });
   } catch (error) {
-    await undo(needs, ctx, id, image);
+    await undo(needs, ctx, id, { image, volumes });
     throw error;
   }
   await needs.events.tellOf(ctx, pod.id, id, ContainerEventType.CONTAINER_CREATED_EVENT);
@@ -52,9 +57,11 @@ interface Wish {
   readonly holder: number;
   readonly image: KnownImage;
   readonly config: ContainerConfig;
+  /** Images that it mounts, as far as they were made. */
+  readonly volumes: ImageVolume[];
 }
 
-async function make(needs: Needs, ctx: CallContext, { id, pod, holder, image, config }: Wish): Promise<void> {
+async function make(needs: Needs, ctx: CallContext, { id, pod, holder, image, config, volumes }: Wish): Promise<void> {
   const { services } = needs;
   const { snapshotter, chainId } = image.stored;
   await services.snapshots.prepare(ctx, { snapshotter, key: id, parent: chainId, labels: {} });
@@ -73,6 +80,9 @@ async function make(needs: Needs, ctx: CallContext, { id, pod, holder, image, co
     image: imageConfig,
     user,
     systemd: needs.config['cgroup-driver'] === 'systemd',
+    volumes: await layImageVolumes(needs, ctx, { id, mounts: config.mounts, ids: idsOf(pod.config), made: volumes }),
+    devices: await devicesOf(needs.config['cdi-spec-dirs'], config, needs.logger),
+    apparmor: apparmorOf(security, await loadedProfiles()),
   });
   const facts: ContainerFacts = {
     podId: pod.id,
@@ -82,6 +92,7 @@ async function make(needs: Needs, ctx: CallContext, { id, pod, holder, image, co
     logPath: pod.config.logDirectory === '' || config.logPath === '' ? '' : join(pod.config.logDirectory, config.logPath),
     stopSignal: stopSignalOf(config.stopSignal, imageConfig.StopSignal),
     startedAt: '',
+    ...(volumes.length === 0 ? {} : { volumes }),
   };
   await services.containers.create(ctx, {
     container: {
@@ -108,9 +119,12 @@ async function targetOf(needs: Needs, ctx: CallContext, text: string): Promise<n
   return task.pid;
 }
 
-async function undo({ services, names, logger }: Needs, ctx: CallContext, id: string, { stored }: KnownImage): Promise<void> {
+async function undo(needs: Needs, ctx: CallContext, id: string, { image, volumes }: Pick<Wish, 'image' | 'volumes'>): Promise<void> {
+  const { services, names, logger } = needs;
+  const { stored } = image;
   const steps: (() => Promise<unknown>)[] = [
     () => services.containers.delete(ctx, { id }),
+    () => removeImageVolumes(needs, ctx, volumes),
     () => services.snapshots.remove(ctx, { snapshotter: stored.snapshotter, key: id }),
   ];
   for (const step of steps)

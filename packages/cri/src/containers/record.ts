@@ -3,6 +3,7 @@ import type { Container as Record_ } from '@gantry/api/containerd/services/conta
 import type { Any } from '@gantry/api/google/protobuf/any';
 import { ContainerConfig } from '@gantry/api/runtime/v1/api';
 import type { Spec } from '@gantry/oci';
+import type { ImageVolume } from './image-volumes';
 import { nanosOf } from '../sandboxes/pod';
 
 const CONFIG = 'gantry.io/cri.config';
@@ -30,6 +31,8 @@ export interface ContainerFacts {
   /** As `at`; empty: it was not started. */
   readonly startedAt: string;
   readonly ended?: Ended;
+  /** Images that it mounts. */
+  readonly volumes?: readonly ImageVolume[];
 }
 
 /** A container of a pod: the supervisor's record, read. */

@@ -1,6 +1,7 @@
 import { ContainerEventType } from '@gantry/api/runtime/v1/api';
 import { type CallContext, detached, ignore } from '@gantry/rpc';
 import type { Needs } from '../sandboxes/needs';
+import { removeImageVolumes } from './image-volumes';
 import { stopContainer } from './stop';
 import type { Contained } from './record';
 
@@ -14,6 +15,7 @@ export async function removeContainer(needs: Needs, caller: CallContext, contain
   await services.tasks.delete(ctx, { containerId: id }).catch(gone);
   await services.containers.delete(ctx, { id }).catch(gone);
   await services.snapshots.remove(ctx, { snapshotter: record.snapshotter, key: id }).catch(gone);
+  await removeImageVolumes(needs, ctx, container.facts.volumes ?? []);
   needs.names.release(id);
   await needs.events.tellOf(ctx, container.facts.podId, id, ContainerEventType.CONTAINER_DELETED_EVENT);
 }

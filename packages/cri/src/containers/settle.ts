@@ -11,6 +11,8 @@ import type { Contained, Ended } from './record';
 /** What a container ends with whose task is gone without a word. */
 const LOST = 255;
 const OOM_CODE = 137;
+/** On a record: the supervisor heard of it, whoever else was there. */
+const OOM = 'gantry.io/oom';
 
 /** The task of a container; undefined: it has none. */
 export async function taskOf({ services }: Pick<Needs, 'services'>, ctx: CallContext, id: string): Promise<Process | undefined> {
@@ -59,7 +61,7 @@ async function settle(needs: Needs, ctx: CallContext, container: Contained, task
       : {
           code: task.exitStatus,
           at: String(nanosOf(task.exitedAt)),
-          reason: reasonOf(task.exitStatus, needs.events.sawOom(container.id)),
+          reason: reasonOf(task.exitStatus, needs.events.sawOom(container.id) || Object.hasOwn(container.record.extensions, OOM)),
           message: '',
         };
   const done = await note(needs, ctx, { container, change: { ended } });

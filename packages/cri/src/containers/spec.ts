@@ -2,15 +2,22 @@ import { mkdir, stat } from 'node:fs/promises';
 import { isAbsolute, posix } from 'node:path';
 import { MountRecord } from '@gantry/api/gantry/engine/v1/record';
 import { ContainerConfig as EngineConfig, HostConfig } from '@gantry/api/gantry/engine/v1/types';
-import { type ContainerConfig, MountPropagation, NamespaceMode, type NamespaceOption } from '@gantry/api/runtime/v1/api';
+import {
+  type ContainerConfig,
+  type LinuxContainerSecurityContext,
+  MountPropagation,
+  NamespaceMode,
+  type NamespaceOption,
+} from '@gantry/api/runtime/v1/api';
 import { detectCgroups, hasCode } from '@gantry/linux';
-import type { ImageContainerConfig, LinuxNamespace, Spec } from '@gantry/oci';
+import type { ImageContainerConfig, LinuxNamespace, Mount, Process, Spec } from '@gantry/oci';
 import { compileSeccomp, defaultSeccompProfile } from '@gantry/oci/seccomp';
-import { buildSpec, effectiveCapabilities, type ResolvedUser } from '@gantry/spec';
+import { buildSpec, capabilityName, effectiveCapabilities, type KnownDevice, type ResolvedUser, withDevices } from '@gantry/spec';
 import { unknown } from '../failures';
 import { hostnameOf, type PodPlaces } from '../sandboxes/files';
 import { isHostNetwork, namespacesOf, type Pod } from '../sandboxes/pod';
 import { possibleScore } from './oom-score';
+import { idsOf, rangeOf } from '../sandboxes/userns';
 import { cgroupOf, resourcesOf } from './resources';
 import { seccompOf } from './seccomp';
 
@@ -26,6 +33,11 @@ export interface SpecWish {
   readonly image: ImageContainerConfig;
   readonly user: ResolvedUser;
   readonly systemd: boolean;
+  /** Where on the host the images are that it mounts, by their place in the container. */
+  readonly volumes: ReadonlyMap<string, string>;
+  /** Devices that it asks for by name, and the profile of AppArmor that it is under. */
+  readonly devices: readonly KnownDevice[];
+  readonly apparmor: string | undefined;
 }
 
 /** A container's config.json: the engine's own way of making one, in kubelet's words. */
@@ -35,6 +47,7 @@ export async function specOf(wish: SpecWish): Promise<Spec> {
   const profile = await seccompOf(security);
   const capAdd = security?.capabilities?.addCapabilities ?? [];
   const capDrop = security?.capabilities?.dropCapabilities ?? [];
+  const ids = idsOf(pod.config);
   const privileged = security?.privileged === true;
   const hostIpc = namespacesOf(pod.config).ipc === NamespaceMode.NODE;
   const host = HostConfig.fromPartial({
@@ -64,7 +77,7 @@ export async function specOf(wish: SpecWish): Promise<Spec> {
       WorkingDir: config.workingDir || image.WorkingDir || '/',
     }),
     host,
-    mounts: await Promise.all(config.mounts.map(mountOf)),
+    mounts: await Promise.all(config.mounts.map((mount) => mountOf(mount, wish.volumes))),
     files: {
       resolvConf: `${places.folder}/resolv.conf`,
       hostname: `${places.folder}/hostname`,
@@ -74,13 +87,16 @@ export async function specOf(wish: SpecWish): Promise<Spec> {
     user,
     hostname: hostnameOf(pod.config),
     joined: {},
+    remap: ids === undefined ? undefined : { ...ids, volumes: new Set(), joined: wish.holder },
     cgroupVersion: detectCgroups().mode === 'v2' ? 2 : 1,
     defaultSeccomp: 'unconfined',
   });
   const compiled = profile === 'unconfined' ? undefined : profile === 'default' ? defaultSeccompProfile() : profile;
   const { devices } = spec.linux?.resources ?? {};
-  return {
+  const made: Spec = {
     ...spec,
+    ...(spec.process === undefined ? {} : { process: processOf(spec.process, security, wish.apparmor) }),
+    mounts: (spec.mounts ?? []).map((mount) => seenThrough(mount, config)),
     annotations: annotationsOf(wish),
     linux: {
       ...spec.linux,
@@ -94,7 +110,41 @@ export async function specOf(wish: SpecWish): Promise<Spec> {
       ...(compiled === undefined ? {} : { seccomp: compileSeccomp(compiled, effectiveCapabilities(capAdd, capDrop, privileged)) }),
     },
   };
+  return withDevices(made, wish.devices);
 }
+
+/** Ambient capabilities stay over an execve, whoever runs: they are in every set. */
+function processOf(process: Process, security: LinuxContainerSecurityContext | undefined, apparmorProfile: string | undefined): Process {
+  const ambient = (security?.capabilities?.addAmbientCapabilities ?? []).map((name) => capabilityName(name, 'add_ambient_capabilities'));
+  const with_ = (names: readonly string[] = []): string[] => [...new Set([...names, ...ambient])];
+  const { bounding, effective, permitted, inheritable } = process.capabilities ?? {};
+  const sets = {
+    bounding: with_(bounding),
+    effective: with_(effective),
+    permitted: with_(permitted),
+    inheritable: with_(inheritable),
+    ambient,
+  };
+  return {
+    ...process,
+    ...(ambient.length === 0 ? {} : { capabilities: sets }),
+    ...(apparmorProfile === undefined ? {} : { apparmorProfile }),
+  };
+}
+
+/** A volume's options and its own map of ids, which is kubelet's way of giving a volume to whoever the pod's users are on the host. */
+function seenThrough(mount: Mount, config: ContainerConfig): Mount {
+  const asked = config.mounts.find(({ containerPath }) => placeOf(containerPath) === mount.destination);
+  if (asked === undefined) return mount;
+  const { uidMappings, gidMappings, mountOptions } = asked;
+  return {
+    ...mount,
+    ...(mountOptions.length === 0 ? {} : { options: [...(mount.options ?? []), ...mountOptions] }),
+    ...(uidMappings.length === 0 ? {} : { uidMappings: uidMappings.map(rangeOf), gidMappings: gidMappings.map(rangeOf) }),
+  };
+}
+
+const placeOf = (path: string): string => posix.normalize(posix.join('/', path));
 
 /** kubelet's command stands in the entrypoint's place, and then the image's arguments say nothing. */
 export function commandOf(config: Pick<ContainerConfig, 'command' | 'args'>, image: ImageContainerConfig): [string, ...string[]] {
@@ -112,7 +162,11 @@ const propagations: Readonly<Record<MountPropagation, string>> = {
 };
 
 /** A source that is not there becomes a directory, as kubelet's volumes of the host have it. */
-async function mountOf(mount: ContainerConfig['mounts'][number]): Promise<MountRecord> {
+async function mountOf(mount: ContainerConfig['mounts'][number], volumes: ReadonlyMap<string, string>): Promise<MountRecord> {
+  const destination = placeOf(mount.containerPath);
+  const volume = volumes.get(destination);
+  if (volume !== undefined)
+    return MountRecord.fromPartial({ type: 'bind', source: volume, destination, rw: false, readOnlyForceRecursive: true });
   if (!isAbsolute(mount.hostPath)) throw unknown(`mount "${mount.containerPath}": host_path "${mount.hostPath}" is not absolute`);
   await stat(mount.hostPath).catch(async (error: unknown) => {
     if (!hasCode(error, 'ENOENT')) throw error;
@@ -121,7 +175,7 @@ async function mountOf(mount: ContainerConfig['mounts'][number]): Promise<MountR
   return MountRecord.fromPartial({
     type: 'bind',
     source: mount.hostPath,
-    destination: posix.normalize(posix.join('/', mount.containerPath)),
+    destination,
     rw: !mount.readonly,
     propagation: propagations[mount.propagation],
     readOnlyNonRecursive: !mount.recursiveReadOnly,
@@ -137,6 +191,7 @@ function namespaces({ pod, holder, target, config }: SpecWish): LinuxNamespace[]
     path: `/proc/${holder}/ns/${type === 'network' ? 'net' : type}`,
   });
   const result: LinuxNamespace[] = [{ type: 'mount' }];
+  if (idsOf(pod.config) !== undefined) result.push({ type: 'user', path: `/proc/${holder}/ns/user` });
   if (!isHostNetwork(pod.config)) result.push(ofPod('network'), ofPod('uts'));
   if (pods.ipc === NamespaceMode.POD) result.push(ofPod('ipc'));
   if (options.pid === NamespaceMode.TARGET) result.push({ type: 'pid', path: `/proc/${target}/ns/pid` });

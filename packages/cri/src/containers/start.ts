@@ -1,12 +1,15 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { packAny, wallMicros } from '@gantry/api';
+import type { Mount } from '@gantry/api/containerd/types/types';
 import { CreateOptions } from '@gantry/api/gantry/shim/v1/shim';
 import { ContainerEventType, ContainerState } from '@gantry/api/runtime/v1/api';
 import { type CallContext, detached, errorText, isErrorOf, prefixed, shortSocketPath } from '@gantry/rpc';
 import { unknown } from '../failures';
+import { findPod } from '../sandboxes/find';
 import type { Needs } from '../sandboxes/needs';
 import { stateOf as podState } from '../sandboxes/status';
+import { idsOf, mappedMounts } from '../sandboxes/userns';
 import { note } from './note';
 import type { Contained } from './record';
 import { stateOf, taskOf } from './settle';
@@ -47,7 +50,9 @@ export async function startContainer(needs: Needs, caller: CallContext, containe
 
 export const nowText = (): string => String(BigInt(wallMicros()) * 1000n);
 
-async function makeTask({ services, roots, config: settings }: Needs, ctx: CallContext, { id, config, facts }: Contained): Promise<void> {
+async function makeTask(needs: Needs, ctx: CallContext, container: Contained): Promise<void> {
+  const { services, roots, config: settings } = needs;
+  const { id, config, facts } = container;
   if (facts.logPath !== '') await mkdir(dirname(facts.logPath), { recursive: true, mode: 0o755 });
   const monitor = `monitor://${shortSocketPath(roots.run, id)}`; // who attaches finds it there
   const options = CreateOptions.fromPartial({
@@ -58,7 +63,7 @@ async function makeTask({ services, roots, config: settings }: Needs, ctx: CallC
   });
   await services.tasks.create(ctx, {
     containerId: id,
-    rootfs: [],
+    rootfs: await mappedRoot(needs, ctx, container),
     stdin: config.stdin ? monitor : '',
     stdout: monitor,
     stderr: config.tty ? '' : monitor,
@@ -69,4 +74,13 @@ async function makeTask({ services, roots, config: settings }: Needs, ctx: CallC
     taskApiAddress: '',
     taskApiVersion: 0,
   });
+}
+
+/** The root file system of a container whose pod has ids of its own, seen through their map. Else none: it is that of the snapshot. */
+async function mappedRoot(needs: Needs, ctx: CallContext, { id, facts, record }: Contained): Promise<Mount[]> {
+  const pod = await findPod(needs, ctx, facts.podId);
+  const ids = pod === undefined ? undefined : idsOf(pod.config);
+  if (ids === undefined) return [];
+  const { mounts } = await needs.services.snapshots.mounts(ctx, { snapshotter: record.snapshotter, key: id });
+  return mappedMounts(mounts, ids);
 }

@@ -50,7 +50,7 @@ export async function runtimeStatus(needs: StatusNeeds, ctx: CallContext, verbos
         }
       : {},
     runtimeHandlers: await needs.features.list(ctx),
-    features: { supplementalGroupsPolicy: true, userNamespacesHostNetwork: false, mountOptions: false },
+    features: { supplementalGroupsPolicy: true, userNamespacesHostNetwork: false, mountOptions: true },
   };
 }
 

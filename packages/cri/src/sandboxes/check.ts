@@ -1,7 +1,8 @@
-import { NamespaceMode, type PodSandboxConfig, SecurityProfile_ProfileType } from '@gantry/api/runtime/v1/api';
+import { NamespaceMode, type PodSandboxConfig } from '@gantry/api/runtime/v1/api';
 import { notImplemented } from '@gantry/rpc';
 import { unknown } from '../failures';
 import { isHostNetwork, namespacesOf } from './pod';
+import { idsOf } from './userns';
 
 /** Refuses by name what cannot be honoured. */
 export function checkPod(config: PodSandboxConfig): void {
@@ -9,17 +10,14 @@ export function checkPod(config: PodSandboxConfig): void {
   if (metadata === undefined || metadata.name === '') throw unknown('sandbox config must include metadata');
   if (windows !== undefined) throw notImplemented('windows is not supported');
   if (isHostNetwork(config) && hostname !== '') throw unknown('unable to set hostname without a private UTS namespace');
-  const { usernsOptions, targetId, network, ipc } = namespacesOf(config);
-  if (usernsOptions !== undefined && usernsOptions.mode !== NamespaceMode.NODE)
-    throw notImplemented('namespace_options.userns_options: user namespaces of pods are not supported');
+  const { targetId, network, ipc } = namespacesOf(config);
+  idsOf(config);
   if (targetId !== '') throw notImplemented('namespace_options.target_id of a sandbox is not supported');
   if (network === NamespaceMode.CONTAINER || ipc === NamespaceMode.CONTAINER)
     throw notImplemented('namespace_options: network and ipc of a sandbox are POD or NODE');
   const security = linux?.securityContext;
   if (security?.selinuxOptions !== undefined && Object.values(security.selinuxOptions).some((value) => value !== ''))
     throw notImplemented('security_context.selinux_options: SELinux is not supported');
-  if (security?.apparmor?.profileType === SecurityProfile_ProfileType.Localhost)
-    throw notImplemented('security_context.apparmor: profiles of the host are not supported');
   if (security?.runAsGroup !== undefined && security.runAsUser === undefined)
     throw unknown('run_as_group is specified without run_as_user');
 }

@@ -8,6 +8,7 @@ import { addByCni, requestOf } from './cni';
 import { resolvConf } from './files';
 import { byPrefix } from './find';
 import { podSpec } from './run';
+import { checkSameIds } from './userns';
 
 const pod = (change: object = {}) =>
   PodSandboxConfig.fromPartial({ metadata: { name: 'p', namespace: 'n', uid: 'u' }, hostname: 'h', ...change });
@@ -48,11 +49,30 @@ test('who answers names', async () => {
   );
 });
 
+const range = (length: number) => ({ containerId: 0, hostId: 100000, length });
+const userns = { mode: NamespaceMode.POD, uids: [range(65536)], gids: [range(65536)] };
+
+test('a pod with ids of its own has them in its spec, and its containers no others', () => {
+  const spec = podSpec(withModes({ usernsOptions: userns, ...{ network: NamespaceMode.POD } }));
+  const map = [{ containerID: 0, hostID: 100000, size: 65536 }];
+  expect(spec.linux).toMatchObject({ uidMappings: map, gidMappings: map });
+  expect(spec.linux?.namespaces?.map(({ type }) => type)).toContain('user');
+  expect(Object.keys(spec.linux?.sysctl ?? {})).toEqual(['net.ipv4.ip_unprivileged_port_start']);
+  const given = withModes({ usernsOptions: userns }).linux?.securityContext?.namespaceOptions?.usernsOptions;
+  checkSameIds(given, given);
+  checkSameIds(given, undefined);
+  expect(() => checkSameIds(undefined, given)).toThrow('user namespace config for sandbox is different from container');
+});
+
 test.each([
   [pod({ metadata: undefined }), 'must include metadata'],
   [pod({ windows: {} }), 'windows'],
   [withModes({ network: NamespaceMode.NODE }), 'private UTS namespace'],
-  [withModes({ usernsOptions: { mode: NamespaceMode.POD } }), 'userns_options'],
+  [withModes({ usernsOptions: { mode: NamespaceMode.POD } }), 'only one uid mapping is supported, got 0'],
+  [withModes({ usernsOptions: { mode: NamespaceMode.POD, uids: [range(1)], gids: [range(0)] } }), 'length zero for gids'],
+  [withModes({ usernsOptions: { mode: NamespaceMode.NODE, uids: [range(1)] } }), 'mode NODE with ID mappings'],
+  [withModes({ usernsOptions: { mode: NamespaceMode.CONTAINER } }), 'unsupported user namespace mode: CONTAINER'],
+  [withModes({ pid: NamespaceMode.NODE, usernsOptions: userns }), "the host's pid namespace in a pod with a user namespace"],
   [withModes({ ipc: NamespaceMode.CONTAINER }), 'POD or NODE'],
   [pod({ linux: { securityContext: { runAsGroup: { value: 1n } } } }), 'run_as_group'],
 ])('a pod that cannot be is refused by name', (config, words) => expect(() => checkPod(config)).toThrow(words));

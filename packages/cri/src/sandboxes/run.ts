@@ -10,6 +10,7 @@ import {
 } from '@gantry/api/runtime/v1/api';
 import type { LinuxNamespace, Spec } from '@gantry/oci';
 import { type CallContext, detached, errorText, isErrorOf, prefixed } from '@gantry/rpc';
+import { apparmorOf, loadedProfiles } from '../containers/apparmor';
 import { seccompOf } from '../containers/seccomp';
 import { unknown } from '../failures';
 import { runtimeOf } from '../runtime/runtimes';
@@ -19,14 +20,16 @@ import { hostnameOf, makeFiles, removeFiles } from './files';
 import type { Needs } from './needs';
 import { connectPod } from './network';
 import { extensionsOf, isHostNetwork, namespacesOf, type PodFacts, podName, SANDBOXER } from './pod';
+import { idsOf } from './userns';
 
 /** Makes a pod: its record, its namespaces, its files, its place on a network. Nothing is left of one that could not be made. */
 export async function runPod(needs: Needs, caller: CallContext, { config, runtimeHandler }: RunPodSandboxRequest): Promise<string> {
   if (config === undefined) throw unknown('sandbox config must be given');
   checkPod(config);
   runtimeOf(needs.config, runtimeHandler);
-  // What holds a pod runs no program: a profile binds nothing there, and is only asked to be one.
+  // What holds a pod runs no program: profiles bind nothing there, and are only asked to be there.
   const { seccomp, seccompProfilePath } = config.linux?.securityContext ?? {};
+  apparmorOf({ privileged: false, apparmorProfile: '', apparmor: config.linux?.securityContext?.apparmor }, await loadedProfiles());
   await seccompOf({ privileged: false, seccomp, seccompProfilePath: seccompProfilePath ?? '' });
   const id = randomBytes(32).toString('hex');
   needs.names.reserve('sandbox', podName(config), id);
@@ -77,19 +80,28 @@ async function make(
 export function podSpec(config: PodSandboxConfig): Spec {
   const { pid, ipc } = namespacesOf(config);
   const own = !isHostNetwork(config);
+  const ids = idsOf(config);
   const types: LinuxNamespace['type'][] = [
     ...(own ? (['network', 'uts'] as const) : []),
     ...(ipc === NamespaceMode.POD ? (['ipc'] as const) : []),
     ...(pid === NamespaceMode.POD ? (['pid'] as const) : []),
+    ...(ids === undefined ? [] : (['user'] as const)),
   ];
   const defaults: Record<string, string> = own
-    ? { 'net.ipv4.ip_unprivileged_port_start': '0', 'net.ipv4.ping_group_range': '0 2147483647' }
+    ? {
+        'net.ipv4.ip_unprivileged_port_start': '0',
+        ...(ids === undefined ? { 'net.ipv4.ping_group_range': '0 2147483647' } : {}), // groups that a map lacks cannot be in it
+      }
     : {};
   return {
     ociVersion: '1.0.2',
     ...(own ? { hostname: hostnameOf(config) } : {}),
     annotations: resourceNotes(config.linux?.resources),
-    linux: { namespaces: types.map((type) => ({ type })), sysctl: { ...defaults, ...config.linux?.sysctls } },
+    linux: {
+      namespaces: types.map((type) => ({ type })),
+      sysctl: { ...defaults, ...config.linux?.sysctls },
+      ...(ids === undefined ? {} : { uidMappings: [...ids.uids], gidMappings: [...ids.gids] }),
+    },
   };
 }
 

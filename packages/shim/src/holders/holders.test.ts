@@ -24,7 +24,17 @@ suite(`holders of namespaces${canRun ? '' : ' [needs a built tree, and root]'}`,
     await helper.stop();
     rmSync(folder, { recursive: true, force: true });
   });
-  const wish = { id: 'k8s.io.pod', network: true, ipc: true, uts: true, pid: true, hostname: 'inside', sysctls: {} };
+  const wish = {
+    id: 'k8s.io.pod',
+    network: true,
+    ipc: true,
+    uts: true,
+    pid: true,
+    hostname: 'inside',
+    sysctls: {},
+    uidMap: '',
+    gidMap: '',
+  };
 
   test('one process holds them, small, until it is released', async () => {
     const handlers = holdersHandlers(folder, helper);
@@ -68,5 +78,20 @@ suite(`holders of namespaces${canRun ? '' : ' [needs a built tree, and root]'}`,
     await expect(handlers.hold(ctx, { ...other, hostname: 'x'.repeat(70) })).rejects.toThrow('hostname');
     await expect(handlers.hold(ctx, { ...other, id: '../x' })).rejects.toThrow('identifier');
     expect((await handlers.list(ctx, {})).holders.map(({ id }) => id)).toEqual([wish.id]);
+  });
+
+  test('a user namespace owns the others, with the maps that it was asked for', async () => {
+    const handlers = holdersHandlers(folder, helper);
+    const map = '0 100000 65536';
+    const sysctls = { 'net.ipv4.ip_unprivileged_port_start': '0' };
+    const { holder } = await handlers.hold(ctx, { ...wish, uidMap: map, gidMap: map, sysctls });
+    const pid = holder?.pid ?? 0;
+    expect(readlinkSync(`/proc/${pid}/ns/user`)).not.toBe(readlinkSync('/proc/self/ns/user'));
+    for (const name of ['uid_map', 'gid_map'])
+      expect(readFileSync(`/proc/${pid}/${name}`, 'latin1').trim().split(/\s+/)).toEqual(map.split(' '));
+    expect(readFileSync(`/proc/${pid}/status`, 'latin1')).toMatch(/^Uid:\t100000\t100000\t100000\t100000$/m);
+    const mapped = { ...wish, id: 'other', uidMap: map };
+    await expect(handlers.hold(ctx, { ...mapped, gidMap: 'x' })).rejects.toThrow('gid_map is not lines of three numbers');
+    await expect(handlers.hold(ctx, { ...mapped, gidMap: '0 0 0' })).rejects.toThrow('user namespace');
   });
 });

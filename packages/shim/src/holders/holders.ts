@@ -26,9 +26,10 @@ export function holdersHandlers(folder: string, helper: Pick<Helper, 'request'>)
       const before = readJson<Kept>(file);
       if (before !== undefined) return { holder: told(request.id, before) };
       checkSysctls(request);
-      const { network, ipc, uts, pid, hostname } = request;
+      checkMaps(request);
+      const { network, ipc, uts, pid, hostname, uidMap: uids, gidMap: gids } = request;
       const sysctls = Object.entries(request.sysctls).map(([name, value]) => `${name}=${value}`);
-      const answer = await helper.request('hold', { network, ipc, uts, pid, hostname, sysctls });
+      const answer = await helper.request('hold', { network, ipc, uts, pid, hostname, sysctls, uids, gids });
       if (!answer.ok || answer.pid === undefined)
         throw new GantryError(
           answer.code === 'invalid' ? 'invalidArgument' : 'internal',
@@ -56,6 +57,17 @@ export function holdersHandlers(folder: string, helper: Pick<Helper, 'request'>)
       };
     },
   };
+}
+
+const MAP = /^(?:\d+ \d+ \d+\n?)+$/;
+
+function checkMaps({ uidMap, gidMap }: HoldRequest): void {
+  if (uidMap === '' && gidMap === '') return;
+  for (const [name, map] of [
+    ['uid_map', uidMap],
+    ['gid_map', gidMap],
+  ] as const)
+    if (!MAP.test(map)) throw invalidArgument(`${name} is not lines of three numbers`);
 }
 
 function checkSysctls({ sysctls, network, ipc }: HoldRequest): void {

@@ -1,7 +1,7 @@
 import type { HoldersServiceService, HoldRequest } from '@gantry/api/gantry/shim/v1/shim';
 import type { Sandbox } from '@gantry/api/containerd/types/types';
 import { OCI_SPEC_TYPE_URL } from '@gantry/api';
-import type { NamespaceType, Spec } from '@gantry/oci';
+import type { IdMapping, NamespaceType, Spec } from '@gantry/oci';
 import { invalidArgument, type ServiceClient } from '@gantry/rpc';
 
 /** Who holds namespaces: the shim. */
@@ -32,7 +32,18 @@ export function heldNamespaces(namespace: string, { sandboxId, spec }: Sandbox):
     pid: types.includes('pid'),
     hostname,
     sysctls: linux?.sysctl ?? {},
+    ...(types.includes('user') ? mapsOf(sandboxId, linux) : { uidMap: '', gidMap: '' }),
   };
 }
 
-const HELD: ReadonlySet<NamespaceType> = new Set(['network', 'ipc', 'uts', 'pid']);
+const HELD: ReadonlySet<NamespaceType> = new Set(['network', 'ipc', 'uts', 'pid', 'user']);
+
+/** As the kernel reads them. */
+function mapsOf(sandboxId: string, linux: Spec['linux']): Pick<HoldRequest, 'uidMap' | 'gidMap'> {
+  const { uidMappings = [], gidMappings = [] } = linux ?? {};
+  if (uidMappings.length === 0 || gidMappings.length === 0)
+    throw invalidArgument(`sandbox "${sandboxId}": a user namespace needs uidMappings and gidMappings: invalid argument`);
+  const lines = (ranges: readonly IdMapping[]): string =>
+    ranges.map((range) => `${range.containerID} ${range.hostID} ${range.size}`).join('\n');
+  return { uidMap: lines(uidMappings), gidMap: lines(gidMappings) };
+}
