@@ -1,6 +1,32 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describeEngine } from './harness';
+import { describeEngine, ended, pinnedNode, until } from './harness';
+
+/** A plugin that keeps volumes in a folder: its socket, the folder, and the file that has what it was asked. */
+const PLUGIN = `
+const { appendFileSync, existsSync, mkdirSync, readdirSync, rmSync } = require('node:fs');
+const [socket, folder, asked] = process.argv.slice(1);
+require('node:http').createServer((request, response) => {
+  let text = '';
+  request.on('data', (part) => (text += part));
+  request.on('end', () => {
+    const { Name = '' } = JSON.parse(text || '{}');
+    const verb = request.url.replace('/VolumeDriver.', '');
+    appendFileSync(asked, verb + ' ' + Name + '\\n');
+    const path = folder + '/' + Name;
+    const answer = {
+      '/Plugin.Activate': () => ({ Implements: ['VolumeDriver'] }),
+      Create: () => (mkdirSync(path), {}),
+      Get: () => (existsSync(path) ? { Volume: { Name, Mountpoint: path } } : { Err: 'no such volume' }),
+      List: () => ({ Volumes: readdirSync(folder).map((Name) => ({ Name })) }),
+      Remove: () => (rmSync(path, { recursive: true }), {}),
+      Mount: () => ({ Mountpoint: path }),
+    }[verb] ?? (() => ({}));
+    response.end(JSON.stringify(answer()));
+  });
+}).listen(socket);
+`;
 
 describeEngine('volumes, binds and tmpfs', (suite) => {
   const { ok, docker } = suite;
@@ -18,6 +44,47 @@ describeEngine('volumes, binds and tmpfs', (suite) => {
     await ok('volume', 'rm', 'data');
     expect((await docker(['volume', 'inspect', 'data'])).code).toBe(1);
   });
+
+  test('a plugin keeps volumes, and has them mounted while a container runs', async () => {
+    if (suite.engine.kind !== 'gantry') return;
+    const name = `kept${process.pid}`;
+    const [sockets, folder, asked] = ['/run/docker/plugins', join(suite.engine.folder, 'far'), join(suite.engine.folder, 'asked')];
+    const socket = join(sockets, `${name}.sock`);
+    mkdirSync(sockets, { recursive: true });
+    mkdirSync(folder);
+    const plugin = spawn(pinnedNode, ['-e', PLUGIN, socket, folder, asked], { stdio: 'ignore' });
+    try {
+      await until('the plugin', () => existsSync(socket));
+      await ok('volume', 'create', '-d', name, 'far');
+      await ok(
+        'run',
+        '--name',
+        'far-user',
+        '-v',
+        'far:/data',
+        '-v',
+        'www-far:/var/www',
+        '--volume-driver',
+        name,
+        'busybox',
+        'touch',
+        '/data/made',
+      );
+      expect([existsSync(join(folder, 'far', 'made')), existsSync(join(folder, 'www-far', 'index.html'))]).toEqual([true, true]);
+      await until('the end to be told', () => readFileSync(asked, 'utf8').includes('Unmount far\n'));
+      expect(await ok('volume', 'ls', '--filter', `driver=${name}`, '--format', '{{.Name}}')).toBe('far\nwww-far');
+      await ok('rm', 'far-user');
+      await ok('volume', 'rm', 'far', 'www-far');
+      const verbs = readFileSync(asked, 'utf8')
+        .split('\n')
+        .filter((line) => / far$/.test(line) && !line.startsWith('Get'));
+      expect(verbs).toEqual(['Create far', 'Mount far', 'Unmount far', 'Remove far']);
+    } finally {
+      plugin.kill('SIGKILL');
+      await ended(plugin);
+      rmSync(socket, { force: true });
+    }
+  }, 60_000);
 
   test('an empty volume is filled from the image', async () => {
     expect(await ok('run', '--rm', '-v', 'www:/var/www', 'busybox', 'cat', '/var/www/index.html')).toBe('hello from gantry');

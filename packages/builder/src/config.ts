@@ -61,6 +61,8 @@ export interface BuilderConfig {
   readonly 'resolv-conf': string;
   /** Addresses that host-gateway stands for; none: the default bridge's. */
   readonly 'host-gateway-ip': readonly string[];
+  /** There is a default bridge; false: steps that name no network have none. */
+  readonly 'default-bridge': boolean;
   readonly 'cgroup-parent': string;
   /** Cgroup namespace of steps: host or private; empty: private on the unified hierarchy only. */
   readonly 'default-cgroupns-mode': string;
@@ -100,6 +102,7 @@ export const defaults: BuilderConfig = {
   'dns-opts': [],
   'resolv-conf': '/etc/resolv.conf',
   'host-gateway-ip': [],
+  'default-bridge': true,
   'cgroup-parent': '',
   'default-cgroupns-mode': '',
   'network-without-service': 'none',

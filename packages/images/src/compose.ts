@@ -12,6 +12,7 @@ import { TreesServiceService } from '@gantry/api/gantry/images/v1/trees';
 import { TreeProgram } from '@gantry/native';
 import { StreamBroker } from '@gantry/rpc';
 import type { Running, ServiceContext } from '@gantry/service';
+import { Plugins } from '@gantry/service/plugins';
 import { shownProxies } from '@gantry/registry';
 import { assemble } from './assemble';
 import { type ImagesConfig, proxySettings } from './config';
@@ -34,6 +35,8 @@ import { volumeHandlers } from './services/volumes';
 import { GraphFetcher } from './transfer/fetch';
 import { GraphSender } from './transfer/send';
 import { Streams } from './transfer/streams';
+import { PluginVolumes } from './volumes/plugin-volumes';
+import { Volumes } from './volumes/volumes';
 
 /** The composition root: the only place that constructs anything. */
 export function compose(service: ServiceContext<ImagesConfig>): Running<ImagesConfig> {
@@ -109,7 +112,14 @@ export function compose(service: ServiceContext<ImagesConfig>): Running<ImagesCo
       proxies: shownProxies(proxySettings(config)),
     }),
   );
-  server.addService(VolumesServiceService, volumeHandlers({ volumes, snapshotter, native }));
+  server.addService(
+    VolumesServiceService,
+    volumeHandlers({
+      volumes: new Volumes(volumes, new PluginVolumes(new Plugins(config.plugins)), logger),
+      snapshotter,
+      native,
+    }),
+  );
   server.addService(TreesServiceService, treeHandlers({ snapshotters, fallback }));
   return {
     async start() {

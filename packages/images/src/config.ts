@@ -2,6 +2,7 @@ import { isAbsolute } from 'node:path';
 import { invalidArgument } from '@gantry/rpc';
 import type { FlagTable } from '@gantry/service';
 import { parseProxyUrl, type ProxySettings } from '@gantry/registry';
+import { defaultPlaces, type PluginPlaces } from '@gantry/service/plugins';
 import { COPY, NATIVE } from './snapshots/copy';
 import { SNAPSHOTTER } from './snapshots/overlay';
 import { parseProxy } from './snapshots/proxy';
@@ -32,6 +33,8 @@ export interface ImagesConfig {
   readonly 'storage-driver': string;
   /** Foreign snapshotters, NAME=SOCKET or NAME=SOCKET,REMOTE: containerd's Snapshots service at a unix socket, where it is called REMOTE. */
   readonly 'proxy-snapshotters': readonly string[];
+  /** Where plugins of Docker's leave word of themselves. */
+  readonly plugins: PluginPlaces;
   /** Absolute path of gantry-native; empty: beside the bundle. */
   readonly native: string;
 }
@@ -50,6 +53,7 @@ export const defaults: ImagesConfig = {
   snapshotter: '',
   'storage-driver': '',
   'proxy-snapshotters': [],
+  plugins: defaultPlaces,
   native: '',
 };
 

@@ -312,12 +312,12 @@ test('volumes: create, use, refuse, remove, prune', async () => {
   const made = await volumes.createVolume(ctx, { name: 'v1', driver: 'local', options: {}, labels: { a: 'b' } });
   expect(made).toMatchObject({ created: true, volume: { name: 'v1', mountpoint: join(dirname(engine.data), 'volumes/v1/_data') } });
   expect((await volumes.createVolume(ctx, { name: 'v1', driver: '', options: {}, labels: {} })).created).toBe(false);
-  await volumes.addReference(ctx, { name: 'v1', containerId: 'c1' });
+  await volumes.addReference(ctx, { name: 'v1', containerId: 'c1', mount: true });
   await expect(volumes.removeVolume(ctx, { name: 'v1', force: true })).rejects.toMatchObject({
     kind: 'conflict',
     message: 'remove v1: volume is in use - [c1]',
   });
-  await volumes.releaseReference(ctx, { name: 'v1', containerId: 'c1' });
+  await volumes.releaseReference(ctx, { name: 'v1', containerId: 'c1', keep: false });
   await volumes.removeVolume(ctx, { name: 'v1', force: false });
   await expect(volumes.removeVolume(ctx, { name: 'v1', force: false })).rejects.toMatchObject({
     kind: 'notFound',

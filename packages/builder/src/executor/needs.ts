@@ -30,6 +30,8 @@ export interface ExecutorSettings {
   /** `host` or `private`; empty: private on the unified hierarchy only. */
   readonly cgroupNamespace: string;
   readonly oomScoreAdj: number;
+  /** There is a default bridge; false: steps that name no network have none. */
+  readonly defaultBridge: boolean;
   /** Where there is no network service: the host's network, or none. */
   readonly withoutNetworkService: 'host' | 'none';
   readonly dns: {

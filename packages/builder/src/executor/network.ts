@@ -36,7 +36,7 @@ export async function placeInNetwork(
   if (wish.network === 'host') return { ...NOWHERE, isHost: true };
   if (wish.network === 'default') {
     if (network === undefined) return { ...NOWHERE, isHost: settings.withoutNetworkService === 'host' };
-    return { ...NOWHERE, connectTo: DEFAULT_NETWORK };
+    return settings.defaultBridge ? { ...NOWHERE, connectTo: DEFAULT_NETWORK } : NOWHERE;
   }
   if (network === undefined) throw failedPrecondition('there is no network service: steps have no network but the default one');
   const { networks } = await network.listNetworks(ctx, {});

@@ -71,6 +71,7 @@ export class Rig {
         cgroupParent: `/${this.netns}`,
         cgroupNamespace: '',
         oomScoreAdj: 0,
+        defaultBridge: true,
         withoutNetworkService: 'none',
         dns: { file: '/etc/resolv.conf', servers: [], search: [], options: [] },
         cdiDirectories: [join(this.folder, 'cdi')],

@@ -3,12 +3,13 @@ import { type Handlers, invalidArgument } from '@gantry/rpc';
 import type { NativeTree } from '../layers/native';
 import type { RecordedSnapshotter } from '../snapshots/recorded';
 import { microsToRfc3339 } from '../store/time';
-import { populate } from '../volumes/populate';
+import { hasContent, populate } from '../volumes/populate';
 import type { VolumeRecord } from '../volumes/records';
-import type { VolumeStore } from '../volumes/store';
+import { LOCAL, type VolumeStore } from '../volumes/store';
+import type { Volumes } from '../volumes/volumes';
 
 export interface VolumesDependencies {
-  readonly volumes: VolumeStore;
+  readonly volumes: Volumes;
   readonly snapshotter: RecordedSnapshotter;
   readonly native: NativeTree;
 }
@@ -18,17 +19,15 @@ type Filters = Readonly<Record<string, { readonly values: readonly string[] }>>;
 /** gantry.images.v1.VolumesService. */
 export function volumeHandlers(deps: VolumesDependencies): Handlers<VolumesServiceService> {
   const { volumes } = deps;
+  const { store } = volumes;
   return {
     createVolume: async (_ctx, request) => {
-      const { volume, created } = volumes.create(request);
-      return { volume: wireVolume(volumes, volume), created };
+      const { volume, created } = await volumes.create(request);
+      return { volume: wireVolume(store, volume), created };
     },
-    getVolume: async (_ctx, { name }) => ({ volume: wireVolume(volumes, volumes.get(name)) }),
+    getVolume: async (_ctx, { name }) => ({ volume: wireVolume(store, await volumes.get(name)) }),
     listVolumes: async (_ctx, { filters }) => ({
-      volumes: volumes
-        .list()
-        .filter((volume) => accepts(volumes, volume, filters))
-        .map((volume) => wireVolume(volumes, volume)),
+      volumes: (await volumes.list()).filter((volume) => accepts(store, volume, filters)).map((volume) => wireVolume(store, volume)),
     }),
     removeVolume: async (_ctx, { name, force }) => {
       await volumes.remove(name, force);
@@ -39,37 +38,44 @@ export function volumeHandlers(deps: VolumesDependencies): Handlers<VolumesServi
       const everything = ['true', '1'].includes(all?.values[0] ?? '');
       const names: string[] = [];
       let spaceReclaimed = 0n;
-      for (const volume of volumes.list()) {
+      for (const volume of store.list()) {
         // As docker's: what a volume with options is mounted from is not ours to throw away.
         if (Object.keys(volume.options).length > 0) continue;
-        if (volumes.users(volume.name).length > 0 || (!everything && !volume.anonymous) || !accepts(volumes, volume, others)) continue;
-        const size = await volumes.size(volume.name);
+        if (store.users(volume.name).length > 0 || (!everything && !volume.anonymous) || !accepts(store, volume, others)) continue;
+        const size = Math.max(0, await store.size(volume.name));
         await volumes.remove(volume.name, true);
         names.push(volume.name);
         spaceReclaimed += BigInt(size);
       }
       return { names, spaceReclaimed };
     },
-    addReference: async (_ctx, { name, containerId }) => ({ volume: wireVolume(volumes, await volumes.addReference(name, containerId)) }),
-    releaseReference: async (_ctx, { name, containerId }) => {
-      await volumes.releaseReference(name, containerId);
+    addReference: async (_ctx, { name, containerId, mount }) => ({
+      volume: wireVolume(store, await volumes.addReference(name, containerId, mount)),
+    }),
+    releaseReference: async (_ctx, { name, containerId, keep }) => {
+      await volumes.releaseReference(name, containerId, keep);
       return {};
     },
-    populate: async (ctx, { volumeName, snapshotKey, path, subpath }) => ({
-      copied: await populate(deps, ctx, { volume: volumeName, snapshotKey, path, subpath }),
-    }),
+    populate: async (ctx, { volumeName, snapshotKey, path, subpath }) => {
+      const parts = { ...deps, volumes: store };
+      const fill = () => populate(parts, ctx, { volume: volumeName, snapshotKey, path, subpath });
+      if (store.get(volumeName).driver === LOCAL) return { copied: await fill() };
+      // A plugin mounts for those that have something to copy.
+      if (!(await hasContent(parts, ctx, { snapshotKey, path }))) return { copied: false };
+      return { copied: await volumes.withMounted(volumeName, snapshotKey, fill) };
+    },
   };
 }
 
 export function wireVolume(volumes: VolumeStore, volume: VolumeRecord, size = -1): Volume {
   return {
     name: volume.name,
-    driver: 'local',
-    mountpoint: volumes.mountpoint(volume.name),
+    driver: volume.driver,
+    mountpoint: volume.driver === LOCAL ? volumes.mountpoint(volume.name) : volume.mountpoint,
     createdAt: microsToRfc3339(volume.created),
     labels: volume.labels,
     options: volume.options,
-    scope: 'local',
+    scope: volume.scope,
     anonymous: volume.anonymous,
     size: BigInt(size),
     containerIds: volumes.users(volume.name),
@@ -87,7 +93,7 @@ function accepts(volumes: VolumeStore, volume: VolumeRecord, filters: Filters): 
       case 'name':
         return values.some((value) => volume.name.includes(value));
       case 'driver':
-        return values.includes('local');
+        return values.includes(volume.driver);
       case 'label':
         return values.every(labelled);
       case 'label!':

@@ -66,4 +66,11 @@ export const schema: readonly string[] = [
   ALTER TABLE snapshots_2 RENAME TO snapshots;
   CREATE INDEX snapshots_parent ON snapshots (parent);
   `,
+  // Volumes that plugins keep: their driver, where they were mounted last, and for which containers.
+  `
+  ALTER TABLE volumes ADD COLUMN driver TEXT NOT NULL DEFAULT 'local';
+  ALTER TABLE volumes ADD COLUMN scope TEXT NOT NULL DEFAULT 'local';
+  ALTER TABLE volumes ADD COLUMN mountpoint TEXT NOT NULL DEFAULT '';
+  ALTER TABLE volume_references ADD COLUMN mounted INTEGER NOT NULL DEFAULT 0;
+  `,
 ];

@@ -29,6 +29,26 @@ export async function populate(
   }
 }
 
+/** Whether the image has a folder at the path, with something in it. */
+export async function hasContent(
+  { snapshotter }: { readonly snapshotter: RecordedSnapshotter },
+  scope: Scope,
+  request: { readonly snapshotKey: string; readonly path: string },
+): Promise<boolean> {
+  const stack = openMounts(await snapshotter.mounts(scope, request.snapshotKey));
+  try {
+    const source = openDirectory(stack, request.path);
+    if (source === undefined) return false;
+    try {
+      return (await readdir(`/proc/self/fd/${source}`)).length > 0;
+    } finally {
+      syscalls.close(source);
+    }
+  } finally {
+    syscalls.close(stack);
+  }
+}
+
 async function fill(
   { snapshotter, native }: { readonly snapshotter: RecordedSnapshotter; readonly native: NativeTree },
   scope: Scope,

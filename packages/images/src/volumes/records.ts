@@ -8,6 +8,12 @@ export interface VolumeRecord {
   readonly options: Labels;
   readonly created: number;
   readonly anonymous: boolean;
+  /** `local`, or the plugin that keeps it. */
+  readonly driver: string;
+  /** `global` for what a plugin has on all hosts. */
+  readonly scope: string;
+  /** Of a plugin's volume: where it was mounted last. */
+  readonly mountpoint: string;
 }
 
 interface Row {
@@ -16,7 +22,12 @@ interface Row {
   options: string;
   created: number;
   anonymous: number;
+  driver: string;
+  scope: string;
+  mountpoint: string;
 }
+
+const COLUMNS = 'name, labels, options, created, anonymous, driver, scope, mountpoint';
 
 const toRecord = (row: Row): VolumeRecord => ({
   ...row,
@@ -30,23 +41,26 @@ export class VolumeTable {
   constructor(readonly db: Database) {}
 
   find(name: string): VolumeRecord | undefined {
-    const row = this.db.get<Row>('SELECT name, labels, options, created, anonymous FROM volumes WHERE name = ?', name);
+    const row = this.db.get<Row>(`SELECT ${COLUMNS} FROM volumes WHERE name = ?`, name);
     return row && toRecord(row);
   }
 
   list(): VolumeRecord[] {
-    return this.db.all<Row>('SELECT name, labels, options, created, anonymous FROM volumes ORDER BY name').map(toRecord);
+    return this.db.all<Row>(`SELECT ${COLUMNS} FROM volumes ORDER BY name`).map(toRecord);
   }
 
   insert(volume: Omit<VolumeRecord, 'created'>): VolumeRecord {
     const created = nowMicros();
     this.db.run(
-      'INSERT INTO volumes (name, labels, options, created, anonymous) VALUES (?, ?, ?, ?, ?)',
+      `INSERT INTO volumes (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
       volume.name,
       JSON.stringify(volume.labels),
       JSON.stringify(volume.options),
       created,
       volume.anonymous ? 1 : 0,
+      volume.driver,
+      volume.scope,
+      volume.mountpoint,
     );
     return { ...volume, created };
   }
@@ -67,5 +81,23 @@ export class VolumeTable {
 
   dropUser(name: string, container: string): void {
     this.db.run('DELETE FROM volume_references WHERE name = ? AND container = ?', name, container);
+  }
+
+  /** A plugin has mounted the volume for the container. */
+  noteMounted(name: string, container: string, mountpoint: string): void {
+    this.db.transaction(() => {
+      this.db.run('UPDATE volumes SET mountpoint = ? WHERE name = ?', mountpoint, name);
+      this.addUser(name, container);
+      this.db.run('UPDATE volume_references SET mounted = 1 WHERE name = ? AND container = ?', name, container);
+    });
+  }
+
+  noteUnmounted(name: string, container: string): void {
+    this.db.run('UPDATE volume_references SET mounted = 0 WHERE name = ? AND container = ?', name, container);
+  }
+
+  isMounted(name: string, container: string): boolean {
+    const row = this.db.get<{ mounted: number }>('SELECT mounted FROM volume_references WHERE name = ? AND container = ?', name, container);
+    return row?.mounted === 1;
   }
 }

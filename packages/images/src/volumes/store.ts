@@ -6,15 +6,17 @@ import type { Database } from '../store/database';
 import type { Labels } from '../store/labels';
 import { bytesOf } from './size';
 import { isMounted, type Looks, mountVolume, unmountVolume } from './mount';
-import { volumeMount } from './options';
+import { type VolumeMount, volumeMount } from './options';
 import { type VolumeRecord, VolumeTable } from './records';
 
 /** docker's label on volumes that nobody named. */
 const ANONYMOUS_LABEL = 'com.docker.volume.anonymous';
 const TRASH = '.trash-';
+/** The driver of volumes that are directories here. */
+export const LOCAL = 'local';
 
 /**
- * Volumes of the local driver: one directory each, `<name>/_data`, or what their options say, mounted there while somebody uses it. A volume with users is
+ * The records of all volumes, and those of the local driver: one directory each, `<name>/_data`, or what their options say, mounted there while somebody uses it. A volume with users is
  * not removed.
  */
 export class VolumeStore {
@@ -34,13 +36,22 @@ export class VolumeStore {
   }
 
   mountpoint(name: string): string {
+    const found = this.table.find(name);
+    return found === undefined || found.driver === LOCAL ? this.directory(name) : found.mountpoint;
+  }
+
+  private directory(name: string): string {
     return join(this.root, name, '_data');
   }
 
   get(name: string): VolumeRecord {
     const found = this.table.find(name);
-    if (found === undefined) throw notFound(`get ${name}: no such volume`);
+    if (found === undefined) throw this.missing(name);
     return found;
+  }
+
+  missing(name: string): Error {
+    return notFound(`get ${name}: no such volume`);
   }
 
   list(): VolumeRecord[] {
@@ -51,7 +62,9 @@ export class VolumeStore {
     return this.table.users(name);
   }
 
+  /** Bytes; -1 for a volume whose plugin would have to count them. */
   async size(name: string): Promise<number> {
+    if (this.get(name).driver !== LOCAL) return -1;
     try {
       await this.answers(name);
     } catch (error) {
@@ -65,19 +78,30 @@ export class VolumeStore {
   /** Throws deadlineExceeded when the file system that a volume's options mount does not answer. */
   async answers(name: string): Promise<void> {
     const path = this.mountpoint(name);
-    if (volumeMount(name, this.get(name).options) !== undefined)
-      await this.looks.look('exists', [path], { path, failure: `volume ${name}: ${path}` });
+    if (this.mountOf(this.get(name)) !== undefined) await this.looks.look('exists', [path], { path, failure: `volume ${name}: ${path}` });
   }
 
-  create(request: { readonly name: string; readonly driver: string; readonly options: Labels; readonly labels: Labels }): {
+  /** The name that was asked for, or a new one. */
+  nameOf(asked: string): string {
+    const name = asked === '' ? randomBytes(32).toString('hex') : asked;
+    checkName(name);
+    return name;
+  }
+
+  /** Keeps a record of a volume that a plugin has. */
+  note(volume: Omit<VolumeRecord, 'created' | 'anonymous'>): VolumeRecord {
+    return this.table.db.transaction(
+      () => this.table.find(volume.name) ?? this.table.insert({ ...volume, anonymous: Object.hasOwn(volume.labels, ANONYMOUS_LABEL) }),
+    );
+  }
+
+  /** Makes one of the local driver, unless it is there. */
+  create(request: { readonly name: string; readonly options: Labels; readonly labels: Labels }): {
     readonly volume: VolumeRecord;
     readonly created: boolean;
   } {
-    const { driver, options } = request;
-    const name = request.name === '' ? randomBytes(32).toString('hex') : request.name;
-    if (driver !== '' && driver !== 'local')
-      throw notFound(`create ${name}: error looking up volume plugin ${driver}: plugin "${driver}" not found`);
-    checkName(name);
+    const { options } = request;
+    const name = this.nameOf(request.name);
     volumeMount(name, options);
     const old = this.table.find(name);
     if (old !== undefined) return { volume: old, created: false };
@@ -85,8 +109,8 @@ export class VolumeStore {
     // A container's own volume has its name before it is made: the label says what it is, as docker has it.
     const anonymous = Object.hasOwn(labels, ANONYMOUS_LABEL);
     const volume = this.table.db.transaction(() => {
-      const record = this.table.insert({ name, labels, options, anonymous });
-      const data = this.mountpoint(name);
+      const record = this.table.insert({ name, labels, options, anonymous, driver: LOCAL, scope: LOCAL, mountpoint: '' });
+      const data = this.directory(name);
       // One by one: made recursively, a read-only file system would be told as ENOENT.
       for (const dir of [join(this.root, name), data]) if (!existsSync(dir)) mkdirSync(dir, { mode: 0o755 });
       chmodSync(join(this.root, name), 0o701);
@@ -103,7 +127,7 @@ export class VolumeStore {
       throw notFound(`get ${name}: no such volume`);
     }
     this.refuseUsed(name);
-    if (volumeMount(name, found.options) !== undefined && isMounted(this.mountpoint(name))) await unmountVolume(this.mountpoint(name));
+    if (this.mountOf(found) !== undefined && isMounted(this.mountpoint(name))) await unmountVolume(this.mountpoint(name));
     this.table.db.transaction(() => {
       this.refuseUsed(name);
       this.table.delete(name);
@@ -126,7 +150,7 @@ export class VolumeStore {
       this.table.addUser(name, container);
       return found;
     });
-    const mount = volumeMount(name, volume.options);
+    const mount = this.mountOf(volume);
     if (mount !== undefined && !isMounted(this.mountpoint(name))) await mountVolume(this.looks, name, mount, this.mountpoint(name));
     return volume;
   }
@@ -135,7 +159,7 @@ export class VolumeStore {
   async releaseReference(name: string, container: string): Promise<void> {
     this.table.dropUser(name, container);
     const volume = this.table.find(name);
-    if (volume === undefined || this.users(name).length > 0 || volumeMount(name, volume.options) === undefined) return;
+    if (volume === undefined || this.users(name).length > 0 || this.mountOf(volume) === undefined) return;
     if (isMounted(this.mountpoint(name))) await unmountVolume(this.mountpoint(name));
   }
 
@@ -151,11 +175,16 @@ export class VolumeStore {
       this.logger.info({ path: join(this.root, name) }, 'removing what a crash left');
       await this.removeTree(join(this.root, name));
     }
-    for (const { name } of this.list())
+    for (const { name } of this.list().filter(({ driver }) => driver === LOCAL))
       if (!existsSync(this.mountpoint(name))) mkdirSync(this.mountpoint(name), { recursive: true, mode: 0o755 });
   }
 
-  private refuseUsed(name: string): void {
+  /** What a local volume's options say to mount; a plugin's are the plugin's. */
+  private mountOf({ name, driver, options }: VolumeRecord): VolumeMount | undefined {
+    return driver === LOCAL ? volumeMount(name, options) : undefined;
+  }
+
+  refuseUsed(name: string): void {
     const users = this.users(name);
     if (users.length > 0) throw conflict(`remove ${name}: volume is in use - [${users.join(', ')}]`);
   }

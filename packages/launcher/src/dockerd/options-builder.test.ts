@@ -80,8 +80,9 @@ test('a file of resolvers in place of the host’s is that of all who read it', 
 });
 
 test('no default bridge is Docker’s word none; a device of the host’s is refused', () => {
-  const { network, supervisor } = planOf({ bridge: 'none' }).services;
-  expect([network['bridge'], supervisor['default-bridge']]).toEqual([expect.objectContaining({ disabled: true }), false]);
+  const { network, supervisor, build } = planOf({ bridge: 'none' }).services;
+  const without = [supervisor['default-bridge'], build['default-bridge']];
+  expect([network['bridge'], ...without]).toEqual([expect.objectContaining({ disabled: true }), false, false]);
   expect(() => planOf({ bridge: 'br0' })).toThrow('"bridge" "br0" is not supported by Gantry');
 });
 

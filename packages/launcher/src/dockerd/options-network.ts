@@ -155,6 +155,7 @@ function takeBridge(plan: Plan, value: Value, name: string): void {
   if (value === 'none') {
     plan.set('network', 'bridge.disabled', true);
     plan.set('supervisor', 'default-bridge', false);
+    plan.set('build', 'default-bridge', false);
     return;
   }
   refused('the default bridge is a device of its own; give it an address by bip, or make networks of your own')(plan, value, name);

@@ -40,6 +40,7 @@ import { removeFromContainerd } from './remove/remove-from-containerd';
 import { HOST_GRACE_MS, hostGoesDown, stopContainers, stopWithin } from './stop/shutdown';
 import { StatsSampler } from './stats/sampler';
 import { startById } from './start/start';
+import { unmountAtEnd } from './volumes/unmount';
 import { DEFAULT_STOP_TIMEOUT } from './stop/signals';
 
 /** Constructs the containers engine. Nothing happens before `start`. */
@@ -95,6 +96,7 @@ export function createContainersEngine(surroundings: EngineSurroundings, overrid
   const health = healthMonitors(engine, (id) => unhealthy.act(id));
   engine.life.onStarted((id) => forwarders.begin(id, true));
   engine.life.onEnded((id) => forwarders.ended(id));
+  unmountAtEnd(engine);
   let forget = (): void => undefined;
   return {
     ...containerNetworks(engine),

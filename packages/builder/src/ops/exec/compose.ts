@@ -52,6 +52,7 @@ export function composeExec({ services, refs, config, run, logger, wishes }: Exe
       cgroupParent: config['cgroup-parent'] || '/gantry',
       cgroupNamespace: config['default-cgroupns-mode'],
       oomScoreAdj: 0,
+      defaultBridge: config['default-bridge'],
       withoutNetworkService: config['network-without-service'],
       dns: { file: config['resolv-conf'], servers: config.dns, search: config['dns-search'], options: config['dns-opts'] },
       cdiDirectories: config['cdi-spec-dirs'],

@@ -121,13 +121,18 @@ function send(
 const errorOf = (answer: Readonly<Record<string, unknown>> | undefined): string | undefined =>
   [answer?.['Err'], answer?.['Error']].find((one): one is string => typeof one === 'string' && one !== '');
 
-/** `null` is what plugins say that have nothing to say. */
+/** `null` is what plugins say that have nothing to say. Of several values, a line each, the first counts: docker reads no further. */
 function parsed(text: string): Readonly<Record<string, unknown>> | undefined {
+  if (text.trim() === '') return {};
+  const value = jsonOf(text) ?? jsonOf(text.trim().split('\n', 1)[0] ?? '');
+  if (value?.json === null) return {};
+  return typeof value?.json === 'object' && !Array.isArray(value.json) ? (value.json as Record<string, unknown>) : undefined;
+}
+
+function jsonOf(text: string): { readonly json: unknown } | undefined {
   try {
-    const value: unknown = JSON.parse(text);
-    if (value === null) return {};
-    return typeof value === 'object' && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined;
+    return { json: JSON.parse(text) as unknown };
   } catch {
-    return text.trim() === '' ? {} : undefined;
+    return undefined;
   }
 }

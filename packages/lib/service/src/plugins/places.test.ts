@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pluginNames } from './names';
 import { findPlugin, type PluginPlaces } from './places';
 
 let folder: string;
@@ -53,4 +54,14 @@ test('no name leads out of the folders, and a file that says nothing is refused 
   await expect(findPlugin(places, 'odd')).rejects.toThrow('odd.spec: unknown protocol');
   await expect(findPlugin(places, 'bad')).rejects.toThrow('bad.json is not JSON');
   await expect(findPlugin(places, 'empty')).rejects.toThrow('empty.json has no Addr');
+});
+
+test('names are those of sockets, files and folders', async () => {
+  expect(await pluginNames({ sockets: join(folder, 'nowhere'), specs: [] })).toEqual([]);
+  write('etc/a.spec', 'tcp://127.0.0.1:1');
+  write('lib/a.json', '{}');
+  write('lib/b/b.json', '{}');
+  write('etc/readme.txt', '');
+  await listen(join(places.sockets, 'c.sock'));
+  expect(await pluginNames(places)).toEqual(['a', 'b', 'c']);
 });

@@ -1,9 +1,10 @@
 import { failedPrecondition, notFound } from '@gantry/rpc';
 import { PluginClient } from './client';
+import { pluginNames } from './names';
 import { findPlugin, type PluginPlaces } from './places';
 
 /** What a plugin can be, in the words of its manifest. */
-export type PluginKind = 'NetworkDriver' | 'IpamDriver' | 'authz' | 'LogDriver';
+export type PluginKind = 'NetworkDriver' | 'IpamDriver' | 'authz' | 'LogDriver' | 'VolumeDriver';
 
 interface Activated {
   readonly client: PluginClient;
@@ -15,6 +16,11 @@ export class Plugins {
   readonly #active = new Map<string, { readonly address: string; readonly plugin: Promise<Activated> }>();
 
   constructor(private readonly places: PluginPlaces) {}
+
+  /** Names that may be asked for. */
+  names(): Promise<readonly string[]> {
+    return pluginNames(this.places);
+  }
 
   /** Errors: notFound for a name that no plugin has, failedPrecondition for one of another kind, and those of the plugin. */
   async get(name: string, kind: PluginKind): Promise<PluginClient> {

@@ -64,7 +64,7 @@ export function createSteps(engine: Needs, results?: CreateResults): Step<Create
       },
       async undo(ctx, { id, volumes }) {
         for (const { name, anonymous } of volumes) {
-          await engine.volumes.releaseReference(withoutLease(ctx), { name, containerId: id }).catch(ignore('notFound'));
+          await engine.volumes.releaseReference(withoutLease(ctx), { name, containerId: id, keep: false }).catch(ignore('notFound'));
           if (anonymous)
             await engine.volumes
               .removeVolume(withoutLease(ctx), { name, force: true })
@@ -82,7 +82,11 @@ async function attachVolume(
   { record, volume }: CreateResults['planned'][number],
 ): Promise<typeof record> {
   if (volume !== undefined) await makeVolume(engine, ctx, { record, volume });
-  const { volume: ready } = await engine.volumes.addReference(ctx, { name: record.name, containerId: id }, { timeoutMs: ANSWER_MS });
+  const { volume: ready } = await engine.volumes.addReference(
+    ctx,
+    { name: record.name, containerId: id, mount: false },
+    { timeoutMs: ANSWER_MS },
+  );
   if (record.copyUp)
     await engine.volumes.populate(ctx, {
       volumeName: record.name,

@@ -14,7 +14,7 @@ export async function makeVolume(
   const labels = record.anonymous ? { 'com.docker.volume.anonymous': '', ...volume.labels } : volume.labels;
   const made = await engine.volumes.createVolume(
     ctx,
-    { name: record.name, driver: volume.driver || 'local', options: { ...volume.options }, labels },
+    { name: record.name, driver: volume.driver, options: { ...volume.options }, labels },
     { timeoutMs: ANSWER_MS },
   );
   if (!made.created) return;

@@ -44,7 +44,7 @@ async function prepare(engine: Needs, ctx: CallContext, id: string, mount: Mount
 
 async function attached(engine: Needs, ctx: CallContext, id: string, mount: MountRecord): Promise<string> {
   try {
-    const { volume } = await engine.volumes.addReference(ctx, { name: mount.name, containerId: id });
+    const { volume } = await engine.volumes.addReference(ctx, { name: mount.name, containerId: id, mount: true });
     return volume?.mountpoint ?? mount.source;
   } catch (error) {
     throw prefixed(error, `error while mounting volume '${mount.source}'`);

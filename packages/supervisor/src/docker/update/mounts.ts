@@ -69,7 +69,11 @@ export async function changeMounts(engine: MountsNeeds, caller: CallContext, id:
     for (const { record, volume } of planned.added) {
       if (record.type !== 'volume') continue;
       if (volume !== undefined) await makeVolume(engine, ctx, { record, volume });
-      const { volume: held } = await engine.volumes.addReference(ctx, { name: record.name, containerId: id }, { timeoutMs: ANSWER_MS });
+      const { volume: held } = await engine.volumes.addReference(
+        ctx,
+        { name: record.name, containerId: id, mount: false },
+        { timeoutMs: ANSWER_MS },
+      );
       ready.set(record.destination, { ...record, source: held?.mountpoint ?? '', driver: held?.driver ?? record.driver });
     }
     next = planned.next.map((mount) => ready.get(mount.destination) ?? mount);
@@ -121,7 +125,7 @@ export async function releaseUnmounted(
   const mounted = new Set([...docker.mounts, ...mountsAhead(docker)].map(({ name }) => name).concat(docker.coveredVolumes));
   for (const name of docker.volumeNames.filter((each) => !mounted.has(each))) {
     try {
-      await engine.volumes.releaseReference(ctx, { name, containerId: id }).catch(ignore('notFound'));
+      await engine.volumes.releaseReference(ctx, { name, containerId: id, keep: false }).catch(ignore('notFound'));
       engine.records.updateDocker(id, (current) => ({ ...current, volumeNames: current.volumeNames.filter((each) => each !== name) }));
     } catch (error) {
       // It is given back with the container at the latest.
@@ -140,7 +144,7 @@ export async function undoMounts(
   const names = engine.records.getDocker(id)?.docker.volumeNames ?? [];
   for (const { name, anonymous } of (entry.input as Held).volumes) {
     if (names.includes(name)) continue;
-    await engine.volumes.releaseReference(ctx, { name, containerId: id }).catch(ignore('notFound'));
+    await engine.volumes.releaseReference(ctx, { name, containerId: id, keep: false }).catch(ignore('notFound'));
     if (anonymous)
       await engine.volumes.removeVolume(ctx, { name, force: true }).catch(ignore('notFound', 'conflict', 'failedPrecondition'));
   }

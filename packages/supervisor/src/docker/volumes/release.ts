@@ -13,7 +13,7 @@ interface Needs {
 export async function releaseVolumes({ records, volumes, events }: Needs, ctx: CallContext, id: string, remove: boolean): Promise<void> {
   const { docker } = records.requireDocker(id);
   for (const name of new Set(docker.volumeNames)) {
-    await volumes.releaseReference(ctx, { name, containerId: id }).catch(ignore('notFound'));
+    await volumes.releaseReference(ctx, { name, containerId: id, keep: false }).catch(ignore('notFound'));
     const anonymous = docker.coveredVolumes.includes(name) || docker.mounts.some((mount) => mount.name === name && mount.anonymous);
     if (!remove || !anonymous) continue;
     // Another container may have taken it over with --volumes-from: then it stays.

@@ -35,7 +35,7 @@ export function volumesHandlers({ volumes, records, events }: VolumesNeeds): Han
     async createVolume(ctx, { options }) {
       const { Name: name = '', Driver: driver = '', DriverOpts = {}, Labels = {} } = options ?? {};
       checkVolume(name);
-      const { volume, created } = await volumes.createVolume(ctx, { name, driver: driver || 'local', options: DriverOpts, labels: Labels });
+      const { volume, created } = await volumes.createVolume(ctx, { name, driver, options: DriverOpts, labels: Labels });
       if (volume === undefined) throw internal(`create ${name}: the volume service answered without a volume`);
       if (created) tell('create', volume.name, volume.driver);
       return { volume: dockerVolume(volume) };

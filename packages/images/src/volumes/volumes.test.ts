@@ -1,0 +1,127 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { internal, notFound, silentLogger, unavailable } from '@gantry/rpc';
+import type { PluginClient } from '@gantry/service/plugins';
+import { Database } from '../store/database';
+import { PluginVolumes } from './plugin-volumes';
+import { VolumeStore } from './store';
+import { Volumes } from './volumes';
+
+let folder: string;
+let db: Database;
+let calls: string[];
+let kept: Map<string, string>;
+let down: boolean;
+let volumes: Volumes;
+
+/** A plugin named `far`, that is there; whatever else is asked for is not. */
+const far = {
+  ask: async (method: string, { Name = '', ID = '' }: { readonly Name?: string; readonly ID?: string }) => {
+    const verb = method.replace('VolumeDriver.', '');
+    calls.push([verb, Name, ID].filter((word) => word !== '').join(' '));
+    if (down) throw unavailable('far does not answer');
+    const volume = kept.has(Name) ? { Name, Mountpoint: `/far/${Name}`, CreatedAt: '2020-01-01T00:00:00Z' } : undefined;
+    switch (verb) {
+      case 'Create':
+        kept.set(Name, '');
+        return {};
+      case 'Get':
+        return volume === undefined ? { Err: 'no such volume' } : { Volume: volume };
+      case 'List':
+        return { Volumes: [...kept.keys()].map((name) => ({ Name: name })) };
+      case 'Remove':
+        return kept.delete(Name) ? {} : { Err: 'it is busy' };
+      case 'Capabilities':
+        return { Capabilities: { Scope: 'global' } };
+      default:
+        return { Mountpoint: `/far/${Name}`, Err: '' };
+    }
+  },
+} as unknown as PluginClient;
+
+const open = (): Volumes => {
+  const store = new VolumeStore(db, join(folder, 'volumes'), silentLogger, async (path) => rmSync(path, { recursive: true, force: true }), {
+    look: () => Promise.reject(internal('not asked')),
+  } as never);
+  const get = async (name: string) => (name === 'far' ? far : Promise.reject(notFound(`plugin "${name}" not found`)));
+  return new Volumes(store, new PluginVolumes({ get, names: async () => ['far', 'other'] }), silentLogger);
+};
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'volumes-'));
+  db = new Database(join(folder, 'metadata.db'));
+  [calls, kept, down] = [[], new Map(), false];
+  volumes = open();
+});
+afterEach(() => {
+  db.close();
+  rmSync(folder, { recursive: true });
+});
+const create = (name: string, driver: string) =>
+  volumes.create({ name, driver, options: driver === 'far' ? { size: '1' } : {}, labels: { a: 'b' } });
+
+test('a plugin makes its volume, mounts it for a container as long as that runs, and removes it', async () => {
+  const { volume, created } = await create('one', 'far');
+  expect([created, volume]).toEqual([true, expect.objectContaining({ driver: 'far', scope: 'global', options: { size: '1' } })]);
+  expect(calls).toEqual(['Get one', 'Create one', 'Capabilities']);
+  calls = [];
+  await volumes.addReference('one', 'c', false);
+  expect((await volumes.addReference('one', 'c', true)).mountpoint).toBe('/far/one');
+  await volumes.addReference('one', 'c', true); // a second place of the same container
+  await volumes.releaseReference('one', 'c', true);
+  await expect(volumes.remove('one', false)).rejects.toThrow('volume is in use - [c]');
+  await volumes.releaseReference('one', 'c', false);
+  await volumes.remove('one', false);
+  expect(calls).toEqual(['Mount one c', 'Unmount one c', 'Remove one']);
+  expect(kept.size).toBe(0);
+});
+
+test('what a former process had mounted is mounted anew, and unmounted at the end', async () => {
+  await create('one', 'far');
+  await volumes.addReference('one', 'c', true);
+  volumes = open();
+  calls = [];
+  await volumes.releaseReference('one', 'c', true);
+  await volumes.addReference('one', 'c', true);
+  expect(calls).toEqual(['Unmount one c', 'Mount one c']);
+});
+
+test('a plugin that is away at the end is asked again when the container goes', async () => {
+  await create('one', 'far');
+  await volumes.addReference('one', 'c', true);
+  down = true;
+  await volumes.releaseReference('one', 'c', true);
+  down = false;
+  calls = [];
+  await volumes.releaseReference('one', 'c', false);
+  expect(calls).toEqual(['Unmount one c']);
+});
+
+test('volumes that a plugin has are found, listed and used by their names alone', async () => {
+  kept.set('theirs', '');
+  expect(await volumes.get('theirs')).toMatchObject({ driver: 'far', mountpoint: '/far/theirs', created: 1577836800000000 });
+  expect((await volumes.list()).map(({ name, driver }) => [name, driver])).toEqual([['theirs', 'far']]);
+  expect(await create('theirs', '')).toMatchObject({ created: false, volume: { driver: 'far' } });
+  await volumes.remove('theirs', false);
+  await expect(volumes.get('theirs')).rejects.toThrow('get theirs: no such volume');
+});
+
+test('a name is one volume, until the plugin has lost it', async () => {
+  await create('one', 'far');
+  await expect(create('one', 'local')).rejects.toThrow('create one: volume name must be unique');
+  await create('two', 'local');
+  await expect(create('two', 'far')).rejects.toThrow('volume name must be unique');
+  kept.clear();
+  await expect(volumes.get('one')).rejects.toThrow('get one: no such volume');
+  expect(await create('one', 'local')).toMatchObject({ created: true, volume: { driver: 'local' } });
+});
+
+test('a driver that is not there is named, and what a plugin refuses is told or, with force, forgotten', async () => {
+  await expect(create('xx', 'nobody')).rejects.toThrow('error looking up volume plugin nobody: plugin "nobody" not found');
+  await create('one', 'far');
+  kept.clear();
+  await expect(volumes.remove('one', false)).rejects.toThrow('remove one: it is busy');
+  await volumes.remove('one', true);
+  expect(volumes.store.list()).toEqual([]);
+});
