@@ -79,6 +79,21 @@ if (lacking !== undefined) process.stderr.write(`skipped: networks of several en
     for (const engine of [a, b]) await eventually(async () => expect(await engine.links()).toBe(''));
   }, 180_000);
 
+  it('leads over a wire of IPv6, too', async () => {
+    await world.close();
+    world = new TwoEngines('2001:db8::');
+    await start();
+    await create(a);
+    await eventually(() => b.network('n'));
+    const [one, two] = [await sandbox(), await sandbox()];
+    await a.join(one, { containerName: 'one' });
+    const { ipAddress } = await b.join(two, { containerName: 'two' });
+    await eventually(() => ping(one, ipAddress));
+    expect(await one.run('ip', '-o', 'link', 'show', 'eth0')).toContain('mtu 1430');
+    await one.run('busybox', 'ping', '-c1', '-W1', '-s', '1402', ipAddress);
+    expect((await a.network('n')).peers.map(({ ip }) => ip)).toEqual(['2001:db8::1', '2001:db8::2']);
+  }, 180_000);
+
   it('makes a link anew that somebody took away, and waits with a network whose name is taken', async () => {
     await world.start('  lease: 600\nsweep-interval: 1\n');
     [a, b] = world.engines as [TestEngine, TestEngine];

@@ -29,6 +29,9 @@ interface Session {
   readonly self: SharedEngine;
 }
 
+/** How long the first question waits for the first answer of all. */
+const FIRST_MS = 5_000;
+
 const RETRY = { firstMs: 200, mostMs: 2_000 } as const;
 
 /**
@@ -181,6 +184,8 @@ export class Cluster {
   }
 
   async #ask<T>(task: (session: Session) => Promise<T>): Promise<T> {
+    // At the start of the host engine and store come up together: whoever starts containers then waits a moment.
+    if (!this.#informed) await this.settled(FIRST_MS);
     const session = this.#session;
     if (session === undefined) throw this.#away(this.#failure);
     try {

@@ -35,7 +35,7 @@ export class TestEtcd {
     private readonly host: TestHost,
     address: string,
   ) {
-    this.endpoint = `http://${address}:2379`;
+    this.endpoint = `http://${address.includes(':') ? `[${address}]` : address}:2379`;
   }
 
   async start(): Promise<void> {

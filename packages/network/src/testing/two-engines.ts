@@ -65,14 +65,19 @@ export class TestEngine {
 /** Two hosts on one wire, each with an engine, and etcd beside them. */
 export class TwoEngines {
   readonly wire = new TestHost();
-  readonly etcd = new TestEtcd(this.wire, '192.0.2.254');
   readonly engines: TestEngine[] = [];
+  readonly etcd: TestEtcd;
+
+  /** `prefix`: what addresses of the wire begin with, of either family. */
+  constructor(private readonly prefix = '192.0.2.') {
+    this.etcd = new TestEtcd(this.wire, this.#address(254));
+  }
 
   /** `config`: further lines of the overlay part of both network.yaml. */
   async start(config: string): Promise<void> {
     const { wire, etcd } = this;
     wire.ip('link', 'add', 'wire0', 'type', 'bridge');
-    wire.ip('addr', 'add', '192.0.2.254/24', 'dev', 'wire0');
+    wire.ip('addr', 'add', this.#block(254), 'dev', 'wire0', ...this.#flags);
     wire.ip('link', 'set', 'wire0', 'up');
     await etcd.start();
     const bundle = join(wire.directory, 'service.cjs');
@@ -82,15 +87,27 @@ export class TwoEngines {
       wire.ip('link', 'add', `host${number}`, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', String(host.pid));
       wire.ip('link', 'set', `host${number}`, 'up', 'master', 'wire0');
       await host.run('ip', 'link', 'set', 'lo', 'up');
-      await host.run('ip', 'addr', 'add', `192.0.2.${number}/24`, 'dev', 'eth0');
+      await host.run('ip', 'addr', 'add', this.#block(number), 'dev', 'eth0', ...this.#flags);
       await host.run('ip', 'link', 'set', 'eth0', 'up');
       const directory = join(wire.directory, `engine${number}`);
       mkdirSync(directory);
-      const yaml = `overlay:\n  endpoints: [${etcd.endpoint}]\n  name: engine${number}\n${config}`;
+      const yaml = `overlay:\n  endpoints: ["${etcd.endpoint}"]\n  name: engine${number}\n${config}`;
       const engine = new TestEngine(host, ownProcess(bundle, directory, yaml));
       this.engines.push(engine);
       await engine.start();
     }
+  }
+
+  get #flags(): string[] {
+    return this.prefix.includes(':') ? ['nodad'] : [];
+  }
+
+  #address(number: number): string {
+    return `${this.prefix}${number}`;
+  }
+
+  #block(number: number): string {
+    return `${this.#address(number)}/${this.prefix.includes(':') ? 64 : 24}`;
   }
 
   async close(): Promise<void> {
