@@ -1,6 +1,7 @@
 // Makes a docker archive (as `docker load` takes it) out of Debian's static busybox: no registry is needed.
 // Usage: tools/node tools/make-image.mjs --out FILE [--name NAME:TAG] [--megabytes N] [--files N] [--layers N] [--content KIND]
 //   --megabytes  incompressible payload, in files of 10 MB        --files   small files of 1 KiB instead
+//   --entrypoint words of the image's entrypoint
 //   --layers     spreads the payload over that many layers        --content   random (default) or text: gzip leaves some 40 % of it
 import { createHash, randomBytes } from 'node:crypto';
 import { execFileSync } from 'node:child_process';
@@ -126,9 +127,10 @@ if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.me
   const options = {};
   for (let i = 2; i < process.argv.length; i += 2) {
     const key = process.argv[i].replace(/^--/, '');
-    if (!['out', 'name', 'megabytes', 'files', 'layers', 'content'].includes(key))
+    if (!['out', 'name', 'megabytes', 'files', 'layers', 'content', 'entrypoint'].includes(key))
       throw new Error(`make-image: unknown option ${process.argv[i]}`);
-    options[key] = ['out', 'name', 'content'].includes(key) ? process.argv[i + 1] : Number(process.argv[i + 1]);
+    if (key === 'entrypoint') options.config = { Entrypoint: process.argv[i + 1].split(' '), Cmd: [] };
+    else options[key] = ['out', 'name', 'content'].includes(key) ? process.argv[i + 1] : Number(process.argv[i + 1]);
   }
   const image = await makeImage({ out: join(dirname(fileURLToPath(import.meta.url)), '../dist/busybox.tar'), ...options });
   process.stdout.write(`${image.name} ${image.id}\n`);

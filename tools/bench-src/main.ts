@@ -7,6 +7,7 @@ import { pinnedNode, projectRoot } from '../../test-e2e/src/harness/paths';
 import { besideBefore } from './before';
 import { buildCases } from './builds';
 import { cases } from './cases';
+import { CRI, besideContainerd } from './cri/alone';
 import { engineCases } from './engine-cases';
 import { engineMemoryCases } from './engine-memory';
 import { growthOf, idleOf } from './growth';
@@ -45,6 +46,10 @@ async function main(): Promise<void> {
   process.env['PATH'] = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`;
   if (options.profile) {
     process.stdout.write(`${await profile(options.rounds)}\n`);
+    return;
+  }
+  if (options.only.length === 1 && options.only[0] === CRI) {
+    await besideContainerd(options);
     return;
   }
   const work = mkdtempSync(join(tmpdir(), 'gantry-e2e-bench-'));
