@@ -7,6 +7,7 @@ import { connectCri, containerNamed, type CriClient, criContext as ctx, imageNam
 
 const IMAGE = 'docker.io/library/busybox:latest';
 const DATA = 'docker.io/library/data:1';
+const DECLARED = 'docker.io/library/declared:1';
 
 /** What kubelet gives containers beside their root: images, devices, capabilities and volumes with options of their own. */
 describe('what containers of pods are given', () => {
@@ -27,7 +28,12 @@ describe('what containers of pods are given', () => {
     expect((await engine.docker(['run', '--name', 'make', 'busybox', 'sh', '-c', script])).code).toBe(0);
     expect((await engine.docker(['commit', 'make', 'data:1'])).code).toBe(0);
     expect((await engine.docker(['rm', 'make'])).code).toBe(0);
-    for (const image of ['busybox', 'data:1']) {
+    expect(
+      (await engine.docker(['run', '--name', 'make', 'busybox', 'sh', '-c', 'mkdir /declared && echo kept > /declared/kept'])).code,
+    ).toBe(0);
+    expect((await engine.docker(['commit', '-c', 'VOLUME /declared', 'make', 'declared:1'])).code).toBe(0);
+    expect((await engine.docker(['rm', 'make'])).code).toBe(0);
+    for (const image of ['busybox', 'declared:1', 'data:1']) {
       const file = join(engine.folder, 'given.tar');
       expect((await engine.docker(['save', '-o', file, image])).code).toBe(0);
       expect((await engine.onHost('ctr', ['-a', `${engine.run}/supervisor.sock`, '-n', 'k8s.io', 'images', 'import', file])).code).toBe(0);
@@ -182,6 +188,23 @@ describe('what containers of pods are given', () => {
     } finally {
       await cri.runtime.removePodSandbox(ctx, { podSandboxId });
     }
+  });
+
+  test('a volume that the image declares is one of the container alone, with what the image has there, also below a read-only root', async () => {
+    const linux = { securityContext: { readonlyRootfs: true } };
+    const listed = async () => (await engine.docker(['volume', 'ls', '-q'])).stdout.trim();
+    const script = 'cat /declared/kept; touch /declared/x && ls /declared; touch /y';
+    const config_ = { linux, image: imageNamed(DECLARED) };
+    const id = await started(config_);
+    expect(await sh(id, script)).toContain('Read-only file system');
+    expect(await sh(id, 'cat /declared/kept; ls /declared')).toBe('kept\nkept\nx');
+    expect(await listed()).toMatch(/^[0-9a-f]{64}$/);
+    await engine.docker(['volume', 'prune', '-af']);
+    const other = await started({ ...config_, mounts: [{ containerPath: '/declared/', hostPath: devices }] });
+    expect(await sh(other, 'ls /declared')).not.toContain('kept');
+    expect(await sh(id, 'cat /declared/kept')).toBe('kept');
+    for (const containerId of [id, other]) await cri.runtime.removeContainer(ctx, { containerId });
+    expect(await listed()).toBe('');
   });
 
   const apparmor = existsSync('/sys/module/apparmor/parameters/enabled');

@@ -2,7 +2,8 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, w
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ContainerEventType, ContainerState, LinuxContainerResources, NamespaceMode, PodSandboxState } from '@gantry/api/runtime/v1/api';
-import { derive } from '@gantry/rpc';
+import { StoreService } from '@gantry/api/containerd/services/sandbox/v1/sandbox';
+import { connect, derive, newContext } from '@gantry/rpc';
 import { connectCri, containerNamed, type CriClient, criContext as ctx, imageNamed, podNamed } from './harness/cri';
 import { type Engine, loadBusybox, until, startEngine, startRegistry, type Registry } from './harness';
 
@@ -104,6 +105,28 @@ describe("Kubernetes' container runtime interface", () => {
       await remove(`${repository}:2`);
     });
 
+    test('one that is pinned is told so, and stays', async () => {
+      const { imageRef } = await pull(`${repository}:1`);
+      const label = (value: string) =>
+        engine.onHost('ctr', [
+          '-a',
+          `${engine.run}/supervisor.sock`,
+          '-n',
+          'k8s.io',
+          'images',
+          'label',
+          `${repository}:1`,
+          `io.cri-containerd.pinned=${value}`,
+        ]);
+      expect((await label('pinned')).code).toBe(0);
+      expect(await status(imageRef)).toMatchObject({ pinned: true });
+      const remove = () => cri.images.removeImage(ctx, { image: imageNamed(imageRef) });
+      await expect(remove()).rejects.toMatchObject({ kind: 'failedPrecondition' });
+      expect((await label('')).code).toBe(0);
+      await remove();
+      expect(await status(imageRef)).toBeUndefined();
+    });
+
     test('what cannot be pulled is told', async () => {
       await expect(pull(`${repository}:nope`)).rejects.toMatchObject({ kind: 'notFound' });
       await expect(pull('a b')).rejects.toMatchObject({
@@ -161,6 +184,10 @@ describe("Kubernetes' container runtime interface", () => {
           ({ id }) => id,
         );
       expect(await listed({ labelSelector: { app: 'web' } })).toEqual([pod]);
+      const store = connect(`${engine.run}/supervisor.sock`);
+      const { list } = await store.client(StoreService).list(newContext({ namespace: 'k8s.io' }), { filters: [] });
+      store.close();
+      expect(list).toEqual([expect.objectContaining({ sandboxId: pod, sandboxer: 'pod', labels: { app: 'web' } })]);
       expect(await listed({ labelSelector: { app: 'db' } })).toEqual([]);
       expect(await listed({ state: { state: PodSandboxState.SANDBOX_NOTREADY } })).toEqual([]);
       await cri.runtime.stopPodSandbox(ctx, { podSandboxId: pod });

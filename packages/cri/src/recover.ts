@@ -1,4 +1,5 @@
 import { type CallContext, errorText } from '@gantry/rpc';
+import { removeDeclaredVolumes } from './containers/declared-volumes';
 import { listContainers } from './containers/find';
 import type { Needs } from './sandboxes/needs';
 import { listPods } from './sandboxes/find';
@@ -29,6 +30,11 @@ export async function recover(needs: Needs, ctx: CallContext): Promise<void> {
     }
   }
   await services.network.reconcile(ctx, { sandboxes: live, owner: OWNER });
-  for (const { id, facts, config } of await listContainers(needs, ctx))
+  const containers = await listContainers(needs, ctx);
+  const known = new Set(containers.map(({ id }) => id));
+  await removeDeclaredVolumes(needs, ctx, (owner) => !known.has(owner)).catch((error: unknown) =>
+    logger.warn({ err: error }, `volumes of containers that are gone are not all taken away: ${errorText(error)}`),
+  );
+  for (const { id, facts, config } of containers)
     names.reserve('container', `${config.metadata?.name ?? ''}_${facts.podId}_${config.metadata?.attempt ?? 0}`, id);
 }

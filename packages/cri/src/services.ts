@@ -8,7 +8,7 @@ import { IntrospectionService } from '@gantry/api/containerd/services/introspect
 import { TasksService } from '@gantry/api/containerd/services/tasks/v1/tasks';
 import { TreesServiceService } from '@gantry/api/gantry/images/v1/trees';
 import { LogsServiceService } from '@gantry/api/gantry/shim/v1/shim';
-import { ImagesServiceService } from '@gantry/api/gantry/images/v1/images';
+import { ImagesServiceService, VolumesServiceService } from '@gantry/api/gantry/images/v1/images';
 import { PodNetworkServiceService } from '@gantry/api/gantry/network/v1/pods';
 import { NetworkServiceService } from '@gantry/api/gantry/network/v1/network';
 import { connect, type ServiceClient } from '@gantry/rpc';
@@ -29,6 +29,8 @@ export interface Services {
   /** What stands behind the names. */
   readonly imageStore: ServiceClient<typeof ImagesServiceService>;
   readonly trees: ServiceClient<typeof TreesServiceService>;
+  /** Volumes that images declare. */
+  readonly volumes: ServiceClient<typeof VolumesServiceService>;
   readonly snapshots: ServiceClient<typeof SnapshotsService>;
   /** Mounts that are held on the host. */
   readonly mounts: ServiceClient<typeof MountsService>;
@@ -54,6 +56,7 @@ export function connectServices(socket: (name: string) => string): Services & { 
     images: images.client(ImagesService),
     imageStore: images.client(ImagesServiceService),
     trees: images.client(TreesServiceService),
+    volumes: images.client(VolumesServiceService),
     snapshots: images.client(SnapshotsService),
     mounts: supervisor.client(MountsService),
     cni: network.client(PodNetworkServiceService),

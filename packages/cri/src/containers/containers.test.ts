@@ -11,6 +11,7 @@ import type { Pod } from '../sandboxes/pod';
 import { apparmorOf } from './apparmor';
 import { checkContainer } from './check';
 import { lowestScore } from './oom-score';
+import { declaredPlaces } from './declared-volumes';
 import { devicesOf } from './devices';
 import { cgroupOf, resourcesOf } from './resources';
 import { seccompOf } from './seccomp';
@@ -139,6 +140,11 @@ test('devices that nobody describes are told by their names, from wherever they 
   await expect(asked({ CDIDevices: [{ name: 'v/x=0' }], annotations: { 'cdi.k8s.io/p': 'v/x=0,v/x=1', other: 'v/x=2' } })).rejects.toThrow(
     'CDI device injection failed: unresolvable CDI devices v/x=0, v/x=1',
   );
+});
+
+test('volumes that an image declares are made where nothing else is mounted', () => {
+  expect(declaredPlaces({ '/b': {}, '/a/': {}, c: {}, '/c': {}, '/': {}, '/d/../e': {} }, ['/b/', 'x'])).toEqual(['/a', '/c', '/e']);
+  expect(declaredPlaces(undefined, [])).toEqual([]);
 });
 
 test('a container is what its record and its task say', () => {

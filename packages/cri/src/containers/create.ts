@@ -14,6 +14,7 @@ import { stateOf } from '../sandboxes/status';
 import { idsOf } from '../sandboxes/userns';
 import { apparmorOf, loadedProfiles } from './apparmor';
 import { checkContainer, hasSelinux } from './check';
+import { declaredPlaces, makeDeclaredVolumes, removeDeclaredVolumes } from './declared-volumes';
 import { devicesOf } from './devices';
 import { findContainer } from './find';
 import { type ImageVolume, layImageVolumes, removeImageVolumes } from './image-volumes';
@@ -81,6 +82,13 @@ async function make(needs: Needs, ctx: CallContext, { id, pod, holder, image, co
     user,
     systemd: needs.config['cgroup-driver'] === 'systemd',
     volumes: await layImageVolumes(needs, ctx, { id, mounts: config.mounts, ids: idsOf(pod.config), made: volumes }),
+    declared: await makeDeclaredVolumes(needs, ctx, {
+      id,
+      places: declaredPlaces(
+        imageConfig.Volumes ?? {},
+        config.mounts.map(({ containerPath }) => containerPath),
+      ),
+    }),
     devices: await devicesOf(needs.config['cdi-spec-dirs'], config, needs.logger),
     apparmor: apparmorOf(security, await loadedProfiles()),
   });
@@ -125,6 +133,7 @@ async function undo(needs: Needs, ctx: CallContext, id: string, { image, volumes
   const steps: (() => Promise<unknown>)[] = [
     () => services.containers.delete(ctx, { id }),
     () => removeImageVolumes(needs, ctx, volumes),
+    () => removeDeclaredVolumes(needs, ctx, (owner) => owner === id),
     () => services.snapshots.remove(ctx, { snapshotter: stored.snapshotter, key: id }),
   ];
   for (const step of steps)

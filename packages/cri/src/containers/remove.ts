@@ -1,6 +1,7 @@
 import { ContainerEventType } from '@gantry/api/runtime/v1/api';
 import { type CallContext, detached, ignore } from '@gantry/rpc';
 import type { Needs } from '../sandboxes/needs';
+import { removeDeclaredVolumes } from './declared-volumes';
 import { removeImageVolumes } from './image-volumes';
 import { stopContainer } from './stop';
 import type { Contained } from './record';
@@ -16,6 +17,7 @@ export async function removeContainer(needs: Needs, caller: CallContext, contain
   await services.containers.delete(ctx, { id }).catch(gone);
   await services.snapshots.remove(ctx, { snapshotter: record.snapshotter, key: id }).catch(gone);
   await removeImageVolumes(needs, ctx, container.facts.volumes ?? []);
+  await removeDeclaredVolumes(needs, ctx, (owner) => owner === id);
   needs.names.release(id);
   await needs.events.tellOf(ctx, container.facts.podId, id, ContainerEventType.CONTAINER_DELETED_EVENT);
 }

@@ -35,6 +35,8 @@ export interface SpecWish {
   readonly systemd: boolean;
   /** Where on the host the images are that it mounts, by their place in the container. */
   readonly volumes: ReadonlyMap<string, string>;
+  /** Likewise the volumes that its image declares. */
+  readonly declared: ReadonlyMap<string, string>;
   /** Devices that it asks for by name, and the profile of AppArmor that it is under. */
   readonly devices: readonly KnownDevice[];
   readonly apparmor: string | undefined;
@@ -77,7 +79,10 @@ export async function specOf(wish: SpecWish): Promise<Spec> {
       WorkingDir: config.workingDir || image.WorkingDir || '/',
     }),
     host,
-    mounts: await Promise.all(config.mounts.map((mount) => mountOf(mount, wish.volumes))),
+    mounts: [
+      ...[...wish.declared].map(([destination, source]) => MountRecord.fromPartial({ type: 'bind', source, destination, rw: true })),
+      ...(await Promise.all(config.mounts.map((mount) => mountOf(mount, wish.volumes)))),
+    ],
     files: {
       resolvConf: `${places.folder}/resolv.conf`,
       hostname: `${places.folder}/hostname`,
@@ -87,7 +92,7 @@ export async function specOf(wish: SpecWish): Promise<Spec> {
     user,
     hostname: hostnameOf(pod.config),
     joined: {},
-    remap: ids === undefined ? undefined : { ...ids, volumes: new Set(), joined: wish.holder },
+    remap: ids === undefined ? undefined : { ...ids, volumes: new Set(wish.declared.keys()), joined: wish.holder },
     cgroupVersion: detectCgroups().mode === 'v2' ? 2 : 1,
     defaultSeccomp: 'unconfined',
   });
