@@ -7,15 +7,18 @@ import {
   PodSandboxConfig,
   Signal,
 } from '@gantry/api/runtime/v1/api';
+import { newContext, notFound } from '@gantry/rpc';
+import type { Needs } from '../sandboxes/needs';
 import type { Pod } from '../sandboxes/pod';
 import { apparmorOf } from './apparmor';
 import { checkContainer } from './check';
 import { lowestScore } from './oom-score';
 import { declaredPlaces } from './declared-volumes';
 import { devicesOf } from './devices';
+import type { Contained } from './record';
 import { cgroupOf, resourcesOf } from './resources';
 import { seccompOf } from './seccomp';
-import { reasonOf, stateOf } from './settle';
+import { reasonOf, settled, starting, stateOf } from './settle';
 import { signalNumber, signalWord, stopSignalOf } from './signals';
 import { commandOf } from './spec';
 import { userOf } from './user';
@@ -187,3 +190,16 @@ test.each([
 ])('scores %s', (_how, bits, uidMap, expected) =>
   expect(lowestScore({ status: `Name:\tnode\nCapEff:\t${bits}\nCapBnd:\t0\n`, uidMap, score: '7\n' })).toBe(expected),
 );
+
+test('a container that is being started has not ended for want of a task: who starts it tells how that went', async () => {
+  const container = { id: 's', facts: { startedAt: '1' } } as Contained;
+  const services = { tasks: { get: () => Promise.reject(notFound('no task')) } };
+  starting.add('s');
+  try {
+    expect(stateOf(container, undefined)).toBe(ContainerState.CONTAINER_CREATED);
+    expect(await settled({ services } as unknown as Needs, newContext({ namespace: 'k8s.io' }), container)).toBe(container);
+  } finally {
+    starting.delete('s');
+  }
+  expect(stateOf(container, undefined)).toBe(ContainerState.CONTAINER_EXITED);
+});

@@ -24,12 +24,16 @@ export async function taskOf({ services }: Pick<Needs, 'services'>, ctx: CallCon
   }
 }
 
+/** Containers that are being started: that they have no task, or none any more, is told by who starts them. */
+export const starting = new Set<string>();
+
 /** What a container is by its record and its task. */
-export function stateOf({ facts }: Pick<Contained, 'facts'>, task: Pick<Process, 'status'> | undefined): ContainerState {
+export function stateOf({ id, facts }: Pick<Contained, 'id' | 'facts'>, task: Pick<Process, 'status'> | undefined): ContainerState {
   if (facts.ended !== undefined) return ContainerState.CONTAINER_EXITED;
   if (task?.status === Status.RUNNING || task?.status === Status.PAUSED || task?.status === Status.PAUSING)
     return ContainerState.CONTAINER_RUNNING;
   if (task?.status === Status.STOPPED) return ContainerState.CONTAINER_EXITED;
+  if (task === undefined && starting.has(id)) return ContainerState.CONTAINER_CREATED;
   return facts.startedAt === '' || task?.status === Status.CREATED ? ContainerState.CONTAINER_CREATED : ContainerState.CONTAINER_EXITED;
 }
 
@@ -46,7 +50,8 @@ const settling = new Map<string, Promise<Contained>>();
 export async function settled(needs: Needs, caller: CallContext, container: Contained): Promise<Contained> {
   if (container.facts.ended !== undefined) return container;
   const task = await taskOf(needs, caller, container.id);
-  if (task === undefined ? container.facts.startedAt === '' : task.status !== Status.STOPPED) return container;
+  if (task === undefined ? container.facts.startedAt === '' || starting.has(container.id) : task.status !== Status.STOPPED)
+    return container;
   const under = settling.get(container.id);
   if (under !== undefined) return under;
   const work = settle(needs, detached(caller), container, task).finally(() => settling.delete(container.id));

@@ -12,14 +12,24 @@ import { stateOf as podState } from '../sandboxes/status';
 import { idsOf, mappedMounts } from '../sandboxes/userns';
 import { note } from './note';
 import type { Contained } from './record';
-import { stateOf, taskOf } from './settle';
+import { starting, stateOf, taskOf } from './settle';
 
 /** What a container ends with that could not be started. */
 const START_FAILED = 128;
 
 /** Starts a container that was made; one that cannot be started has ended with that. */
 export async function startContainer(needs: Needs, caller: CallContext, container: Contained): Promise<void> {
-  const ctx = detached(caller);
+  const { id } = container;
+  if (starting.has(id)) throw unknown(`failed to set starting state for container "${id}": container is already in starting state`);
+  starting.add(id);
+  try {
+    await start(needs, detached(caller), container);
+  } finally {
+    starting.delete(id);
+  }
+}
+
+async function start(needs: Needs, ctx: CallContext, container: Contained): Promise<void> {
   const { id } = container;
   const state = stateOf(container, await taskOf(needs, ctx, id));
   if (state !== ContainerState.CONTAINER_CREATED)
