@@ -16,6 +16,9 @@ type Answer = Readonly<Record<string, unknown>>;
 
 /** Volumes of Docker's plugins, in the words of their protocol. */
 export class PluginVolumes {
+  /** What drivers have said of themselves: they are asked once. */
+  private readonly scopes = new Map<string, string>();
+
   constructor(private readonly plugins: Pick<Plugins, 'get' | 'names'>) {}
 
   /** Errors: notFound for a driver that is not there; what the plugin says. */
@@ -32,9 +35,13 @@ export class PluginVolumes {
 
   /** Where the volume is reached from wherever the cluster is, or from this host alone. */
   async scope(driver: string): Promise<string> {
+    const known = this.scopes.get(driver);
+    if (known !== undefined) return known;
     const client = await this.driver(driver, 'capabilities');
     const { Capabilities } = await client.ask('VolumeDriver.Capabilities', {}).catch((): Answer => ({}));
-    return textOf(objectOf(Capabilities)['Scope']) === 'global' ? 'global' : 'local';
+    const scope = textOf(objectOf(Capabilities)['Scope']) === 'global' ? 'global' : 'local';
+    this.scopes.set(driver, scope);
+    return scope;
   }
 
   /** The path that it is mounted at, for one container. */

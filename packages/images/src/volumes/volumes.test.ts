@@ -64,7 +64,9 @@ const create = (name: string, driver: string) =>
 test('a plugin makes its volume, mounts it for a container as long as that runs, and removes it', async () => {
   const { volume, created } = await create('one', 'far');
   expect([created, volume]).toEqual([true, expect.objectContaining({ driver: 'far', scope: 'global', options: { size: '1' } })]);
-  expect(calls).toEqual(['Get one', 'Create one', 'Capabilities']);
+  await create('two', 'far');
+  expect(calls).toEqual(['Get one', 'Create one', 'Capabilities', 'Get two', 'Create two']);
+  await volumes.remove('two', false);
   calls = [];
   await volumes.addReference('one', 'c', false);
   expect((await volumes.addReference('one', 'c', true)).mountpoint).toBe('/far/one');
