@@ -71,6 +71,13 @@ async function make(needs: Needs, ctx: CallContext, { id, pod, holder, image, co
   const imageConfig = configOf(image).config ?? {};
   const security = config.linux?.securityContext;
   const user = userOf(security, imageConfig.User ?? '', { passwd, group });
+  const declared = await makeDeclaredVolumes(needs, ctx, {
+    id,
+    places: declaredPlaces(
+      imageConfig.Volumes ?? {},
+      config.mounts.map(({ containerPath }) => containerPath),
+    ),
+  });
   const spec = await specOf({
     id,
     pod,
@@ -82,13 +89,7 @@ async function make(needs: Needs, ctx: CallContext, { id, pod, holder, image, co
     user,
     systemd: needs.config['cgroup-driver'] === 'systemd',
     volumes: await layImageVolumes(needs, ctx, { id, mounts: config.mounts, ids: idsOf(pod.config), made: volumes }),
-    declared: await makeDeclaredVolumes(needs, ctx, {
-      id,
-      places: declaredPlaces(
-        imageConfig.Volumes ?? {},
-        config.mounts.map(({ containerPath }) => containerPath),
-      ),
-    }),
+    declared,
     devices: await devicesOf(needs.config['cdi-spec-dirs'], config, needs.logger),
     apparmor: apparmorOf(security, await loadedProfiles()),
   });
@@ -101,6 +102,7 @@ async function make(needs: Needs, ctx: CallContext, { id, pod, holder, image, co
     stopSignal: stopSignalOf(config.stopSignal, imageConfig.StopSignal),
     startedAt: '',
     ...(volumes.length === 0 ? {} : { volumes }),
+    ...(declared.size === 0 ? {} : { declared: true }),
   };
   await services.containers.create(ctx, {
     container: {

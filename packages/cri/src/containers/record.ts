@@ -33,6 +33,8 @@ export interface ContainerFacts {
   readonly ended?: Ended;
   /** Images that it mounts. */
   readonly volumes?: readonly ImageVolume[];
+  /** It has volumes because its image declares them. */
+  readonly declared?: boolean;
 }
 
 /** A container of a pod: the supervisor's record, read. */

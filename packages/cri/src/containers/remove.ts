@@ -17,7 +17,7 @@ export async function removeContainer(needs: Needs, caller: CallContext, contain
   await services.containers.delete(ctx, { id }).catch(gone);
   await services.snapshots.remove(ctx, { snapshotter: record.snapshotter, key: id }).catch(gone);
   await removeImageVolumes(needs, ctx, container.facts.volumes ?? []);
-  await removeDeclaredVolumes(needs, ctx, (owner) => owner === id);
+  if (container.facts.declared === true) await removeDeclaredVolumes(needs, ctx, (owner) => owner === id);
   needs.names.release(id);
   await needs.events.tellOf(ctx, container.facts.podId, id, ContainerEventType.CONTAINER_DELETED_EVENT);
 }
