@@ -203,9 +203,9 @@ export class NativeTree {
     return { done, kill: () => child.kill('SIGKILL') };
   }
 
-  /** gzip of an open descriptor's file, which may be closed afterwards; see squeeze. */
-  squeeze(file: number, level: number, skip: number): Squeezing {
-    return squeeze(this.binary, { level, skip, from: file });
+  /** gzip of an open descriptor's file to another one; both may be closed afterwards; see squeeze. */
+  squeeze(file: number, to: number, level: number, skip: number): Squeezing {
+    return squeeze(this.binary, { level, skip, from: file, to });
   }
 
   /** The configured budget, or what the file system has left (a twentieth kept), whichever is less. */

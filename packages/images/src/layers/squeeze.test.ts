@@ -25,14 +25,15 @@ interface Made extends WrittenBlob {
 async function packed(content: Buffer, options: { level: number; skip?: number; piece?: number }): Promise<Made> {
   const path = join(dir, 'content');
   const file = options.piece === undefined ? (writeFileSync(path, content), openSync(path, 'r')) : undefined;
-  const { input, output, done } = squeeze(program, { ...options, ...(file === undefined ? {} : { from: file }) });
-  if (file !== undefined) closeSync(file);
+  const outcome = join(dir, 'outcome');
+  const to = openSync(outcome, 'w');
+  const { input, done } = squeeze(program, { ...options, to, ...(file === undefined ? {} : { from: file }) });
+  for (const given of [file, to]) if (given !== undefined) closeSync(given);
   for (let at = 0; at < content.length && options.piece !== undefined; at += options.piece)
     input?.write(content.subarray(at, at + options.piece));
   input?.end();
-  const parts: Buffer[] = [];
-  for await (const part of output) parts.push(part as Buffer);
-  return { ...(await done), bytes: Buffer.concat(parts) };
+  const made = await done;
+  return { ...made, bytes: readFileSync(outcome) };
 }
 
 const noise = randomBytes(2_500_000);

@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import type { WrittenBlob } from '@gantry/native';
 import { internal } from '@gantry/rpc';
 import type { NativeTree } from '../layers/native';
+import { OutputSlabs } from './output-slabs';
 
 /** Loopback and office networks are faster than a higher level. */
 const GZIP_LEVEL = 3;
@@ -30,17 +31,20 @@ export class SqueezedLayer {
 
   private async *bytes(offset: number): AsyncGenerator<Buffer> {
     const file = await open(this.path, 'r');
-    const squeezing = this.native.squeeze(file.fd, GZIP_LEVEL, offset);
+    const output = new OutputSlabs();
+    const squeezing = this.native.squeeze(file.fd, output.descriptor, GZIP_LEVEL, offset);
+    output.given();
     let sent = offset;
     try {
-      for await (const part of squeezing.output) {
-        sent += (part as Buffer).length;
+      for await (const part of output.parts()) {
+        sent += part.length;
         this.onBytes(sent);
-        yield part as Buffer;
+        yield part;
       }
       this.made = await squeezing.done;
     } finally {
       squeezing.kill();
+      output.close();
       await file.close();
       await squeezing.done.catch(() => undefined);
     }
