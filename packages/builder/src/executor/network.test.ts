@@ -8,7 +8,7 @@ const networks = [
 ];
 const pids: Readonly<Record<string, number>> = { 'on-bridge': 7, 'on-mine': 8, made: 0 };
 
-const place = (network: StepNetwork, served = true) =>
+const place = (network: StepNetwork, { served = true, defaultBridge = true } = {}) =>
   placeInNetwork(
     {
       network: served ? ({ listNetworks: () => Promise.resolve({ networks }) } as never) : undefined,
@@ -16,7 +16,7 @@ const place = (network: StepNetwork, served = true) =>
         get: (_ctx: unknown, { containerId }: { containerId: string }) => Promise.resolve({ process: { pid: pids[containerId] ?? 0 } }),
       } as never,
       inStore: (ctx) => ctx,
-      settings: { withoutNetworkService: 'host' } as never,
+      settings: { withoutNetworkService: 'host', defaultBridge } as never,
     },
     newContext(),
     { network },
@@ -35,12 +35,15 @@ test.each([
   expect(await place(network)).toEqual({ namespace: undefined, isHost: false, connectTo: undefined, embeddedDns: false, ...expected });
 });
 
+test('an engine without a default bridge has steps without a network', async () =>
+  expect(await place('default', { defaultBridge: false })).toMatchObject({ isHost: false, connectTo: undefined }));
+
 test('what is not there is told, and so is that nothing serves networks', async () => {
   await expect(place({ name: 'nowhere' })).rejects.toMatchObject({
     kind: 'notFound',
     message: 'failed to set up container networking: network nowhere not found',
   });
   await expect(place({ of: 'made' })).rejects.toMatchObject({ kind: 'failedPrecondition' });
-  await expect(place({ name: 'mine' }, false)).rejects.toMatchObject({ kind: 'failedPrecondition' });
-  expect((await place('default', false)).isHost).toBe(true);
+  await expect(place({ name: 'mine' }, { served: false })).rejects.toMatchObject({ kind: 'failedPrecondition' });
+  expect((await place('default', { served: false })).isHost).toBe(true);
 });
