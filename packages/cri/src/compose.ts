@@ -8,6 +8,7 @@ import { containerHandlers } from './containers/handlers';
 import { EventHub } from './events/hub';
 import { watchEnds } from './events/watch';
 import { imageHandlers } from './images/handlers';
+import { Members } from './members';
 import { Names } from './names';
 import { recover } from './recover';
 import { runtimeHandlers } from './runtime/handlers';
@@ -22,8 +23,9 @@ import { streamingRuntime } from './streams/runtime';
 export function compose(service: ServiceContext<CriConfig>): Running<CriConfig> {
   const { config, logger, data, run, version } = service;
   const services = connectServices((name) => service.socket(name));
-  const events = new EventHub(services, logger);
-  const needs: Needs = { services, config, roots: { data, run }, names: new Names(), events, logger };
+  const members = new Members();
+  const events = new EventHub({ services, members }, logger);
+  const needs: Needs = { services, config, roots: { data, run }, names: new Names(), members, events, logger };
   const server = service.createServer();
   const streams = new StreamingServer({
     runtime: streamingRuntime(needs, newContext({ namespace: config.namespace })),

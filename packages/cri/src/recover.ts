@@ -10,7 +10,7 @@ import { stateOf } from './sandboxes/status';
 
 /** What a former life of this service left half made is taken away; names are known again, and the network is told which pods live. */
 export async function recover(needs: Needs, ctx: CallContext): Promise<void> {
-  const { services, names, roots, logger } = needs;
+  const { services, names, members, roots, logger } = needs;
   const live: { sandboxId: string; netnsPath: string }[] = [];
   for (const pod of await listPods(needs, ctx)) {
     const { ready, pid } = await stateOf(needs, ctx, pod.id);
@@ -35,6 +35,8 @@ export async function recover(needs: Needs, ctx: CallContext): Promise<void> {
   await removeDeclaredVolumes(needs, ctx, (owner) => !known.has(owner)).catch((error: unknown) =>
     logger.warn({ err: error }, `volumes of containers that are gone are not all taken away: ${errorText(error)}`),
   );
-  for (const { id, facts, config } of containers)
+  for (const { id, facts, config } of containers) {
+    members.add(facts.podId, id);
     names.reserve('container', `${config.metadata?.name ?? ''}_${facts.podId}_${config.metadata?.attempt ?? 0}`, id);
+  }
 }

@@ -42,10 +42,12 @@ export async function createContainer(needs: Needs, caller: CallContext, request
   needs.names.reserve('container', `${name}_${pod.id}_${attempt}`, id);
   const ctx = detached(caller);
   const volumes: ImageVolume[] = [];
+  needs.members.add(pod.id, id);
   try {
     await make(needs, ctx, { id, pod, holder: pid, image, config, volumes });
   } catch (error) {
     await undo(needs, ctx, id, { image, volumes });
+    needs.members.remove(pod.id, id);
     throw error;
   }
   await needs.events.tellOf(ctx, pod.id, id, ContainerEventType.CONTAINER_CREATED_EVENT);

@@ -19,5 +19,6 @@ export async function removeContainer(needs: Needs, caller: CallContext, contain
   await removeImageVolumes(needs, ctx, container.facts.volumes ?? []);
   if (container.facts.declared === true) await removeDeclaredVolumes(needs, ctx, (owner) => owner === id);
   needs.names.release(id);
+  needs.members.remove(container.facts.podId, id);
   await needs.events.tellOf(ctx, container.facts.podId, id, ContainerEventType.CONTAINER_DELETED_EVENT);
 }

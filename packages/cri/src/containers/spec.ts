@@ -9,13 +9,14 @@ import {
   NamespaceMode,
   type NamespaceOption,
 } from '@gantry/api/runtime/v1/api';
-import { detectCgroups, hasCode } from '@gantry/linux';
+import { hasCode } from '@gantry/linux';
 import type { ImageContainerConfig, LinuxNamespace, Mount, Process, Spec } from '@gantry/oci';
 import { compileSeccomp, defaultSeccompProfile } from '@gantry/oci/seccomp';
 import { buildSpec, capabilityName, effectiveCapabilities, type KnownDevice, type ResolvedUser, withDevices } from '@gantry/spec';
 import { unknown } from '../failures';
 import { hostnameOf, type PodPlaces } from '../sandboxes/files';
 import { isHostNetwork, namespacesOf, type Pod } from '../sandboxes/pod';
+import { hostCgroups } from './host-cgroups';
 import { possibleScore } from './oom-score';
 import { idsOf, rangeOf } from '../sandboxes/userns';
 import { cgroupOf, resourcesOf } from './resources';
@@ -93,7 +94,7 @@ export async function specOf(wish: SpecWish): Promise<Spec> {
     hostname: hostnameOf(pod.config),
     joined: {},
     remap: ids === undefined ? undefined : { ...ids, volumes: new Set(wish.declared.keys()), joined: wish.holder },
-    cgroupVersion: detectCgroups().mode === 'v2' ? 2 : 1,
+    cgroupVersion: hostCgroups().mode === 'v2' ? 2 : 1,
     defaultSeccomp: 'unconfined',
   });
   const compiled = profile === 'unconfined' ? undefined : profile === 'default' ? defaultSeccompProfile() : profile;
@@ -202,7 +203,7 @@ function namespaces({ pod, holder, target, config }: SpecWish): LinuxNamespace[]
   if (options.pid === NamespaceMode.TARGET) result.push({ type: 'pid', path: `/proc/${target}/ns/pid` });
   else if (options.pid === NamespaceMode.CONTAINER || pods.pid === NamespaceMode.CONTAINER) result.push({ type: 'pid' });
   else if (pods.pid === NamespaceMode.POD) result.push(ofPod('pid'));
-  if (detectCgroups().mode === 'v2' && config.linux?.securityContext?.privileged !== true) result.push({ type: 'cgroup' });
+  if (hostCgroups().mode === 'v2' && config.linux?.securityContext?.privileged !== true) result.push({ type: 'cgroup' });
   return result;
 }
 

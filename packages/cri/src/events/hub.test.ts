@@ -3,6 +3,7 @@ import { Status } from '@gantry/api/containerd/v1/types/task';
 import { ContainerConfig, ContainerState, PodSandboxConfig } from '@gantry/api/runtime/v1/api';
 import { type Logger, newContext, notFound } from '@gantry/rpc';
 import { extensionsOf as containerExtensions } from '../containers/record';
+import { Members } from '../members';
 import { extensionsOf as podExtensions } from '../sandboxes/pod';
 import type { Services } from '../services';
 import { EventHub } from './hub';
@@ -20,10 +21,12 @@ function hubOf(
     },
     controller: { status: async () => ({ state: 'SANDBOX_READY', pid: 1 }) },
     containers: {
-      list: async () => {
+      get: async (_ctx: unknown, { id }: { id: string }) => {
         looked();
+        const at = containers.findIndex((one) => one.id === id);
+        const ended = containers[at]?.ended;
         return {
-          containers: containers.map(({ id, ended }, at) => ({
+          container: {
             id,
             createdAt: { seconds: BigInt(at), nanos: 0 },
             extensions: containerExtensions({
@@ -34,7 +37,7 @@ function hubOf(
                 ...(ended === undefined ? {} : { ended: { code: ended, at: '2', reason: 'Error', message: '' } }),
               },
             }),
-          })),
+          },
         };
       },
     },
@@ -46,7 +49,9 @@ function hubOf(
       },
     },
   };
-  return new EventHub(services as unknown as Services, { warn: () => undefined } as unknown as Logger);
+  const members = new Members();
+  for (const { id } of containers) members.add('pod', id);
+  return new EventHub({ services: services as unknown as Services, members }, { warn: () => undefined } as unknown as Logger);
 }
 
 const ctx = newContext({ namespace: 'k8s.io' });
@@ -76,7 +81,7 @@ test('one whose end is not written yet has not ended well', async () => {
 
 test('the time is that before the first look', async () => {
   let looked = 0n;
-  const hub = hubOf([], () => {
+  const hub = hubOf([{ id: 'one' }], () => {
     looked = BigInt(wallMicros()) * 1000n;
     while (BigInt(wallMicros()) * 1000n === looked); // so that a later time is another one
   });

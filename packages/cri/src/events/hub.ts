@@ -1,12 +1,13 @@
 import { wallMicros } from '@gantry/api';
 import { type ContainerEventResponse, type ContainerEventType, ContainerState } from '@gantry/api/runtime/v1/api';
 import { type CallContext, errorText, type Logger } from '@gantry/rpc';
-import { listContainers } from '../containers/find';
+import { containersOf } from '../containers/find';
 import type { Contained } from '../containers/record';
 import { stateOf, taskOf } from '../containers/settle';
 import { statusOf } from '../containers/status';
 import { findPod } from '../sandboxes/find';
 import { podStatus, stateOf as podState } from '../sandboxes/status';
+import type { Members } from '../members';
 import type { Services } from '../services';
 
 /** Events that wait for somebody who asks, or for one who is slow: the oldest go first. */
@@ -19,7 +20,7 @@ export class EventHub {
   private readonly oom = new Set<string>();
 
   constructor(
-    private readonly services: Services,
+    private readonly needs: { readonly services: Services; readonly members: Members },
     private readonly logger: Logger,
   ) {}
 
@@ -60,11 +61,11 @@ export class EventHub {
    */
   async ofPod(ctx: CallContext, podId: string): Promise<Omit<ContainerEventResponse, 'containerId' | 'containerEventType'>> {
     const createdAt = BigInt(wallMicros()) * 1000n;
-    const needs = { services: this.services };
+    const { needs } = this;
     const pod = await findPod(needs, ctx, podId);
-    const containers = (await listContainers(needs, ctx))
-      .filter(({ facts }) => facts.podId === podId)
-      .sort((a, b) => (a.createdAt < b.createdAt ? 1 : a.createdAt > b.createdAt ? -1 : 0));
+    const containers = (await containersOf(needs, ctx, podId)).sort((a, b) =>
+      a.createdAt < b.createdAt ? 1 : a.createdAt > b.createdAt ? -1 : 0,
+    );
     return {
       createdAt,
       podSandboxStatus: pod === undefined ? undefined : podStatus(pod, await podState(needs, ctx, pod.id)),

@@ -1,7 +1,7 @@
 import { unpackAny } from '@gantry/api';
 import { TaskExit, TaskOOM } from '@gantry/api/containerd/events/events';
 import { type CallContext, errorText, pause } from '@gantry/rpc';
-import { listContainers } from '../containers/find';
+import { getContainer, listContainers } from '../containers/find';
 import { settled } from '../containers/settle';
 import type { Needs } from '../sandboxes/needs';
 
@@ -37,7 +37,7 @@ async function settleAll(needs: Needs, ctx: CallContext): Promise<void> {
 }
 
 async function settleOne(needs: Needs, ctx: CallContext, id: string): Promise<void> {
-  const container = (await listContainers(needs, ctx)).find((one) => one.id === id);
+  const container = await getContainer(needs, ctx, id);
   if (container === undefined) return;
   await settled(needs, ctx, container).catch((error: unknown) =>
     needs.logger.warn({ err: error, container: id }, `the end of a container is not written: ${errorText(error)}`),

@@ -1,10 +1,10 @@
 import type { CallContext } from '@gantry/rpc';
-import { notFound } from '@gantry/rpc';
+import { ignore, notFound } from '@gantry/rpc';
 import { unknown } from '../failures';
 import type { Services } from '../services';
 import { type Pod, podOf } from './pod';
 
-type FindNeeds = { readonly services: { readonly sandboxes: Pick<Services['sandboxes'], 'list'> } };
+type FindNeeds = { readonly services: { readonly sandboxes: Pick<Services['sandboxes'], 'list' | 'get'> } };
 
 /** All pods, in order of creation. */
 export async function listPods({ services }: FindNeeds, ctx: CallContext): Promise<Pod[]> {
@@ -12,8 +12,15 @@ export async function listPods({ services }: FindNeeds, ctx: CallContext): Promi
   return list.flatMap((sandbox) => podOf(sandbox) ?? []);
 }
 
-/** The one whose id it is, or begins with it; undefined: there is none. */
+/** As kubelet gives them: the beginning of one is for people. */
+export const isWholeId = (text: string): boolean => /^[0-9a-f]{64}$/.test(text);
+
+/** The one whose id it is, or begins with it; undefined: there is none. Of a whole id nothing else is read. */
 export async function findPod(needs: FindNeeds, ctx: CallContext, text: string): Promise<Pod | undefined> {
+  if (isWholeId(text)) {
+    const found = await needs.services.sandboxes.get(ctx, { sandboxId: text }).catch(ignore('notFound'));
+    return found?.sandbox === undefined ? undefined : podOf(found.sandbox);
+  }
   return byPrefix(await listPods(needs, ctx), text);
 }
 

@@ -1,6 +1,7 @@
 import type { Logger } from '@gantry/rpc';
 import type { CriConfig } from '../config';
 import type { EventHub } from '../events/hub';
+import type { Members } from '../members';
 import type { Names } from '../names';
 import type { Services } from '../services';
 import type { Roots } from './files';
@@ -11,6 +12,7 @@ export interface Needs {
   readonly config: CriConfig;
   readonly roots: Roots;
   readonly names: Names;
+  readonly members: Members;
   readonly events: EventHub;
   readonly logger: Logger;
 }

@@ -1,6 +1,6 @@
 import { ContainerEventType } from '@gantry/api/runtime/v1/api';
 import { type CallContext, detached, prefixed } from '@gantry/rpc';
-import { listContainers } from '../containers/find';
+import { containersOf } from '../containers/find';
 import { removeContainer } from '../containers/remove';
 import { stopContainer } from '../containers/stop';
 import { removeFiles, unmountShm } from './files';
@@ -16,7 +16,7 @@ export async function stopPod(needs: Needs, caller: CallContext, text: string): 
   const ctx = detached(caller);
   const { services } = needs;
   const { ready, pid } = await stateOf(needs, ctx, pod.id);
-  const containers = (await listContainers(needs, ctx)).filter(({ facts }) => facts.podId === pod.id);
+  const containers = await containersOf(needs, ctx, pod.id);
   await Promise.all(containers.map((container) => stopContainer(needs, ctx, container, 0)));
   const released = services.cni
     .delPod(ctx, { sandboxId: pod.id, netnsPath: ready ? `/proc/${pid}/ns/net` : '' })
@@ -35,8 +35,7 @@ export async function removePod(needs: Needs, caller: CallContext, text: string)
   const ctx = detached(caller);
   const pod = await stopPod(needs, ctx, text);
   if (pod === undefined) return;
-  for (const container of await listContainers(needs, ctx))
-    if (container.facts.podId === pod.id) await removeContainer(needs, ctx, container);
+  for (const container of await containersOf(needs, ctx, pod.id)) await removeContainer(needs, ctx, container);
   const told = await needs.events.ofPod(ctx, pod.id);
   await removeFiles(needs.roots, pod.id);
   await needs.services.sandboxes.delete(ctx, { sandboxId: pod.id });

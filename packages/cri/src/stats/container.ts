@@ -3,26 +3,47 @@ import { Metrics as V1 } from '@gantry/api/io/containerd/cgroups/v1/metrics';
 import { Metrics as V2 } from '@gantry/api/io/containerd/cgroups/v2/metrics';
 import type { Any } from '@gantry/api/google/protobuf/any';
 import type { ContainerStats, CpuUsage, MemoryUsage } from '@gantry/api/runtime/v1/api';
-import { type CallContext, notFound } from '@gantry/rpc';
+import { type CallContext, ignore } from '@gantry/rpc';
 import type { Contained } from '../containers/record';
 import type { Needs } from '../sandboxes/needs';
 
-/** What one container uses. Errors: notFound where it does not run. */
-export async function containerStats({ services }: Needs, ctx: CallContext, container: Contained): Promise<ContainerStats> {
-  const { id, config, record } = container;
-  const { metrics } = await services.tasks.metrics(ctx, { filters: [`id==${id}`] });
-  const used = metrics[0]?.data;
-  if (used === undefined) throw notFound(`container "${id}" has no metrics`);
-  const { size, inodes } = await services.snapshots.usage(ctx, { snapshotter: record.snapshotter, key: record.snapshotKey });
-  const { data } = await services.imageStore.getInfo(ctx, {});
-  const timestamp = BigInt(wallMicros()) * 1000n;
-  return {
-    attributes: { id, metadata: config.metadata, labels: config.labels, annotations: config.annotations },
-    ...usageOf(used, timestamp, config.linux?.resources?.memoryLimitInBytes ?? 0n),
-    writableLayer: { timestamp, fsId: { mountpoint: data }, usedBytes: { value: size }, inodesUsed: { value: inodes } },
-    swap: undefined,
-    io: undefined,
-  };
+/** What these containers use, asked for at once; those that do not run are left out. */
+export async function containersStats(
+  { services }: Pick<Needs, 'services'>,
+  ctx: CallContext,
+  containers: readonly Contained[],
+): Promise<StatsOf[]> {
+  const [first, ...others] = containers;
+  if (first === undefined) return [];
+  const { metrics } = await services.tasks.metrics(ctx, { filters: others.length === 0 ? [`id==${first.id}`] : [] });
+  const used = new Map(metrics.map(({ id, data }) => [id, data]));
+  const { data: mountpoint } = await services.imageStore.getInfo(ctx, {});
+  const all = await Promise.all(
+    containers.map(async (container) => {
+      const { id, config, facts, record } = container;
+      const count = used.get(id);
+      const layer = await services.snapshots
+        .usage(ctx, { snapshotter: record.snapshotter, key: record.snapshotKey })
+        .catch(ignore('notFound'));
+      if (count === undefined || layer === undefined) return undefined;
+      const timestamp = BigInt(wallMicros()) * 1000n;
+      const stats: ContainerStats = {
+        attributes: { id, metadata: config.metadata, labels: config.labels, annotations: config.annotations },
+        ...usageOf(count, timestamp, config.linux?.resources?.memoryLimitInBytes ?? 0n),
+        writableLayer: { timestamp, fsId: { mountpoint }, usedBytes: { value: layer.size }, inodesUsed: { value: layer.inodes } },
+        swap: undefined,
+        io: undefined,
+      };
+      return { podId: facts.podId, stats };
+    }),
+  );
+  return all.filter((one) => one !== undefined);
+}
+
+/** Of which pod it is, and what it uses. */
+export interface StatsOf {
+  readonly podId: string;
+  readonly stats: ContainerStats;
 }
 
 /** A cgroup's own count, of either version. */

@@ -5,16 +5,16 @@ import {
   type PodSandboxStatsFilter,
   type RuntimeServiceService,
 } from '@gantry/api/runtime/v1/api';
-import { type CallContext, type Handlers, isErrorOf } from '@gantry/rpc';
-import { requireContainer } from '../containers/find';
+import type { CallContext, Handlers } from '@gantry/rpc';
+import { containersOf, requireContainer } from '../containers/find';
 import { matching, PER_MESSAGE } from '../containers/handlers';
-import type { Contained } from '../containers/record';
+import { stateOf as containerState, taskOf } from '../containers/settle';
 import { unknown } from '../failures';
 import { listPods, requirePod } from '../sandboxes/find';
 import type { Needs } from '../sandboxes/needs';
 import type { Pod } from '../sandboxes/pod';
 import { stateOf } from '../sandboxes/status';
-import { containerStats } from './container';
+import { containersStats, type StatsOf } from './container';
 import { descriptors, metricsOf } from './metrics';
 import { podStats } from './pod';
 
@@ -22,29 +22,45 @@ type Runtime = Handlers<typeof RuntimeServiceService>;
 
 /** What pods and containers use now. One that ends meanwhile is left out; none fails the others. */
 export function statsHandlers(needs: Needs): Partial<Runtime> {
-  const running = async (ctx: CallContext, filter: Parameters<typeof matching>[2]): Promise<ContainerStats[]> => {
+  const running = async (ctx: CallContext, filter: Parameters<typeof matching>[2]): Promise<StatsOf[]> => {
     const found = (await matching(needs, ctx, filter)).filter(({ state }) => state === ContainerState.CONTAINER_RUNNING);
-    const all = await Promise.all(found.map(({ container }) => tried(needs, ctx, container)));
-    return all.filter((stats) => stats !== undefined);
+    return containersStats(
+      needs,
+      ctx,
+      found.map(({ container }) => container),
+    );
   };
-  const ofPod = async (ctx: CallContext, pod: Pod): Promise<PodSandboxStats> =>
-    podStats(pod, await stateOf(needs, ctx, pod.id), await running(ctx, { id: '', podSandboxId: pod.id, labelSelector: {} }));
+  const ofContainers = async (ctx: CallContext, filter: Parameters<typeof matching>[2]): Promise<ContainerStats[]> =>
+    (await running(ctx, filter)).map(({ stats }) => stats);
+  const ofPod = async (ctx: CallContext, pod: Pod): Promise<PodSandboxStats> => {
+    const states = await Promise.all(
+      (await containersOf(needs, ctx, pod.id)).map(async (container) => ({ container, task: await taskOf(needs, ctx, container.id) })),
+    );
+    const found = states.filter(({ container, task }) => containerState(container, task) === ContainerState.CONTAINER_RUNNING);
+    const used = await Promise.all(found.map(({ container }) => containersStats(needs, ctx, [container])));
+    const stats = used.flat().map((one) => one.stats);
+    return podStats(pod, await stateOf(needs, ctx, pod.id), stats);
+  };
+  /** Containers are listed once for all pods. */
   const ofPods = async (ctx: CallContext, filter: PodSandboxStatsFilter | undefined): Promise<PodSandboxStats[]> => {
     const { id = '', labelSelector = {} } = filter ?? {};
     const wanted = (await listPods(needs, ctx)).filter(
       (pod) => pod.id.startsWith(id) && Object.entries(labelSelector).every(([name, value]) => pod.config.labels[name] === value),
     );
-    return Promise.all(wanted.map((pod) => ofPod(ctx, pod)));
+    const byPod = new Map<string, ContainerStats[]>();
+    for (const { podId, stats } of await running(ctx, { id: '', podSandboxId: id, labelSelector: {} }))
+      byPod.set(podId, [...(byPod.get(podId) ?? []), stats]);
+    return Promise.all(wanted.map(async (pod) => podStats(pod, await stateOf(needs, ctx, pod.id), byPod.get(pod.id) ?? [])));
   };
   return {
     async containerStats(ctx, { containerId }) {
-      const stats = await tried(needs, ctx, await requireContainer(needs, ctx, containerId));
-      if (stats === undefined) throw unknown(`container "${containerId}" does not run: it has no stats`);
-      return { stats };
+      const [found] = await containersStats(needs, ctx, [await requireContainer(needs, ctx, containerId)]);
+      if (found === undefined) throw unknown(`container "${containerId}" does not run: it has no stats`);
+      return { stats: found.stats };
     },
-    listContainerStats: async (ctx, { filter }) => ({ stats: await running(ctx, filter) }),
+    listContainerStats: async (ctx, { filter }) => ({ stats: await ofContainers(ctx, filter) }),
     async streamContainerStats(ctx, { filter }, send) {
-      for (const containerStats of inParts(await running(ctx, filter))) await send({ containerStats });
+      for (const containerStats of inParts(await ofContainers(ctx, filter))) await send({ containerStats });
     },
     async podSandboxStats(ctx, { podSandboxId }) {
       return { stats: await ofPod(ctx, await requirePod(needs, ctx, podSandboxId)) };
@@ -63,13 +79,4 @@ export function statsHandlers(needs: Needs): Partial<Runtime> {
 
 function* inParts<T>(all: readonly T[]): Generator<T[]> {
   for (let at = 0; at < all.length; at += PER_MESSAGE) yield all.slice(at, at + PER_MESSAGE);
-}
-
-async function tried(needs: Needs, ctx: CallContext, container: Contained): Promise<ContainerStats | undefined> {
-  try {
-    return await containerStats(needs, ctx, container);
-  } catch (error) {
-    if (isErrorOf(error, 'notFound')) return undefined;
-    throw error;
-  }
 }

@@ -20,7 +20,7 @@ suite(`holders of namespaces${canRun ? '' : ' [needs a built tree, and root]'}`,
   });
   afterEach(async () => {
     const handlers = holdersHandlers(folder, helper);
-    for (const { id } of (await handlers.list(ctx, {})).holders) await handlers.release(ctx, { id });
+    for (const { id } of (await handlers.list(ctx, { id: '' })).holders) await handlers.release(ctx, { id });
     await helper.stop();
     rmSync(folder, { recursive: true, force: true });
   });
@@ -47,18 +47,20 @@ suite(`holders of namespaces${canRun ? '' : ' [needs a built tree, and root]'}`,
     expect(readFileSync(`/proc/${pid}/status`, 'latin1')).toMatch(/^NSpid:\t\d+\t1$/m);
     expect((await handlers.hold(ctx, wish)).holder?.pid).toBe(pid);
     const next = holdersHandlers(folder, helper);
-    expect((await next.list(ctx, {})).holders).toEqual([{ id: wish.id, pid, alive: true }]);
+    expect((await next.list(ctx, { id: '' })).holders).toEqual([{ id: wish.id, pid, alive: true }]);
+    expect((await next.list(ctx, { id: wish.id })).holders).toEqual([{ id: wish.id, pid, alive: true }]);
+    expect((await next.list(ctx, { id: 'another' })).holders).toEqual([]);
     await next.release(ctx, { id: wish.id });
     await next.release(ctx, { id: wish.id });
     while (startTimeOf(pid) !== undefined) await new Promise((resolve) => setImmediate(resolve));
-    expect((await next.list(ctx, {})).holders).toEqual([]);
+    expect((await next.list(ctx, { id: '' })).holders).toEqual([]);
   });
 
   test('many share what they are made of: each takes a fraction of 0.4 MB', async () => {
     const handlers = holdersHandlers(folder, helper);
     const sizes: number[] = [];
     for (let at = 0; at < 16; at++) await handlers.hold(ctx, { ...wish, id: `pod-${at}` });
-    for (const { pid } of (await handlers.list(ctx, {})).holders)
+    for (const { pid } of (await handlers.list(ctx, { id: '' })).holders)
       sizes.push(Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1'))?.[1]));
     expect(sizes).toHaveLength(16);
     expect(sizes.reduce((sum, size) => sum + size, 0) / sizes.length).toBeLessThan(150);
@@ -69,7 +71,7 @@ suite(`holders of namespaces${canRun ? '' : ' [needs a built tree, and root]'}`,
     const { holder } = await handlers.hold(ctx, { ...wish, pid: false });
     process.kill(holder?.pid ?? 0, 'SIGKILL');
     while (startTimeOf(holder?.pid ?? 0) !== undefined) await new Promise((resolve) => setImmediate(resolve));
-    expect((await handlers.list(ctx, {})).holders).toEqual([{ id: wish.id, pid: holder?.pid, alive: false }]);
+    expect((await handlers.list(ctx, { id: '' })).holders).toEqual([{ id: wish.id, pid: holder?.pid, alive: false }]);
     const other = { ...wish, id: 'other' };
     for (const name of ['vm.swappiness', 'kernel.hostname', 'net.../../kernel.x'])
       await expect(handlers.hold(ctx, { ...other, sysctls: { [name]: '1' } })).rejects.toThrow(`sysctl "${name}"`);
@@ -77,7 +79,7 @@ suite(`holders of namespaces${canRun ? '' : ' [needs a built tree, and root]'}`,
     await expect(handlers.hold(ctx, { ...other, sysctls: { 'net.nosuch': '1' } })).rejects.toMatchObject({ kind: 'invalidArgument' });
     await expect(handlers.hold(ctx, { ...other, hostname: 'x'.repeat(70) })).rejects.toThrow('hostname');
     await expect(handlers.hold(ctx, { ...other, id: '../x' })).rejects.toThrow('identifier');
-    expect((await handlers.list(ctx, {})).holders.map(({ id }) => id)).toEqual([wish.id]);
+    expect((await handlers.list(ctx, { id: '' })).holders.map(({ id }) => id)).toEqual([wish.id]);
   });
 
   test('a user namespace owns the others, with the maps that it was asked for', async () => {

@@ -47,10 +47,10 @@ export function holdersHandlers(folder: string, helper: Pick<Helper, 'request'>)
       rmSync(file, { force: true });
       return {};
     },
-    async list() {
-      const ids = existsSync(folder) ? readdirSync(folder).flatMap((name) => /^(.+)\.json$/.exec(name)?.[1] ?? []) : [];
+    async list(_ctx, { id: only }) {
+      const known = (): string[] => (existsSync(folder) ? readdirSync(folder).flatMap((name) => /^(.+)\.json$/.exec(name)?.[1] ?? []) : []);
       return {
-        holders: ids.flatMap((id) => {
+        holders: (only === '' ? known() : [only]).flatMap((id) => {
           const kept = readJson<Kept>(fileOf(id));
           return kept === undefined ? [] : [told(id, kept)];
         }),

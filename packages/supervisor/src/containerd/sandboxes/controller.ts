@@ -76,8 +76,8 @@ export function sandboxControllerHandlers({
     const { sandbox, state } = record;
     if (sandbox.sandboxer !== POD_SANDBOXER || state.phase !== 'ready') return;
     const id = holderId(ctx.namespace, sandbox.sandboxId);
-    const { holders: all } = await holders.list(ctx, {});
-    if (!all.some((holder) => holder.id === id && holder.alive)) await end(ctx, record, KILLED);
+    const { holders: found } = await holders.list(ctx, { id });
+    if (!found.some(({ alive }) => alive)) await end(ctx, record, KILLED);
   };
 
   /** Where its containers are put: what its caller made, or what is held for it from now on. */

@@ -14,7 +14,7 @@ import { createFailure } from './failures';
 import { restorePath, taskOptions } from './runtime-options';
 
 export interface TasksNeeds {
-  readonly records: Pick<Records, 'get' | 'list'>;
+  readonly records: Pick<Records, 'get' | 'ids'>;
   readonly tasks: Tasks;
   readonly snapshots: Pick<ServiceClient<typeof SnapshotsService>, 'mounts'>;
   readonly runtimes: RuntimeTable;

@@ -8,8 +8,7 @@ import type { TasksNeeds } from './create';
 export async function collectMetrics(needs: TasksNeeds, ctx: CallContext, filters: readonly string[]): Promise<Metric[]> {
   const matches = compileFilters(filters);
   const ids = needs.records
-    .list(ctx.namespace)
-    .map(({ id }) => id)
+    .ids(ctx.namespace)
     .filter((id) => matches((path) => (path[0] === 'id' ? id : path[0] === 'namespace' ? ctx.namespace : undefined)));
   const collected = await needs.tasks.collect(ctx, ids);
   const metrics: Metric[] = [];

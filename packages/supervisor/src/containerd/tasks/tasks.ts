@@ -56,11 +56,7 @@ export function tasksHandlers(needs: TasksNeeds): Handlers<typeof TasksService> 
     },
     async list(ctx) {
       return {
-        tasks: await listProcesses(
-          tasks,
-          ctx,
-          records.list(ctx.namespace).map(({ id }) => id),
-        ),
+        tasks: await listProcesses(tasks, ctx, records.ids(ctx.namespace)),
       };
     },
     kill: (ctx, request) =>

@@ -34,6 +34,8 @@ export interface Records {
   get(namespace: string, id: string): Container | undefined;
   /** In order of creation. */
   list(namespace: string): Container[];
+  /** As list, without reading the records. */
+  ids(namespace: string): string[];
   /** Adds a record as it is, with createdAt and updatedAt set. */
   create(namespace: string, container: Container, options?: TransactionOptions): Container;
   /** Replaces a record by what `change` makes of it (updatedAt is set). The view is kept whatever `change` does to it. */

@@ -28,6 +28,7 @@ function split(container: Container): { record: Uint8Array; view: Uint8Array | n
 export function openRecords(db: Database): Records {
   const one = db.sql.prepare('SELECT id, record, docker FROM containers WHERE namespace = ? AND id = ?');
   const all = db.sql.prepare('SELECT id, record, docker FROM containers WHERE namespace = ? ORDER BY seq');
+  const named = db.sql.prepare('SELECT id FROM containers WHERE namespace = ? ORDER BY seq');
   const insert = db.sql.prepare(
     'INSERT INTO containers (namespace, id, seq, record, docker) VALUES (?, ?, (SELECT coalesce(max(seq), 0) + 1 FROM containers), ?, ?)',
   );
@@ -59,6 +60,7 @@ export function openRecords(db: Database): Records {
     },
     get,
     list: (namespace) => rows(namespace).map(join),
+    ids: (namespace) => (named.all(namespace) as unknown as { readonly id: string }[]).map(({ id }) => id),
     create(namespace, container, options) {
       if (one.get(namespace, container.id) !== undefined) throw alreadyExists(`container "${container.id}": already exists`);
       const now = timestampNow();
