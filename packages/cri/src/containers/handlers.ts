@@ -9,7 +9,7 @@ import { execSync } from './exec-sync';
 import { findContainer, listContainers, requireContainer } from './find';
 import type { Contained } from './record';
 import { removeContainer } from './remove';
-import { settled, stateOf, taskOf } from './settle';
+import { recordedState, settled, stateOf, taskOf } from './settle';
 import { startContainer } from './start';
 import { itemOf, statusOf } from './status';
 import { stopContainer } from './stop';
@@ -86,6 +86,7 @@ export async function matching(
       container.facts.podId.startsWith(podSandboxId) &&
       Object.entries(labelSelector).every(([name, value]) => container.config.labels[name] === value),
   );
+  if (needs.events.hearing) return wanted.map((container) => ({ container, state: recordedState(container) }));
   const { tasks } = await needs.services.tasks.list(ctx, { filter: '' });
   const byId = new Map(tasks.map((task) => [task.containerId, task]));
   return wanted.map((container) => ({ container, state: stateOf(container, byId.get(container.id)) }));

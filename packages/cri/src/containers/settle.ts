@@ -37,6 +37,12 @@ export function stateOf({ id, facts }: Pick<Contained, 'id' | 'facts'>, task: Pi
   return facts.startedAt === '' || task?.status === Status.CREATED ? ContainerState.CONTAINER_CREATED : ContainerState.CONTAINER_EXITED;
 }
 
+/** What a container is by its record alone, while ends are written as they come: as kubelet's lists tell it, many of them and often. */
+export function recordedState({ facts }: Pick<Contained, 'facts'>): ContainerState {
+  if (facts.ended !== undefined) return ContainerState.CONTAINER_EXITED;
+  return facts.startedAt === '' ? ContainerState.CONTAINER_CREATED : ContainerState.CONTAINER_RUNNING;
+}
+
 /** Errors: unknown, for a container that does not run. */
 export async function insistOnRunning(needs: Pick<Needs, 'services'>, ctx: CallContext, container: Contained): Promise<void> {
   const state = stateOf(container, await taskOf(needs, ctx, container.id));

@@ -15,6 +15,8 @@ const MOST_WAITING = 1000;
 
 /** What happens to pods and containers, told to whoever asked (GetContainerEvents); what happens while nobody does waits for the next one. */
 export class EventHub {
+  /** Whether ends are heard of as they come, and all before are written down: then records say what runs. */
+  hearing = false;
   private readonly listeners = new Set<(event: ContainerEventResponse) => void>();
   private waiting: ContainerEventResponse[] = [];
   private readonly oom = new Set<string>();

@@ -18,6 +18,7 @@ export async function watchEnds(needs: Needs, ctx: CallContext): Promise<void> {
       const events = needs.services.events.subscribe(ctx, { filters: [`namespace==${ctx.namespace}`] });
       await events.opened;
       await settleAll(needs, ctx);
+      needs.events.hearing = true;
       for await (const { event } of events) {
         const oom = unpackAny(event, TaskOOM);
         if (oom !== undefined) needs.events.noteOom(oom.containerId);
@@ -27,6 +28,8 @@ export async function watchEnds(needs: Needs, ctx: CallContext): Promise<void> {
     } catch (error) {
       if (ctx.signal.aborted) return;
       needs.logger.warn({ err: error }, `ends of containers are not heard of: ${errorText(error)}`);
+    } finally {
+      needs.events.hearing = false;
     }
     await pause(AGAIN_MS, { signal: ctx.signal }).catch(() => undefined);
   }
