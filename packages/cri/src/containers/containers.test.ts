@@ -7,18 +7,20 @@ import {
   PodSandboxConfig,
   Signal,
 } from '@gantry/api/runtime/v1/api';
-import { newContext, notFound } from '@gantry/rpc';
+import { failedPrecondition, newContext, notFound } from '@gantry/rpc';
 import type { Needs } from '../sandboxes/needs';
 import type { Pod } from '../sandboxes/pod';
 import { apparmorOf } from './apparmor';
 import { checkContainer } from './check';
+import { undoCutOff } from './cut-off';
 import { lowestScore } from './oom-score';
 import { declaredPlaces } from './declared-volumes';
 import { devicesOf } from './devices';
-import type { Contained } from './record';
+import { endTask } from './end-task';
+import { type Contained, containedOf, type ContainerFacts, extensionsOf } from './record';
 import { cgroupOf, resourcesOf } from './resources';
 import { seccompOf } from './seccomp';
-import { reasonOf, settled, starting, stateOf } from './settle';
+import { reasonOf, recordedState, settled, starting, stateOf } from './settle';
 import { signalNumber, signalWord, stopSignalOf } from './signals';
 import { commandOf } from './spec';
 import { userOf } from './user';
@@ -202,4 +204,59 @@ test('a container that is being started has not ended for want of a task: who st
     starting.delete('s');
   }
   expect(stateOf(container, undefined)).toBe(ContainerState.CONTAINER_EXITED);
+});
+
+describe('the task of a start', () => {
+  const world = (status: Status) => {
+    const said: string[] = [];
+    const refused = failedPrecondition('it runs');
+    const tasks = {
+      get: async () => ({ process: { status } }),
+      delete: async () => (said.push('delete'), said.includes('wait') || status !== Status.RUNNING ? {} : Promise.reject(refused)),
+      kill: async () => (said.push('kill'), {}),
+      wait: async () => (said.push('wait'), {}),
+    };
+    const facts = { startedAt: '1', podId: 'p' } as ContainerFacts;
+    const extensions = extensionsOf({ config: ContainerConfig.create(), facts });
+    const containers = {
+      get: async () => ({ container: { id: 'c', extensions } }),
+      update: async (_ctx: unknown, { container }: { container: { extensions: object } }) => {
+        said.push(`started at '${containedOf({ ...container, id: 'c' } as never)?.facts.startedAt}'`);
+      },
+    };
+    const needs = { services: { tasks, containers }, logger: { warn: (_about: unknown, words: string) => said.push(words) } };
+    return { said, needs: needs as unknown as Needs, container: { id: 'c', facts } as Contained };
+  };
+  const ctx = newContext({ namespace: 'k8s.io' });
+
+  it('that failed though it runs is killed before it is taken away', async () => {
+    const { said, needs } = world(Status.RUNNING);
+    await endTask(needs, ctx, 'c');
+    expect(said).toEqual(['delete', 'kill', 'wait', 'delete']);
+  });
+
+  it('that a former life did not finish is taken back; one that ran, or is being started, is left alone', async () => {
+    const { said, needs, container } = world(Status.CREATED);
+    await undoCutOff(needs, ctx, container);
+    expect([said, starting.has('c')]).toEqual([['delete', "started at ''"], false]);
+    const running = world(Status.RUNNING);
+    await undoCutOff(running.needs, ctx, running.container);
+    const busy = world(Status.CREATED);
+    starting.add('c');
+    await undoCutOff(busy.needs, ctx, busy.container);
+    starting.delete('c');
+    expect([running.said, busy.said]).toEqual([[], []]);
+  });
+
+  it('is not asked for in lists: the record says what runs, and who starts it that it does not yet', () => {
+    const of = (facts: object) => recordedState({ id: 'c', facts } as never);
+    expect([of({ startedAt: '' }), of({ startedAt: '1' }), of({ startedAt: '1', ended: {} })]).toEqual([
+      ContainerState.CONTAINER_CREATED,
+      ContainerState.CONTAINER_RUNNING,
+      ContainerState.CONTAINER_EXITED,
+    ]);
+    starting.add('c');
+    expect(of({ startedAt: '1' })).toBe(ContainerState.CONTAINER_CREATED);
+    starting.delete('c');
+  });
 });

@@ -38,9 +38,9 @@ export function stateOf({ id, facts }: Pick<Contained, 'id' | 'facts'>, task: Pi
 }
 
 /** What a container is by its record alone, while ends are written as they come: as kubelet's lists tell it, many of them and often. */
-export function recordedState({ facts }: Pick<Contained, 'facts'>): ContainerState {
+export function recordedState({ id, facts }: Pick<Contained, 'id' | 'facts'>): ContainerState {
   if (facts.ended !== undefined) return ContainerState.CONTAINER_EXITED;
-  return facts.startedAt === '' ? ContainerState.CONTAINER_CREATED : ContainerState.CONTAINER_RUNNING;
+  return facts.startedAt === '' || starting.has(id) ? ContainerState.CONTAINER_CREATED : ContainerState.CONTAINER_RUNNING;
 }
 
 /** Errors: unknown, for a container that does not run. */

@@ -4,12 +4,13 @@ import { packAny, wallMicros } from '@gantry/api';
 import type { Mount } from '@gantry/api/containerd/types/types';
 import { CreateOptions } from '@gantry/api/gantry/shim/v1/shim';
 import { ContainerEventType, ContainerState } from '@gantry/api/runtime/v1/api';
-import { type CallContext, detached, errorText, isErrorOf, prefixed, shortSocketPath } from '@gantry/rpc';
+import { type CallContext, detached, errorText, prefixed, shortSocketPath } from '@gantry/rpc';
 import { unknown } from '../failures';
 import { findPod } from '../sandboxes/find';
 import type { Needs } from '../sandboxes/needs';
 import { stateOf as podState } from '../sandboxes/status';
 import { idsOf, mappedMounts } from '../sandboxes/userns';
+import { endTask } from './end-task';
 import { note } from './note';
 import type { Contained } from './record';
 import { starting, stateOf, taskOf } from './settle';
@@ -42,9 +43,9 @@ async function start(needs: Needs, ctx: CallContext, container: Contained): Prom
     started = await note(needs, ctx, { container, change: { startedAt: nowText() } });
     await needs.services.tasks.start(ctx, { containerId: id, execId: '' });
   } catch (error) {
-    await needs.services.tasks.delete(ctx, { containerId: id }).catch((undo: unknown) => {
-      if (!isErrorOf(undo, 'notFound')) needs.logger.warn({ err: undo, container: id }, `the task of a failed start: ${errorText(undo)}`);
-    });
+    await endTask(needs, ctx, id).catch((undo: unknown) =>
+      needs.logger.warn({ err: undo, container: id }, `the task of a failed start: ${errorText(undo)}`),
+    );
     const ended = {
       code: START_FAILED,
       at: nowText(),

@@ -1,6 +1,7 @@
 import { unpackAny } from '@gantry/api';
 import { TaskExit, TaskOOM } from '@gantry/api/containerd/events/events';
 import { type CallContext, errorText, pause } from '@gantry/rpc';
+import { undoCutOff } from '../containers/cut-off';
 import { getContainer, listContainers } from '../containers/find';
 import { settled } from '../containers/settle';
 import type { Needs } from '../sandboxes/needs';
@@ -36,7 +37,7 @@ export async function watchEnds(needs: Needs, ctx: CallContext): Promise<void> {
 }
 
 async function settleAll(needs: Needs, ctx: CallContext): Promise<void> {
-  for (const container of await listContainers(needs, ctx)) await settled(needs, ctx, container);
+  for (const container of await listContainers(needs, ctx)) await undoCutOff(needs, ctx, await settled(needs, ctx, container));
 }
 
 async function settleOne(needs: Needs, ctx: CallContext, id: string): Promise<void> {
