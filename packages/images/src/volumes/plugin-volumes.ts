@@ -26,9 +26,9 @@ export class PluginVolumes {
     await this.ask(driver, 'Create', { Name: name, Opts: options }, `create ${name}`);
   }
 
-  /** Undefined: the plugin has none of that name. */
-  async get(driver: string, name: string): Promise<PluginVolume | undefined> {
-    const client = await this.driver(driver, `get ${name}`);
+  /** Undefined: the plugin has none of that name. Errors, told of `what` is done: notFound for a driver that is not there. */
+  async get(driver: string, name: string, what = `get ${name}`): Promise<PluginVolume | undefined> {
+    const client = await this.driver(driver, what);
     const { Err, Volume } = await client.ask('VolumeDriver.Get', { Name: name });
     return textOf(Err) === '' ? volumeOf(driver, Volume) : undefined;
   }

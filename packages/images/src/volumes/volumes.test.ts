@@ -120,7 +120,7 @@ test('a name is one volume, until the plugin has lost it', async () => {
 });
 
 test('a driver that is not there is named, and what a plugin refuses is told or, with force, forgotten', async () => {
-  await expect(create('xx', 'nobody')).rejects.toThrow('error looking up volume plugin nobody: plugin "nobody" not found');
+  await expect(create('xx', 'nobody')).rejects.toThrow('create xx: error looking up volume plugin nobody: plugin "nobody" not found');
   await create('one', 'far');
   kept.clear();
   await expect(volumes.remove('one', false)).rejects.toThrow('remove one: it is busy');

@@ -33,13 +33,17 @@ export class Volumes {
       if (found !== undefined) return { volume: this.adopt(found), created: false };
     }
     if (old !== undefined && driver !== '' && driver !== old.driver) {
-      if (old.driver === LOCAL || this.store.users(name).length > 0 || (await this.plugins.get(old.driver, name)) !== undefined)
+      if (
+        old.driver === LOCAL ||
+        this.store.users(name).length > 0 ||
+        (await this.plugins.get(old.driver, name, `create ${name}`)) !== undefined
+      )
         throw conflict(`create ${name}: volume name must be unique`);
       this.store.table.delete(name); // the plugin has lost it
     } else if (old !== undefined && old.driver !== LOCAL) return { volume: old, created: false };
     if (driver === '' || driver === LOCAL) return this.store.create(wish);
     const named = { ...wish, name: this.store.nameOf(name) };
-    const present = await this.plugins.get(driver, named.name);
+    const present = await this.plugins.get(driver, named.name, `create ${named.name}`);
     if (present === undefined) await this.plugins.create(driver, named.name, wish.options);
     const volume = this.store.note({ ...named, scope: await this.plugins.scope(driver), mountpoint: '' });
     return { volume, created: present === undefined };
