@@ -104,8 +104,8 @@ export function stdinCases(shim: () => ShimFixture): void {
       if (moment === 'after') await close(task, execId);
       expect(await shim().wait(task, execId)).toBe(6);
       await close(task, execId);
+      await shim().delete(task, execId); // which waits for the output: a containerd shim copies it beside the exit
       expect(execFileSync('cat', [output], { encoding: 'utf8' })).toBe(`${moment}\n`);
-      await shim().delete(task, execId);
     }
     await shim().tasks.kill(shim().ctx, { id: task.id, execId: '', signal: 9, all: false });
     await shim().wait(task);
