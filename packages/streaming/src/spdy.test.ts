@@ -233,6 +233,16 @@ describe('port-forward over SPDY', () => {
     expect(await other.data.all).toBe('82:');
   });
 
+  it('says nothing was wrong when the client closes a connection, as kubectl does after its last byte', async () => {
+    const client = await connect(server.portForward({ podSandboxId: 'p1', ports: [] }), 'portforward.k8s.io');
+    const one = await pair(client, '0', 80);
+    await one.data.until('80:');
+    one.data.reset();
+    expect(await one.error.all).toBe('');
+    const other = await pair(client, '1', 82);
+    expect(await other.data.all).toBe('82:');
+  });
+
   it('pairs the streams of old clients by their order', async () => {
     const client = await connect(server.portForward({ podSandboxId: 'p1', ports: [] }), 'portforward.k8s.io');
     await client.open({ streamType: 'error', port: '82' }, { fin: true });

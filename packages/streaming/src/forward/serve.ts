@@ -2,6 +2,7 @@ import type { Duplex, Writable } from 'node:stream';
 import { errorText, type Logger } from '@gantry/rpc';
 import type { ForwardRequest } from '../requests';
 import type { StreamingRuntime } from '../runtime';
+import { ClientClosedStream } from '../spdy/stream';
 
 /** One connection to a port of the pod: its bytes, and where it is told what went wrong. */
 export interface ForwardStreams {
@@ -26,7 +27,8 @@ export async function serveForward({ runtime, logger, request, signal }: Forward
   } catch (cause) {
     const text = `error forwarding port ${port} to pod ${podSandboxId}, uid : ${errorText(cause)}`;
     logger.debug({ err: cause, pod: podSandboxId, port }, 'port-forward failed');
-    if (error.writable) error.end(text);
+    // kubectl closes a connection's bytes as soon as their other end has no more, and takes a word on the error stream for the end of all connections.
+    if (error.writable && !(data.errored instanceof ClientClosedStream)) error.end(text);
   }
   for (const stream of [error, data]) if (stream.writable) stream.end();
   data.resume(); // what the client still sends goes nowhere

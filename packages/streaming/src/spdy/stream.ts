@@ -1,5 +1,5 @@
 import { Duplex } from 'node:stream';
-import { unavailable } from '@gantry/rpc';
+import { GantryError } from '@gantry/rpc';
 import { type Budget, Inbox } from '../inbox';
 import type { Headers } from './headers';
 
@@ -9,6 +9,13 @@ export interface StreamCarrier {
   sendData(streamId: number, bytes: Buffer, fin: boolean, sent: (error?: Error | null) => void): void;
   /** The stream is done with; `early` when one of its directions had not ended. */
   forget(stream: SpdyStream, early: boolean): void;
+}
+
+/** What a stream ends with that its client closes as a whole: it wants no more of it, and nothing is wrong. */
+export class ClientClosedStream extends GantryError {
+  constructor() {
+    super('unavailable', 'the client closed the stream');
+  }
 }
 
 /** One stream of a connection, half-open capable: `end()` says that nothing more comes from here, and only that. */
@@ -38,7 +45,7 @@ export class SpdyStream extends Duplex {
 
   /** The other side wants nothing of it any more. */
   reset(): void {
-    this.destroy(unavailable('the client closed the stream'));
+    this.destroy(new ClientClosedStream());
   }
 
   override _read(): void {

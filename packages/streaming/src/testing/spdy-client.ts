@@ -3,7 +3,7 @@ import { request as httpRequest } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { constants, createDeflate, type Deflate } from 'node:zlib';
 import { DICTIONARY } from '../spdy/dictionary';
-import { CONTROL, controlFrame, dataHead, FLAG_FIN, FrameReader, numbers } from '../spdy/frame';
+import { CONTROL, controlFrame, dataHead, FLAG_FIN, FrameReader, numbers, RESET } from '../spdy/frame';
 
 /** The client's end of one stream. */
 export interface ClientStream {
@@ -11,6 +11,8 @@ export interface ClientStream {
   write(text: string | Buffer): void;
   /** The client has no more to say. */
   end(): void;
+  /** The client wants no more of it. */
+  reset(): void;
   /** All that the server sent, until its end. Rejects when the stream is reset. */
   readonly all: Promise<string>;
   /** What came so far. */
@@ -76,6 +78,7 @@ export class SpdyClient {
       id,
       write: (what) => data(Buffer.from(what), false),
       end: () => data(Buffer.alloc(0), true),
+      reset: () => void this.socket.write(controlFrame(CONTROL.RST_STREAM, 0, numbers(id, RESET.CANCEL))),
       all,
       bytes: text,
       until: (wanted) =>
