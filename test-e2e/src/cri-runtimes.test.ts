@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ContainerState } from '@gantry/api/runtime/v1/api';
@@ -83,7 +83,8 @@ describe('runtime handlers', () => {
     if (!installed) return console.warn(`skipped: no program for the handler ${handler}`);
     await inPod(handler, async (create, log) => {
       const command = ['sh', '-c', 'hostname; trap "exit 5" TERM; while :; do sleep 0.1; done'];
-      const containerId = await create('docker.io/library/busybox:latest', { command });
+      const resources = { cpuShares: 2n, cpuPeriod: 100_000n, hugepageLimits: [{ pageSize: '2MB', limit: 0n }] }; // kubelet always says so
+      const containerId = await create('docker.io/library/busybox:latest', { command, linux: { resources } });
       await cri.runtime.startContainer(ctx, { containerId });
       await until('its line', () => existsSync(join(dir, `logs-${handler}`, '0.log')) && log().includes('stdout F '));
       const { stdout, exitCode } = await cri.runtime.execSync(ctx, {
@@ -104,6 +105,33 @@ describe('runtime handlers', () => {
       await until('its end', async () => (await status(containerId))?.state === ContainerState.CONTAINER_EXITED);
       expect(await status(containerId)).toMatchObject({ exitCode: 7, reason: 'Error' });
       expect(log()).toBe('stdout F hello from wasm\n');
+    });
+  });
+
+  test('a module runs with all that kubelet gives a pod which asks for nothing, and sees its volumes read-only', async () => {
+    const [file, volume] = [join(dir, 'file'), join(dir, 'account')];
+    writeFileSync(file, '');
+    mkdirSync(volume);
+    const mounts = [
+      { containerPath: '/etc/hosts', hostPath: file },
+      { containerPath: '/dev/termination-log', hostPath: file },
+      { containerPath: '/var/run/secrets', hostPath: volume, readonly: true },
+    ];
+    const resources = { cpuPeriod: 100_000n, cpuShares: 2n, oomScoreAdj: 1000n, hugepageLimits: [{ pageSize: '2MB', limit: 0n }] };
+    await inPod('wasi', async (create) => {
+      const containerId = await create('docker.io/library/wasm:1', { mounts, linux: { resources }, stdin: true });
+      await cri.runtime.startContainer(ctx, { containerId });
+      const { info } = await cri.runtime.containerStatus(ctx, { containerId, verbose: true });
+      const { pid } = JSON.parse(info['info'] ?? '{}') as { pid: number };
+      const mountinfo = readFileSync(`/proc/${pid}/mountinfo`, 'utf8').split('\n');
+      expect(mountinfo.find((line) => line.includes('/read-only/0 '))?.split(' ')[5]).toMatch(/^ro\b/);
+      await cri.runtime.stopContainer(ctx, { containerId, timeout: 30n });
+      expect(await status(containerId)).toMatchObject({ exitCode: 143 });
+      const limited = await create('docker.io/library/wasm:1', {
+        linux: { resources: { ...resources, cpuQuota: 50_000n } },
+        metadata: { name: 'limited', attempt: 0 },
+      });
+      await expect(cri.runtime.startContainer(ctx, { containerId: limited })).rejects.toThrow('wasi runtime: cpu limits');
     });
   });
 

@@ -18,7 +18,7 @@ import { declaredPlaces } from './declared-volumes';
 import { devicesOf } from './devices';
 import { endTask } from './end-task';
 import { type Contained, containedOf, type ContainerFacts, extensionsOf } from './record';
-import { cgroupOf, resourcesOf } from './resources';
+import { cgroupOf, limitsHugePages, resourcesOf } from './resources';
 import { seccompOf } from './seccomp';
 import { reasonOf, recordedState, settled, starting, stateOf } from './settle';
 import { signalNumber, signalWord, stopSignalOf } from './signals';
@@ -87,6 +87,24 @@ test('limits are what is said; memory without a word on swap has none', () => {
     memory: { limit: 64, swap: 128 },
     unified: { 'memory.high': '1' },
   });
+});
+
+test('that there are no huge pages for it is not said to a host without a cgroup for them', () => {
+  const [none, some] = [
+    { pageSize: '2MB', limit: 0n },
+    { pageSize: '1GB', limit: 1_073_741_824n },
+  ];
+  const given = LinuxContainerResources.fromPartial({ hugepageLimits: [none, some] });
+  const said = (...limits: { pageSize: string; limit: bigint }[]) => ({
+    hugepageLimits: limits.map(({ pageSize, limit }) => ({ pageSize, limit: Number(limit) })),
+  });
+  expect(resourcesOf(given, true)).toEqual(said(none, some));
+  expect(resourcesOf(given, false)).toEqual(said(some));
+  expect(resourcesOf(LinuxContainerResources.fromPartial({ hugepageLimits: [none] }), false)).toEqual({});
+  const host = (mode: 'v1' | 'v2' | 'hybrid', version?: 1 | 2) =>
+    limitsHugePages({ mode, find: () => (version === undefined ? undefined : { version, controllers: ['hugetlb'], path: '/', own: '/' }) });
+  expect([host('v2', 2), host('v1', 1), host('hybrid', 1)]).toEqual([true, true, true]);
+  expect([host('v2'), host('v1'), host('hybrid', 2)]).toEqual([false, false, false]);
 });
 
 test.each([

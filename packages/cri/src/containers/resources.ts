@@ -1,8 +1,12 @@
 import type { LinuxContainerResources } from '@gantry/api/runtime/v1/api';
+import { type Cgroups, detectCgroups } from '@gantry/linux';
 import type { LinuxCpu, LinuxMemory, LinuxResources } from '@gantry/oci';
 
-/** kubelet's limits in OCI's words; zero says nothing. */
-export function resourcesOf(given: LinuxContainerResources): LinuxResources {
+/**
+ * kubelet's limits in OCI's words; zero says nothing. Of huge pages it allows none, page size by page size, to every container that asks for none:
+ * where the host has no cgroup for them (runc and crun fail then), that is left out, and a limit that was asked for stays.
+ */
+export function resourcesOf(given: LinuxContainerResources, hugePages?: boolean): LinuxResources {
   const cpu: LinuxCpu = {
     ...(given.cpuShares === 0n ? {} : { shares: Number(given.cpuShares) }),
     ...(given.cpuQuota === 0n ? {} : { quota: Number(given.cpuQuota) }),
@@ -16,13 +20,21 @@ export function resourcesOf(given: LinuxContainerResources): LinuxResources {
     ...(given.memoryLimitInBytes === 0n ? {} : { limit: Number(given.memoryLimitInBytes) }),
     ...(swap === 0n ? {} : { swap: Number(swap) }),
   };
-  const pages = given.hugepageLimits.map(({ pageSize, limit }) => ({ pageSize, limit: Number(limit) }));
+  const none = given.hugepageLimits.some(({ limit }) => limit === 0n) && (hugePages ?? limitsHugePages(detectCgroups()));
+  const pages = given.hugepageLimits
+    .filter(({ limit }) => none || limit > 0n)
+    .map(({ pageSize, limit }) => ({ pageSize, limit: Number(limit) }));
   return {
     ...(Object.keys(cpu).length === 0 ? {} : { cpu }),
     ...(Object.keys(memory).length === 0 ? {} : { memory }),
     ...(pages.length === 0 ? {} : { hugepageLimits: pages }),
     ...(Object.keys(given.unified).length === 0 ? {} : { unified: { ...given.unified } }),
   };
+}
+
+/** With both versions of cgroups mounted, those of containers are of the first: what the second has then is nobody's. */
+export function limitsHugePages({ mode, find }: Pick<Cgroups, 'mode' | 'find'>): boolean {
+  return find('hugetlb')?.version === (mode === 'v2' ? 2 : 1);
 }
 
 /** Where a container's cgroup lies: below the pod's, which kubelet made. */
