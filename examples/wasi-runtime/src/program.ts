@@ -10,6 +10,8 @@ export interface Program {
   readonly env: Readonly<Record<string, string>>;
   /** Directories of the host by their names inside. */
   readonly preopens: Readonly<Record<string, string>>;
+  /** Directories of the host that the child sees read-only, and where. */
+  readonly readOnly: readonly { readonly source: string; readonly at: string }[];
   readonly uid: number;
   readonly gid: number;
   /** The network namespace that the child is in: its own, which whoever made the task may wire up, the host's or one that is there already. */
@@ -42,8 +44,8 @@ interface Config {
   };
 }
 
-/** Files that engines mount for a resolver and a shell: a module sees directories only, and has no use for them. */
-const FOR_OTHERS = new Set(['/etc/hosts', '/etc/hostname', '/etc/resolv.conf']);
+/** Files that engines and kubelets mount for a resolver, a shell and a last word: a module sees directories only, and has no use for them. */
+const FOR_OTHERS = new Set(['/etc/hosts', '/etc/hostname', '/etc/resolv.conf', '/dev/termination-log']);
 
 /**
  * Reads a bundle's config.json. The sandbox of WASI takes the place of namespaces, capabilities and seccomp; what would change how the module
@@ -61,23 +63,29 @@ export function readProgram(bundle: string, id: string): Program {
     module: moduleIn(rootfs, args[0] ?? ''),
     args,
     env: Object.fromEntries(env.map((one) => [one.slice(0, one.indexOf('=')), one.slice(one.indexOf('=') + 1)])),
-    preopens: { '/': rootfs, ...volumes(config, id) },
+    ...volumes(config, bundle, rootfs, id),
     uid: user.uid ?? 0,
     gid: user.gid ?? 0,
     network: networkOf(config),
   };
 }
 
-/** Two shares of a processor are the kernel's least: what kubelets say for pods that ask for nothing. */
 function refuseLimits({ linux, root, hooks }: Config, id: string): void {
   const asked = {
     'a memory limit': (linux?.resources?.memory?.limit ?? 0) > 0,
     'a limit of processes': (linux?.resources?.pids?.limit ?? 0) > 0,
-    'cpu limits': Object.entries(linux?.resources?.cpu ?? {}).some(([name, value]) => isSet(value) && !(name === 'shares' && value === 2)),
+    'cpu limits': limitsCpu(linux?.resources?.cpu ?? {}),
     'a read-only root': root?.readonly === true,
     hooks: Object.values(hooks ?? {}).some((list) => Array.isArray(list) && list.length > 0),
   };
   for (const [what, set] of Object.entries(asked)) if (set) throw notImplemented(`wasi runtime: ${what} of ${id}: not supported`);
+}
+
+/** Two shares of a processor, the kernel's least, and a period without a quota are no limits: kubelets say so for pods that ask for nothing. */
+function limitsCpu(cpu: Readonly<Record<string, unknown>>): boolean {
+  const least = (name: string, value: unknown): boolean =>
+    (name === 'shares' && value === 2) || (name === 'period' && !isSet(cpu['quota']));
+  return Object.entries(cpu).some(([name, value]) => isSet(value) && !least(name, value));
 }
 
 const isSet = (value: unknown): boolean => value !== 0 && value !== '' && value !== undefined;
@@ -94,19 +102,25 @@ function moduleIn(rootfs: string, name: string): string {
   return real;
 }
 
-function volumes({ mounts = [] }: Config, id: string): Record<string, string> {
-  const found: Record<string, string> = {};
+function volumes({ mounts = [] }: Config, bundle: string, rootfs: string, id: string): Pick<Program, 'preopens' | 'readOnly'> {
+  const preopens: Record<string, string> = { '/': rootfs };
+  const readOnly: { source: string; at: string }[] = [];
   for (const { destination, type, source = '', options = [] } of mounts) {
     if (type !== 'bind' && !options.includes('bind') && !options.includes('rbind')) continue; // /proc, /dev and the like: no module sees them
     if (!statSync(source).isDirectory()) {
       if (FOR_OTHERS.has(destination)) continue;
       throw notImplemented(`wasi runtime: mount ${destination} of ${id} is a file; only directories can be opened`);
     }
-    if (options.includes('ro') || options.includes('rro'))
-      throw notImplemented(`wasi runtime: read-only mount ${destination} of ${id} is not supported`);
-    found[destination] = source;
+    if (options.includes('rro')) throw notImplemented(`wasi runtime: recursive read-only mount ${destination} of ${id} is not supported`);
+    if (!options.includes('ro')) {
+      preopens[destination] = source;
+      continue;
+    }
+    const at = join(bundle, 'read-only', String(readOnly.length));
+    readOnly.push({ source, at });
+    preopens[destination] = at;
   }
-  return found;
+  return { preopens, readOnly };
 }
 
 function networkOf({ linux }: Config): Program['network'] {

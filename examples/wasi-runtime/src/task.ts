@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, constants, openSync } from 'node:fs';
+import { closeSync, constants, mkdirSync, openSync } from 'node:fs';
 import { constants as osConstants } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
@@ -46,9 +46,10 @@ export class WasiTask {
 
   /** Loads the module; a failure to do so is told, and leaves nothing. */
   static async create(bundle: string, program: Program, stdio: Stdio): Promise<WasiTask> {
+    for (const { at } of program.readOnly) mkdirSync(at, { recursive: true });
     const files = openStdio(stdio);
     const runner = [process.execPath, '--no-warnings', join(__dirname, 'runner.cjs'), JSON.stringify(program)];
-    const [file = '', ...args] = [...enter(program.network), ...runner];
+    const [file = '', ...args] = [...enter(program.network), ...view(program.readOnly), ...runner];
     const child = spawn(file, args, { stdio: [files.stdin, files.stdout, files.stderr, 'pipe'], cwd: '/', env: {} });
     const failed = new Promise<never>((_resolve, reject) =>
       child.once('error', (error) => reject(internal(`cannot run ${file}: ${error.message}`, { cause: error }))),
@@ -123,4 +124,12 @@ function firstLine(stream: Duplex): Promise<string> {
 function enter(network: Program['network']): string[] {
   if (network === 'host') return [];
   return network === 'own' ? ['unshare', '--net'] : ['nsenter', `--net=${network.path}`];
+}
+
+/** The command that starts another one with read-only binds: in mounts of its own, which go with it and follow what the host unmounts. */
+function view(readOnly: Program['readOnly']): string[] {
+  if (readOnly.length === 0) return [];
+  const script = 'while [ "$1" != -- ]; do mount --rbind "$1" "$2"; mount -o remount,bind,ro "$2"; shift 2; done; shift; exec "$@"';
+  const pairs = readOnly.flatMap(({ source, at }) => [source, at]);
+  return ['unshare', '--mount', '--propagation', 'slave', 'sh', '-ec', script, 'sh', ...pairs, '--'];
 }
