@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { type ContainerFilter, ContainerState, type RuntimeServiceService } from '@gantry/api/runtime/v1/api';
 import type { CallContext, Handlers } from '@gantry/rpc';
 import { unknown } from '../failures';
+import { hasLabels } from '../sandboxes/find';
 import type { Needs } from '../sandboxes/needs';
 import { createContainer } from './create';
 import { execSync } from './exec-sync';
@@ -82,9 +83,7 @@ export async function matching(
   const { id = '', podSandboxId = '', labelSelector = {} } = filter ?? {};
   const wanted = (await listContainers(needs, ctx)).filter(
     (container) =>
-      container.id.startsWith(id) &&
-      container.facts.podId.startsWith(podSandboxId) &&
-      Object.entries(labelSelector).every(([name, value]) => container.config.labels[name] === value),
+      container.id.startsWith(id) && container.facts.podId.startsWith(podSandboxId) && hasLabels(container.config, labelSelector),
   );
   if (needs.events.hearing) return wanted.map((container) => ({ container, state: recordedState(container) }));
   const { tasks } = await needs.services.tasks.list(ctx, { filter: '' });

@@ -30,10 +30,11 @@ export async function layImageVolumes(
   }: { readonly id: string; readonly mounts: readonly Mount[]; readonly ids: PodIds | undefined; readonly made: ImageVolume[] },
 ): Promise<ReadonlyMap<string, string>> {
   const paths = new Map<string, string>();
-  for (const mount of mounts) {
-    if (mount.image === undefined) continue;
-    const wanted = mount.image.image;
-    const image = findKnown(await listKnown(needs.services, ctx), wanted);
+  const asked = mounts.filter(({ image }) => image !== undefined);
+  const known = asked.length === 0 ? [] : await listKnown(needs.services, ctx);
+  for (const mount of asked) {
+    const wanted = mount.image?.image ?? '';
+    const image = findKnown(known, wanted);
     if (image === undefined) throw notFound(`image volume mount failed: failed to resolve image "${wanted}": not found`);
     const { snapshotter, chainId: parent } = image.stored;
     const key = `${id}-image-${made.length}`;

@@ -1,6 +1,7 @@
 import type { LinuxContainerResources } from '@gantry/api/runtime/v1/api';
-import { type Cgroups, detectCgroups } from '@gantry/linux';
+import type { Cgroups } from '@gantry/linux';
 import type { LinuxCpu, LinuxMemory, LinuxResources } from '@gantry/oci';
+import { hostCgroups } from './host-cgroups';
 
 /**
  * kubelet's limits in OCI's words; zero says nothing. Of huge pages it allows none, page size by page size, to every container that asks for none:
@@ -20,7 +21,7 @@ export function resourcesOf(given: LinuxContainerResources, hugePages?: boolean)
     ...(given.memoryLimitInBytes === 0n ? {} : { limit: Number(given.memoryLimitInBytes) }),
     ...(swap === 0n ? {} : { swap: Number(swap) }),
   };
-  const none = given.hugepageLimits.some(({ limit }) => limit === 0n) && (hugePages ?? limitsHugePages(detectCgroups()));
+  const none = given.hugepageLimits.some(({ limit }) => limit === 0n) && (hugePages ?? limitsHugePages(hostCgroups()));
   const pages = given.hugepageLimits
     .filter(({ limit }) => none || limit > 0n)
     .map(({ pageSize, limit }) => ({ pageSize, limit: Number(limit) }));

@@ -1,3 +1,4 @@
+import type { PodSandboxStatsFilter } from '@gantry/api/runtime/v1/api';
 import type { CallContext } from '@gantry/rpc';
 import { ignore, notFound } from '@gantry/rpc';
 import { unknown } from '../failures';
@@ -11,6 +12,18 @@ export async function listPods({ services }: FindNeeds, ctx: CallContext): Promi
   const { list } = await services.sandboxes.list(ctx, { filters: [] });
   return list.flatMap((sandbox) => podOf(sandbox) ?? []);
 }
+
+/** Pods that all of a filter is true of, but for their state. */
+export async function matchingPods(needs: FindNeeds, ctx: CallContext, filter: PodSandboxStatsFilter | undefined): Promise<Pod[]> {
+  const { id = '', labelSelector = {} } = filter ?? {};
+  return (await listPods(needs, ctx)).filter((pod) => pod.id.startsWith(id) && hasLabels(pod.config, labelSelector));
+}
+
+/** Whether all of a selector's labels are there. */
+export const hasLabels = ({ labels }: { readonly labels: Labels }, selector: Labels): boolean =>
+  Object.entries(selector).every(([name, value]) => labels[name] === value);
+
+type Labels = Readonly<Record<string, string>>;
 
 /** As kubelet gives them: the beginning of one is for people. */
 export const isWholeId = (text: string): boolean => /^[0-9a-f]{64}$/.test(text);

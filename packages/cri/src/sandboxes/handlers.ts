@@ -1,7 +1,7 @@
 import { PodSandboxConfig, type RuntimeServiceService } from '@gantry/api/runtime/v1/api';
 import type { Handlers } from '@gantry/rpc';
 import { PER_MESSAGE } from '../containers/handlers';
-import { listPods, requirePod } from './find';
+import { matchingPods, requirePod } from './find';
 import type { Needs } from './needs';
 import { runPod } from './run';
 import { itemOf, podStatus, stateOf } from './status';
@@ -13,10 +13,7 @@ type Runtime = Handlers<typeof RuntimeServiceService>;
 /** What kubelet does with pods. */
 export function podHandlers(needs: Needs): Partial<Runtime> {
   const list: Runtime['listPodSandbox'] = async (ctx, { filter }) => {
-    const { id = '', labelSelector = {} } = filter ?? {};
-    const wanted = (await listPods(needs, ctx)).filter(
-      (pod) => pod.id.startsWith(id) && Object.entries(labelSelector).every(([name, value]) => pod.config.labels[name] === value),
-    );
+    const wanted = await matchingPods(needs, ctx, filter);
     const items = await Promise.all(wanted.map(async (pod) => itemOf(pod, await stateOf(needs, ctx, pod.id))));
     return { items: filter?.state === undefined ? items : items.filter(({ state }) => state === filter.state?.state) };
   };

@@ -13,9 +13,8 @@ export async function containersStats(
   ctx: CallContext,
   containers: readonly Contained[],
 ): Promise<StatsOf[]> {
-  const [first, ...others] = containers;
-  if (first === undefined) return [];
-  const { metrics } = await services.tasks.metrics(ctx, { filters: others.length === 0 ? [`id==${first.id}`] : [] });
+  if (containers.length === 0) return [];
+  const { metrics } = await services.tasks.metrics(ctx, { filters: containers.map(({ id }) => `id==${id}`) });
   const used = new Map(metrics.map(({ id, data }) => [id, data]));
   const { data: mountpoint } = await services.imageStore.getInfo(ctx, {});
   const all = await Promise.all(

@@ -10,7 +10,7 @@ import { containersOf, requireContainer } from '../containers/find';
 import { matching, PER_MESSAGE } from '../containers/handlers';
 import { stateOf as containerState, taskOf } from '../containers/settle';
 import { unknown } from '../failures';
-import { listPods, requirePod } from '../sandboxes/find';
+import { matchingPods, requirePod } from '../sandboxes/find';
 import type { Needs } from '../sandboxes/needs';
 import type { Pod } from '../sandboxes/pod';
 import { stateOf } from '../sandboxes/status';
@@ -37,18 +37,22 @@ export function statsHandlers(needs: Needs): Partial<Runtime> {
       (await containersOf(needs, ctx, pod.id)).map(async (container) => ({ container, task: await taskOf(needs, ctx, container.id) })),
     );
     const found = states.filter(({ container, task }) => containerState(container, task) === ContainerState.CONTAINER_RUNNING);
-    const used = await Promise.all(found.map(({ container }) => containersStats(needs, ctx, [container])));
-    const stats = used.flat().map((one) => one.stats);
-    return podStats(pod, await stateOf(needs, ctx, pod.id), stats);
+    const used = await containersStats(
+      needs,
+      ctx,
+      found.map(({ container }) => container),
+    );
+    return podStats(
+      pod,
+      await stateOf(needs, ctx, pod.id),
+      used.map(({ stats }) => stats),
+    );
   };
   /** Containers are listed once for all pods. */
   const ofPods = async (ctx: CallContext, filter: PodSandboxStatsFilter | undefined): Promise<PodSandboxStats[]> => {
-    const { id = '', labelSelector = {} } = filter ?? {};
-    const wanted = (await listPods(needs, ctx)).filter(
-      (pod) => pod.id.startsWith(id) && Object.entries(labelSelector).every(([name, value]) => pod.config.labels[name] === value),
-    );
+    const wanted = await matchingPods(needs, ctx, filter);
     const byPod = new Map<string, ContainerStats[]>();
-    for (const { podId, stats } of await running(ctx, { id: '', podSandboxId: id, labelSelector: {} }))
+    for (const { podId, stats } of await running(ctx, { id: '', podSandboxId: filter?.id ?? '', labelSelector: {} }))
       byPod.set(podId, [...(byPod.get(podId) ?? []), stats]);
     return Promise.all(wanted.map(async (pod) => podStats(pod, await stateOf(needs, ctx, pod.id), byPod.get(pod.id) ?? [])));
   };
