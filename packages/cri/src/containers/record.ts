@@ -1,13 +1,10 @@
-import { packAny, packJson, unpackAny } from '@gantry/api';
+import { CRI_CONFIG_EXTENSION as CONFIG, CRI_CONTAINER_EXTENSION as FACTS, packAny, packJson, unpackAny } from '@gantry/api';
 import type { Container as Record_ } from '@gantry/api/containerd/services/containers/v1/containers';
 import type { Any } from '@gantry/api/google/protobuf/any';
 import { ContainerConfig } from '@gantry/api/runtime/v1/api';
 import type { Spec } from '@gantry/oci';
 import type { ImageVolume } from './image-volumes';
 import { nanosOf } from '../sandboxes/pod';
-
-const CONFIG = 'gantry.io/cri.config';
-const FACTS = 'gantry.io/cri.container';
 
 /** How a container ended. */
 export interface Ended {

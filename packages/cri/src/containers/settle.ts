@@ -1,3 +1,4 @@
+import { OOM_EXTENSION } from '@gantry/api';
 import { Status } from '@gantry/api/containerd/v1/types/task';
 import type { Process } from '@gantry/api/containerd/v1/types/task';
 import { ContainerEventType, ContainerState } from '@gantry/api/runtime/v1/api';
@@ -11,8 +12,6 @@ import type { Contained, Ended } from './record';
 /** What a container ends with whose task is gone without a word. */
 const LOST = 255;
 const OOM_CODE = 137;
-/** On a record: the supervisor heard of it, whoever else was there. */
-const OOM = 'gantry.io/oom';
 
 /** The task of a container; undefined: it has none. */
 export async function taskOf({ services }: Pick<Needs, 'services'>, ctx: CallContext, id: string): Promise<Process | undefined> {
@@ -72,7 +71,7 @@ async function settle(needs: Needs, ctx: CallContext, container: Contained, task
       : {
           code: task.exitStatus,
           at: String(nanosOf(task.exitedAt)),
-          reason: reasonOf(task.exitStatus, needs.events.sawOom(container.id) || Object.hasOwn(container.record.extensions, OOM)),
+          reason: reasonOf(task.exitStatus, needs.events.sawOom(container.id) || Object.hasOwn(container.record.extensions, OOM_EXTENSION)),
           message: '',
         };
   const done = await note(needs, ctx, { container, change: { ended } });

@@ -1,4 +1,4 @@
-import { packAny, packJson, unpackAny } from '@gantry/api';
+import { CRI_CONFIG_EXTENSION as CONFIG, packAny, packJson, unpackAny } from '@gantry/api';
 import type { Sandbox } from '@gantry/api/containerd/types/types';
 import type { Any } from '@gantry/api/google/protobuf/any';
 import type { Timestamp } from '@gantry/api/google/protobuf/timestamp';
@@ -7,7 +7,6 @@ import { NamespaceMode, type NamespaceOption, PodSandboxConfig } from '@gantry/a
 /** The supervisor's controller of our sandboxes. */
 export const SANDBOXER = 'pod';
 
-const CONFIG = 'gantry.io/cri.config';
 const FACTS = 'gantry.io/cri.pod';
 
 /** What became of what kubelet asked for. */

@@ -1,8 +1,8 @@
-import { packAny, packJson } from '@gantry/api';
+import { OOM_EXTENSION, packAny, packJson } from '@gantry/api';
 import { TaskOOM } from '@gantry/api/containerd/events/events';
 import { Container } from '@gantry/api/containerd/services/containers/v1/containers';
 import { Database, openRecords } from '../../core/records';
-import { noteOom, OOM_EXTENSION } from './oom-note';
+import { noteOom } from './oom-note';
 
 test("that the kernel killed something is kept with a pod's container, and with no other's", () => {
   const records = openRecords(new Database(':memory:'));

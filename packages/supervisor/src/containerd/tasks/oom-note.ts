@@ -1,15 +1,9 @@
-import { packJson, unpackAny } from '@gantry/api';
+import { CRI_CONTAINER_EXTENSION, OOM_EXTENSION, packJson, unpackAny } from '@gantry/api';
 import { TaskOOM } from '@gantry/api/containerd/events/events';
 import type { Any } from '@gantry/api/google/protobuf/any';
 import type { Records } from '../../core/records';
 
-/** Extension of a pod's container: the kernel killed something of it for its memory. gantry-cri reads it where it did not hear of the event. */
-export const OOM_EXTENSION = 'gantry.io/oom';
-
-/** By which containers of pods are known: docker's have this in their state, others' owners hear of it or do not. */
-const CRI_EXTENSION = 'gantry.io/cri.container';
-
-/** Keeps with a pod's container what is otherwise an event only: whoever was away then would not know. An event that comes again changes nothing. */
+/** Keeps with a pod's container what is otherwise an event only: whoever was away then would not know. Docker's have it in their state, others' owners hear of it or do not. An event that comes again changes nothing. */
 export function noteOom(
   records: Pick<Records, 'get' | 'update'>,
   { namespace, topic, event }: { readonly namespace: string; readonly topic: string; readonly event: Any | undefined },
@@ -17,7 +11,8 @@ export function noteOom(
   const killed = topic === '/tasks/oom' ? unpackAny(event, TaskOOM) : undefined;
   if (killed === undefined) return;
   const record = records.get(namespace, killed.containerId);
-  if (record === undefined || !Object.hasOwn(record.extensions, CRI_EXTENSION) || Object.hasOwn(record.extensions, OOM_EXTENSION)) return;
+  if (record === undefined || !Object.hasOwn(record.extensions, CRI_CONTAINER_EXTENSION) || Object.hasOwn(record.extensions, OOM_EXTENSION))
+    return;
   records.update(namespace, record.id, (current) => ({
     ...current,
     extensions: { ...current.extensions, [OOM_EXTENSION]: packJson(OOM_EXTENSION, {}) },

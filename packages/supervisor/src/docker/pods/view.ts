@@ -1,13 +1,10 @@
-import { formatTimestamp, unpackAny } from '@gantry/api';
+import { CRI_CONFIG_EXTENSION, CRI_CONTAINER_EXTENSION, formatTimestamp, unpackAny } from '@gantry/api';
 import { Container as DockerContainer, Phase } from '@gantry/api/gantry/engine/v1/record';
 import { ContainerConfig } from '@gantry/api/runtime/v1/api';
 import type { ContainerdContainer } from '../../core/records';
 import type { DockerRecord } from '../records';
 
-/** Extensions of gantry-cri's records: what kubelet asked for, and what became of it. */
-const CONFIG = 'gantry.io/cri.config';
-const FACTS = 'gantry.io/cri.container';
-
+/** What gantry-cri keeps of what became of a container. */
 interface Facts {
   readonly podId: string;
   readonly imageId: string;
@@ -18,8 +15,8 @@ interface Facts {
 
 /** A container of a pod as docker would know it; undefined: the record is another client's. */
 export function podContainer(record: ContainerdContainer): DockerRecord | undefined {
-  const config = unpackAny(record.extensions[CONFIG], ContainerConfig);
-  const extension = record.extensions[FACTS];
+  const config = unpackAny(record.extensions[CRI_CONFIG_EXTENSION], ContainerConfig);
+  const extension = record.extensions[CRI_CONTAINER_EXTENSION];
   if (config === undefined || extension === undefined) return undefined;
   const facts = JSON.parse(extension.value.toString()) as Facts;
   const { ended, startedAt } = facts;
