@@ -1,12 +1,11 @@
 import { newContext } from '@gantry/rpc';
 import type { Core } from '../core';
 import type { AfterEnd } from '../face';
-import { patiently } from '../patience';
 import { isRunning, Phase, phaseOf, stateOf } from '../phases';
 import { removeEnded } from '../remove/remove';
 import type { Exit } from './lifecycle';
 import { releaseNetwork } from './release';
-import { deleteTask } from './task-end';
+import { deleteTask, takeAway } from './task-end';
 
 /** The end of a container's first process, as the shim told it. */
 export interface TaskEnd {
@@ -89,13 +88,7 @@ async function afterExit(core: Core, id: string, { next, exit, tell, given }: Af
 /** Behind the end's telling, and never fails: the task goes, and what waits for that is scheduled. Whoever removes the container need not wait for it. */
 async function takeTaskAway(core: Core, id: string, ranMs: number): Promise<void> {
   const ctx = newContext({ namespace: core.face.namespace, logger: core.logger });
-  await patiently(() => deleteTask(core, ctx, id)).catch((error: unknown) => {
-    core.logger.warn({ err: error, container: id }, 'an ended task could not be deleted');
-    core.persistence.until(id, 'deleting an ended task', async () => {
-      const container = core.face.get(id);
-      if (container !== undefined && !isRunning(container)) await deleteTask(core, ctx, id);
-    });
-  });
+  await takeAway(core, id, () => deleteTask(core, ctx, id));
   const container = core.face.get(id);
   if (container !== undefined && phaseOf(container) === Phase.PHASE_RESTARTING) core.life.restarter.schedule(id, ranMs);
 }

@@ -1,6 +1,8 @@
 import { constants } from 'node:os';
 import { type CallContext, ignore, isErrorOf, withDeadline } from '@gantry/rpc';
 import type { Core } from '../core';
+import { patiently } from '../patience';
+import { isRunning } from '../phases';
 import { bundleDir } from '../places';
 import { removeBundle } from '../start/bundle';
 
@@ -26,4 +28,18 @@ export async function deleteTask(core: Needs, ctx: CallContext, id: string): Pro
   await core.tasks.delete(ctx, { id }).catch(ignore('notFound'));
   removeBundle(bundleDir(core, id));
   await core.face.taskGone(id);
+}
+
+/**
+ * Takes the task of a container that does not run away, in its queue: what fails is tried again until it succeeds, or the container runs once more. Never
+ * throws.
+ */
+export async function takeAway(core: Pick<Core, 'face' | 'logger' | 'persistence'>, id: string, end: () => Promise<void>): Promise<void> {
+  await patiently(end).catch((error: unknown) => {
+    core.logger.warn({ err: error, container: id }, 'an ended task could not be deleted');
+    core.persistence.until(id, 'deleting an ended task', async () => {
+      const container = core.face.get(id);
+      if (container !== undefined && !isRunning(container)) await end();
+    });
+  });
 }

@@ -5,9 +5,8 @@ import { Status } from '@gantry/api/containerd/v1/types/task';
 import { type CallContext, ignore, isErrorOf } from '@gantry/rpc';
 import type { Core } from '../core';
 import { applyExit } from '../exit/exit';
-import { deleteTask, stopTask } from '../exit/task-end';
+import { deleteTask, stopTask, takeAway } from '../exit/task-end';
 import type { JournalEntry } from '../journal';
-import { patiently } from '../patience';
 import { isRunning, Phase, phaseOf, stateOf } from '../phases';
 import { bundleDir } from '../places';
 import { leaseOf } from '../remove/discard';
@@ -84,15 +83,8 @@ export async function endLeftTasks(core: Core, ctx: CallContext): Promise<void> 
     const container = core.face.get(id);
     return container !== undefined && !isRunning(container);
   };
-  const end = async (id: string): Promise<void> => (rests(id) ? stopTask(core, ctx, id) : undefined);
-  for (const id of ids.filter(rests)) {
-    void core.queues
-      .run(id, () => patiently(() => end(id)))
-      .catch((error: unknown) => {
-        core.logger.warn({ err: error, container: id }, 'a task that a former process left could not be deleted');
-        core.persistence.until(id, 'deleting a task that was left', () => end(id));
-      });
-  }
+  for (const id of ids.filter(rests))
+    void core.queues.run(id, async () => (rests(id) ? takeAway(core, id, () => stopTask(core, ctx, id)) : undefined));
 }
 
 /** Tells the network service which sandboxes live: containers that are their own, and those that were made as such. It releases all others. */
