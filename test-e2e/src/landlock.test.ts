@@ -27,7 +27,7 @@ describe('Landlock', () => {
       await ok('run', '-d', '--name', 'held', '-v', 'kept:/data', ...rules, 'busybox', 'sh', '-c', `{ ${probe}; } > /data/out; sleep 1000`);
       await ok('cp', '/etc/hostname', 'held:/root/f');
       expect(await ok('inspect', '-f', '{{json .HostConfig.SecurityOpt}}', 'held')).toContain('landlock=rw:/data');
-      for (const pid of engine.pids('gantry-supervisor')) process.kill(pid, 'SIGKILL');
+      await engine.killService('gantry-supervisor');
       for (const options of [[], ['-u', '1000'], ['--privileged']])
         expect(await ok('exec', ...options, 'held', 'sh', '-c', probe)).toBe('data\nunread\nunwritten');
       await until('the output', async () => (await engine.docker(['exec', 'held', 'cat', '/data/out'])).stdout.includes('unwritten'));

@@ -75,7 +75,7 @@ describe('log plugins', () => {
       ...['busybox', 'sh', '-c', 'for i in $(seq 40); do echo line$i.; sleep 0.1; done'],
     );
     await until('the first', () => taken.includes('line1.'));
-    for (const pid of engine.pids('gantry-supervisor')) process.kill(pid, 'SIGKILL');
+    await engine.killService('gantry-supervisor');
     await ok('wait', 'two');
     const missing = (): number[] =>
       Array.from({ length: 40 }, (_, index) => index + 1).filter((number) => !taken.includes(`line${number}.`));

@@ -28,6 +28,8 @@ export interface Engine {
   onHost(file: string, args: readonly string[], options?: CommandOptions): Promise<CommandResult>;
   /** Process ids of a service (by the name of its bundle), gantry with separate processes only. */
   pids(service: string): number[];
+  /** Ends a service by SIGKILL, and waits until it is gone: one that is dying still takes a call. */
+  killService(service: string): Promise<void>;
   /** Starts the same engine again after it was stopped or killed. */
   start(): Promise<void>;
   /** Sends a signal to the launcher (or dockerd) and waits for its end; containers stay. */
@@ -107,6 +109,11 @@ export async function startEngine(kind: EngineKind = 'gantry', options: EngineOp
     dockerSpawn: (args) => spawn('docker', ['-H', `unix://${socket}`, ...args], { stdio: ['pipe', 'pipe', 'pipe'] }),
     onHost: (file, args, commandOptions) => command('nsenter', [...inNet, file, ...args], commandOptions),
     pids: (service) => findProcesses((cmdline) => cmdline.includes(`${service}.cjs`) && cmdline.includes(run)),
+    async killService(service) {
+      const dying = engine.pids(service);
+      dying.forEach(kill);
+      await until(`${service} to be gone`, () => !engine.pids(service).some((pid) => dying.includes(pid)));
+    },
     async start() {
       const out = openSync(log, 'a');
       const env = { ...cleanEnvironment(), ...options.environment };
