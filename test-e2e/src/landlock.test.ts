@@ -28,6 +28,7 @@ describe('Landlock', () => {
       await ok('cp', '/etc/hostname', 'held:/root/f');
       expect(await ok('inspect', '-f', '{{json .HostConfig.SecurityOpt}}', 'held')).toContain('landlock=rw:/data');
       await engine.killService('gantry-supervisor');
+      await until('the engine to answer again', async () => (await engine.docker(['ps'])).code === 0);
       for (const options of [[], ['-u', '1000'], ['--privileged']])
         expect(await ok('exec', ...options, 'held', 'sh', '-c', probe)).toBe('data\nunread\nunwritten');
       await until('the output', async () => (await engine.docker(['exec', 'held', 'cat', '/data/out'])).stdout.includes('unwritten'));

@@ -76,6 +76,7 @@ describe('log plugins', () => {
     );
     await until('the first', () => taken.includes('line1.'));
     await engine.killService('gantry-supervisor');
+    await until('the engine to answer again', async () => (await engine.docker(['ps'])).code === 0);
     await ok('wait', 'two');
     const missing = (): number[] =>
       Array.from({ length: 40 }, (_, index) => index + 1).filter((number) => !taken.includes(`line${number}.`));
