@@ -41,6 +41,8 @@ export interface Route {
   readonly refusesAs?: string;
   /** What the supervisor is asked for leave for where the call came over a socket with a scope: of routes that ask another service. Others it sees itself. */
   readonly verb?: string;
+  /** May come twice though it is no reading one: it changes nothing, or the second time what it changed the first. It reads no body. */
+  readonly repeatable?: boolean;
   /** Answers without the engine. */
   readonly offline?: boolean;
   readonly handle: Handler;

@@ -3,6 +3,7 @@ import { internal } from '@gantry/rpc';
 import { attachMonitor } from '@gantry/rpc/monitor';
 import type { Duplex, Transform } from 'node:stream';
 import type { EngineClients } from '../../engine/engine';
+import { askAgain } from '../../http/again';
 import { hasBody, readBody } from '../../http/body';
 import type { Exchange, Route } from '../../http/exchange';
 import { copyTicket } from '../../streams/copy-ticket';
@@ -45,19 +46,25 @@ export async function attach(x: Exchange, engine: EngineClients, acceptance: Acc
     logs: query.flag('logs'),
     stream: query.flag('stream'),
   };
-  const call = engine.containers.attach(x.ctx, { id: x.params['name'] ?? '', ...wish, detachKeys });
   let client: Duplex | undefined;
-  try {
-    for await (const message of call) {
-      client ??= acceptance.accept(message.tty);
-      if (message.logs !== undefined) await copyTicket(message.logs, client, x.ctx.signal, acceptance.through?.(message.tty));
-      if (message.socket === '') continue;
-      await join(x, engine, { message, client, wish, through: acceptance.through?.(message.tty), keys: message.tty ? keys : undefined });
-      break;
+  const follow = async (): Promise<void> => {
+    const call = engine.containers.attach(x.ctx, { id: x.params['name'] ?? '', ...wish, detachKeys });
+    try {
+      for await (const message of call) {
+        client ??= acceptance.accept(message.tty);
+        if (message.logs !== undefined) await copyTicket(message.logs, client, x.ctx.signal, acceptance.through?.(message.tty));
+        if (message.socket === '') continue;
+        await join(x, engine, { message, client, wish, through: acceptance.through?.(message.tty), keys: message.tty ? keys : undefined });
+        break;
+      }
+    } finally {
+      call.cancel();
     }
+  };
+  try {
+    await askAgain(x, engine, follow, () => client === undefined);
     if (client === undefined) throw internal(`attach to ${x.params['name'] ?? ''} ended before it began`);
   } finally {
-    call.cancel();
     if (client !== undefined) closeClient(client);
   }
 }

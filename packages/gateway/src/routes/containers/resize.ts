@@ -6,6 +6,7 @@ export const containerResize: Route = {
   method: 'POST',
   path: '/containers/{name:.*}/resize',
   operation: 'ContainerResize',
+  repeatable: true,
   async handle(x, engine) {
     await engine.containers.resize(x.ctx, {
       id: x.params['name'] ?? '',

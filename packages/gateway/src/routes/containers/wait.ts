@@ -13,6 +13,7 @@ export const containerWait: Route = {
   method: 'POST',
   path: '/containers/{name:.*}/wait',
   operation: 'ContainerWait',
+  repeatable: true,
   async handle(x, engine) {
     const condition = x.query.text('condition');
     if (!conditions.includes(condition)) throw invalidArgument(`invalid condition: ${JSON.stringify(condition)}`);

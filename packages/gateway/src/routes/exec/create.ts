@@ -1,5 +1,6 @@
 import { execCreateBody } from '@gantry/docker-api';
 import { detached, invalidArgument } from '@gantry/rpc';
+import { askAgain } from '../../http/again';
 import { sendJson } from '../../http/answer';
 import { readJson } from '../../http/body';
 import type { Route } from '../../http/exchange';
@@ -13,7 +14,7 @@ export const containerExec: Route = {
     const body = (await readJson(x, execCreateBody)) ?? execCreateBody.zero();
     if ((body.Cmd?.items.length ?? 0) === 0) throw invalidArgument('No exec command specified');
     parseDetachKeys(body.DetachKeys, 'escape');
-    const { id } = await engine.containers.execCreate(detached(x.ctx), {
+    const exec = {
       containerId: x.params['name'] ?? '',
       attachStdin: body.AttachStdin,
       attachStdout: body.AttachStdout,
@@ -27,7 +28,9 @@ export const containerExec: Route = {
       workingDir: body.WorkingDir,
       consoleSize: body.Tty && x.version.atLeast('1.42') ? body.ConsoleSize : [],
       endWithClient: body.Gantry.EndWithClient,
-    });
+    };
+    // one of which nobody knows is never started, and gone with its container
+    const { id } = await askAgain(x, engine, () => engine.containers.execCreate(detached(x.ctx), exec));
     sendJson(x, 201, { Id: id });
   },
 };

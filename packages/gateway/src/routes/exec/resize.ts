@@ -6,6 +6,7 @@ export const execResize: Route = {
   method: 'POST',
   path: '/exec/{name:.*}/resize',
   operation: 'ExecResize',
+  repeatable: true,
   async handle(x, engine) {
     await engine.containers.execResize(x.ctx, {
       id: x.params['name'] ?? '',

@@ -1,3 +1,4 @@
+import { askAgain } from '../../http/again';
 import { sendJson } from '../../http/answer';
 import { readJson } from '../../http/body';
 import type { Route } from '../../http/exchange';
@@ -9,7 +10,7 @@ export const systemAuth: Route = {
   operation: 'SystemAuth',
   async handle(x, engine) {
     const config = (await readJson(x, authConfig)) ?? authConfig.zero();
-    const { status, identityToken } = await engine.system.auth(x.ctx, { auth: toAuth(config) });
+    const { status, identityToken } = await askAgain(x, engine, () => engine.system.auth(x.ctx, { auth: toAuth(config) }));
     sendJson(x, 200, { IdentityToken: identityToken, Status: status });
   },
 };
