@@ -227,6 +227,21 @@ describeEngine('the classic builder', (suite) => {
     expect(hits((await build(file, '--cache-from', 'classic:from')).stdout)).toBe(2);
   }, 120_000);
 
+  test('--cache-from takes the image that it names, of several of one step the first of those', async () => {
+    const file = 'FROM busybox\nENV NAMED=1\nRUN cat /proc/sys/kernel/random/uuid > /uuid\nENV NAMED=2\n';
+    const id = async (name: string): Promise<string> => (await suite.engine.docker(['inspect', '-f', '{{.Id}}', name])).stdout;
+    for (const name of ['classic:named1', 'classic:named2', 'classic:named3']) await build(file, '-t', name, '--no-cache');
+    const built = async (...sources: string[]): Promise<string> => {
+      await build(file, '-t', 'classic:named', ...sources.flatMap((name) => ['--cache-from', name]));
+      return id('classic:named');
+    };
+    expect(await built('classic:named2')).toBe(await id('classic:named2'));
+    expect(await built('classic:nowhere', 'classic:named1', 'classic:named2')).toBe(await id('classic:named1'));
+    expect(await built()).toBe(await id('classic:named3'));
+    await build('FROM busybox\nENV OTHER=1\n', '-t', 'classic:other');
+    expect((await build(file, '--cache-from', 'classic:other')).stdout).not.toContain('Using cache');
+  }, 120_000);
+
   test('what was made before counts as long as its image is there', async () => {
     const file = 'FROM busybox\nCOPY a /gone/\nENV GONE=1\nRUN echo ran-$((40 + 2))\nRUN echo last-$((40 + 2))\n';
     const seen = async (): Promise<unknown> => {

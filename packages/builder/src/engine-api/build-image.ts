@@ -17,6 +17,7 @@ import {
 import { validateResources } from '@gantry/spec';
 import type { SessionRegistry } from '../session/registry';
 import type { Services } from '../worker/services';
+import type { CacheSources } from '../frontend/dockerfile/classic/cache-sources';
 import type { KnownSteps, LastStep } from '../frontend/dockerfile/classic/known-steps';
 import type { StepWishes } from '../ops/exec/step-wishes';
 import { noteStep } from '../frontend/dockerfile/classic/recall';
@@ -53,6 +54,7 @@ interface ClassicBuild {
   readonly solve: SolveRequest;
   /** What its commands want, if anything that a solve cannot ask for. */
   readonly wishes: StepWishes | undefined;
+  readonly sources: CacheSources | undefined;
 }
 
 /** A build id of this form brings the body for the build whose id follows. */
@@ -96,7 +98,11 @@ export function imageBuilds(parts: ImageBuildParts): Rpcs {
   }
 
   /** Solves with the classic frontend, in the classic words. */
-  async function classic(ctx: CallContext, { request, solve, wishes }: ClassicBuild, send: Send<BuildImageResponse>): Promise<void> {
+  async function classic(
+    ctx: CallContext,
+    { request, solve, wishes, sources }: ClassicBuild,
+    send: Send<BuildImageResponse>,
+  ): Promise<void> {
     const output = new ClassicOutput(
       (text) => send({ text }),
       request.remove,
@@ -111,7 +117,11 @@ export function imageBuilds(parts: ImageBuildParts): Rpcs {
       const { ExporterResponse: told } = await followed(
         parts,
         ctx,
-        classicSolve(solve, request, { teller, ...(wishes === undefined ? {} : { wishes: teller }) }),
+        classicSolve(solve, request, {
+          teller,
+          ...(wishes === undefined ? {} : { wishes: teller }),
+          ...(sources === undefined ? {} : { sources }),
+        }),
         (status) => output.take(status),
       );
       const imageId = told['containerimage.digest'] ?? '';
@@ -135,7 +145,9 @@ export function imageBuilds(parts: ImageBuildParts): Rpcs {
 
   async function build(ctx: CallContext, asked: BuildImageRequest, send: Send<BuildImageResponse>): Promise<void> {
     const isClassic = asked.builder === Builder.BUILDER_CLASSIC;
-    const request = isClassic ? await withCache(parts.services, ctx, classicRequest(asked)) : asked;
+    const { request, sources } = isClassic
+      ? await withCache(parts.services, ctx, classicRequest(asked))
+      : { request: asked, sources: undefined };
     const { remote } = request;
     const hostGateway = request.extraHosts.some((host) => host.endsWith(':host-gateway')) ? await parts.hostGateway() : [];
     const ref = randomUUID().replaceAll('-', '');
@@ -150,7 +162,7 @@ export function imageBuilds(parts: ImageBuildParts): Rpcs {
       body = await bodyOf(request, send);
       const context = body?.url ?? (remote === 'client-session' ? undefined : remote);
       const solve = solveRequest(request, { ...place, context });
-      if (isClassic) return await classic(ctx, { request, solve, wishes: stepWishes(asked) }, send);
+      if (isClassic) return await classic(ctx, { request, solve, wishes: stepWishes(asked), sources }, send);
       const { ExporterResponse } = await followed(parts, ctx, solve, (status) =>
         send({ trace: Buffer.from(StatusResponse.encode(status).finish()) }),
       );

@@ -1,5 +1,6 @@
 import { BuildImageRequest } from '@gantry/api/gantry/build/v1/build';
 import { SolveRequest } from '@gantry/api/moby/buildkit/v1/control';
+import { CACHE_SOURCES, readCacheSources } from '../frontend/dockerfile/classic/cache-sources';
 import { classicRequest, classicSolve, stepWishes } from './classic-request';
 
 const request = (more: Parameters<typeof BuildImageRequest.fromPartial>[0]) => BuildImageRequest.fromPartial(more);
@@ -16,6 +17,12 @@ test('the bridge is the network that builds have, and a cgroup parent goes to th
     'classic.v0',
     { 'classic-teller': 't', 'gantry.build.step-wishes': 'n', 'classic-args': 'A,B', 'cgroup-parent': '/x' },
   ]);
+});
+
+test('what counts of the cache goes to the frontend', () => {
+  const sources = { chains: [['sha256:a']], whole: true };
+  const { FrontendAttrs } = classicSolve(SolveRequest.fromPartial({}), request({}), { teller: 't', sources });
+  expect(readCacheSources(FrontendAttrs[CACHE_SOURCES])).toEqual(sources);
 });
 
 test.each([

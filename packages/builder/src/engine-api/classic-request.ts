@@ -4,6 +4,7 @@ import type { SolveRequest } from '@gantry/api/moby/buildkit/v1/control';
 import { invalidArgument } from '@gantry/rpc';
 import type { StepNetwork } from '../executor/executor';
 import { STEP_WISHES, type StepWishes } from '../ops/exec/step-wishes';
+import { CACHE_SOURCES, type CacheSources } from '../frontend/dockerfile/classic/cache-sources';
 import { CLASSIC, TELLER } from '../frontend/dockerfile/classic/teller';
 import { NAMED_ARGS } from '../frontend/dockerfile/classic/unused-args';
 
@@ -47,7 +48,7 @@ function limitsOf({ resources }: Pick<BuildImageRequest, 'resources'>): HostConf
 export function classicSolve(
   request: SolveRequest,
   build: BuildImageRequest,
-  { teller, wishes }: { readonly teller: string; readonly wishes?: string },
+  { teller, wishes, sources }: { readonly teller: string; readonly wishes?: string; readonly sources?: CacheSources },
 ): SolveRequest {
   const cgroup = build.resources?.cgroupParent ?? '';
   return {
@@ -57,6 +58,7 @@ export function classicSolve(
       ...request.FrontendAttrs,
       [TELLER]: teller,
       ...(wishes === undefined ? {} : { [STEP_WISHES]: wishes }),
+      ...(sources === undefined ? {} : { [CACHE_SOURCES]: JSON.stringify(sources) }),
       [NAMED_ARGS]: build.buildArgs.map(({ name }) => name).join(','),
       ...(cgroup === '' ? {} : { 'cgroup-parent': cgroup }),
     },

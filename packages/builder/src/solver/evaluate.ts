@@ -7,6 +7,7 @@ import { Flights } from './flights';
 import { type Found, type FoundResult, type Key, type KeyStore, nothing } from './key-store';
 import { CONTENT_OUTPUT, lookUp, reach, union } from './lookup';
 import type { CacheMap, Op, StepContext } from './op';
+import { preferredFirst } from './preferred';
 import { saveFound, saveImported, saveRun } from './save';
 import { sessionGroup } from '../session/group';
 import type { Slots } from './slots';
@@ -193,7 +194,7 @@ export class Evaluator {
   }
 
   private async load(step: Step, index: number, found: Found): Promise<Complete | undefined> {
-    for (const result of found.results) {
+    for (const result of preferredFirst(step.vertex, found.results)) {
       const begun = !step.track.cached;
       const ref = await this.loadOne(step, result, begun);
       if (ref === 'gone') {

@@ -36,10 +36,11 @@ test('build arguments that no ARG names are told, but for those that are always 
 test('steps that were done are known again, with their images', () => {
   const steps = new StoredSteps(openBuildStore(':memory:', [classicTables]));
   expect(steps.find('a')).toEqual([]);
-  steps.put('a', { created: 'now', image: 'sha256:1' });
-  steps.put('a', { created: 'later', image: 'sha256:2' });
-  steps.put('a', { created: 'now', image: 'sha256:1' });
-  expect([steps.find('a').map(({ image }) => image), steps.find('b')]).toEqual([['sha256:1', 'sha256:2'], []]);
+  steps.put('a', { created: '2026-01-01', image: 'sha256:1', tree: '' });
+  steps.put('a', { created: '2026-01-02', image: 'sha256:2', tree: '' });
+  steps.put('a', { created: '2026-01-01', image: 'sha256:1', tree: '' });
+  // One that was used again is no newer for that.
+  expect([steps.find('a').map(({ image }) => image), steps.find('b')]).toEqual([['sha256:2', 'sha256:1'], []]);
 });
 
 test('history tells when each step was done, in the classic words', () => {

@@ -3,8 +3,10 @@ import type { Store, Tables } from '../../../store';
 /** Steps that were done before, by what they came to: when, and the image that was made of it. */
 export const classicTables: Tables = `
   CREATE TABLE classic_steps (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, created TEXT NOT NULL, image TEXT NOT NULL, UNIQUE (id, image)
+    number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, created TEXT NOT NULL, image TEXT NOT NULL, tree TEXT NOT NULL,
+    UNIQUE (id, image)
   ) STRICT;
+  CREATE INDEX classic_images ON classic_steps (image);
 `;
 
 export interface KnownStep {
@@ -12,11 +14,15 @@ export interface KnownStep {
   readonly created: string;
   /** Id of its image. */
   readonly image: string;
+  /** Id of its tree; empty for scratch. */
+  readonly tree: string;
 }
 
 export interface KnownSteps {
-  /** The last of its images first: one may be gone where an earlier one is still there. */
-  find(id: string): readonly KnownStep[];
+  /** The newest of its images first: one may be gone where an earlier one is still there. `among`: these images alone. */
+  find(id: string, among?: readonly string[]): readonly KnownStep[];
+  /** Ids of the trees of images, in their order. */
+  trees(images: readonly string[]): readonly string[];
   put(id: string, step: KnownStep): void;
 }
 
@@ -24,6 +30,7 @@ export interface KnownSteps {
 export interface LastStep {
   readonly ids: readonly string[];
   readonly created: string;
+  readonly tree: string;
 }
 
 /** So many are remembered; the oldest are forgotten first. */
@@ -34,20 +41,36 @@ const MOST = 8;
 export class StoredSteps implements KnownSteps {
   constructor(private readonly store: Store) {}
 
-  find(id: string): readonly KnownStep[] {
-    return this.store.all<{ created: string; image: string }>(
-      'SELECT created, image FROM classic_steps WHERE id = ? ORDER BY number DESC LIMIT ?',
+  find(id: string, among?: readonly string[]): readonly KnownStep[] {
+    const only = among === undefined ? '' : 'AND image IN (SELECT value FROM json_each(?))';
+    return this.store.all<{ created: string; image: string; tree: string }>(
+      `SELECT created, image, tree FROM classic_steps WHERE id = ? ${only} ORDER BY created DESC, number DESC LIMIT ?`,
       id,
+      ...(among === undefined ? [] : [JSON.stringify(among)]),
       MOST,
     );
   }
 
-  put(id: string, { created, image }: KnownStep): void {
+  trees(images: readonly string[]): readonly string[] {
+    const rows = this.store.all<{ tree: string }>(
+      "SELECT DISTINCT tree FROM json_each(?) JOIN classic_steps ON image = value WHERE tree <> '' ORDER BY key",
+      JSON.stringify(images),
+    );
+    return rows.map(({ tree }) => tree);
+  }
+
+  put(id: string, { created, image, tree }: KnownStep): void {
     const [known] = this.find(id);
     if (known?.created === created && known.image === image) return;
     this.store.transaction(
       () => {
-        const last = this.store.insert('INSERT OR REPLACE INTO classic_steps (id, created, image) VALUES (?, ?, ?)', id, created, image);
+        const last = this.store.insert(
+          'INSERT OR REPLACE INTO classic_steps (id, created, image, tree) VALUES (?, ?, ?, ?)',
+          id,
+          created,
+          image,
+          tree,
+        );
         this.store.run('DELETE FROM classic_steps WHERE number <= ?', last - LIMIT);
       },
       { durable: false },

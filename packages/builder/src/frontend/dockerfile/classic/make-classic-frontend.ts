@@ -12,6 +12,7 @@ import { type Entry, readEntry } from '../ui/entry';
 import { NamedContexts } from '../ui/named-context';
 import { readOptions } from '../ui/options';
 import { resolvingOnce } from '../ui/resolve-once';
+import { CACHE_SOURCES, readCacheSources, SourcedSteps } from './cache-sources';
 import { dropIgnored } from './drop-ignored';
 import { Dates } from './dates';
 import type { KnownSteps } from './known-steps';
@@ -37,12 +38,17 @@ export function makeClassicFrontend({ tellers, known, images, platform = hostPla
       const teller = tellers.get(options.get(TELLER) ?? '');
       if (teller === undefined) throw invalidArgument('the frontend classic.v0 serves POST /build alone');
       const request = { ctx, bridge: resolvingOnce(bridge), options, inputs, sessionId: sessions.ids[0] ?? '', platform };
-      return solve(request, { teller, known, images, sessions, dates: new Dates() });
+      const said = readCacheSources(options.get(CACHE_SOURCES));
+      const sources = said === undefined ? undefined : new SourcedSteps(known, said);
+      return solve(request, { teller, known, sources, images, sessions, dates: new Dates() });
     },
   };
 }
 
-async function solve(request: Request, own: Pick<PlanRun, 'teller' | 'known' | 'images' | 'sessions' | 'dates'>): Promise<FrontendResult> {
+async function solve(
+  request: Request,
+  own: Pick<PlanRun, 'teller' | 'known' | 'sources' | 'images' | 'sessions' | 'dates'>,
+): Promise<FrontendResult> {
   const options = readOptions(request.options);
   const context = await findContext(request);
   const entry = await findEntry(request, context);

@@ -7,13 +7,14 @@ import type { Outcome } from '../../frontend';
 import { headOf, type Request, solveTree } from '../request';
 import { marshal } from '../../../llb/write/marshal';
 import { toPb } from '../platform';
+import type { SourcedSteps } from './cache-sources';
 import { checkSources } from './check-sources';
 import { checkOwner } from './check-owner';
 import { checkVolume } from './check-volume';
 import type { Dates } from './dates';
 import type { KnownStep, KnownSteps, LastStep } from './known-steps';
 import { isTrigger, type Made, type Planned } from './plan';
-import { commandId, noteStep, recalled, stepId, withoutCache } from './recall';
+import { commandId, noteStep, preferring, recalled, stepId, withoutCache } from './recall';
 import { refuseNew } from './refuse';
 import type { StepImages } from './step-images';
 import type { ClassicTeller } from './teller';
@@ -22,6 +23,8 @@ export interface PlanRun {
   readonly request: Request;
   readonly teller: ClassicTeller;
   readonly known: KnownSteps;
+  /** Which of them count, where the build says so. */
+  readonly sources: SourcedSteps | undefined;
   readonly images: StepImages;
   readonly sessions: SessionGroup;
   readonly dates: Dates;
@@ -51,7 +54,7 @@ export interface PlanOutcome {
   readonly last: LastStep;
 }
 
-const NO_STEP: LastStep = { ids: [], created: '' };
+const NO_STEP: LastStep = { ids: [], created: '', tree: '' };
 
 /**
  * Does one instruction after the other, and tells of each; `broken` is one behind them that cannot be done. The image of the last is made and told of by whoever stores
@@ -102,9 +105,10 @@ async function announce({ teller, total }: PlanRun, number: number, text: string
 }
 
 async function startStage(run: PlanRun, { made, triggers }: Extract<Planned, { readonly kind: 'stage' }>): Promise<Before> {
+  run.sources?.reset();
   const { files, outcome } = await filesOf(run, made);
   if (triggers > 0) await run.teller.text(`# Executing ${triggers} build trigger${triggers > 1 ? 's' : ''}\n`);
-  const image = baseId(definitionOf(run, made)) ?? run.known.find(stepId({ made, files }))[0]?.image ?? '';
+  const image = baseId(definitionOf(run, made)) ?? (run.sources ?? run.known).find(stepId({ made, files }))[0]?.image ?? '';
   if (image !== '' || outcome === undefined) return { made, files, hit: !run.fresh, image: Promise.resolve(image), step: NO_STEP };
   return { made, files, hit: !run.fresh, image: keep(run, made, outcome, Promise.resolve('')), step: NO_STEP };
 }
@@ -127,7 +131,7 @@ async function step(run: PlanRun, planned: Work, before: Before, last: boolean):
   // A command is looked up before it runs, by what it runs on; anything else by what it came to.
   const command = changes && name === 'run' ? commandId(before, made) : undefined;
   const recall = (id: string): Promise<KnownStep | undefined> =>
-    before.hit ? recalled({ ctx: request.ctx, known, images: run.images }, id) : Promise.resolve(undefined);
+    before.hit ? recalled({ ctx: request.ctx, known, images: run.images, sources: run.sources }, id) : Promise.resolve(undefined);
   const expected = command === undefined ? undefined : await recall(command);
   const anew = command !== undefined && expected === undefined;
   let former: KnownStep | undefined;
@@ -154,9 +158,9 @@ async function step(run: PlanRun, planned: Work, before: Before, last: boolean):
         ? Promise.resolve(whole?.image ?? '')
         : keep(run, made, outcome ?? (await solveTree(request, made.tree)).outcome, before.image);
     const ids = [stepId({ made, files }), ...(command === undefined ? [] : [command])];
-    const noted = image.then((id) => (noteStep(known, { ids, created }, id), id));
+    const noted = image.then((id) => (noteStep(known, { ids, created, tree: files }, id), id));
     noted.catch(() => undefined); // whoever needs it is told
-    return { made, files, hit, image: noted, step: { ids, created } };
+    return { made, files, hit, image: noted, step: { ids, created, tree: files } };
   } catch (error) {
     if (planned.kind === 'step') await checkSources(run, planned.command.step, made);
     throw inWords(error, definition);
@@ -180,11 +184,12 @@ async function keep(
 
 /** Makes the tree, and gives its name; scratch has neither. `anew` does its last step again, whatever is in the cache. */
 async function filesOf(
-  { request }: PlanRun,
+  { request, sources }: PlanRun,
   { tree }: Made,
   anew = false,
 ): Promise<{ readonly files: string; readonly outcome: Outcome | undefined }> {
-  const { outcome } = await solveTree(request, tree, {}, anew ? withoutCache : undefined);
+  const change = anew ? withoutCache : sources === undefined ? undefined : preferring(sources.trees());
+  const { outcome } = await solveTree(request, tree, {}, change);
   const ref = await outcome.tree(request.ctx);
   ref?.release();
   return ref === undefined ? { files: '', outcome: undefined } : { files: ref.id, outcome };

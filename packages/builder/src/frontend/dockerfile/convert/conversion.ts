@@ -2,6 +2,7 @@ import type { ProxyEnv, SourceInfo } from '@gantry/api/pb/ops';
 import type { Escape, Lines } from '@gantry/dockerfile';
 import { GantryError, isGantryError } from '@gantry/rpc';
 import type { SourceLocation, Tree } from '../../../llb/write/graph';
+import type { ResolveMode } from '../../../llb/write/sources';
 import type { IgnoreMatcher } from '../../../fsutil/ignore-matcher';
 import type { Linter } from '../lint/linter';
 import type { Platform } from '../platform';
@@ -11,11 +12,12 @@ import { rangesOf } from './ranges';
 import type { Command, StageState } from './state';
 import type { StageStates } from './states';
 
-/** Brings the configuration of an image, as its registry or the store has it. */
+/** Brings the configuration of an image, as its registry or the store has it; `mode` where it is another one than the build's. */
 export type ResolveImage = (
   reference: string,
   platform: Platform,
   logName: string,
+  mode?: ResolveMode,
 ) => Promise<{ readonly reference: string; readonly digest: string; readonly config: Buffer }>;
 
 /** What a conversion is given. */

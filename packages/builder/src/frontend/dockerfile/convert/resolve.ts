@@ -1,11 +1,21 @@
 import { atLines, didYouMean, quoted } from '@gantry/dockerfile';
-import { formatReference, type ImageConfig, parseDigest, parseJson, parseReference, type Reference, withDefaultTag } from '@gantry/oci';
+import {
+  formatReference,
+  type ImageConfig,
+  parseDigest,
+  parseJson,
+  parseReference,
+  platformEquals,
+  type Reference,
+  runnable,
+  withDefaultTag,
+} from '@gantry/oci';
 import { prefixed } from '@gantry/rpc';
-import { image } from '../../../llb/write/sources';
+import { image, type ResolveMode } from '../../../llb/write/sources';
 import { checkBasePlatform } from '../lint/base-checks';
 import { type Platform, platformName, toPb } from '../platform';
 import type { LoadedContext } from '../ui/named-context';
-import { type Conversion, locationOf, shownPlatform, suffixed } from './conversion';
+import { type Conversion, locationOf, type ResolveImage, shownPlatform, suffixed } from './conversion';
 import { emptyImage, splitEnv, versionOf } from './image';
 import { stepName } from './names';
 import { usedPaths } from './paths';
@@ -105,10 +115,16 @@ async function pull(conversion: Conversion, state: StageState, base: Base): Prom
   const { input, options, linter } = conversion;
   const shown = options.multiPlatform ? `${platformName(base.platform)} ` : '';
   const logName = `[${shown}internal] load metadata for ${state.baseName}`;
-  const found = await input.resolveImage(state.baseName, base.platform, logName).catch((error: unknown) => {
-    throw suffixed(prefixed(error, base.written), didYouMean(base.written, [...conversion.states.names, ...commonImages()]));
-  });
-  const config = parseJson(found.config.toString()) as ImageConfig;
+  const ask = (mode?: ResolveMode): ReturnType<ResolveImage> =>
+    input.resolveImage(state.baseName, base.platform, logName, mode).catch((error: unknown) => {
+      throw suffixed(prefixed(error, base.written), didYouMean(base.written, [...conversion.states.names, ...commonImages()]));
+    });
+  let found = await ask();
+  let config = parseJson(found.config.toString()) as ImageConfig;
+  if (isRefusedClassic(conversion, state, base, config)) {
+    found = await ask('pull');
+    config = parseJson(found.config.toString()) as ImageConfig;
+  }
   useConfig(state, config);
   const platform =
     state.platform === undefined && conversion.implicitTarget ? likeImage(config, base.platform, conversion.build) : base.platform;
@@ -124,6 +140,12 @@ async function pull(conversion: Conversion, state: StageState, base: Base): Prom
   const locations = locationOf(conversion, state.stage.lines);
   state.tree = image(state.baseName, { name, description, platform: toPb(platform), locations }, options.resolveMode);
   checkBasePlatform(linter, { written: base.written, lines: state.stage.lines }, platform, config);
+}
+
+/** The classic builder takes an image that is here for another platform alone only where nobody said which; else it pulls. */
+function isRefusedClassic({ input, implicitTarget }: Conversion, { platform }: StageState, base: Base, config: ImageConfig): boolean {
+  const isSaid = platform !== undefined || !implicitTarget;
+  return input.classic !== undefined && isSaid && !runnable(base.platform).some((each) => platformEquals(each, config));
 }
 
 /** The builder's own platform, where it is the image's and the target's is not. */

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { type Definition, Op, type OpMetadata } from '@gantry/api/pb/ops';
 import { GantryError, newContext, notFound, silentLogger } from '@gantry/rpc';
 import type { Warning } from '../../../progress/progress';
-import { type FrontendBridge, type FrontendResult, notAnImage, type Outcome, type SolveWish } from '../../frontend';
+import { type Frontend, type FrontendBridge, type FrontendResult, notAnImage, type Outcome, type SolveWish } from '../../frontend';
 import { makeDockerfileFrontend } from '../make-frontend';
 import { headOf } from '../request';
 
@@ -14,6 +14,8 @@ export interface FakeWorld {
   readonly images?: Readonly<Record<string, object>>;
   readonly options?: Readonly<Record<string, string>>;
   readonly inputs?: Readonly<Record<string, Definition>>;
+  /** Another one than BuildKit's. */
+  readonly frontend?: Frontend;
   /** Told of what the builder is asked while it is asked: a build that fails gives nothing back. */
   readonly observe?: (seen: Asked) => void;
 }
@@ -91,7 +93,7 @@ export async function build(dockerfile: string, world: Partial<FakeWorld> = {}):
     permit: () => undefined,
     note: (name) => void seen.notes.push(name),
   };
-  const frontend = makeDockerfileFrontend({ platform: { os: 'linux', architecture: 'amd64' } });
+  const frontend = world.frontend ?? makeDockerfileFrontend({ platform: { os: 'linux', architecture: 'amd64' } });
   const ctx = newContext({ logger: silentLogger });
   const inputs = new Map(Object.entries(world.inputs ?? {}));
   const sessions = { ids: ['session1'], any: () => Promise.reject(new Error('not asked')) };

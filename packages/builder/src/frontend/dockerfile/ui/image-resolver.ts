@@ -5,5 +5,6 @@ import type { Request } from '../request';
 
 /** Resolves the images that stages are made from. */
 export function imageResolver({ bridge, ctx }: Request, mode: ResolveMode): ResolveImage {
-  return (reference, platform, logName) => bridge.resolveImage(ctx, reference, { platform: toWish(platform), mode, logName });
+  return (reference, platform, logName, other = mode) =>
+    bridge.resolveImage(ctx, reference, { platform: toWish(platform), mode: other, logName });
 }
