@@ -1,4 +1,5 @@
 import { invalidArgument } from '@gantry/rpc';
+import { compressionOf } from '../exporters/attribute-values';
 import type { BlobOptions } from '../refs/ref';
 import type { ManifestForm } from './manifest';
 
@@ -54,8 +55,6 @@ export interface ExportChoice {
   readonly mounts: boolean;
 }
 
-const COMPRESSIONS = ['uncompressed', 'gzip', 'zstd'] as const;
-
 /** What all places that keep manifests and layers can be told. */
 export function readExportChoice(attributes: Attributes): ExportChoice {
   const oci = attributes.boolean('oci-mediatypes', true);
@@ -71,9 +70,7 @@ export function readMode(attributes: Attributes): 'min' | 'max' {
 }
 
 export function readCompression(attributes: Attributes, oci: boolean): BlobOptions {
-  const given = attributes.text('compression') ?? 'gzip';
-  const compression = COMPRESSIONS.find((each) => each === given);
-  if (compression === undefined) throw invalidArgument(`unsupported compression type ${given}`);
+  const compression = compressionOf(attributes.text('compression') ?? 'gzip');
   const level = attributes.number('compression-level');
   return { compression, force: attributes.boolean('force-compression', false), oci, ...(level === undefined ? {} : { level }) };
 }

@@ -282,5 +282,6 @@ test('attributes that nobody knows are refused by name', () => {
   const open = () => inlineCacheExporter(machine().writing).open(new Map([['colour', 'red']]));
   expect(open).toThrow('unknown attribute of the inline cache: colour');
   expect(() => choice({ mode: 'medium' })).toThrow('invalid cache export mode: medium');
-  expect(() => choice({ compression: 'estargz' })).toThrow('unsupported compression type estargz');
+  expect(() => choice({ compression: 'estargz' })).toThrow('compression estargz is not supported');
+  expect(() => choice({ compression: 'lz4' })).toThrow('unsupported compression type lz4');
 });

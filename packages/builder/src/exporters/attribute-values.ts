@@ -1,4 +1,5 @@
-import { invalidArgument } from '@gantry/rpc';
+import { invalidArgument, notImplemented } from '@gantry/rpc';
+import type { BlobOptions } from '../refs/ref';
 
 /** As Go's strconv.ParseBool; nothing stands for true. */
 export function booleanOf(key: string, value: string): boolean {
@@ -17,4 +18,14 @@ export function epochOf(key: string, value: string): number {
 export function integerOf(key: string, value: string): number {
   if (!/^-?\d{1,15}$/.test(value)) throw invalidArgument(`non-integer value ${value} specified for ${key}`);
   return Number(value);
+}
+
+/** How layers are packed, which an exporter and a cache are told alike. */
+export function compressionOf(value: string): BlobOptions['compression'] {
+  if (value === 'uncompressed' || value === 'gzip' || value === 'zstd') return value;
+  if (value === 'estargz')
+    throw notImplemented(
+      'compression estargz is not supported: no library here writes it, and no snapshotter pulls it lazily; gzip and zstd are',
+    );
+  throw invalidArgument(`unsupported compression type ${value}`);
 }

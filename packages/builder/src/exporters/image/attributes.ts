@@ -1,6 +1,6 @@
-import { invalidArgument, notImplemented } from '@gantry/rpc';
+import { invalidArgument } from '@gantry/rpc';
 import type { BlobOptions } from '../../refs/ref';
-import { booleanOf, epochOf, integerOf } from '../attribute-values';
+import { booleanOf, compressionOf, epochOf, integerOf } from '../attribute-values';
 import { type Annotation, annotationOf } from './annotations';
 
 /** How the documents of an image are made; the same for all exporters of images. */
@@ -82,12 +82,6 @@ export function documentAttributes(
       metadata,
     },
   };
-}
-
-function compressionOf(value: string): BlobOptions['compression'] {
-  if (value === 'uncompressed' || value === 'gzip' || value === 'zstd') return value;
-  if (value === 'estargz') throw notImplemented('compression estargz is not supported; gzip and zstd are');
-  throw invalidArgument(`unsupported compression type ${value}`);
 }
 
 export function refuseUnknown(exporter: string, rest: ReadonlyMap<string, string>): void {

@@ -249,6 +249,7 @@ test('an image without a configuration is refused, and layers are of the types t
 
 test.each([
   [{ nonsense: '1' }, 'unknown attribute nonsense'],
+  [{ compression: 'estargz' }, 'compression estargz is not supported'],
   [{ compression: 'lz4' }, 'unsupported compression type lz4'],
   [{ push: 'perhaps' }, 'non-bool value specified for push'],
   [{ name: `x@sha256:${'0'.repeat(64)}` }, 'build tag cannot contain a digest'],
