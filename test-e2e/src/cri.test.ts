@@ -211,6 +211,10 @@ describe("Kubernetes' container runtime interface", () => {
       expect(seen.out).toContain('sharedhost\nsearch svc.local\nnameserver 10.0.0.10\noptions ndots:5\n');
       expect(seen.out).toContain(told?.network?.ip ?? 'no address');
       expect(seen.out).toContain('sleep 2000');
+      expect(seen.out).toMatch(/^ *1 \S+ +\/pause$/m); // what holds the namespaces tells nothing of the host
+      const capabilities = { addCapabilities: ['SYS_PTRACE'], dropCapabilities: [], addAmbientCapabilities: [] };
+      const tracer = await started(pod, 'tracer', { ...sh('sleep 4000'), linux: { securityContext: { capabilities } } });
+      expect((await exec(tracer, 'ls /proc/1/root/; readlink /proc/1/exe')).out).toBe('pause\n/pause\n');
       const own = {
         ...sh('sleep 3000'),
         linux: { securityContext: { namespaceOptions: { pid: NamespaceMode.CONTAINER } } },

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "monitor/monitor.h"
+#include "helper/empty_root.h"
 #include "helper/holder.h"
 #include "helper/runner.h"
 #include "base/wire.h"
@@ -38,6 +39,7 @@ static void join_cgroup(const char *dir) {
 }
 
 static void dispatch(struct frame *frame) {
+	int root = frame->kind == WIRE_HOLD ? empty_root() : -1; // kept for those that follow
 	pid_t pid = fork();
 	if (pid < 0) {
 		char text[160];
@@ -50,7 +52,7 @@ static void dispatch(struct frame *frame) {
 	setsid();
 	switch (frame->kind) {
 	case WIRE_MONITOR: _exit(monitor_run(SOCKET_FD, frame));
-	case WIRE_HOLD: _exit(holder_run(SOCKET_FD, frame));
+	case WIRE_HOLD: _exit(holder_run(SOCKET_FD, frame, root));
 	case WIRE_RUN: _exit(runner_command(SOCKET_FD, frame));
 	case WIRE_MOUNT: _exit(runner_mount(SOCKET_FD, frame));
 	case WIRE_UMOUNT: _exit(runner_umount(SOCKET_FD, frame));
