@@ -38,6 +38,14 @@ describe('docker beside Kubernetes', () => {
 
   test('what kubelet pulled docker runs without a pull, and neither takes the image of the other', async () => {
     expect((await said('images', '-q', image)).text).toBe('');
+    // As compose asks before it pulls; a look takes nothing over, a tag does.
+    expect(await said('image', 'inspect', '-f', '{{index .RepoTags 0}}', image)).toEqual({ code: 0, text: image });
+    expect((await said('history', '-q', image)).code).toBe(0);
+    expect((await said('images', '-aq')).text).toBe('');
+    expect((await said('image', 'inspect', 'nobodys')).text).toMatch(/No such image: nobodys/i);
+    expect((await said('tag', image, 'mine:1')).code).toBe(0);
+    expect((await said('images', '--format', '{{.Repository}}:{{.Tag}}')).text.split('\n').sort()).toEqual([image, 'mine:1'].sort());
+    expect((await said(...pruned)).code).toBe(0);
     expect(await said('run', '--rm', image, 'echo', 'hello')).toEqual({ code: 0, text: 'hello' });
     expect((await said('images', '--format', '{{.Repository}}:{{.Tag}}')).text).toBe(image);
     const before = await status();

@@ -79,7 +79,8 @@ export function compose(service: ServiceContext<SupervisorConfig>): Running<Supe
     logLinesDropped: countDropped(service.metrics.registry),
     defaultLog: { Type: config['log-driver'], Config: logOptions(config) },
   };
-  const containers = createContainersEngine(surroundings, engineSettings(config, remap));
+  const settings = engineSettings(config, remap);
+  const containers = createContainersEngine(surroundings, settings);
   linkContainers(service.root, data);
   const facts = factsOf(service);
   // No default namespace: containerd's services must see that none was given.
@@ -109,7 +110,18 @@ export function compose(service: ServiceContext<SupervisorConfig>): Running<Supe
     decided: countDecisions(service.metrics.registry),
   };
   const options = networkOptions(config);
-  addEngineFace(server, { records, events, runtimes, containers, connections, facts, build, guard, networkOptions: options });
+  addEngineFace(server, {
+    records,
+    events,
+    runtimes,
+    containers,
+    connections,
+    facts,
+    build,
+    guard,
+    imagesFrom: settings.imagesFrom ?? '',
+    networkOptions: options,
+  });
 
   const ttrpc = createTtrpcServer({ logger });
   addTtrpcFace(ttrpc, envelopes);

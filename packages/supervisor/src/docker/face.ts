@@ -28,6 +28,8 @@ export interface EngineNeeds {
   readonly containers: ContainersEngine;
   readonly connections: { readonly images: Connection; readonly network: Connection; readonly shim: Connection };
   readonly facts: EngineFacts;
+  /** Namespace whose images docker takes over; empty: there is none. */
+  readonly imagesFrom: string;
   readonly networkOptions: NetworksNeeds['defaultOptions'];
   readonly build: Build;
   /** What decides on calls over sockets with a scope. */
@@ -38,7 +40,7 @@ const ASK_MS = 1000;
 
 /** Adds gantry.engine.v1, docker's face, to the server; a call without a namespace is one in the engine's own. */
 export function addEngineFace(server: RpcServer, needs: EngineNeeds): void {
-  const { records, events, runtimes, containers, connections, facts, build, guard } = needs;
+  const { records, events, runtimes, containers, connections, facts, build, guard, imagesFrom } = needs;
   const images = connections.images.client(ImagesServiceService);
   const volumes = connections.images.client(VolumesServiceService);
   const network = connections.network.client(NetworkServiceService);
@@ -65,7 +67,7 @@ export function addEngineFace(server: RpcServer, needs: EngineNeeds): void {
   });
   server.addService(
     EngineImagesServiceService,
-    face<typeof EngineImagesServiceService>('images', imagesHandlers({ images, records, events })),
+    face<typeof EngineImagesServiceService>('images', imagesHandlers({ images, records, events, imagesFrom })),
   );
   server.addService(
     EngineNetworksServiceService,

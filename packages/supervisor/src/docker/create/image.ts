@@ -2,6 +2,7 @@ import { type Image, ResolveRequest } from '@gantry/api/gantry/images/v1/images'
 import { familiarString, formatPlatform, type Platform, tryReference, withDefaultTag } from '@gantry/oci';
 import { type CallContext, internal, invalidArgument, isErrorOf, notFound } from '@gantry/rpc';
 import type { Uses } from '../engine';
+import { takenOver } from '../images/elsewhere';
 
 type Needs = Uses<{ images: 'resolve' | 'adopt'; settings: 'imagesFrom' }>;
 
@@ -32,18 +33,8 @@ export async function resolveImage(engine: Needs, ctx: CallContext, ref: string,
 
 /** An image that is not docker's and is Kubernetes' becomes docker's, too: no registry is asked for what is here. */
 async function resolveOrAdopt(engine: Needs, ctx: CallContext, request: ResolveRequest): Promise<Image | undefined> {
-  try {
-    return (await engine.images.resolve(ctx, request)).image;
-  } catch (error) {
-    const { imagesFrom: from } = engine.settings;
-    if (from === '' || !isErrorOf(error, 'notFound')) throw error;
-    return await engine.images.adopt(ctx, { ...request, from }).then(
-      ({ image }) => image,
-      (other: unknown) => {
-        throw isErrorOf(other, 'notFound') ? error : other;
-      },
-    );
-  }
+  const wanted = { ...request, from: engine.settings.imagesFrom };
+  return takenOver(engine.images, ctx, { wanted, action: async () => (await engine.images.resolve(ctx, request)).image });
 }
 
 /** Whether there is such an image for any platform. */

@@ -1,6 +1,6 @@
-import { Image, ImageManifest } from '@gantry/api/gantry/images/v1/images';
+import { type AdoptRequest, Image, ImageManifest } from '@gantry/api/gantry/images/v1/images';
 import { Container as DockerContainer, Phase } from '@gantry/api/gantry/engine/v1/record';
-import { newContext, notFound } from '@gantry/rpc';
+import { type CallContext, newContext, notFound } from '@gantry/rpc';
 import { memoryEvents } from '../events/testing/memory-events';
 import { type ImagesNeeds, imagesHandlers } from './service';
 
@@ -68,6 +68,7 @@ function setUp(change: Record<string, unknown> = {}) {
     events,
     images: images as unknown as ImagesNeeds['images'],
     records: { listDocker: () => [ended, running, other] },
+    imagesFrom: 'k8s.io',
   });
   const told = async (): Promise<string[]> => {
     const seen: string[] = [];
@@ -79,6 +80,34 @@ function setUp(change: Record<string, unknown> = {}) {
 }
 
 const ctx = newContext();
+
+test('an image that only the other namespace has is looked at there, and made docker’s by a tag', async () => {
+  const missing = (): Promise<never> => Promise.reject(notFound('No such image: app'));
+  const adopted: unknown[] = [];
+  const { handlers } = setUp({
+    resolve: async ({ namespace }: CallContext) => (namespace === 'k8s.io' ? { image } : missing()),
+    history: async ({ namespace }: CallContext) => (namespace === 'k8s.io' ? { items: [] } : missing()),
+    adopt: async (_ctx: CallContext, request: AdoptRequest) => {
+      adopted.push(request);
+      return { image };
+    },
+    tag: async () => (adopted.length > 0 ? { imageId: image.id, familiarName: 'app:2' } : missing()),
+  });
+  const wanted = { name: 'app', platform: undefined };
+  expect((await handlers.inspectImage(ctx, { ...wanted, manifests: false })).image).toMatchObject({ Author: 'me' });
+  expect(await handlers.imageHistory(ctx, wanted)).toEqual({ items: [] });
+  expect(adopted).toEqual([]);
+  await handlers.tagImage(ctx, { name: 'app', repository: 'app', tag: '2' });
+  expect(adopted).toEqual([{ ref: 'app', platform: undefined, from: 'k8s.io' }]);
+});
+
+test('where neither has it docker’s word stands', async () => {
+  const gone = async ({ namespace }: CallContext): Promise<never> => Promise.reject(notFound(`none in ${namespace}`));
+  const { handlers } = setUp({ resolve: gone, tag: gone, adopt: async () => Promise.reject(notFound('none to adopt')) });
+  const wanted = { name: 'app', platform: undefined, manifests: false };
+  await expect(handlers.inspectImage(ctx, wanted)).rejects.toThrow(`none in ${ctx.namespace}`);
+  await expect(handlers.tagImage(ctx, { name: 'app', repository: 'app', tag: '2' })).rejects.toThrow(`none in ${ctx.namespace}`);
+});
 
 test('a list line and an inspection have docker’s words', async () => {
   const { handlers } = setUp();

@@ -4,6 +4,7 @@ import { type CallContext, type Handlers, isErrorOf, type ServiceClient } from '
 import type { DockerEvents } from '../events';
 import type { DockerRecords } from '../records';
 import { checkFilterKeys } from '../filters';
+import { looked, takenOver } from './elsewhere';
 import { ImageEvents, repositoryOf } from './image-events';
 import { imageInspect, imageSummary, ofPlatform } from './shapes';
 import { searchFilter } from './search-filter';
@@ -13,6 +14,8 @@ export interface ImagesNeeds {
   readonly images: ServiceClient<typeof ImagesServiceService>;
   readonly records: Pick<DockerRecords, 'listDocker'>;
   readonly events: Pick<DockerEvents, 'emit'>;
+  /** Namespace whose images docker takes over; empty: there is none. */
+  readonly imagesFrom: string;
 }
 
 const LIST_FILTERS = ['before', 'dangling', 'label', 'label!', 'reference', 'since', 'until'];
@@ -20,7 +23,7 @@ const SEARCH_FILTERS = ['is-automated', 'is-official', 'stars'];
 const PRUNE_FILTERS = ['dangling', 'label', 'label!', 'until'];
 
 /** gantry.engine.v1.EngineImagesService: the images service's work, with what the records know and docker's events. */
-export function imagesHandlers({ images, records, events }: ImagesNeeds): Handlers<typeof EngineImagesServiceService> {
+export function imagesHandlers({ images, records, events, imagesFrom }: ImagesNeeds): Handlers<typeof EngineImagesServiceService> {
   const told = new ImageEvents(events);
 
   /** Labels for an event; an image that cannot be found any more has none. */
@@ -45,19 +48,20 @@ export function imagesHandlers({ images, records, events }: ImagesNeeds): Handle
       );
       return { images: await Promise.all(whole) };
     },
-    async inspectImage(ctx, { name, platform, manifests }) {
-      const { image } = await images.resolve(ctx, { ref: name, platform });
-      if (image === undefined) return { image: undefined };
-      const listed = manifests ? (await images.listManifests(ctx, { ref: name })).manifests : [];
-      return {
-        image: imageInspect(platform === undefined ? image : ofPlatform(image), {
-          manifests: listed,
-          containers: containersByImage(records),
-        }),
-      };
-    },
+    inspectImage: (caller, { name, platform, manifests }) =>
+      looked(caller, imagesFrom, async (ctx) => {
+        const { image } = await images.resolve(ctx, { ref: name, platform });
+        if (image === undefined) return { image: undefined };
+        const listed = manifests ? (await images.listManifests(ctx, { ref: name })).manifests : [];
+        return {
+          image: imageInspect(platform === undefined ? image : ofPlatform(image), {
+            manifests: listed,
+            containers: containersByImage(records),
+          }),
+        };
+      }),
     async imageHistory(ctx, { name, platform }) {
-      const { items } = await images.history(ctx, { ref: name, platform });
+      const { items } = await looked(ctx, imagesFrom, (where) => images.history(where, { ref: name, platform }));
       return {
         items: items.map(({ id, created, createdBy, tags, size, comment }) => ({
           Id: id,
@@ -71,7 +75,10 @@ export function imagesHandlers({ images, records, events }: ImagesNeeds): Handle
     },
     async tagImage(ctx, { name, repository, tag }) {
       const target = tag === '' ? repository : `${repository}:${tag}`;
-      const { imageId, familiarName } = await images.tag(ctx, { source: name, target });
+      const { imageId, familiarName } = await takenOver(images, ctx, {
+        wanted: { ref: name, platform: undefined, from: imagesFrom },
+        action: () => images.tag(ctx, { source: name, target }),
+      });
       told.emit('tag', { id: imageId, name: familiarName, labels: await labelsOf(ctx, imageId) });
       return {};
     },
