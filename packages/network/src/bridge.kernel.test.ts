@@ -341,6 +341,16 @@ asRoot('networks on a real kernel', () => {
     const first = await world.service.client.connect(ctx, request);
     await world.restart();
     expect(await world.service.client.connect(ctx, request)).toEqual(first);
+    const next = await world.host.sandbox();
+    const other = connectRequest({ sandboxId: newId(), netnsPath: next.path, containerName: 'other' });
+    const second = await world.service.client.connect(ctx, other); // one id for several is several operations
+    expect(second.endpoint?.id).not.toBe(first.endpoint?.id);
+    expect(await world.service.client.connect(ctx, other)).toEqual(second);
+    expect(await world.service.client.connect(ctx, request)).toEqual(first);
+    const networks = ['one', 'two', 'one'].map((name) => createRequest({ name }));
+    const ids: unknown[] = [];
+    for (const each of networks) ids.push((await world.service.client.createNetwork(ctx, each)).network?.id);
+    expect(new Set(ids).size).toBe(2);
     await expect(world.service.client.connect(context(), request)).rejects.toThrow(
       'endpoint with name web already exists in network bridge',
     );

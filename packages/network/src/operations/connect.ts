@@ -40,7 +40,7 @@ export interface Connected {
 export function connect(parts: Parts, request: Connect): Promise<Connected> {
   const network = findNetwork(parts, request.networkRef);
   return parts.locks.run(request.sandboxId, async () => {
-    const done = parts.store.endpoint(parts.store.subjectOf(request.operationId) ?? '');
+    const done = parts.store.endpoint(parts.store.subjectOf(operationOf(network, request)) ?? '');
     if (done !== undefined && done.namespace?.identity === parts.kernel.identityOf(done.namespace?.path ?? ''))
       return { network, endpoint: done };
     check(parts, network, request);
@@ -53,6 +53,10 @@ export function connect(parts: Parts, request: Connect): Promise<Connected> {
     }
   });
 }
+
+/** One id of a caller's for several sandboxes or networks is several operations. */
+const operationOf = ({ id }: NetworkRecord, { operationId, sandboxId }: Connect): string =>
+  operationId === '' ? '' : `${operationId} ${sandboxId} ${id}`;
 
 function check(parts: Parts, network: NetworkRecord, request: Connect): void {
   if (request.sandboxId === '') throw invalidArgument('sandbox id is empty');
@@ -165,7 +169,7 @@ async function make(parts: Parts, network: NetworkRecord, request: Connect, name
     const joined = driver.join(network, endpoint, namespace);
     joined.catch(() => undefined);
     try {
-      parts.store.saveEndpoint(endpoint, request.operationId);
+      parts.store.saveEndpoint(endpoint, operationOf(network, request));
     } finally {
       await joined;
     }

@@ -27,10 +27,13 @@ export interface CreateNetwork extends Omit<NetworkWish, 'id' | 'predefined'> {
 const DEFAULT_DRIVER: DriverName = 'bridge';
 const PREDEFINED = new Set(['bridge', 'host', 'none', 'default']);
 
+/** One id of a caller's for several networks is several operations. */
+const operationOf = ({ operationId, name }: CreateNetwork): string => (operationId === '' ? '' : `${operationId} ${name}`);
+
 /** Makes a user-defined network. The record comes first: a crash after it is finished at the next start. */
 export function createNetwork(parts: Parts, asked: CreateNetwork): Promise<NetworkRecord> {
   return parts.locks.run('networks', async () => {
-    const done = parts.store.network(parts.store.subjectOf(asked.operationId) ?? '');
+    const done = parts.store.network(parts.store.subjectOf(operationOf(asked)) ?? '');
     if (done !== undefined) return done;
     const own = byOptions(asked);
     checkName(parts, own);
@@ -55,7 +58,7 @@ export function createNetwork(parts: Parts, asked: CreateNetwork): Promise<Netwo
       ...(request.configFrom === '' ? {} : { configFrom: request.configFrom }),
       ...plan,
     };
-    parts.store.saveNetwork(record, request.operationId);
+    parts.store.saveNetwork(record, operationOf(request));
     try {
       await driverOf(parts, record).ensure(record);
     } catch (error) {

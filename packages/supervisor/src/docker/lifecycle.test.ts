@@ -127,6 +127,10 @@ it('answers a repeated operation id with the first result', async () => {
   expect(second).toEqual(first);
   const again = fakeEngine(world);
   expect(await createContainer(again, ctx, createRequest())).toMatchObject({ id: first.id });
+  const named = async (name: string): Promise<string> => (await createContainer(again, ctx, createRequest({ name }))).id;
+  const ids = [await named('one'), await named('two'), await named('/two')]; // one id for several is several operations
+  expect(new Set([first.id, ...ids]).size).toBe(3);
+  expect(ids[2]).toBe(ids[1]);
   again.records.close();
 });
 

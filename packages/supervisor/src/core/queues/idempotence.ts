@@ -6,14 +6,14 @@ const KEPT_MS = 10 * 60_000;
 
 /**
  * Answers a repeated operation id with the result of the first call, which may still be under way. Failures are not kept: a caller
- * that repeats after one means to try again.
+ * that repeats after one means to try again. What is done and to whom is part of the key: one id for several containers is several operations.
  */
 export class Idempotence {
   private readonly results = new Map<string, { result: Promise<unknown>; at: number }>();
 
-  async once<T>(ctx: CallContext, verb: string, operation: () => Promise<T>): Promise<T> {
+  async once<T>(ctx: CallContext, what: string, operation: () => Promise<T>): Promise<T> {
     if (ctx.operationId === '') return operation();
-    const key = `${verb} ${ctx.operationId}`;
+    const key = `${what} ${ctx.operationId}`;
     const known = this.results.get(key);
     if (known !== undefined && Date.now() - known.at < KEPT_MS) return known.result as Promise<T>;
     const result = operation();

@@ -62,13 +62,17 @@ export interface CreateResults {
 
 /** POST /containers/create. Everything that was made is undone when a step fails, also after a crash. */
 export async function createContainer(engine: Engine, caller: CallContext, request: CreateRequest): Promise<CreateResponse> {
-  return engine.once.once(caller, 'create', async () => {
+  return engine.once.once(caller, `create ${request.name}`, async () => {
     const repeated =
-      caller.operationId === '' ? undefined : engine.records.listDocker().find(({ docker }) => docker.operationId === caller.operationId);
+      caller.operationId === '' ? undefined : engine.records.listDocker().find(({ docker }) => isOf(caller, request, docker));
     if (repeated !== undefined) return { id: repeated.id, warnings: [] };
     return create(engine, inDockerNamespace(engine, caller), request);
   });
 }
+
+/** Whether a container was made by this request: one operation id for several names is several operations. */
+const isOf = ({ operationId }: CallContext, { name }: CreateRequest, docker: DockerView): boolean =>
+  docker.operationId === operationId && (name === '' || docker.name === name.replace(/^\//, ''));
 
 /** Milliseconds in which the services answer what a create asks before it makes anything. */
 const ANSWER_MS = 30_000;

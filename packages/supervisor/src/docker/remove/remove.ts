@@ -10,7 +10,7 @@ import { killAndWait } from '../stop/kill';
 
 /** DELETE /containers/{id}. */
 export async function removeContainer(engine: Engine, caller: CallContext, request: RemoveRequest): Promise<RemoveResponse> {
-  return engine.once.once(caller, 'remove', async () => {
+  return engine.once.once(caller, `remove ${request.id}`, async () => {
     if (request.link) {
       removeLink(engine, request.id);
       return {};

@@ -24,7 +24,7 @@ export type StartCause = 'user' | 'policy';
 /** POST /containers/{id}/start. Throws notModified when it runs already. */
 export async function startContainer(engine: Engine, caller: CallContext, request: StartRequest): Promise<StartResponse> {
   if (request.checkpoint !== '') throw notImplemented('start from a checkpoint is not supported');
-  return engine.once.once(caller, 'start', async () => {
+  return engine.once.once(caller, `start ${request.id}`, async () => {
     const { id } = engine.records.requireDocker(request.id);
     await startById(engine, inDockerNamespace(engine, caller), id, 'user');
     return {};

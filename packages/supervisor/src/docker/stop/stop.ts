@@ -50,7 +50,7 @@ function stopSignal(text: string): number {
 
 /** POST /containers/{id}/restart: stop if it runs, then start. */
 export async function restartContainer(engine: Engine, caller: CallContext, request: RestartRequest): Promise<RestartResponse> {
-  return engine.once.once(caller, 'restart', async () => {
+  return engine.once.once(caller, `restart ${request.id}`, async () => {
     const { id, docker } = await started(engine, request.id);
     const ctx = detached(inDockerNamespace(engine, caller));
     if (docker.hostConfig?.AutoRemove === true && isRunning(docker)) engine.life.keepOnce(id);
