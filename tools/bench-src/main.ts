@@ -7,7 +7,7 @@ import { pinnedNode, projectRoot } from '../../test-e2e/src/harness/paths';
 import { besideBefore } from './before';
 import { buildCases } from './builds';
 import { cases } from './cases';
-import { CRI, besideContainerd } from './cri/alone';
+import { asksForPods, besideContainerd } from './cri/alone';
 import { engineCases } from './engine-cases';
 import { engineMemoryCases } from './engine-memory';
 import { growthOf, idleOf } from './growth';
@@ -48,7 +48,7 @@ async function main(): Promise<void> {
     process.stdout.write(`${await profile(options.rounds)}\n`);
     return;
   }
-  if (options.only.length === 1 && options.only[0] === CRI) {
+  if (asksForPods(options)) {
     await besideContainerd(options);
     return;
   }

@@ -7,6 +7,7 @@ import { connectCri, type CriClient, criContext as ctx } from '../../../test-e2e
 import { startEngine } from '../../../test-e2e/src/harness/engine';
 import { removeGroups } from '../../../test-e2e/src/harness/groups';
 import { engineProcesses } from './memory';
+import { processorTime } from './processor';
 import { removePod } from './pods';
 
 /** A runtime of Kubernetes' pods in a network namespace of its own, and a client of it: the same one for both. */
@@ -17,6 +18,8 @@ export interface CriPeer {
   readonly group: string;
   /** Everything that is not the workload. */
   processes(): string[];
+  /** Milliseconds that all of it and its workload have taken of the processors. */
+  processor(): number;
   destroy(): Promise<void>;
 }
 
@@ -37,13 +40,15 @@ export async function gantryPeer(images: Images): Promise<CriPeer> {
   const engine = await startEngine('gantry', { memoryRun: true, config: { network: `cni:\n  conf-directory: ${nothing}\n` } });
   const cri = connectCri(join(engine.run, 'cri.sock'));
   const group = `/${engine.netns}`;
+  const processes = (): string[] => engineProcesses(engine.folder, engine.netns, engine.run);
   const ctr = succeeding((args) => command('ctr', ['-a', join(engine.run, 'supervisor.sock'), '-n', 'k8s.io', ...args], LONG));
   await ctr('images', 'import', images.workload);
   return {
     name: 'gantry',
     cri,
     group,
-    processes: () => engineProcesses(engine.folder, engine.netns, engine.run),
+    processes,
+    processor: processorTime(group, processes()),
     destroy: async () => {
       await allGone(cri);
       cri.close();
@@ -88,6 +93,7 @@ export async function containerdPeer(programs: string, images: Images): Promise<
     cri,
     group,
     processes: () => engineProcesses(folder, netns, run),
+    processor: processorTime(group, [String(child.pid)]),
     destroy: async () => {
       if (child.exitCode === null) await allGone(cri);
       cri.close();

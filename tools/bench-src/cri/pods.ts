@@ -40,3 +40,23 @@ export async function removePod(cri: CriClient, podSandboxId: string): Promise<v
   await cri.runtime.stopPodSandbox(ctx, { podSandboxId });
   await cri.runtime.removePodSandbox(ctx, { podSandboxId });
 }
+
+/** So many pods are made or ended at a time where that is not what is measured. */
+const SIDE_BY_SIDE = 4;
+
+export async function podsOf(peer: Peer, count: number, containers: number): Promise<Started[]> {
+  const names = Array.from({ length: count }, (_, i) => `held${count}-${i}`);
+  const pods: Started[] = [];
+  await sideBySide(names, async (name) => void pods.push(await startPod(peer, name, containers)));
+  return pods;
+}
+
+export const endPods = (cri: CriClient, pods: readonly Started[]): Promise<void> => sideBySide(pods, (pod) => endPod(cri, pod));
+
+async function sideBySide<T>(all: readonly T[], action: (one: T) => Promise<void>): Promise<void> {
+  const left = [...all];
+  const work = async (): Promise<void> => {
+    for (let one = left.shift(); one !== undefined; one = left.shift()) await action(one);
+  };
+  await Promise.all(Array.from({ length: SIDE_BY_SIDE }, work));
+}
