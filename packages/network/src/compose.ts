@@ -13,7 +13,7 @@ import { Chain } from './cni/chain';
 import { ConfigDirectory } from './cni/directory';
 import { Pods } from './cni/pods';
 import type { NetworkConfig } from './config';
-import { bridgeAddresses, instanceNames, ipv6Block, pluginEnvironment, poolsOf } from './config';
+import { bridgeAddresses, instanceNames, pluginEnvironment, poolsOf } from './config';
 import { forgetUdpFlows } from './conntrack/forget';
 import { HostResolvers } from './dns/host-resolvers';
 import { EmbeddedResolvers } from './dns/sandbox-resolvers';
@@ -46,6 +46,7 @@ import { KeyedLock } from './operations/lock';
 import { openPodPort, type PodPort } from './operations/open-pod-port';
 import type { Parts } from './operations/parts';
 import { ensurePredefined } from './operations/predefined';
+import { settleBridge } from './operations/settle-bridge';
 import { restore } from './operations/restore';
 import { readStatus } from './operations/status';
 import { Sweeper, sweepInterfaces } from './operations/sweep';
@@ -281,7 +282,7 @@ export function compose(context: NetworkContext): Running {
       await attachments.load(logger);
       await directory.start();
       service.engines.join();
-      if (!config.bridge.disabled) await settleDevice(service, config.bridge, logger);
+      const settled = config.bridge.disabled ? undefined : await settleBridge({ ...service, store: parts.store, logger }, config.bridge);
       const options: Record<string, string> = {
         'com.docker.network.bridge.default_bridge': 'true',
         'com.docker.network.bridge.name': service.names.device,
@@ -292,9 +293,7 @@ export function compose(context: NetworkContext): Running {
       };
       await ensurePredefined(parts, {
         disabled: config.bridge.disabled,
-        device: service.names.device,
-        ipv4: bridgeAddresses(config.bridge),
-        ...(config.bridge.ipv6 ? { ipv6: bridgeAddresses(ipv6Block(config.bridge)) } : {}),
+        ...(settled ?? { device: service.names.device, foreign: false, ipv4: bridgeAddresses({ subnet: '', range: '', gateway: '' }) }),
         options,
         isContested: (network) =>
           service.devices.isContested(
@@ -330,22 +329,6 @@ export function compose(context: NetworkContext): Running {
   };
 }
 
-/** Which device the default bridge is, and that no ended engine's is in its way. */
-async function settleDevice(
-  { names, engines }: Pick<ReturnType<typeof assemble>, 'names' | 'engines'>,
-  bridge: NetworkConfig['bridge'],
-  logger: NetworkContext['logger'],
-): Promise<void> {
-  if (bridge.name === '' && bridge.shared !== '') {
-    if (await engines.take(bridge.shared)) names.device = bridge.shared;
-    else logger.info({ device: names.device }, `${bridge.shared} is somebody else's: the default bridge has a device of its own`);
-  }
-  for (const text of [bridge.subnet, bridge.ipv6 ? bridge['subnet-v6'] : '']) {
-    const subnet = parseCidr(text);
-    if (subnet !== undefined) await engines.clear(names.device, subnet);
-  }
-}
-
 /** Removes everything that the instance put into the kernel: bridges with their interfaces, table, foreign rules, forwarding. Its store stays. */
 export async function purge(context: Pick<NetworkContext, 'config' | 'data' | 'logger'>): Promise<void> {
   const service = assemble(context);
@@ -370,7 +353,7 @@ export async function purge(context: Pick<NetworkContext, 'config' | 'data' | 'l
     for (const network of parts.store.networks())
       if (network.driver === 'overlay') await attempt(() => service.overlay.driver.forget(network));
     for (const network of parts.store.networks())
-      if (network.device !== undefined) await attempt(() => service.devices.remove(network.device ?? ''));
+      if (network.device !== undefined && network.foreign !== true) await attempt(() => service.devices.remove(network.device ?? ''));
     await attempt(() => service.table.remove());
     await attempt(() => service.firewall.withdraw());
     await attempt(() => restoreForwarding(parts, service.netfilter, service.names.table));

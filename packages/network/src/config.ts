@@ -21,11 +21,13 @@ export interface NetworkConfig {
     readonly disabled: boolean;
     /** Device of the default bridge; empty: `gantry0`, or a name of its own for a run root that is not the default. */
     readonly name: string;
-    /** Device of the default bridge where no `name` is given and nobody else has it: engines follow one another on it. Empty: none. */
+    /** The device of `name` is the host's own: it has to be there, and is not taken away; where no subnet is said its addresses say it. */
+    readonly foreign: boolean;
+    /** Device of the default bridge where no `name` is given and nobody else has it: engines follow one another on it, and where no subnet is said the addresses that it has say it. Empty: none. */
     readonly shared: string;
     /** Subnet of the default bridge, CIDR, or the bridge's own address in it; empty: the first free one of the pools. */
     readonly subnet: string;
-    /** Part of the subnet that containers get their addresses from, CIDR; empty: all of it. */
+    /** Part of the subnet that containers get their addresses from, CIDR; empty: all of it. Where nothing says a subnet it is the subnet. */
     readonly range: string;
     /** It has IPv6, too. */
     readonly ipv6: boolean;
@@ -100,6 +102,7 @@ export const networkDefaults: NetworkConfig = {
   bridge: {
     disabled: false,
     name: '',
+    foreign: false,
     shared: '',
     subnet: '',
     range: '',
@@ -152,6 +155,13 @@ export function checkNetworkConfig(config: CommonConfig & NetworkConfig): void {
   for (const key of ['name', 'shared'] as const)
     if (bridge[key] !== '' && (bridge[key].length > MAX_NAME || !/^[^\s/:]+$/.test(bridge[key])))
       throw invalidArgument(`bridge.${key} "${bridge[key]}" is no interface name`);
+  if (bridge.foreign && bridge.name === '') throw invalidArgument('bridge.foreign: bridge.name says no device of the host');
+  for (const [key, { subnet }] of [
+    ['subnet', bridge],
+    ['subnet-v6', ipv6Block(bridge)],
+  ] as const)
+    if (bridge.foreign && subnet !== '')
+      throw invalidArgument(`bridge.${key} "${subnet}": with bridge.foreign the addresses of ${bridge.name} say it`);
   checkBlock(4, bridge, '');
   checkBlock(6, ipv6Block(bridge), '-v6');
   if (bridge.mtu !== 0 && !(bridge.mtu >= 68 && bridge.mtu <= 65535))
@@ -204,13 +214,13 @@ function checkBlock(family: Family, block: BridgeBlock, suffix: string): void {
   if (block.subnet !== '' && !isSubnet)
     throw invalidArgument(`bridge.subnet${suffix} "${block.subnet}" is neither an IPv${family} subnet nor an address in one`);
   const range = block.range === '' ? undefined : parseCidr(block.range);
-  if (
-    block.range !== '' &&
-    (subnet === undefined || range === undefined || !contains(subnet, first(range)) || !contains(subnet, last(range)))
-  )
+  const isRange =
+    range?.address.family === family && (subnet === undefined || (contains(subnet, first(range)) && contains(subnet, last(range))));
+  if (block.range !== '' && !isRange)
     throw invalidArgument(`bridge.range${suffix} "${block.range}" is no part of bridge.subnet${suffix} "${block.subnet}"`);
   const gateway = block.gateway === '' ? undefined : parseAddress(block.gateway);
-  if (block.gateway !== '' && (subnet === undefined || gateway === undefined || !contains(subnet, gateway)))
+  const isGateway = gateway?.family === family && (subnet === undefined || contains(subnet, gateway));
+  if (block.gateway !== '' && !isGateway)
     throw invalidArgument(`bridge.gateway${suffix} "${block.gateway}" is no address of bridge.subnet${suffix} "${block.subnet}"`);
 }
 

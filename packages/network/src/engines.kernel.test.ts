@@ -66,7 +66,11 @@ asRoot('engines that share a network namespace', () => {
     const again = await start('a', { shared: 'docker0' });
     expect(await deviceOf(again)).toBe('docker0');
     host.ip('link', 'add', 'lent0', 'type', 'bridge');
+    host.ip('link', 'add', 'port0', 'type', 'veth', 'peer', 'name', 'port1');
+    host.ip('link', 'set', 'port0', 'master', 'lent0');
     expect(await deviceOf(await start('c', { shared: 'lent0' }))).toMatch(/^gantry-/);
+    host.ip('link', 'set', 'port0', 'nomaster');
+    expect(await deviceOf(await start('d', { shared: 'lent0' }))).toBe('lent0'); // nobody has anything on it
   });
 
   it('take a bridge away that an ended one left in the subnet, with nothing attached', async () => {

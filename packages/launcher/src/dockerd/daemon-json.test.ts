@@ -71,7 +71,7 @@ test('every service takes what comes out, or refuses it', () => {
   expect(services.network).toMatchObject({ bridge: { subnet: '10.9.8.1/24', range: '10.9.8.128/25' } });
   expect(services.supervisor).toMatchObject({ runtimes: { k: { path: '/k', args: ['a'] } } });
   write({ 'fixed-cidr': '10.9.8.0/25' });
-  expect(readSettings(flags()).plan.services.network).toMatchObject({ bridge: { subnet: '10.9.8.0/25', range: '' } });
+  expect(readSettings(flags()).plan.services.network).toMatchObject({ bridge: { subnet: '', range: '10.9.8.0/25' } });
   write({
     ipv6: true,
     bip6: 'fd00:cc::5/64',
@@ -83,7 +83,7 @@ test('every service takes what comes out, or refuses it', () => {
     'default-address-pools': [{ base: 'fd00:dd::/56', size: 64 }],
   });
   write({ ipv6: true, 'fixed-cidr-v6': 'fd00:cc::/64' });
-  expect(readSettings(flags()).plan.services.network).toMatchObject({ bridge: { 'subnet-v6': 'fd00:cc::/64', 'range-v6': '' } });
+  expect(readSettings(flags()).plan.services.network).toMatchObject({ bridge: { 'subnet-v6': '', 'range-v6': 'fd00:cc::/64' } });
   write({ bip: '10.9.8.1/24', 'default-gateway': '10.9.8.9', ipv6: true, bip6: 'fd00:cc::5/64', 'default-gateway-v6': 'fd00:cc::9' });
   expect(readSettings(flags()).plan.services.network).toMatchObject({ bridge: { gateway: '10.9.8.9', 'gateway-v6': 'fd00:cc::9' } });
   write({ bip: '10.9.8.1/24', 'default-gateway': '10.9.9.9' });
@@ -91,7 +91,18 @@ test('every service takes what comes out, or refuses it', () => {
   write({ 'default-gateway-v6': '10.9.8.9' });
   expect(() => readSettings(flags())).toThrow('"default-gateway-v6" "10.9.8.9" is no IPv6 address');
   write({ ipv6: true, 'fixed-cidr-v6': '10.9.9.0/25' });
-  expect(() => readSettings(flags())).toThrow('"10.9.9.0/25" is neither an IPv6 subnet');
+  expect(() => readSettings(flags())).toThrow('bridge.range-v6 "10.9.9.0/25" is no');
+  write({ bridge: 'br0', 'fixed-cidr': '10.9.9.0/25' });
+  expect(readSettings(flags()).plan.services.network).toMatchObject({
+    bridge: { name: 'br0', foreign: true, shared: '', subnet: '', range: '10.9.9.0/25' },
+  });
+  for (const [key, value] of [
+    ['bip', '10.9.8.1/24'],
+    ['bip6', 'fd00::1/64'],
+  ] as const) {
+    write({ bridge: 'br0', [key]: value });
+    expect(() => readSettings(flags())).toThrow(`You specified -b & --${key}, mutually exclusive options`);
+  }
   write({ bip: '10.9.8.1/24', 'fixed-cidr': '10.9.9.0/25' });
   expect(() => readSettings(flags())).toThrow('10.9.9.0/25');
 });

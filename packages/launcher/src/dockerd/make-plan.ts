@@ -39,12 +39,19 @@ export function makePlan({ flags, keys, certificates, resolvConf = '' }: Said): 
     plan.set('gateway', 'tlskey', tls.key || `${certificates}/key.pem`);
     plan.set('gateway', 'tlscacert', tls.ca || `${certificates}/ca.pem`);
   }
+  if (plan.bridgeDevice !== '') {
+    plan.set('network', 'bridge.name', plan.bridgeDevice);
+    plan.set('network', 'bridge.foreign', true);
+    plan.set('network', 'bridge.shared', '');
+  }
   for (const [{ address, range, gateway }, suffix] of [
     [plan.bridge, ''],
     [plan.bridge6, '-v6'],
   ] as const) {
-    plan.set('network', `bridge.subnet${suffix}`, address || range);
-    plan.set('network', `bridge.range${suffix}`, address === '' ? '' : range);
+    if (plan.bridgeDevice !== '' && address !== '')
+      throw invalidArgument(`You specified -b & --bip${suffix === '' ? '' : '6'}, mutually exclusive options. Please specify only one`);
+    plan.set('network', `bridge.subnet${suffix}`, address);
+    plan.set('network', `bridge.range${suffix}`, range);
     plan.set('network', `bridge.gateway${suffix}`, gateway);
   }
   if (resolvConf !== '') for (const service of ['supervisor', 'network', 'build'] as const) plan.set(service, 'resolv-conf', resolvConf);

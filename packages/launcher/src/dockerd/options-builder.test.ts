@@ -79,11 +79,11 @@ test('a file of resolvers in place of the host’s is that of all who read it', 
   expect(planOf({}).services.network).not.toHaveProperty('resolv-conf');
 });
 
-test('no default bridge is Docker’s word none; a device of the host’s is refused', () => {
+test('no default bridge is Docker’s word none; any other is a device of the host’s', () => {
   const { network, supervisor, build } = planOf({ bridge: 'none' }).services;
   const without = [supervisor['default-bridge'], build['default-bridge']];
   expect([network['bridge'], ...without]).toEqual([expect.objectContaining({ disabled: true }), false, false]);
-  expect(() => planOf({ bridge: 'br0' })).toThrow('"bridge" "br0" is not supported by Gantry');
+  expect(planOf({ bridge: 'br0' }).services.network['bridge']).toMatchObject({ name: 'br0', foreign: true, shared: '' });
 });
 
 test.each([

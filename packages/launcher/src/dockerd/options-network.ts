@@ -90,7 +90,7 @@ export const networkOptions: readonly DockerdOption[] = [
   both('bridge', {
     short: 'b',
     type: 'string',
-    help: 'none: no default bridge',
+    help: "bridge of the host's for the default network; none: no default network",
     take: takeBridge,
   }),
   both('default-gateway', {
@@ -150,13 +150,13 @@ function takeHostGateway(plan: Plan, value: Value, name: string): void {
   plan.set('build', 'host-gateway-ip', addresses);
 }
 
-/** Docker's word for no default bridge; a device of the host's is not taken for it. */
-function takeBridge(plan: Plan, value: Value, name: string): void {
+/** Docker's word for no default bridge, or a device of the host's, whose addresses say the subnet. */
+function takeBridge(plan: Plan, value: Value): void {
   if (value === 'none') {
     plan.set('network', 'bridge.disabled', true);
     plan.set('supervisor', 'default-bridge', false);
     plan.set('build', 'default-bridge', false);
     return;
   }
-  refused('the default bridge is a device of its own; give it an address by bip, or make networks of your own')(plan, value, name);
+  plan.bridgeDevice = String(value);
 }

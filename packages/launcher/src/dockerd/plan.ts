@@ -20,7 +20,9 @@ export class Plan {
   logFormat: 'text' | 'json' = 'text';
   hosts: readonly string[] = [];
   tls: { verify: boolean; ca: string; cert: string; key: string; on: boolean } = { on: false, verify: false, ca: '', cert: '', key: '' };
-  /** Without an address of its own the range is all of the bridge's subnet. */
+  /** Bridge of the host's for the default network; empty: one of our own. */
+  bridgeDevice = '';
+  /** Without an address the device says it, or the range is all of the subnet. */
   bridge: BridgeBlock = { address: '', range: '', gateway: '' };
   /** The same of IPv6. */
   bridge6: BridgeBlock = { address: '', range: '', gateway: '' };

@@ -12,6 +12,8 @@ export interface NetworkWish {
   readonly enableIpv6: boolean;
   /** One of the networks that every engine has. */
   readonly predefined: boolean;
+  /** Its device is the host's own. */
+  readonly foreign?: boolean;
   readonly options: Readonly<Record<string, string>>;
   /** Empty: the default one. */
   readonly ipamDriver: string;
@@ -27,7 +29,8 @@ export interface PoolWish {
 }
 
 /** What a driver adds to a network's record. */
-export type NetworkPlan = Pick<NetworkRecord, 'options'> & Partial<Pick<NetworkRecord, 'pool' | 'pool6' | 'morePools' | 'device' | 'vni'>>;
+export type NetworkPlan = Pick<NetworkRecord, 'options'> &
+  Partial<Pick<NetworkRecord, 'pool' | 'pool6' | 'morePools' | 'device' | 'foreign' | 'vni'>>;
 
 /** An endpoint as a caller wishes it. */
 export interface EndpointWish {

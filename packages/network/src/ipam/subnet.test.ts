@@ -88,7 +88,6 @@ describe('IPv6', () => {
 
   test.each([
     [pool({ subnet: 'fd00::/128' }), 'has no addresses to give'],
-    [pool({ subnet: 'fe80::/64' }), 'the link-local subnet fe80::/64 is not supported'],
     [pool({ subnet: '::ffff:1.2.3.0/120' }), 'is of IPv4 addresses'],
     [pool({ subnet: 'fd00::/64', gateway: 'fd00::' }), 'failed to allocate gateway (fd00::): Address already in use'],
   ])('%j cannot be given', (wanted, message) => {

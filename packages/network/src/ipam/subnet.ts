@@ -1,4 +1,4 @@
-import { forbidden, invalidArgument, isGantryError, notImplemented } from '@gantry/rpc';
+import { forbidden, invalidArgument, isGantryError } from '@gantry/rpc';
 import type { Address, Cidr, Family } from '../address/cidr';
 import { first, formatAddress, formatCidr, isSame, overlaps, parseAddress, parseCidr, plus, WIDTH } from '../address/cidr';
 import { edges } from '../address/leases';
@@ -54,14 +54,12 @@ function pooled(around: Surroundings, family: Family): PoolRecord {
   return { subnet: formatCidr(subnet), gateway: formatAddress(plus(first(subnet), 1n)), ipRange: '', auxAddresses: {}, configured: false };
 }
 
-const LINK_LOCAL: Cidr = { address: { family: 6, value: 0xfe80n << 112n }, prefix: 10 };
 const MAPPED_IPV4: Cidr = { address: { family: 6, value: 0xffff00000000n }, prefix: 96 };
 
-function configured({ name, predefined }: NetworkWish, pool: PoolWish, around: Surroundings): PoolRecord {
+function configured({ name }: NetworkWish, pool: PoolWish, around: Surroundings): PoolRecord {
   const subnet = parseCidr(pool.subnet);
   if (subnet === undefined || subnet.prefix === 0 || subnet.prefix > WIDTH[subnet.address.family] - 1)
     throw invalidArgument(`subnet ${pool.subnet} of network ${name} has no addresses to give`);
-  if (overlaps(subnet, LINK_LOCAL)) throw notImplemented(`network ${name}: the link-local subnet ${pool.subnet} is not supported`);
   if (overlaps(subnet, MAPPED_IPV4)) throw invalidArgument(`subnet ${pool.subnet} of network ${name} is of IPv4 addresses`);
   if (around.networks.some((network) => overlaps(network.subnet, subnet)))
     throw forbidden('invalid pool request: Pool overlaps with other one on this address space');
@@ -74,7 +72,7 @@ function configured({ name, predefined }: NetworkWish, pool: PoolWish, around: S
     ipRange: pool.ipRange,
     auxAddresses: pool.auxAddresses,
     configured: true,
-    ...(pool.gateway === '' && !predefined ? { gatewayChosen: true } : {}),
+    ...(pool.gateway === '' ? { gatewayChosen: true } : {}),
   };
 }
 

@@ -48,15 +48,27 @@ export function dumpAddresses(): Request {
   return { type: RTM.getAddress, flags: FLAG.dump, body: Buffer.from([AF_ANY, 0, 0, 0, 0, 0, 0, 0]), purpose: 'list addresses' };
 }
 
-/** Without what the kernel gave to the link itself. */
+/** Without those of the link itself, as the kernel gives each. */
 export function readAddresses(replies: readonly Reply[]): (Cidr & { readonly index: number })[] {
+  return addressesOf(replies, ({ isOfLink }) => !isOfLink);
+}
+
+/** With those of the link itself. */
+export function readAllAddresses(replies: readonly Reply[]): (Cidr & { readonly index: number })[] {
+  return addressesOf(replies, () => true);
+}
+
+function addressesOf(
+  replies: readonly Reply[],
+  isWanted: (about: { readonly isOfLink: boolean }) => boolean,
+): (Cidr & { readonly index: number })[] {
   return replies
     .filter((reply) => reply.type === RTM.newAddress)
     .flatMap((reply) => {
       const attributes = attribute.read(reply.body.subarray(8));
       const local = attributes.get(IFA.local) ?? attributes.get(IFA.address);
       const isOfLink = reply.body.readUInt8(0) === AF[6] && reply.body.readUInt8(3) === SCOPE_LINK;
-      if (local === undefined || isOfLink) return [];
+      if (local === undefined || !isWanted({ isOfLink })) return [];
       return [{ address: fromBytes(local), prefix: reply.body.readUInt8(1), index: reply.body.readUInt32LE(4) }];
     });
 }

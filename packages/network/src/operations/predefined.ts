@@ -10,6 +10,8 @@ export interface DefaultBridge {
   /** There is to be none. */
   readonly disabled: boolean;
   readonly device: string;
+  /** The device is the host's own. */
+  readonly foreign: boolean;
   readonly ipv4: BridgeSubnet;
   /** Absent: it has no IPv6. */
   readonly ipv6?: BridgeSubnet;
@@ -46,7 +48,11 @@ export async function ensurePredefined(parts: Parts, bridge: DefaultBridge): Pro
   for (const [name, driver] of NAMES) {
     const present = parts.store.networks().find((network) => network.name === name);
     const unwanted = name === DEFAULT_NETWORK && bridge.disabled;
-    if (present === undefined ? unwanted : name !== DEFAULT_NETWORK || (!unwanted && isAsConfigured(present, bridge))) continue;
+    if (present === undefined ? unwanted : name !== DEFAULT_NETWORK) continue;
+    if (present !== undefined && !unwanted && isAsConfigured(present, bridge)) {
+      showGateways(parts, present, bridge);
+      continue;
+    }
     if (present !== undefined) {
       if (parts.store.endpointsOfNetwork(present.id).length > 0) {
         parts.logger.warn(
@@ -91,6 +97,7 @@ function isAsConfigured(network: NetworkRecord, bridge: DefaultBridge): boolean 
   const options = Object.entries(bridge.options);
   return (
     network.device === bridge.device &&
+    (network.foreign === true) === bridge.foreign &&
     hasBlock(network.pool, bridge.ipv4) &&
     (bridge.ipv6 === undefined ? network.pool6 === undefined : hasBlock(network.pool6, bridge.ipv6)) &&
     options.length === Object.keys(network.options).length &&
@@ -103,6 +110,21 @@ const hasBlock = (pool: PoolRecord | undefined, { subnet, gateway, range, auxAdd
   (subnet === '' || (pool.subnet === subnet && pool.ipRange === range)) &&
   (gateway === '' || pool.gateway === gateway) &&
   isDeepStrictEqual(pool.auxAddresses, auxAddresses);
+
+/** A gateway that was chosen is one that is said from the next start on, as dockerd shows it then: the device says it. */
+function showGateways(parts: Parts, network: NetworkRecord, { ipv4, ipv6 }: DefaultBridge): void {
+  const shown = (pool: PoolRecord, block: BridgeSubnet | undefined): PoolRecord => {
+    const { gatewayChosen, ...rest } = pool;
+    return gatewayChosen === true && (block?.gateway ?? '') !== '' ? rest : pool;
+  };
+  const { pool, pool6 } = network;
+  const changed = {
+    ...network,
+    ...(pool === undefined ? {} : { pool: shown(pool, ipv4) }),
+    ...(pool6 === undefined ? {} : { pool6: shown(pool6, ipv6) }),
+  };
+  if (!isDeepStrictEqual(changed, network)) parts.store.saveNetwork(changed);
+}
 
 async function draft(parts: Parts, of: Wanted): Promise<NetworkRecord> {
   const { name, driver, bridge, present } = of;
@@ -120,6 +142,7 @@ async function draft(parts: Parts, of: Wanted): Promise<NetworkRecord> {
     enableIpv4: true,
     enableIpv6: hasIpv6,
     predefined: true,
+    ...(configured && bridge.foreign ? { foreign: true } : {}),
     options: configured ? bridge.options : {},
     ipamDriver: '',
     ipamOptions: {},

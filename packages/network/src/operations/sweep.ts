@@ -7,10 +7,13 @@ import { closeDeadResolvers } from './reconcile';
 
 const OUR_VETH = /^veth[0-9a-f]{11}$/;
 
-/** Deletes interfaces on our bridges that no endpoint owns: namespaces that outlived their sandbox keep them. Answers with how many. */
+/**
+ * Deletes interfaces on our bridges that no endpoint owns: namespaces that outlived their sandbox keep them. Answers with how many. On a bridge of the host's
+ * they may be another engine's.
+ */
 export async function sweepInterfaces(parts: Parts, route: NetlinkConnection): Promise<number> {
   closeDeadResolvers(parts);
-  const devices = new Set(parts.store.networks().flatMap((network) => network.device ?? []));
+  const devices = new Set(parts.store.networks().flatMap((network) => (network.foreign === true ? [] : (network.device ?? []))));
   const links = readLinks(await route.request([dumpLinks()]));
   const bridges = new Set(links.filter((link) => devices.has(link.name)).map((link) => link.index));
   const owned = new Set(parts.store.endpoints().map((endpoint) => endpoint.hostInterface));

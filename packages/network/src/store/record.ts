@@ -46,6 +46,8 @@ export interface NetworkRecord {
   readonly morePools?: readonly PoolRecord[];
   /** Name of the device in the host that was made for the network: its bridge, or the parent of its sandboxes' interfaces. */
   readonly device?: string;
+  /** The device was there before the network, and stays: what is not about the network is left as it is. Absent: it was made for it. */
+  readonly foreign?: boolean;
   /** VXLAN id, of a network that several engines have. */
   readonly vni?: number;
   /** RFC 3339 with nanoseconds. */

@@ -78,7 +78,14 @@ export class BridgeDriver implements NetworkDriver {
     const [pool, pool6] = [pools.find((each) => familyOf(each) === 4), pools.find((each) => familyOf(each) === 6)];
     if (wish.enableIpv4 && (pool === undefined || pool.subnet === EMPTY)) throw invalidArgument('ipv4 pool is empty');
     if (wish.enableIpv6 && pool6 === undefined) throw invalidArgument('ipv6 pool is empty');
-    return { options: wish.options, device, ...(pool === undefined ? {} : { pool }), ...(pool6 === undefined ? {} : { pool6 }) };
+    const foreign = wish.foreign === true ? { foreign: true } : {};
+    return {
+      options: wish.options,
+      device,
+      ...foreign,
+      ...(pool === undefined ? {} : { pool }),
+      ...(pool6 === undefined ? {} : { pool6 }),
+    };
   }
 
   async ensure(network: NetworkRecord): Promise<void> {
@@ -89,7 +96,7 @@ export class BridgeDriver implements NetworkDriver {
       if (gateway === undefined || options.modes[family] === 'isolated' || (family === 4 && options.inhibit)) return [];
       return [{ address: gateway, prefix: subnet.prefix }];
     });
-    const link = await this.parts.devices.ensure({ name: device, addresses, mtu: options.mtu });
+    const link = await this.parts.devices.ensure({ name: device, addresses, mtu: options.mtu, foreign: network.foreign === true });
     if (network.pool6 !== undefined) this.parts.forwardIpv6();
     this.#bridges.set(network.id, link.index);
     await this.parts.table.addBridge(rulesOf(network));
@@ -98,7 +105,7 @@ export class BridgeDriver implements NetworkDriver {
   async remove(network: NetworkRecord): Promise<void> {
     const { device } = factsOf(network);
     await this.parts.table.removeBridge(device);
-    await this.parts.devices.remove(device);
+    if (network.foreign !== true) await this.parts.devices.remove(device);
     await this.#ipam(network).forget(network);
     this.#bridges.delete(network.id);
   }

@@ -35,8 +35,8 @@ export class Engines {
   }
 
   /**
-   * Takes a device that engines follow one another on (`docker0`): one that is not there, this engine's own, or that of an ended one with nothing attached, whose
-   * rules go. False: it is somebody else's.
+   * Takes a device that engines follow one another on (`docker0`): one that is not there, this engine's own, that of an ended one with nothing attached, whose
+   * rules go, or one without a mark and with nothing attached, as a dockerd or a script leaves it. False: it is somebody else's.
    */
   async take(device: string): Promise<boolean> {
     const { table } = this.parts;
@@ -82,9 +82,10 @@ export class Engines {
     const { route, netfilter, table } = this.parts;
     const owner = ownerOf(link);
     const own = links.filter(({ alias }) => alias === link.alias);
-    if (owner === undefined || own.some((each) => isAttached(links, each)) || !hasEnded(owner)) return false;
+    if (link.kind !== 'bridge' || isAttached(links, link)) return false;
+    if (owner !== undefined && (own.some((each) => isAttached(links, each)) || !hasEnded(owner))) return false;
     // Rules of the ended engine are about the same device. Nobody is left whom they serve.
-    if (owner !== table) await new OwnTable(netfilter, { table: owner, markBit: 0 }).remove();
+    if (owner !== undefined && owner !== table) await new OwnTable(netfilter, { table: owner, markBit: 0 }).remove();
     await route.request([setAlias(link.name, markOf(table))]);
     return true;
   }
