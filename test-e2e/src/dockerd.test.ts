@@ -141,11 +141,15 @@ describe.each(kinds)('told by daemon.json: %s', (kind) => {
     };
     expect(Action).toBe('reload');
     expect(Actor.ID).toBe(await ok('info', '-f', '{{.ID}}'));
+    expect(readFileSync(join(await ok('info', '-f', '{{.DockerRootDir}}'), 'engine-id'), 'utf8')).toBe(Actor.ID);
     expect(Actor.Attributes).toMatchObject({
       debug: 'false',
       labels: '["from=reload"]',
       'live-restore': 'false',
       'shutdown-timeout': '15',
+      'max-concurrent-downloads': '7',
+      'max-concurrent-uploads': '5',
+      'max-download-attempts': '5',
     });
     write({ nope: true });
     process.kill(pid, 'SIGHUP');

@@ -10,7 +10,7 @@ import { VersionService } from '@gantry/api/containerd/services/version/v1/versi
 import { ImagesServiceService, VolumesServiceService } from '@gantry/api/gantry/images/v1/images';
 import { TreesServiceService } from '@gantry/api/gantry/images/v1/trees';
 import { TreeProgram } from '@gantry/native';
-import { StreamBroker } from '@gantry/rpc';
+import { StreamBroker, type Logger } from '@gantry/rpc';
 import type { Running, ServiceContext } from '@gantry/service';
 import { Plugins } from '@gantry/service/plugins';
 import { shownProxies } from '@gantry/registry';
@@ -129,8 +129,10 @@ export function compose(service: ServiceContext<ImagesConfig>): Running<ImagesCo
       await broker.listen();
       await server.listen(service.socket());
       collector.soon();
+      tellLimits(logger, config, '');
     },
     async reload(changed) {
+      tellLimits(logger, changed, 'Reset ');
       registries.change({ mirrors: changed['registry-mirrors'], insecure: changed['insecure-registries'] });
       for (const each of [puller, fetcher]) each.allow(changed['max-concurrent-downloads']);
       for (const each of [pusher, sender]) each.allow(changed['max-concurrent-uploads']);
@@ -154,4 +156,10 @@ export function compose(service: ServiceContext<ImagesConfig>): Running<ImagesCo
       lock.release();
     },
   };
+}
+
+/** In dockerd's words, which its log is searched for. */
+function tellLimits(logger: Logger, config: ImagesConfig, again: string): void {
+  logger.debug(`${again}Max Concurrent Downloads: ${config['max-concurrent-downloads']}`);
+  logger.debug(`${again}Max Concurrent Uploads: ${config['max-concurrent-uploads']}`);
 }

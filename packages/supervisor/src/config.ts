@@ -46,6 +46,10 @@ export interface SupervisorConfig {
   /** Shown by `docker info`; the images service, which uses them, has keys of the same name. */
   readonly 'registry-mirrors': readonly string[];
   readonly 'insecure-registries': readonly string[];
+  /** Told by the event of a reload, the same way. */
+  readonly 'max-concurrent-downloads': number;
+  readonly 'max-concurrent-uploads': number;
+  readonly 'max-download-attempts': number;
   /** `default` or user[:group], whose ids of subuid(5) and subgid(5) containers get; empty: the host's ids. */
   readonly 'userns-remap': string;
   /** Containers go on when the engine stops; false: they are stopped first, as by dockerd, and their policies start them again. */
@@ -75,6 +79,8 @@ export interface SupervisorConfig {
   readonly cri: { readonly namespace?: string; readonly visible?: boolean };
   /** Where plugins of Docker's leave word of themselves, and where those of logs find the FIFOs that they read. */
   readonly plugins: PluginPlaces & { readonly logging: string };
+  /** File that holds the engine's identity; empty: engine-id in the service's data. */
+  readonly 'engine-id-file': string;
   /** Shown by docker info and version. */
   readonly experimental: boolean;
   /** What bounds the events that `docker events --since` answers from: their number, and their bytes. */
@@ -102,6 +108,9 @@ export const defaults: SupervisorConfig = {
   labels: [],
   'registry-mirrors': [],
   'insecure-registries': [],
+  'max-concurrent-downloads': 3,
+  'max-concurrent-uploads': 5,
+  'max-download-attempts': 5,
   'userns-remap': '',
   'live-restore': true,
   'shutdown-timeout': 15,
@@ -116,6 +125,7 @@ export const defaults: SupervisorConfig = {
   'default-network-opts': {},
   cri: { namespace: 'k8s.io', visible: false },
   plugins: { ...defaultPlaces, logging: '/run/docker/logging' },
+  'engine-id-file': '',
   experimental: false,
   'event-journal': { 'max-events': DEFAULT_BOUNDS.events, 'max-size': DEFAULT_BOUNDS.bytes },
   'socket-scopes': {},

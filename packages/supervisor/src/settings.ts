@@ -39,7 +39,7 @@ export function engineSettings(config: SupervisorConfig, remap: IdRemap | undefi
 export function factsOf(service: Pick<ServiceContext<SupervisorConfig>, 'config' | 'data' | 'root' | 'socket' | 'version'>): EngineFacts {
   const { config } = service;
   return {
-    id: engineId(service.data),
+    id: engineId(service.data, config['engine-id-file']),
     version: service.version,
     dataRoot: service.root,
     supervisorSocket: service.socket(),

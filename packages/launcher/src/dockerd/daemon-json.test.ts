@@ -119,7 +119,7 @@ test('a reload takes over what can change, keeps the rest, and forgets a number 
   expect(() => reloadSettings(before)).toThrow('invalid value for "debug"');
 });
 
-test.each(['engine-id', 'image/overlay2', 'buildkit', 'network/files', 'containers'])(
+test.each(['image/overlay2', 'buildkit', 'network/files', 'containers'])(
   "a dockerd's data root is refused by %s and left alone",
   (mark) => {
     mkdirSync(join(dir, mark), { recursive: true });

@@ -58,7 +58,7 @@ function refuseConflicts(flags: Flags, keys: ReadonlyMap<string, Value>): void {
 }
 
 /** A value for people to read, without what opens a proxy or a registry. */
-export const withoutPasswords = (text: string): string => text.replace(/(:\/\/)[^/@\s"]*@/g, '$1xxxxx:xxxxx@');
+export const withoutPasswords = (text: string): string => text.replace(/(:\/\/)[^/\s"]*@/g, '$1xxxxx:xxxxx@');
 
 const shown = (value: Value): string => withoutPasswords(plain(value));
 const plain = (value: Value): string =>

@@ -2,19 +2,8 @@ import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { failedPrecondition } from '@gantry/rpc';
 
-/** What only a dockerd has below its data root, of any version. */
-const MARKS = [
-  'engine-id',
-  'image',
-  'buildkit',
-  'containers',
-  'network/files',
-  'volumes/metadata.db',
-  'swarm',
-  'plugins',
-  'trust',
-  'containerd/daemon',
-];
+/** What only a dockerd has below its data root, of any version. Its engine-id is none: who moves a host's identity over puts it there. */
+const MARKS = ['image', 'buildkit', 'containers', 'network/files', 'volumes/metadata.db', 'swarm', 'plugins', 'trust', 'containerd/daemon'];
 
 /** Refuses a data root that a dockerd wrote, before anything in it is touched: neither could read what the other has. */
 export function refuseForeignRoot(root: string): void {

@@ -18,6 +18,7 @@ import { listenEarly } from './early-hosts';
 import { dockerdHelp } from './help';
 import { textLog } from './log-text';
 import { writePidFile } from './pid-file';
+import { overriddenProxies } from './proxies';
 import { configOfPlan } from './service-config';
 import { readSettings, reloadSettings, type Settings } from './settings';
 import { untilSignal } from './signals';
@@ -56,6 +57,8 @@ async function run(first: Settings, version: string): Promise<void> {
   const removePidFile = writePidFile(plan.pidFile);
   try {
     for (const note of plan.notes) logger.info(note);
+    for (const { name, old, chosen } of overriddenProxies(plan))
+      logger.warn({ name, 'old-value': old, 'new-value': chosen }, 'overriding existing proxy variable with value from configuration');
     const notifier = await createNotifier(environment, logger);
     const signals = untilSignal({ logger, reportFolder: plan.run });
     const hosts = plan.services.gateway['hosts'] as readonly string[];

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { invalidArgument } from '@gantry/rpc';
 import type { Flags } from './command-line';
 import type { DockerdOption } from './option';
@@ -29,6 +30,7 @@ export function makePlan({ flags, keys, certificates, resolvConf = '' }: Said): 
     if (said !== undefined) option.take(plan, said, `--${flag ?? ''}`);
     else if (written !== undefined) option.take(plan, written, `"${key ?? ''}"`);
   }
+  plan.set('supervisor', 'engine-id-file', join(plan.root, 'engine-id'));
   const { tls } = plan;
   if (tls.verify) tls.on = true;
   plan.set('gateway', 'hosts', plan.hosts.length === 0 ? [DEFAULT_HOST] : plan.hosts.map((host) => fullHost(host, tls.on)));

@@ -1,4 +1,6 @@
 import { also, as, both, type DockerdOption, refused } from './option';
+import type { Plan } from './plan';
+import type { Value } from './values';
 
 const proxy = (name: 'http-proxy' | 'https-proxy' | 'no-proxy'): DockerdOption => ({
   flag: name,
@@ -6,6 +8,13 @@ const proxy = (name: 'http-proxy' | 'https-proxy' | 'no-proxy'): DockerdOption =
   help: 'proxy to registries; in daemon.json below "proxies"',
   take: also('build', `proxies.${name}`, as('images', `proxies.${name}`)),
 });
+
+/** The images service counts by it, the supervisor tells it in the `reload` event; 0 is what they have by default. */
+function takeCount(plan: Plan, key: string, value: Value): void {
+  if (value === 0) return;
+  plan.set('images', key, value);
+  plan.set('supervisor', key, value);
+}
 
 /** Images: registries and where layers are kept. */
 export const registryOptions: readonly DockerdOption[] = [
@@ -37,18 +46,18 @@ export const registryOptions: readonly DockerdOption[] = [
     type: 'int',
     help: 'layers that are pulled at once (default 3)',
     reloads: 'or-default',
-    take: (plan, value) => (value === 0 ? undefined : plan.set('images', 'max-concurrent-downloads', value)),
+    take: (plan, value) => takeCount(plan, 'max-concurrent-downloads', value),
   }),
   both('max-concurrent-uploads', {
     type: 'int',
     help: 'layers that are pushed at once (default 5)',
     reloads: 'or-default',
-    take: (plan, value) => (value === 0 ? undefined : plan.set('images', 'max-concurrent-uploads', value)),
+    take: (plan, value) => takeCount(plan, 'max-concurrent-uploads', value),
   }),
   both('max-download-attempts', {
     type: 'int',
     help: 'tries of a download (default 5)',
-    take: (plan, value) => (value === 0 ? undefined : plan.set('images', 'max-download-attempts', value)),
+    take: (plan, value) => takeCount(plan, 'max-download-attempts', value),
   }),
   proxy('http-proxy'),
   proxy('https-proxy'),

@@ -8,7 +8,7 @@ const WORDS = { SIGTERM: 'terminated', SIGINT: 'interrupt' } as const;
 export interface Signals {
   /** Resolves when the process is asked to stop. */
   readonly asked: Promise<void>;
-  /** SIGHUP. A failure is logged and changes nothing. */
+  /** SIGHUP, also one that came before. A failure is logged and changes nothing. */
   onReload(reload: () => Promise<void>): void;
 }
 
@@ -23,10 +23,12 @@ export function untilSignal({ logger, reportFolder }: { readonly logger: Logger;
       asked.resolve();
     });
   }
-  let reload: () => Promise<void> = async () => undefined;
+  const ready = Promise.withResolvers<() => Promise<void>>();
   let reloading = Promise.resolve();
   process.on('SIGHUP', () => {
-    reloading = reloading.then(reload).catch((error: unknown) => logger.error({ err: error }, 'Error reconfiguring the daemon'));
+    reloading = reloading
+      .then(async () => (await ready.promise)())
+      .catch((error: unknown) => logger.error({ err: error }, 'Error reconfiguring the daemon'));
   });
   // Without a listener Node would open its debugger.
   process.on('SIGUSR1', () =>
@@ -34,8 +36,6 @@ export function untilSignal({ logger, reportFolder }: { readonly logger: Logger;
   );
   return {
     asked: asked.promise,
-    onReload(next) {
-      reload = next;
-    },
+    onReload: (reload) => ready.resolve(reload),
   };
 }

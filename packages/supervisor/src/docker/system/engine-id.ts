@@ -1,22 +1,43 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync, writeFileSync, renameSync } from 'node:fs';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { dataLoss } from '@gantry/rpc';
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+/** What a log or a table can show in one word. */
+const WORD = /^[\x21-\x7e]{1,256}$/;
 
-/** The engine's identity: made once for a data root, kept in `<data>/engine-id`. Throws dataLoss when the file holds something else. */
-export function engineId(data: string): string {
-  const file = join(data, 'engine-id');
-  try {
-    const id = readFileSync(file, 'utf8').trim();
-    if (!UUID.test(id)) throw dataLoss(`${file} does not hold a UUID`);
-    return id;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+/**
+ * The engine's identity: made once for a data root, kept in `<data>/engine-id`, or in the file that is named: an earlier one then moves there. Whoever writes
+ * the file gives the engine its name, whoever removes it wants a new one. Throws dataLoss when the file holds something that is no word.
+ */
+export function engineId(data: string, named = ''): string {
+  const usual = join(data, 'engine-id');
+  const file = named === '' ? usual : named;
+  const known = read(file);
+  if (known !== undefined) return known;
+  const earlier = file === usual ? undefined : read(usual);
+  if (earlier !== undefined) {
+    write(file, earlier);
+    renameSync(usual, `${usual}.moved`);
+    return earlier;
   }
   const id = randomUUID();
-  writeFileSync(`${file}.new`, `${id}\n`, { mode: 0o600, flush: true });
-  renameSync(`${file}.new`, file);
+  write(file, id);
   return id;
+}
+
+function read(file: string): string | undefined {
+  try {
+    const id = readFileSync(file, 'utf8').trim();
+    if (!WORD.test(id)) throw dataLoss(`${file} holds no identity of an engine`);
+    return id;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+function write(file: string, id: string): void {
+  writeFileSync(`${file}.new`, id, { mode: 0o600, flush: true });
+  renameSync(`${file}.new`, file);
 }

@@ -14,6 +14,9 @@ export function reloadAttributes(config: SupervisorConfig & { readonly 'log-leve
     runtimes: Object.keys(config.runtimes).sort().join(' '),
     'registry-mirrors': list(config['registry-mirrors']),
     'insecure-registries': list(config['insecure-registries']),
+    'max-concurrent-downloads': String(config['max-concurrent-downloads']),
+    'max-concurrent-uploads': String(config['max-concurrent-uploads']),
+    'max-download-attempts': String(config['max-download-attempts']),
     'default-ipc-mode': config['default-ipc-mode'],
     'default-shm-size': String(config['default-shm-size']),
   };

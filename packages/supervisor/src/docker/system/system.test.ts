@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Container as DockerContainer, Phase } from '@gantry/api/gantry/engine/v1/record';
@@ -152,8 +152,21 @@ describe('on disk', () => {
   test('the identity is made once and a damaged one is told', () => {
     const id = engineId(dir);
     expect(engineId(dir)).toBe(id);
-    writeFileSync(join(dir, 'engine-id'), 'nonsense');
-    expect(() => engineId(dir)).toThrow('does not hold a UUID');
+    writeFileSync(join(dir, 'engine-id'), 'two words');
+    expect(() => engineId(dir)).toThrow('engine-id holds no identity of an engine');
+  });
+
+  test('a file that is named holds it, and takes over the one of before', () => {
+    const named = join(dir, 'root-engine-id');
+    const before = engineId(dir);
+    expect(engineId(dir, named)).toBe(before);
+    expect(readFileSync(named, 'utf8')).toBe(before);
+    writeFileSync(named, 'this-is-the-engine-id\n');
+    expect(engineId(dir, named)).toBe('this-is-the-engine-id');
+    rmSync(named);
+    const next = engineId(dir, named);
+    expect([before, 'this-is-the-engine-id']).not.toContain(next);
+    expect(readFileSync(named, 'utf8')).toBe(next);
   });
 
   test('controllers that are missing become warnings', () => {
