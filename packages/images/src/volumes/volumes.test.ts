@@ -119,6 +119,18 @@ test('a name is one volume, until the plugin has lost it', async () => {
   expect(await create('one', 'local')).toMatchObject({ created: true, volume: { driver: 'local' } });
 });
 
+test('what the plugin has lost is made there again, unless containers use it', async () => {
+  await volumes.create({ name: 'one', driver: 'far', options: {}, labels: {} });
+  expect(await create('one', 'far')).toMatchObject({ created: false, volume: { options: {} } });
+  kept.clear();
+  expect(await create('one', 'far')).toMatchObject({ created: true, volume: { driver: 'far', options: { size: '1' } } });
+  expect([...kept.keys()]).toEqual(['one']);
+  await volumes.addReference('one', 'c', false);
+  kept.clear();
+  for (const driver of ['far', 'local', ''])
+    await expect(create('one', driver)).rejects.toThrow('volume name must be unique: containers use it, and far has lost it');
+});
+
 test('a driver that is not there is named, and what a plugin refuses is told or, with force, forgotten', async () => {
   await expect(create('xx', 'nobody')).rejects.toThrow('create xx: error looking up volume plugin nobody: plugin "nobody" not found');
   await create('one', 'far');

@@ -32,15 +32,15 @@ export class Volumes {
       const found = await this.plugins.find(name);
       if (found !== undefined) return { volume: this.adopt(found), created: false };
     }
-    if (old !== undefined && driver !== '' && driver !== old.driver) {
-      if (
-        old.driver === LOCAL ||
-        this.store.users(name).length > 0 ||
-        (await this.plugins.get(old.driver, name, `create ${name}`)) !== undefined
-      )
-        throw conflict(`create ${name}: volume name must be unique`);
-      this.store.table.delete(name); // the plugin has lost it
-    } else if (old !== undefined && old.driver !== LOCAL) return { volume: old, created: false };
+    const other = old !== undefined && driver !== '' && driver !== old.driver;
+    if (other && old.driver === LOCAL) throw taken(name);
+    if (old !== undefined && old.driver !== LOCAL) {
+      const kept = (await this.plugins.get(old.driver, name, `create ${name}`)) !== undefined;
+      if (kept && !other) return { volume: old, created: false };
+      if (kept) throw taken(name);
+      if (this.store.users(name).length > 0) throw taken(name, `: containers use it, and ${old.driver} has lost it: remove them first`);
+      this.store.table.delete(name); // and it may be made anew, by whichever driver
+    }
     if (driver === '' || driver === LOCAL) return this.store.create(wish);
     const named = { ...wish, name: this.store.nameOf(name) };
     const present = await this.plugins.get(driver, named.name, `create ${named.name}`);
@@ -158,6 +158,8 @@ export class Volumes {
     }
   }
 }
+
+const taken = (name: string, why = ''): Error => conflict(`create ${name}: volume name must be unique${why}`);
 
 const recordOf = ({ name, driver, mountpoint, created }: PluginVolume): VolumeRecord => ({
   name,
