@@ -79,3 +79,6 @@ export const readResolvConf = (env: NodeJS.ProcessEnv = process.env): string => 
 
 /** The engine that docker's clients speak to; empty where nothing says. */
 export const readEngineHost = (env: NodeJS.ProcessEnv = process.env): string => env['DOCKER_HOST'] ?? '';
+
+/** What programs know proxies by, as it was when this process began. */
+export const proxyEnvironment = (env: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv => env;

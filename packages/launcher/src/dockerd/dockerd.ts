@@ -9,6 +9,7 @@ import {
   SpareMemory,
   keepingAlive,
 } from '@gantry/service';
+import { proxyEnvironment } from '../config';
 import { hostServices } from '../host';
 import { dockerdServices } from '../services';
 import { type Flags, readCommandLine } from './command-line';
@@ -57,7 +58,7 @@ async function run(first: Settings, version: string): Promise<void> {
   const removePidFile = writePidFile(plan.pidFile);
   try {
     for (const note of plan.notes) logger.info(note);
-    for (const { name, old, chosen } of overriddenProxies(plan))
+    for (const { name, old, chosen } of overriddenProxies(plan, proxyEnvironment()))
       logger.warn({ name, 'old-value': old, 'new-value': chosen }, 'overriding existing proxy variable with value from configuration');
     const notifier = await createNotifier(environment, logger);
     const signals = untilSignal({ logger, reportFolder: plan.run });

@@ -9,7 +9,7 @@ export interface OverriddenProxy {
 }
 
 /** Variables of the environment that say another proxy than the configuration, which holds: in each case's name, as programs read either. */
-export function overriddenProxies({ services }: Pick<Plan, 'services'>, environment: NodeJS.ProcessEnv = process.env): OverriddenProxy[] {
+export function overriddenProxies({ services }: Pick<Plan, 'services'>, environment: NodeJS.ProcessEnv): OverriddenProxy[] {
   const proxies = (services.images['proxies'] ?? {}) as Readonly<Record<string, string>>;
   return Object.entries(proxies).flatMap(([option, value]) => {
     const variable = option.replace('-', '_');
