@@ -73,6 +73,15 @@ describe('images of several platforms, by the docker CLI', () => {
       expect(await platforms()).toEqual(['riscv64']);
       const absent = await engine.docker(['load', '--platform', 'linux/s390x', '-i', archive]);
       expect([absent.code, absent.stderr]).toEqual([1, expect.stringContaining('linux/s390x')]);
+      const created = async (...platform: string[]): Promise<string> => {
+        const { stdout, stderr } = await engine.docker(['create', ...platform, 'many:1', 'true']);
+        await ok('rm', stdout.trim());
+        return stderr;
+      };
+      expect(await created('--platform', 'linux/riscv64')).toBe('');
+      expect(await created()).toMatch(
+        /^WARNING: The requested image's platform \(linux\/riscv64\) does not match the detected host platform \(linux\/[a-z0-9/]+\) and no specific platform was requested\n$/,
+      );
       expect(await ok('rmi', '--force', '--platform', 'linux/riscv64', 'many:1')).toMatch(/^Untagged: many:1/);
       expect(await ok('images', '-aq')).toBe('');
     },

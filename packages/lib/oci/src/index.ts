@@ -17,6 +17,7 @@ export { formatJson, parseJson } from './json';
 export { withoutNulls } from './nulls';
 export type { Compression } from './media-types';
 export { isConfig, isIndex, isLayer, isManifest, isNondistributable, layerCompression, mediaTypes } from './media-types';
+export { amd64Level, hostAmd64Level } from './amd64-level';
 export type { Platform } from './platform';
 export { formatPlatform, hostPlatform, normalizePlatform, parsePlatform, platformEquals, runnable, selectPlatform } from './platform';
 export type { Reference } from './reference';

@@ -1,3 +1,4 @@
+import { amd64Level } from './amd64-level';
 import { formatPlatform, hostPlatform, parsePlatform, type Platform, runnable, selectPlatform } from './platform';
 
 test.each([
@@ -31,4 +32,12 @@ test('the best that runs is taken', () => {
   expect(selectPlatform(index, parsePlatform('linux/s390x'))).toBeUndefined();
   expect(selectPlatform<{ name: string; platform?: Platform }>([{ name: 'any' }], hostPlatform())?.name).toBe('any');
   expect(runnable(parsePlatform('linux/arm/v6')).map(formatPlatform)).toEqual(['linux/arm/v6', 'linux/arm/v5']);
+});
+
+test("a processor's level is the newest of which it has all flags", () => {
+  const second = 'fpu cx16 lahf_lm popcnt pni sse4_1 sse4_2 ssse3';
+  const third = `${second} abm avx avx2 bmi1 bmi2 f16c fma movbe xsave`;
+  expect([amd64Level('flags\t\t: fpu\n'), amd64Level(`flags : ${second}\n`), amd64Level(`model: x\nflags\t: ${third}\n`)]).toEqual([
+    1, 2, 3,
+  ]);
 });

@@ -2,7 +2,6 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { formatPlatform } from '@gantry/oci';
-import { amd64Level } from './amd64-level';
 import { parseEmulator, readEmulators } from './binfmt';
 import { emulation, type Machine, supportedPlatforms } from './support';
 
@@ -58,13 +57,5 @@ describe('platforms that run here', () => {
     );
     await expect(emulation({ os: 'windows', architecture: 'amd64' }, machine([]))).rejects.toThrow('windows/amd64');
     await expect(needs('constructor')).rejects.toThrow('no support for running processes with linux/constructor platform');
-  });
-
-  it("knows the processor's level", () => {
-    const second = 'fpu cx16 lahf_lm popcnt pni sse4_1 sse4_2 ssse3';
-    const third = `${second} abm avx avx2 bmi1 bmi2 f16c fma movbe xsave`;
-    expect([amd64Level('flags\t\t: fpu\n'), amd64Level(`flags : ${second}\n`), amd64Level(`model: x\nflags\t: ${third}\n`)]).toEqual([
-      1, 2, 3,
-    ]);
   });
 });

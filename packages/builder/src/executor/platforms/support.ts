@@ -1,7 +1,6 @@
-import { formatPlatform, hostPlatform, normalizePlatform, type Platform, platformEquals, runnable } from '@gantry/oci';
+import { hostAmd64Level, formatPlatform, hostPlatform, normalizePlatform, type Platform, platformEquals, runnable } from '@gantry/oci';
 import { failedPrecondition } from '@gantry/rpc';
 import type { StepMount } from '../executor';
-import { hostAmd64Level } from './amd64-level';
 import { type ElfMachine, type Emulator, readEmulators } from './binfmt';
 
 const little = (bits: 32 | 64, number: number): ElfMachine => ({ bits, number, bigEndian: false });

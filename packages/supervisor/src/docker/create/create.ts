@@ -20,6 +20,7 @@ import { applyDefaults } from './defaults';
 import { checkEndpoints } from './check-endpoints';
 import { createSteps } from './create-steps';
 import { leaseOf } from '../../core/remove/discard';
+import { foreignPlatform } from './foreign-platform';
 import { resolveImage } from './image';
 import { healthSettings } from '../health/health';
 import { withUnhealthyLabel } from '../health/on-failure';
@@ -120,6 +121,8 @@ async function plan(engine: Engine, ctx: CallContext, id: string, request: Creat
   commandOf(config);
   validateConfig(config);
   const warnings = [...discardWeights(host), ...validateHostConfig(host, config, (name) => isPlugin(engine.settings.plugins, name))];
+  const foreign = platform === undefined && image.platform !== undefined ? await foreignPlatform(image.platform) : undefined;
+  if (foreign !== undefined) warnings.push(foreign);
   if (host.HealthcheckOnFailureAction !== '' && healthSettings(config.Healthcheck, []) === undefined)
     warnings.push(`The container has no health check: it is never unhealthy, and "${host.HealthcheckOnFailureAction}" never done`);
   checkRemap(engine, host);
