@@ -32,7 +32,7 @@ asRoot('ports, networks and foreign firewalls on a real kernel', () => {
     const box = await world.host.sandbox();
     await expect(join(box, { ports: [tcp(70000)] })).rejects.toThrow('invalid host port: 70000');
     await expect(join(box, { ports: [tcp(80, { containerPort: 0 })] })).rejects.toThrow('invalid container port: 0');
-    await expect(join(box, { ports: [tcp(80, { protocol: 'sctp' })] })).rejects.toThrow('sctp port is not supported');
+    await expect(join(box, { ports: [tcp(80, { protocol: 'icmp' })] })).rejects.toThrow('invalid protocol of a published port: "icmp"');
     await expect(join(box, { ports: [tcp(80, { hostIp: '198.51.100.1' })] })).rejects.toThrow(
       'listen tcp4 198.51.100.1:80: bind: cannot assign requested address',
     );

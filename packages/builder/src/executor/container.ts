@@ -1,6 +1,7 @@
 import { FLUSH_LABEL, FLUSH_LATER, OCI_SPEC_TYPE_URL, packJson } from '@gantry/api';
 import { AT, S, syscalls } from '@gantry/linux';
 import type { Mount, Spec } from '@gantry/oci';
+import { defaultProfile } from '@gantry/oci/apparmor';
 import { type CallContext, errorText, failedPrecondition, isErrorOf, prefixed } from '@gantry/rpc';
 import { findDevices, type KnownDevice, readDevices, type ResolvedUser, withDevices } from '@gantry/spec';
 import type { ContainerWish, ProcessWish } from './executor';
@@ -64,7 +65,8 @@ export async function prepare(
     const stubs = makeStubs(tree, [...files, ...mounts.map(mountPoint)], wish.removeStubsRecursive);
     const { cgroupParent, cgroupNamespace, oomScoreAdj } = needs.settings;
     const ownCgroups = cgroupNamespace === '' ? needs.cgroupVersion === 2 : cgroupNamespace === 'private';
-    const around = { id, rootfs: place.rootfs, user, mounts, hostsFile, resolvConf, network, cgroupParent, oomScoreAdj };
+    const apparmorProfile = await defaultProfile();
+    const around = { id, rootfs: place.rootfs, user, mounts, hostsFile, resolvConf, network, cgroupParent, oomScoreAdj, apparmorProfile };
     const spec = stepSpec({ ...wish, hostname }, process, { ...around, ownCgroups });
     return { id, spec: await withDevices(spec, devices), user, stubs };
   } finally {

@@ -31,6 +31,8 @@ export interface SpecSurroundings {
   /** The step has a cgroup namespace of its own. */
   readonly ownCgroups: boolean;
   readonly oomScoreAdj: number;
+  /** The AppArmor profile of what runs sandboxed; undefined: none. */
+  readonly apparmorProfile: string | undefined;
 }
 
 const OCI_VERSION = '1.0.2';
@@ -45,7 +47,11 @@ export function stepSpec(wish: ContainerWish, process: ProcessWish, around: Spec
   if (around.ownCgroups) namespaces.push('cgroup');
   return {
     ociVersion: OCI_VERSION,
-    process: { ...processSpec(wish, process, around.user), oomScoreAdj: around.oomScoreAdj },
+    process: {
+      ...processSpec(wish, process, around.user),
+      oomScoreAdj: around.oomScoreAdj,
+      ...(wish.insecure || around.apparmorProfile === undefined ? {} : { apparmorProfile: around.apparmorProfile }),
+    },
     root: { path: around.rootfs, readonly: wish.readonlyRoot },
     hostname: wish.hostname,
     mounts: mountsOf(wish, around),

@@ -1,16 +1,13 @@
-import { readFile } from 'node:fs/promises';
 import { type LinuxContainerSecurityContext, type SecurityProfile, SecurityProfile_ProfileType } from '@gantry/api/runtime/v1/api';
+import { DEFAULT_PROFILE, defaultProfile, loadedProfiles } from '@gantry/oci/apparmor';
 import { unknown } from '../failures';
 
-const ENABLED = '/sys/module/apparmor/parameters/enabled';
-const LOADED = '/sys/kernel/security/apparmor/profiles';
-
-/** Names of the profiles that the kernel has; undefined: it has no AppArmor. */
-export async function loadedProfiles(): Promise<ReadonlySet<string> | undefined> {
-  const enabled = await readFile(ENABLED, 'latin1').catch(() => 'N');
-  if (!enabled.startsWith('Y')) return undefined;
-  const profiles = await readFile(LOADED, 'latin1').catch(() => '');
-  return new Set(profiles.split('\n').map((line) => line.replace(/ \([a-z]+\)$/, '')));
+/** Names of the profiles that the kernel has, with one to fall back on among them; undefined: it has no AppArmor. */
+export async function knownProfiles(): Promise<ReadonlySet<string> | undefined> {
+  const loaded = await loadedProfiles();
+  if (loaded === undefined || DEFAULTS.some((name) => loaded.has(name))) return loaded;
+  const made = await defaultProfile();
+  return made === undefined ? loaded : new Set([...loaded, made]);
 }
 
 /**
@@ -36,7 +33,7 @@ export function apparmorOf(
   return name;
 }
 
-const DEFAULTS = ['cri-containerd.apparmor.d', 'docker-default'];
+const DEFAULTS = ['cri-containerd.apparmor.d', DEFAULT_PROFILE];
 
 /** As older kubelets say it. */
 function profileNamed(text: string): SecurityProfile | undefined {

@@ -1,18 +1,9 @@
-import { access } from 'node:fs/promises';
 import { type ContainerConfig, MountPropagation } from '@gantry/api/runtime/v1/api';
 import { failedPrecondition, notImplemented } from '@gantry/rpc';
 import { unknown } from '../failures';
 import { namespacesOf, type Pod } from '../sandboxes/pod';
 import { checkSameIds } from '../sandboxes/userns';
-
-/** There where the kernel has SELinux on; elsewhere files have no labels. */
-const SELINUX = '/sys/fs/selinux/enforce';
-
-export const hasSelinux = (): Promise<boolean> =>
-  access(SELINUX).then(
-    () => true,
-    () => false,
-  );
+import { checkSelinux } from '../selinux';
 
 /** What a volume's mount may be told beside its own fields: flags of the mount alone, none that change what is mounted or where. */
 const OPTIONS: ReadonlySet<string> = new Set([
@@ -59,7 +50,6 @@ export function checkContainer(config: ContainerConfig, pod: Pod, { selinux }: {
   if (security === undefined) return;
   if (security.privileged && pod.config.linux?.securityContext?.privileged !== true)
     throw failedPrecondition('no privileged container allowed in sandbox');
-  if (security.selinuxOptions !== undefined && Object.values(security.selinuxOptions).some((value) => value !== ''))
-    throw notImplemented('security_context.selinux_options: SELinux is not supported');
+  checkSelinux(security.selinuxOptions, selinux);
   checkSameIds(namespacesOf(pod.config).usernsOptions, security.namespaceOptions?.usernsOptions);
 }

@@ -64,6 +64,11 @@ test('files are labelled anew where there are labels only', () => {
     mounts: [{ containerPath: '/a', hostPath: '/a', selinuxRelabel: true }],
   });
   checkContainer(config, pod, { selinux: false });
+  const labelled = ContainerConfig.fromPartial({
+    metadata: { name: 'c' },
+    linux: { securityContext: { selinuxOptions: { level: 's0' } } },
+  });
+  checkContainer(labelled, pod, { selinux: false });
   expect(() => checkContainer(config, pod, { selinux: true })).toThrow('mount "/a": selinux_relabel');
 });
 
@@ -200,7 +205,7 @@ test.each([
   [{ linux: { securityContext: { selinuxOptions: { type: 'x' } } } }, 'selinux_options'],
 ])('%j is refused by name', (change, words) => {
   const pod = { id: 'p', config: PodSandboxConfig.create() } as Pod;
-  expect(() => checkContainer(ContainerConfig.fromPartial({ metadata: { name: 'c' }, ...change }), pod, { selinux: false })).toThrow(words);
+  expect(() => checkContainer(ContainerConfig.fromPartial({ metadata: { name: 'c' }, ...change }), pod, { selinux: true })).toThrow(words);
 });
 
 test.each([

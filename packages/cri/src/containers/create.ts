@@ -12,8 +12,9 @@ import type { Needs } from '../sandboxes/needs';
 import type { Pod } from '../sandboxes/pod';
 import { stateOf } from '../sandboxes/status';
 import { idsOf } from '../sandboxes/userns';
-import { apparmorOf, loadedProfiles } from './apparmor';
-import { checkContainer, hasSelinux } from './check';
+import { hasSelinux } from '../selinux';
+import { apparmorOf, knownProfiles } from './apparmor';
+import { checkContainer } from './check';
 import { declaredPlaces, makeDeclaredVolumes, removeDeclaredVolumes } from './declared-volumes';
 import { devicesOf } from './devices';
 import { findContainer } from './find';
@@ -93,7 +94,7 @@ async function make(needs: Needs, ctx: CallContext, { id, pod, holder, image, co
     volumes: await layImageVolumes(needs, ctx, { id, mounts: config.mounts, ids: idsOf(pod.config), made: volumes }),
     declared,
     devices: await devicesOf(needs.config['cdi-spec-dirs'], config, needs.logger),
-    apparmor: apparmorOf(security, await loadedProfiles()),
+    apparmor: apparmorOf(security, await knownProfiles()),
   });
   const facts: ContainerFacts = {
     podId: pod.id,

@@ -1,11 +1,12 @@
 import { NamespaceMode, type PodSandboxConfig } from '@gantry/api/runtime/v1/api';
 import { notImplemented } from '@gantry/rpc';
 import { unknown } from '../failures';
+import { checkSelinux } from '../selinux';
 import { isHostNetwork, namespacesOf } from './pod';
 import { idsOf } from './userns';
 
 /** Refuses by name what cannot be honoured. */
-export function checkPod(config: PodSandboxConfig): void {
+export function checkPod(config: PodSandboxConfig, { selinux }: { readonly selinux: boolean }): void {
   const { metadata, linux, windows, hostname } = config;
   if (metadata === undefined || metadata.name === '') throw unknown('sandbox config must include metadata');
   if (windows !== undefined) throw notImplemented('windows is not supported');
@@ -16,8 +17,7 @@ export function checkPod(config: PodSandboxConfig): void {
   if (network === NamespaceMode.CONTAINER || ipc === NamespaceMode.CONTAINER)
     throw notImplemented('namespace_options: network and ipc of a sandbox are POD or NODE');
   const security = linux?.securityContext;
-  if (security?.selinuxOptions !== undefined && Object.values(security.selinuxOptions).some((value) => value !== ''))
-    throw notImplemented('security_context.selinux_options: SELinux is not supported');
+  checkSelinux(security?.selinuxOptions, selinux);
   if (security?.runAsGroup !== undefined && security.runAsUser === undefined)
     throw unknown('run_as_group is specified without run_as_user');
 }

@@ -75,7 +75,13 @@ test.each([
   [withModes({ pid: NamespaceMode.NODE, usernsOptions: userns }), "the host's pid namespace in a pod with a user namespace"],
   [withModes({ ipc: NamespaceMode.CONTAINER }), 'POD or NODE'],
   [pod({ linux: { securityContext: { runAsGroup: { value: 1n } } } }), 'run_as_group'],
-])('a pod that cannot be is refused by name', (config, words) => expect(() => checkPod(config)).toThrow(words));
+])('a pod that cannot be is refused by name', (config, words) => expect(() => checkPod(config, { selinux: true })).toThrow(words));
+
+test('a label means nothing where the kernel has no SELinux', () => {
+  const config = PodSandboxConfig.fromPartial({ metadata: { name: 'p' }, linux: { securityContext: { selinuxOptions: { level: 's0' } } } });
+  checkPod(config, { selinux: false });
+  expect(() => checkPod(config, { selinux: true })).toThrow('security_context.selinux_options');
+});
 
 test('names are held until they are released, ids are found by their beginning', () => {
   const names = new Names();

@@ -10,10 +10,11 @@ import {
 } from '@gantry/api/runtime/v1/api';
 import type { LinuxNamespace, Spec } from '@gantry/oci';
 import { type CallContext, detached, errorText, isErrorOf, prefixed } from '@gantry/rpc';
-import { apparmorOf, loadedProfiles } from '../containers/apparmor';
+import { apparmorOf, knownProfiles } from '../containers/apparmor';
 import { seccompOf } from '../containers/seccomp';
 import { unknown } from '../failures';
 import { runtimeOf } from '../runtime/runtimes';
+import { hasSelinux } from '../selinux';
 import { checkPod } from './check';
 import { addByCni } from './cni';
 import { hostnameOf, makeFiles, removeFiles } from './files';
@@ -25,11 +26,11 @@ import { idsOf } from './userns';
 /** Makes a pod: its record, its namespaces, its files, its place on a network. Nothing is left of one that could not be made. */
 export async function runPod(needs: Needs, caller: CallContext, { config, runtimeHandler }: RunPodSandboxRequest): Promise<string> {
   if (config === undefined) throw unknown('sandbox config must be given');
-  checkPod(config);
+  checkPod(config, { selinux: await hasSelinux() });
   runtimeOf(needs.config, runtimeHandler);
   // What holds a pod runs no program: profiles bind nothing there, and are only asked to be there.
   const { seccomp, seccompProfilePath } = config.linux?.securityContext ?? {};
-  apparmorOf({ privileged: false, apparmorProfile: '', apparmor: config.linux?.securityContext?.apparmor }, await loadedProfiles());
+  apparmorOf({ privileged: false, apparmorProfile: '', apparmor: config.linux?.securityContext?.apparmor }, await knownProfiles());
   await seccompOf({ privileged: false, seccomp, seccompProfilePath: seccompProfilePath ?? '' });
   const id = randomBytes(32).toString('hex');
   needs.names.reserve('sandbox', podName(config), id);

@@ -42,6 +42,8 @@ export interface SpecInput {
   /** Docker's default seccomp profile. */
   /** The profile of containers that name none. */
   readonly defaultSeccomp: SeccompProfile | 'unconfined';
+  /** The AppArmor profile of its processes; undefined: none. */
+  readonly apparmorProfile?: string | undefined;
 }
 
 /** The oldest version that says what we say: crun 1.8 refuses to run what claims a newer one. */
@@ -66,6 +68,7 @@ export async function buildSpec(input: SpecInput): Promise<Spec> {
     capabilities: capabilitySets(capabilities, input.user.uid),
     ...(rlimits.length === 0 ? {} : { rlimits }),
     noNewPrivileges: security.noNewPrivileges,
+    ...(input.apparmorProfile === undefined ? {} : { apparmorProfile: input.apparmorProfile }),
     oomScoreAdj: Number(host.OomScoreAdj),
   };
 

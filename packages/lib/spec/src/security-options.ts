@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { invalidArgument } from '@gantry/rpc';
+import { hasAppArmor } from '@gantry/oci/apparmor';
 import { parseLandlock } from '@gantry/oci/landlock';
 import { parseSeccompProfile, type SeccompProfile } from '@gantry/oci/seccomp';
 
@@ -7,6 +7,8 @@ export interface SecurityOptions {
   readonly noNewPrivileges: boolean;
   /** The default profile, none, or one given as JSON. */
   readonly seccomp: 'default' | 'unconfined' | SeccompProfile;
+  /** Name of a profile that the host has loaded, or `unconfined`; undefined: none is asked for. */
+  readonly apparmor: string | undefined;
   /** `systempaths=unconfined`: nothing masked, nothing read-only. */
   readonly systemPathsUnconfined: boolean;
   /** Whether the cgroup file system may be written to; undefined: a privileged container may. */
@@ -15,18 +17,11 @@ export interface SecurityOptions {
   readonly landlock: string;
 }
 
-function hasAppArmor(): boolean {
-  try {
-    return readFileSync('/sys/module/apparmor/parameters/enabled', 'utf8').startsWith('Y');
-  } catch {
-    return false;
-  }
-}
-
 /** Reads HostConfig.SecurityOpt. Throws invalidArgument that names the option. */
-export function parseSecurityOptions(options: readonly string[]): SecurityOptions {
+export function parseSecurityOptions(options: readonly string[], kernelHasAppArmor: () => boolean = hasAppArmor): SecurityOptions {
   let noNewPrivileges = false;
   let seccomp: SecurityOptions['seccomp'] = 'default';
+  let apparmor: string | undefined;
   let systemPathsUnconfined = false;
   let writableCgroups: boolean | undefined;
   const landlock: string[] = [];
@@ -53,11 +48,9 @@ export function parseSecurityOptions(options: readonly string[]): SecurityOption
           value === 'unconfined' ? 'unconfined' : value === 'builtin' || value === 'default' ? 'default' : parseSeccompProfile(value);
         break;
       case 'apparmor':
-        if (value !== 'unconfined' && value !== '') {
-          throw invalidArgument(
-            `invalid --security-opt: "${option}": ${hasAppArmor() ? 'AppArmor profiles are not supported' : 'AppArmor is not enabled on this host'}`,
-          );
-        }
+        if (value !== 'unconfined' && value !== '' && !kernelHasAppArmor())
+          throw invalidArgument(`invalid --security-opt: "${option}": AppArmor is not enabled on this host`);
+        apparmor = value === '' ? undefined : value;
         break;
       case 'label':
         if (value !== 'disable') throw invalidArgument(`invalid --security-opt: "${option}": SELinux labels are not supported`);
@@ -77,7 +70,7 @@ export function parseSecurityOptions(options: readonly string[]): SecurityOption
         throw invalidArgument(`invalid --security-opt 2: "${option}"`);
     }
   }
-  return { noNewPrivileges, seccomp, systemPathsUnconfined, writableCgroups, landlock: landlock.join(',') };
+  return { noNewPrivileges, seccomp, apparmor, systemPathsUnconfined, writableCgroups, landlock: landlock.join(',') };
 }
 
 /** Go's spellings of true and false, which clients send. */

@@ -70,7 +70,13 @@ it('reads security options', () => {
   expect(() => parseSecurityOptions(['nonsense'])).toThrow('invalid --security-opt 1: "nonsense"');
   expect(() => parseSecurityOptions(['what=ever'])).toThrow('invalid --security-opt 2: "what=ever"');
   expect(() => parseSecurityOptions(['seccomp={'])).toThrow('Decoding seccomp profile failed');
-  expect(() => parseSecurityOptions(['apparmor=docker-default'])).toThrow('apparmor=docker-default');
+  const without = (): boolean => false;
+  expect(() => parseSecurityOptions(['apparmor=docker-default'], without)).toThrow(
+    'invalid --security-opt: "apparmor=docker-default": AppArmor is not enabled on this host',
+  );
+  expect(parseSecurityOptions(['apparmor=unconfined'], without).apparmor).toBe('unconfined');
+  expect(parseSecurityOptions(['apparmor:mine'], () => true).apparmor).toBe('mine');
+  expect(parseSecurityOptions(['apparmor='], without).apparmor).toBeUndefined();
 });
 
 it('overlays environments', () => {

@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { NETLINK, NetlinkSocket, SOL, inNetworkNamespace, onReadable, syscalls } from '@gantry/linux';
 import type { FirewallNews } from '../firewall/monitor';
 import type { NetlinkPort } from '../netlink/connection';
-import type { Protocol } from '../ports/port';
+import type { Protocol, RelayedProtocol } from '../ports/port';
 import type { HeldPort, PortTarget } from '../ports/publisher';
 import { relayTcp, relayUdp } from '../ports/relay';
 import type { Configuring, DatagramHandler, Namespace, NamespaceListeners, NetworkKernel } from './kernel';
@@ -19,6 +19,7 @@ const NFTABLES_NEWS = 1 << 6;
 const SO_SNDBUFFORCE = 32;
 /** Enough for a transaction with tens of thousands of map elements. */
 const SEND_BUFFER = 8 * 1024 * 1024;
+const RELAYS = { tcp: relayTcp, udp: relayUdp } as const;
 const DEFAULT_EPHEMERAL: readonly [number, number] = [32768, 60999];
 
 /** The running kernel. The host's namespace is the one that the process is in. */
@@ -139,8 +140,8 @@ export class LinuxKernel implements NetworkKernel {
     return { close: () => syscalls.close(fd) };
   }
 
-  relay(protocol: Protocol, listen: PortTarget, target: PortTarget): Promise<HeldPort> {
-    return protocol === 'tcp' ? relayTcp(listen, target) : relayUdp(listen, target);
+  relay(protocol: RelayedProtocol, listen: PortTarget, target: PortTarget): Promise<HeldPort> {
+    return RELAYS[protocol](listen, target);
   }
 
   ephemeralRange(): readonly [number, number] {

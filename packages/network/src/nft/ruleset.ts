@@ -5,6 +5,7 @@
 import type { Address, Cidr, Family } from '../address/cidr';
 import { first, last, plus, toBytes } from '../address/cidr';
 import type { Request } from '../netlink/message';
+import { type Protocol, PROTOCOLS } from '../ports/port';
 import * as expression from './expression';
 import type { Element, SetShape } from './transaction';
 import { FAMILY, FIELD, addChain, addElements, addRule, addSet, addTable, deleteElements, deleteTable } from './transaction';
@@ -36,7 +37,7 @@ export interface SubnetRules {
 
 /** One translation of the host's port to a container's; without one of the host's the container's is open for who comes by a route. */
 export interface PortRule {
-  readonly protocol: 'tcp' | 'udp';
+  readonly protocol: Protocol;
   /** Its address is of the family of the container's; undefined stands for all. */
   readonly host: { readonly address: Address | undefined; readonly port: number } | undefined;
   /** Only for those who come from a trusted device. */
@@ -60,7 +61,6 @@ const LAYOUT = {
   6: { source: 8, destination: 24, length: 16, registers: 4, field: FIELD.address6 },
 } as const satisfies Record<Family, object>;
 
-const PROTOCOL = { tcp: 6, udp: 17 } as const;
 const ESTABLISHED_OR_RELATED = expression.word(0x2 | 0x4);
 const DESTINATION_TRANSLATED = expression.word(1 << 5);
 const ZERO = expression.word(0);
@@ -279,7 +279,7 @@ const intervalOf = (subnet: Cidr): Element[] => [
 const PORT_SETS = ['ports', 'anyPorts', 'open', 'trustedOpen'] as const satisfies readonly SetKey[];
 
 function portElement({ host, trusted, protocol, containerAddress, containerPort }: PortRule): [(typeof PORT_SETS)[number], Element] {
-  const by = Buffer.from([PROTOCOL[protocol], 0, 0, 0]);
+  const by = Buffer.from([PROTOCOLS[protocol], 0, 0, 0]);
   const [address, port] = [toBytes(containerAddress), padded(containerPort)];
   if (host === undefined) return [trusted === true ? 'trustedOpen' : 'open', { key: Buffer.concat([by, address, port]) }];
   const data = Buffer.concat([address, port]);

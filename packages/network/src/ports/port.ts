@@ -1,7 +1,14 @@
 import { isIPv4, isIPv6 } from 'node:net';
-import { invalidArgument, notImplemented } from '@gantry/rpc';
+import { invalidArgument } from '@gantry/rpc';
 
-export type Protocol = 'tcp' | 'udp';
+/** What can be published, and its number in IP's header. */
+export const PROTOCOLS = { tcp: 6, udp: 17, sctp: 132 } as const;
+export type Protocol = keyof typeof PROTOCOLS;
+/** Those that a process can serve in place of rules: Node has no sockets of the others. */
+export type RelayedProtocol = Exclude<Protocol, 'sctp'>;
+export const isRelayable = (protocol: Protocol): protocol is RelayedProtocol => protocol !== 'sctp';
+
+const isProtocol = (word: string): word is Protocol => Object.hasOwn(PROTOCOLS, word);
 
 /** What a caller asks for one container port. */
 export interface PortWish {
@@ -37,7 +44,7 @@ export function hostAndPort(ip: string, port: number): string {
   return isIPv6(ip) ? `[${ip}]:${port}` : `${ip}:${port}`;
 }
 
-/** Checks what came over the wire. Throws invalidArgument or notImplemented, naming the value. */
+/** Checks what came over the wire. Throws invalidArgument, naming the value. */
 export function parseWish(raw: {
   protocol: string;
   containerPort: number;
@@ -46,8 +53,7 @@ export function parseWish(raw: {
   hostPortEnd: number;
 }): PortWish {
   const protocol = raw.protocol === '' ? 'tcp' : raw.protocol.toLowerCase();
-  if (protocol === 'sctp') throw notImplemented(`publishing a sctp port is not supported: ${raw.containerPort}/sctp`);
-  if (protocol !== 'tcp' && protocol !== 'udp') throw invalidArgument(`invalid protocol of a published port: "${raw.protocol}"`);
+  if (!isProtocol(protocol)) throw invalidArgument(`invalid protocol of a published port: "${raw.protocol}"`);
   if (!isPort(raw.containerPort)) throw invalidArgument(`invalid container port: ${raw.containerPort}`);
   if (raw.hostPort !== 0 && !isPort(raw.hostPort)) throw invalidArgument(`invalid host port: ${raw.hostPort}`);
   const end = raw.hostPortEnd === 0 ? raw.hostPort : raw.hostPortEnd;

@@ -25,6 +25,8 @@ class FakeHost implements HostPorts {
 
 const wish = (hostPort: number, more: object = {}) =>
   parseWish({ protocol: 'tcp', containerPort: 80, hostIp: '', hostPort, hostPortEnd: 0, ...more });
+const texts = (ports: readonly { hostIp: string; hostPort: number }[]): string[] =>
+  ports.map(({ hostIp, hostPort }) => `${hostIp} ${hostPort}`);
 const target = { address: '172.17.0.2', address6: '', defaultIp: '', routed: { 4: false, 6: false } };
 let number = 0;
 const label = () => ({ name: 'web', id: String(++number) });
@@ -69,19 +71,31 @@ describe('publishing ports', () => {
     await publisher.publish(label(), [wish(80)], target);
   });
 
+  it('holds SCTP ports for rules, never relays them, and leaves out what rules cannot reach', async () => {
+    const host = new FakeHost();
+    host.hasIpv6 = () => true;
+    const relay = jest.spyOn(host, 'relay');
+    const publisher = new PortPublisher(host);
+    const sctp = { protocol: 'sctp' };
+    const both = { ...target, address6: 'fd00::2' };
+    expect(texts(await publisher.publish(label(), [wish(90, sctp)], target))).toEqual(['0.0.0.0 90']);
+    expect(texts(await publisher.publish(label(), [wish(91, sctp)], both))).toEqual(['0.0.0.0 91', ':: 91']);
+    expect(await publisher.publish(label(), [wish(92, { ...sctp, hostIp: '::1' })], both)).toEqual([]);
+    expect([...host.held]).toEqual(['sctp 0.0.0.0 90', 'sctp 0.0.0.0 91', 'sctp :: 91']);
+    expect(relay).not.toHaveBeenCalled();
+    const without = new PortPublisher(host, { relayAll: { 4: true, 6: true }, relayIpv6: true });
+    await expect(without.publish(label(), [wish(93, sctp)], target)).rejects.toThrow('sctp is published by rules only');
+  });
+
   it('falls back to the next port of a range', async () => {
     const publisher = new PortPublisher(new FakeHost(new Set([90])));
     expect((await publisher.publish(label(), [wish(90, { hostPortEnd: 92 })], target)).map((port) => port.hostPort)).toEqual([91]);
   });
 
-  it.each([
-    { containerPort: 0 },
-    { hostPort: 65536 },
-    { hostPort: 10, hostPortEnd: 9 },
-    { hostIp: 'localhost' },
-    { protocol: 'sctp' },
-    { protocol: 'icmp' },
-  ])('refuses %j', (change) => {
-    expect(() => wish(80, change)).toThrow();
-  });
+  it.each([{ containerPort: 0 }, { hostPort: 65536 }, { hostPort: 10, hostPortEnd: 9 }, { hostIp: 'localhost' }, { protocol: 'icmp' }])(
+    'refuses %j',
+    (change) => {
+      expect(() => wish(80, change)).toThrow();
+    },
+  );
 });

@@ -1,8 +1,8 @@
 import { isIPv6 } from 'node:net';
 import { internal, resourceExhausted } from '@gantry/rpc';
 import { PortBook } from './book';
-import type { PortWish, Protocol, PublishedPort } from './port';
-import { MAX_PORTS, hostAndPort, isRouted, keyOfPort } from './port';
+import type { PortWish, Protocol, PublishedPort, RelayedProtocol } from './port';
+import { MAX_PORTS, hostAndPort, isRelayable, isRouted, keyOfPort } from './port';
 
 /** Something that occupies a host port until it is closed. */
 export interface HeldPort {
@@ -30,7 +30,7 @@ export interface HostPorts {
   /** Occupies a port without ever answering on it; nf_tables translates its packets before they get there. Throws an error with an errno `code`. */
   hold(protocol: Protocol, ip: string, port: number): HeldPort;
   /** Serves a port by relaying to the target: the kernel cannot translate between families and from [::1], or shall not translate at all. Rejects with an error with an errno `code`. */
-  relay(protocol: Protocol, listen: PortTarget, target: PortTarget): Promise<HeldPort>;
+  relay(protocol: RelayedProtocol, listen: PortTarget, target: PortTarget): Promise<HeldPort>;
   /** First and last of the ports that any wish may get. */
   ephemeralRange(): readonly [number, number];
   /** False when the host has no IPv6: "all addresses" means IPv4 then. */
@@ -157,7 +157,7 @@ export class PortPublisher {
   }
 
   async #satisfy(wish: PortWish, options: PublishOptions): Promise<readonly Occupied[]> {
-    const all = this.#addressesOf(wish.hostIp === '' ? options.defaultIp : wish.hostIp, options);
+    const all = this.#addressesOf(wish.hostIp === '' ? options.defaultIp : wish.hostIp, wish.protocol, options);
     const { protocol, containerPort } = wish;
     const open = all
       .filter((ip) => options.routed[familyOf(ip)])
@@ -179,9 +179,13 @@ export class PortPublisher {
   }
 
   /** What is asked for in a family that leads nowhere is left out, as docker does: the endpoint may be replaced by one that has it. */
-  #addressesOf(ip: string, target: TargetAddresses): readonly string[] {
+  #addressesOf(ip: string, protocol: Protocol, target: TargetAddresses): readonly string[] {
     const leads = (hostIp: string): boolean =>
-      isIPv6(hostIp) ? target.address6 !== '' || (this.ways.relayIpv6 && target.address !== '') : target.address !== '';
+      !isRelayable(protocol)
+        ? isTranslated(hostIp, target)
+        : isIPv6(hostIp)
+          ? target.address6 !== '' || (this.ways.relayIpv6 && target.address !== '')
+          : target.address !== '';
     return (ip !== '' ? [ip] : this.host.hasIpv6() ? ['0.0.0.0', '::'] : ['0.0.0.0']).filter(leads);
   }
 
@@ -204,13 +208,15 @@ export class PortPublisher {
     if (!this.#book.reserve(port.protocol, port.hostIp, port.hostPort))
       throw new Error(`Bind for ${where} failed: port is already allocated`);
     try {
-      const held = this.#isRelayed(port.hostIp, target)
-        ? await this.host.relay(
-            port.protocol,
-            { address: port.hostIp, port: port.hostPort },
-            { address: isIPv6(port.hostIp) && target.address6 !== '' ? target.address6 : target.address, port: port.containerPort },
-          )
-        : this.host.hold(port.protocol, port.hostIp, port.hostPort);
+      const relayed = this.#relayed(port, target);
+      const held =
+        relayed !== undefined
+          ? await this.host.relay(
+              relayed,
+              { address: port.hostIp, port: port.hostPort },
+              { address: isIPv6(port.hostIp) && target.address6 !== '' ? target.address6 : target.address, port: port.containerPort },
+            )
+          : this.host.hold(port.protocol, port.hostIp, port.hostPort);
       return { port, held };
     } catch (error) {
       this.#book.release(port.protocol, port.hostIp, port.hostPort);
@@ -218,10 +224,15 @@ export class PortPublisher {
     }
   }
 
-  /** All of IPv6 is, also beside a rule: what comes from [::1] or a link-local address is not translated. */
-  #isRelayed(hostIp: string, target: TargetAddresses): boolean {
-    if (this.ways.relayAll[familyOf(hostIp)] || !isTranslated(hostIp, target)) return true;
-    return isIPv6(hostIp) && this.ways.relayIpv6;
+  /**
+   * What is served by a process; undefined: rules translate it. All of IPv6 is, also beside a rule: what comes from [::1] or a link-local address is not
+   * translated, so that SCTP, which nobody relays, is not reached from there.
+   */
+  #relayed({ protocol, hostIp }: PublishedPort, target: TargetAddresses): RelayedProtocol | undefined {
+    const byRules = !this.ways.relayAll[familyOf(hostIp)] && isTranslated(hostIp, target);
+    if (isRelayable(protocol)) return byRules && !(isIPv6(hostIp) && this.ways.relayIpv6) ? undefined : protocol;
+    if (!byRules) throw new Error(`${protocol} is published by rules only, and there are none for ${hostIp}`);
+    return undefined;
   }
 
   #undo(all: readonly Occupied[]): void {
@@ -245,6 +256,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: 'cannot assign requested address',
   EACCES: 'permission denied',
   EMFILE: 'too many open files',
+  EPROTONOSUPPORT: 'protocol not supported',
 };
 
 /** Go's words for a bind that failed: another process has the port, or the host has no such address. */

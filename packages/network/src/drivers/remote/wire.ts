@@ -1,7 +1,7 @@
 import { internal } from '@gantry/rpc';
 import { formatAddress, parseAddress, parseCidr } from '../../address/cidr';
 import { type Lease, poolsOfNetwork } from '../../ipam/ipam';
-import type { PortWish, PublishedPort } from '../../ports/port';
+import { type PortWish, type Protocol, PROTOCOLS, type PublishedPort } from '../../ports/port';
 import type { NetworkRecord, PoolRecord, RouteRecord } from '../../store/record';
 import type { EndpointPlan, EndpointWish } from '../driver';
 
@@ -16,7 +16,6 @@ export interface Ids {
 
 const LABEL = 'com.docker.network.';
 const PORTMAP = `${LABEL}portmap`;
-const PROTOCOLS = { tcp: 6, udp: 17 } as const;
 /** A static route without a next hop: on the link. */
 const CONNECTED = 1;
 
@@ -71,7 +70,7 @@ export function portsOf(value: unknown): PublishedPort[] {
   const bindings = objectOf(value)[PORTMAP];
   if (!Array.isArray(bindings)) return [];
   return bindings.map(objectOf).flatMap(({ Proto, Port, HostIP, HostPort }): PublishedPort[] => {
-    const protocol = Proto === PROTOCOLS.tcp ? 'tcp' : Proto === PROTOCOLS.udp ? 'udp' : undefined;
+    const protocol = (Object.keys(PROTOCOLS) as Protocol[]).find((word) => PROTOCOLS[word] === Proto);
     if (protocol === undefined || typeof Port !== 'number' || typeof HostPort !== 'number') return [];
     return [{ protocol, containerPort: Port, hostIp: textOf(HostIP) || '0.0.0.0', hostPort: HostPort }];
   });

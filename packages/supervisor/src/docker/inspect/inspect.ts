@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { bundleDir } from '../../core/places';
 import { inDockerNamespace, logPath, type Uses } from '../engine';
 import { networkMode } from '../create/networks';
+import { shownProfile } from '../start/apparmor';
 import { networkFiles } from '../start/files';
 import { hasPorts } from '../connect/driver-of';
 import { ownerOf } from '../connect/joined';
@@ -72,6 +73,7 @@ export async function inspectContainer(engine: Needs, caller: CallContext, reque
     Driver: engine.records.get(engine.records.dockerNamespace, id)?.snapshotter ?? '',
     Platform: docker.platform,
     ImageManifestDescriptor: manifestDescriptor(docker),
+    AppArmorProfile: host === undefined ? '' : shownProfile(host),
     ExecIDs: engine.execs.idsOf(id),
     HostConfig:
       host === undefined

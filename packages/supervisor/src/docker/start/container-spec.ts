@@ -6,6 +6,7 @@ import { stateOf } from '../../core/phases';
 import type { DockerContainer } from '../records';
 import { buildSpec, type EngineFiles, type JoinedPids, resolveUser } from '@gantry/spec';
 import type { Engine, Uses } from '../engine';
+import { profileOf } from './apparmor';
 import { withRequestedDevices } from './requested-devices';
 import { userFiles } from './user-files';
 import { networkFiles, writeNetworkFiles } from './files';
@@ -69,6 +70,7 @@ export async function containerSpec(
     remap: await specRemap(engine, ctx, docker, joined),
     cgroupVersion: engine.settings.cgroupVersion,
     defaultSeccomp: engine.settings.seccomp,
+    apparmorProfile: await profileOf(host),
   });
   return { spec: await withRequestedDevices(engine, spec, host), hostGateway };
 }

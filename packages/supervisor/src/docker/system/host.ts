@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { guardsByDefault } from '@gantry/oci/apparmor';
 import { availableParallelism, hostname, machine, release, totalmem } from 'node:os';
 
 /** Facts of the host that `docker info` and `docker version` show. */
@@ -12,6 +13,7 @@ export interface HostFacts {
   readonly osVersion: string;
   readonly ipv4Forwarding: boolean;
   readonly cgroupNamespaces: boolean;
+  /** Containers are under a profile by default. */
   readonly apparmor: boolean;
   readonly openFiles: number;
 }
@@ -28,7 +30,7 @@ export function hostFacts(): HostFacts {
     osVersion: release_.get('VERSION_ID') ?? '',
     ipv4Forwarding: text('/proc/sys/net/ipv4/ip_forward') === '1',
     cgroupNamespaces: existsSync('/proc/self/ns/cgroup'),
-    apparmor: text('/sys/module/apparmor/parameters/enabled') === 'Y',
+    apparmor: guardsByDefault(),
     openFiles: readdirSync('/proc/self/fd').length,
   };
 }

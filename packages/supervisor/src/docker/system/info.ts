@@ -159,6 +159,7 @@ export async function systemInfo(needs: InfoNeeds, ctx: CallContext): Promise<Sy
     RuncCommit: { ID: facts.version },
     InitCommit: { ID: facts.version },
     SecurityOptions: [
+      ...(host.apparmor ? ['name=apparmor'] : []),
       `name=seccomp,profile=${facts.seccompProfile}`,
       ...(facts.userNamespaces ? ['name=userns'] : []),
       ...(host.cgroupNamespaces && privateCgroups(facts, cgroup) ? ['name=cgroupns'] : []),
