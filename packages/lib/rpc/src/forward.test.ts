@@ -200,31 +200,61 @@ describe.each([
     expect(await send()).toEqual({ code: Code.UNIMPLEMENTED, got: 0 });
     expect(await send(name, name)).toMatchObject({ code: Code.UNIMPLEMENTED, got: 0 });
   });
-});
 
-test('a server that stops lets a call end that was passed to it, and cuts it when that takes too long', async () => {
-  await setUp(true);
-  const goOn = Promise.withResolvers<void>();
-  const began = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-  serveNamespaces({
-    get: async (_ctx, { name }) => {
-      began[name === 'ends' ? 0 : 1]?.resolve();
-      await (name === 'ends' ? goOn.promise : new Promise(() => undefined));
-      return { namespace: { name, labels: {} } };
-    },
+  test('the server behind that stops lets a call end that was passed to it, and cuts it when that takes too long', async () => {
+    const goOn = Promise.withResolvers<void>();
+    const began = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    serveNamespaces({
+      get: async (_ctx, { name }) => {
+        began[name === 'ends' ? 0 : 1]?.resolve();
+        await (name === 'ends' ? goOn.promise : new Promise(() => undefined));
+        return { namespace: { name, labels: {} } };
+      },
+    });
+    await listen();
+    const ask = (name: string): Promise<string | undefined> =>
+      toFront
+        .client(NamespacesService)
+        .get(newContext(), { name })
+        .then(({ namespace }) => namespace?.name);
+    const ends = ask('ends');
+    const hangs = expect(ask('hangs')).rejects.toMatchObject({ kind: local ? 'unavailable' : 'cancelled' });
+    await Promise.all(began.map(({ promise }) => promise));
+    const stopped = back.stop(300);
+    goOn.resolve();
+    expect(await ends).toBe('ends');
+    await hangs;
+    await stopped;
   });
-  await listen();
-  const ask = (name: string): Promise<string | undefined> =>
-    toFront
-      .client(NamespacesService)
-      .get(newContext(), { name })
-      .then(({ namespace }) => namespace?.name);
-  const ends = ask('ends');
-  const hangs = expect(ask('hangs')).rejects.toMatchObject({ kind: 'unavailable' });
-  await Promise.all(began.map(({ promise }) => promise));
-  const stopped = back.stop(300);
-  goOn.resolve();
-  expect(await ends).toBe('ends');
-  await hangs;
-  await stopped;
+
+  test('the server in front that stops ends streams that it passes on, and waits for the other calls', async () => {
+    const goOn = Promise.withResolvers<void>();
+    const began = Promise.withResolvers<void>();
+    serveNamespaces({
+      get: async (_ctx, { name }) => {
+        began.resolve();
+        await goOn.promise;
+        return { namespace: { name, labels: {} } };
+      },
+    });
+    back.addService(EventsService, {
+      publish: missing,
+      forward: missing,
+      subscribe: (ctx) => new Promise((_, reject) => ctx.signal.addEventListener('abort', () => reject(ctx.signal.reason as Error))),
+    });
+    await listen();
+    const call = toFront.client(NamespacesService).get(newContext(), { name: 'n' });
+    const stream = toFront.client(EventsService).subscribe(newContext(), { filters: [] });
+    await Promise.all([began.promise, stream.opened]);
+    const reading = (async () => {
+      for await (const _message of stream) throw new Error('no message was sent');
+    })();
+    let stopped = false;
+    const stop = front.stop(20_000).then(() => (stopped = true));
+    await expect(reading).rejects.toMatchObject({ kind: 'unavailable', message: expect.stringContaining('the service stops') as string });
+    expect(stopped).toBe(false);
+    goOn.resolve();
+    expect((await call).namespace?.name).toBe('n');
+    await stop;
+  });
 });

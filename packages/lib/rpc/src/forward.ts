@@ -49,7 +49,7 @@ export function forwardService(server: RpcServer, definition: ServiceDefinition,
   ]);
   const handlers = Object.entries(definition).map(([name, { path, requestStream, responseStream }]) => {
     const unary = !requestStream && !responseStream;
-    return [name, forwardTo(target, { path, unary }, via)];
+    return [name, forwardTo(target, { path, unary, stopping: server.stopping }, via)];
   });
   server.addRawService(Object.fromEntries(raw), Object.fromEntries(handlers) as UntypedServiceImplementation);
 }
@@ -57,9 +57,11 @@ export function forwardService(server: RpcServer, definition: ServiceDefinition,
 interface Passed {
   readonly path: string;
   readonly unary: boolean;
+  /** Of the server that passes it on: ends streams. */
+  readonly stopping: AbortSignal;
 }
 
-function forwardTo(target: Connection, { path, unary }: Passed, via: string): handleBidiStreamingCall<Buffer, Buffer> {
+function forwardTo(target: Connection, { path, unary, stopping }: Passed, via: string): handleBidiStreamingCall<Buffer, Buffer> {
   return (inbound) => {
     const metadata = withVia(passedOn(inbound.metadata), via);
     const near = unary ? target.nearby(path) : undefined;
@@ -83,7 +85,16 @@ function forwardTo(target: Connection, { path, unary }: Passed, via: string): ha
       inbound.once('drain', () => outbound.resume());
     });
     outbound.on('error', () => undefined); // told again as status
-    outbound.on('status', (end: StatusObject) => finish(inbound, end, target));
+    let told = false;
+    const stop = (): void => {
+      told = true;
+      inbound.emit('error', toStatus(unavailable(`${path} ended: the service stops`)));
+    };
+    if (!unary) stopping.addEventListener('abort', stop, { once: true });
+    outbound.on('status', (end: StatusObject) => {
+      stopping.removeEventListener('abort', stop);
+      if (!told) finish(inbound, end, target);
+    });
   };
 }
 

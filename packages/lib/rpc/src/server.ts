@@ -16,6 +16,7 @@ import { MAX_MESSAGE_BYTES } from './message-limit';
 import { DEFAULT_NAMESPACE } from './metadata-names';
 import type { CallObserver } from './observer';
 import { BACKLOG } from './backlog';
+import { OpenConnections } from './open-connections';
 import { type ListenPlace, publishSocket, retractSocket } from './private-socket';
 import { addReflection } from './reflection';
 import { type CallSurroundings, serveBidi, serveClientStream, serveServerStream, serveUnary } from './serve-call';
@@ -42,7 +43,7 @@ export interface AddOptions<D> {
 /** One gRPC server with health and reflection. `addService` everything, then `listen`. */
 export interface RpcServer {
   addService<D extends ServiceDefinition>(definition: D, handlers: Handlers<D>, options?: AddOptions<D>): void;
-  /** For pass-through: handlers in grpc-js's own form, see forwardService. */
+  /** For pass-through: handlers in grpc-js's own form, see forwardService. Their streams end by themselves when the server begins to stop. */
   addRawService(definition: ServiceDefinition, handlers: UntypedServiceImplementation): void;
   /** Serves on a unix socket that appears only when it listens. May be called for several paths. Default mode 0600. */
   listen(socketPath: string, mode?: number): Promise<void>;
@@ -50,6 +51,8 @@ export interface RpcServer {
   serveStream(stream: Duplex): void;
   /** What health says of the whole server; set to serving by listen. */
   setServing(serving: boolean): void;
+  /** Aborted when the server begins to stop. */
+  readonly stopping: AbortSignal;
   /** Refuses new work, ends streams and long calls, waits for the rest up to `graceMs`, then cuts. */
   stop(graceMs?: number): Promise<void>;
 }
@@ -75,7 +78,12 @@ export function createServer(options: ServerOptions): RpcServer {
   const sockets: string[] = [];
   const listeners: NetServer[] = [];
   // grpc-js itself listens at names only, never on a socket that was handed over.
-  const connections = server.createConnectionInjector(ServerCredentials.createInsecure());
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  const connections = new OpenConnections();
+  const take = (stream: Duplex): void => {
+    connections.add(stream);
+    injector.injectConnection(stream);
+  };
   const local = new LocalServer(around);
   const health = new HealthStatus();
 
@@ -102,13 +110,14 @@ export function createServer(options: ServerOptions): RpcServer {
     addRawService,
     async listen(socketPath, mode = 0o600) {
       await publishSocket(socketPath, mode, async (place) => {
-        listeners.push(await accept(place, (socket) => connections.injectConnection(socket)));
+        listeners.push(await accept(place, take));
       });
       sockets.push(socketPath);
       local.appear(socketPath);
       health.set(names, true);
     },
-    serveStream: (stream) => connections.injectConnection(stream),
+    serveStream: take,
+    stopping: stopping.signal,
     setServing: (serving) => health.set(names, serving),
     async stop(graceMs = 5000) {
       health.set(names, false);
@@ -119,8 +128,9 @@ export function createServer(options: ServerOptions): RpcServer {
       const cut = after(graceMs, () => {
         server.forceShutdown();
         local.cut();
+        connections.cut();
       });
-      await Promise.all([new Promise<void>((resolve) => server.tryShutdown(() => resolve())), local.idle()]);
+      await Promise.all([new Promise<void>((resolve) => server.tryShutdown(() => resolve())), connections.none(), local.idle()]);
       cut.cancel();
     },
   };

@@ -289,6 +289,29 @@ describe.each([
       expect(Date.now() - began).toBeLessThan(20_000);
     });
 
+    test('stop waits for calls that end, and cuts those that do not', async () => {
+      const goOn = Promise.withResolvers<void>();
+      const began = Promise.withResolvers<void>();
+      let begun = 0;
+      await serveNamespaces({
+        get: async (_ctx, { name }) => {
+          if (++begun === 2) began.resolve();
+          await (name === 'ends' ? goOn.promise : new Promise(() => undefined));
+          return { namespace: { name, labels: {} } };
+        },
+      });
+      const namespaces = connection.client(NamespacesService);
+      const ends = namespaces.get(newContext(), { name: 'ends' });
+      const hangs = expect(namespaces.get(newContext(), { name: 'hangs' })).rejects.toMatchObject({
+        kind: way === 'socket' ? 'cancelled' : 'unavailable',
+      });
+      await began.promise;
+      const stop = server.stop(500);
+      goOn.resolve();
+      expect((await ends).namespace?.name).toBe('ends');
+      await Promise.all([hangs, stop]);
+    });
+
     test('two-way streams', async () => {
       const none = async (): Promise<never> => refuse();
       server.addService(ContentService, {
