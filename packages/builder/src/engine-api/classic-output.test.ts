@@ -19,7 +19,7 @@ async function told(remove: boolean, use: (output: ClassicOutput) => Promise<unk
 }
 
 const known = () => Promise.resolve(true);
-const wish = { vertex: 'v', shown: true, expected: false, known: () => Promise.resolve(false) };
+const wish = { vertex: 'v', shown: true, expected: false, warnings: [], known: () => Promise.resolve(false) };
 
 test('output of a command stands between its first and its last line, errors in red', async () => {
   const run = (remove: boolean) =>
@@ -36,6 +36,15 @@ test('output of a command stands between its first and its last line, errors in 
     );
   expect(await run(true)).toBe(' ---> Running in ID\nout\n\u001b[91merr\n\u001b[0m ---> Removed intermediate container ID\n');
   expect(await run(false)).toBe(' ---> Running in ID\nout\n\u001b[91merr\n\u001b[0m');
+});
+
+test('what is said of its container stands before it', async () => {
+  const run = (): Promise<void> => Promise.resolve();
+  const text = await told(true, (output) => output.step({ ...wish, vertex: undefined, warnings: ['Look!'], run }));
+  expect(text).toBe(' ---> [Warning] Look!\n ---> Running in ID\n ---> Removed intermediate container ID\n');
+  expect(await told(true, (output) => output.step({ ...wish, vertex: undefined, warnings: ['Look!'], known, run }))).toBe(
+    ' ---> Using cache\n',
+  );
 });
 
 test('a step from the cache has no container, and neither has one that copies', async () => {

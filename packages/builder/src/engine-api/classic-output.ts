@@ -9,6 +9,7 @@ import type { ClassicTeller, StepWish } from '../frontend/dockerfile/classic/tel
 interface Current {
   readonly vertex: string;
   readonly shown: boolean;
+  readonly warnings: readonly string[];
   /** Its id; what is told has twelve digits of it. */
   readonly container: string;
   /** What was told before this moment is of another build's work; undefined where all is this one's. */
@@ -47,10 +48,11 @@ export class ClassicOutput implements ClassicTeller {
     return this.say(text);
   }
 
-  async step({ vertex, shown, expected, known, run }: StepWish): Promise<{ readonly cached: boolean }> {
+  async step({ vertex, shown, expected, warnings, known, run }: StepWish): Promise<{ readonly cached: boolean }> {
     const current: Current = {
       vertex: vertex ?? '',
       shown,
+      warnings,
       container: randomBytes(ID_BYTES).toString('hex'),
       since: expected ? new Date() : undefined,
       running: false,
@@ -115,7 +117,8 @@ export class ClassicOutput implements ClassicTeller {
   private async begin(current: Current): Promise<void> {
     if (current.running || !current.shown) return;
     current.running = true;
-    const said = this.say(` ---> Running in ${current.container.slice(0, SHORT)}\n`);
+    const warned = current.warnings.map((warning) => ` ---> [Warning] ${warning}\n`).join('');
+    const said = this.say(`${warned} ---> Running in ${current.container.slice(0, SHORT)}\n`);
     this.change(current, ['create', 'start']);
     await said;
   }

@@ -18,6 +18,7 @@ export { withoutNulls } from './nulls';
 export type { Compression } from './media-types';
 export { isConfig, isIndex, isLayer, isManifest, isNondistributable, layerCompression, mediaTypes } from './media-types';
 export { amd64Level, hostAmd64Level } from './amd64-level';
+export { foreignPlatform } from './foreign-platform';
 export type { Platform } from './platform';
 export { formatPlatform, hostPlatform, normalizePlatform, parsePlatform, platformEquals, runnable, selectPlatform } from './platform';
 export type { Reference } from './reference';

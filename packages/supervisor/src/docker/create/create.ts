@@ -7,7 +7,7 @@ import type { CreateRequest, CreateResponse } from '@gantry/api/gantry/engine/v1
 import { ContainerConfig, HostConfig } from '@gantry/api/gantry/engine/v1/types';
 import type { Mount } from '@gantry/api/containerd/types/types';
 import type { Image } from '@gantry/api/gantry/images/v1/images';
-import { type ImageContainerConfig, parseJson, parsePlatform } from '@gantry/oci';
+import { foreignPlatform, type ImageContainerConfig, parseJson, parsePlatform } from '@gantry/oci';
 import { type CallContext, derive, detached, invalidArgument, withDeadline } from '@gantry/rpc';
 import { isPlugin } from '@gantry/service/plugins';
 import { runSteps } from '../../core/journal';
@@ -20,7 +20,6 @@ import { applyDefaults } from './defaults';
 import { checkEndpoints } from './check-endpoints';
 import { createSteps } from './create-steps';
 import { leaseOf } from '../../core/remove/discard';
-import { foreignPlatform } from './foreign-platform';
 import { resolveImage } from './image';
 import { healthSettings } from '../health/health';
 import { withUnhealthyLabel } from '../health/on-failure';

@@ -4,11 +4,16 @@ import { classicTables, StoredSteps } from './known-steps';
 import { makeClassicFrontend } from './make-classic-frontend';
 import { type ClassicTeller, TELLER } from './teller';
 
+const warned: string[] = [];
 const teller: ClassicTeller = {
   text: () => Promise.resolve(),
   allow: () => undefined,
   image: () => Promise.resolve(),
-  step: async ({ run }) => (await run(), { cached: false }),
+  step: async ({ run, warnings }) => {
+    warned.push(...warnings);
+    await run();
+    return { cached: false };
+  },
 };
 const frontend = makeClassicFrontend({
   tellers: new Map([['t', teller]]),
@@ -27,4 +32,13 @@ test('a base that is here for another platform alone is taken where none was ask
   expect(await modes('FROM busybox\nENV A=1', { platform: 'linux/amd64' })).toEqual(['amd64 default', 'amd64 pull']);
   expect(await modes('FROM --platform=linux/amd64 busybox\nENV A=1')).toEqual(['amd64 default', 'amd64 pull']);
   expect(await modes('FROM busybox\nENV A=1', { platform: 'linux/arm64' })).toEqual(['arm64 default']);
+});
+
+test('a step on it is told with a warning', async () => {
+  warned.length = 0;
+  await modes('FROM busybox\nENV A=1\nENV B=2');
+  const other = expect.stringMatching(
+    /^The requested image's platform \(linux\/arm64\) does not match the detected host platform/,
+  ) as string;
+  expect(warned).toEqual(process.arch === 'arm64' ? [] : [other, other]);
 });

@@ -1,5 +1,5 @@
 import { type Definition, Op } from '@gantry/api/pb/ops';
-import { sha256 } from '@gantry/oci';
+import { foreignPlatform, type ImageConfig, sha256 } from '@gantry/oci';
 import { GantryError } from '@gantry/rpc';
 import { execFailureOf, withoutProcess } from '../../../ops/exec/failure';
 import type { SessionGroup } from '../../../session/session';
@@ -135,12 +135,14 @@ async function step(run: PlanRun, planned: Work, before: Before, last: boolean):
   const expected = command === undefined ? undefined : await recall(command);
   const anew = command !== undefined && expected === undefined;
   let former: KnownStep | undefined;
+  const foreign = await foreignImage(before.made);
   try {
     if (anew) teller.allow();
     const { cached: hit } = await teller.step({
       vertex: changes ? headOf(definition) : undefined,
       shown: name !== 'copy' && name !== 'add',
       expected: expected !== undefined,
+      warnings: foreign === undefined ? [] : [foreign],
       run: async () => {
         if (changes) ({ files, outcome } = await filesOf(run, made, anew));
       },
@@ -165,6 +167,12 @@ async function step(run: PlanRun, planned: Work, before: Before, last: boolean):
     if (planned.kind === 'step') await checkSources(run, planned.command.step, made);
     throw inWords(error, definition);
   }
+}
+
+/** What docker says of a container of this image where it is for another machine. */
+async function foreignImage({ image }: Made): Promise<string | undefined> {
+  const { os = '', architecture = '', variant = '' } = JSON.parse(image.toString()) as Partial<ImageConfig>;
+  return os === '' || architecture === '' ? undefined : foreignPlatform({ os, architecture, variant });
 }
 
 const definitionOf = ({ request }: PlanRun, { tree }: Made): Definition => marshal(tree, { platform: toPb(request.platform) });

@@ -16,6 +16,8 @@ export interface StepWish {
   readonly shown: boolean;
   /** An image of the step is known: what its vertex tells of earlier work, begun for a build that was cut off just now or goes on beside this one, is not this step's. */
   readonly expected: boolean;
+  /** What docker would say of a container of the step. */
+  readonly warnings: readonly string[];
   readonly run: () => Promise<void>;
   /** Whether what was made before counts, asked behind the work. */
   readonly known: () => Promise<boolean>;

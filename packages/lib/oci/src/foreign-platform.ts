@@ -1,7 +1,5 @@
-import { hostAmd64Level, hostPlatform, type Platform, platformEquals, runnable } from '@gantry/oci';
-
-/** As the images service tells it: no variant is an empty one. */
-export type ImagePlatform = Required<Pick<Platform, 'os' | 'architecture' | 'variant'>>;
+import { hostAmd64Level } from './amd64-level';
+import { hostPlatform, type Platform, platformEquals, runnable } from './platform';
 
 export interface Machine {
   readonly platform: Platform;
@@ -12,10 +10,10 @@ export interface Machine {
 const thisMachine: Machine = { platform: hostPlatform(), level: hostAmd64Level };
 
 /** What docker says of a container whose image is for another machine, where its client did not ask for that one; undefined where the image is for this one. */
-export async function foreignPlatform(image: ImagePlatform, { platform, level }: Machine = thisMachine): Promise<string | undefined> {
+export async function foreignPlatform(image: Platform, { platform, level }: Machine = thisMachine): Promise<string | undefined> {
   const isAmd64 = platform.architecture === 'amd64';
   const newest = isAmd64 ? await level() : 0;
-  const { os, architecture, variant } = image;
+  const { os, architecture, variant = '' } = image;
   const isOwnLevel = isAmd64 && architecture === 'amd64' && Number(/^v(\d)$/.exec(variant)?.[1] ?? Infinity) <= newest;
   const wanted: Platform = isOwnLevel ? { os, architecture } : { os, architecture, variant };
   if (runnable(platform).some((each) => platformEquals(each, wanted))) return undefined;
