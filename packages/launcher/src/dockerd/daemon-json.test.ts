@@ -5,6 +5,7 @@ import { readCommandLine } from './command-line';
 import { readDaemonJson } from './daemon-json';
 import { refuseForeignRoot } from './data-root';
 import { textLog } from './log-text';
+import { refuseTwoAddresses } from './make-plan';
 import { writePidFile } from './pid-file';
 import { readSettings, reloadSettings } from './settings';
 
@@ -101,7 +102,8 @@ test('every service takes what comes out, or refuses it', () => {
     ['bip6', 'fd00::1/64'],
   ] as const) {
     write({ bridge: 'br0', [key]: value });
-    expect(() => readSettings(flags())).toThrow(`You specified -b & --${key}, mutually exclusive options`);
+    const { plan } = readSettings(flags());
+    expect(() => refuseTwoAddresses(plan)).toThrow(`You specified -b & --${key}, mutually exclusive options`);
   }
   write({ bip: '10.9.8.1/24', 'fixed-cidr': '10.9.9.0/25' });
   expect(() => readSettings(flags())).toThrow('10.9.9.0/25');
@@ -145,9 +147,15 @@ test("a pid file keeps a second one out, a dead one's is replaced", () => {
   expect(readdirSync(dir)).not.toContain('docker.pid');
 });
 
-test("log lines look as dockerd's", () => {
+test.each([
+  [false, 'time="2026-01-02T03:04:05Z" level=warning msg="it failed" service=images n=3 error="no \\"such\\""\n'],
+  [
+    true,
+    `\x1b[33mWARN\x1b[0m[2026-01-02T03:04:05Z] ${'it failed'.padEnd(44)}  \x1b[33mservice\x1b[0m=images \x1b[33mn\x1b[0m=3 \x1b[33merror\x1b[0m="no \\"such\\""\n`,
+  ],
+])("log lines look as dockerd's, with colours: %s", (colours, line) => {
   const lines: string[] = [];
-  textLog((text) => lines.push(text)).write(
+  textLog((text) => lines.push(text), colours).write(
     JSON.stringify({
       level: 'warn',
       time: '2026-01-02T03:04:05Z',
@@ -158,5 +166,5 @@ test("log lines look as dockerd's", () => {
       msg: 'it failed',
     }),
   );
-  expect(lines).toEqual(['time="2026-01-02T03:04:05Z" level=warning msg="it failed" service=images n=3 error="no \\"such\\""\n']);
+  expect(lines).toEqual([line]);
 });

@@ -1,3 +1,4 @@
+import { isatty } from 'node:tty';
 import { errorText } from '@gantry/rpc';
 import {
   adoptInherited,
@@ -21,6 +22,7 @@ import { textLog } from './log-text';
 import { writePidFile } from './pid-file';
 import { overriddenProxies } from './proxies';
 import { configOfPlan } from './service-config';
+import { refuseTwoAddresses } from './make-plan';
 import { readSettings, reloadSettings, type Settings } from './settings';
 import { untilSignal } from './signals';
 
@@ -50,8 +52,9 @@ export async function dockerd(argv: readonly string[], version: string): Promise
 async function run(first: Settings, version: string): Promise<void> {
   const { plan } = first;
   let settings = first;
-  const options = plan.logFormat === 'json' ? {} : { destination: textLog() };
+  const options = plan.logFormat === 'json' ? {} : { destination: textLog(undefined, isatty(2) && !plan.rawLogs) };
   const logger = createLogger({ service: 'dockerd', version, level: plan.logLevel, ...options });
+  refuseTwoAddresses(plan);
   refuseForeignRoot(plan.root);
   const environment = readEnvironment();
   await adoptInherited(environment);

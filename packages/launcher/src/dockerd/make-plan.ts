@@ -50,9 +50,7 @@ export function makePlan({ flags, keys, certificates, resolvConf = '' }: Said): 
     [plan.bridge, ''],
     [plan.bridge6, '-v6'],
   ] as const) {
-    if (plan.bridgeDevice !== '' && address !== '')
-      throw invalidArgument(`You specified -b & --bip${suffix === '' ? '' : '6'}, mutually exclusive options. Please specify only one`);
-    plan.set('network', `bridge.subnet${suffix}`, address);
+    plan.set('network', `bridge.subnet${suffix}`, plan.bridgeDevice === '' ? address : '');
     plan.set('network', `bridge.range${suffix}`, range);
     plan.set('network', `bridge.gateway${suffix}`, gateway);
   }
@@ -61,6 +59,16 @@ export function makePlan({ flags, keys, certificates, resolvConf = '' }: Said): 
   if (folders !== undefined) for (const service of ['supervisor', 'build'] as const) plan.set(service, 'cdi-spec-dirs', folders);
   for (const tree of Object.values(plan.services)) Object.assign(tree, { 'log-level': plan.logLevel, root: plan.root, run: plan.run });
   return plan;
+}
+
+/** A bridge of the host's has addresses of its own. As dockerd has it, that is no fault of the options, but keeps the engine from starting. */
+export function refuseTwoAddresses({ bridgeDevice, bridge, bridge6 }: Pick<Plan, 'bridgeDevice' | 'bridge' | 'bridge6'>): void {
+  for (const [{ address }, name] of [
+    [bridge, 'bip'],
+    [bridge6, 'bip6'],
+  ] as const)
+    if (bridgeDevice !== '' && address !== '')
+      throw invalidArgument(`You specified -b & --${name}, mutually exclusive options. Please specify only one`);
 }
 
 const rank = ({ flag = '' }: DockerdOption): number => (FIRST.includes(flag) ? 0 : 1);

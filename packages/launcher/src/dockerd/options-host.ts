@@ -69,8 +69,8 @@ export const hostOptions: readonly DockerdOption[] = [
   }),
   both('raw-logs', {
     type: 'bool',
-    help: 'log without colours, as this one always does',
-    take: noted(() => 'logs never have colours here'),
+    help: 'log without colours on a terminal, too',
+    take: (plan, value) => void (plan.rawLogs = value === true),
   }),
   both('metrics-addr', { type: 'string', help: 'HOST:PORT of /metrics', take: as('gateway', 'metrics-address') }),
   both('live-restore', {

@@ -203,7 +203,6 @@ describe('the command line is read as dockerd reads it', () => {
     [['--debug=maybe'], 'invalid argument "maybe" for --debug'],
     [['--mtu', 'x'], 'invalid argument "x" for --mtu'],
     [['--label', 'a=1', '--label', 'a=2'], 'conflict labels for a=2 and a=1'],
-    [['--bridge', 'br0', '--bip', '10.1.1.1/24'], 'You specified -b & --bip, mutually exclusive options'],
     [['--add-runtime', 'runc=/x'], "runtime name 'runc' is reserved"],
   ])('%j is refused', (words, message) => expect(() => planOf(...words)).toThrow(message));
 });

@@ -18,6 +18,8 @@ export class Plan {
   pidFile = '/var/run/docker.pid';
   logLevel: LogLevel = 'info';
   logFormat: 'text' | 'json' = 'text';
+  /** No colours, though the log is a terminal. */
+  rawLogs = false;
   hosts: readonly string[] = [];
   tls: { verify: boolean; ca: string; cert: string; key: string; on: boolean } = { on: false, verify: false, ca: '', cert: '', key: '' };
   /** Bridge of the host's for the default network; empty: one of our own. */
