@@ -1,7 +1,8 @@
-import { type Family, formatAddress } from '../address/cidr';
+import type { Family } from '../address/cidr';
 import type { NetlinkConnection } from '../netlink/connection';
 import { isNetlinkError } from '../netlink/connection';
 import type { Request } from '../netlink/message';
+import { joinPorts, keyOfRange, type PortRange } from '../nft/port-ranges';
 import type { BridgeRules, PortRule, RulesetOptions } from '../nft/ruleset';
 import { addBridge, addPorts, installTable, removeBridge, removePorts, removeTable, TABLE_FAMILY } from '../nft/ruleset';
 import { getTable, transaction } from '../nft/transaction';
@@ -12,7 +13,7 @@ import { getTable, transaction } from '../nft/transaction';
  */
 export class OwnTable {
   readonly #bridges = new Map<string, BridgeRules>();
-  readonly #ports = new Map<string, readonly PortRule[]>();
+  readonly #ports = new Map<string, readonly PortRange[]>();
   #installed: readonly Family[] = [];
 
   constructor(
@@ -58,12 +59,13 @@ export class OwnTable {
 
   /** Translates the ports of an endpoint, in place of those that it had; what stays is not missing for a moment. */
   async publish(endpointId: string, rules: readonly PortRule[]): Promise<void> {
+    const ranges = joinPorts(rules);
     const before = byKey(this.#ports.get(endpointId) ?? []);
-    const after = byKey(rules);
-    if (rules.length === 0) this.#ports.delete(endpointId);
-    else this.#ports.set(endpointId, rules);
-    const gone = [...before].filter(([key]) => !after.has(key)).map(([, rule]) => rule);
-    const come = [...after].filter(([key]) => !before.has(key)).map(([, rule]) => rule);
+    const after = byKey(ranges);
+    if (ranges.length === 0) this.#ports.delete(endpointId);
+    else this.#ports.set(endpointId, ranges);
+    const gone = [...before].filter(([key]) => !after.has(key)).map(([, range]) => range);
+    const come = [...after].filter(([key]) => !before.has(key)).map(([, range]) => range);
     if (gone.length + come.length === 0) return;
     await this.#apply((family) => [...removePorts(family, this.options.table, gone), ...addPorts(family, this.options.table, come)]);
   }
@@ -115,17 +117,5 @@ export class OwnTable {
   }
 }
 
-/** Rules by what they say. */
-const byKey = (rules: readonly PortRule[]): Map<string, PortRule> =>
-  new Map(
-    rules.map((rule) => {
-      const { protocol, host, trusted, containerAddress, containerPort } = rule;
-      const way =
-        host === undefined
-          ? trusted === true
-            ? 'trusted'
-            : 'open'
-          : `${host.address === undefined ? '' : formatAddress(host.address)} ${host.port}`;
-      return [`${protocol} ${way} ${formatAddress(containerAddress)} ${containerPort}`, rule];
-    }),
-  );
+/** Ranges by what they say. */
+const byKey = (ranges: readonly PortRange[]): Map<string, PortRange> => new Map(ranges.map((range) => [keyOfRange(range), range]));

@@ -90,13 +90,13 @@ export function loadFromMap(map: string, key: number, into: number): Expression 
   return expression('lookup', [attribute.text(1, map), attribute.be32(2, key), attribute.be32(3, into)]);
 }
 
-/** DNAT to the address and port in registers; an IPv6 address has four. */
-export function translateDestination(family: 4 | 6, address: number, port: number): Expression {
+/** DNAT to the address and port in registers; an IPv6 address has four. Without a port that stays as it is. */
+export function translateDestination(family: 4 | 6, address: number, port?: number): Expression {
   return expression('nat', [
     attribute.be32(1, 1),
     attribute.be32(2, NAT_FAMILY[family]),
     attribute.be32(3, address),
-    attribute.be32(5, port),
+    ...(port === undefined ? [] : [attribute.be32(5, port)]),
   ]);
 }
 

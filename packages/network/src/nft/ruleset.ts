@@ -1,12 +1,13 @@
 /**
  * Gantry's own tables, one for each family. Their rules never change while it runs: what differs between networks and ports are set elements, so
- * publishing a port is one map element and the cost for a packet does not grow with their number.
+ * publishing a port, or a range of them that a container has by the same numbers, is one map element and the cost for a packet does not grow with their number.
  */
 import type { Address, Cidr, Family } from '../address/cidr';
 import { first, last, plus, toBytes } from '../address/cidr';
 import type { Request } from '../netlink/message';
 import { type Protocol, PROTOCOLS } from '../ports/port';
 import * as expression from './expression';
+import type { PortRange } from './port-ranges';
 import type { Element, SetShape } from './transaction';
 import { FAMILY, FIELD, addChain, addElements, addRule, addSet, addTable, deleteElements, deleteTable } from './transaction';
 
@@ -70,20 +71,27 @@ const NAME_LENGTH = 16;
 const setsOf = (family: Family) => {
   const { field, length } = LAYOUT[family];
   const target = { data: [field, FIELD.port], dataLength: length + 4 };
+  const atAddress = { key: [FIELD.protocol, field, FIELD.port], keyLength: length + 8 };
+  const [byAddress, byPort] = [{ ...atAddress, ranges: [1, length, 2] }, { key: [FIELD.protocol, FIELD.port], keyLength: 8, ranges: [1, 2] }];
+  const sameNumber = { data: [field], dataLength: length };
   return {
     bridges: { name: 'bridges', id: 1, key: [FIELD.interfaceName], keyLength: NAME_LENGTH },
     masquerade: { name: 'masquerade', id: 2, key: [FIELD.interfaceName], keyLength: NAME_LENGTH },
     internal: { name: 'internal', id: 3, key: [FIELD.interfaceName], keyLength: NAME_LENGTH },
     talking: { name: 'talking', id: 4, key: [FIELD.interfaceName, FIELD.interfaceName], keyLength: 2 * NAME_LENGTH },
     subnets: { name: 'subnets', id: 5, key: [field], keyLength: length, intervals: true },
-    ports: { name: 'ports', id: 6, key: [FIELD.protocol, field, FIELD.port], keyLength: length + 8, ...target },
+    ports: { name: 'ports', id: 6, ...atAddress, ...target },
     anyPorts: { name: 'any-ports', id: 7, key: [FIELD.protocol, FIELD.port], keyLength: 8, ...target },
     routed: { name: 'routed', id: 8, key: [FIELD.interfaceName], keyLength: NAME_LENGTH },
     unprotected: { name: 'unprotected', id: 10, key: [FIELD.interfaceName], keyLength: NAME_LENGTH },
     trusted: { name: 'trusted', id: 11, key: [FIELD.interfaceName, FIELD.interfaceName], keyLength: 2 * NAME_LENGTH },
-    trustedOpen: { name: 'trusted-open', id: 12, key: [FIELD.protocol, field, FIELD.port], keyLength: length + 8 },
+    trustedOpen: { name: 'trusted-open', id: 12, ...atAddress },
     sources: { name: 'sources', id: 13, key: [FIELD.interfaceName], keyLength: NAME_LENGTH, data: [field], dataLength: length },
-    open: { name: 'open', id: 9, key: [FIELD.protocol, field, FIELD.port], keyLength: length + 8 },
+    open: { name: 'open', id: 9, ...atAddress },
+    portRanges: { name: 'port-ranges', id: 14, ...byAddress, ...sameNumber },
+    anyPortRanges: { name: 'any-port-ranges', id: 15, ...byPort, ...sameNumber },
+    openRanges: { name: 'open-ranges', id: 16, ...byAddress },
+    trustedOpenRanges: { name: 'trusted-open-ranges', id: 17, ...byAddress },
   } as const satisfies Record<string, SetShape>;
 };
 
@@ -146,27 +154,26 @@ const destinationPortTo = (into: number): expression.Expression => expression.lo
 
 /** An exact host address goes before all addresses. */
 function translationRules(family: Family): expression.Expression[][] {
-  const { destination, length, registers } = LAYOUT[family];
-  const translate = expression.translateDestination(family, R0, register(registers));
-  const port = register(1 + registers);
+  const { registers } = LAYOUT[family];
+  const sets = SETS[family];
+  const [port, whole] = [register(registers), expression.translateDestination(family, R0)];
+  const exact = expression.translateDestination(family, R0, port);
+  const byPort = [protocolTo(R0), destinationPortTo(R1)];
   return [
-    [
-      ...toLocal,
-      ...leavesLink[family],
-      protocolTo(R0),
-      expression.loadPayload(expression.HEADER.network, destination, length, R1),
-      destinationPortTo(port),
-      expression.loadFromMap(SETS[family].ports.name, R0, R0),
-      translate,
-    ],
-    [
-      ...toLocal,
-      ...leavesLink[family],
-      protocolTo(R0),
-      destinationPortTo(R1),
-      expression.loadFromMap(SETS[family].anyPorts.name, R0, R0),
-      translate,
-    ],
+    [...byDestination(family), expression.loadFromMap(sets.ports.name, R0, R0), exact],
+    [...byDestination(family), expression.loadFromMap(sets.portRanges.name, R0, R0), whole],
+    [...byPort, expression.loadFromMap(sets.anyPorts.name, R0, R0), exact],
+    [...byPort, expression.loadFromMap(sets.anyPortRanges.name, R0, R0), whole],
+  ].map((rule) => [...toLocal, ...leavesLink[family], ...rule]);
+}
+
+/** Protocol, destination and its port, the key of most sets of ports. */
+function byDestination(family: Family): expression.Expression[] {
+  const { destination, length, registers } = LAYOUT[family];
+  return [
+    protocolTo(R0),
+    expression.loadPayload(expression.HEADER.network, destination, length, R1),
+    destinationPortTo(register(1 + registers)),
   ];
 }
 
@@ -177,7 +184,6 @@ const NAMES = SETS[4];
 const CONTROL = { 4: 1, 6: 58 } as const;
 
 function forwardRules(family: Family, markBit: number): expression.Expression[][] {
-  const { destination, length, registers } = LAYOUT[family];
   const mark = [expression.loadMeta(expression.META.mark, R0), expression.setBits(R0, markBit), expression.storeMark(R0)];
   const marking = [input, output].map((name) => [...name, expression.inSet(NAMES.bridges.name, R0), ...mark]);
   return [
@@ -193,22 +199,14 @@ function forwardRules(family: Family, markBit: number): expression.Expression[][
       expression.compare(R0, 'equal', Buffer.from([CONTROL[family]])),
       accept,
     ],
-    [
-      protocolTo(R0),
-      expression.loadPayload(expression.HEADER.network, destination, length, R1),
-      destinationPortTo(register(1 + registers)),
-      expression.inSet(NAMES.open.name, R0),
-      accept,
-    ],
-    [
+    ...[NAMES.open, NAMES.openRanges].map(({ name: open }) => [...byDestination(family), expression.inSet(open, R0), accept]),
+    ...[NAMES.trustedOpen, NAMES.trustedOpenRanges].map(({ name: open }) => [
       ...inputAndOutput,
       expression.inSet(NAMES.trusted.name, R0),
-      protocolTo(R0),
-      expression.loadPayload(expression.HEADER.network, destination, length, R1),
-      destinationPortTo(register(1 + registers)),
-      expression.inSet(NAMES.trustedOpen.name, R0),
+      ...byDestination(family),
+      expression.inSet(open, R0),
       accept,
-    ],
+    ]),
     [...input, expression.inSet(NAMES.bridges.name, R0, true), ...output, expression.inSet(NAMES.unprotected.name, R0), accept],
     [...output, expression.inSet(NAMES.bridges.name, R0), drop],
   ];
@@ -276,15 +274,39 @@ const intervalOf = (subnet: Cidr): Element[] => [
   { key: toBytes(plus(last(subnet), 1n)), intervalEnd: true },
 ];
 
-const PORT_SETS = ['ports', 'anyPorts', 'open', 'trustedOpen'] as const satisfies readonly SetKey[];
+const PORT_SETS = [
+  'ports',
+  'anyPorts',
+  'open',
+  'trustedOpen',
+  'portRanges',
+  'anyPortRanges',
+  'openRanges',
+  'trustedOpenRanges',
+] as const satisfies readonly SetKey[];
+type PortSet = (typeof PORT_SETS)[number];
 
-function portElement({ host, trusted, protocol, containerAddress, containerPort }: PortRule): [(typeof PORT_SETS)[number], Element] {
+const RANGES = {
+  ports: 'portRanges',
+  anyPorts: 'anyPortRanges',
+  open: 'openRanges',
+  trustedOpen: 'trustedOpenRanges',
+} as const satisfies Partial<Record<PortSet, PortSet>>;
+
+function portElement({ host, trusted, protocol, containerAddress, containerPort, count }: PortRange): [PortSet, Element] {
   const by = Buffer.from([PROTOCOLS[protocol], 0, 0, 0]);
-  const [address, port] = [toBytes(containerAddress), padded(containerPort)];
-  if (host === undefined) return [trusted === true ? 'trustedOpen' : 'open', { key: Buffer.concat([by, address, port]) }];
-  const data = Buffer.concat([address, port]);
-  if (host.address === undefined) return ['anyPorts', { key: Buffer.concat([by, padded(host.port)]), data }];
-  return ['ports', { key: Buffer.concat([by, toBytes(host.address), padded(host.port)]), data }];
+  const address = toBytes(containerAddress);
+  const [set, where, first] =
+    host === undefined
+      ? ([trusted === true ? 'trustedOpen' : 'open', [by, address], containerPort] as const)
+      : host.address === undefined
+        ? (['anyPorts', [by], host.port] as const)
+        : (['ports', [by, toBytes(host.address)], host.port] as const);
+  const key = Buffer.concat([...where, padded(first)]);
+  if (count === 1)
+    return [set, host === undefined ? { key } : { key, data: Buffer.concat([address, padded(containerPort)]) }];
+  const keyEnd = Buffer.concat([...where, padded(first + count - 1)]);
+  return [RANGES[set], host === undefined ? { key, keyEnd } : { key, keyEnd, data: address }];
 }
 
 /** A port in a register of its own. */
@@ -298,7 +320,7 @@ function padded(port: number): Buffer {
 export function installTable(
   family: Family,
   options: RulesetOptions,
-  { bridges, ports }: { readonly bridges: readonly BridgeRules[]; readonly ports: readonly PortRule[] },
+  { bridges, ports }: { readonly bridges: readonly BridgeRules[]; readonly ports: readonly PortRange[] },
 ): Request[] {
   const { table } = options;
   const of = TABLE_FAMILY[family];
@@ -333,15 +355,15 @@ export function removeBridge(family: Family, table: string, bridge: BridgeRules)
 }
 
 /** Those of the rules that are the family's, by the set that they are in. */
-function portsBySet(family: Family, rules: readonly PortRule[]): [(typeof PORT_SETS)[number], Element[]][] {
+function portsBySet(family: Family, rules: readonly PortRange[]): [PortSet, Element[]][] {
   const all = rules.filter(({ containerAddress }) => containerAddress.family === family).map(portElement);
   return PORT_SETS.map((set) => [set, all.filter(([into]) => into === set).map(([, element]) => element)]);
 }
 
-export function addPorts(family: Family, table: string, rules: readonly PortRule[]): Request[] {
+export function addPorts(family: Family, table: string, rules: readonly PortRange[]): Request[] {
   return portsBySet(family, rules).flatMap(([set, list]) => addElements(TABLE_FAMILY[family], [table, NAMES[set].name], list));
 }
 
-export function removePorts(family: Family, table: string, rules: readonly PortRule[]): Request[] {
+export function removePorts(family: Family, table: string, rules: readonly PortRange[]): Request[] {
   return portsBySet(family, rules).flatMap(([set, list]) => deleteElements(TABLE_FAMILY[family], [table, NAMES[set].name], list));
 }

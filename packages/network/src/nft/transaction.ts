@@ -20,6 +20,7 @@ const BATCH_BEGIN = 16;
 const BATCH_END = 17;
 const SET_MAP = 8;
 const SET_INTERVAL = 4;
+const SET_CONCATENATED = 128;
 const ELEMENT_INTERVAL_END = 1;
 
 export const FAMILY = { inet: 1, ip: 2, ip6: 10 } as const;
@@ -137,6 +138,8 @@ export interface SetShape {
   readonly dataLength?: number;
   /** Elements are the edges of intervals. */
   readonly intervals?: boolean;
+  /** Each field of a key may be a range: the bytes of each, which a key pads to words. */
+  readonly ranges?: readonly number[];
 }
 
 /** libnftables' note that a key's bytes are in host order, without which it prints an interface name as empty. */
@@ -144,22 +147,32 @@ const HOST_ORDER_KEY = Buffer.from([0, 4, 1, 0, 0, 0]);
 
 const typeOf = (fields: readonly number[]): number => fields.reduce((type, field) => (type << 6) | field, 0);
 
+const flagsOf = ({ data, intervals, ranges }: SetShape): number =>
+  (data === undefined ? 0 : SET_MAP) |
+  (intervals === true ? SET_INTERVAL : 0) |
+  (ranges === undefined ? 0 : SET_INTERVAL | SET_CONCATENATED);
+
+const fieldOf = (length: number): Buffer => attribute.nested(1, [attribute.be32(1, length)]);
+
 export function addSet(family: Family, table: string, set: SetShape): Request {
   const attributes = [
     attribute.text(1, table),
     attribute.text(2, set.name),
-    attribute.be32(3, (set.data === undefined ? 0 : SET_MAP) | (set.intervals === true ? SET_INTERVAL : 0)),
+    attribute.be32(3, flagsOf(set)),
     attribute.be32(4, typeOf(set.key)),
     attribute.be32(5, set.keyLength),
     attribute.be32(10, set.id),
   ];
   if (set.key.length === 1 && set.key[0] === FIELD.interfaceName) attributes.push(attribute.raw(13, HOST_ORDER_KEY));
+  if (set.ranges !== undefined) attributes.push(attribute.nested(9, [attribute.nested(2, set.ranges.map(fieldOf))]));
   if (set.data !== undefined) attributes.push(attribute.be32(6, typeOf(set.data)), attribute.be32(7, set.dataLength ?? 0));
   return message(MESSAGE.newSet, FLAG.create, family, attributes, `create nft set "${table}/${set.name}"`);
 }
 
 export interface Element {
   readonly key: Buffer;
+  /** Last key of a range. */
+  readonly keyEnd?: Buffer;
   readonly data?: Buffer;
   /** First key behind an interval. */
   readonly intervalEnd?: boolean;
@@ -180,6 +193,7 @@ function elements(
   for (let at = 0; at < list.length; at += ELEMENTS_PER_MESSAGE) {
     const entries = list.slice(at, at + ELEMENTS_PER_MESSAGE).map((element) => {
       const parts = [attribute.nested(1, [attribute.raw(1, element.key)])];
+      if (element.keyEnd !== undefined) parts.push(attribute.nested(10, [attribute.raw(1, element.keyEnd)]));
       if (element.data !== undefined) parts.push(attribute.nested(2, [attribute.raw(1, element.data)]));
       if (element.intervalEnd === true) parts.push(attribute.be32(3, ELEMENT_INTERVAL_END));
       return attribute.nested(1, parts);
