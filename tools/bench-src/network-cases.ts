@@ -8,7 +8,7 @@ import { timed } from './measure';
 /** What networks cost: many published ports, names, the bridge's part of a run, many containers on one network. */
 
 const PORTS = 1000;
-const PUBLISHED = `20000-${20000 + PORTS - 1}:1000-${1000 + PORTS - 1}`;
+const PUBLISHED = `20000-${20000 + PORTS - 1}:20000-${20000 + PORTS - 1}`;
 const LOOKUPS = 10_000;
 const AT_ONCE = 50;
 const NETWORK = 'bench-network';
@@ -49,13 +49,9 @@ ask();
 
 async function lookUps(engine: Engine): Promise<number> {
   const pid = await must(engine, 'inspect', '-f', '{{.State.Pid}}', 'bench-asker');
-  const asked = await engine.onHost(
-    'nsenter',
-    [`--net=/proc/${pid}/ns/net`, pinnedNode, '-e', ASKER, 'bench-answerer', String(LOOKUPS)],
-    {
-      timeout: 600_000,
-    },
-  );
+  const asked = await engine.onHost('nsenter', [`--net=/proc/${pid}/ns/net`, pinnedNode, '-e', ASKER, 'bench-answerer', String(LOOKUPS)], {
+    timeout: 600_000,
+  });
   if (asked.code !== 0) throw new Error(`${engine.kind}: ${asked.stderr}`);
   return Number(asked.stdout);
 }

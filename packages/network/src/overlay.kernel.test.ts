@@ -114,6 +114,24 @@ if (lacking !== undefined) process.stderr.write(`skipped: networks of several en
     await eventually(() => ping(one, ipAddress));
   }, 180_000);
 
+  it('leaves nothing on a host whose sandboxes died, with the service or while it was away', async () => {
+    await world.start('  lease: 600\nsweep-interval: 1\n');
+    [a, b] = world.engines as [TestEngine, TestEngine];
+    await create(a);
+    const [one, two] = [newId(), newId()];
+    await a.join(await sandbox(), { sandboxId: one, containerName: 'one' });
+    await a.client.releaseSandbox(context(), { sandboxId: one });
+    await eventually(async () => expect(await a.links()).toBe(''));
+
+    await a.join(await sandbox(), { sandboxId: two, containerName: 'two' });
+    expect(await a.links()).toMatch(/^ov-[^]*^vx-/m);
+    await a.kill();
+    await a.start();
+    await a.client.reconcile(context(), { sandboxes: [], owner: '' });
+    await eventually(async () => expect(await a.links()).toBe(''));
+    await a.join(await sandbox(), { containerName: 'three' });
+  }, 180_000);
+
   it('gives no address twice, whoever is asked', async () => {
     await start();
     await create(a, { pools: [{ subnet: '10.77.0.0/26', gateway: '', ipRange: '', auxAddresses: {}, configured: true }] });

@@ -56,7 +56,7 @@ asRoot('ports, networks and foreign firewalls on a real kernel', () => {
     });
     expect(
       world.host.nft('list', 'chain', 'ip', world.host.nft('list', 'tables').split(/\s+/)[2] ?? '', 'publish').split('\n').length,
-    ).toBeLessThan(10);
+    ).toBeLessThan(12);
     await world.service.client.releaseSandbox(context(), { sandboxId });
   });
 

@@ -32,12 +32,15 @@ export {
 } from './constants';
 export { sendDatagram } from './datagram';
 export { dropAllPackets } from './drop-filter';
+export { endSignals, FirstReads, signalReads } from './first-reads';
 export { makedev, syscalls } from './linux-syscalls';
 export { splitMountOptions } from './mount-words';
 export type { MountInfo } from './mountinfo';
 export { mountOf, mountPointsBelow, parseMountInfo, readMountInfo } from './mountinfo';
 export type { NamespaceHandle } from './namespace';
 export { inNetworkNamespace } from './namespace';
+export type { ParkedSocket } from './parked-sockets';
+export { ParkedSockets } from './parked-sockets';
 export { addressText, inetAddress, netlinkAddress, unixAddress } from './socket-address';
 export { errnoName, hasCode, SyscallError } from './syscall-error';
 export type { AsyncSyscalls, Fd, FileStatus, FileTimes, FsStatus, MountAttributes, OpenHow, Rlimit, Syscalls } from './syscalls';

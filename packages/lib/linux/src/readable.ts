@@ -1,8 +1,4 @@
-import { F } from './constants';
-import { syscalls } from './linux-syscalls';
-
-const SIGURG = 23;
-const O_ASYNC = 0o20000;
+import { signalReads } from './first-reads';
 
 /**
  * Calls back when something comes in on a descriptor that Node cannot wait for by itself (a netlink socket): the kernel sends a signal, which is ignored where nobody
@@ -10,9 +6,7 @@ const O_ASYNC = 0o20000;
  */
 export function onReadable(fd: number, tell: () => void): () => void {
   process.on('SIGURG', tell);
-  syscalls.fcntl(fd, F.SETOWN, process.pid);
-  syscalls.fcntl(fd, F.SETSIG, SIGURG);
-  syscalls.fcntl(fd, F.SETFL, syscalls.fcntl(fd, F.GETFL, 0) | O_ASYNC);
+  signalReads(fd);
   return () => {
     process.off('SIGURG', tell);
   };

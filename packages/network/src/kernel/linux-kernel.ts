@@ -2,14 +2,14 @@ import { createSocket } from 'node:dgram';
 import { closeSync, constants, existsSync, fstatSync, openSync, readFileSync, statSync, write as writeFile, writeFileSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { promisify } from 'node:util';
-import { NETLINK, NetlinkSocket, SOL, inNetworkNamespace, onReadable, syscalls } from '@gantry/linux';
+import { NETLINK, NetlinkSocket, ParkedSockets, SOL, inNetworkNamespace, onReadable, syscalls } from '@gantry/linux';
 import type { FirewallNews } from '../firewall/monitor';
 import type { NetlinkPort } from '../netlink/connection';
 import type { Protocol, RelayedProtocol } from '../ports/port';
 import type { HeldPort, PortTarget } from '../ports/publisher';
-import { relayTcp, relayUdp } from '../ports/relay';
 import type { Configuring, DatagramHandler, Namespace, NamespaceListeners, NetworkKernel } from './kernel';
 import { connectInside } from './connect-inside';
+import { SleepingRelays } from './sleeping-relays';
 import { bindSocket } from './sockets';
 
 const write = promisify(writeFile);
@@ -19,12 +19,13 @@ const NFTABLES_NEWS = 1 << 6;
 const SO_SNDBUFFORCE = 32;
 /** Enough for a transaction with tens of thousands of map elements. */
 const SEND_BUFFER = 8 * 1024 * 1024;
-const RELAYS = { tcp: relayTcp, udp: relayUdp } as const;
 const DEFAULT_EPHEMERAL: readonly [number, number] = [32768, 60999];
 
 /** The running kernel. The host's namespace is the one that the process is in. */
 export class LinuxKernel implements NetworkKernel {
   readonly #boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim().slice(0, 8);
+  readonly #parked = new ParkedSockets();
+  readonly #relays = new SleepingRelays(this.#parked);
   #ephemeral: readonly [number, number] | undefined;
 
   netlink(protocol: 'route' | 'netfilter', namespace?: Namespace): NetlinkPort {
@@ -136,12 +137,11 @@ export class LinuxKernel implements NetworkKernel {
   }
 
   hold(protocol: Protocol, ip: string, port: number): HeldPort {
-    const { fd } = bindSocket(protocol, { host: ip, port }, { deaf: true });
-    return { close: () => syscalls.close(fd) };
+    return this.#parked.park(bindSocket(protocol, { host: ip, port }, { deaf: true }).fd);
   }
 
-  relay(protocol: RelayedProtocol, listen: PortTarget, target: PortTarget): Promise<HeldPort> {
-    return RELAYS[protocol](listen, target);
+  relay(protocol: RelayedProtocol, listen: PortTarget, target: PortTarget): HeldPort {
+    return this.#relays.listen(protocol, listen, target);
   }
 
   ephemeralRange(): readonly [number, number] {

@@ -72,7 +72,10 @@ const setsOf = (family: Family) => {
   const { field, length } = LAYOUT[family];
   const target = { data: [field, FIELD.port], dataLength: length + 4 };
   const atAddress = { key: [FIELD.protocol, field, FIELD.port], keyLength: length + 8 };
-  const [byAddress, byPort] = [{ ...atAddress, ranges: [1, length, 2] }, { key: [FIELD.protocol, FIELD.port], keyLength: 8, ranges: [1, 2] }];
+  const [byAddress, byPort] = [
+    { ...atAddress, ranges: [1, length, 2] },
+    { key: [FIELD.protocol, FIELD.port], keyLength: 8, ranges: [1, 2] },
+  ];
   const sameNumber = { data: [field], dataLength: length };
   return {
     bridges: { name: 'bridges', id: 1, key: [FIELD.interfaceName], keyLength: NAME_LENGTH },
@@ -303,8 +306,7 @@ function portElement({ host, trusted, protocol, containerAddress, containerPort,
         ? (['anyPorts', [by], host.port] as const)
         : (['ports', [by, toBytes(host.address)], host.port] as const);
   const key = Buffer.concat([...where, padded(first)]);
-  if (count === 1)
-    return [set, host === undefined ? { key } : { key, data: Buffer.concat([address, padded(containerPort)]) }];
+  if (count === 1) return [set, host === undefined ? { key } : { key, data: Buffer.concat([address, padded(containerPort)]) }];
   const keyEnd = Buffer.concat([...where, padded(first + count - 1)]);
   return [RANGES[set], host === undefined ? { key, keyEnd } : { key, keyEnd, data: address }];
 }

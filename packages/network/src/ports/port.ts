@@ -36,7 +36,7 @@ export const isRouted = ({ hostPort }: Pick<PublishedPort, 'hostPort'>): boolean
 export const keyOfPort = ({ protocol, containerPort, hostIp, hostPort }: PublishedPort): string =>
   `${protocol} ${hostIp} ${hostPort} ${containerPort}`;
 
-/** More than this in one request is refused: each costs a descriptor. */
+/** More than this in one request is refused: each costs a socket of the kernel's. */
 export const MAX_PORTS = 16384;
 
 /** `0.0.0.0:80` or `[::]:80`, as Go prints it. */

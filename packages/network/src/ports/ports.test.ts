@@ -15,8 +15,8 @@ class FakeHost implements HostPorts {
     return { close: () => void this.held.delete(key) };
   }
 
-  relay(protocol: string, listen: { address: string; port: number }): Promise<HeldPort> {
-    return Promise.resolve(this.hold(protocol, listen.address, listen.port));
+  relay(protocol: string, listen: { address: string; port: number }): HeldPort {
+    return this.hold(protocol, listen.address, listen.port);
   }
 
   ephemeralRange = (): readonly [number, number] => [40000, 40003];

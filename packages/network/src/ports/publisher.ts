@@ -29,8 +29,8 @@ export const isTranslated = (hostIp: string, { address, address6 }: TargetAddres
 export interface HostPorts {
   /** Occupies a port without ever answering on it; nf_tables translates its packets before they get there. Throws an error with an errno `code`. */
   hold(protocol: Protocol, ip: string, port: number): HeldPort;
-  /** Serves a port by relaying to the target: the kernel cannot translate between families and from [::1], or shall not translate at all. Rejects with an error with an errno `code`. */
-  relay(protocol: RelayedProtocol, listen: PortTarget, target: PortTarget): Promise<HeldPort>;
+  /** Serves a port by relaying to the target: the kernel cannot translate between families and from [::1], or shall not translate at all. Throws an error with an errno `code`. */
+  relay(protocol: RelayedProtocol, listen: PortTarget, target: PortTarget): HeldPort;
   /** First and last of the ports that any wish may get. */
   ephemeralRange(): readonly [number, number];
   /** False when the host has no IPv6: "all addresses" means IPv4 then. */
@@ -99,7 +99,7 @@ export class PortPublisher {
     const found = new Map<PortWish, readonly Occupied[]>();
     try {
       // Who wants one port before who takes any: the latter goes round what is taken.
-      for (const wish of [...wishes].sort((a, b) => freedom(a) - freedom(b))) found.set(wish, await this.#satisfy(wish, options));
+      for (const wish of [...wishes].sort((a, b) => freedom(a) - freedom(b))) found.set(wish, this.#satisfy(wish, options));
     } catch (error) {
       this.#undo([...found.values()].flat());
       const lost = await this.#again(endpoint.id, left, dropped, options);
@@ -138,7 +138,7 @@ export class PortPublisher {
     const lost: PublishedPort[] = [];
     for (const port of ports) {
       try {
-        all.push(await this.#occupy(port, target));
+        all.push(this.#occupy(port, target));
       } catch {
         lost.push(port);
       }
@@ -156,7 +156,7 @@ export class PortPublisher {
     for (const id of [...this.#held.keys()]) this.release(id);
   }
 
-  async #satisfy(wish: PortWish, options: PublishOptions): Promise<readonly Occupied[]> {
+  #satisfy(wish: PortWish, options: PublishOptions): readonly Occupied[] {
     const all = this.#addressesOf(wish.hostIp === '' ? options.defaultIp : wish.hostIp, wish.protocol, options);
     const { protocol, containerPort } = wish;
     const open = all
@@ -168,7 +168,7 @@ export class PortPublisher {
     for (const hostPort of this.#candidates(wish)) {
       const done: Occupied[] = [];
       try {
-        for (const hostIp of ips) done.push(await this.#occupy({ protocol, containerPort, hostIp, hostPort }, options));
+        for (const hostIp of ips) done.push(this.#occupy({ protocol, containerPort, hostIp, hostPort }, options));
         return [...done, ...open].sort((a, b) => familyOf(a.port.hostIp) - familyOf(b.port.hostIp));
       } catch (error) {
         this.#undo(done);
@@ -202,7 +202,7 @@ export class PortPublisher {
     }
   }
 
-  async #occupy(port: PublishedPort, target: TargetAddresses): Promise<Occupied> {
+  #occupy(port: PublishedPort, target: TargetAddresses): Occupied {
     if (isRouted(port)) return { port };
     const where = hostAndPort(port.hostIp, port.hostPort);
     if (!this.#book.reserve(port.protocol, port.hostIp, port.hostPort))
@@ -211,7 +211,7 @@ export class PortPublisher {
       const relayed = this.#relayed(port, target);
       const held =
         relayed !== undefined
-          ? await this.host.relay(
+          ? this.host.relay(
               relayed,
               { address: port.hostIp, port: port.hostPort },
               { address: isIPv6(port.hostIp) && target.address6 !== '' ? target.address6 : target.address, port: port.containerPort },

@@ -7,8 +7,8 @@ const MAX_PEERS = 1024;
 const CONNECT_TIMEOUT_MS = 10_000;
 const UDP_IDLE_MS = 90_000;
 
-/** Accepts TCP and joins each connection with one to the target, half-closes included. */
-export function relayTcp(listen: PortTarget, target: PortTarget): Promise<HeldPort> {
+/** Accepts TCP at a socket that listens, and joins each connection with one to the target, half-closes included. */
+export function relayTcp(fd: number, target: PortTarget): HeldPort {
   const open = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (client) => {
     const upstream = connect({ host: target.address, port: target.port, allowHalfOpen: true });
@@ -29,24 +29,19 @@ export function relayTcp(listen: PortTarget, target: PortTarget): Promise<HeldPo
     }
   });
   server.maxConnections = MAX_PEERS;
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ host: listen.address, port: listen.port, ipv6Only: isIPv6(listen.address) }, () => {
-      server.off('error', reject);
-      server.on('error', () => undefined);
-      resolve({
-        close: () => {
-          server.close();
-          for (const socket of open) socket.destroy();
-        },
-      });
-    });
-  });
+  server.on('error', () => undefined);
+  server.listen({ fd });
+  return {
+    close: () => {
+      server.close();
+      for (const socket of open) socket.destroy();
+    },
+  };
 }
 
-/** Relays UDP: one upstream socket a client, forgotten when idle. */
-export function relayUdp(listen: PortTarget, target: PortTarget): Promise<HeldPort> {
-  const server = isIPv6(listen.address) ? createSocket({ type: 'udp6', ipv6Only: true }) : createSocket('udp4');
+/** Relays UDP that comes in at a bound socket of the family: one upstream socket a client, forgotten when idle. */
+export function relayUdp(fd: number, family: 4 | 6, target: PortTarget): HeldPort {
+  const server = createSocket(family === 6 ? 'udp6' : 'udp4');
   const peers = new Map<string, UdpSocket>();
   const timers = new Map<string, NodeJS.Timeout>();
 
@@ -75,17 +70,12 @@ export function relayUdp(listen: PortTarget, target: PortTarget): Promise<HeldPo
   };
   server.on('message', (message, client) => upstreamOf(client)?.send(message, target.port, target.address));
 
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.bind({ address: listen.address, port: listen.port, exclusive: true }, () => {
-      server.off('error', reject);
-      server.on('error', () => undefined);
-      resolve({
-        close: () => {
-          for (const key of [...peers.keys()]) forget(key);
-          server.close();
-        },
-      });
-    });
-  });
+  server.on('error', () => undefined);
+  server.bind({ fd, exclusive: true });
+  return {
+    close: () => {
+      for (const key of [...peers.keys()]) forget(key);
+      server.close();
+    },
+  };
 }

@@ -73,7 +73,7 @@ export class OverlayDriver implements NetworkDriver {
   async ensure(network: NetworkRecord): Promise<void> {
     if (this.#planned.has(network.id)) await this.#cluster().confirm(sharedNetwork(network));
     this.#planned.delete(network.id);
-    if (this.parts.endpoints(network.id).length > 0) await this.#locks.run(network.id, () => this.#up(network));
+    await this.#locks.run(network.id, () => (this.parts.endpoints(network.id).length > 0 ? this.#up(network) : this.#rest(network)));
   }
 
   async remove(network: NetworkRecord): Promise<void> {
@@ -179,6 +179,12 @@ export class OverlayDriver implements NetworkDriver {
     if (local === undefined) throw failedPrecondition(`overlay.advertise: "${address}" is no address`);
     await vxlans.ensure({ name: vxlanOf(network.id), vni: network.vni ?? 0, local, port, mtu }, device);
     await this.#tell(network.id);
+  }
+
+  /** What the network still has here of endpoints whose sandboxes died, under this service or before it, goes: nobody came meanwhile. */
+  async #rest(network: NetworkRecord): Promise<void> {
+    if (this.#usersOf(network).size > 0) return;
+    for (const name of [network.device ?? '', vxlanOf(network.id)]) if (await this.parts.exists(name)) return this.#down(network);
   }
 
   async #down(network: NetworkRecord): Promise<void> {
