@@ -12,7 +12,7 @@ import { Removals } from '../snapshots/removals';
 import { WatchedDatabase } from '../testing/watched-database';
 import { LeaseTable } from './leases';
 
-/** Which of the store's writes wait for the disk. */
+// Which of the store's writes wait for the disk.
 
 let folder: string;
 let db: WatchedDatabase;

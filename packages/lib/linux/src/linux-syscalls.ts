@@ -132,10 +132,10 @@ const async: AsyncSyscalls = {
   close: async (fd) => void (await c.close.async(undefined, fd)),
 };
 
-/** The real kernel. Importing costs nothing: the FFI module is loaded with the first call. */
 /** More than any number of unlucky moments in a row, so that a bug does not spin for ever. */
 const OPENAT2_TRIES = 1000;
 
+/** The real kernel. Importing costs nothing: the FFI module is loaded with the first call. */
 export const syscalls: Syscalls & { readonly async: AsyncSyscalls } = {
   async,
   mount: (source, target, type, flags, data) => void c.mount(target, source, target, type, flags, data),

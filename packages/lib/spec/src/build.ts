@@ -39,8 +39,7 @@ export interface SpecInput {
   readonly cgroupVersion: 1 | 2;
   /** Undefined: the host's user namespace. */
   readonly remap?: SpecRemap | undefined;
-  /** Docker's default seccomp profile. */
-  /** The profile of containers that name none. */
+  /** The profile of containers that name none: Docker's default one, unless another was configured. */
   readonly defaultSeccomp: SeccompProfile | 'unconfined';
   /** The AppArmor profile of its processes; undefined: none. */
   readonly apparmorProfile?: string | undefined;

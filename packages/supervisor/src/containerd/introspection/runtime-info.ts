@@ -20,7 +20,6 @@ export interface DescribeNeeds {
 
 /** Milliseconds that a runtime may take for its answer. */
 const ANSWER_MS = 10_000;
-/** runtime-spec's features document, which travels as JSON. */
 
 /**
  * Asks the runtime that a task with these options would get: a shim by `-info`, a runc-like binary by `features`. A binary that does not know

@@ -49,7 +49,6 @@ type Needs = Uses<{
 const READY_MS = 2000;
 /** Milliseconds that an inspect waits for the word on a process that has ended. */
 const END_MS = 2000;
-/** Type URL of an OCI Process (JSON) in Task.Exec, containerd's. */
 
 /** POST /containers/{id}/exec. */
 export async function createExec(engine: Needs, _ctx: CallContext, request: ExecCreateRequest): Promise<ExecCreateResponse> {

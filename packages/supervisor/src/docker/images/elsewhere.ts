@@ -1,9 +1,10 @@
 import type { AdoptRequest, ImagesServiceService } from '@gantry/api/gantry/images/v1/images';
 import { type CallContext, isErrorOf, type ServiceClient } from '@gantry/rpc';
 
-/** from: the namespace whose images docker takes over where it has none of that name; empty: of none. */
-
-/** Looks at an image of docker's, else at the one that a run would take over: by a look nothing is. */
+/**
+ * Looks at an image of docker's, else at the one that a run would take over: by a look nothing is. from: the namespace whose images docker takes over where it has
+ * none of that name; empty: of none.
+ */
 export function looked<T>(ctx: CallContext, from: string, look: (where: CallContext) => Promise<T>): Promise<T> {
   return look(ctx).catch((error: unknown) => instead(error, from, () => look({ ...ctx, namespace: from })));
 }

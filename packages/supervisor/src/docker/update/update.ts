@@ -30,7 +30,6 @@ const LIMITS = [
   'MemorySwap',
   'NanoCpus',
 ] as const;
-/** Type URL of LinuxResources (JSON) in Task.Update, containerd's. */
 
 /** A limit of the CPU is told in one way only, and a container that removes itself cannot be restarted. */
 function refuseConflicts(id: string, present: HostConfig, asked: HostConfig): void {
