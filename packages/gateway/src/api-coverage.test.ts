@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BuildServiceService } from '@gantry/api/gantry/build/v1/build';
 import { ContainersServiceService } from '@gantry/api/gantry/engine/v1/containers';
+import { EnginePluginsServiceService } from '@gantry/api/gantry/engine/v1/plugins';
 import {
   EngineImagesServiceService,
   EngineNetworksServiceService,
@@ -42,6 +43,7 @@ beforeAll(async () => {
     images: empty(EngineImagesServiceService),
     networks: empty(EngineNetworksServiceService),
     volumes: empty(EngineVolumesServiceService),
+    plugins: empty(EnginePluginsServiceService),
     system: empty(SystemServiceService),
     builder: { build: empty(BuildServiceService), control: empty(ControlService) },
   };

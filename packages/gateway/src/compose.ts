@@ -1,6 +1,6 @@
 import { connect } from '@gantry/rpc';
 import type { Running, ServiceContext } from '@gantry/service';
-import { Plugins } from '@gantry/service/plugins';
+import { Plugins, withManaged } from '@gantry/service/plugins';
 import { Authorizer } from './authorization/authorizer';
 import { type GatewayConfig, listenAddresses, namedSockets, socketGroup, tlsFiles } from './config';
 import { engineOver } from './engine/engine';
@@ -19,7 +19,7 @@ export function compose(service: ServiceContext<GatewayConfig>): Running<Gateway
   // health and reflection
   const server = service.createServer();
   const observer = httpMetrics(service.metrics);
-  const authorizer = new Authorizer(new Plugins(config.plugins), config['authorization-plugins']);
+  const authorizer = new Authorizer(new Plugins(withManaged(config.plugins, run)), config['authorization-plugins']);
   const dispatcherOf = (socket?: string): Dispatcher =>
     new Dispatcher({
       router: new Router(routes),

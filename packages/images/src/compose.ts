@@ -12,7 +12,7 @@ import { TreesServiceService } from '@gantry/api/gantry/images/v1/trees';
 import { TreeProgram } from '@gantry/native';
 import { StreamBroker, type Logger } from '@gantry/rpc';
 import type { Running, ServiceContext } from '@gantry/service';
-import { Plugins } from '@gantry/service/plugins';
+import { Plugins, withManaged } from '@gantry/service/plugins';
 import { shownProxies } from '@gantry/registry';
 import { assemble } from './assemble';
 import { type ImagesConfig, proxySettings } from './config';
@@ -115,7 +115,7 @@ export function compose(service: ServiceContext<ImagesConfig>): Running<ImagesCo
   server.addService(
     VolumesServiceService,
     volumeHandlers({
-      volumes: new Volumes(volumes, new PluginVolumes(new Plugins(config.plugins)), logger),
+      volumes: new Volumes(volumes, new PluginVolumes(new Plugins(withManaged(config.plugins, service.run))), logger),
       snapshotter,
       native,
     }),

@@ -51,7 +51,7 @@ import { restore } from './operations/restore';
 import { readStatus } from './operations/status';
 import { Sweeper, sweepInterfaces } from './operations/sweep';
 import { Named } from './drivers/named';
-import { Plugins } from '@gantry/service/plugins';
+import { Plugins, withManaged } from '@gantry/service/plugins';
 import { PortPublisher } from './ports/publisher';
 import { NetworkStore } from './store/database';
 import type { DriverName } from './store/record';
@@ -86,7 +86,7 @@ export function assemble(context: Pick<NetworkContext, 'config' | 'data' | 'logg
   });
   const devices = new BridgeDevices(route, kernel, markOf(names.table));
   const engines = new Engines({ route, netfilter, table: names.table, logger });
-  const plugins = new Plugins(config.plugins);
+  const plugins = new Plugins(withManaged(config.plugins, config.run));
   const surroundings = (from: readonly AddressPool[]) =>
     readSurroundings({
       route,

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { LeasesService } from '@gantry/api/containerd/services/leases/v1/leases';
 import { connect, createTtrpcServer, newContext } from '@gantry/rpc';
 import type { Running, ServiceContext } from '@gantry/service';
+import { withManaged } from '@gantry/service/plugins';
 import { criOf, logOptions, networkOptions, runtimeTable, type SupervisorConfig } from './config';
 import { releaseOrphanLeases } from './containerd/containers/orphan-leases';
 import { imageEventSource } from './containerd/events/image-events';
@@ -18,6 +19,8 @@ import { countDecisions, type GuardNeeds, readScopes } from './docker/scopes';
 import { linkContainers, reloadAttributes } from './docker/system';
 import { engineSettings, factsOf } from './settings';
 import { Envelopes } from './core/events';
+import { ManagedPlugins, openPluginRecords, PluginFolders, PluginProcesses, pluginStores, sweepPlugins } from './docker/plugins';
+import { hostGoesDown } from './docker/stop/shutdown';
 import { DockerEvents, type EventBounds, followBuilder, openEventJournal, tellJournal } from './docker/events';
 import { Database } from './core/records';
 import { noteOom } from './containerd/tasks/oom-note';
@@ -79,13 +82,14 @@ export function compose(service: ServiceContext<SupervisorConfig>): Running<Supe
     logLinesDropped: countDropped(service.metrics.registry),
     defaultLog: { Type: config['log-driver'], Config: logOptions(config) },
   };
-  const settings = engineSettings(config, remap);
+  const folders = new PluginFolders({ data, run });
+  const settings = { ...engineSettings(config, remap), plugins: withManaged(config.plugins, run) };
   const containers = createContainersEngine(surroundings, settings);
   linkContainers(service.root, data);
   const facts = factsOf(service);
   // No default namespace: containerd's services must see that none was given.
   const server = service.createServer({ defaultNamespace: '' });
-  addContainerdFace(server, {
+  const face = addContainerdFace(server, {
     records,
     engineNamespace: config.namespace,
     sandboxes,
@@ -101,6 +105,15 @@ export function compose(service: ServiceContext<SupervisorConfig>): Running<Supe
     here: __dirname,
     bootId,
   });
+  const plugins = new ManagedPlugins({
+    records: openPluginRecords(db),
+    processes: new PluginProcesses({ face, folders, cgroupParent: config['cgroup-parent'] }),
+    folders,
+    stores: pluginStores(connections.images),
+    events,
+    logger,
+  });
+  let liveRestore = config['live-restore'];
   let scopes = readScopes(config['socket-scopes']);
   const guard: GuardNeeds = {
     scopes: () => scopes,
@@ -115,6 +128,7 @@ export function compose(service: ServiceContext<SupervisorConfig>): Running<Supe
     events,
     runtimes,
     containers,
+    plugins,
     connections,
     facts,
     build,
@@ -140,6 +154,7 @@ export function compose(service: ServiceContext<SupervisorConfig>): Running<Supe
       ensureNamespace(config.namespace);
       endSandboxesOfEarlierBoots({ records, sandboxes }, bootId);
       unpublish = publishRecordChanges(records, envelopes);
+      await plugins.start(); // containers may have volumes of theirs
       await containers.start();
       taskEvents.start();
       imageEvents.start();
@@ -147,12 +162,16 @@ export function compose(service: ServiceContext<SupervisorConfig>): Running<Supe
         logger.error({ err: error }, 'events of the builder are told no more'),
       );
       tidy();
+      sweepPlugins(plugins, stopping.signal).catch((error: unknown) => {
+        if (!stopping.signal.aborted) logger.warn({ err: error }, 'what plugins left that were being made was not all removed');
+      });
       await ttrpc.listen(`${service.socket()}.ttrpc`);
       await server.listen(service.socket());
     },
     async reload(changed) {
       runtimes.become(runtimeTable(changed));
       scopes = readScopes(changed['socket-scopes']);
+      liveRestore = changed['live-restore'];
       containers.change({ liveRestore: changed['live-restore'], shutdownTimeout: changed['shutdown-timeout'] });
       Object.assign(facts, factsOf({ ...service, config: changed }));
       events.emit({ type: 'daemon', action: 'reload', id: facts.id, attributes: reloadAttributes(changed) });
@@ -161,6 +180,7 @@ export function compose(service: ServiceContext<SupervisorConfig>): Running<Supe
       await Promise.all([server.stop(), ttrpc.stop()]);
       stopping.abort();
       await containers.stop();
+      await plugins.stop({ live: liveRestore && !(await hostGoesDown()) });
       await Promise.all([taskEvents.stop(), imageEvents.stop()]);
       unpublish();
       for (const connection of Object.values(connections)) connection.close();

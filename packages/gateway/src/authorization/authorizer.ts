@@ -1,5 +1,5 @@
 import { errorText, forbidden, internal } from '@gantry/rpc';
-import type { PluginClient, Plugins } from '@gantry/service/plugins';
+import { isDisabled, type PluginClient, type Plugins } from '@gantry/service/plugins';
 import type { AskedBefore, AskedAfter } from './asked';
 
 /** Docker's authorization plugins: each is asked of every request and of its answer, in their order, and all must allow. */
@@ -34,18 +34,24 @@ export class Authorizer {
   private async ask(method: string, asked: object): Promise<void> {
     for (const name of this.#names) {
       const answer = await this.answerOf(name, (client) => client.ask(method, asked));
+      if (answer === undefined) continue;
       const { Allow: allows, Msg: message } = answer;
       if (allows !== true) throw forbidden(`authorization denied by plugin ${name}: ${typeof message === 'string' ? message : ''}`);
     }
   }
 
+  /** Undefined: it is a managed plugin that was disabled, and is asked no more, as in dockerd, until the list is read anew. */
   private async answerOf(
     name: string,
     ask: (client: PluginClient) => Promise<Readonly<Record<string, unknown>>>,
-  ): Promise<Readonly<Record<string, unknown>>> {
+  ): Promise<Readonly<Record<string, unknown>> | undefined> {
     try {
       return await ask(await this.plugins.get(name, 'authz'));
     } catch (error) {
+      if (isDisabled(error)) {
+        this.#names = this.#names.filter((one) => one !== name);
+        return undefined;
+      }
       throw internal(`plugin ${name} failed with error: ${errorText(error)}`, { cause: error });
     }
   }

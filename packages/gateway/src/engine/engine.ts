@@ -1,4 +1,5 @@
 import { ContainersServiceService } from '@gantry/api/gantry/engine/v1/containers';
+import { EnginePluginsServiceService } from '@gantry/api/gantry/engine/v1/plugins';
 import {
   EngineImagesServiceService,
   EngineNetworksServiceService,
@@ -17,6 +18,7 @@ export interface EngineClients {
   readonly images: ServiceClient<typeof EngineImagesServiceService>;
   readonly networks: ServiceClient<typeof EngineNetworksServiceService>;
   readonly volumes: ServiceClient<typeof EngineVolumesServiceService>;
+  readonly plugins: ServiceClient<typeof EnginePluginsServiceService>;
   readonly system: ServiceClient<typeof SystemServiceService>;
   readonly builder: BuilderClients;
   /** What clients of this gateway are attached to. */
@@ -33,6 +35,7 @@ export function engineOver(connection: Connection, builder: Connection): EngineC
     images: connection.client(EngineImagesServiceService),
     networks: connection.client(EngineNetworksServiceService),
     volumes: connection.client(EngineVolumesServiceService),
+    plugins: connection.client(EnginePluginsServiceService),
     system: connection.client(SystemServiceService),
     builder: builderOver(builder),
     outputs: new Outputs(),

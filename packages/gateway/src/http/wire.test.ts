@@ -128,7 +128,7 @@ test('an operation that came later is refused before', async () => {
   expect([answer.status, answer.json()]).toEqual([400, { message }]);
 });
 
-test('there is no swarm and no plugin, in the words that clients know', async () => {
+test('there is no swarm, in the words that clients know', async () => {
   for (const path of ['/swarm', '/services', '/services/x', '/nodes', '/secrets/x', '/configs', '/tasks', '/swarm/unlockkey']) {
     const answer = await gateway.ask('GET', path);
     expect([path, answer.status, answer.json().message]).toEqual([
@@ -140,14 +140,6 @@ test('there is no swarm and no plugin, in the words that clients know', async ()
   expect(await gateway.ask('POST', '/swarm/leave')).toMatchObject({
     status: 503,
     text: expect.stringContaining('not part of a swarm') as string,
-  });
-  expect(await gateway.ask('GET', '/v1.51/plugins')).toMatchObject({ status: 200, text: '[]\n' });
-  const filters = (value: object): string => `/plugins?filters=${encodeURIComponent(JSON.stringify(value))}`;
-  expect((await gateway.ask('GET', filters({ enabled: ['y'] }))).json()).toEqual({ message: "invalid filter 'enabled=[y]'" });
-  expect((await gateway.ask('GET', filters({ x: ['y'] }))).json()).toEqual({ message: "invalid filter 'x'" });
-  expect(await gateway.ask('POST', '/plugins/a/b/enable')).toMatchObject({
-    status: 404,
-    text: expect.stringContaining('plugin \\"a/b\\" not found') as string,
   });
 });
 

@@ -15,7 +15,7 @@ export interface Described {
 }
 
 /** What the running gateway does with something of the API. */
-export type Verdict = 'honoured' | 'refused by name' | 'Swarm' | 'not implemented, named' | 'not found' | 'nothing to do';
+export type Verdict = 'honoured' | 'refused by name' | 'Swarm' | 'not implemented, named' | 'nothing to do';
 
 /** Why nothing is done with a parameter or member that is taken. */
 const reasons: Readonly<Record<string, string>> = {
@@ -86,8 +86,7 @@ export async function cover(socket: string, described: Described): Promise<Cover
 
 function verdictOf({ status, message }: { readonly status: number; readonly message: string }): Verdict {
   if (status === 503 || /swarm/i.test(message)) return 'Swarm';
-  if (status === 501) return 'not implemented, named';
-  return /^plugin "x" not found/.test(message) ? 'not found' : 'honoured';
+  return status === 501 ? 'not implemented, named' : 'honoured';
 }
 
 const concrete = (path: string): string => path.replace(/\{[^}]*\}/g, 'x');
@@ -178,11 +177,10 @@ export function renderCoverage(operations: readonly Covered[], members: ReturnTy
   return `# What of the Engine API is answered
 
 Made by \`tools/node tools/api-coverage.mjs\` out of a table of the API's operations and a running gateway, which is asked for each of them with each of its parameters; a test holds the gateway to it. *Honoured* is what a handler reads and
-passes on; the rest says so: *refused by name* is an error that names it, *Swarm* is answered as by an engine outside of a swarm (503; init and join 501), *not implemented, named* is 501 with the operation's name, *not found*
-the answer of an engine without managed plugins. Members of bodies that the
+passes on; the rest says so: *refused by name* is an error that names it, *Swarm* is answered as by an engine outside of a swarm (503; init and join 501), *not implemented, named* is 501 with the operation's name. Members of bodies that the
 API does not have are ignored, as Go does.
 
-${operations.length} operations: ${count('honoured')} honoured, ${count('Swarm')} Swarm, ${count('not implemented, named')} not implemented, ${count('not found')} of managed plugins, of which there are none.
+${operations.length} operations: ${count('honoured')} honoured, ${count('Swarm')} Swarm, ${count('not implemented, named')} not implemented.
 
 ## Operations and query parameters
 

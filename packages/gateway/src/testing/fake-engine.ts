@@ -1,5 +1,6 @@
 import { BuildServiceService } from '@gantry/api/gantry/build/v1/build';
 import { ContainersServiceService } from '@gantry/api/gantry/engine/v1/containers';
+import { EnginePluginsServiceService } from '@gantry/api/gantry/engine/v1/plugins';
 import {
   EngineImagesServiceService,
   EngineNetworksServiceService,
@@ -16,6 +17,7 @@ export interface FakeAnswers {
   images?: Partial<Handlers<typeof EngineImagesServiceService>>;
   networks?: Partial<Handlers<typeof EngineNetworksServiceService>>;
   volumes?: Partial<Handlers<typeof EngineVolumesServiceService>>;
+  plugins?: Partial<Handlers<typeof EnginePluginsServiceService>>;
   system?: Partial<Handlers<typeof SystemServiceService>>;
   /** None: there is no builder. */
   builder?: FakeBuilder;
@@ -33,6 +35,7 @@ export async function serveFakeEngine(socketPath: string, answers: FakeAnswers):
   add(server, EngineImagesServiceService, answers.images);
   add(server, EngineNetworksServiceService, answers.networks);
   add(server, EngineVolumesServiceService, answers.volumes);
+  add(server, EnginePluginsServiceService, answers.plugins);
   add(server, SystemServiceService, answers.system);
   await server.listen(socketPath);
   return server;

@@ -8,13 +8,14 @@ import type {
   PushArtifactResponse,
 } from '@gantry/api/gantry/images/v1/images';
 import { type Descriptor, type Digest, formatReference, parseReference, type Reference, withDefaultTag } from '@gantry/oci';
-import type { CallContext } from '@gantry/rpc';
+import { type CallContext, invalidArgument } from '@gantry/rpc';
 import { accessOf, documentType, kindOf, type Registries } from '@gantry/registry';
 import type { ContentStore } from '../content/store';
 import type { Catalog } from '../docker/catalog';
 import { wireTarget } from '../docker/inspect';
 import { underLease } from '../docker/operation';
 import type { LeaseTable } from '../store/leases';
+import type { Scope } from '../store/namespaced';
 import type { GraphFetcher } from '../transfer/fetch';
 import { parseNode, storedReferrers } from '../transfer/graph';
 import type { Told } from '../transfer/progress';
@@ -42,11 +43,14 @@ const nameOf = (reference: Reference): string =>
 export async function* pullArtifact(
   deps: ArtifactDependencies,
   ctx: CallContext,
-  { ref, auth, referrers }: PullArtifactRequest,
+  { ref, auth, referrers, name, metadataOnly }: PullArtifactRequest,
 ): AsyncGenerator<PullArtifactResponse> {
   const reference = withDefaultTag(parseReference(ref));
+  if (metadataOnly && ctx.lease === undefined) throw invalidArgument(`${ref}: what has no name needs a lease`);
   const queue = new Queue<PullArtifactResponse>();
-  const work = underLease(deps.leases, ctx, 'artifact', async (scope) => {
+  const held = <T>(work: (scope: Scope) => Promise<T>): Promise<T> =>
+    metadataOnly ? work(ctx) : underLease(deps.leases, ctx, 'artifact', work);
+  const work = held(async (scope) => {
     const { repository, manifest } = await deps.registries.find(reference, accessOf(auth), ctx.signal);
     const tell = teller((line) => queue.push({ progress: line, target: undefined }));
     const descriptor = await deps.fetcher.fetch(scope, repository, manifest, {
@@ -56,11 +60,12 @@ export async function* pullArtifact(
       manifestLimit: 0,
       unpack: [],
       referrers,
+      metadataOnly,
       signal: ctx.signal,
       tell,
     });
     const target = { ...descriptor, annotations: {} };
-    deps.catalog.images.put(scope, nameOf(reference), target, {});
+    if (!metadataOnly) deps.catalog.images.put(scope, name === '' ? nameOf(reference) : name, target, {});
     queue.push({ progress: undefined, target: wireTarget(target) });
   });
   yield* queue.follow(work);

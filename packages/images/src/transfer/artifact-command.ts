@@ -76,6 +76,8 @@ const verbs = {
       ref: asked.ref,
       auth: authOf(asked),
       referrers: asked.flags.get('referrers') === true,
+      name: '',
+      metadataOnly: false,
     })) {
       if (target !== undefined) process.stdout.write(`${target.digest}\t${target.size}\t${target.mediaType}\n`);
     }

@@ -29,7 +29,8 @@ const drain = async <T>(messages: AsyncIterable<T>): Promise<T[]> => {
   for await (const message of messages) all.push(message);
   return all;
 };
-const pull = (ref: string, referrers: boolean) => drain(engine.images.pullArtifact(ctx, { ref, auth: undefined, referrers }));
+const pull = (ref: string, referrers: boolean) =>
+  drain(engine.images.pullArtifact(ctx, { ref, auth: undefined, referrers, name: '', metadataOnly: false }));
 const push = (ref: string, referrers: boolean) => drain(engine.images.pushArtifact(ctx, { ref, auth: undefined, referrers }));
 const referrers = async (ref: string, stored: boolean, artifactType = '') =>
   (await engine.images.listReferrers(ctx, { ref, artifactType, auth: undefined, stored })).referrers.map((each) => [

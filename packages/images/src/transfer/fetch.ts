@@ -24,6 +24,8 @@ export interface FetchOptions {
   readonly unpack: readonly Platform[];
   /** What refers to the manifests comes along. */
   readonly referrers: boolean;
+  /** Manifests and configurations alone. */
+  readonly metadataOnly?: boolean;
   readonly signal: AbortSignal;
   readonly tell: (told: Told) => void;
 }
@@ -53,10 +55,10 @@ export class GraphFetcher {
       digest: top.digest as Digest,
       size: top.bytes.length,
     };
-    const { root = '', tell } = options;
+    const { root = '', metadataOnly = false, tell } = options;
     if (root !== '') tell({ event: 'fetching image content', name: root, descriptor });
     const parents = root === '' ? [] : [root];
-    await this.node(scope, reader, parseNode(descriptor, top.bytes), { options, depth: 0, metadataOnly: false, parents });
+    await this.node(scope, reader, parseNode(descriptor, top.bytes), { options, depth: 0, metadataOnly, parents });
     return descriptor;
   }
 

@@ -30,7 +30,12 @@ export class PluginVolumes {
   async get(driver: string, name: string, what = `get ${name}`): Promise<PluginVolume | undefined> {
     const client = await this.driver(driver, what);
     const { Err, Volume } = await client.ask('VolumeDriver.Get', { Name: name });
-    return textOf(Err) === '' ? volumeOf(driver, Volume) : undefined;
+    return textOf(Err) === '' ? volumeOf(client, Volume) : undefined;
+  }
+
+  /** The driver's name in full: a managed one may be called without its tag. Errors: notFound for one that is not there. */
+  async nameOf(driver: string, what: string): Promise<string> {
+    return (await this.driver(driver, what)).name;
   }
 
   /** Where the volume is reached from wherever the cluster is, or from this host alone. */
@@ -49,7 +54,7 @@ export class PluginVolumes {
     const { Mountpoint } = await this.ask(driver, 'Mount', { Name: name, ID: container }, `mount ${name}`);
     const path = textOf(Mountpoint);
     if (!path.startsWith('/')) throw internal(`mount ${name}: plugin ${driver} gave the mountpoint ${JSON.stringify(path)}`);
-    return path;
+    return (await this.driver(driver, `mount ${name}`)).onHost(path);
   }
 
   async unmount(driver: string, name: string, container: string): Promise<void> {
@@ -63,9 +68,9 @@ export class PluginVolumes {
   /** All that the plugins have; one that cannot tell has none. */
   async list(): Promise<readonly PluginVolume[]> {
     return (
-      await this.ofAll(async (driver, client) => {
+      await this.ofAll(async (_driver, client) => {
         const { Volumes } = await client.ask('VolumeDriver.List', {});
-        return Array.isArray(Volumes) ? Volumes.flatMap((volume) => volumeOf(driver, volume) ?? []) : [];
+        return Array.isArray(Volumes) ? Volumes.flatMap((volume) => volumeOf(client, volume) ?? []) : [];
       })
     ).flat();
   }
@@ -100,12 +105,18 @@ export class PluginVolumes {
   }
 }
 
-function volumeOf(driver: string, value: unknown): PluginVolume | undefined {
+function volumeOf(plugin: Pick<PluginClient, 'name' | 'onHost'>, value: unknown): PluginVolume | undefined {
   const { Name, Mountpoint, CreatedAt } = objectOf(value);
   const name = textOf(Name);
+  const path = textOf(Mountpoint);
   if (name === '') return undefined;
   const created = Date.parse(textOf(CreatedAt));
-  return { name, driver, mountpoint: textOf(Mountpoint), created: Number.isNaN(created) ? 0 : created * 1000 };
+  return {
+    name,
+    driver: plugin.name,
+    mountpoint: path === '' ? '' : plugin.onHost(path),
+    created: Number.isNaN(created) ? 0 : created * 1000,
+  };
 }
 
 const objectOf = (value: unknown): Answer =>

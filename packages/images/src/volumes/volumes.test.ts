@@ -17,6 +17,8 @@ let volumes: Volumes;
 
 /** A plugin named `far`, that is there; whatever else is asked for is not. */
 const far = {
+  name: 'far',
+  onHost: (path: string) => path,
   ask: async (method: string, { Name = '', ID = '' }: { readonly Name?: string; readonly ID?: string }) => {
     const verb = method.replace('VolumeDriver.', '');
     calls.push([verb, Name, ID].filter((word) => word !== '').join(' '));

@@ -25,8 +25,11 @@ export class Volumes {
     private readonly logger: Logger,
   ) {}
 
-  async create(wish: VolumeWish): Promise<{ readonly volume: VolumeRecord; readonly created: boolean }> {
-    const { name, driver } = wish;
+  async create(given: VolumeWish): Promise<{ readonly volume: VolumeRecord; readonly created: boolean }> {
+    const remote = given.driver !== '' && given.driver !== LOCAL;
+    const name = remote ? this.store.nameOf(given.name) : given.name;
+    const driver = remote ? await this.plugins.nameOf(given.driver, `create ${name}`) : given.driver;
+    const wish = { ...given, name, driver };
     const old = name === '' ? undefined : this.store.table.find(name);
     if (old === undefined && name !== '' && driver === '') {
       const found = await this.plugins.find(name);
@@ -42,10 +45,9 @@ export class Volumes {
       this.store.table.delete(name); // and it may be made anew, by whichever driver
     }
     if (driver === '' || driver === LOCAL) return this.store.create(wish);
-    const named = { ...wish, name: this.store.nameOf(name) };
-    const present = await this.plugins.get(driver, named.name, `create ${named.name}`);
-    if (present === undefined) await this.plugins.create(driver, named.name, wish.options);
-    const volume = this.store.note({ ...named, scope: await this.plugins.scope(driver), mountpoint: '' });
+    const present = await this.plugins.get(driver, name, `create ${name}`);
+    if (present === undefined) await this.plugins.create(driver, name, wish.options);
+    const volume = this.store.note({ ...wish, scope: await this.plugins.scope(driver), mountpoint: '' });
     return { volume, created: present === undefined };
   }
 

@@ -110,8 +110,8 @@ export const hostOptions: readonly DockerdOption[] = [
   }),
   both('containerd-plugins-namespace', {
     type: 'string',
-    help: 'taken; there are no managed plugins',
-    take: noted((value, name) => `${name} ${String(value)}: unused, there are no managed plugins`),
+    help: 'taken; managed plugins are in plugins.moby of our supervisor',
+    take: noted((value, name) => `${name} ${String(value)}: managed plugins are in plugins.moby of ${OWN}`),
   }),
   both('cri-containerd', { type: 'bool', help: 'not supported', take: refused('run gantry-cri beside it', [false]) }),
   both('rootless', { type: 'bool', help: 'not supported', take: refused('run it as root, with userns-remap', [false]) }),

@@ -10,6 +10,7 @@ export { DEFAULT_SHM_SIZE, type EngineFiles, INIT_DESTINATION } from './mounts';
 export { cgroupNamespaceMode, type JoinedPids } from './namespaces';
 export { capabilitySets, ociUser } from './process';
 export { limitsOf, rlimitsOf } from './resources';
+export { deviceOf } from './devices';
 export { parseSecurityOptions } from './security-options';
 export { type ResolvedUser, resolveUser } from './user-database';
 export { checkUlimit, ULIMIT_NAMES } from './ulimits';

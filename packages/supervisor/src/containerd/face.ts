@@ -14,7 +14,7 @@ import { TasksService } from '@gantry/api/containerd/services/tasks/v1/tasks';
 import { TransferService } from '@gantry/api/containerd/services/transfer/v1/transfer';
 import { VersionService } from '@gantry/api/containerd/services/version/v1/version';
 import { HoldersServiceService, LogsServiceService } from '@gantry/api/gantry/shim/v1/shim';
-import type { Connection, RpcServer } from '@gantry/rpc';
+import type { Connection, Handlers, RpcServer } from '@gantry/rpc';
 import type { Envelopes } from '../core/events';
 import type { Records } from '../core/records';
 import type { RuntimeTable } from '../core/runtimes';
@@ -59,8 +59,14 @@ export interface FaceNeeds {
 /** Services of containerd that the images service answers. */
 const FORWARDED = [ContentService, DiffService, ImagesService, LeasesService, SnapshotsService, StreamingService, TransferService];
 
+/** containerd's containers and tasks, for callers in this process. */
+export interface FaceHandlers {
+  readonly containers: Handlers<typeof ContainersService>;
+  readonly tasks: Handlers<typeof TasksService>;
+}
+
 /** Adds containerd's services to the server, which must have an empty default namespace. */
-export function addContainerdFace(server: RpcServer, needs: FaceNeeds): void {
+export function addContainerdFace(server: RpcServer, needs: FaceNeeds): FaceHandlers {
   const { records, sandboxes, tasks, envelopes, runtimes, docker, images, shim, runRoot } = needs;
   const snapshots = images.client(SnapshotsService);
   const snapshotters = askSnapshotters(images.client(ImagesServiceService));
@@ -84,7 +90,8 @@ export function addContainerdFace(server: RpcServer, needs: FaceNeeds): void {
   server.addService(IntrospectionService, introspectionHandlers({ uuid: needs.uuid, snapshotters, describe }));
   server.addService(NamespacesService, namespaceHandlers({ records, engineNamespace: needs.engineNamespace, envelopes, contents }));
   server.addService(EventsService, eventsHandlers(envelopes));
-  server.addService(ContainersService, requireNamespace<typeof ContainersService>(containersHandlers({ records, tasks, leases, docker })));
+  const containerHandlers = containersHandlers({ records, tasks, leases, docker });
+  server.addService(ContainersService, requireNamespace<typeof ContainersService>(containerHandlers));
   addSandboxServices(server, {
     records,
     sandboxes,
@@ -101,4 +108,5 @@ export function addContainerdFace(server: RpcServer, needs: FaceNeeds): void {
   for (const service of FORWARDED) forwardContainerdService(server, service, { target: images, ensureNamespace });
   forwardContainerdService(server, LogsServiceService, { target: shim, ensureNamespace });
   forwardContainerdService(server, MountsService, { target: shim, ensureNamespace });
+  return { containers: containerHandlers, tasks: taskHandlers };
 }

@@ -101,6 +101,7 @@ export function createContainersEngine(surroundings: EngineSurroundings, overrid
   return {
     ...containerNetworks(engine),
     handlers: containersHandlers(engine),
+    broker: engine.broker,
     execContainer: (execId) => engine.execs.find(execId)?.containerId,
     listWithSizes: (ctx) => summaries(engine, ctx, { all: true, size: true }),
     removeFromContainerd: (ctx, id) => removeFromContainerd(engine, ctx, id),

@@ -1,7 +1,7 @@
 import type { EngineSettings } from './engine';
 import type { ContainersServiceService } from '@gantry/api/gantry/engine/v1/containers';
 import type { ContainerSummary } from '@gantry/api/gantry/engine/v1/types';
-import type { CallContext, Connection, Handlers, Logger } from '@gantry/rpc';
+import type { CallContext, Connection, Handlers, Logger, StreamBroker } from '@gantry/rpc';
 import type { DockerEvents } from './events';
 import type { Database } from '../core/records';
 import type { PodContainers } from './pods';
@@ -43,6 +43,8 @@ export interface ContainersEngine extends ContainerNetworks {
    */
   removeFromContainerd(ctx: CallContext, id: string): Promise<void>;
   readonly handlers: Handlers<typeof ContainersServiceService>;
+  /** Hands streams over, once it is started. */
+  readonly broker: Pick<StreamBroker, 'offer'>;
   /** What GET /containers/json?all=1&size=1 shows. */
   listWithSizes(ctx: CallContext): Promise<ContainerSummary[]>;
   /** The container that an exec runs in; undefined when it is not known. */

@@ -1,5 +1,6 @@
 import { VersionService } from '@gantry/api/containerd/services/version/v1/version';
 import { ContainersServiceService } from '@gantry/api/gantry/engine/v1/containers';
+import { EnginePluginsServiceService } from '@gantry/api/gantry/engine/v1/plugins';
 import {
   EngineImagesServiceService,
   EngineNetworksServiceService,
@@ -17,6 +18,7 @@ import type { RuntimeTable } from '../core/runtimes';
 import type { ContainersEngine } from './contract';
 import { imagesHandlers } from './images';
 import { type NetworksNeeds, networksHandlers } from './networks';
+import { type ManagedPlugins, pluginsHandlers } from './plugins';
 import { type Build, type EngineFacts, systemHandlers, type VersionQuestion } from './system';
 import { type GuardNeeds, guarded } from './scopes';
 import { volumesHandlers } from './volumes';
@@ -26,6 +28,7 @@ export interface EngineNeeds {
   readonly events: DockerEvents;
   readonly runtimes: RuntimeTable;
   readonly containers: ContainersEngine;
+  readonly plugins: ManagedPlugins;
   readonly connections: { readonly images: Connection; readonly network: Connection; readonly shim: Connection };
   readonly facts: EngineFacts;
   /** Namespace whose images docker takes over; empty: there is none. */
@@ -40,7 +43,7 @@ const ASK_MS = 1000;
 
 /** Adds gantry.engine.v1, docker's face, to the server; a call without a namespace is one in the engine's own. */
 export function addEngineFace(server: RpcServer, needs: EngineNeeds): void {
-  const { records, events, runtimes, containers, connections, facts, build, guard, imagesFrom } = needs;
+  const { records, events, runtimes, containers, plugins, connections, facts, build, guard, imagesFrom } = needs;
   const images = connections.images.client(ImagesServiceService);
   const volumes = connections.images.client(VolumesServiceService);
   const network = connections.network.client(NetworkServiceService);
@@ -58,6 +61,7 @@ export function addEngineFace(server: RpcServer, needs: EngineNeeds): void {
     events,
     images,
     network,
+    plugins: () => plugins.enabled(),
     services: versionQuestions(connections),
     containersWithSize: (ctx) => containers.listWithSizes(ctx),
   });
@@ -79,6 +83,13 @@ export function addEngineFace(server: RpcServer, needs: EngineNeeds): void {
   server.addService(
     EngineVolumesServiceService,
     face<typeof EngineVolumesServiceService>('volumes', volumesHandlers({ volumes, records, events })),
+  );
+  server.addService(
+    EnginePluginsServiceService,
+    face<typeof EnginePluginsServiceService>(
+      'plugins',
+      pluginsHandlers({ plugins, broker: containers.broker, use: { volumes, network, records } }),
+    ),
   );
   server.addService(SystemServiceService, face<typeof SystemServiceService>('system', system));
   forwardService(server, ImagesServiceService, connections.images);

@@ -3,9 +3,6 @@ import type { Route } from '../../http/exchange';
 
 /** Operations of the API that the engine has nothing behind: each answers 501 and names itself. The last ones are not in the documentation. */
 const operations: readonly (readonly [method: Route['method'], path: string, operation: string])[] = [
-  ['GET', '/plugins/privileges', 'GetPluginPrivileges'],
-  ['POST', '/plugins/pull', 'PluginPull'],
-  ['POST', '/plugins/create', 'PluginCreate'],
   ['GET', '/containers/{name:.*}/checkpoints', 'CheckpointList'],
   ['POST', '/containers/{name:.*}/checkpoints', 'CheckpointCreate'],
   ['DELETE', '/containers/{name}/checkpoints/{checkpoint}', 'CheckpointDelete'],

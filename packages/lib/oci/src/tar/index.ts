@@ -1,2 +1,2 @@
 export type { TarEntry } from './tar-reader';
-export { readTar } from './tar-reader';
+export { ByteSource, checkSum, number, padding, readTar } from './tar-reader';

@@ -53,7 +53,8 @@ export async function* readTar(source: AsyncIterable<Buffer>): AsyncGenerator<Ta
   }
 }
 
-class ByteSource {
+/** Bytes of a stream, as many as are asked for. */
+export class ByteSource {
   private readonly iterator: AsyncIterator<Buffer>;
   private rest: Buffer = Buffer.alloc(0);
 
@@ -121,14 +122,16 @@ class ByteSource {
   }
 }
 
-const padding = (size: number): number => (BLOCK - (size % BLOCK)) % BLOCK;
+/** Bytes from the end of an entry to the next block. */
+export const padding = (size: number): number => (BLOCK - (size % BLOCK)) % BLOCK;
 
 function text(field: Buffer): string {
   const end = field.indexOf(0);
   return field.toString('utf8', 0, end < 0 ? field.length : end);
 }
 
-function number(field: Buffer): number {
+/** A number of a header's field. */
+export function number(field: Buffer): number {
   if (((field[0] ?? 0) & 0x80) !== 0) {
     let value = (field[0] ?? 0) & 0x7f;
     for (const byte of field.subarray(1)) value = value * 256 + byte;
@@ -140,7 +143,8 @@ function number(field: Buffer): number {
   return digits === '' ? 0 : Number.parseInt(digits, 8);
 }
 
-function checkSum(header: Buffer): void {
+/** Throws dataLoss for what is no header. */
+export function checkSum(header: Buffer): void {
   let sum = 8 * 32;
   for (let at = 0; at < BLOCK; at++) if (at < 148 || at >= 156) sum += header[at] ?? 0;
   if (number(header.subarray(148, 156)) !== sum) throw dataLoss('this is not a tar archive');

@@ -1,12 +1,13 @@
 import { promises as fs } from 'node:fs';
 import { Agent, type IncomingMessage, request as httpRequest, type RequestOptions } from 'node:http';
 import { Agent as SecureAgent, request as httpsRequest } from 'node:https';
-import { errorText, GantryError, internal, pause, unavailable } from '@gantry/rpc';
+import { after, errorText, GantryError, internal, pause, unavailable } from '@gantry/rpc';
 import type { PluginAddress } from './places';
 
 const MEDIA_TYPE = 'application/vnd.docker.plugins.v1.2+json';
 /** What one call may take, milliseconds. */
 const CALL_MS = 30_000;
+const DAY_MS = 86_400_000;
 /** A plugin that is being started is waited for: so often, so long. */
 const TRIES = 4;
 const AGAIN_MS = 500;
@@ -18,12 +19,32 @@ const MAX_ANSWER = 4 * 1024 * 1024;
 /** A plugin does not know the method. */
 export const isMethodMissing = (error: unknown): boolean => error instanceof GantryError && error.meta['plugin'] === 'method missing';
 
+/** What is different for a managed plugin. */
+export interface PluginPlace {
+  /** A path that the plugin tells, as the host sees it. */
+  readonly onHost: (path: string) => string;
+  /** What one call may take, milliseconds. */
+  readonly callMs: number;
+}
+
 /** Calls a plugin: JSON over HTTP, a POST a method. */
 export class PluginClient {
+  /** @param name with its tag, where it is a managed one */
   constructor(
     readonly name: string,
     private readonly address: PluginAddress,
+    private readonly place: PluginPlace | undefined = undefined,
   ) {}
+
+  /** It runs in a container of the engine's, with a root file system of its own. */
+  get isManaged(): boolean {
+    return this.place !== undefined;
+  }
+
+  /** A path that the plugin tells, as the host sees it. */
+  onHost(path: string): string {
+    return this.place?.onHost(path) ?? path;
+  }
 
   /** The plugin's answer, an object. Errors: unavailable for a plugin that is not reached or does not answer in time, internal in its own words. */
   async call(method: string, body: object): Promise<Readonly<Record<string, unknown>>> {
@@ -69,7 +90,7 @@ export class PluginClient {
       method: 'POST',
       path: `/${method}`,
       headers: { Accept: MEDIA_TYPE },
-      signal: AbortSignal.timeout(CALL_MS),
+      signal: withTimeoutOf(this.place?.callMs ?? CALL_MS),
     };
     if (url.startsWith('unix://')) return { ...base, socketPath: url.slice('unix://'.length), agent: new Agent(), secure: false };
     const { hostname, port, protocol } = new URL(url.replace(/^tcp:/, tls === undefined ? 'http:' : 'https:'));
@@ -95,6 +116,14 @@ export class PluginClient {
       }
     }
   }
+}
+
+/** A call of a managed plugin takes what `docker plugin enable --timeout` says; no longer than a day. */
+function withTimeoutOf(ms: number): AbortSignal {
+  const limit = Math.min(ms, DAY_MS);
+  const stop = new AbortController();
+  after(limit, () => stop.abort(new DOMException(`it took longer than ${limit} ms`, 'TimeoutError')), { ref: false });
+  return stop.signal;
 }
 
 function send(

@@ -2,11 +2,14 @@ import { existsSync, promises as fs } from 'node:fs';
 import { join } from 'node:path';
 import { hasCode } from '@gantry/linux';
 import { errorText, invalidArgument } from '@gantry/rpc';
+import { isManaged } from './managed';
 
 /** Where Docker's plugins leave word of themselves: `NAME.sock`, `NAME.spec` and `NAME.json`, also in folders called NAME. */
 export interface PluginPlaces {
   readonly sockets: string;
   readonly specs: readonly string[];
+  /** Folder where the supervisor leaves word of managed plugins; absent: there are none. */
+  readonly managed?: string;
 }
 
 export const defaultPlaces: PluginPlaces = { sockets: '/run/docker/plugins', specs: ['/etc/docker/plugins', '/usr/lib/docker/plugins'] };
@@ -44,6 +47,7 @@ export async function findPlugin(places: PluginPlaces, name: string): Promise<Pl
 
 /** Whether a plugin of this name has left word of itself; what it is shows when it is asked. For the few names that are nothing else. */
 export function isPlugin(places: PluginPlaces, name: string): boolean {
+  if (places.managed !== undefined && isManaged(places.managed, name)) return true;
   if (!NAME.test(name)) return false;
   const files = places.specs.flatMap((directory) => ['spec', 'json'].map((extension) => [directory, extension] as const));
   return [[places.sockets, 'sock'] as const, ...files].some(([directory, extension]) =>

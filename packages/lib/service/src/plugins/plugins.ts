@@ -1,10 +1,14 @@
-import { failedPrecondition, notFound } from '@gantry/rpc';
+import { failedPrecondition, GantryError, notFound } from '@gantry/rpc';
 import { PluginClient } from './client';
+import { findManaged, listManaged, type ManagedPlugin, onHost, provides } from './managed';
 import { pluginNames } from './names';
 import { findPlugin, type PluginPlaces } from './places';
 
 /** What a plugin can be, in the words of its manifest. */
 export type PluginKind = 'NetworkDriver' | 'IpamDriver' | 'authz' | 'LogDriver' | 'VolumeDriver';
+
+/** What a call of a managed plugin may take whose enabling said nothing. */
+const DEFAULT_SECONDS = 30;
 
 interface Activated {
   readonly client: PluginClient;
@@ -18,12 +22,23 @@ export class Plugins {
   constructor(private readonly places: PluginPlaces) {}
 
   /** Names that may be asked for. */
-  names(): Promise<readonly string[]> {
-    return pluginNames(this.places);
+  async names(): Promise<readonly string[]> {
+    const managed = (await this.managed()).filter(({ enabled }) => enabled).map(({ name }) => name);
+    return [...managed, ...(await pluginNames(this.places))];
   }
 
-  /** Errors: notFound for a name that no plugin has, failedPrecondition for one of another kind, and those of the plugin. */
+  /** Managed plugins, enabled or not. */
+  managed(): Promise<readonly ManagedPlugin[]> {
+    return this.places.managed === undefined ? Promise.resolve([]) : listManaged(this.places.managed);
+  }
+
+  /**
+   * A managed plugin before one that left word of itself. Errors: notFound for a name that no plugin has, failedPrecondition for one of another kind or one that is
+   * disabled, and those of the plugin.
+   */
   async get(name: string, kind: PluginKind): Promise<PluginClient> {
+    const managed = this.places.managed === undefined ? undefined : await findManaged(this.places.managed, name);
+    if (managed !== undefined) return managedClient(managed, name, kind);
     const address = await findPlugin(this.places, name);
     if (address === undefined) throw notFound(`plugin ${JSON.stringify(name)} not found`);
     const key = JSON.stringify(address);
@@ -39,6 +54,14 @@ export class Plugins {
       `Plugin does not implement the requested driver: plugin=${JSON.stringify(name)}, requested implementation="${kind}"`,
     );
   }
+}
+
+/** A managed plugin needs no activation: its configuration says what it is. */
+function managedClient(plugin: ManagedPlugin, asked: string, kind: PluginKind): PluginClient {
+  if (!plugin.enabled) throw new GantryError('conflict', `plugin ${asked} found but disabled`, { meta: { plugin: 'disabled' } });
+  if (!provides(plugin, kind)) throw failedPrecondition(`plugin does not provide "${kind.toLowerCase()}" capability`);
+  const place = { onHost: (path: string) => onHost(plugin, path), callMs: (plugin.timeout || DEFAULT_SECONDS) * 1000 };
+  return new PluginClient(plugin.name, { url: `unix://${plugin.socket}` }, place);
 }
 
 async function activate(client: PluginClient): Promise<Activated> {

@@ -20,6 +20,7 @@ const migrations: readonly string[] = [
   `CREATE TABLE events (
      seq INTEGER PRIMARY KEY, time INTEGER NOT NULL, subject TEXT NOT NULL, action TEXT NOT NULL, source TEXT, event BLOB NOT NULL) STRICT;
    CREATE UNIQUE INDEX events_source ON events (source) WHERE source IS NOT NULL;`,
+  `CREATE TABLE plugins (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, record TEXT NOT NULL) STRICT, WITHOUT ROWID;`,
 ];
 
 /** Bytes of the file for one of an event. */

@@ -125,7 +125,7 @@ it('what cannot be written down is told to who listens, and later events are wri
 });
 
 it('opens a store that was written before there were events in it', () => {
-  db.sql.exec('DROP TABLE events; PRAGMA user_version = 2');
+  db.sql.exec('DROP TABLE events; DROP TABLE plugins; PRAGMA user_version = 2');
   db.close();
   db = new Database(join(folder, 'a.db'));
   const { bus, journal } = open();

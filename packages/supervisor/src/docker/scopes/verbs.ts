@@ -1,4 +1,5 @@
 import { ContainersServiceService } from '@gantry/api/gantry/engine/v1/containers';
+import { EnginePluginsServiceService } from '@gantry/api/gantry/engine/v1/plugins';
 import {
   EngineImagesServiceService,
   EngineNetworksServiceService,
@@ -12,6 +13,7 @@ export const services = {
   images: EngineImagesServiceService,
   networks: EngineNetworksServiceService,
   volumes: EngineVolumesServiceService,
+  plugins: EnginePluginsServiceService,
   system: SystemServiceService,
 } as const;
 
@@ -36,6 +38,7 @@ const READING = new Set([
     (method) => `images.${method}`,
   ),
   ...['networks.listNetworks', 'networks.inspectNetwork', 'volumes.listVolumes', 'volumes.inspectVolume'],
+  ...['plugins.listPlugins', 'plugins.inspectPlugin', 'plugins.getPluginPrivileges'],
   ...['getInfo', 'getVersion', 'events', 'getDiskUsage'].map((method) => `system.${method}`),
 ]);
 export const isReading = (verb: string): boolean => READING.has(verb);

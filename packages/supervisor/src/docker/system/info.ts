@@ -10,6 +10,7 @@ import type { DockerRecords } from '../records';
 import type { Runtime, RuntimeTable } from '../../core/runtimes';
 import { type CgroupFacts, cgroupFacts, cgroupWarnings } from './cgroups';
 import { hostFacts } from './host';
+import { provides } from '@gantry/service/plugins';
 import { driverNames } from '../logs/drivers/table';
 import type { LogBound } from '../logs/options/file';
 
@@ -48,6 +49,8 @@ export interface InfoNeeds {
   readonly events: Pick<DockerEvents, 'listenerCount'>;
   readonly images: Pick<ServiceClient<typeof ImagesServiceService>, 'list' | 'getInfo'>;
   readonly network: Pick<ServiceClient<typeof NetworkServiceService>, 'getStatus'>;
+  /** Managed plugins that are enabled. */
+  readonly plugins: () => readonly { readonly name: string; readonly types: readonly string[] }[];
 }
 
 const HUB = 'https://index.docker.io/v1/';
@@ -87,6 +90,11 @@ export async function systemInfo(needs: InfoNeeds, ctx: CallContext): Promise<Sy
   ]);
   warnings.push(...(network?.warnings ?? []), ...cgroupWarnings(cgroup), ...boundWarnings(facts.logBound));
   const counts = countPhases(records);
+  const managed = (kind: string): string[] =>
+    needs
+      .plugins()
+      .filter((plugin) => provides(plugin, kind))
+      .map(({ name }) => name);
 
   return {
     ID: facts.id,
@@ -98,7 +106,12 @@ export async function systemInfo(needs: InfoNeeds, ctx: CallContext): Promise<Sy
     Driver: store?.snapshotter ?? '',
     DriverStatus: [{ items: ['driver-type', 'io.containerd.snapshotter.v1'] }],
     DockerRootDir: facts.dataRoot,
-    Plugins: { Volume: ['local'], Network: network?.drivers ?? [], Authorization: [], Log: driverNames() },
+    Plugins: {
+      Volume: ['local', ...managed('volumedriver')],
+      Network: [...(network?.drivers ?? []), ...managed('networkdriver')],
+      Authorization: [],
+      Log: [...driverNames(), ...managed('logdriver')],
+    },
     MemoryLimit: cgroup.memory,
     SwapLimit: cgroup.swap,
     KernelMemoryTCP: false,

@@ -49,6 +49,7 @@ function setUp(change: Partial<SystemNeeds> = {}) {
       checkAuth: down,
     } as unknown as SystemNeeds['images'],
     network: { getStatus: down },
+    plugins: () => [],
     services: { 'gantry-images': async () => '9.9', 'gantry-shim': down },
     containersWithSize: async () => [],
     guard: { scopes: () => new Map() } as unknown as SystemNeeds['guard'],

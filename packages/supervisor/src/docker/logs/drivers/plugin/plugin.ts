@@ -1,11 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { errorText, unavailable } from '@gantry/rpc';
 import type { PluginClient } from '@gantry/service/plugins';
 import type { Forwarding, LogDriver, LogSurroundings, LogTarget } from '../driver';
 import { forwarded } from '../forwarded';
 import { encodeEntry } from './entry';
 import { fifoWire, makeFifo, staleFifos } from './fifo';
+
+const MANAGED_FIFOS = '/run/docker/logging';
 
 /** The plugin of a target. Errors: unavailable in dockerd's words. */
 export async function logPlugin({ driver }: Pick<LogTarget, 'driver'>, { plugins }: LogSurroundings): Promise<PluginClient> {
@@ -26,9 +29,11 @@ const forwarding: Forwarding = {
   async connect(target, signal, surroundings) {
     if (surroundings === undefined) throw new TypeError('a log plugin without surroundings');
     const client = await logPlugin(target, surroundings);
-    const { fifos } = surroundings;
+    // A managed plugin has the FIFOs in its own root file system.
+    const fifos = client.isManaged ? client.onHost(MANAGED_FIFOS) : surroundings.fifos;
+    const told = (path: string): string => (client.isManaged ? join(MANAGED_FIFOS, basename(path)) : path);
     const { id } = target.subject;
-    const stop = (File: string): Promise<unknown> => client.call('LogDriver.StopLogging', { File });
+    const stop = (path: string): Promise<unknown> => client.call('LogDriver.StopLogging', { File: told(path) });
     for (const path of await staleFifos(fifos, `${id}-`)) {
       await stop(path).catch(() => undefined); // it may have forgotten this one long ago
       await rm(path, { force: true });
@@ -36,7 +41,7 @@ const forwarding: Forwarding = {
     const path = await makeFifo(fifos, `${id}-${randomBytes(4).toString('hex')}`);
     const refused = new AbortController();
     // One that opens the FIFO before it answers needs a writer, one that does it afterwards the answer.
-    const started = client.call('LogDriver.StartLogging', { File: path, Info: target.info }).catch((error: unknown) => {
+    const started = client.call('LogDriver.StartLogging', { File: told(path), Info: target.info }).catch((error: unknown) => {
       const why = unavailable(`error creating logger: ${errorText(error)}`, { cause: error });
       refused.abort(why);
       throw why;
