@@ -52,6 +52,7 @@ remove_three() {
   check "no cgroup is left" no_cgroup_left
   check "no port is left" sh -c '! ss -Hlnt | grep :8080'
 }
+pods() { /usr/local/lib/gantry/bin/node pods.cjs "$1"; failed=$((failed + $?)); clock=$(up); }
 main_pid() { systemctl show -P MainPID "$1"; }
 active() { is "$1 $(systemctl is-active "$1")" "$1 active"; }
 changed() { [ "$(main_pid "$1")" != "$2" ] && active "$1"; }

@@ -30,6 +30,7 @@ case $boot in
     check "$after: an exit code is kept" is "$(state ended Status) $(state ended ExitCode)" "exited 5"
     gone() { ! docker inspect gone; }
     check "$after: a --rm container is gone" wait_for gone
+    if [ $boot = 2 ] && asked pods; then pods after; fi
     check "$after: containers start" is "$(docker start plain >/dev/null && docker exec plain echo in)" in
     if [ $boot = 2 ]; then
       # The last thing that is acknowledged before the power goes must be there afterwards.

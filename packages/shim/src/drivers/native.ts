@@ -4,6 +4,7 @@ import { notImplemented } from '@gantry/rpc';
 import { type CgroupManager, type CgroupPlan, compileCreate, compileExec, containerCgroupPath } from '@gantry/runtime';
 import type { Fields } from '@gantry/native';
 import type { Driver, DriverExec, DriverTask, FailedLaunch } from './driver';
+import { keepControllers } from './kept-controllers';
 import { ofRuntime } from './launch-failure';
 
 export interface NativeDriverOptions {
@@ -33,6 +34,7 @@ export class NativeDriver implements Driver {
       noPivot: task.options.noPivot,
       noNewKeyring: task.options.noNewKeyring,
     });
+    if (task.options.systemdCgroup && task.cgroup !== undefined) await keepControllers(task.cgroup);
     const more = task.cgroup === undefined ? [] : await this.options.cgroups.create(task.cgroup, task.spec.linux?.resources);
     return { fields: { driver: 'native', plan }, warnings: [...warnings, ...more] };
   }

@@ -29,8 +29,12 @@ test("every option of runc's reaches a runtime binary, in both forms", async () 
   expect(await own({ ...given, binary: '/bin/sh', runtimeRoot: '/r' })).toMatchObject(wanted);
 });
 
+test('the systemd cgroup driver is of the native driver, too', async () => {
+  expect(await own({ driver: 'native', systemdCgroup: true })).toMatchObject({ driver: 'native', runtime: { systemdCgroup: true } });
+  expect(await runcs({ systemdCgroup: true })).toMatchObject({ driver: 'native', runtime: { systemdCgroup: true } });
+});
+
 test.each([
-  ['native', { systemdCgroup: true }, 'systemd_cgroup'],
   ['native', { criuImagePath: '/i' }, 'criu_image_path'],
   ['native', { criuWorkPath: '/i' }, 'criu_work_path'],
   ['native', { runtimeRoot: '/r' }, 'root'],

@@ -16,7 +16,12 @@ export interface DriverTraits {
 }
 
 export const driverTraits = {
-  native: { binary: false, service: false, runtimeOptions: false, runc: ['no_pivot_root', 'no_new_keyring', 'io_uid', 'io_gid'] },
+  native: {
+    binary: false,
+    service: false,
+    runtimeOptions: false,
+    runc: ['no_pivot_root', 'no_new_keyring', 'systemd_cgroup', 'io_uid', 'io_gid'],
+  },
   oci: {
     binary: true,
     service: false,
