@@ -62,7 +62,7 @@ async function make(kind: Class, n: number, args: readonly string[], resources: 
   const config = PodSandboxConfig.fromPartial({ metadata, logDirectory: `/var/log/pods/pod${n}`, linux: { cgroupParent: slice } });
   const { podSandboxId: pod } = await cri.runPodSandbox(ctx, { config, runtimeHandler: '' });
   const container = await add(pod, config, args, resources);
-  return { pod, container, folder: `${folderOf(slice)}/cri-containerd-${container}.scope` };
+  return { pod, container, folder: `${folderOf(slice)}/cri-gantry-${container}.scope` };
 }
 
 async function add(pod: string, sandboxConfig: PodSandboxConfig, args: readonly string[], resources: object): Promise<string> {
