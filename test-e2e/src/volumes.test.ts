@@ -73,12 +73,18 @@ describeEngine('volumes, binds and tmpfs', (suite) => {
       expect([existsSync(join(folder, 'far', 'made')), existsSync(join(folder, 'www-far', 'index.html'))]).toEqual([true, true]);
       await until('the end to be told', () => readFileSync(asked, 'utf8').includes('Unmount far\n'));
       expect(await ok('volume', 'ls', '--filter', `driver=${name}`, '--format', '{{.Name}}')).toBe('far\nwww-far');
+      // it has ended: what the plugin keeps is mounted for the copy
+      await ok('cp', 'far-user:/data/made', join(suite.engine.folder, 'copied'));
+      await ok('cp', join(suite.engine.folder, 'copied'), 'far-user:/data/copied');
+      expect([existsSync(join(suite.engine.folder, 'copied')), existsSync(join(folder, 'far', 'copied'))]).toEqual([true, true]);
       await ok('rm', 'far-user');
       await ok('volume', 'rm', 'far', 'www-far');
       const verbs = readFileSync(asked, 'utf8')
         .split('\n')
         .filter((line) => / far$/.test(line) && !line.startsWith('Get'));
-      expect(verbs).toEqual(['Create far', 'Mount far', 'Unmount far', 'Remove far']);
+      const uses = Array.from({ length: verbs.length / 2 - 1 }, () => ['Mount far', 'Unmount far']).flat();
+      expect(verbs).toEqual(['Create far', ...uses, 'Remove far']);
+      expect(uses.length).toBeGreaterThan(2);
     } finally {
       plugin.kill('SIGKILL');
       await ended(plugin);

@@ -121,6 +121,18 @@ test('a name is one volume, until the plugin has lost it', async () => {
   expect(await create('one', 'local')).toMatchObject({ created: true, volume: { driver: 'local' } });
 });
 
+test('a look into a container is a user of its own, and goes with it', async () => {
+  await create('one', 'far');
+  for (const user of ['c', 'c cp-1', 'c cp-2', 'cc cp-3']) await volumes.addReference('one', user, true);
+  calls = [];
+  await volumes.releaseReference('one', 'c cp-1', false);
+  await volumes.releaseReference('one', 'c', true);
+  expect(volumes.store.users('one')).toEqual(['c', 'c cp-2', 'cc cp-3']);
+  await volumes.releaseReference('one', 'c', false);
+  expect(volumes.store.users('one')).toEqual(['cc cp-3']);
+  expect(calls).toEqual(['Unmount one c cp-1', 'Unmount one c', 'Unmount one c cp-2']);
+});
+
 test('what the plugin has lost is made there again, unless containers use it', async () => {
   await volumes.create({ name: 'one', driver: 'far', options: {}, labels: {} });
   expect(await create('one', 'far')).toMatchObject({ created: false, volume: { options: {} } });

@@ -99,11 +99,14 @@ export class Volumes {
     return mount ? this.mount(volume, container) : volume;
   }
 
-  /** A plugin's volume is unmounted; with `keep` its user stays one. */
+  /** A plugin's volume is unmounted; with `keep` its user stays one. What was a user for the container's sake, by its name and a word more, ends with it. */
   async releaseReference(name: string, container: string, keep: boolean): Promise<void> {
     const volume = this.store.table.find(name);
-    if (volume !== undefined && volume.driver !== LOCAL) await this.unmount(volume, container);
-    if (!keep) await this.store.releaseReference(name, container);
+    const own = keep ? [] : this.store.users(name).filter((user) => user.startsWith(`${container} `));
+    for (const user of [...own, container]) {
+      if (volume !== undefined && volume.driver !== LOCAL) await this.unmount(volume, user);
+      if (!keep) await this.store.releaseReference(name, user);
+    }
   }
 
   /** Does something with a volume that is mounted meanwhile. */

@@ -32,6 +32,9 @@ export interface PinnedRoot {
   close(): void;
 }
 
+/** Where volumes that plugins keep are mounted, by where the container has them. */
+export type Places = ReadonlyMap<string, string>;
+
 /** What a root is made of, and whose ids it shows. */
 export interface View {
   readonly spec: ViewSpec;
@@ -42,9 +45,9 @@ export interface View {
  * The root for reading, as docker has it: the container's layers with its volumes and the engine's own files, without /proc, /sys, /dev and what
  * the container mounted itself.
  */
-export function readingView(engine: ViewNeeds, id: string): View {
+export function readingView(engine: ViewNeeds, id: string, places: Places): View {
   const { docker } = engine.records.requireDocker(id);
-  return viewOf(engine, id, docker, mountsIn(engine, id, docker), false);
+  return viewOf(engine, id, docker, mountsIn(engine, id, docker, places), false);
 }
 
 /** The layers alone, without anything mounted on them: what export packs. */
@@ -54,15 +57,10 @@ export function bareRoot(engine: ViewNeeds, id: string): Promise<PinnedRoot> {
 }
 
 /** Runs fn with the root for writing; a stopped container cannot start or go meanwhile. */
-export async function withWritableRoot<T>(
-  engine: ViewNeeds,
-  _ctx: CallContext,
-  id: string,
-  fn: (root: PinnedRoot) => Promise<T>,
-): Promise<T> {
+export async function withWritableRoot<T>(engine: ViewNeeds, id: string, places: Places, fn: (root: PinnedRoot) => Promise<T>): Promise<T> {
   const run = async (): Promise<T> => {
     const { docker } = engine.records.requireDocker(id);
-    const root = await open(engine, id, viewOf(engine, id, docker, mountsIn(engine, id, docker), true));
+    const root = await open(engine, id, viewOf(engine, id, docker, mountsIn(engine, id, docker, places), true));
     try {
       return await fn(root);
     } finally {
@@ -96,7 +94,7 @@ function mappedMounts(engine: ViewNeeds, id: string): Set<string> {
 }
 
 /** Volumes and binds, and hosts, hostname and resolv.conf. */
-function mountsIn(engine: ViewNeeds, id: string, docker: DockerContainer): MountRecord[] {
+function mountsIn(engine: ViewNeeds, id: string, docker: DockerContainer, places: Places): MountRecord[] {
   const files = networkFiles(engine, ownerOf(engine, { id, docker }, 'network')?.id ?? id);
   const rw = docker.hostConfig?.ReadonlyRootfs !== true;
   const own = [
@@ -104,7 +102,7 @@ function mountsIn(engine: ViewNeeds, id: string, docker: DockerContainer): Mount
     [files.hostname, '/etc/hostname'],
     [files.resolvConf, '/etc/resolv.conf'],
   ] as const;
-  const seen = mountsSeen(docker);
+  const seen = mountsSeen(docker).map((mount) => placed(mount, places));
   const taken = new Set(seen.map((mount) => mount.destination));
   return [
     ...own
@@ -114,6 +112,9 @@ function mountsIn(engine: ViewNeeds, id: string, docker: DockerContainer): Mount
     ...workingDirectory(docker),
   ];
 }
+
+/** A volume where it is mounted now. */
+const placed = (mount: MountRecord, places: Places): MountRecord => ({ ...mount, source: places.get(mount.destination) ?? mount.source });
 
 /** docker makes it when it creates a container: whoever looks at one that never ran finds it there. */
 function workingDirectory({ config }: DockerContainer): MountRecord[] {

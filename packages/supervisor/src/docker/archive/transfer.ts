@@ -16,7 +16,8 @@ import type { DockerContainer } from '../records';
 import { userFiles } from '../start/user-files';
 import { resolveUser } from '@gantry/spec';
 import { copyIntoTree, packTree } from './native-tree';
-import { bareRoot, type PinnedRoot, pinned, readingView, withWritableRoot } from './root';
+import { mountKept } from './kept-volumes';
+import { bareRoot, type PinnedRoot, pinned, type Places, readingView, withWritableRoot } from './root';
 import { cleanPath } from './stat';
 import { mountsSeen } from '../update/plan-mounts';
 
@@ -29,18 +30,26 @@ type Needs = Uses<{
   face: 'namespace';
   queues: 'run';
   looks: 'look';
+  volumes: 'addReference' | 'releaseReference';
+  logger: true;
 }>;
 
 /** GET /containers/{id}/archive: what the path is, and a ticket for its tar. */
-export async function getArchive(engine: Needs, _ctx: CallContext, request: GetArchiveRequest): Promise<GetArchiveResponse> {
+export async function getArchive(engine: Needs, ctx: CallContext, request: GetArchiveRequest): Promise<GetArchiveResponse> {
   const { id, docker } = engine.records.requireDocker(request.id);
   const { path, name, wantsDirectory } = cleanPath(request.path);
-  const { spec, ids } = readingView(engine, id);
-  const asked = { path: request.path, failure: `lstat ${request.path}` };
-  const { value: stat, fd = -1 } = await engine.looks.look('openPath', [spec, request.id, request.path], asked);
-  const ticket = offerTar(engine, pinned(fd, ids), wantsDirectory ? '' : path, name);
-  emitContainerEvent(engine, id, docker, 'archive-path');
-  return { stat, ticket };
+  const kept = await mountKept(engine, ctx, id);
+  try {
+    const { spec, ids } = readingView(engine, id, kept.places);
+    const asked = { path: request.path, failure: `lstat ${request.path}` };
+    const { value: stat, fd = -1 } = await engine.looks.look('openPath', [spec, request.id, request.path], asked);
+    const ticket = offerTar(engine, pinned(fd, ids), wantsDirectory ? '' : path, name, kept.release);
+    emitContainerEvent(engine, id, docker, 'archive-path');
+    return { stat, ticket };
+  } catch (error) {
+    await kept.release();
+    throw error;
+  }
 }
 
 /** GET /containers/{id}/export: the root without its volumes, names relative to it. */
@@ -52,20 +61,32 @@ export async function exportContainer(engine: Needs, _ctx: CallContext, request:
   return { ticket };
 }
 
-function offerTar(engine: Needs, root: PinnedRoot, path: string, name: string): StreamTicket {
+/** `after`: done once nothing is read any more, before whoever reads hears the end. */
+function offerTar(
+  engine: Needs,
+  root: PinnedRoot,
+  path: string,
+  name: string,
+  after: () => Promise<void> = async () => undefined,
+): StreamTicket {
   return engine.broker.offer(
     async (socket) => {
       const child = packTree(engine.settings.nativePath(), root.fd, path, name, root.ids);
       socket.once('close', () => child.kill());
       socket.resume();
       try {
-        await pipeline(child.stream, socket);
+        await pipeline(child.stream, socket, { end: false });
         await child.done;
       } finally {
         root.close();
+        await after();
       }
+      socket.end();
     },
-    () => root.close(),
+    () => {
+      root.close();
+      void after();
+    },
   );
 }
 
@@ -78,7 +99,13 @@ export async function* putArchive(engine: Needs, ctx: CallContext, request: PutA
   ctx.signal.addEventListener('abort', abort, { once: true });
   arrived.promise.catch(() => undefined);
 
-  await checkTarget(engine, id, request, docker);
+  const kept = await mountKept(engine, ctx, id);
+  try {
+    await checkTarget(engine, id, request, docker, kept.places);
+  } catch (error) {
+    await kept.release();
+    throw error;
+  }
   const ticket = engine.broker.offer(
     async (socket) => {
       arrived.resolve(socket);
@@ -89,19 +116,20 @@ export async function* putArchive(engine: Needs, ctx: CallContext, request: PutA
   try {
     yield { ticket, done: false };
     const socket = await arrived.promise;
-    await withWritableRoot(engine, ctx, id, (root) => unpack(engine, ctx, { root, socket, request, id, docker }));
+    await withWritableRoot(engine, id, kept.places, (root) => unpack(engine, ctx, { root, socket, request, id, docker }));
     socket.end();
   } finally {
     ctx.signal.removeEventListener('abort', abort);
     finished.resolve();
+    await kept.release();
   }
   emitContainerEvent(engine, id, docker, 'extract-to-dir');
   yield { ticket: undefined, done: true };
 }
 
 /** The directory must be there and be writable. */
-async function checkTarget(engine: Needs, id: string, request: PutArchiveRequest, docker: DockerContainer): Promise<void> {
-  const { spec } = readingView(engine, id);
+async function checkTarget(engine: Needs, id: string, request: PutArchiveRequest, docker: DockerContainer, places: Places): Promise<void> {
+  const { spec } = readingView(engine, id, places);
   const asked = { path: request.path, failure: `lstat ${request.path}` };
   const { value: real } = await engine.looks.look('directory', [spec, request.id, request.path], asked);
   const volume = mountsSeen(docker)
