@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { Mount } from '@gantry/api/containerd/types/types';
 import { MountRecord } from '@gantry/api/gantry/engine/v1/record';
 import { parseJson, type Spec } from '@gantry/oci';
-import type { CallContext } from '@gantry/rpc';
 import { isRunning, stateOf } from '../../core/phases';
 import type { DockerContainer } from '../records';
 import { type IdMaps, mapsOfProcess } from '../../core/userns';
