@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, lstatSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { createConnection, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Finding } from '@gantry/api/gantry/images/v1/images';
@@ -280,6 +282,28 @@ describe('what nobody holds', () => {
       ]);
       expect(await run('--run', join(engine.dir, 'nowhere'))).toBe(2);
       expect(lines.splice(0).join('')).toContain('another process has the store open');
+      const slow = join(engine.dir, 'slow');
+      mkdirSync(slow);
+      const clients: Socket[] = [];
+      const server = createServer((client) => {
+        clients.push(client);
+        if (clients.length === 1) return; // a service that does not come to answering
+        const real = createConnection(join(engine.dir, 'r/images.sock'));
+        client
+          .on('error', () => undefined)
+          .pipe(real)
+          .on('error', () => undefined)
+          .pipe(client);
+      }).listen(join(slow, 'images.sock'));
+      await once(server, 'listening');
+      const late = ['--root', join(engine.dir, 'd'), ...native, '--run', slow];
+      try {
+        expect(await checkCommand(late, 'test', { first: 100, busy: 30_000 })).toBe(0);
+      } finally {
+        server.close();
+        for (const client of clients) client.destroy();
+      }
+      expect([clients.length, lines.splice(0).length]).toEqual([2, 1]);
       await engine.halt();
       writeFileSync(blobPath(`sha256:${'e'.repeat(64)}`), 'x');
       expect(await run('--run', join(engine.dir, 'nowhere'))).toBe(1);

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type CheckResponse, ImagesServiceService } from '@gantry/api/gantry/images/v1/images';
-import { type Connection, connect, errorText, newContext } from '@gantry/rpc';
+import { type Connection, connect, errorText, isErrorOf, newContext } from '@gantry/rpc';
 import { commonDefaults, createLogger, type FlagTable, helpText, loadConfig, readCommandLine } from '@gantry/service';
 import { assemble } from '../assemble';
 import { checkConfig, defaults, flags, type ImagesConfig } from '../config';
@@ -10,12 +10,15 @@ import { check } from '../services/check';
 const WRONG = 1;
 const FAILED = 2;
 
+/** How long the service may take to say which store it has, milliseconds: at first, and where somebody has the store open. */
+const PATIENCE = { first: 2000, busy: 30_000 };
+
 const own = {
   repair: { type: 'boolean', help: 'remove orphans, pull missing and altered blobs again, unpack altered snapshots again' },
 } as const satisfies FlagTable;
 
 /** `gantry-images check`: through the service that has the store open, else on the store itself. */
-export async function checkCommand(argv: readonly string[], version: string): Promise<number> {
+export async function checkCommand(argv: readonly string[], version: string, patience = PATIENCE): Promise<number> {
   try {
     const line = readCommandLine(argv, { ...flags, ...own });
     if (line.flags.get('help') === true) {
@@ -39,12 +42,16 @@ export async function checkCommand(argv: readonly string[], version: string): Pr
     });
     checkConfig(config);
     const data = join(config.root, 'images');
-    const connection = await serving(join(config.run, 'images.sock'), data);
-    if (connection === undefined) return await offline({ config, data, version, repair });
+    const serve = (timeoutMs: number): Promise<Connection | undefined> => serving(join(config.run, 'images.sock'), data, timeoutMs);
+    const connection = await serve(patience.first);
+    if (connection !== undefined) return await online(connection, repair);
     try {
-      return await print(connection.client(ImagesServiceService).check(newContext(), { repair }));
-    } finally {
-      connection.close();
+      return await offline({ config, data, version, repair });
+    } catch (error) {
+      // On a busy machine, or after a death, the service answers late.
+      const late = isErrorOf(error, 'failedPrecondition') ? await serve(patience.busy) : undefined;
+      if (late === undefined) throw error;
+      return await online(late, repair);
     }
   } catch (error) {
     process.stderr.write(`gantry-images check: ${errorText(error)}\n`);
@@ -52,12 +59,20 @@ export async function checkCommand(argv: readonly string[], version: string): Pr
   }
 }
 
+async function online(connection: Connection, repair: boolean): Promise<number> {
+  try {
+    return await print(connection.client(ImagesServiceService).check(newContext(), { repair }));
+  } finally {
+    connection.close();
+  }
+}
+
 /** The service at a socket, if it has this very store. */
-async function serving(socket: string, data: string): Promise<Connection | undefined> {
+async function serving(socket: string, data: string, timeoutMs: number): Promise<Connection | undefined> {
   const connection = connect(socket);
   const info = await connection
     .client(ImagesServiceService)
-    .getInfo(newContext(), {}, { timeoutMs: 2000 })
+    .getInfo(newContext(), {}, { timeoutMs })
     .catch(() => undefined);
   if (info?.data === data) return connection;
   connection.close();
