@@ -282,6 +282,7 @@ export function compose(context: NetworkContext): Running {
       await attachments.load(logger);
       await directory.start();
       service.engines.join();
+      if (config.bridge.disabled && config.bridge.shared !== '') await service.engines.discard(config.bridge.shared);
       const settled = config.bridge.disabled ? undefined : await settleBridge({ ...service, store: parts.store, logger }, config.bridge);
       const options: Record<string, string> = {
         'com.docker.network.bridge.default_bridge': 'true',

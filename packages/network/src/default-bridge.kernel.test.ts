@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { NetworkConfig } from './config';
 import { networkDefaults } from './config';
 import { TestHost } from './testing/host';
@@ -55,6 +56,21 @@ asRoot('the device of the default bridge', () => {
     await start({ subnet: '10.63.0.1/24' });
     expect(await pools()).toMatchObject([{ subnet: '10.63.0.0/24' }]);
     expect(addresses('br0')).toEqual(expect.arrayContaining(['10.61.0.88/24', '10.62.0.88/24']));
+  });
+
+  it('is taken away where none is wanted and nobody has anything on it, and is free then', async () => {
+    make('docker0', '10.61.0.88/20');
+    host.ip('link', 'add', 'port0', 'type', 'veth', 'peer', 'name', 'port1');
+    host.ip('link', 'set', 'port0', 'master', 'docker0');
+    await start({ shared: 'docker0', disabled: true });
+    expect(host.ip('link', 'show', 'docker0')).toContain('docker0');
+    host.ip('link', 'del', 'port0');
+    await start({ shared: 'docker0', disabled: true });
+    expect(() => host.ip('link', 'show', 'docker0')).toThrow();
+    expect(await pools()).toEqual([]);
+    const beside = await startTestService(join(host.directory, 'beside'), { bridge: { ...networkDefaults.bridge, shared: 'docker0' } });
+    await beside.stop();
+    expect(host.ip('link', 'show', 'docker0')).toContain('alias gantry');
   });
 
   it('must be there, and be a bridge, if it is to be one of the host’s', async () => {

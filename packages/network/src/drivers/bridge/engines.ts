@@ -50,6 +50,15 @@ export class Engines {
     return taken;
   }
 
+  /** Takes such a device away, if it could be had and nothing is attached to it: an engine without a default bridge leaves none behind. It is free for others then. */
+  async discard(device: string): Promise<void> {
+    const links = await this.links();
+    if (links.some((link) => link.name === device && isAttached(links, link))) return; // this engine's own, too
+    if (!(await this.take(device))) return;
+    await this.remove(device);
+    this.held.pop()?.release();
+  }
+
   /** Takes bridges of ended engines away that have addresses in the subnet and nothing attached: with two routes for it no answer comes back. */
   async clear(device: string, subnet: Cidr): Promise<void> {
     await this.clearOldest(device, [subnet], Infinity);
