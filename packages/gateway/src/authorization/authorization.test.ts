@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { GantryError, notFound } from '@gantry/rpc';
 import { Plugins } from '@gantry/service/plugins';
 import { TestPlugin } from '@gantry/service/plugins/testing';
 import { type FakeContainers, fakeContainers } from '../testing/fake-container';
@@ -177,4 +178,16 @@ test('a body in pieces is put together, and given back', async () => {
   await new Promise((resolve) => client.once('close', resolve));
   expect(text).toMatch(/^HTTP\/1.1 201 /);
   expect(bytes(of('first', 'Req')[0]?.['RequestBody'])).toBe(body);
+});
+
+test('a managed plugin that was disabled is asked no more, until the list is read anew', async () => {
+  const disabled = new GantryError('conflict', 'plugin first found but disabled', { meta: { plugin: 'disabled' } });
+  const known = new Authorizer({ get: () => Promise.reject(disabled) }, ['first']);
+  await known.before({} as Parameters<Authorizer['before']>[0]);
+  expect(known.names).toEqual([]);
+  known.change(['first']);
+  expect(known.names).toEqual(['first']);
+  const broken = new Authorizer({ get: () => Promise.reject(notFound('plugin "first" not found')) }, ['first']);
+  await expect(broken.before({} as Parameters<Authorizer['before']>[0])).rejects.toThrow('plugin first failed with error');
+  expect(broken.names).toEqual(['first']);
 });
