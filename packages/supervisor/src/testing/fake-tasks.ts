@@ -3,6 +3,7 @@ import { type CreateTaskRequest, CreateTaskRequest as CreateMessage, StateRespon
 import { Status } from '@gantry/api/containerd/v1/types/task';
 import type { Any } from '@gantry/api/google/protobuf/any';
 import { alreadyExists, type CallContext, deadlineExceeded, failedPrecondition, notFound } from '@gantry/rpc';
+import type { LinuxResources } from '@gantry/oci';
 import type { Tasks } from '../core/tasks';
 
 interface FakeProcess {
@@ -112,7 +113,12 @@ export class FakeTasks implements Tasks {
   pids: Tasks['pids'] = async (ctx, { id }) => ({ processes: [{ pid: this.need(ctx, id).state.pid, info: undefined }] });
   pause: Tasks['pause'] = async (ctx, { id }) => void (this.need(ctx, id).state.status = Status.PAUSED);
   resume: Tasks['resume'] = async (ctx, { id }) => void (this.need(ctx, id).state.status = Status.RUNNING);
-  update: Tasks['update'] = async (ctx, { id }) => void this.need(ctx, id);
+  /** Limits that tasks were given. */
+  readonly updates: LinuxResources[] = [];
+  update: Tasks['update'] = async (ctx, { id, resources }) => {
+    this.need(ctx, id);
+    this.updates.push(JSON.parse(Buffer.from(resources?.value ?? []).toString()) as LinuxResources);
+  };
   stats: Tasks['stats'] = async (ctx, { id }) => {
     this.need(ctx, id);
     return { stats: this.metrics };

@@ -19,6 +19,7 @@ import { startById } from '../start/start';
 import { stopLeftovers } from './leftovers';
 import { startInOrder } from './start-in-order';
 import { tellUntoldEnds } from './untold-ends';
+import { finishLater, LIMITS } from '../update/limits';
 import { MOUNTS, undoMounts } from '../update/mounts';
 import { PORTS, undoPorts } from '../update/ports';
 
@@ -81,6 +82,7 @@ async function recoverOne(engine: Engine, ctx: CallContext, entry: JournalEntry)
   }
   if (entry.kind === FREEZE) return engine.persistence.until(entry.subject, 'resuming it', () => thaw(engine, ctx, entry));
   if (entry.kind === MOUNTS) return engine.persistence.until(entry.subject, 'giving volumes back', () => undoMounts(engine, ctx, entry));
+  if (entry.kind === LIMITS) return finishLater(engine, ctx, entry.subject);
   if (isNetworkChange(entry)) return settleLater(engine, ctx, entry.subject); // likewise
   await recover(engine, ctx, entry);
   const wasStarting = entry.kind === 'start' && before !== undefined && phaseOf(before.docker) === Phase.PHASE_STARTING;

@@ -3,7 +3,10 @@ import type { HostConfig } from '@gantry/api/gantry/engine/v1/types';
 const THROTTLES = ['BlkioDeviceReadBps', 'BlkioDeviceWriteBps', 'BlkioDeviceReadIOps', 'BlkioDeviceWriteIOps'] as const;
 const LISTS = ['BlkioWeightDevice', ...THROTTLES] as const;
 
-type DeviceLimits = Pick<HostConfig, (typeof LISTS)[number] | 'givenEmpty'>;
+/** Members of a HostConfig that are limits of single devices. */
+export const DEVICES = [...LISTS, 'givenEmpty'] as const;
+
+type DeviceLimits = Pick<HostConfig, (typeof DEVICES)[number]>;
 
 export interface DeviceChange {
   /** What the container has from now on. */

@@ -1,19 +1,19 @@
-import { OCI_RESOURCES_TYPE_URL, packJson } from '@gantry/api';
 import type { UpdateRequest, UpdateResponse } from '@gantry/api/gantry/engine/v1/containers';
 import { HostConfig } from '@gantry/api/gantry/engine/v1/types';
-import { type CallContext, conflict, invalidArgument } from '@gantry/rpc';
+import { type CallContext, conflict, detached, invalidArgument } from '@gantry/rpc';
 import { limitsOf, validateResources } from '@gantry/spec';
-import { emitContainerEvent, inDockerNamespace, type Uses } from '../engine';
+import { emitContainerEvent, inDockerNamespace } from '../engine';
 import { isRunning } from '../../core/phases';
 import { unhealthyAction } from '../health/on-failure';
 import { asksForEnvironment, changeEnvironment } from './environment';
 import { asksForMounts, changeMounts, type MountsNeeds } from './mounts';
 import { asksForPorts, changePorts, type PortsNeeds } from './ports';
-import { changeDevices } from './device-limits';
+import { changeDevices, DEVICES } from './device-limits';
+import { changeLimits, finishOpenLimits, type LimitsNeeds } from './limits';
 import { discardWeights } from '../validate/discard';
 import { validateRestartPolicy } from '../validate/validate-restart';
 
-type Needs = Uses<{ tasks: 'update' }> & PortsNeeds & MountsNeeds;
+type Needs = LimitsNeeds & PortsNeeds & MountsNeeds;
 
 /** The limits that may change while a container lives. */
 const LIMITS = [
@@ -52,6 +52,7 @@ export async function updateContainer(engine: Needs, caller: CallContext, reques
   if (asked === undefined) throw invalidArgument('no host config was given');
   const { id } = engine.records.requireDocker(request.id);
   const warnings = await engine.queues.run(id, async () => {
+    await finishOpenLimits(engine, inDockerNamespace(engine, detached(caller)), id);
     const { docker } = engine.records.requireDocker(id);
     const present = docker.hostConfig ?? HostConfig.create();
     const discarded = discardWeights(asked);
@@ -72,15 +73,15 @@ export async function updateContainer(engine: Needs, caller: CallContext, reques
     unhealthyAction(next);
     const notes = [...discarded, ...validateResources(next)];
     const limits = { ...changed, ...devices.apply };
+    const members = [...LIMITS, ...DEVICES, 'PidsLimit', 'RestartPolicy', 'HealthcheckOnFailureAction'] as const;
     if (isRunning(docker) && (Object.keys(limits).length > 0 || asked.PidsLimit !== undefined)) {
       const resources = await limitsOf({
         ...HostConfig.create(limits),
         MemorySwap: asked.Memory > 0n || asked.MemorySwap !== 0n ? next.MemorySwap : 0n,
         PidsLimit: asked.PidsLimit === 0n ? -1n : asked.PidsLimit,
       });
-      await engine.tasks.update(inDockerNamespace(engine, caller), { id, resources: packJson(OCI_RESOURCES_TYPE_URL, resources) });
-    }
-    engine.records.updateDocker(id, (current) => ({ ...current, hostConfig: next }));
+      await changeLimits(engine, caller, id, { hostConfig: next, members }, resources);
+    } else engine.records.updateDocker(id, (current) => ({ ...current, hostConfig: next }));
     const environment = { set: request.setEnv, unset: request.unsetEnv };
     if (asksForMounts(request)) await changeMounts(engine, caller, id, request);
     if (asksForPorts(request)) notes.push(...(await changePorts(engine, caller, id, request)).warnings);
