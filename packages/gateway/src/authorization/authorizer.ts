@@ -33,18 +33,16 @@ export class Authorizer {
 
   private async ask(method: string, asked: object): Promise<void> {
     for (const name of this.#names) {
-      const answer = await this.answerOf(name, (client) => client.ask(method, asked));
+      const answer = await this.answerOf(name, async (client) => ({ said: await client.ask(method, asked), from: client.name }));
       if (answer === undefined) continue;
-      const { Allow: allows, Msg: message } = answer;
-      if (allows !== true) throw forbidden(`authorization denied by plugin ${name}: ${typeof message === 'string' ? message : ''}`);
+      const { said, from } = answer;
+      const { Allow: allows, Msg: message } = said;
+      if (allows !== true) throw forbidden(`authorization denied by plugin ${from}: ${typeof message === 'string' ? message : ''}`);
     }
   }
 
   /** Undefined: it is a managed plugin that was disabled, and is asked no more, as in dockerd, until the list is read anew. */
-  private async answerOf(
-    name: string,
-    ask: (client: PluginClient) => Promise<Readonly<Record<string, unknown>>>,
-  ): Promise<Readonly<Record<string, unknown>> | undefined> {
+  private async answerOf<T>(name: string, ask: (client: PluginClient) => Promise<T>): Promise<T | undefined> {
     try {
       return await ask(await this.plugins.get(name, 'authz'));
     } catch (error) {
