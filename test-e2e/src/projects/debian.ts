@@ -73,7 +73,7 @@ export async function importDebian(
   }
   await run('ldconfig', ['-r', root]);
   await run('tar', ['-cf', join(folder, 'image.tar'), '-C', root, '.']);
-  const made = await engine.docker(['import', join(folder, 'image.tar'), name], { timeout: 5 * MINUTES });
+  const made = await engine.docker(['import', join(folder, 'image.tar'), name], { timeout: 15 * MINUTES });
   if (made.code !== 0) throw new Error(`docker import: ${made.stderr}`);
   rmSync(folder, { recursive: true });
 }
