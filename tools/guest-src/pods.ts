@@ -1,7 +1,14 @@
 // Runs inside the guest, bundled: pods as a kubelet with the systemd cgroup driver makes them, by gantry-cri's socket. One argument: make, or after (a reboot).
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { ContainerConfig, ContainerState, PodSandboxConfig, PodSandboxState, RuntimeServiceService } from '@gantry/api/runtime/v1/api';
+import {
+  ContainerConfig,
+  ContainerState,
+  LinuxContainerResources,
+  PodSandboxConfig,
+  PodSandboxState,
+  RuntimeServiceService,
+} from '@gantry/api/runtime/v1/api';
 import { connect, newContext } from '@gantry/rpc';
 
 const connection = connect('/run/gantry/cri.sock', { defaults: { waitForReady: true, timeoutMs: 120_000 } });
@@ -135,7 +142,7 @@ async function makeAll(): Promise<void> {
   );
   await cri.updateContainerResources(ctx, {
     containerId: one.container,
-    linux: { ...LIMITS, memoryLimitInBytes: 48n * MB, cpuQuota: 20_000n } as never,
+    linux: LinuxContainerResources.fromPartial({ ...LIMITS, memoryLimitInBytes: 48n * MB, cpuQuota: 20_000n }),
     windows: undefined,
     annotations: {},
   });
