@@ -1,11 +1,13 @@
-import { unpackAny, wallMicros } from '@gantry/api';
-import { Metrics as V1 } from '@gantry/api/io/containerd/cgroups/v1/metrics';
-import { Metrics as V2 } from '@gantry/api/io/containerd/cgroups/v2/metrics';
+import { wallMicros } from '@gantry/api';
 import type { Any } from '@gantry/api/google/protobuf/any';
 import type { ContainerStats, CpuUsage, MemoryUsage } from '@gantry/api/runtime/v1/api';
 import { type CallContext, ignore } from '@gantry/rpc';
 import type { Contained } from '../containers/record';
 import type { Needs } from '../sandboxes/needs';
+import { countOf } from './cgroup';
+
+/** So many tasks are asked for by their ids: each filter is put to each task. */
+const NAMED = 8;
 
 /** What these containers use, asked for at once; those that do not run are left out. */
 export async function containersStats(
@@ -14,7 +16,8 @@ export async function containersStats(
   containers: readonly Contained[],
 ): Promise<StatsOf[]> {
   if (containers.length === 0) return [];
-  const { metrics } = await services.tasks.metrics(ctx, { filters: containers.map(({ id }) => `id==${id}`) });
+  const filters = containers.length > NAMED ? [] : containers.map(({ id }) => `id==${id}`);
+  const { metrics } = await services.tasks.metrics(ctx, { filters });
   const used = new Map(metrics.map(({ id, data }) => [id, data]));
   const { data: mountpoint } = await services.imageStore.getInfo(ctx, {});
   const all = await Promise.all(
@@ -33,7 +36,7 @@ export async function containersStats(
         swap: undefined,
         io: undefined,
       };
-      return { podId: facts.podId, stats };
+      return { podId: facts.podId, container, stats, data: count };
     }),
   );
   return all.filter((one) => one !== undefined);
@@ -42,28 +45,27 @@ export async function containersStats(
 /** Of which pod it is, and what it uses. */
 export interface StatsOf {
   readonly podId: string;
+  readonly container: Contained;
   readonly stats: ContainerStats;
+  /** What its cgroup counts. */
+  readonly data: Any;
 }
 
 /** A cgroup's own count, of either version. */
 export function usageOf(any: Any, timestamp: bigint, limit: bigint): { readonly cpu: CpuUsage; readonly memory: MemoryUsage } {
-  const two = unpackAny(any, V2);
-  const one = unpackAny(any, V1);
-  const nanos = two === undefined ? (one?.cpu?.usage?.total ?? 0n) : (two.cpu?.usageUsec ?? 0n) * 1000n;
-  const usage = two?.memory?.usage ?? one?.memory?.usage?.usage ?? 0n;
-  const inactive = two?.memory?.inactiveFile ?? one?.memory?.totalInactiveFile ?? 0n;
-  const working = usage > inactive ? usage - inactive : 0n;
+  const { cpu, memory } = countOf(any);
+  const working = memory.usage > memory.inactiveFile ? memory.usage - memory.inactiveFile : 0n;
   const value = (amount: bigint): { value: bigint } => ({ value: amount });
   return {
-    cpu: { timestamp, usageCoreNanoSeconds: value(nanos), usageNanoCores: undefined, psi: undefined },
+    cpu: { timestamp, usageCoreNanoSeconds: value(cpu.usage), usageNanoCores: undefined, psi: undefined },
     memory: {
       timestamp,
       workingSetBytes: value(working),
       availableBytes: value(limit > working ? limit - working : 0n),
-      usageBytes: value(usage),
-      rssBytes: value(two?.memory?.anon ?? one?.memory?.totalRss ?? 0n),
-      pageFaults: value(two?.memory?.pgfault ?? one?.memory?.totalPgFault ?? 0n),
-      majorPageFaults: value(two?.memory?.pgmajfault ?? one?.memory?.totalPgMajFault ?? 0n),
+      usageBytes: value(memory.usage),
+      rssBytes: value(memory.rss),
+      pageFaults: value(memory.faults),
+      majorPageFaults: value(memory.majorFaults),
       psi: undefined,
     },
   };

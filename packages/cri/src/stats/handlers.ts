@@ -1,6 +1,7 @@
 import {
   type ContainerStats,
   ContainerState,
+  type PodSandboxMetrics,
   type PodSandboxStats,
   type PodSandboxStatsFilter,
   type RuntimeServiceService,
@@ -15,8 +16,10 @@ import type { Needs } from '../sandboxes/needs';
 import type { Pod } from '../sandboxes/pod';
 import { stateOf } from '../sandboxes/status';
 import { containersStats, type StatsOf } from './container';
-import { descriptors, metricsOf } from './metrics';
-import { podStats } from './pod';
+import { filesystemOf } from './metrics/filesystem';
+import { measure } from './metrics/measured';
+import { descriptors, metricsOf } from './metrics/metrics';
+import { podInterfaces, podStats } from './pod';
 
 type Runtime = Handlers<typeof RuntimeServiceService>;
 
@@ -49,12 +52,32 @@ export function statsHandlers(needs: Needs): Partial<Runtime> {
     );
   };
   /** Containers are listed once for all pods. */
-  const ofPods = async (ctx: CallContext, filter: PodSandboxStatsFilter | undefined): Promise<PodSandboxStats[]> => {
+  const measured = async (ctx: CallContext, filter: PodSandboxStatsFilter | undefined) => {
     const wanted = await matchingPods(needs, ctx, filter);
-    const byPod = new Map<string, ContainerStats[]>();
-    for (const { podId, stats } of await running(ctx, { id: '', podSandboxId: filter?.id ?? '', labelSelector: {} }))
-      byPod.set(podId, [...(byPod.get(podId) ?? []), stats]);
-    return Promise.all(wanted.map(async (pod) => podStats(pod, await stateOf(needs, ctx, pod.id), byPod.get(pod.id) ?? [])));
+    const byPod = new Map<string, StatsOf[]>();
+    for (const one of await running(ctx, { id: '', podSandboxId: filter?.id ?? '', labelSelector: {} }))
+      byPod.set(one.podId, [...(byPod.get(one.podId) ?? []), one]);
+    return wanted.map((pod) => ({ pod, used: byPod.get(pod.id) ?? [] }));
+  };
+  const ofPods = async (ctx: CallContext, filter: PodSandboxStatsFilter | undefined): Promise<PodSandboxStats[]> =>
+    Promise.all(
+      (await measured(ctx, filter)).map(async ({ pod, used }) =>
+        podStats(
+          pod,
+          await stateOf(needs, ctx, pod.id),
+          used.map(({ stats }) => stats),
+        ),
+      ),
+    );
+  const metrics = async (ctx: CallContext): Promise<PodSandboxMetrics[]> => {
+    const filesystem = await filesystemOf((await needs.services.imageStore.getInfo(ctx, {})).data);
+    return Promise.all(
+      (await measured(ctx, undefined)).map(async ({ pod, used }) => {
+        const interfaces = await podInterfaces(pod, await stateOf(needs, ctx, pod.id));
+        const containers = used.map(async (of) => ({ of, measured: await measure(needs, ctx, { of, filesystem }) }));
+        return metricsOf(pod, interfaces ?? [], await Promise.all(containers));
+      }),
+    );
   };
   return {
     async containerStats(ctx, { containerId }) {
@@ -74,9 +97,9 @@ export function statsHandlers(needs: Needs): Partial<Runtime> {
       for (const podSandboxStats of inParts(await ofPods(ctx, filter))) await send({ podSandboxStats });
     },
     listMetricDescriptors: async () => ({ descriptors: [...descriptors] }),
-    listPodSandboxMetrics: async (ctx) => ({ podMetrics: (await ofPods(ctx, undefined)).map(metricsOf) }),
+    listPodSandboxMetrics: async (ctx) => ({ podMetrics: await metrics(ctx) }),
     async streamPodSandboxMetrics(ctx, _request, send) {
-      for (const stats of inParts(await ofPods(ctx, undefined))) await send({ podSandboxMetrics: stats.map(metricsOf) });
+      for (const podSandboxMetrics of inParts(await metrics(ctx))) await send({ podSandboxMetrics });
     },
   };
 }

@@ -1,10 +1,16 @@
-import { readFile } from 'node:fs/promises';
 import { wallMicros } from '@gantry/api';
-import type { ContainerStats, NetworkInterfaceUsage, NetworkUsage, PodSandboxStats } from '@gantry/api/runtime/v1/api';
+import type { ContainerStats, NetworkUsage, PodSandboxStats } from '@gantry/api/runtime/v1/api';
 import { isHostNetwork, type Pod } from '../sandboxes/pod';
+import { type InterfaceCount, interfacesOf, usageOfInterface } from './interfaces';
+
+/** Interfaces of a pod's own network; undefined: it has none, or its holder has ended. */
+export const podInterfaces = async (
+  { config }: Pick<Pod, 'config'>,
+  { pid }: { readonly pid: number },
+): Promise<InterfaceCount[] | undefined> => (pid === 0 || isHostNetwork(config) ? undefined : interfacesOf(pid));
 
 /** What a pod uses: the sum of its containers, and its network. */
-export async function podStats(pod: Pod, { pid }: { readonly pid: number }, containers: ContainerStats[]): Promise<PodSandboxStats> {
+export async function podStats(pod: Pod, held: { readonly pid: number }, containers: ContainerStats[]): Promise<PodSandboxStats> {
   const { id, config } = pod;
   const timestamp = BigInt(wallMicros()) * 1000n;
   const sum = (of: (stats: ContainerStats) => { readonly value: bigint } | undefined): { value: bigint } => ({
@@ -24,7 +30,7 @@ export async function podStats(pod: Pod, { pid }: { readonly pid: number }, cont
         majorPageFaults: sum(({ memory }) => memory?.majorPageFaults),
         psi: undefined,
       },
-      network: pid === 0 || isHostNetwork(config) ? undefined : await networkOf(pid, timestamp),
+      network: networkOf(await podInterfaces(pod, held), timestamp),
       process: undefined,
       containers,
       io: undefined,
@@ -34,24 +40,8 @@ export async function podStats(pod: Pod, { pid }: { readonly pid: number }, cont
 }
 
 /** Interfaces as the pod's own network namespace counts them. */
-async function networkOf(pid: number, timestamp: bigint): Promise<NetworkUsage | undefined> {
-  let text: string;
-  try {
-    text = await readFile(`/proc/${pid}/net/dev`, 'utf8');
-  } catch {
-    return undefined; // its holder has ended
-  }
-  const interfaces = interfacesOf(text).filter(({ name }) => name !== 'lo');
+function networkOf(found: readonly InterfaceCount[] | undefined, timestamp: bigint): NetworkUsage | undefined {
+  if (found === undefined) return undefined;
+  const interfaces = found.map(usageOfInterface);
   return { timestamp, defaultInterface: interfaces.find(({ name }) => name === 'eth0') ?? interfaces[0], interfaces };
-}
-
-/** Lines of /proc/net/dev: bytes and errors are the first and third number of each way. */
-export function interfacesOf(text: string): NetworkInterfaceUsage[] {
-  return text.split('\n').flatMap((line) => {
-    const [, name = '', numbers = ''] = /^\s*([^:\s]+):\s*(.*)$/.exec(line) ?? [];
-    if (name === '') return [];
-    const at = numbers.trim().split(/\s+/).map(BigInt);
-    const value = (index: number): { value: bigint } => ({ value: at[index] ?? 0n });
-    return [{ name, rxBytes: value(0), rxErrors: value(2), txBytes: value(8), txErrors: value(10) }];
-  });
 }
