@@ -5,6 +5,7 @@ import type { Running, ServiceContext } from '@gantry/service';
 import { completed } from './completed';
 import type { CriConfig } from './config';
 import { containerHandlers } from './containers/handlers';
+import { KnownContainers, watched } from './containers/known';
 import { EventHub } from './events/hub';
 import { watchEnds } from './events/watch';
 import { imageHandlers } from './images/handlers';
@@ -22,10 +23,12 @@ import { streamingRuntime } from './streams/runtime';
 /** The composition root: the only place that constructs anything. */
 export function compose(service: ServiceContext<CriConfig>): Running<CriConfig> {
   const { config, logger, data, run, version } = service;
-  const services = connectServices((name) => service.socket(name));
+  const connected = connectServices((name) => service.socket(name));
+  const known = new KnownContainers(connected);
+  const services = { ...connected, containers: watched(connected.containers, (id) => known.changed(id)) };
   const members = new Members();
   const events = new EventHub({ services, members }, logger);
-  const needs: Needs = { services, config, roots: { data, run }, names: new Names(), members, events, logger };
+  const needs: Needs = { services, config, roots: { data, run }, names: new Names(), members, known, events, logger };
   const server = service.createServer();
   const streams = new StreamingServer({
     runtime: streamingRuntime(needs, newContext({ namespace: config.namespace })),

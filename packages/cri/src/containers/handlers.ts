@@ -7,7 +7,7 @@ import { hasLabels } from '../sandboxes/find';
 import type { Needs } from '../sandboxes/needs';
 import { createContainer } from './create';
 import { execSync } from './exec-sync';
-import { findContainer, listContainers, requireContainer } from './find';
+import { findContainer, requireContainer } from './find';
 import type { Contained } from './record';
 import { removeContainer } from './remove';
 import { recordedState, settled, stateOf, taskOf } from './settle';
@@ -81,7 +81,7 @@ export async function matching(
   filter: Pick<ContainerFilter, 'id' | 'podSandboxId' | 'labelSelector'> | undefined,
 ): Promise<{ readonly container: Contained; readonly state: ContainerState }[]> {
   const { id = '', podSandboxId = '', labelSelector = {} } = filter ?? {};
-  const wanted = (await listContainers(needs, ctx)).filter(
+  const wanted = (await needs.known.list(ctx)).filter(
     (container) =>
       container.id.startsWith(id) && container.facts.podId.startsWith(podSandboxId) && hasLabels(container.config, labelSelector),
   );

@@ -1,5 +1,5 @@
-import { unpackAny } from '@gantry/api';
-import { TaskExit, TaskOOM } from '@gantry/api/containerd/events/events';
+import { type MessageType, unpackAny } from '@gantry/api';
+import { ContainerCreate, ContainerDelete, ContainerUpdate, TaskExit, TaskOOM } from '@gantry/api/containerd/events/events';
 import { type CallContext, errorText, pause } from '@gantry/rpc';
 import { undoCutOff } from '../containers/cut-off';
 import { getContainer, listContainers } from '../containers/find';
@@ -10,7 +10,7 @@ import type { Needs } from '../sandboxes/needs';
 const AGAIN_MS = 500;
 
 /**
- * Hears of the ends of containers and writes them down. What ended while nobody listened is found at each beginning: a task keeps its exit until it is
+ * Hears of the ends of containers and writes them down, and of what other clients change of their records. What ended while nobody listened is found at each beginning: a task keeps its exit until it is
  * given back.
  */
 export async function watchEnds(needs: Needs, ctx: CallContext): Promise<void> {
@@ -20,7 +20,12 @@ export async function watchEnds(needs: Needs, ctx: CallContext): Promise<void> {
       await events.opened;
       await settleAll(needs, ctx);
       needs.events.hearing = true;
+      needs.known.hear();
       for await (const { event } of events) {
+        for (const change of [ContainerCreate, ContainerUpdate, ContainerDelete]) {
+          const id = unpackAny<{ id: string }>(event, change as MessageType<{ id: string }>)?.id;
+          if (id !== undefined) needs.known.changed(id);
+        }
         const oom = unpackAny(event, TaskOOM);
         if (oom !== undefined) needs.events.noteOom(oom.containerId);
         const exit = unpackAny(event, TaskExit);
@@ -31,6 +36,7 @@ export async function watchEnds(needs: Needs, ctx: CallContext): Promise<void> {
       needs.logger.warn({ err: error }, `ends of containers are not heard of: ${errorText(error)}`);
     } finally {
       needs.events.hearing = false;
+      needs.known.forget();
     }
     await pause(AGAIN_MS, { signal: ctx.signal }).catch(() => undefined);
   }

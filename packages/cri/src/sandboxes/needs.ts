@@ -1,5 +1,6 @@
 import type { Logger } from '@gantry/rpc';
 import type { CriConfig } from '../config';
+import type { KnownContainers } from '../containers/known';
 import type { EventHub } from '../events/hub';
 import type { Members } from '../members';
 import type { Names } from '../names';
@@ -13,6 +14,7 @@ export interface Needs {
   readonly roots: Roots;
   readonly names: Names;
   readonly members: Members;
+  readonly known: KnownContainers;
   readonly events: EventHub;
   readonly logger: Logger;
 }

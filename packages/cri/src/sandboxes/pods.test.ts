@@ -99,7 +99,11 @@ test('names are held until they are released, ids are found by their beginning',
 
 test('interfaces as the kernel counts them', () => {
   const text = 'Inter-| Receive\n face |bytes\n    lo: 1 2 3 4 5 6 7 8 9 10 11\n  eth0: 100 1 2 0 0 0 0 0 200 3 4 0 0 0 0 0\n';
-  expect(parseInterfaces(text).map(usageOfInterface).find(({ name }) => name === 'eth0')).toEqual({
+  expect(
+    parseInterfaces(text)
+      .map(usageOfInterface)
+      .find(({ name }) => name === 'eth0'),
+  ).toEqual({
     name: 'eth0',
     rxBytes: { value: 100n },
     rxErrors: { value: 2n },
