@@ -38,7 +38,7 @@ function setUp() {
   };
   const known = new KnownContainers({ containers: client as never });
   const pods = async (): Promise<string[]> => (await known.list(ctx)).map(({ id: one, facts: { podId } }) => `${one[0]} ${podId}`);
-  return { known, asked, put, records, pods, client, wait: (until: Promise<void>) => (gate = until) };
+  return { known, asked, put, records, pods, client, wait: (until: Promise<void>) => void (gate = until) };
 }
 
 test('while changes are heard of, only what has changed is read again', async () => {

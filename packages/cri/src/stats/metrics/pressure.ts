@@ -24,7 +24,7 @@ export async function pressureOf(pid: number, root = '/sys/fs/cgroup'): Promise<
 }
 
 export function parsePressure(text: string): Pressure | undefined {
-  const total = (word: string): string | undefined => new RegExp(`^${word} .*total=(\\d+)`, 'm').exec(text)?.[1];
-  const some = total('some');
-  return some === undefined ? undefined : { waiting: BigInt(some), stalled: BigInt(total('full') ?? 0) };
+  const some = /^some .*total=(\d+)/m.exec(text)?.[1];
+  const full = /^full .*total=(\d+)/m.exec(text)?.[1];
+  return some === undefined ? undefined : { waiting: BigInt(some), stalled: BigInt(full ?? 0) };
 }
