@@ -16,7 +16,7 @@ import { Uploads } from './engine-api/uploads';
 import type { StepWishes } from './ops/exec/step-wishes';
 import { KnownDevices } from './executor/devices/known-devices';
 import { makeExporters } from './exporters/make-exporters';
-import { classicTables, StoredSteps } from './frontend/dockerfile/classic/known-steps';
+import { classicTables, classicTrees, StoredSteps } from './frontend/dockerfile/classic/known-steps';
 import { makeClassicFrontend } from './frontend/dockerfile/classic/make-classic-frontend';
 import { CLASSIC, type ClassicTeller } from './frontend/dockerfile/classic/teller';
 import { makeDockerfileFrontend } from './frontend/dockerfile/make-frontend';
@@ -59,7 +59,11 @@ export async function assemble(service: Pick<ServiceContext<BuilderConfig>, 'con
   const environment = cacheEnvironment();
   const native = locateProgram('gantry-native', __dirname, config.native);
   const program = new TreeProgram(native);
-  const store = openBuildStore(join(data, 'build.db'), [recordTables, keysTables, historyTables, sourceTables, classicTables]);
+  const store = openBuildStore(
+    join(data, 'build.db'),
+    [recordTables, keysTables, historyTables, sourceTables, classicTables],
+    [classicTrees],
+  );
   const own = join(run, 'build');
   const sessions = new SessionRegistry(logger, native);
   const refs = makeRefs({ services, store, logger, program, data, run: own });

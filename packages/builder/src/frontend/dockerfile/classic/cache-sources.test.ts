@@ -1,10 +1,10 @@
 import { openBuildStore } from '../../../store';
 import { SourcedSteps } from './cache-sources';
-import { classicTables, StoredSteps } from './known-steps';
+import { classicTables, classicTrees, StoredSteps } from './known-steps';
 
 /** One step made three times, oldest first, each image with one that was made from it. */
 function three(): StoredSteps {
-  const known = new StoredSteps(openBuildStore(':memory:', [classicTables]));
+  const known = new StoredSteps(openBuildStore(':memory:', [classicTables], [classicTrees]));
   for (const at of [1, 2, 3]) {
     known.put('step', { created: `${at}`, image: `step ${at}`, tree: `tree ${at}` });
     known.put('next', { created: `${at}`, image: `next ${at}`, tree: `tree ${at}` });

@@ -1,7 +1,7 @@
 import { parseStages, readLines, type Step } from '@gantry/dockerfile';
 import { openBuildStore } from '../../../store';
 import { Dates } from './dates';
-import { classicTables, StoredSteps } from './known-steps';
+import { classicTables, classicTrees, StoredSteps } from './known-steps';
 import { refuseNew } from './refuse';
 import { unusedArgs } from './unused-args';
 
@@ -34,7 +34,7 @@ test('build arguments that no ARG names are told, but for those that are always 
 });
 
 test('steps that were done are known again, with their images', () => {
-  const steps = new StoredSteps(openBuildStore(':memory:', [classicTables]));
+  const steps = new StoredSteps(openBuildStore(':memory:', [classicTables], [classicTrees]));
   expect(steps.find('a')).toEqual([]);
   steps.put('a', { created: '2026-01-01', image: 'sha256:1', tree: '' });
   steps.put('a', { created: '2026-01-02', image: 'sha256:2', tree: '' });

@@ -1,6 +1,6 @@
 import { openBuildStore } from '../../../store';
 import { build, busybox } from '../testing/fake-bridge';
-import { classicTables, StoredSteps } from './known-steps';
+import { classicTables, classicTrees, StoredSteps } from './known-steps';
 import { makeClassicFrontend } from './make-classic-frontend';
 import { type ClassicTeller, TELLER } from './teller';
 
@@ -17,7 +17,7 @@ const teller: ClassicTeller = {
 };
 const frontend = makeClassicFrontend({
   tellers: new Map([['t', teller]]),
-  known: new StoredSteps(openBuildStore(':memory:', [classicTables])),
+  known: new StoredSteps(openBuildStore(':memory:', [classicTables], [classicTrees])),
   images: { keep: () => Promise.resolve('sha256:kept'), has: () => Promise.resolve(true) },
   platform: { os: 'linux', architecture: 'amd64' },
 });

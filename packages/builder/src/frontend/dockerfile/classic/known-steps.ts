@@ -3,9 +3,13 @@ import type { Store, Tables } from '../../../store';
 /** Steps that were done before, by what they came to: when, and the image that was made of it. */
 export const classicTables: Tables = `
   CREATE TABLE classic_steps (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, created TEXT NOT NULL, image TEXT NOT NULL, tree TEXT NOT NULL,
-    UNIQUE (id, image)
+    number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL, created TEXT NOT NULL, image TEXT NOT NULL, UNIQUE (id, image)
   ) STRICT;
+`;
+
+/** A change of them: steps know their tree, found by their image. Of those from before it is not known. */
+export const classicTrees = `
+  ALTER TABLE classic_steps ADD COLUMN tree TEXT NOT NULL DEFAULT '';
   CREATE INDEX classic_images ON classic_steps (image);
 `;
 
@@ -14,7 +18,7 @@ export interface KnownStep {
   readonly created: string;
   /** Id of its image. */
   readonly image: string;
-  /** Id of its tree; empty for scratch. */
+  /** Id of its tree; empty for scratch, and where it is not known. */
   readonly tree: string;
 }
 
