@@ -74,7 +74,7 @@ it('opens a store that was written before there were any', () => {
   const file = join(folder, 'state.db');
   const before = new Database(file);
   openRecords(before).create('gantry', Container.fromPartial({ id: 'old' }));
-  before.sql.exec('DROP TABLE sandboxes; DROP TABLE events; PRAGMA user_version = 1');
+  before.sql.exec('DROP TABLE sandboxes; DROP TABLE events; DROP TABLE plugins; PRAGMA user_version = 1');
   before.close();
   const after = new Database(file);
   expect(openRecords(after).get('gantry', 'old')).toBeDefined();

@@ -1,4 +1,4 @@
-import { type CallContext, newContext } from '@gantry/rpc';
+import { type CallContext, newContext, pause } from '@gantry/rpc';
 import { type JournalEntry, undoSteps } from '../../core/journal';
 import { isRunning, moveTo, Phase, phaseOf, stateOf, withState } from '../../core/phases';
 import { compareTasks, endLeftTasks, recover, releaseStrayLeases, tellNetwork } from '../../core/recover/recover';
@@ -23,9 +23,13 @@ import { finishLater, LIMITS } from '../update/limits';
 import { MOUNTS, undoMounts } from '../update/mounts';
 import { PORTS, undoPorts } from '../update/ports';
 
+/** Longest wait for the containers that start with the engine, milliseconds: one that hangs must not keep all users out, as it does in dockerd. */
+const STARTS_MS = 20_000;
+
 /**
  * What a new process does before it serves: operations that were cut short are undone or finished, then every record is compared with
- * what the shim says of its task. Missed ends are applied as if they were told now; policies follow.
+ * what the shim says of its task. Missed ends are applied as if they were told now; policies follow. As in dockerd, who asks a new engine finds the containers
+ * started that start with it.
  */
 export async function reconcile(engine: Engine): Promise<void> {
   const ctx = newContext({ namespace: engine.records.dockerNamespace, logger: engine.logger });
@@ -52,10 +56,14 @@ export async function reconcile(engine: Engine): Promise<void> {
   );
   const ids = due.map(({ id }) => id);
   engine.life.restarter.hold(ids);
-  startInOrder(engine, ctx, ids, (id) => startDue(engine, ctx, id));
   void releaseStrayLeases(engine, ctx).catch((error: unknown) =>
     engine.logger.warn({ err: error }, 'leases without a container could not be looked for'),
   );
+  const over = new AbortController();
+  await Promise.race([
+    startInOrder(engine, ctx, ids, (id) => startDue(engine, ctx, id)).finally(() => over.abort()),
+    pause(STARTS_MS, { signal: over.signal, ref: false }),
+  ]);
 }
 
 async function sweepRunRoot(engine: Engine): Promise<void> {

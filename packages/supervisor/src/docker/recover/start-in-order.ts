@@ -14,9 +14,15 @@ const DAY_MS = 86_400_000;
 
 /**
  * Starts containers that their policies start with the engine, each when what it depends on is so far. A dependency that fails, or that is not so
- * far in its time, holds nothing down: a policy says that the container runs. `start` starts one and answers when that is done or has failed.
+ * far in its time, holds nothing down: a policy says that the container runs. `start` starts one and answers when that is done or has failed. Resolves when
+ * that is so of all that wait for nothing but the starts of others; those that wait for a health or an end go on behind.
  */
-export function startInOrder(engine: Needs, ctx: CallContext, ids: readonly string[], start: (id: string) => Promise<void>): void {
+export async function startInOrder(
+  engine: Needs,
+  ctx: CallContext,
+  ids: readonly string[],
+  start: (id: string) => Promise<void>,
+): Promise<void> {
   const order = startOrder(engine.records.listDocker());
   const starts = new Map<string, Promise<void>>();
   const started = (id: string): Promise<void> => {
@@ -37,7 +43,9 @@ export function startInOrder(engine: Needs, ctx: CallContext, ids: readonly stri
         'a container is not so far as another one waits for',
       );
   };
-  for (const id of ids) void started(id);
+  const soon = (id: string): boolean =>
+    (order.get(id) ?? []).every((each) => each.condition === 'started' && (!ids.includes(each.id) || soon(each.id)));
+  await Promise.all(ids.map((id) => (soon(id) ? started(id) : void started(id))));
 }
 
 /** Waits, for a bounded time, until a container is so far. Answers whether it is. */
