@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { leftovers, takeSnapshot } from '../test-e2e/src/harness/leftovers.ts';
 import { cleanUp } from './clean-up.mjs';
 import { lendIds, returnIds } from './sub-ids.mjs';
-import { filesToTryAgain, verdict } from './verdict.mjs';
+import { alone, filesToTryAgain, verdict } from './verdict.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const args = process.argv.slice(2);
@@ -89,7 +89,7 @@ function runJest(name, roots, extra, files) {
 function jest(name, roots, extra = []) {
   const { ok, report } = runJest(name, roots, extra, ['--', ...pattern]);
   const files = ok || report === undefined || has('--all') ? [] : filesToTryAgain(report);
-  const second = files.length > 0 ? runJest(`${name} again`, roots, [...extra, '--runInBand', '--runTestsByPath'], files) : undefined;
+  const second = files.length > 0 ? runJest(`${name} again`, roots, alone(extra), files) : undefined;
   if (report === undefined) {
     total.failed++;
     return;

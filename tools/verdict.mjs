@@ -9,6 +9,11 @@ export function filesToTryAgain(first) {
   return failed.length > MOST ? [] : failed;
 }
 
+/** jest's options for the second try: one file after the other, by their paths. jest refuses --runInBand beside a number of workers. */
+export function alone(options) {
+  return [...options.filter((word) => !/^--(maxWorkers|runInBand)/.test(word)), '--runInBand', '--runTestsByPath'];
+}
+
 /** Counts and names of both reports: a file's second result stands for it; `unsteady` names what failed at first only. */
 export function verdict(first, second) {
   const said = { passed: 0, failed: 0, skipped: 0, failures: [], skips: [], unsteady: [] };

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { filesToTryAgain, verdict } from './verdict.mjs';
+import { spawnSync } from 'node:child_process';
+import { alone, filesToTryAgain, verdict } from './verdict.mjs';
 
 const file = (name, status, tests = {}) => ({
   name,
@@ -41,4 +42,15 @@ test('a file that could not be run has failed by its own name', () => {
 test('many failures are not tried again', () => {
   const testResults = ['a', 'b', 'c', 'd'].map((name) => file(name, 'failed', { x: 'failed' }));
   assert.deepEqual(filesToTryAgain({ testResults }), []);
+});
+
+test('jest takes the options of a second try', () => {
+  for (const options of [
+    ['--maxWorkers=2', '--forceExit'],
+    ['--runInBand', '--forceExit'],
+  ]) {
+    const jest = [new URL('../node_modules/jest/bin/jest.js', import.meta.url).pathname, '--listTests', '--passWithNoTests'];
+    const { status, stderr } = spawnSync(process.execPath, [...jest, ...alone(options), 'no-such-file'], { encoding: 'utf8' });
+    assert.equal(status, 0, stderr);
+  }
 });

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describeEngine, ended, getFromHost, pinnedNode, until } from './harness';
+import { callApi, describeEngine, ended, getFromHost, pinnedNode, until } from './harness';
 
 /** Serves one file that was changed at a time, on a port of the loopback. */
 const FILES = `
@@ -178,10 +178,11 @@ describeEngine('the classic builder', (suite) => {
     await build('FROM busybox\nRUN echo told\n', '-t', 'classic:told', '--no-cache');
     const id = (await suite.engine.docker(['image', 'inspect', '-f', '{{.Id}}', 'classic:told'])).stdout.trim();
     const until = String(Math.ceil(Date.now() / 1000) + 1);
-    const { stdout } = await suite.engine.docker(['events', '--since', `${before}`, '--until', until, '--filter', 'type=image']);
-    const told = stdout.split('\n').filter((line) => line.includes(id));
-    expect(told.filter((line) => line.includes(' image create '))).toHaveLength(1);
-    expect(told.filter((line) => / image tag .*name=classic:told/.test(line))).toHaveLength(1);
+    const filters = encodeURIComponent(JSON.stringify({ type: ['image'] }));
+    const { body } = await callApi(suite.engine, 'GET', `/events?since=${before}&until=${until}&filters=${filters}`);
+    const told = body.split('\n').filter((line) => line.includes(id));
+    expect(told.filter((line) => line.includes('"Action":"create"'))).toHaveLength(1);
+    expect(told.filter((line) => line.includes('"Action":"tag"') && line.includes('"classic:told"'))).toHaveLength(1);
   }, 60_000);
 
   test('each stage leaves its image, and an image is as old as its last step', async () => {

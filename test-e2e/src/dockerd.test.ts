@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   bundles,
+  callApi,
   command,
   type CommandResult,
   dockerTakes,
@@ -200,9 +201,10 @@ describe.each(kinds)('told by daemon.json: %s', (kind) => {
     write({ ...keys, 'cdi-spec-dirs': [descriptions] });
     await engine.halt();
     await engine.start();
-    expect(await ok('info', '-f', '{{json .CDISpecDirs}} {{json .DiscoveredDevices}}')).toBe(
-      `["${descriptions}"] [{"Source":"cdi","ID":"vendor.test/class=nothing"}]`,
-    );
+    expect(JSON.parse((await callApi(engine, 'GET', '/info')).body)).toMatchObject({
+      CDISpecDirs: [descriptions],
+      DiscoveredDevices: [{ Source: 'cdi', ID: 'vendor.test/class=nothing' }],
+    });
     const look = 'echo $FROM_CDI; stat -c %t:%T /dev/nothing; echo x > /dev/nothing && echo written';
     expect(await ok('run', '--rm', '--device', 'vendor.test/class=nothing', 'busybox', 'sh', '-c', look)).toBe('yes\n1:3\nwritten');
     const { code, stderr } = await engine.docker(['run', '--rm', '--device', 'vendor.test/class=none', 'busybox', 'true']);

@@ -36,7 +36,9 @@ describeEngine('IPv6', (suite) => {
   test('a published port is two bindings, and answers on [::1]', async () => {
     await ok('network', 'create', '--ipv6', '--subnet', 'fd00:fa:2::/64', 'dual');
     await ok('run', '-d', '--name', 'web', '--network', 'dual', '-p', '18180:80', '-p', '[::1]:18181:80', ...serve);
-    expect((await ok('port', 'web', '80')).split('\n').sort()).toEqual(['0.0.0.0:18180', '[::1]:18181', '[::]:18180']);
+    // older clients write no brackets
+    const ports = (await ok('port', 'web', '80')).replaceAll(/[[\]]/g, '').split('\n');
+    expect(ports.sort()).toEqual(['0.0.0.0:18180', ':::18180', '::1:18181'].sort());
     for (const [port, address] of [
       [18180, '127.0.0.1'],
       [18180, '::1'],

@@ -124,7 +124,7 @@ describeEngine(
         '--since',
         '0',
         '--until',
-        '0s',
+        `${Math.ceil(Date.now() / 1000) + 1}`, // older clients cut a duration to whole seconds
         '--filter',
         'type=plugin',
         '--format',

@@ -63,7 +63,7 @@ test('a read-only socket tells everything and changes nothing', async () => {
     const { code, stderr } = await over('watch', ...args);
     expect([code === 0, stderr]).toEqual([false, expect.stringContaining(`socket watch: ${verb} is refused: the socket is read-only`)]);
   }
-  expect((await over('watch', 'attach', 'mine')).stderr).toContain('403'); // the CLI's own words
+  expect((await over('watch', 'attach', 'mine')).stderr).toMatch(/403|Unrecognized input header/); // the CLI's own words; older ones take the answer for output
   for (const [method, path] of [
     ['POST', '/build?t=x'],
     ['POST', '/build/prune'],

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { callApi, type CommandResult, type Engine } from '../harness';
+import { callApi, type CommandResult, type Engine, pruneVolumes } from '../harness';
 
 /** One thing that a user does. Each begins with nothing but the image busybox, and ends with nothing more than what it was about. */
 export interface Operation {
@@ -72,7 +72,7 @@ export const operations: readonly Operation[] = [
   { name: 'container prune', before: ended, act: ['container', 'prune', '-f'] },
   { name: 'volume create', act: ['volume', 'create', 'vol'] },
   { name: 'volume rm', before: [['volume', 'create', 'vol']], act: ['volume', 'rm', 'vol'], already: /no such volume/i },
-  { name: 'volume prune', before: [['volume', 'create', 'vol']], act: ['volume', 'prune', '-af'] },
+  { name: 'volume prune', before: [['volume', 'create', 'vol']], act: pruneVolumes() },
   { name: 'network create', act: net, already: /already exists/ },
   { name: 'network rm', before: [net], act: ['network', 'rm', 'net'], already: /not found/ },
   { name: 'network prune', before: [net], act: ['network', 'prune', '-f'] },

@@ -16,6 +16,9 @@ export function dockerTakes(flag: string, ...words: string[]): boolean {
   }
 }
 
+/** Removes named volumes, too: clients before API 1.42 need not say so. */
+export const pruneVolumes = (): readonly string[] => ['volume', 'prune', dockerTakes('--all', 'volume', 'prune') ? '-af' : '-f'];
+
 /** A program on PATH (sbin folders included). */
 export function hasProgram(name: string): boolean {
   try {

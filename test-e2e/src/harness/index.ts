@@ -1,5 +1,5 @@
 export { type ApiAnswer, callApi } from './api';
-export { dockerTakes, hasProgram, testWith } from './capability';
+export { dockerTakes, hasProgram, pruneVolumes, testWith } from './capability';
 export { command, ended, succeeding, until, type CommandOptions, type CommandResult } from './command';
 export { busybox, containerds, startContainerd, type Containerd } from './containerd';
 export { type DockerdAbove, missingOfDockerd, startDockerdAbove } from './dockerd-above';
