@@ -1,3 +1,5 @@
+import { padding, paxRecord, writeSum } from '@gantry/oci/tar';
+
 /** One entry of a tar archive. */
 export interface TarEntry {
   readonly name: string;
@@ -22,7 +24,7 @@ const OCTAL_7 = 8 ** 7;
 
 export const TAR_END = Buffer.alloc(2 * BLOCK);
 
-export const tarPadding = (size: number): Buffer => Buffer.alloc((BLOCK - (size % BLOCK)) % BLOCK);
+export const tarPadding = (size: number): Buffer => Buffer.alloc(padding(size));
 
 /** The headers of an entry: what ustar cannot say is said in a pax header before. The content and its padding follow. */
 export function tarHeaders(entry: TarEntry): Buffer {
@@ -52,14 +54,6 @@ function secondsOf(time: bigint): string {
   return `${sign}${whole / 1_000_000_000n}.${String(whole % 1_000_000_000n).padStart(9, '0')}`;
 }
 
-/** `length key=value\n`, where the length counts itself. */
-function paxRecord(key: string, value: Buffer): Buffer {
-  const rest = Buffer.concat([Buffer.from(` ${key}=`), value, Buffer.from('\n')]);
-  let length = rest.length + 1;
-  while (String(length).length + rest.length !== length) length = String(length).length + rest.length;
-  return Buffer.concat([Buffer.from(String(length)), rest]);
-}
-
 function ustar(entry: TarEntry, flag: string): Buffer {
   const { name, mode, uid = 0, gid = 0, size = 0, time = 0n, link = '', major = 0, minor = 0 } = entry;
   const header = Buffer.alloc(BLOCK);
@@ -73,14 +67,10 @@ function ustar(entry: TarEntry, flag: string): Buffer {
   octal(gid, 116, 8);
   octal(size, 124, 12);
   octal(Number(time / 1_000_000_000n), 136, 12);
-  header.fill(0x20, 148, 156);
   header.write(flag, 156, 1, 'latin1');
   Buffer.from(link).copy(header, 157, 0, NAME);
   header.write('ustar\x0000', 257, 8, 'latin1');
   octal(major, 329, 8);
   octal(minor, 337, 8);
-  let sum = 0;
-  for (const byte of header) sum += byte;
-  header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 8, 'latin1');
-  return header;
+  return writeSum(header);
 }

@@ -1,6 +1,6 @@
 import { createGunzip } from 'node:zlib';
 import { Readable } from 'node:stream';
-import { ByteSource, checkSum, number, padding } from '@gantry/oci/tar';
+import { ByteSource, checkSum, number, padding, paxRecord, writeSum } from '@gantry/oci/tar';
 import { GantryError, resourceExhausted } from '@gantry/rpc';
 
 const BLOCK = 512;
@@ -85,33 +85,18 @@ function* headed(original: Buffer, extended: Map<string, Buffer>): Generator<Buf
   }
   header.fill(0, 345, 500); // the name is whole now
   if (extended.size > 0) {
-    const data = Buffer.concat([...extended].map(([key, value]) => extendedRecord(key, value)));
+    const data = Buffer.concat([...extended].map(([key, value]) => paxRecord(key, value)));
     const own = Buffer.from(header);
     own.fill(0, 0, SHORT).write('PaxHeaders.0');
     own.fill(0, 157, 257);
     own.write(`${data.length.toString(8).padStart(11, '0')}\0`, 124, 'latin1');
     own.write('x', 156, 'latin1');
     own.write('ustar\0' + '00', 257, 'latin1');
-    yield summed(own);
+    yield writeSum(own);
     yield data;
     yield Buffer.alloc(padding(data.length));
   }
-  yield summed(header);
-}
-
-function summed(header: Buffer): Buffer {
-  header.fill(0x20, 148, 156);
-  const sum = header.reduce((all, byte) => all + byte, 0);
-  header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
-  return header;
-}
-
-/** `<length of all> <key>=<value>\n` */
-function extendedRecord(key: string, value: Buffer): Buffer {
-  const rest = Buffer.concat([Buffer.from(` ${key}=`), value, Buffer.from('\n')]);
-  let length = rest.length + 1;
-  while (String(length).length + rest.length !== length) length = String(length).length + rest.length;
-  return Buffer.concat([Buffer.from(String(length)), rest]);
+  yield writeSum(header);
 }
 
 function readExtended(data: Buffer): Map<string, Buffer> {
