@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { OPERATION_LABEL } from '@gantry/api';
 import type { ContentStore } from '../content/store';
-import { OPERATION_LABEL } from '../docker/operation';
 import type { Database } from '../store/database';
 import { EXPIRE_LABEL, type LeaseTable } from '../store/leases';
 import { parseLabels } from '../store/labels';

@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto';
+import { OPERATION_LABEL } from '@gantry/api';
 import { type LeaseTable, EXPIRE_LABEL } from '../store/leases';
 import type { Scope } from '../store/namespaced';
 
-/** Label of the leases of running operations; those that a crash leaves are dropped at the next start. */
-export const OPERATION_LABEL = 'gantry.io/operation';
 const DAY = 86_400_000;
 
 /** Runs fn under a lease of its own, so that nothing it makes is collected before a name holds it. */

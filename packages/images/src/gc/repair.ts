@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { OPERATION_LABEL } from '@gantry/api';
 import { isErrorOf, type Logger } from '@gantry/rpc';
 import type { ContentPaths } from '../content/paths';
-import { OPERATION_LABEL } from '../docker/operation';
 import type { RecordedSnapshotter } from '../snapshots/recorded';
 import type { Database } from '../store/database';
 import { parseLabels } from '../store/labels';

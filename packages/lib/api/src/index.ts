@@ -13,5 +13,6 @@ export {
 export { loadDescriptorSet } from './descriptors';
 export { CRI_CONFIG_EXTENSION, CRI_CONTAINER_EXTENSION, OOM_EXTENSION } from './extensions';
 export { FLUSH_LABEL, FLUSH_LATER, isFlushedLater } from './flush-label';
+export { OPERATION_LABEL } from './operation-label';
 export { formatTimestamp, fromTimestamp, microsToTimestamp, parseTimestamp, timestampAfter, timestampNow, toTimestamp } from './timestamp';
 export { wallMicros } from './wall-clock';

@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { pipeline } from 'node:stream';
 import { createGzip } from 'node:zlib';
+import { OPERATION_LABEL } from '@gantry/api';
 import { cancelled, type CallContext, GantryError, ignore, prefixed, type StreamBroker, type StreamTicket } from '@gantry/rpc';
 import { type Descriptor, familiarString, formatReference, mediaTypes, parseReference, withDefaultTag } from '@gantry/oci';
 import { rootfsOf, type Context } from './archive';
@@ -74,7 +75,7 @@ export async function underLease<T>(plugins: ManagedPlugins, ctx: CallContext, w
 
 /** Those of operations that a crash leaves are dropped when the images service starts. */
 const operationLabels = (): Record<string, string> => ({
-  'gantry.io/operation': 'plugin',
+  [OPERATION_LABEL]: 'plugin',
   'containerd.io/gc.expire': new Date(Date.now() + DAY_MS).toISOString(),
 });
 
