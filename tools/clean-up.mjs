@@ -7,12 +7,13 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const bundle = join(dirname(fileURLToPath(import.meta.url)), '../dist/lib/gantry/gantry.cjs');
-let ownIsOver = false;
+/** The process whose things go though it is still there. */
+let ending;
 const MARK = /gantry-(?:e2e|test)-(\d+)(?:-|\/|$)/m;
 
-/** @param {{ own?: boolean }} options own: what the calling run made goes too, since it is over */
-export function cleanUp({ own = false } = {}) {
-  ownIsOver = own;
+/** @param {{ over?: number }} options over: what the run of this process made goes too, since it is over */
+export function cleanUp({ over } = {}) {
+  ending = over;
   // Services that watch each other start again what is killed.
   for (let turn = 0; turn < 10 && killAbandoned() > 0; turn++) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
   for (const name of abandonedIn(tmpdir())) {
@@ -34,7 +35,8 @@ export function cleanUp({ own = false } = {}) {
 function abandoned(text) {
   const owner = MARK.exec(text)?.[1];
   if (owner === undefined) return false;
-  if (Number(owner) === process.pid) return ownIsOver;
+  if (Number(owner) === ending) return true;
+  if (Number(owner) === process.pid) return false;
   try {
     return !/jest|tools\/test\.mjs|tools\/bench\/main\.cjs/.test(readFileSync(`/proc/${owner}/cmdline`, 'utf8'));
   } catch {

@@ -154,7 +154,7 @@ if (left.length > 0) {
   total.passed++;
   process.stdout.write('nothing was left over: no mount, namespace, cgroup, link, nft table, process or file\n');
 }
-if (left.length > 0) cleanUp({ own: true });
+if (left.length > 0) cleanUp({ over: process.pid });
 rmSync(place, { recursive: true, force: true });
 const lacks = (process.env.GANTRY_TEST_LACKS ?? '').split('; ').filter(Boolean);
 if (lacks.length > 0) process.stdout.write(`this Debian does not have, so it is not tested: ${lacks.join('; ')}\n`);

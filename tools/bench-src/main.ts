@@ -15,6 +15,7 @@ import { imageMemory } from './images/memory';
 import { type ImageRow, imageRows, VERBS } from './images/run';
 import { shapes } from './images/shapes';
 import { imageTable } from './images/table';
+import { cleanUpWhenInterrupted } from './interrupted';
 import { describeMany, manyContainers } from './many';
 import { median, pss, pssOf, quantile } from './measure';
 import { networkCases } from './network-cases';
@@ -44,6 +45,7 @@ const LARGE_LAYER = 'images: a layer of 4 GB';
 
 async function main(): Promise<void> {
   const options = parseOptions(process.argv.slice(2));
+  cleanUpWhenInterrupted();
   process.env['PATH'] = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`;
   if (options.profile) {
     process.stdout.write(`${await profile(options.rounds)}\n`);
