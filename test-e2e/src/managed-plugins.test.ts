@@ -2,15 +2,21 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeEngine, type Registry, startRegistry, until } from './harness';
+import { makePlugin } from './plugins/make';
 
 interface Shown {
   readonly Id: string;
   readonly Enabled: boolean;
   readonly PluginReference: string;
-  readonly Settings: { readonly Env: readonly string[]; readonly Args: readonly string[] };
+  readonly Settings: {
+    readonly Env: readonly string[];
+    readonly Args: readonly string[];
+    readonly Mounts: readonly { readonly Name: string; readonly Source: string }[];
+    readonly Devices: readonly { readonly Name: string; readonly Path: string }[];
+  };
 }
 
-/** A plugin of one static program, which keeps volumes and logs and is asked for leave (plugins/plugin.c). */
+/** A plugin of one static program, which keeps volumes and logs and is asked for leave (plugins/keeper.c). */
 describeEngine(
   'managed plugins',
   (suite) => {
@@ -28,24 +34,30 @@ describeEngine(
       join(suite.engine.root, 'supervisor', 'plugins', id, 'propagated-mount', ...path);
 
     beforeAll(async () => {
-      folder = join(suite.engine.folder, 'keeper');
-      mkdirSync(join(folder, 'rootfs'), { recursive: true });
-      execFileSync('gcc', ['-static', '-Os', '-o', join(folder, 'rootfs', 'plugin'), join(__dirname, 'plugins', 'plugin.c')]);
-      writeFileSync(
-        join(folder, 'config.json'),
-        JSON.stringify({
-          description: 'keeps volumes',
-          entrypoint: ['/plugin'],
-          args: { name: 'words', settable: ['value'], value: ['first'] },
-          env: [
-            { name: 'COLOR', settable: ['value'], value: 'red' },
-            { name: 'MOUNTS', settable: ['value'], value: null },
+      mkdirSync(join(suite.engine.folder, 'given'));
+      writeFileSync(join(suite.engine.folder, 'given', 'word'), 'heard\n');
+      folder = makePlugin(suite.engine, 'keeper', {
+        description: 'keeps volumes',
+        args: { name: 'words', settable: ['value'], value: ['first'] },
+        env: [
+          { name: 'COLOR', settable: ['value'], value: 'red' },
+          { name: 'MOUNTS', settable: ['value'], value: null },
+          { name: 'NODE', settable: ['value'], value: null },
+        ],
+        interface: { socket: 'keeper.sock', types: ['docker.volumedriver/1.0', 'docker.logdriver/1.0', 'docker.authz/1.0'] },
+        mounts: [
+          { name: 'given', settable: ['source'], source: '/dev', destination: '/given', type: 'bind', options: ['rbind', 'ro'] },
+          { name: 'fixed', source: '/dev', destination: '/fixed', type: 'bind', options: ['rbind', 'ro'] },
+        ],
+        linux: {
+          capabilities: ['CAP_SYS_ADMIN'],
+          devices: [
+            { name: 'node', settable: ['path'], path: '/dev/null' },
+            { name: 'zero', path: '/dev/zero' },
           ],
-          interface: { socket: 'keeper.sock', types: ['docker.volumedriver/1.0', 'docker.logdriver/1.0', 'docker.authz/1.0'] },
-          linux: { capabilities: ['CAP_SYS_ADMIN'] },
-          propagatedMount: '/data',
-        }),
-      );
+        },
+        propagatedMount: '/data',
+      });
       await ok('plugin', 'create', 'keeper', folder);
     }, 120_000);
     afterAll(() => registry?.stop());
@@ -76,13 +88,41 @@ describeEngine(
       await ok('plugin', 'enable', 'keeper');
       const { Id: id, Settings } = await inspect('keeper');
       expect(Settings).toMatchObject({ Env: ['COLOR=blue', 'MOUNTS=yes'], Args: ['second'] });
-      expect(readFileSync(kept(id, 'started'), 'utf8').trim().split('\n').at(-1)).toMatch(/^second blue /);
+      expect(readFileSync(kept(id, 'started'), 'utf8').trim().split('\n').at(-1)).toBe('second blue - 0');
       expect(await refused('plugin', 'set', 'keeper', 'COLOR=red')).toContain('cannot set on an active plugin');
       await ok('volume', 'create', '-d', 'keeper', 'mounted');
       expect(await ok('run', '--rm', '-v', 'mounted:/m', 'busybox', 'sh', '-c', 'grep -c "^kept /m tmpfs" /proc/mounts')).toBe('1');
       await ok('volume', 'rm', 'mounted');
       await ok('plugin', 'disable', 'keeper');
       await ok('plugin', 'set', 'keeper', 'MOUNTS=');
+    }, 60_000);
+
+    test('mounts and devices can be set where the configuration says so', async () => {
+      const node = join(suite.engine.folder, 'node');
+      execFileSync('mknod', [node, 'c', '10', '200']); // no node of every container's
+      expect(await refused('plugin', 'set', 'keeper', 'fixed.source=/')).toContain('"fixed.source" is not settable');
+      expect(await refused('plugin', 'set', 'keeper', 'zero=/dev/null')).toContain('"zero" is not settable');
+      expect(await refused('plugin', 'set', 'keeper', 'given.type=tmpfs')).toContain('"given.type" is not settable');
+      await ok('plugin', 'set', 'keeper', `given=${join(suite.engine.folder, 'given')}`, `node.path=${node}`, `NODE=${node}`);
+      const { Id: id, Settings } = await inspect('keeper');
+      expect(Settings.Mounts.map(({ Name, Source }) => [Name, Source])).toEqual([
+        ['given', join(suite.engine.folder, 'given')],
+        ['fixed', '/dev'],
+      ]);
+      expect(Settings.Devices.map(({ Name, Path }) => [Name, Path])).toEqual([
+        ['node', node],
+        ['zero', '/dev/zero'],
+      ]);
+      await ok('plugin', 'enable', 'keeper');
+      expect(readFileSync(kept(id, 'started'), 'utf8').trim().split('\n').at(-1)).toBe('second blue heard 1');
+      await ok('plugin', 'disable', 'keeper');
+      await ok('plugin', 'set', 'keeper', 'node=/no/such');
+      expect(await refused('plugin', 'enable', 'keeper')).toContain(
+        'error gathering device information while adding custom device "/no/such"',
+      );
+      await ok('plugin', 'set', 'keeper', 'node=/dev/null', 'given=/no/such');
+      expect(await refused('plugin', 'enable', 'keeper')).toContain('/no/such');
+      await ok('plugin', 'set', 'keeper', 'given=/dev');
     }, 60_000);
 
     test('one keeps the lines of a container', async () => {

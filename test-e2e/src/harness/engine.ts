@@ -1,5 +1,16 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
@@ -34,6 +45,8 @@ export interface Engine {
   start(): Promise<void>;
   /** Sends a signal to the launcher (or dockerd) and waits for its end; containers stay. */
   halt(signal?: NodeJS.Signals): Promise<void>;
+  /** Leaves what a reboot leaves: no process, no mount, nothing below the run root. start() is the next boot; links of the network stay. */
+  reboot(): Promise<void>;
   /** Removes all containers, stops and removes everything. */
   destroy(): Promise<void>;
 }
@@ -50,6 +63,8 @@ export interface EngineOptions {
   command?: string;
   /** Root of the built tree whose gantry is started, with its own Node. Default: this one. */
   tree?: string;
+  /** What the engine is to find on its host's network when it starts. */
+  before?(host: { readonly netns: string }): Promise<void>;
   /** What its processes find beside our own environment. */
   environment?: NodeJS.ProcessEnv;
   /** Ours in dockerd's place: args are dockerd's, for both kinds. */
@@ -135,6 +150,13 @@ export async function startEngine(kind: EngineKind = 'gantry', options: EngineOp
       await ended(process_);
       process_ = undefined;
     },
+    async reboot() {
+      await engine.halt();
+      for (const pid of [...findProcesses((cmdline) => cmdline.includes(folder)), ...inside(folder), ...holders(run)]) kill(pid);
+      await until('all processes to be gone', () => inside(folder).length === 0);
+      await unmountBelow(folder);
+      for (const name of readdirSync(run)) rmSync(join(run, name), { recursive: true });
+    },
     async destroy() {
       try {
         if (process_ && process_.exitCode === null) {
@@ -145,10 +167,7 @@ export async function startEngine(kind: EngineKind = 'gantry', options: EngineOp
         await engine.halt();
       } finally {
         for (const pid of [...findProcesses((cmdline) => cmdline.includes(folder)), ...holders(run)]) kill(pid);
-        for (const line of readFileSync('/proc/self/mountinfo', 'utf8').split('\n').reverse()) {
-          const target = line.split(' ')[4] ?? '';
-          if (target.startsWith(folder)) await command('umount', ['-l', target]);
-        }
+        await unmountBelow(folder);
         await command('ip', ['netns', 'del', netns]);
         if (kind === 'dockerd') for (const group of dockerGroups()) if (!foreignGroups.includes(group)) removeGroup(group);
         if (!process.env['GANTRY_E2E_KEEP']) rmSync(folder, { recursive: true, force: true });
@@ -156,6 +175,7 @@ export async function startEngine(kind: EngineKind = 'gantry', options: EngineOp
     },
   };
   try {
+    await options.before?.({ netns });
     await engine.start();
   } catch (error) {
     await engine.destroy();
@@ -187,6 +207,26 @@ function kill(pid: number): void {
   } catch {
     // it ended by itself
   }
+}
+
+async function unmountBelow(folder: string): Promise<void> {
+  for (const line of readFileSync('/proc/self/mountinfo', 'utf8').split('\n').reverse()) {
+    const target = line.split(' ')[4] ?? '';
+    if (target.startsWith(folder)) await command('umount', ['-l', target]);
+  }
+}
+
+/** Processes of containers: in a mount namespace of their own, with mounts out of this folder. */
+function inside(folder: string): number[] {
+  const own = readlinkSync('/proc/self/ns/mnt');
+  return readdirSync('/proc').flatMap((pid) => {
+    try {
+      const isInside = /^\d+$/.test(pid) && readlinkSync(`/proc/${pid}/ns/mnt`) !== own;
+      return isInside && readFileSync(`/proc/${pid}/mountinfo`, 'utf8').includes(folder) ? [Number(pid)] : [];
+    } catch {
+      return [];
+    }
+  });
 }
 
 /** Processes that hold the namespaces of pods which a test left. */
