@@ -58,6 +58,17 @@ const nothingIsLeft = async (): Promise<void> => {
   ]);
 };
 
+test('a lease that was taken by a call whose answer was lost is given back', async () => {
+  const { create: take } = engine.leases;
+  instead(engine.leases, 'create', async (ctx, request) => {
+    await take(ctx, request);
+    throw unavailable('Connection dropped');
+  });
+  await expect(create()).rejects.toThrow('Connection dropped');
+  await until(() => world.leases.size === 0);
+  await nothingIsLeft();
+});
+
 test('a named volume whose mount was accepted is there after the refusal of the next one, as docker has it', async () => {
   const refused = create({ hostConfig: { Binds: ['one:/x', '/y', 'two:/x'] } });
   await expect(refused).rejects.toMatchObject({ kind: 'invalidArgument', message: 'Duplicate mount point: /x' });

@@ -8,9 +8,10 @@ import { ContainerConfig, HostConfig } from '@gantry/api/gantry/engine/v1/types'
 import type { Mount } from '@gantry/api/containerd/types/types';
 import type { Image } from '@gantry/api/gantry/images/v1/images';
 import { foreignPlatform, type ImageContainerConfig, parseJson, parsePlatform } from '@gantry/oci';
-import { type CallContext, derive, detached, invalidArgument, withDeadline } from '@gantry/rpc';
+import { type CallContext, derive, detached, ignore, invalidArgument, withDeadline } from '@gantry/rpc';
 import { isPlugin } from '@gantry/service/plugins';
 import { runSteps } from '../../core/journal';
+import { patiently } from '../../core/patience';
 import { Phase } from '../../core/phases';
 import { VIEW_EXTENSION } from '../../core/records';
 import type { DockerRecord } from '../records';
@@ -101,9 +102,17 @@ async function create(engine: Engine, caller: CallContext, request: CreateReques
     await make(engine, ctx, id, given, request, planned);
     return { id, warnings: planned.warnings };
   } catch (error) {
-    void lease.then(() => engine.leases.delete(ctx, { id: leaseOf(id), sync: false }, { timeoutMs: ANSWER_MS })).catch(() => undefined);
+    void giveBackLease(engine, ctx, id, lease);
     throw error;
   }
+}
+
+/** Whatever came of taking it: an answer that was lost with its service says nothing of the lease. */
+async function giveBackLease(engine: Engine, ctx: CallContext, id: string, taken: Promise<unknown>): Promise<void> {
+  await taken.catch(() => undefined);
+  await patiently(() => engine.leases.delete(ctx, { id: leaseOf(id), sync: false }, { timeoutMs: ANSWER_MS }))
+    .catch(ignore('notFound'))
+    .catch((error: unknown) => engine.logger.warn({ err: error, container: id }, 'a lease is kept until the next start'));
 }
 
 async function plan(engine: Engine, ctx: CallContext, id: string, request: CreateRequest): Promise<Plan> {
