@@ -8,7 +8,12 @@ import { timed } from './measure';
 /** What networks cost: many published ports, names, the bridge's part of a run, many containers on one network. */
 
 const PORTS = 1000;
-const PUBLISHED = `20000-${20000 + PORTS - 1}:20000-${20000 + PORTS - 1}`;
+const publishedTo = (first: number): string => `20000-${20000 + PORTS - 1}:${first}-${first + PORTS - 1}`;
+/** By the same numbers, and moved. */
+const WAYS = [
+  { ports: `${PORTS} published ports`, published: publishedTo(20_000) },
+  { ports: `${PORTS} moved ports`, published: publishedTo(1000) },
+] as const;
 const LOOKUPS = 10_000;
 const AT_ONCE = 50;
 const NETWORK = 'bench-network';
@@ -19,7 +24,8 @@ async function must(engine: Engine, ...args: string[]): Promise<string> {
   return result.stdout.trim();
 }
 
-const publishing = (engine: Engine): Promise<string> => must(engine, 'run', '-d', '-p', PUBLISHED, 'busybox', 'sleep', '6000');
+const publishing = (engine: Engine, published: string): Promise<string> =>
+  must(engine, 'run', '-d', '-p', published, 'busybox', 'sleep', '6000');
 
 /** Asks the resolver of the container's own network one question after the other, without a program's start for each. */
 const ASKER = `
@@ -59,33 +65,37 @@ async function lookUps(engine: Engine): Promise<number> {
 const runOn = (engine: Engine, network: string): Promise<number> =>
   timed(() => must(engine, 'run', '--rm', '--network', network, 'busybox', 'true'));
 
-export const networkCases: readonly BenchCase[] = [
+const portCases = ({ ports, published }: (typeof WAYS)[number]): BenchCase[] => [
   {
-    name: `network: run with ${PORTS} published ports`,
+    name: `network: run with ${ports}`,
     heavy: true,
     share: 0.15,
     sample: async (engine) => {
-      const took = await timed(() => publishing(engine));
+      const took = await timed(() => publishing(engine, published));
       await removeAll(engine);
       return took;
     },
     teardown: end,
   },
   {
-    name: `network: memory of ${PORTS} published ports`,
+    name: `network: memory of ${ports}`,
     unit: 'MiB',
     heavy: true,
     share: 0.15,
     sample: async (engine) => {
       const plain = await must(engine, 'run', '-d', 'busybox', 'sleep', '6000');
       const before = idleOf(engine);
-      await publishing(engine);
+      await publishing(engine, published);
       const grown = idleOf(engine) - before;
       await removeAll(engine);
       return plain === '' ? Number.NaN : grown;
     },
     teardown: end,
   },
+];
+
+export const networkCases: readonly BenchCase[] = [
+  ...WAYS.flatMap(portCases),
   {
     name: `network: ${LOOKUPS} look-ups of a name`,
     heavy: true,

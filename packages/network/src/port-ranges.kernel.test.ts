@@ -1,7 +1,7 @@
 import { createSocket } from 'node:dgram';
 import { readdirSync } from 'node:fs';
 import { createServer } from 'node:net';
-import type { PortRequest } from '@gantry/api/gantry/network/v1/network';
+import { IpamPool, type PortRequest } from '@gantry/api/gantry/network/v1/network';
 import { eventually, type TestSandbox } from './testing/host';
 import { connectRequest, context, createRequest } from './testing/service';
 import { ask, newId, newWorlds, serve, tcp } from './testing/world';
@@ -12,6 +12,7 @@ const FIRST = 20000;
 const COUNT = 1000;
 const range = (change: (port: number) => Partial<PortRequest> = () => ({})): PortRequest[] =>
   Array.from({ length: COUNT }, (_, index) => tcp(FIRST + index, { containerPort: FIRST + index, ...change(FIRST + index) }));
+const moved = (by: number, change: Partial<PortRequest> = {}): PortRequest[] => range((port) => ({ containerPort: port + by, ...change }));
 
 asRoot('ranges of ports', () => {
   const world = newWorlds();
@@ -62,12 +63,64 @@ asRoot('ranges of ports', () => {
     await eventually(async () => expect(await ask(undefined, '127.0.0.1', FIRST + 1)).toBe('all addresses'));
   });
 
-  it('under other numbers are exact', async () => {
-    serve(box, 1500, 'moved');
-    await join({ ports: range((port) => ({ containerPort: port - 19000 })) });
-    expect(elements('any-ports')).toHaveLength(COUNT);
-    await eventually(async () => expect(await ask(undefined, '127.0.0.1', 20500)).toBe('moved'));
-    await expect(ask(undefined, '127.0.0.1', 20501)).rejects.toThrow();
+  it.each([-19_000, -1, 1, 10_000, 44_536])('that are moved by %i are one element, and lead to each of them', async (by) => {
+    const words: [at: number, word: string][] = [
+      [0, 'first'],
+      [500, 'middle'],
+      [COUNT - 1, 'last'],
+    ];
+    for (const [at, word] of words) serve(box, FIRST + by + at, word);
+    const { endpoint } = await join({ ports: moved(by) });
+    expect(elements('any-moved-ranges')).toEqual([`tcp . 20000-20999 : ${endpoint?.ipAddress} . ${by & 0xffff}`]);
+    expect([...elements('any-ports'), ...elements('any-port-ranges')]).toEqual([]);
+    for (const [at, word] of words)
+      for (const address of ['127.0.0.1', '::1'])
+        await eventually(async () => expect(await ask(undefined, address, FIRST + at)).toBe(word));
+    for (const at of [-1, 1, 501, COUNT]) await expect(ask(undefined, '127.0.0.1', FIRST + at)).rejects.toThrow();
+  });
+
+  it('that are moved are added to by rules of IPv6, too', async () => {
+    world.host.ip('address', 'add', '2001:db8::7/128', 'dev', 'lo', 'nodad');
+    await world.service.client.createNetwork(
+      context(),
+      createRequest({ name: 'six', enableIpv6: true, pools: [IpamPool.fromPartial({ subnet: 'fd00:1::/64' })] }),
+    );
+    for (const port of [1000, 1500, 1999]) serve(box, port, String(port), '6');
+    await join({ networkRef: 'six', ports: moved(-19_000) });
+    expect(elements('any-moved-ranges', 'ip6')).toEqual(['tcp . 20000-20999 : fd00:1::2 . 46536']);
+    for (const port of [1000, 1500, 1999])
+      await eventually(async () => expect(await ask(undefined, '2001:db8::7', port + 19_000)).toBe(String(port)));
+  });
+
+  it('that are moved stay themselves for one client that asks for the same port of two addresses', async () => {
+    const addresses = ['198.51.100.7', '198.51.100.8'];
+    for (const address of ['198.51.100.1', ...addresses]) world.host.ip('address', 'add', `${address}/32`, 'dev', 'lo');
+    for (const port of [1005, 1006]) box.start('socat', `UDP-RECVFROM:${port},fork`, `SYSTEM:echo ${port}`);
+    await join({ ports: addresses.flatMap((hostIp) => moved(-19_000, { hostIp, protocol: 'udp' })) });
+    expect(elements('moved-ranges')).toHaveLength(2);
+    const client = createSocket('udp4');
+    const answers = new Map<string, string>();
+    client.on('message', (message, from) => answers.set(from.address, message.toString().trim()));
+    try {
+      await new Promise<void>((resolve) => client.bind(0, '198.51.100.1', resolve));
+      await eventually(() => {
+        for (const address of addresses) client.send('?', FIRST + 5, address);
+        expect(Object.fromEntries(answers)).toEqual({ '198.51.100.7': '1005', '198.51.100.8': '1005' });
+      });
+    } finally {
+      client.close();
+    }
+  });
+
+  it('that are moved give one of their ports back', async () => {
+    serve(box, 1501, 'next');
+    await join({ ports: moved(-19_000) });
+    await set(moved(-19_000).filter(({ hostPort }) => hostPort !== FIRST + 500));
+    expect(elements('any-moved-ranges')).toHaveLength(2);
+    await eventually(async () => expect(await ask(undefined, '127.0.0.1', FIRST + 501)).toBe('next'));
+    await world.restart();
+    expect(elements('any-moved-ranges')).toHaveLength(2);
+    expect(await ask(undefined, '127.0.0.1', FIRST + 501)).toBe('next');
   });
 
   it('are opened as one where a network is routed', async () => {

@@ -51,12 +51,12 @@ export function loadPayload(header: number, offset: number, length: number, into
   return expression('payload', [attribute.be32(1, into), attribute.be32(2, header), attribute.be32(3, offset), attribute.be32(4, length)]);
 }
 
-/** register & mask, in place. */
-export function and(inRegister: number, mask: Buffer): Expression {
+/** register & mask, in place or into another one. */
+export function and(from: number, mask: Buffer, into = from): Expression {
   const zero = Buffer.alloc(mask.length);
   return expression('bitwise', [
-    attribute.be32(1, inRegister),
-    attribute.be32(2, inRegister),
+    attribute.be32(1, from),
+    attribute.be32(2, into),
     attribute.be32(3, mask.length),
     value(4, mask),
     value(5, zero),
@@ -71,6 +71,30 @@ export function setBits(inRegister: number, bits: number): Expression {
     attribute.be32(3, 4),
     value(4, word(~bits)),
     value(5, word(bits)),
+  ]);
+}
+
+const SHIFT_RIGHT = 2;
+
+/** Shifts the bits of registers that follow each other, in place and in host order; what falls out of one goes into the next. */
+export function shiftRight(registers: number, bits: number, length: number): Expression {
+  return expression('bitwise', [
+    attribute.be32(1, registers),
+    attribute.be32(2, registers),
+    attribute.be32(3, length),
+    attribute.be32(6, SHIFT_RIGHT),
+    value(7, word(bits)),
+  ]);
+}
+
+/** Turns each two bytes around, in place: to the host's order of what is on the wire, or back. */
+export function swapBytes(registers: number, to: 'host' | 'wire', length: number): Expression {
+  return expression('byteorder', [
+    attribute.be32(1, registers),
+    attribute.be32(2, registers),
+    attribute.be32(3, to === 'host' ? 0 : 1),
+    attribute.be32(4, length),
+    attribute.be32(5, 2),
   ]);
 }
 

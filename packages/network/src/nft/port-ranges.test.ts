@@ -21,9 +21,14 @@ describe('rules of ports', () => {
     expect(texts([open(7), open(6), open(8)])).toEqual(['open 6 3']);
   });
 
-  it('stay apart where a number changes on the way', () => {
-    expect(texts([rule(8080, 80), rule(8081, 81)])).toEqual(['8080 80 1', '8081 81 1']);
+  it('are one where all are moved by as much', () => {
+    expect(texts([rule(8081, 81), rule(8080, 80)])).toEqual(['8080 80 2']);
+    expect(texts([rule(80, 8080), rule(81, 8081), rule(82, 8082)])).toEqual(['80 8080 3']);
+  });
+
+  it('stay apart where one is moved further', () => {
     expect(texts([rule(80), rule(81, 80), rule(82)])).toEqual(['80 80 1', '81 80 1', '82 82 1']);
+    expect(texts([rule(8080, 80), rule(8081, 443)])).toEqual(['8080 80 1', '8081 443 1']);
   });
 
   it('stay apart by protocol, by address of either side, and by who comes', () => {

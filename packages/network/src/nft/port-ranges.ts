@@ -1,7 +1,7 @@
 import { formatAddress } from '../address/cidr';
 import type { PortRule } from './ruleset';
 
-/** Rules of ports that follow each other; one of them, or more where the container's ports are those that are asked for. */
+/** Rules of ports that follow each other; one of them, or more that are all moved by as much. */
 export interface PortRange extends PortRule {
   readonly count: number;
 }
@@ -9,8 +9,8 @@ export interface PortRange extends PortRule {
 /** The port by which a rule is found. */
 const portOf = ({ host, containerPort }: PortRule): number => host?.port ?? containerPort;
 
-/** Whether an address alone says where a port leads: rules cannot add to a port, and the kernel's own way to move a range passes on to a neighbour when a port is taken. */
-const keepsItsNumber = (rule: PortRule): boolean => portOf(rule) === rule.containerPort;
+/** How far a port is moved on its way into the container. */
+export const offsetOf = (rule: PortRule): number => rule.containerPort - portOf(rule);
 
 /** What rules must have in common to be one. */
 function kindOf({ protocol, host, trusted, containerAddress }: PortRule): string {
@@ -21,7 +21,7 @@ function kindOf({ protocol, host, trusted, containerAddress }: PortRule): string
 /** Names a rule with all that it says. */
 export const keyOfRange = (range: PortRange): string => `${kindOf(range)} ${portOf(range)} ${range.containerPort} ${range.count}`;
 
-/** Joins rules whose ports follow each other and lead to the same number of one container, so that thousands of them are one element of a map. */
+/** Joins rules whose ports follow each other and are moved by as much on their way into one container, so that thousands of them are one element of a map. */
 export function joinPorts(rules: readonly PortRule[]): PortRange[] {
   const kinds = new Map<string, PortRule[]>();
   for (const rule of rules) {
@@ -37,7 +37,7 @@ function joinSiblings(rules: readonly PortRule[]): PortRange[] {
   const ranges: PortRange[] = [];
   for (const rule of rules.toSorted((a, b) => portOf(a) - portOf(b))) {
     const last = ranges.at(-1);
-    if (last !== undefined && keepsItsNumber(last) && keepsItsNumber(rule) && portOf(rule) === portOf(last) + last.count)
+    if (last !== undefined && offsetOf(last) === offsetOf(rule) && portOf(rule) === portOf(last) + last.count)
       ranges[ranges.length - 1] = { ...last, count: last.count + 1 };
     else ranges.push({ ...rule, count: 1 });
   }

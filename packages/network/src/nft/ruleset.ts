@@ -1,13 +1,14 @@
 /**
  * Gantry's own tables, one for each family. Their rules never change while it runs: what differs between networks and ports are set elements, so
- * publishing a port, or a range of them that a container has by the same numbers, is one map element and the cost for a packet does not grow with their number.
+ * publishing a port, or a range of them, also one that a container has by other numbers, is one map element and the cost for a packet does not grow with their number.
  */
 import type { Address, Cidr, Family } from '../address/cidr';
 import { first, last, plus, toBytes } from '../address/cidr';
 import type { Request } from '../netlink/message';
 import { type Protocol, PROTOCOLS } from '../ports/port';
 import * as expression from './expression';
-import type { PortRange } from './port-ranges';
+import { addPorts as add, SUMS, sums } from './add-ports';
+import { type PortRange, offsetOf } from './port-ranges';
 import type { Element, SetShape } from './transaction';
 import { FAMILY, FIELD, addChain, addElements, addRule, addSet, addTable, deleteElements, deleteTable } from './transaction';
 
@@ -95,6 +96,9 @@ const setsOf = (family: Family) => {
     anyPortRanges: { name: 'any-port-ranges', id: 15, ...byPort, ...sameNumber },
     openRanges: { name: 'open-ranges', id: 16, ...byAddress },
     trustedOpenRanges: { name: 'trusted-open-ranges', id: 17, ...byAddress },
+    sums: SUMS,
+    movedRanges: { name: 'moved-ranges', id: 19, ...byAddress, ...target },
+    anyMovedRanges: { name: 'any-moved-ranges', id: 20, ...byPort, ...target },
   } as const satisfies Record<string, SetShape>;
 };
 
@@ -162,11 +166,15 @@ function translationRules(family: Family): expression.Expression[][] {
   const [port, whole] = [register(registers), expression.translateDestination(family, R0)];
   const exact = expression.translateDestination(family, R0, port);
   const byPort = [protocolTo(R0), destinationPortTo(R1)];
+  const { expressions, sum } = add(port);
+  const moved = [destinationPortTo(register(registers + 1)), ...expressions, expression.translateDestination(family, R0, sum)];
   return [
     [...byDestination(family), expression.loadFromMap(sets.ports.name, R0, R0), exact],
     [...byDestination(family), expression.loadFromMap(sets.portRanges.name, R0, R0), whole],
+    [...byDestination(family), expression.loadFromMap(sets.movedRanges.name, R0, R0), ...moved],
     [...byPort, expression.loadFromMap(sets.anyPorts.name, R0, R0), exact],
     [...byPort, expression.loadFromMap(sets.anyPortRanges.name, R0, R0), whole],
+    [...byPort, expression.loadFromMap(sets.anyMovedRanges.name, R0, R0), ...moved],
   ].map((rule) => [...toLocal, ...leavesLink[family], ...rule]);
 }
 
@@ -286,6 +294,8 @@ const PORT_SETS = [
   'anyPortRanges',
   'openRanges',
   'trustedOpenRanges',
+  'movedRanges',
+  'anyMovedRanges',
 ] as const satisfies readonly SetKey[];
 type PortSet = (typeof PORT_SETS)[number];
 
@@ -296,19 +306,26 @@ const RANGES = {
   trustedOpen: 'trustedOpenRanges',
 } as const satisfies Partial<Record<PortSet, PortSet>>;
 
-function portElement({ host, trusted, protocol, containerAddress, containerPort, count }: PortRange): [PortSet, Element] {
+const MOVED = { ports: 'movedRanges', anyPorts: 'anyMovedRanges' } as const;
+
+function portElement(range: PortRange): [PortSet, Element] {
+  const { host, trusted, protocol, containerAddress, containerPort, count } = range;
   const by = Buffer.from([PROTOCOLS[protocol], 0, 0, 0]);
   const address = toBytes(containerAddress);
-  const [set, where, first] =
-    host === undefined
-      ? ([trusted === true ? 'trustedOpen' : 'open', [by, address], containerPort] as const)
-      : host.address === undefined
-        ? (['anyPorts', [by], host.port] as const)
-        : (['ports', [by, toBytes(host.address)], host.port] as const);
+  if (host === undefined) return rangeOf(trusted === true ? 'trustedOpen' : 'open', [by, address], containerPort, count);
+  const [set, where] = host.address === undefined ? (['anyPorts', [by]] as const) : (['ports', [by, toBytes(host.address)]] as const);
+  const [into, element] = rangeOf(set, where, host.port, count);
+  if (count === 1) return [into, { ...element, data: Buffer.concat([address, padded(containerPort)]) }];
+  const offset = offsetOf(range);
+  return offset === 0
+    ? [into, { ...element, data: address }]
+    : [MOVED[set], { ...element, data: Buffer.concat([address, padded(offset & 0xffff)]) }];
+}
+
+/** A single port is in the hash, several are in the set of ranges beside it. */
+function rangeOf(set: keyof typeof RANGES, where: readonly Buffer[], first: number, count: number): [PortSet, Element] {
   const key = Buffer.concat([...where, padded(first)]);
-  if (count === 1) return [set, host === undefined ? { key } : { key, data: Buffer.concat([address, padded(containerPort)]) }];
-  const keyEnd = Buffer.concat([...where, padded(first + count - 1)]);
-  return [RANGES[set], host === undefined ? { key, keyEnd } : { key, keyEnd, data: address }];
+  return count === 1 ? [set, { key }] : [RANGES[set], { key, keyEnd: Buffer.concat([...where, padded(first + count - 1)]) }];
 }
 
 /** A port in a register of its own. */
@@ -339,6 +356,7 @@ export function installTable(
     addTable(of, table),
     ...Object.values(SETS[family]).map((set) => addSet(of, table, set)),
     ...chains.flatMap((chain) => [addChain(of, table, chain), ...chain.rules.map((rule) => addRule(of, table, chain.name, rule))]),
+    ...addElements(of, [table, NAMES.sums.name], sums()),
     ...bridges.flatMap((bridge) => addBridge(family, table, bridge)),
     ...addPorts(family, table, ports),
   ];

@@ -126,7 +126,7 @@ export function deleteRule(family: Family, table: string, chain: string, handle:
 }
 
 /** nft's numbers for the fields of a key, so that `nft list` can print it. */
-export const FIELD = { address: 7, address6: 8, protocol: 12, port: 13, interfaceName: 41 } as const;
+export const FIELD = { address: 7, address6: 8, protocol: 12, port: 13, mark: 19, interfaceName: 41 } as const;
 
 export interface SetShape {
   readonly name: string;
