@@ -25,7 +25,7 @@ async function check(name: string, look: () => unknown, want: unknown): Promise<
 }
 const run = (program: string, ...args: string[]): string => execFileSync(program, args, { encoding: 'utf8' });
 async function eventually<T>(look: () => Promise<T> | T, done: (value: T) => boolean): Promise<T> {
-  for (const end = Date.now() + 120_000; ; await new Promise((resolve) => setTimeout(resolve, 200))) {
+  for (const end = Date.now() + 300_000; ; await new Promise((resolve) => setTimeout(resolve, 200))) {
     const value = await look();
     if (done(value) || Date.now() > end) return value;
   }
@@ -90,6 +90,10 @@ const ended = (id: string) =>
     () => statusOf(id),
     (status) => status?.state === ContainerState.CONTAINER_EXITED,
   );
+const howItEnded = async ({ container }: Made) => {
+  const status = await ended(container);
+  return [status?.state, status?.exitCode, status?.reason];
+};
 const MB = 1024n * 1024n;
 const LIMITS = {
   memoryLimitInBytes: 64n * MB,
@@ -106,7 +110,7 @@ async function makeAll(): Promise<void> {
   const kinds: Class[] = ['guaranteed', 'burstable', 'besteffort'];
   const made: Made[] = [];
   for (let n = 0; n < 10; n++)
-    made.push(await make(kinds[n % 3] ?? 'burstable', n, ['sh', '-c', 'trap "exit 3" TERM; while :; do sleep 0.1; done'], LIMITS));
+    made.push(await make(kinds[n % 3] ?? 'burstable', n, ['sh', '-c', 'trap "exit 3" TERM; sleep 1000000 & wait'], LIMITS));
   const [one] = made;
   if (one === undefined) throw new Error('no pod');
   const limits = () => made.map(({ folder }) => values(folder, ...LIMIT_FILES));
@@ -154,17 +158,11 @@ async function makeAll(): Promise<void> {
   await check('figures', () => eventually(stats, (found) => found?.[0] === true), [true]);
 
   const oom = await make('burstable', 11, ['tail', '/dev/zero'], { memoryLimitInBytes: 16n * MB, memorySwapLimitInBytes: 16n * MB });
-  await check(
-    'an OOM kill',
-    async () => {
-      const status = await ended(oom.container);
-      return [status?.exitCode, status?.reason];
-    },
-    [137, 'OOMKilled'],
-  );
+  const killed = [ContainerState.CONTAINER_EXITED, 137, 'OOMKilled'];
+  await check('an OOM kill', () => howItEnded(oom), killed);
   const greedy = await make('burstable', 12, ['sh', '-c', 'sleep 1; tail /dev/zero'], {});
   run('systemctl', 'set-property', '--runtime', sliceOf('burstable', 12), 'MemoryMax=24M', 'MemorySwapMax=0');
-  await check("an OOM kill by the pod's limit", async () => (await ended(greedy.container))?.exitCode, 137);
+  await check("an OOM kill by the pod's limit", () => howItEnded(greedy), killed);
 
   await cri.stopContainer(ctx, { containerId: one.container, timeout: 20n });
   await check('a graceful stop', async () => (await statusOf(one.container))?.exitCode, 3);
