@@ -1,29 +1,10 @@
-import { spawn } from 'node:child_process';
-import { describeEngine, until } from './harness';
-
-/** A docker client on a real terminal: util-linux's `script` gives it one. */
-function onTerminal(socket: string, args: readonly string[], rows = 24, columns = 80) {
-  const line = `stty rows ${rows} cols ${columns}; exec docker -H unix://${socket} ${args.map((arg) => `'${arg}'`).join(' ')}`;
-  const child = spawn('script', ['-qefc', line, '/dev/null'], {
-    stdio: ['pipe', 'pipe', 'pipe'],
-    env: { ...process.env, TERM: 'xterm', SHELL: '/bin/sh' },
-  });
-  let screen = '';
-  child.stdout.on('data', (chunk: Buffer) => (screen += chunk.toString()));
-  const code = new Promise<number>((resolve) => child.on('close', (status) => resolve(status ?? -1)));
-  return {
-    type: (text: string) => child.stdin.write(text),
-    sees: (what: RegExp) => until(`${what} on the screen: ${JSON.stringify(screen.slice(-300))}`, () => what.test(screen)),
-    screen: () => screen,
-    code,
-  };
-}
+import { describeEngine, onTerminal } from './harness';
 
 describeEngine('terminals', (suite) => {
   const { ok } = suite;
 
   test('run -it: a shell, its size and its exit code', async () => {
-    const term = onTerminal(suite.engine.socket, ['run', '--rm', '-it', 'busybox', 'sh'], 33, 101);
+    const term = onTerminal(suite.engine.socket, ['run', '--rm', '-it', 'busybox', 'sh'], { rows: 33, columns: 101 });
     await term.sees(/# /);
     term.type('stty size; tty; echo "an""swer"\n');
     await term.sees(/33 101/);
@@ -68,7 +49,7 @@ describeEngine('terminals', (suite) => {
 
   test('exec -it', async () => {
     await ok('run', '-d', '--name', 'inside', 'busybox', 'sleep', '600');
-    const term = onTerminal(suite.engine.socket, ['exec', '-it', 'inside', 'sh'], 20, 60);
+    const term = onTerminal(suite.engine.socket, ['exec', '-it', 'inside', 'sh'], { rows: 20, columns: 60 });
     await term.sees(/# /);
     term.type('stty size; exit 3\n');
     await term.sees(/20 60/);

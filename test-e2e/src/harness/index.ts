@@ -12,5 +12,6 @@ export { bundles, pinnedNode, projectRoot, swaggerFolder } from './paths';
 export { canMakeDisks, smallDisk, type SmallDisk } from './small-disk';
 export { describeEngine, type Suite } from './suite';
 export { startRegistry, type Registry } from './registry';
+export { onTerminal, type Terminal, type TerminalOptions } from './terminal';
 export { endPlanners, writeCommand } from './wrapper';
 export { buildkitd, builderOnContainerd, buildkitdOnSupervisor, newContainerd, type SwappedBuilder } from './swapped-builder';
