@@ -19,6 +19,9 @@ const plain = (text: string): string[] =>
     .replaceAll('\r', '')
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('Sending build context'));
+/** Ids that a build told behind these words. */
+const told = (stdout: string, before: string): string[] =>
+  [...stdout.matchAll(new RegExp(`${before}(${ID})`, 'g'))].map(([, id]) => id ?? '');
 
 describeEngine('the classic builder', (suite) => {
   let folder: string;
@@ -114,13 +117,76 @@ describeEngine('the classic builder', (suite) => {
   test('a command that fails is told with its exit code', async () => {
     const { code, stdout, stderr } = await build('FROM busybox\nRUN echo out; exit 3\n');
     expect(stderr).toContain("The command '/bin/sh -c echo out; exit 3' returned a non-zero code: 3");
+    await suite.engine.docker(['rm', ...told(stdout, ' ---> Running in ')]);
     expect([code, plain(stdout).slice(-2)]).toEqual([3, [' ---> Running in ID', 'out']]);
   }, 60_000);
 
-  test('without --rm nothing is told of containers that are gone', async () => {
-    const { code, stdout } = await build('FROM busybox\nRUN echo kept\n', '--rm=false', '--no-cache');
-    expect([code, stdout.includes('Removed intermediate')]).toEqual([0, false]);
-  }, 60_000);
+  describe('containers of steps that are not removed', () => {
+    const container = async (id: string) =>
+      JSON.parse((await suite.engine.docker(['inspect', id, '--format', '{{json .}}'])).stdout) as {
+        Id: string;
+        Image: string;
+        State: { Status: string; ExitCode: number; StartedAt: string; FinishedAt: string };
+        Config: { Image: string; Cmd: string[]; Env: string[]; Labels: Record<string, string> };
+        HostConfig: { Memory: number; CpuShares: number; CpusetCpus: string; Ulimits: unknown };
+      };
+    test('are there by the ids that were told, on the images that were told, with what they wrote and the limits of the build', async () => {
+      const { docker } = suite.engine;
+      const limits = ['--memory=64m', '--cpu-shares=100', '--cpuset-cpus=0', '--ulimit', 'nofile=50'];
+      const { code, stdout, stderr } = await build(
+        'FROM busybox\nARG WORD=none\nRUN echo $WORD > /kept\nENV A=1\nCOPY a /x/\n',
+        ...['--rm=false', '--no-cache', '--build-arg', 'WORD=hello', '--label', 'classic=kept', ...limits],
+      );
+      expect([code, code === 0 ? '' : stderr, stdout.includes('Removed intermediate')]).toEqual([0, '', false]);
+      const ids = told(stdout, ' ---> Running in ');
+      try {
+        // ARG, RUN, ENV and LABEL have containers, FROM and COPY none
+        expect(ids).toHaveLength(4);
+        const [, ran, env, label] = await Promise.all(ids.map(container));
+        const images = told(stdout, '\n ---> (?!Running)');
+        expect(ran?.State).toMatchObject({ Status: 'exited', ExitCode: 0 });
+        expect(ran?.State.FinishedAt.startsWith('0001')).toBe(false);
+        expect(ran?.Config).toMatchObject({ Cmd: ['/bin/sh', '-c', 'echo $WORD > /kept'] });
+        expect(ran?.Config.Env).toContain('WORD=hello');
+        // busybox, ARG's image, RUN's image …
+        expect([ran?.Config.Image, env?.Config.Image].map((id) => id?.slice(7, 19))).toEqual([images[1], images[2]]);
+        expect(ran?.HostConfig).toMatchObject({
+          Memory: 64 << 20,
+          CpuShares: 100,
+          CpusetCpus: '0',
+          Ulimits: [{ Name: 'nofile', Hard: 50, Soft: 50 }],
+        });
+        expect(env).toMatchObject({ State: { Status: 'created' }, Config: { Cmd: ['/bin/sh', '-c', '#(nop) ', 'ENV A=1'] } });
+        expect(env?.Config.Env).toContain('A=1');
+        expect(label?.Config.Labels).toEqual({ classic: 'kept' });
+        expect((await docker(['diff', ids[1] ?? ''])).stdout).toBe('A /kept\n');
+        expect((await docker(['ps', '-lq', '--filter', 'label=classic=kept'])).stdout.trim()).toBe(ids[3]);
+      } finally {
+        await docker(['rm', '-f', ...ids]);
+      }
+    }, 60_000);
+
+    test('are there where their command failed, for who looks into it, unless all are removed by force', async () => {
+      const { docker } = suite.engine;
+      const file = 'FROM busybox\nRUN echo first > /first\nRUN echo second > /second; exit 3\n';
+      const { code, stdout } = await build(file, '--no-cache');
+      const [gone = '', failed = ''] = told(stdout, ' ---> Running in ');
+      try {
+        expect([code, told(stdout, 'Removed intermediate container ')]).toEqual([3, [gone]]);
+        expect((await docker(['inspect', gone])).code).toBe(1);
+        expect((await container(failed)).State).toMatchObject({ Status: 'exited', ExitCode: 3 });
+        await docker(['commit', failed, 'classic:failed']);
+        expect((await docker(['run', '--rm', 'classic:failed', 'cat', '/first', '/second'])).stdout).toBe('first\nsecond\n');
+        const forced = await build(file, '--no-cache', '--force-rm');
+        const ids = told(forced.stdout, ' ---> Running in ');
+        expect([forced.code, ids.length, told(forced.stdout, 'Removed intermediate container ')]).toEqual([3, 2, ids]);
+        expect((await docker(['ps', '-aq', '--filter', `id=${ids[1]}`])).stdout).toBe('');
+      } finally {
+        await docker(['rm', '-f', failed]);
+        await docker(['rmi', '-f', 'classic:failed']);
+      }
+    }, 60_000);
+  });
 
   test('all stages up to the target are built, in their order', async () => {
     const { stdout } = await build(

@@ -88,6 +88,7 @@ export async function compose(service: ServiceContext<BuilderConfig>): Promise<R
       solve: control.solve,
       status: jobs.status,
       services,
+      refs,
       hostGateway: () => hostGateway(config, services),
     }),
   });

@@ -15,6 +15,7 @@ import {
   type StreamBroker,
 } from '@gantry/rpc';
 import { validateResources } from '@gantry/spec';
+import type { Refs } from '../refs/ref';
 import type { SessionRegistry } from '../session/registry';
 import type { Services } from '../worker/services';
 import type { CacheSources } from '../frontend/dockerfile/classic/cache-sources';
@@ -24,6 +25,7 @@ import { noteStep } from '../frontend/dockerfile/classic/recall';
 import { CLASSIC, type ClassicTeller } from '../frontend/dockerfile/classic/teller';
 import { authSession } from './auth-session';
 import { ClassicOutput } from './classic-output';
+import { keepStep } from './keep-step';
 import { classicRequest, classicSolve, stepWishes } from './classic-request';
 import { solveRequest, tagged } from './solve-request';
 import { tellStep } from './tell-step';
@@ -45,7 +47,8 @@ export interface ImageBuildParts {
   readonly wishes: Map<string, StepWishes>;
   /** Where the image of the last step of a classic build is noted. */
   readonly known: Pick<KnownSteps, 'put'>;
-  readonly services: Pick<Services, 'images' | 'content' | 'events' | 'inStore'>;
+  readonly services: Pick<Services, 'images' | 'content' | 'events' | 'inStore' | 'engine'>;
+  readonly refs: Pick<Refs, 'blobs'>;
   readonly hostGateway: () => Promise<readonly string[]>;
 }
 
@@ -105,10 +108,11 @@ export function imageBuilds(parts: ImageBuildParts): Rpcs {
   ): Promise<void> {
     const output = new ClassicOutput(
       (text) => send({ text }),
-      request.remove,
+      request,
       (imageId) => send({ imageId }),
       tellStep(parts.services, ctx),
       () => void (wishes?.limits !== undefined && validateResources(wishes.limits)),
+      keepStep(parts, ctx, request),
     );
     const teller = randomUUID();
     parts.tellers.set(teller, output);
@@ -138,6 +142,7 @@ export function imageBuilds(parts: ImageBuildParts): Rpcs {
       await output.text(`Successfully built ${short}\n`);
       for (const tag of names) await output.text(`Successfully tagged ${familiarString(parseReference(tag))}\n`);
     } finally {
+      await output.settled();
       parts.tellers.delete(teller);
       parts.wishes.delete(teller);
     }

@@ -1,7 +1,7 @@
 import { StatusResponse } from '@gantry/api/moby/buildkit/v1/control';
 import { timestampNow } from '@gantry/api';
-import { execError } from '../ops/exec/failure';
-import { ClassicOutput } from './classic-output';
+import { couldNotRun, execError } from '../ops/exec/failure';
+import { ClassicOutput, type Removes } from './classic-output';
 
 const vertex = (more: object) => StatusResponse.fromPartial({ vertexes: [{ digest: 'v', started: timestampNow(), ...more }] });
 const log = (stream: bigint, text: string) => StatusResponse.fromPartial({ logs: [{ vertex: 'v', stream, msg: Buffer.from(text) }] });
@@ -11,7 +11,7 @@ async function told(remove: boolean, use: (output: ClassicOutput) => Promise<unk
   await use(
     new ClassicOutput(
       (text) => ((all += text), Promise.resolve()),
-      remove,
+      { remove, forceRemove: false },
       () => Promise.reject(new Error('not here')),
     ),
   ).catch((error: unknown) => (all += String(error)));
@@ -19,7 +19,8 @@ async function told(remove: boolean, use: (output: ClassicOutput) => Promise<unk
 }
 
 const known = () => Promise.resolve(true);
-const wish = { vertex: 'v', shown: true, expected: false, warnings: [], known: () => Promise.resolve(false) };
+const container = () => ({ image: Promise.resolve('sha256:1'), config: Buffer.from('{}'), command: ['x'], env: [], outcome: undefined });
+const wish = { vertex: 'v', shown: true, expected: false, warnings: [], container, known: () => Promise.resolve(false) };
 
 test('output of a command stands between its first and its last line, errors in red', async () => {
   const run = (remove: boolean) =>
@@ -143,44 +144,78 @@ test('a text that never comes is left out', async () => {
 });
 
 describe('containers of steps', () => {
-  async function changes(remove: boolean, run: (output: ClassicOutput) => Promise<void>, known = wish.known): Promise<readonly unknown[]> {
-    const all: unknown[] = [];
+  async function changes(
+    removes: Removes,
+    run: (output: ClassicOutput) => Promise<void>,
+    known = wish.known,
+  ): Promise<{ readonly events: readonly unknown[]; readonly kept: readonly unknown[]; readonly text: string }> {
+    const events: unknown[] = [];
+    const kept: unknown[] = [];
     const ids = new Set<string>();
     let text = '';
     const output = new ClassicOutput(
       (said) => ((text += said), Promise.resolve()),
-      remove,
+      removes,
       () => Promise.resolve(),
       (id, action, exitCode) => {
         ids.add(id);
-        all.push([id.length === 64, action, exitCode]);
+        events.push([id.length === 64, action, exitCode]);
+        return Promise.reject(new Error('nobody there'));
+      },
+      () => undefined,
+      (step) => {
+        ids.add(step.id);
+        kept.push([step.ran !== undefined, step.exitCode, step.container.command]);
         return Promise.reject(new Error('nobody there'));
       },
     );
     await output.step({ ...wish, known, run: () => run(output) }).catch(() => undefined);
+    await output.settled();
     await new Promise((resolve) => setImmediate(resolve));
     for (const id of ids) expect(text).toContain(`in ${id.slice(0, 12)}\n`);
-    expect(ids.size).toBe(Math.min(all.length, 1));
-    return all;
+    expect(ids.size).toBe(Math.min(events.length, 1));
+    return { events, kept, text: text.replace(/[0-9a-f]{12}/g, 'ID') };
   }
+  const [kept, removed, always] = [
+    { remove: false, forceRemove: false },
+    { remove: true, forceRemove: false },
+    { remove: true, forceRemove: true },
+  ];
   const done = (output: ClassicOutput) => output.take(vertex({ completed: timestampNow() }));
-  const failed = async (output: ClassicOutput, exitCode?: number) => {
+  const failed = async (output: ClassicOutput, error: Error) => {
+    await output.take(vertex({})); // it began
     await output.take(vertex({ completed: timestampNow(), error: 'x' }));
-    throw exitCode === undefined
-      ? new Error('cut off')
-      : execError(['false'], { exitCode, inputs: [], mounts: [], release: () => undefined });
+    throw error;
   };
+  const code = (exitCode: number) => execError(['false'], { exitCode, inputs: [], mounts: [], release: () => undefined });
+  const begun = ['create', 'start', 'die'].map((action) => [true, action, 0]);
+  const gone = ' ---> Removed intermediate container ID\n';
 
   test('begin and end, and are gone where they are removed', async () => {
-    const begun = ['create', 'start', 'die'].map((action) => [true, action, 0]);
-    expect(await changes(false, done)).toEqual(begun);
-    expect(await changes(true, done)).toEqual([...begun, [true, 'destroy', 0]]);
+    expect(await changes(kept, done)).toEqual({ events: begun, kept: [[true, 0, ['x']]], text: ' ---> Running in ID\n' });
+    for (const removes of [removed, { ...always, remove: false }])
+      expect(await changes(removes, done)).toEqual({
+        events: [...begun, [true, 'destroy', 0]],
+        kept: [],
+        text: ` ---> Running in ID\n${gone}`,
+      });
     const cached = (output: ClassicOutput) => output.take(vertex({ completed: timestampNow(), cached: true }));
-    expect(await changes(true, cached, known)).toEqual([]);
+    expect(await changes(kept, cached, known)).toEqual({ events: [], kept: [], text: ' ---> Using cache\n' });
   });
 
-  test('die with the code of the command, or killed', async () => {
-    expect((await changes(false, (output) => failed(output, 3))).at(-1)).toEqual([true, 'die', 3]);
-    expect((await changes(false, (output) => failed(output))).at(-1)).toEqual([true, 'die', 137]);
+  test('die with the code of the command, and stay unless they are removed by force', async () => {
+    for (const removes of [kept, removed]) {
+      const { events, kept: left, text } = await changes(removes, (output) => failed(output, code(3)));
+      expect([events.at(-1), left, text]).toEqual([[true, 'die', 3], [[true, 3, ['x']]], ' ---> Running in ID\n']);
+    }
+    const { events, kept: left, text } = await changes(always, (output) => failed(output, code(3)));
+    expect([events.at(-1), left, text]).toEqual([[true, 'destroy', 3], [], ` ---> Running in ID\n${gone}`]);
+  });
+
+  test('stay also where their command could not be run, and go where the build was cut off', async () => {
+    const unrun = couldNotRun(['x'], new Error('no such file'));
+    expect((await changes(removed, (output) => failed(output, unrun))).kept).toEqual([[false, 127, ['x']]]);
+    const cut = await changes(kept, (output) => failed(output, new Error('cut off')));
+    expect([cut.events.at(-1), cut.kept]).toEqual([[true, 'destroy', 137], []]);
   });
 });

@@ -3,8 +3,8 @@ import { fromTimestamp } from '@gantry/api';
 import type { Timestamp } from '@gantry/api/google/protobuf/timestamp';
 import type { StatusResponse, Vertex } from '@gantry/api/moby/buildkit/v1/control';
 import { pause } from '@gantry/rpc';
-import { execFailureOf } from '../ops/exec/failure';
-import type { ClassicTeller, StepWish } from '../frontend/dockerfile/classic/teller';
+import { type ExecFailure, execFailureOf, wasNotRun } from '../ops/exec/failure';
+import type { ClassicTeller, StepContainer, StepWish } from '../frontend/dockerfile/classic/teller';
 
 interface Current {
   readonly vertex: string;
@@ -15,6 +15,7 @@ interface Current {
   /** What was told before this moment is of another build's work; undefined where all is this one's. */
   readonly since: Date | undefined;
   running: boolean;
+  startedAt: string;
   readonly done: PromiseWithResolvers<Vertex>;
 }
 
@@ -25,8 +26,27 @@ const ID_BYTES = 32;
 const SHORT = 12;
 /** What a command comes to that was cut off. */
 const KILLED = 137;
+/** And one that could not be run. */
+const NOT_FOUND = 127;
 
 export type ContainerAction = 'create' | 'start' | 'die' | 'destroy';
+
+/** When the containers of steps are removed: behind those that succeed, and whatever becomes of them. */
+export interface Removes {
+  readonly remove: boolean;
+  readonly forceRemove: boolean;
+}
+
+/** A step's container that is not removed. */
+export interface KeptStep {
+  readonly id: string;
+  readonly container: StepContainer;
+  /** When its command ran; undefined where it never did. */
+  readonly ran: { readonly startedAt: string; readonly finishedAt: string } | undefined;
+  readonly exitCode: number;
+  /** What it failed with. */
+  readonly failure: ExecFailure | undefined;
+}
 
 /** The classic builder's output: text of its own, and what the steps of a build tell, each between its first and its last line. */
 export class ClassicOutput implements ClassicTeller {
@@ -34,21 +54,29 @@ export class ClassicOutput implements ClassicTeller {
   private readonly ended = new Set<string>();
   private said: Promise<void> = Promise.resolve();
   private changed: Promise<void> = Promise.resolve();
+  private readonly keeping: Promise<void>[] = [];
 
   constructor(
     private readonly send: (text: string) => Promise<void>,
-    private readonly remove: boolean,
+    private readonly removes: Removes,
     readonly image: ClassicTeller['image'],
     /** What becomes of a step's container, in Docker's words, told in its order and waited for by nobody. */
     private readonly container: (id: string, action: ContainerAction, exitCode: number) => Promise<void> = () => Promise.resolve(),
     readonly allow: ClassicTeller['allow'] = () => undefined,
+    /** Makes a container of a step that is not removed. */
+    private readonly keep: (step: KeptStep) => Promise<void> = () => Promise.resolve(),
   ) {}
+
+  /** The containers that are kept are there afterwards. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.keeping);
+  }
 
   text(text: string | Promise<string>): Promise<void> {
     return this.say(text);
   }
 
-  async step({ vertex, shown, expected, warnings, known, run }: StepWish): Promise<{ readonly cached: boolean }> {
+  async step({ vertex, shown, expected, warnings, container, known, run }: StepWish): Promise<{ readonly cached: boolean }> {
     const current: Current = {
       vertex: vertex ?? '',
       shown,
@@ -56,13 +84,14 @@ export class ClassicOutput implements ClassicTeller {
       container: randomBytes(ID_BYTES).toString('hex'),
       since: expected ? new Date() : undefined,
       running: false,
+      startedAt: '',
       done: Promise.withResolvers<Vertex>(),
     };
     if (vertex === undefined || this.ended.has(vertex)) {
       await run();
       const cached = await known();
       if (!cached) await this.begin(current);
-      await this.end(current, cached);
+      await this.end(current, cached, container);
       return { cached };
     }
     this.current = current;
@@ -73,12 +102,17 @@ export class ClassicOutput implements ClassicTeller {
       await told(current);
       const cached = await known();
       if (!cached) await this.begin(current);
-      await this.end(current, cached);
+      await this.end(current, cached, container);
       return { cached };
     } catch (error) {
-      this.died(current, execFailureOf(error)?.exitCode ?? KILLED);
+      const failure = execFailureOf(error);
+      const removed = this.removes.forceRemove || (failure === undefined && !wasNotRun(error));
+      this.died(current, { exitCode: failure?.exitCode ?? KILLED, removed });
+      // the trees of a failure go when everybody has seen it
+      if (!removed) await this.kept(current, container(), { failure, exitCode: failure?.exitCode ?? NOT_FOUND });
       await earlier;
       await told(current);
+      if (this.removes.forceRemove) await this.sayRemoved(current);
       throw error;
     } finally {
       this.current = undefined;
@@ -117,14 +151,29 @@ export class ClassicOutput implements ClassicTeller {
   private async begin(current: Current): Promise<void> {
     if (current.running || !current.shown) return;
     current.running = true;
+    current.startedAt = new Date().toISOString();
     const warned = current.warnings.map((warning) => ` ---> [Warning] ${warning}\n`).join('');
     const said = this.say(`${warned} ---> Running in ${current.container.slice(0, SHORT)}\n`);
     this.change(current, ['create', 'start']);
     await said;
   }
 
-  private died(current: Current, exitCode: number): void {
-    if (current.running) this.change(current, this.remove ? ['die', 'destroy'] : ['die'], exitCode);
+  private died(current: Current, { exitCode, removed }: { readonly exitCode: number; readonly removed: boolean }): void {
+    if (current.running) this.change(current, removed ? ['die', 'destroy'] : ['die'], exitCode);
+  }
+
+  /** Keeps a container of the step. One that never ran is kept, too. */
+  private kept(
+    { container: id, running, startedAt, vertex }: Current,
+    container: StepContainer,
+    { failure, exitCode }: Pick<KeptStep, 'failure' | 'exitCode'>,
+  ): Promise<void> {
+    if (!running) return Promise.resolve();
+    const has = vertex !== '' && (failure !== undefined || exitCode === 0);
+    const ran = has ? { startedAt, finishedAt: new Date().toISOString() } : undefined;
+    const work = this.keep({ id, container, ran, exitCode, failure }).catch(() => undefined);
+    this.keeping.push(work);
+    return work;
   }
 
   /** One after the other; that nobody could be told changes nothing of the build. */
@@ -133,11 +182,16 @@ export class ClassicOutput implements ClassicTeller {
       this.changed = this.changed.then(() => this.container(container, action, exitCode)).catch(() => undefined);
   }
 
-  private async end(current: Current, cached: boolean): Promise<void> {
-    const { running, container } = current;
-    this.died(current, 0);
+  private async end(current: Current, cached: boolean, container: StepWish['container']): Promise<void> {
+    const removed = this.removes.remove || this.removes.forceRemove;
+    this.died(current, { exitCode: 0, removed });
     if (cached) await this.say(' ---> Using cache\n');
-    else if (running && this.remove) await this.say(` ---> Removed intermediate container ${container.slice(0, SHORT)}\n`);
+    else if (removed) await this.sayRemoved(current);
+    else void this.kept(current, container(), { failure: undefined, exitCode: 0 });
+  }
+
+  private async sayRemoved({ running, container }: Current): Promise<void> {
+    if (running) await this.say(` ---> Removed intermediate container ${container.slice(0, SHORT)}\n`);
   }
 }
 

@@ -29,7 +29,7 @@ function stepNetwork({ networkMode }: Pick<BuildImageRequest, 'networkMode'>): S
 const CONTAINER = 'container:';
 
 /** Limits of the steps' containers; undefined when there are none. */
-function limitsOf({ resources }: Pick<BuildImageRequest, 'resources'>): HostConfig | undefined {
+export function limitsOf({ resources }: Pick<BuildImageRequest, 'resources'>): HostConfig | undefined {
   const { memory = 0n, memorySwap = 0n, cpuShares = 0n, cpuPeriod = 0n, cpuQuota = 0n, cpusetCpus = '', cpusetMems = '' } = resources ?? {};
   const said = [memory, memorySwap, cpuShares, cpuPeriod, cpuQuota].some((value) => value !== 0n) || cpusetCpus !== '' || cpusetMems !== '';
   if (!said) return undefined;

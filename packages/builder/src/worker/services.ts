@@ -11,6 +11,7 @@ import { StreamingService } from '@gantry/api/containerd/services/streaming/v1/s
 import { TasksService } from '@gantry/api/containerd/services/tasks/v1/tasks';
 import { TransferService } from '@gantry/api/containerd/services/transfer/v1/transfer';
 import { VersionService } from '@gantry/api/containerd/services/version/v1/version';
+import { ContainersServiceService } from '@gantry/api/gantry/engine/v1/containers';
 import { NetworkServiceService } from '@gantry/api/gantry/network/v1/network';
 import { type CallContext, connect, derive, type ServiceClient } from '@gantry/rpc';
 
@@ -30,6 +31,8 @@ export interface Services {
   readonly introspection: ServiceClient<typeof IntrospectionService>;
   readonly version: ServiceClient<typeof VersionService>;
   readonly network: ServiceClient<typeof NetworkServiceService>;
+  /** Containers of docker's users, where containerd is our supervisor. */
+  readonly engine: ServiceClient<typeof ContainersServiceService>;
   /** Name of the snapshotter that holds all trees. */
   readonly snapshotter: string;
   /** Names of the two namespaces: of images, content, snapshots and leases, and of the containers and tasks of steps. */
@@ -76,6 +79,7 @@ export function connectServices({ addresses, snapshotter, namespaces }: ServiceO
     introspection: containerd.client(IntrospectionService),
     version: containerd.client(VersionService),
     network: network.client(NetworkServiceService),
+    engine: containerd.client(ContainersServiceService),
     snapshotter,
     namespaceNames: namespaces,
     inStore: (ctx) => derive(ctx, { namespace: namespaces.store }),

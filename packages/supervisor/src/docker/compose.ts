@@ -1,6 +1,7 @@
 import { MountsService } from '@gantry/api/containerd/services/mounts/v1/mounts';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DiffService } from '@gantry/api/containerd/services/diff/v1/diff';
 import { LeasesService } from '@gantry/api/containerd/services/leases/v1/leases';
 import { SnapshotsService } from '@gantry/api/containerd/services/snapshots/v1/snapshots';
 import { ImagesServiceService, VolumesServiceService } from '@gantry/api/gantry/images/v1/images';
@@ -75,6 +76,7 @@ export function createContainersEngine(surroundings: EngineSurroundings, overrid
     trees: connections.images.client(TreesServiceService),
     volumes: connections.images.client(VolumesServiceService),
     snapshots: connections.images.client(SnapshotsService),
+    diffs: connections.images.client(DiffService),
     activations: connections.shim.client(MountsService),
     leases: connections.images.client(LeasesService),
     network: connections.network.client(NetworkServiceService),

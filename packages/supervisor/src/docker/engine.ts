@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { HostConfig } from '@gantry/api/gantry/engine/v1/types';
 import type { MountsService } from '@gantry/api/containerd/services/mounts/v1/mounts';
+import type { DiffService } from '@gantry/api/containerd/services/diff/v1/diff';
 import type { LeasesService } from '@gantry/api/containerd/services/leases/v1/leases';
 import type { SnapshotsService } from '@gantry/api/containerd/services/snapshots/v1/snapshots';
 import type { ImagesServiceService, VolumesServiceService } from '@gantry/api/gantry/images/v1/images';

@@ -1,4 +1,4 @@
-import { GantryError, isError, prefixed, withDetail } from '@gantry/rpc';
+import { GantryError, isError, isErrorOf, prefixed, withDetail } from '@gantry/rpc';
 import type { Ref } from '../../refs/ref';
 import { goQuote } from './go-quote';
 
@@ -41,6 +41,9 @@ export function withoutProcess(thrown: unknown): unknown {
   for (let error = thrown; isError(error) && error.cause !== error; error = error.cause) if (notRun.has(error)) return notRun.get(error);
   return thrown;
 }
+
+/** Whether the process was there to be run, by a build that goes on, and could not be. */
+export const wasNotRun = (thrown: unknown): boolean => !isErrorOf(thrown, 'cancelled') && withoutProcess(thrown) !== thrown;
 
 /** What a step left, for the error that it failed with or one that this is the cause of. */
 export function execFailureOf(thrown: unknown): ExecFailure | undefined {

@@ -15,6 +15,7 @@ type Needs = Uses<{
   events: 'emit';
   volumes: 'addReference' | 'createVolume' | 'populate' | 'releaseReference' | 'removeVolume';
   snapshots: 'prepare' | 'remove' | 'view';
+  diffs: 'apply';
   activations: 'deactivate';
   records: 'dockerNamespace';
   leases: 'addResource' | 'delete';
@@ -38,6 +39,8 @@ export function createSteps(engine: Needs, results?: CreateResults): Step<Create
           imageDigest === '' ? undefined : engine.leases.addResource(own, { id: lease, resource: { id: imageDigest, type: 'content' } }),
           engine.snapshots.prepare(withDeadline(ctx, PREPARE_MS), { snapshotter, key: id, parent, labels: { 'gantry.io/container': id } }),
         ]);
+        const diff = results?.layer;
+        if (diff !== undefined) await engine.diffs.apply(withDeadline(ctx, PREPARE_MS), { diff, mounts, payloads: {}, syncFs: false });
         if (results !== undefined) results.rootfs = onBaseLayer(engine.settings.dataRoot, mounts);
       },
       undo: (ctx, { id, snapshotter }) => discardSnapshot(engine, withoutLease(ctx), id, snapshotter),

@@ -5,14 +5,13 @@ import { Container as ContainerdRecord } from '@gantry/api/containerd/services/c
 import { Container as DockerView } from '@gantry/api/gantry/engine/v1/record';
 import type { CreateRequest, CreateResponse } from '@gantry/api/gantry/engine/v1/containers';
 import { ContainerConfig, HostConfig } from '@gantry/api/gantry/engine/v1/types';
-import type { Mount } from '@gantry/api/containerd/types/types';
+import type { Descriptor, Mount } from '@gantry/api/containerd/types/types';
 import type { Image } from '@gantry/api/gantry/images/v1/images';
 import { foreignPlatform, type ImageContainerConfig, parseJson, parsePlatform } from '@gantry/oci';
 import { type CallContext, derive, detached, ignore, invalidArgument, withDeadline } from '@gantry/rpc';
 import { isPlugin } from '@gantry/service/plugins';
 import { runSteps } from '../../core/journal';
 import { patiently } from '../../core/patience';
-import { Phase } from '../../core/phases';
 import { VIEW_EXTENSION } from '../../core/records';
 import type { DockerRecord } from '../records';
 import { cgroupNamespaceMode } from '@gantry/spec';
@@ -32,6 +31,7 @@ import { makeVolume } from './make-volume';
 import { planMounts, type PlannedMount } from './mounts';
 import { checkName, generateName, newContainerId } from './names';
 import { type PlannedNetworks, planNetworks, withoutDefaultBridge } from './networks';
+import { newStepId, pastOf } from './step-container';
 import { nowText } from '../../core/time';
 import { checkRemap } from '../start/remap';
 import { validateConfig } from '../validate/validate-config';
@@ -57,6 +57,8 @@ export interface CreateInput {
 /** What the steps find out on their way. */
 export interface CreateResults {
   readonly planned: readonly PlannedMount[];
+  /** What it wrote before it came to the engine. */
+  readonly layer?: Descriptor | undefined;
   rootfs: Mount[];
   mounts: MountRecord[];
 }
@@ -91,7 +93,7 @@ interface Plan {
 
 async function create(engine: Engine, caller: CallContext, request: CreateRequest): Promise<CreateResponse> {
   const given = request.name === '' ? undefined : checkName(request.name);
-  const id = newContainerId();
+  const id = request.step === undefined ? newContainerId() : newStepId(engine, request.step);
   // A client that goes away half-way leaves a container that is made or undone; a service that does not answer ends the wait.
   const ctx = detached(caller);
   const soon = withDeadline(ctx, ANSWER_MS);
@@ -198,7 +200,7 @@ async function make(
       // One of another container's is not this creation's to undo.
       .map(({ record, volume }) => ({ name: record.name, anonymous: record.anonymous && volume !== undefined })),
   };
-  const results: CreateResults = { planned: planned.mounts, rootfs: [], mounts: [] };
+  const results: CreateResults = { planned: planned.mounts, layer: request.step?.layer, rootfs: [], mounts: [] };
   const entry = engine.journal.begin('create', id, input, () => engine.records.names.reserve(name, id));
   try {
     await runSteps(derive(ctx, { lease: leaseOf(id) }), createSteps(engine, results), input, engine.logger);
@@ -213,7 +215,7 @@ async function make(
     platform: image.platform?.os ?? 'linux',
     config,
     hostConfig: host,
-    state: { phase: Phase.PHASE_CREATED },
+    state: pastOf(request.step),
     endpoints: networks.endpoints,
     networkOrder: networks.order,
     mounts: results.mounts,
@@ -244,6 +246,6 @@ async function make(
         extensions: { [VIEW_EXTENSION]: { typeUrl: VIEW_EXTENSION, value: Buffer.from(DockerView.encode(docker).finish()) } },
       }),
     );
-    emitContainerEvent(engine, id, docker, 'create');
+    if (request.step === undefined) emitContainerEvent(engine, id, docker, 'create');
   });
 }

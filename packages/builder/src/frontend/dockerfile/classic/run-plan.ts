@@ -143,6 +143,12 @@ async function step(run: PlanRun, planned: Work, before: Before, last: boolean):
       shown: name !== 'copy' && name !== 'add',
       expected: expected !== undefined,
       warnings: foreign === undefined ? [] : [foreign],
+      container: () => ({
+        ...(name === 'run' ? commandOf(definition) : { command: noCommand(made.image, planned.text), env: undefined }),
+        image: before.image,
+        config: made.image,
+        outcome: name === 'run' ? outcome : undefined,
+      }),
       run: async () => {
         if (changes) ({ files, outcome } = await filesOf(run, made, anew));
       },
@@ -207,12 +213,21 @@ async function filesOf(
 function inWords(error: unknown, definition: Definition): unknown {
   const failure = execFailureOf(error);
   if (failure === undefined) return withoutProcess(error);
+  const { command } = commandOf(definition);
+  return new GantryError('unknown', `The command '${command.join(' ')}' returned a non-zero code: ${failure.exitCode}`, { cause: error });
+}
+
+/** What a command of its own runs. */
+function commandOf(definition: Definition): { readonly command: readonly string[]; readonly env: readonly string[] } {
   const head = headOf(definition);
-  const args = definition.def
-    .filter((bytes) => sha256(bytes) === head)
-    .map((bytes) => Op.decode(bytes).exec?.meta?.args ?? [])
-    .flat();
-  return new GantryError('unknown', `The command '${args.join(' ')}' returned a non-zero code: ${failure.exitCode}`, { cause: error });
+  const meta = definition.def.filter((bytes) => sha256(bytes) === head).map((bytes) => Op.decode(bytes).exec?.meta);
+  return { command: meta.flatMap((one) => one?.args ?? []), env: meta.flatMap((one) => one?.env ?? []) };
+}
+
+/** What docker gives the container of an instruction that runs nothing. */
+function noCommand(image: Buffer, text: string): readonly string[] {
+  const { config } = JSON.parse(image.toString()) as Partial<ImageConfig>;
+  return [...(config?.Shell ?? ['/bin/sh', '-c']), '#(nop) ', text];
 }
 
 /** The base image's own id, nothing for scratch; undefined for a stage of this file. */

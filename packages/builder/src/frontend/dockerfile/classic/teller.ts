@@ -1,3 +1,5 @@
+import type { Outcome } from '../../frontend';
+
 /** Whoever is told of a classic build, in its order. */
 export interface ClassicTeller {
   /** What is told afterwards waits for a text that is still to come; one that fails is left out. */
@@ -10,6 +12,19 @@ export interface ClassicTeller {
   image(id: string): Promise<void>;
 }
 
+/** A step as a container. */
+export interface StepContainer {
+  /** Id of the image that it stands on; empty for none. */
+  readonly image: Promise<string>;
+  /** The image's configuration with the step's change, as JSON. */
+  readonly config: Buffer;
+  readonly command: readonly string[];
+  /** Its environment, where that is not the configuration's. */
+  readonly env: readonly string[] | undefined;
+  /** What its command came to; undefined where none ran to its end. */
+  readonly outcome: Outcome | undefined;
+}
+
 export interface StepWish {
   /** The vertex behind the step; undefined where it only changes the configuration. */
   readonly vertex: string | undefined;
@@ -18,6 +33,8 @@ export interface StepWish {
   readonly expected: boolean;
   /** What docker would say of a container of the step. */
   readonly warnings: readonly string[];
+  /** What a container that is kept is made of; asked only where one is. */
+  readonly container: () => StepContainer;
   readonly run: () => Promise<void>;
   /** Whether what was made before counts, asked behind the work. */
   readonly known: () => Promise<boolean>;
