@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describeEngine, type Registry, startRegistry, until } from './harness';
+import { callApi, describeEngine, type Registry, startRegistry, until } from './harness';
 import { makePlugin } from './plugins/make';
 
 interface Shown {
@@ -157,6 +157,13 @@ describeEngine(
       await ok('volume', 'rm', '-f', 'held');
       expect(await refused('plugin', 'inspect', 'other')).toContain('other');
     }, 120_000);
+
+    test('one that its registry does not have wants nothing, and is told of where it is pulled', async () => {
+      const remote = `${registry?.name}/store/nobody:1`;
+      const { status, body } = await callApi(suite.engine, 'GET', `/plugins/privileges?remote=${encodeURIComponent(remote)}`);
+      expect([status, body.trim()]).toEqual([200, '[]']);
+      expect(await refused('plugin', 'install', '--grant-all-permissions', remote)).toContain('error resolving plugin reference');
+    });
 
     test('events tell of it', async () => {
       const told = await ok(

@@ -86,6 +86,7 @@ export interface Engine extends Core {
   readonly trees: ServiceClient<TreesServiceService>;
   readonly volumes: ServiceClient<VolumesServiceService>;
   readonly snapshots: ServiceClient<SnapshotsService>;
+  readonly diffs: ServiceClient<DiffService>;
   /** Mounts that the shim holds for the engine. */
   readonly activations: ServiceClient<MountsService>;
   readonly leases: ServiceClient<LeasesService>;

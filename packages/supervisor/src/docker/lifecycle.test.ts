@@ -87,6 +87,39 @@ it('creates, starts, ends and removes', async () => {
   ]);
 });
 
+describe('a container that was a step of a build', () => {
+  const id = 'ab'.repeat(32);
+  const layer = { mediaType: 'application/vnd.oci.image.layer.v1.tar', digest: 'sha256:1', size: 1n, annotations: {} };
+  const step = (change: object = {}) => ({
+    step: { id, startedAt: '2026-01-01T00:00:00Z', finishedAt: '2026-01-01T00:00:01Z', exitCode: 3n, layer, ...change },
+  });
+
+  it('has its id, its end and what it wrote, and is told to nobody until it is started', async () => {
+    expect(await create(step())).toBe(id);
+    expect(world.calls.filter((call) => /^(prepare|apply) /.test(call))).toEqual([`prepare ${id}`, 'apply sha256:1']);
+    const { container } = await inspectContainer(engine, newContext(), { id, size: false });
+    expect(container?.State).toMatchObject({ Status: 'exited', ExitCode: 3n, FinishedAt: '2026-01-01T00:00:01Z' });
+    expect(engine.told).toEqual([]);
+    await start(id);
+    expect(phase(id)).toBe(Phase.PHASE_RUNNING);
+    engine.exit(id, 0);
+    await settle();
+    await remove(id);
+    await nothingIsLeft();
+  });
+
+  it('is only created where it never ran, and leaves nothing where its layer cannot be laid', async () => {
+    await create(step({ startedAt: '', finishedAt: '', exitCode: 127n, layer: undefined }));
+    expect(phase(id)).toBe(Phase.PHASE_CREATED);
+    await expect(create(step())).rejects.toMatchObject({ kind: 'conflict' });
+    await expect(create(step({ id: 'ab' }))).rejects.toMatchObject({ kind: 'invalidArgument' });
+    await remove(id);
+    world.failures.set('apply', internal('no room'));
+    await expect(create(step())).rejects.toThrow('no room');
+    await nothingIsLeft();
+  });
+});
+
 it('keeps names apart and says whose they are', async () => {
   const id = await create({ name: 'one' });
   await expect(create({ name: '/one' })).rejects.toMatchObject({

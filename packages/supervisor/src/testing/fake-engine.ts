@@ -90,7 +90,9 @@ export interface FakeEngine extends Engine {
 }
 
 /** The services' clients as literals over a fake world. Only what the containers engine calls is there. */
-function services(world: FakeWorld): Pick<Engine, 'images' | 'trees' | 'volumes' | 'snapshots' | 'activations' | 'leases' | 'network'> {
+function services(
+  world: FakeWorld,
+): Pick<Engine, 'images' | 'trees' | 'volumes' | 'snapshots' | 'diffs' | 'activations' | 'leases' | 'network'> {
   const users = (name: string): Set<string> => {
     const found = world.volumes.get(name);
     if (found === undefined) throw notFound(`volume ${name}`);
@@ -160,6 +162,12 @@ function services(world: FakeWorld): Pick<Engine, 'images' | 'trees' | 'volumes'
         world.call(`removeSnapshot ${key}`);
         if (!world.snapshots.delete(key)) throw notFound(`snapshot ${key}`);
         return {};
+      },
+    } as never,
+    diffs: {
+      apply: async (_ctx: CallContext, { diff }: { diff: { digest: string } }) => {
+        world.call(`apply ${diff.digest}`);
+        return { applied: diff };
       },
     } as never,
     activations: {
@@ -368,11 +376,14 @@ export function fakeEngine(world: FakeWorld, settings: Partial<Engine['settings'
 }
 
 /** `docker create busybox …`. */
-export function createRequest(change: { name?: string; config?: object; hostConfig?: object; networking?: object } = {}): CreateRequest {
+export function createRequest(
+  change: { name?: string; config?: object; hostConfig?: object; networking?: object; step?: CreateRequest['step'] } = {},
+): CreateRequest {
   return CreateRequest.fromPartial({
     name: change.name ?? '',
     config: { Image: 'busybox', ...change.config },
     hostConfig: { ...change.hostConfig },
     ...(change.networking === undefined ? {} : { networkingConfig: change.networking }),
+    ...(change.step === undefined ? {} : { step: change.step }),
   });
 }

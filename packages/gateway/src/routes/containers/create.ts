@@ -25,6 +25,7 @@ export const containerCreate: Route = {
       networkingConfig: networking,
       apiVersion: x.version.text,
       readOnlyNonRecursive: !x.version.within(RECURSIVE_READ_ONLY),
+      step: undefined,
     });
     sendJson(x, 201, { Id: id, Warnings: [...warnings, ...moved] });
   },

@@ -23,8 +23,11 @@ export const pluginPrivileges: Route = {
   path: '/plugins/privileges',
   operation: 'GetPluginPrivileges',
   async handle(x, engine) {
-    const { privileges } = await engine.plugins.getPluginPrivileges(x.ctx, { remote: x.query.text('remote'), auth: registryAuth(x) });
+    const { privileges, unknown } = await engine.plugins.getPluginPrivileges(x.ctx, {
+      remote: x.query.text('remote'),
+      auth: registryAuth(x),
+    });
     const told = privileges.map(({ name, description, value }) => ({ Name: name, Description: description, Value: value }));
-    sendJson(x, 200, told.length === 0 ? null : told);
+    sendJson(x, 200, told.length === 0 && !unknown ? null : told);
   },
 };

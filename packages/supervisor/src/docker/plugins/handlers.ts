@@ -67,7 +67,8 @@ export function pluginsHandlers({ plugins, broker, use }: PluginHandlersNeeds): 
         plugins.event('remove', plugin.id, name);
       }),
     async getPluginPrivileges(ctx, request) {
-      return { privileges: await pluginPrivileges(plugins, ctx, request) };
+      const privileges = await pluginPrivileges(plugins, ctx, request);
+      return { privileges: privileges ?? [], unknown: privileges === undefined };
     },
     async *pullPlugin(ctx, request) {
       for await (const progress of pullPlugin(plugins, ctx, request)) yield { progress };

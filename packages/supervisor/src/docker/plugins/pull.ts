@@ -37,14 +37,24 @@ interface Fetched {
   readonly layers: readonly Descriptor[];
 }
 
-/** What a plugin of a registry wants of the host. */
-export async function pluginPrivileges(plugins: ManagedPlugins, caller: CallContext, { remote, auth }: Remote): Promise<PluginPrivilege[]> {
+/** What a plugin of a registry wants of the host; undefined where the registry has none, which is told, as docker has it, to who pulls it. */
+export async function pluginPrivileges(
+  plugins: ManagedPlugins,
+  caller: CallContext,
+  { remote, auth }: Remote,
+): Promise<PluginPrivilege[] | undefined> {
   const reference = remoteReference(remote);
   const { imageStore } = plugins.needs.stores;
   return underLease(plugins, plugins.inNamespace(caller), async (ctx) => {
     const request = { ref: formatReference(reference), auth, referrers: false, name: '', metadataOnly: true };
-    for await (const { target } of found(imageStore.pullArtifact(ctx, request)))
-      if (target !== undefined) return privilegesOf((await readManifest(plugins, ctx, target.digest, reference)).config);
+    let digest = '';
+    try {
+      for await (const { target } of found(imageStore.pullArtifact(ctx, request))) digest ||= target?.digest ?? '';
+    } catch (error) {
+      if (ctx.signal.aborted) throw error;
+      return undefined;
+    }
+    if (digest !== '') return privilegesOf((await readManifest(plugins, ctx, digest, reference)).config);
     throw new GantryError('internal', `did not find plugin config for specified reference ${formatReference(reference)}`);
   });
 }
