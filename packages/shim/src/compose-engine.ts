@@ -8,6 +8,7 @@ import { monitorsPath, tidyGroups } from './cgroups';
 import type { ShimConfig } from './config';
 import type { Driver, DriverName } from './drivers/driver';
 import { NativeDriver } from './drivers/native';
+import { NativeCheckpoints } from './drivers/native-checkpoints';
 import { OciDriver } from './drivers/oci';
 import { RemoteDriver } from './drivers/remote/remote';
 import { ShimBinary } from './drivers/remote/shim-binary';
@@ -44,9 +45,10 @@ export async function composeEngine(
   const helper = new Helper({ binary, logger, cgroups: monitors.directories.map((one) => one.directory) });
   const journal = new EventJournal(join(run, 'shim', 'events.journal'), logger);
   const eventsPath = shortSocketPath(run, 'task-events');
+  const oci = new OciDriver({ helper, cgroups, consoleSocket: (id) => shortSocketPath(run, `console/${id}`) });
   const drivers = {
-    native: new NativeDriver({ cgroups, logger }),
-    oci: new OciDriver({ helper, cgroups, consoleSocket: (id) => shortSocketPath(run, `console/${id}`) }),
+    native: new NativeDriver({ cgroups, logger, checkpoints: new NativeCheckpoints(oci, binary) }),
+    oci,
     'containerd-shim': new RemoteDriver({
       name: 'containerd-shim',
       cgroups,

@@ -1,15 +1,17 @@
+import type { CheckpointOptions } from '@gantry/api/containerd/runc/v1/runc';
 import type { LinuxResources, Spec } from '@gantry/oci';
 import type { GantryError, Logger } from '@gantry/rpc';
-import { notImplemented } from '@gantry/rpc';
 import { type CgroupManager, type CgroupPlan, compileCreate, compileExec, containerCgroupPath } from '@gantry/runtime';
 import type { Fields } from '@gantry/native';
 import type { Driver, DriverExec, DriverTask, FailedLaunch } from './driver';
 import { keepControllers } from './kept-controllers';
 import { ofRuntime } from './launch-failure';
+import type { NativeCheckpoints } from './native-checkpoints';
 
 export interface NativeDriverOptions {
   readonly cgroups: CgroupManager;
   readonly logger: Logger;
+  readonly checkpoints: NativeCheckpoints;
 }
 
 /** Our own runtime as a library: config.json becomes a launch plan, which the monitor's C executes. */
@@ -24,8 +26,7 @@ export class NativeDriver implements Driver {
   }
 
   async prepare(task: DriverTask): Promise<{ fields: Fields; warnings: readonly string[] }> {
-    if (task.checkpoint !== undefined)
-      throw notImplemented(`task ${task.id} cannot be restored by the native driver: name a runtime binary (gantry-runc, runc)`);
+    if (task.checkpoint !== undefined) return this.options.checkpoints.restored(task);
     const { plan, warnings } = compileCreate(task.spec, {
       id: task.id,
       bundle: task.bundle,
@@ -48,7 +49,9 @@ export class NativeDriver implements Driver {
     return { driver: 'native', plan };
   }
 
-  async explain({ verb }: FailedLaunch, error: GantryError): Promise<GantryError> {
+  async explain(launch: FailedLaunch, error: GantryError): Promise<GantryError> {
+    const { verb } = launch;
+    if (verb === 'restore') return this.options.checkpoints.explain(launch, error);
     const command = verb === 'exec' ? verb : `runc ${verb}`; // as runc tells it: clients read these words
     return ofRuntime(error, verb, `${command} failed: unable to start container process: ${error.message}`);
   }
@@ -71,8 +74,8 @@ export class NativeDriver implements Driver {
     for (const warning of warnings) this.options.logger.warn({ task: task.id }, warning);
   }
 
-  async checkpoint(task: DriverTask): Promise<void> {
-    throw notImplemented(`task ${task.id} cannot be checkpointed by the native driver: run it with a runtime binary (gantry-runc, runc)`);
+  async checkpoint(task: DriverTask, path: string, options: CheckpointOptions, pid: number): Promise<void> {
+    await this.options.checkpoints.write({ ...task, cgroup: cgroupOf(task) }, path, options, pid);
   }
 
   async sweep(task: DriverTask): Promise<void> {

@@ -22,6 +22,6 @@ export async function checkpointTask(
       ? CheckpointOptions.fromPartial({})
       : unpackAny(request.options, CheckpointOptions);
   if (given === undefined) throw invalidArgument(`checkpoint options of type ${anyTypeName(request.options as Any)} are not known`);
-  await task.driver.checkpoint(driverTask(task), path, given);
+  await task.driver.checkpoint(driverTask(task), path, given, task.init.pid);
   engine.publisher.publish(namespace, '/tasks/checkpointed', TaskCheckpointed, { containerId: id, checkpoint: path });
 }
