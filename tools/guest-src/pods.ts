@@ -187,6 +187,16 @@ async function afterBoot(): Promise<void> {
     () => containers.filter(({ state }) => state !== ContainerState.CONTAINER_EXITED).length,
     0,
   );
+  await check(
+    'after the reboot: how they ended is told',
+    async () => {
+      const statuses = await Promise.all(containers.map(({ id }) => statusOf(id)));
+      return statuses.filter(
+        (status) => (status?.finishedAt ?? 0n) < (status?.startedAt ?? 0n) || status?.reason === 'Completed' || status?.exitCode === 0,
+      ).length;
+    },
+    0,
+  );
   const [first] = pods;
   await check(
     'after the reboot: one is made anew',

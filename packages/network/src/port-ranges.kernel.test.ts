@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { readdirSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -90,6 +91,17 @@ asRoot('ranges of ports', () => {
     expect(elements('any-moved-ranges', 'ip6')).toEqual(['tcp . 20000-20999 : fd00:1::2 . 46536']);
     for (const port of [1000, 1500, 1999])
       await eventually(async () => expect(await ask(undefined, '2001:db8::7', port + 19_000)).toBe(String(port)));
+  });
+
+  it('that are moved are listed by nft without a complaint', async () => {
+    await world.service.client.createNetwork(
+      context(),
+      createRequest({ name: 'six', enableIpv6: true, pools: [IpamPool.fromPartial({ subnet: 'fd00:1::/64' })] }),
+    );
+    await join({ networkRef: 'six', ports: moved(-19_000) });
+    const { status, stdout, stderr } = spawnSync('nft', ['list', 'ruleset'], { encoding: 'utf8' });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    for (const word of ['ip', 'ip6']) expect(stdout).toContain(`dnat ${word} to meta l4proto . th dport map @any-moved-ranges`);
   });
 
   it('that are moved stay themselves for one client that asks for the same port of two addresses', async () => {

@@ -8,7 +8,7 @@ const table = new Map(sums().map(({ key, data = Buffer.alloc(0) }) => [keyOf(wor
 function add(a: number, b: number): number {
   let [sum, carry = 0, digit = 0] = [0, 0, 0];
   for (let at = 0; at < 16; at += 2) {
-    [carry = 0, digit = 0] = table.get(keyOf([(a >> at) & 3, (b >> at) & 3, carry])) ?? [];
+    [, carry = 0, digit = 0] = table.get(keyOf([(a >> at) & 3, (b >> at) & 3, carry])) ?? [];
     sum |= digit << at;
   }
   return sum;

@@ -166,16 +166,29 @@ function translationRules(family: Family): expression.Expression[][] {
   const [port, whole] = [register(registers), expression.translateDestination(family, R0)];
   const exact = expression.translateDestination(family, R0, port);
   const byPort = [protocolTo(R0), destinationPortTo(R1)];
-  const { expressions, sum } = add(port);
-  const moved = [destinationPortTo(register(registers + 1)), ...expressions, expression.translateDestination(family, R0, sum)];
   return [
     [...byDestination(family), expression.loadFromMap(sets.ports.name, R0, R0), exact],
     [...byDestination(family), expression.loadFromMap(sets.portRanges.name, R0, R0), whole],
-    [...byDestination(family), expression.loadFromMap(sets.movedRanges.name, R0, R0), ...moved],
+    [...byDestination(family), ...moveTo(family, sets.movedRanges.name)],
     [...byPort, expression.loadFromMap(sets.anyPorts.name, R0, R0), exact],
     [...byPort, expression.loadFromMap(sets.anyPortRanges.name, R0, R0), whole],
-    [...byPort, expression.loadFromMap(sets.anyMovedRanges.name, R0, R0), ...moved],
+    [...byPort, ...moveTo(family, sets.anyMovedRanges.name)],
   ].map((rule) => [...toLocal, ...leavesLink[family], ...rule]);
+}
+
+/** To the address that a map holds for the key in the first registers, and the port that is asked for moved by the offset beside it. */
+function moveTo(family: Family, map: string): expression.Expression[] {
+  const address = 6;
+  const offset = address + LAYOUT[family].registers;
+  const [to, by, port] = [address, offset, offset + 1].map(register) as [number, number, number];
+  const { expressions, sum } = add([by, port]);
+  return [
+    expression.loadConstant(by, ZERO),
+    expression.loadFromMap(map, R0, to),
+    destinationPortTo(port),
+    ...expressions,
+    expression.translateDestination(family, to, sum),
+  ];
 }
 
 /** Protocol, destination and its port, the key of most sets of ports. */
