@@ -12,7 +12,7 @@ echo "# boot $boot: $(uname -sr), $(stat -fc %T /sys/fs/cgroup), systemd $(syste
 check "the API answers" wait_api
 if [ $boot = 1 ]; then
   . ./start.sh
-  for part in limits runtimes kernel units whole dockerd pods; do
+  for part in limits runtimes kernel quota units whole dockerd pods; do
     if asked $part; then echo "# $part"; . ./$part.sh; fi
   done
 fi

@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { SnapshotsService } from '@gantry/api/containerd/services/snapshots/v1/snapshots';
 import { locateProgram, TreeProgram } from '@gantry/native';
 import { connect } from '@gantry/rpc';
 import type { ServiceContext } from '@gantry/service';
+import { goSize } from '@gantry/oci';
 import { Checker } from './check/checker';
 import { Exchange as TreeExchange } from './check/exchange-trees';
 import { Refetch } from './check/refetch';
@@ -32,6 +33,8 @@ import { Removals } from './snapshots/removals';
 import { findLooks, Looker } from '@gantry/linux/looks';
 import { Registries } from '@gantry/registry';
 import { foreignLooks } from './looks';
+import { kernelQuotas } from './projects/kernel-quotas';
+import { Projects } from './projects/projects';
 import { Trees } from './snapshots/trees';
 import { Database } from './store/database';
 import { LeaseTable } from './store/leases';
@@ -63,8 +66,15 @@ export function assemble(service: Pick<ServiceContext<ImagesConfig>, 'config' | 
     listener: tellSnapshots(exchange, name),
   });
   const places = { overlay: join(data, 'snapshots'), copy: join(data, 'snapshots-copy'), native: join(data, 'snapshots-native') };
+  const projects = new Projects({ db, quotas: kernelQuotas, root: dirname(data), logger });
   const treeTools = new Trees(binary);
-  const overlay = new OverlaySnapshotter({ ...recorded(SNAPSHOTTER), trees: local(places.overlay), large: treeTools });
+  const overlay = new OverlaySnapshotter({
+    ...recorded(SNAPSHOTTER),
+    trees: local(places.overlay),
+    large: treeTools,
+    projects,
+    size: goSize(config['container-size'], 1024),
+  });
   const copying = [
     new CopySnapshotter({ ...recorded(COPY), trees: local(places.copy), copier: treeTools }),
     new CopySnapshotter({ ...recorded(NATIVE), trees: local(places.native), copier: treeTools }),
@@ -86,7 +96,7 @@ export function assemble(service: Pick<ServiceContext<ImagesConfig>, 'config' | 
     foreign: (mounts) => foreign.some((proxy) => proxy.gave(mounts)),
   });
   const looks = new Looker(foreignLooks, findLooks('gantry-images-looks', __dirname));
-  const volumes = new VolumeStore(db, volumesRoot(data), logger, removeTree, looks);
+  const volumes = new VolumeStore(db, volumesRoot(data), logger, removeTree, looks, projects);
   const collector = new Collector(db, content, snapshotters, logger);
   const applier = new DiffApplier(content, native, new PlainTree(binary, budget, data, workers), trees);
   const intake =
@@ -138,6 +148,7 @@ export function assemble(service: Pick<ServiceContext<ImagesConfig>, 'config' | 
     snapshotter,
     trees,
     volumes,
+    projects,
     collector,
     applier,
     intake,

@@ -10,9 +10,10 @@ import { VersionService } from '@gantry/api/containerd/services/version/v1/versi
 import { ImagesServiceService, VolumesServiceService } from '@gantry/api/gantry/images/v1/images';
 import { TreesServiceService } from '@gantry/api/gantry/images/v1/trees';
 import { TreeProgram } from '@gantry/native';
-import { StreamBroker, type Logger } from '@gantry/rpc';
+import { failedPrecondition, StreamBroker, type Logger } from '@gantry/rpc';
 import type { Running, ServiceContext } from '@gantry/service';
 import { Plugins, withManaged } from '@gantry/service/plugins';
+import { goSize } from '@gantry/oci';
 import { shownProxies } from '@gantry/registry';
 import { assemble } from './assemble';
 import { type ImagesConfig, proxySettings } from './config';
@@ -57,6 +58,7 @@ export function compose(service: ServiceContext<ImagesConfig>): Running<ImagesCo
     snapshotter,
     trees,
     volumes,
+    projects,
     collector,
     applier,
     intake,
@@ -126,6 +128,8 @@ export function compose(service: ServiceContext<ImagesConfig>): Running<ImagesCo
       lock.take();
       await repair({ db, paths, snapshotters: Object.values(snapshotters), boot, logger });
       await volumes.repair();
+      projects.repair();
+      if (goSize(config['container-size'], 1024) > 0 && !projects.supported(service.data)) throw noContainerSize(config, service.data);
       await broker.listen();
       await server.listen(service.socket());
       collector.soon();
@@ -156,6 +160,13 @@ export function compose(service: ServiceContext<ImagesConfig>): Running<ImagesCo
       lock.release();
     },
   };
+}
+
+function noContainerSize(config: ImagesConfig, data: string): Error {
+  const size = config['container-size'];
+  return failedPrecondition(
+    `container-size ${size}: ${data} is on a file system without project quotas; mount xfs with pquota, or ext4 made with -O quota,project with prjquota`,
+  );
 }
 
 /** In dockerd's words, which its log is searched for. */

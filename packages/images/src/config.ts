@@ -1,4 +1,5 @@
 import { isAbsolute } from 'node:path';
+import { goSize } from '@gantry/oci';
 import { invalidArgument } from '@gantry/rpc';
 import type { FlagTable } from '@gantry/service';
 import { parseProxyUrl, type ProxySettings } from '@gantry/registry';
@@ -31,6 +32,8 @@ export interface ImagesConfig {
   readonly snapshotter: string;
   /** Docker's word for the same; empty unless given. overlay2 and vfs mean overlayfs and copy. */
   readonly 'storage-driver': string;
+  /** Bytes that each container's own layer may hold, in docker's words for sizes, where containers do not say it; 0: no bound. Of overlayfs with project quotas. */
+  readonly 'container-size': string;
   /** Foreign snapshotters, NAME=SOCKET or NAME=SOCKET,REMOTE: containerd's Snapshots service at a unix socket, where it is called REMOTE. */
   readonly 'proxy-snapshotters': readonly string[];
   /** Where plugins of Docker's leave word of themselves. */
@@ -52,6 +55,7 @@ export const defaults: ImagesConfig = {
   'max-layer-entries': 4_000_000,
   snapshotter: '',
   'storage-driver': '',
+  'container-size': '0',
   'proxy-snapshotters': [],
   plugins: defaultPlaces,
   native: '',
@@ -76,6 +80,7 @@ export const flags: FlagTable = {
   },
   snapshotter: { type: 'string', value: 'NAME', help: 'overlayfs (default), copy, or one of --proxy-snapshotters' },
   'storage-driver': { type: 'string', value: 'NAME', help: "docker's word for --snapshotter" },
+  'container-size': { type: 'string', value: 'SIZE', help: "what a container's own layer may hold (project quotas; default 0: no bound)" },
   'proxy-snapshotters': {
     type: 'list',
     value: 'NAME=SOCKET[,REMOTE]',
@@ -106,6 +111,8 @@ export function checkConfig(config: ImagesConfig): void {
     throw invalidArgument(`snapshotter "${config.snapshotter}" and storage-driver "${config['storage-driver']}" are not the same`);
   }
   const chosen = defaultSnapshotter(config);
+  if (goSize(config['container-size'], 1024) > 0 && chosen !== SNAPSHOTTER)
+    throw invalidArgument(`container-size ${config['container-size']}: only overlayfs has sizes, not ${chosen}`);
   if (!names.has(chosen)) throw invalidArgument(`snapshotter "${chosen}" is none of ${[...names].join(', ')}`);
   for (const key of [
     'max-concurrent-downloads',

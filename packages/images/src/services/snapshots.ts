@@ -1,6 +1,7 @@
 import type { Info, SnapshotsService } from '@gantry/api/containerd/services/snapshots/v1/snapshots';
 import type { Mount as WireMount } from '@gantry/api/containerd/types/types';
 import { type CallContext, type Handlers, invalidArgument, isErrorOf } from '@gantry/rpc';
+import { SIZE_LABEL } from '@gantry/api';
 import type { SnapshotRecord } from '../snapshots/records';
 import type { Mount, Snapshotter } from '../snapshots/snapshotter';
 import { compileFilters } from '@gantry/oci/filter';
@@ -50,6 +51,8 @@ export function snapshotHandlers({ snapshotters, fallback, ensure }: SnapshotSer
     { snapshotter, scope }: Place,
     { key, parent, labels }: { readonly key: string; readonly parent: string; readonly labels: Labels },
   ): Promise<readonly Mount[]> => {
+    if ((labels[SIZE_LABEL] ?? '') !== '' && !snapshotter.holdsSizes)
+      throw invalidArgument(`--storage-opt size is not supported by the ${snapshotter.name} snapshotter: it is for overlayfs`);
     try {
       return await snapshotter[verb](scope, key, parent, labels);
     } catch (error) {

@@ -1,5 +1,7 @@
 import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, rmSync } from 'node:fs';
-import { alreadyExists } from '@gantry/rpc';
+import { SIZE_LABEL } from '@gantry/api';
+import { alreadyExists, invalidArgument } from '@gantry/rpc';
+import type { Projects } from '../projects/projects';
 import type { Labels } from '../store/labels';
 import type { Scope } from '../store/namespaced';
 import type { LocalTrees } from './local-trees';
@@ -18,6 +20,9 @@ export interface OverlayOptions extends RecordedOptions {
   readonly trees: LocalTrees;
   /** Measures trees that are too large to be looked at here. */
   readonly large: Pick<Trees, 'usage'>;
+  readonly projects: Pick<Projects, 'supported' | 'give' | 'enforce' | 'release'>;
+  /** Bytes that the layer of a snapshot may hold whose label leaves it to this; 0: no bound. */
+  readonly size: number;
 }
 
 /**
@@ -25,6 +30,7 @@ export interface OverlayOptions extends RecordedOptions {
  * mount's options when they are given relative to the root. Snapshots may be committed onto a parent they were prepared without.
  */
 export class OverlaySnapshotter extends RecordedSnapshotter {
+  override readonly holdsSizes = true;
   /** A host may have turned index on by default, which makes a lower layer shared by two uppers fail. */
   private readonly indexOff = existsSync('/sys/module/overlay/parameters/index') ? ['index=off'] : [];
 
@@ -39,6 +45,7 @@ export class OverlaySnapshotter extends RecordedSnapshotter {
   async prepare(scope: Scope, key: string, parent: string, labels: Labels): Promise<readonly Mount[]> {
     this.shareIfAsked(scope, parent, labels);
     const record = this.create(scope, key, parent, Kind.active, labels);
+    if (this.sizeOf(labels) > 0) await this.enforce(scope, record);
     this.options.listener?.prepared(scope, key, parent);
     return this.mountsOf(record);
   }
@@ -55,10 +62,13 @@ export class OverlaySnapshotter extends RecordedSnapshotter {
 
   create(scope: Scope, key: string, parent: string, kind: Kind, labels: Labels): SnapshotRecord {
     let made: string | undefined;
+    const size = this.sizeOf(labels);
     try {
       return this.insert(scope, { key, parent, kind, labels }, (id, base) => {
         made = this.options.trees.path(id);
         this.makeDirectories(id, base, kind);
+        if (kind === Kind.active && size > 0)
+          this.options.projects.give([this.options.trees.path(id, 'fs'), this.options.trees.path(id, 'work')], size);
       });
     } catch (error) {
       if (made !== undefined) rmSync(made, { recursive: true, force: true });
@@ -69,7 +79,9 @@ export class OverlaySnapshotter extends RecordedSnapshotter {
   /** A tree goes with the last snapshot that shows it. */
   discard(record: Pick<SnapshotRecord, 'id' | 'backend'>): void {
     const tree = treeOf(record);
-    if (this.options.table.showing(tree).length === 0) this.options.trees.discard(tree);
+    if (this.options.table.showing(tree).length > 0) return;
+    this.options.projects.release(this.options.trees.path(tree, 'fs'));
+    this.options.trees.discard(tree);
   }
 
   cleanup(): Promise<void> {
@@ -98,6 +110,24 @@ export class OverlaySnapshotter extends RecordedSnapshotter {
   protected async measure(record: SnapshotRecord): Promise<Usage> {
     const upper = this.directory(record);
     return existsSync(upper) ? diskUsage(upper, this.options.large) : { size: 0, inodes: 0 };
+  }
+
+  /** Bytes that the labels let its own layer hold, where this file system can hold it to them; 0: no bound. */
+  private sizeOf({ [SIZE_LABEL]: label }: Labels): number {
+    if (label === undefined || (label === '' && this.options.size === 0)) return 0;
+    if (!/^[0-9]*$/.test(label)) throw invalidArgument(`label ${SIZE_LABEL} "${label}" is not a number of bytes`);
+    if (!this.options.projects.supported(this.options.trees.root))
+      throw invalidArgument("--storage-opt is supported only for overlay over xfs with 'pquota' mount option");
+    return label === '' ? this.options.size : Number(label);
+  }
+
+  private async enforce(scope: Scope, record: SnapshotRecord): Promise<void> {
+    try {
+      this.options.projects.enforce(this.options.trees.path(record.id, 'fs'));
+    } catch (error) {
+      await this.remove(scope, record.name);
+      throw error;
+    }
   }
 
   /** What the labels ask for, where this can give it: the answer is then that the snapshot is there. */

@@ -45,6 +45,7 @@ const held = ({ kept }: Scope, leased: boolean): number => (kept === true ? KEPT
  */
 export abstract class RecordedSnapshotter implements Snapshotter {
   readonly name: string;
+  readonly holdsSizes: boolean = false;
 
   constructor(protected readonly base: RecordedOptions) {
     this.name = base.table.snapshotter;

@@ -32,6 +32,8 @@ export interface CommitOptions {
 export interface Snapshotter {
   /** The name under which calls, leases and labels know it. */
   readonly name: string;
+  /** Whether a snapshot's own layer can be held to a size (SIZE_LABEL). */
+  readonly holdsSizes: boolean;
   prepare(scope: Scope, key: string, parent: string, labels: Labels): Promise<readonly Mount[]>;
   view(scope: Scope, key: string, parent: string, labels: Labels): Promise<readonly Mount[]>;
   mounts(scope: Scope, key: string): Promise<readonly Mount[]>;

@@ -73,4 +73,8 @@ export const schema: readonly string[] = [
   ALTER TABLE volumes ADD COLUMN mountpoint TEXT NOT NULL DEFAULT '';
   ALTER TABLE volume_references ADD COLUMN mounted INTEGER NOT NULL DEFAULT 0;
   `,
+  // Projects of the file system that volumes and snapshots with a size are: their directories are a JSON list of paths below the data root, the first is the name.
+  `
+  CREATE TABLE projects (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, directories TEXT NOT NULL, bytes INTEGER NOT NULL) STRICT;
+  `,
 ];

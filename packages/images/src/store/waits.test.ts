@@ -60,6 +60,8 @@ test('a snapshot that a layer is unpacked into is waited for when it is committe
     boot: 'boot',
     trees: new LocalTrees({ root: join(folder, 'snapshots'), removals, removeTree }),
     large: { measure: () => Promise.reject(new Error('nothing is large')) } as never,
+    projects: undefined as never,
+    size: 0,
   });
   expect(await told(() => snapshotter.prepare(scope, 'extract-1 sha256:1', '', {}))).toEqual([false]);
   expect(await told(() => snapshotter.commit(scope, 'sha256:1', 'extract-1 sha256:1', { labels: {} }))).toEqual([true]);

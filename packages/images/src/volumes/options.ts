@@ -1,5 +1,6 @@
 import { MS } from '@gantry/linux';
-import { invalidArgument } from '@gantry/rpc';
+import { goSize } from '@gantry/oci';
+import { invalidArgument, isErrorOf } from '@gantry/rpc';
 import type { Labels } from '../store/labels';
 
 /** What a volume with type, device and o is mounted from. */
@@ -10,7 +11,7 @@ export interface VolumeMount {
   readonly data: string;
 }
 
-const KNOWN = ['type', 'device', 'o'];
+const KNOWN = ['type', 'device', 'o', 'size'];
 
 const flagWords: Readonly<Record<string, readonly [set: number, clear: number]>> = {
   ro: [MS.RDONLY, 0],
@@ -37,11 +38,22 @@ const flagWords: Readonly<Record<string, readonly [set: number, clear: number]>>
   defaults: [0, 0],
 };
 
+/** What a volume's own directory may hold, in bytes; 0: as much as there is room for. Errors name the volume. */
+export function volumeSize(name: string, { size }: { readonly size?: string }): number {
+  try {
+    return size === undefined ? 0 : goSize(size, 1024);
+  } catch (error) {
+    throw isErrorOf(error, 'invalidArgument') ? invalidArgument(`create ${name}: ${error.message}`, { cause: error }) : error;
+  }
+}
+
 /** Docker's rules for options of the local driver; undefined for a plain directory. Errors name the volume. */
 export function volumeMount(name: string, options: Labels): VolumeMount | undefined {
   for (const key of Object.keys(options)) if (!KNOWN.includes(key)) throw invalidArgument(`create ${name}: invalid option: "${key}"`);
   const { type = '', device = '', o = '' } = options as { type?: string; device?: string; o?: string };
   if (type === '' && device === '' && o === '') return undefined;
+  if (volumeSize(name, options) > 0)
+    throw invalidArgument(`create ${name}: option "size" limits the volume's own directory: what "device" mounts has its size in "o"`);
   if (device === '') throw invalidArgument(`create ${name}: missing required option: "device"`);
   if (type === '' && !/(^|,)r?bind(,|$)/.test(o)) throw invalidArgument(`create ${name}: missing required option: "type"`);
   let flags = 0;

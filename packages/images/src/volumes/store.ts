@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
-import { conflict, invalidArgument, isErrorOf, type Logger, notFound } from '@gantry/rpc';
+import { conflict, invalidArgument, isErrorOf, type Logger, notFound, prefixed } from '@gantry/rpc';
+import type { Projects } from '../projects/projects';
 import type { Database } from '../store/database';
 import type { Labels } from '../store/labels';
 import { bytesOf } from './size';
 import { isMounted, type Looks, mountVolume, unmountVolume } from './mount';
-import { type VolumeMount, volumeMount } from './options';
+import { type VolumeMount, volumeMount, volumeSize } from './options';
 import { type VolumeRecord, VolumeTable } from './records';
 
 /** docker's label on volumes that nobody named. */
@@ -30,6 +31,7 @@ export class VolumeStore {
     private readonly logger: Logger,
     private readonly removeTree: (path: string) => Promise<void>,
     private readonly looks: Looks,
+    private readonly projects: Pick<Projects, 'supported' | 'give' | 'enforce' | 'release'>,
   ) {
     this.table = new VolumeTable(db);
     mkdirSync(root, { recursive: true, mode: 0o700 });
@@ -96,12 +98,15 @@ export class VolumeStore {
   }
 
   /** Makes one of the local driver, unless it is there. */
-  create(request: { readonly name: string; readonly options: Labels; readonly labels: Labels }): {
-    readonly volume: VolumeRecord;
-    readonly created: boolean;
-  } {
+  async create(request: {
+    readonly name: string;
+    readonly options: Labels;
+    readonly labels: Labels;
+  }): Promise<{ readonly volume: VolumeRecord; readonly created: boolean }> {
     const { options } = request;
     const name = this.nameOf(request.name);
+    const size = volumeSize(name, options);
+    if (size > 0 && !this.projects.supported(this.root)) throw invalidArgument(`create ${name}: quota size requested but no quota support`);
     volumeMount(name, options);
     const old = this.table.find(name);
     if (old !== undefined) return { volume: old, created: false };
@@ -115,9 +120,21 @@ export class VolumeStore {
       for (const dir of [join(this.root, name), data]) if (!existsSync(dir)) mkdirSync(dir, { mode: 0o755 });
       chmodSync(join(this.root, name), 0o701);
       chmodSync(data, 0o755);
+      if (size > 0) this.projects.give([data], size);
       return record;
     });
+    if (size > 0) await this.enforce(name);
     return { volume, created: true };
+  }
+
+  /** A volume that is not held to its size is none. */
+  private async enforce(name: string): Promise<void> {
+    try {
+      this.projects.enforce(this.directory(name));
+    } catch (error) {
+      await this.remove(name, true);
+      throw prefixed(error, `create ${name}`);
+    }
   }
 
   async remove(name: string, force: boolean): Promise<void> {
@@ -132,6 +149,7 @@ export class VolumeStore {
       this.refuseUsed(name);
       this.table.delete(name);
     });
+    this.projects.release(this.directory(name));
     const trash = join(this.root, `${TRASH}${process.pid}-${++this.trashed}`);
     if (!existsSync(join(this.root, name))) return;
     renameSync(join(this.root, name), trash);

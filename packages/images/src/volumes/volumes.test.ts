@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { internal, notFound, silentLogger, unavailable } from '@gantry/rpc';
 import type { PluginClient } from '@gantry/service/plugins';
+import { Projects } from '../projects/projects';
+import { CountedQuotas } from '../projects/testing/counted-quotas';
 import { Database } from '../store/database';
 import { PluginVolumes } from './plugin-volumes';
 import { VolumeStore } from './store';
@@ -13,6 +15,7 @@ let db: Database;
 let calls: string[];
 let kept: Map<string, string>;
 let down: boolean;
+let quotas: CountedQuotas;
 let volumes: Volumes;
 
 /** A plugin named `far`, that is there; whatever else is asked for is not. */
@@ -43,9 +46,14 @@ const far = {
 } as unknown as PluginClient;
 
 const open = (): Volumes => {
-  const store = new VolumeStore(db, join(folder, 'volumes'), silentLogger, async (path) => rmSync(path, { recursive: true, force: true }), {
-    look: () => Promise.reject(internal('not asked')),
-  } as never);
+  const store = new VolumeStore(
+    db,
+    join(folder, 'volumes'),
+    silentLogger,
+    async (path) => rmSync(path, { recursive: true, force: true }),
+    { look: () => Promise.reject(internal('not asked')) } as never,
+    new Projects({ db, quotas, root: folder, logger: silentLogger }),
+  );
   const get = async (name: string) => (name === 'far' ? far : Promise.reject(notFound(`plugin "${name}" not found`)));
   return new Volumes(store, new PluginVolumes({ get, names: async () => ['far', 'other'] }), silentLogger);
 };
@@ -54,6 +62,7 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'volumes-'));
   db = new Database(join(folder, 'metadata.db'));
   [calls, kept, down] = [[], new Map(), false];
+  quotas = new CountedQuotas();
   volumes = open();
 });
 afterEach(() => {
@@ -152,4 +161,47 @@ test('a driver that is not there is named, and what a plugin refuses is told or,
   await expect(volumes.remove('one', false)).rejects.toThrow('remove one: it is busy');
   await volumes.remove('one', true);
   expect(volumes.store.list()).toEqual([]);
+});
+
+describe('sizes', () => {
+  const create = (name: string, options: Record<string, string>) => volumes.create({ name, driver: 'local', options, labels: {} });
+  const data = (name: string): string => join(folder, 'volumes', name, '_data');
+
+  test('a volume with a size is a project until it is removed', async () => {
+    await create('small', { size: '10m' });
+    await create('free', {});
+    await create('none', { size: '0' });
+    expect([quotas.projectOf(data('small')) > 0, quotas.projectOf(data('free')), quotas.projectOf(data('none'))]).toEqual([true, 0, 0]);
+    expect([...quotas.limits]).toEqual([[quotas.projectOf(data('small')), 10 << 20]]);
+    expect((await volumes.get('small')).options).toEqual({ size: '10m' });
+    await create('small', { size: '10m' }); // it is there
+    expect(quotas.limits.size).toBe(1);
+    await volumes.remove('small', false);
+    expect(quotas.limits.size).toBe(0);
+    expect(db.all('SELECT id FROM projects')).toEqual([]);
+  });
+
+  test.each([
+    [{ size: 'much' }, "create vv: invalid size: 'much'"],
+    [{ size: '1x' }, "create vv: invalid suffix: 'x'"],
+    [{ size: '1g', type: 'tmpfs', device: 'tmpfs' }, 'create vv: option "size" limits the volume\'s own directory'],
+    [{ sized: '1g' }, 'create vv: invalid option: "sized"'],
+  ])('%j is refused and nothing is made', async (options, message) => {
+    await expect(create('vv', options as Record<string, string>)).rejects.toThrow(message);
+    expect(volumes.store.table.find('vv')).toBeUndefined();
+  });
+
+  test('a file system without project quotas refuses a size, and no other volume', async () => {
+    quotas.has = false;
+    await expect(create('vv', { size: '1g' })).rejects.toThrow('create vv: quota size requested but no quota support');
+    expect(volumes.store.table.find('vv')).toBeUndefined();
+    await create('vv', { size: '0' });
+  });
+
+  test('a volume that cannot be held to its size is none', async () => {
+    quotas.full = true;
+    await expect(create('vv', { size: '1g' })).rejects.toThrow('create vv: no room for a limit');
+    expect(volumes.store.table.find('vv')).toBeUndefined();
+    expect(db.all('SELECT id FROM projects')).toEqual([]);
+  });
 });

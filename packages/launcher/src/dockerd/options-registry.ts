@@ -1,6 +1,7 @@
-import { also, as, both, type DockerdOption, refused } from './option';
+import { invalidArgument } from '@gantry/rpc';
+import { also, as, both, type DockerdOption } from './option';
 import type { Plan } from './plan';
-import type { Value } from './values';
+import { bytesOf, type Value } from './values';
 
 const proxy = (name: 'http-proxy' | 'https-proxy' | 'no-proxy'): DockerdOption => ({
   flag: name,
@@ -14,6 +15,17 @@ function takeCount(plan: Plan, key: string, value: Value): void {
   if (value === 0) return;
   plan.set('images', key, value);
   plan.set('supervisor', key, value);
+}
+
+/** Of overlay2's two the one that is left: the other one, override_kernel_check, has gone from dockerd. */
+function takeStorageOptions(plan: Plan, options: Value): void {
+  for (const option of options as readonly string[]) {
+    const at = option.indexOf('=');
+    if (at < 0) throw invalidArgument(`unable to parse storage-opt key/value: ${option}`);
+    const key = option.slice(0, at).trim().toLowerCase();
+    if (key !== 'overlay2.size') throw invalidArgument(`overlay2: unknown option ${key}`);
+    plan.set('images', 'container-size', String(bytesOf(option.slice(at + 1), 'storage-opt overlay2.size')));
+  }
 }
 
 /** Images: registries and where layers are kept. */
@@ -84,7 +96,7 @@ export const registryOptions: readonly DockerdOption[] = [
     flag: 'storage-opt',
     key: 'storage-opts',
     type: 'list',
-    help: 'not supported',
-    take: refused('overlayfs takes none here: put the data root on a file system with the quota that you want'),
+    help: 'overlay2.size=SIZE: what a container may write (project quotas)',
+    take: takeStorageOptions,
   },
 ];

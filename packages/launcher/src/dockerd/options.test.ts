@@ -31,6 +31,7 @@ const own: Readonly<Record<string, Value>> = {
   'default-gateway-v6': 'fd00::1',
   'exec-opts': ['native.cgroupdriver=systemd'],
   hosts: ['tcp://127.0.0.1:1'],
+  'storage-opts': ['overlay2.size=10G'],
   proxies: { 'http-proxy': 'http://p' },
   builder: { gc: { enabled: false } },
   gantry: { 'event-journal': { 'max-events': 7 } },
@@ -163,6 +164,13 @@ describe('the command line is read as dockerd reads it', () => {
     const plan = planOf('-H', 'fd://', '--containerd=/run/containerd/containerd.sock');
     expect(plan.services.gateway['hosts']).toEqual(['fd://']);
     expect(plan.notes).toEqual([expect.stringContaining("--containerd /run/containerd/containerd.sock: it is Gantry's own supervisor")]);
+  });
+
+  test('what a container may write', () => {
+    expect(planOf('--storage-opt', 'Overlay2.size = 10G').services.images).toMatchObject({ 'container-size': String(10 * 2 ** 30) });
+    expect(() => planOf('--storage-opt', 'size')).toThrow('unable to parse storage-opt key/value: size');
+    expect(() => planOf('--storage-opt', 'dm.basesize=10G')).toThrow('overlay2: unknown option dm.basesize');
+    expect(() => planOf('--storage-opt', 'overlay2.size=much')).toThrow('invalid size for storage-opt overlay2.size: "much"');
   });
 
   test("moby's own harness", () => {

@@ -14,5 +14,6 @@ export { loadDescriptorSet } from './descriptors';
 export { CRI_CONFIG_EXTENSION, CRI_CONTAINER_EXTENSION, OOM_EXTENSION } from './extensions';
 export { FLUSH_LABEL, FLUSH_LATER, isFlushedLater } from './flush-label';
 export { OPERATION_LABEL } from './operation-label';
+export { SIZE_LABEL } from './size-label';
 export { formatTimestamp, fromTimestamp, microsToTimestamp, parseTimestamp, timestampAfter, timestampNow, toTimestamp } from './timestamp';
 export { wallMicros } from './wall-clock';

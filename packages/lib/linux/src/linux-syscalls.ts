@@ -40,6 +40,8 @@ const c = {
   memfdCreate: declare('memfd_create', 'int', [text, 'uint']),
   ioctlNumber: declare('ioctl', 'int', ['int', 'ulong', 'long']),
   ioctlBytes: declare('ioctl', 'int', ['int', 'ulong', pointer]),
+  quotactlFd: declareRaw(443, ['uint', 'uint', 'uint', pointer], 'quotactl_fd'),
+  quotactl: declare('quotactl', 'int', ['uint', text, 'uint', pointer]),
   pipe2: declare('pipe2', 'int', [pointer, 'int']),
   lgetxattr: declare('lgetxattr', 'long', [text, text, pointer, 'size_t']),
   lsetxattr: declare('lsetxattr', 'int', [text, text, pointer, 'size_t', 'int']),
@@ -204,6 +206,8 @@ export const syscalls: Syscalls & { readonly async: AsyncSyscalls } = {
   memfdCreate: (name, flags) => c.memfdCreate(name, name, flags | 1),
   ioctl: (fd, request, argument) =>
     typeof argument === 'number' ? c.ioctlNumber(undefined, fd, request, argument) : c.ioctlBytes(undefined, fd, request, argument),
+  quotactlFd: (fd, command, id, data) => void c.quotactlFd(undefined, fd, command, id, data),
+  quotactl: (command, device, id, data) => void c.quotactl(device, command, device, id, data),
   pipe2: (flags) => intPair((pair) => c.pipe2(undefined, pair, flags | O.CLOEXEC)),
 
   lgetxattr: (path, name) => attribute(() => sized((into, size) => c.lgetxattr(path, path, name, into, size))),

@@ -98,6 +98,10 @@ export interface Syscalls {
   memfdCreate(name: string, flags: number): Fd;
   /** The argument is a number or a buffer that the kernel reads and writes. */
   ioctl(fd: Fd, request: number, argument: number | Buffer): number;
+  /** Of the file system that fd is on: command holds the kind of the quota, too; the buffer is read and written. Kernel 5.14, ENOSYS before. */
+  quotactlFd(fd: Fd, command: number, id: number, data: Buffer): void;
+  /** The same of the block device at a path, on every kernel. */
+  quotactl(command: number, device: string, id: number, data: Buffer): void;
   /** A pipe pair, [read, write]. */
   pipe2(flags: number): [Fd, Fd];
 

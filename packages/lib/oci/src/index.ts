@@ -2,6 +2,7 @@ export { capabilityNames } from './capabilities';
 export type { Digest, Digester } from './digest';
 export { chainId, chainIds, digestAlgorithm, digester, digestHex, isDigest, parseDigest, sha256 } from './digest';
 export { danglingName, danglingPrefix, parentLabel, repoDigestLabel } from './docker-images';
+export { goSize } from './go-size';
 export type {
   Descriptor,
   DockerArchiveEntry,

@@ -1,4 +1,5 @@
 import { mkdirSync, promises as fs } from 'node:fs';
+import { SIZE_LABEL } from '@gantry/api';
 import { type CallContext, ignore, withDeadline } from '@gantry/rpc';
 import type { Step } from '../../core/journal';
 import type { CreateInput, CreateResults } from './create';
@@ -31,13 +32,18 @@ export function createSteps(engine: Needs, results?: CreateResults): Step<Create
   return [
     {
       name: 'snapshot',
-      async run(ctx, { id, snapshotter, parent, imageDigest }) {
+      async run(ctx, { id, snapshotter, parent, imageDigest, size = '' }) {
         const lease = ctx.lease ?? '';
         const own = withDeadline(withoutLease(ctx), ANSWER_MS);
         // The snapshot last: the images service writes the lease's changes to the disk together with it.
         const [, { mounts }] = await Promise.all([
           imageDigest === '' ? undefined : engine.leases.addResource(own, { id: lease, resource: { id: imageDigest, type: 'content' } }),
-          engine.snapshots.prepare(withDeadline(ctx, PREPARE_MS), { snapshotter, key: id, parent, labels: { 'gantry.io/container': id } }),
+          engine.snapshots.prepare(withDeadline(ctx, PREPARE_MS), {
+            snapshotter,
+            key: id,
+            parent,
+            labels: { 'gantry.io/container': id, [SIZE_LABEL]: size },
+          }),
         ]);
         const diff = results?.layer;
         if (diff !== undefined) await engine.diffs.apply(withDeadline(ctx, PREPARE_MS), { diff, mounts, payloads: {}, syncFs: false });

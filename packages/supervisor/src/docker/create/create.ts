@@ -37,6 +37,7 @@ import { checkRemap } from '../start/remap';
 import { validateConfig } from '../validate/validate-config';
 import { checkLandlock } from '../validate/landlock';
 import { discardWeights } from '../validate/discard';
+import { storageSize } from '../validate/storage-options';
 import { validateHostConfig } from '../validate/validate-host-config';
 import { joinedContainer } from '../validate/validate-modes';
 
@@ -47,6 +48,8 @@ export interface CreateInput {
   readonly snapshotter: string;
   /** Chain id of the image; empty for an image without layers. */
   readonly parent: string;
+  /** Bytes that the container's own layer may hold; empty: what the images service gives. Absent in what older versions wrote. */
+  readonly size?: string;
   /** Manifest digest that the lease holds. */
   readonly imageDigest: string;
   readonly volumes: readonly { readonly name: string; readonly anonymous: boolean }[];
@@ -193,6 +196,7 @@ async function make(
     name,
     snapshotter: image.snapshotter,
     parent: image.chainId,
+    size: storageSize(host),
     imageDigest: image.target?.digest ?? '',
     views: planned.views,
     volumes: planned.mounts

@@ -4,6 +4,7 @@ import { capabilityName, validateResources } from '@gantry/spec';
 import { landlockOf } from './landlock';
 import { unhealthyAction } from '../health/on-failure';
 import { validateLogConfig } from '../logs/options/validate';
+import { storageSize } from './storage-options';
 import { parsePort } from './validate-config';
 import { validateRestartPolicy } from './validate-restart';
 import { joinedContainer, validateModes } from './validate-modes';
@@ -25,11 +26,7 @@ export function validateHostConfig(host: HostConfig, config: ContainerConfig, is
   for (const { name, isSet } of refused) if (isSet(host)) throw invalidArgument(`HostConfig.${name} is not supported`);
   if (host.Isolation !== '' && host.Isolation !== 'default')
     throw invalidArgument(`invalid isolation (${host.Isolation}): linux only supports 'default'`);
-  for (const option of Object.keys(host.StorageOpt)) {
-    throw invalidArgument(
-      option === 'size' ? "--storage-opt is supported only for overlay over xfs with 'pquota' mount option" : `Unknown option ${option}`,
-    );
-  }
+  storageSize(host);
   const request = host.DeviceRequests.find(({ Driver }) => Driver !== 'cdi'); // those that the host describes are looked up at the start
   if (request !== undefined) {
     throw invalidArgument(

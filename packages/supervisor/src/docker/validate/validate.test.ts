@@ -28,7 +28,8 @@ it.each([
   [{ IOMaximumIOps: 5n }, 'HostConfig.IOMaximumIOps'],
   [{ IOMaximumBandwidth: 5n }, 'HostConfig.IOMaximumBandwidth'],
   [{ Cgroup: 'container:x' }, 'HostConfig.Cgroup'],
-  [{ StorageOpt: { size: '1G' } }, "--storage-opt is supported only for overlay over xfs with 'pquota' mount option"],
+  [{ StorageOpt: { size: 'much' } }, "invalid size: 'much'"],
+  [{ StorageOpt: { size: '1G', Other: 'x' } }, 'Unknown option other'],
   [{ Isolation: 'hyperv' }, "invalid isolation (hyperv): linux only supports 'default'"],
 
   [

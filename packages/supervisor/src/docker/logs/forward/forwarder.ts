@@ -1,7 +1,7 @@
 import { after, errorText, type Logger, pause, type Timer, unavailable } from '@gantry/rpc';
 import { type Chunk, readChunks } from '../chunks';
 import type { Forwarding, LogMessage, LogSink, LogTarget } from '../drivers/driver';
-import { goSize } from '../options/go-values';
+import { goSize } from '@gantry/oci';
 import { countLines, linesOf } from '../read';
 import { Allowance } from './allowance';
 import { Partials } from './partials';

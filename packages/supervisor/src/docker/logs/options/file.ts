@@ -1,6 +1,7 @@
+import { goSize } from '@gantry/oci';
 import { invalidArgument } from '@gantry/rpc';
 import type { LogOptions } from './cache';
-import { goBool, goInt, goSize } from './go-values';
+import { goBool, goInt } from './go-values';
 import { named } from './named';
 
 /** How the monitor keeps a log's files. */

@@ -1,5 +1,5 @@
 import { jsonFileRules, localRules, readBound } from './file';
-import { goSize } from './go-values';
+import { goSize } from '@gantry/oci';
 import { validateLogConfig } from './validate';
 
 const check = (Type: string, Config: Record<string, string> = {}): void => validateLogConfig({ Type, Config });

@@ -1,8 +1,9 @@
 import type { HostConfigLogConfig } from '@gantry/api/gantry/engine/v1/types';
+import { goSize } from '@gantry/oci';
 import { invalidArgument, isErrorOf } from '@gantry/rpc';
 import { drivers, isDriver } from '../drivers/table';
 import { CACHE_OPTIONS } from './cache';
-import { goBool, goSize } from './go-values';
+import { goBool } from './go-values';
 import { named } from './named';
 
 const EVERYWHERE = new Set(['mode', 'max-buffer-size', ...CACHE_OPTIONS]);

@@ -1,6 +1,7 @@
+import { goSize } from '@gantry/oci';
 import { invalidArgument, parseGoDuration } from '@gantry/rpc';
 import type { LogOptions } from '../../options/cache';
-import { goBool, goSize } from '../../options/go-values';
+import { goBool } from '../../options/go-values';
 import { named } from '../../options/named';
 import { METADATA_OPTIONS, refuseUnknown } from '../../options/names';
 import type { StreamAddress } from '../wires/stream';
