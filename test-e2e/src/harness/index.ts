@@ -9,7 +9,7 @@ export { getFromContainer, getFromHost } from './http-get';
 export { leftovers, takeSnapshot, type MachineSnapshot } from './leftovers';
 export { manyPlatforms } from './platforms';
 export { bundles, pinnedNode, projectRoot, swaggerFolder } from './paths';
-export { canMakeDisks, smallDisk, type SmallDisk } from './small-disk';
+export { canHoldProjects, canMakeDisks, smallDisk, type SmallDisk } from './small-disk';
 export { describeEngine, type Suite } from './suite';
 export { startRegistry, type Registry } from './registry';
 export { onTerminal, type Terminal, type TerminalOptions } from './terminal';
