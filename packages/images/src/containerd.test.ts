@@ -327,8 +327,8 @@ test('volumes: create, use, refuse, remove, prune', async () => {
     await expect(volumes.createVolume(ctx, { name, driver: '', options: {}, labels: {} })).rejects.toMatchObject({
       kind: 'invalidArgument',
     });
-  await expect(volumes.createVolume(ctx, { name: 'v2', driver: '', options: { size: '1g' }, labels: {} })).rejects.toThrow(
-    'invalid option: "size"',
+  await expect(volumes.createVolume(ctx, { name: 'v2', driver: '', options: { sized: '1g' }, labels: {} })).rejects.toThrow(
+    'invalid option: "sized"',
   );
   const anonymous = await volumes.createVolume(ctx, { name: '', driver: '', options: {}, labels: {} });
   // A container names its own before it makes them.
