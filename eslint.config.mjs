@@ -168,6 +168,7 @@ const synchronousPlaces = {
     'packages/images/src/snapshots/{copy,layered-files,local-trees,overlay,tree-files,usage,view}.ts',
     'packages/images/src/diff/mounted-trees.ts',
     'packages/images/src/volumes/{place,store}.ts',
+    'packages/images/src/projects/{kernel-quotas,projects}.ts',
     'packages/shim/src/{drivers,events,holders,monitor,mounts,rootfs,tasks}/**/*.ts',
   ],
   'when the service starts or is set up, before it serves': [
