@@ -107,7 +107,7 @@ async function startDue(engine: Engine, ctx: CallContext, id: string): Promise<v
   if ([Phase.PHASE_RESTARTING, Phase.PHASE_EXITED].includes(phaseOf(record.docker))) await startById(engine, ctx, id, 'policy');
 }
 
-/** Goes on with what a container was in the middle of: a removal. Answers whether it is to be started: its restart was waited for, or the host came up. */
+/** Goes on with what a container was in the middle of: a removal. Answers whether it is to be started: its restart was waited for, or the host or an engine that goes with its containers came up. */
 function resume(engine: Engine, ctx: CallContext, { id, docker }: DockerRecord, afterBoot: boolean): boolean {
   const failed = (error: unknown): void => engine.logger.error({ err: error, container: id }, 'going on with a container failed');
   const state = stateOf(docker);
@@ -133,8 +133,10 @@ function resume(engine: Engine, ctx: CallContext, { id, docker }: DockerRecord, 
         engine.queues.run(id, () => removeForGood(engine, ctx, id, { volumes: true })).catch(failed);
         return false;
       }
-      if (!afterBoot) return false;
-      engine.records.updateDocker(id, (current) => withState(current, { bootId: engine.settings.bootId }), { durable: false });
+      // An engine that keeps no containers without itself starts anew with each of its processes, as dockerd does.
+      if (!afterBoot && engine.settings.liveRestore) return false;
+      if (afterBoot)
+        engine.records.updateDocker(id, (current) => withState(current, { bootId: engine.settings.bootId }), { durable: false });
       return shouldStartAtBoot(policy, ended);
     default:
       return false;

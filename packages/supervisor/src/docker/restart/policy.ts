@@ -22,7 +22,7 @@ export function shouldRestart(policy: RestartPolicy | undefined, { exitCode, res
   }
 }
 
-/** Whether the policy starts a stopped container when the host came up: `always` then forgets that a user stopped it. */
+/** Whether the policy starts a stopped container when the host, or its engine, came up: `always` then forgets that a user stopped it. */
 export function shouldStartAtBoot(policy: RestartPolicy | undefined, ended: Ended): boolean {
   return policy?.Name === 'always' || shouldRestart(policy, ended);
 }

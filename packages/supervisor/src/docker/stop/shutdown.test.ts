@@ -1,10 +1,11 @@
-import { StartRequest } from '@gantry/api/gantry/engine/v1/containers';
+import { StartRequest, StopRequest } from '@gantry/api/gantry/engine/v1/containers';
 import { newContext } from '@gantry/rpc';
 import { Phase, phaseOf } from '../../core/phases';
 import { createRequest, fakeEngine, FakeWorld } from '../../testing/fake-engine';
 import { createContainer } from '../create/create';
 import { reconcile } from '../recover/reconcile';
 import { stopContainers } from './shutdown';
+import { stopContainer } from './stop';
 import { startContainer } from '../start/start';
 
 const signalsOf = (kill: { mock: { calls: unknown[][] } }): unknown[] =>
@@ -37,6 +38,33 @@ it('stops containers with the host, each with its signal; policies start them ag
     engine = fakeEngine(world, { bootId: 'boot-2' });
     await reconcile(engine);
     expect([stateOf(kept)[0], stateOf(plain)[0]]).toEqual([Phase.PHASE_RUNNING, Phase.PHASE_EXITED]);
+  } finally {
+    engine.life.restarter.stop();
+    engine.records.close();
+    world.destroy();
+  }
+});
+
+it.each([
+  [false, Phase.PHASE_RUNNING],
+  [true, Phase.PHASE_EXITED],
+])('starts what always runs and a user stopped with the next engine, unless containers live without it: %s', async (liveRestore, next) => {
+  const world = new FakeWorld();
+  let engine = fakeEngine(world, { liveRestore });
+  try {
+    const stopped = async (Name: string): Promise<string> => {
+      const { id } = await createContainer(engine, newContext(), createRequest({ hostConfig: { RestartPolicy: { Name } } }));
+      await startContainer(engine, newContext(), StartRequest.create({ id }));
+      await stopContainer(engine, newContext(), StopRequest.create({ id }));
+      await engine.queues.drain();
+      return id;
+    };
+    const [always, unless] = [await stopped('always'), await stopped('unless-stopped')];
+    engine.records.close();
+    engine = fakeEngine(world, { liveRestore });
+    await reconcile(engine);
+    const phases = [always, unless].map((id) => phaseOf(engine.records.requireDocker(id).docker));
+    expect(phases).toEqual([next, Phase.PHASE_EXITED]);
   } finally {
     engine.life.restarter.stop();
     engine.records.close();
