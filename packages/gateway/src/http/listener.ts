@@ -121,7 +121,8 @@ export class Listener {
     if (tls === undefined) return createServer(options, listener);
     const [ca, cert, key] = await Promise.all([readFile(tls.ca), readFile(tls.cert), readFile(tls.key)]);
     return createTlsServer(
-      { ...options, ca, cert, key, requestCert: tls.verify, rejectUnauthorized: tls.verify, minVersion: 'TLSv1.2' },
+      // A client of attach says "no more input" and goes on reading; node:http has that by itself, node:https has not.
+      { ...options, allowHalfOpen: true, ca, cert, key, requestCert: tls.verify, rejectUnauthorized: tls.verify, minVersion: 'TLSv1.2' },
       listener,
     );
   }

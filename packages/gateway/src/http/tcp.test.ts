@@ -5,7 +5,9 @@ import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
 import { checkConfig, defaults, type GatewayConfig, socketGroup } from '../config';
+import { type FakeContainers, fakeContainers } from '../testing/fake-container';
 import { startGateway } from '../testing/gateway';
 import { hostAllowed } from './host-check';
 import { parseListenAddress } from './listen-address';
@@ -84,7 +86,8 @@ test('plain TCP checks the Host header, for upgrades too', async () => {
   }
 });
 
-test('mutual TLS serves clients of its authority only', async () => {
+/** A folder with an authority and what it signed for a server and a client. */
+async function makeCertificates(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'gw-tls-'));
   const openssl = (...args: string[]): void => void execFileSync('openssl', args, { cwd: folder, stdio: 'ignore' });
   const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
@@ -110,6 +113,11 @@ test('mutual TLS serves clients of its authority only', async () => {
       'ext',
     );
   }
+  return folder;
+}
+
+test('mutual TLS serves clients of its authority only', async () => {
+  const folder = await makeCertificates();
   const file = (name: string): string => join(folder, name);
   const gateway = await startGateway(
     {},
@@ -128,6 +136,46 @@ test('mutual TLS serves clients of its authority only', async () => {
     expect(await ask({ cert: readFileSync(file('client.pem')), key: readFileSync(file('client.key')) })).toBe(200);
     await expect(ask({})).rejects.toThrow();
   } finally {
+    await gateway.close();
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
+test('a client over TLS that has no more input is told what comes', async () => {
+  const folder = await makeCertificates();
+  const file = (name: string): string => join(folder, name);
+  let monitors: FakeContainers['monitors'] = [];
+  const gateway = await startGateway(
+    (broker, place) => {
+      const fake = fakeContainers(broker, place, (io) => (io.stdout('late'), 0), true);
+      ({ monitors } = fake);
+      return fake;
+    },
+    { address: loopback, tls: { ca: file('ca.pem'), cert: file('server.pem'), key: file('server.key'), verify: true } },
+  );
+  try {
+    const [ca, cert, key] = ['ca.pem', 'client.pem', 'client.key'].map((name) => readFileSync(file(name)));
+    const port = Number(gateway.listener.address.split(':').pop());
+    const halfOpen = { allowHalfOpen: true }; // tls.connect() takes it, its types do not know
+    const socket = connectTls({ host: '127.0.0.1', port, ca, cert, key, ...halfOpen });
+    let text = '';
+    const answered = new Promise<void>((resolve) => socket.on('data', (chunk: Buffer) => ((text += chunk.toString()), resolve())));
+    const ended = new Promise<void>((resolve) => socket.once('end', resolve));
+    socket.write(
+      'POST /v1.50/containers/box/attach?stream=1&stdout=1 HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n',
+    );
+    await answered;
+    await new Promise<void>((resolve) => socket.end(resolve));
+    const identity = { ca, cert, key };
+    await new Promise((resolve, reject) =>
+      httpsRequest({ host: '127.0.0.1', port, path: '/v1.50/containers/box/start', method: 'POST', agent: false, ...identity }, resolve)
+        .on('error', reject)
+        .end(),
+    );
+    await ended;
+    expect(text.slice(text.indexOf('\r\n\r\n') + 4)).toBe('late');
+  } finally {
+    for (const monitor of monitors) monitor.close();
     await gateway.close();
     await rm(folder, { recursive: true, force: true });
   }
