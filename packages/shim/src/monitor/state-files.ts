@@ -1,5 +1,5 @@
 // All of these are synchronous: small files of the run root and of /proc, a tenth of the time that the thread pool takes.
-import { readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** monitor.json, written by the monitor before it clones the process. `pid` 0: not cloned yet. */
@@ -40,6 +40,14 @@ export function readJson<T>(path: string): T | undefined {
 export function writeJson(path: string, value: unknown): void {
   writeFileSync(`${path}.tmp`, JSON.stringify(value), { mode: 0o600 });
   renameSync(`${path}.tmp`, path);
+}
+
+/** Takes away what a write that was cut short left; says whether there was any. */
+export function removeTorn(path: string): boolean {
+  const torn = `${path}.tmp`;
+  if (!existsSync(torn)) return false;
+  unlinkSync(torn);
+  return true;
 }
 
 /** A monitor takes its socket away itself, unless it was killed. */

@@ -3,12 +3,20 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Spec } from '@gantry/oci';
 import { errorText, GantryError } from '@gantry/rpc';
-import { type ExitState, isSameProcess, readExitState, readJson, readMonitorState, writeExitState } from '../monitor/state-files';
+import {
+  type ExitState,
+  isSameProcess,
+  readExitState,
+  readJson,
+  readMonitorState,
+  removeTorn,
+  writeExitState,
+} from '../monitor/state-files';
 import { readSpec } from './create';
 import { type TaskParts, execDir } from './engine';
 import type { ExecRecord, TaskRecord } from './record';
 import { driverTask, type Task } from './task';
-import { endMonitor, removeFlat, undoTask } from './undo';
+import { endMonitor, removeEmpty, removeFlat, undoTask } from './undo';
 import { watchProcess } from './watch';
 import { watchedTask } from './watched-task';
 
@@ -56,9 +64,10 @@ async function rebuildTask(engine: TaskParts, dir: string): Promise<void> {
 
 /**
  * A directory without a record is a bundle without a task, and its owner's; but for what a monitor wrote that was only starting while the undo of its
- * creation took the record away.
+ * creation took the record away, and a record that was not written to its end.
  */
 function removeLate(dir: string): void {
+  if (removeTorn(join(dir, 'task.json'))) removeEmpty(dir);
   if (readMonitorState(dir) === undefined || existsSync(join(dir, 'config.json'))) return;
   endMonitor(dir);
   removeFlat(dir);

@@ -65,6 +65,9 @@ export const byRemoval = (a: string, b: string): number => rank(a) - rank(b);
 
 const rank = (name: string): number => (name === 'monitor.json' ? 0 : name === 'task.json' ? 2 : 1);
 
+/** Nothing where it is not empty. */
+export const removeEmpty = (dir: string): void => quietly(() => rmdirSync(dir));
+
 /** A directory with the files in it. */
 export function removeFlat(dir: string): void {
   for (const entry of entriesOf(dir).sort((a, b) => byRemoval(a.name, b.name))) {
