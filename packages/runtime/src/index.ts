@@ -4,5 +4,5 @@ export type { CompileCreate, CompileExec, CreateOptions, CreatePlan, ExecOptions
 export type { BlkioEntry, CgroupDirectory, CgroupManager, CgroupMeter, CgroupPlan, CgroupStats } from './cgroup/contract';
 export { createCgroupManager } from './cgroup/manager';
 export { checkCgroupPath, containerCgroupPath, monitorCgroupPath } from './cgroup/paths';
-export { processStat, reserve, saveState, type StoredState } from './cli/state';
+export { reserve, saveState } from './cli/state';
 export { compileSeccomp } from './seccomp/compile';

@@ -8,7 +8,6 @@ import { monitorsPath, tidyGroups } from './cgroups';
 import type { ShimConfig } from './config';
 import type { Driver, DriverName } from './drivers/driver';
 import { NativeDriver } from './drivers/native';
-import { NativeCheckpoints } from './drivers/native-checkpoints';
 import { OciDriver } from './drivers/oci';
 import { RemoteDriver } from './drivers/remote/remote';
 import { ShimBinary } from './drivers/remote/shim-binary';
@@ -47,7 +46,7 @@ export async function composeEngine(
   const eventsPath = shortSocketPath(run, 'task-events');
   const oci = new OciDriver({ helper, cgroups, consoleSocket: (id) => shortSocketPath(run, `console/${id}`) });
   const drivers = {
-    native: new NativeDriver({ cgroups, logger, checkpoints: new NativeCheckpoints(oci, binary) }),
+    native: new NativeDriver({ cgroups, logger, program: oci }),
     oci,
     'containerd-shim': new RemoteDriver({
       name: 'containerd-shim',

@@ -3,7 +3,7 @@ import { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { posix } from 'node:path';
 import { checkOperation, compareVersions, MAX_API_VERSION, MIN_API_VERSION, negotiate } from '@gantry/docker-api';
-import { cancelled, errorText, type Logger, newContext, notFound, openSpan, runInCall } from '@gantry/rpc';
+import { cancelled, errorText, type Logger, newContext, notFound, openSpan, runInCall, notImplemented } from '@gantry/rpc';
 import { SpanKind, type Tracer } from '@opentelemetry/api';
 import { authorized } from '../authorization/authorize';
 import type { Authorizer } from '../authorization/authorizer';
@@ -35,6 +35,9 @@ export interface DispatchOptions {
   readonly tracer?: Tracer;
   readonly observer?: HttpObserver;
 }
+
+const NOT_EXPERIMENTAL =
+  'This experimental feature is disabled by default. Start the Docker daemon in experimental mode in order to enable it.';
 
 /** Answers every request: headers, version, route, span and log line, errors. */
 export class Dispatcher {
@@ -106,12 +109,14 @@ export class Dispatcher {
           const oldest = this.options.oldest ?? MIN_API_VERSION;
           const version = negotiate(target.version, oldest);
           checkOperation(match.route, version);
+          if (match.route.experimental === true && this.options.experimental !== true) throw notImplemented(NOT_EXPERIMENTAL);
           const x: Exchange = {
             ...connection,
             version,
             oldest,
             params: match.params,
             query: new Query(target.search).asOf(match.route.operation, version),
+            experimental: this.options.experimental === true,
             authorization: authorizer?.names ?? [],
           };
           await answer(match.route, x, this.options.engine);

@@ -23,6 +23,8 @@ export interface Exchange {
   /** Ends when the client goes away. */
   readonly ctx: CallContext;
   readonly upgrade?: Upgrade;
+  /** What docker calls experimental is allowed. */
+  readonly experimental?: boolean;
   /** Plugins that are asked of every request. */
   readonly authorization: readonly string[];
 }
@@ -43,6 +45,8 @@ export interface Route {
   readonly verb?: string;
   /** May come twice though it is no reading one: it changes nothing, or the second time what it changed the first. It reads no body. */
   readonly repeatable?: boolean;
+  /** Only where the engine is told to be experimental. */
+  readonly experimental?: boolean;
   /** Answers without the engine. */
   readonly offline?: boolean;
   readonly handle: Handler;

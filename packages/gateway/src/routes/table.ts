@@ -24,6 +24,9 @@ import { containerLogs } from './containers/logs';
 import { containerPause } from './containers/pause';
 import { containerPrune } from './containers/prune';
 import { containerDelete } from './containers/remove';
+import { checkpointCreate } from './checkpoints/create';
+import { checkpointList } from './checkpoints/list';
+import { checkpointDelete } from './checkpoints/remove';
 import { containerRename } from './containers/rename';
 import { containerResize } from './containers/resize';
 import { containerRestart } from './containers/restart';
@@ -66,13 +69,14 @@ import { volumeList } from './volumes/list';
 import { volumePrune } from './volumes/prune';
 import { volumeDelete } from './volumes/remove';
 import type { Route } from '../http/exchange';
-import { notImplementedRoutes } from './not-implemented/table';
 import { swarmRoutes } from './swarm/table';
 
 /** Every operation of the Engine API. Patterns are tried in this order, so the longer ones of an object come before its bare `{name:.*}`. */
 export const routes: readonly Route[] = [
   ...swarmRoutes,
-  ...notImplementedRoutes,
+  checkpointCreate,
+  checkpointDelete,
+  checkpointList,
   buildCancel,
   buildPrune,
   imageBuild,

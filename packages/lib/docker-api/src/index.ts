@@ -4,6 +4,7 @@ export { struct } from './json/struct';
 export { type Json, JsonNumber, JsonObject } from './json/value';
 export { messageCodec } from './messages';
 export { containerCreateBody, type ContainerCreateBody, containerUpdateBody } from './shapes/containers';
+export { checkpointCreateBody } from './shapes/checkpoints';
 export { execCreateBody, type ExecStartBody, execStartBody } from './shapes/exec';
 export { writeContainerInspect } from './shapes/inspect';
 export { writeImageInspect, writeImageSummary } from './shapes/image';

@@ -8,6 +8,7 @@ import { findNetwork } from '../operations/find-network';
 import type { Parts } from '../operations/parts';
 import { driverOf, hasEmbeddedDns, networkOf } from '../operations/parts';
 import { hasGateway, leadsOutside } from '../operations/ranking';
+import { moveSandbox } from '../operations/move-sandbox';
 import { reconcile } from '../operations/reconcile';
 import { releaseSandbox } from '../operations/release-sandbox';
 import { removeNetwork } from '../operations/remove-network';
@@ -64,6 +65,10 @@ export function networkHandlers(parts: Parts, status: () => Promise<Status>): Ha
     setPorts: async (_ctx, { sandboxId, ports }) => {
       const router = await setPorts(parts, { sandboxId, ports: ports.map(parseWish) });
       return { router: router && endpointMessage(parts, networkOf(parts, router), router) };
+    },
+    moveSandbox: async (_ctx, request) => {
+      await moveSandbox(parts, request.sandboxId, request.netnsPath);
+      return {};
     },
     renameSandbox: async (_ctx, request) => {
       await renameSandbox(parts, request.sandboxId, request.containerName);

@@ -8,9 +8,6 @@ const keys: Readonly<Record<string, readonly [kind: string, key: string]>> = {
   pid: ['pid', 'extRootPidNS'],
 };
 
-/** Namespaces whose content criu writes with the rest; what is restored joins the one that config.json names instead of that content's copy. */
-const copied: Readonly<Record<string, string>> = { ipc: 'ipc', uts: 'uts' };
-
 interface Joined {
   readonly kind: string;
   readonly key: string;
@@ -20,7 +17,7 @@ interface Joined {
 /** Those that config.json joins by path; notImplemented for a kind that criu cannot leave out. */
 export function joinedNamespaces(spec: Spec): Joined[] {
   return (spec.linux?.namespaces ?? []).flatMap(({ type, path }) => {
-    if (!path || Object.hasOwn(copied, type)) return [];
+    if (!path) return [];
     const [kind, key] = keys[type] ?? [];
     if (kind === undefined || key === undefined)
       throw notImplemented(`checkpoint and restore of a container that joins a namespace by path (${type}) are not supported`);
@@ -28,17 +25,9 @@ export function joinedNamespaces(spec: Spec): Joined[] {
   });
 }
 
-/** For a restore: kinds and paths of what criu shall enter itself. */
-export function enteredNamespaces(spec: Spec): (readonly [kind: string, path: string])[] {
-  return (spec.linux?.namespaces ?? []).flatMap(({ type, path }) => {
-    const kind = copied[type];
-    return path && kind !== undefined ? [[kind, path] as const] : [];
-  });
-}
-
-/** For a dump: which namespace is not to be looked into. */
-export function externalNamespaces(spec: Spec): string[] {
-  return joinedNamespaces(spec).map(({ kind, key, path }) => `${kind}[${statSync(path).ino}]:${key}`);
+/** For a dump: which namespace is not to be looked into. It is the one that the process is in: what had the path may have left it. */
+export function externalNamespaces(spec: Spec, pid: number): string[] {
+  return joinedNamespaces(spec).map(({ kind, key }) => `${kind}[${statSync(`/proc/${pid}/ns/${kind}`).ino}]:${key}`);
 }
 
 /** For a restore: the namespaces themselves, open while body runs. */

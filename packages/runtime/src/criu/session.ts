@@ -85,7 +85,7 @@ export class CriuSession {
       if (!answer.notify) {
         if (!answer.success)
           throw failedPrecondition(
-            `criu failed: type ${type} errno ${answer.errno}${answer.message ? `: ${answer.message}` : ''}: ${this.lastError()}`,
+            `criu failed: type ${type} errno ${answer.errno}${answer.message ? `: ${answer.message.trim()}` : ''}: ${this.lastError()}`,
           );
         return answer;
       }

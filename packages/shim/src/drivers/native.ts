@@ -4,14 +4,15 @@ import type { GantryError, Logger } from '@gantry/rpc';
 import { type CgroupManager, type CgroupPlan, compileCreate, compileExec, containerCgroupPath } from '@gantry/runtime';
 import type { Fields } from '@gantry/native';
 import type { Driver, DriverExec, DriverTask, FailedLaunch } from './driver';
+import { checkpointNative } from './native-checkpoint';
 import { keepControllers } from './kept-controllers';
 import { ofRuntime } from './launch-failure';
-import type { NativeCheckpoints } from './native-checkpoints';
 
 export interface NativeDriverOptions {
   readonly cgroups: CgroupManager;
   readonly logger: Logger;
-  readonly checkpoints: NativeCheckpoints;
+  /** Who speaks with criu. */
+  readonly program: Pick<Driver, 'checkpoint'>;
 }
 
 /** Our own runtime as a library: config.json becomes a launch plan, which the monitor's C executes. */
@@ -26,7 +27,6 @@ export class NativeDriver implements Driver {
   }
 
   async prepare(task: DriverTask): Promise<{ fields: Fields; warnings: readonly string[] }> {
-    if (task.checkpoint !== undefined) return this.options.checkpoints.restored(task);
     const { plan, warnings } = compileCreate(task.spec, {
       id: task.id,
       bundle: task.bundle,
@@ -49,9 +49,7 @@ export class NativeDriver implements Driver {
     return { driver: 'native', plan };
   }
 
-  async explain(launch: FailedLaunch, error: GantryError): Promise<GantryError> {
-    const { verb } = launch;
-    if (verb === 'restore') return this.options.checkpoints.explain(launch, error);
+  async explain({ verb }: FailedLaunch, error: GantryError): Promise<GantryError> {
     const command = verb === 'exec' ? verb : `runc ${verb}`; // as runc tells it: clients read these words
     return ofRuntime(error, verb, `${command} failed: unable to start container process: ${error.message}`);
   }
@@ -74,8 +72,8 @@ export class NativeDriver implements Driver {
     for (const warning of warnings) this.options.logger.warn({ task: task.id }, warning);
   }
 
-  async checkpoint(task: DriverTask, path: string, options: CheckpointOptions, pid: number): Promise<void> {
-    await this.options.checkpoints.write({ ...task, cgroup: cgroupOf(task) }, path, options, pid);
+  async checkpoint(task: DriverTask, path: string, options: CheckpointOptions, init: DriverExec['init']): Promise<void> {
+    await checkpointNative(this.options.program, { ...task, cgroup: cgroupOf(task) }, { path, options, init });
   }
 
   async sweep(task: DriverTask): Promise<void> {

@@ -135,8 +135,15 @@ interface RuncCommand {
   readonly binaryArgs: string[];
 }
 
+/** A task that goes on from a checkpoint is made by a program, ours where the native driver was to make it. */
+export function restoring(options: TaskOptions, stateRoot: string, namespace: string): TaskOptions {
+  if (options.driver !== 'native') return options;
+  const { driver, ...command } = ownRuntime();
+  return { ...options, driver, runtime: { ...options.runtime, ...command, root: join(stateRoot, 'restored', namespace) } };
+}
+
 /** Our runtime as a program: gantry-runc, which does what the native driver does. */
-function ownRuntime(): RuncCommand {
+export function ownRuntime(): RuncCommand {
   return { driver: 'oci', binary: locateProgram('gantry-native', packageDirectory), binaryArgs: ['runc'] };
 }
 

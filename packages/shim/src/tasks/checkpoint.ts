@@ -4,6 +4,7 @@ import { TaskCheckpointed } from '@gantry/api/containerd/events/events';
 import { CheckpointOptions } from '@gantry/api/containerd/runc/v1/runc';
 import type { Any } from '@gantry/api/google/protobuf/any';
 import { failedPrecondition, invalidArgument } from '@gantry/rpc';
+import { startTimeOf } from '../monitor/state-files';
 import type { TaskParts } from './engine';
 import { driverTask } from './task';
 
@@ -22,6 +23,9 @@ export async function checkpointTask(
       ? CheckpointOptions.fromPartial({})
       : unpackAny(request.options, CheckpointOptions);
   if (given === undefined) throw invalidArgument(`checkpoint options of type ${anyTypeName(request.options as Any)} are not known`);
-  await task.driver.checkpoint(driverTask(task), path, given, task.init.pid);
+  const { pid } = task.init;
+  const startTime = startTimeOf(pid);
+  if (startTime === undefined) throw failedPrecondition(`task ${id} is not running`);
+  await task.driver.checkpoint(driverTask(task), path, given, { pid, startTime: BigInt(startTime) });
   engine.publisher.publish(namespace, '/tasks/checkpointed', TaskCheckpointed, { containerId: id, checkpoint: path });
 }

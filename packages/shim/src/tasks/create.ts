@@ -5,7 +5,7 @@ import type { CreateTaskRequest } from '@gantry/api/containerd/task/v3/shim';
 import { parseJson, type Spec } from '@gantry/oci';
 import { asGantryError, type CallContext, errorText, invalidArgument, isGantryError, notImplemented } from '@gantry/rpc';
 import type { TaskOptions } from '../drivers/options';
-import { readOptions } from '../drivers/options';
+import { readOptions, restoring } from '../drivers/options';
 import type { Fields } from '@gantry/native';
 import { writeJson } from '../monitor/state-files';
 import { layMappedBinds } from '../rootfs/mapped-binds';
@@ -33,7 +33,8 @@ export async function createTask(engine: TaskParts, ctx: CallContext, request: C
     throw notImplemented(`parent_checkpoint "${request.parentCheckpoint}" of ${id}: images name their parents themselves`);
   engine.registry.reserve(namespace, id);
   try {
-    const options = await readOptions(request.options, runtimeRoot(engine.run), namespace);
+    const asked = await readOptions(request.options, runtimeRoot(engine.run), namespace);
+    const options = request.checkpoint === '' ? asked : restoring(asked, runtimeRoot(engine.run), namespace);
     const spec = readSpec(request.bundle);
     const task = await makeTask(engine, ctx, { namespace, request, options, spec });
     engine.registry.add(task);

@@ -6,6 +6,7 @@ import { LeasesService } from '@gantry/api/containerd/services/leases/v1/leases'
 import { SnapshotsService } from '@gantry/api/containerd/services/snapshots/v1/snapshots';
 import { ImagesServiceService, VolumesServiceService } from '@gantry/api/gantry/images/v1/images';
 import { TreesServiceService } from '@gantry/api/gantry/images/v1/trees';
+import { HoldersServiceService } from '@gantry/api/gantry/shim/v1/shim';
 import { NetworkServiceService } from '@gantry/api/gantry/network/v1/network';
 import { detectCgroups } from '@gantry/linux';
 import { findLooks, Looker } from '@gantry/linux/looks';
@@ -80,6 +81,7 @@ export function createContainersEngine(surroundings: EngineSurroundings, overrid
     activations: connections.shim.client(MountsService),
     leases: connections.images.client(LeasesService),
     network: connections.network.client(NetworkServiceService),
+    holders: connections.shim.client(HoldersServiceService),
     runtimes: surroundings.runtimes,
     broker: new StreamBroker({ runRoot: surroundings.run, id: 'supervisor', logger }),
     logger,

@@ -7,6 +7,7 @@ import type { SnapshotsService } from '@gantry/api/containerd/services/snapshots
 import type { ImagesServiceService, VolumesServiceService } from '@gantry/api/gantry/images/v1/images';
 import type { TreesServiceService } from '@gantry/api/gantry/images/v1/trees';
 import type { NetworkServiceService } from '@gantry/api/gantry/network/v1/network';
+import type { HoldersServiceService } from '@gantry/api/gantry/shim/v1/shim';
 import type { CallContext, ServiceClient, StreamBroker } from '@gantry/rpc';
 import type { DockerEvents } from './events';
 import type { Core, CoreSettings } from '../core/core';
@@ -91,6 +92,7 @@ export interface Engine extends Core {
   readonly activations: ServiceClient<MountsService>;
   readonly leases: ServiceClient<LeasesService>;
   readonly network: ServiceClient<NetworkServiceService>;
+  readonly holders: ServiceClient<HoldersServiceService>;
   readonly runtimes: RuntimeTable;
   readonly broker: StreamBroker;
   readonly once: Idempotence;

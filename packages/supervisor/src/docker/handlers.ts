@@ -2,6 +2,9 @@ import type { ContainersServiceService } from '@gantry/api/gantry/engine/v1/cont
 import type { Handlers } from '@gantry/rpc';
 import { exportContainer, getArchive, putArchive, statArchive } from './archive';
 import { attachContainer, attachReady } from './attach/attach';
+import { createCheckpoint } from './checkpoints/create';
+import { listCheckpoints } from './checkpoints/list';
+import { removeCheckpoint } from './checkpoints/remove';
 import { createExec, execReady, inspectExec, resizeExec, startExec } from './exec/exec';
 import { killExec } from './exec/kill';
 import { containerLogs } from './logs/logs';
@@ -66,6 +69,9 @@ export function containersHandlers(engine: Engine): Handlers<ContainersServiceSe
     execReady: (ctx, request) => execReady(engine, ctx, request),
     execInspect: (ctx, request) => inspectExec(engine, ctx, request),
     execResize: (ctx, request) => resizeExec(engine, ctx, request),
+    checkpointCreate: (ctx, request) => createCheckpoint(engine, ctx, request),
+    checkpointList: (ctx, request) => listCheckpoints(engine, ctx, request),
+    checkpointRemove: (ctx, request) => removeCheckpoint(engine, ctx, request),
     execKill: (ctx, request) => killExec(engine, ctx, request),
   };
 }

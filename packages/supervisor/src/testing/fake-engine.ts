@@ -40,6 +40,7 @@ export class FakeWorld {
   readonly tasks = new FakeTasks();
   readonly snapshots = new Set<string>();
   readonly leases = new Set<string>();
+  readonly holders = new Set<string>();
   readonly active = new Map<string, string>();
   /** Volume name → containers that use it. */
   readonly volumes = new Map<string, Set<string>>();
@@ -92,7 +93,7 @@ export interface FakeEngine extends Engine {
 /** The services' clients as literals over a fake world. Only what the containers engine calls is there. */
 function services(
   world: FakeWorld,
-): Pick<Engine, 'images' | 'trees' | 'volumes' | 'snapshots' | 'diffs' | 'activations' | 'leases' | 'network'> {
+): Pick<Engine, 'images' | 'trees' | 'volumes' | 'snapshots' | 'diffs' | 'activations' | 'leases' | 'network' | 'holders'> {
   const users = (name: string): Set<string> => {
     const found = world.volumes.get(name);
     if (found === undefined) throw notFound(`volume ${name}`);
@@ -265,6 +266,22 @@ function services(
         return {};
       },
       getStatus: async () => ({ hostGatewayIps: ['172.17.0.1'] }),
+      moveSandbox: async (_ctx: CallContext, { sandboxId, netnsPath }: { sandboxId: string; netnsPath: string }) => {
+        world.call(`move ${sandboxId} ${netnsPath}`);
+        return {};
+      },
+    } as never,
+    holders: {
+      hold: async (_ctx: CallContext, { id }: { id: string }) => {
+        world.call(`hold ${id}`);
+        world.holders.add(id);
+        return { holder: { id, pid: 77, alive: true } };
+      },
+      release: async (_ctx: CallContext, { id }: { id: string }) => {
+        world.holders.delete(id);
+        return {};
+      },
+      list: async () => ({ holders: [...world.holders].map((id) => ({ id, pid: 77, alive: true })) }),
     } as never,
   };
 }

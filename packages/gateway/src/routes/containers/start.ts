@@ -12,9 +12,10 @@ export const containerStart: Route = {
     const length = x.request.headers['transfer-encoding'] === undefined ? Number(x.request.headers['content-length'] ?? 0) : 8;
     if (length > 7)
       throw invalidArgument('starting container with non-empty request body was deprecated since API v1.22 and removed in v1.24');
-    if (x.query.text('checkpoint-dir') !== '') throw invalidArgument('parameter checkpoint-dir is not supported by gantry');
     parseDetachKeys(x.query.text('detachKeys'));
-    await engine.containers.start(detached(x.ctx), { id: x.params['name'] ?? '', checkpoint: x.query.text('checkpoint') });
+    const [checkpoint, checkpointDirectory] = [x.query.text('checkpoint'), x.query.text('checkpoint-dir')];
+    if (checkpoint !== '' && x.experimental !== true) throw invalidArgument('checkpoint is only supported in experimental mode');
+    await engine.containers.start(detached(x.ctx), { id: x.params['name'] ?? '', checkpoint, checkpointDirectory });
     sendEmpty(x, 204);
   },
 };

@@ -90,7 +90,7 @@ function dumpOptions(state: StoredState, values: Values<typeof flags>): CriuOpti
     ...(values['pre-dump'] || values['parent-path'] ? { trackMem: true } : {}),
     ...pageServer(values['page-server']),
     ...(values['status-fd'] === undefined ? {} : { statusFd: MORE_FD }),
-    external: externalNamespaces(state.spec),
+    external: externalNamespaces(state.spec, state.pid),
     ...(freezer === undefined ? {} : { freezeCgroup: freezer }),
     extMnt: externalMounts(state.spec, state.bundle, `/proc/${state.pid}/root`, state.cgroup).map(
       ({ target }) => [target, target] as const,

@@ -19,6 +19,8 @@ export interface TaskPlan {
   readonly terminal: boolean;
   readonly openStdin: boolean;
   readonly options: CreateOptions;
+  /** It goes on from these files instead of beginning; `pid` has the network namespace that it will be in, 0: none of its own. */
+  readonly restore?: { readonly path: string; readonly pid: number };
   /** Group of the container's root on the host, when it is not the host's root: the way to the root file system is opened for it. */
   readonly passage?: number | undefined;
 }
@@ -35,6 +37,8 @@ export interface Launch {
   plan(): Promise<TaskPlan>;
   /** The first process waits inside its namespaces: it gets its places on networks, and the files that tell of them. */
   connect(pid: number): Promise<void>;
+  /** Who goes on from a checkpoint has a process now, of this id. */
+  restored?(pid: number): Promise<void>;
   /** Inside the transaction that makes the start true: moves the container to running, with whatever the face notes along, and tells its listeners. */
   running(change: StateChange, config: Buffer): void;
   /** The start is true. */
@@ -56,7 +60,7 @@ export async function startTask(core: Core, ctx: CallContext, id: string, launch
     const config = writeBundle(bundle, plan.spec);
     if (plan.passage !== undefined) openWay(bundle, plan.passage);
     const stdio = `monitor://${socket}`;
-    const { pid } = await tasks
+    const created = await tasks
       .create(ctx, {
         id,
         bundle,
@@ -66,11 +70,14 @@ export async function startTask(core: Core, ctx: CallContext, id: string, launch
         stdin: plan.openStdin ? stdio : '',
         stderr: plan.terminal ? '' : stdio,
         options: packAny(CreateOptions, plan.options),
+        checkpoint: plan.restore?.path ?? '',
       })
       .catch((error: unknown) => Promise.reject(ofTask(error)));
     // Who attached before is connected before the process runs: neither the first byte nor the first exit is lost.
-    await Promise.all([launch.connect(pid), life.connectAttaches(id, socket)]);
-    await tasks.start(ctx, { id }).catch((error: unknown) => Promise.reject(ofTask(error)));
+    await Promise.all([launch.connect(plan.restore?.pid ?? created.pid), life.connectAttaches(id, socket)]);
+    const started = await tasks.start(ctx, { id }).catch((error: unknown) => Promise.reject(ofTask(error)));
+    const { pid } = plan.restore === undefined ? created : started;
+    if (plan.restore !== undefined) await launch.restored?.(pid);
     journal.end(entry, () =>
       launch.running({ pid, exitCode: 0n, error: '', oomKilled: false, startedAt: nowText(), bootId: settings.bootId }, config),
     );

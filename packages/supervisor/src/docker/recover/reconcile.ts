@@ -3,6 +3,7 @@ import { type JournalEntry, undoSteps } from '../../core/journal';
 import { isRunning, moveTo, Phase, phaseOf, stateOf, withState } from '../../core/phases';
 import { compareTasks, endLeftTasks, recover, releaseStrayLeases, tellNetwork } from '../../core/recover/recover';
 import { remove as removeForGood } from '../../core/remove/remove';
+import { letAllGo } from '../checkpoints/restore';
 import { removeStrayViews } from '../archive/mount-view';
 import { viewsDir } from '../archive/root';
 import type { CreateInput } from '../create/create';
@@ -43,6 +44,9 @@ export async function reconcile(engine: Engine): Promise<void> {
   await compareTasks(engine, ctx);
   await endLeftTasks(engine, ctx);
   await tellNetwork(engine, ctx);
+  await letAllGo(engine, ctx).catch((error: unknown) =>
+    engine.logger.warn({ err: error }, 'namespaces of restores that were cut short are kept'),
+  );
   await sweepRunRoot(engine).catch((error: unknown) =>
     engine.logger.warn({ err: error }, 'mounts of a former process could not be taken away'),
   );

@@ -31,9 +31,20 @@ export const isVerb = (verb: string): boolean => known.has(verb);
 
 /** What only looks. Whatever is not named here changes something, or may. */
 const READING = new Set([
-  ...['inspect', 'list', 'logs', 'stats', 'top', 'wait', 'changes', 'statArchive', 'getArchive', 'export', 'execInspect'].map(
-    (method) => `containers.${method}`,
-  ),
+  ...[
+    'inspect',
+    'list',
+    'logs',
+    'stats',
+    'top',
+    'wait',
+    'changes',
+    'statArchive',
+    'getArchive',
+    'export',
+    'execInspect',
+    'checkpointList',
+  ].map((method) => `containers.${method}`),
   ...['listImages', 'inspectImage', 'imageHistory', 'listAttestations', 'saveImages', 'getDistribution', 'searchImages'].map(
     (method) => `images.${method}`,
   ),

@@ -1,9 +1,11 @@
 import { OCI_SPEC_TYPE_URL } from '@gantry/api';
 import type { StartRequest, StartResponse } from '@gantry/api/gantry/engine/v1/containers';
 import type { CreateOptions, LogSink } from '@gantry/api/gantry/shim/v1/shim';
-import { type CallContext, conflict, detached, notImplemented, notModified } from '@gantry/rpc';
+import { type CallContext, conflict, detached, forbidden, notModified } from '@gantry/rpc';
 import { moveTo, Phase, phaseOf, stateOf } from '../../core/phases';
 import { type Launch, startTask } from '../../core/start/start';
+import { holdNetwork, letGo, passNetwork } from '../checkpoints/restore';
+import { checkpointsOf, findCheckpoint } from '../checkpoints/places';
 import { type Connected, connectNetworks } from '../connect/connect';
 import { emitContainerEvent, type Engine, inDockerNamespace, logPath } from '../engine';
 import { loggingFailed, planLog } from '../logs/log-config';
@@ -21,28 +23,35 @@ import { startFailure } from './start-error';
 /** Why a container starts: a user's word clears what an earlier stop meant for the restart policy. */
 export type StartCause = 'user' | 'policy';
 
+/** A checkpoint that it goes on from; empty: it begins anew. */
+type StartFrom = Pick<StartRequest, 'checkpoint' | 'checkpointDirectory'>;
+const ANEW: StartFrom = { checkpoint: '', checkpointDirectory: '' };
+
 /** POST /containers/{id}/start. Throws notModified when it runs already. */
 export async function startContainer(engine: Engine, caller: CallContext, request: StartRequest): Promise<StartResponse> {
-  if (request.checkpoint !== '') throw notImplemented('start from a checkpoint is not supported');
   return engine.once.once(caller, `start ${request.id}`, async () => {
     const { id } = engine.records.requireDocker(request.id);
-    await startById(engine, inDockerNamespace(engine, caller), id, 'user');
+    const { checkpoint, checkpointDirectory } = request;
+    await startById(engine, inDockerNamespace(engine, caller), id, 'user', { checkpoint, checkpointDirectory });
     return {};
   });
 }
 
 /** Starts one container, after everything that is queued for it. */
-export async function startById(engine: Engine, caller: CallContext, id: string, cause: StartCause): Promise<void> {
+export async function startById(engine: Engine, caller: CallContext, id: string, cause: StartCause, from: StartFrom = ANEW): Promise<void> {
   // A client that goes away half-way leaves a start that is finished or undone, never half done.
   const ctx = detached(caller);
   const failed = await engine.queues.run(id, async () => {
     const record = engine.records.requireDocker(id);
     checkStartable(record);
     try {
-      await startTask(engine, ctx, id, launchOf(engine, ctx, id, cause));
+      const checkpoint = await checkpointOf(engine, record, from);
+      await startTask(engine, ctx, id, launchOf(engine, ctx, id, cause, checkpoint));
       return undefined;
     } catch (error) {
       return { error };
+    } finally {
+      if (from.checkpoint !== '') await letGo(engine, ctx, id).catch(() => undefined); // the next process of ours does it
     }
   });
   if (failed === undefined) return;
@@ -68,8 +77,18 @@ function checkStartable({ docker }: DockerRecord): void {
   }
 }
 
+/** Path of the checkpoint that is asked for; in dockerd's words where there is none. */
+async function checkpointOf(
+  engine: Engine,
+  { id, docker }: DockerRecord,
+  { checkpoint, checkpointDirectory }: StartFrom,
+): Promise<string | undefined> {
+  if (checkpointDirectory !== '') throw forbidden('custom checkpointdir is not supported');
+  return checkpoint === '' ? undefined : findCheckpoint(await checkpointsOf(engine, id, ''), checkpoint, `/${docker.name}`);
+}
+
 /** What docker decides about one start of one container. */
-function launchOf(engine: Engine, ctx: CallContext, id: string, cause: StartCause): Launch {
+function launchOf(engine: Engine, ctx: CallContext, id: string, cause: StartCause, checkpoint: string | undefined): Launch {
   const { records } = engine;
   let docker = records.requireDocker(id).docker;
   let hostGateway: readonly string[] = [];
@@ -81,8 +100,10 @@ function launchOf(engine: Engine, ctx: CallContext, id: string, cause: StartCaus
       docker = await prepareMounts(engine, ctx, id, { ...present, mounts: [...mountsAhead(present)] });
       const made = await containerSpec(engine, ctx, id, docker);
       hostGateway = made.hostGateway;
+      const held = checkpoint === undefined ? undefined : await holdNetwork(engine, ctx, id, made.spec);
       return {
-        spec: made.spec,
+        spec: held?.spec ?? made.spec,
+        ...(checkpoint === undefined ? {} : { restore: { path: checkpoint, pid: held?.pid ?? 0 } }),
         rootfs: remappedRootfs(engine, docker),
         terminal: docker.config?.Tty ?? false,
         openStdin: docker.config?.OpenStdin === true,
@@ -93,6 +114,9 @@ function launchOf(engine: Engine, ctx: CallContext, id: string, cause: StartCaus
     async connect(pid) {
       connected = await connectNetworks(engine, ctx, id, docker, pid);
       writeHosts(engine, id, { ...docker, ...connected }, hostGateway);
+    },
+    async restored(pid) {
+      if (connected !== undefined && Object.keys(connected.endpoints).length > 0) await passNetwork(engine, ctx, id, pid);
     },
     running(change, config) {
       const health = docker.config?.Healthcheck;
