@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, link, lstat, mkdir, rm, unlink } from 'node:fs/promises';
+import { chmod, link, lstat, mkdir, readdir, rm, unlink } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { conflict, errorText, failedPrecondition, isGantryError } from './errors';
 import { isKept, takeHeldSocket } from './held-sockets';
 import { checkSocketPath } from './short-socket';
+import { pause } from './timer';
 
 /** Where a server begins to listen: at a name, or on a socket that listens already. As net.Server.listen takes it. */
 export type ListenPlace = { readonly path: string } | { readonly fd: number };
@@ -23,6 +24,7 @@ export async function publishSocket(path: string, mode: number, listen: Listen):
   const held = takeHeldSocket(path);
   if (held !== undefined) return serveHeld(path, mode, () => listen({ fd: held }, path));
   await removeStaleSocket(path);
+  void sweepOnce(dirname(path));
   const nursery = join(dirname(path), `.${randomBytes(3).toString('hex')}`);
   const hidden = checkSocketPath(join(nursery, 's'));
   await mkdir(nursery, { mode: 0o700 });
@@ -37,6 +39,30 @@ export async function publishSocket(path: string, mode: number, listen: Listen):
   } finally {
     await rm(nursery, { recursive: true, force: true });
   }
+}
+
+/** Directories that this process has looked through. */
+const swept = new Set<string>();
+/** A socket that is refused for so long was bound by a process that died before it listened or took it away, milliseconds. */
+const DEAD_MS = 200;
+
+/** Takes away what processes left that died between binding and linking. Never what somebody else is just making: that listens a moment later. */
+async function sweepOnce(directory: string): Promise<void> {
+  if (swept.has(directory)) return;
+  swept.add(directory);
+  const names = await readdir(directory).catch(() => []);
+  await Promise.all(names.filter((name) => /^\.[0-9a-f]{6}$/.test(name)).map((name) => removeDead(join(directory, name))));
+}
+
+async function removeDead(nursery: string): Promise<void> {
+  const refused = async (): Promise<number | undefined> => {
+    const found = await lstat(join(nursery, 's')).catch(() => undefined);
+    return found?.isSocket() === true && !(await isListenedAt(join(nursery, 's')).catch(() => true)) ? found.ino : undefined;
+  };
+  const before = await refused();
+  if (before === undefined) return;
+  await pause(DEAD_MS, { ref: false });
+  if ((await refused()) === before) await rm(nursery, { recursive: true, force: true }).catch(() => undefined);
 }
 
 async function serveHeld(path: string, mode: number, listen: () => Promise<void>): Promise<void> {

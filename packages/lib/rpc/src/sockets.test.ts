@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -65,4 +66,22 @@ test('a dead socket is replaced, a live one and a file are not', async () => {
   await expect(listenAt(join(dir, 'file'))).rejects.toMatchObject({ kind: 'failedPrecondition' });
   mkdirSync(join(dir, 'd'));
   await expect(listenAt(join(dir, 'missing/x.sock'))).rejects.toMatchObject({ code: 'ENOENT' });
+});
+
+test('what a process left that died before its socket had its place is taken away, and what somebody is making is not', async () => {
+  const [dead, alive, empty] = ['.00dead', '.00a11e', '.000000'].map((name) => join(dir, name)) as [string, string, string];
+  for (const path of [dead, alive, empty]) mkdirSync(path);
+  // bound by a process that is no more
+  const gone = spawnSync(process.execPath, [
+    '-e',
+    "require('node:net').createServer().listen(process.argv[1], () => process.kill(process.pid, 9))",
+    join(dead, 's'),
+  ]);
+  expect([gone.signal, existsSync(join(dead, 's'))]).toEqual(['SIGKILL', true]);
+  const server = createServer();
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(join(alive, 's'), resolve));
+  await listenAt(join(dir, 'x.sock'));
+  for (const end = Date.now() + 10_000; existsSync(dead) && Date.now() < end;) await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(readdirSync(dir).sort()).toEqual(['.000000', '.00a11e', 'x.sock']);
 });
