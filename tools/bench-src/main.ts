@@ -19,6 +19,7 @@ import { cleanUpWhenInterrupted } from './interrupted';
 import { describeMany, manyContainers } from './many';
 import { median, pss, pssOf, quantile } from './measure';
 import { networkCases } from './network-cases';
+import { trafficCases } from './traffic-cases';
 import { parseOptions } from './options';
 import { profile } from './profile';
 import { startRegistry } from './registry';
@@ -94,7 +95,7 @@ async function main(): Promise<void> {
       if (!['overlay2', 'overlayfs'].includes(driver)) throw new Error(`${engine.kind} uses ${driver}, not overlay`);
     }
     const named = (name: string): boolean => options.only.some((part) => name.includes(part));
-    const wanted = [...cases, ...engineCases, ...engineMemoryCases, ...networkCases, ...buildCases].filter((one) =>
+    const wanted = [...cases, ...engineCases, ...engineMemoryCases, ...networkCases, ...trafficCases, ...buildCases].filter((one) =>
       options.only.length === 0 ? options.all || one.heavy !== true : named(one.name),
     );
     if (options.only.length === 0) rows.push(idleMemory(gantry, dockerd));
