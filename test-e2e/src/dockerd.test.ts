@@ -120,11 +120,17 @@ describe.each(kinds)('told by daemon.json: %s', (kind) => {
       'max-concurrent-downloads': 7,
       'insecure-registries': ['reg.test:5000'],
       mtu: 1300,
+      'default-shm-size': '96M',
+      'default-ipc-mode': 'shareable',
+      'shutdown-timeout': 16,
     });
     const since = String(Math.floor(Date.now() / 1000) - 1);
     process.kill(pid, 'SIGHUP');
     await until('the labels', async () => (await ok('info', '-f', '{{json .Labels}}')) === '["from=reload"]');
     expect(await ok('info', '-f', '{{.Debug}}')).toBe('false');
+    const made = await ok('create', 'busybox', 'true');
+    expect(await ok('inspect', made, '-f', '{{.HostConfig.ShmSize}} {{.HostConfig.IpcMode}}')).toBe(`${96 << 20} shareable`);
+    await ok('rm', made);
     expect(await ok('info', '-f', '{{json .RegistryConfig.IndexConfigs}}')).toContain('reg.test:5000');
     const events = await ok(
       'events',
@@ -148,7 +154,7 @@ describe.each(kinds)('told by daemon.json: %s', (kind) => {
       debug: 'false',
       labels: '["from=reload"]',
       'live-restore': 'false',
-      'shutdown-timeout': '15',
+      'shutdown-timeout': '16',
       'max-concurrent-downloads': '7',
       'max-concurrent-uploads': '5',
       'max-download-attempts': '5',

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { LeasesService } from '@gantry/api/containerd/services/leases/v1/leases';
 import { connect, createTtrpcServer, newContext } from '@gantry/rpc';
 import type { Running, ServiceContext } from '@gantry/service';
-import { withManaged } from '@gantry/service/plugins';
-import { criOf, logOptions, networkOptions, runtimeTable, type SupervisorConfig } from './config';
+import { isPlugin, withManaged } from '@gantry/service/plugins';
+import { checkDefaultLog, criOf, logOptions, networkOptions, runtimeTable, type SupervisorConfig } from './config';
 import { releaseOrphanLeases } from './containerd/containers/orphan-leases';
 import { imageEventSource } from './containerd/events/image-events';
 import { publishRecordChanges } from './containerd/events/record-events';
@@ -151,6 +151,7 @@ export function compose(service: ServiceContext<SupervisorConfig>): Running<Supe
   };
   return {
     async start() {
+      checkDefaultLog(config, (name) => plugins.isEnabled(name) || isPlugin(config.plugins, name));
       ensureNamespace(config.namespace);
       endSandboxesOfEarlierBoots({ records, sandboxes }, bootId);
       unpublish = publishRecordChanges(records, envelopes);
@@ -172,7 +173,14 @@ export function compose(service: ServiceContext<SupervisorConfig>): Running<Supe
       runtimes.become(runtimeTable(changed));
       scopes = readScopes(changed['socket-scopes']);
       liveRestore = changed['live-restore'];
-      containers.change({ liveRestore: changed['live-restore'], shutdownTimeout: changed['shutdown-timeout'] });
+      containers.change({
+        liveRestore,
+        shutdownTimeout: changed['shutdown-timeout'],
+        defaultShmSize: BigInt(changed['default-shm-size']),
+        ipcMode: changed['default-ipc-mode'],
+        cgroupNamespace: changed['default-cgroupns-mode'],
+      });
+      logger.debug(`Reset Shutdown Timeout: ${changed['shutdown-timeout']}`);
       Object.assign(facts, factsOf({ ...service, config: changed }));
       events.emit({ type: 'daemon', action: 'reload', id: facts.id, attributes: reloadAttributes(changed) });
     },

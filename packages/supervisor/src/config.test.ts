@@ -4,11 +4,21 @@ import { unpackAny } from '@gantry/api';
 import { Options } from '@gantry/api/runtimeoptions/v1/options';
 import { commonDefaults, overlay } from '@gantry/service';
 import { parse } from 'yaml';
-import { checkConfig, defaults, logOptions, runtimeTable } from './config';
+import { RuntimeTable } from './core/runtimes';
+import { checkConfig, checkDefaultLog, defaults, logOptions, runtimeTable } from './config';
 
 test('the sample file holds every key with its default', () => {
   const sample: unknown = parse(readFileSync(join(__dirname, '../../../deploy/config/supervisor.yaml'), 'utf8'));
   expect(sample).toEqual(defaults);
+});
+
+test('a runtime whose program is not there is refused in the words of docker', () => {
+  const runtimes = new RuntimeTable(
+    { vm: { driver: 'oci', path: '/nowhere/vm', args: [] }, shut: { driver: 'oci', path: '/etc/passwd', args: [] } },
+    'vm',
+  );
+  expect(() => runtimes.createOptions('vm')).toThrow('fork/exec /nowhere/vm: no such file or directory');
+  expect(() => runtimes.createOptions('shut')).toThrow('fork/exec /etc/passwd: permission denied');
 });
 
 test('runtimes are added to the built-in ones and may be the default', () => {
@@ -27,7 +37,7 @@ test('runtimes are added to the built-in ones and may be the default', () => {
   expect(shims.get('')).toMatchObject({ driver: 'containerd-shim', path: 'containerd-shim-other-v2' });
   expect(() => table.get('none')).toThrow('unknown or invalid runtime name: none');
   expect(table.optionsForBinary('/bin/true')).toMatchObject({ binaryArgs: ['--debug'] });
-  expect(() => table.optionsForBinary('no-such-runtime')).toThrow('runtime binary "no-such-runtime" is not found');
+  expect(() => table.optionsForBinary('no-such-runtime')).toThrow('exec: "no-such-runtime": executable file not found');
 });
 
 test('shims are named as dockerd names them, Task servers by socket or command', () => {
@@ -77,14 +87,23 @@ test.each([
   [{ runtimes: { x: { 'task-service': 'relative' } } }, 'runtimes.x.task-service'],
   [{ runtimes: { x: { 'task-service': ['serve'] } } }, 'runtimes.x.task-service must begin'],
   [{ runtimes: { x: { path: '/y', args: [], runtimeArgs: [] } } }, 'give one'],
-  [{ 'log-driver': 'nope' }, 'failed to set log opts: error looking up logging plugin nope'],
   [{ 'log-driver': 'syslog', 'log-opts': { a: 1 } }, "failed to set log opts: unknown log opt 'a' for syslog log driver"],
   [{ 'log-opts': { 'max-size': { a: 1 } } }, 'log-opts.max-size'],
+  [{ 'default-ipc-mode': 'host' }, 'default IPC mode setting (host) is not supported; use "shareable" or "private"'],
+  [{ 'default-ipc-mode': 'shared' }, 'default IPC mode setting (shared) is invalid'],
+  [{ 'default-cgroupns-mode': 'x' }, 'default cgroup namespace mode (x) is invalid; use "host" or "private"'],
   [{ namespace: 'a b' }, 'namespace "a b"'],
   [{ 'default-stop-timeout': -1 }, 'default-stop-timeout -1'],
   [{ labels: [1] }, 'labels must be a list of strings'],
 ])('%j is refused', (change, message) => {
   expect(() => checkConfig({ ...defaults, ...change } as typeof defaults)).toThrow(message);
+});
+
+test('a default log driver is there when the engine starts: a plugin, or one of its own', () => {
+  const check = (driver: string) => () => checkDefaultLog({ ...defaults, 'log-driver': driver }, (name) => name === 'keeper');
+  expect(check('keeper')).not.toThrow();
+  expect(check('local')).not.toThrow();
+  expect(check('nope')).toThrow('failed to set log opts: error looking up logging plugin nope: plugin "nope" not found');
 });
 
 test('numbers among log options become words', () => {

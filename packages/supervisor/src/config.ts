@@ -9,7 +9,7 @@ import { DEFAULT_BOUNDS } from './docker/events/journal-contract';
 import { readScopes } from './docker/scopes/scope';
 import { named } from './docker/logs/options/named';
 import { type LogBound, readBound } from './docker/logs/options/file';
-import { defaultPlaces, isPlugin, type PluginPlaces } from '@gantry/service/plugins';
+import { defaultPlaces, type PluginPlaces } from '@gantry/service/plugins';
 import { validateLogConfig } from './docker/logs/options/validate';
 
 /** The supervisor's own configuration keys (see deploy/config/supervisor.yaml). */
@@ -199,22 +199,28 @@ export function criOf(config: Pick<SupervisorConfig, 'cri'>): { readonly namespa
 
 const NAMESPACE = /^[A-Za-z0-9]+(?:[._-][A-Za-z0-9]+)*$/;
 
+/** Refuses a default log driver, or an option of it, that is not honoured. */
+export function checkDefaultLog(config: Pick<SupervisorConfig, 'log-driver' | 'log-opts'>, isPlugin: (name: string) => boolean): void {
+  named(() => validateLogConfig({ Type: config['log-driver'], Config: logOptions(config) }, isPlugin), 'failed to set log opts: ');
+}
+
 /** Refuses values that have the right type and make no sense. */
 export function checkConfig(config: SupervisorConfig): void {
   runtimeTable(config);
-  named(
-    () => validateLogConfig({ Type: config['log-driver'], Config: logOptions(config) }, (name) => isPlugin(config.plugins, name)),
-    'failed to set log opts: ',
-  );
+  checkDefaultLog(config, () => true); // which plugins there are is known when the engine starts
   logBound(config);
   criOf(config);
   if (!NAMESPACE.test(config.namespace)) throw invalidArgument(`namespace "${config.namespace}" is not a valid name`);
   seccompProfile(config);
   defaultUlimits(config);
   networkOptions(config);
-  const modes = { 'default-cgroupns-mode': ['', 'private', 'host'], 'default-ipc-mode': ['private', 'shareable'] } as const;
-  for (const [key, allowed] of Object.entries(modes) as [keyof typeof modes, readonly string[]][])
-    if (!allowed.includes(config[key])) throw invalidArgument(`${key} "${config[key]}" is none of ${allowed.filter(Boolean).join(', ')}`);
+  const { 'default-cgroupns-mode': cgroupns, 'default-ipc-mode': ipc } = config;
+  if (!['', 'private', 'host'].includes(cgroupns))
+    throw invalidArgument(`default cgroup namespace mode (${cgroupns}) is invalid; use "host" or "private"`);
+  if (!['private', 'shareable'].includes(ipc)) {
+    const wrong = ipc === 'host' || ipc === 'none' || ipc.startsWith('container:') ? 'not supported' : 'invalid';
+    throw invalidArgument(`default IPC mode setting (${ipc}) is ${wrong}; use "shareable" or "private"`);
+  }
   if (config['init-path'] !== '' && !isAbsolute(config['init-path']))
     throw invalidArgument(`init-path "${config['init-path']}" is not an absolute path`);
   for (const path of config['cdi-spec-dirs'])

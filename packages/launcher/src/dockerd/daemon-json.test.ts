@@ -112,9 +112,18 @@ test('every service takes what comes out, or refuses it', () => {
 test('a reload takes over what can change, keeps the rest, and forgets a number that the file says no more', () => {
   write({ debug: true, labels: ['a=1'], 'max-concurrent-downloads': 9, mtu: 1400 });
   const before = readSettings(flags());
-  write({ labels: ['b=2'], mtu: 1300, 'live-restore': true });
+  write({
+    labels: ['b=2'],
+    mtu: 1300,
+    'live-restore': true,
+    'default-shm-size': '96M',
+    'default-ipc-mode': 'shareable',
+    'default-cgroupns-mode': 'host',
+  });
   const { plan } = reloadSettings(before);
   expect(plan.services.supervisor).toMatchObject({ labels: ['b=2'], 'live-restore': true, 'log-level': 'debug' });
+  const ofContainers = { 'default-shm-size': 96 << 20, 'default-ipc-mode': 'shareable', 'default-cgroupns-mode': 'host' };
+  expect(plan.services.supervisor).toMatchObject(ofContainers);
   expect(plan.services.network).toMatchObject({ bridge: { mtu: 1400 } });
   expect(plan.services.images['max-concurrent-downloads']).toBeUndefined();
   write({ debug: 'x' });

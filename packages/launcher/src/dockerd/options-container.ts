@@ -26,16 +26,23 @@ export const containerOptions: readonly DockerdOption[] = [
     take: also('build', 'cgroup-parent', as('supervisor', 'cgroup-parent')),
   }),
   both('default-cgroupns-mode', {
+    reloads: 'or-stays',
     type: 'string',
     help: 'host or private',
     take: also('build', 'default-cgroupns-mode', as('supervisor', 'default-cgroupns-mode')),
   }),
   both('default-ipc-mode', {
+    reloads: 'or-stays',
     type: 'string',
     help: 'shareable or private (default private)',
     take: (plan, value) => (value === '' ? undefined : plan.set('supervisor', 'default-ipc-mode', value)),
   }),
-  both('default-shm-size', { type: 'bytes', help: 'size of /dev/shm (default 64MiB)', take: as('supervisor', 'default-shm-size') }),
+  both('default-shm-size', {
+    type: 'bytes',
+    reloads: 'or-stays',
+    help: 'size of /dev/shm (default 64MiB)',
+    take: as('supervisor', 'default-shm-size'),
+  }),
   {
     flag: 'default-ulimit',
     key: 'default-ulimits',

@@ -1,4 +1,4 @@
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { CreateOptions } from '@gantry/api/gantry/shim/v1/shim';
 import type { Any } from '@gantry/api/google/protobuf/any';
@@ -115,12 +115,17 @@ function optionsOf(runtime: Runtime): CreateOptions {
   });
 }
 
-/** An executable's absolute path. Throws invalidArgument when there is none. */
+/** An executable's absolute path. Throws invalidArgument in the words that docker's clients look for when there is none. */
 export function findBinary(name: string): string {
   const candidates = isAbsolute(name) ? [name] : name.includes('/') ? [] : programDirectories().map((directory) => join(directory, name));
   const found = candidates.find(isExecutable);
-  if (found === undefined) throw invalidArgument(`runtime binary "${name}" is not found or not executable`);
+  if (found === undefined) throw invalidArgument(`OCI runtime create failed: unable to retrieve OCI runtime error: ${whyNot(name)}`);
   return found;
+}
+
+function whyNot(name: string): string {
+  if (!isAbsolute(name)) return `exec: "${name}": executable file not found in $PATH`;
+  return `fork/exec ${name}: ${existsSync(name) ? 'permission denied' : 'no such file or directory'}`;
 }
 
 function isExecutable(path: string): boolean {

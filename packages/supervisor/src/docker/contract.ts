@@ -52,7 +52,7 @@ export interface ContainersEngine extends ContainerNetworks {
   /** Unary or server-streaming calls that last as long as a container does. */
   readonly longCalls?: readonly (keyof typeof ContainersServiceService)[] | undefined;
   /** What a new configuration changes while the engine runs. */
-  change(settings: Pick<EngineSettings, 'liveRestore' | 'shutdownTimeout'>): void;
+  change(settings: Pick<EngineSettings, 'liveRestore' | 'shutdownTimeout' | 'defaultShmSize' | 'ipcMode' | 'cgroupNamespace'>): void;
   start(): Promise<void>;
   stop(): Promise<void>;
 }

@@ -50,7 +50,12 @@ export function parseSeccompProfile(text: string): SeccompProfile {
   }
   const profile = value as SeccompProfile;
   if ((profile.architectures?.length ?? 0) > 0 && (profile.archMap?.length ?? 0) > 0) {
-    throw invalidArgument("use either 'architectures' or 'archMap'");
+    throw invalidArgument(
+      "both 'architectures' and 'archMap' are specified in the seccomp profile, use either 'architectures' or 'archMap'",
+    );
+  }
+  if ((profile.syscalls ?? []).some(({ name, names }) => name !== undefined && name !== '' && (names?.length ?? 0) > 0)) {
+    throw invalidArgument("both 'name' and 'names' are specified in the seccomp profile, use either 'name' or 'names'");
   }
   return profile;
 }

@@ -51,6 +51,11 @@ export class ManagedPlugins {
       .map(({ name, config }) => ({ name, types: config.Interface.Types ?? [] }));
   }
 
+  /** Whether one of this name, with its tag or without, can be used once all run. */
+  isEnabled(name: string): boolean {
+    return this.enabled().some((plugin) => plugin.name === name || plugin.name === `${name}:latest`);
+  }
+
   /** In turn with all that is done with this plugin. */
   inTurn<T>(id: string, work: () => Promise<T>): Promise<T> {
     return this.queues.run(id, work);

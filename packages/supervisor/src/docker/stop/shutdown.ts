@@ -62,6 +62,7 @@ const GRACE = 5;
 /** As dockerd without live-restore leaves: containers have their own time-outs, all of them together the longest of these and shutdown-timeout. */
 export async function stopWithin(engine: Needs): Promise<void> {
   const { shutdownTimeout, stopTimeout } = engine.settings;
+  engine.logger.debug(`daemon configured with a ${shutdownTimeout} seconds minimum shutdown timeout`);
   const own = engine.records
     .listDocker()
     .filter(({ docker }) => isRunning(docker))
