@@ -44,7 +44,7 @@ export function compose(service: ServiceContext<CriConfig>): Running<CriConfig> 
     ...streamHandlers(needs, streams),
   };
   server.addService(RuntimeServiceService, completed(RuntimeServiceService, config.namespace, runtime), {
-    longCalls: ['execSync', 'stopContainer'],
+    longCalls: ['execSync', 'stopContainer', 'checkpointContainer'],
   });
   server.addService(ImageServiceService, completed(ImageServiceService, config.namespace, imageHandlers(services)));
   const stopping = new AbortController();

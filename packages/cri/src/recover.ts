@@ -1,4 +1,6 @@
+import { rm } from 'node:fs/promises';
 import { type CallContext, errorText } from '@gantry/rpc';
+import { checkpointsFolder } from './checkpoints/checkpoint';
 import { removeDeclaredVolumes } from './containers/declared-volumes';
 import { listContainers } from './containers/find';
 import type { Needs } from './sandboxes/needs';
@@ -11,6 +13,7 @@ import { stateOf } from './sandboxes/status';
 /** What a former life of this service left half made is taken away; names are known again, and the network is told which pods live. */
 export async function recover(needs: Needs, ctx: CallContext): Promise<void> {
   const { services, names, members, roots, logger } = needs;
+  await rm(checkpointsFolder(roots.data), { recursive: true, force: true });
   const live: { sandboxId: string; netnsPath: string }[] = [];
   for (const pod of await listPods(needs, ctx)) {
     const { ready, pid } = await stateOf(needs, ctx, pod.id);

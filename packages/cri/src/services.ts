@@ -1,5 +1,8 @@
 import { ContainersService } from '@gantry/api/containerd/services/containers/v1/containers';
 import { ImagesService } from '@gantry/api/containerd/services/images/v1/images';
+import { ContentService } from '@gantry/api/containerd/services/content/v1/content';
+import { DiffService } from '@gantry/api/containerd/services/diff/v1/diff';
+import { LeasesService } from '@gantry/api/containerd/services/leases/v1/leases';
 import { SnapshotsService } from '@gantry/api/containerd/services/snapshots/v1/snapshots';
 import { EventsService } from '@gantry/api/containerd/services/events/v1/events';
 import { ControllerService, StoreService } from '@gantry/api/containerd/services/sandbox/v1/sandbox';
@@ -32,6 +35,10 @@ export interface Services {
   /** Volumes that images declare. */
   readonly volumes: ServiceClient<typeof VolumesServiceService>;
   readonly snapshots: ServiceClient<typeof SnapshotsService>;
+  /** What changed in a container's files, and where that lies. */
+  readonly diff: ServiceClient<typeof DiffService>;
+  readonly content: ServiceClient<typeof ContentService>;
+  readonly leases: ServiceClient<typeof LeasesService>;
   /** Mounts that are held on the host. */
   readonly mounts: ServiceClient<typeof MountsService>;
   /** Pods on the network of a CNI configuration. */
@@ -58,6 +65,9 @@ export function connectServices(socket: (name: string) => string): Services & { 
     trees: images.client(TreesServiceService),
     volumes: images.client(VolumesServiceService),
     snapshots: images.client(SnapshotsService),
+    diff: images.client(DiffService),
+    content: images.client(ContentService),
+    leases: images.client(LeasesService),
     mounts: supervisor.client(MountsService),
     cni: network.client(PodNetworkServiceService),
     network: network.client(NetworkServiceService),

@@ -3,6 +3,9 @@ import { join } from 'node:path';
 import { OCI_SPEC_TYPE_URL, packJson } from '@gantry/api';
 import { ContainerEventType, type ContainerConfig, type CreateContainerRequest, NamespaceMode } from '@gantry/api/runtime/v1/api';
 import { type CallContext, detached, errorText, failedPrecondition, isErrorOf, notFound } from '@gantry/rpc';
+import { applyRootDiff } from '../checkpoints/root-diff';
+import { openCheckpoint, removeRestore, restoreFolder, restoreLog } from '../checkpoints/restore';
+import { checkpointNamed } from '../checkpoints/source';
 import { unknown } from '../failures';
 import { configOf, findKnown, type KnownImage, listKnown } from '../images/catalog';
 import { runtimeOf } from '../runtime/runtimes';
@@ -27,25 +30,30 @@ import { userOf } from './user';
 
 /** Makes a container in a pod: its tree, its config.json, its record. Nothing is left of one that could not be made. */
 export async function createContainer(needs: Needs, caller: CallContext, request: CreateContainerRequest): Promise<string> {
-  const { config } = request;
-  if (config === undefined) throw unknown('container config must be given');
+  const { config: asked } = request;
+  if (asked === undefined) throw unknown('container config must be given');
   const pod = await findPod(needs, caller, request.podSandboxId);
   if (pod === undefined) throw notFound(`failed to find sandbox id "${request.podSandboxId}": not found`);
-  checkContainer(config, pod, { selinux: await hasSelinux() });
+  checkContainer(asked, pod, { selinux: await hasSelinux() });
   const { ready, pid } = await stateOf(needs, caller, pod.id);
   if (!ready) throw failedPrecondition(`sandbox "${pod.id}" is not ready: no container can be made in it`);
-  const wanted = config.image?.image ?? '';
-  const image = findKnown(await listKnown(needs.services, caller), wanted);
-  if (image === undefined) throw notFound(`failed to resolve image "${wanted}": not found`);
+  const wanted = asked.image?.image ?? '';
+  const found = findKnown(await listKnown(needs.services, caller), wanted);
+  const source = await checkpointNamed(needs.services, caller, { wanted, image: found });
+  if (found === undefined && source === undefined) throw notFound(`failed to resolve image "${wanted}": not found`);
 
   const id = randomBytes(32).toString('hex');
-  const { name, attempt } = config.metadata ?? { name: '', attempt: 0 };
+  const { name, attempt } = asked.metadata ?? { name: '', attempt: 0 };
   needs.names.reserve('container', `${name}_${pod.id}_${attempt}`, id);
   const ctx = detached(caller);
   const volumes: ImageVolume[] = [];
   needs.members.add(pod.id, id);
+  let image = found;
   try {
-    await make(needs, ctx, { id, pod, holder: pid, image, config, volumes });
+    const restored = source === undefined ? undefined : await openCheckpoint(needs, ctx, { id, source, request });
+    image = restored?.image ?? image;
+    if (image === undefined) throw notFound(`failed to resolve image "${wanted}": not found`);
+    await make(needs, ctx, { id, pod, holder: pid, image, config: restored?.config ?? asked, volumes, restored: restored !== undefined });
   } catch (error) {
     await undo(needs, ctx, id, { image, volumes });
     needs.members.remove(pod.id, id);
@@ -63,12 +71,14 @@ interface Wish {
   readonly config: ContainerConfig;
   /** Images that it mounts, as far as they were made. */
   readonly volumes: ImageVolume[];
+  readonly restored: boolean;
 }
 
-async function make(needs: Needs, ctx: CallContext, { id, pod, holder, image, config, volumes }: Wish): Promise<void> {
-  const { services } = needs;
+async function make(needs: Needs, ctx: CallContext, { id, pod, holder, image, config, volumes, restored }: Wish): Promise<void> {
+  const { services, roots } = needs;
   const { snapshotter, chainId } = image.stored;
   await services.snapshots.prepare(ctx, { snapshotter, key: id, parent: chainId, labels: {} });
+  if (restored) await applyRootDiff(services, ctx, { snapshotter, key: id, path: join(restoreFolder(roots.data, id), 'rootfs-diff.tar') });
   const { files } = await services.trees.readFiles(ctx, { snapshotter, snapshotKey: id, paths: ['/etc/passwd', '/etc/group'] });
   const [passwd = '', group = ''] = files.map(({ content }) => Buffer.from(content).toString());
   const imageConfig = configOf(image).config ?? {};
@@ -86,7 +96,7 @@ async function make(needs: Needs, ctx: CallContext, { id, pod, holder, image, co
     pod,
     holder,
     target: security?.namespaceOptions?.pid === NamespaceMode.TARGET ? await targetOf(needs, ctx, security.namespaceOptions.targetId) : 0,
-    places: placesOf(needs.roots, pod.id, pod.config),
+    places: placesOf(roots, pod.id, pod.config),
     config,
     image: imageConfig,
     user,
@@ -106,7 +116,9 @@ async function make(needs: Needs, ctx: CallContext, { id, pod, holder, image, co
     startedAt: '',
     ...(volumes.length === 0 ? {} : { volumes }),
     ...(declared.size === 0 ? {} : { declared: true }),
+    ...(restored ? { restored } : {}),
   };
+  if (restored) await restoreLog(roots.data, id, facts.logPath);
   await services.containers.create(ctx, {
     container: {
       id,
@@ -132,14 +144,19 @@ async function targetOf(needs: Needs, ctx: CallContext, text: string): Promise<n
   return task.pid;
 }
 
-async function undo(needs: Needs, ctx: CallContext, id: string, { image, volumes }: Pick<Wish, 'image' | 'volumes'>): Promise<void> {
-  const { services, names, logger } = needs;
-  const { stored } = image;
+interface Made {
+  readonly image: KnownImage | undefined;
+  readonly volumes: ImageVolume[];
+}
+
+async function undo(needs: Needs, ctx: CallContext, id: string, { image, volumes }: Made): Promise<void> {
+  const { services, names, logger, roots } = needs;
   const steps: (() => Promise<unknown>)[] = [
     () => services.containers.delete(ctx, { id }),
     () => removeImageVolumes(needs, ctx, volumes),
     () => removeDeclaredVolumes(needs, ctx, (owner) => owner === id),
-    () => services.snapshots.remove(ctx, { snapshotter: stored.snapshotter, key: id }),
+    ...(image === undefined ? [] : [() => services.snapshots.remove(ctx, { snapshotter: image.stored.snapshotter, key: id })]),
+    () => removeRestore(roots.data, id),
   ];
   for (const step of steps)
     await step().catch((error: unknown) => {

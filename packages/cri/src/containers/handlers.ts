@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { type ContainerFilter, ContainerState, type RuntimeServiceService } from '@gantry/api/runtime/v1/api';
 import type { CallContext, Handlers } from '@gantry/rpc';
+import { checkpointContainer } from '../checkpoints/checkpoint';
 import { unknown } from '../failures';
 import { hasLabels } from '../sandboxes/find';
 import type { Needs } from '../sandboxes/needs';
@@ -68,6 +69,10 @@ export function containerHandlers(needs: Needs): Partial<Runtime> {
       if (container.facts.logPath === '') return {};
       await mkdir(dirname(container.facts.logPath), { recursive: true, mode: 0o755 });
       await needs.services.logs.reopen(ctx, { id: container.id });
+      return {};
+    },
+    async checkpointContainer(ctx, request) {
+      await checkpointContainer(needs, ctx, request);
       return {};
     },
     getContainerEvents: (ctx, _request, send) => needs.events.follow(ctx, send),

@@ -32,6 +32,8 @@ export interface ContainerFacts {
   readonly volumes?: readonly ImageVolume[];
   /** It has volumes because its image declares them. */
   readonly declared?: boolean;
+  /** It goes on from a checkpoint. */
+  readonly restored?: boolean;
 }
 
 /** A container of a pod: the supervisor's record, read. */

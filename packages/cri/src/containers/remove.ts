@@ -1,5 +1,6 @@
 import { ContainerEventType } from '@gantry/api/runtime/v1/api';
 import { type CallContext, detached, ignore } from '@gantry/rpc';
+import { removeRestore } from '../checkpoints/restore';
 import type { Needs } from '../sandboxes/needs';
 import { removeDeclaredVolumes } from './declared-volumes';
 import { removeImageVolumes } from './image-volumes';
@@ -18,6 +19,7 @@ export async function removeContainer(needs: Needs, caller: CallContext, contain
   await services.snapshots.remove(ctx, { snapshotter: record.snapshotter, key: id }).catch(gone);
   await removeImageVolumes(needs, ctx, container.facts.volumes ?? []);
   if (container.facts.declared === true) await removeDeclaredVolumes(needs, ctx, (owner) => owner === id);
+  if (container.facts.restored === true) await removeRestore(needs.roots.data, id);
   needs.names.release(id);
   needs.members.remove(container.facts.podId, id);
   await needs.events.tellOf(ctx, container.facts.podId, id, ContainerEventType.CONTAINER_DELETED_EVENT);

@@ -1,10 +1,11 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { packAny, wallMicros } from '@gantry/api';
-import type { Mount } from '@gantry/api/containerd/types/types';
+import type { Descriptor, Mount } from '@gantry/api/containerd/types/types';
 import { CreateOptions } from '@gantry/api/gantry/shim/v1/shim';
 import { ContainerEventType, ContainerState } from '@gantry/api/runtime/v1/api';
 import { type CallContext, detached, errorText, prefixed, shortSocketPath } from '@gantry/rpc';
+import { criuImages, removeRestore } from '../checkpoints/restore';
 import { unknown } from '../failures';
 import { findPod } from '../sandboxes/find';
 import type { Needs } from '../sandboxes/needs';
@@ -56,6 +57,10 @@ async function start(needs: Needs, ctx: CallContext, container: Contained): Prom
     await needs.events.tellContainer(ctx, failed, ContainerEventType.CONTAINER_STOPPED_EVENT);
     throw prefixed(error, 'failed to create containerd task', 'unknown');
   }
+  if (container.facts.restored === true)
+    await removeRestore(needs.roots.data, id).catch((error: unknown) =>
+      needs.logger.warn({ err: error, container: id }, `the checkpoint that it was restored from is not taken away: ${errorText(error)}`),
+    );
   await needs.events.tellContainer(ctx, started, ContainerEventType.CONTAINER_STARTED_EVENT);
 }
 
@@ -79,13 +84,16 @@ async function makeTask(needs: Needs, ctx: CallContext, container: Contained): P
     stdout: monitor,
     stderr: config.tty ? '' : monitor,
     terminal: config.tty,
-    checkpoint: undefined,
+    checkpoint: facts.restored === true ? restoredFrom(criuImages(roots.data, id)) : undefined,
     options: packAny(CreateOptions, options),
     runtimePath: '',
     taskApiAddress: '',
     taskApiVersion: 0,
   });
 }
+
+/** A descriptor that names a folder in place of a blob: containerd's own way for its CRI. */
+const restoredFrom = (path: string): Descriptor => ({ mediaType: '', digest: '', size: 0n, annotations: { RestoreFromPath: path } });
 
 /** The root file system of a container whose pod has ids of its own, seen through their map. Else none: it is that of the snapshot. */
 async function mappedRoot(needs: Needs, ctx: CallContext, { id, facts, record }: Contained): Promise<Mount[]> {

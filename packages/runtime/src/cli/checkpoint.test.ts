@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Spec } from '@gantry/oci';
 import { createCgroupManager } from '../cgroup/manager';
-import { externalNamespaces } from '../criu/external-namespaces';
+import { enteredNamespaces, externalNamespaces } from '../criu/external-namespaces';
 import { resolveInside } from '../criu/external-mounts';
 import { layOutCommand, type Command } from '../testing/command';
 import { dockerLikeSpec, makeBundle, missingForContainers } from '../testing/container';
@@ -41,12 +41,15 @@ test('links are followed inside the root', () => {
   ]);
 });
 
-test('a network or pid namespace that is joined by path is left to its owner, another kind is refused by its name', () => {
-  const joins = (type: 'network' | 'pid' | 'ipc', path: string) =>
-    externalNamespaces({ linux: { namespaces: [{ type: 'mount' }, { type, path }] } } as Spec, process.pid);
+test('a namespace that is joined by path is left to its owner or entered anew, another kind is refused by its name', () => {
+  const spec = (type: string, path: string) => ({ linux: { namespaces: [{ type: 'mount' }, { type: 'uts' }, { type, path }] } }) as Spec;
+  const joins = (type: string, path: string) => externalNamespaces(spec(type, path), process.pid);
   expect(joins('network', '/proc/1000000000/ns/net')).toEqual([`net[${statSync('/proc/self/ns/net').ino}]:extRootNetNS`]);
   expect(joins('pid', '/proc/self/ns/pid')).toEqual([`pid[${statSync('/proc/self/ns/pid').ino}]:extRootPidNS`]);
-  expect(() => joins('ipc', '/proc/self/ns/ipc')).toThrow('a namespace by path (ipc)');
+  expect(joins('ipc', '/proc/self/ns/ipc')).toEqual([]);
+  expect(enteredNamespaces(spec('ipc', '/proc/self/ns/ipc'))).toEqual([['ipc', '/proc/self/ns/ipc']]);
+  expect(enteredNamespaces(spec('network', '/proc/self/ns/net'))).toEqual([]);
+  expect(() => joins('user', '/proc/self/ns/user')).toThrow('a namespace by path (user)');
 });
 
 (missing === undefined ? describe : describe.skip)(`checkpoint${missing === undefined ? '' : ` [needs ${missing}]`}`, () => {
@@ -92,19 +95,22 @@ test('a network or pid namespace that is joined by path is left to its owner, an
   });
 
   (works ? test : test.skip)(
-    `joins the network namespace of another again${works ? '' : ' [needs a criu whose check passes, GANTRY_CRIU]'}`,
+    `joins the namespaces of another again${works ? '' : ' [needs a criu whose check passes, GANTRY_CRIU]'}`,
     async () => {
       run(criu, 'delete', '--force', id);
-      const holder = spawn('unshare', ['-n', 'sh', '-c', 'echo there; exec cat'], { stdio: ['pipe', 'pipe', 'ignore'] });
+      const holder = spawn('unshare', ['-n', '-i', '-u', 'sh', '-c', 'echo there; exec cat'], { stdio: ['pipe', 'pipe', 'ignore'] });
       try {
         await new Promise((resolve) => holder.stdout.once('data', resolve));
-        const path = `/proc/${holder.pid}/ns/net`;
+        const files = { network: 'net', ipc: 'ipc', uts: 'uts' };
+        const path = (type: string) => `/proc/${holder.pid}/ns/${files[type as keyof typeof files]}`;
         const spec = JSON.parse(readFileSync(join(box.bundle, 'config.json'), 'utf8')) as Spec;
-        spec.linux!.namespaces = spec.linux!.namespaces!.map((n) => (n.type === 'network' ? { ...n, path } : n));
+        spec.linux!.namespaces = spec.linux!.namespaces!.map((n) => (n.type in files ? { ...n, path: path(n.type) } : n));
+        delete spec.hostname;
         writeFileSync(join(box.bundle, 'config.json'), JSON.stringify(spec));
         for (const verb of [['run', '-d'], ['checkpoint'], ['restore', '-d']])
           expect([verb, run(criu, ...verb, id).status]).toEqual([verb, 0]);
-        expect(run(criu, 'exec', id, 'readlink', '/proc/1/ns/net').stdout.trim()).toBe(readlinkSync(path));
+        for (const [type, file] of Object.entries(files))
+          expect(run(criu, 'exec', id, 'readlink', `/proc/1/ns/${file}`).stdout.trim()).toBe(readlinkSync(path(type)));
       } finally {
         holder.kill('SIGKILL');
       }

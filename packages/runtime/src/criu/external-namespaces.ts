@@ -8,6 +8,9 @@ const keys: Readonly<Record<string, readonly [kind: string, key: string]>> = {
   pid: ['pid', 'extRootPidNS'],
 };
 
+/** Namespaces whose content criu writes with the rest; what is restored joins the one that config.json names instead of that content's copy. */
+const copied: Readonly<Record<string, string>> = { ipc: 'ipc', uts: 'uts' };
+
 interface Joined {
   readonly kind: string;
   readonly key: string;
@@ -17,11 +20,19 @@ interface Joined {
 /** Those that config.json joins by path; notImplemented for a kind that criu cannot leave out. */
 export function joinedNamespaces(spec: Spec): Joined[] {
   return (spec.linux?.namespaces ?? []).flatMap(({ type, path }) => {
-    if (!path) return [];
+    if (!path || Object.hasOwn(copied, type)) return [];
     const [kind, key] = keys[type] ?? [];
     if (kind === undefined || key === undefined)
       throw notImplemented(`checkpoint and restore of a container that joins a namespace by path (${type}) are not supported`);
     return [{ kind, key, path }];
+  });
+}
+
+/** For a restore: kinds and paths of what criu shall enter itself. */
+export function enteredNamespaces(spec: Spec): (readonly [kind: string, path: string])[] {
+  return (spec.linux?.namespaces ?? []).flatMap(({ type, path }) => {
+    const kind = copied[type];
+    return path && kind !== undefined ? [[kind, path] as const] : [];
   });
 }
 

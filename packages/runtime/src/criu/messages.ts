@@ -31,6 +31,7 @@ const numbers = {
   manageCgroupsMode: 34,
   external: 37,
   emptyNs: 38,
+  joinNs: 39,
   freezeCgroup: 44,
   tcpSkipInFlight: 46,
   lazyPages: 48,

@@ -6,7 +6,7 @@ import type { Spec } from '@gantry/oci';
 import type { CgroupPlan } from '../../cgroup/contract';
 import { externalMounts, resolveInside, type ExternalMount } from '../../criu/external-mounts';
 import type { CriuOptions } from '../../criu/messages';
-import { withNamespaces } from '../../criu/external-namespaces';
+import { enteredNamespaces, withNamespaces } from '../../criu/external-namespaces';
 import { CriuSession, IMAGES_FD, MORE_FD, WORK_FD } from '../../criu/session';
 import { parseFlags, positional, type Flags, type Values } from '../arguments';
 import type { Context, Verb } from '../context';
@@ -107,9 +107,13 @@ async function restoreInto(
     const criu = await session.pid();
     enter(cgroup, criu);
     let first = 0;
-    const answer = await session.request('restore', restoreOptions(root, mounts, criu, images, values, keys), (script, pid) => {
-      if (script === 'setup-namespaces' || script === 'post-restore') first ||= pid;
-    });
+    const answer = await session.request(
+      'restore',
+      { ...restoreOptions(root, mounts, criu, images, values, keys), joinNs: enteredNamespaces(spec) },
+      (script, pid) => {
+        if (script === 'setup-namespaces' || script === 'post-restore') first ||= pid;
+      },
+    );
     if (!answer.pid && !first) throw failedPrecondition('criu told no process');
     return answer.pid || first;
   } finally {
