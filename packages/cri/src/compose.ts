@@ -1,4 +1,4 @@
-import { ImageServiceService, RuntimeServiceService } from '@gantry/api/runtime/v1/api';
+import { ImageServiceService } from '@gantry/api/runtime/v1/api';
 import { newContext } from '@gantry/rpc';
 import { StreamingServer } from '@gantry/streaming';
 import type { Running, ServiceContext } from '@gantry/service';
@@ -6,6 +6,7 @@ import { completed } from './completed';
 import type { CriConfig } from './config';
 import { containerHandlers } from './containers/handlers';
 import { KnownContainers, watched } from './containers/known';
+import { runtimeService } from './containers/rows';
 import { EventHub } from './events/hub';
 import { watchEnds } from './events/watch';
 import { imageHandlers } from './images/handlers';
@@ -43,7 +44,7 @@ export function compose(service: ServiceContext<CriConfig>): Running<CriConfig> 
     ...statsHandlers(needs),
     ...streamHandlers(needs, streams),
   };
-  server.addService(RuntimeServiceService, completed(RuntimeServiceService, config.namespace, runtime), {
+  server.addService(runtimeService, completed(runtimeService, config.namespace, runtime), {
     longCalls: ['execSync', 'stopContainer', 'checkpointContainer'],
   });
   server.addService(ImageServiceService, completed(ImageServiceService, config.namespace, imageHandlers(services)));

@@ -11,6 +11,7 @@ import { execSync } from './exec-sync';
 import { findContainer, requireContainer } from './find';
 import type { Contained } from './record';
 import { removeContainer } from './remove';
+import { rowOf, writtenList } from './rows';
 import { recordedState, settled, stateOf, taskOf } from './settle';
 import { startContainer } from './start';
 import { itemOf, statusOf } from './status';
@@ -24,10 +25,9 @@ export const PER_MESSAGE = 100;
 
 /** What kubelet does with containers. */
 export function containerHandlers(needs: Needs): Partial<Runtime> {
-  const list: Runtime['listContainers'] = async (ctx, { filter }) => {
+  const inState = async (ctx: CallContext, filter: ContainerFilter | undefined) => {
     const found = await matching(needs, ctx, filter);
-    const items = found.map(({ container, state }) => itemOf(container, state));
-    return { containers: filter?.state === undefined ? items : items.filter(({ state }) => state === filter.state?.state) };
+    return filter?.state === undefined ? found : found.filter(({ state }) => state === filter.state?.state);
   };
   return {
     createContainer: async (ctx, request) => ({ containerId: await createContainer(needs, ctx, request) }),
@@ -45,9 +45,10 @@ export function containerHandlers(needs: Needs): Partial<Runtime> {
       if (container !== undefined) await removeContainer(needs, ctx, container);
       return {};
     },
-    listContainers: list,
-    async streamContainers(ctx, request, send) {
-      const { containers } = await list(ctx, request);
+    listContainers: async (ctx, { filter }) =>
+      writtenList((await inState(ctx, filter)).map(({ container, state }) => rowOf(container, state))),
+    async streamContainers(ctx, { filter }, send) {
+      const containers = (await inState(ctx, filter)).map(({ container, state }) => itemOf(container, state));
       for (let at = 0; at < containers.length; at += PER_MESSAGE) await send({ containers: containers.slice(at, at + PER_MESSAGE) });
     },
     async containerStatus(ctx, { containerId, verbose }) {
