@@ -1,19 +1,21 @@
 import { wallMicros } from '@gantry/api';
 import type { Any } from '@gantry/api/google/protobuf/any';
 import type { ContainerStats, CpuUsage, MemoryUsage } from '@gantry/api/runtime/v1/api';
-import { type CallContext, ignore } from '@gantry/rpc';
+import type { CallContext } from '@gantry/rpc';
 import type { Contained } from '../containers/record';
 import type { Needs } from '../sandboxes/needs';
 import { countOf } from './cgroup';
+import type { LayerSizes } from './layers';
 
 /** So many tasks are asked for by their ids: each filter is put to each task. */
 const NAMED = 8;
 
-/** What these containers use, asked for at once; those that do not run are left out. */
+/** What these containers use, asked for at once; those that do not run are left out. `layers`: how the size of their files is known. */
 export async function containersStats(
   { services }: Pick<Needs, 'services'>,
   ctx: CallContext,
   containers: readonly Contained[],
+  layers: Pick<LayerSizes, 'recent'>['recent'],
 ): Promise<StatsOf[]> {
   if (containers.length === 0) return [];
   const filters = containers.length > NAMED ? [] : containers.map(({ id }) => `id==${id}`);
@@ -24,15 +26,18 @@ export async function containersStats(
     containers.map(async (container) => {
       const { id, config, facts, record } = container;
       const count = used.get(id);
-      const layer = await services.snapshots
-        .usage(ctx, { snapshotter: record.snapshotter, key: record.snapshotKey })
-        .catch(ignore('notFound'));
+      const layer = await layers(ctx, id, record);
       if (count === undefined || layer === undefined) return undefined;
       const timestamp = BigInt(wallMicros()) * 1000n;
       const stats: ContainerStats = {
         attributes: { id, metadata: config.metadata, labels: config.labels, annotations: config.annotations },
         ...usageOf(count, timestamp, config.linux?.resources?.memoryLimitInBytes ?? 0n),
-        writableLayer: { timestamp, fsId: { mountpoint }, usedBytes: { value: layer.size }, inodesUsed: { value: layer.inodes } },
+        writableLayer: {
+          timestamp: layer.timestamp,
+          fsId: { mountpoint },
+          usedBytes: { value: layer.size },
+          inodesUsed: { value: layer.inodes },
+        },
         swap: undefined,
         io: undefined,
       };

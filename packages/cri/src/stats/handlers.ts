@@ -17,6 +17,7 @@ import type { Pod } from '../sandboxes/pod';
 import { stateOf } from '../sandboxes/status';
 import { containersStats, type StatsOf } from './container';
 import { filesystemOf } from './metrics/filesystem';
+import { LayerSizes } from './layers';
 import { measure } from './metrics/measured';
 import { descriptors, metricsOf } from './metrics/metrics';
 import { podInterfaces, podStats } from './pod';
@@ -25,12 +26,17 @@ type Runtime = Handlers<typeof RuntimeServiceService>;
 
 /** What pods and containers use now. One that ends meanwhile is left out; none fails the others. */
 export function statsHandlers(needs: Needs): Partial<Runtime> {
+  const layers = new LayerSizes(needs.services.snapshots);
+  const counted: LayerSizes['count'] = (...of) => layers.count(...of);
+  const recent: LayerSizes['recent'] = (...of) => layers.recent(...of);
   const running = async (ctx: CallContext, filter: Parameters<typeof matching>[2]): Promise<StatsOf[]> => {
     const found = (await matching(needs, ctx, filter)).filter(({ state }) => state === ContainerState.CONTAINER_RUNNING);
+    layers.sweep();
     return containersStats(
       needs,
       ctx,
       found.map(({ container }) => container),
+      recent,
     );
   };
   const ofContainers = async (ctx: CallContext, filter: Parameters<typeof matching>[2]): Promise<ContainerStats[]> =>
@@ -44,6 +50,7 @@ export function statsHandlers(needs: Needs): Partial<Runtime> {
       needs,
       ctx,
       found.map(({ container }) => container),
+      counted,
     );
     return podStats(
       pod,
@@ -81,7 +88,7 @@ export function statsHandlers(needs: Needs): Partial<Runtime> {
   };
   return {
     async containerStats(ctx, { containerId }) {
-      const [found] = await containersStats(needs, ctx, [await requireContainer(needs, ctx, containerId)]);
+      const [found] = await containersStats(needs, ctx, [await requireContainer(needs, ctx, containerId)], counted);
       if (found === undefined) throw unknown(`container "${containerId}" does not run: it has no stats`);
       return { stats: found.stats };
     },
