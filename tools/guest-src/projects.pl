@@ -4,7 +4,7 @@ my ($dir, $id, $limit) = @ARGV;
 sysopen(my $d, $dir, O_RDONLY) or die "$dir: $!\n";
 sub quotactl { my ($command, $project, $data) = @_; syscall(443, fileno($d), ($command << 8) | 2, $project, $data) == 0 } # quotactl_fd, PRJQUOTA
 if (defined $limit) {
-  quotactl(0x800008, $id, pack('Q8 L2', $limit, $limit, (0) x 6, 1, 0)) or die "set: $!\n"; # Q_SETQUOTA
+  quotactl(0x800008, $id + 0, pack('Q8 L2', $limit, $limit, (0) x 6, 1, 0)) or die "set: $!\n"; # Q_SETQUOTA
   exit;
 }
 for (my $next = 1; ; $next++) {

@@ -28,7 +28,7 @@ sizes() { # NAME of the file system
   docker run -d --name sized --storage-opt size=20M -v small:/v busybox sleep 100000 >/dev/null
   check "$1: inspect of a container" is "$(docker inspect -f '{{json .HostConfig.StorageOpt}}' sized)" '{"size":"20M"}'
   check "$1: exec, too" full "$(docker exec sized $(zeros /f 40) 2>&1)"
-  check "$1: rm, rename and whiteouts in a bounded root" docker exec sized sh -c 'rm /f && mkdir /d && echo x > /d/a && mv /d/a /d/b && rm /bin/vi && rm -r /var/www'
+  check "$1: rm, rename and whiteouts in a bounded root" docker exec sized sh -c 'rm -f /f && mkdir /d && echo x > /d/a && mv /d/a /d/b && rm /bin/wget && rm -r /var/www'
 
   seen=$(limited)
   restart_all
