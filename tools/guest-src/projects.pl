@@ -2,7 +2,7 @@
 use strict; use Fcntl;
 my ($dir, $id, $limit) = @ARGV;
 sysopen(my $d, $dir, O_RDONLY) or die "$dir: $!\n";
-sub quotactl { my ($command, $project, $data) = @_; syscall(443, fileno($d), ($command << 8) | 2, $project, $data) == 0 } # quotactl_fd, PRJQUOTA
+sub quotactl { syscall(443, fileno($d), ($_[0] << 8) | 2, $_[1], $_[2]) == 0 } # quotactl_fd, PRJQUOTA: COMMAND PROJECT DATA, which the kernel writes
 if (defined $limit) {
   quotactl(0x800008, $id + 0, pack('Q8 L2', $limit, $limit, (0) x 6, 1, 0)) or die "set: $!\n"; # Q_SETQUOTA
   exit;
