@@ -152,7 +152,8 @@ export async function startEngine(kind: EngineKind = 'gantry', options: EngineOp
     },
     async reboot() {
       await engine.halt();
-      for (const pid of [...findProcesses((cmdline) => cmdline.includes(folder)), ...inside(folder), ...holders(run)]) kill(pid);
+      for (const pid of [...findProcesses((cmdline) => cmdline.includes(folder)), ...inside(folder), ...monitors(folder), ...holders(run)])
+        kill(pid);
       await until('all processes to be gone', () => inside(folder).length === 0);
       await unmountBelow(folder);
       for (const name of readdirSync(run)) rmSync(join(run, name), { recursive: true });
@@ -166,7 +167,7 @@ export async function startEngine(kind: EngineKind = 'gantry', options: EngineOp
         }
         await engine.halt();
       } finally {
-        for (const pid of [...findProcesses((cmdline) => cmdline.includes(folder)), ...holders(run)]) kill(pid);
+        for (const pid of [...findProcesses((cmdline) => cmdline.includes(folder)), ...monitors(folder), ...holders(run)]) kill(pid);
         await unmountBelow(folder);
         await command('ip', ['netns', 'del', netns]);
         if (kind === 'dockerd') for (const group of dockerGroups()) if (!foreignGroups.includes(group)) removeGroup(group);
@@ -225,6 +226,17 @@ function inside(folder: string): number[] {
       return isInside && readFileSync(`/proc/${pid}/mountinfo`, 'utf8').includes(folder) ? [Number(pid)] : [];
     } catch {
       return [];
+    }
+  });
+}
+
+/** Monitors, which are known by the files that they hold: those of plugins are left where a test failed, and everywhere by a reboot. */
+function monitors(folder: string): number[] {
+  return findProcesses((cmdline) => cmdline.includes('gantry-native')).filter((pid) => {
+    try {
+      return readdirSync(`/proc/${pid}/fd`).some((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`).startsWith(`${folder}/`));
+    } catch {
+      return false;
     }
   });
 }
