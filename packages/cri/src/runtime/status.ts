@@ -18,8 +18,11 @@ export interface StatusNeeds {
   readonly podCidr: string;
 }
 
-/** Milliseconds after which a service that does not answer is said to be not ready: kubelet asks again. */
-const PATIENCE_MS = 5000;
+/**
+ * Milliseconds after which a service that does not answer is said to be not ready: less than the 30 s after which kubelet gives the runtime up, but
+ * enough for a machine that starts all its pods at once, which is busy and not broken.
+ */
+const PATIENCE_MS = 20_000;
 
 /** Whether pods can be run now: what they need is asked, not assumed. */
 export async function runtimeStatus(needs: StatusNeeds, ctx: CallContext, verbose: boolean): Promise<StatusResponse> {
