@@ -111,6 +111,27 @@ describeEngine('networks and published ports', (suite) => {
     await ok('network', 'rm', 'aaa', 'ccc');
   });
 
+  test("a container has the lowest address that is free: its own again when it starts again, a removed one's in its place", async () => {
+    await ok('network', 'create', '--subnet', '10.98.0.0/24', 'net4');
+    const addressOf = (name: string) => ok('inspect', '-f', '{{.NetworkSettings.Networks.net4.IPAddress}}', name);
+    const start = (name: string) => ok('run', '-d', '--init', '--network', 'net4', '--name', name, ...serve);
+    for (const name of ['one', 'two', 'three']) await start(name);
+    await ok('restart', 'two');
+    await ok('rm', '-f', 'one');
+    await start('four');
+    await start('five');
+    expect(await Promise.all(['two', 'three', 'four', 'five'].map(addressOf))).toEqual([
+      '10.98.0.3',
+      '10.98.0.4',
+      '10.98.0.2',
+      '10.98.0.5',
+    ]);
+    // Who knew the one before reaches the one that is there now.
+    expect(await getFromContainer(suite.engine, 'five', '10.98.0.2', 80)).toBe('hello from gantry\n');
+    await ok('rm', '-f', 'two', 'three', 'four', 'five');
+    await ok('network', 'rm', 'net4');
+  });
+
   test('a name that nobody knows is told so, also when the host has no way to its name servers', async () => {
     await ok('network', 'create', 'asking');
     const lost = await docker(['run', '--rm', '--network', 'asking', 'busybox', 'nslookup', 'nobody.example']);

@@ -1,4 +1,5 @@
 import { createSocket } from 'node:dgram';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { readQuery, writeAnswer } from './dns/message';
 import { eventually, runProgram } from './testing/host';
 import { connectRequest, context, createRequest } from './testing/service';
@@ -69,6 +70,20 @@ asRoot('networks on a real kernel', () => {
     await ping(a, second.ipAddress);
     serve(outside, 7000, '$SOCAT_PEERADDR');
     await eventually(async () => expect(await ask(a, '192.0.2.9', 7000)).toBe('192.0.2.1'));
+  });
+
+  it('takes an address from who had it before the next one has it, though its namespace lives on', async () => {
+    const [former, next, watcher] = [await world.host.sandbox(), await world.host.sandbox(), await world.host.sandbox()];
+    const first = await join(former, { sandboxId: 'former' });
+    await join(watcher, { containerName: 'watcher' });
+    await ping(watcher, first.ipAddress);
+    await world.service.client.releaseSandbox(context(), { sandboxId: 'former' });
+    await sleep(50); // in a shorter while it would have passed the address over
+    const mac = '02:00:00:00:00:0d';
+    expect(await join(next, { containerName: 'next', macAddress: mac })).toMatchObject({ ipAddress: first.ipAddress, macAddress: mac });
+    expect(await former.run('ip', '-br', 'link')).not.toContain('eth0');
+    await eventually(async () => expect(await watcher.run('ip', 'neigh', 'show', first.ipAddress)).toContain(mac));
+    await ping(watcher, first.ipAddress);
   });
 
   it('publishes a port to the host, to loopback, to the outside and to the neighbours', async () => {

@@ -134,27 +134,72 @@ describe('default address pools', () => {
 });
 
 describe('address leases', () => {
-  it('go round and never give an address twice', () => {
+  it('go round and never give an address twice, where one is to rest', () => {
     const leases = new AddressLeases(cidr('10.0.0.0/29'), undefined, [address('10.0.0.1')]);
-    const all = Array.from({ length: 5 }, () => known(leases.take()));
+    const all = Array.from({ length: 5 }, () => known(leases.take('next')));
     expect(all.map(formatAddress)).toEqual(['10.0.0.2', '10.0.0.3', '10.0.0.4', '10.0.0.5', '10.0.0.6']);
-    expect(leases.take()).toBeUndefined();
+    expect(leases.take('next')).toBeUndefined();
     leases.release(known(all[0]));
     leases.release(known(all[3]));
-    expect(formatAddress(known(leases.take()))).toBe('10.0.0.2');
-    expect(formatAddress(known(leases.take()))).toBe('10.0.0.5');
+    expect(formatAddress(known(leases.take('next')))).toBe('10.0.0.2');
+    expect(formatAddress(known(leases.take('next')))).toBe('10.0.0.5');
   });
 
-  it('do not give the address that was released last', () => {
+  it('do not give the address that was released last, where one is to rest', () => {
     const leases = new AddressLeases(cidr('10.0.0.0/24'), undefined, []);
-    const one = known(leases.take());
+    const one = known(leases.take('next'));
     leases.release(one);
-    expect(leases.take()).not.toEqual(one);
+    expect(leases.take('next')).not.toEqual(one);
+  });
+
+  describe('by the lowest that is free', () => {
+    let now = 0;
+    const small = (): AddressLeases => new AddressLeases(cidr('10.0.0.0/29'), undefined, [address('10.0.0.1')], () => now);
+    const takes = (leases: AddressLeases, holder?: string): string => formatAddress(known(leases.take('lowest', holder)));
+
+    it('give what was released a while ago, and not a moment ago', () => {
+      const leases = small();
+      const [one, two] = [takes(leases), takes(leases)];
+      expect([one, two, takes(leases)]).toEqual(['10.0.0.2', '10.0.0.3', '10.0.0.4']);
+      leases.release(address(two));
+      now += 10;
+      expect(takes(leases)).toBe('10.0.0.5');
+      leases.release(address(one));
+      now += 20;
+      expect(takes(leases)).toBe('10.0.0.3');
+      now += 10;
+      expect(takes(leases)).toBe('10.0.0.2');
+    });
+
+    it('give it back at once to who had it', () => {
+      const leases = small();
+      takes(leases, 'a');
+      leases.release(address('10.0.0.2'), 'a');
+      expect([takes(leases, 'b'), takes(leases, 'a')]).toEqual(['10.0.0.3', '10.0.0.2']);
+    });
+
+    it('give the one that was released first where all are resting, and none where none is free', () => {
+      const leases = small();
+      const all = Array.from({ length: 5 }, () => takes(leases));
+      expect(leases.take('lowest')).toBeUndefined();
+      for (const text of ['10.0.0.5', '10.0.0.3']) leases.release(address(text));
+      expect([takes(leases), takes(leases)]).toEqual(['10.0.0.5', '10.0.0.3']);
+      expect(leases.take('lowest')).toBeUndefined();
+      expect(all).toHaveLength(5);
+    });
+
+    it('stay within the range, whatever was asked for outside of it', () => {
+      const leases = new AddressLeases(cidr('10.0.0.0/24'), cidr('10.0.0.128/31'), [], () => now);
+      leases.takeExactly(address('10.0.0.9'));
+      leases.release(address('10.0.0.9'));
+      expect([takes(leases), takes(leases)]).toEqual(['10.0.0.128', '10.0.0.129']);
+      expect(leases.take('lowest')).toBeUndefined();
+    });
   });
 
   it('stay within the range, but grant any wish in the subnet', () => {
     const leases = new AddressLeases(cidr('10.0.0.0/24'), cidr('10.0.0.128/30'), [address('10.0.0.1')]);
-    expect(formatAddress(known(leases.take()))).toBe('10.0.0.128');
+    expect(formatAddress(known(leases.take('next')))).toBe('10.0.0.128');
     expect(['10.0.0.9', '10.0.0.9', '10.0.0.1', '10.0.1.1', '10.0.0.255'].map((text) => leases.takeExactly(address(text)))).toEqual([
       'taken',
       'in use',
@@ -166,14 +211,17 @@ describe('address leases', () => {
 
   it("leave out the routers' anycast address of IPv6, and nothing at the end", () => {
     const leases = new AddressLeases(cidr('fd00::/126'), undefined, [address('fd00::1')]);
-    expect([leases.take(), leases.take()].map((one) => formatAddress(known(one)))).toEqual(['fd00::2', 'fd00::3']);
-    expect(leases.take()).toBeUndefined();
+    expect([leases.take('next'), leases.take('next')].map((one) => formatAddress(known(one)))).toEqual(['fd00::2', 'fd00::3']);
+    expect(leases.take('next')).toBeUndefined();
     expect([leases.takeExactly(address('fd00::')), leases.takeExactly(address('10.0.0.1'))]).toEqual(['outside', 'outside']);
   });
 
   it('end also in a subnet of more addresses than anybody counts', () => {
     const leases = new AddressLeases(cidr('fd00::/64'), undefined, []);
     leases.restore(address('fd00::ffff:ffff:ffff:fffe'));
-    expect([leases.take(), leases.take()].map((one) => formatAddress(known(one)))).toEqual(['fd00::ffff:ffff:ffff:ffff', 'fd00::1']);
+    expect([leases.take('next'), leases.take('next')].map((one) => formatAddress(known(one)))).toEqual([
+      'fd00::ffff:ffff:ffff:ffff',
+      'fd00::1',
+    ]);
   });
 });

@@ -1,3 +1,4 @@
+import type { Order } from '../address/leases';
 import type { Namespace } from '../kernel/kernel';
 import type { PortChange } from '../ports/changes';
 import type { PortWish, PublishedPort } from '../ports/port';
@@ -43,6 +44,8 @@ export interface EndpointWish {
   readonly ipAddress: string;
   /** Empty: any, if the network has IPv6. */
   readonly ipv6Address: string;
+  /** How an address is chosen. */
+  readonly order: Order;
   /** Further addresses, of the link alone. */
   readonly linkLocalIps: readonly string[];
   /** False: the sandbox has IPv6 turned off, whatever the network has. */

@@ -1,4 +1,5 @@
 import type { Family } from '../address/cidr';
+import type { Order } from '../address/leases';
 import type { NetworkWish } from '../drivers/driver';
 import type { EndpointRecord, NetworkRecord, PoolRecord } from '../store/record';
 
@@ -15,7 +16,14 @@ export interface AddressWish {
   readonly address: string;
   /** Empty: none yet. */
   readonly mac: string;
+  /** How one is chosen where any will do; IPAM drivers of plugins have a way of their own. */
+  readonly order: Order;
+  /** May have at once what it gave back. */
+  readonly sandboxId: string;
 }
+
+/** Whose address is given back; of one that came to no endpoint there is no sandbox. */
+export type Released = Pick<EndpointRecord, 'address'> & Partial<Pick<EndpointRecord, 'sandboxId'>>;
 
 /** An address with the prefix of its subnet. */
 export interface Lease {
@@ -42,7 +50,7 @@ export interface Ipam {
   /** Occupies again what the record says. */
   restore(network: NetworkRecord, endpoint: Pick<EndpointRecord, 'address'>): Promise<void>;
   /** Never throws. */
-  release(network: NetworkRecord, endpoint: Pick<EndpointRecord, 'address'>): void;
+  release(network: NetworkRecord, endpoint: Released): void;
 }
 
 /** A network, or one that did not come to be. */

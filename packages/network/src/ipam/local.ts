@@ -3,7 +3,17 @@ import { type Address, type Cidr, contains, type Family, formatAddress, parseAdd
 import { AddressLeases } from '../address/leases';
 import type { NetworkWish } from '../drivers/driver';
 import type { EndpointRecord, NetworkRecord, PoolRecord } from '../store/record';
-import { type AddressWish, DEFAULT_IPAM, familyOf, type Ipam, type Lease, type PoolHolder, type PoolNeeds, poolsOfNetwork } from './ipam';
+import {
+  type AddressWish,
+  DEFAULT_IPAM,
+  familyOf,
+  type Ipam,
+  type Lease,
+  type PoolHolder,
+  type PoolNeeds,
+  poolsOfNetwork,
+  type Released,
+} from './ipam';
 import { arePoolsUsedUp, choosePools, type Surroundings } from './subnet';
 
 /** Our own: subnets that keep clear of the host's and of each other, addresses out of a book in memory that the store's records fill. */
@@ -32,8 +42,10 @@ export class LocalIpam implements Ipam {
     return Promise.resolve();
   }
 
-  take(network: NetworkRecord, { address, family }: AddressWish): Promise<Lease> {
-    return Promise.resolve().then(() => (address === '' ? this.#any(network, family) : this.#exactly(network, address, family)));
+  take(network: NetworkRecord, wish: AddressWish): Promise<Lease> {
+    return Promise.resolve().then(() =>
+      wish.address === '' ? this.#any(network, wish) : this.#exactly(network, wish.address, wish.family),
+    );
   }
 
   restore(network: NetworkRecord, endpoint: Pick<EndpointRecord, 'address'>): Promise<void> {
@@ -42,16 +54,16 @@ export class LocalIpam implements Ipam {
     return Promise.resolve();
   }
 
-  release(network: NetworkRecord, endpoint: Pick<EndpointRecord, 'address'>): void {
+  release(network: NetworkRecord, endpoint: Released): void {
     const address = parseAddress(endpoint.address);
-    if (address !== undefined) this.#find(network, address)?.leases.release(address);
+    if (address !== undefined) this.#find(network, address)?.leases.release(address, endpoint.sandboxId);
   }
 
-  #any(network: NetworkRecord, family: Family): Lease {
+  #any(network: NetworkRecord, { family, order, sandboxId }: AddressWish): Lease {
     const pools = poolsOfNetwork(network);
     for (const [at, leases] of this.#leasesOf(network).entries()) {
       const pool = pools[at];
-      const address = pool === undefined || familyOf(pool) !== family ? undefined : leases?.take();
+      const address = pool === undefined || familyOf(pool) !== family ? undefined : leases?.take(order, sandboxId);
       if (address !== undefined) return { address: formatAddress(address), prefix: prefixOf(pool) };
     }
     const subnets = pools.filter((pool) => familyOf(pool) === family).map(({ subnet }) => subnet);

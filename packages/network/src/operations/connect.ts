@@ -128,6 +128,7 @@ async function make(parts: Parts, network: NetworkRecord, request: Connect, name
     id,
     name: request.containerName,
     takesIpv6,
+    order: request.owner === '' ? ('lowest' as const) : ('next' as const), // as docker has it; a pod's Services may lead to it a while longer
     ports: mayCarry ? request.ports : [],
     interfaces: new Set(siblings.map((endpoint) => endpoint.interface)),
   };

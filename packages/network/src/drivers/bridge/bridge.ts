@@ -27,7 +27,7 @@ import {
   randomMac,
   wishedMac,
 } from '../endpoint/addresses';
-import { advertisingOf } from '../endpoint/advertise';
+import { advertisingOf, USUAL_ADVERTISING } from '../endpoint/advertise';
 import { interfaceName, interfaceSysctls, sysctlFile } from '../endpoint/options';
 import type { BridgeDevices } from './device';
 import { DEFAULT_GATEWAY, readBridgeOptions } from './options';
@@ -56,6 +56,8 @@ export class BridgeDriver implements NetworkDriver {
   readonly traits = { namespace: 'connected', manifold: true, resolver: true } as const;
   /** Interface index of a network's bridge; a stale one shows as ENODEV when it is used. */
   readonly #bridges = new Map<string, number>();
+  /** Who had an address last: its interface may still be dying with its namespace, and neighbours know its MAC address. */
+  readonly #former = new Map<string, Pick<EndpointRecord, 'id' | 'mac'>>();
 
   constructor(private readonly parts: BridgeParts) {}
 
@@ -123,7 +125,7 @@ export class BridgeDriver implements NetworkDriver {
     try {
       return {
         interface: name,
-        hostInterface: `veth${wish.id.slice(0, 11)}`,
+        hostInterface: interfaceOf(wish),
         mac: mac ?? chosenMac(given.address),
         ...given,
         ...(linkLocal.length === 0 ? {} : { linkLocal: linkLocal.map(formatCidr) }),
@@ -138,8 +140,10 @@ export class BridgeDriver implements NetworkDriver {
     }
   }
 
-  release(network: NetworkRecord, endpoint: Pick<EndpointRecord, 'id' | 'address' | 'ipv6'>): void {
+  release(network: NetworkRecord, endpoint: Pick<EndpointRecord, 'id' | 'sandboxId' | 'mac' | 'address' | 'ipv6'>): void {
     this.parts.publisher.release(endpoint.id);
+    const { id, mac } = endpoint;
+    for (const address of addressesOf(endpoint)) this.#former.set(address, { id, mac });
     giveBack(this.#ipam(network), network, endpoint);
   }
 
@@ -203,6 +207,7 @@ export class BridgeDriver implements NetworkDriver {
   }
 
   async #plug(network: NetworkRecord, endpoint: EndpointRecord, namespace: Namespace): Promise<void> {
+    const moved = await this.#takeOver(endpoint);
     const options = readBridgeOptions(network.options);
     const plugInto = (bridgeIndex: number): Promise<void> =>
       plug(this.parts.kernel, this.parts.route, namespace, {
@@ -213,7 +218,7 @@ export class BridgeDriver implements NetworkDriver {
         gateways: gatewaysOf(endpoint),
         bridgeIndex,
         mtu: options.mtu,
-        advertising: advertisingOf(network.options),
+        advertising: advertisingOf(network.options) ?? (moved ? USUAL_ADVERTISING : undefined),
         isolated: !options.interContainer,
         sysctls: (endpoint.sysctls ?? []).map((text) => sysctlFile(text, endpoint.interface)),
       });
@@ -224,6 +229,15 @@ export class BridgeDriver implements NetworkDriver {
       await this.ensure(network); // somebody deleted the bridge: it is made again
       await plugInto(this.#bridges.get(network.id) ?? 0);
     }
+  }
+
+  /** Nobody but the new holder answers for an address from now on. Answers whether neighbours may know another MAC address of it. */
+  async #takeOver(endpoint: EndpointRecord): Promise<boolean> {
+    const all = addressesOf(endpoint);
+    const former = all.flatMap((address) => this.#former.get(address) ?? []);
+    for (const address of all) this.#former.delete(address);
+    for (const name of new Set(former.map(interfaceOf))) await this.parts.devices.remove(name);
+    return former.some(({ mac }) => mac !== endpoint.mac);
   }
 
   /** An internal network is cut off from the host's outside: dockerd publishes nothing there either. */
@@ -254,6 +268,8 @@ export class BridgeDriver implements NetworkDriver {
     return this.parts.ipam(ipamDriver);
   }
 }
+
+const interfaceOf = ({ id }: Pick<EndpointRecord, 'id'>): string => `veth${id.slice(0, 11)}`;
 
 /** Who routes for sandboxes: whom an auxiliary address of docker's name says, or the bridge itself. */
 const routerOf = (pool: NetworkRecord['pool']): string =>

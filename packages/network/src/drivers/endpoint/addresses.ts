@@ -30,7 +30,8 @@ export async function lease(
   network: NetworkRecord,
   wish: EndpointWish,
 ): Promise<readonly [ipv4: Lease | undefined, ipv6: Lease | undefined]> {
-  const take = (family: Family, address: string): Promise<Lease> => ipam.take(network, { family, address, mac: wish.macAddress });
+  const { macAddress: mac, order, sandboxId } = wish;
+  const take = (family: Family, address: string): Promise<Lease> => ipam.take(network, { family, address, mac, order, sandboxId });
   const ipv4 = network.pool === undefined ? undefined : await take(4, wish.ipAddress);
   try {
     return [ipv4, network.pool6 === undefined || !wish.takesIpv6 ? undefined : await take(6, wish.ipv6Address)];
@@ -40,8 +41,9 @@ export async function lease(
   }
 }
 
-export function giveBack(ipam: Ipam, network: NetworkRecord, endpoint: Addressed): void {
-  for (const address of addressesOf(endpoint)) ipam.release(network, { address });
+export function giveBack(ipam: Ipam, network: NetworkRecord, endpoint: Addressed & Partial<Pick<EndpointRecord, 'sandboxId'>>): void {
+  const { sandboxId } = endpoint;
+  for (const address of addressesOf(endpoint)) ipam.release(network, { address, ...(sandboxId === undefined ? {} : { sandboxId }) });
 }
 
 const LINK_LOCAL = { 4: parseCidr('169.254.0.0/16'), 6: parseCidr('fe80::/64') } as const;

@@ -16,6 +16,9 @@ export interface Advertising {
   readonly intervalMs: number;
 }
 
+/** What of the two is not said. */
+export const USUAL_ADVERTISING: Advertising = { count: MOST, intervalMs: INTERVALS.usual };
+
 type Options = Readonly<Record<string, string>>;
 
 /** Undefined where nothing is asked for. Throws dockerd's words for all that is wrong at once. */
@@ -26,7 +29,8 @@ export function advertisingOf({ [COUNT]: count, [INTERVAL]: interval }: Options)
   ];
   if (faults.length > 0) throw invalidArgument(faults.join('\n'));
   if (count === undefined && interval === undefined) return undefined;
-  return { count: count === undefined ? MOST : Number(count), intervalMs: interval === undefined ? INTERVALS.usual : Number(interval) };
+  const { count: most, intervalMs } = USUAL_ADVERTISING;
+  return { count: count === undefined ? most : Number(count), intervalMs: interval === undefined ? intervalMs : Number(interval) };
 }
 
 interface Bounds {

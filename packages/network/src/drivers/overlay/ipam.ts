@@ -28,7 +28,7 @@ export class OverlayIpam implements Ipam {
     const refused: Lease[] = [];
     try {
       for (;;) {
-        const lease = await this.#book.take(network, wish);
+        const lease = await this.#book.take(network, { ...wish, order: 'next' }); // as docker has it where several engines choose
         if (wish.address === '' && foreign.has(lease.address)) {
           refused.push(lease);
           continue;

@@ -102,7 +102,7 @@ export class OverlayDriver implements NetworkDriver {
     }
   }
 
-  release(network: NetworkRecord, endpoint: Pick<EndpointRecord, 'id' | 'address' | 'ipv6'>): void {
+  release(network: NetworkRecord, endpoint: Pick<EndpointRecord, 'id' | 'sandboxId' | 'mac' | 'address' | 'ipv6'>): void {
     this.#fresh.delete(endpoint.id);
     this.#usersOf(network).delete(endpoint.id);
     this.parts.bridge.release(network, endpoint);

@@ -66,7 +66,13 @@ export class RemoteDriver implements NetworkDriver {
       throw notImplemented(`endpoint ${wish.name}: link-local addresses on networks of plugin ${this.name} are not supported`);
     const plugin = await this.needs.plugin();
     const ipam = this.#ipam(network);
-    const lease = await ipam.take(network, { family: 4, address: wish.ipAddress, mac: wish.macAddress });
+    const lease = await ipam.take(network, {
+      family: 4,
+      address: wish.ipAddress,
+      mac: wish.macAddress,
+      order: wish.order,
+      sandboxId: wish.sandboxId,
+    });
     const ids = { NetworkID: network.id, EndpointID: wish.id };
     try {
       const made = await this.#call(plugin, 'CreateEndpoint', wire.createEndpoint(ids, wish, lease));
