@@ -6,6 +6,7 @@ import { isIP } from 'node:net';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream';
 import { after, cancelled, deadlineExceeded, forbidden, unavailable } from '@gantry/rpc';
+import { dialWords } from './dial-words';
 import { lentBody } from './lending';
 import { noProxies, Proxies } from './proxies';
 import { Agents, plainTransport, type Transport } from './transport';
@@ -105,7 +106,7 @@ export class HttpClient {
       outgoing.on('error', (error: NodeJS.ErrnoException) => {
         if ('kind' in error) reject(error);
         else if (signal?.aborted === true) reject(cancelled(`${method} ${url.host} was cancelled`, { cause: error }));
-        else reject(unavailable(`${title(method)} "${url.origin}${url.pathname}": ${reason(error, url)}`, { cause: error }));
+        else reject(unavailable(`${title(method)} "${url.origin}${url.pathname}": ${dialWords(error, url)}`, { cause: error }));
       });
       if (body === undefined || Buffer.isBuffer(body)) outgoing.end(body);
       else pipeline(body, outgoing, () => undefined);
@@ -130,18 +131,6 @@ function dialWithin(outgoing: http.ClientRequest, url: URL, ms: number): void {
 }
 
 const title = (method: string): string => method[0] + method.slice(1).toLowerCase();
-
-/** Go's words, which people know from docker: for reading only. (Of what OpenSSL found Node keeps a text alone.) */
-function reason(error: NodeJS.ErrnoException, url: URL): string {
-  if (/CERT|SELF_SIGNED|UNABLE_TO_|ERR_TLS/.test(error.code ?? '')) return `tls: failed to verify certificate: ${error.message}`;
-  const { code, syscall, address, port } = error as NodeJS.ErrnoException & { address?: string; port?: number };
-  if (code === 'ECONNREFUSED') return `dial tcp ${address ?? url.hostname}:${port ?? url.port}: connect: connection refused`;
-  if (code === 'ENOTFOUND') return `dial tcp: lookup ${url.hostname}: no such host`;
-  if (code === 'EAI_AGAIN') return `dial tcp: lookup ${url.hostname}: Temporary failure in name resolution`;
-  if (code === 'EPROTO' && /wrong version number|packet length too long/.test(error.message))
-    return 'http: server gave HTTP response to HTTPS client';
-  return syscall === undefined ? error.message : `${syscall}: ${error.message}`;
-}
 
 /** Link-local (also the clouds' metadata services) and loopback addresses: what answers there is not a registry's storage. */
 function isForbidden(host: string): boolean {

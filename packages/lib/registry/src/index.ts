@@ -1,5 +1,6 @@
 export type { CredentialSource, Credentials, TokenSource, TokenWish } from './credentials';
 export { ownCredentials } from './credentials';
+export { dialWords } from './dial-words';
 export { PIECE } from './download';
 export type { Endpoint } from './endpoints';
 export type { Patience, Request, Response } from './http';

@@ -1,5 +1,6 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import { dialWords } from '@gantry/registry';
 import { type CallContext, GantryError, invalidArgument, unavailable } from '@gantry/rpc';
 
 export interface HttpCall {
@@ -27,7 +28,7 @@ export async function call(ctx: CallContext, { method, url, headers, body }: Htt
   });
   asked.setTimeout(PATIENCE_MS, () => asked.destroy(unavailable(`no answer from ${url.host} within ${PATIENCE_MS / 1000} s`)));
   asked.once('response', answer.resolve);
-  asked.on('error', (error) => answer.reject(unavailable(`${method} ${place(url)}: ${error.message}`, { cause: error })));
+  asked.on('error', (error) => answer.reject(unavailable(`${method} ${place(url)}: ${dialWords(error, url)}`, { cause: error })));
   try {
     if (body !== undefined) for await (const chunk of body.chunks()) if (!asked.write(chunk)) await drained(asked, answer.promise);
     asked.end();
