@@ -4,8 +4,8 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ContainerState } from '@gantry/api/runtime/v1/api';
-import { connectCri, containerNamed, type CriClient, criContext as ctx, imageNamed, podNamed } from './harness/cri';
-import { command, type Engine, loadBusybox, startEngine, startRegistry, type Registry, until } from './harness';
+import { connectCri, containerNamed, type CriClient, criContext as ctx, imageNamed, podNamed, pushBox } from './harness/cri';
+import { command, type Engine, startEngine, startRegistry, type Registry, until } from './harness';
 
 const criu = process.env['GANTRY_CRIU'] ?? 'criu';
 const works = spawnSync(criu, ['check']).status === 0;
@@ -53,11 +53,7 @@ describe('checkpoints of containers of pods', () => {
       environment: { PATH: `${programs}:${process.env['PATH']}` },
     });
     registry = await startRegistry(engine);
-    image = `${registry.name}/cri/box:1`;
-    await loadBusybox(engine);
-    await engine.docker(['tag', 'busybox', image]);
-    const pushed = await engine.docker(['push', image]);
-    if (pushed.code !== 0) throw new Error(pushed.stderr);
+    image = await pushBox(engine, registry);
     cri = connectCri(`${engine.run}/cri.sock`);
     await cri.images.pullImage(ctx, { image: imageNamed(image), auth: undefined, sandboxConfig: undefined });
     pod = (await cri.runtime.runPodSandbox(ctx, { config: podOf('box'), runtimeHandler: '' })).podSandboxId;

@@ -1,6 +1,6 @@
 import { ContainerState, PodSandboxState } from '@gantry/api/runtime/v1/api';
-import { startEngine, until, loadBusybox, startRegistry, type Engine, type Registry } from './harness';
-import { connectCri, containerNamed, type CriClient, criContext as ctx, imageNamed, podNamed } from './harness/cri';
+import { startEngine, until, startRegistry, type Engine, type Registry } from './harness';
+import { connectCri, containerNamed, type CriClient, criContext as ctx, imageNamed, podNamed, pushBox } from './harness/cri';
 
 const services = ['gantry-cri', 'gantry-supervisor', 'gantry-shim', 'gantry-images', 'gantry-network'] as const;
 
@@ -13,11 +13,7 @@ describe('pods live through the death of every service', () => {
   beforeAll(async () => {
     engine = await startEngine('gantry', { separate: true, config: { network: 'cni:\n  conf-directory: /nonexistent\n' } });
     registry = await startRegistry(engine);
-    image = `${registry.name}/cri/box:1`;
-    await loadBusybox(engine);
-    await engine.docker(['tag', 'busybox', image]);
-    const pushed = await engine.docker(['push', image]);
-    if (pushed.code !== 0) throw new Error(pushed.stderr);
+    image = await pushBox(engine, registry);
     cri = connectCri(`${engine.run}/cri.sock`);
     await cri.images.pullImage(ctx, { image: imageNamed(image), auth: undefined, sandboxConfig: undefined });
   }, 120_000);

@@ -1,8 +1,8 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connectCri, containerNamed, type CriClient, criContext as ctx, imageNamed, podNamed } from './harness/cri';
-import { type Engine, loadBusybox, startEngine, startRegistry, type Registry, until } from './harness';
+import { connectCri, containerNamed, type CriClient, criContext as ctx, imageNamed, podNamed, pushBox } from './harness/cri';
+import { type Engine, startEngine, startRegistry, type Registry, until } from './harness';
 
 const plugins = existsSync('/usr/lib/cni/bridge') && existsSync('/usr/lib/cni/host-local');
 
@@ -20,17 +20,10 @@ describe('pods of two families', () => {
     cni = mkdtempSync(join(tmpdir(), 'gantry-e2e-cni-'));
     engine = await startEngine('gantry', { config: { network: `cni:\n  conf-directory: ${cni}\n`, cri: 'pod-network: pods\n' } });
     registry = await startRegistry(engine);
-    image = `${registry.name}/cri/box:1`;
-    await loadBusybox(engine);
+    image = await pushBox(engine, registry);
     const both = ['--subnet', '10.78.0.0/24', '--ipv6', '--subnet', 'fd78::/64'];
-    for (const line of [
-      ['tag', 'busybox', image],
-      ['push', image],
-      ['network', 'create', ...both, 'pods'],
-    ]) {
-      const done = await engine.docker(line);
-      if (done.code !== 0) throw new Error(done.stderr);
-    }
+    const made = await engine.docker(['network', 'create', ...both, 'pods']);
+    if (made.code !== 0) throw new Error(made.stderr);
     cri = connectCri(`${engine.run}/cri.sock`);
     await cri.images.pullImage(ctx, { image: imageNamed(image), auth: undefined, sandboxConfig: undefined });
   }, 120_000);

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ContainerState, NamespaceMode } from '@gantry/api/runtime/v1/api';
 import { startApiServer } from '@gantry/streaming/testing';
-import { type Engine, loadBusybox, type Registry, startEngine, startRegistry, until } from './harness';
-import { connectCri, containerNamed, type CriClient, criContext as ctx, imageNamed, podNamed } from './harness/cri';
+import { type Engine, type Registry, startEngine, startRegistry, until } from './harness';
+import { connectCri, containerNamed, type CriClient, criContext as ctx, imageNamed, podNamed, pushBox } from './harness/cri';
 import { type ChannelClient, openChannels, type Way, wayTo } from './harness/streams';
 
 const PORT = 10010;
@@ -43,11 +43,7 @@ describe('exec, attach and port-forward as kubelet asks for them', () => {
     });
     way = await wayTo(engine, PORT);
     registry = await startRegistry(engine);
-    image = `${registry.name}/cri/box:1`;
-    await loadBusybox(engine);
-    await engine.docker(['tag', 'busybox', image]);
-    const pushed = await engine.docker(['push', image]);
-    if (pushed.code !== 0) throw new Error(pushed.stderr);
+    image = await pushBox(engine, registry);
     cri = connectCri(`${engine.run}/cri.sock`);
     await cri.images.pullImage(ctx, { image: imageNamed(image), auth: undefined, sandboxConfig: undefined });
     pod = (await cri.runtime.runPodSandbox(ctx, { config: podNamed('streams'), runtimeHandler: '' })).podSandboxId;
