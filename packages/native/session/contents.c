@@ -79,7 +79,7 @@ static int finish(struct contents *c, struct coming *file, unsigned char *digest
 		whole.head.kind = RECEIVE_FILE;
 		whole.head.data_length = file->size;
 		whole.data = file->gathered;
-		SHA256(file->gathered, file->size, digest);
+		sha256_of(file->gathered, file->size, digest);
 		return receive_make(&c->tree, &whole);
 	}
 	struct receive_slot *slot = &c->tree.slots[file->slot];
