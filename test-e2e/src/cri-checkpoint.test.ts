@@ -7,8 +7,11 @@ import { ContainerState } from '@gantry/api/runtime/v1/api';
 import { connectCri, containerNamed, type CriClient, criContext as ctx, imageNamed, podNamed, pushBox } from './harness/cri';
 import { command, type Engine, startEngine, startRegistry, type Registry, until } from './harness';
 
-const criu = process.env['GANTRY_CRIU'] ?? 'criu';
-const works = spawnSync(criu, ['check']).status === 0;
+/** By its path, as programs of the same name come before it on the engine's PATH. */
+const criu = spawnSync('sh', ['-c', 'command -v "$0"', process.env['GANTRY_CRIU'] ?? 'criu'])
+  .stdout.toString()
+  .trim();
+const works = criu !== '' && spawnSync(criu, ['check']).status === 0;
 /** An image whose one layer is a checkpoint's archive, as an OCI layout. */
 function imageOf(name: string, archive: string, layout: string): void {
   const blobs = join(layout, 'blobs/sha256');
