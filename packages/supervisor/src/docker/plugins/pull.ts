@@ -13,7 +13,7 @@ import {
   type Reference,
   withDefaultTag,
 } from '@gantry/oci';
-import { type CallContext, conflict, GantryError, ignore, prefixed } from '@gantry/rpc';
+import { type CallContext, conflict, GantryError, ignore, isErrorOf, prefixed } from '@gantry/rpc';
 import { type Blob, readBlob } from './blobs';
 import { type PluginConfig, readConfig } from './config';
 import { install, keepImage, PLUGIN_CONFIG, underLease } from './create';
@@ -49,9 +49,11 @@ export async function pluginPrivileges(
     const request = { ref: formatReference(reference), auth, referrers: false, name: '', metadataOnly: true };
     let digest = '';
     try {
-      for await (const { target } of found(imageStore.pullArtifact(ctx, request))) digest ||= target?.digest ?? '';
+      for await (const { target } of imageStore.pullArtifact(ctx, request)) digest ||= target?.digest ?? '';
     } catch (error) {
       if (ctx.signal.aborted) throw error;
+      // A registry that is not reached has not said that.
+      if (isErrorOf(error, 'unavailable')) throw prefixed(error, 'error resolving plugin reference', 'internal');
       return undefined;
     }
     if (digest !== '') return privilegesOf((await readManifest(plugins, ctx, digest, reference)).config);
