@@ -1,3 +1,5 @@
+import { writeSum } from '@gantry/oci/tar';
+
 /** One header of a plain ustar archive; names of these archives are short. */
 export function tarHeader(name: string, size: number, options: { readonly directory?: boolean; readonly mtime?: number } = {}): Buffer {
   const header = Buffer.alloc(512);
@@ -14,17 +16,9 @@ export function tarHeader(name: string, size: number, options: { readonly direct
     header.writeUIntBE(size, 130, 6);
   }
   octal(options.mtime ?? 0, 136, 12);
-  header.fill(32, 148, 156);
   header.write(options.directory === true ? '5' : '0', 156, 1, 'latin1');
   header.write('ustar\x0000', 257, 8, 'latin1');
-  let sum = 0;
-  for (const byte of header) sum += byte;
-  header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148, 8, 'latin1');
-  return header;
+  return writeSum(header);
 }
 
-export function tarPadding(size: number): Buffer {
-  return Buffer.alloc((512 - (size % 512)) % 512);
-}
-
-export const TAR_END = Buffer.alloc(1024);
+export { TAR_END, tarPadding } from '@gantry/oci/tar';

@@ -1,8 +1,8 @@
+import { TAR_END, tarHeaders, tarPadding } from '@gantry/oci/tar';
 import { type Descriptor, mediaTypes } from '@gantry/oci';
 import type { CallContext } from '@gantry/rpc';
 import { type ContentServices, readBlob } from '../../worker/blobs';
 import type { WrittenDocuments } from '../image/documents';
-import { TAR_END, tarHeaders, tarPadding } from '../tar-writer';
 
 export interface ArchiveParts {
   readonly documents: WrittenDocuments;

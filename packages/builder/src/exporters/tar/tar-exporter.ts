@@ -1,3 +1,4 @@
+import { TAR_END, type TarHead, tarHeaders, tarPadding } from '@gantry/oci/tar';
 import type { Refs } from '../../refs/ref';
 import { during } from '../../progress/during';
 import { sendFile } from '../../session/send-file';
@@ -5,7 +6,6 @@ import type { Exporter } from '../exporter';
 import { hasBit, MODE, permissions } from '../../fsutil/mode';
 import { type ExportedFile, isDirectory } from '../local/exported-file';
 import { makeTreeExporter } from '../local/tree-exporter';
-import { TAR_END, type TarEntry, tarHeaders, tarPadding } from '../tar-writer';
 
 /** As one tar to the client. */
 export const makeTarExporter = (refs: Refs): Exporter =>
@@ -30,7 +30,7 @@ async function* tarOf(sources: readonly AsyncIterable<ExportedFile>[]): AsyncGen
   yield TAR_END;
 }
 
-function entryOf({ stat, read }: ExportedFile): TarEntry {
+function entryOf({ stat, read }: ExportedFile): TarHead {
   const { path, mode, uid, gid, size, modTime, linkname, devmajor, devminor, xattrs } = stat;
   const type = typeOf(stat, read !== undefined);
   return {
@@ -48,7 +48,7 @@ function entryOf({ stat, read }: ExportedFile): TarEntry {
   };
 }
 
-function typeOf(stat: ExportedFile['stat'], content: boolean): TarEntry['type'] {
+function typeOf(stat: ExportedFile['stat'], content: boolean): TarHead['type'] {
   if (isDirectory(stat)) return 'folder';
   if (hasBit(stat.mode, MODE.symlink)) return 'symlink';
   if (hasBit(stat.mode, MODE.pipe)) return 'fifo';

@@ -1,7 +1,8 @@
-import { padding, paxRecord, writeSum } from '@gantry/oci/tar';
+import { paxRecord, writeSum } from './tar-headers';
+import { padding } from './tar-reader';
 
-/** One entry of a tar archive. */
-export interface TarEntry {
+/** One entry of a tar archive that is written. */
+export interface TarHead {
   readonly name: string;
   readonly type: 'file' | 'hardlink' | 'symlink' | 'char' | 'block' | 'folder' | 'fifo';
   readonly mode: number;
@@ -27,14 +28,14 @@ export const TAR_END = Buffer.alloc(2 * BLOCK);
 export const tarPadding = (size: number): Buffer => Buffer.alloc(padding(size));
 
 /** The headers of an entry: what ustar cannot say is said in a pax header before. The content and its padding follow. */
-export function tarHeaders(entry: TarEntry): Buffer {
+export function tarHeaders(entry: TarHead): Buffer {
   const records = paxRecords(entry);
   if (records.length === 0) return ustar(entry, FLAGS[entry.type]);
   const pax = ustar({ name: 'PaxHeaders.0/entry', type: 'file', mode: 0o644, size: records.length }, 'x');
   return Buffer.concat([pax, records, tarPadding(records.length), ustar(entry, FLAGS[entry.type])]);
 }
 
-function paxRecords({ name, link = '', size = 0, uid = 0, gid = 0, time = 0n, xattrs = {} }: TarEntry): Buffer {
+function paxRecords({ name, link = '', size = 0, uid = 0, gid = 0, time = 0n, xattrs = {} }: TarHead): Buffer {
   const pairs: [string, Buffer][] = [];
   const text = (key: string, value: string): void => void pairs.push([key, Buffer.from(value)]);
   if (Buffer.byteLength(name) > NAME) text('path', name);
@@ -54,7 +55,7 @@ function secondsOf(time: bigint): string {
   return `${sign}${whole / 1_000_000_000n}.${String(whole % 1_000_000_000n).padStart(9, '0')}`;
 }
 
-function ustar(entry: TarEntry, flag: string): Buffer {
+function ustar(entry: TarHead, flag: string): Buffer {
   const { name, mode, uid = 0, gid = 0, size = 0, time = 0n, link = '', major = 0, minor = 0 } = entry;
   const header = Buffer.alloc(BLOCK);
   const octal = (value: number, at: number, width: number): void => {
