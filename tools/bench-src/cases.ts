@@ -3,6 +3,7 @@ import { until } from '../../test-e2e/src/harness/command';
 import { readdirSync, readFileSync } from 'node:fs';
 import { timed } from './measure';
 import { streamCases } from './streams';
+import { must } from './must';
 
 /** One measured action. `sample` answers in `unit` (milliseconds unless it says another one) for one round. */
 export interface BenchCase {
@@ -15,12 +16,6 @@ export interface BenchCase {
   setup?(engine: Engine): Promise<void>;
   sample(engine: Engine, round: number): Promise<number>;
   teardown?(engine: Engine): Promise<void>;
-}
-
-async function must(engine: Engine, ...args: string[]): Promise<string> {
-  const result = await engine.docker(args, { timeout: 600_000 });
-  if (result.code !== 0) throw new Error(`${engine.kind}: docker ${args.join(' ')}: ${result.code} ${result.stderr}`);
-  return result.stdout.trim();
 }
 
 const removeAll = async (engine: Engine): Promise<void> => {

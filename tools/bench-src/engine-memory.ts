@@ -4,15 +4,11 @@ import type { BenchCase } from './cases';
 import { create, end, removeAll, start, stopped } from './engine-cases';
 import { idleOf } from './growth';
 import { timed } from './measure';
+import { must } from './must';
 
 const STOPPED = 3000;
 /** Seconds that an engine has to give memory back. */
 const REST_S = 30;
-
-async function must(engine: Engine, ...args: string[]): Promise<void> {
-  const result = await engine.docker(args, { timeout: 600_000 });
-  if (result.code !== 0) throw new Error(`${engine.kind}: docker ${args[0] ?? ''}: ${result.stderr}`);
-}
 
 const startOne = (count: number): BenchCase => ({
   name: `engine: start of one beside ${count} stopped`,

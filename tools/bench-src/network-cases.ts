@@ -4,6 +4,7 @@ import type { BenchCase } from './cases';
 import { create, end, inLanes, removeAll, start } from './engine-cases';
 import { idleOf } from './growth';
 import { timed } from './measure';
+import { must } from './must';
 
 /** What networks cost: many published ports, names, the bridge's part of a run, many containers on one network. */
 
@@ -17,12 +18,6 @@ const WAYS = [
 const LOOKUPS = 10_000;
 const AT_ONCE = 50;
 const NETWORK = 'bench-network';
-
-async function must(engine: Engine, ...args: string[]): Promise<string> {
-  const result = await engine.docker(args, { timeout: 600_000 });
-  if (result.code !== 0) throw new Error(`${engine.kind}: docker ${args.join(' ')}: ${result.code} ${result.stderr}`);
-  return result.stdout.trim();
-}
 
 const publishing = (engine: Engine, published: string): Promise<string> =>
   must(engine, 'run', '-d', '-p', published, 'busybox', 'sleep', '6000');

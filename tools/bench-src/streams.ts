@@ -3,17 +3,12 @@ import { closeSync, openSync } from 'node:fs';
 import { type Engine } from '../../test-e2e/src/harness/engine';
 import type { BenchCase } from './cases';
 import { timed } from './measure';
+import { must } from './must';
 
 /** A file of 16 MB in the container, lines of 100 bytes, written out so often: the writer costs next to nothing. */
 function script(megabytes: number): string {
   const line = 'x'.repeat(99);
   return `yes ${line} | head -c 16000000 > /tmp/lines; i=0; while [ $i -lt ${Math.round(megabytes / 16)} ]; do cat /tmp/lines; i=$((i+1)); done`;
-}
-
-async function must(engine: Engine, ...args: string[]): Promise<string> {
-  const result = await engine.docker(args, { timeout: 600_000 });
-  if (result.code !== 0) throw new Error(`${engine.kind}: docker ${args[0] ?? ''}: ${result.code} ${result.stderr}`);
-  return result.stdout.trim();
 }
 
 /** The docker CLI attached, its output thrown away; the log file is written as well. */

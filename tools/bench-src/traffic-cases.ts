@@ -2,6 +2,7 @@ import type { Engine } from '../../test-e2e/src/harness/engine';
 import { importDebian } from '../../test-e2e/src/projects/debian';
 import type { BenchCase } from './cases';
 import { end } from './engine-cases';
+import { must } from './must';
 
 /** How fast bytes and requests go: iperf3 and nginx under wrk, of Debian's packages. Each sample is what a round number of them takes, so that less is better. */
 
@@ -10,12 +11,6 @@ const SECONDS = 3;
 const CONF =
   'worker_processes 1; error_log /dev/stderr; pid /tmp/nginx.pid; events { worker_connections 512; } ' +
   'http { access_log off; server { listen 80; location / { return 200 "hello\\n"; } } }';
-
-async function must(engine: Engine, ...args: string[]): Promise<string> {
-  const result = await engine.docker(args, { timeout: 600_000 });
-  if (result.code !== 0) throw new Error(`${engine.kind}: docker ${args.join(' ')}: ${result.code} ${result.stderr}${result.stdout}`);
-  return result.stdout.trim();
-}
 
 const serve = async (engine: Engine, ...args: string[]): Promise<void> => {
   if ((await engine.docker(['image', 'inspect', IMAGE])).code !== 0)
