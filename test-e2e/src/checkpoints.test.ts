@@ -1,25 +1,17 @@
-import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describeEngine, until } from './harness';
+import { workingCriu } from './harness/criu';
 
-const criu = process.env['GANTRY_CRIU'] ?? 'criu';
-const works = ((): boolean => {
-  try {
-    execFileSync(criu, ['check'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-})();
+const criu = workingCriu();
 const counter = ['sh', '-c', 'i=0; while :; do i=$((i+1)); echo $i; echo $i > /vol/n; sleep 0.1; done'];
 
-if (!works) test.skip('checkpoints [needs a criu whose check passes, GANTRY_CRIU]', () => undefined);
+if (criu === undefined) test.skip('checkpoints [needs a criu whose check passes, GANTRY_CRIU]', () => undefined);
 else {
   // the engine looks for it by its name
   const programs = mkdtempSync(join(tmpdir(), 'gantry-criu-'));
-  if (criu.startsWith('/')) symlinkSync(criu, join(programs, 'criu'));
+  symlinkSync(criu, join(programs, 'criu'));
   afterAll(() => rmSync(programs, { recursive: true }));
 
   describeEngine(

@@ -1,17 +1,14 @@
-import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ContainerState } from '@gantry/api/runtime/v1/api';
 import { connectCri, containerNamed, type CriClient, criContext as ctx, imageNamed, podNamed, pushBox } from './harness/cri';
+import { workingCriu } from './harness/criu';
 import { command, type Engine, startEngine, startRegistry, type Registry, until } from './harness';
 
 /** By its path, as programs of the same name come before it on the engine's PATH. */
-const criu = spawnSync('sh', ['-c', 'command -v "$0"', process.env['GANTRY_CRIU'] ?? 'criu'])
-  .stdout.toString()
-  .trim();
-const works = criu !== '' && spawnSync(criu, ['check']).status === 0;
+const criu = workingCriu();
 /** An image whose one layer is a checkpoint's archive, as an OCI layout. */
 function imageOf(name: string, archive: string, layout: string): void {
   const blobs = join(layout, 'blobs/sha256');
@@ -36,7 +33,7 @@ function imageOf(name: string, archive: string, layout: string): void {
   writeFileSync(join(layout, 'oci-layout'), JSON.stringify({ imageLayoutVersion: '1.0.0' }));
 }
 
-const criuTest = works ? test : test.skip;
+const criuTest = criu !== undefined ? test : test.skip;
 
 /** kubelet's CheckpointContainer. The engine finds a criu that is the real one, none, or one of another day, as a test writes it. */
 describe('checkpoints of containers of pods', () => {
@@ -132,7 +129,7 @@ describe('checkpoints of containers of pods', () => {
   });
 
   criuTest(
-    `the archive holds what readers of containerd's look for; the container goes on${works ? '' : ' [needs a criu whose check passes, GANTRY_CRIU]'}`,
+    `the archive holds what readers of containerd's look for; the container goes on${criu !== undefined ? '' : ' [needs a criu whose check passes, GANTRY_CRIU]'}`,
     async () => {
       criuIs(`exec ${criu} "$@"`);
       const id = await running('counts');
@@ -182,7 +179,7 @@ describe('checkpoints of containers of pods', () => {
   );
 
   criuTest(
-    `a container made from an archive, or from an image of its files, goes on where it was${works ? '' : ' [needs a criu whose check passes, GANTRY_CRIU]'}`,
+    `a container made from an archive, or from an image of its files, goes on where it was${criu !== undefined ? '' : ' [needs a criu whose check passes, GANTRY_CRIU]'}`,
     async () => {
       criuIs(`exec ${criu} "$@"`);
       const first = await running('first');
