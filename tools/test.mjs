@@ -149,7 +149,7 @@ process.stdout.write('\n');
 const left = leftOver(before);
 if (left.length > 0) {
   total.failed++;
-  process.stdout.write(`left over on the machine:\n${left.map((line) => `  ${line}\n`).join('')}`);
+  failures.push(...left.map((line) => `left over on the machine: ${line}`));
 } else {
   total.passed++;
   process.stdout.write('nothing was left over: no mount, namespace, cgroup, link, nft table, process or file\n');
