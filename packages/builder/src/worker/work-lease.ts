@@ -1,13 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { FLUSH_LABEL, FLUSH_LATER } from '@gantry/api';
+import { FLUSH_LABEL, FLUSH_LATER, workLabels } from '@gantry/api';
 import { type CallContext, derive, detached, ignore } from '@gantry/rpc';
 import { insist, insistOnMaking } from './insist';
 import type { Services } from './services';
 
 /** What names of such leases begin with: at a start there is no work, and those that are there are a former life's. */
 export const WORK_LEASE = 'gantry-build-work-';
-/** For the case that nobody is left to end it, and no builder starts again. */
-const LIFETIME_MS = 24 * 3600 * 1000;
 
 /** Runs work whose new content and snapshots are held until it is done; by then a name or a record has to lead to what shall stay. */
 export async function underLease<T>(
@@ -17,10 +15,7 @@ export async function underLease<T>(
 ): Promise<T> {
   const id = `${WORK_LEASE}${randomBytes(8).toString('hex')}`;
   const store = inStore(ctx);
-  const expire = new Date(Date.now() + LIFETIME_MS).toISOString();
-  await insistOnMaking(() =>
-    leases.create(detached(store), { id, labels: { 'containerd.io/gc.expire': expire, [FLUSH_LABEL]: FLUSH_LATER } }),
-  );
+  await insistOnMaking(() => leases.create(detached(store), { id, labels: { ...workLabels(), [FLUSH_LABEL]: FLUSH_LATER } }));
   try {
     return await work(derive(ctx, { lease: id }), id);
   } finally {

@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
+import { workLabels } from '@gantry/api';
 import { WriteAction, type WriteContentRequest } from '@gantry/api/containerd/services/content/v1/content';
 import type { Container } from '@gantry/api/containerd/services/containers/v1/containers';
 import { hasCode } from '@gantry/linux';
@@ -49,7 +50,7 @@ async function underLease(
 ): Promise<void> {
   const id = `gantry.cri.checkpoint.${randomUUID()}`;
   const free = detached(ctx);
-  await leases.create(free, { id, labels: {} });
+  await leases.create(free, { id, labels: workLabels() });
   try {
     await work(derive(ctx, { lease: id }), id);
   } finally {

@@ -1,10 +1,10 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { OPERATION_LABEL } from '@gantry/api';
+import { EXPIRE_LABEL, OPERATION_LABEL } from '@gantry/api';
 import type { ContentStore } from '../content/store';
 import type { Database } from '../store/database';
-import { EXPIRE_LABEL, type LeaseTable } from '../store/leases';
+import type { LeaseTable } from '../store/leases';
 import { parseLabels } from '../store/labels';
 import type { Finding } from './finding';
 

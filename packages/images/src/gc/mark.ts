@@ -1,7 +1,7 @@
+import { EXPIRE_LABEL } from '@gantry/api';
 import { KEPT, Kind } from '../snapshots/records';
 import type { Database } from '../store/database';
 import { parseLabels } from '../store/labels';
-import { EXPIRE_LABEL } from '../store/leases';
 
 /** `c <digest>`, `s <snapshotter> <snapshot name>` or `i <image name>` of one namespace. */
 export type Node = string;

@@ -26,9 +26,6 @@ interface Row {
 
 const toRecord = (row: Row): LeaseRecord => ({ id: row.id, labels: parseLabels(row.labels), created: row.created });
 
-/** RFC 3339 time after which a lease holds nothing any more. */
-export const EXPIRE_LABEL = 'containerd.io/gc.expire';
-
 /** Marks the lease of a container: the supervisor makes it before the snapshot and gives it back after it, and looks for forgotten ones at its start. */
 const CONTAINER_LABEL = 'gantry.io/container';
 

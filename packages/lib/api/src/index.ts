@@ -13,7 +13,7 @@ export {
 export { loadDescriptorSet } from './descriptors';
 export { CRI_CONFIG_EXTENSION, CRI_CONTAINER_EXTENSION, OOM_EXTENSION } from './extensions';
 export { FLUSH_LABEL, FLUSH_LATER, isFlushedLater } from './flush-label';
-export { OPERATION_LABEL } from './operation-label';
+export { EXPIRE_LABEL, OPERATION_LABEL, operationLabels, workLabels } from './lease-labels';
 export { SIZE_LABEL } from './size-label';
 export { formatTimestamp, fromTimestamp, microsToTimestamp, parseTimestamp, timestampAfter, timestampNow, toTimestamp } from './timestamp';
 export { wallMicros } from './wall-clock';

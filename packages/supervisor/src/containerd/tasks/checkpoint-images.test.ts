@@ -1,7 +1,7 @@
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { packJson } from '@gantry/api';
+import { EXPIRE_LABEL, packJson } from '@gantry/api';
 import type { Mount } from '@gantry/api/containerd/types/types';
 import { Any } from '@gantry/api/google/protobuf/any';
 import { newContext } from '@gantry/rpc';
@@ -20,7 +20,11 @@ function fakes(): CheckpointNeeds {
   return {
     snapshotters: async () => ['overlayfs'],
     leases: {
-      create: async (_ctx, { id }) => (leases.add(id), { lease: undefined }),
+      create: async (_ctx, { id, labels }) => {
+        expect(Date.parse(labels[EXPIRE_LABEL] ?? '')).toBeGreaterThan(Date.now()); // whoever made it may die
+        leases.add(id);
+        return { lease: undefined };
+      },
       delete: async (_ctx, { id }) => (leases.delete(id), {}),
     },
     snapshots: {

@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { cp } from 'node:fs/promises';
+import { workLabels } from '@gantry/api';
 import { type ContentService, WriteAction, type WriteContentRequest } from '@gantry/api/containerd/services/content/v1/content';
 import type { DiffService } from '@gantry/api/containerd/services/diff/v1/diff';
 import type { LeasesService } from '@gantry/api/containerd/services/leases/v1/leases';
@@ -42,7 +43,7 @@ export function checkpointImages({ snapshots, diff, content, leases, snapshotter
     const [snapshotter = ''] = await snapshotters(ctx);
     const key = `gantry.checkpoint.${randomUUID()}`;
     const { lease: _callers, ...plain } = detached(ctx);
-    await leases.create(ctx, { id: key, labels: {} });
+    await leases.create(ctx, { id: key, labels: workLabels() });
     try {
       const { mounts } = await snapshots.prepare(derive(ctx, { lease: key }), { snapshotter, key, parent: '', labels: {} });
       try {

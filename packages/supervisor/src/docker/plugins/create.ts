@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { pipeline } from 'node:stream';
 import { createGzip } from 'node:zlib';
-import { OPERATION_LABEL } from '@gantry/api';
+import { operationLabels } from '@gantry/api';
 import { cancelled, type CallContext, GantryError, ignore, prefixed, type StreamBroker, type StreamTicket } from '@gantry/rpc';
 import { type Descriptor, familiarString, formatReference, mediaTypes, parseReference, withDefaultTag } from '@gantry/oci';
 import { rootfsOf, type Context } from './archive';
@@ -11,7 +11,6 @@ import type { ManagedPlugins } from './plugins';
 import { initialSettings, type PluginRecord } from './record';
 import { layRootfs, removeRootfs } from './rootfs';
 
-const DAY_MS = 86_400_000;
 export const PLUGIN_CONFIG = 'application/vnd.docker.plugin.v1+json';
 
 /** The ticket for the archive first; ends when the plugin is there. */
@@ -65,19 +64,13 @@ function parse(given: string): ReturnType<typeof parseReference> {
 export async function underLease<T>(plugins: ManagedPlugins, ctx: CallContext, work: (ctx: CallContext) => Promise<T>): Promise<T> {
   const { leases } = plugins.needs.stores;
   const id = `gantry-plugin-${randomBytes(8).toString('hex')}`;
-  await leases.create(ctx, { id, labels: operationLabels() });
+  await leases.create(ctx, { id, labels: operationLabels('plugin') });
   try {
     return await work({ ...ctx, lease: id });
   } finally {
     await leases.delete(ctx, { id, sync: false }).catch(ignore('notFound'));
   }
 }
-
-/** Those of operations that a crash leaves are dropped when the images service starts. */
-const operationLabels = (): Record<string, string> => ({
-  [OPERATION_LABEL]: 'plugin',
-  'containerd.io/gc.expire': new Date(Date.now() + DAY_MS).toISOString(),
-});
 
 async function take(
   plugins: ManagedPlugins,
