@@ -124,6 +124,19 @@ describe.each([
   });
 });
 
+test('who leaves without having shown a token is not waited for', async () => {
+  await broker.close();
+  await listen(3_600_000);
+  for (const shown of ['', 'half a token']) {
+    const socket = connect(broker.socketPath).resume();
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    socket.end(shown);
+    await closed; // the broker closes its half, too
+  }
+  await settled();
+  expect(broker.connections).toBe(0);
+});
+
 test('how a stream ended can be asked for, over the socket and inside the process', async () => {
   const half = broker.offer(async (stream) => {
     stream.end('half');

@@ -175,10 +175,12 @@ export class StreamBroker {
   private admit(socket: Duplex): void {
     this.watch(socket);
     const timer = after(this.options.claimMs ?? CLAIM_MS, () => socket.destroy());
+    // Half-open, it would stay until the timer: whoever asks whether somebody listens here shows no token.
+    const left = (): void => void socket.destroy();
     const read = (): void => {
       const line = socket.read(TOKEN_LENGTH + 1) as Buffer | null;
       if (line === null) return;
-      socket.off('readable', read);
+      socket.off('readable', read).off('end', left);
       timer.cancel();
       if (line[0] === ASK) {
         this.answer(line.toString('latin1', 1), socket);
@@ -192,7 +194,7 @@ export class StreamBroker {
       }
       this.run(line.toString('latin1', 0, TOKEN_LENGTH), handler, socket);
     };
-    socket.on('readable', read);
+    socket.on('readable', read).once('end', left);
     socket.once('close', () => timer.cancel());
   }
 
