@@ -1,5 +1,5 @@
 import { ContainerState } from '@gantry/api/runtime/v1/api';
-import { type Engine, loadBusybox, type Registry, startEngine, startRegistry, until } from './harness';
+import { dockerTakes, type Engine, loadBusybox, type Registry, startEngine, startRegistry, testWith, until } from './harness';
 import { connectCri, containerNamed, type CriClient, criContext as ctx, imageNamed, podNamed } from './harness/cri';
 
 describe('docker beside Kubernetes', () => {
@@ -20,8 +20,6 @@ describe('docker beside Kubernetes', () => {
     await engine.docker(['image', 'rm', '-f', image, 'busybox']);
     cri = connectCri(`${engine.run}/cri.sock`);
     await cri.images.pullImage(ctx, { image: imageNamed(image), auth: undefined, sandboxConfig: undefined });
-    await registry.stop(); // from here on nothing can be pulled
-    registry = undefined;
   }, 120_000);
   afterAll(async () => {
     cri?.close();
@@ -38,11 +36,24 @@ describe('docker beside Kubernetes', () => {
 
   test('what kubelet pulled docker runs without a pull, and neither takes the image of the other', async () => {
     expect((await said('images', '-q', image)).text).toBe('');
+    // Pushed it is docker's: what a registry knows it by is noted with it.
+    expect(await said('push', image)).toEqual({ code: 0, text: expect.stringContaining('1: digest: sha256:') as string });
+    expect((await said('rmi', image)).code).toBe(0);
+    expect((await said('push', '-a', image.slice(0, -2))).code).toBe(0);
+    expect((await said('rmi', image)).code).toBe(0);
+    expect((await said('push', image.replace(/1$/, '2'))).text).toContain('does not exist');
+    await registry?.stop(); // from here on nothing can be pulled
+    registry = undefined;
     // As compose asks before it pulls; a look takes nothing over, a tag does.
     expect(await said('image', 'inspect', '-f', '{{index .RepoTags 0}}', image)).toEqual({ code: 0, text: image });
     expect((await said('history', '-q', image)).code).toBe(0);
     expect((await said('images', '-aq')).text).toBe('');
     expect((await said('image', 'inspect', 'nobodys')).text).toMatch(/No such image: nobodys/i);
+    const archive = `${engine.folder}/saved.tar`;
+    expect((await said('save', '-o', archive, image)).code).toBe(0);
+    expect((await said('images', '-aq')).text).toBe('');
+    expect((await said('load', '-i', archive)).text).toContain(`Loaded image: ${image}`);
+    expect((await said('rmi', image)).code).toBe(0);
     expect((await said('tag', image, 'mine:1')).code).toBe(0);
     expect((await said('images', '--format', '{{.Repository}}:{{.Tag}}')).text.split('\n').sort()).toEqual([image, 'mine:1'].sort());
     expect((await said(...pruned)).code).toBe(0);
@@ -61,6 +72,41 @@ describe('docker beside Kubernetes', () => {
     expect((await said(...pruned)).code).toBe(0);
     expect((await said('run', '--rm', image, 'true')).text).toContain('Unable to find image');
   });
+
+  const buildx = testWith('docker buildx', dockerTakes('--metadata-file', 'buildx', 'build'));
+  for (const [name, buildkit, made] of [
+    ['BuildKit', '1', buildx],
+    ['classic', '0', test],
+  ] as const)
+    made(`what kubelet pulled is what builds begin with (${name})`, async () => {
+      const loaded = 'docker.io/kubelet/base:1';
+      const place = ['-a', `${engine.run}/supervisor.sock`, '-n', 'k8s.io', 'images'];
+      for (const words of [
+        ['import', `${engine.folder}/busybox.tar`],
+        ['tag', 'docker.io/library/busybox:latest', loaded],
+      ])
+        expect((await engine.onHost('ctr', [...place, ...words])).code).toBe(0);
+      const there = async () => (await cri.images.imageStatus(ctx, { image: imageNamed(loaded), verbose: false })).image;
+      try {
+        const before = await there();
+        const input = 'FROM kubelet/base:1\nRUN echo made > /made\nCOPY --from=kubelet/base:1 /bin/busybox /again\n';
+        const file = buildkit === '1' ? input : input.replace(/COPY.*\n/, '');
+        const { code, stderr } = await engine.docker(['build', '-t', 'made', '-'], {
+          input: file,
+          env: { ...process.env, DOCKER_BUILDKIT: buildkit },
+        });
+        expect(code === 0 ? '' : stderr).toBe('');
+        expect((await said('images', '-q', 'kubelet/base')).text).not.toBe('');
+        expect(await said('run', '--rm', 'made', 'cat', '/made')).toEqual({ code: 0, text: 'made' });
+        expect((await said('rmi', 'kubelet/base:1')).code).toBe(0);
+        expect(await there()).toEqual(before);
+        await cri.images.removeImage(ctx, { image: imageNamed(loaded) });
+        expect(await said('run', '--rm', 'made', 'cat', '/made')).toEqual({ code: 0, text: 'made' });
+      } finally {
+        for (const name of [loaded, 'docker.io/library/busybox:latest']) await cri.images.removeImage(ctx, { image: imageNamed(name) });
+        await said(...pruned);
+      }
+    });
 
   test('containers of pods are shown, and nothing can be done to them', async () => {
     const loaded = 'docker.io/library/busybox:latest';

@@ -77,6 +77,7 @@ export async function assemble(service: Pick<ServiceContext<BuilderConfig>, 'con
     sessions,
     store,
     registries: web.registries,
+    imagesFrom: config['cri-namespace'],
     http: web.http,
     program: native,
     data,

@@ -31,6 +31,7 @@ test.each([
   [{ addresses: ['127.0.0.1:1'], tlskey: '/k' }, 'TLS needs tlscacert, tlscert and tlskey'],
   [{ 'insecure-entitlements': ['all'] }, 'insecure-entitlements: "all" is none of network.host, security.insecure, device'],
   [{ gc: { ...defaults.gc, policy: [{ keep: '1h' } as never] } }, 'gc.policy: unknown key "keep"'],
+  [{ 'cri-namespace': 'a b' }, 'cri-namespace "a b" is not a valid name'],
   [{ 'containerd-address': 'x' }, 'containerd-address "x" is not an absolute path'],
   [{ labels: ['x'] }, 'labels: "x" is not key=value'],
 ])('%j is refused by name', (change, message) => {

@@ -29,6 +29,8 @@ export interface BuilderConfig {
   readonly 'network-address': string;
   /** Namespace of images, content, snapshots and leases: the engine's. */
   readonly namespace: string;
+  /** Namespace of gantry-cri, whose images FROM takes without a pull where the engine has none of that name; empty: it does not. */
+  readonly 'cri-namespace': string;
   /** Namespace of the containers and tasks of steps. */
   readonly 'steps-namespace': string;
   readonly snapshotter: string;
@@ -86,6 +88,7 @@ export const defaults: BuilderConfig = {
   'images-address': '',
   'network-address': '',
   namespace: 'gantry',
+  'cri-namespace': 'k8s.io',
   'steps-namespace': 'buildkit',
   snapshotter: 'overlayfs',
   runtime: '',
@@ -152,6 +155,8 @@ export function checkConfig(config: CommonConfig & BuilderConfig): void {
   const { http, https } = proxySettings(config);
   parseProxyUrl('http-proxy', http);
   parseProxyUrl('https-proxy', https);
+  if (config['cri-namespace'] !== '' && !NAME.test(config['cri-namespace']))
+    throw invalidArgument(`cri-namespace "${config['cri-namespace']}" is not a valid name`);
   if (config.snapshotter === '') throw invalidArgument('snapshotter must be named');
   for (const name of config['insecure-entitlements'])
     if (!(ENTITLEMENTS as readonly string[]).includes(name))

@@ -177,7 +177,7 @@ describe('save', () => {
   });
 
   test("an unknown name has docker's error", async () => {
-    await expect(engine.images.save(ctx, { refs: ['nope'], platforms: [] })).rejects.toMatchObject({
+    await expect(engine.images.save(ctx, { refs: ['nope'], platforms: [], from: '' })).rejects.toMatchObject({
       kind: 'notFound',
       message: 'No such image: nope:latest',
     });

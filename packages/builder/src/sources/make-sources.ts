@@ -13,6 +13,7 @@ import { httpStateTable, KnownFiles } from './http/known-files';
 import { HeldImages } from './image/held-images';
 import { makeImageSource } from './image/image-source';
 import { type ImageResolver, makeImageResolver } from './image/resolver';
+import { takeOverFrom } from './image/take-over';
 import { makeLocalSource } from './local/local-source';
 import { localStateTable, Places } from './local/places';
 import { makeOciLayoutSource } from './oci-layout/oci-layout-source';
@@ -27,6 +28,8 @@ export interface SourceNeeds {
   readonly sessions: Sessions;
   readonly store: Store;
   readonly registries: Registries;
+  /** Namespace whose images are taken over where the store has none of that name; empty: of none. */
+  readonly imagesFrom: string;
   readonly http: HttpClient;
   /** Path of gantry-native. */
   readonly program: string;
@@ -50,7 +53,7 @@ export interface MadeSources {
 /** All kinds of sources. */
 export function makeSources(needs: SourceNeeds): MadeSources {
   const { services, refs, sessions, store, registries, http, program, data, socketPath, logger } = needs;
-  const resolver = makeImageResolver(services, registries, new HeldImages(refs));
+  const resolver = makeImageResolver(services, registries, new HeldImages(refs), takeOverFrom(services, needs.imagesFrom));
   const places = new Places(store, join(data, 'local'), logger);
   const repositories = new Repositories(join(data, 'git'));
   return {

@@ -12,6 +12,7 @@ import { TasksService } from '@gantry/api/containerd/services/tasks/v1/tasks';
 import { TransferService } from '@gantry/api/containerd/services/transfer/v1/transfer';
 import { VersionService } from '@gantry/api/containerd/services/version/v1/version';
 import { ContainersServiceService } from '@gantry/api/gantry/engine/v1/containers';
+import { ImagesServiceService } from '@gantry/api/gantry/images/v1/images';
 import { NetworkServiceService } from '@gantry/api/gantry/network/v1/network';
 import { type CallContext, connect, derive, type ServiceClient } from '@gantry/rpc';
 
@@ -19,6 +20,8 @@ import { type CallContext, connect, derive, type ServiceClient } from '@gantry/r
 export interface Services {
   readonly content: ServiceClient<typeof ContentService>;
   readonly images: ServiceClient<typeof ImagesService>;
+  /** The image store's own words, where it is ours. */
+  readonly ownImages: ServiceClient<typeof ImagesServiceService>;
   readonly snapshots: ServiceClient<typeof SnapshotsService>;
   readonly diff: ServiceClient<typeof DiffService>;
   readonly leases: ServiceClient<typeof LeasesService>;
@@ -67,6 +70,7 @@ export function connectServices({ addresses, snapshotter, namespaces }: ServiceO
   return {
     content: store.client(ContentService),
     images: store.client(ImagesService),
+    ownImages: store.client(ImagesServiceService),
     snapshots: store.client(SnapshotsService),
     diff: store.client(DiffService),
     leases: store.client(LeasesService),

@@ -23,6 +23,8 @@ import { TAR_END, tarHeader, tarPadding } from './tar-writer';
 
 /** An image to save, and the names it shall have in the archive. */
 export interface SaveItem {
+  /** Where it is. */
+  readonly namespace: string;
   readonly image: LoadedImage;
   /** What it is called: its digest is the image's id. */
   readonly target: ImageRecord['target'];
@@ -31,33 +33,48 @@ export interface SaveItem {
   readonly platforms: readonly Platform[];
 }
 
+export interface SaveWish {
+  readonly refs: readonly string[];
+  readonly platforms: readonly Platform[];
+  /** The namespace that is looked at for what the first one does not have; empty: none. */
+  readonly from: string;
+}
+
 /** What the given references mean: a bare repository saves all its tags, an id no name. Throws docker's error for an unknown one. */
-export async function itemsToSave(
-  catalog: Catalog,
-  scope: Scope,
-  refs: readonly string[],
-  platforms: readonly Platform[],
-): Promise<SaveItem[]> {
-  const items = new Map<string, { image: LoadedImage; target: ImageRecord['target']; names: Set<string> }>();
-  const add = (image: LoadedImage, target: ImageRecord['target'], names: readonly string[]): void => {
-    const item = items.get(target.digest) ?? { image, target, names: new Set<string>() };
-    for (const name of names) item.names.add(name);
-    items.set(target.digest, item);
-  };
+export async function itemsToSave(catalog: Catalog, scope: Scope, { refs, platforms, from }: SaveWish): Promise<SaveItem[]> {
+  const items = new Map<string, Omit<SaveItem, 'names'> & { readonly names: Set<string> }>();
   for (const ref of refs) {
-    const isId = await namesById(catalog, scope, ref);
-    const reference = isId ? undefined : tryReference(ref);
-    const repository =
-      reference === undefined || reference.tag !== undefined || reference.digest !== undefined ? [] : tagged(catalog, scope, reference);
-    for (const name of repository.length === 0 ? [ref] : repository) {
-      const [platform] = platforms;
-      for (const other of platforms.slice(1)) await find(catalog, scope, name, other); // each must be there
-      const { image, records } = await find(catalog, scope, name, platform);
-      const record = catalog.findRecord(scope, name) ?? records[0];
-      if (record !== undefined) add(image, record.target, repository.length === 0 && reference?.tag === undefined ? [] : [record.name]);
+    const found = await meant(catalog, scope, ref, platforms).catch(async (error: unknown) => {
+      if (from === '' || !isErrorOf(error, 'notFound')) throw error;
+      return meant(catalog, { namespace: from }, ref, platforms).catch((second: unknown) => {
+        throw isErrorOf(second, 'notFound') ? error : second;
+      });
+    });
+    for (const { names, ...item } of found) {
+      const known = items.get(item.target.digest) ?? { ...item, names: new Set<string>() };
+      for (const name of names) known.names.add(name);
+      items.set(item.target.digest, known);
     }
   }
-  return [...items.values()].map(({ image, target, names }) => ({ image, target, names: [...names], platforms }));
+  return [...items.values()].map((item) => ({ ...item, names: [...item.names] }));
+}
+
+/** What one of them means in one namespace. */
+async function meant(catalog: Catalog, scope: Scope, ref: string, platforms: readonly Platform[]): Promise<SaveItem[]> {
+  const isId = await namesById(catalog, scope, ref);
+  const reference = isId ? undefined : tryReference(ref);
+  const repository =
+    reference === undefined || reference.tag !== undefined || reference.digest !== undefined ? [] : tagged(catalog, scope, reference);
+  const items: SaveItem[] = [];
+  for (const name of repository.length === 0 ? [ref] : repository) {
+    const [platform] = platforms;
+    for (const other of platforms.slice(1)) await find(catalog, scope, name, other); // each must be there
+    const { image, records } = await find(catalog, scope, name, platform);
+    const record = catalog.findRecord(scope, name) ?? records[0];
+    const names = record === undefined || (repository.length === 0 && reference?.tag === undefined) ? [] : [record.name];
+    if (record !== undefined) items.push({ namespace: scope.namespace, image, target: record.target, names, platforms });
+  }
+  return items;
 }
 
 /** The image of a name. Throws docker's error for a platform that it does not have. */
@@ -99,8 +116,8 @@ const tagged = (catalog: Catalog, scope: Scope, repository: Reference): string[]
  * Writes images as docker's archive and OCI layout at once: blobs by digest, manifest.json and repositories for docker (20.10 reads it), index.json
  * for everyone else. Layers are written as they are stored, each once.
  */
-export async function saveArchive(content: ContentStore, scope: Scope, items: readonly SaveItem[], out: Writable): Promise<void> {
-  const writer = new ArchiveWriter(content, scope, out);
+export async function saveArchive(content: ContentStore, items: readonly SaveItem[], out: Writable): Promise<void> {
+  const writer = new ArchiveWriter(content, out);
   const index: Descriptor[] = [];
   for (const item of items) {
     const entries = await writer.image(item);
@@ -145,10 +162,11 @@ export async function saveArchive(content: ContentStore, scope: Scope, items: re
 
 class ArchiveWriter {
   private readonly written = new Set<string>();
+  /** Where the image is that is written. */
+  private scope: Scope = { namespace: '' };
 
   constructor(
     private readonly content: ContentStore,
-    private readonly scope: Scope,
     private readonly out: Writable,
   ) {}
 
@@ -156,7 +174,8 @@ class ArchiveWriter {
    * Blobs of one image; the descriptors for index.json. Of an index all that is here and the index itself, for its digest is the image's id; where platforms are
    * asked for, the index with several of them, else the one manifest.
    */
-  async image({ image, target, platforms }: SaveItem): Promise<Descriptor[]> {
+  async image({ namespace, image, target, platforms }: SaveItem): Promise<Descriptor[]> {
+    this.scope = { namespace };
     if (isIndex(target.mediaType)) {
       const bytes = await this.content.readAll(this.scope, target.digest);
       const index = parseIndex(bytes, target.digest);

@@ -47,6 +47,22 @@ describe('an image of another namespace', () => {
     await expect(find(docker, id)).rejects.toMatchObject({ kind: 'notFound' });
   });
 
+  test('is saved beside one that is here, and nothing of it is taken over', async () => {
+    const [own, other] = [
+      await dockerArchive(['reg.io/own:1'], layers),
+      await dockerArchive(['reg.io/app:1', 'reg.io/app:2'], [layers[0] ?? []]),
+    ];
+    await engine.load(own.archive);
+    await engine.load(other.archive, kubernetes);
+    const saved = await engine.save(['reg.io/own:1', 'reg.io/app'], 'k8s.io');
+    await expect(find(newContext(), 'reg.io/app:1')).rejects.toMatchObject({ kind: 'notFound' });
+    await engine.load(saved, docker);
+    expect((await find(docker, 'reg.io/own:1'))?.id).toBe(own.id);
+    expect(await find(docker, other.id)).toMatchObject({ repoTags: ['reg.io/app:1', 'reg.io/app:2'] });
+    await expect(engine.save(['reg.io/own:1', 'reg.io/none:1'], 'k8s.io')).rejects.toThrow('No such image: reg.io/none:1');
+    await expect(engine.save(['reg.io/app:1'])).rejects.toThrow('No such image: reg.io/app:1');
+  });
+
   test('that is not there is told so, and one cannot be its own', async () => {
     await expect(adopt('reg.io/none:1')).rejects.toMatchObject({ kind: 'notFound' });
     await expect(engine.images.adopt(docker, { ref: 'a', platform: undefined, from: 'docker' })).rejects.toMatchObject({

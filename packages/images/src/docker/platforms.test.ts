@@ -43,7 +43,7 @@ const available = async () =>
   (await engine.images.listManifests(ctx, { ref: 'many:1' })).manifests.filter((one) => one.available).map((one) => one.descriptor?.digest);
 
 async function save(platforms: readonly TestPlatform[]): Promise<Map<string, Buffer>> {
-  const { ticket } = await engine.images.save(ctx, { refs: ['many:1'], platforms: platforms.map(wire) });
+  const { ticket } = await engine.images.save(ctx, { refs: ['many:1'], platforms: platforms.map(wire), from: '' });
   if (ticket === undefined) throw new Error('no ticket');
   const files = new Map<string, Buffer>();
   for await (const entry of readTar(await openTicket(ticket))) {

@@ -2,7 +2,6 @@ import type { ImagesServiceService } from '@gantry/api/gantry/images/v1/images';
 import { familiarString, formatReference, parseReference, withDefaultTag } from '@gantry/oci';
 import { type Handlers, invalidArgument, type Logger, type StreamBroker } from '@gantry/rpc';
 import { accessOf, type ProxySettings, type Registries } from '@gantry/registry';
-import { itemsToSave, saveArchive } from '../archive/save';
 import type { LoadDependencies } from '../archive/load';
 import type { CommitDependencies } from '../docker/commit';
 import { adoptImage } from '../docker/adopt';
@@ -35,6 +34,7 @@ import { load } from './load';
 import { platformOf, platformsOf } from './platforms';
 import { pull } from './pull';
 import { push } from './push';
+import { save } from './save';
 
 export interface ImagesDependencies extends LoadDependencies, CommitDependencies, ArtifactDependencies {
   readonly collector: Collector;
@@ -56,7 +56,7 @@ export interface ImagesDependencies extends LoadDependencies, CommitDependencies
 
 /** gantry.images.v1.ImagesService. */
 export function gantryImageHandlers(deps: ImagesDependencies): Handlers<ImagesServiceService> {
-  const { catalog, snapshotter, content } = deps;
+  const { catalog, snapshotter } = deps;
   return {
     resolve: async (ctx, { ref, platform }) => ({
       image: await describe(deps, ctx, await catalog.resolve(ctx, ref, platformOf(platform))),
@@ -100,18 +100,7 @@ export function gantryImageHandlers(deps: ImagesDependencies): Handlers<ImagesSe
     pull: (ctx, request) => pull(deps, ctx, request),
     push: (ctx, request) => push(deps, ctx, request),
     load: (ctx, request) => load(deps, deps.broker, ctx, request),
-    save: async (ctx, { refs, platforms }) => {
-      const items = await itemsToSave(catalog, ctx, refs, platformsOf(platforms));
-      const ticket = deps.broker.offer(async (socket) => {
-        await underLease(deps.leases, ctx, 'save', async (scope) => {
-          for (const { image, target } of items)
-            for (const digest of [image.configDigest, image.manifestDigest, target.digest]) content.hold(scope, digest);
-          await saveArchive(content, scope, items, socket);
-        });
-        socket.end();
-      });
-      return { ticket, imageIds: items.map(({ target }) => target.digest) };
-    },
+    save: (ctx, { platforms, ...wish }) => save(deps, ctx, { ...wish, platforms: platformsOf(platforms) }),
     import: (ctx, request) => importImage(deps, ctx, request),
     commit: async (ctx, request) => commitImage(deps, ctx, request),
     getDiskUsage: async (ctx, { images, volumes }) => {

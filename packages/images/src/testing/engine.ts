@@ -43,7 +43,7 @@ export interface TestEngine {
   readonly leases: ServiceClient<typeof LeasesService>;
   readonly diff: ServiceClient<typeof DiffService>;
   load(archive: Buffer, ctx?: CallContext): Promise<LoadResponse[]>;
-  save(refs: readonly string[]): Promise<Buffer>;
+  save(refs: readonly string[], from?: string): Promise<Buffer>;
   /** Numbers of the snapshot directories on disk. */
   snapshotDirs(): string[];
   blobFiles(): string[];
@@ -98,8 +98,8 @@ export async function startEngine(change: Partial<ImagesConfig> = {}, place = tm
       }
       return answers;
     },
-    async save(refs) {
-      const { ticket } = await images.save(newContext(), { refs: [...refs], platforms: [] });
+    async save(refs, from = '') {
+      const { ticket } = await images.save(newContext(), { refs: [...refs], platforms: [], from });
       if (ticket === undefined) throw new Error('no ticket');
       const parts: Buffer[] = [];
       for await (const part of await openTicket(ticket)) parts.push(part as Buffer);

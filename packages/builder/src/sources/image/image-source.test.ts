@@ -1,12 +1,14 @@
-import { type Digest, formatReference, hostPlatform, parseReference, sha256 } from '@gantry/oci';
+import { type Digest, formatReference, hostPlatform, parseReference, sha256, withDefaultTag } from '@gantry/oci';
 import { sourceLabels } from '@gantry/registry';
-import { newContext } from '@gantry/rpc';
+import { newContext, notFound, notImplemented } from '@gantry/rpc';
 import type { LazyLayer, Refs } from '../../refs/ref';
 import type { StepContext } from '../../solver/op';
 import { MemoryStore } from '../../testing/memory-store';
+import type { Services } from '../../worker/services';
 import { HeldImages } from './held-images';
 import { makeImageSource } from './image-source';
 import { makeImageResolver } from './resolver';
+import { takeOverFrom } from './take-over';
 
 let store: MemoryStore;
 let given: readonly LazyLayer[];
@@ -166,4 +168,37 @@ test('an image that a build found in the store is found by its digest until the 
   await expect(resolver.resolve(building, elsewhere)).rejects.toMatchObject({ kind: 'notFound' });
   for (const each of kept) each.release();
   await expect(resolver.resolve(building, named)).rejects.toMatchObject({ kind: 'notFound' });
+});
+
+test('what another namespace has is taken over where the store has none of that name, unless it is to be pulled', async () => {
+  const target = image(1);
+  const asked: unknown[] = [];
+  const adopt = async (_ctx: unknown, { ref, platform, from }: { ref: string; platform: unknown; from: string }) => {
+    asked.push(`${ref} from ${from}`);
+    expect(platform).toMatchObject({ os: 'linux', architecture: hostPlatform().architecture });
+    if (ref !== 'docker.io/library/app:latest') throw notFound(ref);
+    name('app:latest', target);
+  };
+  const services = {
+    ...store.services,
+    ownImages: { adopt },
+    namespaceNames: { store: 'gantry', steps: 'buildkit' },
+  } as unknown as Services;
+  const resolved = async (from: string, text: string, mode: 'default' | 'pull' = 'default') => {
+    const resolver = makeImageResolver(services, undefined, undefined, takeOverFrom(services, from));
+    return (await resolver.resolve(step, { reference: withDefaultTag(parseReference(text)), platform: hostPlatform(), mode })).documents
+      .root.digest;
+  };
+  await expect(resolved('', 'app')).rejects.toMatchObject({ kind: 'notFound' });
+  await expect(resolved('gantry', 'app')).rejects.toMatchObject({ kind: 'notFound' });
+  await expect(resolved('k8s.io', 'app', 'pull')).rejects.toMatchObject({ kind: 'notFound' });
+  await expect(resolved('k8s.io', 'nobodys')).rejects.toMatchObject({ kind: 'notFound' });
+  expect(asked).toEqual(['docker.io/library/nobodys:latest from k8s.io']);
+  expect([await resolved('k8s.io', 'app'), await resolved('k8s.io', 'app')]).toEqual([target.digest, target.digest]);
+  expect(asked.slice(1)).toEqual(['docker.io/library/app:latest from k8s.io']);
+  const without = takeOverFrom(
+    { ...services, ownImages: { adopt: () => Promise.reject(notImplemented('Adopt')) } } as unknown as Services,
+    'k8s.io',
+  );
+  expect(await without(step.call, { reference: parseReference('app'), platform: hostPlatform() })).toBe(false);
 });

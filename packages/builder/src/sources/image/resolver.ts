@@ -10,6 +10,7 @@ import type { ImageIdentifier } from './identifier';
 import type { ImagePlace } from './place';
 import { registryPlace } from './registry-place';
 import { storePlace, type StoreServices } from './store-place';
+import type { TakeOver } from './take-over';
 
 export type ImageWish = Pick<ImageIdentifier, 'reference' | 'platform' | 'mode'>;
 
@@ -23,11 +24,12 @@ export interface ImageResolver {
   resolve(step: StepContext, wish: ImageWish): Promise<ResolvedImage>;
 }
 
-/** The store first, unless the registry is asked for by name (`--pull`); where the store has not what is wanted, the registry. What the store has is held. */
+/** The store first, unless the registry is asked for by name (`--pull`), and what can be taken over into it; where it has not what is wanted, the registry. What the store has is held. */
 export function makeImageResolver(
   services: StoreServices,
   registries?: Pick<Registries, 'find'>,
   held?: Pick<HeldImages, 'find' | 'hold'>,
+  takeOver: TakeOver = () => Promise.resolve(false),
 ): ImageResolver {
   const cache = new DocumentCache();
   const fromStore = async (step: StepContext, wish: ImageWish): Promise<ResolvedImage | undefined> => {
@@ -35,7 +37,8 @@ export function makeImageResolver(
     const ctx = step.call;
     if (mode === 'pull') return undefined;
     const known = held?.find(reference, platform);
-    const place = known?.place ?? (await storePlace(services, ctx, reference));
+    const here = (): Promise<ImagePlace | undefined> => storePlace(services, ctx, reference);
+    const place = known?.place ?? (await here()) ?? ((await takeOver(ctx, wish)) ? await here() : undefined);
     if (place === undefined) return undefined;
     try {
       const image = known ?? { documents: await readImage(place.read(ctx), place.root, platform), place };

@@ -7,7 +7,7 @@ import { download, needTicket } from '../../streams/bulk';
 async function save(x: Exchange, engine: EngineClients, refs: string[]): Promise<void> {
   if (refs.length === 0) throw invalidArgument('no image names given');
   const platforms = archivePlatforms(x);
-  const { save: saved } = await engine.images.saveImages(x.ctx, { save: { refs, platforms } });
+  const { save: saved } = await engine.images.saveImages(x.ctx, { save: { refs, platforms, from: '' } });
   await download(x, needTicket(saved?.ticket, 'the images'), { 'Content-Type': 'application/x-tar' });
 }
 

@@ -101,6 +101,37 @@ test('an image that only the other namespace has is looked at there, and made do
   expect(adopted).toEqual([{ ref: 'app', platform: undefined, from: 'k8s.io' }]);
 });
 
+test('what is saved is looked at there, what is pushed is taken over', async () => {
+  const missing = (): Promise<never> => Promise.reject(notFound('No such image: app'));
+  const calls: unknown[] = [];
+  const { handlers, told } = setUp({
+    resolve: async ({ namespace }: CallContext) => (namespace === 'k8s.io' ? { image } : missing()),
+    list: async ({ namespace }: CallContext) => ({
+      images: namespace === 'k8s.io' ? [{ ...image, repoTags: ['reg.io/app:1', 'reg.io/app:2', 'reg.io/other:1'] }] : [],
+    }),
+    adopt: async (_ctx: CallContext, { ref, from }: AdoptRequest) => void calls.push(`adopt ${ref} from ${from}`),
+    save: async (_ctx: CallContext, request: unknown) => {
+      calls.push(request);
+      return { ticket: undefined, imageIds: [image.id] };
+    },
+    push: async function* (_ctx: CallContext, { ref }: { ref: string }) {
+      calls.push(`push ${ref}`);
+    },
+  });
+  await handlers.saveImages(ctx, { save: { refs: ['app'], platforms: [], from: '' } });
+  expect(calls).toEqual([{ refs: ['app'], platforms: [], from: 'k8s.io' }]);
+  expect(await told()).toEqual([`save ${image.id} ${JSON.stringify({ l: '1', name: image.id })}`]);
+  const push = async (ref: string, allTags = false): Promise<unknown[]> => {
+    calls.length = 0;
+    const request = { push: { ref, allTags, auth: undefined, platform: undefined } };
+    const lines = handlers.pushImage(ctx, request, async () => undefined) as AsyncIterable<unknown>;
+    await lines[Symbol.asyncIterator]().next();
+    return calls;
+  };
+  expect(await push('app')).toEqual(['adopt docker.io/library/app:latest from k8s.io', 'push app']);
+  expect(await push('reg.io/app', true)).toEqual(['adopt reg.io/app:1 from k8s.io', 'adopt reg.io/app:2 from k8s.io', 'push reg.io/app']);
+});
+
 test('where neither has it docker’s word stands', async () => {
   const gone = async ({ namespace }: CallContext): Promise<never> => Promise.reject(notFound(`none in ${namespace}`));
   const { handlers } = setUp({ resolve: gone, tag: gone, adopt: async () => Promise.reject(notFound('none to adopt')) });

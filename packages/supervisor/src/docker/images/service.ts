@@ -1,11 +1,12 @@
 import type { EngineImagesServiceService } from '@gantry/api/gantry/engine/v1/resources';
-import { type Image, type ImagesServiceService, ListAttestationsRequest, type PullResponse } from '@gantry/api/gantry/images/v1/images';
+import { type ImagesServiceService, ListAttestationsRequest, type PullResponse } from '@gantry/api/gantry/images/v1/images';
 import { type CallContext, type Handlers, isErrorOf, type ServiceClient } from '@gantry/rpc';
 import type { DockerEvents } from '../events';
 import type { DockerRecords } from '../records';
 import { checkFilterKeys } from '../filters';
 import { looked, takenOver } from './elsewhere';
 import { ImageEvents, repositoryOf } from './image-events';
+import { takeOverForPush } from './push';
 import { imageInspect, imageSummary, ofPlatform } from './shapes';
 import { searchFilter } from './search-filter';
 import { containersByImage, imageUses } from './uses';
@@ -27,10 +28,8 @@ export function imagesHandlers({ images, records, events, imagesFrom }: ImagesNe
   const told = new ImageEvents(events);
 
   /** Labels for an event; an image that cannot be found any more has none. */
-  const labelsOf = async (ctx: CallContext, ref: string): Promise<Record<string, string>> => {
-    const found = await findImage(images, ctx, ref);
-    return found?.labels ?? {};
-  };
+  const labelsOf = async (ctx: CallContext, ref: string): Promise<Record<string, string>> =>
+    (await looked(ctx, imagesFrom, (where) => images.resolve(where, { ref, platform: undefined })).catch(absent))?.image?.labels ?? {};
 
   return {
     async listImages(ctx, { all, filters, sharedSize, manifests, identity }) {
@@ -83,7 +82,7 @@ export function imagesHandlers({ images, records, events, imagesFrom }: ImagesNe
       return {};
     },
     async removeImage(ctx, { name, force, noPrune, platforms }) {
-      const before = await findImage(images, ctx, name);
+      const before = (await images.resolve(ctx, { ref: name, platform: undefined }).catch(absent))?.image;
       const { removed } = await images.remove(ctx, { ref: name, force, noPrune, uses: imageUses(records), platforms });
       told.removed(removed, new Map(before === undefined ? [] : [[before.id, before]]));
       return { items: removed.map(({ untagged, deleted }) => ({ Untagged: untagged, Deleted: deleted })) };
@@ -112,6 +111,7 @@ export function imagesHandlers({ images, records, events, imagesFrom }: ImagesNe
     },
     async *pushImage(ctx, { push }) {
       if (push === undefined) return;
+      await takeOverForPush(images, ctx, push, imagesFrom);
       let failed = false;
       for await (const { progress } of images.push(ctx, push)) {
         failed ||= (progress?.error ?? '') !== '';
@@ -128,7 +128,7 @@ export function imagesHandlers({ images, records, events, imagesFrom }: ImagesNe
       for (const id of loaded) told.emit('load', { id, name: id, labels: await labelsOf(ctx, id) });
     },
     async saveImages(ctx, { save }) {
-      const answer = await images.save(ctx, save ?? { refs: [], platforms: [] });
+      const answer = await images.save(ctx, { refs: [], platforms: [], ...save, from: imagesFrom });
       for (const id of answer.imageIds) told.emit('save', { id, name: id, labels: await labelsOf(ctx, id) });
       return { save: answer };
     },
@@ -152,7 +152,8 @@ export function imagesHandlers({ images, records, events, imagesFrom }: ImagesNe
       return { search: { results: results.filter(suits) } };
     },
     async listAttestations(ctx, { attestations }) {
-      return { attestations: await images.listAttestations(ctx, ListAttestationsRequest.create(attestations)) };
+      const wanted = ListAttestationsRequest.create(attestations);
+      return { attestations: await looked(ctx, imagesFrom, (where) => images.listAttestations(where, wanted)) };
     },
     async getDistribution(ctx, { distribution }) {
       return { distribution: await images.getDistribution(ctx, distribution ?? { ref: '', auth: undefined }) };
@@ -160,15 +161,7 @@ export function imagesHandlers({ images, records, events, imagesFrom }: ImagesNe
   };
 }
 
-async function findImage(
-  images: Pick<ServiceClient<typeof ImagesServiceService>, 'resolve'>,
-  ctx: CallContext,
-  ref: string,
-): Promise<Image | undefined> {
-  try {
-    return (await images.resolve(ctx, { ref, platform: undefined })).image;
-  } catch (error) {
-    if (isErrorOf(error, 'notFound', 'invalidArgument')) return undefined;
-    throw error;
-  }
+/** There is no such image. */
+function absent(error: unknown): undefined {
+  if (!isErrorOf(error, 'notFound', 'invalidArgument')) throw error;
 }
