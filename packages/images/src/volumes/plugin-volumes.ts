@@ -19,7 +19,7 @@ export class PluginVolumes {
   /** What drivers have said of themselves: they are asked once. */
   private readonly scopes = new Map<string, string>();
 
-  constructor(private readonly plugins: Pick<Plugins, 'get' | 'names'>) {}
+  constructor(private readonly plugins: Pick<Plugins, 'get' | 'getSoon' | 'names'>) {}
 
   /** Errors: notFound for a driver that is not there; what the plugin says. */
   async create(driver: string, name: string, options: Labels): Promise<void> {
@@ -33,9 +33,9 @@ export class PluginVolumes {
     return textOf(Err) === '' ? volumeOf(client, Volume) : undefined;
   }
 
-  /** The driver's name in full: a managed one may be called without its tag. Errors: notFound for one that is not there. */
+  /** The driver's name in full: a managed one may be called without its tag. One that is starting is waited for. Errors: notFound for one that does not come. */
   async nameOf(driver: string, what: string): Promise<string> {
-    return (await this.driver(driver, what)).name;
+    return (await this.driver(driver, what, 'getSoon')).name;
   }
 
   /** Where the volume is reached from wherever the cluster is, or from this host alone. */
@@ -49,8 +49,9 @@ export class PluginVolumes {
     return scope;
   }
 
-  /** The path that it is mounted at, for one container. */
+  /** The path that it is mounted at, for one container. A plugin that is starting is waited for. */
   async mount(driver: string, name: string, container: string): Promise<string> {
+    await this.driver(driver, `mount ${name}`, 'getSoon');
     const { Mountpoint } = await this.ask(driver, 'Mount', { Name: name, ID: container }, `mount ${name}`);
     const path = textOf(Mountpoint);
     if (!path.startsWith('/')) throw internal(`mount ${name}: plugin ${driver} gave the mountpoint ${JSON.stringify(path)}`);
@@ -94,9 +95,9 @@ export class PluginVolumes {
     return answer;
   }
 
-  private async driver(name: string, what: string): Promise<PluginClient> {
+  private async driver(name: string, what: string, how: 'get' | 'getSoon' = 'get'): Promise<PluginClient> {
     try {
-      return await this.plugins.get(name, 'VolumeDriver');
+      return await this.plugins[how](name, 'VolumeDriver');
     } catch (error) {
       if (isErrorOf(error, 'notFound'))
         throw notFound(`${what}: error looking up volume plugin ${name}: plugin "${name}" not found`, { cause: error });

@@ -55,7 +55,7 @@ const open = (): Volumes => {
     new Projects({ db, quotas, root: folder, logger: silentLogger }),
   );
   const get = async (name: string) => (name === 'far' ? far : Promise.reject(notFound(`plugin "${name}" not found`)));
-  return new Volumes(store, new PluginVolumes({ get, names: async () => ['far', 'other'] }), silentLogger);
+  return new Volumes(store, new PluginVolumes({ get, getSoon: get, names: async () => ['far', 'other'] }), silentLogger);
 };
 
 beforeEach(() => {

@@ -7,6 +7,7 @@ import { Plan } from './plan';
 import type { Value } from './values';
 
 const DEFAULT_HOST = 'unix:///var/run/docker.sock';
+const DEFAULT_TLS_HOST = 'tcp://localhost:2376';
 
 /** Options that others read: these first. */
 const FIRST = ['log-level'];
@@ -33,7 +34,11 @@ export function makePlan({ flags, keys, certificates, resolvConf = '' }: Said): 
   plan.set('supervisor', 'engine-id-file', join(plan.root, 'engine-id'));
   const { tls } = plan;
   if (tls.verify) tls.on = true;
-  plan.set('gateway', 'hosts', plan.hosts.length === 0 ? [DEFAULT_HOST] : plan.hosts.map((host) => fullHost(host, tls.on)));
+  plan.set(
+    'gateway',
+    'hosts',
+    (plan.hosts.length === 0 ? [''] : plan.hosts).map((host) => fullHost(host, tls.on)),
+  );
   plan.set('gateway', 'tls', tls.on);
   plan.set('gateway', 'tlsverify', tls.verify);
   if (tls.on) {
@@ -73,9 +78,10 @@ export function refuseTwoAddresses({ bridgeDevice, bridge, bridge6 }: Pick<Plan,
 
 const rank = ({ flag = '' }: DockerdOption): number => (FIRST.includes(flag) ? 0 : 1);
 
-/** An address in full: the scheme and the port may be left out. */
+/** An address in full: the scheme and the port may be left out. As dockerd has it, who asks for TLS and for no address means TCP. */
 export function fullHost(text: string, tls: boolean): string {
   const value = text.trim();
+  if (value === '') return tls ? DEFAULT_TLS_HOST : DEFAULT_HOST;
   const [, scheme = 'tcp', rest = value] = /^([a-z]+):\/\/(.*)$/s.exec(value) ?? [];
   if (scheme === 'fd') return value;
   if (scheme === 'unix') return rest === '' ? DEFAULT_HOST : `unix://${rest}`;

@@ -196,6 +196,13 @@ describe('the command line is read as dockerd reads it', () => {
   test.each([
     [['-H', 'unix://'], ['unix:///var/run/docker.sock']],
     [[], ['unix:///var/run/docker.sock']],
+    [['-H', ''], ['unix:///var/run/docker.sock']],
+    [['--tls'], ['tcp://localhost:2376']],
+    [['--tlsverify'], ['tcp://localhost:2376']],
+    [
+      ['--tls', '-H', '', '-H', 'unix://'],
+      ['tcp://localhost:2376', 'unix:///var/run/docker.sock'],
+    ],
     [
       ['-H', ':5', '-H', '127.0.0.1', '-H', 'tcp://[::1]:7'],
       ['tcp://localhost:5', 'tcp://127.0.0.1:2375', 'tcp://[::1]:7'],

@@ -1,4 +1,4 @@
-import { failedPrecondition, GantryError, notFound } from '@gantry/rpc';
+import { failedPrecondition, GantryError, isErrorOf, notFound, pause } from '@gantry/rpc';
 import { PluginClient } from './client';
 import { findManaged, listManaged, type ManagedPlugin, onHost, provides } from './managed';
 import { pluginNames } from './names';
@@ -9,6 +9,9 @@ export type PluginKind = 'NetworkDriver' | 'IpamDriver' | 'authz' | 'LogDriver' 
 
 /** What a call of a managed plugin may take whose enabling said nothing. */
 const DEFAULT_SECONDS = 30;
+/** One that has not left word of itself yet is looked for again: so often, and so long, as docker does. */
+const AGAIN_MS = 250;
+const PATIENCE_MS = 15_000;
 
 interface Activated {
   readonly client: PluginClient;
@@ -19,7 +22,10 @@ interface Activated {
 export class Plugins {
   readonly #active = new Map<string, { readonly address: string; readonly plugin: Promise<Activated> }>();
 
-  constructor(private readonly places: PluginPlaces) {}
+  constructor(
+    private readonly places: PluginPlaces,
+    private readonly patienceMs = PATIENCE_MS,
+  ) {}
 
   /** Names that may be asked for. */
   async names(): Promise<readonly string[]> {
@@ -53,6 +59,19 @@ export class Plugins {
     throw failedPrecondition(
       `Plugin does not implement the requested driver: plugin=${JSON.stringify(name)}, requested implementation="${kind}"`,
     );
+  }
+
+  /** The same where the plugin may only be starting, as beside the engine at boot: notFound only once it has been waited for. */
+  async getSoon(name: string, kind: PluginKind): Promise<PluginClient> {
+    const end = performance.now() + this.patienceMs;
+    for (;;) {
+      try {
+        return await this.get(name, kind);
+      } catch (error) {
+        if (!isErrorOf(error, 'notFound') || performance.now() >= end) throw error;
+      }
+      await pause(AGAIN_MS, { ref: false });
+    }
   }
 }
 

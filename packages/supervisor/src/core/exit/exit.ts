@@ -55,12 +55,15 @@ export function applyExit(core: Core, id: string, end: TaskEnd): void {
   // Queued before anybody is told: the end is written, so what follows from it comes, whatever a listener does.
   const given = core.life.beginRelease(id);
   let tell = (): void => undefined;
+  let heard = Promise.resolve();
   void core.queues
-    .run(id, () => afterExit(core, id, { next, exit, tell, given }))
+    .run(id, () => afterExit(core, id, { next, exit, tell, given, heard }))
     .catch((error: unknown) => core.logger.error({ err: error, container: id }, 'finishing with an ended container failed'))
     .finally(given);
   if (next !== 'removal') void core.queues.behind(id, () => takeTaskAway(core, id, ranMs));
-  core.life.tellEnded(id);
+  heard = core.life
+    .tellEnded(id)
+    .catch((error: unknown) => core.logger.error({ err: error, container: id }, "what follows from a container's end failed"));
   tell = core.face.ended(id, end, ranMs);
 }
 
@@ -70,16 +73,22 @@ interface AfterExit {
   readonly tell: () => void;
   /** The network is given back. */
   readonly given: () => void;
+  /** Whoever listens to ends has done what it does: volumes of plugins are unmounted. Never rejects. */
+  readonly heard: Promise<void>;
 }
 
-/** In the container's queue. The network is given back before anybody is told of the end: a port is free when a wait returns. */
-async function afterExit(core: Core, id: string, { next, exit, tell, given }: AfterExit): Promise<void> {
+/** In the container's queue. The network is given back before anybody is told of the end: a port is free when a wait returns, and a volume is unmounted. */
+async function afterExit(core: Core, id: string, { next, exit, tell, given, heard }: AfterExit): Promise<void> {
   const ctx = newContext({ namespace: core.face.namespace, logger: core.logger });
   if (next === 'removal') {
-    await removeEnded(core, ctx, id, () => releaseNetwork(core, ctx, id).then(tell).finally(given));
+    await removeEnded(core, ctx, id, () =>
+      Promise.all([releaseNetwork(core, ctx, id), heard])
+        .then(tell)
+        .finally(given),
+    );
     return;
   }
-  await releaseNetwork(core, ctx, id);
+  await Promise.all([releaseNetwork(core, ctx, id), heard]);
   tell();
   given();
   core.life.tellExit(id, exit);

@@ -34,7 +34,7 @@ export class Lifecycle {
   private readonly kept = new Set<string>();
   private readonly releases = new Map<string, Promise<void>>();
   private readonly started = new Set<(id: string) => void>();
-  private readonly ended = new Set<(id: string) => void>();
+  private readonly ended = new Set<(id: string) => void | Promise<void>>();
 
   constructor(readonly restarter: Restarter) {}
 
@@ -43,8 +43,8 @@ export class Lifecycle {
     this.started.add(listener);
   }
 
-  /** Calls back at every end, before anybody who waits is told. */
-  onEnded(listener: (id: string) => void): void {
+  /** Calls back at every end; who waits for it is told once what the listener does is done. */
+  onEnded(listener: (id: string) => void | Promise<void>): void {
     this.ended.add(listener);
   }
 
@@ -52,8 +52,9 @@ export class Lifecycle {
     for (const listener of this.started) listener(id);
   }
 
-  tellEnded(id: string): void {
-    for (const listener of this.ended) listener(id);
+  /** All listeners are called before this returns; resolves when they are done. */
+  async tellEnded(id: string): Promise<void> {
+    await Promise.all([...this.ended].map((listener) => listener(id)));
   }
 
   /** The next end of this --rm container is part of a restart: it is not removed. */

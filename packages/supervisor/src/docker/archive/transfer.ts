@@ -15,6 +15,7 @@ import { isRunning } from '../../core/phases';
 import type { DockerContainer } from '../records';
 import { userFiles } from '../start/user-files';
 import { resolveUser } from '@gantry/spec';
+import { lastAfter } from './last-after';
 import { copyIntoTree, packTree } from './native-tree';
 import { mountKept } from './kept-volumes';
 import { bareRoot, type PinnedRoot, pinned, type Places, readingView, withWritableRoot } from './root';
@@ -61,7 +62,7 @@ export async function exportContainer(engine: Needs, _ctx: CallContext, request:
   return { ticket };
 }
 
-/** `after`: done once nothing is read any more, before whoever reads hears the end. */
+/** `after`: done once nothing is read any more, before whoever reads sees the archive's end. */
 function offerTar(
   engine: Needs,
   root: PinnedRoot,
@@ -69,24 +70,31 @@ function offerTar(
   name: string,
   after: () => Promise<void> = async () => undefined,
 ): StreamTicket {
+  let left: Promise<void> | undefined;
+  const leave = (): Promise<void> => {
+    if (left === undefined) root.close();
+    return (left ??= after());
+  };
   return engine.broker.offer(
     async (socket) => {
       const child = packTree(engine.settings.nativePath(), root.fd, path, name, root.ids);
       socket.once('close', () => child.kill());
       socket.resume();
+      const whole = async (): Promise<void> => {
+        try {
+          await child.done;
+        } finally {
+          await leave();
+        }
+      };
       try {
-        await pipeline(child.stream, socket, { end: false });
-        await child.done;
+        await pipeline(lastAfter(child.stream, whole), socket, { end: false });
       } finally {
-        root.close();
-        await after();
+        await leave();
       }
       socket.end();
     },
-    () => {
-      root.close();
-      void after();
-    },
+    () => void leave(),
   );
 }
 
