@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import {
   existsSync,
+  lstatSync,
   mkdirSync,
   mkdtempSync,
   openSync,
@@ -167,7 +168,8 @@ export async function startEngine(kind: EngineKind = 'gantry', options: EngineOp
         }
         await engine.halt();
       } finally {
-        for (const pid of [...findProcesses((cmdline) => cmdline.includes(folder)), ...monitors(folder), ...holders(run)]) kill(pid);
+        for (const pid of [...findProcesses((cmdline) => cmdline.includes(folder)), ...monitors(folder)]) kill(pid);
+        if (hasTasks(run)) await engine.onHost(pinnedNode, [join(bundles, 'gantry.cjs'), 'cleanup', '--root', root, '--run', run]);
         await unmountBelow(folder);
         await command('ip', ['netns', 'del', netns]);
         if (kind === 'dockerd') for (const group of dockerGroups()) if (!foreignGroups.includes(group)) removeGroup(group);
@@ -241,7 +243,14 @@ function monitors(folder: string): number[] {
   });
 }
 
-/** Processes that hold the namespaces of pods which a test left. */
+/** Whether a test left containers that docker does not list, or pods: a kubelet's, a builder's, ctr's, or all of them where no engine answered. */
+function hasTasks(run: string): boolean {
+  const tasks = join(run, 'tasks');
+  const entries = (path: string): string[] => (lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true ? readdirSync(path) : []);
+  return entries(join(run, 'shim/holders')).length > 0 || entries(tasks).some((namespace) => entries(join(tasks, namespace)).length > 0);
+}
+
+/** Processes that hold the namespaces of pods. */
 function holders(run: string): number[] {
   const folder = join(run, 'shim/holders');
   return existsSync(folder)
