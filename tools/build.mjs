@@ -36,6 +36,13 @@ export const entries = {
 /** Programs that answer looks: started within a service, and too small to gain anything. */
 const isLooks = (name) => name.endsWith('-looks');
 
+/** V8 holds a program's text, all of it in two bytes a character where one character needs them. esbuild escapes those in strings; in regular expressions whoever writes them does (ADR 0436). */
+function checkText(file) {
+  const text = readFileSync(file, 'utf8');
+  const at = text.search(/[\u0080-\uffff]/);
+  if (at >= 0) throw new Error(`${file}: write this with an escape such as \\u00b5: ${text.slice(Math.max(at - 40, 0), at + 20)}`);
+}
+
 /** The file that is started: V8 need not compile again what a start of the program always runs. Portable: an installed tree lies elsewhere. */
 const starter = (name) =>
   `require('node:module').enableCompileCache?.({ directory: __dirname + '/compiled', portable: true });\nrequire('./${name}.program.cjs');\n`;
@@ -74,6 +81,7 @@ if (only !== '--native') {
     define: { 'process.env.GANTRY_VERSION': JSON.stringify(version), 'process.env.GANTRY_COMMIT': JSON.stringify(commit()) },
   });
   for (const name of Object.keys(entries)) {
+    checkText(join(out, `${name}.program.cjs`));
     if (isLooks(name)) renameSync(join(out, `${name}.program.cjs`), join(out, `${name}.cjs`));
     else writeFileSync(join(out, `${name}.cjs`), starter(name));
   }

@@ -3,9 +3,9 @@ const UNITS: Readonly<Record<string, number>> = { ns: 1e-6, us: 1e-3, µs: 1e-3,
 /** Go's duration text without a sign (`1h30m`, `0`) in milliseconds; undefined when it is none. */
 export function parseGoDuration(text: string): number | undefined {
   if (text === '0') return 0;
-  if (!/^(\d+(\.\d+)?(ns|us|µs|μs|ms|s|m|h))+$/.test(text)) return undefined;
+  if (!/^(\d+(\.\d+)?(ns|us|\u00b5s|\u03bcs|ms|s|m|h))+$/.test(text)) return undefined;
   let total = 0;
-  for (const [, number, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|μs|ms|s|m|h)/g))
+  for (const [, number, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ns|us|\u00b5s|\u03bcs|ms|s|m|h)/g))
     total += Number(number) * (UNITS[unit ?? ''] ?? 0);
   return total;
 }

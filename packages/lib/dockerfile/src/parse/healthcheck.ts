@@ -52,8 +52,9 @@ function nanoseconds(flag: string, text = ''): number {
   const unsigned = text.replace(/^[+-]/, '');
   if (text === '' || unsigned === '0') return 0;
   if (/^(\d+\.?\d*|\.\d+)$/.test(unsigned)) throw invalidArgument(`time: missing unit in duration ${quoted(text)}`);
-  if (!/^((\d+(\.\d*)?|\.\d+)(h|ms|us|µs|μs|ns|m|s))+$/.test(unsigned)) throw invalidArgument(`time: invalid duration ${quoted(text)}`);
-  const parts = unsigned.matchAll(/(\d+(?:\.\d*)?|\.\d+)(ms|us|µs|μs|ns|h|m|s)/g);
+  if (!/^((\d+(\.\d*)?|\.\d+)(h|ms|us|\u00b5s|\u03bcs|ns|m|s))+$/.test(unsigned))
+    throw invalidArgument(`time: invalid duration ${quoted(text)}`);
+  const parts = unsigned.matchAll(/(\d+(?:\.\d*)?|\.\d+)(ms|us|\u00b5s|\u03bcs|ns|h|m|s)/g);
   const size = Math.round([...parts].reduce((sum, [, count, unit]) => sum + Number(count) * (UNITS[unit ?? ''] ?? 0), 0));
   const total = text.startsWith('-') ? -size : size;
   if (total !== 0 && total < 1e6) throw invalidArgument(`Interval ${quoted(flag)} cannot be less than 1ms`);
