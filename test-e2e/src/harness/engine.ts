@@ -113,6 +113,8 @@ export async function startEngine(kind: EngineKind = 'gantry', options: EngineOp
           ...(options.args ?? []),
         ];
 
+  const cleanUp = async () => engine.onHost(pinnedNode, [join(bundles, 'gantry.cjs'), 'cleanup', '--root', root, '--run', run]);
+
   const engine: Engine = {
     kind,
     folder,
@@ -156,6 +158,7 @@ export async function startEngine(kind: EngineKind = 'gantry', options: EngineOp
       for (const pid of [...findProcesses((cmdline) => cmdline.includes(folder)), ...inside(folder), ...monitors(folder), ...holders(run)])
         kill(pid);
       await until('all processes to be gone', () => inside(folder).length === 0);
+      await cleanUp(); // no cgroup, link or rule outlives a reboot
       await unmountBelow(folder);
       for (const name of readdirSync(run)) rmSync(join(run, name), { recursive: true });
     },
@@ -169,7 +172,7 @@ export async function startEngine(kind: EngineKind = 'gantry', options: EngineOp
         await engine.halt();
       } finally {
         for (const pid of [...findProcesses((cmdline) => cmdline.includes(folder)), ...monitors(folder)]) kill(pid);
-        if (hasTasks(run)) await engine.onHost(pinnedNode, [join(bundles, 'gantry.cjs'), 'cleanup', '--root', root, '--run', run]);
+        if (hasTasks(run)) await cleanUp();
         await unmountBelow(folder);
         await command('ip', ['netns', 'del', netns]);
         if (kind === 'dockerd') for (const group of dockerGroups()) if (!foreignGroups.includes(group)) removeGroup(group);
