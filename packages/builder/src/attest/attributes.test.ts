@@ -7,6 +7,14 @@ test('bake says of which type an attestation is, once more', () => {
   expect(read('').provenance?.mode).toBe('max');
 });
 
+test('how busy the host was is told to who asks', () => {
+  expect([read('capture-usage=true'), read('capture-usage=0'), read('mode=max')].map((each) => each.provenance?.captureUsage)).toEqual([
+    true,
+    false,
+    false,
+  ]);
+});
+
 test.each([
   ['mode=some', 'invalid mode "some"'],
   ['version=v2', 'invalid provenance SLSA version: v2'],

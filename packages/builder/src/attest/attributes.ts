@@ -8,6 +8,8 @@ export interface ProvenanceAttributes {
   readonly inlineOnly: boolean;
   readonly filename: string;
   readonly version: 'v0.2' | 'v1';
+  /** Tell how busy the host was. */
+  readonly captureUsage: boolean;
 }
 
 export interface AttestAttributes {
@@ -59,6 +61,7 @@ function readProvenance(given: ReadonlyMap<string, string>): ProvenanceAttribute
     inlineOnly: boolean(given.get('inline-only')) ?? false,
     filename: given.get('filename') ?? 'provenance.json',
     version,
+    captureUsage: boolean(given.get('capture-usage')) ?? false,
   };
 }
 

@@ -7,6 +7,7 @@ import { buildSteps, digestMapping, type KnownTrees, layersOf, sourceOf } from '
 import type { Capture } from './capture';
 import { sorted } from './sorted';
 import { materialAt, materialsOf } from './materials';
+import type { UsageRecord } from './usage/sampler';
 
 export interface About {
   readonly capture: Capture;
@@ -15,6 +16,8 @@ export interface About {
   /** A name of the build that its client could not choose. */
   readonly invocation: string;
   readonly started: Date;
+  /** How busy the host is; undefined where nobody wants to know. */
+  readonly usage: UsageRecord | undefined;
 }
 
 /** A predicate of SLSA v0.2; what v1 says is made of it. */
@@ -81,6 +84,7 @@ export function makePredicate(known: KnownTrees, about: About, { mode, builderId
         ...(Object.keys(vcs).length === 0 ? {} : { vcs }),
         ...(source === undefined ? {} : { source }),
         ...(Object.keys(layers).length === 0 ? {} : { layers }),
+        ...(about.usage === undefined ? {} : { sysUsage: about.usage.samples() }),
       },
       ...(complete && !capture.network ? { [KEY_HERMETIC]: true } : {}),
     },

@@ -1,5 +1,5 @@
 import { solvedOf } from '../bridge/outcomes';
-import { solverJob } from '../bridge/make-jobs';
+import { solverJob, usageOf } from '../bridge/make-jobs';
 import type { Processor } from '../control/needs';
 import { platformsOf, type ResultPlatform } from '../exporters/image/platforms';
 import type { Attestation, FrontendResult } from '../frontend/frontend';
@@ -52,7 +52,9 @@ export function provenanceOf(
   if (outcome === undefined || inner === undefined || step === undefined) return undefined;
   const captured = capture(outcome, platform.platform, result);
   if (captured === undefined) return undefined;
-  const about = { capture: captured, definition: outcome.definition, step, invocation: inner.invocation, started: inner.started };
+  const { invocation, started } = inner;
+  const usage = attributes.captureUsage ? usageOf(job) : undefined;
+  const about = { capture: captured, definition: outcome.definition, step, invocation, started, usage };
   return {
     predicateType: `https://slsa.dev/provenance/${attributes.version}`,
     content: async () => {

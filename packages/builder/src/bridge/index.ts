@@ -1,2 +1,2 @@
-export { type JobsParts, makeJobs, solverJob } from './make-jobs';
+export { type JobsParts, makeJobs, solverJob, usageOf } from './make-jobs';
 export { solvedOf } from './outcomes';

@@ -1,6 +1,7 @@
 import type { StatusResponse } from '@gantry/api/moby/buildkit/v1/control';
 import type { CallContext, Logger } from '@gantry/rpc';
 import { Trail } from '../attest/trail';
+import { type UsageRecord, UsageSampler } from '../attest/usage/sampler';
 import type { Frontend, SolveWish } from '../frontend/frontend';
 import { permit, permitProcess, type RefusedDevices } from '../llb/permit';
 import { policyWith } from '../llb/policy';
@@ -28,18 +29,25 @@ export interface JobsParts {
 }
 
 const jobs = new WeakMap<Job, SolverJob>();
+const usages = new WeakMap<Job, UsageRecord>();
 
 /** The solver's side of a build. */
 export function solverJob(job: Job): SolverJob | undefined {
   return jobs.get(job);
 }
 
+/** How busy the host is while a build runs. */
+export function usageOf(job: Job): UsageRecord | undefined {
+  return usages.get(job);
+}
+
 /** Builds as Control sees them. */
 export function makeJobs(parts: JobsParts): Jobs {
+  const usage = new UsageSampler();
   const files = new TreeFiles(parts.refs);
   return {
     open(_ctx, wish) {
-      return openJob({ ...parts, files }, wish);
+      return openJob({ ...parts, files, usage }, wish);
     },
     async *status(ctx, id, how) {
       const past = await parts.past?.(ctx, id);
@@ -48,10 +56,16 @@ export function makeJobs(parts: JobsParts): Jobs {
   };
 }
 
-function openJob(parts: JobsParts & { readonly files: TreeFiles }, { id, sessionId, entitlements, sourcePolicy: rules }: JobWish): Job {
+interface OwnParts extends JobsParts {
+  readonly files: TreeFiles;
+  readonly usage: UsageSampler;
+}
+
+function openJob(parts: OwnParts, { id, sessionId, entitlements, sourcePolicy: rules }: JobWish): Job {
   const sessionIds = sessionId === '' ? [] : [sessionId];
   const policy = policyWith(rules === undefined ? [] : [rules]);
   const inner = parts.solver.job({ id, sessionIds });
+  const usage = parts.usage.record();
   const sessions = sessionGroup(parts.sessions, () => sessionIds);
   const job: Job = {
     id,
@@ -70,8 +84,12 @@ function openJob(parts: JobsParts & { readonly files: TreeFiles }, { id, session
     ),
     step: (ctx, name, run) => inner.inStep(ctx, name, ({ progress }) => run(progress)),
     endProgress: () => inner.progress.close(),
-    close: () => inner.close(),
+    close: () => {
+      usage.end();
+      return inner.close();
+    },
   };
   jobs.set(job, inner);
+  usages.set(job, usage);
   return job;
 }
