@@ -48,7 +48,7 @@ describeEngine('records of builds', (suite) => {
       await ok('build', '-t', 'recorded', folder);
       const ref = await newest();
       const bundle = join(folder, 'one.dockerbuild');
-      await ok('buildx', 'history', 'export', '-o', bundle, ref);
+      await ok('buildx', 'history', 'export', '--finalize', '-o', bundle, ref);
       const read = (path: string): Buffer => execFileSync('tar', ['-xzOf', bundle, path.replace(':', '/')], { maxBuffer: 1 << 26 });
       const blob = <T>(digest: string): T => JSON.parse(read(`blobs/${digest}`).toString()) as T;
       const { manifests } = JSON.parse(read('index.json').toString()) as { manifests: Described[] };

@@ -6,6 +6,7 @@ import { invalidArgument } from '@gantry/rpc';
 import type { SocketPaths } from '../../ops/exec/special/ssh';
 import type { Ref, Refs } from '../../refs/ref';
 import type { StepContext } from '../../solver/op';
+import { Lasting } from '../lasting';
 import type { PlaceStore } from '../local/places';
 import type { Source, SourceInstance } from '../source';
 import { type GitAccess, gitAccess } from './access';
@@ -46,7 +47,7 @@ export function makeGitSource(tools: GitSourceTools): Source {
 }
 
 class Checkout implements SourceInstance {
-  private found: Promise<FoundCommit> | undefined;
+  private readonly found = new Lasting<FoundCommit>();
 
   constructor(
     private readonly tools: GitSourceTools,
@@ -74,8 +75,7 @@ class Checkout implements SourceInstance {
 
   /** A whole commit is itself; what a name means the remote is asked, once. */
   find(step: StepContext): Promise<FoundCommit> {
-    this.found ??= this.findNow(step);
-    return this.found;
+    return this.found.get(() => this.findNow(step));
   }
 
   /** The commit as git stores it. */

@@ -3,6 +3,7 @@ import { chainIds, type Digest, formatReference } from '@gantry/oci';
 import { dataLoss, invalidArgument } from '@gantry/rpc';
 import type { LazyLayer, Ref, Refs } from '../../refs/ref';
 import type { StepContext } from '../../solver/op';
+import { Lasting } from '../lasting';
 import type { Source, SourceInstance } from '../source';
 import type { ImageDocuments } from './documents';
 import { layersOf } from './held-images';
@@ -26,7 +27,7 @@ export function makeImageSource(tools: ImageSourceTools): Source {
 }
 
 class Image implements SourceInstance {
-  private resolved: Promise<ResolvedImage> | undefined;
+  private readonly resolved = new Lasting<ResolvedImage>();
 
   constructor(
     private readonly tools: ImageSourceTools,
@@ -56,13 +57,13 @@ class Image implements SourceInstance {
 
   private resolve(step: StepContext): Promise<ResolvedImage> {
     const { wish, tools } = this;
-    this.resolved ??= tools.resolver.resolve(step, wish).then((found) => {
+    return this.resolved.get(async () => {
+      const found = await tools.resolver.resolve(step, wish);
       const { digest } = found.documents.root;
       if (wish.checksum !== undefined && wish.checksum !== digest)
         throw dataLoss(`image digest ${digest} for ${formatReference(wish.reference)} does not match expected checksum ${wish.checksum}`);
       return found;
     });
-    return this.resolved;
   }
 }
 

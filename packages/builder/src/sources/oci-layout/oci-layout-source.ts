@@ -10,6 +10,7 @@ import type { StepContext } from '../../solver/op';
 import { blobLabels, type ContentServices, readBlob, readWhole, writeBlob } from '../../worker/blobs';
 import { checkDocumentSize, DOCUMENT_LIMIT, type ImageDocuments, readImage } from '../image/documents';
 import { layerLimitOf, ociPlatform } from '../image/identifier';
+import { Lasting } from '../lasting';
 import type { Source, SourceInstance } from '../source';
 
 export interface OciLayoutTools {
@@ -71,7 +72,7 @@ function layoutIdentifier(
 }
 
 class LayoutImage implements SourceInstance {
-  private documents: Promise<ImageDocuments> | undefined;
+  private readonly documents = new Lasting<ImageDocuments>();
 
   constructor(
     private readonly tools: OciLayoutTools,
@@ -103,21 +104,22 @@ class LayoutImage implements SourceInstance {
 
   read(step: StepContext): Promise<ImageDocuments> {
     const { digest, platform, text } = this.wish;
-    this.documents ??= during(step.progress, `resolve ${text}`, () =>
-      this.withStore(step, async (store) => {
-        const { info } = await store.content.info(step.call, { digest });
-        const root: Descriptor = { mediaType: mediaTypes.ociManifest, digest, size: Number(info?.size ?? 0n) };
-        return readImage(
-          (descriptor) => {
-            checkDocumentSize(descriptor.size, descriptor.digest);
-            return readWhole(store, step.call, descriptor.digest, DOCUMENT_LIMIT);
-          },
-          root,
-          platform,
-        );
-      }),
+    return this.documents.get(() =>
+      during(step.progress, `resolve ${text}`, () =>
+        this.withStore(step, async (store) => {
+          const { info } = await store.content.info(step.call, { digest });
+          const root: Descriptor = { mediaType: mediaTypes.ociManifest, digest, size: Number(info?.size ?? 0n) };
+          return readImage(
+            (descriptor) => {
+              checkDocumentSize(descriptor.size, descriptor.digest);
+              return readWhole(store, step.call, descriptor.digest, DOCUMENT_LIMIT);
+            },
+            root,
+            platform,
+          );
+        }),
+      ),
     );
-    return this.documents;
   }
 
   private kept({ manifest, config }: ImageDocuments): readonly Omit<LazyLayer, 'fetch'>[] {

@@ -19,6 +19,7 @@ export interface Entry {
 }
 
 const DEFAULT_NAME = 'Dockerfile';
+const UNREAD = 'failed to read dockerfile';
 
 export async function readEntry(request: Request, context: BuildContext): Promise<Entry> {
   const { filename } = context;
@@ -35,10 +36,14 @@ export async function readEntry(request: Request, context: BuildContext): Promis
   const { outcome, definition } = await solveTree(request, tree).catch((error: unknown) => {
     throw prefixed(error, 'failed to resolve dockerfile');
   });
+  // Brought once: a source that cannot be had is not asked again for each name that a file may have.
+  const held = await outcome.tree(request.ctx).catch((error: unknown) => {
+    throw prefixed(error, UNREAD);
+  });
   const [data, ignore] = await Promise.all([
     read(request, outcome, filename, isDefault ? lower : undefined),
     readIfThere(request, outcome, `${filename}.dockerignore`),
-  ]);
+  ]).finally(() => held?.release());
   return {
     source: { filename, language: 'Dockerfile', data, definition },
     text: data.toString(),
@@ -53,6 +58,6 @@ async function read(request: Request, outcome: Outcome, filename: string, second
   } catch (error) {
     const other = second === undefined ? undefined : await readIfThere(request, outcome, second);
     if (other !== undefined) return other;
-    throw prefixed(error, 'failed to read dockerfile');
+    throw prefixed(error, UNREAD);
   }
 }
