@@ -139,6 +139,7 @@ const synchronousPlaces = {
     'packages/supervisor/src/docker/stats/*.ts',
     'packages/supervisor/src/docker/system/cgroups.ts',
     'packages/supervisor/src/docker/system/host.ts',
+    'packages/builder/src/attest/usage/sample.ts',
     'packages/builder/src/executor/insecure.ts',
     'packages/images/src/check/mounted.ts',
     'packages/network/src/firewall/watch.ts',
