@@ -9,12 +9,15 @@ import { poolsOf } from './config';
 import type { NameSource } from './dns/names';
 import { BridgeDriver, type BridgeParts } from './drivers/bridge/bridge';
 import type { BridgeDevices } from './drivers/bridge/device';
+import { Encryption } from './drivers/overlay/encryption/encryption';
+import { EncryptionKernel } from './drivers/overlay/encryption/kernel';
 import { VxlanDevices } from './drivers/overlay/devices';
 import { OverlayIpam } from './drivers/overlay/ipam';
 import { OverlayDriver, type Way } from './drivers/overlay/overlay';
+import type { OwnTable } from './firewall/own-table';
 import { LocalIpam } from './ipam/local';
 import type { Surroundings } from './ipam/subnet';
-import type { NetlinkConnection } from './netlink/connection';
+import { NetlinkConnection, type NetlinkPort } from './netlink/connection';
 import { ClusterFollower } from './operations/follow-cluster';
 import type { Parts } from './operations/parts';
 import type { NetworkStore } from './store/database';
@@ -23,6 +26,8 @@ import { identityOf } from './store/identity';
 interface OverlayNeeds {
   readonly store: NetworkStore;
   readonly route: NetlinkConnection;
+  readonly xfrm: () => NetlinkPort;
+  readonly table: OwnTable;
   readonly devices: BridgeDevices;
   readonly bridge: BridgeParts;
   readonly surroundings: (pools: readonly AddressPool[]) => Promise<Surroundings>;
@@ -36,7 +41,7 @@ const DRIVER = 'overlay';
 
 /** Networks of several engines. Without a store for them there is a driver all the same, which says so. */
 export function assembleOverlay({ config: { overlay }, logger }: Pick<NetworkContext, 'config' | 'logger'>, needs: OverlayNeeds) {
-  const { store, route, devices } = needs;
+  const { store, route, devices, table } = needs;
   const id = identityOf(store);
   let follower: ClusterFollower | undefined;
   let known: Way | undefined;
@@ -64,15 +69,18 @@ export function assembleOverlay({ config: { overlay }, logger }: Pick<NetworkCon
         });
   const ipam = cluster === undefined ? noAddresses() : new OverlayIpam(cluster);
   const pools = [...poolsOf(overlay), ...needs.ownPools.filter(({ base }) => base.address.family === 6)];
+  const kernel = new EncryptionKernel(() => new NetlinkConnection(needs.xfrm()), overlay.port);
   const driver = new OverlayDriver({
     cluster,
     bridge: new BridgeDriver({ ...needs.bridge, ipam: () => ipam }),
     vxlans: new VxlanDevices(route, needs.mark),
+    encryption: new Encryption({ cluster, kernel, table, way, port: overlay.port, limits: overlay.keys, now: () => performance.now() }),
     way,
     port: overlay.port,
     exists: async (device) => (await devices.find(device)) !== undefined,
     surroundings: () => needs.surroundings(pools),
     endpoints: (network) => store.endpointsOfNetwork(network),
+    network: (network) => store.network(network),
   });
   const names: NameSource =
     cluster === undefined
@@ -89,6 +97,7 @@ export function assembleOverlay({ config: { overlay }, logger }: Pick<NetworkCon
     cluster,
     driver,
     names,
+    close: () => kernel.close(),
     /** What others agree upon reaches this engine from then on. */
     followedBy: (parts: Parts): ClusterFollower | undefined =>
       cluster === undefined ? undefined : (follower = new ClusterFollower(parts, cluster, driver)),

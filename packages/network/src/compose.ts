@@ -145,6 +145,8 @@ export function assemble(context: Pick<NetworkContext, 'config' | 'data' | 'logg
   const overlay = assembleOverlay(context, {
     store,
     route,
+    xfrm: () => kernel.netlink('xfrm'),
+    table,
     devices,
     bridge: bridgeParts,
     surroundings,
@@ -221,6 +223,7 @@ export function assemble(context: Pick<NetworkContext, 'config' | 'data' | 'logg
   const close = (): void => {
     resolvers.closeAll();
     publisher.close();
+    overlay.close();
     route.close();
     netfilter.close();
     store.close();

@@ -82,6 +82,8 @@ export interface NetworkConfig {
     readonly port: number;
     /** Seconds after which an engine that is gone is forgotten. */
     readonly lease: number;
+    /** How long keys of networks that are encrypted are used: seconds, and packets of one host to another. */
+    readonly keys: { readonly 'max-age': number; readonly 'max-packets': number };
     /** Where such networks get their subnets from. */
     readonly 'default-address-pools': readonly { readonly base: string; readonly size: number }[];
   };
@@ -133,6 +135,7 @@ export const networkDefaults: NetworkConfig = {
     name: '',
     port: 4789,
     lease: 30,
+    keys: { 'max-age': 43_200, 'max-packets': 2 ** 31 },
     'default-address-pools': [{ base: '10.0.0.0/8', size: 24 }],
   },
   cni: { 'conf-directory': '/etc/cni/net.d', 'plugin-directories': ['/opt/cni/bin', '/usr/lib/cni'], timeout: 120 },
@@ -191,6 +194,12 @@ function checkOverlay(overlay: NetworkConfig['overlay']): void {
     throw invalidArgument(`overlay.port ${overlay.port} is no port`);
   if (!(Number.isInteger(overlay.lease) && overlay.lease >= 2))
     throw invalidArgument(`overlay.lease ${overlay.lease} is less than 2 seconds`);
+  for (const [key, least] of [
+    ['max-age', 1],
+    ['max-packets', 1],
+  ] as const)
+    if (!(Number.isSafeInteger(overlay.keys[key]) && overlay.keys[key] >= least))
+      throw invalidArgument(`overlay.keys.${key} ${overlay.keys[key]} is less than ${least}`);
   poolsOf(overlay);
 }
 

@@ -5,7 +5,7 @@ import { netlinkAddress } from './socket-address';
 import { hasCode } from './syscall-error';
 
 /** netlink(7) protocols. */
-export const NETLINK = { ROUTE: 0, NETFILTER: 12, GENERIC: 16 } as const;
+export const NETLINK = { ROUTE: 0, XFRM: 6, NETFILTER: 12, GENERIC: 16 } as const;
 
 const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;

@@ -1,6 +1,6 @@
 import { errorText, failedPrecondition, type GantryError, type Logger, pause } from '@gantry/rpc';
 import type { EndpointRecord } from '../store/record';
-import { type Keys, shared, type SharedEngine, type SharedNetwork } from './records';
+import { type Keys, shared, type SharedEngine, type SharedMember, type SharedNetwork } from './records';
 import type { Change, Condition, SharedStore } from './shared-store';
 import { type Changed, View } from './view';
 
@@ -102,6 +102,16 @@ export class Cluster {
     await this.#ask(({ store }) => store.commit([], [{ put: keys.network(network.id), value: JSON.stringify(network), leased: false }]));
   }
 
+  /** Makes what the network's keys are made of, unless there is something already. */
+  async ensureSecret(network: string, secret: string): Promise<void> {
+    const { keys } = this.needs;
+    const unless = [
+      { key: keys.network(network), is: 'there' },
+      { key: keys.secret(network), is: 'absent' },
+    ] as const;
+    await this.#ask(({ store }) => store.commit(unless, [{ put: keys.secret(network), value: secret, leased: false }]));
+  }
+
   /** Takes a network away from all engines. False while one has endpoints on it. */
   async drop(id: string): Promise<boolean> {
     const { keys } = this.needs;
@@ -111,7 +121,7 @@ export class Cluster {
         { prefix: keys.endpointsOf(id), is: 'empty' },
         { prefix: keys.addressesOf(id), is: 'empty' },
       ];
-      return store.commit(unused, [{ drop: keys.network(id) }, { put: keys.guard, value: id, leased: false }]);
+      return store.commit(unused, [{ drop: keys.network(id) }, { drop: keys.secret(id) }, { put: keys.guard, value: id, leased: false }]);
     });
   }
 
@@ -158,6 +168,17 @@ export class Cluster {
   /** Others forget the endpoint. Never throws. */
   withdraw({ networkId, id }: Pick<EndpointRecord, 'networkId' | 'id'>): void {
     this.#leave([this.needs.keys.endpoint(networkId, id)]);
+  }
+
+  /** Tells others how packets of this engine on a network are encrypted. */
+  async tellMember(member: SharedMember): Promise<void> {
+    const put = this.needs.keys.member(member.networkId, member.engine);
+    await this.#ask(({ store, lease }) => store.commit([], [{ put, value: JSON.stringify(member), leased: true }], lease));
+  }
+
+  /** This engine has nothing on the network any more. Never throws. */
+  withdrawMember(network: string): void {
+    this.#leave([this.needs.keys.member(network, this.id)]);
   }
 
   /** This engine is forgotten at once. */

@@ -24,6 +24,21 @@ export interface SharedEngine {
   readonly at: string;
 }
 
+/**
+ * An engine with endpoints on a network that is encrypted. Of each other engine it says by which state (SPI, eight hex digits) it takes packets of it, and by which it
+ * sends.
+ */
+export interface SharedMember {
+  readonly networkId: string;
+  readonly engine: string;
+  readonly at: string;
+  /** 32 bytes, hex; a part of all its keys, and none by itself. */
+  readonly salt: string;
+  /** By engine. */
+  readonly receives: Readonly<Record<string, string>>;
+  readonly sends: Readonly<Record<string, string>>;
+}
+
 /** Who has an address. */
 export interface Claim {
   readonly engine: string;
@@ -31,10 +46,10 @@ export interface Claim {
 
 /** What a key is about. */
 export type Subject =
-  | { readonly kind: 'network' | 'engine'; readonly id: string }
-  | { readonly kind: 'endpoint' | 'address'; readonly network: string; readonly id: string };
+  | { readonly kind: 'network' | 'engine' | 'secret'; readonly id: string }
+  | { readonly kind: 'endpoint' | 'address' | 'member'; readonly network: string; readonly id: string };
 
-/** The keys of engines' networks, below one prefix. What has no lease: networks, and `guard`, which every change of their list changes. */
+/** The keys of engines' networks, below one prefix. What has no lease: networks, their secrets, and `guard`, which every change of their list changes. */
 export class Keys {
   constructor(readonly prefix: string) {}
 
@@ -44,6 +59,15 @@ export class Keys {
 
   network(id: string): string {
     return `${this.prefix}networks/${id}`;
+  }
+
+  /** What a network's keys are made of; not in its record, which people are shown. */
+  secret(network: string): string {
+    return `${this.prefix}secrets/${network}`;
+  }
+
+  member(network: string, engine: string): string {
+    return `${this.prefix}members/${network}/${engine}`;
   }
 
   engine(id: string): string {
@@ -72,6 +96,8 @@ export class Keys {
     if (!key.startsWith(this.prefix) || more !== undefined || first === '') return undefined;
     if (what === 'networks' && second === '') return { kind: 'network', id: first };
     if (what === 'engines' && second === '') return { kind: 'engine', id: first };
+    if (what === 'secrets' && second === '') return { kind: 'secret', id: first };
+    if (what === 'members' && second !== '') return { kind: 'member', network: first, id: second };
     if (what === 'endpoints' && second !== '') return { kind: 'endpoint', network: first, id: second };
     if (what === 'addresses' && second !== '') return { kind: 'address', network: first, id: second };
     return undefined;

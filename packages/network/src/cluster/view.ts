@@ -1,11 +1,11 @@
-import type { Claim, Keys, SharedEndpoint, SharedEngine, SharedNetwork, Subject } from './records';
+import type { Claim, Keys, SharedEndpoint, SharedEngine, SharedMember, SharedNetwork, Subject } from './records';
 import type { News } from './shared-store';
 
 /** What changed by some news. */
 export interface Changed {
   /** Networks that came, changed or went. */
   readonly networks: ReadonlySet<string>;
-  /** Networks whose endpoints are others now. */
+  /** Networks whose endpoints are others now, or what they are encrypted by. */
   readonly endpoints: ReadonlySet<string>;
 }
 
@@ -16,6 +16,8 @@ export class View {
   readonly #networks = new Map<string, SharedNetwork>();
   readonly #engines = new Map<string, SharedEngine>();
   readonly #endpoints = new Map<string, Map<string, SharedEndpoint>>();
+  readonly #members = new Map<string, Map<string, SharedMember>>();
+  readonly #secrets = new Map<string, string>();
   readonly #claims = new Map<string, Map<string, Claim>>();
 
   constructor(
@@ -38,9 +40,11 @@ export class View {
       if (subject === undefined || this.#texts.get(key) === value) continue;
       if (value === undefined) this.#texts.delete(key);
       else this.#texts.set(key, value);
-      this.#put(subject, this.#parse(key, value));
+      // a secret is no JSON: what cannot be read is told of in parts
+      this.#put(subject, subject.kind === 'secret' ? value : this.#parse(key, value));
       if (subject.kind === 'network') networks.add(subject.id);
-      if (subject.kind === 'endpoint') endpoints.add(subject.network);
+      if (subject.kind === 'endpoint' || subject.kind === 'member') endpoints.add(subject.network);
+      if (subject.kind === 'secret') endpoints.add(subject.id);
     }
     return { networks, endpoints };
   }
@@ -59,6 +63,16 @@ export class View {
 
   endpointsOf(network: string): SharedEndpoint[] {
     return [...(this.#endpoints.get(network)?.values() ?? [])];
+  }
+
+  /** What the keys of a network are made of; undefined: there is nothing, or it is not known yet. */
+  secret(network: string): string | undefined {
+    return this.#secrets.get(network);
+  }
+
+  /** Engines that have endpoints on a network that is encrypted. */
+  membersOf(network: string): SharedMember[] {
+    return [...(this.#members.get(network)?.values() ?? [])];
   }
 
   /** All endpoints of an engine. */
@@ -98,6 +112,10 @@ export class View {
         return set(this.#networks, subject.id, value as SharedNetwork | undefined);
       case 'engine':
         return set(this.#engines, subject.id, value as SharedEngine | undefined);
+      case 'secret':
+        return set(this.#secrets, subject.id, value as string | undefined);
+      case 'member':
+        return setIn(this.#members, subject, value as SharedMember | undefined);
       case 'endpoint':
         return setIn(this.#endpoints, subject, value as SharedEndpoint | undefined);
       case 'address':

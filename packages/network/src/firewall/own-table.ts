@@ -1,11 +1,13 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Family } from '../address/cidr';
 import type { NetlinkConnection } from '../netlink/connection';
 import { isNetlinkError } from '../netlink/connection';
 import type { Request } from '../netlink/message';
+import { type EncryptedRules, probeRule } from '../nft/encrypted';
 import { joinPorts, keyOfRange, type PortRange } from '../nft/port-ranges';
 import type { BridgeRules, PortRule, RulesetOptions } from '../nft/ruleset';
 import { addBridge, addPorts, installTable, removeBridge, removePorts, removeTable, TABLE_FAMILY } from '../nft/ruleset';
-import { getTable, transaction } from '../nft/transaction';
+import { addChain, addRule, addTable, deleteTable, FAMILY, getTable, transaction } from '../nft/transaction';
 
 /**
  * Gantry's nft tables and what should be in them: always one for IPv4, one for IPv6 as long as a network has any. The wish is kept in memory, so the
@@ -14,6 +16,7 @@ import { getTable, transaction } from '../nft/transaction';
 export class OwnTable {
   readonly #bridges = new Map<string, BridgeRules>();
   readonly #ports = new Map<string, readonly PortRange[]>();
+  readonly #encrypted = new Map<number, EncryptedRules>();
   #installed: readonly Family[] = [];
 
   constructor(
@@ -28,7 +31,11 @@ export class OwnTable {
     if (!this.wanted[4]) return;
     if (!this.#families().includes(6)) await this.#clear(6);
     const families = this.#families();
-    const content = { bridges: [...this.#bridges.values()], ports: [...this.#ports.values()].flat() };
+    const content = {
+      bridges: [...this.#bridges.values()],
+      ports: [...this.#ports.values()].flat(),
+      encrypted: [...this.#encrypted.values()],
+    };
     await this.connection.request(transaction(families.flatMap((family) => installTable(family, this.options, content))));
     this.#installed = families;
   }
@@ -77,6 +84,36 @@ export class OwnTable {
     await this.#apply((family) => removePorts(family, this.options.table, rules));
   }
 
+  /** Whether rules of the family are had at all, which networks that are encrypted need. */
+  has(family: Family): boolean {
+    return this.wanted[4] && this.wanted[family];
+  }
+
+  /** Whether the kernel has rules that ask for states of xfrm. What it is asked by is gone when it has answered. */
+  async canTellStates(): Promise<boolean> {
+    const probe = `${this.options.table}-probe`;
+    const chain = { name: 'probe', type: 'filter', hook: 'prerouting', priority: 0 } as const;
+    const messages = [addTable(FAMILY.ip, probe), addChain(FAMILY.ip, probe, chain), addRule(FAMILY.ip, probe, chain.name, probeRule())];
+    try {
+      await this.connection.request(transaction([...messages, deleteTable(FAMILY.ip, probe)]));
+      return true;
+    } catch (error) {
+      if (isNetlinkError(error, 'ENOENT', 'EOPNOTSUPP', 'ENOTSUP')) return false;
+      throw error;
+    }
+  }
+
+  /** Of the network nothing comes in or leaves in the clear from now on. */
+  async addEncrypted(rules: EncryptedRules): Promise<void> {
+    if (isDeepStrictEqual(this.#encrypted.get(rules.vni), rules)) return;
+    this.#encrypted.set(rules.vni, rules);
+    if (this.#installed.length > 0) await this.install();
+  }
+
+  async removeEncrypted(vni: number): Promise<void> {
+    if (this.#encrypted.delete(vni) && this.#installed.length > 0) await this.install();
+  }
+
   async remove(): Promise<void> {
     await this.connection.request(transaction(removeTable(4, this.options.table)));
     await this.#clear(6);
@@ -84,7 +121,10 @@ export class OwnTable {
   }
 
   #families(): readonly Family[] {
-    return this.wanted[6] && [...this.#bridges.values()].some(({ subnets }) => subnets[6] !== undefined) ? [4, 6] : [4];
+    const ipv6 =
+      [...this.#bridges.values()].some(({ subnets }) => subnets[6] !== undefined) ||
+      [...this.#encrypted.values()].some(({ family }) => family === 6);
+    return this.wanted[6] && ipv6 ? [4, 6] : [4];
   }
 
   /** Before `install` the wish is only noted. A table or element that a stranger removed is answered by building all of it again. */

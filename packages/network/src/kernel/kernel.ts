@@ -30,7 +30,7 @@ export interface Configuring {
 /** What the service needs of the kernel; tests on a real kernel use the real one, the rest a literal. */
 export interface NetworkKernel extends HostPorts {
   /** A netlink socket of the host's namespace, or of another one. Throws an error with an errno `code`. */
-  netlink(protocol: 'route' | 'netfilter', namespace?: Namespace): NetlinkPort;
+  netlink(protocol: 'route' | 'netfilter' | 'xfrm', namespace?: Namespace): NetlinkPort;
   /** Calls back when somebody changed nf_tables of the host's namespace. */
   firewallNews(tell: () => void): FirewallNews;
   /** Opens files below /proc/sys inside the namespace (those that exist), which are then written, and a route socket there, in one visit. */

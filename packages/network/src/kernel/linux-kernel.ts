@@ -13,7 +13,7 @@ import { SleepingRelays } from './sleeping-relays';
 import { bindSocket } from './sockets';
 
 const write = promisify(writeFile);
-const PROTOCOLS = { route: NETLINK.ROUTE, netfilter: NETLINK.NETFILTER } as const;
+const PROTOCOLS = { route: NETLINK.ROUTE, netfilter: NETLINK.NETFILTER, xfrm: NETLINK.XFRM } as const;
 /** NFNLGRP_NFTABLES, as a bit. */
 const NFTABLES_NEWS = 1 << 6;
 const SO_SNDBUFFORCE = 32;
@@ -28,7 +28,7 @@ export class LinuxKernel implements NetworkKernel {
   readonly #relays = new SleepingRelays(this.#parked);
   #ephemeral: readonly [number, number] | undefined;
 
-  netlink(protocol: 'route' | 'netfilter', namespace?: Namespace): NetlinkPort {
+  netlink(protocol: 'route' | 'netfilter' | 'xfrm', namespace?: Namespace): NetlinkPort {
     if (namespace !== undefined) return new NetlinkSocket(PROTOCOLS[protocol], { namespace: namespace.descriptor });
     const socket = new NetlinkSocket(PROTOCOLS[protocol]);
     const size = Buffer.alloc(4);

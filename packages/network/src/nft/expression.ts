@@ -45,6 +45,18 @@ export function loadDestinationType(into: number): Expression {
   return expression('fib', [attribute.be32(1, into), attribute.be32(2, 3), attribute.be32(3, 1 << 1)]);
 }
 
+const WHOSE_STATE = 5;
+
+/** Whose the xfrm state is by which the packet came, or is about to leave (`ipsec in|out reqid`); breaks off where there is none. */
+export function loadWhoseState(direction: 'in' | 'out', into: number): Expression {
+  return expression('xfrm', [
+    attribute.be32(1, into),
+    attribute.be32(2, WHOSE_STATE),
+    attribute.u8(3, direction === 'in' ? 0 : 1),
+    attribute.be32(4, 0),
+  ]);
+}
+
 export const HEADER = { network: 1, transport: 2 } as const;
 
 export function loadPayload(header: number, offset: number, length: number, into: number): Expression {

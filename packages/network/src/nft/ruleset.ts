@@ -8,6 +8,7 @@ import type { Request } from '../netlink/message';
 import { type Protocol, PROTOCOLS } from '../ports/port';
 import * as expression from './expression';
 import { addPorts as add, SUMS, sums } from './add-ports';
+import { ENCRYPTED_CHAINS, ENCRYPTED_SETS, encryptedElements, type EncryptedRules } from './encrypted';
 import { type PortRange, offsetOf } from './port-ranges';
 import type { Element, SetShape } from './transaction';
 import { FAMILY, FIELD, addChain, addElements, addRule, addSet, addTable, deleteElements, deleteTable } from './transaction';
@@ -348,30 +349,40 @@ function padded(port: number): Buffer {
   return out;
 }
 
+/** What a table is made for. */
+export interface TableContent {
+  readonly bridges: readonly BridgeRules[];
+  readonly ports: readonly PortRange[];
+  readonly encrypted?: readonly EncryptedRules[];
+}
+
 /** Replaces the whole table of a family in one transaction: connections and published ports never see it missing. */
-export function installTable(
-  family: Family,
-  options: RulesetOptions,
-  { bridges, ports }: { readonly bridges: readonly BridgeRules[]; readonly ports: readonly PortRange[] },
-): Request[] {
+export function installTable(family: Family, options: RulesetOptions, { bridges, ports, encrypted = [] }: TableContent): Request[] {
   const { table } = options;
   const of = TABLE_FAMILY[family];
+  const own = encrypted.filter((network) => network.family === family);
   const chains = [
     ...(family === 4 ? [{ name: 'loopback', type: 'filter', hook: 'prerouting', priority: -300, rules: loopbackRules } as const] : []),
     { name: 'publish', type: 'nat', hook: 'prerouting', priority: -100, rules: translationRules(family) },
     { name: 'publish-local', type: 'nat', hook: 'output', priority: -100, rules: translationRules(family) },
     { name: 'forward', type: 'filter', hook: 'forward', priority: -1, rules: forwardRules(family, options.markBit) },
     { name: 'masquerade', type: 'nat', hook: 'postrouting', priority: 100, rules: masqueradeRules(family) },
+    ...(own.length === 0 ? [] : ENCRYPTED_CHAINS), // a kernel without xfrm does not know their expressions
   ] as const;
   return [
     addTable(of, table),
     deleteTable(of, table),
     addTable(of, table),
-    ...Object.values(SETS[family]).map((set) => addSet(of, table, set)),
+    ...[...Object.values(SETS[family]), ...(own.length === 0 ? [] : Object.values(ENCRYPTED_SETS))].map((set) => addSet(of, table, set)),
     ...chains.flatMap((chain) => [addChain(of, table, chain), ...chain.rules.map((rule) => addRule(of, table, chain.name, rule))]),
     ...addElements(of, [table, NAMES.sums.name], sums()),
     ...bridges.flatMap((bridge) => addBridge(family, table, bridge)),
     ...addPorts(family, table, ports),
+    ...own.flatMap((network) =>
+      Object.entries(encryptedElements(network)).flatMap(([set, list]) =>
+        addElements(of, [table, ENCRYPTED_SETS[set as keyof typeof ENCRYPTED_SETS].name], list),
+      ),
+    ),
   ];
 }
 

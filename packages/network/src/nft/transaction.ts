@@ -71,12 +71,12 @@ export function readTables(replies: readonly Reply[]): string[] {
 export interface BaseChain {
   readonly name: string;
   readonly type: 'filter' | 'nat';
-  readonly hook: 'prerouting' | 'forward' | 'output' | 'postrouting';
+  readonly hook: 'prerouting' | 'input' | 'forward' | 'output' | 'postrouting';
   /** Lower runs first: raw -300, conntrack -200, dstnat -100, filter 0, srcnat 100. */
   readonly priority: number;
 }
 
-const HOOKS = { prerouting: 0, forward: 2, output: 3, postrouting: 4 } as const satisfies Record<BaseChain['hook'], number>;
+const HOOKS = { prerouting: 0, input: 1, forward: 2, output: 3, postrouting: 4 } as const satisfies Record<BaseChain['hook'], number>;
 
 /** A base chain with policy accept: what Gantry has no rule for is none of its business. */
 export function addChain(family: Family, table: string, chain: BaseChain): Request {

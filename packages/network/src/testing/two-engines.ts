@@ -68,8 +68,11 @@ export class TwoEngines {
   readonly engines: TestEngine[] = [];
   readonly etcd: TestEtcd;
 
-  /** `prefix`: what addresses of the wire begin with, of either family. */
-  constructor(private readonly prefix = '192.0.2.') {
+  /** `prefix`: what addresses of the wire begin with, of either family. `build`: puts the service's program at a path. */
+  constructor(
+    private readonly prefix = '192.0.2.',
+    private readonly build: (bundle: string) => void = buildBundle,
+  ) {
     this.etcd = new TestEtcd(this.wire, this.#address(254));
   }
 
@@ -81,7 +84,7 @@ export class TwoEngines {
     wire.ip('link', 'set', 'wire0', 'up');
     await etcd.start();
     const bundle = join(wire.directory, 'service.cjs');
-    buildBundle(bundle);
+    this.build(bundle);
     for (const number of [1, 2]) {
       const host = await wire.sandbox();
       wire.ip('link', 'add', `host${number}`, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', String(host.pid));

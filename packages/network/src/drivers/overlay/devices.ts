@@ -74,9 +74,9 @@ export class VxlanDevices {
     }
   }
 
-  async #is({ name, vni, port, local }: VxlanLink): Promise<boolean> {
+  async #is({ name, vni, port, sourcePort, local }: VxlanLink): Promise<boolean> {
     const present = readVxlan(await this.route.request([getLink(name)]));
-    return present?.vni === vni && present.port === port && isSame(present.local, local);
+    return present?.vni === vni && present.port === port && present.sourcePort === sourcePort && isSame(present.local, local);
   }
 
   async #quietly(task: () => Promise<unknown>): Promise<void> {

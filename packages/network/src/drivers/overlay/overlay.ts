@@ -1,10 +1,10 @@
-import { failedPrecondition, forbidden, notImplemented } from '@gantry/rpc';
+import { failedPrecondition, forbidden } from '@gantry/rpc';
 import { overlaps, parseAddress, parseCidr } from '../../address/cidr';
 import type { Cluster } from '../../cluster/cluster';
 import { poolsOfNetwork } from '../../ipam/ipam';
 import type { Surroundings } from '../../ipam/subnet';
 import type { Namespace } from '../../kernel/kernel';
-import { VXLAN_HEADER } from '../../link/vxlan';
+import { VXLAN_HEADER, withinEsp } from '../../link/vxlan';
 import { KeyedLock } from '../../operations/lock';
 import type { PortChange } from '../../ports/changes';
 import type { PortWish, PublishedPort } from '../../ports/port';
@@ -12,6 +12,8 @@ import type { EndpointRecord, NetworkRecord } from '../../store/record';
 import type { BridgeDriver } from '../bridge/bridge';
 import type { EndpointPlan, EndpointWish, NetworkDriver, NetworkPlan, NetworkWish, Peer } from '../driver';
 import type { VxlanDevices } from './devices';
+import type { Encryption } from './encryption/encryption';
+import { newSecret } from './encryption/keys';
 import { bridgeOptions, readOverlayOptions } from './options';
 import { planNetwork, sharedNetwork } from './plan';
 import { tablesOf } from './tables';
@@ -29,6 +31,7 @@ export interface OverlayParts {
   /** The host's side of such a network is a bridge as others are: containers find their way out by it, and ports are published there. */
   readonly bridge: BridgeDriver;
   readonly vxlans: VxlanDevices;
+  readonly encryption: Encryption;
   readonly way: () => Promise<Way>;
   /** UDP port that engines talk at. */
   readonly port: number;
@@ -36,6 +39,7 @@ export interface OverlayParts {
   readonly exists: (device: string) => Promise<boolean>;
   readonly surroundings: () => Promise<Surroundings>;
   readonly endpoints: (network: string) => readonly EndpointRecord[];
+  readonly network: (id: string) => NetworkRecord | undefined;
 }
 
 /** dockerd's words, where there is nothing that networks of several engines could be agreed upon by. */
@@ -60,18 +64,21 @@ export class OverlayDriver implements NetworkDriver {
   constructor(private readonly parts: OverlayParts) {}
 
   async plan(wish: NetworkWish): Promise<NetworkPlan> {
-    const { cluster, surroundings, vxlans } = this.parts;
+    const { cluster, surroundings, vxlans, encryption } = this.parts;
     if (cluster === undefined) throw forbidden(NO_STORE);
     const options = readOverlayOptions(wish.options, wish.name);
-    if (options.encrypted) throw notImplemented(`network ${wish.name}: option encrypted is not supported`);
     await vxlans.check(wish.name);
+    if (options.encrypted) await encryption.check(wish.name);
     const plan = await planNetwork({ cluster, surroundings }, wish, options);
     this.#planned.add(wish.id);
     return plan;
   }
 
   async ensure(network: NetworkRecord): Promise<void> {
-    if (this.#planned.has(network.id)) await this.#cluster().confirm(sharedNetwork(network));
+    if (this.#planned.has(network.id)) {
+      await this.#cluster().confirm(sharedNetwork(network));
+      if (isEncrypted(network)) await this.#cluster().ensureSecret(network.id, newSecret());
+    }
     this.#planned.delete(network.id);
     await this.#locks.run(network.id, () => (this.parts.endpoints(network.id).length > 0 ? this.#up(network) : this.#rest(network)));
   }
@@ -166,6 +173,8 @@ export class OverlayDriver implements NetworkDriver {
     const { cluster, vxlans } = this.parts;
     if (cluster?.informed !== true) return;
     await vxlans.tell(vxlanOf(id), tablesOf(cluster.view.endpointsOf(id).filter(({ engine }) => engine !== cluster.id)));
+    const network = this.parts.network(id);
+    if (network !== undefined && isEncrypted(network)) await this.parts.encryption.follow(network);
   }
 
   async #up(network: NetworkRecord): Promise<void> {
@@ -173,11 +182,12 @@ export class OverlayDriver implements NetworkDriver {
     const device = network.device ?? '';
     if (await vxlans.stands(vxlanOf(network.id), device)) return;
     if (!(await this.parts.exists(device))) await this.#checkSubnets(network);
+    const sourcePort = isEncrypted(network) ? await this.parts.encryption.guard(network) : undefined;
     await bridge.ensure(await this.#inner(network));
     const [{ address }, mtu] = [await this.parts.way(), await this.#mtu(network)];
     const local = parseAddress(address);
     if (local === undefined) throw failedPrecondition(`overlay.advertise: "${address}" is no address`);
-    await vxlans.ensure({ name: vxlanOf(network.id), vni: network.vni ?? 0, local, port, mtu }, device);
+    await vxlans.ensure({ name: vxlanOf(network.id), vni: network.vni ?? 0, local, port, sourcePort, mtu }, device);
     await this.#tell(network.id);
   }
 
@@ -189,6 +199,7 @@ export class OverlayDriver implements NetworkDriver {
 
   async #down(network: NetworkRecord): Promise<void> {
     await this.parts.vxlans.remove(vxlanOf(network.id));
+    if (isEncrypted(network)) await this.parts.encryption.remove(network);
     await this.parts.bridge.remove(network);
   }
 
@@ -210,8 +221,8 @@ export class OverlayDriver implements NetworkDriver {
 
   async #mtu(network: NetworkRecord): Promise<number> {
     const { address, mtu } = await this.parts.way();
-    const header = VXLAN_HEADER[address.includes(':') ? 6 : 4];
-    return readOverlayOptions(network.options, network.name).mtu ?? mtu - header;
+    const room = mtu - VXLAN_HEADER[address.includes(':') ? 6 : 4];
+    return readOverlayOptions(network.options, network.name).mtu ?? (isEncrypted(network) ? withinEsp(room) : room);
   }
 
   #cluster(): Cluster {
@@ -227,6 +238,8 @@ export class OverlayDriver implements NetworkDriver {
 }
 
 export const vxlanOf = (id: string): string => `vx-${id.slice(0, 12)}`;
+
+const isEncrypted = ({ options, name }: NetworkRecord): boolean => readOverlayOptions(options, name).encrypted;
 
 /** How an interface speaks of itself is the endpoint's matter, whatever is below. */
 const passedOn = (options: Readonly<Record<string, string>>): Readonly<Record<string, string>> =>
