@@ -8,7 +8,7 @@ const INSTALLED = '/usr/local/lib/gantry/gantry-network.cjs';
 async function tell(): Promise<number> {
   let failed = 0;
   for (const { name, prefix, config, run } of encryptedStories) {
-    const world = new TwoEngines(prefix, (bundle) => symlinkSync(INSTALLED, bundle));
+    const world = new TwoEngines((bundle) => symlinkSync(INSTALLED, bundle), prefix);
     try {
       await world.start(config);
       await run(world);

@@ -1,4 +1,4 @@
-# What other kernels lack: SCTP, ipvlan, AppArmor; and the journal under systemd.
+# What other kernels lack: SCTP, ipvlan, ESP, AppArmor; and the journal under systemd.
 perl_of_host='-v /:/host:ro busybox chroot /host perl /root/check/sctp.pl'
 ask() { perl sctp.pl ask "$@"; }
 answers() { is "$(ask 127.0.0.1 9000)" "$1"; }
@@ -27,6 +27,9 @@ for mode in l2 l3; do
   check "ipvlan $mode: network rm" docker network rm ipvlan
 done
 ip link del parent0
+
+# Encrypted networks, by services of their own
+NODE_PATH=/usr/local/lib/gantry/node_modules /usr/local/lib/gantry/bin/node esp.cjs; failed=$((failed + $?)); clock=$(up)
 
 # AppArmor
 profile() { docker run --rm "$@" busybox cat /proc/self/attr/apparmor/current 2>&1; }

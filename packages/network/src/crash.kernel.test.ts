@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { NetworkServiceService } from '@gantry/api/gantry/network/v1/network';
 import { connect } from '@gantry/rpc';
 import { TestHost, delay, eventually, runProgram, type TestSandbox } from './testing/host';
-import { bundleService } from './testing/own-process';
+import { bundleService } from './testing/bundle-service';
 import { connectRequest, context } from './testing/service';
 
 const asRoot = process.getuid?.() === 0 ? describe : describe.skip;

@@ -1,4 +1,5 @@
 import { networkDefaults } from './config';
+import { buildBundle } from './testing/bundle-service';
 import { encryptedStories } from './testing/encrypted-story';
 import { whatEncryptionLacks } from './testing/esp';
 import { TestEtcd, whatOverlaysLack } from './testing/etcd';
@@ -13,7 +14,7 @@ if (lacking !== undefined) process.stderr.write(`skipped: encrypted networks, fo
 (lacking === undefined ? describe : describe.skip)('an encrypted network of two engines', () => {
   for (const { name, prefix, config, run } of encryptedStories)
     it(`${name}`, async () => {
-      const world = new TwoEngines(prefix);
+      const world = new TwoEngines(buildBundle, prefix);
       try {
         await world.start(config);
         await run(world);
@@ -28,7 +29,7 @@ if (lacking !== undefined) process.stderr.write(`skipped: encrypted networks, fo
   async () => {
     const host = new TestHost();
     try {
-      host.ip('link', 'add', 'lan0', 'type', 'dummy');
+      host.ip('link', 'add', 'lan0', 'type', 'bridge');
       host.ip('addr', 'add', '192.0.2.1/24', 'dev', 'lan0');
       host.ip('link', 'set', 'lan0', 'up');
       const etcd = new TestEtcd(host, '192.0.2.1');

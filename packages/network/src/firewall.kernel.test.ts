@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { NetworkServiceService } from '@gantry/api/gantry/network/v1/network';
 import { connect, type Connection } from '@gantry/rpc';
-import { bundleService } from './testing/own-process';
+import { bundleService } from './testing/bundle-service';
 import { connectRequest, context } from './testing/service';
 import { eventually, runProgram, TestHost, type TestSandbox } from './testing/host';
 import { newId, tcp } from './testing/world';

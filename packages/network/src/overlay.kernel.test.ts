@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import { buildBundle } from './testing/bundle-service';
 import { whatOverlaysLack } from './testing/etcd';
 import { eventually, type TestSandbox } from './testing/host';
 import { context, createRequest } from './testing/service';
@@ -14,7 +15,7 @@ if (lacking !== undefined) process.stderr.write(`skipped: networks of several en
   let b: TestEngine;
 
   beforeEach(() => {
-    world = new TwoEngines();
+    world = new TwoEngines(buildBundle);
   });
   afterEach(() => world.close());
 
@@ -81,7 +82,7 @@ if (lacking !== undefined) process.stderr.write(`skipped: networks of several en
 
   it('leads over a wire of IPv6, too', async () => {
     await world.close();
-    world = new TwoEngines('2001:db8::');
+    world = new TwoEngines(buildBundle, '2001:db8::');
     await start();
     await create(a);
     await eventually(() => b.network('n'));

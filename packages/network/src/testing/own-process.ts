@@ -1,31 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { buildSync } from 'esbuild';
 
 /** The service as a process of its own, for what only a process has: signals that jest keeps from a test, and death. */
 export interface OwnProcess {
   readonly socketPath: string;
   /** Starts it, on what it left when it died; in a network namespace of its own that the process has, where one is named. */
   start(inside?: number): ChildProcess;
-}
-
-/** Bundles the service into a directory, where it keeps its data, too; `config` is the text of its network.yaml. */
-export function bundleService(directory: string, config = ''): OwnProcess {
-  const bundle = join(directory, 'service.cjs');
-  buildBundle(bundle);
-  return ownProcess(bundle, directory, config);
-}
-
-export function buildBundle(bundle: string): void {
-  buildSync({
-    entryPoints: [join(__dirname, '../main.ts')],
-    bundle: true,
-    platform: 'node',
-    external: ['koffi'],
-    outfile: bundle,
-    logLevel: 'error',
-  });
 }
 
 /** A process of what was bundled already. */

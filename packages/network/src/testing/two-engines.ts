@@ -5,7 +5,7 @@ import { NetworkServiceService, type ConnectRequest, type Endpoint, type Network
 import { connect, type Connection, type ServiceClient } from '@gantry/rpc';
 import { TestEtcd } from './etcd';
 import { TestHost, type TestSandbox } from './host';
-import { buildBundle, type OwnProcess, ownProcess } from './own-process';
+import { type OwnProcess, ownProcess } from './own-process';
 import { connectRequest, context } from './service';
 import { newId } from './world';
 
@@ -68,10 +68,10 @@ export class TwoEngines {
   readonly engines: TestEngine[] = [];
   readonly etcd: TestEtcd;
 
-  /** `prefix`: what addresses of the wire begin with, of either family. `build`: puts the service's program at a path. */
+  /** `build`: puts the service's program at a path. `prefix`: what addresses of the wire begin with, of either family. */
   constructor(
+    private readonly build: (bundle: string) => void,
     private readonly prefix = '192.0.2.',
-    private readonly build: (bundle: string) => void = buildBundle,
   ) {
     this.etcd = new TestEtcd(this.wire, this.#address(254));
   }

@@ -67,7 +67,7 @@ export class Encryption {
   /** From now on nothing of the network leaves the host or is taken in the clear. The answer is the port that its packets must come from. */
   async guard({ id, name, vni = 0 }: NetworkRecord): Promise<number> {
     await this.check(name);
-    const { kernel, table, port, now } = this.parts;
+    const { table, port, now } = this.parts;
     const { family } = await this.#address();
     await table.addEncrypted({ vni, tag: tagOf(vni), port, family });
     const sourcePort = await this.#block(vni, family);

@@ -24,7 +24,7 @@ export interface DirectionKey {
 
 export const newSecret = (): string => randomBytes(SECRET_BYTES).toString('hex');
 
-export const isSecret = (text: string): boolean => new RegExp(`^[0-9a-f]{${2 * SECRET_BYTES}}$`).test(text);
+export const isSecret = (text: string): boolean => text.length === 2 * SECRET_BYTES && /^[0-9a-f]*$/.test(text);
 
 /** HKDF-SHA256 (RFC 5869). */
 export const expand = (secret: Buffer, salt: Buffer, info: Buffer, length: number): Buffer =>
