@@ -10,3 +10,20 @@ export function whatEncryptionLacks(): string | undefined {
   }
   return undefined;
 }
+
+/** What guards an encrypted network where there is no key: policies and rules that ask for states. */
+export function whatGuardsLack(): string | undefined {
+  if (process.getuid?.() !== 0) return 'root';
+  const rule = 'add table t; add chain t c { type filter hook input priority 0; }; add rule t c ipsec in reqid 1 accept';
+  for (const [what, command] of [
+    ['policies of xfrm (module xfrm_user)', ['ip', 'xfrm', 'policy']],
+    ['nft rules that ask for states (module nft_xfrm)', ['nft', rule]],
+    ['a kernel with VXLAN (module vxlan)', ['ip', 'link', 'add', 'vx', 'type', 'vxlan', 'id', '1', 'dstport', '4789']],
+  ] as const)
+    try {
+      execFileSync('unshare', ['-n', ...command], { stdio: 'ignore' });
+    } catch {
+      return what;
+    }
+  return undefined;
+}
