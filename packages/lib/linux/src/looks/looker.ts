@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { deadlineExceeded, internal, unavailable } from '@gantry/rpc/errors';
 import { after, type Timer } from '@gantry/rpc/timer';
 import { syscalls } from '../linux-syscalls';
+import { MountTable } from '../mount-table';
 import { unpackError } from './errors';
 import { mayHang } from './may-hang';
 import type { Answer, Found, Operations, Question } from './operations';
@@ -121,12 +122,24 @@ export class Looker<T extends Operations> {
   }
 }
 
+/** Of this process: asked before each look, read again when something was mounted. Open as long as the process lives. */
+const own = new MountTable(mayHang);
+
 /** Whether this process, or one of these, has a file system mounted that may hang. */
 function seesForeign(pids: readonly number[]): boolean {
-  return ['self' as const, ...pids].some((pid) => mayHang(mountsOf(pid)));
+  return hangsHere() || pids.some((pid) => mayHang(mountsOf(pid)));
 }
 
-function mountsOf(pid: number | 'self'): string {
+function hangsHere(): boolean {
+  try {
+    return own.value();
+  } catch {
+    return false; // no /proc: nothing is known of mounts
+  }
+}
+
+/** Not kept open: that would hold the mounts of a container that has ended. */
+function mountsOf(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/mountinfo`, 'latin1');
   } catch {
