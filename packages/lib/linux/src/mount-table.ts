@@ -49,7 +49,7 @@ function changed(fd: number): boolean {
 /** A change on the way is told by the next poll. */
 function readAll(fd: number): string {
   const parts: Buffer[] = [];
-  for (let at = 0; ; ) {
+  for (let at = 0; ;) {
     const into = Buffer.allocUnsafe(PART);
     const bytes = readSync(fd, into, 0, PART, at);
     if (bytes === 0) return Buffer.concat(parts).toString('latin1');

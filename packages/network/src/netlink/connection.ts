@@ -62,10 +62,13 @@ export class NetlinkConnection {
     await this.port.send(encode(requests, start));
     const replies: Reply[] = [];
     let failure: NetlinkError | undefined;
-    for (let datagram = this.port.receive(); datagram !== undefined; datagram = this.port.receive()) {
+    const last = start + requests.length - 1;
+    let over = false; // the last request is answered: a look for more would only find that there is none
+    for (let datagram = this.port.receive(); datagram !== undefined; datagram = over ? undefined : this.port.receive()) {
       const answer = decode(datagram);
       replies.push(...answer.replies);
       for (const outcome of answer.outcomes) {
+        over ||= outcome.sequence === last;
         const request = requests[outcome.sequence - start];
         if (outcome.errno !== 0 && request !== undefined) failure ??= new NetlinkError(outcome.errno, request.purpose, outcome.text);
       }

@@ -88,6 +88,18 @@ describe('a connection', () => {
     expect(failure).toMatchObject({ code: 'EEXIST', message: 'second: EEXIST' });
   });
 
+  it('reads up to the answer to the last message, and to the end where there is none', async () => {
+    for (const [answers, read] of [
+      [[outcome(1, 0), outcome(2, 0)], 2],
+      [[outcome(1, 0)], 2],
+    ] as const) {
+      const { port } = answering([...answers]);
+      const receive = jest.spyOn(port, 'receive');
+      await new NetlinkConnection(port).request([request('a'), request('b')]);
+      expect(receive).toHaveBeenCalledTimes(read);
+    }
+  });
+
   it('keeps exchanges apart and goes on after a failure', async () => {
     const { port, sent } = answering([outcome(1, 1)], [outcome(2, 0)]);
     const connection = new NetlinkConnection(port);

@@ -12,6 +12,24 @@ export function writeValue(path: string, value: string): void {
   }
 }
 
+/** Writes as writeValue does; a file that takes one value after the other, as rules of devices are given, is opened once. To be closed. */
+export class ValueWriter {
+  private open: { readonly path: string; readonly fd: number } | undefined;
+
+  write(path: string, value: string): void {
+    if (this.open?.path !== path) {
+      this.close();
+      this.open = { path, fd: openSync(path, 'w') };
+    }
+    writeSync(this.open.fd, value, 0);
+  }
+
+  close(): void {
+    if (this.open !== undefined) closeSync(this.open.fd);
+    this.open = undefined;
+  }
+}
+
 /** The text without its last newline; undefined when there is no such file. */
 export function readValue(path: string): string | undefined {
   try {

@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { LinuxDeviceCgroup } from '@gantry/oci';
 import { deviceProgram } from './device-program';
 import { deviceRules, formatRule } from './device-rules';
@@ -47,6 +49,26 @@ test('paths', () => {
   ]);
   expect(() => at('/a/../b')).toThrow('not allowed');
   expect(() => checkCgroupPath('/')).toThrow('not allowed');
+});
+
+test('controllers are handed down where they are missing, and those that are there are not written again', async () => {
+  const mountpoint = mkdtempSync(join(tmpdir(), 'cgroups-'));
+  try {
+    mkdirSync(join(mountpoint, 'gantry'));
+    for (const [given, written] of [
+      ['cpu memory pids\n', 'cpu memory pids\n'],
+      ['cpu memory\n', '+pids'],
+      ['cpu hugetlb\n', '+pids'], // each its own write: this is the last
+    ] as const) {
+      const file = join(mountpoint, 'gantry/cgroup.subtree_control');
+      writeFileSync(file, given);
+      const manager = createCgroupManager({ mode: 'v2', list: [{ version: 2, mountpoint, controllers: ['memory', 'pids'] }] });
+      await manager.create(manager.plan('/gantry/a'));
+      expect(readFileSync(file, 'utf8')).toBe(written);
+    }
+  } finally {
+    rmSync(mountpoint, { recursive: true });
+  }
 });
 
 test('v2 values', () => {

@@ -4,7 +4,7 @@ import { failedPrecondition, GantryError, internal, invalidArgument } from '@gan
 import { pause } from '@gantry/rpc/timer';
 import type { LinuxResources } from '@gantry/oci';
 import type { CgroupDirectory, CgroupManager, CgroupMeter, CgroupPlan } from './contract';
-import { codeOf, readTable, readValue, writeValue } from './files';
+import { codeOf, readTable, readValue, ValueWriter, writeValue } from './files';
 import { readHierarchies, type Hierarchies } from './hierarchies';
 import { KeptFiles } from './kept-files';
 import { settingsV1 } from './limits-v1';
@@ -182,7 +182,7 @@ function makeDirectory(level: CgroupDirectory, made: string[]): void {
   const parent = dirname(directory);
   /* A parent that misses is made, and made again when another engine tidied it away in between. */
   for (let tries = 0; ; tries++) {
-    if (version === 2) for (const controller of controllers) handDown(parent, controller);
+    if (version === 2) handDown(parent, controllers);
     try {
       mkdirSync(directory);
       made.push(directory);
@@ -209,19 +209,29 @@ function inherit(directory: string): void {
 
 /** A v1 cpuset without processors takes no process: each level that says nothing gets what is above it. */
 function fillCpuset(directory: string, mountpoint: string): void {
-  const parent = dirname(directory);
-  const empty = ['cpuset.cpus', 'cpuset.mems'].filter((file) => !readValue(`${directory}/${file}`));
-  if (empty.length === 0 || directory === mountpoint) return;
-  fillCpuset(parent, mountpoint);
-  for (const file of empty) writeValue(`${directory}/${file}`, readValue(`${parent}/${file}`) ?? '');
+  for (const file of ['cpuset.cpus', 'cpuset.mems']) filledCpuset(directory, mountpoint, file);
 }
 
-function handDown(parent: string, controller: string): void {
-  try {
-    writeValue(`${parent}/cgroup.subtree_control`, `+${controller}`);
-  } catch {
-    /* A controller that cannot be enabled here is missed when a limit wants it: that is told then. */
-  }
+/** What the level says once it says something. */
+function filledCpuset(directory: string, mountpoint: string, file: string): string {
+  const own = readValue(`${directory}/${file}`) ?? '';
+  if (own !== '' || directory === mountpoint) return own;
+  const above = filledCpuset(dirname(directory), mountpoint, file);
+  writeValue(`${directory}/${file}`, above);
+  return above;
+}
+
+/** Those that are handed down already are not written again: the kernel takes the lock of all cgroups for a write, even of what is so. */
+function handDown(parent: string, controllers: readonly string[]): void {
+  const file = `${parent}/cgroup.subtree_control`;
+  let given: readonly string[] | undefined;
+  for (const controller of controllers)
+    try {
+      given ??= readValue(file)?.split(' ') ?? [];
+      if (!given.includes(controller)) writeValue(file, `+${controller}`);
+    } catch {
+      /* A controller that cannot be enabled here is missed when a limit wants it: that is told then. */
+    }
 }
 
 function quietRmdir(path: string): void {
@@ -235,10 +245,20 @@ function quietRmdir(path: string): void {
 function write(plan: CgroupPlan, resources: LinuxResources, fresh: boolean): string[] {
   const warnings: string[] = [];
   const settings = plan.mode === 'v2' ? settingsV2(resources) : orderMemory(plan, settingsV1(resources, { devices: fresh }));
+  const writer = new ValueWriter();
   const put = (setting: Setting) => {
-    const warning = writeSetting(plan, setting);
+    const warning = writeSetting(plan, setting, writer);
     if (warning) warnings.push(warning);
   };
+  try {
+    writeInOrder(settings, put);
+  } finally {
+    writer.close();
+  }
+  return warnings;
+}
+
+function writeInOrder(settings: readonly Setting[], put: (setting: Setting) => void): void {
   settings.forEach((setting, i) => {
     const next = settings[i + 1];
     const pair = next !== undefined && periods.has(setting.file);
@@ -251,7 +271,6 @@ function write(plan: CgroupPlan, resources: LinuxResources, fresh: boolean): str
       put(setting);
     }
   });
-  return warnings;
 }
 
 const periods = new Set(['cpu.rt_period_us', 'cpu.cfs_period_us']);
@@ -274,7 +293,7 @@ function orderMemory(plan: CgroupPlan, settings: Setting[]): Setting[] {
   return result;
 }
 
-function writeSetting(plan: CgroupPlan, setting: Setting): string | undefined {
+function writeSetting(plan: CgroupPlan, setting: Setting, writer: ValueWriter): string | undefined {
   if (setting.controller === 'unified')
     throw invalidArgument(`config.json: invalid configuration: linux.resources.unified: "${setting.file}" needs cgroup v2`);
   const directory = directoryOf(plan, setting.controller);
@@ -285,7 +304,7 @@ function writeSetting(plan: CgroupPlan, setting: Setting): string | undefined {
   }
   const file = setting.alternative && !existsSync(`${directory}/${setting.file}`) ? setting.alternative : setting.file;
   try {
-    writeValue(`${directory}/${file}`, setting.value);
+    writer.write(`${directory}/${file}`, setting.value);
     return undefined;
   } catch (error) {
     /* A kernel that keeps the file for its name alone. */

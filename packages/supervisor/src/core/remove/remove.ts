@@ -1,4 +1,5 @@
 import { promises as fs } from 'node:fs';
+import { join } from 'node:path';
 import { asGantryError, type CallContext, errorText, GantryError } from '@gantry/rpc';
 import type { Core } from '../core';
 import type { Contained } from '../face';
@@ -143,8 +144,15 @@ function snapshotterOf({ records, face }: Pick<Core, 'records' | 'face'>, id: st
   return records.get(face.namespace, id)?.snapshotter ?? '';
 }
 
-function removeDirectory(core: Pick<Core, 'settings'>, id: string): Promise<void> {
-  return fs.rm(containerDir(core, id), { recursive: true, force: true });
+/** A few files as a rule: taken for such, it costs half of what a removal costs that looks at each. */
+async function removeDirectory(core: Pick<Core, 'settings'>, id: string): Promise<void> {
+  const directory = containerDir(core, id);
+  try {
+    await Promise.all((await fs.readdir(directory)).map((name) => fs.unlink(join(directory, name))));
+    await fs.rmdir(directory);
+  } catch {
+    await fs.rm(directory, { recursive: true, force: true }); // it tells what it cannot remove
+  }
 }
 
 /** The container stays as dead, with the reason, and can be removed again. */
