@@ -323,6 +323,25 @@ describeEngine('the classic builder', (suite) => {
     expect(await seen()).toEqual([0, 4, []]);
   }, 120_000);
 
+  test('an image that loses its name to a build stays without one, and counts', async () => {
+    const one = async (label: string): Promise<string> => {
+      const { code, stdout } = await build(`FROM busybox\nLABEL lost=${label}\n`, '-q', '-t', 'classic:lost');
+      expect(code).toBe(0);
+      return stdout.trim();
+    };
+    const nameless = async (): Promise<string[]> =>
+      (await suite.engine.docker(['image', 'ls', '-q', '--no-trunc', '--filter', 'dangling=true', '--filter', 'label=lost'])).stdout.split(
+        '\n',
+      );
+    const first = await one('a');
+    const second = await one('b');
+    expect(second).not.toBe(first);
+    expect(await nameless()).toEqual([first, '']);
+    expect(await one('a')).toBe(first);
+    expect(await nameless()).toEqual([second, '']);
+    await suite.engine.docker(['rmi', 'classic:lost', second]);
+  }, 120_000);
+
   test('of several images of one step one that is there counts', async () => {
     const file = (last: string): string => `FROM busybox\nENV SEVERAL=1\nADD a /several/\nRUN touch /${last}\n`;
     const hits = async (last: string, name: string, ...args: string[]): Promise<number> =>

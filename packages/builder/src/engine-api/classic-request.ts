@@ -3,6 +3,7 @@ import { HostConfig } from '@gantry/api/gantry/engine/v1/types';
 import type { SolveRequest } from '@gantry/api/moby/buildkit/v1/control';
 import { invalidArgument } from '@gantry/rpc';
 import type { StepNetwork } from '../executor/executor';
+import { KEEP_REPLACED } from '../exporters/image/image-attributes';
 import { STEP_WISHES, type StepWishes } from '../ops/exec/step-wishes';
 import { CACHE_SOURCES, type CacheSources } from '../frontend/dockerfile/classic/cache-sources';
 import { CLASSIC, TELLER } from '../frontend/dockerfile/classic/teller';
@@ -54,6 +55,8 @@ export function classicSolve(
   return {
     ...request,
     Frontend: CLASSIC,
+    // As what loses its name to a commit or a tag: a step that it was the last of is found again.
+    Exporters: request.Exporters.map((exporter) => ({ ...exporter, Attrs: { ...exporter.Attrs, [KEEP_REPLACED]: 'true' } })),
     FrontendAttrs: {
       ...request.FrontendAttrs,
       [TELLER]: teller,

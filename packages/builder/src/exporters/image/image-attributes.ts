@@ -16,7 +16,12 @@ export interface ImageOptions extends DocumentOptions {
   readonly danglingPrefix: string;
   /** The dangling name is given only where there is no other. */
   readonly danglingOnlyEmpty: boolean;
+  /** An image that loses its last name to this one stays without a name. */
+  readonly keepReplaced: boolean;
 }
+
+/** An attribute that docker's clients have no word for: the classic builder sets it. */
+export const KEEP_REPLACED = 'gantry.keep-replaced';
 
 export type ImageExporterType = 'image' | 'moby';
 
@@ -45,6 +50,7 @@ export function imageAttributes(type: ImageExporterType, attributes: ReadonlyMap
     nameCanonical: flag('name-canonical', false),
     danglingPrefix: take('dangling-name-prefix') ?? (moby ? danglingPrefix : ''),
     danglingOnlyEmpty: flag('danging-name-empty-only', false) || moby,
+    keepReplaced: flag(KEEP_REPLACED, false),
   };
   refuseUnknown(type, left);
   return read;

@@ -96,7 +96,7 @@ async function store(
   const target = documents.root;
   await during(progress, `naming to ${name}`, async () => {
     const { epoch } = documents;
-    await nameImage(services, ctx, { name, target, epoch });
+    await nameImage(services, ctx, { name, target, epoch, keepReplaced: options.keepReplaced });
     if (canonical && !name.includes('@')) await nameImage(services, ctx, { name: `${name}@${target.digest}`, target, epoch });
   });
   if (!options.unpack) return;

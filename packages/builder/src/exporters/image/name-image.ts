@@ -1,7 +1,7 @@
 import type { Image } from '@gantry/api/containerd/services/images/v1/images';
 import { toTimestamp } from '@gantry/api';
-import type { Descriptor } from '@gantry/oci';
-import { type CallContext, isErrorOf } from '@gantry/rpc';
+import { danglingName, type Descriptor } from '@gantry/oci';
+import { type CallContext, ignore, isErrorOf } from '@gantry/rpc';
 import type { Services } from '../../worker/services';
 
 export interface Naming {
@@ -9,6 +9,8 @@ export interface Naming {
   readonly target: Descriptor;
   /** Seconds since 1970 that the image's record is made at. */
   readonly epoch: number | undefined;
+  /** What the name led to stays without a name where it has no other. */
+  readonly keepReplaced?: boolean;
 }
 
 /** Lets a name lead to an image from now on. The target that it led to before. */
@@ -32,6 +34,7 @@ export async function nameImage(
       if (isErrorOf(error, 'notFound')) return undefined;
       throw error;
     });
+    if (naming.keepReplaced === true && before?.image !== undefined) await keepNameless(images, store, before.image, digest);
     try {
       if (before === undefined) await images.create(store, { image, sourceDateEpoch });
       else await images.update(store, { image, updateMask: undefined, sourceDateEpoch });
@@ -40,4 +43,13 @@ export async function nameImage(
       if (!isErrorOf(error, before === undefined ? 'alreadyExists' : 'notFound')) throw error; // else somebody was faster: once more
     }
   }
+}
+
+/** Before the name is taken away: nothing may collect the image in between. */
+async function keepNameless(images: Services['images'], store: CallContext, { name, target }: Image, successor: string): Promise<void> {
+  if (target === undefined || target.digest === successor) return;
+  const { images: same } = await images.list(store, { filters: [`target.digest==${target.digest}`] });
+  if (same.some((image) => image.name !== name)) return;
+  const image: Image = { name: danglingName(target.digest), labels: {}, target, createdAt: undefined, updatedAt: undefined };
+  await images.create(store, { image, sourceDateEpoch: undefined }).catch(ignore('alreadyExists'));
 }
