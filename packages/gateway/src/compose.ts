@@ -28,6 +28,7 @@ export function compose(service: ServiceContext<GatewayConfig>): Running<Gateway
       version: service.version,
       oldest: config['min-api-version'],
       experimental: config.experimental,
+      buildkit: config.buildkit,
       observer,
       authorizer,
       ...(socket === undefined ? {} : { socket }),

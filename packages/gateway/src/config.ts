@@ -28,6 +28,8 @@ export interface GatewayConfig {
   readonly 'shutdown-timeout': number;
   /** What the Docker-Experimental header says. */
   readonly experimental: boolean;
+  /** What clients are told to build with: BuildKit's protocol, or the classic builder. Both are there. */
+  readonly buildkit: boolean;
   /** Docker's authorization plugins, in the order in which they are asked; a SIGHUP takes them over. */
   readonly 'authorization-plugins': readonly string[];
   /** Where plugins of Docker's leave word of themselves. */
@@ -51,6 +53,7 @@ export const defaults: GatewayConfig = {
   'min-api-version': process.env[MIN_API_VARIABLE] || MIN_API_VERSION,
   'shutdown-timeout': 5,
   experimental: false,
+  buildkit: true,
   'authorization-plugins': [],
   plugins: defaultPlaces,
 };

@@ -28,6 +28,8 @@ export interface DispatchOptions {
   /** Oldest version of the API that clients may ask for. */
   readonly oldest?: string;
   readonly experimental?: boolean;
+  /** Clients are told to build with BuildKit's protocol; absent: they are. */
+  readonly buildkit?: boolean;
   /** Name of the socket whose calls these are, where that has a scope. */
   readonly socket?: string;
   /** Who is asked of every request. */
@@ -117,6 +119,7 @@ export class Dispatcher {
             params: match.params,
             query: new Query(target.search).asOf(match.route.operation, version),
             experimental: this.options.experimental === true,
+            buildkit: this.options.buildkit !== false,
             authorization: authorizer?.names ?? [],
           };
           await answer(match.route, x, this.options.engine);

@@ -25,6 +25,8 @@ export interface Exchange {
   readonly upgrade?: Upgrade;
   /** What docker calls experimental is allowed. */
   readonly experimental?: boolean;
+  /** Clients are told to build with BuildKit's protocol; absent: they are. */
+  readonly buildkit?: boolean;
   /** Plugins that are asked of every request. */
   readonly authorization: readonly string[];
 }

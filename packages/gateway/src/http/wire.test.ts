@@ -61,6 +61,15 @@ describe('every answer', () => {
     expect([head.status, head.text, head.headers['content-length']]).toEqual([200, '', '0']);
   });
 
+  test('_ping tells of the classic builder where clients are to use that', async () => {
+    const classic = await startGateway({}, { buildkit: false });
+    try {
+      for (const method of ['GET', 'HEAD']) expect((await classic.ask(method, '/_ping')).headers['builder-version']).toBe('1');
+    } finally {
+      await classic.close();
+    }
+  });
+
   test.each([
     ['GET', '/nowhere', 404, 'page not found'],
     ['PATCH', '/containers/json', 404, 'page not found'],

@@ -52,6 +52,7 @@ export interface FixtureOptions {
   /** Oldest version of the API that is let in. */
   readonly oldest?: string;
   readonly authorizer?: Authorizer;
+  readonly buildkit?: boolean;
 }
 
 export async function startGateway(
@@ -75,6 +76,7 @@ export async function startGateway(
     version: '0.1.0',
     ...(options.oldest === undefined ? {} : { oldest: options.oldest }),
     ...(options.authorizer === undefined ? {} : { authorizer: options.authorizer }),
+    ...(options.buildkit === undefined ? {} : { buildkit: options.buildkit }),
   });
   const socket = join(folder, 'docker.sock');
   const listener = new Listener({

@@ -170,13 +170,16 @@ function takeLabels(plan: Plan, value: Value): void {
 /** What a feature may be, and what to do when another is wanted. */
 const FEATURES: Readonly<Record<string, { readonly is: boolean; readonly instead: string }>> = {
   'containerd-snapshotter': { is: true, instead: 'images are always kept as containerd keeps them' },
-  buildkit: { is: true, instead: "BuildKit's protocol is always spoken; a client chooses the classic builder by DOCKER_BUILDKIT=0" },
 };
 
 function takeFeatures(plan: Plan, value: Value, name: string): void {
   for (const [feature, on] of Object.entries(value)) {
     if (feature === 'cdi') {
       plan.devices.on = on === true;
+      continue;
+    }
+    if (feature === 'buildkit') {
+      plan.set('gateway', 'buildkit', on === true);
       continue;
     }
     const known = FEATURES[feature];

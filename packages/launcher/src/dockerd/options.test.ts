@@ -115,6 +115,15 @@ test.each<[string, object, string[], string[] | undefined]>([
   for (const service of [services.supervisor, services.build]) expect(service['cdi-spec-dirs']).toEqual(expected);
 });
 
+test.each([
+  [{ features: { buildkit: false } }, false],
+  [{ features: { buildkit: true } }, true],
+  [{}, undefined],
+])('clients are told which builder to use: %j', (keys, told) => {
+  const { services } = makePlan({ flags: new Map(), keys: new Map(Object.entries(keys)) as Map<string, Value>, certificates: '/c' });
+  expect(services.gateway['buildkit']).toBe(told);
+});
+
 test('keys of our own are under one of ours, and others there are refused by name', () => {
   const keys = (value: Value) => new Map([['gantry', value]]);
   const plan = makePlan({ flags: new Map(), keys: keys({ 'event-journal': { 'max-size': 4096 } }), certificates: '/c' });

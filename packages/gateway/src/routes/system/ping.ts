@@ -1,9 +1,9 @@
 import { sendText } from '../../http/answer';
 import type { Exchange, Route } from '../../http/exchange';
 
-/** Answers for the gateway alone, as often as a client likes. Builder 2: BuildKit's protocol is spoken here. */
+/** Answers for the gateway alone, as often as a client likes. Builder 2: clients are to speak BuildKit's protocol; 1: the classic builder's. */
 async function ping(x: Exchange): Promise<void> {
-  x.response.setHeader('Builder-Version', '2');
+  x.response.setHeader('Builder-Version', x.buildkit === false ? '1' : '2');
   x.response.setHeader('Cache-Control', 'no-cache, no-store, must-revalidate');
   x.response.setHeader('Pragma', 'no-cache');
   x.response.setHeader('Swarm', 'inactive');
