@@ -194,12 +194,9 @@ function checkOverlay(overlay: NetworkConfig['overlay']): void {
     throw invalidArgument(`overlay.port ${overlay.port} is no port`);
   if (!(Number.isInteger(overlay.lease) && overlay.lease >= 2))
     throw invalidArgument(`overlay.lease ${overlay.lease} is less than 2 seconds`);
-  for (const [key, least] of [
-    ['max-age', 1],
-    ['max-packets', 1],
-  ] as const)
-    if (!(Number.isSafeInteger(overlay.keys[key]) && overlay.keys[key] >= least))
-      throw invalidArgument(`overlay.keys.${key} ${overlay.keys[key]} is less than ${least}`);
+  for (const key of ['max-age', 'max-packets'] as const)
+    if (!(Number.isSafeInteger(overlay.keys[key]) && overlay.keys[key] >= 1))
+      throw invalidArgument(`overlay.keys.${key} ${overlay.keys[key]} is no whole number from 1 up`);
   poolsOf(overlay);
 }
 
