@@ -99,6 +99,21 @@ suite(`holders of namespaces${canRun ? '' : ' [needs a built tree, and root]'}`,
     expect(sizes.reduce((sum, size) => sum + size, 0) / sizes.length).toBeLessThan(20);
   });
 
+  test.each([true, false])('one heeds the end of the host, and no process of its pod (pids of their own: %s)', async (pid) => {
+    const handlers = holdersHandlers(folder, helper);
+    const { holder } = await handlers.hold(ctx, { ...wish, pid });
+    const held = holder?.pid ?? 0;
+    const taken = (): boolean => /^(Sig|Shd)Pnd:\t0*[^0\s]/m.test(readFileSync(`/proc/${held}/status`, 'latin1')) === false;
+    if (pid) {
+      expect(spawnSync('nsenter', ['-t', String(held), '-p', 'sh', '-c', 'kill -TERM 1'])).toMatchObject({ status: 0 });
+      while (!taken()) await new Promise((resolve) => setImmediate(resolve));
+      expect((await handlers.list(ctx, { id: wish.id })).holders).toEqual([{ id: wish.id, pid: held, alive: true }]);
+    }
+    process.kill(held, 'SIGTERM');
+    while (startTimeOf(held) !== undefined) await new Promise((resolve) => setImmediate(resolve));
+    expect((await handlers.list(ctx, { id: wish.id })).holders).toEqual([{ id: wish.id, pid: held, alive: false }]);
+  });
+
   test('one that was killed is told as such; what is not of the namespaces is refused', async () => {
     const handlers = holdersHandlers(folder, helper);
     const { holder } = await handlers.hold(ctx, { ...wish, pid: false });
