@@ -178,9 +178,9 @@ static short out(const struct bytes *b) { return b->size > 0 ? POLLOUT : 0; }
 
 static int turn(struct session *s) {
 	short client = s->started && !s->client_ended ? (short)(in(s->to_caller.size < HIGH) | out(&s->to_client)) : 0;
-	short caller = (short)(in(s->to_client.size < HIGH && !s->caller_ended) | out(&s->to_caller));
+	short caller = s->caller_ended ? 0 : (short)(in(s->to_client.size < HIGH) | out(&s->to_caller));
 	struct pollfd fds[] = {
-	    {CONTROL, (short)(POLLIN | out(&s->answers)), 0},
+	    {s->records.ended ? -1 : CONTROL, (short)(POLLIN | out(&s->answers)), 0},
 	    {s->wake, POLLIN, 0},
 	    {asked(CALLER, caller), caller, 0},
 	    {asked(CLIENT, client), client, 0},
@@ -211,7 +211,8 @@ int mode_session(int argc, char **argv) {
 		if (flags >= 0) fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 	}
 	while (!s.client_ended || s.to_caller.size > 0) {
-		if (s.caller_ended && s.to_client.size == 0) return 0;
+		/* What is left for a side that is gone is for nobody. */
+		if (s.caller_ended && (s.client_ended || s.to_client.size == 0)) return 0;
 		if (turn(&s) < 0) return 1;
 	}
 	return 0;

@@ -301,3 +301,20 @@ describe('stats that are those of a list', () => {
     await expect(never).rejects.toThrow('the client is gone');
   });
 });
+
+test('the program ends when both sides are gone, whatever was under way to either', async () => {
+  const { outcome } = begin(3);
+  const much = Array.from({ length: 400 }, () => frame(0, 9, randomBytes(16_000)));
+  client.write(Buffer.concat([frame(4, 0, Buffer.alloc(0)), ...much]));
+  held.stream.write(Buffer.concat([Buffer.from(PREFACE), frame(4, 0, Buffer.alloc(0)), ...much]));
+  // Nobody reads: both are stuck when nothing more is taken.
+  const waiting = (): number => client.writableLength + held.stream.writableLength;
+  for (let last = -1; last !== waiting();) {
+    last = waiting();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  expect([client.writableLength > 0, held.stream.writableLength > 0]).toEqual([true, true]);
+  client.destroy();
+  held.stream.destroy();
+  await expect(outcome).rejects.toThrow('the client is gone');
+});
