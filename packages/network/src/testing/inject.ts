@@ -1,4 +1,5 @@
 import { createSocket } from 'node:dgram';
+import type { TestSandbox } from './host';
 import { parseAddress, parseMac, toBytes } from '../address/cidr';
 
 const INNER_PORT = 7777;
@@ -47,5 +48,9 @@ export function inject(host: string, packet: Buffer): Promise<void> {
   });
 }
 
-/** Program of a sandbox that writes what comes for it to a file. */
-export const listenTo = (file: string): readonly string[] => ['sh', '-c', `exec busybox nc -u -l -p ${INNER_PORT} > "${file}"`];
+/** Counts what comes for a sandbox; each call of the answer tells of all until then. */
+export async function countIn(sandbox: TestSandbox): Promise<() => Promise<number>> {
+  const chain = 'add table ip t; add chain ip t c { type filter hook prerouting priority 0; }';
+  await sandbox.run('nft', `${chain}; add rule ip t c udp dport ${INNER_PORT} counter`);
+  return async () => Number(/counter packets (\d+)/.exec(await sandbox.run('nft', 'list', 'table', 'ip', 't'))?.[1] ?? Number.NaN);
+}
