@@ -24,6 +24,7 @@ async function main(): Promise<void> {
     caps: String(caps.length > 10),
     output: await inContainer(bridge, id),
     insecure: await inContainer(bridge, id, SecurityMode.INSECURE).catch((error: unknown) => String(error)),
+    released: await released(bridge, id),
     host: await bridge.newContainer(ctx, containerRequest('net', id, NetMode.HOST)).then(
       () => 'allowed',
       (error: unknown) => String(error),
@@ -55,8 +56,41 @@ async function inContainer(bridge: Bridge, id: string, security = SecurityMode.S
   const read = async (FilePath: string): Promise<string> =>
     (await bridge.readFileContainer(ctx, { Ref: name, FilePath, Range: undefined, MountIndex: 0 })).Data.toString().trim();
   const files = [await read('/etc/hostname'), await read('../../../../../../../../etc/hostname')];
-  await bridge.releaseContainer(ctx, { ContainerID: name });
-  return [...heard.sort(), `read ${files.join(' ')}`].join('; ');
+  const release = await bridge.releaseContainer(ctx, { ContainerID: name }).then(() => 'released', String);
+  return [...heard.sort(), `read ${files.join(' ')}`, release].join('; ');
+}
+
+/** What is told of a process that runs when its container is released, which has the PATH of another operating system. */
+async function released(bridge: Bridge, id: string): Promise<string> {
+  const platform = { Architecture: '', OS: 'windows', Variant: '', OSVersion: '', OSFeatures: [] };
+  await bridge.newContainer(ctx, { ...containerRequest('held', id, NetMode.NONE), platform });
+  const over = Promise.withResolvers<void>();
+  async function* messages(): AsyncIterable<ExecMessage> {
+    const meta = metaOf({ args: ['/bin/busybox', 'sh', '-c', 'echo "$PATH"; exec /bin/busybox sleep 1000'], cwd: '/tmp', env: [] });
+    const security = SecurityMode.SANDBOX;
+    yield {
+      ...nothing,
+      ProcessID: 'p',
+      Init: { ContainerID: 'held', Meta: meta, Fds: [1], Tty: false, Security: security, secretenv: [] },
+    };
+    await over.promise;
+  }
+  const heard: string[] = [];
+  for await (const { File, Exit, Done } of bridge.execProcess(ctx, messages())) {
+    if (File?.EOF === false) {
+      heard.push(File.Data.toString().trim());
+      void bridge
+        .releaseContainer(ctx, { ContainerID: 'held' })
+        .then(
+          () => heard.push('released'),
+          (error: unknown) => heard.push(String(error)),
+        )
+        .finally(over.resolve);
+    }
+    if (Exit !== undefined) heard.push(Exit.Error?.message ?? '');
+    if (Done !== undefined) await over.promise;
+  }
+  return heard.sort().join('; ');
 }
 
 const containerRequest = (name: string, id: string, network: NetMode): Parameters<Bridge['newContainer']>[1] => ({

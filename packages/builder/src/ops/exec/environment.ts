@@ -18,5 +18,8 @@ export function withDefault(env: readonly string[], name: string, value: string)
   return env.some((entry) => entry.startsWith(`${name}=`)) ? [...env] : [...env, `${name}=${value}`];
 }
 
-/** A path to look for programs in, for those that say none. */
-export const withPath = (env: readonly string[]): string[] => withDefault(env, 'PATH', defaultPath);
+const WINDOWS_PATH = 'c:\\Windows\\System32;c:\\Windows';
+
+/** A path to look for programs in, for those that say none: that of the operating system that is asked for. */
+export const withPath = (env: readonly string[], os = ''): string[] =>
+  withDefault(env, 'PATH', os === 'windows' ? WINDOWS_PATH : defaultPath);

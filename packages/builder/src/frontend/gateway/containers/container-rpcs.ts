@@ -51,7 +51,8 @@ export function makeContainers(needs: ContainersNeeds, owner: ContainersOwner): 
     releaseContainer: async (_ctx, { ContainerID: id }) => {
       const container = await find(id);
       containers.delete(id);
-      await container.release();
+      const failure = await container.release();
+      if (failure !== undefined) throw failure;
       return {};
     },
     execProcess: (ctx, requests, send) => execProcess({ find: (id) => containers.get(id), owner }, ctx, requests, send),
@@ -87,7 +88,7 @@ async function newContainer(
       description: `container ${request.ContainerID}`,
     });
     return await FrontendContainer.make(
-      { executor: needs.executor, trees, directory: join(needs.directory), id },
+      { executor: needs.executor, trees, directory: join(needs.directory), id, os: request.platform?.OS ?? '' },
       {
         network: networkOf(network),
         hostname,

@@ -1,21 +1,31 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Mount as ContainerdMount } from '@gantry/api/containerd/types/types';
-import { cancelled, type CallContext, derive, detached, notFound } from '@gantry/rpc';
+import { asGantryError, cancelled, type CallContext, derive, detached, GantryError, notFound } from '@gantry/rpc';
 import type { ContainerWish, Executor, Exit, LiveProcess, ProcessWish } from '../../../executor/executor';
 import { mountAt, unmount } from '../../../mounts/mount';
 import type { MountedTrees } from '../../../ops/exec/mounts';
+
+export const exitText = (code: number): string => `exit code: ${code}`;
 
 /** A container of a frontend: its trees, mounted once for its processes and for those who look into them, and the processes that run. */
 export class FrontendContainer {
   private readonly ended = new AbortController();
   private readonly running = new Set<Promise<unknown>>();
+  /** Why the first process that did not end well did not. */
+  private failure: Error | undefined;
   private readonly points: string[] = [];
   private started = false;
   private places: (string | undefined)[] = [];
 
   private constructor(
-    private readonly parts: { readonly executor: Executor; readonly trees: MountedTrees; readonly directory: string; readonly id: string },
+    private readonly parts: {
+      readonly executor: Executor;
+      readonly trees: MountedTrees;
+      readonly directory: string;
+      readonly id: string;
+      readonly os: string;
+    },
     private readonly wish: Omit<ContainerWish, 'root' | 'mounts' | 'readonlyRoot' | 'insecure' | 'removeStubsRecursive'>,
   ) {}
 
@@ -28,6 +38,11 @@ export class FrontendContainer {
       await container.release();
       throw error;
     }
+  }
+
+  /** Operating system of the frontend's wish; empty for ours. */
+  get os(): string {
+    return this.parts.os;
   }
 
   /** Where the tree of a mount is; throws notFound for a mount that shows none. */
@@ -65,16 +80,20 @@ export class FrontendContainer {
         )
       : executor.exec(ctx, id, process, started);
     this.running.add(running);
+    running
+      .then(({ code }) => code !== 0 && (this.failure ??= new GantryError('unknown', exitText(code))))
+      .catch((error: unknown) => (this.failure ??= asGantryError(error)));
     return running.finally(() => this.running.delete(running));
   }
 
-  /** Kills what runs and gives the trees back. */
-  async release(): Promise<void> {
-    this.ended.abort(cancelled('the container is released'));
+  /** Kills what runs and gives the trees back. Resolves with the first failure of a process, the killed ones' among them, in the words that clients look for. */
+  async release(): Promise<Error | undefined> {
+    this.ended.abort(cancelled('context canceled'));
     await Promise.allSettled(this.running);
     for (let point = this.points.pop(); point !== undefined; point = this.points.pop()) await unmount(point);
     await rm(join(this.parts.directory, this.parts.id), { recursive: true, force: true });
     await this.parts.trees.release();
+    return this.failure;
   }
 
   private async mount(index: number, source: readonly ContainerdMount[] | undefined): Promise<string | undefined> {

@@ -7,7 +7,7 @@ import type { LiveProcess, ProcessWish } from '../../../executor/executor';
 import { withDefault, withPath } from '../../../ops/exec/environment';
 import { EXIT_MESSAGE_URL } from '../../../ops/exec/failure';
 import { secretVariables } from '../../../ops/exec/special/secrets';
-import type { FrontendContainer } from './container';
+import { exitText, type FrontendContainer } from './container';
 import type { ContainersOwner } from './container-rpcs';
 
 /** Code of a process that never ran, or whose end nobody saw. */
@@ -39,7 +39,7 @@ export class FrontendProcess {
     const insecure = init.Security === SecurityMode.INSECURE;
     bridge.permit({ hostNetwork: false, insecure, devices: [] });
     const secrets = await secretVariables(ctx, init.secretenv, sessions);
-    const env = withPath(init.Tty ? withDefault(meta.env, 'TERM', 'xterm') : meta.env);
+    const env = withPath(init.Tty ? withDefault(meta.env, 'TERM', 'xterm') : meta.env, this.container.os);
     const process: ProcessWish = {
       args: meta.args,
       env: [...env, ...secrets],
@@ -118,7 +118,7 @@ type ExitStatus = NonNullable<ExitMessage['Error']>;
 function exitStatus(code: number, thrown: unknown): ExitStatus {
   if (thrown === undefined) {
     const value = Buffer.from(JSON.stringify(ExitMessage.toJSON({ Code: code, Error: undefined })));
-    return { code: errorTable.unknown.grpc, message: `exit code: ${code}`, details: [{ typeUrl: EXIT_MESSAGE_URL, value }] };
+    return { code: errorTable.unknown.grpc, message: exitText(code), details: [{ typeUrl: EXIT_MESSAGE_URL, value }] };
   }
   const error = asGantryError(thrown);
   const details = detailsOf(error).map(({ typeUrl, value }) => ({ typeUrl, value }));
