@@ -18,7 +18,7 @@ export function withDefault(env: readonly string[], name: string, value: string)
   return env.some((entry) => entry.startsWith(`${name}=`)) ? [...env] : [...env, `${name}=${value}`];
 }
 
-const WINDOWS_PATH = 'c:\\Windows\\System32;c:\\Windows';
+const WINDOWS_PATH = 'c:\\Windows\\System32;c:\\Windows;C:\\Windows\\System32\\WindowsPowerShell\\v1.0';
 
 /** A path to look for programs in, for those that say none: that of the operating system that is asked for. */
 export const withPath = (env: readonly string[], os = ''): string[] =>

@@ -86,7 +86,8 @@ suite(`frontend image${canRun ? '' : ' [needs a built tree, and root]'}`, () => 
       option: 'a=b',
       caps: 'true',
       output: '1: got words in /tmp; 2: err; eof 1; eof 2; exit 4 exit code: 4; read image image; GantryError: exit code: 4',
-      released: 'GantryError: context canceled; c:\\Windows\\System32;c:\\Windows; context canceled',
+      released:
+        'GantryError: context canceled; c:\\Windows\\System32;c:\\Windows;C:\\Windows\\System32\\WindowsPowerShell\\v1.0; context canceled',
       insecure: expect.stringContaining('security.insecure is not allowed'),
       host: expect.stringContaining('network.host is not allowed'),
     });
