@@ -8,7 +8,7 @@ describeEngine(
   'a managed authorization plugin',
   (suite) => {
     const { ok, docker } = suite;
-    const asks = async (): Promise<string> => (await docker(['volume', 'inspect', 'forbidden'])).stderr;
+    const asks = async (): Promise<string> => (await docker(['volume', 'inspect', 'forbidden'])).stderr.replace('No such', 'no such'); // as of older CLIs
     const denied = 'authorization denied by plugin warden:latest: not here';
     const taskPid = async (id: string): Promise<number> => {
       const socket = join(suite.engine.run, 'supervisor.sock');

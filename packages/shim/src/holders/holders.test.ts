@@ -103,7 +103,9 @@ suite(`holders of namespaces${canRun ? '' : ' [needs a built tree, and root]'}`,
     const handlers = holdersHandlers(folder, helper);
     const { holder } = await handlers.hold(ctx, { ...wish, pid });
     const held = holder?.pid ?? 0;
-    const taken = (): boolean => /^(Sig|Shd)Pnd:\t0*[^0\s]/m.test(readFileSync(`/proc/${held}/status`, 'latin1')) === false;
+    const status = (): string => readFileSync(`/proc/${held}/status`, 'latin1');
+    while (!/^Name:\tpause\n[^]*^State:\tS/m.test(status())) await new Promise((resolve) => setImmediate(resolve)); // it listens then
+    const taken = (): boolean => /^(Sig|Shd)Pnd:\t0*[^0\s]/m.test(status()) === false;
     if (pid) {
       expect(spawnSync('nsenter', ['-t', String(held), '-p', 'sh', '-c', 'kill -TERM 1'])).toMatchObject({ status: 0 });
       while (!taken()) await new Promise((resolve) => setImmediate(resolve));
