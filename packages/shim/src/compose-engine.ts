@@ -92,6 +92,8 @@ export async function composeEngine(
       engine.meters.close();
       await taskEvents.stop(200);
       await helper.stop();
+      // With tasks their monitors go on in it; without one the last of them is just ending.
+      if (engine.registry.all().length === 0) await cgroups.remove(monitors).catch(() => undefined);
       await tidyGroups(cgroups, run);
       journal.close();
     },
