@@ -25,19 +25,16 @@ export async function save({ catalog, content, leases, broker }: Needs, scope: S
 }
 
 /** Does something while all of these images stay, whatever becomes of their names: a lease for each namespace that has some. */
-function held(
-  { content, leases }: Pick<Needs, 'content' | 'leases'>,
-  items: readonly SaveItem[],
-  work: () => Promise<void>,
-): Promise<void> {
-  const namespaces = [...new Set(items.map(({ namespace }) => namespace))];
-  const holding = namespaces.map(
-    (namespace) => (inner: () => Promise<void>) => (): Promise<void> =>
-      underLease(leases, { namespace }, 'save', async (scope) => {
-        for (const { image, target } of items.filter((item) => item.namespace === namespace))
-          for (const digest of [image.configDigest, image.manifestDigest, target.digest]) content.hold(scope, digest);
-        await inner();
-      }),
-  );
-  return holding.reduce((inner, hold) => hold(inner), work)();
+async function held(needs: Pick<Needs, 'content' | 'leases'>, items: readonly SaveItem[], work: () => Promise<void>): Promise<void> {
+  const namespace = items[0]?.namespace;
+  if (namespace === undefined) return work();
+  await underLease(needs.leases, { namespace }, 'save', async (scope) => {
+    for (const { image, target } of items.filter((item) => item.namespace === namespace))
+      for (const digest of [image.configDigest, image.manifestDigest, target.digest]) needs.content.hold(scope, digest);
+    await held(
+      needs,
+      items.filter((item) => item.namespace !== namespace),
+      work,
+    );
+  });
 }
