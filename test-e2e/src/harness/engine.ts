@@ -155,10 +155,9 @@ export async function startEngine(kind: EngineKind = 'gantry', options: EngineOp
     },
     async reboot() {
       await engine.halt();
-      for (const pid of [...findProcesses((cmdline) => cmdline.includes(folder)), ...inside(folder), ...monitors(folder), ...holders(run)])
-        kill(pid);
+      for (const pid of [...findProcesses((cmdline) => cmdline.includes(folder)), ...inside(folder), ...monitors(folder)]) kill(pid);
+      await cleanUp(); // no holder of a pod, cgroup, link or rule outlives a reboot
       await until('all processes to be gone', () => inside(folder).length === 0);
-      await cleanUp(); // no cgroup, link or rule outlives a reboot
       await unmountBelow(folder);
       for (const name of readdirSync(run)) rmSync(join(run, name), { recursive: true });
     },
@@ -251,14 +250,6 @@ function hasTasks(run: string): boolean {
   const tasks = join(run, 'tasks');
   const entries = (path: string): string[] => (lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true ? readdirSync(path) : []);
   return entries(join(run, 'shim/holders')).length > 0 || entries(tasks).some((namespace) => entries(join(tasks, namespace)).length > 0);
-}
-
-/** Processes that hold the namespaces of pods. */
-function holders(run: string): number[] {
-  const folder = join(run, 'shim/holders');
-  return existsSync(folder)
-    ? readdirSync(folder).map((name) => (JSON.parse(readFileSync(join(folder, name), 'utf8')) as { pid: number }).pid)
-    : [];
 }
 
 function findProcesses(match: (cmdline: string) => boolean): number[] {
