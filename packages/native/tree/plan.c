@@ -47,10 +47,11 @@ int tree_run_plan(struct tree_request *r, FILE *out) {
 		rc = tree_open_root(r, &plan.roots[open]);
 		open++;
 	}
-	int64_t operations = tree_number(r), at = 0;
-	for (; rc == 0 && at < operations; at++) {
-		rc = operate(&plan, (int)at, r);
+	int64_t operations = tree_number(r), done = 0;
+	while (rc == 0 && done < operations) {
+		rc = operate(&plan, (int)done, r);
 		if (rc == 0 && r->broken) rc = untar_fail("io", "broken request");
+		if (rc == 0) done++; // the one that failed is that at this place
 	}
 	while (open > 0) {
 		tree_close_root(&plan.roots[--open]);
@@ -58,7 +59,7 @@ int tree_run_plan(struct tree_request *r, FILE *out) {
 	}
 	free(plan.roots);
 	free(plan.files);
-	fprintf(out, "%lld", (long long)at);
+	fprintf(out, "%lld", (long long)done);
 	return rc;
 }
 

@@ -2,7 +2,6 @@ import type { SolveRequest, SolveResponse } from '@gantry/api/moby/buildkit/v1/c
 import { asGantryError, type CallContext, derive } from '@gantry/rpc';
 import { CLASSIC } from '../frontend/dockerfile/classic/teller';
 import type { FrontendResult } from '../frontend/frontend';
-import { execFailureOf } from '../ops/exec/failure';
 import type { Job } from '../solver/jobs';
 import { grant } from './entitlements';
 import { exportAll } from './export';
@@ -51,7 +50,6 @@ export async function solve(parts: ControlParts, ctx: CallContext, asked: SolveR
       await client?.close();
       await finish?.(outcome);
       job.endProgress();
-      execFailureOf(outcome.error)?.release(); // the build is over: nobody looks into what its step left
     }
   } finally {
     await job.close();

@@ -187,7 +187,7 @@ describe('containers of steps', () => {
     await output.take(vertex({ completed: timestampNow(), error: 'x' }));
     throw error;
   };
-  const code = (exitCode: number) => execError(['false'], { exitCode, inputs: [], mounts: [], release: () => undefined });
+  const code = (exitCode: number) => execError(['false'], exitCode);
   const begun = ['create', 'start', 'die'].map((action) => [true, action, 0]);
   const gone = ' ---> Removed intermediate container ID\n';
 

@@ -1,4 +1,6 @@
 import { asGantryError, internal } from '@gantry/rpc';
+import { leaving, type LeftTrees, takeLeft } from '../failure/left-trees';
+import type { Ref } from '../refs/ref';
 import type { Evaluator } from './evaluate';
 import { Memo } from './memo';
 import type { CacheMap } from './op';
@@ -37,6 +39,13 @@ async function nextMap(evaluator: Evaluator, step: Step, at: number): Promise<Ca
   }
 }
 
+/** The input whose files could not be looked at; the step had not begun. */
+const filesOf = (ref: Ref | undefined, input: number): LeftTrees => ({
+  inputs: [ref?.clone()],
+  mounts: [],
+  subject: { cache: { index: BigInt(input) } },
+});
+
 /** What the step itself is told to have failed of; what was to come of it is said where the build ends. */
 const bare = (error: unknown): string => asGantryError(error).message;
 
@@ -49,10 +58,13 @@ export function contentDigest(evaluator: Evaluator, step: Step, at: number, inpu
     const from = step.inputs[input];
     if (from === undefined) throw internal(`step ${step.digest} has no input ${input}`);
     const { ref } = await evaluator.complete(from.step, from.index);
+    const context = evaluator.context(step);
     try {
-      return await step.maps[at]?.inputs[input]?.contentDigest?.(evaluator.context(step), ref);
+      return await step.maps[at]?.inputs[input]?.contentDigest?.(context, ref);
     } catch (error) {
-      const failure = stepError(step.vertex, error, 'failed to compute cache key');
+      const told = context.call.signal.aborted ? error : leaving(error, filesOf(ref, input));
+      const failure = stepError(step.vertex, told, 'failed to compute cache key');
+      step.holdAll(takeLeft(failure));
       step.track.start();
       step.track.complete({ error: bare(error) });
       throw failure;

@@ -1,4 +1,5 @@
 import { internal, type Logger, newContext } from '@gantry/rpc';
+import { takeLeft } from '../failure/left-trees';
 import type { Vertex } from '../llb';
 import type { Refs } from '../refs/ref';
 import type { Sessions } from '../session/session';
@@ -268,6 +269,7 @@ export class Evaluator {
       step.track.complete({ cached: true });
       return results.map(({ ref, keys }) => ({ ref: step.hold(ref?.clone()), keys }));
     } catch (error) {
+      step.holdAll(takeLeft(error));
       step.track.complete({ error: stepError(step.vertex, error).message });
       throw error;
     } finally {
@@ -290,6 +292,7 @@ export class Evaluator {
       step.track.complete();
       return results;
     } catch (error) {
+      step.holdAll(takeLeft(error));
       const failure = stepError(step.vertex, error);
       step.track.complete({ error: failure.message });
       throw failure;

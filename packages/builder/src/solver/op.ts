@@ -37,7 +37,7 @@ export interface Op {
    * maps: a later one is looked up only when the earlier ones found nothing (a step that can be known cheaply or exactly).
    */
   cacheMaps(step: StepContext): AsyncIterable<CacheMap>;
-  /** Does the work. Holds of inputs are the caller's; the outputs' are given to the caller. Rejecting with an `ExecError` carries exit code and trees for the client. */
+  /** Does the work. Holds of inputs are the caller's; the outputs' are given to the caller. Rejecting with what `leaving` made carries trees for the client, and so does an `execError` an exit code. */
   run(step: StepContext, inputs: readonly (Ref | undefined)[]): Promise<readonly (Ref | undefined)[]>;
   /** How many of the slots for parallel work the step takes while it runs; 0 for what only waits. Default 1. */
   readonly weight?: number;

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Definition } from '@gantry/api/pb/ops';
 import { sha256 } from '@gantry/oci';
-import { internal, newContext } from '@gantry/rpc';
+import { internal, newContext, notFound } from '@gantry/rpc';
+import { leaving, leftBy } from '../failure/left-trees';
 import type { Ref } from '../refs/ref';
 import { openBuildStore } from '../store';
 import { keysTables } from './store/schema';
@@ -229,6 +230,47 @@ test('a tag that moved is another step; a scratch result is a result', async () 
   const moved = solverOf({ base: { maps: [{ digest: 'tag 2' }] } });
   await build(moved, define(one));
   expect(moved.ran).toEqual(['base', 'one']);
+});
+
+const contentsOf = (held: readonly (Ref | undefined)[] | undefined) => held?.map((ref) => ref && refs.contents.get(ref.id));
+
+test('what a failed step left is held by every build that has the step or follows it, until that build ends', async () => {
+  const run = async (_step: unknown, inputs: readonly (Ref | undefined)[]): Promise<never> => {
+    await sleep(20);
+    throw leaving(internal('no'), { inputs: inputs.map((ref) => ref?.clone()), mounts: [refs.make('half')] });
+  };
+  const maps = [{ digest: 'same' }];
+  const solver = solverOf({ one: { maps, run }, other: { maps, run } });
+  const definitions = [define(one), define(one), define({ name: 'other', inputs: [base] })];
+  const builds = definitions.map((definition) => ({ definition, job: solver.job({ id: `job${jobs++}`, sessionIds: [] }) }));
+  const failures = await Promise.all(
+    builds.map(({ definition, job }) => job.solve(newContext(), definition).catch((error: unknown) => error)),
+  );
+  expect(failures.map((error) => [contentsOf(leftBy(error)?.inputs), contentsOf(leftBy(error)?.mounts)])).toEqual(
+    Array(3).fill([['base()'], ['half']]),
+  );
+  expect(solver.ran).toHaveLength(2);
+  const half = leftBy(failures[0])?.mounts[0]?.id ?? '';
+  const holds: (number | undefined)[] = [];
+  for (const { job } of builds) {
+    await job.close();
+    holds.push(refs.holds.get(half));
+  }
+  expect([holds.slice(0, 2).every((count) => (count ?? 0) > 0), holds[2], refs.held]).toEqual([true, 0, 0]);
+});
+
+test('where the files of an input cannot be looked at, that input is left', async () => {
+  const contentDigest = (): Promise<never> => Promise.reject(notFound('/x: not found'));
+  const solver = solverOf({ two: { maps: [{ inputs: [{}, { contentDigest }] }] } });
+  const job = solver.job({ id: `job${jobs++}`, sessionIds: [] });
+  const failure: unknown = await job
+    .solve(newContext(), define({ name: 'two', inputs: [one, { name: 'files' }] }))
+    .catch((error: unknown) => error);
+  expect(String(failure)).toBe('GantryError: failed to compute cache key: /x: not found');
+  const left = leftBy(failure);
+  expect([contentsOf(left?.inputs), left?.mounts, left?.subject]).toEqual([['files()'], [], { cache: { index: 1n } }]);
+  await job.close();
+  expect([solver.ran.includes('two'), refs.held]).toEqual([false, 0]);
 });
 
 test('no more than so many steps run at once', async () => {

@@ -87,6 +87,10 @@ export class Step {
     return ref;
   }
 
+  holdAll(refs: readonly Ref[]): void {
+    this.held.push(...refs);
+  }
+
   /** Nobody has the step any more. */
   dispose(): void {
     for (const held of this.held.splice(0)) held.release();

@@ -7,7 +7,7 @@ import {
   type Result,
 } from '@gantry/api/moby/buildkit/v1/frontend/gateway';
 import { type CallContext, notFound } from '@gantry/rpc';
-import type { ExecFailure } from '../../ops/exec/failure';
+import type { LeftTrees } from '../../failure/left-trees';
 import type { Ref as TreeRef } from '../../refs/ref';
 import type { Attestation, FrontendResult, Outcome } from '../frontend';
 
@@ -18,7 +18,6 @@ export const scratch: Outcome = { definition: undefined, tree: () => Promise.res
 export class OutcomeIds {
   private readonly outcomes = new Map<string, Outcome>();
   private readonly left = new Map<string, TreeRef>();
-  private readonly failures = new Set<ExecFailure>();
 
   /** The outcome of an id; none for the empty id. Throws notFound. */
   get(id: string): Outcome | undefined {
@@ -34,15 +33,14 @@ export class OutcomeIds {
     return left === undefined ? this.get(id)?.tree(ctx) : left.clone();
   }
 
-  /** Ids for the trees that a failed step left; empty for scratch. */
-  addLeft(failure: ExecFailure): { readonly inputs: string[]; readonly mounts: string[] } {
-    this.failures.add(failure);
+  /** Ids for the trees that a failed step left, held as long as they are known; empty for scratch. */
+  addLeft({ inputs, mounts }: Pick<LeftTrees, 'inputs' | 'mounts'>): { readonly inputs: string[]; readonly mounts: string[] } {
     const ids = (refs: readonly (TreeRef | undefined)[]): string[] =>
       refs.map((ref) => {
-        if (ref !== undefined) this.left.set(ref.id, ref);
+        if (ref !== undefined && !this.left.has(ref.id)) this.left.set(ref.id, ref.clone());
         return ref?.id ?? '';
       });
-    return { inputs: ids(failure.inputs), mounts: ids(failure.mounts) };
+    return { inputs: ids(inputs), mounts: ids(mounts) };
   }
 
   /** What is asked about must be a tree: scratch has nothing to look at. */
@@ -61,9 +59,8 @@ export class OutcomeIds {
 
   clear(): void {
     this.outcomes.clear();
+    for (const ref of this.left.values()) ref.release();
     this.left.clear();
-    for (const failure of this.failures) failure.release();
-    this.failures.clear();
   }
 }
 

@@ -13,6 +13,7 @@ import { execDefinition, mountOf, special } from '../../testing/definitions';
 import { FakeRefs } from '../../testing/fake-refs';
 import { canRun, Rig } from '../../testing/rig';
 import { execFailureOf } from './failure';
+import { leftBy, takeLeft } from '../../failure/left-trees';
 import { makeExecOp } from './make-exec-op';
 import { CacheMounts } from './special/cache-mounts';
 import { HiddenFiles } from './special/hidden-files';
@@ -87,11 +88,35 @@ suite(`exec op${canRun ? '' : ' [needs a built tree, and root]'}`, () => {
     expect(failure?.exitCode).toBe(3);
     expect(readFileSync(join(refs.top(failure?.mounts[0]), 'left'), 'utf8')).toBe('left\n');
     expect(failure?.inputs.map((ref) => ref?.id)).toEqual([base.id]);
-    failure?.release();
+    for (const ref of takeLeft(error)) ref.release();
     expect(refs.held.get(failure?.mounts[0]?.id ?? '')).toBe(0);
     expect(refs.held.get(base.id)).toBe(1);
     await expect(run('exit 3', { meta: { validExitCodes: [3, 4] } })).resolves.toHaveLength(1);
     await expect(run('exit 0', { meta: { validExitCodes: [3, 4] } })).rejects.toThrow('exit code: 0');
+  });
+
+  it('leaves its trees also where a mount could not be made, or the process not be run', async () => {
+    const files = refs.of(rig.image);
+    const before = refs.held.get(base.id);
+    const shown = [mountOf({ input: 1n, output: -1n, dest: '/m', readonly: true }), special({ dest: '/scratch' })];
+    const failed = async (change: Change): Promise<unknown> =>
+      run('true', { inputs: [base, files], ...change }).catch((thrown: unknown) => thrown);
+    const unmade: unknown = await failed({ mounts: [...shown, secret('gone')] });
+    expect(String(unmade)).toContain('no active sessions');
+    const ids = (held: readonly (Ref | undefined)[] | undefined) => held?.map((ref) => ref?.id);
+    const given = [base.id, files.id, undefined];
+    expect([ids(leftBy(unmade)?.inputs), ids(leftBy(unmade)?.mounts)]).toEqual([
+      [...given, undefined],
+      [...given, undefined],
+    ]);
+    const unrun: unknown = await failed({ mounts: shown, meta: { user: 'nobody-here' } });
+    expect([String(unrun), execFailureOf(unrun)]).toEqual([expect.stringContaining('unable to find user nobody-here'), undefined]);
+    expect([ids(leftBy(unrun)?.inputs), leftBy(unrun)?.mounts[1]?.id]).toEqual([given, files.id]);
+    expect(leftBy(unrun)?.mounts.map((ref) => ref !== undefined)).toEqual([true, true, true]);
+    expect(leftBy(unrun)?.mounts[0]?.id).not.toBe(base.id);
+    for (const ref of [unmade, unrun].flatMap(takeLeft)) ref.release();
+    expect([refs.held.get(base.id), refs.held.get(files.id)]).toEqual([before, 1]);
+    files.release();
   });
 
   it('has the limits that its build wants of it under a name of this process, and those that docker refuses are refused', async () => {
@@ -120,7 +145,7 @@ suite(`exec op${canRun ? '' : ' [needs a built tree, and root]'}`, () => {
     const error: unknown = await tried('sh', '-c', 'exit 3').catch((thrown: unknown) => thrown);
     expect(String(error)).toBe('GantryError: no emulator: process "sh -c exit 3" did not complete successfully: exit code: 3');
     expect(detailsOf(error)).toHaveLength(1);
-    execFailureOf(error)?.release();
+    for (const ref of takeLeft(error)) ref.release();
   });
 
   it('shows other trees: what is written to them is dropped, unless it is an outcome', async () => {

@@ -1,29 +1,21 @@
 import { GantryError, isError, isErrorOf, prefixed, withDetail } from '@gantry/rpc';
-import type { Ref } from '../../refs/ref';
+import { type LeftTrees, leftBy } from '../../failure/left-trees';
 import { goQuote } from './go-quote';
 
-/** What a failed step leaves for those who want to look into it. */
-export interface ExecFailure {
+/** How a process ended that did not end well, and what its step left. */
+export interface ExecFailure extends LeftTrees {
   readonly exitCode: number;
-  /** By mount: what the input was, and what the mount was at the end; undefined for scratch and for mounts without a tree. Held until `release`. */
-  readonly inputs: readonly (Ref | undefined)[];
-  readonly mounts: readonly (Ref | undefined)[];
-  release(): void;
 }
 
-const failures = new WeakMap<Error, ExecFailure>();
-/** Trees of a failure that everybody forgot. */
-const forgotten = new FinalizationRegistry<ExecFailure>((failure) => failure.release());
+const codes = new WeakMap<Error, number>();
 
 const incomplete = (args: readonly string[]): string => `process ${goQuote(args.join(' '))} did not complete successfully`;
 
-/** The failure of a process that did not end well, with its trees. */
-export function execError(args: readonly string[], failure: ExecFailure): GantryError {
-  const { exitCode } = failure;
+/** The failure of a process that did not end well. */
+export function execError(args: readonly string[], exitCode: number): GantryError {
   const message = `${incomplete(args)}: exit code: ${exitCode}`;
   const error = withExitCode(new GantryError('unknown', message, { meta: { exitCode } }), exitCode);
-  failures.set(error, failure);
-  forgotten.register(error, failure);
+  codes.set(error, exitCode);
   return error;
 }
 
@@ -45,11 +37,11 @@ export function withoutProcess(thrown: unknown): unknown {
 /** Whether the process was there to be run, by a build that goes on, and could not be. */
 export const wasNotRun = (thrown: unknown): boolean => !isErrorOf(thrown, 'cancelled') && withoutProcess(thrown) !== thrown;
 
-/** What a step left, for the error that it failed with or one that this is the cause of. */
+/** How the process ended, for the error that its step failed with or one that this is the cause of; undefined where none had begun. */
 export function execFailureOf(thrown: unknown): ExecFailure | undefined {
   for (let error = thrown; isError(error); error = error.cause) {
-    const failure = failures.get(error);
-    if (failure !== undefined) return failure;
+    const exitCode = codes.get(error);
+    if (exitCode !== undefined) return { exitCode, ...(leftBy(thrown) ?? { inputs: [], mounts: [] }) };
     if (error.cause === error) break;
   }
   return undefined;

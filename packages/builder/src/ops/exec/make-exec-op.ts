@@ -1,8 +1,9 @@
 import { type Op as Definition, SecurityMode } from '@gantry/api/pb/ops';
 import type { Platform } from '@gantry/oci';
-import { detached, prefixed } from '@gantry/rpc';
+import { type CallContext, detached, prefixed } from '@gantry/rpc';
 import type { ContainerWish, Executor, StepMount } from '../../executor/executor';
-import { emulation } from '../../executor/platforms/support';
+import { type Emulation, emulation } from '../../executor/platforms/support';
+import { leaving, type LeftTrees } from '../../failure/left-trees';
 import type { Ref, Refs } from '../../refs/ref';
 import type { CacheMap, Op, OpMaker, StepContext, VertexAbout } from '../../solver/op';
 import { keyOf } from './cache-key';
@@ -43,38 +44,56 @@ class ExecOp implements Op {
 
   async run(step: StepContext, inputs: readonly (Ref | undefined)[]): Promise<readonly (Ref | undefined)[]> {
     const { exec } = this;
-    const { call, sessions, progress } = step;
-    const { mounts: emulators, missing } = await (this.needs.emulation ?? emulation)(platformOf(this.about.platform));
-    const resources = await resourcesOf(this.wishes);
-    const secrets = await secretVariables(call, exec.secretenv, sessions);
-    const trees = await mountTrees(this.needs, call, {
-      mounts: exec.mounts,
-      inputs,
-      cwd: exec.meta.cwd,
-      sessions,
-      description: `exec ${exec.meta.args.join(' ')}`,
-    });
+    const { call, sessions } = step;
+    let trees: MountedTrees | undefined;
+    try {
+      const given: Given = {
+        ...(await (this.needs.emulation ?? emulation)(platformOf(this.about.platform))),
+        resources: await resourcesOf(this.wishes),
+        secrets: await secretVariables(call, exec.secretenv, sessions),
+      };
+      trees = await mountTrees(this.needs, call, {
+        mounts: exec.mounts,
+        inputs,
+        cwd: exec.meta.cwd,
+        sessions,
+        description: `exec ${exec.meta.args.join(' ')}`,
+      });
+      return await this.runIn(trees, step, given);
+    } catch (error) {
+      if (call.signal.aborted) throw error; // nobody is there to look
+      throw leaving(error, await this.left(trees, inputs, call));
+    } finally {
+      await trees?.release();
+    }
+  }
+
+  /** Runs the process; the outcomes. */
+  private async runIn(
+    trees: MountedTrees,
+    { call, progress }: StepContext,
+    { mounts: emulators, missing, resources, secrets }: Given,
+  ): Promise<readonly (Ref | undefined)[]> {
+    const { meta } = this.exec;
     try {
       const { code } = await this.process(
         call,
         { ...this.container(trees, emulators), resources },
         {
-          args: exec.meta.args,
-          env: [...withPath([...exec.meta.env, ...proxyVariables(exec.meta.proxyEnv)]), ...secrets],
-          cwd: exec.meta.cwd || '/',
-          user: exec.meta.user,
+          args: meta.args,
+          env: [...withPath([...meta.env, ...proxyVariables(meta.proxyEnv)]), ...secrets],
+          cwd: meta.cwd || '/',
+          user: meta.user,
           tty: false,
           output: (stream, data) => progress.log(stream, data),
         },
       );
-      const valid = exec.meta.validExitCodes.length === 0 ? [0] : exec.meta.validExitCodes;
-      if (valid.includes(code)) return await trees.commit(call);
-      throw await this.failure(trees, inputs, step, code);
+      const valid = meta.validExitCodes.length === 0 ? [0] : meta.validExitCodes;
+      if (!valid.includes(code)) throw execError(meta.args, code);
+      return await trees.commit(call);
     } catch (error) {
       if (missing === undefined || call.signal.aborted) throw error;
       throw prefixed(error, missing);
-    } finally {
-      await trees.release();
     }
   }
 
@@ -108,23 +127,24 @@ class ExecOp implements Op {
     };
   }
 
-  /** What failed, with the trees as they are now. */
-  private async failure(
-    trees: MountedTrees,
-    inputs: readonly (Ref | undefined)[],
-    { call }: StepContext,
-    exitCode: number,
-  ): Promise<Error> {
-    const { mounts, meta } = this.exec;
-    const kept = await trees.keep(detached(call));
-    const given = mounts.map(({ input }) => (input < 0n ? undefined : inputs[Number(input)]?.clone()));
-    let held = true;
-    const release = (): void => {
-      if (held) for (const ref of [...kept, ...given]) ref?.release();
-      held = false;
-    };
-    return execError(meta.args, { exitCode, inputs: given, mounts: kept, release });
+  /** The trees as they are now; a mount that nothing was written to is its input. */
+  private async left(trees: MountedTrees | undefined, inputs: readonly (Ref | undefined)[], call: CallContext): Promise<LeftTrees> {
+    const given = this.exec.mounts.map(({ input }) => (input < 0n ? undefined : inputs[Number(input)]));
+    let kept: readonly (Ref | undefined)[] = [];
+    try {
+      kept = (await trees?.keep(detached(call))) ?? [];
+    } catch (error) {
+      // it is the step's own failure that the client is to be told
+      call.logger?.warn({ err: error, step: this.about.digest }, 'what a failed step left was not kept');
+    }
+    return { inputs: given.map((ref) => ref?.clone()), mounts: given.map((ref, at) => kept[at] ?? ref?.clone()) };
   }
+}
+
+/** What a process is given beside its trees. */
+interface Given extends Emulation {
+  readonly resources: Awaited<ReturnType<typeof resourcesOf>>;
+  readonly secrets: Awaited<ReturnType<typeof secretVariables>>;
 }
 
 function platformOf(platform: VertexAbout['platform']): Platform | undefined {

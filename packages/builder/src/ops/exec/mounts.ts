@@ -39,7 +39,7 @@ export interface MountedTrees {
   readonly sources: readonly (readonly ContainerdMount[] | undefined)[];
   /** Commits what the step made: the outcomes in the order of their numbers. Holds are the caller's. */
   commit(ctx: CallContext): Promise<readonly (Ref | undefined)[]>;
-  /** Commits all that was written, by mount; undefined where a mount has no tree. Holds are the caller's. */
+  /** Commits what can be written to, by mount; undefined for every other mount. Holds are the caller's. */
   keep(ctx: CallContext): Promise<readonly (Ref | undefined)[]>;
   /** Gives back whatever is not committed. */
   release(): Promise<void>;
@@ -149,13 +149,13 @@ class Trees implements MountedTrees {
 
   async keep(ctx: CallContext): Promise<readonly (Ref | undefined)[]> {
     const kept: (Ref | undefined)[] = [];
-    for (const index of this.count)
-      kept.push(
-        this.working.has(index)
-          ? await this.committed(ctx, index, true)
-          : this.outputs.find(({ mount }) => mount === index)?.given?.clone(),
-      );
-    return kept;
+    try {
+      for (const index of this.count) kept.push(await this.committed(ctx, index, true));
+      return kept;
+    } catch (error) {
+      for (const ref of kept) ref?.release();
+      throw error;
+    }
   }
 
   async release(): Promise<void> {
@@ -174,7 +174,8 @@ class Trees implements MountedTrees {
   private async committed(ctx: CallContext, index: number, passing = false): Promise<Ref | undefined> {
     const tree = this.working.get(index);
     if (tree === undefined) return undefined;
-    this.working.delete(index);
-    return tree.commit(ctx, { passing });
+    const ref = await tree.commit(ctx, { passing });
+    this.working.delete(index); // one that could not be committed is discarded
+    return ref;
   }
 }

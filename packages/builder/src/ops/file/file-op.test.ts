@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { zstdCompressSync } from 'node:zlib';
 import { FileOp, type FileAction } from '@gantry/api/pb/ops';
 import { syscalls } from '@gantry/linux';
+import { leftBy, takeLeft } from '../../failure/left-trees';
 import type { Ref } from '../../refs/ref';
 import { holders, startHolder, type TreeHolder } from '../../refs/testing/store-of-trees';
 import type { StepContext } from '../../solver/op';
@@ -101,6 +102,67 @@ describe.each(holders)('trees and files on $name', (which) => {
       message: 'lstat /etc/passwd: no such file or directory',
       meta: { fileAction: 0 },
     });
+  });
+
+  /** Runs actions that fail; what they left, shown, with ids of what is held. */
+  async function failing(inputs: readonly (Ref | undefined)[], ...given: object[]) {
+    const actions = given.map((one, at) => action({ output: at === given.length - 1 ? '0' : '-1', ...one }));
+    const op = fileOps({ refs: holder.refs, program: holder.program })(
+      { actions },
+      { digest: '', name: 'fails', inputs: inputs.length, platform: undefined, description: {} },
+    );
+    const error: unknown = await op.run(step(), inputs).catch((thrown: unknown) => thrown);
+    const left = leftBy(error);
+    const mounts: (Record<string, string> | undefined)[] = [];
+    for (const ref of left?.mounts ?? []) mounts.push(ref && (await show(ref)));
+    return { error: String(error), held: takeLeft(error), subject: left?.subject, inputs: left?.inputs.map((ref) => ref?.id), mounts };
+  }
+  const trees = async (): Promise<string[]> => (await holder.refs.usage(holder.ctx, [])).map(({ id }) => id);
+
+  test('a failed action leaves the tree that those before it made, what it stood on, and what it was to take from', async () => {
+    const files = { a: 'd755 0:0', 'a/f': 'f644 0:0 x' };
+    const before = await trees();
+    // The third of four fails: its tree is that of the two before it.
+    const chain = await failing(
+      [undefined],
+      mkdir('/a'),
+      { input: '1', ...mkfile('/a/f', 'x') },
+      { input: '2', ...mkfile('/none/f', 'x') },
+      { input: '3', ...mkdir('/b') },
+    );
+    expect(chain).toMatchObject({
+      error: expect.stringContaining('/none/f'),
+      subject: { file: { index: 2n } },
+      inputs: [undefined],
+      mounts: [undefined, undefined, files, undefined],
+    });
+    const base = await run([undefined], mkdir('/base'));
+    const source = await run([undefined], mkdir('/a'), mkfile('/a/f', 'x'));
+    const lost = copy({ src: '/a/f', dest: '/none/f', createDestPath: false });
+    const fromInput = await failing([base, source], { secondaryInput: '1', ...lost });
+    expect(fromInput).toMatchObject({
+      subject: { file: { index: 0n } },
+      inputs: [base.id, source.id],
+      mounts: [{ base: 'd755 0:0' }],
+    });
+    const fromAction = await failing(
+      [base],
+      { input: '-1', ...mkdir('/a') },
+      { input: '1', ...mkfile('/a/f', 'x') },
+      { secondaryInput: '2', ...lost },
+    );
+    expect(fromAction).toMatchObject({
+      subject: { file: { index: 2n } },
+      inputs: [base.id],
+      mounts: [undefined, files, { base: 'd755 0:0' }],
+    });
+    // What nobody finds again goes with its last holder; the tree that an action was to copy from is one like any other.
+    const passing = [chain, fromInput, fromAction].flatMap((one) => one.held.at(-1)?.id ?? []);
+    expect((await trees()).filter((id) => !before.includes(id)).sort()).toEqual(
+      [...passing, base.id, source.id, fromAction.held[1]?.id ?? ''].sort(),
+    );
+    for (const ref of [chain, fromInput, fromAction].flatMap((one) => one.held)) ref.release();
+    while ((await trees()).some((id) => passing.includes(id)));
   });
 
   test('include and exclude patterns', async () => {

@@ -1,7 +1,8 @@
 import type { FileAction } from '@gantry/api/pb/ops';
 import { type TreeProgram, TreeRequest } from '@gantry/native';
-import { type CallContext, GantryError, internal, isGantryError } from '@gantry/rpc';
+import { asGantryError, type CallContext, detached, GantryError, internal, isGantryError } from '@gantry/rpc';
 import type { Mount } from '@gantry/api/containerd/types/types';
+import { leaving, type LeftTrees } from '../../failure/left-trees';
 import type { Ref, Refs, WorkingTree } from '../../refs/ref';
 import { addAction } from './actions';
 import { type Owner, ownerOf } from './owner';
@@ -38,10 +39,13 @@ export class FileRun {
 
   async outputs(): Promise<Ref[]> {
     try {
-      for (const at of this.actions.keys()) await this.act(at);
+      for (const at of this.actions.keys()) await this.blamed(at, this.act(at));
       const outputs: Ref[] = [];
       for (const [at, { output }] of this.actions.entries()) if (output !== -1n) outputs[Number(output)] = this.outcome(at).clone();
       return outputs;
+    } catch (error) {
+      if (this.ctx.signal.aborted) throw error; // nobody is there to look
+      throw leaving(error, await this.left(error));
     } finally {
       for (const ref of this.made.values()) ref.release();
       for (const { tree } of this.open.values()) await tree.discard();
@@ -102,11 +106,12 @@ export class FileRun {
   ): Promise<void> {
     const views = new Map<number, { readonly number: number; readonly mounts: readonly Mount[]; release(): Promise<void> }>();
     try {
-      for (const { action } of actions) {
+      for (const { at, action } of actions) {
         const { copy, secondaryInput } = action;
         const input = Number(secondaryInput);
         if (copy === undefined || views.has(input)) continue;
-        views.set(input, { number: views.size + 1, ...(await this.base.refs.view(this.ctx, this.treeOf(input))) });
+        const view = await this.blamed(at, this.base.refs.view(this.ctx, this.treeOf(input)));
+        views.set(input, { number: views.size + 1, ...view });
       }
       const request = new TreeRequest('P').number(views.size + 1).mounts(tree.mounts);
       for (const { mounts } of views.values()) request.mounts(mounts);
@@ -114,7 +119,11 @@ export class FileRun {
       for (const { at, action } of actions) {
         const owner = given ?? (await this.blamed(at, this.owner(action)));
         const from = action.copy === undefined ? 0 : (views.get(Number(action.secondaryInput))?.number ?? 0);
-        addAction(request, action, { to: 0, from, owner });
+        try {
+          addAction(request, action, { to: 0, from, owner });
+        } catch (error) {
+          throw blame(error, at);
+        }
       }
       try {
         await this.base.program.run(request, this.ctx.signal);
@@ -140,6 +149,23 @@ export class FileRun {
     }
   }
 
+  /** What the op stood on, and the trees that its actions came to: that of the failed one as those before it left it. */
+  private async left(error: unknown): Promise<LeftTrees> {
+    const failed = actionOf(error);
+    const mounts = this.actions.map((_, at) => this.made.get(at)?.clone());
+    for (const [last, { tree, actions }] of this.open) {
+      if (!actions.includes(failed)) continue;
+      try {
+        mounts[failed] = await tree.commit(detached(this.ctx), { passing: true });
+        this.open.delete(last);
+      } catch (thrown) {
+        // it is the action's own failure that the client is to be told
+        this.ctx.logger?.warn({ err: thrown, action: failed }, 'what a failed file action left was not kept');
+      }
+    }
+    return { inputs: this.inputs.map((ref) => ref?.clone()), mounts, subject: { file: { index: BigInt(failed) } } };
+  }
+
   private action(at: number): FileAction {
     const action = this.actions[at];
     if (action === undefined) throw internal(`file action ${at} is missing`);
@@ -159,8 +185,11 @@ export class FileRun {
 }
 
 /** Says which action failed, for clients that show it (`fileAction` of the error's meta). */
-function blame(error: unknown, at: number): unknown {
-  if (!isGantryError(error)) return error;
+function blame(thrown: unknown, at: number): GantryError {
+  const error = asGantryError(thrown);
+  if ('fileAction' in error.meta) return error; // by who knows better
   const { done: _done, ...meta } = error.meta;
   return new GantryError(error.kind, error.message, { cause: error, meta: { ...meta, fileAction: at } });
 }
+
+const actionOf = (error: unknown): number => Number(isGantryError(error) ? (error.meta['fileAction'] ?? 0) : 0);
