@@ -1,6 +1,7 @@
-// Runs inside the guest, bundled: pods as a kubelet with the systemd cgroup driver makes them, by gantry-cri's socket. One argument: make, or after (a reboot).
+// Runs inside the guest, bundled: pods as a kubelet with the systemd cgroup driver makes them, by gantry-cri's socket. One argument: make, after (a reboot), or lost (a power loss).
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
+import { uptime } from 'node:os';
 import {
   ContainerConfig,
   ContainerState,
@@ -187,14 +188,16 @@ async function afterBoot(): Promise<void> {
     () => containers.filter(({ state }) => state !== ContainerState.CONTAINER_EXITED).length,
     0,
   );
+  const statuses = await Promise.all(containers.map(({ id }) => statusOf(id)));
   await check(
-    'after the reboot: how they ended is told',
-    async () => {
-      const statuses = await Promise.all(containers.map(({ id }) => statusOf(id)));
-      return statuses.filter(
-        (status) => (status?.finishedAt ?? 0n) < (status?.startedAt ?? 0n) || status?.reason === 'Completed' || status?.exitCode === 0,
-      ).length;
-    },
+    'after the reboot: each is told as it ended: nine with a code of their own, one by SIGTERM, two before it',
+    () => statuses.map((status) => `${status?.exitCode} ${status?.reason}`).sort(),
+    ['137 OOMKilled', '137 OOMKilled', '143 Error', ...Array.from({ length: 9 }, () => '3 Error')],
+  );
+  const booted = BigInt(Math.floor(Date.now() - uptime() * 1000)) * 1_000_000n;
+  await check(
+    'after the reboot: and when, before it',
+    () => statuses.filter((status) => (status?.finishedAt ?? 0n) < (status?.startedAt ?? 0n) || (status?.finishedAt ?? 0n) > booted).length,
     0,
   );
   const [first] = pods;
@@ -218,9 +221,24 @@ async function afterBoot(): Promise<void> {
     ],
     [0, 0],
   );
+  await make('burstable', 21, ['sh', '-c', 'trap "exit 3" TERM; sleep 1000000 & wait'], LIMITS); // the power is lost under it
 }
 
-void (process.argv[2] === 'after' ? afterBoot() : makeAll())
+/** How it ended nobody has seen. */
+async function afterPowerLoss(): Promise<void> {
+  const { containers } = await cri.listContainers(ctx, { filter: undefined });
+  const statuses = await Promise.all(containers.map(({ id }) => statusOf(id)));
+  await check(
+    'after the power loss: one that ran is told so',
+    () => statuses.map((status) => [status?.state, status?.exitCode, status?.reason]),
+    [[ContainerState.CONTAINER_EXITED, 255, 'Unknown']],
+  );
+  for (const { id } of (await cri.listPodSandbox(ctx, { filter: undefined })).items) await cri.removePodSandbox(ctx, { podSandboxId: id });
+  await check('after the power loss: it is gone', async () => (await cri.listContainers(ctx, { filter: undefined })).containers.length, 0);
+}
+
+const parts: Readonly<Record<string, () => Promise<void>>> = { make: makeAll, after: afterBoot, lost: afterPowerLoss };
+void (parts[process.argv[2] ?? ''] ?? makeAll)()
   .catch((error: Error) => {
     console.log(`FAILED pods: ${error.message}`);
     failed++;

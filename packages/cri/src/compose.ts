@@ -1,12 +1,13 @@
 import { ImageServiceService } from '@gantry/api/runtime/v1/api';
 import { newContext } from '@gantry/rpc';
 import { StreamingServer } from '@gantry/streaming';
-import type { Running, ServiceContext } from '@gantry/service';
+import { hostGoesDown, type Running, type ServiceContext } from '@gantry/service';
 import { completed } from './completed';
 import type { CriConfig } from './config';
 import { containerHandlers } from './containers/handlers';
 import { KnownContainers, watched } from './containers/known';
 import { runtimeService } from './containers/rows';
+import { stopWithHost } from './containers/with-host';
 import { EventHub } from './events/hub';
 import { watchEnds } from './events/watch';
 import { imageHandlers } from './images/handlers';
@@ -59,7 +60,9 @@ export function compose(service: ServiceContext<CriConfig>): Running<CriConfig> 
       await server.listen(service.socket());
     },
     async stop() {
+      const withHost = hostGoesDown();
       await server.stop();
+      if (await withHost) await stopWithHost(needs, newContext({ namespace: config.namespace, logger })); // while their ends are still heard of
       stopping.abort();
       await streams.close();
       await watching;

@@ -66,6 +66,8 @@ export interface EngineOptions {
   tree?: string;
   /** What the engine is to find on its host's network when it starts. */
   before?(host: { readonly netns: string }): Promise<void>;
+  /** Program and arguments that begin the engine: what its processes are to find around them. */
+  within?: readonly string[];
   /** What its processes find beside our own environment. */
   environment?: NodeJS.ProcessEnv;
   /** Ours in dockerd's place: args are dockerd's, for both kinds. */
@@ -135,7 +137,7 @@ export async function startEngine(kind: EngineKind = 'gantry', options: EngineOp
     async start() {
       const out = openSync(log, 'a');
       const env = { ...cleanEnvironment(), ...options.environment };
-      process_ = spawn('nsenter', [...inNet, ...argv], { stdio: ['ignore', out, out], env, detached: true });
+      process_ = spawn('nsenter', [...inNet, ...(options.within ?? []), ...argv], { stdio: ['ignore', out, out], env, detached: true });
       process_.on('error', () => undefined);
       await until(
         `${kind} to answer (see ${log})`,

@@ -5,6 +5,7 @@ export type { FlagSpec, FlagTable, FlagValue } from './flags';
 export { commonFlags, helpText, parseFlags } from './flags';
 export { giveUp } from './give-up';
 export { adoptInherited } from './inherited-sockets';
+export { GONE_MS, HOST_GRACE_MS, hostGoesDown } from './host-goes-down';
 export type { LoggerOptions } from './logger';
 export { createLogger } from './logger';
 export type { Metrics } from './metrics';

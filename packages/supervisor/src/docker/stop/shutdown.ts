@@ -1,7 +1,6 @@
-import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { after, newContext } from '@gantry/rpc';
+import { GONE_MS } from '@gantry/service';
 import { isRunning, Phase, phaseOf } from '../../core/phases';
 import type { Uses } from '../engine';
 import { ended, sendSignal } from './kill';
@@ -16,19 +15,6 @@ type Needs = Uses<{
   life: 'nextExit' | 'released' | 'restarter' | 'tellExit';
   logger: true;
 }>;
-
-/** Milliseconds that containers may take to stop with the host, whatever their own timeouts say, and to be gone after SIGKILL. */
-export const HOST_GRACE_MS = 12_000;
-const GONE_MS = 3000;
-
-/** Whether systemd, where it runs (sd_booted(3)), is taking the system down: only then do containers end with the engine. */
-export function hostGoesDown(): Promise<boolean> {
-  if (!existsSync('/run/systemd/system')) return Promise.resolve(false);
-  return new Promise((resolve) => {
-    // The exit code only tells a running system from all others.
-    execFile('systemctl', ['is-system-running'], { timeout: 2000 }, (_error, stdout) => resolve(stdout.trim() === 'stopping'));
-  });
-}
 
 /**
  * Stops every running container, each with its own signal, all at once. Nobody asked for these ends: policies start the containers again
