@@ -13,6 +13,10 @@ export interface BenchCase {
   share?: number;
   /** Only with --all, or when --only names it. */
   heavy?: boolean;
+  /** Stopped containers that it wants beside it: the cases that follow with as many or more find them there, for dockerd makes six a second. */
+  among?: number;
+  /** Only Gantry: the peer would take an hour. */
+  alone?: boolean;
   setup?(engine: Engine): Promise<void>;
   sample(engine: Engine, round: number): Promise<number>;
   teardown?(engine: Engine): Promise<void>;

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Engine } from '../../test-e2e/src/harness/engine';
 import type { BenchCase } from './cases';
-import { create, end, removeAll, start, stopped } from './engine-cases';
+import { create, end, listOf, start, stopped } from './engine-cases';
 import { idleOf } from './growth';
 import { timed } from './measure';
 import { must } from './must';
@@ -13,6 +13,7 @@ const REST_S = 30;
 const startOne = (count: number): BenchCase => ({
   name: `engine: start of one beside ${count} stopped`,
   heavy: true,
+  among: count,
   setup: stopped(count),
   sample: async (engine) => {
     const id = await create(engine, { Cmd: ['sleep', '600'], HostConfig: { NetworkMode: 'none' } });
@@ -25,23 +26,24 @@ const startOne = (count: number): BenchCase => ({
 
 /** What engines hold: beside many containers, and after much work. Each round has the engine at rest before. */
 export const engineMemoryCases: readonly BenchCase[] = [
+  startOne(0),
   {
     name: `engine: memory of a stopped container, ${STOPPED} of them`,
     unit: 'KB',
     heavy: true,
     share: 0,
+    among: STOPPED,
     sample: async (engine) => {
       const before = idleOf(engine);
       await stopped(STOPPED)(engine);
       await sleep(REST_S * 1000);
-      const grown = idleOf(engine) - before;
-      await removeAll(engine);
-      return (grown * 1024) / STOPPED;
+      return ((idleOf(engine) - before) * 1024) / STOPPED;
     },
     teardown: end,
   },
-  startOne(0),
+  listOf(STOPPED),
   startOne(STOPPED),
+  listOf(10_000),
   {
     name: `engine: memory ${REST_S} s after a load, a push and a pull of 300 MB, to before`,
     unit: 'times',

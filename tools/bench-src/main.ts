@@ -100,17 +100,21 @@ async function main(): Promise<void> {
     );
     if (options.only.length === 0) rows.push(idleMemory(gantry, dockerd));
     const idle = new Map(engines.map((engine) => [engine, idleOf(engine)]));
-    for (const one of wanted) {
+    for (const [at, one] of wanted.entries()) {
       const samples = { gantry: [] as number[], dockerd: [] as number[] };
-      for (const engine of engines) await one.setup?.(engine);
+      const measured = one.alone === true ? [gantry] : engines;
+      for (const engine of measured) await one.setup?.(engine);
       const rounds = Math.max(1, Math.round(options.rounds * (one.share ?? 1)));
       for (let round = 0; round < rounds; round++) {
-        for (const engine of round % 2 === 0 ? engines : [...engines].reverse()) samples[engine.kind].push(await one.sample(engine, round));
+        for (const engine of round % 2 === 0 ? measured : [...measured].reverse())
+          samples[engine.kind].push(await one.sample(engine, round));
       }
       const growth = { gantry: Number.NaN, dockerd: Number.NaN };
       if (options.memory)
-        for (const engine of engines) growth[engine.kind] = await growthOf(engine, idle.get(engine) ?? 0, () => one.sample(engine, rounds));
-      for (const engine of engines) await one.teardown?.(engine);
+        for (const engine of measured)
+          growth[engine.kind] = await growthOf(engine, idle.get(engine) ?? 0, () => one.sample(engine, rounds));
+      const kept = one.among !== undefined && (wanted[at + 1]?.among ?? 0) >= one.among;
+      if (!kept) for (const engine of engines) await one.teardown?.(engine);
       const row: Row = { ...summarize(one.name, samples), unit: one.unit ?? 'ms', ...(options.memory ? { growth } : {}) };
       rows.push(row);
       print(row);
@@ -230,9 +234,12 @@ function memoryRow(name: string, gantry: number, dockerd: number): Row {
 
 function print(row: Row): void {
   process.stdout.write(
-    `${row.name}: gantry ${row.gantry.toFixed(1)} ${row.unit}, dockerd ${row.dockerd.toFixed(1)} ${row.unit}, ratio ${row.ratio.toFixed(2)}${row.growth === undefined ? '' : `; memory grows by ${grown(row.growth)}`}\n`,
+    `${row.name}: gantry ${figure(row.gantry, 1)} ${row.unit}, dockerd ${figure(row.dockerd, 1)} ${row.unit}, ratio ${figure(row.ratio, 2)}${row.growth === undefined ? '' : `; memory grows by ${grown(row.growth)}`}\n`,
   );
 }
+
+/** `-` for what was not measured. */
+const figure = (value: number, digits: number): string => (Number.isNaN(value) ? '-' : value.toFixed(digits));
 
 const grown = ({ gantry, dockerd }: { gantry: number; dockerd: number }): string =>
   `${gantry.toFixed(0)} MiB, ${dockerd.toFixed(0)} MiB, ${(gantry / dockerd).toFixed(2)}`;
@@ -244,7 +251,7 @@ function table(rows: Row[], version: string, machine: string): string {
     rows
       .map(
         (row) =>
-          `| ${row.name} | ${row.gantry.toFixed(1)} ${row.unit} | ${row.dockerd.toFixed(1)} ${row.unit} | **${row.ratio.toFixed(2)}** | ${row.first ? row.first.ratio.toFixed(2) : '-'} | ${row.growth ? grown(row.growth) : '-'} |`,
+          `| ${row.name} | ${figure(row.gantry, 1)} ${row.unit} | ${figure(row.dockerd, 1)} ${row.unit} | **${figure(row.ratio, 2)}** | ${figure(row.first?.ratio ?? Number.NaN, 2)} | ${row.growth ? grown(row.growth) : '-'} |`,
       )
       .join('\n')
   );
