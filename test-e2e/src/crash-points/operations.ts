@@ -1,12 +1,12 @@
 import { join } from 'node:path';
-import { callApi, type CommandResult, type Engine, pruneVolumes } from '../harness';
+import { bundles, callApi, command, type CommandResult, type Engine, pinnedNode, pruneVolumes } from '../harness';
 
 /** One thing that a user does. Each begins with nothing but the image busybox, and ends with nothing more than what it was about. */
 export interface Operation {
   readonly name: string;
   /** docker commands that come before. */
   readonly before?: readonly (readonly string[])[];
-  /** The command whose services are killed. */
+  /** The command whose services are killed: docker's, or one of the engine's own behind the word gantry. */
   readonly act: readonly string[];
   /** What else a user may see when it was cut short: the first word of a container's state, or that it is gone. */
   readonly between?: readonly string[];
@@ -25,6 +25,7 @@ const created = [net, [...create, 'sleep', '600']];
 const running = [...created, ['start', 'one']];
 const ended = [...created, ['start', 'one'], ['kill', 'one']];
 const other = ['network', 'create', 'other'];
+const mount = ['gantry', 'mount', 'one', 'more:/more', 'type=volume,target=/further'];
 
 export const operations: readonly Operation[] = [
   { name: 'create', before: [net], act: [...create, 'sleep', '600'], besides: /\nvolume vol$/m, already: /already in use/ },
@@ -80,11 +81,19 @@ export const operations: readonly Operation[] = [
   { name: 'image tag', act: ['tag', 'busybox', 'further:1'] },
   { name: 'image rm', before: [['load', '-q', '-i', ARCHIVE]], act: ['rmi', 'other:1'], already: /No such image/ },
   { name: 'image prune', before: [['load', '-q', '-i', ARCHIVE]], act: ['image', 'prune', '-af', '--filter', 'label=other'] },
+  { name: 'mount', before: created, act: mount, besides: /\nvolume more$/m, already: /Duplicate mount point/ },
+  { name: 'mount on one that runs', before: running, act: mount, besides: /\nvolume more$/m, already: /Duplicate mount point/ },
+  { name: 'unmount', before: created, act: ['gantry', 'unmount', 'one', '/vol'], already: /nothing is mounted/ },
+  { name: 'publish', before: running, act: ['gantry', 'publish', 'one', '127.0.0.1:8081:81'], already: /already allocated/ },
+  { name: 'unpublish', before: running, act: ['gantry', 'unpublish', 'one', '80'], already: /No public port/ },
 ];
 
 /** A command of the list; the archive lies in the engine's folder. */
-export const docker = (engine: Engine, args: readonly string[]): Promise<CommandResult> =>
-  engine.docker(args.map((word) => (word === ARCHIVE ? join(engine.folder, ARCHIVE) : word)));
+export function docker(engine: Engine, args: readonly string[]): Promise<CommandResult> {
+  const [first, ...rest] = args;
+  if (first === 'gantry') return command(pinnedNode, [join(bundles, 'gantry.cjs'), ...rest, '-H', `unix://${engine.socket}`]);
+  return engine.docker(args.map((word) => (word === ARCHIVE ? join(engine.folder, ARCHIVE) : word)));
+}
 
 export async function must(engine: Engine, args: readonly string[]): Promise<void> {
   const { code, stdout, stderr } = await docker(engine, args);

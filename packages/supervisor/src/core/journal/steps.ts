@@ -13,16 +13,29 @@ export interface Step<Input> {
   undo?(ctx: CallContext, input: Input): Promise<void>;
 }
 
-/** Runs the steps in order; when one throws, undoes it and those before it in reverse order, and throws its error with what failed in undoing. */
-export async function runSteps<Input>(ctx: CallContext, steps: readonly Step<Input>[], input: Input, logger: Logger): Promise<void> {
+/** Why steps were not done. */
+export interface StepsFailure {
+  readonly error: Error;
+  /** Nothing is left of them. False: an undo failed, and what it was to give back is still held. */
+  readonly undone: boolean;
+}
+
+/** Runs the steps in order; when one throws, undoes it and those before it in reverse order, and answers its error. */
+export async function runSteps<Input>(
+  ctx: CallContext,
+  steps: readonly Step<Input>[],
+  input: Input,
+  logger: Logger,
+): Promise<StepsFailure | undefined> {
   for (const [index, step] of steps.entries()) {
     try {
       await step.run(ctx, input);
     } catch (error) {
-      await undoSteps(ctx, steps.slice(0, index + 1), input, logger);
-      throw asGantryError(error);
+      const failures = await undoSteps(ctx, steps.slice(0, index + 1), input, logger);
+      return { error: asGantryError(error), undone: failures.length === 0 };
     }
   }
+  return undefined;
 }
 
 /** Undoes all steps in reverse order. A failing undo is logged and does not stop the others; answers what failed. */

@@ -19,9 +19,12 @@ export class Persistence {
     private readonly logger: Logger,
   ) {}
 
-  /** Tries until it succeeds, the first time after a pause. A try has to see for itself whether it is still wanted. */
-  until(id: string, what: string, attempt: () => Promise<void>): void {
-    const key = `${what} ${id}`;
+  /**
+   * Tries until it succeeds, the first time after a pause. A try has to see for itself whether it is still wanted. Wished again while it waits it is done once: what is
+   * not the same for each wish of the container's has to be told apart by `which`.
+   */
+  until(id: string, what: string, attempt: () => Promise<void>, which = ''): void {
+    const key = `${what} ${id} ${which}`;
     if (this.waiting.has(key)) return;
     this.waiting.add(key);
     void this.repeat(id, what, attempt).finally(() => this.waiting.delete(key));

@@ -4,7 +4,7 @@ import { asGantryError, type CallContext, errorText, GantryError } from '@gantry
 import type { Core } from '../core';
 import type { Contained } from '../face';
 import { stopTask } from '../exit/task-end';
-import type { JournalEntry } from '../journal';
+import { type JournalEntry, untilEnded } from '../journal';
 import { patiently } from '../patience';
 import { Phase, phaseOf, stateOf } from '../phases';
 import { containerDir } from '../places';
@@ -124,7 +124,7 @@ export async function discard(core: Needs, ctx: CallContext, entry: JournalEntry
     core.journal.end(entry, () => undefined, { durable: false });
   };
   await rest().catch((error: unknown) => {
-    core.persistence.until(id, 'discarding a removed container', rest);
+    untilEnded(core, entry, 'discarding a removed container', rest);
     throw error;
   });
 }
@@ -132,7 +132,7 @@ export async function discard(core: Needs, ctx: CallContext, entry: JournalEntry
 /** A removal that failed is tried again until it succeeds, or somebody else removed the container meanwhile. */
 function removeLater(core: Needs, ctx: CallContext, entry: JournalEntry): void {
   const id = entry.subject;
-  core.persistence.until(id, 'removing a container', async () => {
+  untilEnded(core, entry, 'removing a container', async () => {
     const container = core.face.get(id);
     if (container !== undefined && phaseOf(container) === Phase.PHASE_DEAD)
       core.face.move(id, Phase.PHASE_REMOVING, {}, { durable: false });

@@ -6,7 +6,7 @@ import { asGantryError, type CallContext, GantryError } from '@gantry/rpc';
 import type { Core } from '../core';
 import { applyExit } from '../exit/exit';
 import { releaseSandbox } from '../exit/release';
-import { stopTask } from '../exit/task-end';
+import { stopTask, takeAway } from '../exit/task-end';
 import { Phase, type StateChange, stateOf } from '../phases';
 import { bundleDir, monitorSocket } from '../places';
 import { nowText } from '../time';
@@ -102,14 +102,14 @@ export function startFailed({ face }: Pick<Core, 'face'>, id: string, error: str
   face.move(id, ranBefore ? Phase.PHASE_EXITED : Phase.PHASE_CREATED, { pid: 0, error, exitCode: BigInt(exitCode), socket: '' });
 }
 
-/** Gives back what a start made. Also recovery's way of finishing with a start that was cut short. */
+/** Gives back what a start made; what cannot be now is later. Also recovery's way of finishing with a start that was cut short. */
 export async function undoStart(
   core: Pick<Core, 'face' | 'life' | 'logger' | 'network' | 'persistence' | 'settings' | 'tasks'>,
   ctx: CallContext,
   id: string,
 ): Promise<void> {
   core.life.takeEarlyExit(id);
-  await stopTask(core, ctx, id);
+  await takeAway(core, id, () => stopTask(core, ctx, id));
   await releaseSandbox(core, ctx, id, 'a failed start');
 }
 

@@ -1,6 +1,6 @@
 import { Status } from '@gantry/api/containerd/v1/types/task';
 import { type CallContext, detached, ignore, isErrorOf } from '@gantry/rpc';
-import type { JournalEntry } from '../../core/journal';
+import { type JournalEntry, untilEnded } from '../../core/journal';
 import { patiently } from '../../core/patience';
 import { moveTo, Phase, phaseOf } from '../../core/phases';
 import { emitContainerEvent, type Engine, type Uses } from '../engine';
@@ -10,7 +10,7 @@ export type FreezeNeeds = Uses<{
   records: 'getDocker' | 'transaction' | 'updateDocker';
   tasks: true;
   events: 'emit';
-  journal: 'begin' | 'end';
+  journal: 'begin' | 'end' | 'open';
   persistence: 'until';
 }>;
 
@@ -27,12 +27,11 @@ export async function whileFrozen<T>(
 ): Promise<T> {
   const ctx = detached(caller);
   const entry = engine.journal.begin(FREEZE, id, {});
-  const thawSoon = (): void => engine.persistence.until(id, 'resuming it', () => thaw(engine, ctx, entry));
   try {
     if (await unlessEnded(engine, ctx, id, () => engine.tasks.pause(ctx, { id }))) emitContainerEvent(engine, id, docker, 'pause');
   } catch (error) {
     // What was refused was not done; of anything else nobody knows.
-    if (isErrorOf(error, 'unavailable', 'deadlineExceeded')) thawSoon();
+    if (isErrorOf(error, 'unavailable', 'deadlineExceeded')) thawLater(engine, ctx, entry);
     else engine.journal.end(entry, () => undefined, { durable: false });
     throw error;
   }
@@ -40,14 +39,19 @@ export async function whileFrozen<T>(
     return await work();
   } finally {
     await thaw(engine, ctx, entry).catch((error: unknown) => {
-      thawSoon();
+      thawLater(engine, ctx, entry);
       throw error;
     });
   }
 }
 
+/** It goes on as soon as it can be told to. */
+export function thawLater(engine: FreezeNeeds, ctx: CallContext, entry: JournalEntry): void {
+  untilEnded(engine, entry, 'resuming it', () => thaw(engine, ctx, entry));
+}
+
 /** In the container's queue: it goes on, if it was frozen and has not ended. */
-export async function thaw(engine: FreezeNeeds, ctx: CallContext, entry: JournalEntry): Promise<void> {
+async function thaw(engine: FreezeNeeds, ctx: CallContext, entry: JournalEntry): Promise<void> {
   const id = entry.subject;
   const state = await patiently(() => engine.tasks.state(ctx, { id }).catch(ignore('notFound')));
   const resumed =

@@ -19,6 +19,7 @@ import { type Engine, emitContainerEvent, inDockerNamespace } from '../engine';
 import { applyDefaults } from './defaults';
 import { checkEndpoints } from './check-endpoints';
 import { createSteps } from './create-steps';
+import { undoCreateLater } from './undo-create';
 import { leaseOf } from '../../core/remove/discard';
 import { resolveImage } from './image';
 import { healthSettings } from '../health/health';
@@ -206,11 +207,12 @@ async function make(
   };
   const results: CreateResults = { planned: planned.mounts, layer: request.step?.layer, rootfs: [], mounts: [] };
   const entry = engine.journal.begin('create', id, input, () => engine.records.names.reserve(name, id));
-  try {
-    await runSteps(derive(ctx, { lease: leaseOf(id) }), createSteps(engine, results), input, engine.logger);
-  } catch (error) {
-    engine.journal.end(entry, () => engine.records.names.release(id), { durable: false });
-    throw error;
+  const failed = await runSteps(derive(ctx, { lease: leaseOf(id) }), createSteps(engine, results), input, engine.logger);
+  if (failed !== undefined) {
+    // What a service did not take back is held by nobody but the entry.
+    if (failed.undone) engine.journal.end(entry, () => engine.records.names.release(id), { durable: false });
+    else undoCreateLater(engine, ctx, entry);
+    throw failed.error;
   }
   const docker = DockerView.create({
     name,

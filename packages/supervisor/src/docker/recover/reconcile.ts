@@ -1,15 +1,14 @@
 import { type CallContext, newContext, pause } from '@gantry/rpc';
-import { type JournalEntry, undoSteps } from '../../core/journal';
+import type { JournalEntry } from '../../core/journal';
 import { isRunning, moveTo, Phase, phaseOf, stateOf, withState } from '../../core/phases';
 import { compareTasks, endLeftTasks, recover, releaseStrayLeases, tellNetwork } from '../../core/recover/recover';
 import { remove as removeForGood } from '../../core/remove/remove';
 import { letAllGo } from '../checkpoints/restore';
 import { removeStrayViews } from '../archive/mount-view';
 import { viewsDir } from '../archive/root';
-import type { CreateInput } from '../create/create';
-import { FREEZE, thaw } from '../commit/freeze';
+import { FREEZE, thawLater } from '../commit/freeze';
 import { isNetworkChange, settleLater } from '../connect/settle';
-import { createSteps } from '../create/create-steps';
+import { undoCreate, undoCreateLater } from '../create/undo-create';
 import type { Engine } from '../engine';
 import type { DockerRecord } from '../records';
 import { removeContainer } from '../remove/remove';
@@ -21,8 +20,8 @@ import { stopLeftovers } from './leftovers';
 import { startInOrder } from './start-in-order';
 import { tellUntoldEnds } from './untold-ends';
 import { finishLater, LIMITS } from '../update/limits';
-import { MOUNTS, undoMounts } from '../update/mounts';
-import { PORTS, undoPorts } from '../update/ports';
+import { MOUNTS, undoMountsLater } from '../update/mounts';
+import { PORTS, undoPortsLater } from '../update/ports';
 
 /** Longest wait for the containers that start with the engine, milliseconds: one that hangs must not keep all users out, as it does in dockerd. */
 const STARTS_MS = 20_000;
@@ -80,20 +79,14 @@ async function sweepRunRoot(engine: Engine): Promise<void> {
 
 async function recoverOne(engine: Engine, ctx: CallContext, entry: JournalEntry): Promise<void> {
   engine.logger.info({ operation: entry.kind, container: entry.subject }, 'undoing an operation that was cut short');
-  const { records, journal } = engine;
-  const before = records.getDocker(entry.subject);
+  const before = engine.records.getDocker(entry.subject);
   if (entry.kind === 'create' && before === undefined) {
-    const failures = await undoSteps(ctx, createSteps(engine), entry.input as CreateInput, engine.logger);
-    if (failures.length === 0) journal.end(entry, () => records.names.release(entry.subject), { durable: false });
-    return;
+    return undoCreate(engine, ctx, entry).catch(() => undoCreateLater(engine, ctx, entry));
   }
-  if (entry.kind === PORTS) {
-    // Behind what is found out about the container's task, which may be gone with its network.
-    engine.persistence.until(entry.subject, 'putting published ports back', () => undoPorts(engine, ctx, entry));
-    return;
-  }
-  if (entry.kind === FREEZE) return engine.persistence.until(entry.subject, 'resuming it', () => thaw(engine, ctx, entry));
-  if (entry.kind === MOUNTS) return engine.persistence.until(entry.subject, 'giving volumes back', () => undoMounts(engine, ctx, entry));
+  // Behind what is found out about the container's task, which may be gone with its network.
+  if (entry.kind === PORTS) return undoPortsLater(engine, ctx, entry);
+  if (entry.kind === FREEZE) return thawLater(engine, ctx, entry);
+  if (entry.kind === MOUNTS) return undoMountsLater(engine, ctx, entry);
   if (entry.kind === LIMITS) return finishLater(engine, ctx, entry.subject);
   if (isNetworkChange(entry)) return settleLater(engine, ctx, entry.subject); // likewise
   await recover(engine, ctx, entry);

@@ -1,7 +1,7 @@
 import type { MountRequest, MountResponse, UnmountRequest, UnmountResponse } from '@gantry/api/gantry/engine/v1/containers';
 import type { MountRecord } from '@gantry/api/gantry/engine/v1/record';
 import { type CallContext, detached, ignore, invalidArgument } from '@gantry/rpc';
-import type { JournalEntry } from '../../core/journal';
+import { type JournalEntry, untilEnded } from '../../core/journal';
 import { isRunning } from '../../core/phases';
 import { makeVolume } from '../create/make-volume';
 import { emitContainerEvent, inDockerNamespace, type Uses } from '../engine';
@@ -11,7 +11,8 @@ import { mountsAhead, type MountsAsked, planMountChange } from './plan-mounts';
 export type MountsNeeds = Uses<{
   records: 'dockerNamespace' | 'findDocker' | 'getDocker' | 'requireDocker' | 'updateDocker';
   events: 'emit';
-  journal: 'begin' | 'end';
+  journal: 'begin' | 'end' | 'open';
+  persistence: 'until';
   queues: 'run';
   looks: 'look';
   logger: 'warn';
@@ -79,7 +80,7 @@ export async function changeMounts(engine: MountsNeeds, caller: CallContext, id:
     next = planned.next.map((mount) => ready.get(mount.destination) ?? mount);
     if (!runs) await fillVolumes(engine, ctx, id, docker.mounts, next);
   } catch (error) {
-    await undoMounts(engine, ctx, entry);
+    await undoMounts(engine, ctx, entry).catch(() => undoMountsLater(engine, ctx, entry));
     throw error;
   }
   const { hostConfig, covered } = planned;
@@ -134,8 +135,17 @@ export async function releaseUnmounted(
   }
 }
 
-/** What a change of mounts held that was cut short is given back. The record says what was before. */
-export async function undoMounts(
+/** What a change of mounts held that was cut short is given back as soon as it can be. */
+export function undoMountsLater(
+  engine: Pick<MountsNeeds, 'records' | 'journal' | 'persistence' | 'volumes'>,
+  ctx: CallContext,
+  entry: JournalEntry,
+): void {
+  untilEnded(engine, entry, 'giving volumes back', () => undoMounts(engine, ctx, entry));
+}
+
+/** The record says what was before. */
+async function undoMounts(
   engine: Pick<MountsNeeds, 'records' | 'journal' | 'volumes'>,
   ctx: CallContext,
   entry: JournalEntry,

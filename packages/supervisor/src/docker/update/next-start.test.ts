@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { StartRequest, UpdateRequest } from '@gantry/api/gantry/engine/v1/containers';
 import { Mount } from '@gantry/api/gantry/engine/v1/types';
-import { internal, newContext } from '@gantry/rpc';
+import { internal, newContext, unavailable } from '@gantry/rpc';
 import { createRequest, fakeEngine, type FakeEngine, FakeWorld } from '../../testing/fake-engine';
 import { createContainer } from '../create/create';
 import { inspectContainer } from '../inspect/inspect';
@@ -43,6 +43,22 @@ const shown = async () => {
     binds: container?.HostConfig?.Binds,
     mounts: container?.Mounts.map(({ Type, Name, Destination, RW }) => `${Type} ${Name} ${Destination} ${RW ? 'rw' : 'ro'}`),
   };
+};
+const journalIsEmpty = async (): Promise<void> => {
+  for (let tries = 0; engine.journal.open().length > 0 && tries < 500; tries++) await new Promise((resolve) => setTimeout(resolve, 10));
+  expect(engine.journal.open()).toEqual([]);
+};
+/** The process ends when it has done `work` and before it writes that down; another begins. */
+const cutShort = async (work: () => Promise<unknown>): Promise<void> => {
+  Object.assign(engine.journal, {
+    end: () => {
+      throw new Error('killed');
+    },
+  });
+  await expect(work()).rejects.toThrow('killed');
+  engine.stopPersisting();
+  engine.records.close();
+  engine = fakeEngine(world);
 };
 const holds = (name: string): boolean => (world.volumes.get(name)?.size ?? 0) > 0;
 
@@ -129,23 +145,38 @@ describe('mounts', () => {
 
   it('are undone at the next start of the supervisor when they were cut short', async () => {
     await make();
-    const { end } = engine.journal;
-    Object.assign(engine.journal, {
-      end: () => {
-        throw new Error('killed');
-      },
-    });
-    await expect(mount('data:/data', '/anonymous')).rejects.toThrow('killed');
+    await cutShort(() => mount('data:/data', '/anonymous'));
     expect(world.volumes.size).toBe(2);
-    Object.assign(engine.journal, { end });
-    engine.records.close();
-    engine = fakeEngine(world);
     await reconcile(engine);
-    for (let tries = 0; engine.journal.open().length > 0 && tries < 300; tries++) await new Promise((resolve) => setTimeout(resolve, 10));
-    expect(engine.journal.open()).toEqual([]);
+    await journalIsEmpty();
     expect([...world.volumes.keys()]).toEqual(['data']);
     expect(holds('data')).toBe(false);
     expect(await shown()).toMatchObject({ binds: [], mounts: [] });
+  });
+
+  it('are undone each, when the next process is ended before it could', async () => {
+    await make();
+    for (const name of ['one', 'two', 'three']) await cutShort(() => mount(`${name}:/${name}`));
+    await reconcile(engine);
+    await journalIsEmpty();
+    expect(['one', 'two', 'three'].filter(holds)).toEqual([]);
+    expect(await shown()).toMatchObject({ binds: [], mounts: [] });
+  });
+
+  it('give back later what cannot be given back at once', async () => {
+    await make();
+    const { releaseReference } = engine.volumes;
+    Object.assign(engine.volumes, {
+      populate: () => Promise.reject(internal('no room')),
+      releaseReference: () => {
+        Object.assign(engine.volumes, { releaseReference });
+        return Promise.reject(unavailable('it died'));
+      },
+    });
+    await expect(mount('data:/data')).rejects.toThrow('no room');
+    expect(holds('data')).toBe(true);
+    await journalIsEmpty();
+    expect(holds('data')).toBe(false);
   });
 
   it('go with an update, in one', async () => {

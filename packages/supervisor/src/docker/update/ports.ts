@@ -1,7 +1,7 @@
 import type { PublishRequest, PublishResponse, UnpublishRequest, UnpublishResponse } from '@gantry/api/gantry/engine/v1/containers';
 import type { PortBindings } from '@gantry/api/gantry/engine/v1/types';
 import { type CallContext, detached, isErrorOf } from '@gantry/rpc';
-import type { JournalEntry } from '../../core/journal';
+import { type JournalEntry, untilEnded } from '../../core/journal';
 import { patiently } from '../../core/patience';
 import { isRunning } from '../../core/phases';
 import { portRequests, portsOf } from '../connect/connect';
@@ -13,7 +13,7 @@ import { planPorts, type PortsAsked } from './plan-ports';
 export type PortsNeeds = Uses<{
   records: 'dockerNamespace' | 'getDocker' | 'requireDocker' | 'updateDocker';
   events: 'emit';
-  journal: 'begin' | 'end';
+  journal: 'begin' | 'end' | 'open';
   network: 'setPorts';
   persistence: 'until';
   queues: 'run';
@@ -66,8 +66,7 @@ export async function changePorts(engine: PortsNeeds, caller: CallContext, id: s
     ports = await publishNow(engine, ctx, id, { ...before, hostConfig });
   } catch (error) {
     // What it refused it has not done; of anything else nobody knows.
-    if (isErrorOf(error, 'unavailable', 'deadlineExceeded'))
-      engine.persistence.until(id, 'putting published ports back', () => undoPorts(engine, ctx, entry));
+    if (isErrorOf(error, 'unavailable', 'deadlineExceeded')) undoPortsLater(engine, ctx, entry);
     else engine.journal.end(entry, () => undefined, { durable: false });
     throw error;
   }
@@ -77,8 +76,17 @@ export async function changePorts(engine: PortsNeeds, caller: CallContext, id: s
   return { ports, warnings };
 }
 
-/** What a change of ports that was cut short did is undone: the network service is told what the record says. */
-export async function undoPorts(
+/** What a change of ports that was cut short did is undone as soon as it can be. */
+export function undoPortsLater(
+  engine: Pick<PortsNeeds, 'records' | 'journal' | 'network' | 'persistence'>,
+  ctx: CallContext,
+  entry: JournalEntry,
+): void {
+  untilEnded(engine, entry, 'putting published ports back', () => undoPorts(engine, ctx, entry));
+}
+
+/** The network service is told what the record says. */
+async function undoPorts(
   engine: Pick<PortsNeeds, 'records' | 'journal' | 'network'>,
   ctx: CallContext,
   entry: JournalEntry,
