@@ -117,14 +117,22 @@ describe('checkpoints of containers of pods', () => {
     expect(readdirSync(join(engine.root, 'cri/checkpoints'))).toEqual([]);
   });
 
-  test('one that takes longer than its time ends then, and the container goes on', async () => {
-    criuIs('[ "$1" = --version ] && echo "Version: 4.2" || exec sleep 2');
+  test('one that takes longer than its time ends then, criu with it, and the container goes on', async () => {
+    const pids = join(programs, 'pids');
+    criuIs(`[ "$1" = --version ] && echo "Version: 4.2" && exit; sleep 1000 & echo "$$ $!" >${pids}; wait`);
     const id = await running('late');
     await expect(checkpoint(id, join(programs, 'late.tar'), 1n)).rejects.toMatchObject({
       kind: 'deadlineExceeded',
       message: expect.stringContaining('timeout 1s exceeded') as string,
     });
     expect(existsSync(join(programs, 'late.tar'))).toBe(false);
+    const left = (): string[] =>
+      readFileSync(pids, 'utf8')
+        .trim()
+        .split(' ')
+        .filter((pid) => existsSync(`/proc/${pid}/root/`));
+    await until('the end of criu', () => left().length === 0);
+    expect(readdirSync(join(engine.root, 'cri/checkpoints'))).toEqual([]);
     expect(await state(id)).toBe(ContainerState.CONTAINER_RUNNING);
   });
 

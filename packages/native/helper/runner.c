@@ -23,6 +23,19 @@ static int fail(int socket, uint32_t id, const char *what, int err) {
 	return 1;
 }
 
+// A process whose group the command's are, so that all of them can be ended by its id, which it writes down before anything runs. It ends as the command does.
+static pid_t spawn_group(const char *file, char **argv, const int stdio[3], const char *hide, const char *cwd) {
+	pid_t pid = fork();
+	if (pid != 0) return pid;
+	int status, fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (setpgid(0, 0) < 0 || fd < 0 || dprintf(fd, "%d", getpid()) < 0) _exit(126);
+	close(fd);
+	pid = spawn_program(argv, stdio, hide, cwd);
+	if (pid < 0) _exit(126);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
+	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+}
+
 int runner_command(int socket, struct frame *frame) {
 	prctl(PR_SET_NAME, "gantry-run");
 	size_t len;
@@ -38,7 +51,8 @@ int runner_command(int socket, struct frame *frame) {
 	value = wire_get(frame, "env", &len);
 	char **env = wire_words(value, value ? len : 0);
 	for (char **e = env; e && *e; e++) putenv(*e);
-	pid_t pid = spawn_program(argv, stdio, wire_get(frame, "hide", NULL), cwd);
+	const char *hide = wire_get(frame, "hide", NULL), *group = wire_get(frame, "group", NULL);
+	pid_t pid = group ? spawn_group(group, argv, stdio, hide, cwd) : spawn_program(argv, stdio, hide, cwd);
 	if (pid < 0) return fail(socket, frame->id, "fork", errno);
 	close(fds[1]);
 	char output[4096];

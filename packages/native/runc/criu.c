@@ -108,12 +108,29 @@ static int wait_for(pid_t pid, int master) {
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+/* Ends a process and all that it started: children of a dead one would be nobody's to find. */
+static void kill_tree(pid_t pid) {
+	char path[64];
+	pid_t child;
+	FILE *children;
+
+	kill(pid, SIGSTOP); /* so that no further ones begin */
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
+	children = fopen(path, "re");
+	while (children && fscanf(children, "%d", &child) == 1) kill_tree(child);
+	if (children) fclose(children);
+	kill(pid, SIGKILL);
+}
+
+/* criu says nothing more: it ends by itself, or when whoever asked is gone. */
 static void reap(pid_t criu) {
+	struct pollfd asked = {CONTROL, 0, 0};
 	int status = 0;
 	int32_t code;
+	pid_t ended;
 
-	while (waitpid(criu, &status, 0) < 0 && errno == EINTR)
-		;
+	while ((ended = waitpid(criu, &status, WNOHANG)) == 0 || (ended < 0 && errno == EINTR))
+		if (poll(&asked, 1, 20) > 0) kill_tree(criu);
 	code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 	tell('E', &code, 4);
 }
@@ -151,8 +168,10 @@ int mode_criu(int argc, char **argv) {
 		}
 		if (!p[0].revents) continue;
 		if (read_all(CONTROL, &length, 4) != 1 || length < 1 || length > sizeof(buffer) || read_all(CONTROL, buffer, length) != 1) {
-			kill(criu, SIGKILL);
-			return 125; /* whoever asked is gone */
+			/* whoever asked is gone, or does not want it any more */
+			if (sockets[0] >= 0) kill_tree(criu);
+			waitpid(criu, NULL, 0);
+			return 125;
 		}
 		if (buffer[0] == 'L') return 0;
 		if (buffer[0] == 'W' && length == 5) {

@@ -5,4 +5,4 @@ export { treeFailure, treeOutcome } from './tree-outcome';
 export type { TreeMount } from './tree';
 export { TreeProgram, TreeRequest } from './tree';
 export { AnswerReader, encodeRequest, type Fields, type FieldValue, type HelperAnswer, type RequestKind } from './helper/frame';
-export { Helper, type HelperOptions } from './helper/helper';
+export { Helper, type HelperOptions, type RunOptions } from './helper/helper';

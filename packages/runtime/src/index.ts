@@ -5,4 +5,5 @@ export type { BlkioEntry, CgroupDirectory, CgroupManager, CgroupMeter, CgroupPla
 export { createCgroupManager } from './cgroup/manager';
 export { checkCgroupPath, containerCgroupPath, monitorCgroupPath } from './cgroup/paths';
 export { reserve, saveState } from './cli/state';
+export { present, removeAllBut } from './criu/half-dump';
 export { compileSeccomp } from './seccomp/compile';

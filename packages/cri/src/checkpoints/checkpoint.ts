@@ -53,7 +53,7 @@ export async function checkpointContainer(needs: Needs, caller: CallContext, req
     throw isGantryError(error) ? error : unknown(`checkpointing container "${containerId}" failed: ${errorText(error)}`, { cause: error });
   } finally {
     timer.cancel();
-    await rm(folder, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true, maxRetries: 10 }); // who writes there may be ending yet
   }
 }
 

@@ -1,7 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { rmSync } from 'node:fs';
 import type { Duplex } from 'node:stream';
 import { failedPrecondition, isErrorOf, unavailable } from '@gantry/rpc/errors';
+import { endGroup } from './end-group';
 import { AnswerReader, encodeRequest, type Fields, type HelperAnswer, type RequestKind } from './frame';
 
 const START_TRIES = 3;
@@ -18,6 +20,13 @@ export interface HelperOptions {
   /** Cgroup directories in which helper and monitors live. */
   readonly cgroups: readonly string[];
   readonly logger: WarningLogger;
+}
+
+export interface RunOptions {
+  readonly hide: string | undefined;
+  readonly cwd: string | undefined;
+  /** `file` is one of the command's own, for the id of its process group. */
+  readonly until?: { readonly signal: AbortSignal; readonly file: string } | undefined;
 }
 
 /**
@@ -58,12 +67,22 @@ export class Helper {
     return answer.promise;
   }
 
-  /** Runs a command of an OCI runtime to its end, in a directory; `hide` is a mount point that it must not see. */
-  run(
-    argv: readonly string[],
-    { hide, cwd }: { readonly hide: string | undefined; readonly cwd: string | undefined },
-  ): Promise<HelperAnswer> {
-    return this.request('run', { argv, hide, cwd });
+  /**
+   * Runs a command of an OCI runtime to its end, in a directory; `hide` is a mount point that it must not see. With `until` it is ended with all that it started when
+   * that is aborted.
+   */
+  async run(argv: readonly string[], { hide, cwd, until }: RunOptions): Promise<HelperAnswer> {
+    if (until === undefined) return this.request('run', { argv, hide, cwd });
+    until.signal.throwIfAborted();
+    const answer = this.request('run', { argv, hide, cwd, group: until.file });
+    const end = (): void => void endGroup(until.file, answer);
+    until.signal.addEventListener('abort', end, { once: true });
+    try {
+      return await answer;
+    } finally {
+      until.signal.removeEventListener('abort', end);
+      rmSync(until.file, { force: true });
+    }
   }
 
   /** Closes the socketpair, upon which the helper leaves; waits for its end, a second at most. Monitors go on. */

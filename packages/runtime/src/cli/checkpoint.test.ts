@@ -1,13 +1,17 @@
 /** Checkpoint and restore, with a criu that works here (GANTRY_CRIU names one), and what is said when there is none. */
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import type { Spec } from '@gantry/oci';
 import { createCgroupManager } from '../cgroup/manager';
+import { directoryOf } from '../cgroup/stats';
 import { enteredNamespaces, externalNamespaces } from '../criu/external-namespaces';
 import { resolveInside } from '../criu/external-mounts';
 import { layOutCommand, type Command } from '../testing/command';
+import type { StoredState } from './state';
 import { dockerLikeSpec, makeBundle, missingForContainers } from '../testing/container';
 
 const criu = process.env['GANTRY_CRIU'] ?? 'criu';
@@ -81,6 +85,50 @@ test('a namespace that is joined by path is left to its owner or entered anew, a
     expect(readFileSync(join(work, 'log'), 'utf8')).toContain('checkpoint and restore need criu: \\"/no/such/criu\\" is not installed');
     expect(run(criu, 'exec', id, 'true').status).toBe(0);
   });
+
+  test('a criu that hangs ends with the command, with all that it started, and the container goes on', async () => {
+    const at = (name: string): string => join(work, `hung-${name}`);
+    const images = join(box.bundle, 'hung');
+    mkdirSync(images);
+    writeFileSync(join(images, 'kept'), '');
+    const { cgroup } = JSON.parse(readFileSync(join(work, 'state', id, 'state.json'), 'utf8')) as StoredState;
+    const freezer = directoryOf(cgroup, 'freezer');
+    const freeze = cgroup.mode === 'v2' ? `echo 1 >${freezer}/cgroup.freeze` : `echo FROZEN >${freezer}/freezer.state`;
+    // Also one that has closed what it was spoken to by is ended.
+    const pids = `echo "$$ $!" >${at('pids')}.new; mv ${at('pids')}.new ${at('pids')}`;
+    const script = ['#!/bin/sh', `echo half >${images}/pages-1.img`, freeze, 'sleep 1000 &', pids, 'wait'];
+    for (const lines of [script, ['#!/bin/sh', 'exec 6>&- 7>&- 8>&- 9>&-', ...script.slice(1)]]) {
+      rmSync(at('pids'), { force: true });
+      writeFileSync(at('criu'), lines.join('\n'), { mode: 0o755 });
+      const words = [
+        '--root',
+        join(work, 'state'),
+        '--log',
+        join(work, 'log'),
+        '--criu',
+        at('criu'),
+        'checkpoint',
+        '--image-path',
+        images,
+        id,
+      ];
+      const asked = spawn(join(work, 'lib/libexec/gantry-runc'), words, { cwd: box.bundle, stdio: 'ignore' });
+      const ended = once(asked, 'exit');
+      while (!existsSync(at('pids'))) await setTimeout(20);
+      asked.kill('SIGTERM');
+      expect(await ended).toEqual([1, null]);
+      const left = readFileSync(at('pids'), 'utf8')
+        .trim()
+        .split(' ')
+        .filter((pid) => existsSync(`/proc/${pid}/root/`));
+      expect(left).toEqual([]);
+      expect(readdirSync(images)).toEqual(['kept']);
+      expect(readFileSync(join(work, 'log'), 'utf8')).toContain('criu was ended by SIGTERM');
+      expect(run(criu, 'exec', id, 'true').status).toBe(0);
+      const first = run(criu, 'exec', id, 'cat', '/dev/shm/n').stdout;
+      expect(run(criu, 'exec', id, 'sh', '-c', 'sleep 0.5; cat /dev/shm/n').stdout).not.toBe(first);
+    }
+  }, 60_000);
 
   (works ? test : test.skip)(`goes on where it was${works ? '' : ' [needs a criu whose check passes, GANTRY_CRIU]'}`, () => {
     expect(run(criu, 'checkpoint', id).status).toBe(0);

@@ -24,7 +24,7 @@ export const IMAGES_FD = 3;
 export const WORK_FD = 4;
 export const MORE_FD = 6;
 
-/** One criu, for one request. close() or leave() ends it. */
+/** One criu, for one request. It ends with leave(), or by kill(). */
 export class CriuSession {
   private readonly child;
   private readonly control: Duplex;
@@ -100,6 +100,12 @@ export class CriuSession {
     bytes.writeInt32LE(pid);
     this.send('W', bytes);
     return this.exit;
+  }
+
+  /** Ends criu and all that it started, whatever they are at. Resolves when they are gone. */
+  async kill(): Promise<void> {
+    this.control.destroy();
+    await this.exit;
   }
 
   async leave(): Promise<void> {

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, symlinkSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packAny } from '@gantry/api';
 import { CheckpointOptions } from '@gantry/api/containerd/runc/v1/runc';
@@ -13,6 +13,19 @@ if (!works)
   process.stderr.write(
     `SKIP: checkpoints of tasks are not tested: ${criu} is missing or does not work with this kernel (GANTRY_CRIU names another)\n`,
   );
+
+/** What a shell writes to freeze the cgroup of a process. */
+function freezing(pid: number): string {
+  const [v2, ...v1] = readFileSync(`/proc/${pid}/cgroup`, 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => line.split(':'))
+    .sort(([a], [b]) => Number(a) - Number(b));
+  const freezer = [v2, ...v1].find((line) => line?.[1]?.split(',').includes('freezer'));
+  return freezer === undefined
+    ? `echo 1 >/sys/fs/cgroup${v2?.[2]}/cgroup.freeze`
+    : `echo FROZEN >/sys/fs/cgroup/freezer${freezer[2]}/freezer.state`;
+}
 
 describe('checkpoints', () => {
   let shim: ShimFixture;
@@ -62,6 +75,43 @@ describe('checkpoints', () => {
     await end(without);
     expect(shim.mounts()).toEqual([]);
   });
+
+  test('a criu that hangs ends with whoever asked, with all that it started, and the task goes on', async () => {
+    const images = join(shim.dir, 'hung');
+    const place = (name: string): string => join(shim.dir, `hung-${name}`);
+    mkdirSync(images);
+    writeFileSync(join(images, 'kept'), '');
+    // It freezes the task as criu does, writes, starts something, and comes to no end.
+    const script = [
+      '#!/bin/sh',
+      `echo half >${images}/pages-1.img`,
+      `. ${place('freezer')}`,
+      'sleep 1000 &',
+      `echo "$$ $!" >${place('pids')}.new; mv ${place('pids')}.new ${place('pids')}`,
+      'wait',
+    ];
+    writeFileSync(place('criu'), script.join('\n'), { mode: 0o755 });
+    const task = await shim.create({ args: counter, options: { driver: 'oci', binary: own, binaryArgs: ['--criu', place('criu')] } });
+    await shim.startTask(task);
+    writeFileSync(place('freezer'), freezing(task.pid));
+    const client = new AbortController();
+    const asked = shim.tasks.checkpoint(
+      { ...shim.ctx, signal: client.signal },
+      { id: task.id, path: images, options: packAny(CheckpointOptions, CheckpointOptions.fromPartial({})) },
+    );
+    asked.catch(() => undefined);
+    await eventually(() => existsSync(place('pids')), 'criu');
+    const pids = readFileSync(place('pids'), 'utf8').trim().split(' ');
+    expect(pids).toHaveLength(2);
+    const before = shim.log(task).length;
+    client.abort();
+    await expect(asked).rejects.toMatchObject({ kind: 'cancelled' });
+    await eventually(() => !pids.some((pid) => existsSync(`/proc/${pid}/root/`)), 'the end of criu');
+    await eventually(() => readdirSync(images).join() === 'kept', 'the files to be gone');
+    await eventually(() => shim.log(task).length > before + 3, 'further lines');
+    await end(task);
+    expect(shim.mounts()).toEqual([]);
+  }, 60_000);
 
   for (const [name, binary] of [
     ['gantry-runc', ''],

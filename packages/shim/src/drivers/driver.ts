@@ -98,8 +98,11 @@ export interface Driver {
   pause(task: DriverTask): Promise<void>;
   resume(task: DriverTask): Promise<void>;
   update(task: DriverTask, resources: LinuxResources): Promise<void>;
-  /** Writes the task's processes to `path`; they end unless told otherwise. Refuses by name where the driver cannot. */
-  checkpoint(task: DriverTask, path: string, options: CheckpointOptions, init: DriverExec['init']): Promise<void>;
+  /**
+   * Writes the task's processes to `path`; they end unless told otherwise. Refuses by name where the driver cannot. Aborted, nothing of it is left when it rejects: who writes
+   * has ended, what it wrote is gone, and the task goes on.
+   */
+  checkpoint(task: DriverTask, path: string, options: CheckpointOptions, init: DriverExec['init'], signal: AbortSignal): Promise<void>;
   /** Init has ended: ends what outlived it (a task without a pid namespace of its own). Never rejects for what is gone. */
   sweep(task: DriverTask): Promise<void>;
   remove(task: DriverTask): Promise<void>;

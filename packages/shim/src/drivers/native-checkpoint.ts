@@ -24,9 +24,9 @@ const withNetworkOf = (spec: Spec, pid: number): Spec => ({
 export async function checkpointNative(
   program: Pick<Driver, 'checkpoint'>,
   task: DriverTask & { readonly cgroup: CgroupPlan },
-  asked: { readonly path: string; readonly options: CheckpointOptions; readonly init: DriverExec['init'] },
+  asked: { readonly path: string; readonly options: CheckpointOptions; readonly init: DriverExec['init']; readonly signal: AbortSignal },
 ): Promise<void> {
-  const { path, options, init } = asked;
+  const { path, options, init, signal } = asked;
   const { binary, binaryArgs } = ownRuntime();
   const root = mkdtempSync(join(task.dir, 'checkpoint-'));
   try {
@@ -43,7 +43,7 @@ export async function checkpointNative(
       startTime: String(init.startTime),
       noNewKeyring: task.options.noNewKeyring,
     });
-    await program.checkpoint({ ...task, options: { ...task.options, binary, binaryArgs, root } }, path, options, init);
+    await program.checkpoint({ ...task, options: { ...task.options, binary, binaryArgs, root } }, path, options, init, signal);
   } finally {
     rmSync(root, { recursive: true, force: true });
   }

@@ -72,8 +72,14 @@ export class NativeDriver implements Driver {
     for (const warning of warnings) this.options.logger.warn({ task: task.id }, warning);
   }
 
-  async checkpoint(task: DriverTask, path: string, options: CheckpointOptions, init: DriverExec['init']): Promise<void> {
-    await checkpointNative(this.options.program, { ...task, cgroup: cgroupOf(task) }, { path, options, init });
+  async checkpoint(
+    task: DriverTask,
+    path: string,
+    options: CheckpointOptions,
+    init: DriverExec['init'],
+    signal: AbortSignal,
+  ): Promise<void> {
+    await checkpointNative(this.options.program, { ...task, cgroup: cgroupOf(task) }, { path, options, init, signal });
   }
 
   async sweep(task: DriverTask): Promise<void> {

@@ -1,12 +1,13 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CheckpointOptions } from '@gantry/api/containerd/runc/v1/runc';
 import { formatJson, type LinuxResources } from '@gantry/oci';
-import { GantryError, internal, invalidArgument, notFound } from '@gantry/rpc';
-import type { CgroupManager, CgroupPlan } from '@gantry/runtime';
+import { GantryError, ignore, internal, invalidArgument, notFound } from '@gantry/rpc';
+import { type CgroupManager, type CgroupPlan, present, removeAllBut } from '@gantry/runtime';
 import type { Fields } from '@gantry/native';
-import type { Helper } from '@gantry/native';
+import type { Helper, RunOptions } from '@gantry/native';
 import type { Driver, DriverExec, DriverTask, FailedLaunch } from './driver';
 import { hiddenMount } from './hidden-mount';
 import { launchFailure, ofRuntime } from './launch-failure';
@@ -86,7 +87,13 @@ export class OciDriver implements Driver {
     return { driver: 'oci', exec: true, start, pid_file: pidFile, console, hide: hiddenMount(task.options.binary), bundle: task.bundle };
   }
 
-  async checkpoint(task: DriverTask, path: string, options: CheckpointOptions): Promise<void> {
+  async checkpoint(
+    task: DriverTask,
+    path: string,
+    options: CheckpointOptions,
+    _init: DriverExec['init'],
+    signal: AbortSignal,
+  ): Promise<void> {
     const images = path || options.imagePath || task.options.criuImagePath;
     if (images === '') throw invalidArgument(`checkpoint of task ${task.id} names no directory`);
     const flags = Object.entries({
@@ -96,7 +103,7 @@ export class OciDriver implements Driver {
       '--shell-job': options.terminal,
       '--file-locks': options.fileLocks,
     });
-    await this.run(task, [
+    const words = [
       'checkpoint',
       '--image-path',
       images,
@@ -107,7 +114,17 @@ export class OciDriver implements Driver {
       ...(options.cgroupsMode === '' ? [] : ['--manage-cgroups-mode', options.cgroupsMode]),
       ...(options.parentPath === '' ? [] : ['--parent-path', options.parentPath]),
       task.id,
-    ]);
+    ];
+    const files = present(images);
+    try {
+      await this.run(task, words, { signal, file: join(task.dir, `checkpoint-${randomUUID()}.group`) });
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      removeAllBut(images, files);
+      // criu freezes what it writes, and has not come to let it go; it was asked for a task that ran.
+      if (task.cgroup !== undefined) await this.options.cgroups.thaw(task.cgroup).catch(ignore('failedPrecondition', 'notFound'));
+      throw signal.reason;
+    }
   }
 
   async prepareExec(task: DriverTask, exec: DriverExec): Promise<Fields> {
@@ -183,10 +200,11 @@ export class OciDriver implements Driver {
     ];
   }
 
-  private async run(task: DriverTask, args: readonly string[]): Promise<void> {
+  private async run(task: DriverTask, args: readonly string[], until?: RunOptions['until']): Promise<void> {
     const answer = await this.options.helper.run([...this.command(task, task.dir), ...args], {
       hide: hiddenMount(task.options.binary),
       cwd: existsSync(task.bundle) ? task.bundle : undefined, // its owner may have taken it away
+      until,
     });
     if (answer.ok && answer.exit_code === 0) return;
     const reason =

@@ -69,7 +69,7 @@ export function taskHandlers(engine: TaskParts): Handlers<typeof TaskService> {
       version: PROTOCOL,
     }),
     checkpoint: async (ctx, { id, path, options }) => {
-      await checkpointTask(engine, ctx.namespace, { id, path, options });
+      await checkpointTask(engine, ctx.namespace, { id, path, options, signal: ctx.signal });
       return {};
     },
     // For a shim of one task this is the order to leave. This one serves many tasks and clients, and whoever runs the service ends it.

@@ -8,11 +8,11 @@ import { startTimeOf } from '../monitor/state-files';
 import type { TaskParts } from './engine';
 import { driverTask } from './task';
 
-/** Writes a running task to files; it ends unless the options leave it running (they do by default, as runc's shim has it). */
+/** Writes a running task to files; it ends unless the options leave it running (they do by default, as runc's shim has it). Whoever leaves does not want it any more. */
 export async function checkpointTask(
   engine: TaskParts,
   namespace: string,
-  request: { id: string; path: string; options: Any | undefined },
+  request: { id: string; path: string; options: Any | undefined; signal: AbortSignal },
 ): Promise<void> {
   const { id, path } = request;
   const task = engine.registry.get(namespace, id);
@@ -26,6 +26,6 @@ export async function checkpointTask(
   const { pid } = task.init;
   const startTime = startTimeOf(pid);
   if (startTime === undefined) throw failedPrecondition(`task ${id} is not running`);
-  await task.driver.checkpoint(driverTask(task), path, given, { pid, startTime: BigInt(startTime) });
+  await task.driver.checkpoint(driverTask(task), path, given, { pid, startTime: BigInt(startTime) }, request.signal);
   engine.publisher.publish(namespace, '/tasks/checkpointed', TaskCheckpointed, { containerId: id, checkpoint: path });
 }

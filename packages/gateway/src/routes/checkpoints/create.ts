@@ -1,5 +1,4 @@
 import { checkpointCreateBody } from '@gantry/docker-api';
-import { detached } from '@gantry/rpc';
 import { sendEmpty } from '../../http/answer';
 import { readJson } from '../../http/body';
 import type { Route } from '../../http/exchange';
@@ -15,7 +14,7 @@ export const checkpointCreate: Route = {
       CheckpointDir: directory,
       Exit: exit,
     } = (await readJson(x, checkpointCreateBody)) ?? checkpointCreateBody.zero();
-    await engine.containers.checkpointCreate(detached(x.ctx), { id: x.params['name'] ?? '', checkpoint, directory, exit });
+    await engine.containers.checkpointCreate(x.ctx, { id: x.params['name'] ?? '', checkpoint, directory, exit });
     sendEmpty(x, 201);
   },
 };

@@ -1,11 +1,13 @@
 import { mkdirSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
-import { failedPrecondition, invalidArgument, notImplemented } from '@gantry/rpc/errors';
+import { failedPrecondition, invalidArgument, isErrorOf, notImplemented } from '@gantry/rpc/errors';
 import type { Spec } from '@gantry/oci';
 import { externalMounts } from '../../criu/external-mounts';
 import { externalNamespaces, joinedNamespaces } from '../../criu/external-namespaces';
 import { cgroupModes, type CriuOptions } from '../../criu/messages';
+import { present, removeAllBut } from '../../criu/half-dump';
 import { CriuSession, IMAGES_FD, MORE_FD, WORK_FD } from '../../criu/session';
+import { untilSignal } from '../../criu/until-signal';
 import { directoryOf } from '../../cgroup/stats';
 import { integer, parseFlags, positional, type Flags, type Values } from '../arguments';
 import type { Context, Verb } from '../context';
@@ -53,6 +55,7 @@ export const checkpoint: Verb = {
     const images = makeDirectory(values['image-path'] ?? 'checkpoint');
     checkParent(images, values['parent-path']);
     const work = makeDirectory(values['work-path'] ?? join(stateDirectory(context.root, state.id), 'criu'));
+    const before = present(images);
     if (!values['pre-dump']) writeFileSync(join(images, 'descriptors.json'), JSON.stringify(streams(state.pid)), { mode: 0o600 });
     const session = new CriuSession({
       native: context.native,
@@ -63,8 +66,16 @@ export const checkpoint: Verb = {
       ...(statusFd === undefined ? {} : { more: [statusFd] }),
     });
     try {
-      await session.pid();
-      await session.request(values['pre-dump'] ? 'preDump' : 'dump', dumpOptions(state, values), () => undefined);
+      await untilSignal(session, async () => {
+        await session.pid();
+        await session.request(values['pre-dump'] ? 'preDump' : 'dump', dumpOptions(state, values), () => undefined);
+      });
+    } catch (error) {
+      if (isErrorOf(error, 'cancelled')) {
+        removeAllBut(images, before);
+        if (status === 'running' && directoryOf(state.cgroup, 'freezer') !== undefined) await context.cgroups.thaw(state.cgroup);
+      }
+      throw error;
     } finally {
       await session.leave();
     }

@@ -8,6 +8,7 @@ import { externalMounts, resolveInside, type ExternalMount } from '../../criu/ex
 import type { CriuOptions } from '../../criu/messages';
 import { enteredNamespaces, withNamespaces } from '../../criu/external-namespaces';
 import { CriuSession, IMAGES_FD, MORE_FD, WORK_FD } from '../../criu/session';
+import { untilSignal } from '../../criu/until-signal';
 import { parseFlags, positional, type Flags, type Values } from '../arguments';
 import type { Context, Verb } from '../context';
 import { readSpec, writePidFile } from '../create-container';
@@ -68,7 +69,8 @@ export const restore: Verb = {
           more,
           ...(values['console-socket'] ? { consoleSocket: values['console-socket'] } : {}),
         });
-        const pid = await restoreInto(context, session, draft, images, values, keys);
+        const criu = session;
+        const pid = await untilSignal(criu, () => restoreInto(context, criu, draft, images, values, keys));
         const state = { ...draft, pid, startTime: processStat(pid)?.startTime ?? '' };
         saveState(context.root, state);
         if (values['pid-file']) writePidFile(context, values['pid-file'], pid);

@@ -3,7 +3,7 @@ import { OCI_RESOURCES_TYPE_URL, packAny, packJson } from '@gantry/api';
 import { CheckpointOptions } from '@gantry/api/containerd/runc/v1/runc';
 import type { Any } from '@gantry/api/google/protobuf/any';
 import { formatJson, type LinuxResources } from '@gantry/oci';
-import { type CallContext, errorText, type GantryError, internal, isErrorOf, type Logger, newContext, notFound } from '@gantry/rpc';
+import { type CallContext, derive, errorText, type GantryError, internal, isErrorOf, type Logger, newContext, notFound } from '@gantry/rpc';
 import type { CgroupManager, CgroupPlan } from '@gantry/runtime';
 import type { Fields } from '@gantry/native';
 import type { RemoteProcess } from '../../monitor/remote-process';
@@ -94,10 +94,16 @@ export class RemoteDriver implements Driver {
     return stats;
   }
 
-  async checkpoint(task: DriverTask, path: string, options: CheckpointOptions): Promise<void> {
+  async checkpoint(
+    task: DriverTask,
+    path: string,
+    options: CheckpointOptions,
+    _init: DriverExec['init'],
+    signal: AbortSignal,
+  ): Promise<void> {
     await (
       await this.session(task)
-    ).tasks.checkpoint(this.context(task), { id: task.id, path, options: packAny(CheckpointOptions, options) });
+    ).tasks.checkpoint(derive(this.context(task), { signal }), { id: task.id, path, options: packAny(CheckpointOptions, options) });
   }
 
   async sweep(task: DriverTask): Promise<void> {

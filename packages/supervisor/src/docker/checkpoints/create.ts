@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { packAny } from '@gantry/api';
 import { CheckpointOptions } from '@gantry/api/containerd/runc/v1/runc';
 import type { CheckpointCreateRequest, CheckpointCreateResponse } from '@gantry/api/gantry/engine/v1/containers';
-import { asGantryError, type CallContext, conflict, detached, GantryError, prefixed } from '@gantry/rpc';
+import { asGantryError, type CallContext, conflict, GantryError, prefixed } from '@gantry/rpc';
 import { isRunning } from '../../core/phases';
 import { emitContainerEvent, inDockerNamespace, type Uses } from '../engine';
 import { checkName, checkpointsOf, makeCheckpoint } from './places';
@@ -24,8 +24,10 @@ export async function createCheckpoint(
 ): Promise<CheckpointCreateResponse> {
   checkName(request.checkpoint);
   const { id } = engine.records.requireDocker(request.id);
-  const ctx = inDockerNamespace(engine, detached(caller));
+  // Not detached: a criu that hangs goes on for as long as somebody waits for it.
+  const ctx = inDockerNamespace(engine, caller);
   await engine.queues.run(id, async () => {
+    ctx.signal.throwIfAborted();
     const { docker } = engine.records.requireDocker(id);
     if (!isRunning(docker)) throw conflict(`container ${id} is not running`);
     const folder = await checkpointsOf(engine, id, request.directory);
@@ -34,7 +36,7 @@ export async function createCheckpoint(
       const options = packAny(CheckpointOptions, CheckpointOptions.fromPartial({ exit: request.exit }));
       await engine.tasks.checkpoint(ctx, { id, path, options });
     } catch (error) {
-      await rm(path, { recursive: true, force: true });
+      await rm(path, { recursive: true, force: true, maxRetries: 10 }); // who writes there may be ending yet
       throw new GantryError('internal', `Cannot checkpoint container ${request.id}: ${asGantryError(error).message}`, { cause: error });
     }
     emitContainerEvent(engine, id, docker, 'checkpoint');
