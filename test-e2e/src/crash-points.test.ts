@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { randomOf, seedOfRun } from './build-crash/random';
 import { CrashPoints, type Victim, victims } from './crash-points/control';
 import { type Blow, crash, measure, type World } from './crash-points/crash';
+import { DoneEnds } from './crash-points/done-ends';
 import { operations, prepare } from './crash-points/operations';
 import { stockOf } from './crash-points/stock';
 import { bundles, command, loadBusybox, pinnedNode, removeGroups, startEngine, type Engine } from './harness';
@@ -13,6 +14,9 @@ const everyday = process.env['GANTRY_POINTS'] === undefined && !process.env['GAN
 /** The everyday run ends the same steps each time: a red run is of the change that it is made for. Others are drawn anew. */
 const EVERYDAY_SEED = 747501581;
 const most = Number(process.env['GANTRY_POINTS'] ?? (everyday ? 1 : Infinity));
+/** A run of hours is made in parts: GANTRY_POINTS_DONE names the file of ends that need not be made again, GANTRY_MINUTES after how many minutes no other is begun. */
+const done = new DoneEnds(process.env['GANTRY_POINTS_DONE']);
+const end = Date.now() + Number(process.env['GANTRY_MINUTES'] ?? Infinity) * 60_000;
 const chosen = (process.env['GANTRY_VICTIM'] ?? '').split(',').filter(Boolean);
 const dying = victims.filter((victim) => chosen.length === 0 || chosen.includes(victim));
 if (dying.length === 0) throw new Error(`GANTRY_VICTIM names none of ${victims.join(', ')}`);
@@ -46,10 +50,14 @@ describe('a service that ends at a step of an operation', () => {
     rmSync(folder, { recursive: true, force: true });
   }, 180_000);
 
-  /** Numbers of the steps to end at: all, or some of them. */
-  function pick(steps: number): number[] {
-    const all = Array.from({ length: steps }, (_, index) => index + 1);
-    return steps <= most ? all : Array.from({ length: most }, (_, part) => 1 + Math.floor(((part + random()) * steps) / most));
+  /** Numbers of the steps to end at: all that were not done before, or some of them. */
+  function pick(operation: string, victim: Victim, steps: number): number[] {
+    const all = Array.from({ length: steps }, (_, index) => index + 1).filter((step) => !done.has(operation, victim, step));
+    const some = Array.from(
+      { length: most === Infinity ? 0 : most },
+      (_, part) => all[Math.floor(((part + random()) * all.length) / most)] ?? 1,
+    );
+    return all.length <= most ? all : some;
   }
 
   /** Counts what every service does. */
@@ -77,6 +85,7 @@ describe('a service that ends at a step of an operation', () => {
   test.each(operations)(
     '$name',
     async (operation) => {
+      if (Date.now() > end) return;
       const steps = new Map<Victim, number>();
       const whole = await measure(world, operation, countAll(steps));
       const wrong: string[] = [];
@@ -84,12 +93,14 @@ describe('a service that ends at a step of an operation', () => {
       for (const victim of everyday ? working.slice(Math.floor(random() * working.length)).slice(0, 1) : working) {
         const total = steps.get(victim) ?? 0;
         let missed = 0;
-        for (const at of pick(total)) {
+        for (const at of pick(operation.name, victim, total)) {
+          if (Date.now() > end) break;
           const found = await crash(world, operation, whole, endAt(victim, at));
           if (found === undefined) missed++;
           else killed++;
           for (const each of found ?? []) process.stdout.write(`${each}\n`);
           wrong.push(...(found ?? []));
+          done.add(operation.name, victim, at);
         }
         if (!everyday) process.stdout.write(`${operation.name}: ${victim} makes ${total} steps, ${missed} of which did not come again\n`);
       }

@@ -68,7 +68,9 @@ else
           const whole = await measure(world, operation);
           wholes.set(operation, { whole, length: (performance.now() - begun) / 2 });
         }
-        const launcher = memory(launcherOf(engine));
+        const before = memories();
+        const begun = Date.now();
+        let done = 0;
         const wrong: string[] = [];
         const kills: Record<string, number> = {};
         for (const end = Date.now() + minutes * 60_000; Date.now() < end;) {
@@ -76,6 +78,7 @@ else
           if (operation === undefined || known === undefined) break;
           const one = services[Math.floor(random() * services.length)] ?? 'gantryd';
           const victims = random() < ALL_AT_ONCE ? services : [one];
+          done++;
           const found = (await crash(world, operation, known.whole, blow(victims, known.length))) ?? [];
           for (const each of found) process.stdout.write(`${each}\n`); // at once: a long run may be cut short
           wrong.push(...found);
@@ -83,15 +86,21 @@ else
           kills[name] = (kills[name] ?? 0) + 1;
           for (const port of [8000, 8001]) expect(await getFromHost(engine, '127.0.0.1', port)).toBe('hello from gantry\n');
         }
-        const grown = memory(launcherOf(engine)) - launcher;
+        const took = ((Date.now() - begun) / 60_000).toFixed(0);
         process.stdout.write(
-          `in ${minutes} minutes (seed ${seed}) killed ${JSON.stringify(kills)}; wrong ${wrong.length}; the launcher, which none kills, grew by ${grown} KiB\n`,
+          `in ${took} minutes (seed ${seed}) ${done} operations, killed ${JSON.stringify(kills)}; wrong ${wrong.length}; KiB before ${before}, after ${memories()}\n`,
         );
         expect(wrong).toEqual([]);
         for (const name of ['stays0', 'stays1', 'stays2']) await logIsWhole(name);
       },
       (minutes + 30) * 60_000,
     );
+
+    /** Of the launcher, which nobody kills, and of the services, some of which have just begun. */
+    function memories(): string {
+      const ofServices = services.flatMap((name) => engine.pids(name)).reduce((sum, pid) => sum + memory(pid), 0);
+      return `${memory(launcherOf(engine))} of the launcher and ${ofServices} of the services`;
+    }
 
     async function logIsWhole(name: string): Promise<void> {
       await until('the log to be read', async () => (await engine.docker(['logs', '--tail', '1', name])).code === 0);
@@ -111,4 +120,11 @@ function kill(pid: number): void {
 
 const launcherOf = (engine: Engine): number => engine.pids('gantry').find((pid) => commandOf(pid).includes('gantry.cjs up')) ?? 0;
 const commandOf = (pid: number): string => readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
-const memory = (pid: number): number => Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+/** KiB; none of one that has just ended. */
+function memory(pid: number): number {
+  try {
+    return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0);
+  } catch {
+    return 0;
+  }
+}

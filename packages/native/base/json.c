@@ -21,7 +21,7 @@ static int hex4(const char *p) {
 }
 
 // p stands on the opening quote. Copies to out (may be NULL); returns the place after the closing quote, NULL when broken
-// or too long. Requests hold paths and words: a \u escape above ASCII is refused.
+// or too long. Requests hold paths and words: a \u escape above ASCII is refused where it is wanted, and passed over elsewhere.
 static const char *read_string(const char *p, char *out, size_t cap) {
 	size_t n = 0;
 	for (p++; *p != '"'; p++) {
@@ -40,7 +40,7 @@ static const char *read_string(const char *p, char *out, size_t cap) {
 			case '/': c = *p; break;
 			case 'u': {
 				int v = hex4(p + 1);
-				if (v < 1 || v > 127) return NULL;
+				if (v < 0 || (out && (v < 1 || v > 127))) return NULL;
 				c = (char)v;
 				p += 4;
 				break;

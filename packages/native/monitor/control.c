@@ -102,5 +102,5 @@ void control_answer(const char *op, const char *line, char *out, size_t cap) {
 void control_exit_event(char *out, size_t cap) {
 	char ended[160];
 	exit_fields(ended, sizeof ended);
-	snprintf(out, cap, "{\"event\":\"exit\"%s}\n", ended);
+	snprintf(out, cap, "{\"event\":\"exit\"%s,\"log_dropped\":%llu}\n", ended, (unsigned long long)output_log_dropped());
 }

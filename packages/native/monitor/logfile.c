@@ -68,7 +68,8 @@ int logfile_open(struct logfile *lf, const char *path, const struct log_rules *r
 	if (lf->fd < 0) return -1;
 	struct stat st;
 	if (fstat(lf->fd, &st) < 0) return -1;
-	lf->size = st.st_size;
+	lf->size = lf->found = st.st_size;
+	lf->lines = 0;
 	if (!lf->out) lf->out = malloc(OUT_CAP);
 	if (!lf->out) {
 		errno = ENOMEM;
@@ -129,21 +130,35 @@ static void flush(struct logfile *lf) {
 		lf->dropped += count_lines(lf->out + whole, lf->outlen - whole);
 		done = whole;
 	}
+	if (lf->rules.passed) lf->lines += count_lines(lf->out, done);
 	lf->size += (int64_t)done;
 	lf->outlen = 0;
 }
 
-static void rotate(struct logfile *lf) {
+// Lines that an earlier monitor wrote are counted once, and only where somebody wants to know.
+static void count_found(struct logfile *lf) {
+	if (lf->found < 0) return;
+	lf->before = rotation_before(lf);
+	lf->lines += rotation_count(lf, lf->found);
+	lf->found = -1;
+}
+
+// Whether there is a new file.
+static bool rotate(struct logfile *lf) {
 	flush(lf);
-	if (!rotation_may(lf)) return; // go on with the old file: better too long than lost
+	if (!rotation_may(lf)) return false; // go on with the old file: better too long than lost
+	if (lf->rules.passed) count_found(lf);
 	rotation_rename(lf);
 	int fd = open(lf->path, O_WRONLY | O_APPEND | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
-	if (fd < 0) return;
+	if (fd < 0) return false;
 	close(lf->fd);
 	lf->fd = fd;
 	lf->size = 0;
+	lf->before += lf->lines;
+	lf->lines = 0;
 	lf->looked = 0;
 	if (lf->rules.compress) rotation_pack(lf);
+	return true;
 }
 
 // Length of the valid UTF-8 sequence at p, 0 when there is none (overlong, surrogate, beyond U+10FFFF, cut off).
@@ -244,8 +259,9 @@ static void emit(struct logfile *lf, const char *stream, const char *text, size_
 		return;
 	}
 	if (lf->rules.max_size > 0 && lf->size + (int64_t)lf->outlen >= lf->rules.max_size) {
-		rotate(lf);
+		bool fresh = rotate(lf);
 		make_stamp(s); // the first time of a file is no other's
+		if (fresh && lf->rules.passed) rotation_number(lf, s->time, lf->before);
 	}
 	if (lf->outlen + worst > OUT_CAP) flush(lf);
 	char *o = put(lf->out + lf->outlen, "{\"log\":\"", 8);

@@ -41,6 +41,9 @@ struct logfile {
 	int64_t looked; // loop_now() of the last look whether the output has to rest, 0: none
 	bool full; // what it showed
 	int64_t size; // bytes in the current file
+	int64_t found; // of those, written before it was opened; -1: counted
+	uint64_t before; // lines of the log before the current file
+	uint64_t lines; // in the current file, since it was opened
 	uint64_t dropped; // entries that could not be written
 	char *out; // encoded, not yet written
 	size_t outlen;

@@ -16,6 +16,7 @@
 
 #define PATH_CAP 4200
 #define NAME_CAP 40
+#define NUMBER_CAP 80
 
 static char *name(const struct logfile *lf, int index, const char *suffix, char out[PATH_CAP]) {
 	if (index == 0) snprintf(out, PATH_CAP, "%s", lf->path);
@@ -102,4 +103,57 @@ void rotation_pack(struct logfile *lf) {
 		(void)pack_file(plain, name(lf, i, ".gz", packed));
 	}
 	_exit(0);
+}
+
+static char *numbers(const struct logfile *lf, const char *suffix, char out[PATH_CAP]) {
+	snprintf(out, PATH_CAP, "%s.numbers%s", lf->path, suffix);
+	return out;
+}
+
+uint64_t rotation_count(const struct logfile *lf, int64_t size) {
+	static char part[64 * 1024];
+	uint64_t lines = 0;
+	ssize_t n = 0;
+	int fd = open(lf->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0) return 0;
+	for (; size > 0; size -= n) {
+		n = read(fd, part, size < (int64_t)sizeof part ? (size_t)size : sizeof part);
+		if (n <= 0) break;
+		for (const char *p = part; (p = memchr(p, '\n', (size_t)(part + n - p))); p++) lines++;
+	}
+	close(fd);
+	return lines;
+}
+
+uint64_t rotation_before(const struct logfile *lf) {
+	char path[PATH_CAP], line[NUMBER_CAP], file[NAME_CAP] = "";
+	unsigned long long before = 0;
+	FILE *in = fopen(numbers(lf, "", path), "re");
+	if (!in) return 0;
+	while (fgets(line, sizeof line, in))
+		if (sscanf(line, "%39s %llu", file, &before) != 2) *file = 0;
+	fclose(in);
+	return *file && known_as(lf->path, file) ? before : 0;
+}
+
+void rotation_number(const struct logfile *lf, const char *time, uint64_t before) {
+	char path[PATH_CAP], fresh[PATH_CAP], line[NUMBER_CAP];
+	int skip = 1 - lf->rules.max_file; // as many stay as there are older files
+	(void)unlink(numbers(lf, ".new", fresh)); // of a monitor that was killed
+	int fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	FILE *out = fd < 0 ? NULL : fdopen(fd, "w"), *in = fopen(numbers(lf, "", path), "re");
+	if (in) {
+		while (fgets(line, sizeof line, in)) skip++;
+		rewind(in);
+		while (out && fgets(line, sizeof line, in))
+			if (skip-- <= 0) (void)fputs(line, out);
+		fclose(in);
+	}
+	if (!out) {
+		if (fd >= 0) close(fd);
+		return;
+	}
+	(void)fprintf(out, "%s %llu\n", time, (unsigned long long)before);
+	if (fclose(out) == 0) (void)rename(fresh, path);
+	else (void)unlink(fresh);
 }

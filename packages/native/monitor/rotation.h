@@ -12,6 +12,18 @@ bool rotation_passed(const struct logfile *lf, int index);
 // The oldest file may be taken away and the others renamed now: it was passed on, if lines must not be lost, and nobody compresses one of them.
 bool rotation_may(struct logfile *lf);
 
+// Where lines are for somebody else, path.numbers tells how many there were before each file's first: whoever finds files missing knows how many lines
+// went with them. A row a file, the newest last: the time of its first line, and the number.
+
+// How many lines the first `size` bytes of the newest file have.
+uint64_t rotation_count(const struct logfile *lf, int64_t size);
+
+// What path.numbers says of the newest file; 0: nothing.
+uint64_t rotation_before(const struct logfile *lf);
+
+// Says it of a new file, whose first line will have that time.
+void rotation_number(const struct logfile *lf, const char *time, uint64_t before);
+
 // Takes the oldest away and renames the others. There is no file path afterwards.
 void rotation_rename(const struct logfile *lf);
 

@@ -1,11 +1,11 @@
-import { notFound, outOfRange } from '@gantry/rpc';
+import { blockHead, internal, notFound, outOfRange, type StreamBroker, unavailable } from '@gantry/rpc';
 import type { FakeAnswers } from '../testing/fake-engine';
 import { type GatewayFixture, startGateway } from '../testing/gateway';
 
 let gateway: GatewayFixture;
 afterEach(() => gateway.close());
 
-const start = async (answers: FakeAnswers): Promise<void> => {
+const start = async (answers: FakeAnswers | ((broker: StreamBroker) => FakeAnswers)): Promise<void> => {
   gateway = await startGateway(answers);
 };
 const never = (): Promise<never> => new Promise(() => undefined);
@@ -97,4 +97,51 @@ test('stats go on from the last sample, and end with the container', async () =>
   await gateway.restartEngine(sampled('', never));
   expect((await answer).text).toBe('{"os_type":"linux","read":"1"}\n');
   expect(previous).toEqual(['', '{"read":"1"}']);
+});
+
+describe('logs', () => {
+  const block = (mark: string, text: string): Buffer => Buffer.concat([blockHead(Buffer.from(mark), text.length), Buffer.from(text)]);
+  /** Each answer is the bytes of one supervisor, and how it ends. */
+  const told =
+    (asked: string[], answers: readonly { readonly bytes: readonly Buffer[]; readonly fails?: Error }[]) => (broker: StreamBroker) => ({
+      containers: {
+        logs: async (_ctx: unknown, { behind, tail }: { readonly behind: Uint8Array; readonly tail: bigint }) => {
+          asked.push(`${tail} ${Buffer.from(behind)}`);
+          const answer = answers[asked.length - 1];
+          if (answer === undefined) throw notFound('No such container: box');
+          const ticket = broker.offer(async (socket) => {
+            for (const bytes of answer.bytes) socket.write(bytes);
+            await new Promise((resolve) => setTimeout(resolve, 20)); // what was written is on its way
+            if (answer.fails !== undefined) throw answer.fails;
+          });
+          return { ticket, tty: true, marked: true };
+        },
+      },
+    });
+  const gone = unavailable('the process is gone');
+  const follow = () => gateway.ask('GET', '/containers/box/logs?stdout=1&follow=1&tail=0');
+
+  test('go on behind the last whole block when the engine comes back, and end with their container', async () => {
+    const asked: string[] = [];
+    await start(
+      told(asked, [
+        { bytes: [block('m0', ''), block('m1', 'one\n'), block('m2', 'two\n').subarray(0, -1)], fails: gone },
+        { bytes: [block('m1', '')], fails: gone },
+        { bytes: [block('m1', ''), block('m2', 'two\n')], fails: gone },
+      ]),
+    );
+    const { status, text } = await follow();
+    expect([status, text]).toEqual([200, 'one\ntwo\n']);
+    expect(asked).toEqual(['0 ', '0 m1', '0 m1', '0 m2']);
+  });
+
+  test.each([
+    ['their reader fails', 'm1', internal('the disk broke')],
+    ['nobody can say where they are', '', gone],
+  ])('are cut when %s: they must not look whole', async (_why, mark, fails) => {
+    const asked: string[] = [];
+    await start(told(asked, [{ bytes: [block('m0', ''), block(mark, 'one\n')], fails }]));
+    await expect(follow()).rejects.toThrow('aborted');
+    expect(asked).toEqual(['0 ']);
+  });
 });

@@ -89,6 +89,7 @@ export function fakeContainers(
           socket.end(tty ? 'logged\n' : frame(1, Buffer.from('logged\n')));
         }),
         tty,
+        marked: false,
       }),
       inspect: async (_ctx, request) => {
         need(request.id);

@@ -53,6 +53,8 @@ export { formatGoDuration, parseGoDuration } from './go-duration';
 export { ignore } from './ignore';
 export type { Logger, LogFn } from './logger';
 export { silentLogger } from './logger';
+export type { MarkedBlock } from './marked-blocks';
+export { blockHead, markedBlocks } from './marked-blocks';
 export { MAX_MESSAGE_BYTES } from './message-limit';
 export {
   DEFAULT_NAMESPACE,

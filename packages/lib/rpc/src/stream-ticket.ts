@@ -1,7 +1,7 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { createServer, connect, type Server } from 'node:net';
 import { addAbortSignal, type Duplex } from 'node:stream';
-import { asGantryError, errorText, unavailable } from './errors';
+import { asGantryError, errorText, internal, unavailable } from './errors';
 import { localStreamPair } from './local-stream';
 import type { Logger } from './logger';
 import { publishSocket, retractSocket } from './private-socket';
@@ -28,6 +28,8 @@ const TOKEN_LENGTH = 32;
 const ASK = 0x3f;
 /** The answer to it when the handler is done; any other is what went wrong. */
 const ALL_WELL = 'ok';
+/** The one of a process that did not offer it. */
+const UNKNOWN = 'nothing is known of this stream';
 /** Milliseconds that the end of a stream can be asked for. */
 const OUTCOME_MS = 30_000;
 /** Milliseconds that a client has to close after the handler is done and everything is sent. */
@@ -140,7 +142,7 @@ export class StreamBroker {
   /** Resolves when the handler of a claimed ticket is done, rejects with its error. */
   async outcome(token: string): Promise<void> {
     const outcome = this.outcomes.get(token);
-    if (outcome === undefined) throw unavailable('nothing is known of this stream');
+    if (outcome === undefined) throw unavailable(UNKNOWN);
     await outcome;
   }
 
@@ -266,7 +268,7 @@ export function connectTicket(ticket: StreamTicket, options: { readonly signal?:
 
 /**
  * To be asked after the last byte of a claimed ticket: resolves when the other side sent all that it meant to send, rejects when its handler failed on
- * the way or nobody knows. A stream that fails otherwise looks like one that ends.
+ * the way, with unavailable when the service went away and nobody knows. A stream that fails otherwise looks like one that ends.
  */
 export async function ticketOutcome(ticket: StreamTicket): Promise<void> {
   const near = local.get(ticket.socket);
@@ -280,5 +282,8 @@ export async function ticketOutcome(ticket: StreamTicket): Promise<void> {
     throw unavailable(`stream socket ${ticket.socket} is gone`, { cause });
   }
   const answer = Buffer.concat(words).toString();
-  if (answer !== ALL_WELL) throw unavailable(`stream failed: ${answer}`);
+  if (answer === ALL_WELL) return;
+  throw answer === '' || answer === UNKNOWN
+    ? unavailable(`stream failed: ${answer || 'its service is gone'}`)
+    : internal(`stream failed: ${answer}`);
 }

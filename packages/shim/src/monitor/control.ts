@@ -19,7 +19,7 @@ export interface MonitorAnswer {
 }
 
 export type MonitorEvent =
-  | { readonly event: 'exit'; readonly exit_code: number; readonly exited_at: string; readonly oom: boolean }
+  | { readonly event: 'exit'; readonly exit_code: number; readonly exited_at: string; readonly oom: boolean; readonly log_dropped?: number }
   | { readonly event: 'oom' }
   | { readonly event: 'stdin_closed' }
   | DroppedClient;

@@ -225,7 +225,12 @@ export class MonitoredProcess {
     control.open.then(
       (state) => {
         if (state.status === 'stopped' && state.exited_at !== undefined)
-          this.finish({ exit_code: state.exit_code ?? 0, exited_at: state.exited_at, oom: state.oom === true });
+          this.finish({
+            exit_code: state.exit_code ?? 0,
+            exited_at: state.exited_at,
+            oom: state.oom === true,
+            log_dropped: state.log_dropped ?? 0,
+          });
       },
       () => undefined,
     );

@@ -75,6 +75,8 @@ export function watchProcess(engine: TaskParts, watched: Watched): MonitoredProc
         );
       },
       exited: (exit) => {
+        if ((exit.log_dropped ?? 0) > 0)
+          engine.logger.warn({ namespace, id, execId, dropped: exit.log_dropped }, `lines of the log of ${id} could not be written`);
         try {
           publishExit(process, exit);
         } catch (error) {

@@ -199,6 +199,20 @@ describe('a removal', () => {
     expect(world.volumes.size).toBe(0);
   });
 
+  it('that failed gives its name up to who wants it', async () => {
+    const id = await create({ name: 'wanted', config: { Volumes: { '/v': {} } } });
+    instead(engine.volumes, 'releaseReference', () => Promise.reject(internal('busy')));
+    await expect(remove(id, true)).rejects.toThrow('busy');
+    expect(engine.records.findDocker('wanted')?.id).toBe(id); // until somebody wants it
+    const other = await create({ name: 'wanted' });
+    expect([engine.records.findDocker('wanted')?.id, engine.records.getDocker(id)?.docker.name]).toEqual([
+      other,
+      `${id.slice(0, 12)}_wanted`,
+    ]);
+    await expect(create({ name: 'wanted' })).rejects.toThrow('already in use');
+    expect(engine.records.names.holder(`${id.slice(0, 12)}_wanted`)).toBe(id);
+  });
+
   it('that failed is finished by a new process, with its volumes', async () => {
     const id = await create({ config: { Volumes: { '/v': {} } } });
     busyVolumes();

@@ -1,7 +1,9 @@
-import { invalidArgument } from '@gantry/rpc';
+import type { LogsResponse } from '@gantry/api/gantry/engine/v1/containers';
+import { invalidArgument, isErrorOf } from '@gantry/rpc';
 import { epoch } from '../../http/epoch';
 import { download, needTicket } from '../../streams/bulk';
 import { streamType } from '../../streams/hijack';
+import { markedDownload } from '../../streams/marked-download';
 import type { Route } from '../../http/exchange';
 
 const INT64_MAX = 2n ** 63n - 1n;
@@ -21,7 +23,7 @@ export const containerLogs: Route = {
     const stdout = query.flag('stdout');
     const stderr = query.flag('stderr');
     if (!stdout && !stderr) throw invalidArgument('Bad parameters: you must choose at least one stream');
-    const { ticket, tty } = await engine.containers.logs(x.ctx, {
+    const wanted = {
       id: x.params['name'] ?? '',
       stdout,
       stderr,
@@ -31,7 +33,25 @@ export const containerLogs: Route = {
       tail: lineCount(query.text('tail')),
       since: epoch(query, 'since'),
       until: epoch(query, 'until'),
+      marked: true,
+    };
+    const ask = (behind: Buffer): Promise<LogsResponse> => engine.containers.logs(x.ctx, { ...wanted, behind });
+    const { ticket, tty, marked } = await ask(Buffer.alloc(0));
+    const first = needTicket(ticket, 'the logs');
+    const headers = { 'Content-Type': streamType(tty, x) };
+    if (!marked) return download(x, first, headers);
+    await markedDownload(x, engine, {
+      first,
+      headers,
+      // A container that was removed meanwhile has no more of them.
+      again: (mark) =>
+        ask(mark).then(
+          (answer) => needTicket(answer.ticket, 'the logs'),
+          (error: unknown) => {
+            if (!isErrorOf(error, 'notFound')) throw error;
+            return undefined;
+          },
+        ),
     });
-    await download(x, needTicket(ticket, 'the logs'), { 'Content-Type': streamType(tty, x) });
   },
 };

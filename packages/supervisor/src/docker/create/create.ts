@@ -31,6 +31,7 @@ import { commandOf, mergeConfig } from './merge-config';
 import { makeVolume } from './make-volume';
 import { planMounts, type PlannedMount } from './mounts';
 import { checkName, generateName, newContainerId } from './names';
+import { takeName } from './take-name';
 import { type PlannedNetworks, planNetworks, withoutDefaultBridge } from './networks';
 import { newStepId, pastOf } from './step-container';
 import { nowText } from '../../core/time';
@@ -206,7 +207,7 @@ async function make(
       .map(({ record, volume }) => ({ name: record.name, anonymous: record.anonymous && volume !== undefined })),
   };
   const results: CreateResults = { planned: planned.mounts, layer: request.step?.layer, rootfs: [], mounts: [] };
-  const entry = engine.journal.begin('create', id, input, () => engine.records.names.reserve(name, id));
+  const entry = engine.journal.begin('create', id, input, () => takeName(engine, name, id));
   const failed = await runSteps(derive(ctx, { lease: leaseOf(id) }), createSteps(engine, results), input, engine.logger);
   if (failed !== undefined) {
     // What a service did not take back is held by nobody but the entry.

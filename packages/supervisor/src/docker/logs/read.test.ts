@@ -3,7 +3,8 @@ import { gzipSync } from 'node:zlib';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type LogForm, nanosOf } from './frames/form';
-import { type LogQuery, readLog } from './read';
+import { type LogPlace, markOf, placeOf } from './place';
+import { type LogQuery, readBlocks, readLog } from './read';
 
 let root: string;
 let path: string;
@@ -156,4 +157,55 @@ it('follows a file that was compressed before its rotation was seen, and reads e
   await reading;
   expect(seen).toEqual(['0', '1', '2', '3', '4']);
   expect(await read({ tail: 4 })).toEqual(['1', '2', '3', '4']);
+});
+
+describe('a reader that was cut off', () => {
+  const form = { stdout: true, stderr: true, tty: true, timestamps: false, details: false };
+  const signal = new AbortController().signal;
+  /** Reads from a place on; answers the lines, and the place at the beginning and behind them. */
+  async function readFrom(query: Partial<LogQuery>): Promise<{ lines: string[]; begin: LogPlace | undefined; end: LogPlace | undefined }> {
+    const lines: string[] = [];
+    let begin: LogPlace | undefined;
+    let end: LogPlace | undefined;
+    const begins = (place: LogPlace | undefined): void => void (begin = end = place);
+    for await (const { frames, place } of readBlocks(path, form, { tail: -1, signal, begins, ...query })) {
+      lines.push(...Buffer.concat(frames).toString().split('\n').slice(0, -1));
+      end = place;
+    }
+    return { lines, begin, end };
+  }
+  const again = (place: LogPlace | undefined): LogPlace | undefined => placeOf(markOf(place));
+
+  it('goes on behind its last line, wherever that is meanwhile', async () => {
+    writeFileSync(path, lines(0, 3));
+    const first = await readFrom({});
+    expect(first.lines).toEqual(['0', '1', '2']);
+    appendFileSync(path, lines(3, 4));
+    expect((await readFrom({ behind: again(first.end) })).lines).toEqual(['3']);
+    writeFileSync(`${path}.1.gz`, gzipSync(readFileSync(path)));
+    writeFileSync(path, lines(4, 6));
+    const third = await readFrom({ behind: again(first.end), tail: 1 });
+    expect(third.lines).toEqual(['3', '4', '5']);
+    expect((await readFrom({ behind: again(third.end) })).lines).toEqual([]);
+    rmSync(`${path}.1.gz`);
+    expect((await readFrom({ behind: again(first.end) })).lines).toEqual(['4', '5']); // 3 was taken away
+  });
+
+  it('knows where it began before a line came', async () => {
+    const none = await readFrom({ tail: 0 });
+    writeFileSync(path, lines(0, 2));
+    expect((await readFrom({ behind: again(none.begin) })).lines).toEqual(['0', '1']);
+    const last = await readFrom({ tail: 1 });
+    const end = await readFrom({ tail: 0 });
+    renameSync(path, `${path}.1`);
+    writeFileSync(path, ''); // a file that has no line yet
+    const empty = await readFrom({ tail: 0 });
+    appendFileSync(path, lines(2, 3));
+    expect((await readFrom({ behind: again(last.begin) })).lines).toEqual(['1', '2']);
+    for (const { begin } of [end, empty]) expect((await readFrom({ behind: again(begin) })).lines).toEqual(['2']);
+  });
+
+  it('is told of a mark that is none', () => {
+    for (const text of ['x', '[]', '["a",-1]', '[1,2]']) expect(() => placeOf(Buffer.from(text))).toThrow('is no mark of a log');
+  });
 });

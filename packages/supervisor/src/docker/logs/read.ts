@@ -3,6 +3,7 @@ import { type Chunk, readChunks } from './chunks';
 import type { LogForm } from './frames/form';
 import { LogFrames } from './frames/frames';
 import { type LogLine, parseLine, tailOffset } from './json-file';
+import { type LogPlace, placeOfStart, Places, startsBehind } from './place';
 
 const NEWLINE = 0x0a;
 
@@ -12,14 +13,37 @@ export interface LogQuery {
   /** Present: wait for more, until the promise says that nothing follows. */
   readonly follow?: Promise<void>;
   readonly signal: AbortSignal;
+  /** Go on from here: `tail` says nothing then. */
+  readonly behind?: LogPlace | undefined;
+  /** Is told where it begins, before the first line. */
+  readonly begins?: (place: LogPlace | undefined) => void;
+}
+
+/** Lines as their reader is sent them. */
+export interface LogBlock {
+  readonly frames: readonly Buffer[];
+  /** Behind them; undefined where that has no name. */
+  readonly place: LogPlace | undefined;
 }
 
 /** Lines of a container's log as their reader is sent them, rotated files included, in order; as many at once as one read of the file gave. */
-export async function* readLog(path: string, form: LogForm, { tail, follow, signal }: LogQuery): AsyncGenerator<Buffer> {
+export async function* readLog(path: string, form: LogForm, query: LogQuery): AsyncGenerator<Buffer> {
+  for await (const { frames } of readBlocks(path, form, query)) yield* frames;
+}
+
+/** The same with the place behind each read, from which another reader goes on. */
+export async function* readBlocks(path: string, form: LogForm, query: LogQuery): AsyncGenerator<LogBlock> {
+  const { tail, follow, signal, behind, begins } = query;
   const frames = new LogFrames(form);
-  for await (const { data } of readChunks(path, { starts: (files) => startsOf(files, tail), signal, ...(follow && { follow }) })) {
+  const places = new Places();
+  const starts = async (files: readonly LogFile[]): Promise<Map<LogFile, number>> => {
+    const found = await (behind === undefined ? startsOf(files, tail) : startsBehind(files, behind));
+    begins?.(await placeOfStart(files, found));
+    return found;
+  };
+  for await (const { file, data, end } of readChunks(path, { starts, signal, ...(follow && { follow }) })) {
     if (signal.aborted) return;
-    yield* frames.of(data);
+    yield { frames: frames.of(data), place: await places.in(file, end) };
     if (frames.over) return;
   }
 }

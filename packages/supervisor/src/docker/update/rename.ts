@@ -2,10 +2,11 @@ import type { RenameRequest, RenameResponse } from '@gantry/api/gantry/engine/v1
 import { asGantryError, type CallContext, detached, GantryError, invalidArgument } from '@gantry/rpc';
 import { emitContainerEvent, inDockerNamespace, type Uses } from '../engine';
 import { checkName } from '../create/names';
+import { takeName } from '../create/take-name';
 import { isRunning } from '../../core/phases';
 import { journaled, type SettleNeeds, tellName } from '../connect/settle';
 
-type Needs = SettleNeeds & Uses<{ records: 'names' | 'transaction'; queues: 'run'; logger: 'warn' }>;
+type Needs = SettleNeeds & Uses<{ records: 'getDocker' | 'names' | 'transaction' | 'updateDocker'; queues: 'run'; logger: 'warn' }>;
 
 /** POST /containers/{id}/rename. A running container is resolved under its new name at once. */
 export async function renameContainer(engine: Needs, caller: CallContext, request: RenameRequest): Promise<RenameResponse> {
@@ -18,7 +19,7 @@ export async function renameContainer(engine: Needs, caller: CallContext, reques
     if (docker.name === name) throw invalidArgument('Renaming a container with the same name as its current name');
     // The new name is true with its record; the network service is told of it, however often that fails.
     const entry = engine.records.transaction(() => {
-      inWords(() => engine.records.names.reserve(name, id));
+      inWords(() => takeName(engine, name, id));
       engine.records.names.releaseName(docker.name, id);
       engine.records.updateDocker(id, (current) => ({ ...current, name }));
       return isRunning(docker) && docker.networkOrder.length > 0 ? engine.journal.begin('rename', id, {}) : undefined;

@@ -7,6 +7,7 @@ import type { Forwarding, LogMessage } from '../drivers/driver';
 import { until } from '../testing/peers';
 import { target } from '../testing/targets';
 import { Forwarder } from './forwarder';
+import { numbersPath } from './line-numbers';
 import { positionPath, readPosition } from './position';
 
 let folder: string;
@@ -242,7 +243,8 @@ test('non-blocking drops what waited behind its buffer, counts it, and goes on',
   remote.gate = gate;
   appendFileSync(log, line('held\n'));
   await until('the held line to be on its way', () => remote.sending === 1);
-  for (let count = 0; count < 10; count++) appendFileSync(log, line(`0123456789\n`));
+  const behind = new Date(Date.now() + 50).toISOString(); // another millisecond than that in which the held line was looked at
+  for (let count = 0; count < 10; count++) appendFileSync(log, line(`0123456789\n`, behind));
   const now = Date.now();
   const clock = jest.spyOn(Date, 'now').mockReturnValue(now + 1200);
   open();
@@ -287,4 +289,44 @@ test('the end of the output is tried at once, however long the next try was to w
   forwarder.end();
   await forwarder.done;
   expect(remote.lines()).toEqual(['0']);
+});
+
+test('lines that were taken away before anybody read them are counted, once, whoever comes to see it', async () => {
+  const remote = new Remote();
+  const of = (minute: number, from: number, to: number): string =>
+    Array.from({ length: to - from }, (_, index) =>
+      line(`${from + index}\n`, `2026-01-02T03:0${minute}:${String(index).padStart(2, '0')}Z`),
+    ).join('');
+  writeFileSync(log, of(0, 0, 4));
+  const first = remote.forward();
+  await until('the first lines', () => offset() > 0);
+  await first.stop();
+  // The rest of the first file, and the second whole, are gone.
+  writeFileSync(`${log}.1`, of(2, 9, 11));
+  writeFileSync(log, of(3, 11, 12));
+  writeFileSync(numbersPath(log), '2026-01-02T03:01:00Z 6\n2026-01-02T03:02:00Z 9\n2026-01-02T03:03:00Z 11\n');
+  remote.dead = true;
+  const second = remote.forward();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  await second.stop();
+  expect(remote.dropped).toBe(0);
+  remote.dead = false;
+  for (let rounds = 0; rounds < 2; rounds++) {
+    const next = remote.forward();
+    next.end();
+    await next.done;
+    expect([remote.dropped, (await readPosition(log)).dropped]).toEqual([5, 5]);
+  }
+  expect(remote.lines()).toEqual(['0', '1', '2', '3', '9', '10', '11']);
+  expect((await readPosition(log)).lines).toBe(12);
+});
+
+test('what a container takes with it is counted', async () => {
+  const remote = new Remote();
+  remote.dead = true;
+  writeFileSync(log, numbered(0, 4));
+  const forwarder = remote.forward();
+  await forwarder.stop();
+  expect(await forwarder.giveUp()).toBe(4);
+  expect(remote.dropped).toBe(4);
 });

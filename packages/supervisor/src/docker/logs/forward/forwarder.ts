@@ -2,10 +2,12 @@ import { after, errorText, type Logger, pause, type Timer, unavailable } from '@
 import { type Chunk, readChunks } from '../chunks';
 import type { Forwarding, LogMessage, LogSink, LogTarget } from '../drivers/driver';
 import { goSize } from '@gantry/oci';
+import { Places, startsBehind } from '../place';
 import { countLines, linesOf } from '../read';
 import { Allowance } from './allowance';
 import { Partials } from './partials';
-import { BEGINNING, type Position, readPosition, startsBehind, writePosition } from './position';
+import { LineNumbers } from './line-numbers';
+import { BEGINNING, type Position, readPosition, writePosition } from './position';
 
 export interface ForwarderNeeds {
   readonly log: string;
@@ -21,6 +23,8 @@ export interface ForwarderNeeds {
 const SAVE_MS = 250;
 /** Milliseconds between two tries when no line follows. */
 const HURRY_MS = 200;
+/** Milliseconds between two words on lines that were given up. */
+const TELL_MS = 60_000;
 
 /**
  * Passes the lines of one container's log on, from where the last one came to. A line is sent at least once: the position on disk never runs
@@ -37,10 +41,11 @@ export class Forwarder {
   private writing: Promise<void> = Promise.resolve();
   private readonly allowance: Allowance | undefined;
   private readonly doubtMs: number;
-  private named: { readonly file: Chunk['file']; readonly name: string } | undefined;
+  private readonly places = new Places();
   private saving: Timer | undefined;
   /** Lines that were given up, which the position has to tell once it moves on. */
   private dropped = 0;
+  private told = -Infinity;
   /** Settles when all is passed on after the end of the output, or it was stopped. */
   readonly done: Promise<void>;
   /** Performance's time at which a line was taken last. */
@@ -143,8 +148,10 @@ export class Forwarder {
     });
     const partials = new Partials(target.subject.id, this.saved.parts);
     const from = this.saved;
+    const numbers = new LineNumbers(log, from.lines);
     let sends = 0;
     for await (const chunk of readChunks(log, { starts: (files) => startsBehind(files, from), follow: this.over.promise, signal: both })) {
+      this.drop(await this.number(numbers, chunk));
       const messages = linesOf(chunk)
         .map((line) => partials.message(line))
         .filter((message) => this.allows(message));
@@ -153,8 +160,8 @@ export class Forwarder {
         this.drop(await sink.send(messages, both));
       }
       this.lastTaken = performance.now();
-      const file = await this.name(chunk.file);
-      const position = { file, offset: chunk.end, parts: partials.open, dropped: this.dropped };
+      const file = await this.places.nameOf(chunk.file);
+      const position = { file, offset: chunk.end, lines: numbers.at, parts: partials.open, dropped: this.dropped };
       this.sent.push({ position, at: this.lastTaken, sends });
       this.saveLater();
       if (both.aborted) break;
@@ -165,9 +172,11 @@ export class Forwarder {
     return true;
   }
 
-  private async name(file: Chunk['file']): Promise<string> {
-    if (this.named?.file !== file) this.named = { file, name: await file.name() };
-    return this.named.name;
+  /** Counts a chunk's lines. Answers how many there had been before its file that nobody can read any more. */
+  private async number(numbers: LineNumbers, chunk: Chunk): Promise<number> {
+    const missing = chunk.end === chunk.data.length ? await numbers.begin(await this.places.nameOf(chunk.file)) : 0;
+    numbers.read(countLines(chunk));
+    return missing;
   }
 
   private allows(message: LogMessage): boolean {
@@ -202,26 +211,38 @@ export class Forwarder {
     this.write({ ...last.position, dropped: last.position.dropped + refused });
   }
 
-  /** As often tried as the container's options say: what waits now is dropped and counted. */
-  private async giveUp(): Promise<void> {
+  /** What waits now is dropped and counted: it was tried as often as the container's options say, or the container goes. Answers how many lines there were. */
+  async giveUp(): Promise<number> {
     const { log } = this.needs;
+    const numbers = new LineNumbers(log, this.saved.lines);
     let position = this.saved;
     let count = 0;
     const signal = new AbortController().signal;
     for await (const chunk of readChunks(log, { starts: (files) => startsBehind(files, this.saved), signal })) {
-      count += countLines(chunk);
-      position = { file: await this.name(chunk.file), offset: chunk.end, parts: {}, dropped: 0 };
+      count += (await this.number(numbers, chunk)) + countLines(chunk);
+      position = { file: await this.places.nameOf(chunk.file), offset: chunk.end, lines: numbers.at, parts: {}, dropped: 0 };
     }
     this.write({ ...position, dropped: this.saved.dropped + count });
     await this.writing;
+    return count;
   }
 
   private write(position: Position): void {
-    if (position.dropped > this.saved.dropped) this.needs.dropped(position.dropped - this.saved.dropped);
+    if (position.dropped > this.saved.dropped) {
+      this.needs.dropped(position.dropped - this.saved.dropped);
+      this.tellDropped(position.dropped);
+    }
     this.saved = position;
     this.writing = this.writing.then(() => writePosition(this.needs.log, position));
     this.writing.catch((error: unknown) =>
       this.needs.logger.warn({ err: error }, `the position in a log cannot be kept: ${errorText(error)}`),
     );
+  }
+
+  private tellDropped(dropped: number): void {
+    const { target, logger } = this.needs;
+    if (performance.now() - this.told < TELL_MS) return;
+    this.told = performance.now();
+    logger.warn({ container: target.subject.id, driver: target.driver, dropped }, `${dropped} lines of a log were not passed on`);
   }
 }

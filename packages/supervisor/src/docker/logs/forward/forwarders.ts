@@ -98,9 +98,11 @@ export class LogForwarders {
     const began = performance.now();
     while (this.running.get(id) === forwarder && performance.now() - Math.max(began, forwarder.lastTaken) < IDLE_MS)
       await Promise.race([forwarder.done.catch(() => undefined), pause(100)]);
-    if (this.running.get(id) === forwarder)
-      this.needs.logger.warn({ container: id }, 'a container is removed with lines that its log driver did not take');
+    const stuck = this.running.get(id) === forwarder;
     await forwarder.stop().catch(() => undefined);
+    if (!stuck) return;
+    const dropped = await forwarder.giveUp().catch(() => undefined);
+    this.needs.logger.warn({ container: id, dropped }, 'a container is removed with lines that its log driver did not take');
   }
 
   async close(): Promise<void> {
