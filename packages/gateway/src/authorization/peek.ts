@@ -37,7 +37,7 @@ function peekStream(request: IncomingMessage): Promise<Buffer> {
       }
       if (!request.complete && size < TOLD) return;
       const body = Buffer.concat(parts);
-      if (size > 0) request.unshift(body);
+      if (size > 0) request.unshift(Buffer.from(body)); // an upload frees what it has sent on
       done(() => resolve(size < TOLD ? body : nothing));
     };
     request.on('readable', onReadable).on('error', onError).on('close', onClose);

@@ -158,6 +158,7 @@ async function gather(
     ...(claimed === undefined ? {} : { expected: claimed }),
     unpack: looksLikeLayer(head),
     open: () => rest,
+    given: true,
     onBytes: (current) => options.report({ kind: 'layer', id: name, current, total: entry.size }),
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });

@@ -65,9 +65,10 @@ export class Ingest {
     return this.opened().digest();
   }
 
-  write(data: Uint8Array): Promise<void> {
+  /** given: see BlobWriter.write. */
+  write(data: Uint8Array, how?: { readonly given?: boolean }): Promise<void> {
     this.lastWrite = microsAfter(this.lastWrite);
-    return this.opened().write(data);
+    return this.opened().write(data, how);
   }
 
   /** See BlobWriter.filled: the program wrote to `path`, after truncate(0). */

@@ -37,6 +37,21 @@ test('thousands of small pieces are few writes', async () => {
   expect(readFileSync(join(dir, 'blob')).length).toBe(5_000_000);
 });
 
+test('what is given is freed once it is written, and what is lent is left alone', async () => {
+  const writer = await BlobWriter.open(join(dir, 'blob'));
+  const own = (): Buffer => Buffer.allocUnsafeSlow(1 << 20).fill(randomBytes(1));
+  const [given, kept] = [own(), own()];
+  const part = own();
+  const whole = Buffer.concat([given, kept, part.subarray(1)]);
+  await writer.write(given, { given: true });
+  await writer.write(kept);
+  await writer.write(part.subarray(1), { given: true });
+  await writer.close();
+  expect([given.length, kept.length, part.length]).toEqual([0, 1 << 20, 1 << 20]);
+  expect(readFileSync(join(dir, 'blob')).equals(whole)).toBe(true);
+  expect(writer.digest()).toBe(sha256(whole));
+});
+
 test('an upload goes on where its file ends, and can begin anew', async () => {
   const path = join(dir, 'blob');
   const first = await BlobWriter.open(path);

@@ -1,7 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { closeSync, fstatSync, ftruncateSync, openSync, read, writev, writevSync } from 'node:fs';
 import { promisify } from 'node:util';
-import { dataLoss, outOfRange } from '@gantry/rpc';
+import { dataLoss, outOfRange, spent } from '@gantry/rpc';
 
 const readAt = promisify(read);
 const writeParts = promisify(writev);
@@ -22,6 +22,8 @@ export class BlobWriter {
   /** Not yet given to the kernel. */
   private batch: Uint8Array[] = [];
   private batched = 0;
+  /** Of the batch: what is freed once it is written. */
+  private given: Uint8Array[] = [];
   private writing = false;
   private draining = false;
   private failure: Error | undefined;
@@ -70,14 +72,15 @@ export class BlobWriter {
     return this.told ?? `sha256:${this.hash.copy().digest('hex')}`;
   }
 
-  /** The bytes are kept until they are written: the caller must not change them. */
-  async write(data: Uint8Array): Promise<void> {
+  /** The bytes are kept until they are written: the caller must not change them. given: nobody needs them afterwards, and their memory is freed. */
+  async write(data: Uint8Array, { given = false }: { readonly given?: boolean } = {}): Promise<void> {
     if (data.length === 0) return;
     this.hash.update(data);
     this.position += data.length;
     this.pending += data.length;
     this.batch.push(data);
     this.batched += data.length;
+    if (given) this.given.push(data);
     if (this.batched >= BATCH && !this.writing) void this.flush();
     while (this.pending > PENDING_LIMIT && this.failure === undefined) await new Promise<void>((resolve) => (this.wake = resolve));
     if (this.failure !== undefined) throw this.failure;
@@ -123,14 +126,16 @@ export class BlobWriter {
     try {
       do {
         let parts = this.batch;
-        const size = this.batched;
+        const { batched: size, given } = this;
         this.batch = [];
         this.batched = 0;
+        this.given = [];
         for (let left = size; left > 0;) {
           const bytesWritten = size <= SMALL ? writevSync(this.file, parts) : (await writeParts(this.file, parts)).bytesWritten;
           left -= bytesWritten;
           if (left > 0) parts = after(parts, bytesWritten);
         }
+        for (const data of given) spent(data);
         this.written += size;
         this.pending -= size;
         this.onWritten?.(this.written);

@@ -38,6 +38,8 @@ export interface TakeOptions {
   readonly open: (offset: number) => Promise<AsyncIterable<Buffer>> | AsyncIterable<Buffer>;
   /** What open gives is lent: a part is used up before the next one is asked for. */
   readonly lent?: boolean;
+  /** What open gives is nobody else's: its memory is freed once it is written. */
+  readonly given?: boolean;
   readonly onBytes?: (total: number) => void;
   readonly signal?: AbortSignal;
   /** Keep the bytes of a failed upload for a later resume. */
@@ -142,8 +144,8 @@ export class LayerIntake {
       options.signal?.throwIfAborted();
       if (options.size !== undefined && ingest.offset + part.length > options.size)
         throw dataLoss(`blob ${options.expected ?? options.ref} is longer than its ${options.size} bytes`);
-      await ingest.write(part);
-      await sink.write(part);
+      await sink.write(part); // copies what it keeps
+      await ingest.write(part, { given: options.given === true });
       if (options.lent === true) await ingest.drain();
       options.onBytes?.(ingest.offset);
     }

@@ -74,6 +74,7 @@ export type { CallOptions, Handlers, ResponseStream, Send, ServiceClient } from 
 export { serviceName } from './service-shape';
 export { checkSocketPath, shortSocketPath, SOCKET_PATH_LIMIT } from './short-socket';
 export { inSpan, openSpan } from './spans';
+export { spent } from './spent';
 export { fromServiceError, kindOfGrpcCode, toStatus } from './status';
 export type { BrokerOptions, StreamHandler, StreamTicket } from './stream-ticket';
 export { bringTicket, openTicket, StreamBroker, ticketOutcome } from './stream-ticket';
