@@ -85,7 +85,7 @@ class Slow {
   /** Sends that are through, of the connection that lives. */
   through = 0;
   closes: 'takes all' | 'fails' = 'takes all';
-  private waiting: LogMessage[] = [];
+  waiting: LogMessage[] = [];
 
   readonly forwarding: Forwarding = {
     doubtMs: () => 0,
@@ -134,6 +134,18 @@ test('the position waits for what the remote tells to have', async () => {
   forwarder.end();
   await forwarder.done;
   expect(slow.heard).toEqual(['3', '4']); // once more, as the first close did not bring them through
+});
+
+test('lines that wait in a batch are not taken: a removal does not wait for them for ever', async () => {
+  const slow = new Slow();
+  const forwarder = slow.forward();
+  const { lastTaken } = forwarder;
+  writeFileSync(log, numbered(0, 3));
+  await until('the lines in the batch', () => slow.waiting.length === 3);
+  expect(forwarder.lastTaken).toBe(lastTaken);
+  slow.through = 1;
+  await until('the position', () => offset() > 0);
+  expect(forwarder.lastTaken).toBeGreaterThan(lastTaken);
 });
 
 test('what the remote refuses for good is counted', async () => {

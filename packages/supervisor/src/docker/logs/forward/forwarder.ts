@@ -159,10 +159,11 @@ export class Forwarder {
         sends++;
         this.drop(await sink.send(messages, both));
       }
-      this.lastTaken = performance.now();
+      const at = performance.now();
+      if (this.progress === undefined) this.lastTaken = at; // a batch takes lines that nobody has yet
       const file = await this.places.nameOf(chunk.file);
       const position = { file, offset: chunk.end, lines: numbers.at, parts: partials.open, dropped: this.dropped };
-      this.sent.push({ position, at: this.lastTaken, sends });
+      this.sent.push({ position, at, sends });
       this.saveLater();
       if (both.aborted) break;
       if (sink.expired?.() === true) return false;
@@ -208,6 +209,7 @@ export class Forwarder {
     const last = this.sent[sure - 1];
     if (last === undefined) return;
     this.sent.splice(0, sure);
+    if (this.progress !== undefined) this.lastTaken = performance.now();
     this.write({ ...last.position, dropped: last.position.dropped + refused });
   }
 
